@@ -1,0 +1,4 @@
+//! Fingerprints of language models.
+//!
+//! Draws a license's keys, embeds their answers, checks a suspected copy and attributes it. Pure: no
+//! RPC and no database, so the crate is useful without a chain.
