@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {LicenseRef, LicenseStatus, Parent, Royalty, Terms} from "../libraries/Types.sol";
+
+/// @title Models, universes, offers, licenses and their deployments
+interface ILicenseRegistry {
+    /// @param weightsHash hash of the base weights, 0 if unknown model
+    struct Universe {
+        bytes32 root;
+        bytes32 seed;
+        uint32 personalCount;
+        uint32 sharedCount;
+        uint48 seedRound;
+        uint32 licenses;
+        uint32 cases;
+        uint32 burnedBundles;
+    }
+
+    struct License {
+        address servingKey;
+        LicenseStatus status;
+        uint40 deadline;
+        uint48 seedRound;
+        bytes32 seed;
+        bytes32 artefactHash;
+    }
+
+    event ModelRegistered(
+        bytes32 indexed modelId, address indexed owner, bytes32 weightsHash, bytes32 metadataHash, Royalty[] royalties
+    );
+    event UniverseCommitted(
+        bytes32 indexed modelId, uint32 indexed epoch, bytes32 root, uint32 personalCount, uint32 sharedCount, uint48 seedRound
+    );
+    event UniverseSeeded(bytes32 indexed modelId, uint32 indexed epoch, bytes32 seed);
+    event OfferPublished(bytes32 indexed offerId, bytes32 indexed modelId, address indexed owner, Terms terms);
+    event OfferWithdrawn(bytes32 indexed offerId);
+    event LicenseAcquired(
+        bytes32 indexed licenseId,
+        bytes32 indexed offerId,
+        address indexed host,
+        uint96 nonce,
+        address servingKey,
+        uint48 seedRound,
+        uint40 deliveryDeadline
+    );
+    event LicenseSeeded(bytes32 indexed licenseId, bytes32 seed);
+    event SeedRoundMoved(bytes32 indexed subject, uint48 seedRound);
+    event LicenseActivated(bytes32 indexed licenseId, bytes32 artefactHash, uint40 expiry);
+    event LicenseCancelled(bytes32 indexed licenseId);
+    event LicenseTerminated(bytes32 indexed licenseId, uint40 at);
+    event DeploymentRegistered(bytes32 indexed licenseId, bytes32 indexed deploymentHash, string uri);
+    event DeploymentRetired(bytes32 indexed licenseId, bytes32 indexed deploymentHash);
+    event BundleBurned(bytes32 indexed modelId, uint32 indexed epoch, uint32 bundle);
+
+    /// @notice Registers a model of the caller. Parents must exist; their owners get `bps` of the owner's share.
+    function registerModel(bytes32 weightsHash, bytes32 metadataHash, Parent[] calldata parents)
+        external
+        returns (bytes32 modelId);
+
+    /// @notice Commits the next epoch of fingerprints. Only the model's owner. Counts are multiples of 16.
+    function commitUniverse(bytes32 modelId, bytes32 root, uint32 personalCount, uint32 sharedCount)
+        external
+        returns (uint32 epoch);
+
+    /// @notice Draws the model seed of a universe once its beacon round is out. Anyone. Re-commits a stale round.
+    function drawUniverseSeed(bytes32 modelId, uint32 epoch) external;
+
+    /// @notice Publishes an offer; refuses terms that no code could enforce. Only the model's owner.
+    function publishOffer(Terms calldata terms) external returns (bytes32 offerId);
+
+    /// @notice No new licenses under this offer. Only `terms.owner`. Existing licenses are untouched.
+    function withdrawOffer(Terms calldata terms) external;
+
+    /// @notice Buys a license: pays fee + collateral (held by escrow and vault), fixes the seed's beacon round.
+    /// Native currency: `msg.value` = fee + collateral exactly. ERC-20: allowances to escrow (fee) and vault (collateral).
+    function acquire(Terms calldata terms, uint96 nonce, address servingKey) external payable returns (bytes32 licenseId);
+
+    /// @notice Draws the license's seed. Anyone. Re-commits a stale round.
+    function drawLicenseSeed(bytes32 licenseId) external;
+
+    /// @notice The host accepts its delivered copy; the term starts, the fee is split. Only the host.
+    function activate(LicenseRef calldata ref, bytes32 artefactHash) external;
+
+    /// @notice Refunds fee and collateral of a license that was not delivered in time. Only the host.
+    function cancel(LicenseRef calldata ref) external;
+
+    /// @notice The host ends its license early. Only the host.
+    function terminate(LicenseRef calldata ref) external;
+
+    /// @notice Ends a license whose host was found guilty. Only `ChallengeManager`.
+    function terminateFor(bytes32 licenseId) external;
+
+    /// @notice Declares a running service under the license. Only the host, at most `terms.maxDeployments` at a time.
+    function registerDeployment(LicenseRef calldata ref, string calldata uri) external;
+
+    /// @notice Withdraws the declaration; a case can still be opened for `terms.thawPeriod`. Only the host.
+    function retireDeployment(LicenseRef calldata ref, string calldata uri) external;
+
+    /// @notice Counts a case against the universe (raises every later threshold). Only `ChallengeManager`.
+    function countCase(bytes32 modelId, uint32 epoch) external;
+
+    /// @notice Picks `count` unburned personal bundles by `seed` and burns them. Only `ChallengeManager`.
+    function burnPersonalBundles(bytes32 modelId, uint32 epoch, bytes32 seed, uint8 count)
+        external
+        returns (uint32[] memory bundles);
+
+    function modelOwner(bytes32 modelId) external view returns (address);
+    function epochs(bytes32 modelId) external view returns (uint32);
+    function universe(bytes32 modelId, uint32 epoch) external view returns (Universe memory);
+    function isBurned(bytes32 modelId, uint32 epoch, uint32 bundle) external view returns (bool);
+    function offerIdOf(Terms calldata terms) external view returns (bytes32);
+    function isOfferOpen(bytes32 offerId) external view returns (bool);
+    function licenseIdOf(LicenseRef calldata ref) external view returns (bytes32);
+    function license(bytes32 licenseId) external view returns (License memory);
+
+    /// @notice Whether the license may serve at `at` (active, not past its expiry).
+    function isActive(bytes32 licenseId, uint40 at) external view returns (bool);
+
+    /// @notice Time until which a case may name this deployment: max if registered, retirement + thaw after, 0 if never.
+    function deploymentLiableUntil(bytes32 licenseId, bytes32 deploymentHash) external view returns (uint40);
+}

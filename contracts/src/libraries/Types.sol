@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+/// @dev One unit of basis points base: 10,000 bps = 100 %.
+uint16 constant BPS = 10_000;
+
+/// @dev Largest number of parents of a model, hence of royalty rows in the terms.
+uint256 constant MAX_PARENTS = 8;
+
+/// @dev `Terms.currency` of the chain's native currency.
+address constant NATIVE = address(0);
+
+/// @dev Where burned money goes: no one holds its key, and unlike address(0) every token accepts it.
+address constant BURN = 0x000000000000000000000000000000000000dEaD;
+
+/// @notice A parent's share of the owner's share.
+/// @param payee owner of the parent model when the child was registered
+/// @param bps part of the owner's share, in basis points
+struct Royalty {
+    address payee;
+    uint16 bps;
+}
+
+/// @notice A parent model named at registration.
+struct Parent {
+    bytes32 modelId;
+    uint16 bps;
+}
+
+/// @notice Multipliers of the e-value, unsigned fixed point with 32 fractional bits, and the error rate.
+/// @param personalHit multiplier of a hit of the personal part, p0 = 1/16
+/// @param personalMiss multiplier of a miss of the personal part
+/// @param sharedHit multiplier of an observed shared hit inside the license's assignment, p0 = assignmentP/65536
+/// @param sharedMiss multiplier of an observed shared hit outside of it
+/// @param assignmentP probability, in 1/65536, that a license carries a given shared fingerprint
+/// @param alphaInverse 1/alpha, a whole number
+struct EvidenceTerms {
+    uint64 personalHit;
+    uint64 personalMiss;
+    uint64 sharedHit;
+    uint64 sharedMiss;
+    uint16 assignmentP;
+    uint64 alphaInverse;
+}
+
+/// @notice What a violation costs, in basis points of the collateral, and who gets it.
+struct SlashTerms {
+    uint16 equivocationBps;
+    uint16 underMeteringBps;
+    uint16 outOfTermBps;
+    uint16 unlicensedModelBps;
+    uint16 unpaidUseBps;
+    uint16 reporterBps;
+    uint16 ownerBps;
+}
+
+/// @notice The published terms of an offer. The chain stores only their hash (`offerId`); whoever needs a term
+/// passes all of them. Every field is enforced by code.
+struct Terms {
+    bytes32 modelId;
+    uint32 epoch;
+    address owner;
+    address currency;
+    uint128 licenseFee;
+    uint128 pricePerRequest;
+    uint128 pricePerThousandTokens;
+    uint16 ownerShareBps;
+    uint128 collateral;
+    uint16 minCollateralRatioBps;
+    uint40 duration;
+    uint40 deliveryPeriod;
+    uint40 settlementPeriod;
+    uint40 thawPeriod;
+    uint16 maxDeployments;
+    uint8 evidenceLevels;
+    bool leakLiability;
+    uint128 reportBond;
+    uint128 proverFee;
+    EvidenceTerms evidence;
+    SlashTerms slash;
+    Royalty[] royalties;
+}
+
+/// @notice Names a license and proves its terms: `licenseId = keccak(offerId(terms), host, nonce)`.
+struct LicenseRef {
+    Terms terms;
+    address host;
+    uint96 nonce;
+}
+
+enum LicenseStatus {
+    None,
+    Acquired,
+    Seeded,
+    Active,
+    Terminated,
+    Cancelled
+}
+
+/// @notice Violations. The first four are level-0 proofs; `UnpaidUse` is what a level-2 case decides.
+enum Violation {
+    Equivocation,
+    UnderMetering,
+    OutOfTerm,
+    UnlicensedModel,
+    UnpaidUse
+}
+
+enum CaseStatus {
+    None,
+    Opened,
+    Drawn,
+    Committing,
+    Revealing,
+    Opening,
+    Rebuttal,
+    Upheld,
+    Dismissed,
+    Void
+}
+
+/// @notice Host-signed statement of what was served (EIP-712).
+struct Receipt {
+    bytes32 licenseId;
+    bytes32 channelId;
+    uint64 seq;
+    uint64 cumulativeRequests;
+    uint64 cumulativeTokens;
+    uint64 servedAt;
+    bytes32 requestHash;
+    bytes32 responseHash;
+}
+
+/// @notice Payer-signed cumulative promise that names the request (EIP-712).
+struct Voucher {
+    bytes32 channelId;
+    uint128 cumulativeAmount;
+    uint64 cumulativeRequests;
+    uint64 cumulativeTokens;
+    bytes32 requestHash;
+}
