@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+/// @title Evidence as an e-value, in base-2 logarithms of 32 fractional bits
+/// @notice Each observation multiplies the evidence by `h` (hit) or `m` (miss). With
+/// `p0·h + (1−p0)·m ≤ 1` an innocent's evidence has expectation ≤ 1 at every time, so by
+/// Ville's
+/// inequality it ever reaches `1/α` with probability at most `α`.
+/// @dev Every step truncates, so a logarithm never exceeds the true one: that favours the accused.
+/// `docs/formats.md` fixes each step; Rust computes the same bits.
+library EValue {
+    /// @notice 1 in Q32.
+    uint256 internal constant ONE = 1 << 32;
+
+    /// @dev Integers up to this one, taken as Q32, still fit into the 128 bits of the squaring.
+    uint256 private constant MAX_INTEGER = (1 << 95) - 1;
+
+    error EValue_LogOfZero();
+    error EValue_IntegerTooLarge(uint256 integer);
+
+    /// @notice Whether the multipliers make an e-value under the null `p0 = p0Num / p0Den`.
+    /// @param h multiplier of a hit, Q32, above 1
+    /// @param m multiplier of a miss, Q32, strictly between 0 and 1
+    function isValid(uint64 h, uint64 m, uint256 p0Num, uint256 p0Den)
+        internal
+        pure
+        returns (bool)
+    {
+        if (p0Num == 0 || p0Num >= p0Den || p0Den > type(uint64).max) return false;
+        if (h <= ONE || m >= ONE || m == 0) return false;
+        return p0Num * h + (p0Den - p0Num) * m <= p0Den * ONE;
+    }
+
+    /// @notice Base-2 logarithm of a Q32 value, rounded towards minus infinity; 32 fractional bits.
+    function log2Floor(uint64 x) internal pure returns (int64) {
+        require(x != 0, EValue_LogOfZero());
+        return _log2(x);
+    }
+
+    /// @notice Base-2 logarithm of a whole number, rounded up; 32 fractional bits.
+    function log2Ceil(uint256 integer) internal pure returns (int64 result) {
+        require(integer != 0, EValue_LogOfZero());
+        require(integer <= MAX_INTEGER, EValue_IntegerTooLarge(integer));
+        result = _log2(integer << 32);
+        if (integer & (integer - 1) != 0) result += 1;
+    }
+
+    /// @notice Evidence of `hits` and `misses`.
+    function evidence(uint256 hits, uint256 misses, uint64 h, uint64 m)
+        internal
+        pure
+        returns (int64)
+    {
+        // Counts are at most 256 and logarithms below 2^39: no overflow.
+        int256 sum = int256(hits) * int256(log2Floor(h)) + int256(misses) * int256(log2Floor(m));
+        return int64(sum);
+    }
+
+    /// @notice What the evidence must reach: `1/α`, raised by how often and among how many one
+    /// looked.
+    function threshold(uint64 alphaInverse, uint32 cases, uint32 licenses)
+        internal
+        pure
+        returns (int64)
+    {
+        return log2Ceil(alphaInverse) + log2Ceil(cases) + log2Ceil(licenses);
+    }
+
+    /// @dev `x` is Q32, 0 < x < 2^127. One squaring yields one bit of the fraction.
+    function _log2(uint256 x) private pure returns (int64) {
+        uint256 n = _topBit(x);
+        uint256 r = x << (127 - n);
+        uint256 fraction;
+        for (uint256 i; i < 32; ++i) {
+            r = (r * r) >> 127;
+            uint256 bit = r >> 128;
+            r >>= bit;
+            fraction = (fraction << 1) | bit;
+        }
+        return (int64(uint64(n)) - 32) * int64(uint64(ONE)) + int64(uint64(fraction));
+    }
+
+    /// @dev Position of the highest set bit of `x`, 0 < x < 2^128.
+    function _topBit(uint256 x) private pure returns (uint256 n) {
+        for (uint256 width = 64; width != 0; width >>= 1) {
+            if (x >> width != 0) {
+                x >>= width;
+                n += width;
+            }
+        }
+    }
+}
