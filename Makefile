@@ -1,0 +1,26 @@
+.PHONY: help setup build demo test abi layers fmt
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-8s %s\n", $$1, $$2}' Makefile
+
+setup: ## Install what is missing
+	@scripts/setup.sh
+
+build: ## Contracts, bindings and the oml binary (release)
+	@scripts/build.sh
+
+demo: ## The whole protocol on a local chain
+	@scripts/demo.sh
+
+test: ## Everything CI runs
+	@scripts/test.sh
+
+abi: ## Export the ABI of the contracts to the bindings
+	@scripts/export-abi.sh
+
+layers: ## Check which layer may use what
+	@scripts/check-layers.sh
+
+fmt: ## Format Rust and Solidity
+	@cargo fmt --all
+	@contracts/bin/forge fmt --root contracts
