@@ -37,7 +37,9 @@ function exported(file, name) {
   if (Object.keys(linkReferences ?? {}).length > 0) {
     throw new Error(`${name} must be linked with a library; make the library's functions internal`);
   }
-  return `${JSON.stringify({ abi: artefact.abi, bytecode: { object } }, null, 1)}\n`;
+  // One line per item, so that a difference shows what changed.
+  const items = artefact.abi.map((item) => JSON.stringify(item)).join(",\n");
+  return `{"abi": [\n${items}\n],\n"bytecode": ${JSON.stringify({ object })}}\n`;
 }
 
 const wanted = new Map();

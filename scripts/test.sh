@@ -49,7 +49,7 @@ forge=(contracts/bin/forge)
 step "rust format" cargo fmt --all --check
 step "solidity format" "${forge[@]}" fmt --root contracts --check
 step "layers" scripts/check-layers.sh
-step "contract build" env FOUNDRY_DENY=warnings "${forge[@]}" build --root contracts --sizes --skip test
+step "contract build" env FOUNDRY_DENY=warnings "${forge[@]}" build --root contracts --force --sizes --skip test
 step "abi" scripts/export-abi.sh --check
 step "contract tests" "${forge[@]}" test --root contracts
 step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
