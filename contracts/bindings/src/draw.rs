@@ -1,0 +1,198 @@
+//! What the beacon decides: seeds, each license's answers, assignments.
+
+use crate::abi_encode::Words;
+use crate::hash::keccak_parts;
+use crate::ids::{CaseId, LicenseId, ModelId, Root, Seed};
+use crate::leaf::{BUNDLE, CANDIDATES};
+use crate::money::EthAddress;
+
+/// What a seed is drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A license's personal answers and assignment.
+    License(LicenseId),
+    /// A universe's shared answers.
+    Universe(ModelId, u32),
+    /// A case's bundles and committee.
+    Case(CaseId),
+}
+
+/// Seed of a subject from the beacon's value; `contract` is the `LicenseRegistry` for licenses and
+/// universes, the `ChallengeManager` for cases.
+#[must_use]
+pub fn seed(beacon_value: [u8; 32], contract: EthAddress, subject: Subject) -> Seed {
+    let subject = match subject {
+        Subject::License(id) => id.into(),
+        Subject::Universe(model, epoch) => Words::default().bytes32(model).uint(epoch).hash(),
+        Subject::Case(id) => id.into(),
+    };
+    Seed::new(keccak_parts(&[&beacon_value, contract.as_bytes(), &subject]))
+}
+
+/// Which part of a universe a fingerprint belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Every copy carries the key; the answer is drawn for its license.
+    Personal,
+    /// The answer is drawn for the model; only assigned licenses carry it.
+    Shared,
+}
+
+/// Sizes of a universe's parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Parts {
+    personal: u32,
+    shared: u32,
+}
+
+/// Sizes that a universe can't have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PartsError {
+    /// A bundle would be split between the parts.
+    #[error("a universe part of {0} fingerprints is not whole bundles; take a multiple of 16")]
+    NotWholeBundles(u32),
+    /// No fingerprint that a case could open.
+    #[error("a universe needs personal fingerprints: cases open only these; take at least 16")]
+    NoPersonal,
+    /// Too many for one tree.
+    #[error("{0} fingerprints are more than one universe holds; split them into epochs")]
+    TooMany(u64),
+}
+
+impl Parts {
+    /// Sizes of the personal and the shared part; both are multiples of 16.
+    ///
+    /// # Errors
+    /// [`PartsError`] if they are not, if there is no personal part, or past [`crate::tree::MAX_LEAVES`].
+    pub const fn new(personal: u32, shared: u32) -> Result<Self, PartsError> {
+        if personal == 0 {
+            return Err(PartsError::NoPersonal);
+        }
+        if !personal.is_multiple_of(BUNDLE as u32) {
+            return Err(PartsError::NotWholeBundles(personal));
+        }
+        if !shared.is_multiple_of(BUNDLE as u32) {
+            return Err(PartsError::NotWholeBundles(shared));
+        }
+        let total = personal as u64 + shared as u64;
+        if total > crate::tree::MAX_LEAVES as u64 {
+            return Err(PartsError::TooMany(total));
+        }
+        Ok(Self { personal, shared })
+    }
+
+    /// Fingerprints of the personal part: indices from 0.
+    #[must_use]
+    pub const fn personal(self) -> u32 {
+        self.personal
+    }
+
+    /// Fingerprints of the shared part: indices behind the personal ones.
+    #[must_use]
+    pub const fn shared(self) -> u32 {
+        self.shared
+    }
+
+    /// All fingerprints.
+    #[must_use]
+    pub const fn total(self) -> u32 {
+        self.personal + self.shared
+    }
+
+    /// Part of fingerprint `index`, or `None` behind the end.
+    #[must_use]
+    pub const fn part_of(self, index: u32) -> Option<Part> {
+        if index < self.personal {
+            Some(Part::Personal)
+        } else if index < self.total() {
+            Some(Part::Shared)
+        } else {
+            None
+        }
+    }
+}
+
+fn candidate(seed: Seed, root: Root, index: u32) -> u8 {
+    let hash = keccak_parts(&[seed.as_bytes(), root.as_bytes(), &index.to_be_bytes()]);
+    // 16 divides 2^256, so the last byte alone decides, without bias.
+    hash[31] % CANDIDATES as u8
+}
+
+/// Candidate (0 to 15) that a license's copy answers to personal fingerprint `index`.
+#[must_use]
+pub fn personal_index(license_seed: Seed, root: Root, index: u32) -> u8 {
+    candidate(license_seed, root, index)
+}
+
+/// Candidate (0 to 15) that assigned copies answer to shared fingerprint `index`.
+#[must_use]
+pub fn shared_index(model_seed: Seed, root: Root, index: u32) -> u8 {
+    candidate(model_seed, root, index)
+}
+
+/// Whether a license carries shared fingerprint `index`; `assignment_p` in 1/65,536.
+#[must_use]
+pub fn is_assigned(license_seed: Seed, root: Root, index: u32, assignment_p: u16) -> bool {
+    let hash = keccak_parts(&[
+        license_seed.as_bytes(),
+        root.as_bytes(),
+        b"assigned",
+        &index.to_be_bytes(),
+    ]);
+    u16::from_be_bytes([hash[0], hash[1]]) < assignment_p
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::keccak256;
+
+    fn seed_of(name: &str) -> Seed {
+        Seed::new(keccak256(name.as_bytes()))
+    }
+
+    #[test]
+    fn parts_are_whole_bundles() {
+        assert_eq!(Parts::new(24, 16), Err(PartsError::NotWholeBundles(24)));
+        assert_eq!(Parts::new(16, 8), Err(PartsError::NotWholeBundles(8)));
+        assert_eq!(Parts::new(0, 16), Err(PartsError::NoPersonal));
+        assert!(matches!(Parts::new(1 << 31, 1 << 31), Err(PartsError::TooMany(_))));
+        let parts = Parts::new(32, 16).unwrap();
+        assert_eq!(parts.part_of(31), Some(Part::Personal));
+        assert_eq!(parts.part_of(32), Some(Part::Shared));
+        assert_eq!(parts.part_of(48), None);
+    }
+
+    /// Chi-square of the candidates over 16,000 draws stays below the 1e-6 quantile for 15 degrees
+    /// of freedom (54.0), and assignment stays within 5 standard deviations of p.
+    #[test]
+    fn draws_are_uniform_and_assignment_has_its_rate() {
+        let (license, root) = (seed_of("license"), Root::new(keccak256(b"root")));
+        let mut counts = [0_u32; CANDIDATES];
+        for index in 0..16_000 {
+            counts[usize::from(personal_index(license, root, index))] += 1;
+        }
+        let chi: f64 = counts.iter().map(|n| (f64::from(*n) - 1000.0).powi(2) / 1000.0).sum();
+        assert!(chi < 54.0, "chi-square {chi}");
+
+        let assigned = (0..16_000).filter(|i| is_assigned(license, root, *i, 16_384)).count();
+        assert!((assigned as f64 - 4000.0).abs() < 5.0 * 3000_f64.sqrt(), "{assigned}");
+        assert_eq!((0..1000).filter(|i| is_assigned(license, root, *i, 0)).count(), 0);
+    }
+
+    #[test]
+    fn seeds_depend_on_everything() {
+        let registry = EthAddress::new([1; 20]);
+        let license = Subject::License(LicenseId::new([3; 32]));
+        let one = seed([9; 32], registry, license);
+        assert_ne!(one, seed([8; 32], registry, license));
+        assert_ne!(one, seed([9; 32], EthAddress::new([2; 20]), license));
+        assert_ne!(one, seed([9; 32], registry, Subject::Universe(ModelId::new([3; 32]), 0)));
+        let root = Root::new([5; 32]);
+        let other = seed([8; 32], registry, license);
+        let same = (0..1600)
+            .filter(|i| personal_index(one, root, *i) == personal_index(other, root, *i))
+            .count();
+        assert!((60..140).contains(&same), "two licenses agree on {same} of 1,600 answers");
+    }
+}
