@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {LicenseRef} from "../libraries/Types.sol";
+import { LicenseRef } from "../libraries/Types.sol";
 
 /// @title Hosts' collateral, by license, and the delayed payout of what was slashed
 interface ICollateralVault {
+    /// @param amount what the license has at stake, in its currency
+    /// @param freezes open cases and proofs that hold it
+    /// @param thawEnd time from which it can be withdrawn, 0 while not thawing
     struct Collateral {
         uint128 amount;
         uint16 freezes;
         uint40 thawEnd;
     }
 
+    /// @param amount 0 once paid
+    /// @param unlockAt time from which it can be paid
     struct Payout {
         address to;
         address currency;
@@ -18,17 +23,54 @@ interface ICollateralVault {
         uint40 unlockAt;
     }
 
-    event CollateralDeposited(bytes32 indexed licenseId, address indexed from, address currency, uint128 amount);
+    error CollateralVault_OnlyRegistry(address caller);
+    error CollateralVault_OnlyChallengeManager(address caller);
+    error CollateralVault_OnlyHost(address host, address caller);
+    error CollateralVault_NoAmount();
+    error CollateralVault_AlreadyDeposited(bytes32 licenseId);
+    error CollateralVault_NoSuchLicense(bytes32 licenseId);
+    error CollateralVault_NotFrozen(bytes32 licenseId);
+    error CollateralVault_LicenseNotEnded(bytes32 licenseId);
+    error CollateralVault_AlreadyThawing(bytes32 licenseId, uint40 thawEnd);
+    error CollateralVault_NotThawed(bytes32 licenseId, uint40 thawEnd);
+    error CollateralVault_Frozen(bytes32 licenseId, uint16 freezes);
+    error CollateralVault_NothingToWithdraw(bytes32 licenseId);
+    error CollateralVault_BadBps(uint16 bps);
+    error CollateralVault_NoReporter();
+    error CollateralVault_UnknownPayout(uint256 payoutId);
+    error CollateralVault_PayoutLocked(uint256 payoutId, uint40 unlockAt);
+
+    event CollateralDeposited(
+        bytes32 indexed licenseId, address indexed from, address currency, uint128 amount
+    );
     event CollateralFrozen(bytes32 indexed licenseId, uint16 freezes);
     event CollateralUnfrozen(bytes32 indexed licenseId, uint16 freezes);
     event ThawStarted(bytes32 indexed licenseId, uint40 thawEnd);
-    event CollateralWithdrawn(bytes32 indexed licenseId, address indexed to, address currency, uint128 amount);
-    event CollateralSlashed(bytes32 indexed licenseId, uint128 amount, uint128 toReporter, uint128 toOwner, uint128 burned);
-    event PayoutQueued(uint256 indexed payoutId, address indexed to, address currency, uint128 amount, uint40 unlockAt);
-    event PayoutPaid(uint256 indexed payoutId, address indexed to, address currency, uint128 amount);
+    event CollateralWithdrawn(
+        bytes32 indexed licenseId, address indexed to, address currency, uint128 amount
+    );
+    event CollateralSlashed(
+        bytes32 indexed licenseId,
+        uint128 amount,
+        uint128 toReporter,
+        uint128 toOwner,
+        uint128 burned
+    );
+    event PayoutQueued(
+        uint256 indexed payoutId,
+        address indexed to,
+        address currency,
+        uint128 amount,
+        uint40 unlockAt
+    );
+    event PayoutPaid(
+        uint256 indexed payoutId, address indexed to, address currency, uint128 amount
+    );
 
     /// @notice Takes the collateral of a new license. Only `LicenseRegistry`.
-    function depositFor(bytes32 licenseId, address from, address currency, uint128 amount) external payable;
+    function depositFor(bytes32 licenseId, address from, address currency, uint128 amount)
+        external
+        payable;
 
     /// @notice Adds collateral. Anyone.
     function topUp(LicenseRef calldata ref, uint128 amount) external payable;
@@ -45,10 +87,13 @@ interface ICollateralVault {
     /// @notice Pays the rest out after the thaw, unless frozen. Only the host.
     function withdraw(LicenseRef calldata ref) external;
 
-    /// @notice Returns everything at once to the host of a cancelled license. Only `LicenseRegistry`.
+    /// @notice Returns everything at once to the host of a cancelled license. Only
+    /// `LicenseRegistry`.
     function refund(bytes32 licenseId, address host, address currency) external;
 
-    /// @notice Takes `bps` of the collateral; queues reporter's and owner's parts, burns the rest. Only `ChallengeManager`.
+    /// @notice Takes `bps` of the collateral; queues reporter's and owner's parts, burns the rest.
+    /// Only `ChallengeManager`. @dev If the currency refuses the burn, that part is queued as a
+    /// payout to `BURN`: a slash never depends on it.
     function slash(LicenseRef calldata ref, uint16 bps, address reporter, uint40 payoutDelay)
         external
         returns (uint128 slashed, uint128 toReporter, uint128 toOwner);

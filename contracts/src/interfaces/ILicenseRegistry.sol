@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {LicenseRef, LicenseStatus, Parent, Royalty, Terms} from "../libraries/Types.sol";
+import { LicenseRef, LicenseStatus, Parent, Royalty, Terms } from "../libraries/Types.sol";
 
 /// @title Models, universes, offers, licenses and their deployments
 interface ILicenseRegistry {
-    /// @param weightsHash hash of the base weights, 0 if unknown model
+    /// @param root Merkle root of the leaves
+    /// @param seed model seed of the shared part, 0 until drawn
+    /// @param personalCount number of fingerprints of the personal part
+    /// @param sharedCount number of fingerprints of the shared part
+    /// @param seedRound beacon round of `seed`
+    /// @param licenses licenses ever activated: those a false accuser could have chosen from
+    /// @param cases cases ever counted
+    /// @param burnedBundles burned bundles of the personal part
     struct Universe {
         bytes32 root;
         bytes32 seed;
@@ -17,6 +24,12 @@ interface ILicenseRegistry {
         uint32 burnedBundles;
     }
 
+    /// @param servingKey signs receipts
+    /// @param status life cycle
+    /// @param deadline end of delivery while `Acquired` or `Seeded`, else end of the term
+    /// @param seedRound beacon round of `seed`
+    /// @param seed draws the license's answers, 0 until drawn
+    /// @param artefactHash hash of the copy that the host accepted, 0 until activated
     struct License {
         address servingKey;
         LicenseStatus status;
@@ -26,14 +39,53 @@ interface ILicenseRegistry {
         bytes32 artefactHash;
     }
 
+    error LicenseRegistry_OnlyChallengeManager(address caller);
+    error LicenseRegistry_OnlyModelOwner(bytes32 modelId, address caller);
+    error LicenseRegistry_OnlyTermsOwner(address owner, address caller);
+    error LicenseRegistry_OnlyHost(address host, address caller);
+    error LicenseRegistry_ModelExists(bytes32 modelId);
+    error LicenseRegistry_UnknownModel(bytes32 modelId);
+    error LicenseRegistry_TooManyParents(uint256 count, uint256 max);
+    error LicenseRegistry_DuplicateParent(bytes32 modelId);
+    error LicenseRegistry_BadRoyalties(uint256 bps);
+    error LicenseRegistry_EmptyRoot();
+    error LicenseRegistry_BadUniverseSize(uint32 personalCount, uint32 sharedCount);
+    error LicenseRegistry_UnknownUniverse(bytes32 modelId, uint32 epoch);
+    error LicenseRegistry_AlreadySeeded(bytes32 subject);
+    error LicenseRegistry_SeedPending(bytes32 subject, uint48 round);
+    error LicenseRegistry_OfferExists(bytes32 offerId);
+    error LicenseRegistry_OfferNotOpen(bytes32 offerId);
+    error LicenseRegistry_LicenseExists(bytes32 licenseId);
+    error LicenseRegistry_NoServingKey();
+    error LicenseRegistry_NoArtefactHash();
+    error LicenseRegistry_WrongStatus(bytes32 licenseId, LicenseStatus status);
+    error LicenseRegistry_DeliveryNotOver(bytes32 licenseId, uint40 deadline);
+    error LicenseRegistry_NotActive(bytes32 licenseId);
+    error LicenseRegistry_BadUri(uint256 length);
+    error LicenseRegistry_DeploymentExists(bytes32 licenseId, bytes32 deploymentHash);
+    error LicenseRegistry_UnknownDeployment(bytes32 licenseId, bytes32 deploymentHash);
+    error LicenseRegistry_TooManyDeployments(bytes32 licenseId, uint16 max);
+    error LicenseRegistry_BundlesExhausted(uint256 left, uint256 wanted);
+
     event ModelRegistered(
-        bytes32 indexed modelId, address indexed owner, bytes32 weightsHash, bytes32 metadataHash, Royalty[] royalties
+        bytes32 indexed modelId,
+        address indexed owner,
+        bytes32 weightsHash,
+        bytes32 metadataHash,
+        Royalty[] royalties
     );
     event UniverseCommitted(
-        bytes32 indexed modelId, uint32 indexed epoch, bytes32 root, uint32 personalCount, uint32 sharedCount, uint48 seedRound
+        bytes32 indexed modelId,
+        uint32 indexed epoch,
+        bytes32 root,
+        uint32 personalCount,
+        uint32 sharedCount,
+        uint48 seedRound
     );
     event UniverseSeeded(bytes32 indexed modelId, uint32 indexed epoch, bytes32 seed);
-    event OfferPublished(bytes32 indexed offerId, bytes32 indexed modelId, address indexed owner, Terms terms);
+    event OfferPublished(
+        bytes32 indexed offerId, bytes32 indexed modelId, address indexed owner, Terms terms
+    );
     event OfferWithdrawn(bytes32 indexed offerId);
     event LicenseAcquired(
         bytes32 indexed licenseId,
@@ -48,59 +100,77 @@ interface ILicenseRegistry {
     event SeedRoundMoved(bytes32 indexed subject, uint48 seedRound);
     event LicenseActivated(bytes32 indexed licenseId, bytes32 artefactHash, uint40 expiry);
     event LicenseCancelled(bytes32 indexed licenseId);
-    event LicenseTerminated(bytes32 indexed licenseId, uint40 at);
-    event DeploymentRegistered(bytes32 indexed licenseId, bytes32 indexed deploymentHash, string uri);
+    event LicenseTerminated(bytes32 indexed licenseId, uint40 endedAt);
+    event DeploymentRegistered(
+        bytes32 indexed licenseId, bytes32 indexed deploymentHash, string uri
+    );
     event DeploymentRetired(bytes32 indexed licenseId, bytes32 indexed deploymentHash);
     event BundleBurned(bytes32 indexed modelId, uint32 indexed epoch, uint32 bundle);
 
-    /// @notice Registers a model of the caller. Parents must exist; their owners get `bps` of the owner's share.
+    /// @notice Registers a model of the caller. Parents must exist; their owners get `bps` of the
+    /// owner's share.
     function registerModel(bytes32 weightsHash, bytes32 metadataHash, Parent[] calldata parents)
         external
         returns (bytes32 modelId);
 
-    /// @notice Commits the next epoch of fingerprints. Only the model's owner. Counts are multiples of 16.
+    /// @notice Commits the next epoch of fingerprints. Only the model's owner. Counts are multiples
+    /// of 16, `personalCount` is positive. Epochs count from 0.
     function commitUniverse(bytes32 modelId, bytes32 root, uint32 personalCount, uint32 sharedCount)
         external
         returns (uint32 epoch);
 
-    /// @notice Draws the model seed of a universe once its beacon round is out. Anyone. Re-commits a stale round.
+    /// @notice Draws the model seed of a universe once its beacon round is out. Anyone. Re-commits
+    /// a stale round.
     function drawUniverseSeed(bytes32 modelId, uint32 epoch) external;
 
-    /// @notice Publishes an offer; refuses terms that no code could enforce. Only the model's owner.
+    /// @notice Publishes an offer; refuses terms that no code could enforce. Only the model's
+    /// owner.
     function publishOffer(Terms calldata terms) external returns (bytes32 offerId);
 
-    /// @notice No new licenses under this offer. Only `terms.owner`. Existing licenses are untouched.
+    /// @notice No new licenses under this offer. Only `terms.owner`. Existing licenses are
+    /// untouched.
     function withdrawOffer(Terms calldata terms) external;
 
-    /// @notice Buys a license: pays fee + collateral (held by escrow and vault), fixes the seed's beacon round.
-    /// Native currency: `msg.value` = fee + collateral exactly. ERC-20: allowances to escrow (fee) and vault (collateral).
-    function acquire(Terms calldata terms, uint96 nonce, address servingKey) external payable returns (bytes32 licenseId);
+    /// @notice Buys a license of an open offer: pays fee + collateral (held by escrow and vault),
+    /// fixes the seed's beacon round. Native currency: `msg.value` = fee + collateral exactly.
+    /// ERC-20: allowances to escrow (fee) and vault (collateral).
+    function acquire(Terms calldata terms, uint96 nonce, address servingKey)
+        external
+        payable
+        returns (bytes32 licenseId);
 
     /// @notice Draws the license's seed. Anyone. Re-commits a stale round.
     function drawLicenseSeed(bytes32 licenseId) external;
 
-    /// @notice The host accepts its delivered copy; the term starts, the fee is split. Only the host.
+    /// @notice The host accepts its delivered copy; the term starts, the fee is split. Only the
+    /// host.
     function activate(LicenseRef calldata ref, bytes32 artefactHash) external;
 
-    /// @notice Refunds fee and collateral of a license that was not delivered in time. Only the host.
+    /// @notice Refunds fee and collateral of a license that was not activated until the delivery
+    /// deadline. Only the host.
     function cancel(LicenseRef calldata ref) external;
 
     /// @notice The host ends its license early. Only the host.
     function terminate(LicenseRef calldata ref) external;
 
-    /// @notice Ends a license whose host was found guilty. Only `ChallengeManager`.
+    /// @notice Ends a license whose host was found guilty; nothing happens if it has ended. Only
+    /// `ChallengeManager`.
     function terminateFor(bytes32 licenseId) external;
 
-    /// @notice Declares a running service under the license. Only the host, at most `terms.maxDeployments` at a time.
+    /// @notice Declares a running service under the license. Only the host, at most
+    /// `terms.maxDeployments` at a time.
     function registerDeployment(LicenseRef calldata ref, string calldata uri) external;
 
-    /// @notice Withdraws the declaration; a case can still be opened for `terms.thawPeriod`. Only the host.
+    /// @notice Withdraws the declaration; a case can still be opened for `terms.thawPeriod`. Only
+    /// the host.
     function retireDeployment(LicenseRef calldata ref, string calldata uri) external;
 
-    /// @notice Counts a case against the universe (raises every later threshold). Only `ChallengeManager`.
+    /// @notice Counts a case against the universe (raises every later threshold). Only
+    /// `ChallengeManager`.
     function countCase(bytes32 modelId, uint32 epoch) external;
 
-    /// @notice Picks `count` unburned personal bundles by `seed` and burns them. Only `ChallengeManager`.
+    /// @notice Picks `count` unburned personal bundles by `seed` and burns them. Only
+    /// `ChallengeManager`.
     function burnPersonalBundles(bytes32 modelId, uint32 epoch, bytes32 seed, uint8 count)
         external
         returns (uint32[] memory bundles);
@@ -114,9 +184,19 @@ interface ILicenseRegistry {
     function licenseIdOf(LicenseRef calldata ref) external view returns (bytes32);
     function license(bytes32 licenseId) external view returns (License memory);
 
-    /// @notice Whether the license may serve at `at` (active, not past its expiry).
-    function isActive(bytes32 licenseId, uint40 at) external view returns (bool);
+    /// @notice Status and deadline alone: one storage read for callers that need no seed.
+    function licenseState(bytes32 licenseId)
+        external
+        view
+        returns (LicenseStatus status, uint40 deadline);
 
-    /// @notice Time until which a case may name this deployment: max if registered, retirement + thaw after, 0 if never.
-    function deploymentLiableUntil(bytes32 licenseId, bytes32 deploymentHash) external view returns (uint40);
+    /// @notice Whether the license may serve at `time` (active, not past its expiry).
+    function isActive(bytes32 licenseId, uint40 time) external view returns (bool);
+
+    /// @notice Time until which a case may name this deployment: max if registered, retirement +
+    /// thaw after, 0 if never.
+    function deploymentLiableUntil(bytes32 licenseId, bytes32 deploymentHash)
+        external
+        view
+        returns (uint40);
 }

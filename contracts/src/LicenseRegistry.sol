@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {
+    ReentrancyGuardTransient
+} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+
+import { IBeacon } from "./interfaces/IBeacon.sol";
+import { ICollateralVault } from "./interfaces/ICollateralVault.sol";
+import { ILicenseRegistry } from "./interfaces/ILicenseRegistry.sol";
+import { IPaymentEscrow } from "./interfaces/IPaymentEscrow.sol";
+import { Bundles } from "./libraries/Bundles.sol";
+import { Currency } from "./libraries/Currency.sol";
+import { TermsLib } from "./libraries/TermsLib.sol";
+import {
+    BPS,
+    LicenseRef,
+    LicenseStatus,
+    MAX_PARENTS,
+    NATIVE,
+    Parent,
+    Royalty,
+    Terms
+} from "./libraries/Types.sol";
+
+/// @title Models, universes, offers, licenses and their deployments
+/// @dev Immutable: no owner, no proxy. Terms are not stored, only their hash; callers bring them.
+contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
+    struct Model {
+        address owner;
+        uint32 epochs;
+        bytes32 royaltiesHash;
+    }
+
+    struct Deployments {
+        uint16 registered;
+        mapping(bytes32 deploymentHash => uint40) liableUntil;
+    }
+
+    /// @dev Leaves per bundle.
+    uint32 private constant BUNDLE = 16;
+
+    /// @dev Bounds the walk over the burned bitmap to 256 words.
+    uint256 private constant MAX_FINGERPRINTS = 1 << 20;
+
+    uint256 private constant MAX_URI_LENGTH = 2048;
+
+    /// @dev `liableUntil` of a registered deployment.
+    uint40 private constant REGISTERED = type(uint40).max;
+
+    ICollateralVault private immutable VAULT;
+    IPaymentEscrow private immutable ESCROW;
+    address private immutable CHALLENGE_MANAGER;
+    IBeacon private immutable BEACON;
+
+    mapping(bytes32 modelId => Model) private _models;
+    mapping(bytes32 modelId => mapping(uint32 epoch => Universe)) private _universes;
+    mapping(bytes32 modelId => mapping(uint32 epoch => mapping(uint256 word => uint256 bits)))
+        private _burned;
+    mapping(bytes32 offerId => bool) private _openOffers;
+    mapping(bytes32 licenseId => License) private _licenses;
+    mapping(bytes32 licenseId => Deployments) private _deployments;
+
+    modifier onlyChallengeManager() {
+        require(msg.sender == CHALLENGE_MANAGER, LicenseRegistry_OnlyChallengeManager(msg.sender));
+        _;
+    }
+
+    /// @param vault holds collateral; @param escrow holds fees; @param challengeManager decides
+    /// proofs and cases @param beacon source of every seed
+    constructor(address vault, address escrow, address challengeManager, address beacon) {
+        VAULT = ICollateralVault(vault);
+        ESCROW = IPaymentEscrow(escrow);
+        CHALLENGE_MANAGER = challengeManager;
+        BEACON = IBeacon(beacon);
+    }
+
+    /* -------------------------------- models and universes -------------------------------- */
+
+    /// @inheritdoc ILicenseRegistry
+    function registerModel(bytes32 weightsHash, bytes32 metadataHash, Parent[] calldata parents)
+        external
+        returns (bytes32 modelId)
+    {
+        modelId = keccak256(
+            abi.encode(block.chainid, address(this), msg.sender, weightsHash, metadataHash)
+        );
+        Model storage model = _models[modelId];
+        require(model.owner == address(0), LicenseRegistry_ModelExists(modelId));
+
+        Royalty[] memory royalties = _royaltiesOf(parents);
+        model.owner = msg.sender;
+        if (royalties.length != 0) model.royaltiesHash = TermsLib.royaltiesHash(royalties);
+        emit ModelRegistered(modelId, msg.sender, weightsHash, metadataHash, royalties);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function commitUniverse(bytes32 modelId, bytes32 root, uint32 personalCount, uint32 sharedCount)
+        external
+        returns (uint32 epoch)
+    {
+        Model storage model = _models[modelId];
+        require(msg.sender == model.owner, LicenseRegistry_OnlyModelOwner(modelId, msg.sender));
+        require(root != 0, LicenseRegistry_EmptyRoot());
+        require(
+            personalCount != 0 && personalCount % BUNDLE == 0 && sharedCount % BUNDLE == 0
+                && uint256(personalCount) + sharedCount <= MAX_FINGERPRINTS,
+            LicenseRegistry_BadUniverseSize(personalCount, sharedCount)
+        );
+
+        epoch = model.epochs++;
+        uint48 round = BEACON.nextRound();
+        Universe storage u = _universes[modelId][epoch];
+        u.root = root;
+        u.personalCount = personalCount;
+        u.sharedCount = sharedCount;
+        u.seedRound = round;
+        emit UniverseCommitted(modelId, epoch, root, personalCount, sharedCount, round);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function drawUniverseSeed(bytes32 modelId, uint32 epoch) external {
+        Universe storage u = _universe(modelId, epoch);
+        bytes32 subject = keccak256(abi.encode(modelId, epoch));
+        require(u.seed == 0, LicenseRegistry_AlreadySeeded(subject));
+
+        (bytes32 seed, uint48 round) = _draw(subject, u.seedRound);
+        if (seed == 0) {
+            u.seedRound = round;
+            emit SeedRoundMoved(subject, round);
+        } else {
+            u.seed = seed;
+            emit UniverseSeeded(modelId, epoch, seed);
+        }
+    }
+
+    /* -------------------------------- offers -------------------------------- */
+
+    /// @inheritdoc ILicenseRegistry
+    function publishOffer(Terms calldata terms) external returns (bytes32 offerId) {
+        require(msg.sender == terms.owner, LicenseRegistry_OnlyTermsOwner(terms.owner, msg.sender));
+        Model storage model = _models[terms.modelId];
+        TermsLib.validate(
+            terms, model.owner, model.royaltiesHash, _universes[terms.modelId][terms.epoch].root
+        );
+        offerId = TermsLib.offerId(terms, address(this));
+        require(!_openOffers[offerId], LicenseRegistry_OfferExists(offerId));
+
+        _openOffers[offerId] = true;
+        emit OfferPublished(offerId, terms.modelId, terms.owner, terms);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function withdrawOffer(Terms calldata terms) external {
+        require(msg.sender == terms.owner, LicenseRegistry_OnlyTermsOwner(terms.owner, msg.sender));
+        bytes32 offerId = TermsLib.offerId(terms, address(this));
+        require(_openOffers[offerId], LicenseRegistry_OfferNotOpen(offerId));
+
+        _openOffers[offerId] = false;
+        emit OfferWithdrawn(offerId);
+    }
+
+    /* -------------------------------- licenses -------------------------------- */
+
+    /// @inheritdoc ILicenseRegistry
+    function acquire(Terms calldata terms, uint96 nonce, address servingKey)
+        external
+        payable
+        nonReentrant
+        returns (bytes32 licenseId)
+    {
+        bytes32 offerId = TermsLib.offerId(terms, address(this));
+        require(_openOffers[offerId], LicenseRegistry_OfferNotOpen(offerId));
+        require(servingKey != address(0), LicenseRegistry_NoServingKey());
+        licenseId = TermsLib.licenseId(offerId, msg.sender, nonce);
+        License storage l = _licenses[licenseId];
+        require(l.status == LicenseStatus.None, LicenseRegistry_LicenseExists(licenseId));
+
+        uint40 deadline = _now() + terms.deliveryPeriod;
+        uint48 round = BEACON.nextRound();
+        l.servingKey = servingKey;
+        l.status = LicenseStatus.Acquired;
+        l.deadline = deadline;
+        l.seedRound = round;
+        emit LicenseAcquired(licenseId, offerId, msg.sender, nonce, servingKey, round, deadline);
+
+        _collect(terms, licenseId);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function drawLicenseSeed(bytes32 licenseId) external {
+        License storage l = _licenses[licenseId];
+        require(l.seed == 0, LicenseRegistry_AlreadySeeded(licenseId));
+        _requireStatus(licenseId, l.status, LicenseStatus.Acquired);
+
+        (bytes32 seed, uint48 round) = _draw(licenseId, l.seedRound);
+        if (seed == 0) {
+            l.seedRound = round;
+            emit SeedRoundMoved(licenseId, round);
+        } else {
+            l.status = LicenseStatus.Seeded;
+            l.seed = seed;
+            emit LicenseSeeded(licenseId, seed);
+        }
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function activate(LicenseRef calldata ref, bytes32 artefactHash) external nonReentrant {
+        (bytes32 licenseId, License storage l) = _ownLicense(ref);
+        _requireStatus(licenseId, l.status, LicenseStatus.Seeded);
+        require(artefactHash != 0, LicenseRegistry_NoArtefactHash());
+
+        uint40 expiry = _now() + ref.terms.duration;
+        l.status = LicenseStatus.Active;
+        l.deadline = expiry;
+        l.artefactHash = artefactHash;
+        // Counted here and not at the purchase: only a delivered copy can be accused, and purchases
+        // that end in a refund must not raise everybody's threshold for nothing.
+        ++_universes[ref.terms.modelId][ref.terms.epoch].licenses;
+        emit LicenseActivated(licenseId, artefactHash, expiry);
+
+        if (ref.terms.licenseFee != 0) ESCROW.releaseFee(ref);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function cancel(LicenseRef calldata ref) external nonReentrant {
+        (bytes32 licenseId, License storage l) = _ownLicense(ref);
+        LicenseStatus status = l.status;
+        require(
+            status == LicenseStatus.Acquired || status == LicenseStatus.Seeded,
+            LicenseRegistry_WrongStatus(licenseId, status)
+        );
+        require(_now() > l.deadline, LicenseRegistry_DeliveryNotOver(licenseId, l.deadline));
+
+        l.status = LicenseStatus.Cancelled;
+        emit LicenseCancelled(licenseId);
+
+        if (ref.terms.licenseFee != 0) ESCROW.refundFee(licenseId, msg.sender, ref.terms.currency);
+        VAULT.refund(licenseId, msg.sender, ref.terms.currency);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function terminate(LicenseRef calldata ref) external {
+        (bytes32 licenseId, License storage l) = _ownLicense(ref);
+        _requireStatus(licenseId, l.status, LicenseStatus.Active);
+        _terminate(licenseId, l);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function terminateFor(bytes32 licenseId) external onlyChallengeManager {
+        License storage l = _licenses[licenseId];
+        if (l.status == LicenseStatus.Terminated) return;
+        _requireStatus(licenseId, l.status, LicenseStatus.Active);
+        _terminate(licenseId, l);
+    }
+
+    /* -------------------------------- deployments -------------------------------- */
+
+    /// @inheritdoc ILicenseRegistry
+    function registerDeployment(LicenseRef calldata ref, string calldata uri) external {
+        (bytes32 licenseId,) = _ownLicense(ref);
+        require(isActive(licenseId, _now()), LicenseRegistry_NotActive(licenseId));
+        uint256 length = bytes(uri).length;
+        require(length != 0 && length <= MAX_URI_LENGTH, LicenseRegistry_BadUri(length));
+        Deployments storage d = _deployments[licenseId];
+        bytes32 deploymentHash = keccak256(bytes(uri));
+        require(
+            d.liableUntil[deploymentHash] != REGISTERED,
+            LicenseRegistry_DeploymentExists(licenseId, deploymentHash)
+        );
+        require(
+            d.registered < ref.terms.maxDeployments,
+            LicenseRegistry_TooManyDeployments(licenseId, ref.terms.maxDeployments)
+        );
+
+        ++d.registered;
+        d.liableUntil[deploymentHash] = REGISTERED;
+        emit DeploymentRegistered(licenseId, deploymentHash, uri);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function retireDeployment(LicenseRef calldata ref, string calldata uri) external {
+        (bytes32 licenseId,) = _ownLicense(ref);
+        Deployments storage d = _deployments[licenseId];
+        bytes32 deploymentHash = keccak256(bytes(uri));
+        require(
+            d.liableUntil[deploymentHash] == REGISTERED,
+            LicenseRegistry_UnknownDeployment(licenseId, deploymentHash)
+        );
+
+        --d.registered;
+        d.liableUntil[deploymentHash] = _now() + ref.terms.thawPeriod;
+        emit DeploymentRetired(licenseId, deploymentHash);
+    }
+
+    /* -------------------------------- cases -------------------------------- */
+
+    /// @inheritdoc ILicenseRegistry
+    function countCase(bytes32 modelId, uint32 epoch) external onlyChallengeManager {
+        ++_universe(modelId, epoch).cases;
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function burnPersonalBundles(bytes32 modelId, uint32 epoch, bytes32 seed, uint8 count)
+        external
+        onlyChallengeManager
+        returns (uint32[] memory bundles)
+    {
+        Universe storage u = _universe(modelId, epoch);
+        uint256 total = u.personalCount / BUNDLE;
+        uint256 left = total - u.burnedBundles;
+        require(count <= left, LicenseRegistry_BundlesExhausted(left, count));
+
+        u.burnedBundles += count;
+        bundles = new uint32[](count);
+        for (uint32 j = 0; j < count; ++j) {
+            bundles[j] = Bundles.pick(_burned[modelId][epoch], total, left - j, seed, j);
+            emit BundleBurned(modelId, epoch, bundles[j]);
+        }
+    }
+
+    /* -------------------------------- views -------------------------------- */
+
+    /// @inheritdoc ILicenseRegistry
+    function modelOwner(bytes32 modelId) external view returns (address) {
+        return _models[modelId].owner;
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function epochs(bytes32 modelId) external view returns (uint32) {
+        return _models[modelId].epochs;
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function universe(bytes32 modelId, uint32 epoch) external view returns (Universe memory) {
+        return _universes[modelId][epoch];
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function isBurned(bytes32 modelId, uint32 epoch, uint32 bundle) external view returns (bool) {
+        return Bundles.isBurned(_burned[modelId][epoch], bundle);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function offerIdOf(Terms calldata terms) external view returns (bytes32) {
+        return TermsLib.offerId(terms, address(this));
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function isOfferOpen(bytes32 offerId) external view returns (bool) {
+        return _openOffers[offerId];
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function licenseIdOf(LicenseRef calldata ref) external view returns (bytes32) {
+        return TermsLib.licenseId(ref, address(this));
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function license(bytes32 licenseId) external view returns (License memory) {
+        return _licenses[licenseId];
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function licenseState(bytes32 licenseId)
+        external
+        view
+        returns (LicenseStatus status, uint40 deadline)
+    {
+        License storage l = _licenses[licenseId];
+        return (l.status, l.deadline);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function isActive(bytes32 licenseId, uint40 time) public view returns (bool) {
+        License storage l = _licenses[licenseId];
+        return l.status == LicenseStatus.Active && time <= l.deadline;
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function deploymentLiableUntil(bytes32 licenseId, bytes32 deploymentHash)
+        external
+        view
+        returns (uint40)
+    {
+        return _deployments[licenseId].liableUntil[deploymentHash];
+    }
+
+    /* -------------------------------- helpers -------------------------------- */
+
+    function _royaltiesOf(Parent[] calldata parents)
+        private
+        view
+        returns (Royalty[] memory royalties)
+    {
+        uint256 count = parents.length;
+        require(count <= MAX_PARENTS, LicenseRegistry_TooManyParents(count, MAX_PARENTS));
+        royalties = new Royalty[](count);
+        uint256 sum;
+        for (uint256 i = 0; i < count; ++i) {
+            bytes32 parent = parents[i].modelId;
+            address payee = _models[parent].owner;
+            require(payee != address(0), LicenseRegistry_UnknownModel(parent));
+            for (uint256 j = 0; j < i; ++j) {
+                require(parents[j].modelId != parent, LicenseRegistry_DuplicateParent(parent));
+            }
+            uint16 bps = parents[i].bps;
+            sum += bps;
+            require(bps != 0 && sum <= BPS, LicenseRegistry_BadRoyalties(sum));
+            royalties[i] = Royalty(payee, bps);
+        }
+    }
+
+    /// @dev Seed of a subject, or a new round if the old one is stale. Reverts while pending.
+    function _draw(bytes32 subject, uint48 round)
+        private
+        view
+        returns (bytes32 seed, uint48 newRound)
+    {
+        (IBeacon.Status status, bytes32 value) = BEACON.valueOf(round);
+        require(status != IBeacon.Status.Pending, LicenseRegistry_SeedPending(subject, round));
+        if (status == IBeacon.Status.Stale) return (0, BEACON.nextRound());
+        return (keccak256(abi.encodePacked(value, address(this), subject)), round);
+    }
+
+    /// @dev Fee and collateral go straight from the host to the contract that holds them.
+    function _collect(Terms calldata terms, bytes32 licenseId) private {
+        uint128 fee = terms.licenseFee;
+        uint128 collateral = terms.collateral;
+        bool native = terms.currency == NATIVE;
+        uint256 expected = native ? uint256(fee) + collateral : 0;
+        require(msg.value == expected, Currency.Currency_WrongValue(msg.value, expected));
+
+        if (fee != 0) {
+            ESCROW.holdFee{ value: native ? fee : 0 }(licenseId, msg.sender, terms.currency, fee);
+        }
+        VAULT.depositFor{ value: native ? collateral : 0 }(
+            licenseId, msg.sender, terms.currency, collateral
+        );
+    }
+
+    /// @dev An expired license keeps its earlier deadline: a late termination must not extend the
+    /// term.
+    function _terminate(bytes32 licenseId, License storage l) private {
+        uint40 endedAt = l.deadline < _now() ? l.deadline : _now();
+        l.status = LicenseStatus.Terminated;
+        l.deadline = endedAt;
+        emit LicenseTerminated(licenseId, endedAt);
+    }
+
+    function _universe(bytes32 modelId, uint32 epoch) private view returns (Universe storage u) {
+        u = _universes[modelId][epoch];
+        require(u.root != 0, LicenseRegistry_UnknownUniverse(modelId, epoch));
+    }
+
+    function _ownLicense(LicenseRef calldata ref)
+        private
+        view
+        returns (bytes32 licenseId, License storage l)
+    {
+        require(msg.sender == ref.host, LicenseRegistry_OnlyHost(ref.host, msg.sender));
+        licenseId = TermsLib.licenseId(ref, address(this));
+        l = _licenses[licenseId];
+    }
+
+    function _requireStatus(bytes32 licenseId, LicenseStatus status, LicenseStatus expected)
+        private
+        pure
+    {
+        require(status == expected, LicenseRegistry_WrongStatus(licenseId, status));
+    }
+
+    function _now() private view returns (uint40) {
+        return uint40(block.timestamp);
+    }
+}

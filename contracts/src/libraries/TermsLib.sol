@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { Currency } from "./Currency.sol";
+import { EValue } from "./EValue.sol";
+import {
+    BPS,
+    EvidenceTerms,
+    LicenseRef,
+    MAX_PARENTS,
+    Royalty,
+    SlashTerms,
+    Terms
+} from "./Types.sol";
+
+/// @title Identifiers of offers and licenses, and the refusal of terms that no code could enforce
+library TermsLib {
+    /// @notice Only `terms.owner`, who is the model's owner, may publish.
+    error Terms_WrongOwner(address owner, address modelOwner);
+    /// @notice The royalties are not those of the model's registration.
+    error Terms_WrongRoyalties(bytes32 modelId);
+    /// @notice The model has no universe of this epoch: nothing could be tested.
+    error Terms_UnknownEpoch(bytes32 modelId, uint32 epoch);
+    /// @notice The currency is neither native nor a contract.
+    error Terms_NoSuchCurrency(address currency);
+    /// @notice The owner's share is above 100 %.
+    error Terms_OwnerShareTooHigh(uint16 bps);
+    /// @notice A license without collateral could not be slashed.
+    error Terms_NoCollateral();
+    /// @notice The collateral ratio must be positive.
+    error Terms_NoCollateralRatio();
+    /// @notice A period must be positive and at most ten years.
+    error Terms_BadPeriod(bytes32 name, uint40 period);
+    /// @notice Collateral and channels must outlive the settlement period, else an unsettled use
+    /// has no remedy.
+    error Terms_ThawTooShort(uint40 thawPeriod, uint40 settlementPeriod);
+    /// @notice At least one deployment must be allowed.
+    error Terms_NoDeployments();
+    /// @notice Only levels 0 (bit 0) and 2 (bit 2) are enforced, and at least one must be accepted.
+    error Terms_BadEvidenceLevels(uint8 levels);
+    /// @notice No code enforces this term; it must be zero (or false).
+    error Terms_NotEnforced(bytes32 name);
+    /// @notice Level 2 needs a bond, else cases that freeze collateral would be free.
+    error Terms_NoReportBond();
+    /// @notice A share in basis points is outside of its range.
+    error Terms_BadBps(bytes32 name, uint16 bps);
+    /// @notice Reporter and owner together would get more than was slashed.
+    error Terms_SlashSplitTooHigh(uint16 reporterBps, uint16 ownerBps);
+    /// @notice The multipliers would not bound the rate of false accusations.
+    error Terms_BadMultipliers(bytes32 name, uint64 hit, uint64 miss);
+    /// @notice The assignment probability must be strictly between 0 and 1.
+    error Terms_BadAssignment(uint16 assignmentP);
+    /// @notice 1/alpha must be at least 2.
+    error Terms_BadAlpha(uint64 alphaInverse);
+
+    /// @notice Longest period: keeps every sum with a block time inside `uint40`, so that nothing
+    /// locks for ever.
+    uint40 internal constant MAX_PERIOD = 3650 days;
+
+    /// @notice A reporter who gains more than half of a slash has an incentive to frame.
+    uint16 internal constant MAX_REPORTER_BPS = 5000;
+
+    /// @notice Candidate answers per fingerprint: p0 = 1/16.
+    uint256 internal constant CANDIDATES = 16;
+
+    uint8 private constant KNOWN_LEVELS = 0x05;
+    uint8 private constant LEVEL_2 = 0x04;
+
+    /// @notice Identifier of an offer of the registry, see `docs/formats.md`.
+    function offerId(Terms calldata terms, address registry) internal view returns (bytes32) {
+        return keccak256(abi.encode(block.chainid, registry, terms));
+    }
+
+    /// @notice Identifier of a license, given its offer.
+    function licenseId(bytes32 offer, address host, uint96 nonce) internal pure returns (bytes32) {
+        return keccak256(abi.encode(offer, host, nonce));
+    }
+
+    /// @notice Identifier of a license; proves the terms that `ref` carries.
+    function licenseId(LicenseRef calldata ref, address registry) internal view returns (bytes32) {
+        return licenseId(offerId(ref.terms, registry), ref.host, ref.nonce);
+    }
+
+    /// @notice Hash by which a model remembers its royalties; zero for none.
+    function royaltiesHash(Royalty[] memory royalties) internal pure returns (bytes32) {
+        return royalties.length == 0 ? bytes32(0) : keccak256(abi.encode(royalties));
+    }
+
+    /// @notice Reverts with the first reason why the terms can't be enforced.
+    /// @param modelOwner owner of `terms.modelId`
+    /// @param lineage `royaltiesHash` of the model
+    /// @param universeRoot root of `terms.epoch`, zero if there is none
+    function validate(
+        Terms calldata terms,
+        address modelOwner,
+        bytes32 lineage,
+        bytes32 universeRoot
+    ) internal view {
+        require(
+            terms.owner == modelOwner && modelOwner != address(0),
+            Terms_WrongOwner(terms.owner, modelOwner)
+        );
+        require(universeRoot != 0, Terms_UnknownEpoch(terms.modelId, terms.epoch));
+        require(
+            terms.royalties.length <= MAX_PARENTS && royaltiesHash(terms.royalties) == lineage,
+            Terms_WrongRoyalties(terms.modelId)
+        );
+        _validateMoney(terms);
+        _validatePeriods(terms);
+        _validateLevels(terms);
+        _validateSlash(terms.slash);
+        _validateEvidence(terms.evidence);
+    }
+
+    function _validateMoney(Terms calldata terms) private view {
+        require(Currency.exists(terms.currency), Terms_NoSuchCurrency(terms.currency));
+        require(terms.ownerShareBps <= BPS, Terms_OwnerShareTooHigh(terms.ownerShareBps));
+        require(terms.collateral != 0, Terms_NoCollateral());
+        require(terms.minCollateralRatioBps != 0, Terms_NoCollateralRatio());
+    }
+
+    function _validatePeriods(Terms calldata terms) private pure {
+        _requirePeriod("duration", terms.duration);
+        _requirePeriod("deliveryPeriod", terms.deliveryPeriod);
+        _requirePeriod("settlementPeriod", terms.settlementPeriod);
+        _requirePeriod("thawPeriod", terms.thawPeriod);
+        require(
+            terms.thawPeriod > terms.settlementPeriod,
+            Terms_ThawTooShort(terms.thawPeriod, terms.settlementPeriod)
+        );
+        require(terms.maxDeployments != 0, Terms_NoDeployments());
+    }
+
+    function _validateLevels(Terms calldata terms) private pure {
+        uint8 levels = terms.evidenceLevels;
+        require(levels != 0 && levels & ~KNOWN_LEVELS == 0, Terms_BadEvidenceLevels(levels));
+        require(levels & LEVEL_2 == 0 || terms.reportBond != 0, Terms_NoReportBond());
+        require(!terms.leakLiability, Terms_NotEnforced("leakLiability"));
+    }
+
+    function _validateSlash(SlashTerms calldata slash) private pure {
+        _requireSlash("equivocationBps", slash.equivocationBps);
+        _requireSlash("underMeteringBps", slash.underMeteringBps);
+        _requireSlash("outOfTermBps", slash.outOfTermBps);
+        _requireSlash("unpaidUseBps", slash.unpaidUseBps);
+        require(slash.unlicensedModelBps == 0, Terms_NotEnforced("unlicensedModelBps"));
+        require(
+            slash.reporterBps <= MAX_REPORTER_BPS, Terms_BadBps("reporterBps", slash.reporterBps)
+        );
+        require(
+            uint256(slash.reporterBps) + slash.ownerBps <= BPS,
+            Terms_SlashSplitTooHigh(slash.reporterBps, slash.ownerBps)
+        );
+    }
+
+    function _validateEvidence(EvidenceTerms calldata evidence) private pure {
+        require(evidence.alphaInverse >= 2, Terms_BadAlpha(evidence.alphaInverse));
+        require(evidence.assignmentP != 0, Terms_BadAssignment(evidence.assignmentP));
+        require(
+            EValue.isValid(evidence.personalHit, evidence.personalMiss, 1, CANDIDATES),
+            Terms_BadMultipliers("personal", evidence.personalHit, evidence.personalMiss)
+        );
+        require(
+            EValue.isValid(evidence.sharedHit, evidence.sharedMiss, evidence.assignmentP, 65_536),
+            Terms_BadMultipliers("shared", evidence.sharedHit, evidence.sharedMiss)
+        );
+    }
+
+    function _requirePeriod(bytes32 name, uint40 period) private pure {
+        require(period != 0 && period <= MAX_PERIOD, Terms_BadPeriod(name, period));
+    }
+
+    function _requireSlash(bytes32 name, uint16 bps) private pure {
+        require(bps != 0 && bps <= BPS, Terms_BadBps(name, bps));
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { ECDSA } from "solady/utils/ECDSA.sol";
+
+/// @title EIP-712 hashing of vouchers, and signature checks that can't hurt a batch
+library Vouchers {
+    bytes32 internal constant TYPEHASH = keccak256(
+        "Voucher(bytes32 channelId,uint128 cumulativeAmount,uint64 cumulativeRequests,uint64 cumulativeTokens,bytes32 requestHash)"
+    );
+
+    /// @dev Enough for multi-signature wallets; bounds what one row of a batch can burn.
+    uint256 internal constant CONTRACT_SIGNER_GAS = 100_000;
+
+    bytes4 private constant EIP1271_MAGIC = 0x1626ba7e;
+
+    /// @notice Identifier of a channel, see `docs/formats.md`.
+    function channelId(
+        address escrow,
+        bytes32 licenseId,
+        address payer,
+        address signer,
+        bytes32 salt
+    ) internal view returns (bytes32) {
+        return keccak256(abi.encode(block.chainid, escrow, licenseId, payer, signer, salt));
+    }
+
+    /// @notice EIP-712 struct hash.
+    function structHash(
+        bytes32 channel,
+        uint128 cumulativeAmount,
+        uint64 cumulativeRequests,
+        uint64 cumulativeTokens,
+        bytes32 requestHash
+    ) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                TYPEHASH,
+                channel,
+                cumulativeAmount,
+                cumulativeRequests,
+                cumulativeTokens,
+                requestHash
+            )
+        );
+    }
+
+    /// @notice Whether `signature` over `digest` is `signer`'s, by its key or by EIP-1271. Never
+    /// reverts. @dev The key goes first, so that an account which delegates to code (EIP-7702)
+    /// can't take back what its key
+    /// has signed.
+    function isSignedBy(address signer, bytes32 digest, bytes calldata signature)
+        internal
+        view
+        returns (bool)
+    {
+        if (signer == address(0)) return false;
+        if (ECDSA.tryRecoverCalldata(digest, signature) == signer) return true;
+        return signer.code.length != 0 && _isSignedByContract(signer, digest, signature);
+    }
+
+    function _isSignedByContract(address signer, bytes32 digest, bytes calldata signature)
+        private
+        view
+        returns (bool ok)
+    {
+        bytes memory input = abi.encodeWithSelector(EIP1271_MAGIC, digest, signature);
+        bytes32 answer;
+        // Copies one word only: an answer of megabytes would be charged to the batch.
+        assembly ("memory-safe") {
+            mstore(0x00, 0)
+            ok := staticcall(
+                CONTRACT_SIGNER_GAS,
+                signer,
+                add(input, 0x20),
+                mload(input),
+                0x00,
+                0x20
+            )
+            ok := and(ok, gt(returndatasize(), 0x1f))
+            answer := mload(0x00)
+        }
+        return ok && bytes4(answer) == EIP1271_MAGIC;
+    }
+}
