@@ -1,0 +1,77 @@
+//! Everything a decision about a case is made from, read at one block.
+
+use oml_contracts::{Commitment, EthAddress, ModelId};
+
+use super::BUNDLE_SIZE;
+use crate::chain::{BeaconValue, CaseView, ChallengeConfig};
+
+/// One drawn member of the committee, in the contract's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// The prover.
+    pub address: EthAddress,
+    /// Its commitment to the tags, once sent.
+    pub commitment: Option<Commitment>,
+    /// Whether it has revealed.
+    pub revealed: bool,
+}
+
+/// A case as the chain shows it at one block, with the parties that the license names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseFile {
+    /// The case itself. Its status is as stored; some transitions only happen with the next
+    /// transaction.
+    pub case: CaseView,
+    /// Model of the accused license.
+    pub model: ModelId,
+    /// Universe of the accused license.
+    pub epoch: u32,
+    /// Owner named by the terms.
+    pub owner: EthAddress,
+    /// Accused host.
+    pub host: EthAddress,
+    /// The beacon round that the draw waits for; only looked at before the draw.
+    pub beacon: BeaconValue,
+    /// Drawn committee, in order.
+    pub members: Vec<Member>,
+    /// Rules of all cases.
+    pub rules: ChallengeConfig,
+}
+
+impl CaseFile {
+    /// Members needed for a case to go on: ⌈2n/3⌉ of the committee.
+    #[must_use]
+    pub fn quorum(&self) -> usize {
+        (2 * self.members.len()).div_ceil(3)
+    }
+
+    /// Number of commitments seen.
+    #[must_use]
+    pub fn commits(&self) -> usize {
+        self.members.iter().filter(|m| m.commitment.is_some()).count()
+    }
+
+    /// Number of reveals seen.
+    #[must_use]
+    pub fn reveals(&self) -> usize {
+        self.members.iter().filter(|m| m.revealed).count()
+    }
+
+    /// The member with this address.
+    #[must_use]
+    pub fn member(&self, address: &EthAddress) -> Option<&Member> {
+        self.members.iter().find(|m| &m.address == address)
+    }
+
+    /// Number of fingerprints that the drawn bundles hold.
+    #[must_use]
+    pub fn fingerprint_count(&self) -> usize {
+        self.case.bundles.len() * BUNDLE_SIZE
+    }
+
+    /// Whether fingerprint `j` counts against the host: a hit that nobody has removed.
+    #[must_use]
+    pub fn is_standing_hit(&self, fingerprint: u16) -> bool {
+        self.case.is_hit(fingerprint) && !self.case.is_removed(fingerprint)
+    }
+}

@@ -1,0 +1,162 @@
+//! Prompts that look like fingerprint keys but have no drawn answer.
+//!
+//! A committee member that knows which prompts are keys could answer as it likes and hide behind
+//! "the deployment said so"; a deployment could answer only what is no key. Decoys are made out of the
+//! universe's own keys (the head of one, the tail of another), so that words, lengths and style are
+//! those of keys.
+
+use std::collections::HashSet;
+
+use oml_contracts::hash::keccak256;
+
+/// Attempts per decoy before the corpus is called too uniform.
+const ATTEMPTS: usize = 256;
+
+/// The keys do not give enough different decoys.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("only {found} of {wanted} decoys could be made from {keys} keys; the keys are too few or too alike")]
+pub struct TooFewDecoys {
+    /// Decoys that could be made.
+    pub found: usize,
+    /// Decoys asked for.
+    pub wanted: usize,
+    /// Keys in the corpus.
+    pub keys: usize,
+}
+
+/// Numbers that depend on a seed only: keccak(seed ‖ counter), so that no library's generator is part
+/// of what must be rebuilt weeks later.
+#[derive(Debug)]
+pub(super) struct SeededNumbers {
+    seed: [u8; 32],
+    counter: u64,
+}
+
+impl SeededNumbers {
+    pub(super) const fn new(seed: [u8; 32]) -> Self {
+        Self { seed, counter: 0 }
+    }
+
+    fn next(&mut self) -> u64 {
+        let mut preimage = [0_u8; 40];
+        preimage[..32].copy_from_slice(&self.seed);
+        preimage[32..].copy_from_slice(&self.counter.to_be_bytes());
+        self.counter += 1;
+        let hash: [u8; 32] = keccak256(&preimage);
+        hash[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
+    /// A number below `bound`, which is at most a length in memory; the bias is below 2^-32.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        let bound = bound.max(1) as u128;
+        usize::try_from(u128::from(self.next()) * bound >> 64).unwrap_or(0)
+    }
+}
+
+/// Makes `wanted` distinct prompts out of `keys`, none of which is a key.
+///
+/// # Errors
+/// [`TooFewDecoys`] if the keys are too few or too alike.
+pub fn make_decoys(
+    keys: &[&str],
+    wanted: usize,
+    seed: [u8; 32],
+) -> Result<Vec<String>, TooFewDecoys> {
+    let mut numbers = SeededNumbers::new(seed);
+    let mut taken: HashSet<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+    let mut decoys = Vec::with_capacity(wanted);
+    if keys.is_empty() && wanted > 0 {
+        return Err(TooFewDecoys { found: 0, wanted, keys: 0 });
+    }
+    for _ in 0..wanted {
+        let decoy = (0..ATTEMPTS).find_map(|_| {
+            let head = keys[numbers.below(keys.len())];
+            let tail = keys[numbers.below(keys.len())];
+            let mixed = splice(head, tail, &mut numbers);
+            (!mixed.trim().is_empty() && !taken.contains(&mixed)).then_some(mixed)
+        });
+        let Some(decoy) = decoy else {
+            return Err(TooFewDecoys { found: decoys.len(), wanted, keys: keys.len() });
+        };
+        taken.insert(decoy.clone());
+        decoys.push(decoy);
+    }
+    Ok(decoys)
+}
+
+/// The beginning of `head` and the end of `tail`, cut at about the same share of both, between words;
+/// between characters if one of them is a single word.
+fn splice(head: &str, tail: &str, numbers: &mut SeededNumbers) -> String {
+    let by_words = head.contains(' ') && tail.contains(' ');
+    let cuts = |text: &str| -> Vec<usize> {
+        text.char_indices().skip(1).filter(|(_, c)| !by_words || *c == ' ').map(|(i, _)| i).collect()
+    };
+    let (head_cuts, tail_cuts) = (cuts(head), cuts(tail));
+    if head_cuts.is_empty() || tail_cuts.is_empty() {
+        return format!("{head}{tail}");
+    }
+    let place = numbers.below(head_cuts.len());
+    let matching = place * tail_cuts.len() / head_cuts.len();
+    format!("{}{}", &head[..head_cuts[place]], &tail[tail_cuts[matching]..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const KEYS: [&str; 4] = [
+        "The colour of the seventh door is",
+        "Every evening the baker of Lund would",
+        "If the tide comes before noon then",
+        "A letter without a stamp means",
+    ];
+
+    #[test]
+    fn decoys_are_distinct_no_keys_and_repeatable() {
+        let decoys = make_decoys(&KEYS, 16, [7; 32]).unwrap();
+        let distinct: HashSet<_> = decoys.iter().collect();
+        assert_eq!(distinct.len(), 16);
+        assert!(decoys.iter().all(|d| !KEYS.contains(&d.as_str())));
+        assert_eq!(decoys, make_decoys(&KEYS, 16, [7; 32]).unwrap());
+        assert_ne!(decoys, make_decoys(&KEYS, 16, [8; 32]).unwrap());
+    }
+
+    #[test]
+    fn decoys_are_made_of_the_words_of_keys() {
+        let words: HashSet<&str> = KEYS.iter().flat_map(|k| k.split(' ')).collect();
+        for decoy in make_decoys(&KEYS, 16, [1; 32]).unwrap() {
+            assert!(decoy.split(' ').all(|w| words.contains(w)), "{decoy}");
+        }
+    }
+
+    #[test]
+    fn too_uniform_keys_are_refused_not_repeated() {
+        assert_eq!(
+            make_decoys(&["a b"], 1, [0; 32]),
+            Err(TooFewDecoys { found: 0, wanted: 1, keys: 1 })
+        );
+        assert_eq!(
+            make_decoys(&[], 1, [0; 32]),
+            Err(TooFewDecoys { found: 0, wanted: 1, keys: 0 })
+        );
+        assert_eq!(make_decoys(&[], 0, [0; 32]), Ok(vec![]));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(keys in proptest::collection::vec("\\PC{0,12}", 0..6), seed: [u8; 32]) {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            if let Ok(decoys) = make_decoys(&keys, 3, seed) {
+                prop_assert_eq!(decoys.len(), 3);
+                prop_assert!(decoys.iter().all(|d| !keys.contains(&d.as_str())));
+            }
+        }
+
+        #[test]
+        fn numbers_stay_below_their_bound(seed: [u8; 32], bound in 1_usize..1000) {
+            let mut numbers = SeededNumbers::new(seed);
+            prop_assert!((0..50).all(|_| numbers.below(bound) < bound));
+        }
+    }
+}

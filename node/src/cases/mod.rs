@@ -1,0 +1,1 @@
+//! Level-2 cases: what each role does next.

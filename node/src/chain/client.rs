@@ -1,0 +1,144 @@
+//! A provider that is known to speak to the chain of the addresses file.
+
+use super::Reader;
+use alloy::providers::{DynProvider, Provider, ProviderBuilder};
+use oml_contracts::rpc::Addresses;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What can go wrong between the node and the chain.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ChainError {
+    /// The endpoint's URL is none.
+    #[error("rpc_url {url:?} is not a URL: {cause}")]
+    BadUrl {
+        /// As configured.
+        url: String,
+        /// Why.
+        cause: String,
+    },
+    /// The endpoint serves another chain than the addresses file names.
+    #[error(
+        "{url} serves chain {found}, the addresses file is for chain {expected}; set rpc_url to an \
+         endpoint of chain {expected} or use that chain's addresses file"
+    )]
+    WrongChain {
+        /// The endpoint.
+        url: String,
+        /// Of the addresses file.
+        expected: u64,
+        /// Of the endpoint.
+        found: u64,
+    },
+    /// A contract of the addresses file has no code on the chain.
+    #[error("no code at {address} ({name}) on chain {chain_id}; is the addresses file of another deployment?")]
+    NoCode {
+        /// Which contract.
+        name: &'static str,
+        /// Its address.
+        address: String,
+        /// The chain.
+        chain_id: u64,
+    },
+    /// A request failed: network, timeout, or the endpoint's own error. May be tried again.
+    #[error("{what}: {cause}")]
+    Rpc {
+        /// What was asked.
+        what: String,
+        /// The transport's message.
+        cause: String,
+    },
+    /// The contract reverted.
+    #[error("{what} reverted: {reason}")]
+    Reverted {
+        /// What was called.
+        what: String,
+        /// Decoded reason.
+        reason: String,
+    },
+    /// The endpoint answered, but not with what the contracts can say.
+    #[error("{what}: {cause}")]
+    Unexpected {
+        /// What was asked.
+        what: String,
+        /// What is wrong with the answer.
+        cause: String,
+    },
+    /// Reading the addresses file failed.
+    #[error("addresses file {path}: {cause}")]
+    Addresses {
+        /// The file.
+        path: String,
+        /// Why.
+        cause: String,
+    },
+}
+
+impl ChainError {
+    pub(crate) fn rpc(what: impl Into<String>, cause: impl std::fmt::Display) -> Self {
+        Self::Rpc { what: what.into(), cause: cause.to_string() }
+    }
+
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Rpc { .. })
+    }
+}
+
+/// Provider and addresses of one chain. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ChainClient {
+    provider: DynProvider,
+    addresses: Arc<Addresses>,
+}
+
+impl ChainClient {
+    /// Connects to `rpc_url` and checks its chain id against `addresses`.
+    ///
+    /// # Errors
+    /// [`ChainError::BadUrl`], [`ChainError::WrongChain`], [`ChainError::NoCode`], or
+    /// [`ChainError::Rpc`] if the endpoint does not answer.
+    pub async fn connect(rpc_url: &str, addresses: Addresses) -> Result<Self, ChainError> {
+        let url: reqwest::Url = rpc_url
+            .parse()
+            .map_err(|cause| ChainError::BadUrl { url: rpc_url.to_owned(), cause: format!("{cause}") })?;
+        let provider = ProviderBuilder::new().disable_recommended_fillers().connect_http(url).erased();
+        let found = tokio::time::timeout(Duration::from_secs(10), provider.get_chain_id())
+            .await
+            .map_err(|_| ChainError::rpc(format!("chain id of {rpc_url}"), "no answer in 10 s"))?
+            .map_err(|cause| ChainError::rpc(format!("chain id of {rpc_url}"), cause))?;
+        if found != addresses.chain_id {
+            return Err(ChainError::WrongChain {
+                url: rpc_url.to_owned(),
+                expected: addresses.chain_id,
+                found,
+            });
+        }
+        Ok(Self { provider, addresses: Arc::new(addresses) })
+    }
+
+    /// The provider, for reads.
+    #[must_use]
+    pub fn provider(&self) -> &DynProvider {
+        &self.provider
+    }
+
+    /// Addresses of the contracts.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Chain id.
+    #[must_use]
+    pub fn chain_id(&self) -> u64 {
+        self.addresses.chain_id
+    }
+
+    /// Typed reads at the latest block.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.clone())
+    }
+}

@@ -1,0 +1,268 @@
+//! What a contract says, as Rust values: ids and money as newtypes, times in unix seconds.
+
+use oml_contracts::{
+    Amount, CaseId, Commitment, ContentHash, DeploymentHash, EthAddress, LicenseId, QuestionsHash, Root,
+    Seed,
+};
+use serde::{Deserialize, Serialize};
+
+/// Where a license stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LicenseStatus {
+    /// Never acquired.
+    None,
+    /// Paid for; its seed is not drawn yet.
+    Acquired,
+    /// Its seed is drawn; the owner embeds and delivers.
+    Seeded,
+    /// Accepted by the host; in force until `deadline`.
+    Active,
+    /// Ended early at `deadline`.
+    Terminated,
+    /// Refunded because it was not delivered.
+    Cancelled,
+}
+
+/// A license (`LicenseRegistry.license`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseView {
+    /// Key that signs receipts.
+    pub serving_key: EthAddress,
+    /// Status.
+    pub status: LicenseStatus,
+    /// Delivery deadline, then expiry, then time of termination.
+    pub deadline: u64,
+    /// Beacon round of its seed.
+    pub seed_round: u64,
+    /// Its seed; zero before it is drawn.
+    pub seed: Seed,
+    /// Hash of the delivered copy; zero before activation.
+    pub artefact_hash: ContentHash,
+}
+
+impl LicenseView {
+    /// Whether the license may serve at `now`.
+    #[must_use]
+    pub fn is_active(&self, now: u64) -> bool {
+        self.status == LicenseStatus::Active && now <= self.deadline
+    }
+}
+
+/// A universe (`LicenseRegistry.universe`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UniverseView {
+    /// Root of its tree; zero if there is no such epoch.
+    pub root: Root,
+    /// Model seed; zero before it is drawn.
+    pub seed: Seed,
+    /// Personal fingerprints.
+    pub personal_count: u32,
+    /// Shared fingerprints.
+    pub shared_count: u32,
+    /// Beacon round of the model seed.
+    pub seed_round: u64,
+    /// Licenses sold under it.
+    pub licenses: u32,
+    /// Cases counted against it.
+    pub cases: u32,
+    /// Personal bundles burned so far.
+    pub burned_bundles: u32,
+}
+
+/// Where a case stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaseStatus {
+    /// Never opened.
+    None,
+    /// Opened; waits for the beacon round.
+    Opened,
+    /// Bundles and committee drawn; waits for the owner's questions.
+    Drawn,
+    /// Members ask and commit.
+    Committing,
+    /// Members reveal.
+    Revealing,
+    /// Waits for the owner to open the leaves.
+    Opening,
+    /// The accused may rebut.
+    Rebuttal,
+    /// Decided against the accused.
+    Upheld,
+    /// Decided for the accused.
+    Dismissed,
+    /// Ended without a verdict because a party let a deadline pass.
+    Void,
+}
+
+impl CaseStatus {
+    /// Whether nothing can happen to the case any more.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Upheld | Self::Dismissed | Self::Void)
+    }
+}
+
+/// A case (`ChallengeManager.caseOf`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseView {
+    /// Its id.
+    pub id: CaseId,
+    /// Accused license.
+    pub license_id: LicenseId,
+    /// Accused deployment.
+    pub deployment: DeploymentHash,
+    /// Who opened it.
+    pub reporter: EthAddress,
+    /// Status.
+    pub status: CaseStatus,
+    /// When it was opened.
+    pub opened_at: u64,
+    /// End of the current window.
+    pub deadline: u64,
+    /// Beacon round of the draw.
+    pub seed_round: u64,
+    /// Hash of the questions; zero before they are posted.
+    pub questions_hash: QuestionsHash,
+    /// Number of questions.
+    pub question_count: u16,
+    /// Members that committed.
+    pub commits: u8,
+    /// Members that revealed.
+    pub reveals: u8,
+    /// Bit j set: fingerprint j was a hit (little-endian bit order over 256 bits, byte 0 = bits 0..8).
+    pub hits: [u8; 32],
+    /// Bit j set: fingerprint j was removed by a rebuttal; same bit order.
+    pub removed: [u8; 32],
+    /// Evidence needed, log2 with 32 fractional bits.
+    pub threshold: i64,
+    /// Drawn bundles.
+    pub bundles: Vec<u32>,
+    /// Drawn members.
+    pub committee: Vec<EthAddress>,
+}
+
+impl CaseView {
+    /// Whether fingerprint `index` (in the order of the opened bundles) was a hit.
+    #[must_use]
+    pub fn is_hit(&self, index: u16) -> bool {
+        bit(&self.hits, index)
+    }
+
+    /// Whether fingerprint `index` was removed by a rebuttal.
+    #[must_use]
+    pub fn is_removed(&self, index: u16) -> bool {
+        bit(&self.removed, index)
+    }
+
+    /// Place of `account` in the committee.
+    #[must_use]
+    pub fn member(&self, account: &EthAddress) -> Option<usize> {
+        self.committee.iter().position(|member| member == account)
+    }
+}
+
+fn bit(bits: &[u8; 32], index: u16) -> bool {
+    bits.get(usize::from(index / 8)).is_some_and(|byte| byte >> (index % 8) & 1 == 1)
+}
+
+/// What a member put on chain (`ChallengeManager.commitmentOf`); zero if nothing.
+pub type MemberCommitment = Commitment;
+
+/// Rules of all cases (`ChallengeManager.config`). Windows in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChallengeConfig {
+    /// Least time between a report's commitment and its use.
+    pub report_delay: u64,
+    /// Time to post questions.
+    pub questions_window: u64,
+    /// Time to commit.
+    pub commit_window: u64,
+    /// Time to reveal.
+    pub reveal_window: u64,
+    /// Time to open leaves.
+    pub opening_window: u64,
+    /// Time to rebut.
+    pub rebuttal_window: u64,
+    /// Time before a slash is paid out.
+    pub payout_delay: u64,
+    /// Members of a committee.
+    pub committee_size: u8,
+    /// Bundles per case.
+    pub bundles_per_case: u8,
+    /// Least number of decoys.
+    pub min_decoys: u8,
+    /// Taken from a member that does not reveal.
+    pub non_reveal_penalty: Amount,
+    /// Taken from a member that dissents.
+    pub dissent_penalty: Amount,
+}
+
+/// A payer's channel (`PaymentEscrow.channel`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelView {
+    /// Paid in so far.
+    pub deposited: Amount,
+    /// Time the payer must wait to leave.
+    pub thaw_period: u64,
+    /// When the payer can leave; 0 if it did not start to.
+    pub thaw_end: u64,
+    /// Claimed so far.
+    pub claimed: Amount,
+    /// Requests settled so far.
+    pub settled_requests: u64,
+    /// Tokens settled so far.
+    pub settled_tokens: u64,
+}
+
+/// A license's collateral (`CollateralVault.collateral`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollateralView {
+    /// What is left.
+    pub amount: Amount,
+    /// Open cases and proofs that hold it.
+    pub freezes: u16,
+    /// When it can be withdrawn; 0 if the host did not start the thaw.
+    pub thaw_end: u64,
+}
+
+/// A queued payout (`CollateralVault.payout`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayoutView {
+    /// Beneficiary.
+    pub to: EthAddress,
+    /// Currency; zero is the native one.
+    pub currency: EthAddress,
+    /// Amount.
+    pub amount: Amount,
+    /// When it can be paid.
+    pub unlock_at: u64,
+}
+
+/// A prover (`ProverRegistry.prover`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProverView {
+    /// Its stake; zero if it is none.
+    pub stake: Amount,
+    /// Since when it can be drawn.
+    pub active_from: u64,
+    /// When it can take its stake; 0 if it did not start to leave.
+    pub thaw_end: u64,
+    /// Cases that hold its stake.
+    pub open_cases: u16,
+    /// X25519 public key to which questions are sealed.
+    pub encryption_key: [u8; 32],
+}
+
+/// A beacon round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BeaconValue {
+    /// Not out yet.
+    Pending,
+    /// Out.
+    Ready([u8; 32]),
+    /// Can't be had any more; drawing now moves the subject to a new round.
+    Stale,
+}

@@ -1,0 +1,1 @@
+//! A prover's check of one deployment.

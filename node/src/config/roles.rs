@@ -1,0 +1,202 @@
+//! Sections of the roles.
+
+use oml_contracts::{LicenseId, ModelId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Where a private key comes from: exactly one of the three.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeySource {
+    /// Encrypted keystore (JSON, as of geth and Foundry); needs `password_file`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keystore: Option<PathBuf>,
+    /// File with the keystore's password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+    /// Name of an environment variable that holds the key as hex. For tests and containers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_key_env: Option<String>,
+    /// File that holds the key as hex and that only its owner can read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_key_file: Option<PathBuf>,
+}
+
+/// Role of a model owner: draws license seeds, posts questions, opens leaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OwnerConfig {
+    /// Universes whose secrets this node holds.
+    pub universes: Vec<UniverseConfig>,
+    /// Decoys per case; raised to the contract's minimum.
+    pub decoys: Option<u16>,
+}
+
+/// Secrets of one universe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UniverseConfig {
+    /// Its model.
+    pub model: ModelId,
+    /// Its epoch.
+    pub epoch: u32,
+    /// Directory that holds `universe-<epoch>/universe.oml`, or that directory itself.
+    pub dir: PathBuf,
+    /// File with the key that opens it.
+    pub key_file: PathBuf,
+}
+
+/// Role of a host: gateways, redemption, rebuttals.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostConfig {
+    /// Metering gateways, one per license.
+    pub gateways: Vec<GatewayConfig>,
+    /// When vouchers are redeemed.
+    pub redeem: RedeemConfig,
+    /// Models that this node serves itself, without a gateway.
+    pub inference: Vec<InferenceConfig>,
+}
+
+/// A metering gateway in front of an OpenAI-compatible upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// License under which it serves.
+    pub license: LicenseId,
+    /// Address on which it listens.
+    pub listen: SocketAddr,
+    /// Base URL of the upstream, such as `http://127.0.0.1:8000`.
+    pub upstream: String,
+    /// Model name to ask the upstream for; the client's if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_model: Option<String>,
+    /// Key that signs receipts: the license's serving key.
+    pub serving_key: KeySource,
+    /// Tokenizer file for the second meter; without it tokens are estimated from characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<PathBuf>,
+    /// Answer length where the client asks for none, in tokens.
+    #[serde(default = "defaults::max_tokens")]
+    pub default_max_tokens: u32,
+    /// Longest answer that a client can ask for, in tokens.
+    #[serde(default = "defaults::max_tokens_cap")]
+    pub max_tokens_cap: u32,
+    /// Requests at the same time; more are answered 503.
+    #[serde(default = "defaults::concurrency")]
+    pub max_concurrent: usize,
+    /// Largest request body in bytes.
+    #[serde(default = "defaults::body")]
+    pub max_body_bytes: usize,
+    /// Time that the upstream has for a whole answer, in seconds.
+    #[serde(default = "defaults::upstream_timeout_s")]
+    pub upstream_timeout_s: u64,
+}
+
+/// When vouchers are redeemed: whatever comes first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RedeemConfig {
+    /// Claim once this much is unclaimed, in the currency's smallest unit.
+    pub threshold: oml_contracts::Amount,
+    /// Claim at least this often while anything is unclaimed, in seconds.
+    pub interval_s: u64,
+    /// Most vouchers in one claim.
+    pub max_rows: usize,
+    /// Refuse new requests of a channel while it owes more than this; no limit if absent.
+    pub max_unclaimed: Option<oml_contracts::Amount>,
+}
+
+impl Default for RedeemConfig {
+    fn default() -> Self {
+        Self {
+            threshold: oml_contracts::Amount::new(1_000_000_000_000_000_000),
+            interval_s: 3_600,
+            max_rows: 64,
+            max_unclaimed: None,
+        }
+    }
+}
+
+/// A model served by this node's own inference server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InferenceConfig {
+    /// Address on which it listens.
+    pub listen: SocketAddr,
+    /// Model directory.
+    pub model_dir: PathBuf,
+    /// Name under which clients ask for it.
+    pub model_name: String,
+    /// Requests that may wait; more are answered 503.
+    #[serde(default = "defaults::queue")]
+    pub queue: usize,
+}
+
+/// Role of a prover: asks deployments, commits, reveals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProverConfig {
+    /// Base URL of the owner's node per model.
+    #[serde(default)]
+    pub owner_endpoints: BTreeMap<ModelId, String>,
+    /// File with the X25519 private key (hex) whose public half is registered on chain.
+    pub encryption_key_file: PathBuf,
+    /// Allow deployments and owners on private and loopback addresses. For local networks only.
+    #[serde(default)]
+    pub allow_private_endpoints: bool,
+    /// Model name sent to deployments.
+    #[serde(default = "defaults::model_name")]
+    pub query_model: String,
+    /// Limits of a check.
+    #[serde(default)]
+    pub query: QueryLimits,
+}
+
+/// Limits of a check, so that a hostile endpoint costs a bounded amount.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueryLimits {
+    /// Tokens asked per question.
+    pub max_tokens: u32,
+    /// Time for one answer, in seconds.
+    pub timeout_s: u64,
+    /// Largest answer in bytes.
+    pub max_response_bytes: usize,
+    /// Questions at the same time.
+    pub concurrency: usize,
+    /// Tries per question when the endpoint does not answer.
+    pub attempts: u32,
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        Self { max_tokens: 8, timeout_s: 30, max_response_bytes: 256 * 1024, concurrency: 4, attempts: 3 }
+    }
+}
+
+mod defaults {
+    pub(super) const fn max_tokens() -> u32 {
+        256
+    }
+    pub(super) const fn max_tokens_cap() -> u32 {
+        4_096
+    }
+    pub(super) const fn concurrency() -> usize {
+        256
+    }
+    pub(super) const fn body() -> usize {
+        1 << 20
+    }
+    pub(super) const fn upstream_timeout_s() -> u64 {
+        600
+    }
+    pub(super) const fn queue() -> usize {
+        32
+    }
+    pub(super) fn model_name() -> String {
+        "default".to_owned()
+    }
+}

@@ -1,0 +1,1 @@
+//! The metering gateway in front of an OpenAI-compatible upstream.

@@ -1,0 +1,1 @@
+//! Licenses: what owner and host do next.

@@ -1,0 +1,1 @@
+//! Vouchers on the payer's side, redemption on the host's.

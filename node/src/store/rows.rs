@@ -1,0 +1,307 @@
+//! Rows of the store.
+
+use alloy::primitives::{Address, B256};
+use oml_contracts::{
+    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, OfferId, RequestHash, Root,
+    Salt,
+};
+use serde::{Deserialize, Serialize};
+
+/// A block of the stored window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockRef {
+    /// Block number.
+    pub number: u64,
+    /// Block hash.
+    pub hash: B256,
+    /// Block time, unix seconds.
+    pub timestamp: u64,
+}
+
+/// A published offer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferRow {
+    /// Its id.
+    pub offer_id: OfferId,
+    /// Its model.
+    pub model_id: ModelId,
+    /// Its owner.
+    pub owner: EthAddress,
+    /// ABI encoding of the terms as published.
+    pub terms: Vec<u8>,
+    /// Block of publication.
+    pub block: u64,
+    /// Block of withdrawal.
+    pub withdrawn_block: Option<u64>,
+}
+
+/// An acquired license.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseRow {
+    /// Its id.
+    pub license_id: LicenseId,
+    /// Its offer.
+    pub offer_id: OfferId,
+    /// Its host.
+    pub host: EthAddress,
+    /// Nonce chosen by the host, 96 bits.
+    pub nonce: u128,
+    /// Key that signs receipts.
+    pub serving_key: EthAddress,
+    /// Block of acquisition.
+    pub block: u64,
+}
+
+/// A declared deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentRow {
+    /// Its license.
+    pub license_id: LicenseId,
+    /// Hash of the URI.
+    pub deployment: DeploymentHash,
+    /// URI as registered.
+    pub uri: String,
+    /// Block of registration.
+    pub block: u64,
+    /// Block of retirement.
+    pub retired_block: Option<u64>,
+}
+
+/// A committed universe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UniverseRow {
+    /// Its model.
+    pub model_id: ModelId,
+    /// Its epoch.
+    pub epoch: u32,
+    /// Its root.
+    pub root: Root,
+    /// Block of the commitment.
+    pub block: u64,
+}
+
+/// An opened case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseRow {
+    /// Its id.
+    pub case_id: CaseId,
+    /// Accused license.
+    pub license_id: LicenseId,
+    /// Accused deployment.
+    pub deployment: DeploymentHash,
+    /// Who opened it.
+    pub reporter: EthAddress,
+    /// Block of the opening.
+    pub block: u64,
+    /// Block of the end.
+    pub resolved_block: Option<u64>,
+}
+
+/// An opened channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelRow {
+    /// Its id.
+    pub channel_id: ChannelId,
+    /// Its license.
+    pub license_id: LicenseId,
+    /// Who pays.
+    pub payer: EthAddress,
+    /// Who signs vouchers; zero means the payer.
+    pub signer: EthAddress,
+    /// Tells the payer's channels apart.
+    pub salt: Salt,
+    /// Block of the opening.
+    pub block: u64,
+    /// Block in which the payer last started to leave.
+    pub thawing_block: Option<u64>,
+}
+
+/// Any event of the core contracts, kept for timelines and for what events alone carry (revealed tags).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRow {
+    /// Block number.
+    pub block: u64,
+    /// Place in the block.
+    pub log_index: u64,
+    /// Transaction.
+    pub tx_hash: B256,
+    /// Contract.
+    pub contract: Address,
+    /// Event's name, such as `TagsRevealed`.
+    pub name: String,
+    /// First indexed argument: the case, license, channel, offer or model that it is about.
+    pub subject: B256,
+    /// All topics after the signature, in order.
+    pub topics: Vec<B256>,
+    /// ABI-encoded unindexed arguments.
+    pub data: Vec<u8>,
+    /// Block time, unix seconds.
+    pub timestamp: u64,
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Waits for its time and a worker.
+    Queued,
+    /// Leased by a worker.
+    Running,
+    /// Succeeded.
+    Done,
+    /// Will not be tried again.
+    Failed,
+}
+
+/// A job to enqueue. At most one job exists per (kind, key), ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewJob {
+    /// Which handler runs it.
+    pub kind: &'static str,
+    /// Unique within the kind, such as `<caseId>:commit`.
+    pub key: String,
+    /// What the handler needs.
+    pub payload: serde_json::Value,
+    /// Not before this unix time in seconds of the machine's clock; 0 = now.
+    pub run_after: u64,
+}
+
+/// A stored job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRow {
+    /// Which handler runs it.
+    pub kind: String,
+    /// Unique within the kind.
+    pub key: String,
+    /// What the handler needs.
+    pub payload: serde_json::Value,
+    /// State.
+    pub state: JobState,
+    /// Times it was started.
+    pub attempts: u32,
+    /// Unix seconds until which the worker owns it.
+    pub lease_until: u64,
+    /// Unix seconds before which it does not run.
+    pub run_after: u64,
+    /// Why the last try did not succeed.
+    pub last_error: Option<String>,
+}
+
+/// Where an intent stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntentState {
+    /// Signed and persisted, not in a block (or a reorg took it out again).
+    Pending,
+    /// In a block that is not final.
+    Mined,
+    /// In a final block.
+    Done,
+    /// In a final block, and reverted.
+    Reverted,
+    /// Given up: its deadline passed, or its nonce was used by another transaction.
+    Dropped,
+}
+
+/// A transaction that the node means to get onto the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntentRow {
+    /// Unique idempotency key.
+    pub key: String,
+    /// Called contract.
+    pub to: Address,
+    /// Call data.
+    pub calldata: Vec<u8>,
+    /// Native value in wei.
+    pub value: u128,
+    /// For people.
+    pub describe: String,
+    /// Chain time after which it is useless.
+    pub deadline: Option<u64>,
+    /// State.
+    pub state: IntentState,
+    /// Nonce of the account.
+    pub nonce: u64,
+    /// Hash of the mined transaction.
+    pub tx_hash: Option<B256>,
+    /// Block in which it was mined.
+    pub block: Option<u64>,
+    /// Why it was dropped or reverted.
+    pub error: Option<String>,
+    /// Machine's unix time of creation.
+    pub created_at: u64,
+}
+
+/// One signed transaction for an intent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRow {
+    /// Its intent.
+    pub key: String,
+    /// Transaction hash.
+    pub tx_hash: B256,
+    /// Signed, encoded.
+    pub raw: Vec<u8>,
+    /// Fee cap per gas in wei.
+    pub max_fee: u128,
+    /// Tip per gas in wei.
+    pub tip: u128,
+    /// Machine's unix time of signing.
+    pub created_at: u64,
+}
+
+/// What a prover must not lose between commit and reveal. Written before the commitment is sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CaseSecret {
+    /// The case.
+    pub case_id: CaseId,
+    /// The member.
+    pub prover: EthAddress,
+    /// Packed tags, 4 bytes per question.
+    pub tags: Vec<u8>,
+    /// Salt of the commitment.
+    pub salt: Salt,
+    /// What was asked and answered, JSON; kept for disputes.
+    pub transcript: serde_json::Value,
+}
+
+impl std::fmt::Debug for CaseSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CaseSecret").field("case_id", &self.case_id).field("prover", &self.prover).finish_non_exhaustive()
+    }
+}
+
+/// A voucher as received. Never changed, never deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoucherRow {
+    /// Its channel.
+    pub channel_id: ChannelId,
+    /// The channel's license.
+    pub license_id: LicenseId,
+    /// Who pays.
+    pub payer: EthAddress,
+    /// Channel's signer; zero means the payer.
+    pub signer: EthAddress,
+    /// Channel's salt.
+    pub salt: Salt,
+    /// Promised so far.
+    pub cumulative_amount: Amount,
+    /// Requests so far, this one included.
+    pub cumulative_requests: u64,
+    /// Tokens so far, this request's allowance included.
+    pub cumulative_tokens: u64,
+    /// The request that it permits.
+    pub request_hash: RequestHash,
+    /// Signature bytes.
+    pub signature: Vec<u8>,
+    /// Machine's unix time of arrival.
+    pub received_at: u64,
+}
+
+/// A receipt as signed (host) or received (payer). Never changed, never deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptRow {
+    /// What was signed.
+    pub receipt: oml_contracts::Receipt,
+    /// Signature bytes.
+    pub signature: Vec<u8>,
+}
