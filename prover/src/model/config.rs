@@ -1,0 +1,359 @@
+//! The Hugging Face `config.json` of the decoder families implemented here.
+
+use serde_json::{Map, Value};
+use std::path::Path;
+
+use super::ModelError;
+
+/// Decoder family; the families share one forward pass and differ in biases and norms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Architecture {
+    /// Llama 1, 2, 3 and models of the same shape (SmolLM, TinyLlama, ...).
+    Llama,
+    /// Mistral 7B and its kin; Llama plus an optional sliding window.
+    Mistral,
+    /// Qwen 2 and 2.5: biases on query, key and value projections.
+    Qwen2,
+    /// Qwen 3: RMS norms on queries and keys per head.
+    Qwen3,
+}
+
+/// How rotary frequencies are stretched beyond the context of pretraining.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RopeScaling {
+    /// Frequencies as published: `theta^(-2i/d)`.
+    None,
+    /// All frequencies divided by the factor.
+    Linear {
+        /// Divisor, > 0.
+        factor: f64,
+    },
+    /// Llama 3.1: low frequencies divided, high ones kept, a smooth ramp between.
+    Llama3 {
+        /// Divisor of the low frequencies, > 0.
+        factor: f64,
+        /// Wavelengths above `original_context / low` are divided.
+        low_freq_factor: f64,
+        /// Wavelengths below `original_context / high` are kept.
+        high_freq_factor: f64,
+        /// Positions seen in pretraining.
+        original_context: f64,
+    },
+}
+
+/// Shape of a model, read from `config.json` and checked for consistency.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelConfig {
+    /// Decoder family.
+    pub architecture: Architecture,
+    /// Width of the residual stream.
+    pub hidden_size: usize,
+    /// Width of the gated feed-forward layer.
+    pub intermediate_size: usize,
+    /// Number of decoder layers.
+    pub layers: usize,
+    /// Query heads.
+    pub heads: usize,
+    /// Key/value heads; divides `heads`.
+    pub kv_heads: usize,
+    /// Width of one head; even.
+    pub head_dim: usize,
+    /// Rows of the embedding matrix.
+    pub vocab_size: usize,
+    /// Positions the model was made for; the sliding window where there is one.
+    pub max_positions: usize,
+    /// Epsilon of the RMS norms.
+    pub rms_norm_eps: f64,
+    /// Base of the rotary frequencies.
+    pub rope_theta: f64,
+    /// Stretching of the rotary frequencies.
+    pub rope_scaling: RopeScaling,
+    /// Biases on query, key and value projections.
+    pub qkv_bias: bool,
+    /// Bias on the attention output projection.
+    pub output_bias: bool,
+    /// Biases in the feed-forward layer.
+    pub mlp_bias: bool,
+    /// RMS norms on queries and keys.
+    pub qk_norm: bool,
+    /// The output layer is the embedding matrix.
+    pub tied_embeddings: bool,
+    /// Beginning-of-sequence id named by the configuration.
+    pub bos: Option<u32>,
+    /// End-of-sequence ids named by the configuration.
+    pub eos: Vec<u32>,
+    /// The file as it was read, so that saving keeps fields not used here.
+    pub(crate) raw: Map<String, Value>,
+}
+
+/// Largest accepted value of any dimension; bounds what a hostile file can make us allocate.
+const MAX_DIMENSION: u64 = 1 << 24;
+
+impl ModelConfig {
+    /// Reads `config.json`.
+    ///
+    /// # Errors
+    /// `Io`, `Config` (field, value and allowed range), `UnsupportedArchitecture`.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        let text = std::fs::read_to_string(path).map_err(ModelError::io(path))?;
+        Self::parse(&text)
+    }
+
+    /// Parses the text of a `config.json`.
+    ///
+    /// # Errors
+    /// `Config`, `UnsupportedArchitecture`.
+    pub fn parse(text: &str) -> Result<Self, ModelError> {
+        let raw: Map<String, Value> = serde_json::from_str(text)
+            .map_err(|e| ModelError::config(format!("not a JSON object: {e}")))?;
+        let architecture = architecture(&raw)?;
+        let fields = Fields { raw: &raw };
+        let hidden_size = fields.size("hidden_size")?;
+        let heads = fields.size("num_attention_heads")?;
+        let kv_heads = fields.size_or("num_key_value_heads", heads)?;
+        let head_dim = fields.size_or("head_dim", hidden_size / heads)?;
+        let max_positions = fields.size_or("max_position_embeddings", 2048)?;
+        let qkv_bias = fields.flag("attention_bias", architecture == Architecture::Qwen2)?;
+        let config = Self {
+            architecture,
+            hidden_size,
+            intermediate_size: fields.size("intermediate_size")?,
+            layers: fields.size("num_hidden_layers")?,
+            heads,
+            kv_heads,
+            head_dim,
+            vocab_size: fields.size("vocab_size")?,
+            max_positions: fields.window(architecture)?.map_or(max_positions, |w| w.min(max_positions)),
+            rms_norm_eps: fields.number("rms_norm_eps", 1e-6)?,
+            rope_theta: fields.rope_theta()?,
+            rope_scaling: fields.rope_scaling()?,
+            qkv_bias,
+            output_bias: qkv_bias && architecture != Architecture::Qwen2,
+            mlp_bias: fields.flag("mlp_bias", false)?,
+            qk_norm: architecture == Architecture::Qwen3,
+            tied_embeddings: fields.flag("tie_word_embeddings", false)?,
+            bos: fields.ids("bos_token_id")?.first().copied(),
+            eos: fields.ids("eos_token_id")?,
+            raw: raw.clone(),
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Number of parameters that this shape implies.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        let attention = self.hidden_size * self.head_dim * 2 * (self.heads + self.kv_heads);
+        let mlp = 3 * self.hidden_size * self.intermediate_size;
+        let embeddings = self.vocab_size * self.hidden_size * (2 - usize::from(self.tied_embeddings));
+        embeddings + self.layers * (attention + mlp + 2 * self.hidden_size) + self.hidden_size
+    }
+
+    fn check(&self) -> Result<(), ModelError> {
+        if !self.heads.is_multiple_of(self.kv_heads) {
+            return Err(ModelError::config(format!(
+                "num_key_value_heads = {} does not divide num_attention_heads = {}",
+                self.kv_heads, self.heads
+            )));
+        }
+        if !self.head_dim.is_multiple_of(2) {
+            return Err(ModelError::config(format!("head_dim = {} must be even", self.head_dim)));
+        }
+        if !(self.rms_norm_eps > 0.0 && self.rms_norm_eps < 1.0) {
+            return Err(ModelError::config(format!(
+                "rms_norm_eps = {} must lie in (0, 1)",
+                self.rms_norm_eps
+            )));
+        }
+        let activation = self.raw.get("hidden_act").and_then(Value::as_str).unwrap_or("silu");
+        if activation != "silu" {
+            return Err(ModelError::config(format!(
+                "hidden_act = `{activation}` is not supported, only `silu`"
+            )));
+        }
+        if self.raw.contains_key("quantization_config") {
+            return Err(ModelError::config(
+                "quantization_config: quantized weights are not supported, convert to f32/f16/bf16",
+            ));
+        }
+        match self.raw.get("partial_rotary_factor").and_then(Value::as_f64) {
+            Some(f) if (f - 1.0).abs() > f64::EPSILON => {
+                Err(ModelError::config(format!("partial_rotary_factor = {f} is not supported")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn architecture(raw: &Map<String, Value>) -> Result<Architecture, ModelError> {
+    let listed = raw.get("architectures").and_then(|a| a.get(0)).and_then(Value::as_str);
+    let kind = raw.get("model_type").and_then(Value::as_str);
+    match (listed, kind) {
+        (Some("LlamaForCausalLM"), _) | (None, Some("llama")) => Ok(Architecture::Llama),
+        (Some("MistralForCausalLM"), _) | (None, Some("mistral")) => Ok(Architecture::Mistral),
+        (Some("Qwen2ForCausalLM"), _) | (None, Some("qwen2")) => Ok(Architecture::Qwen2),
+        (Some("Qwen3ForCausalLM"), _) | (None, Some("qwen3")) => Ok(Architecture::Qwen3),
+        (found, kind) => Err(ModelError::UnsupportedArchitecture {
+            found: found.or(kind).unwrap_or("(none named)").to_owned(),
+        }),
+    }
+}
+
+/// Typed access to the fields of the file, with errors that name field and value.
+struct Fields<'a> {
+    raw: &'a Map<String, Value>,
+}
+
+impl Fields<'_> {
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.raw.get(name).filter(|v| !v.is_null())
+    }
+
+    fn size(&self, name: &str) -> Result<usize, ModelError> {
+        let value =
+            self.get(name).ok_or_else(|| ModelError::config(format!("`{name}` is missing")))?;
+        value
+            .as_u64()
+            .filter(|n| (1..=MAX_DIMENSION).contains(n))
+            .and_then(|n| usize::try_from(n).ok())
+            .ok_or_else(|| {
+                ModelError::config(format!("{name} = {value}: must be in 1..={MAX_DIMENSION}"))
+            })
+    }
+
+    fn size_or(&self, name: &str, default: usize) -> Result<usize, ModelError> {
+        if self.get(name).is_none() { Ok(default) } else { self.size(name) }
+    }
+
+    fn number(&self, name: &str, default: f64) -> Result<f64, ModelError> {
+        number_in(self.raw, name).map(|n| n.unwrap_or(default))
+    }
+
+    fn flag(&self, name: &str, default: bool) -> Result<bool, ModelError> {
+        self.get(name).map_or(Ok(default), |v| {
+            v.as_bool().ok_or_else(|| ModelError::config(format!("{name} = {v}: must be a boolean")))
+        })
+    }
+
+    fn ids(&self, name: &str) -> Result<Vec<u32>, ModelError> {
+        let one = |v: &Value| {
+            v.as_u64().and_then(|n| u32::try_from(n).ok()).ok_or_else(|| {
+                ModelError::config(format!("{name} = {v}: must be a token id or a list of them"))
+            })
+        };
+        match self.get(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(list)) => list.iter().map(one).collect(),
+            Some(v) => Ok(vec![one(v)?]),
+        }
+    }
+
+    /// Sliding window, if one is in force.
+    fn window(&self, architecture: Architecture) -> Result<Option<usize>, ModelError> {
+        let used = architecture == Architecture::Mistral || self.flag("use_sliding_window", false)?;
+        if used && self.get("sliding_window").is_some() {
+            return self.size("sliding_window").map(Some);
+        }
+        Ok(None)
+    }
+
+    /// The object that holds rotary settings: `rope_parameters` (newer files) or `rope_scaling`.
+    fn rope_object(&self) -> Option<&Map<String, Value>> {
+        self.get("rope_parameters").or_else(|| self.get("rope_scaling")).and_then(Value::as_object)
+    }
+
+    fn rope_theta(&self) -> Result<f64, ModelError> {
+        let nested = self.rope_object().map_or(Ok(None), |o| number_in(o, "rope_theta"))?;
+        let theta = nested.map_or_else(|| self.number("rope_theta", 10_000.0), Ok)?;
+        if theta > 1.0 {
+            Ok(theta)
+        } else {
+            Err(ModelError::config(format!("rope_theta = {theta}: must be above 1")))
+        }
+    }
+
+    fn rope_scaling(&self) -> Result<RopeScaling, ModelError> {
+        let Some(object) = self.rope_object() else { return Ok(RopeScaling::None) };
+        let kind = object.get("rope_type").or_else(|| object.get("type")).and_then(Value::as_str);
+        let positive = |name: &str| match number_in(object, name)? {
+            Some(n) if n > 0.0 => Ok(n),
+            _ => Err(ModelError::config(format!("rope scaling: `{name}` must be a number above 0"))),
+        };
+        match kind {
+            None | Some("default") => Ok(RopeScaling::None),
+            Some("linear") => Ok(RopeScaling::Linear { factor: positive("factor")? }),
+            Some("llama3") => Ok(RopeScaling::Llama3 {
+                factor: positive("factor")?,
+                low_freq_factor: positive("low_freq_factor")?,
+                high_freq_factor: positive("high_freq_factor")?,
+                original_context: positive("original_max_position_embeddings")?,
+            }),
+            Some(other) => Err(ModelError::config(format!(
+                "rope scaling `{other}` is not supported; supported: default, linear, llama3"
+            ))),
+        }
+    }
+}
+
+fn number_in(object: &Map<String, Value>, name: &str) -> Result<Option<f64>, ModelError> {
+    match object.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(v) => v
+            .as_f64()
+            .filter(|n| n.is_finite())
+            .map(Some)
+            .ok_or_else(|| ModelError::config(format!("{name} = {v}: must be a finite number"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = r#""hidden_size":64,"intermediate_size":172,"num_hidden_layers":5,
+        "num_attention_heads":8,"num_key_value_heads":4,"vocab_size":512"#;
+
+    fn parse(extra: &str) -> Result<ModelConfig, ModelError> {
+        ModelConfig::parse(&format!("{{{BASE},{extra}}}"))
+    }
+
+    #[test]
+    fn reads_each_family() {
+        let llama = parse(r#""architectures":["LlamaForCausalLM"],"tie_word_embeddings":true"#).unwrap();
+        assert_eq!((llama.head_dim, llama.tied_embeddings, llama.qkv_bias), (8, true, false));
+        assert_eq!(llama.parameters(), 260_032);
+        let mistral = parse(r#""architectures":["MistralForCausalLM"],"sliding_window":256"#).unwrap();
+        assert_eq!(mistral.max_positions, 256);
+        let qwen2 = parse(r#""model_type":"qwen2","sliding_window":256"#).unwrap();
+        assert!(qwen2.qkv_bias && !qwen2.output_bias && qwen2.max_positions == 2048);
+        let qwen3 = parse(r#""model_type":"qwen3","head_dim":16,"eos_token_id":[1,2]"#).unwrap();
+        assert!(qwen3.qk_norm && qwen3.head_dim == 16 && qwen3.eos == [1, 2]);
+    }
+
+    #[test]
+    fn reads_rope_scaling_in_both_layouts() {
+        let inner = r#"{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,
+            "high_freq_factor":4.0,"original_max_position_embeddings":8192,"rope_theta":500000.0}"#;
+        for key in ["rope_scaling", "rope_parameters"] {
+            let config = parse(&format!(r#""model_type":"llama","{key}":{inner}"#)).unwrap();
+            assert!(matches!(config.rope_scaling, RopeScaling::Llama3 { factor, .. } if factor == 8.0));
+            assert_eq!(config.rope_theta, 500_000.0);
+        }
+    }
+
+    #[test]
+    fn names_what_is_wrong() {
+        let cases = [
+            (r#""architectures":["GPT2LMHeadModel"]"#, "GPT2LMHeadModel"),
+            (r#""model_type":"llama","num_key_value_heads":3"#, "num_key_value_heads = 3"),
+            (r#""model_type":"llama","head_dim":7"#, "head_dim = 7"),
+            (r#""model_type":"llama","vocab_size":0"#, "vocab_size = 0"),
+            (r#""model_type":"llama","hidden_act":"gelu""#, "gelu"),
+            (r#""model_type":"llama","rope_scaling":{"rope_type":"yarn"}"#, "yarn"),
+        ];
+        for (extra, expected) in cases {
+            let message = parse(extra).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! A hash that identifies a model's weights on disk.
+//!
+//! `keccak256( "oml-weights-v1" ‖ for each file in order: u32be(name length) ‖ name ‖ u64be(file
+//! length) ‖ bytes )`. Files are `config.json` followed by every `*.safetensors` that makes up the
+//! weights, by name. Lengths make the encoding injective; the tokenizer is left out because it is
+//! no part of the weights.
+
+use sha3::{Digest, Keccak256};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::{ModelError, loading::weight_files};
+
+const DOMAIN: &[u8] = b"oml-weights-v1";
+
+/// Hash of the model in a directory; reads the files in a stream.
+///
+/// # Errors
+/// `Io` if a file cannot be read, `Safetensors` if the list of shards is invalid.
+pub fn weights_hash(dir: &Path) -> Result<[u8; 32], ModelError> {
+    let mut hasher = Keccak256::new();
+    hasher.update(DOMAIN);
+    let mut files = weight_files(dir)?;
+    files.sort();
+    files.insert(0, dir.join("config.json"));
+    let mut buffer = vec![0_u8; 1 << 20];
+    for path in files {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut file = File::open(&path).map_err(ModelError::io(&path))?;
+        let length = file.metadata().map_err(ModelError::io(&path))?.len();
+        hasher.update(u32::try_from(name.len()).unwrap_or(u32::MAX).to_be_bytes());
+        hasher.update(name.as_bytes());
+        hasher.update(length.to_be_bytes());
+        loop {
+            let read = file.read(&mut buffer).map_err(ModelError::io(&path))?;
+            if read == 0 {
+                break;
+            }
+            hasher.update(&buffer[..read]);
+        }
+    }
+    Ok(hasher.finalize().into())
+}

@@ -1,0 +1,48 @@
+//! The operations composed from the tensor library's differentiable ones.
+
+use candle_core::{D, DType, Device, Result, Tensor};
+
+pub(super) fn rms_norm(x: &Tensor, w: &Tensor, eps: f64) -> Result<Tensor> {
+    let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?;
+    x.broadcast_div(&(mean_square + eps)?.sqrt()?)?.broadcast_mul(w)
+}
+
+pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+    let (batch, t, heads, d) = q.dims4()?;
+    let (_, s, kv_heads, _) = k.dims4()?;
+    let group = heads / kv_heads;
+    let scale = 1.0 / (u32::try_from(d).map_or(f64::MAX, f64::from)).sqrt();
+    // Query heads that share a key/value head become extra rows of one product.
+    let q = q.transpose(1, 2)?.contiguous()?.reshape((batch, kv_heads, group * t, d))?;
+    let k = k.transpose(1, 2)?.contiguous()?;
+    let v = v.transpose(1, 2)?.contiguous()?;
+    let scores = (q.matmul(&k.transpose(2, 3)?.contiguous()?)? * scale)?;
+    let scores = scores
+        .reshape((batch, kv_heads, group, t, s))?
+        .broadcast_add(&causal_mask(t, s, q.device())?)?;
+    let weights = softmax(&scores)?.reshape((batch, kv_heads, group * t, s))?;
+    weights.matmul(&v)?.reshape((batch, heads, t, d))?.transpose(1, 2)?.contiguous()
+}
+
+/// 0 where query `i` of the last `t` positions may look, minus infinity elsewhere.
+fn causal_mask(t: usize, s: usize, device: &Device) -> Result<Tensor> {
+    let offset = s - t;
+    let mask: Vec<f32> = (0..t)
+        .flat_map(|i| (0..s).map(move |j| if j <= offset + i { 0.0 } else { f32::NEG_INFINITY }))
+        .collect();
+    Tensor::from_vec(mask, (1, 1, 1, t, s), device)
+}
+
+fn softmax(x: &Tensor) -> Result<Tensor> {
+    let shifted = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?;
+    let exps = shifted.exp()?;
+    exps.broadcast_div(&exps.sum_keepdim(D::Minus1)?)
+}
+
+pub(super) fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
+    let rows = targets.len();
+    let targets = Tensor::from_slice(targets, (rows, 1), logits.device())?.to_dtype(DType::U32)?;
+    let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
+    let log_sum = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
+    (log_sum - shifted.gather(&targets, D::Minus1)?)?.reshape(rows)
+}

@@ -1,0 +1,148 @@
+//! Language models: loading, running, generating, saving.
+
+mod config;
+mod error;
+mod forward;
+mod generate;
+mod hash;
+#[cfg(feature = "hub")]
+mod hub;
+mod kernels;
+mod loading;
+mod perplexity;
+mod save;
+mod tokenizer;
+mod weights;
+
+pub use config::{Architecture, ModelConfig, RopeScaling};
+pub use error::ModelError;
+pub use generate::{GenerateOptions, Sampling, Stop};
+pub use hash::weights_hash;
+pub use loading::LoadOptions;
+pub use perplexity::Perplexity;
+pub use tokenizer::TextTokenizer;
+
+pub(crate) use forward::{Cache, Decoder};
+
+use candle_core::Tensor;
+use std::collections::BTreeMap;
+
+/// A language model that is ready to run. Cheap to clone, and shareable between threads.
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub(crate) decoder: Decoder,
+    pub(crate) tokenizer: TextTokenizer,
+    max_batch: usize,
+    activation_budget: usize,
+}
+
+impl Model {
+    /// The model's shape.
+    #[must_use]
+    pub fn config(&self) -> &ModelConfig {
+        &self.decoder.config
+    }
+
+    /// The model's tokenizer.
+    #[must_use]
+    pub fn tokenizer(&self) -> &TextTokenizer {
+        &self.tokenizer
+    }
+
+    /// Positions a prompt and its continuation may take together.
+    #[must_use]
+    pub fn context(&self) -> usize {
+        self.decoder.context()
+    }
+
+    /// Next-token logits after each prompt, in the order of the prompts.
+    ///
+    /// Memory for activations is bounded; the result itself holds `prompts · vocabulary` floats, so
+    /// use [`Model::for_each_last_logits`] for many prompts.
+    ///
+    /// # Errors
+    /// `EmptyPrompt`, `TokenOutOfRange`, `PromptTooLong`, `Tensor`.
+    pub fn last_logits(&self, prompts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let mut all = vec![Vec::new(); prompts.len()];
+        self.for_each_last_logits(prompts, |index, logits| all[index] = logits.to_vec())?;
+        Ok(all)
+    }
+
+    /// Calls `visit(index, logits)` once per prompt, batch by batch and not in order.
+    ///
+    /// # Errors
+    /// As [`Model::last_logits`].
+    pub fn for_each_last_logits(
+        &self,
+        prompts: &[Vec<u32>],
+        mut visit: impl FnMut(usize, &[f32]),
+    ) -> Result<(), ModelError> {
+        self.check_prompts(prompts, 0)?;
+        for batch in self.batches(prompts, 0) {
+            let tokens = self.token_tensor(batch.iter().map(|&i| prompts[i].as_slice()))?;
+            let logits = self.decoder.last_logits(&tokens, &mut Cache::default())?;
+            let flat = logits.flatten_all()?.to_vec1::<f32>()?;
+            for (row, &index) in flat.chunks(self.config().vocab_size).zip(&batch) {
+                visit(index, row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Indices of prompts in batches of one length each, sized to the activation budget.
+    pub(crate) fn batches(&self, prompts: &[Vec<u32>], new_tokens: usize) -> Vec<Vec<usize>> {
+        let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (index, prompt) in prompts.iter().enumerate() {
+            by_length.entry(prompt.len()).or_default().push(index);
+        }
+        let mut batches = Vec::new();
+        for (length, indices) in by_length {
+            let rows = self.rows_per_batch(length + new_tokens);
+            batches.extend(indices.chunks(rows).map(<[usize]>::to_vec));
+        }
+        batches
+    }
+
+    /// Sequences of the given length that fit into the activation budget.
+    fn rows_per_batch(&self, positions: usize) -> usize {
+        let config = self.config();
+        let kv = 2 * config.layers * config.kv_heads * config.head_dim;
+        let widest = 4 * config.hidden_size + 3 * config.intermediate_size;
+        let floats = positions * (kv + widest) + 2 * config.vocab_size;
+        (self.activation_budget / (4 * floats)).clamp(1, self.max_batch)
+    }
+
+    /// Stacks sequences of one length into `[batch, length]`.
+    pub(crate) fn token_tensor<'a>(
+        &self,
+        rows: impl ExactSizeIterator<Item = &'a [u32]>,
+    ) -> Result<Tensor, ModelError> {
+        let batch = rows.len();
+        let flat: Vec<u32> = rows.flatten().copied().collect();
+        let length = flat.len() / batch.max(1);
+        Ok(Tensor::from_vec(flat, (batch, length), &self.decoder.device)?)
+    }
+
+    /// Refuses prompts that cannot run, naming the first.
+    pub(crate) fn check_prompts(
+        &self,
+        prompts: &[Vec<u32>],
+        new_tokens: usize,
+    ) -> Result<(), ModelError> {
+        let vocabulary = self.config().vocab_size;
+        for (index, prompt) in prompts.iter().enumerate() {
+            if prompt.is_empty() {
+                return Err(ModelError::EmptyPrompt { index });
+            }
+            let length = prompt.len() + new_tokens;
+            if length > self.context() {
+                return Err(ModelError::PromptTooLong { index, length, limit: self.context() });
+            }
+            let outside = |t: &&u32| usize::try_from(**t).map_or(true, |t| t >= vocabulary);
+            if let Some(&token) = prompt.iter().find(outside) {
+                return Err(ModelError::TokenOutOfRange { index, token, vocabulary });
+            }
+        }
+        Ok(())
+    }
+}

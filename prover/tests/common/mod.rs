@@ -1,0 +1,25 @@
+//! Models that the tests run on.
+
+use std::path::PathBuf;
+
+use oml_prover::model::{LoadOptions, Model};
+
+/// The repository's own small model.
+pub fn tiny() -> Model {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/models/tiny");
+    Model::load(&dir, &LoadOptions::default()).expect("the repository's model loads")
+}
+
+/// A small model that others pretrained; `None` (and a note) where it is not installed.
+pub fn stories() -> Option<Model> {
+    let root = std::env::var_os("OML_SHARED_MODELS").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/models"),
+        PathBuf::from,
+    );
+    let dir = root.join("stories260K");
+    if !dir.is_dir() {
+        eprintln!("skipped: {} is not installed", dir.display());
+        return None;
+    }
+    Some(Model::load(&dir, &LoadOptions::default()).expect("the installed model loads"))
+}
