@@ -1,5 +1,7 @@
 //! What the beacon decides: seeds, each license's answers, assignments.
 
+use std::collections::BTreeSet;
+
 use crate::abi_encode::Words;
 use crate::hash::keccak_parts;
 use crate::ids::{CaseId, LicenseId, ModelId, Root, Seed};
@@ -142,6 +144,46 @@ pub fn is_assigned(license_seed: Seed, root: Root, index: u32, assignment_p: u16
     u16::from_be_bytes([hash[0], hash[1]]) < assignment_p
 }
 
+/// `count` bundles among the unburned of the `total` first ones, as the contract picks them for a
+/// case: pick `j` takes index `keccak(seed ‖ uint32 j) mod remaining` among those left, ascending.
+///
+/// # Errors
+/// [`BundlesExhausted`] if fewer than `count` are left.
+pub fn draw_bundles(
+    seed: Seed,
+    total: u32,
+    burned: &BTreeSet<u32>,
+    count: u8,
+) -> Result<Vec<u32>, BundlesExhausted> {
+    let mut left: Vec<u32> = (0..total).filter(|bundle| !burned.contains(bundle)).collect();
+    if left.len() < usize::from(count) {
+        return Err(BundlesExhausted { left: left.len(), wanted: count });
+    }
+    let pick = |j: u32| {
+        let hash = keccak_parts(&[seed.as_bytes(), &j.to_be_bytes()]);
+        left.remove(modulo(&hash, left.len()))
+    };
+    Ok((0..u32::from(count)).map(pick).collect())
+}
+
+/// Too few unburned bundles for a case; the owner commits a new epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{left} unburned bundles are left, {wanted} are needed; commit a new epoch of fingerprints"
+)]
+pub struct BundlesExhausted {
+    /// Unburned bundles.
+    pub left: usize,
+    /// Bundles of a case.
+    pub wanted: u8,
+}
+
+/// Remainder of a big-endian number.
+fn modulo(number: &[u8; 32], modulus: usize) -> usize {
+    let step = |rest: usize, byte: &u8| (rest << 8 | usize::from(*byte)) % modulus;
+    number.iter().fold(0, step)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +220,29 @@ mod tests {
         let assigned = (0..16_000).filter(|i| is_assigned(license, root, *i, 16_384)).count();
         assert!((assigned as f64 - 4000.0).abs() < 5.0 * 3000_f64.sqrt(), "{assigned}");
         assert_eq!((0..1000).filter(|i| is_assigned(license, root, *i, 0)).count(), 0);
+    }
+
+    #[test]
+    fn bundles_are_distinct_and_unburned() {
+        let burned = BTreeSet::from([0, 2, 7]);
+        let drawn = draw_bundles(seed_of("case"), 8, &burned, 5).unwrap();
+        let all: BTreeSet<u32> = drawn.iter().copied().collect();
+        assert_eq!(all, BTreeSet::from([1, 3, 4, 5, 6]));
+        assert_eq!(
+            draw_bundles(seed_of("case"), 8, &burned, 6),
+            Err(BundlesExhausted { left: 5, wanted: 6 })
+        );
+        assert_ne!(drawn, draw_bundles(seed_of("other"), 8, &burned, 5).unwrap());
+    }
+
+    #[test]
+    fn remainders_are_those_of_the_whole_number() {
+        use alloy::primitives::U256;
+        for (n, modulus) in [(0_u8, 3), (1, 7), (2, 65_536), (3, 1), (4, 1_000_003)] {
+            let hash = keccak256(&[n]);
+            let exact = U256::from_be_bytes(hash) % U256::from(modulus);
+            assert_eq!(U256::from(modulo(&hash, modulus)), exact);
+        }
     }
 
     #[test]

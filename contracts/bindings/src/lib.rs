@@ -8,6 +8,7 @@
 //! The feature `rpc` adds typed contract instances, conversions, decoded reverts and deployment.
 
 mod abi_encode;
+pub mod addresses;
 pub mod draw;
 pub mod eip712;
 pub mod evidence;
@@ -21,7 +22,8 @@ pub mod tag;
 pub mod terms;
 pub mod tree;
 
+pub use addresses::Addresses;
 pub use eip712::{Domain, Receipt, Signature, Voucher};
 pub use ids::*;
 pub use money::{Amount, AmountError, Bps, EthAddress, LicenseNonce};
-pub use terms::Terms;
+pub use terms::{LicenseRef, Terms};

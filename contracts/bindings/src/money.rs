@@ -14,7 +14,9 @@ pub struct Amount(u128);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
     /// The text is not a whole number below 2^128.
-    #[error("{0:?} is not an amount; write a whole number of the currency's smallest unit, below 2^128")]
+    #[error(
+        "{0:?} is not an amount; write a whole number of the currency's smallest unit, below 2^128"
+    )]
     NotANumber(String),
     /// More than 10,000 basis points.
     #[error("{0} basis points is not a share; 10,000 is the whole")]
@@ -269,7 +271,9 @@ impl FromStr for EthAddress {
                 what: "address",
                 digits: 40,
                 value: text.to_owned(),
-                cause: format!("its capitals are no EIP-55 checksum, so a digit may be wrong ({address} would be right)"),
+                cause: format!(
+                    "its capitals are no EIP-55 checksum, so a digit may be wrong ({address} would be right)"
+                ),
             });
         }
         Ok(address)

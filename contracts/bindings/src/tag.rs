@@ -11,7 +11,11 @@ pub use crate::ids::Tag;
 /// that a hit does not depend on how much text an endpoint returns.
 #[must_use]
 pub fn normalise(response: &str) -> String {
-    response.nfkc().skip_while(|c| !c.is_alphanumeric()).take_while(|c| c.is_alphanumeric()).collect()
+    response
+        .nfkc()
+        .skip_while(|c| !c.is_alphanumeric())
+        .take_while(|c| c.is_alphanumeric())
+        .collect()
 }
 
 /// Tag of a response; [`Tag::NONE`] if its normalised form is empty.

@@ -2,8 +2,9 @@
 
 use crate::abi_encode::Words;
 use crate::evidence::{EvidenceError, EvidenceTerms};
-use crate::ids::ModelId;
-use crate::money::{Amount, Bps, EthAddress};
+use crate::hash;
+use crate::ids::{LicenseId, ModelId};
+use crate::money::{Amount, Bps, EthAddress, LicenseNonce};
 
 /// Most royalty rows of an offer: the most parents that a model can have.
 pub const MAX_PARENTS: usize = 8;
@@ -118,6 +119,27 @@ pub struct Terms {
     pub royalties: Vec<Royalty>,
 }
 
+/// Names a license and proves its terms; what most calls take.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LicenseRef {
+    /// Terms of the offer under which it was bought.
+    pub terms: Terms,
+    /// Who bought it.
+    pub host: EthAddress,
+    /// Chosen by the host.
+    pub nonce: LicenseNonce,
+}
+
+impl LicenseRef {
+    /// Id of the license under a registry.
+    #[must_use]
+    pub fn license_id(&self, chain_id: u64, registry: EthAddress) -> LicenseId {
+        let offer = hash::offer_id(chain_id, registry, &self.terms);
+        hash::license_id(offer, self.host, self.nonce)
+    }
+}
+
 /// A term that no code could enforce.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TermsError {
@@ -136,7 +158,9 @@ pub enum TermsError {
         seconds: u64,
     },
     /// Collateral could leave before unsettled use comes to light.
-    #[error("thawPeriod {thaw} is not longer than settlementPeriod {settlement}; collateral would leave before under-metering can be proven")]
+    #[error(
+        "thawPeriod {thaw} is not longer than settlementPeriod {settlement}; collateral would leave before under-metering can be proven"
+    )]
     ThawTooShort {
         /// Thaw period in seconds.
         thaw: u64,
@@ -150,7 +174,9 @@ pub enum TermsError {
     #[error("leakLiability is not enforced by the contracts; set it to false")]
     LeakLiability,
     /// More than one half.
-    #[error("reporterBps {0} is more than one half of a slash (5000), which would pay for false reports")]
+    #[error(
+        "reporterBps {0} is more than one half of a slash (5000), which would pay for false reports"
+    )]
     ReporterShare(u16),
     /// Shares past the whole.
     #[error("{what} add up to {sum} basis points; 10,000 is the whole")]
@@ -298,9 +324,9 @@ impl Terms {
         // The one dynamic field: its place in the head holds its offset from the tuple's start.
         let offset = head.len() as u128 + 32;
         let rows = head.uint(offset).uint(self.royalties.len() as u128);
-        self.royalties.iter().fold(rows, |words, royalty| {
-            words.address(royalty.payee).uint(royalty.bps.get())
-        })
+        self.royalties
+            .iter()
+            .fold(rows, |words, royalty| words.address(royalty.payee).uint(royalty.bps.get()))
     }
 }
 

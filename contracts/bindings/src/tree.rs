@@ -180,10 +180,7 @@ mod tests {
         let endless = std::iter::repeat_n(LeafHash::ZERO, MAX_LEAVES as usize + 1);
         assert_eq!(UniverseTree::from_leaves(endless), Err(TreeError::TooLarge));
         let tree = UniverseTree::from_leaves(leaves(17)).unwrap();
-        assert_eq!(
-            tree.bundle_proof(2),
-            Err(TreeError::NoSuchBundle { bundle: 2, bundles: 2 })
-        );
+        assert_eq!(tree.bundle_proof(2), Err(TreeError::NoSuchBundle { bundle: 2, bundles: 2 }));
     }
 
     proptest! {

@@ -1,0 +1,121 @@
+//! Where a deployment of the contracts lives.
+
+use std::path::{Path, PathBuf};
+
+use crate::eip712::Domain;
+use crate::money::EthAddress;
+
+/// Addresses of one deployment, kept as a JSON file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Addresses {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Source of randomness.
+    pub beacon: EthAddress,
+    /// Models, offers, licenses.
+    pub license_registry: EthAddress,
+    /// Hosts' collateral.
+    pub collateral_vault: EthAddress,
+    /// Payers' channels.
+    pub payment_escrow: EthAddress,
+    /// Staked provers.
+    pub prover_registry: EthAddress,
+    /// Proofs and cases.
+    pub challenge_manager: EthAddress,
+    /// A token for tests and demonstrations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<EthAddress>,
+    /// First block that can hold an event.
+    pub deployed_at_block: u64,
+}
+
+/// An addresses file that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AddressesError {
+    /// Reading or writing failed.
+    #[error("can't access the addresses file {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The content is not an addresses file.
+    #[error("{} is not an addresses file; write it with a deployment", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl Addresses {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`AddressesError`].
+    pub fn load(path: &Path) -> Result<Self, AddressesError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| AddressesError::Io { path: path.to_owned(), source })?;
+        serde_json::from_str(&text)
+            .map_err(|source| AddressesError::Json { path: path.to_owned(), source })
+    }
+
+    /// Writes the file whole or not at all.
+    ///
+    /// # Errors
+    /// [`AddressesError`].
+    pub fn save(&self, path: &Path) -> Result<(), AddressesError> {
+        let json = serde_json::to_string_pretty(self)
+            .map_err(|source| AddressesError::Json { path: path.to_owned(), source })?;
+        let temporary = path.with_extension("json.tmp");
+        std::fs::write(&temporary, json + "\n")
+            .and_then(|()| std::fs::rename(&temporary, path))
+            .map_err(|source| AddressesError::Io { path: path.to_owned(), source })
+    }
+
+    /// EIP-712 domain of vouchers.
+    #[must_use]
+    pub const fn voucher_domain(&self) -> Domain {
+        Domain { chain_id: self.chain_id, verifying_contract: self.payment_escrow }
+    }
+
+    /// EIP-712 domain of receipts.
+    #[must_use]
+    pub const fn receipt_domain(&self) -> Domain {
+        Domain { chain_id: self.chain_id, verifying_contract: self.challenge_manager }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_round_trip_and_bad_ones_name_themselves() {
+        let address = |n| EthAddress::new([n; 20]);
+        let addresses = Addresses {
+            chain_id: 31_337,
+            beacon: address(1),
+            license_registry: address(2),
+            collateral_vault: address(3),
+            payment_escrow: address(4),
+            prover_registry: address(5),
+            challenge_manager: address(6),
+            token: None,
+            deployed_at_block: 7,
+        };
+        let folder = std::env::temp_dir().join(format!("oml-addresses-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("addresses.json");
+        addresses.save(&path).unwrap();
+        assert_eq!(Addresses::load(&path).unwrap(), addresses);
+        std::fs::write(&path, "{}").unwrap();
+        let bad = Addresses::load(&path).unwrap_err();
+        assert!(bad.to_string().contains("addresses.json"), "{bad}");
+        assert!(matches!(Addresses::load(&folder.join("none")), Err(AddressesError::Io { .. })));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
