@@ -16,6 +16,15 @@ pub struct Member {
     pub revealed: bool,
 }
 
+/// A member of the committee paid for the request of an opened fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PaidRequest {
+    /// 0-based among the opened ones.
+    pub fingerprint: u16,
+    /// The member, as payer or signer of the voucher.
+    pub member: EthAddress,
+}
+
 /// A case as the chain shows it at one block, with the parties that the license names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaseFile {
@@ -34,6 +43,8 @@ pub struct CaseFile {
     pub beacon: BeaconValue,
     /// Drawn committee, in order.
     pub members: Vec<Member>,
+    /// What has been shown by rebuttals so far (`RequestPaid`).
+    pub paid: Vec<PaidRequest>,
     /// Rules of all cases.
     pub rules: ChallengeConfig,
 }

@@ -14,7 +14,9 @@ const ATTEMPTS: usize = 256;
 
 /// The keys do not give enough different decoys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("only {found} of {wanted} decoys could be made from {keys} keys; the keys are too few or too alike")]
+#[error(
+    "only {found} of {wanted} decoys could be made from {keys} keys; the keys are too few or too alike"
+)]
 pub struct TooFewDecoys {
     /// Decoys that could be made.
     pub found: usize,
@@ -89,7 +91,11 @@ pub fn make_decoys(
 fn splice(head: &str, tail: &str, numbers: &mut SeededNumbers) -> String {
     let by_words = head.contains(' ') && tail.contains(' ');
     let cuts = |text: &str| -> Vec<usize> {
-        text.char_indices().skip(1).filter(|(_, c)| !by_words || *c == ' ').map(|(i, _)| i).collect()
+        text.char_indices()
+            .skip(1)
+            .filter(|(_, c)| !by_words || *c == ' ')
+            .map(|(i, _)| i)
+            .collect()
     };
     let (head_cuts, tail_cuts) = (cuts(head), cuts(tail));
     if head_cuts.is_empty() || tail_cuts.is_empty() {

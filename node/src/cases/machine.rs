@@ -5,13 +5,14 @@
 //! restart, a reorg or a second copy of the node can't make it act out of turn. Actions in flight are
 //! held back by their key ([`Action::key`]), which the sender accepts once.
 //!
-//! The contract enters some phases only with the next transaction (the first reveal starts the
-//! reveal window, the opening of the leaves needs no own step). [`phase`] says in which phase the
+//! The contract enters some steps only with the next transaction. [`phase`] says in which one the
 //! *next* transaction will find the case.
+
+use std::collections::BTreeSet;
 
 use oml_contracts::{Commitment, EthAddress};
 
-use super::case_file::{CaseFile, Member};
+use super::case_file::{CaseFile, Member, PaidRequest};
 use crate::chain::{BeaconValue, CaseStatus};
 
 /// Which transaction a case waits for, at a given chain time.
@@ -33,45 +34,55 @@ pub enum Phase {
     Rebut,
     /// Anyone may end the case.
     Resolve,
-    /// Between two phases for this very second, or no such case.
+    /// The very second of a deadline, or no such case.
     Idle,
     /// Ended.
     Closed,
 }
 
-/// The phase that a transaction sent now meets.
+/// Status and deadline that a transaction sent now meets: the contract goes on by itself where a
+/// deadline has passed and enough members have acted (`CaseJudge._advance`).
+#[must_use]
+pub fn advanced(file: &CaseFile, now: u64) -> (CaseStatus, u64) {
+    let (mut status, mut deadline) = (file.case.status, file.case.deadline);
+    if status == CaseStatus::Committing && now > deadline && file.commits() >= file.quorum() {
+        status = CaseStatus::Revealing;
+        deadline = deadline.saturating_add(file.rules.reveal_window);
+    }
+    if status == CaseStatus::Revealing && now > deadline && file.reveals() >= file.quorum() {
+        status = CaseStatus::Opening;
+        deadline = deadline.saturating_add(file.rules.opening_window);
+    }
+    (status, deadline)
+}
+
+/// What a transaction sent now can do.
 ///
-/// `now` is the timestamp of the newest block in seconds. The next block is younger, so a deadline
-/// counts as open only while `now < deadline` and as missed only once `now > deadline`: being wrong
-/// by the one second between them costs a reverted transaction.
+/// `now` is the timestamp of the newest block in seconds. The next block is younger, so a step counts
+/// as open only while `now < deadline` and as missed only once `now > deadline`: being wrong by the
+/// one second between them costs a reverted transaction.
 #[must_use]
 pub fn phase(file: &CaseFile, now: u64) -> Phase {
-    let missed = now > file.case.deadline;
-    let until_deadline = |phase| {
-        if now < file.case.deadline {
-            phase
-        } else if missed {
-            Phase::Resolve
-        } else {
-            Phase::Idle
-        }
-    };
-    match file.case.status {
-        CaseStatus::None => Phase::Idle,
+    let (status, deadline) = advanced(file, now);
+    let step = match status {
+        CaseStatus::None => return Phase::Idle,
+        CaseStatus::Upheld | CaseStatus::Dismissed | CaseStatus::Void => return Phase::Closed,
         CaseStatus::Opened => match file.beacon {
             BeaconValue::Pending => Phase::AwaitBeacon,
             BeaconValue::Ready(_) | BeaconValue::Stale => Phase::Draw,
         },
-        CaseStatus::Drawn => until_deadline(Phase::Questions),
-        CaseStatus::Committing if file.commits() == file.members.len() => Phase::Reveal,
-        CaseStatus::Committing if missed && file.commits() >= file.quorum() => Phase::Reveal,
-        CaseStatus::Committing => until_deadline(Phase::Commit),
-        CaseStatus::Revealing if file.reveals() == file.commits() => Phase::Open,
-        CaseStatus::Revealing if missed && file.reveals() >= file.quorum() => Phase::Open,
-        CaseStatus::Revealing => until_deadline(Phase::Reveal),
-        CaseStatus::Opening => until_deadline(Phase::Open),
-        CaseStatus::Rebuttal => until_deadline(Phase::Rebut),
-        CaseStatus::Upheld | CaseStatus::Dismissed | CaseStatus::Void => Phase::Closed,
+        CaseStatus::Drawn => Phase::Questions,
+        CaseStatus::Committing => Phase::Commit,
+        CaseStatus::Revealing => Phase::Reveal,
+        CaseStatus::Opening => Phase::Open,
+        CaseStatus::Rebuttal => Phase::Rebut,
+    };
+    if now < deadline {
+        step
+    } else if now > deadline {
+        Phase::Resolve
+    } else {
+        Phase::Idle
     }
 }
 
@@ -90,8 +101,8 @@ pub enum Role {
     },
     /// The accused host.
     Host {
-        /// Fingerprints (0-based among the opened ones) for whose request it keeps a paid voucher.
-        paid: Vec<u16>,
+        /// Tested requests for which it keeps a committee member's voucher.
+        paid: Vec<PaidRequest>,
     },
     /// Anyone else, the reporter for example.
     Observer,
@@ -124,11 +135,8 @@ pub enum Action {
     RevealTags,
     /// Open the drawn leaves.
     OpenLeaves,
-    /// Remove this fingerprint by the voucher that paid for its request.
-    Rebut {
-        /// 0-based among the opened ones.
-        fingerprint: u16,
-    },
+    /// Show that a member paid for a tested request.
+    Rebut(PaidRequest),
     /// End the case.
     Resolve,
 }
@@ -144,7 +152,7 @@ impl Action {
             Self::CommitTags => "commit-tags",
             Self::RevealTags => "reveal-tags",
             Self::OpenLeaves => "open-leaves",
-            Self::Rebut { .. } => "rebut",
+            Self::Rebut(_) => "rebut",
             Self::Resolve => "resolve",
         }
     }
@@ -157,8 +165,8 @@ impl Action {
         let what = match self {
             // A stale round is drawn again under another number.
             Self::Draw => format!("draw/{}", file.case.seed_round),
-            Self::Rebut { fingerprint } => format!("rebut/{fingerprint}"),
-            Self::Resolve => format!("resolve/{}", file.case.status),
+            Self::Rebut(paid) => format!("rebut/{}/{}", paid.fingerprint, paid.member),
+            Self::Resolve => format!("resolve/{:?}", file.case.status),
             Self::CommitTags | Self::RevealTags => match actor.role {
                 Role::Prover { answers: Some(answers) } => format!("{}/{answers}", self.name()),
                 _ => self.name().to_owned(),
@@ -176,7 +184,7 @@ impl Action {
 pub fn next_action(file: &CaseFile, actor: &Actor, now: u64) -> Option<Action> {
     match phase(file, now) {
         Phase::Draw => patient(file.case.opened_at, actor, now).then_some(Action::Draw),
-        Phase::Resolve => patient(file.case.deadline, actor, now).then_some(Action::Resolve),
+        Phase::Resolve => patient(advanced(file, now).1, actor, now).then_some(Action::Resolve),
         Phase::Questions => owner_of(file, actor).then_some(Action::PostQuestions),
         Phase::Open => owner_of(file, actor).then_some(Action::OpenLeaves),
         Phase::Commit => commit(file, actor),
@@ -191,7 +199,7 @@ pub fn next_action(file: &CaseFile, actor: &Actor, now: u64) -> Option<Action> {
 pub fn margin(file: &CaseFile, actor: &Actor, now: u64) -> Option<u64> {
     let deadline_bound = !matches!(phase(file, now), Phase::Draw | Phase::Resolve);
     (deadline_bound && next_action(file, actor, now).is_some())
-        .then(|| file.case.deadline.saturating_sub(now))
+        .then(|| advanced(file, now).1.saturating_sub(now))
 }
 
 const fn patient(since: u64, actor: &Actor, now: u64) -> bool {
@@ -227,16 +235,36 @@ fn reveal(file: &CaseFile, actor: &Actor) -> Option<Action> {
 }
 
 fn rebut(file: &CaseFile, actor: &Actor) -> Option<Action> {
-    let Role::Host { paid } = &actor.role else { return None };
+    rebuttals(file, actor).first().copied().map(Action::Rebut)
+}
+
+/// The rebuttals that are worth their gas: of standing hits (a removed miss would only help the
+/// accuser), not shown yet, and only where enough members paid for the removal to happen.
+#[must_use]
+pub fn rebuttals(file: &CaseFile, actor: &Actor) -> Vec<PaidRequest> {
+    let Role::Host { paid } = &actor.role else { return Vec::new() };
     if actor.address != file.host {
-        return None;
+        return Vec::new();
     }
-    // A removed miss would only help the accuser, so misses stay.
-    paid.iter()
+    let needed = (file.members.len() + 1).saturating_sub(file.quorum());
+    let payers = |fingerprint: u16| -> usize {
+        let all: BTreeSet<EthAddress> = paid
+            .iter()
+            .chain(&file.paid)
+            .filter(|p| p.fingerprint == fingerprint && file.member(&p.member).is_some())
+            .map(|p| p.member)
+            .collect();
+        all.len()
+    };
+    let mut worth: Vec<PaidRequest> = paid
+        .iter()
         .copied()
-        .filter(|j| usize::from(*j) < file.fingerprint_count())
-        .find(|j| file.is_standing_hit(*j))
-        .map(|fingerprint| Action::Rebut { fingerprint })
+        .filter(|p| file.is_standing_hit(p.fingerprint) && file.member(&p.member).is_some())
+        .filter(|p| !file.paid.contains(p) && payers(p.fingerprint) >= needed)
+        .collect();
+    worth.sort_unstable();
+    worth.dedup();
+    worth
 }
 
 #[cfg(test)]

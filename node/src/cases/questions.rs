@@ -5,7 +5,7 @@
 //! after a lost database, by a second copy of the node, and (once the salts are open) checked by
 //! anyone; and a reorg that draws other bundles leads to another list by itself.
 
-use oml_contracts::hash::{key_hash, keccak256, questions_hash};
+use oml_contracts::hash::{keccak256, key_hash, questions_hash};
 use oml_contracts::leaf::LeafTags;
 use oml_contracts::{CaseId, KeyHash, QuestionsHash, Salt};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,9 @@ const SEED_DOMAIN: &[u8] = b"OML.questions.v1";
 #[non_exhaustive]
 pub enum QuestionsError {
     /// The universe file does not hold a drawn leaf.
-    #[error("bundle {bundle} was drawn, but the universe file has only {leaves} fingerprints; it is of another epoch or incomplete")]
+    #[error(
+        "bundle {bundle} was drawn, but the universe file has only {leaves} fingerprints; it is of another epoch or incomplete"
+    )]
     BundleOutOfRange {
         /// Drawn bundle.
         bundle: u32,
@@ -31,7 +33,9 @@ pub enum QuestionsError {
         leaves: usize,
     },
     /// Fingerprints and decoys exceed what a case can ask.
-    #[error("{fingerprints} fingerprints and {decoys} decoys are more than {MAX_QUESTIONS} questions")]
+    #[error(
+        "{fingerprints} fingerprints and {decoys} decoys are more than {MAX_QUESTIONS} questions"
+    )]
     TooMany {
         /// Drawn fingerprints.
         fingerprints: usize,
@@ -250,7 +254,11 @@ mod tests {
             .collect()
     }
 
-    fn build(case: u8, leaves: &[SecretLeaf], decoys: usize) -> Result<QuestionSet, QuestionsError> {
+    fn build(
+        case: u8,
+        leaves: &[SecretLeaf],
+        decoys: usize,
+    ) -> Result<QuestionSet, QuestionsError> {
         let corpus: Vec<&str> = leaves.iter().map(|l| l.key.as_str()).collect();
         QuestionSet::build(CaseId::new([case; 32]), leaves, &corpus, decoys)
     }

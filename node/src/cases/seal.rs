@@ -30,7 +30,9 @@ const INFO: &[u8] = b"OML.seal.v1";
 #[non_exhaustive]
 pub enum SealError {
     /// The recipient's registered key is not a usable X25519 public key (a point of small order).
-    #[error("encryption key 0x{key} is not a usable X25519 public key; the prover must register another one")]
+    #[error(
+        "encryption key 0x{key} is not a usable X25519 public key; the prover must register another one"
+    )]
     WeakKey {
         /// The key, in hex.
         key: String,
@@ -42,7 +44,9 @@ pub enum SealError {
         len: usize,
     },
     /// Sealed to another key or for another context, or altered.
-    #[error("sealed message can't be opened: it is for another key or another case, or was altered")]
+    #[error(
+        "sealed message can't be opened: it is for another key or another case, or was altered"
+    )]
     Undecryptable,
     /// A key file holds something else than 32 bytes in hex.
     #[error("encryption key must be 32 bytes in hex (64 digits, optional 0x), got {digits} digits")]
@@ -144,8 +148,7 @@ pub fn open(
     }
     let (header, body) = sealed.split_at(HEADER_LEN);
     let public: [u8; 32] = header[1..].try_into().map_err(|_| malformed())?;
-    let cipher =
-        cipher(&key.0, &public, &public, &key.public()).ok_or(SealError::Undecryptable)?;
+    let cipher = cipher(&key.0, &public, &public, &key.public()).ok_or(SealError::Undecryptable)?;
     cipher
         .decrypt(&Nonce::default(), Payload { msg: body, aad: context })
         .map(Zeroizing::new)
@@ -210,10 +213,7 @@ mod tests {
     #[test]
     fn a_key_of_small_order_is_named_and_refused() {
         let zero = [0_u8; 32];
-        assert_eq!(
-            seal(&zero, b"", b"x"),
-            Err(SealError::WeakKey { key: "00".repeat(32) })
-        );
+        assert_eq!(seal(&zero, b"", b"x"), Err(SealError::WeakKey { key: "00".repeat(32) }));
     }
 
     #[test]
