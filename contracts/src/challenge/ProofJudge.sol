@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { ECDSA } from "solady/utils/ECDSA.sol";
+import { EIP712 } from "solady/utils/EIP712.sol";
+
+import { IChallengeManager } from "../interfaces/IChallengeManager.sol";
+import { ILicenseRegistry } from "../interfaces/ILicenseRegistry.sol";
+import { IPaymentEscrow } from "../interfaces/IPaymentEscrow.sol";
+import { Receipts } from "../libraries/Receipts.sol";
+import { LicenseRef, Receipt, SlashTerms, Violation } from "../libraries/Types.sol";
+import { ReportDesk } from "./ReportDesk.sol";
+
+/// @title Level 0: the evidence is the accused's own signature, so nobody has to be believed
+abstract contract ProofJudge is ReportDesk, EIP712 {
+    uint8 private constant LEVEL = 0;
+
+    /// @inheritdoc IChallengeManager
+    function proveEquivocation(
+        LicenseRef calldata ref,
+        Receipt calldata a,
+        bytes calldata signatureA,
+        Receipt calldata b,
+        bytes calldata signatureB,
+        bytes32 salt
+    ) external nonReentrant {
+        bytes32 licenseId = _licenseId(ref);
+        (ILicenseRegistry.License memory license, bytes32 digest) =
+            _checkReceipt(ref, licenseId, a, signatureA);
+        bytes32 other = _checkSignature(licenseId, license.servingKey, b, signatureB);
+        require(
+            a.channelId == b.channelId && a.seq == b.seq && digest != other,
+            ChallengeManager_NoEquivocation()
+        );
+
+        _accept(ref, Violation.Equivocation, a, digest, salt);
+    }
+
+    /// @inheritdoc IChallengeManager
+    function proveUnderMetering(
+        LicenseRef calldata ref,
+        Receipt calldata receipt,
+        bytes calldata signature,
+        bytes32 salt
+    ) external nonReentrant {
+        bytes32 licenseId = _licenseId(ref);
+        (, bytes32 digest) = _checkReceipt(ref, licenseId, receipt, signature);
+        // A channel that does not exist has nothing settled: the host served what no one could be paid for.
+        IPaymentEscrow.Channel memory channel = escrow.channel(receipt.channelId);
+        uint256 settleBy = uint256(receipt.servedAt) + ref.terms.settlementPeriod;
+        require(
+            block.timestamp > settleBy
+                && (receipt.cumulativeRequests > channel.settledRequests
+                    || receipt.cumulativeTokens > channel.settledTokens),
+            ChallengeManager_NoUnderMetering(
+                settleBy, channel.settledRequests, channel.settledTokens
+            )
+        );
+
+        _accept(ref, Violation.UnderMetering, receipt, digest, salt);
+    }
+
+    /// @inheritdoc IChallengeManager
+    function proveOutOfTerm(
+        LicenseRef calldata ref,
+        Receipt calldata receipt,
+        bytes calldata signature,
+        bytes32 salt
+    ) external nonReentrant {
+        bytes32 licenseId = _licenseId(ref);
+        (ILicenseRegistry.License memory license, bytes32 digest) =
+            _checkReceipt(ref, licenseId, receipt, signature);
+        // The deadline is the expiry of an active license and the end of a terminated one.
+        require(
+            receipt.servedAt > license.deadline,
+            ChallengeManager_WithinTerm(receipt.servedAt, license.deadline)
+        );
+
+        _accept(ref, Violation.OutOfTerm, receipt, digest, salt);
+    }
+
+    /// @inheritdoc IChallengeManager
+    function receiptDigest(Receipt calldata receipt) external view returns (bytes32) {
+        return _digest(receipt);
+    }
+
+    function _domainNameAndVersion()
+        internal
+        pure
+        override
+        returns (string memory name, string memory version)
+    {
+        return ("OML", "1");
+    }
+
+    function _checkReceipt(
+        LicenseRef calldata ref,
+        bytes32 licenseId,
+        Receipt calldata receipt,
+        bytes calldata signature
+    ) private view returns (ILicenseRegistry.License memory license, bytes32 digest) {
+        license = _liableLicense(ref, licenseId, LEVEL);
+        digest = _checkSignature(licenseId, license.servingKey, receipt, signature);
+    }
+
+    function _checkSignature(
+        bytes32 licenseId,
+        address servingKey,
+        Receipt calldata receipt,
+        bytes calldata signature
+    ) private view returns (bytes32 digest) {
+        require(
+            receipt.licenseId == licenseId,
+            ChallengeManager_WrongLicense(licenseId, receipt.licenseId)
+        );
+        digest = _digest(receipt);
+        address signer = ECDSA.tryRecoverCalldata(digest, signature);
+        // The recovery of an invalid signature is 0, which must never stand for a key.
+        require(
+            signer == servingKey && signer != address(0),
+            ChallengeManager_BadReceiptSignature(signer, servingKey)
+        );
+    }
+
+    /// @dev Each (violation, license, channel), for equivocation also seq, is punished once: a host that misbehaved
+    /// once has signed many receipts that show it.
+    function _accept(
+        LicenseRef calldata ref,
+        Violation violation,
+        Receipt calldata receipt,
+        bytes32 digest,
+        bytes32 salt
+    ) private {
+        bytes32 licenseId = receipt.licenseId;
+        _consumeReport(keccak256(abi.encode(violation, licenseId, digest)), salt);
+        uint64 seq = violation == Violation.Equivocation ? receipt.seq : 0;
+        bytes32 punishmentId = keccak256(abi.encode(violation, licenseId, receipt.channelId, seq));
+        require(!_punished[punishmentId], ChallengeManager_AlreadyPunished(punishmentId));
+        _punished[punishmentId] = true;
+
+        (uint128 slashed, uint128 toReporter, uint128 toOwner) =
+            _punish(ref, licenseId, _slashBps(ref.terms.slash, violation), msg.sender);
+        emit ProofAccepted(violation, licenseId, msg.sender, LEVEL, slashed, toReporter, toOwner);
+    }
+
+    function _slashBps(SlashTerms calldata slash, Violation violation)
+        private
+        pure
+        returns (uint16)
+    {
+        if (violation == Violation.Equivocation) return slash.equivocationBps;
+        if (violation == Violation.UnderMetering) return slash.underMeteringBps;
+        return slash.outOfTermBps;
+    }
+
+    function _digest(Receipt calldata receipt) private view returns (bytes32) {
+        return _hashTypedData(Receipts.structHash(receipt));
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { IChallengeManager } from "../interfaces/IChallengeManager.sol";
+import { ILicenseRegistry } from "../interfaces/ILicenseRegistry.sol";
+import { Currency } from "../libraries/Currency.sol";
+import { LicenseRef, LicenseStatus } from "../libraries/Types.sol";
+import { ChallengeBase } from "./ChallengeBase.sol";
+
+/// @title Where reports come in and money goes out
+abstract contract ReportDesk is ChallengeBase, IChallengeManager {
+    /// @inheritdoc IChallengeManager
+    function commitReport(bytes32 commitment) external {
+        require(
+            _committedAt[msg.sender][commitment] == 0, ChallengeManager_AlreadyCommitted(commitment)
+        );
+        _committedAt[msg.sender][commitment] = uint40(block.timestamp);
+        emit ReportCommitted(commitment, msg.sender);
+    }
+
+    /// @inheritdoc IChallengeManager
+    function withdrawBalance(address currency, address to)
+        external
+        nonReentrant
+        returns (uint256 amount)
+    {
+        amount = _balances[currency][msg.sender];
+        require(amount != 0, ChallengeManager_NoBalance(currency, msg.sender));
+        _balances[currency][msg.sender] = 0;
+        Currency.push(currency, to, amount);
+        emit BalanceWithdrawn(currency, msg.sender, to, amount);
+    }
+
+    /// @inheritdoc IChallengeManager
+    function config() external view returns (Config memory) {
+        return Config({
+            reportDelay: _reportDelay,
+            questionsWindow: _questionsWindow,
+            commitWindow: _commitWindow,
+            revealWindow: _revealWindow,
+            openingWindow: _openingWindow,
+            rebuttalWindow: _rebuttalWindow,
+            payoutDelay: _payoutDelay,
+            committeeSize: _committeeSize,
+            bundlesPerCase: _bundlesPerCase,
+            minDecoys: _minDecoys,
+            nonRevealPenalty: _nonRevealPenalty,
+            dissentPenalty: _dissentPenalty
+        });
+    }
+
+    /// @inheritdoc IChallengeManager
+    function balanceOf(address currency, address account) external view returns (uint256) {
+        return _balances[currency][account];
+    }
+
+    /// @inheritdoc IChallengeManager
+    function reportCommittedAt(address reporter, bytes32 commitment)
+        external
+        view
+        returns (uint40)
+    {
+        return _committedAt[reporter][commitment];
+    }
+
+    /// @dev Uses up the caller's commitment to `claimHash`.
+    function _consumeReport(bytes32 claimHash, bytes32 salt) internal {
+        bytes32 commitment = keccak256(abi.encode(msg.sender, claimHash, salt));
+        uint40 committed = _committedAt[msg.sender][commitment];
+        require(committed != 0, ChallengeManager_NotCommitted(commitment));
+        require(
+            block.timestamp >= committed + _reportDelay,
+            ChallengeManager_TooEarly(committed + _reportDelay)
+        );
+        delete _committedAt[msg.sender][commitment];
+    }
+
+    /// @dev The license of a report: it accepts the level and was active once.
+    function _liableLicense(LicenseRef calldata ref, bytes32 licenseId, uint8 level)
+        internal
+        view
+        returns (ILicenseRegistry.License memory license)
+    {
+        require(
+            ref.terms.evidenceLevels >> level & 1 != 0, ChallengeManager_LevelNotAccepted(level)
+        );
+        license = registry.license(licenseId);
+        require(
+            license.status == LicenseStatus.Active || license.status == LicenseStatus.Terminated,
+            ChallengeManager_LicenseNotLiable(licenseId, license.status)
+        );
+    }
+}
