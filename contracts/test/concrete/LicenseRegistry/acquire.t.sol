@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { SafeTransferLib } from "solady/utils/SafeTransferLib.sol";
+
+import { ILicenseRegistry } from "../../../src/interfaces/ILicenseRegistry.sol";
+import { Currency } from "../../../src/libraries/Currency.sol";
+import { LicenseRef, LicenseStatus, NATIVE, Terms } from "../../../src/libraries/Types.sol";
+import { LicensingTest } from "../../utils/LicensingTest.sol";
+
+contract LicenseRegistry_acquire is LicensingTest {
+    function test_revertWhen_offerNotOpen() public {
+        Terms memory terms = _terms();
+        bytes32 offerId = registry.offerIdOf(terms);
+        vm.expectRevert(
+            abi.encodeWithSelector(ILicenseRegistry.LicenseRegistry_OfferNotOpen.selector, offerId)
+        );
+        vm.prank(host.addr);
+        registry.acquire(terms, 1, servingKey);
+    }
+
+    function test_revertWhen_noServingKey() public {
+        Terms memory terms = _terms();
+        _publish(terms);
+        vm.expectRevert(ILicenseRegistry.LicenseRegistry_NoServingKey.selector);
+        vm.prank(host.addr);
+        registry.acquire(terms, 1, address(0));
+    }
+
+    function test_revertWhen_nonceUsed() public {
+        (LicenseRef memory ref, bytes32 id) = _acquired(_terms());
+        vm.expectRevert(
+            abi.encodeWithSelector(ILicenseRegistry.LicenseRegistry_LicenseExists.selector, id)
+        );
+        vm.prank(host.addr);
+        registry.acquire(ref.terms, 1, servingKey);
+    }
+
+    function test_revertWhen_nativeValueWrong() public {
+        Terms memory terms = _termsIn(NATIVE);
+        _publish(terms);
+        uint256 right = terms.licenseFee + terms.collateral;
+        uint256[3] memory wrong = [0, right - 1, right + 1];
+        for (uint256 i = 0; i < wrong.length; ++i) {
+            vm.expectRevert(
+                abi.encodeWithSelector(Currency.Currency_WrongValue.selector, wrong[i], right)
+            );
+            vm.prank(host.addr);
+            registry.acquire{ value: wrong[i] }(terms, 1, servingKey);
+        }
+    }
+
+    function test_revertWhen_nativeSentForToken() public {
+        Terms memory terms = _terms();
+        _publish(terms);
+        vm.expectRevert(abi.encodeWithSelector(Currency.Currency_WrongValue.selector, 1, 0));
+        vm.prank(host.addr);
+        registry.acquire{ value: 1 }(terms, 1, servingKey);
+    }
+
+    function test_revertWhen_allowanceMissing() public {
+        Terms memory terms = _terms();
+        _publish(terms);
+        vm.prank(host.addr);
+        token.approve(address(vault), terms.collateral - 1);
+        vm.expectRevert(SafeTransferLib.TransferFromFailed.selector);
+        vm.prank(host.addr);
+        registry.acquire(terms, 1, servingKey);
+    }
+
+    function test_acquires() public {
+        Terms memory terms = _terms();
+        _publish(terms);
+        bytes32 offerId = registry.offerIdOf(terms);
+        bytes32 expected = keccak256(abi.encode(offerId, host.addr, uint96(1)));
+        uint48 round = uint48(block.number) + 2;
+        uint40 deadline = uint40(block.timestamp) + terms.deliveryPeriod;
+        uint256 balanceBefore = token.balanceOf(host.addr);
+
+        vm.expectEmit(address(registry));
+        emit ILicenseRegistry.LicenseAcquired(
+            expected, offerId, host.addr, 1, servingKey, round, deadline
+        );
+        vm.prank(host.addr);
+        bytes32 id = registry.acquire(terms, 1, servingKey);
+
+        assertEq(id, expected);
+        assertEq(registry.licenseIdOf(_ref(terms)), expected);
+        ILicenseRegistry.License memory l = registry.license(id);
+        assertEq(l.servingKey, servingKey);
+        assertEq(uint256(l.status), uint256(LicenseStatus.Acquired));
+        assertEq(l.deadline, deadline);
+        assertEq(l.seedRound, round);
+        assertEq(l.seed, bytes32(0));
+        assertEq(l.artefactHash, bytes32(0));
+        assertEq(registry.universe(modelId, 0).licenses, 0);
+        assertFalse(registry.isActive(id, uint40(block.timestamp)));
+        assertEq(token.balanceOf(host.addr), balanceBefore - terms.licenseFee - terms.collateral);
+        assertEq(token.balanceOf(address(escrow)), terms.licenseFee);
+        assertEq(token.balanceOf(address(vault)), terms.collateral);
+        assertEq(vault.collateral(id).amount, terms.collateral);
+    }
+
+    function test_acquiresInNative() public {
+        Terms memory terms = _termsIn(NATIVE);
+        (, bytes32 id) = _acquired(terms);
+        assertEq(address(escrow).balance, terms.licenseFee);
+        assertEq(address(vault).balance, terms.collateral);
+        assertEq(address(registry).balance, 0);
+        assertEq(vault.collateral(id).amount, terms.collateral);
+    }
+
+    function test_acquiresWithoutFee() public {
+        Terms memory terms = _terms();
+        terms.licenseFee = 0;
+        (, bytes32 id) = _acquired(terms);
+        assertEq(token.balanceOf(address(escrow)), 0);
+        _assertStatus(id, LicenseStatus.Acquired);
+    }
+
+    function test_acquiresWithAnotherNonce() public {
+        (LicenseRef memory ref, bytes32 id) = _acquired(_terms());
+        ref.nonce = type(uint96).max;
+        assertNotEq(_acquire(ref), id);
+    }
+}

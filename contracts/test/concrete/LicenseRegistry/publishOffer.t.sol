@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { ILicenseRegistry } from "../../../src/interfaces/ILicenseRegistry.sol";
+import { TermsLib } from "../../../src/libraries/TermsLib.sol";
+import { NATIVE, Parent, Royalty, Terms } from "../../../src/libraries/Types.sol";
+import { LicensingTest } from "../../utils/LicensingTest.sol";
+
+contract LicenseRegistry_publishOffer is LicensingTest {
+    /// @dev Expects these terms to be refused; returns good ones to go on with.
+    function _expect(Terms memory terms, bytes memory reason) private returns (Terms memory) {
+        vm.expectRevert(reason);
+        vm.prank(owner.addr);
+        registry.publishOffer(terms);
+        return _terms();
+    }
+
+    function _expectPeriod(Terms memory terms, bytes32 name, uint40 period)
+        private
+        returns (Terms memory)
+    {
+        return _expect(
+            terms, abi.encodeWithSelector(TermsLib.Terms_BadPeriod.selector, name, period)
+        );
+    }
+
+    function _expectBps(Terms memory terms, bytes32 name, uint16 bps)
+        private
+        returns (Terms memory)
+    {
+        return _expect(terms, abi.encodeWithSelector(TermsLib.Terms_BadBps.selector, name, bps));
+    }
+
+    function test_revertWhen_callerNotOwner() public {
+        Terms memory terms = _terms();
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                ILicenseRegistry.LicenseRegistry_OnlyTermsOwner.selector, owner.addr, stranger
+            )
+        );
+        vm.prank(stranger);
+        registry.publishOffer(terms);
+    }
+
+    function test_revertWhen_ownerNotModels() public {
+        Terms memory terms = _terms();
+        terms.owner = stranger;
+        vm.expectRevert(
+            abi.encodeWithSelector(TermsLib.Terms_WrongOwner.selector, stranger, owner.addr)
+        );
+        vm.prank(stranger);
+        registry.publishOffer(terms);
+    }
+
+    function test_revertWhen_modelUnknown() public {
+        Terms memory terms = _terms();
+        terms.modelId = keccak256("unknown");
+        terms = _expect(
+            terms,
+            abi.encodeWithSelector(TermsLib.Terms_WrongOwner.selector, owner.addr, address(0))
+        );
+    }
+
+    function test_revertWhen_epochUnknown() public {
+        Terms memory terms = _terms();
+        terms.epoch = 1;
+        terms = _expect(
+            terms, abi.encodeWithSelector(TermsLib.Terms_UnknownEpoch.selector, modelId, 1)
+        );
+    }
+
+    function test_revertWhen_royaltiesDiffer() public {
+        Terms memory terms = _terms();
+        bytes memory reason =
+            abi.encodeWithSelector(TermsLib.Terms_WrongRoyalties.selector, modelId);
+        terms.royalties[0].bps = PARENT_BPS - 1;
+        terms = _expect(terms, reason);
+        terms.royalties[0].payee = stranger;
+        terms = _expect(terms, reason);
+        terms.royalties = new Royalty[](2);
+        (terms.royalties[0], terms.royalties[1]) =
+        (Royalty(parentOwner.addr, PARENT_BPS), Royalty(stranger, 1));
+        terms = _expect(terms, reason);
+        terms.royalties = new Royalty[](0);
+        terms = _expect(terms, reason);
+    }
+
+    function test_revertWhen_royaltiesInvented() public {
+        Terms memory terms = _terms();
+        vm.startPrank(parentOwner.addr);
+        registry.commitUniverse(parentModel, ROOT, 16, 0);
+        terms.modelId = parentModel;
+        terms.owner = parentOwner.addr;
+        vm.expectRevert(abi.encodeWithSelector(TermsLib.Terms_WrongRoyalties.selector, parentModel));
+        registry.publishOffer(terms);
+    }
+
+    function test_revertWhen_currencyHasNoCode() public {
+        Terms memory terms = _terms();
+        terms.currency = stranger;
+        terms = _expect(
+            terms, abi.encodeWithSelector(TermsLib.Terms_NoSuchCurrency.selector, stranger)
+        );
+    }
+
+    function test_revertWhen_moneyOutOfRange() public {
+        Terms memory terms = _terms();
+        terms.ownerShareBps = 10_001;
+        terms = _expect(
+            terms, abi.encodeWithSelector(TermsLib.Terms_OwnerShareTooHigh.selector, 10_001)
+        );
+        terms.collateral = 0;
+        terms = _expect(terms, abi.encodeWithSelector(TermsLib.Terms_NoCollateral.selector));
+        terms.minCollateralRatioBps = 0;
+        terms = _expect(terms, abi.encodeWithSelector(TermsLib.Terms_NoCollateralRatio.selector));
+    }
+
+    function test_revertWhen_periodOutOfRange() public {
+        Terms memory terms = _terms();
+        terms.duration = 0;
+        terms = _expectPeriod(terms, "duration", 0);
+        terms.duration = 3650 days + 1;
+        terms = _expectPeriod(terms, "duration", 3650 days + 1);
+        terms.deliveryPeriod = 0;
+        terms = _expectPeriod(terms, "deliveryPeriod", 0);
+        terms.settlementPeriod = 0;
+        terms = _expectPeriod(terms, "settlementPeriod", 0);
+        terms.thawPeriod = type(uint40).max;
+        terms = _expectPeriod(terms, "thawPeriod", type(uint40).max);
+        terms.thawPeriod = terms.settlementPeriod;
+        terms = _expect(
+            terms, abi.encodeWithSelector(TermsLib.Terms_ThawTooShort.selector, 2 days, 2 days)
+        );
+        terms.maxDeployments = 0;
+        terms = _expect(terms, abi.encodeWithSelector(TermsLib.Terms_NoDeployments.selector));
+    }
+
+    function test_revertWhen_levelsBad() public {
+        Terms memory terms = _terms();
+        uint8[4] memory bad = [0, 2, 7, 255];
+        for (uint256 i = 0; i < bad.length; ++i) {
+            terms.evidenceLevels = bad[i];
+            terms = _expect(
+                terms, abi.encodeWithSelector(TermsLib.Terms_BadEvidenceLevels.selector, bad[i])
+            );
+        }
+        terms.reportBond = 0;
+        terms = _expect(terms, abi.encodeWithSelector(TermsLib.Terms_NoReportBond.selector));
+    }
+
+    function test_revertWhen_notEnforced() public {
+        Terms memory terms = _terms();
+        terms.leakLiability = true;
+        terms = _expect(
+            terms,
+            abi.encodeWithSelector(TermsLib.Terms_NotEnforced.selector, bytes32("leakLiability"))
+        );
+        terms.slash.unlicensedModelBps = 1;
+        terms = _expect(
+            terms,
+            abi.encodeWithSelector(
+                TermsLib.Terms_NotEnforced.selector, bytes32("unlicensedModelBps")
+            )
+        );
+    }
+
+    function test_revertWhen_slashBad() public {
+        Terms memory terms = _terms();
+        terms.slash.equivocationBps = 0;
+        terms = _expectBps(terms, "equivocationBps", 0);
+        terms.slash.underMeteringBps = 10_001;
+        terms = _expectBps(terms, "underMeteringBps", 10_001);
+        terms.slash.outOfTermBps = 0;
+        terms = _expectBps(terms, "outOfTermBps", 0);
+        terms.slash.unpaidUseBps = 0;
+        terms = _expectBps(terms, "unpaidUseBps", 0);
+        terms.slash.reporterBps = 5001;
+        terms = _expectBps(terms, "reporterBps", 5001);
+        terms.slash.ownerBps = 7001;
+        terms = _expect(
+            terms, abi.encodeWithSelector(TermsLib.Terms_SlashSplitTooHigh.selector, 3000, 7001)
+        );
+    }
+
+    function test_revertWhen_evidenceBad() public {
+        Terms memory terms = _terms();
+        terms.evidence.alphaInverse = 1;
+        terms = _expect(terms, abi.encodeWithSelector(TermsLib.Terms_BadAlpha.selector, 1));
+        terms.evidence.assignmentP = 0;
+        terms = _expect(terms, abi.encodeWithSelector(TermsLib.Terms_BadAssignment.selector, 0));
+        (uint64 hit, uint64 miss) = (terms.evidence.personalHit, terms.evidence.personalMiss + 1);
+        terms.evidence.personalMiss = miss;
+        terms = _expect(
+            terms,
+            abi.encodeWithSelector(
+                TermsLib.Terms_BadMultipliers.selector, bytes32("personal"), hit, miss
+            )
+        );
+        (hit, miss) = (terms.evidence.sharedHit + 4, terms.evidence.sharedMiss);
+        terms.evidence.sharedHit = hit;
+        terms = _expect(
+            terms,
+            abi.encodeWithSelector(
+                TermsLib.Terms_BadMultipliers.selector, bytes32("shared"), hit, miss
+            )
+        );
+    }
+
+    function test_revertWhen_open() public {
+        Terms memory terms = _terms();
+        _publish(terms);
+        terms = _expect(
+            terms,
+            abi.encodeWithSelector(
+                ILicenseRegistry.LicenseRegistry_OfferExists.selector, registry.offerIdOf(terms)
+            )
+        );
+    }
+
+    function test_publishes() public {
+        Terms memory terms = _terms();
+        bytes32 expected = keccak256(abi.encode(block.chainid, address(registry), terms));
+        vm.expectEmit(address(registry));
+        emit ILicenseRegistry.OfferPublished(expected, modelId, owner.addr, terms);
+        vm.prank(owner.addr);
+        bytes32 offerId = registry.publishOffer(terms);
+        assertEq(offerId, expected);
+        assertEq(registry.offerIdOf(terms), expected);
+        assertTrue(registry.isOfferOpen(expected));
+    }
+
+    function test_publishesExtremes() public {
+        Terms memory terms = _terms();
+        terms.currency = NATIVE;
+        terms.ownerShareBps = 10_000;
+        terms.licenseFee = 0;
+        terms.pricePerRequest = 0;
+        terms.pricePerThousandTokens = 0;
+        terms.evidenceLevels = 1;
+        terms.reportBond = 0;
+        terms.slash.reporterBps = 5000;
+        terms.slash.ownerBps = 5000;
+        terms.duration = 3650 days;
+        _publish(terms);
+        assertTrue(registry.isOfferOpen(registry.offerIdOf(terms)));
+    }
+
+    function test_publishesAgain() public {
+        Terms memory terms = _terms();
+        _publish(terms);
+        vm.prank(owner.addr);
+        registry.withdrawOffer(terms);
+        _publish(terms);
+        assertTrue(registry.isOfferOpen(registry.offerIdOf(terms)));
+    }
+
+    function test_publishesWithoutParents() public {
+        Terms memory terms = _terms();
+        vm.prank(owner.addr);
+        bytes32 orphan = registry.registerModel(keccak256("orphan"), METADATA, new Parent[](0));
+        vm.prank(owner.addr);
+        registry.commitUniverse(orphan, ROOT, 16, 0);
+        terms.modelId = orphan;
+        terms.royalties = new Royalty[](0);
+        _publish(terms);
+        assertTrue(registry.isOfferOpen(registry.offerIdOf(terms)));
+    }
+}
