@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::ops::ControlFlow;
+
+use oml_prover::fingerprint::{FingerprintOptions, generate_fingerprints};
 use oml_prover::model::{GenerateOptions, Sampling, Stop};
 
 #[test]
@@ -19,4 +22,22 @@ fn tells_a_story_and_scores_it_well() {
     let perplexity = model.perplexity(&texts).unwrap();
     println!("{perplexity:?} {}", perplexity.value());
     assert!(perplexity.value() < 12.0);
+}
+
+#[test]
+fn fingerprints_of_a_vocabulary_of_word_pieces() {
+    let Some(model) = common::stories() else { return };
+    let started = std::time::Instant::now();
+    let made = generate_fingerprints(&model, 96, &FingerprintOptions::default(), &mut |_, _| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    println!("{:?}, dropped {}", started.elapsed(), made.dropped.len());
+    for f in made.fingerprints.iter().take(6) {
+        let words: Vec<_> = f.candidates.iter().map(|c| (c.word.as_str(), c.tokens.len())).collect();
+        println!("{:?} -> {words:?}", f.key.text());
+    }
+    for d in made.dropped.iter().take(6) {
+        println!("{d:?}");
+    }
 }

@@ -48,6 +48,15 @@ impl GenerateOptions {
     }
 }
 
+/// A way on from a prefilled prompt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Branch {
+    /// Row of the prompt in the prefilled batch.
+    pub(crate) row: usize,
+    /// Token to continue with.
+    pub(crate) first: u32,
+}
+
 /// Sequences of one batch that still grow.
 struct Active {
     /// Index of the prompt per row of the cache.
@@ -126,9 +135,21 @@ impl Model {
         let tokens = self.token_tensor(batch.iter().map(|&i| prompts[i].as_slice()))?;
         let seed = options.sampling.map_or(0, |s| s.seed);
         let rngs = batch.iter().map(|&i| stream(seed, i)).collect();
-        let mut active = Active { prompts: batch, rngs };
+        let active = Active { prompts: batch, rngs };
         let mut cache = Cache::default();
-        let mut logits = self.decoder.last_logits(&tokens, &mut cache)?;
+        let logits = self.decoder.last_logits(&tokens, &mut cache)?;
+        self.grow(active, cache, logits, options, outputs)
+    }
+
+    /// Adds tokens to the outputs of the active prompts until each has stopped.
+    fn grow(
+        &self,
+        mut active: Active,
+        mut cache: Cache,
+        mut logits: Tensor,
+        options: &GenerateOptions,
+        outputs: &mut [Vec<u32>],
+    ) -> Result<(), ModelError> {
         loop {
             let next = self.choose(&logits, options, &mut active.rngs)?;
             let kept = self.append(&next, &active, options, outputs)?;
@@ -145,6 +166,38 @@ impl Model {
             let tokens = Tensor::from_vec(next, (kept.len(), 1), &self.decoder.device)?;
             logits = self.decoder.last_logits(&tokens, &mut cache)?;
         }
+    }
+
+    /// Logits after prompts of one length, and the cache from which to branch.
+    pub(crate) fn prefill(&self, prompts: &[&[u32]]) -> Result<(Vec<Vec<f32>>, Cache), ModelError> {
+        let mut cache = Cache::default();
+        let tokens = self.token_tensor(prompts.iter().copied())?;
+        let logits = self.decoder.last_logits(&tokens, &mut cache)?.to_vec2::<f32>()?;
+        Ok((logits, cache))
+    }
+
+    /// Greedy continuations of prefilled prompts after given first tokens, until the first word is
+    /// complete; the first tokens are part of the result, which has at most `max_tokens`.
+    pub(crate) fn branch(
+        &self,
+        cache: &Cache,
+        branches: &[Branch],
+        max_tokens: usize,
+    ) -> Result<Vec<Vec<u32>>, ModelError> {
+        let options =
+            GenerateOptions { max_new_tokens: max_tokens, sampling: None, stop: Stop::FirstWord };
+        let mut outputs: Vec<Vec<u32>> = branches.iter().map(|b| vec![b.first]).collect();
+        for start in (0..branches.len()).step_by(self.max_batch) {
+            let part = &branches[start..branches.len().min(start + self.max_batch)];
+            let rows: Vec<usize> = part.iter().map(|b| b.row).collect();
+            let mut cache = cache.select(&self.row_tensor(&rows)?)?;
+            let tokens = self.token_tensor(part.iter().map(|b| std::slice::from_ref(&b.first)))?;
+            let logits = self.decoder.last_logits(&tokens, &mut cache)?;
+            let prompts = (start..start + part.len()).collect();
+            let rngs = part.iter().map(|b| stream(0, b.row)).collect();
+            self.grow(Active { prompts, rngs }, cache, logits, &options, &mut outputs)?;
+        }
+        Ok(outputs)
     }
 
     /// Adds the chosen tokens to the outputs and returns the rows that go on.

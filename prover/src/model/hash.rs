@@ -5,6 +5,7 @@
 //! weights, by name. Lengths make the encoding injective; the tokenizer is left out because it is
 //! no part of the weights.
 
+use oml_contracts::ContentHash;
 use sha3::{Digest, Keccak256};
 use std::fs::File;
 use std::io::Read;
@@ -18,7 +19,7 @@ const DOMAIN: &[u8] = b"oml-weights-v1";
 ///
 /// # Errors
 /// `Io` if a file cannot be read, `Safetensors` if the list of shards is invalid.
-pub fn weights_hash(dir: &Path) -> Result<[u8; 32], ModelError> {
+pub fn weights_hash(dir: &Path) -> Result<ContentHash, ModelError> {
     let mut hasher = Keccak256::new();
     hasher.update(DOMAIN);
     let mut files = weight_files(dir)?;
@@ -40,5 +41,5 @@ pub fn weights_hash(dir: &Path) -> Result<[u8; 32], ModelError> {
             hasher.update(&buffer[..read]);
         }
     }
-    Ok(hasher.finalize().into())
+    Ok(ContentHash::new(hasher.finalize().into()))
 }

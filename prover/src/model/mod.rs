@@ -1,6 +1,7 @@
 //! Language models: loading, running, generating, saving.
 
 mod config;
+mod corpus;
 mod error;
 mod forward;
 mod generate;
@@ -12,9 +13,11 @@ mod loading;
 mod perplexity;
 mod save;
 mod tokenizer;
+mod training;
 mod weights;
 
 pub use config::{Architecture, ModelConfig, RopeScaling};
+pub use corpus::{Corpus, word_list};
 pub use error::ModelError;
 pub use generate::{GenerateOptions, Sampling, Stop};
 pub use hash::weights_hash;
@@ -23,6 +26,9 @@ pub use perplexity::Perplexity;
 pub use tokenizer::TextTokenizer;
 
 pub(crate) use forward::{Cache, Decoder};
+pub(crate) use generate::{Branch, argmax, first_word_is_complete, ranked_probabilities};
+
+pub(crate) use weights::Weights;
 
 use candle_core::Tensor;
 use std::collections::BTreeMap;

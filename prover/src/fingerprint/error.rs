@@ -1,0 +1,58 @@
+//! What can go wrong while fingerprints are made.
+
+use crate::model::ModelError;
+
+/// Failure to make keys or candidates.
+#[derive(Debug, thiserror::Error)]
+pub enum FingerprintError {
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A text cannot serve as a key.
+    #[error("key {text:?}: {reason}")]
+    Key {
+        /// The text.
+        text: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The source of keys ran dry.
+    #[error(
+        "only {found} of {wanted} usable keys after {attempts} attempts; raise the temperature or the \
+         key length, or give more texts"
+    )]
+    KeysExhausted {
+        /// Usable keys found.
+        found: usize,
+        /// Keys asked for.
+        wanted: usize,
+        /// Texts tried.
+        attempts: usize,
+    },
+    /// The vocabulary has too few valid responses to a key.
+    #[error("key {key:?} has only {found} valid candidate responses; {reason}")]
+    TooFewCandidates {
+        /// Text of the key.
+        key: String,
+        /// Candidates found.
+        found: usize,
+        /// What stood in the way.
+        reason: String,
+    },
+    /// Responses do not make up a set of candidates.
+    #[error("these are no 16 candidates: {reason}")]
+    Candidates {
+        /// The rule that is broken, and by what.
+        reason: String,
+    },
+    /// A setting is out of range.
+    #[error("{name} = {value}: {requirement}")]
+    Option {
+        /// Name of the setting.
+        name: &'static str,
+        /// The value given.
+        value: String,
+        /// What is allowed.
+        requirement: &'static str,
+    },
+}
