@@ -4,5 +4,7 @@
 
 pub mod abi;
 mod convert;
+pub mod deploy;
+pub mod reverts;
 
 pub use convert::{ConvertError, seconds};

@@ -1,0 +1,110 @@
+//! Deploys the core on a local chain and reads it back through the bindings.
+
+use std::path::Path;
+
+use alloy::node_bindings::Anvil;
+use alloy::providers::{Provider as _, ProviderBuilder};
+use oml_contracts::evidence::EvidenceTerms;
+use oml_contracts::rpc::abi;
+use oml_contracts::rpc::deploy::{DeployParams, deploy_core, deploy_token};
+use oml_contracts::rpc::reverts;
+use oml_contracts::terms::{Royalty, SlashTerms, level};
+use oml_contracts::{Amount, Bps, ChannelId, ContentHash, EthAddress, LicenseId, LicenseRef, ModelId, OfferId, Salt, Terms, hash};
+
+fn terms(owner: EthAddress) -> Terms {
+    let bps = |bps| Bps::new(bps).unwrap();
+    Terms {
+        model_id: ModelId::new([1; 32]),
+        epoch: 3,
+        owner,
+        currency: EthAddress::ZERO,
+        license_fee: Amount::new(1),
+        price_per_request: Amount::new(2),
+        price_per_thousand_tokens: Amount::new(3),
+        owner_share_bps: bps(4),
+        collateral: Amount::new(5),
+        min_collateral_ratio_bps: 6,
+        duration: 7,
+        delivery_period: 8,
+        settlement_period: 9,
+        thaw_period: 10,
+        max_deployments: 11,
+        evidence_levels: level::PROOF,
+        leak_liability: false,
+        report_bond: Amount::new(12),
+        prover_fee: Amount::new(13),
+        evidence: EvidenceTerms::for_rates(0.6, 0.9, 16_384, 1_000_000).unwrap(),
+        slash: SlashTerms {
+            equivocation_bps: bps(14),
+            under_metering_bps: bps(15),
+            out_of_term_bps: bps(16),
+            unlicensed_model_bps: bps(17),
+            unpaid_use_bps: bps(18),
+            reporter_bps: bps(19),
+            owner_bps: bps(20),
+        },
+        royalties: vec![
+            Royalty { payee: EthAddress::new([21; 20]), bps: bps(22) },
+            Royalty { payee: EthAddress::new([23; 20]), bps: bps(24) },
+        ],
+    }
+}
+
+#[tokio::test]
+async fn the_core_deploys_and_agrees_on_ids() {
+    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bin/anvil");
+    let anvil = Anvil::at(binary).arg("--hardfork").arg("prague").spawn();
+    let provider = ProviderBuilder::new().connect_http(anvil.endpoint_url());
+    let from = EthAddress::from(anvil.addresses()[0]);
+
+    let token = deploy_token(&provider, from, "Test", "TST", 6).await.unwrap();
+    let params = DeployParams::local(token, Amount::new(1_000));
+    let addresses = deploy_core(&provider, from, &params).await.unwrap();
+    assert_eq!(addresses.chain_id, anvil.chain_id());
+    assert!(addresses.deployed_at_block >= 2);
+    let token = abi::Token::new(token.into(), &provider);
+    assert_eq!(token.decimals().call().await.unwrap(), 6);
+
+    let registry = abi::LicenseRegistry::new(addresses.license_registry.into(), &provider);
+    let terms = terms(from);
+    let sol_terms = abi::Terms::try_from(&terms).unwrap();
+    assert_eq!(Terms::try_from(sol_terms.clone()).unwrap(), terms);
+    let offer = registry.offerIdOf(sol_terms).call().await.unwrap();
+    let chain = addresses.chain_id;
+    assert_eq!(OfferId::from(offer), hash::offer_id(chain, addresses.license_registry, &terms));
+
+    let license = LicenseRef { terms, host: EthAddress::new([9; 20]), nonce: 77.into() };
+    let sol_license = abi::LicenseRef::try_from(&license).unwrap();
+    let id = registry.licenseIdOf(sol_license).call().await.unwrap();
+    let license_id = license.license_id(chain, addresses.license_registry);
+    assert_eq!(LicenseId::from(id), license_id);
+
+    let escrow = abi::PaymentEscrow::new(addresses.payment_escrow.into(), &provider);
+    let (payer, salt) = (EthAddress::new([8; 20]), Salt::new([7; 32]));
+    let channel = escrow
+        .channelIdOf(license_id.into(), payer.into(), EthAddress::ZERO.into(), salt.into())
+        .call()
+        .await
+        .unwrap();
+    let ours = hash::channel_id(
+        chain,
+        addresses.payment_escrow,
+        license_id,
+        payer,
+        EthAddress::ZERO,
+        salt,
+    );
+    assert_eq!(ChannelId::from(channel), ours);
+
+    let weights = ContentHash::new([5; 32]);
+    let metadata = ContentHash::new([6; 32]);
+    let register = registry.registerModel(weights.into(), metadata.into(), Vec::new());
+    let model = hash::model_id(chain, addresses.license_registry, from, weights, metadata);
+    assert_eq!(ModelId::from(register.from(from.into()).call().await.unwrap()), model);
+
+    let refused = registry.activate(abi::LicenseRef::try_from(&license).unwrap(), weights.into());
+    let error = refused.from(from.into()).call().await.err().unwrap();
+    let text = reverts::of_contract_error(&error).unwrap();
+    assert!(text.starts_with("LicenseRegistry_"), "{text}");
+    assert!(!provider.get_code_at(addresses.challenge_manager.into()).await.unwrap().is_empty());
+}
