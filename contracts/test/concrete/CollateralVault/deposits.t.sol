@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { ICollateralVault } from "../../../src/interfaces/ICollateralVault.sol";
+import { Currency } from "../../../src/libraries/Currency.sol";
+import { LicenseRef, NATIVE } from "../../../src/libraries/Types.sol";
+import { LicensingTest } from "../../utils/LicensingTest.sol";
+
+contract CollateralVault_deposits is LicensingTest {
+    function test_revertWhen_notRegistry() public {
+        bytes memory reason = abi.encodeWithSelector(
+            ICollateralVault.CollateralVault_OnlyRegistry.selector, stranger
+        );
+        vm.startPrank(stranger);
+        vm.expectRevert(reason);
+        vault.depositFor(bytes32(0), stranger, address(token), 1);
+        vm.expectRevert(reason);
+        vault.refund(bytes32(0), stranger, address(token));
+    }
+
+    function test_revertWhen_noAmount() public {
+        (LicenseRef memory ref,) = _active();
+        vm.expectRevert(ICollateralVault.CollateralVault_NoAmount.selector);
+        vm.prank(host.addr);
+        vault.topUp(ref, 0);
+        vm.expectRevert(ICollateralVault.CollateralVault_NoAmount.selector);
+        vm.prank(address(registry));
+        vault.depositFor(bytes32(uint256(1)), host.addr, address(token), 0);
+    }
+
+    function test_revertWhen_alreadyDeposited() public {
+        (, bytes32 id) = _active();
+        vm.expectRevert(
+            abi.encodeWithSelector(ICollateralVault.CollateralVault_AlreadyDeposited.selector, id)
+        );
+        vm.prank(address(registry));
+        vault.depositFor(id, host.addr, address(token), 1);
+    }
+
+    function test_revertWhen_toppingUpUnknown() public {
+        LicenseRef memory ref = _ref(_terms());
+        bytes memory reason = abi.encodeWithSelector(
+            ICollateralVault.CollateralVault_NoSuchLicense.selector, _id(ref)
+        );
+        vm.expectRevert(reason);
+        vm.prank(host.addr);
+        vault.topUp(ref, 1);
+
+        _acquired(_terms());
+        skip(ref.terms.deliveryPeriod + 1);
+        vm.startPrank(host.addr);
+        registry.cancel(ref);
+        vm.expectRevert(reason);
+        vault.topUp(ref, 1);
+    }
+
+    function test_revertWhen_valueWrong() public {
+        (LicenseRef memory ref,) = _active();
+        vm.expectRevert(abi.encodeWithSelector(Currency.Currency_WrongValue.selector, 5, 0));
+        vm.prank(host.addr);
+        vault.topUp{ value: 5 }(ref, 5);
+    }
+
+    function test_revertWhen_nativeValueWrong() public {
+        (LicenseRef memory ref,) = _active(_termsIn(NATIVE));
+        vm.expectRevert(abi.encodeWithSelector(Currency.Currency_WrongValue.selector, 4, 5));
+        vm.prank(host.addr);
+        vault.topUp{ value: 4 }(ref, 5);
+    }
+
+    function test_topsUp() public {
+        (LicenseRef memory ref, bytes32 id) = _active();
+        vm.expectEmit(address(vault));
+        emit ICollateralVault.CollateralDeposited(id, stranger, address(token), 5 ether);
+        vm.prank(stranger);
+        vault.topUp(ref, 5 ether);
+        assertEq(vault.collateral(id).amount, ref.terms.collateral + 5 ether);
+        assertEq(token.balanceOf(address(vault)), ref.terms.collateral + 5 ether);
+    }
+
+    function test_topsUpInNative() public {
+        (LicenseRef memory ref, bytes32 id) = _active(_termsIn(NATIVE));
+        vm.prank(stranger);
+        vault.topUp{ value: 5 ether }(ref, 5 ether);
+        assertEq(vault.collateral(id).amount, ref.terms.collateral + 5 ether);
+        assertEq(address(vault).balance, ref.terms.collateral + 5 ether);
+    }
+
+    function test_refunds() public {
+        (LicenseRef memory ref, bytes32 id) = _acquired(_terms());
+        uint256 balanceBefore = token.balanceOf(host.addr);
+        vm.expectEmit(address(vault));
+        emit ICollateralVault.CollateralWithdrawn(
+            id, host.addr, address(token), ref.terms.collateral
+        );
+        vm.prank(address(registry));
+        vault.refund(id, host.addr, address(token));
+        assertEq(vault.collateral(id).amount, 0);
+        assertEq(token.balanceOf(host.addr), balanceBefore + ref.terms.collateral);
+    }
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { IPaymentEscrow } from "../../../src/interfaces/IPaymentEscrow.sol";
+import { LicenseRef, Terms } from "../../../src/libraries/Types.sol";
+import { LicensingTest } from "../../utils/LicensingTest.sol";
+import { ContractSigner } from "../../utils/ContractSigner.sol";
+
+contract PaymentEscrow_claim is LicensingTest {
+    bytes32 internal channelId;
+
+    function _open(Terms memory terms) private returns (LicenseRef memory ref, bytes32 id) {
+        (ref, id) = _active(terms);
+        channelId = _channel(ref);
+    }
+
+    function _open() private returns (LicenseRef memory ref, bytes32 id) {
+        return _open(_terms());
+    }
+
+    function _rejected(
+        LicenseRef memory ref,
+        IPaymentEscrow.ClaimRow memory row,
+        IPaymentEscrow.ClaimError reason
+    ) private {
+        bytes32 id = escrow.channelIdOf(registry.licenseIdOf(ref), row.payer, row.signer, row.salt);
+        bytes32 stateBefore = keccak256(abi.encode(escrow.channel(id)));
+        _expectRejected(id, reason);
+        assertEq(_claim(ref, row), 0);
+        assertEq(keccak256(abi.encode(escrow.channel(id))), stateBefore);
+    }
+
+    function test_rejectsUnknownChannel() public {
+        (LicenseRef memory ref,) = _active();
+        _rejected(ref, _row(ref, 1 ether, 1, 0), IPaymentEscrow.ClaimError.UnknownChannel);
+    }
+
+    function test_rejectsUnknownLicense() public {
+        (LicenseRef memory ref,) = _open();
+        ref.nonce = 2;
+        _rejected(ref, _row(ref, 1 ether, 1, 0), IPaymentEscrow.ClaimError.UnknownChannel);
+    }
+
+    function test_rejectsMadeUpTerms() public {
+        (LicenseRef memory ref,) = _open();
+        ref.terms.minCollateralRatioBps = 0;
+        _rejected(ref, _row(ref, 1 ether, 1, 0), IPaymentEscrow.ClaimError.UnknownChannel);
+    }
+
+    function test_rejectsNotIncreasing() public {
+        (LicenseRef memory ref,) = _open();
+        assertEq(_claim(ref, _row(ref, 1 ether, 10, 1000)), 1 ether);
+        IPaymentEscrow.ClaimError reason = IPaymentEscrow.ClaimError.NotIncreasing;
+        _rejected(ref, _row(ref, 1 ether, 10, 1000), reason);
+        _rejected(ref, _row(ref, 1 ether, 11, 1001), reason);
+        _rejected(ref, _row(ref, 1 ether - 1, 11, 1001), reason);
+        _rejected(ref, _row(ref, 2 ether, 9, 1000), reason);
+        _rejected(ref, _row(ref, 2 ether, 10, 999), reason);
+        _rejected(ref, _row(ref, 0, 0, 0), reason);
+    }
+
+    function test_rejectsBelowPrice() public {
+        (LicenseRef memory ref,) = _open();
+        // 3 requests at 0.001 and 1,500 tokens at 0.002 per thousand.
+        uint128 price = 0.006 ether;
+        _rejected(ref, _row(ref, price - 1, 3, 1500), IPaymentEscrow.ClaimError.BelowPrice);
+        assertEq(_claim(ref, _row(ref, price, 3, 1500)), price);
+        // The floor is on the whole, not on the growth: early overpayment counts.
+        _rejected(ref, _row(ref, price + 1, 4, 1500), IPaymentEscrow.ClaimError.BelowPrice);
+    }
+
+    function test_rejectsUnitsBeyondAnyPrice() public {
+        (LicenseRef memory ref,) = _open();
+        uint64 most = type(uint64).max;
+        _rejected(ref, _row(ref, DEPOSIT, most, most), IPaymentEscrow.ClaimError.BelowPrice);
+    }
+
+    function test_rejectsAboveDeposit() public {
+        (LicenseRef memory ref,) = _open();
+        _rejected(ref, _row(ref, DEPOSIT + 1, 1, 0), IPaymentEscrow.ClaimError.ExceedsDeposit);
+        assertEq(_claim(ref, _row(ref, DEPOSIT, 1, 0)), DEPOSIT);
+    }
+
+    function test_rejectsAboveCollateralRatio() public {
+        (LicenseRef memory ref,) = _active();
+        // 100 of collateral at a ratio of 200 % cover 50.
+        channelId = _channel(ref, address(0), 80 ether);
+        _rejected(
+            ref, _row(ref, 50 ether + 1, 1, 0), IPaymentEscrow.ClaimError.ExceedsCollateralRatio
+        );
+        assertEq(_claim(ref, _row(ref, 50 ether, 1, 0)), 50 ether);
+        assertEq(_claim(ref, _row(ref, 80 ether, 1, 0)), 30 ether);
+    }
+
+    function test_rejectsRowsBeyondTheBatchLimit() public {
+        (LicenseRef memory ref,) = _active();
+        channelId = _channel(ref, address(0), 80 ether);
+        IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](3);
+        rows[0] = _row(ref, 30 ether, 1, 0);
+        rows[1] = _row(ref, 51 ether, 1, 0);
+        rows[2] = _row(ref, 50 ether, 1, 0);
+        _expectRejected(channelId, IPaymentEscrow.ClaimError.ExceedsCollateralRatio);
+        assertEq(escrow.claim(ref, rows), 50 ether);
+    }
+
+    function test_rejectsWhenCollateralIsGone() public {
+        (LicenseRef memory ref,) = _open();
+        vm.prank(challengeManager);
+        vault.slash(ref, 10_000, reporter, 0);
+        _rejected(ref, _row(ref, 1 ether, 1, 0), IPaymentEscrow.ClaimError.ExceedsCollateralRatio);
+    }
+
+    function test_rejectsBadSignature() public {
+        (LicenseRef memory ref,) = _open();
+        IPaymentEscrow.ClaimError reason = IPaymentEscrow.ClaimError.BadSignature;
+        _rejected(ref, _row(ref, address(0), session.key, 1 ether, 1, 0), reason);
+
+        IPaymentEscrow.ClaimRow memory row = _row(ref, 1 ether, 1, 0);
+        row.requestHash = keccak256("another request");
+        _rejected(ref, row, reason);
+        row = _row(ref, 1 ether, 1, 0);
+        row.cumulativeTokens = 1;
+        _rejected(ref, row, reason);
+        row = _row(ref, 1 ether, 1, 0);
+        row.signature = "";
+        _rejected(ref, row, reason);
+        row.signature = new bytes(65);
+        _rejected(ref, row, reason);
+        row.signature = new bytes(64);
+        _rejected(ref, row, reason);
+    }
+
+    function test_rejectsPayerWhereASignerIsNamed() public {
+        (LicenseRef memory ref,) = _active();
+        channelId = _channel(ref, session.addr, DEPOSIT);
+        _rejected(
+            ref,
+            _row(ref, session.addr, payer.key, 1 ether, 1, 0),
+            IPaymentEscrow.ClaimError.BadSignature
+        );
+    }
+
+    function test_claimsNothingOfNoRows() public {
+        (LicenseRef memory ref,) = _open();
+        assertEq(escrow.claim(ref, new IPaymentEscrow.ClaimRow[](0)), 0);
+    }
+
+    function test_claims() public {
+        (LicenseRef memory ref, bytes32 id) = _open();
+        uint256 ownerBefore = escrow.balanceOf(address(token), owner.addr);
+        uint256 parentBefore = escrow.balanceOf(address(token), parentOwner.addr);
+
+        IPaymentEscrow.ClaimRow memory row = _row(ref, 1 ether, 5, 7000);
+        vm.expectEmit(address(escrow));
+        emit IPaymentEscrow.VoucherClaimed(channelId, 1 ether, 1 ether, 5, 7000);
+        vm.expectEmit(address(escrow));
+        emit IPaymentEscrow.ClaimSplit(id, 1 ether, 0.7 ether, 0.27 ether, 0.03 ether);
+        vm.prank(stranger);
+        assertEq(_claim(ref, row), 1 ether);
+
+        IPaymentEscrow.Channel memory c = escrow.channel(channelId);
+        assertEq(c.claimed, 1 ether);
+        assertEq(c.settledRequests, 5);
+        assertEq(c.settledTokens, 7000);
+        assertEq(c.deposited, DEPOSIT);
+        assertEq(escrow.balanceOf(address(token), host.addr), 0.7 ether);
+        assertEq(escrow.balanceOf(address(token), owner.addr) - ownerBefore, 0.27 ether);
+        assertEq(escrow.balanceOf(address(token), parentOwner.addr) - parentBefore, 0.03 ether);
+    }
+
+    function test_roundsTowardsTheHostThenTheOwner() public {
+        Terms memory terms = _terms();
+        terms.pricePerRequest = 0;
+        (LicenseRef memory ref, bytes32 id) = _open(terms);
+        // 30 % of 33 is 9.9, so 9; a tenth of 9 is 0.9, so 0.
+        IPaymentEscrow.ClaimRow memory row = _row(ref, 33, 1, 0);
+        vm.expectEmit(address(escrow));
+        emit IPaymentEscrow.ClaimSplit(id, 33, 24, 9, 0);
+        _claim(ref, row);
+    }
+
+    function test_claimsAllForTheOwner() public {
+        Terms memory terms = _terms();
+        terms.ownerShareBps = 10_000;
+        (LicenseRef memory ref,) = _open(terms);
+        _claim(ref, _row(ref, 1 ether, 1, 0));
+        assertEq(escrow.balanceOf(address(token), host.addr), 0);
+    }
+
+    function test_claimsAllForTheHost() public {
+        Terms memory terms = _terms();
+        terms.ownerShareBps = 0;
+        terms.licenseFee = 0;
+        (LicenseRef memory ref,) = _open(terms);
+        _claim(ref, _row(ref, 1 ether, 1, 0));
+        assertEq(escrow.balanceOf(address(token), host.addr), 1 ether);
+        assertEq(escrow.balanceOf(address(token), owner.addr), 0);
+    }
+
+    function test_claimsSeveralRowsOfOneChannel() public {
+        (LicenseRef memory ref,) = _open();
+        IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](3);
+        rows[0] = _row(ref, 1 ether, 1, 0);
+        rows[1] = _row(ref, 3 ether, 2, 0);
+        rows[2] = _row(ref, 2 ether, 2, 0);
+        assertEq(escrow.claim(ref, rows), 3 ether);
+        assertEq(escrow.channel(channelId).claimed, 3 ether);
+    }
+
+    function test_claimsFreeUnits() public {
+        Terms memory terms = _terms();
+        terms.pricePerRequest = 0;
+        terms.pricePerThousandTokens = 0;
+        (LicenseRef memory ref,) = _open(terms);
+        assertEq(_claim(ref, _row(ref, 1, type(uint64).max, type(uint64).max)), 1);
+        assertEq(escrow.channel(channelId).settledTokens, type(uint64).max);
+    }
+
+    function test_claimsBySessionSigner() public {
+        (LicenseRef memory ref,) = _active();
+        _channel(ref, session.addr, DEPOSIT);
+        assertEq(_claim(ref, _row(ref, session.addr, session.key, 1 ether, 1, 0)), 1 ether);
+    }
+
+    function test_claimsByCompactSignature() public {
+        (LicenseRef memory ref,) = _open();
+        IPaymentEscrow.ClaimRow memory row = _row(ref, 1 ether, 1, 0);
+        (bytes32 r, bytes32 vs) =
+            vm.signCompact(payer.key, escrow.voucherDigest(channelId, 1 ether, 1, 0, REQUEST));
+        row.signature = abi.encodePacked(r, vs);
+        assertEq(_claim(ref, row), 1 ether);
+    }
+
+    function test_claimsByContractSigner() public {
+        (LicenseRef memory ref,) = _active();
+        ContractSigner signer = new ContractSigner(ContractSigner.Answer.Accept);
+        _channel(ref, address(signer), DEPOSIT);
+        assertEq(_claim(ref, _row(ref, address(signer), session.key, 1 ether, 1, 0)), 1 ether);
+    }
+
+    function test_claimsByKeyOfADelegatedAccount() public {
+        (LicenseRef memory ref,) = _open();
+        // EIP-7702: the payer's account now runs code that accepts nothing.
+        ContractSigner code = new ContractSigner(ContractSigner.Answer.Refuse);
+        vm.etch(payer.addr, address(code).code);
+        assertEq(_claim(ref, _row(ref, 1 ether, 1, 0)), 1 ether);
+    }
+
+    function test_claimsAfterTheLicense() public {
+        (LicenseRef memory ref, bytes32 id) = _open();
+        IPaymentEscrow.ClaimRow memory row = _row(ref, 1 ether, 1, 0);
+        vm.prank(challengeManager);
+        registry.terminateFor(id);
+        assertEq(_claim(ref, row), 1 ether);
+    }
+
+    function test_digestIsTypedData() public view {
+        string memory json = string.concat(
+            '{"types":{"EIP712Domain":[{"name":"name","type":"string"},{"name":"version","type":"string"},{"name":"chainId","type":"uint256"},{"name":"verifyingContract","type":"address"}],"Voucher":[{"name":"channelId","type":"bytes32"},{"name":"cumulativeAmount","type":"uint128"},{"name":"cumulativeRequests","type":"uint64"},{"name":"cumulativeTokens","type":"uint64"},{"name":"requestHash","type":"bytes32"}]},"primaryType":"Voucher","domain":{"name":"OML","version":"1","chainId":',
+            vm.toString(block.chainid),
+            ',"verifyingContract":"',
+            vm.toString(address(escrow)),
+            '"},"message":{"channelId":"',
+            vm.toString(ROOT),
+            '","cumulativeAmount":"1000000000000000000","cumulativeRequests":"5","cumulativeTokens":"7000","requestHash":"',
+            vm.toString(REQUEST),
+            '"}}'
+        );
+        assertEq(
+            escrow.voucherDigest(ROOT, 1 ether, 5, 7000, REQUEST), vm.eip712HashTypedData(json)
+        );
+    }
+}
