@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {
+    ReentrancyGuardTransient
+} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import { SafeTransferLib } from "solady/utils/SafeTransferLib.sol";
+
+import { CollateralVault } from "../../src/CollateralVault.sol";
+import { PaymentEscrow } from "../../src/PaymentEscrow.sol";
+import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
+import { Currency } from "../../src/libraries/Currency.sol";
+import { BURN, LicenseRef, LicenseStatus, NATIVE, Terms } from "../../src/libraries/Types.sol";
+import { TestToken } from "../../src/testing/TestToken.sol";
+import { LicensingTest } from "../utils/LicensingTest.sol";
+import { BlockingToken } from "../utils/tokens/BlockingToken.sol";
+import { FalseToken } from "../utils/tokens/FalseToken.sol";
+import { FeeToken } from "../utils/tokens/FeeToken.sol";
+import { MissingReturnToken } from "../utils/tokens/MissingReturnToken.sol";
+import { ReentrantToken } from "../utils/tokens/ReentrantToken.sol";
+
+/// @dev Takes no native currency.
+contract Refuser { }
+
+/// @dev Tokens and payees that do not behave.
+contract TokenAttacks is LicensingTest {
+    /// @dev Gives host and payer the currency, by the ERC-20 interface that all of them share.
+    function _fundIn(address currency) private {
+        address[2] memory accounts = [host.addr, payer.addr];
+        for (uint256 i = 0; i < 2; ++i) {
+            TestToken(currency).mint(accounts[i], 1000 ether);
+            vm.startPrank(accounts[i]);
+            (bool vaultOk,) =
+                currency.call(abi.encodeCall(token.approve, (address(vault), type(uint256).max)));
+            (bool escrowOk,) =
+                currency.call(abi.encodeCall(token.approve, (address(escrow), type(uint256).max)));
+            vm.stopPrank();
+            assertTrue(vaultOk && escrowOk);
+        }
+    }
+
+    function test_feeOnTransferIsRefused() public {
+        FeeToken fee = new FeeToken();
+        _fundIn(address(fee));
+        Terms memory terms = _termsIn(address(fee));
+        _publish(terms);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                Currency.Currency_WrongAmountReceived.selector, address(fee), 49.5 ether, 50 ether
+            )
+        );
+        vm.prank(host.addr);
+        registry.acquire(terms, 1, servingKey);
+    }
+
+    function test_falseReturnIsRefused() public {
+        Terms memory terms = _termsIn(address(new FalseToken()));
+        _publish(terms);
+        vm.expectRevert(SafeTransferLib.TransferFromFailed.selector);
+        vm.prank(host.addr);
+        registry.acquire(terms, 1, servingKey);
+    }
+
+    function test_missingReturnWorksAllTheWay() public {
+        MissingReturnToken missing = new MissingReturnToken();
+        _fundIn(address(missing));
+        (LicenseRef memory ref, bytes32 id) = _active(_termsIn(address(missing)));
+        _channel(ref);
+        assertEq(_claim(ref, _row(ref, 4 ether, 1, 0)), 4 ether);
+        vm.prank(host.addr);
+        escrow.withdrawBalance(address(missing), host.addr);
+        vm.prank(challengeManager);
+        vault.slash(ref, 5000, reporter, 0);
+        assertEq(missing.balanceOf(BURN), 15 ether);
+        vault.payOut(0);
+        assertEq(missing.balanceOf(reporter), 15 ether);
+        vm.startPrank(payer.addr);
+        escrow.startThaw(id, address(0), 0);
+        skip(ref.terms.thawPeriod);
+        escrow.withdraw(ref, address(0), 0);
+        assertEq(missing.balanceOf(payer.addr), 996 ether);
+    }
+
+    /// @dev A token that blocks one payee must not hold up the others.
+    function test_blockedPayeeBlocksNoOther() public {
+        BlockingToken blocking = new BlockingToken();
+        _fundIn(address(blocking));
+        (LicenseRef memory ref,) = _active(_termsIn(address(blocking)));
+        _channel(ref);
+        blocking.setBlocked(parentOwner.addr, true);
+        blocking.setBlocked(reporter, true);
+
+        assertEq(_claim(ref, _row(ref, 10 ether, 1, 0)), 10 ether);
+        vm.prank(host.addr);
+        escrow.withdrawBalance(address(blocking), host.addr);
+        vm.prank(challengeManager);
+        vault.slash(ref, 10_000, reporter, 0);
+        vm.expectRevert(SafeTransferLib.TransferFailed.selector);
+        vault.payOut(0);
+        vault.payOut(1);
+        assertEq(blocking.balanceOf(owner.addr), 40 ether);
+        vm.expectRevert(SafeTransferLib.TransferFailed.selector);
+        vm.prank(parentOwner.addr);
+        escrow.withdrawBalance(address(blocking), parentOwner.addr);
+        // It can still have the money sent elsewhere.
+        vm.prank(parentOwner.addr);
+        escrow.withdrawBalance(address(blocking), stranger);
+        assertEq(blocking.balanceOf(stranger), 5.3 ether);
+    }
+
+    /// @dev A payee contract that takes no native currency.
+    function test_refusingPayeeBlocksNoOther() public {
+        (LicenseRef memory ref,) = _active(_termsIn(NATIVE));
+        address refuser = address(new Refuser());
+        vm.prank(challengeManager);
+        vault.slash(ref, 10_000, refuser, 0);
+        vm.expectRevert(SafeTransferLib.ETHTransferFailed.selector);
+        vault.payOut(0);
+        vault.payOut(1);
+        assertEq(owner.addr.balance, 40 ether);
+        assertEq(BURN.balance, 30 ether);
+    }
+
+    /// @dev A host whose token refuses the burn keeps nothing by it.
+    function test_unburnableTokenSavesNoHost() public {
+        BlockingToken blocking = new BlockingToken();
+        _fundIn(address(blocking));
+        (LicenseRef memory ref, bytes32 id) = _active(_termsIn(address(blocking)));
+        blocking.setBlocked(BURN, true);
+        vm.prank(challengeManager);
+        vault.slash(ref, 10_000, reporter, 0);
+        assertEq(vault.collateral(id).amount, 0);
+    }
+
+    // ---- Reentrancy
+
+    function _reentrant() private returns (ReentrantToken re, LicenseRef memory ref, bytes32 id) {
+        re = new ReentrantToken();
+        _fundIn(address(re));
+        (ref, id) = _active(_termsIn(address(re)));
+    }
+
+    function _assertRefused(ReentrantToken re) private view {
+        assertFalse(re.succeeded(), "reentered");
+        assertEq(
+            bytes32(re.answer()),
+            bytes32(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector)
+        );
+    }
+
+    function test_reentrancy_payOutTwice() public {
+        (ReentrantToken re, LicenseRef memory ref,) = _reentrant();
+        vm.prank(challengeManager);
+        vault.slash(ref, 10_000, reporter, 0);
+        re.arm(address(vault), abi.encodeCall(CollateralVault.payOut, (1)));
+        vault.payOut(0);
+        _assertRefused(re);
+        assertEq(re.balanceOf(reporter), 30 ether);
+        assertEq(re.balanceOf(owner.addr), 0);
+    }
+
+    /// @dev Two nested deposits would both be measured by the outer balance difference.
+    function test_reentrancy_depositInDeposit() public {
+        (ReentrantToken re, LicenseRef memory ref,) = _reentrant();
+        re.arm(
+            address(escrow),
+            abi.encodeCall(PaymentEscrow.deposit, (ref, payer.addr, address(0), 0, 1 ether))
+        );
+        _channel(ref);
+        _assertRefused(re);
+
+        re.arm(address(vault), abi.encodeCall(CollateralVault.topUp, (ref, 1 ether)));
+        vm.prank(host.addr);
+        vault.topUp(ref, 1 ether);
+        _assertRefused(re);
+    }
+
+    function test_reentrancy_claimInWithdrawal() public {
+        (ReentrantToken re, LicenseRef memory ref,) = _reentrant();
+        _channel(ref);
+        IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](1);
+        rows[0] = _row(ref, 1 ether, 1, 0);
+        re.arm(address(escrow), abi.encodeCall(PaymentEscrow.claim, (ref, rows)));
+        vm.prank(owner.addr);
+        escrow.withdrawBalance(address(re), owner.addr);
+        _assertRefused(re);
+        assertEq(re.balanceOf(owner.addr), 45 ether);
+    }
+
+    function test_reentrancy_payOutInSlash() public {
+        (ReentrantToken re, LicenseRef memory ref,) = _reentrant();
+        re.arm(address(vault), abi.encodeCall(CollateralVault.payOut, (0)));
+        vm.prank(challengeManager);
+        vault.slash(ref, 10_000, reporter, 0);
+        _assertRefused(re);
+        assertEq(re.balanceOf(BURN), 30 ether);
+        assertEq(re.balanceOf(reporter), 0);
+    }
+
+    /// @dev Buying a second license in the middle of the first purchase.
+    function test_reentrancy_acquireInAcquire() public {
+        ReentrantToken re = new ReentrantToken();
+        _fundIn(address(re));
+        Terms memory terms = _termsIn(address(re));
+        _publish(terms);
+        re.arm(address(registry), abi.encodeCall(registry.acquire, (terms, 2, servingKey)));
+        vm.prank(host.addr);
+        bytes32 id = registry.acquire(terms, 1, servingKey);
+        _assertRefused(re);
+        _assertStatus(id, LicenseStatus.Acquired);
+        assertEq(vault.collateral(id).amount, terms.collateral);
+    }
+}
