@@ -1,12 +1,7 @@
-//! `oml`: the command line of the protocol.
+//! The `oml` program.
 
-use clap::Parser;
+use std::process::ExitCode;
 
-/// Own, license and monetize open models, and prove whose copy a deployment is.
-#[derive(Debug, Parser)]
-#[command(name = "oml", version)]
-struct Cli {}
-
-fn main() {
-    Cli::parse();
+fn main() -> ExitCode {
+    oml_cli::main()
 }

@@ -1,0 +1,253 @@
+//! `oml doctor`: looks at what the other commands need and says what is broken and what to do.
+
+use crate::Global;
+use crate::chain;
+use crate::error::{Exit, fail};
+use crate::files;
+use crate::output::table;
+use alloy::primitives::Address;
+use alloy::providers::{DynProvider, Provider};
+use clap::Args;
+use eyre::Result;
+use oml_contracts::Addresses;
+use serde::Serialize;
+use std::time::Duration;
+
+/// Longest wait for one answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Check this machine and configuration. What is not named is not checked.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Doctor {
+    /// Also load this model
+    #[arg(long, value_name = "DIR_OR_HUB_ID")]
+    model: Option<String>,
+    /// Also ask this node's own API; may be given several times
+    #[arg(long = "node", value_name = "URL")]
+    nodes: Vec<String>,
+    /// Also check this configuration of a node
+    #[arg(long, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+}
+
+/// How a part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum State {
+    /// Works.
+    Ok,
+    /// Not there, and not needed by everyone.
+    Absent,
+    /// Does not work.
+    Broken,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Finding {
+    /// What.
+    pub(crate) part: String,
+    /// How it is.
+    pub(crate) state: State,
+    /// What was found, or what is wrong and what to do.
+    pub(crate) detail: String,
+}
+
+impl Finding {
+    fn ok(part: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { part: part.into(), state: State::Ok, detail: detail.into() }
+    }
+
+    fn absent(part: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { part: part.into(), state: State::Absent, detail: detail.into() }
+    }
+
+    fn broken(part: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { part: part.into(), state: State::Broken, detail: detail.into() }
+    }
+
+    /// From a check that either says what it found or fails with cause and hint.
+    fn of(part: impl Into<String>, result: Result<String>) -> Self {
+        match result {
+            Ok(detail) => Self::ok(part, detail),
+            Err(report) => {
+                let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
+                let hint = crate::error::find(&report).0.map(|h| format!(" ({h})")).unwrap_or_default();
+                Self::broken(part, format!("{}{hint}", causes.join(": ")))
+            }
+        }
+    }
+}
+
+/// Runs the command; fails if anything is broken.
+pub(crate) async fn run(args: Doctor, global: &Global) -> Result<()> {
+    let mut findings = chain_findings(global).await;
+    findings.push(signer_finding(global).await);
+    findings.push(anvil_finding());
+    if let Some(model) = &args.model {
+        findings.push(Finding::of("model", model_detail(model)));
+    }
+    if let Some(config) = &args.config {
+        let result = oml_node::Config::load(config).map(|_| format!("{} is valid", config.display()));
+        findings.push(Finding::of("node configuration", result.map_err(Into::into)));
+    }
+    for url in &args.nodes {
+        findings.push(Finding::of(format!("node {url}"), node_detail(url).await));
+    }
+    let broken = findings.iter().filter(|f| f.state == State::Broken).count();
+    let quiet = if broken == 0 { "ok".to_owned() } else { format!("{broken} broken") };
+    global.output().result(&findings, &quiet, || human(&findings));
+    if broken == 0 {
+        return Ok(());
+    }
+    Err(fail(format!("{broken} of {} parts are broken", findings.len()), "the table says what to do", Exit::Failed))
+}
+
+fn human(findings: &[Finding]) -> String {
+    let word = |state| match state {
+        State::Ok => "ok",
+        State::Absent => "absent",
+        State::Broken => "BROKEN",
+    };
+    table(
+        ["part", "state", "detail"],
+        findings.iter().map(|f| [f.part.clone(), word(f.state).to_owned(), f.detail.clone()]),
+    )
+}
+
+async fn chain_findings(global: &Global) -> Vec<Finding> {
+    let args = &global.chain;
+    let addresses = Addresses::load(&args.addresses);
+    let provider = match chain::connect(&args.rpc_url, None) {
+        Ok(provider) => provider,
+        Err(report) => return vec![Finding::of("chain", Err(report))],
+    };
+    let id = match tokio::time::timeout(PATIENCE, chain::chain_id(&provider, &args.rpc_url)).await {
+        Ok(Ok(id)) => id,
+        Ok(Err(report)) => return vec![Finding::of("chain", Err(report))],
+        Err(_) => return vec![Finding::broken("chain", format!("{} does not answer in 10 s", args.rpc_url))],
+    };
+    let mut findings = vec![Finding::ok("chain", format!("{} is chain {id}", args.rpc_url))];
+    match addresses {
+        Ok(addresses) if addresses.chain_id == id => {
+            findings.push(Finding::ok("addresses", args.addresses.display().to_string()));
+            findings.extend(contract_findings(&provider, &addresses).await);
+        }
+        Ok(addresses) => findings.push(Finding::broken(
+            "addresses",
+            format!("{} is for chain {}, not {id}; name another with --addresses", args.addresses.display(), addresses.chain_id),
+        )),
+        Err(error) if args.addresses.exists() => findings.push(Finding::broken("addresses", error.to_string())),
+        Err(_) => findings.push(Finding::broken(
+            "addresses",
+            format!(
+                "{} is not there; name it with --addresses, or make one on a local chain with `oml chain deploy`",
+                args.addresses.display()
+            ),
+        )),
+    }
+    findings
+}
+
+async fn contract_findings(provider: &DynProvider, addresses: &Addresses) -> Vec<Finding> {
+    let contracts = [
+        ("beacon", addresses.beacon),
+        ("LicenseRegistry", addresses.license_registry),
+        ("CollateralVault", addresses.collateral_vault),
+        ("PaymentEscrow", addresses.payment_escrow),
+        ("ProverRegistry", addresses.prover_registry),
+        ("ChallengeManager", addresses.challenge_manager),
+    ];
+    let mut findings = Vec::new();
+    for (name, address) in contracts {
+        let result = match provider.get_code_at(Address::from(address)).await {
+            Ok(code) if code.is_empty() => {
+                Finding::broken(name, format!("no code at {address}; the addresses file is of another deployment"))
+            }
+            Ok(code) => Finding::ok(name, format!("{address}, {} bytes of code", code.len())),
+            Err(error) => Finding::broken(name, format!("code of {address} could not be read: {error}")),
+        };
+        findings.push(result);
+    }
+    findings
+}
+
+async fn signer_finding(global: &Global) -> Finding {
+    if !global.signer.is_given() {
+        return Finding::absent("signer", "none named; only reading commands will work (--account or --keystore)");
+    }
+    let key = match global.signer.load() {
+        Ok(key) => key,
+        Err(report) => return Finding::of("signer", Err(report)),
+    };
+    let address = key.address();
+    let balance = match chain::connect(&global.chain.rpc_url, None) {
+        Ok(provider) => provider.get_balance(address).await.ok(),
+        Err(_) => None,
+    };
+    match balance {
+        Some(balance) if balance.is_zero() => {
+            Finding::broken("signer", format!("{address} has no native currency and can't pay for gas"))
+        }
+        Some(balance) => {
+            Finding::ok("signer", format!("{address} with {} ETH", alloy::primitives::utils::format_ether(balance)))
+        }
+        None => Finding::ok("signer", address.to_string()),
+    }
+}
+
+fn anvil_finding() -> Finding {
+    match crate::demo::processes::find_anvil() {
+        Ok(path) => Finding::ok("anvil", path.display().to_string()),
+        Err(_) => Finding::absent("anvil", "only local chains and `oml demo` need it; scripts/setup.sh installs it"),
+    }
+}
+
+fn model_detail(model: &str) -> Result<String> {
+    let dir = files::model_dir(model)?;
+    let model = files::load_model(model)?;
+    let config = model.config();
+    Ok(format!("{}: {} layers, vocabulary {}", dir.display(), config.layers, config.vocab_size))
+}
+
+async fn node_detail(url: &str) -> Result<String> {
+    let base = url.trim_end_matches('/');
+    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let response = client.get(format!("{base}/readyz")).send().await?;
+    let status = response.status();
+    let body = response.text().await.unwrap_or_default();
+    if !status.is_success() {
+        return Err(fail(
+            format!("{base}/readyz answers {status}: {}", body.trim()),
+            "its log says why it is not ready",
+            Exit::Network,
+        ));
+    }
+    Ok("ready".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_check_says_why_and_what_to_do() {
+        let report = fail("keystore k does not exist", "name one with --keystore", Exit::Signer).wrap_err("no signer");
+        let finding = Finding::of("signer", Err(report));
+        assert_eq!(finding.state, State::Broken);
+        assert_eq!(finding.detail, "no signer: keystore k does not exist (name one with --keystore)");
+    }
+
+    #[test]
+    fn the_table_shows_what_is_broken() {
+        let text = human(&[Finding::ok("chain", "fine"), Finding::broken("beacon", "no code")]);
+        assert!(text.contains("BROKEN") && text.contains("no code"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_is_not_there_is_broken() {
+        let finding = Finding::of("node", node_detail("http://127.0.0.1:1").await);
+        assert_eq!(finding.state, State::Broken);
+    }
+}

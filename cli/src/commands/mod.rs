@@ -1,0 +1,107 @@
+//! One file per noun; each has a `Verb` enum and a `run`.
+
+pub(crate) mod balance;
+pub(crate) mod case;
+pub(crate) mod chain;
+pub(crate) mod channel;
+pub(crate) mod deployment;
+pub(crate) mod doctor;
+pub(crate) mod fingerprint;
+pub(crate) mod license;
+pub(crate) mod model;
+pub(crate) mod node;
+pub(crate) mod offer;
+pub(crate) mod pay;
+pub(crate) mod proof;
+pub(crate) mod prover;
+pub(crate) mod report;
+pub(crate) mod settle;
+
+use crate::Global;
+use crate::chain::Sent;
+use alloy::primitives::Log;
+use alloy::sol_types::SolEvent;
+use clap::Subcommand;
+use eyre::Result;
+use std::process::ExitCode;
+
+/// What the command is about.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Noun {
+    /// Models: hash, register, serve, make the small one
+    #[command(subcommand)]
+    Model(model::Verb),
+    /// Fingerprints: generate, commit, embed, check
+    #[command(subcommand)]
+    Fingerprint(fingerprint::Verb),
+    /// Offers: write, publish, withdraw
+    #[command(subcommand)]
+    Offer(offer::Verb),
+    /// Licenses: acquire, activate, end, collateral
+    #[command(subcommand)]
+    License(license::Verb),
+    /// Deployments declared under a license
+    #[command(subcommand)]
+    Deployment(deployment::Verb),
+    /// Payers' channels
+    #[command(subcommand)]
+    Channel(channel::Verb),
+    /// Pay for a request through a gateway
+    Pay(pay::Pay),
+    /// Report a deployment: commit, wait, open the case
+    Report(report::Report),
+    /// Cases: show, list, draw, resolve, watch
+    #[command(subcommand)]
+    Case(case::Verb),
+    /// Level-0 proofs from a host's own receipts
+    #[command(subcommand)]
+    Proof(proof::Verb),
+    /// Claim vouchers on chain
+    Settle(settle::Settle),
+    /// What the contracts owe an account
+    #[command(subcommand)]
+    Balance(balance::Verb),
+    /// Staked provers
+    #[command(subcommand)]
+    Prover(prover::Verb),
+    /// Run and inspect a node
+    #[command(subcommand)]
+    Node(node::Verb),
+    /// Deploy the contracts and look at a chain
+    #[command(subcommand)]
+    Chain(chain::Verb),
+    /// Play the whole protocol on a local chain
+    Demo(Box<crate::demo::Options>),
+    /// Check this machine and configuration
+    Doctor(doctor::Doctor),
+}
+
+/// Runs one command.
+pub(crate) async fn run(noun: Noun, global: &Global) -> Result<ExitCode> {
+    let done = |()| ExitCode::SUCCESS;
+    match noun {
+        Noun::Model(verb) => model::run(verb, global).await.map(done),
+        Noun::Fingerprint(verb) => fingerprint::run(verb, global).await,
+        Noun::Offer(verb) => offer::run(verb, global).await.map(done),
+        Noun::License(verb) => license::run(verb, global).await.map(done),
+        Noun::Deployment(verb) => deployment::run(verb, global).await.map(done),
+        Noun::Channel(verb) => channel::run(verb, global).await.map(done),
+        Noun::Pay(args) => pay::run(args, global).await.map(done),
+        Noun::Report(args) => report::run(args, global).await.map(done),
+        Noun::Case(verb) => case::run(verb, global).await.map(done),
+        Noun::Proof(verb) => proof::run(verb, global).await.map(done),
+        Noun::Settle(args) => settle::run(args, global).await.map(done),
+        Noun::Balance(verb) => balance::run(verb, global).await.map(done),
+        Noun::Prover(verb) => prover::run(verb, global).await.map(done),
+        Noun::Node(verb) => node::run(verb, global).await.map(done),
+        Noun::Chain(verb) => chain::run(verb, global).await.map(done),
+        Noun::Demo(options) => crate::demo::run(*options, global).await.map(done),
+        Noun::Doctor(args) => doctor::run(args, global).await.map(done),
+    }
+}
+
+/// The first event `E` in a mined transaction; none for a dry run.
+pub(crate) fn event<E: SolEvent>(sent: &Sent) -> Option<Log<E>> {
+    let receipt = sent.receipt.as_ref()?;
+    receipt.logs().iter().find_map(|log| E::decode_log(&log.inner).ok())
+}

@@ -1,0 +1,265 @@
+//! `oml node`: the long-running program, its configuration and its state.
+
+use crate::Global;
+use crate::error::{Exit, HintExt, fail};
+use crate::files;
+use crate::output::{Output, table};
+use clap::Subcommand;
+use eyre::Result;
+use oml_node::{Config, Node, NodeError};
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The least that a node needs: it only watches.
+const MINIMAL: &str = include_str!("node/minimal.toml");
+/// Every section and key, with what they mean.
+const FULL: &str = include_str!("node/full.toml");
+
+/// Verbs of `oml node`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run until SIGINT or SIGTERM; a second signal stops at once
+    Run {
+        /// Configuration file (TOML); OML__SECTION__KEY in the environment wins over it
+        #[arg(long, default_value = "node.toml", value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Check or write a configuration
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Ask a running node how it stands
+    Status {
+        /// The node's own API
+        #[arg(long, env = "OML_NODE_URL", default_value = "http://127.0.0.1:8080")]
+        url: String,
+    },
+}
+
+/// Verbs of `oml node config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Read and check a configuration without running it
+    Check {
+        /// Configuration file
+        #[arg(long, default_value = "node.toml", value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Print a configuration to start from
+    Example {
+        /// Every section and key, not only the least
+        #[arg(long)]
+        full: bool,
+        /// Write it there instead
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// What a configuration switches on.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    valid: bool,
+    rpc_url: String,
+    store: String,
+    listen: SocketAddr,
+    roles: Vec<&'static str>,
+    sends_transactions: bool,
+    gateways: Vec<SocketAddr>,
+    inference: Vec<SocketAddr>,
+}
+
+/// Runs a verb.
+pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
+    match verb {
+        Verb::Run { config } => run_node(&config).await,
+        Verb::Config(ConfigVerb::Check { config }) => check(&config, global.output()),
+        Verb::Config(ConfigVerb::Example { full, out }) => example(full, out.as_deref(), global.output()),
+        Verb::Status { url } => status(&url, global.output()).await,
+    }
+}
+
+async fn run_node(path: &Path) -> Result<()> {
+    let config = load(path)?;
+    let node = explain(Node::start(config).await, path)?;
+    explain(node.run_until_signal().await, path)
+}
+
+fn explain<T>(result: Result<T, NodeError>, config: &Path) -> Result<T> {
+    let (hint, exit) = match &result {
+        Err(NodeError::Chain(_)) => ("check [chain] rpc_url and addresses; `oml doctor` looks at both", Exit::Network),
+        Err(NodeError::Sender(_)) => ("check the [signer] section and the account's balance", Exit::Signer),
+        _ => ("the cause names the section or value", Exit::Failed),
+    };
+    result.hint(format!("the node of {} does not run", config.display()), hint, exit)
+}
+
+fn load(path: &Path) -> Result<Config> {
+    Config::load(path).hint(
+        format!("{} is not a usable configuration", path.display()),
+        "`oml node config example --full` shows every section and key",
+        Exit::Failed,
+    )
+}
+
+fn check(path: &Path, output: Output) -> Result<()> {
+    let summary = summary(&load(path)?);
+    let roles = if summary.roles.is_empty() { "none (watches only)".to_owned() } else { summary.roles.join(", ") };
+    output.result(&summary, "valid", || {
+        table(["setting", "value"], [
+            ["configuration".to_owned(), format!("{} is valid", path.display())],
+            ["chain".to_owned(), summary.rpc_url.clone()],
+            ["store".to_owned(), summary.store.clone()],
+            ["API".to_owned(), summary.listen.to_string()],
+            ["roles".to_owned(), roles],
+            ["sends transactions".to_owned(), summary.sends_transactions.to_string()],
+            ["gateways".to_owned(), join(&summary.gateways)],
+            ["inference".to_owned(), join(&summary.inference)],
+        ])
+    });
+    Ok(())
+}
+
+fn summary(config: &Config) -> Summary {
+    let roles = [
+        ("owner", config.owner.is_some()),
+        ("host", config.host.is_some()),
+        ("prover", config.prover.is_some()),
+    ];
+    let host = config.host.as_ref();
+    Summary {
+        valid: true,
+        rpc_url: config.chain.rpc_url.clone(),
+        store: hide_password(&config.store.url),
+        listen: config.http.listen,
+        roles: roles.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect(),
+        sends_transactions: config.signer.is_some(),
+        gateways: host.iter().flat_map(|h| &h.gateways).map(|g| g.listen).collect(),
+        inference: host.iter().flat_map(|h| &h.inference).map(|i| i.listen).collect(),
+    }
+}
+
+fn join(addresses: &[SocketAddr]) -> String {
+    if addresses.is_empty() {
+        return "none".to_owned();
+    }
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A store's URL without the password in it.
+pub(crate) fn hide_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((user, host)) = rest.rsplit_once('@') else { return url.to_owned() };
+    let user = user.split_once(':').map_or(user, |(name, _)| name);
+    format!("{scheme}://{user}:…@{host}")
+}
+
+fn example(full: bool, out: Option<&Path>, output: Output) -> Result<()> {
+    let text = if full { FULL } else { MINIMAL };
+    let Some(path) = out else {
+        output.result(&serde_json::json!({ "toml": text }), text.trim_end(), || text.trim_end().to_owned());
+        return Ok(());
+    };
+    if path.exists() {
+        return Err(fail(
+            format!("{} exists", path.display()),
+            "name another file with --out; a configuration is never overwritten",
+            Exit::Failed,
+        ));
+    }
+    files::write(path, text.as_bytes())?;
+    let name = path.display().to_string();
+    output.result(&serde_json::json!({ "file": name }), &name, || {
+        format!("wrote {name}; edit it, then `oml node config check --config {name}`")
+    });
+    Ok(())
+}
+
+async fn status(url: &str, output: Output) -> Result<()> {
+    let data: serde_json::Value = get_json(&format!("{}/status", url.trim_end_matches('/'))).await?;
+    let ready = data.get("ready").and_then(serde_json::Value::as_bool);
+    let quiet = ready.map_or("running", |r| if r { "ready" } else { "not ready" });
+    output.result(&data, quiet, || format!("{data:#}"));
+    Ok(())
+}
+
+/// GETs JSON from a node.
+pub(crate) async fn get_json(url: &str) -> Result<serde_json::Value> {
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
+    let hint = "check the URL and that the node runs (`oml node run`)";
+    let response = client.get(url).send().await.hint(format!("no node answers at {url}"), hint, Exit::Network)?;
+    let status = response.status();
+    let text = response.text().await.hint(format!("{url} broke off"), hint, Exit::Network)?;
+    if !status.is_success() {
+        return Err(fail(format!("{url} answers {status}: {text}"), hint, Exit::Network));
+    }
+    serde_json::from_str(&text).hint(
+        format!("{url} does not answer with JSON"),
+        "is that the node's own API ([http] listen) and not a gateway?",
+        Exit::Network,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_parse() {
+        for text in [MINIMAL, FULL] {
+            let config: Config = toml::from_str(text).unwrap();
+            let summary = summary(&config);
+            assert!(summary.rpc_url.starts_with("http"), "{summary:?}");
+        }
+    }
+
+    #[test]
+    fn the_full_example_has_every_key() {
+        let config: Config = toml::from_str(FULL).unwrap();
+        let given: toml::Table = toml::from_str(FULL).unwrap();
+        let known = toml::Table::try_from(&config).unwrap();
+        for (section, keys) in &known {
+            let written = given.get(section).unwrap_or_else(|| panic!("[{section}] is not in the example"));
+            for key in keys.as_table().into_iter().flat_map(|t| t.keys()) {
+                assert!(written.get(key).is_some(), "{section}.{key} is not in the example");
+            }
+        }
+        assert_eq!(summary(&config).roles, ["owner", "host", "prover"]);
+    }
+
+    #[test]
+    fn the_full_example_shows_the_defaults() {
+        let mut config: Config = toml::from_str(FULL).unwrap();
+        assert_eq!(config.http, oml_node::config::HttpConfig::default());
+        assert_eq!(config.store, oml_node::config::StoreConfig::default());
+        let least: Config = toml::from_str(MINIMAL).unwrap();
+        config.chain.start_block = None;
+        assert_eq!(config.chain, least.chain);
+        let prover = config.prover.unwrap();
+        assert_eq!(prover.query, oml_node::config::QueryLimits::default());
+        let mut host = config.host.unwrap();
+        host.redeem.max_unclaimed = None;
+        assert_eq!(host.redeem, oml_node::config::RedeemConfig::default());
+
+        let mut table: toml::Table = toml::from_str(FULL).unwrap();
+        for key in ["default_max_tokens", "max_tokens_cap", "max_concurrent", "max_body_bytes", "upstream_timeout_s"] {
+            table["host"]["gateways"][0].as_table_mut().unwrap().remove(key).unwrap();
+        }
+        table["host"]["inference"][0].as_table_mut().unwrap().remove("queue").unwrap();
+        table["prover"].as_table_mut().unwrap().remove("query_model").unwrap();
+        let defaults: Config = table.try_into().unwrap();
+        let defaults_host = defaults.host.unwrap();
+        assert_eq!(defaults_host.gateways, host.gateways);
+        assert_eq!(defaults_host.inference, host.inference);
+        assert_eq!(defaults.prover.unwrap().query_model, prover.query_model);
+    }
+
+    #[test]
+    fn passwords_of_stores_are_not_shown() {
+        assert_eq!(hide_password("postgres://me:secret@db:5432/oml"), "postgres://me:…@db:5432/oml");
+        assert_eq!(hide_password("sqlite:oml.db"), "sqlite:oml.db");
+        assert_eq!(hide_password("postgres://db/oml"), "postgres://db/oml");
+    }
+}

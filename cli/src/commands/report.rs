@@ -1,0 +1,107 @@
+//! `oml report`: commit first, so that nobody can copy the report; then open the case with the bond.
+
+use super::event;
+use crate::Global;
+use crate::chain::{Chain, TxRecord};
+use crate::contracts::IChallengeManager;
+use crate::files::{self, LicenseFile, ReportFile};
+use alloy::primitives::{B256, U256};
+use clap::Args;
+use eyre::Result;
+use oml_contracts::ids::ClaimHash;
+use oml_contracts::{Amount, CaseId, Salt, hash};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Report a deployment that serves a license's copy without payment.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Report {
+    /// License file of the accused
+    #[arg(long, value_name = "FILE")]
+    license: PathBuf,
+    /// Registered base URL of the deployment
+    #[arg(long)]
+    uri: String,
+    /// Where the salt is kept between the two transactions
+    #[arg(long, default_value = "report.json", value_name = "FILE")]
+    report: PathBuf,
+}
+
+/// An opened case.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Opened {
+    /// The case; none for a dry run.
+    pub(crate) case_id: Option<CaseId>,
+    /// What was sent, approvals included.
+    pub(crate) transactions: Vec<TxRecord>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: Report, global: &Global) -> Result<()> {
+    let chain = Chain::signer(&global.chain, &global.signer).await?;
+    let license = LicenseFile::load(&args.license)?;
+    let opened = open_case(&chain, &license, &args.uri, Some(&args.report)).await?;
+    let id = opened.case_id.map(|id| id.to_string()).unwrap_or_default();
+    let lines: Vec<String> = opened.transactions.iter().map(TxRecord::line).collect();
+    global.output().result(&opened, &id, || format!("case {id}\n{}", lines.join("\n")));
+    Ok(())
+}
+
+/// Commits, waits, and opens a case against `uri`. The salt is written to `keep` before anything is sent.
+pub(crate) async fn open_case(
+    chain: &Chain,
+    license: &LicenseFile,
+    uri: &str,
+    keep: Option<&Path>,
+) -> Result<Opened> {
+    let deployment_hash = super::deployment::hash(uri);
+    let salt = files::random_salt();
+    if let Some(path) = keep {
+        files::save(path, &ReportFile { license_id: license.license_id, deployment_hash, salt })?;
+    }
+    let claim = hash::case_claim(license.license_id, deployment_hash);
+    let mut transactions = vec![commit(chain, claim, salt).await?];
+    let config = config(chain).await?;
+    let terms = &license.terms;
+    let stake = Amount::new(
+        terms.report_bond.get() + terms.prover_fee.get() * u128::from(config.committeeSize),
+    );
+    transactions.extend(chain.approve(terms.currency, chain.challenges(), stake).await?);
+    let call = IChallengeManager::openCaseCall {
+        r#ref: license.sol_ref()?,
+        deploymentHash: deployment_hash.into(),
+        salt: salt.into(),
+    };
+    if chain.is_dry_run() {
+        return Ok(Opened { case_id: None, transactions });
+    }
+    let value = chain.native_value(terms.currency, stake);
+    let sent = chain.send("open case", chain.challenges(), call, value).await?;
+    let case_id = event::<IChallengeManager::CaseOpened>(&sent).map(|log| log.caseId.into());
+    transactions.push(sent.record);
+    Ok(Opened { case_id, transactions })
+}
+
+/// Commits to a report and waits until it may be opened.
+pub(crate) async fn commit(chain: &Chain, claim: ClaimHash, salt: Salt) -> Result<TxRecord> {
+    let commitment = hash::report_commitment(chain.me()?.into(), claim, salt);
+    let call = IChallengeManager::commitReportCall { commitment: B256::from(commitment) };
+    let sent = chain.send("commit report", chain.challenges(), call, U256::ZERO).await?;
+    if chain.is_dry_run() {
+        return Ok(sent.record);
+    }
+    let committed = chain.now().await?;
+    let delay: u64 = config(chain).await?.reportDelay.to();
+    // The next block's time counts, so one second past the delay in the newest block is enough.
+    while chain.now().await? <= committed + delay {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    Ok(sent.record)
+}
+
+/// The fixed parameters of cases.
+pub(crate) async fn config(chain: &Chain) -> Result<IChallengeManager::Config> {
+    chain.read(chain.challenges(), IChallengeManager::configCall {}).await
+}
