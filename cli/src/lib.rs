@@ -34,9 +34,9 @@ pub(crate) struct Global {
     /// How results are printed
     #[arg(long, env = "OML_FORMAT", value_enum, default_value_t, global = true)]
     pub(crate) format: Format,
-    /// What is logged on stderr, e.g. `info` or `oml_node=debug`
-    #[arg(long, env = "OML_LOG", default_value = "warn", value_name = "FILTER", global = true)]
-    pub(crate) log: String,
+    /// What is logged on stderr, e.g. `info` or `oml_node=debug` [default: warn, for servers info]
+    #[arg(long, env = "OML_LOG", value_name = "FILTER", global = true)]
+    pub(crate) log: Option<String>,
     #[command(flatten)]
     pub(crate) chain: chain::ChainArgs,
     #[command(flatten)]
@@ -54,7 +54,8 @@ impl Global {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = cli.global.output();
-    let result = init_logging(&cli.global.log).and_then(|()| {
+    let filter = cli.global.log.as_deref().unwrap_or_else(|| cli.noun.default_log());
+    let result = init_logging(filter).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(commands::run(cli.noun, &cli.global))
     });

@@ -76,6 +76,16 @@ pub(crate) enum Noun {
     Doctor(doctor::Doctor),
 }
 
+impl Noun {
+    /// What is logged where `--log` says nothing: servers have no other voice.
+    pub(crate) const fn default_log(&self) -> &'static str {
+        match self {
+            Self::Node(node::Verb::Run { .. }) | Self::Model(model::Verb::Serve { .. }) => "info",
+            _ => "warn",
+        }
+    }
+}
+
 /// Runs one command.
 pub(crate) async fn run(noun: Noun, global: &Global) -> Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;

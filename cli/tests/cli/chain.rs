@@ -1,0 +1,48 @@
+//! Against a real local chain.
+
+use super::support::{FIRST, FIRST_KEY, anvil, oml, stdout_json};
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
+
+#[test]
+fn a_dry_run_prints_and_sends_nothing() {
+    let Some(chain) = anvil() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let call = |args: &[&str]| {
+        let mut command = oml(dir.path());
+        command.args(["--rpc-url", &chain.url, "--private-key", FIRST_KEY]).args(args);
+        command
+    };
+    call(&["chain", "deploy", "--local"]).assert().success();
+    call(&["doctor"]).assert().success().stdout(contains("ChallengeManager").and(contains("BROKEN").not()));
+
+    let before = chain.sent();
+    call(&["--dry-run", "chain", "mint", FIRST, "5"]).assert().success().stdout(contains("nothing was sent"));
+    let data = stdout_json(&mut call(&["--format", "json", "--dry-run", "chain", "mint", FIRST, "5"]));
+    assert_eq!(data["success"], true);
+    assert!(data["data"]["hash"].is_null(), "{data}");
+    assert!(data["data"]["gas"].as_u64().unwrap() > 21_000, "{data}");
+    assert_eq!(chain.sent(), before);
+
+    call(&["chain", "mint", FIRST, "5"]).assert().success();
+    assert_ne!(chain.sent(), before);
+}
+
+#[test]
+fn reverts_are_decoded() {
+    let Some(chain) = anvil() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let call = |args: &[&str]| {
+        let mut command = oml(dir.path());
+        command.args(["--rpc-url", &chain.url, "--private-key", FIRST_KEY]).args(args);
+        command
+    };
+    call(&["chain", "deploy", "--local"]).assert().success();
+    let id = format!("0x{}", "11".repeat(32));
+    call(&["offer", "template", "--model-id", &id, "--owner", FIRST]).assert().success();
+    call(&["offer", "publish", "--terms", "terms.json"])
+        .assert()
+        .code(6)
+        .stderr(contains("LicenseRegistry_").and(contains("nothing was sent")));
+    assert_eq!(call(&["model", "show", &id]).output().unwrap().status.code(), Some(1));
+}

@@ -1,0 +1,117 @@
+//! What goes wrong says what, why and what to do, and exits with its code.
+
+use super::support::{FIRST_KEY, oml, pretended_chain, write_addresses};
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
+use std::path::Path;
+
+#[test]
+fn another_chain_than_the_addresses_files() {
+    let dir = tempfile::tempdir().unwrap();
+    write_addresses(dir.path(), 1);
+    let url = pretended_chain(31_337);
+    oml(dir.path())
+        .args(["--rpc-url", &url, "chain", "show"])
+        .assert()
+        .code(5)
+        .stderr(contains("is chain 31337").and(contains("is for chain 1")).and(contains("hint: ")));
+}
+
+#[test]
+fn no_chain_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    write_addresses(dir.path(), 31_337);
+    oml(dir.path())
+        .args(["--rpc-url", "http://127.0.0.1:1", "chain", "show"])
+        .assert()
+        .code(5)
+        .stderr(contains("no chain answers at http://127.0.0.1:1"));
+}
+
+#[test]
+fn keystores_that_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    write_addresses(dir.path(), 31_337);
+    let sign = |keystore: &str| {
+        let mut command = oml(dir.path());
+        command.args(["--keystore", keystore, "--unsafe-password", "x", "balance", "withdraw"]);
+        command
+    };
+    sign("none.json").assert().code(4).stderr(contains("keystore none.json does not exist"));
+    std::fs::write(dir.path().join("bad.json"), "{}").unwrap();
+    sign("bad.json").assert().code(4).stderr(contains("keystore bad.json could not be opened"));
+    oml(dir.path()).args(["balance", "withdraw"]).assert().code(4).stderr(contains("no signer given"));
+    oml(dir.path())
+        .args(["--private-key", "0x12", "balance", "withdraw"])
+        .assert()
+        .code(4)
+        .stderr(contains("--private-key is not a private key").and(contains("0x12").not()));
+}
+
+fn template(dir: &Path) -> serde_json::Value {
+    let id = format!("0x{}", "11".repeat(32));
+    let owner = format!("0x{}", "22".repeat(20));
+    oml(dir).args(["offer", "template", "--model-id", &id, "--owner", &owner]).assert().success();
+    serde_json::from_slice(&std::fs::read(dir.join("terms.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn bad_terms_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = template(dir.path());
+    let refused = |terms: &str| {
+        std::fs::write(dir.path().join("terms.json"), terms).unwrap();
+        let mut command = oml(dir.path());
+        command.args(["offer", "publish", "--terms", "terms.json", "--private-key", FIRST_KEY]);
+        command.assert().code(1)
+    };
+    refused("not json").stderr(contains("terms.json is not a terms file"));
+    for (field, value, message) in [
+        ("leakLiability", serde_json::json!(true), "leakLiability is not enforced"),
+        ("thawPeriod", serde_json::json!(1), "thawPeriod 1 is not longer"),
+        ("evidenceLevels", serde_json::json!(2), "evidenceLevels"),
+        ("collateral", serde_json::json!("0"), "collateral is 0"),
+        ("surprise", serde_json::json!(1), "surprise"),
+    ] {
+        let mut terms = good.clone();
+        terms[field] = value;
+        refused(&terms.to_string()).stderr(contains(message));
+    }
+    oml(dir.path())
+        .args(["offer", "publish", "--terms", "none.json"])
+        .assert()
+        .code(1)
+        .stderr(contains("none.json could not be read"));
+}
+
+#[test]
+fn a_doctor_finds_what_is_broken() {
+    let dir = tempfile::tempdir().unwrap();
+    write_addresses(dir.path(), 31_337);
+    let url = pretended_chain(31_337);
+    let contracts_without_code = contains("LicenseRegistry").and(contains("no code at"));
+    oml(dir.path()).args(["--rpc-url", &url, "doctor"]).assert().code(1).stdout(contracts_without_code);
+    oml(dir.path())
+        .args(["--rpc-url", "http://127.0.0.1:1", "doctor", "--node", "http://127.0.0.1:1"])
+        .assert()
+        .code(1)
+        .stdout(contains("no chain answers").and(contains("node http://127.0.0.1:1")));
+}
+
+#[test]
+fn node_configurations_are_checked_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    oml(dir.path()).args(["node", "config", "example", "--out", "node.toml"]).assert().success();
+    oml(dir.path())
+        .args(["node", "config", "example", "--out", "node.toml"])
+        .assert()
+        .code(1)
+        .stderr(contains("node.toml exists"));
+    let text = std::fs::read_to_string(dir.path().join("node.toml")).unwrap();
+    std::fs::write(dir.path().join("bad.toml"), text + "\n[chian]\n").unwrap();
+    oml(dir.path())
+        .args(["node", "config", "check", "--config", "bad.toml"])
+        .assert()
+        .code(1)
+        .stderr(contains("bad.toml is not a usable configuration").and(contains("chian")));
+}
