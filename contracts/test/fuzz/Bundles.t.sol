@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { Bundles } from "../../src/libraries/Bundles.sol";
+import { TestBase } from "../utils/TestBase.sol";
+
+/// @dev The pick against a list that is walked one by one.
+contract BundlesFuzz is TestBase {
+    mapping(uint256 word => uint256 bits) private _burned;
+
+    function testFuzz_select_isNthSetBit(uint256 bits, uint256 n) public pure {
+        uint256[] memory positions = new uint256[](256);
+        uint256 count;
+        for (uint256 i = 0; i < 256; ++i) {
+            if (bits >> i & 1 != 0) positions[count++] = i;
+        }
+        if (count == 0) return;
+        n = bound(n, 0, count - 1);
+        assertEq(Bundles.select(bits, n), positions[n]);
+    }
+
+    function test_select_atTheEnds() public pure {
+        assertEq(Bundles.select(1, 0), 0);
+        assertEq(Bundles.select(1 << 255, 0), 255);
+        assertEq(Bundles.select(type(uint256).max, 255), 255);
+        assertEq(Bundles.select(type(uint256).max, 128), 128);
+    }
+
+    function testFuzz_pick_isTheIndexedUnburned(
+        bytes32 seed,
+        uint256[3] memory words,
+        uint256 total,
+        uint8 picks
+    ) public {
+        (bool[] memory burned, uint256 remaining) = _fill(words, bound(total, 1, 700));
+        uint256 count = bound(picks, 0, remaining < 9 ? remaining : 9);
+        for (uint32 j = 0; j < count; ++j) {
+            uint256 index = uint256(keccak256(abi.encodePacked(seed, j))) % remaining;
+            uint32 expected = _nthUnburned(burned, index);
+            assertEq(Bundles.pick(_burned, burned.length, remaining, seed, j), expected);
+            burned[expected] = true;
+            assertTrue(Bundles.isBurned(_burned, expected));
+            --remaining;
+        }
+    }
+
+    /// @dev Sets the bitmap; returns it as a list with the number of unburned ones.
+    function _fill(uint256[3] memory words, uint256 total)
+        private
+        returns (bool[] memory burned, uint256 remaining)
+    {
+        for (uint256 word = 0; word < 3; ++word) {
+            _burned[word] = words[word];
+        }
+        burned = new bool[](total);
+        for (uint256 i = 0; i < total; ++i) {
+            burned[i] = words[i >> 8] >> (i & 255) & 1 != 0;
+            assertEq(Bundles.isBurned(_burned, uint32(i)), burned[i]);
+            if (!burned[i]) ++remaining;
+        }
+    }
+
+    function _nthUnburned(bool[] memory burned, uint256 n) private pure returns (uint32 i) {
+        while (true) {
+            if (!burned[i]) {
+                if (n == 0) return i;
+                --n;
+            }
+            ++i;
+        }
+    }
+}

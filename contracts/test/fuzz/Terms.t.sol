@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { EValue } from "../../src/libraries/EValue.sol";
+import { LicenseRef, NATIVE, Terms } from "../../src/libraries/Types.sol";
+import { LicensingTest } from "../utils/LicensingTest.sol";
+
+/// @dev Whatever the registry accepts can be lived through to the end.
+contract TermsFuzz is LicensingTest {
+    struct Input {
+        uint128 licenseFee;
+        uint128 collateral;
+        uint128 pricePerRequest;
+        uint16 ownerShareBps;
+        uint16 minCollateralRatioBps;
+        uint40 duration;
+        uint40 deliveryPeriod;
+        uint40 settlementPeriod;
+        uint40 thawPeriod;
+        uint16 maxDeployments;
+        uint64 personalHit;
+        uint16 assignmentP;
+        bool native;
+    }
+
+    function testFuzz_acceptedTermsCanBeLivedThrough(Input memory input) public {
+        Terms memory terms = _valid(input);
+        (LicenseRef memory ref, bytes32 id) = _active(terms);
+        uint256 balance = input.native ? host.addr.balance : token.balanceOf(host.addr);
+        vm.warp(registry.license(id).deadline + 1);
+        vm.startPrank(host.addr);
+        vault.startThaw(ref);
+        skip(terms.thawPeriod);
+        vault.withdraw(ref);
+        uint256 balanceAfter = input.native ? host.addr.balance : token.balanceOf(host.addr);
+        assertEq(balanceAfter, balance + terms.collateral);
+    }
+
+    function testFuzz_termsDecideTheOffer(Input memory input, Input memory other) public view {
+        Terms memory a = _valid(input);
+        Terms memory b = _valid(other);
+        bool same = keccak256(abi.encode(a)) == keccak256(abi.encode(b));
+        assertEq(registry.offerIdOf(a) == registry.offerIdOf(b), same);
+    }
+
+    function _valid(Input memory input) private view returns (Terms memory terms) {
+        terms = _termsIn(input.native ? NATIVE : address(token));
+        terms.licenseFee = uint128(bound(input.licenseFee, 0, 400_000 ether));
+        terms.collateral = uint128(bound(input.collateral, 1, 500_000 ether));
+        terms.pricePerRequest = input.pricePerRequest;
+        terms.ownerShareBps = uint16(bound(input.ownerShareBps, 0, 10_000));
+        terms.minCollateralRatioBps = uint16(bound(input.minCollateralRatioBps, 1, 65_535));
+        terms.duration = uint40(bound(input.duration, 1, 3650 days));
+        terms.deliveryPeriod = uint40(bound(input.deliveryPeriod, 1, 3650 days));
+        terms.settlementPeriod = uint40(bound(input.settlementPeriod, 1, 3650 days - 1));
+        terms.thawPeriod = uint40(bound(input.thawPeriod, terms.settlementPeriod + 1, 3650 days));
+        terms.maxDeployments = uint16(bound(input.maxDeployments, 1, 65_535));
+        uint256 hit = bound(input.personalHit, EValue.ONE + 1, 16 * EValue.ONE - 15);
+        terms.evidence.personalHit = uint64(hit);
+        terms.evidence.personalMiss = uint64((16 * EValue.ONE - hit) / 15);
+        uint256 p = bound(input.assignmentP, 1, 32_768);
+        terms.evidence.assignmentP = uint16(p);
+        terms.evidence.sharedHit = uint64(EValue.ONE + 1);
+        terms.evidence.sharedMiss =
+            uint64((65_536 * EValue.ONE - p * (EValue.ONE + 1)) / (65_536 - p));
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { ILicenseRegistry } from "../../src/interfaces/ILicenseRegistry.sol";
+import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
+import { LicenseRef, LicenseStatus, NATIVE } from "../../src/libraries/Types.sol";
+import { LicensingTest } from "../utils/LicensingTest.sol";
+
+/// @title What a random run remembers, and what must hold after each of its steps
+abstract contract HandlerBase is LicensingTest {
+    struct LicenseGhost {
+        bytes32 id;
+        uint96 nonce;
+        bool native;
+        LicenseStatus last;
+        bytes32 seed;
+        uint16 freezes;
+        uint256 paidIn;
+        uint256 slashed;
+        uint256 withdrawn;
+    }
+
+    struct ChannelGhost {
+        bytes32 id;
+        uint256 license;
+        bytes32 salt;
+        uint128 signedAmount;
+        uint64 signedRequests;
+        uint64 signedTokens;
+        uint128 claimed;
+        uint64 settledRequests;
+        uint64 settledTokens;
+    }
+
+    uint256 internal constant MAX_LICENSES = 8;
+    uint256 internal constant MAX_CHANNELS = 8;
+
+    LicenseGhost[] internal _licenseGhosts;
+    ChannelGhost[] internal _channelGhosts;
+    uint256 public activated;
+    uint256 public burnedBundles;
+    mapping(bool native => uint256) public slashed;
+    mapping(bool native => uint256) public paidOut;
+    mapping(bool native => uint256) public releasedFees;
+    mapping(bool native => uint256) public pulled;
+
+    uint256 private _time;
+    uint256 private _block;
+
+    /// @dev Forge does not promise to keep the clock between the calls of a run.
+    modifier step() {
+        vm.warp(_time);
+        vm.roll(_block);
+        _;
+        _time = vm.getBlockTimestamp();
+        _block = vm.getBlockNumber();
+        _observe();
+    }
+
+    constructor() {
+        setUp();
+        _publish(_termsIn(address(token)));
+        _publish(_termsIn(NATIVE));
+        _time = vm.getBlockTimestamp();
+        _block = vm.getBlockNumber();
+    }
+
+    function licenseCount() external view returns (uint256) {
+        return _licenseGhosts.length;
+    }
+
+    function channelCount() external view returns (uint256) {
+        return _channelGhosts.length;
+    }
+
+    function licenseGhost(uint256 i) external view returns (LicenseGhost memory) {
+        return _licenseGhosts[i];
+    }
+
+    function channelGhost(uint256 i) external view returns (ChannelGhost memory) {
+        return _channelGhosts[i];
+    }
+
+    function system() external view returns (address, address, address, address) {
+        return (address(registry), address(vault), address(escrow), address(token));
+    }
+
+    function people() external view returns (address[4] memory) {
+        return [host.addr, owner.addr, parentOwner.addr, payer.addr];
+    }
+
+    function model() external view returns (bytes32) {
+        return modelId;
+    }
+
+    function _currency(bool native) internal view returns (address) {
+        return native ? NATIVE : address(token);
+    }
+
+    function _refOf(LicenseGhost storage g) internal view returns (LicenseRef memory) {
+        return LicenseRef(_termsIn(_currency(g.native)), host.addr, g.nonce);
+    }
+
+    /// @dev E4, R1, R4: what may only move one way.
+    function _observe() private {
+        for (uint256 i = 0; i < _licenseGhosts.length; ++i) {
+            LicenseGhost storage g = _licenseGhosts[i];
+            ILicenseRegistry.License memory l = registry.license(g.id);
+            assertTrue(_mayFollow(g.last, l.status), "R1: life cycle");
+            assertTrue(g.seed == 0 || g.seed == l.seed, "R4: seed changed");
+            g.last = l.status;
+            g.seed = l.seed;
+        }
+        for (uint256 i = 0; i < _channelGhosts.length; ++i) {
+            ChannelGhost storage g = _channelGhosts[i];
+            IPaymentEscrow.Channel memory c = escrow.channel(g.id);
+            assertGe(c.claimed, g.claimed, "E4: claimed fell");
+            assertGe(c.settledRequests, g.settledRequests, "E4: requests fell");
+            assertGe(c.settledTokens, g.settledTokens, "E4: tokens fell");
+            (g.claimed, g.settledRequests, g.settledTokens) =
+            (c.claimed, c.settledRequests, c.settledTokens);
+        }
+    }
+
+    function _mayFollow(LicenseStatus from, LicenseStatus to) private pure returns (bool) {
+        if (from == to) return true;
+        if (from == LicenseStatus.Acquired) {
+            return to == LicenseStatus.Seeded || to == LicenseStatus.Cancelled;
+        }
+        if (from == LicenseStatus.Seeded) {
+            return to == LicenseStatus.Active || to == LicenseStatus.Cancelled;
+        }
+        return from == LicenseStatus.Active && to == LicenseStatus.Terminated;
+    }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { ICollateralVault } from "../../src/interfaces/ICollateralVault.sol";
+import { LicenseRef, LicenseStatus } from "../../src/libraries/Types.sol";
+import { HandlerBase } from "./HandlerBase.sol";
+
+/// @title Licenses, collateral and enforcement
+abstract contract LicenseActions is HandlerBase {
+    mapping(uint32 bundle => bool) private _burned;
+
+    function acquire(bool native) external step {
+        if (_licenseGhosts.length == MAX_LICENSES) return;
+        uint96 nonce = uint96(_licenseGhosts.length);
+        LicenseRef memory ref = LicenseRef(_termsIn(_currency(native)), host.addr, nonce);
+        LicenseGhost storage g = _licenseGhosts.push();
+        g.id = _acquire(ref);
+        g.nonce = nonce;
+        g.native = native;
+        g.last = LicenseStatus.Acquired;
+        g.paidIn = ref.terms.collateral;
+    }
+
+    function drawSeed(uint256 i) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found || g.last != LicenseStatus.Acquired) return;
+        mine(3);
+        registry.drawLicenseSeed(g.id);
+    }
+
+    function activate(uint256 i) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found || g.last != LicenseStatus.Seeded) return;
+        LicenseRef memory ref = _refOf(g);
+        vm.prank(host.addr);
+        registry.activate(ref, ARTEFACT);
+        ++activated;
+        releasedFees[g.native] += ref.terms.licenseFee;
+    }
+
+    function cancel(uint256 i) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found) return;
+        (LicenseStatus status, uint40 deadline) = registry.licenseState(g.id);
+        LicenseRef memory ref = _refOf(g);
+        uint256 amount = vault.collateral(g.id).amount;
+        vm.prank(host.addr);
+        try registry.cancel(ref) {
+            assertTrue(
+                status == LicenseStatus.Acquired || status == LicenseStatus.Seeded, "R1: cancelled"
+            );
+            assertGt(vm.getBlockTimestamp(), deadline, "cancelled before the deadline");
+            g.withdrawn += amount;
+        } catch { }
+    }
+
+    function terminate(uint256 i, bool forGuilt) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found || g.last != LicenseStatus.Active) return;
+        (, uint40 before) = registry.licenseState(g.id);
+        LicenseRef memory ref = _refOf(g);
+        vm.prank(forGuilt ? challengeManager : host.addr);
+        if (forGuilt) registry.terminateFor(g.id);
+        else registry.terminate(ref);
+        (, uint40 deadline) = registry.licenseState(g.id);
+        assertLe(deadline, before, "a termination extended the term");
+    }
+
+    function topUp(uint256 i, uint128 amount) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found || g.last == LicenseStatus.Cancelled) return;
+        amount = uint128(bound(amount, 1, 20 ether));
+        LicenseRef memory ref = _refOf(g);
+        vm.prank(stranger);
+        vault.topUp{ value: g.native ? amount : 0 }(ref, amount);
+        g.paidIn += amount;
+    }
+
+    function freeze(uint256 i) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found || g.last < LicenseStatus.Active || g.last == LicenseStatus.Cancelled) return;
+        vm.prank(challengeManager);
+        vault.freeze(g.id);
+        ++g.freezes;
+    }
+
+    function unfreeze(uint256 i) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found || g.freezes == 0) return;
+        vm.prank(challengeManager);
+        vault.unfreeze(g.id);
+        --g.freezes;
+    }
+
+    function slash(uint256 i, uint16 bps) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found || g.last < LicenseStatus.Active || g.last == LicenseStatus.Cancelled) return;
+        LicenseRef memory ref = _refOf(g);
+        bps = uint16(bound(bps, 0, 10_000));
+        vm.prank(challengeManager);
+        (uint128 taken,,) = vault.slash(ref, bps, reporter, 7 days);
+        g.slashed += taken;
+        slashed[g.native] += taken;
+    }
+
+    function startThaw(uint256 i) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found) return;
+        (LicenseStatus status, uint40 deadline) = registry.licenseState(g.id);
+        LicenseRef memory ref = _refOf(g);
+        vm.prank(host.addr);
+        try vault.startThaw(ref) {
+            bool expired = status == LicenseStatus.Active && vm.getBlockTimestamp() > deadline;
+            assertTrue(expired || status == LicenseStatus.Terminated, "V5: thaw before the end");
+        } catch { }
+    }
+
+    function withdraw(uint256 i) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found) return;
+        ICollateralVault.Collateral memory c = vault.collateral(g.id);
+        LicenseRef memory ref = _refOf(g);
+        vm.prank(host.addr);
+        try vault.withdraw(ref) {
+            assertEq(c.freezes, 0, "V5: frozen");
+            assertTrue(c.thawEnd != 0 && vm.getBlockTimestamp() >= c.thawEnd, "V5: not thawed");
+            g.withdrawn += c.amount;
+        } catch { }
+    }
+
+    function payOut(uint256 i) external step {
+        uint256 count = vault.payoutCount();
+        if (count == 0) return;
+        i = bound(i, 0, count - 1);
+        ICollateralVault.Payout memory p = vault.payout(i);
+        try vault.payOut(i) {
+            assertGe(vm.getBlockTimestamp(), p.unlockAt, "V4: paid too early");
+            assertGt(p.amount, 0, "V4: paid twice");
+            paidOut[p.currency == address(0)] += p.amount;
+        } catch { }
+    }
+
+    function burn(bytes32 seed, uint8 count) external step {
+        uint256 left = PERSONAL / 16 - burnedBundles;
+        count = uint8(bound(count, 0, left < 3 ? left : 3));
+        vm.prank(challengeManager);
+        uint32[] memory bundles = registry.burnPersonalBundles(modelId, 0, seed, count);
+        for (uint256 j = 0; j < bundles.length; ++j) {
+            assertFalse(_burned[bundles[j]], "R2: burned twice");
+            _burned[bundles[j]] = true;
+        }
+        burnedBundles += count;
+    }
+
+    function pass(uint256 duration) external step {
+        mine(3);
+        skip(bound(duration, 0, 40 days));
+    }
+
+    function _pick(uint256 i) private view returns (bool found, LicenseGhost storage g) {
+        uint256 count = _licenseGhosts.length;
+        found = count != 0;
+        g = _licenseGhosts[found ? bound(i, 0, count - 1) : 0];
+    }
+}
