@@ -1,12 +1,18 @@
 //! Puts the parts together: `Node::start(config)`, then run until cancelled.
 
-use crate::chain::{ChainClient, ChainError, Head, Reader, Sender, SenderError};
+use crate::api::{self, ServeLimits};
+use crate::chain::sender::load_key;
+use crate::chain::{ChainClient, ChainError, Follower, Head, Reader, Sender, SenderError};
 use crate::config::{Config, ConfigError};
-use crate::jobs::JobHandler;
+use crate::jobs::{JobHandler, Worker};
 use crate::store::{Store, StoreError};
 use crate::tasks::{TaskFailure, Tasks};
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Why the node does not run.
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +41,17 @@ pub enum NodeError {
     #[error("can't listen on {address}: {cause}; is another program using the port?")]
     Listen {
         /// Address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why.
         cause: String,
+    },
+    /// The store holds another deployment.
+    #[error("the store belongs to deployment {found}, the addresses file names {mine}; use another store.url")]
+    OtherDeployment {
+        /// Chain id and registry of the store.
+        found: String,
+        /// Chain id and registry of the addresses file.
+        mine: String,
     },
     /// A task stopped the node.
     #[error(transparent)]
@@ -84,4 +98,197 @@ pub struct RoleParts {
     pub routers: Vec<axum::Router>,
     /// Job handlers, one per kind.
     pub handlers: Vec<Arc<dyn JobHandler>>,
+}
+
+/// A node whose parts are running.
+#[derive(Debug)]
+pub struct Node {
+    context: NodeContext,
+    address: SocketAddr,
+}
+
+impl Node {
+    /// Opens the store, connects to the chain, wires the roles and starts everything.
+    ///
+    /// # Errors
+    /// [`NodeError`]; whatever was started is stopped again.
+    pub async fn start(config: Config) -> Result<Self, NodeError> {
+        config.validate()?;
+        // Before anything is measured.
+        api::metrics_handle();
+        let tasks = Tasks::new();
+        match Self::assemble(config, tasks.clone()).await {
+            Ok(node) => Ok(node),
+            Err(error) => {
+                tasks.shutdown(Duration::from_secs(5)).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn assemble(config: Config, tasks: Tasks) -> Result<Self, NodeError> {
+        let store = Store::open(&config.store.url).await?;
+        let chain = ChainClient::open(&config.chain).await?;
+        claim_store(&store, &chain).await?;
+        let (follower, heads) = Follower::new(chain.clone(), store.clone(), &config.chain).await?;
+        let sender = match &config.signer {
+            Some(source) => {
+                let key = load_key(source)?;
+                Some(Sender::new(chain.clone(), store.clone(), key, heads.clone(), &config.chain))
+            }
+            None => None,
+        };
+        let reader = chain.reader();
+        let config = Arc::new(config);
+        let context = NodeContext { config, store, chain, reader, sender, heads, tasks };
+        let listener = listen(context.config.http.listen).await?;
+        let address = listener
+            .local_addr()
+            .map_err(|cause| NodeError::Listen { address: context.config.http.listen, cause: cause.to_string() })?;
+
+        let parts = RoleParts::default();
+
+        context.start_parts(follower, listener, parts);
+        tracing::info!(
+            chain = context.chain.chain_id(),
+            api = %address,
+            account = context.sender.as_ref().map(|sender| sender.address().to_string()),
+            roles = ?context.config.roles(),
+            store = context.store.engine(),
+            "the node runs"
+        );
+        Ok(Self { context, address })
+    }
+
+    /// What roles and tests work with.
+    #[must_use]
+    pub fn context(&self) -> &NodeContext {
+        &self.context
+    }
+
+    /// Address of the API, with the port that the system chose if the configuration left it open.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs until `cancel` is cancelled or a critical task ends; then stops everything.
+    ///
+    /// # Errors
+    /// [`NodeError::Task`] if a critical task ended on its own.
+    pub async fn run(self, cancel: CancellationToken) -> Result<(), NodeError> {
+        tokio::select! {
+            () = cancel.cancelled() => tracing::info!("stopping"),
+            () = self.context.tasks.cancelled() => {}
+        }
+        self.stop().await
+    }
+
+    /// Runs until SIGINT or SIGTERM; a second one ends at once.
+    ///
+    /// # Errors
+    /// As [`Node::run`].
+    pub async fn run_until_signal(self) -> Result<(), NodeError> {
+        let mut signals = Signals::new()
+            .map_err(|cause| NodeError::Role { role: "signals", cause: cause.to_string() })?;
+        tokio::select! {
+            name = signals.next() => tracing::info!(signal = name, "stopping; a second signal ends at once"),
+            () = self.context.tasks.cancelled() => {}
+        }
+        tokio::select! {
+            stopped = self.stop() => stopped,
+            name = signals.next() => {
+                tracing::warn!(signal = name, "ending at once; running work is taken up on the next start");
+                Ok(())
+            }
+        }
+    }
+
+    async fn stop(self) -> Result<(), NodeError> {
+        let grace = Duration::from_secs(self.context.config.http.shutdown_grace_s);
+        let left = self.context.tasks.shutdown(grace).await;
+        self.context.store.close().await;
+        tracing::info!(left, "stopped");
+        match self.context.tasks.failure() {
+            Some(failure) => Err(failure.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl NodeContext {
+    fn start_parts(&self, follower: Follower, listener: TcpListener, parts: RoleParts) {
+        let tasks = &self.tasks;
+        tasks.spawn_critical("chain follower", follower.run(tasks.cancel_token()));
+        if let Some(sender) = self.sender.clone() {
+            tasks.spawn_critical("transaction sender", sender.run(tasks.cancel_token()));
+        }
+        for handler in parts.handlers {
+            let worker = Worker::new(self.store.clone(), handler);
+            tasks.spawn_critical("job worker", worker.run(tasks.cancel_token()));
+        }
+        let limits = ServeLimits {
+            header_timeout: Duration::from_millis(self.config.http.header_timeout_ms),
+            grace: Duration::from_secs(self.config.http.shutdown_grace_s / 2),
+            ..ServeLimits::default()
+        };
+        let router = api::router(self.clone(), parts.routers);
+        tasks.spawn_critical("api", api::serve(listener, router, limits, tasks.cancel_token()));
+    }
+}
+
+/// Opens a listener.
+///
+/// # Errors
+/// [`NodeError::Listen`], which names the address.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
+    TcpListener::bind(address).await.map_err(|cause| NodeError::Listen { address, cause: cause.to_string() })
+}
+
+/// A store belongs to one deployment for ever: rows of two would mix unseen.
+async fn claim_store(store: &Store, chain: &ChainClient) -> Result<(), NodeError> {
+    let mine = format!("{}:{}", chain.chain_id(), chain.addresses().license_registry);
+    store.kv_put_new("deployment", &mine).await?;
+    match store.kv_get("deployment").await? {
+        Some(found) if found != mine => Err(NodeError::OtherDeployment { found, mine }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> &'static str {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        "Ctrl-C"
+    }
 }

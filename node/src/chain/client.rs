@@ -1,8 +1,10 @@
 //! A provider that is known to speak to the chain of the addresses file.
 
 use super::Reader;
+use crate::config::ChainConfig;
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
-use oml_contracts::rpc::Addresses;
+use alloy::primitives::Address;
+use oml_contracts::{Addresses, EthAddress};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,6 +88,24 @@ impl ChainError {
     }
 }
 
+/// Longest time for one request to the endpoint.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// One request to the endpoint with a time limit, counted.
+pub(crate) async fn within<T, E: std::fmt::Display>(
+    what: impl Into<String>,
+    request: impl IntoFuture<Output = Result<T, E>>,
+) -> Result<T, ChainError> {
+    let outcome = match tokio::time::timeout(REQUEST_TIMEOUT, request.into_future()).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(cause)) => Err(ChainError::rpc(what, cause)),
+        Err(_) => Err(ChainError::rpc(what, format!("no answer in {} s", REQUEST_TIMEOUT.as_secs()))),
+    };
+    let label = if outcome.is_ok() { "ok" } else { "error" };
+    metrics::counter!("oml_rpc_requests_total", "outcome" => label).increment(1);
+    outcome
+}
+
 /// Provider and addresses of one chain. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ChainClient {
@@ -104,10 +124,7 @@ impl ChainClient {
             .parse()
             .map_err(|cause| ChainError::BadUrl { url: rpc_url.to_owned(), cause: format!("{cause}") })?;
         let provider = ProviderBuilder::new().disable_recommended_fillers().connect_http(url).erased();
-        let found = tokio::time::timeout(Duration::from_secs(10), provider.get_chain_id())
-            .await
-            .map_err(|_| ChainError::rpc(format!("chain id of {rpc_url}"), "no answer in 10 s"))?
-            .map_err(|cause| ChainError::rpc(format!("chain id of {rpc_url}"), cause))?;
+        let found = within(format!("chain id of {rpc_url}"), provider.get_chain_id()).await?;
         if found != addresses.chain_id {
             return Err(ChainError::WrongChain {
                 url: rpc_url.to_owned(),
@@ -115,7 +132,49 @@ impl ChainClient {
                 found,
             });
         }
-        Ok(Self { provider, addresses: Arc::new(addresses) })
+        let client = Self { provider, addresses: Arc::new(addresses) };
+        client.check_code().await?;
+        Ok(client)
+    }
+
+    /// Reads the addresses file and connects.
+    ///
+    /// # Errors
+    /// [`ChainError::Addresses`], and as [`ChainClient::connect`].
+    pub async fn open(config: &ChainConfig) -> Result<Self, ChainError> {
+        let addresses = Addresses::load(&config.addresses).map_err(|cause| ChainError::Addresses {
+            path: config.addresses.display().to_string(),
+            cause: match std::error::Error::source(&cause) {
+                Some(source) => format!("{cause}: {source}"),
+                None => cause.to_string(),
+            },
+        })?;
+        Self::connect(&config.rpc_url, addresses).await
+    }
+
+    async fn check_code(&self) -> Result<(), ChainError> {
+        for (name, address) in self.contracts() {
+            let code = within(format!("code of {name}"), self.provider.get_code_at(address)).await?;
+            if code.is_empty() {
+                let address = EthAddress::from(address).to_string();
+                return Err(ChainError::NoCode { name, address, chain_id: self.chain_id() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Name and address of every core contract.
+    #[must_use]
+    pub fn contracts(&self) -> [(&'static str, Address); 6] {
+        let a = &self.addresses;
+        [
+            ("BlockHashBeacon", a.beacon.into()),
+            ("LicenseRegistry", a.license_registry.into()),
+            ("CollateralVault", a.collateral_vault.into()),
+            ("PaymentEscrow", a.payment_escrow.into()),
+            ("ProverRegistry", a.prover_registry.into()),
+            ("ChallengeManager", a.challenge_manager.into()),
+        ]
     }
 
     /// The provider, for reads.

@@ -1,12 +1,15 @@
 //! The chain: provider, typed reads, the follower of the head, and the only sender of transactions.
 
+mod case_reads;
 mod client;
 pub mod follower;
+mod index;
 mod reader;
 pub mod sender;
 mod views;
 
 pub use client::{ChainClient, ChainError};
+pub use follower::Follower;
 pub use reader::Reader;
 pub use sender::{Intent, IntentStatus, Sender, SenderError};
 pub use views::{

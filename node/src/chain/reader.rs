@@ -1,11 +1,14 @@
 //! Typed reads of the contracts.
 
+use super::client::within;
 use super::{
-    BeaconValue, CaseView, ChainClient, ChainError, ChallengeConfig, ChannelView, CollateralView, LicenseView,
-    PayoutView, ProverView, UniverseView,
+    BeaconValue, CaseStatus, CaseView, ChainClient, ChainError, ChallengeConfig, ChannelView, CollateralView,
+    LicenseStatus, LicenseView, PayoutView, ProverView, UniverseView,
 };
-use alloy::eips::BlockId;
-use alloy::primitives::B256;
+use alloy::eips::{BlockId, BlockNumberOrTag};
+use alloy::primitives::{Address, B256, U256, aliases::U48};
+use alloy::providers::{DynProvider, Provider};
+use oml_contracts::rpc::abi;
 use oml_contracts::{
     Amount, CaseId, ChannelId, Commitment, DeploymentHash, EthAddress, LicenseId, ModelId, OfferId,
 };
@@ -17,6 +20,26 @@ pub struct Reader {
     block: BlockId,
 }
 
+/// Calls a view at the reader's block.
+macro_rules! read {
+    ($reader:expr, $what:expr, $call:expr) => {
+        // A match keeps the contract alive while its call is awaited.
+        match $call.block($reader.block) {
+            call => within($what, call.call()).await.map_err(as_revert),
+        }
+    };
+}
+
+/// An endpoint reports a revert of a view as an error of the request; it is no failure of the network.
+fn as_revert(error: ChainError) -> ChainError {
+    match error {
+        ChainError::Rpc { what, cause } if cause.contains("revert") => {
+            ChainError::Reverted { what, reason: cause }
+        }
+        other => other,
+    }
+}
+
 impl Reader {
     pub(crate) fn new(client: ChainClient) -> Self {
         Self { client, block: BlockId::latest() }
@@ -26,5 +49,361 @@ impl Reader {
     #[must_use]
     pub fn at(&self, block_hash: B256) -> Self {
         Self { client: self.client.clone(), block: BlockId::hash(block_hash) }
+    }
+
+    fn registry(&self) -> abi::LicenseRegistry::LicenseRegistryInstance<DynProvider> {
+        let address: Address = self.client.addresses().license_registry.into();
+        abi::LicenseRegistry::new(address, self.client.provider().clone())
+    }
+
+    fn vault(&self) -> abi::CollateralVault::CollateralVaultInstance<DynProvider> {
+        let address: Address = self.client.addresses().collateral_vault.into();
+        abi::CollateralVault::new(address, self.client.provider().clone())
+    }
+
+    fn escrow(&self) -> abi::PaymentEscrow::PaymentEscrowInstance<DynProvider> {
+        let address: Address = self.client.addresses().payment_escrow.into();
+        abi::PaymentEscrow::new(address, self.client.provider().clone())
+    }
+
+    fn challenge(&self) -> abi::ChallengeManager::ChallengeManagerInstance<DynProvider> {
+        let address: Address = self.client.addresses().challenge_manager.into();
+        abi::ChallengeManager::new(address, self.client.provider().clone())
+    }
+
+    /// A license; status [`LicenseStatus::None`] if there is none.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn license(&self, id: LicenseId) -> Result<LicenseView, ChainError> {
+        let found = read!(self, format!("license {id}"), self.registry().license(id.into()))?;
+        Ok(LicenseView {
+            serving_key: found.servingKey.into(),
+            status: license_status(found.status)?,
+            deadline: found.deadline.to(),
+            seed_round: found.seedRound.to(),
+            seed: found.seed.into(),
+            artefact_hash: found.artefactHash.into(),
+        })
+    }
+
+    /// A universe; its root is zero if there is none.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn universe(&self, model: ModelId, epoch: u32) -> Result<UniverseView, ChainError> {
+        let what = format!("universe {epoch} of model {model}");
+        let found = read!(self, what, self.registry().universe(model.into(), epoch))?;
+        Ok(UniverseView {
+            root: found.root.into(),
+            seed: found.seed.into(),
+            personal_count: found.personalCount,
+            shared_count: found.sharedCount,
+            seed_round: found.seedRound.to(),
+            licenses: found.licenses,
+            cases: found.cases,
+            burned_bundles: found.burnedBundles,
+        })
+    }
+
+    /// Whether a personal bundle was opened and can't be used again.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn is_burned(&self, model: ModelId, epoch: u32, bundle: u32) -> Result<bool, ChainError> {
+        let what = format!("bundle {bundle} of universe {epoch} of model {model}");
+        read!(self, what, self.registry().isBurned(model.into(), epoch, bundle))
+    }
+
+    /// Number of universes of a model.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn epochs(&self, model: ModelId) -> Result<u32, ChainError> {
+        read!(self, format!("epochs of model {model}"), self.registry().epochs(model.into()))
+    }
+
+    /// Owner of a model; zero if there is no such model.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn model_owner(&self, model: ModelId) -> Result<EthAddress, ChainError> {
+        let owner = read!(self, format!("owner of model {model}"), self.registry().modelOwner(model.into()))?;
+        Ok(owner.into())
+    }
+
+    /// Whether an offer sells licenses.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn is_offer_open(&self, offer: OfferId) -> Result<bool, ChainError> {
+        read!(self, format!("offer {offer}"), self.registry().isOfferOpen(offer.into()))
+    }
+
+    /// Time until which a case may name a deployment; 0 if it was never registered.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn deployment_liable_until(
+        &self,
+        license: LicenseId,
+        deployment: DeploymentHash,
+    ) -> Result<u64, ChainError> {
+        let what = format!("deployment {deployment} of license {license}");
+        let until = read!(self, what, self.registry().deploymentLiableUntil(license.into(), deployment.into()))?;
+        Ok(until.to())
+    }
+
+    /// A case; status [`CaseStatus::None`] if there is none.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn case_of(&self, id: CaseId) -> Result<CaseView, ChainError> {
+        let found = read!(self, format!("case {id}"), self.challenge().caseOf(id.into()))?;
+        Ok(CaseView {
+            id,
+            license_id: found.licenseId.into(),
+            deployment: found.deploymentHash.into(),
+            reporter: found.reporter.into(),
+            status: case_status(found.status)?,
+            opened_at: found.openedAt.to(),
+            deadline: found.deadline.to(),
+            seed_round: found.seedRound.to(),
+            questions_hash: found.questionsHash.into(),
+            question_count: found.questionCount,
+            commits: found.commits,
+            reveals: found.reveals,
+            hits: found.hits.to_le_bytes(),
+            removed: found.removed.to_le_bytes(),
+            threshold: found.threshold,
+            bundles: found.bundles,
+            committee: found.committee.into_iter().map(EthAddress::from).collect(),
+        })
+    }
+
+    /// What a member committed to; zero if nothing.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn commitment_of(&self, case: CaseId, prover: EthAddress) -> Result<Commitment, ChainError> {
+        let what = format!("commitment of {prover} in case {case}");
+        let found = read!(self, what, self.challenge().commitmentOf(case.into(), prover.into()))?;
+        Ok(found.into())
+    }
+
+    /// Rules of all cases.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn challenge_config(&self) -> Result<ChallengeConfig, ChainError> {
+        let found = read!(self, "rules of cases", self.challenge().config())?;
+        Ok(ChallengeConfig {
+            report_delay: found.reportDelay.to(),
+            questions_window: found.questionsWindow.to(),
+            commit_window: found.commitWindow.to(),
+            reveal_window: found.revealWindow.to(),
+            opening_window: found.openingWindow.to(),
+            rebuttal_window: found.rebuttalWindow.to(),
+            payout_delay: found.payoutDelay.to(),
+            committee_size: found.committeeSize,
+            bundles_per_case: found.bundlesPerCase,
+            min_decoys: found.minDecoys,
+            non_reveal_penalty: Amount::new(found.nonRevealPenalty),
+            dissent_penalty: Amount::new(found.dissentPenalty),
+        })
+    }
+
+    /// Bonds and fees that an account can pull from `ChallengeManager`.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn challenge_balance(&self, currency: EthAddress, account: EthAddress) -> Result<Amount, ChainError> {
+        let what = format!("bonds and fees of {account}");
+        amount(read!(self, &what, self.challenge().balanceOf(currency.into(), account.into()))?, &what)
+    }
+
+    /// A channel; nothing deposited if there is none.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn channel(&self, id: ChannelId) -> Result<ChannelView, ChainError> {
+        let found = read!(self, format!("channel {id}"), self.escrow().channel(id.into()))?;
+        Ok(ChannelView {
+            deposited: Amount::new(found.deposited),
+            thaw_period: found.thawPeriod.to(),
+            thaw_end: found.thawEnd.to(),
+            claimed: Amount::new(found.claimed),
+            settled_requests: found.settledRequests,
+            settled_tokens: found.settledTokens,
+        })
+    }
+
+    /// Income that an account can pull from `PaymentEscrow`.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn escrow_balance(&self, currency: EthAddress, account: EthAddress) -> Result<Amount, ChainError> {
+        let what = format!("income of {account}");
+        amount(read!(self, &what, self.escrow().balanceOf(currency.into(), account.into()))?, &what)
+    }
+
+    /// A license's collateral.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn collateral(&self, license: LicenseId) -> Result<CollateralView, ChainError> {
+        let what = format!("collateral of license {license}");
+        let found = read!(self, what, self.vault().collateral(license.into()))?;
+        Ok(CollateralView {
+            amount: Amount::new(found.amount),
+            freezes: found.freezes,
+            thaw_end: found.thawEnd.to(),
+        })
+    }
+
+    /// A queued payout of a slash.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn payout(&self, id: u64) -> Result<PayoutView, ChainError> {
+        let found = read!(self, format!("payout {id}"), self.vault().payout(U256::from(id)))?;
+        Ok(PayoutView {
+            to: found.to.into(),
+            currency: found.currency.into(),
+            amount: Amount::new(found.amount),
+            unlock_at: found.unlockAt.to(),
+        })
+    }
+
+    /// Number of payouts ever queued.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn payout_count(&self) -> Result<u64, ChainError> {
+        let count = read!(self, "number of payouts", self.vault().payoutCount())?;
+        u64::try_from(count).map_err(|cause| ChainError::Unexpected {
+            what: "number of payouts".to_owned(),
+            cause: cause.to_string(),
+        })
+    }
+
+    /// A prover; no stake if there is none.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn prover(&self, account: EthAddress) -> Result<ProverView, ChainError> {
+        let address: Address = self.client.addresses().prover_registry.into();
+        let registry = abi::ProverRegistry::new(address, self.client.provider().clone());
+        let found = read!(self, format!("prover {account}"), registry.prover(account.into()))?;
+        Ok(ProverView {
+            stake: Amount::new(found.stake),
+            active_from: found.activeFrom.to(),
+            thaw_end: found.thawEnd.to(),
+            open_cases: found.openCases,
+            encryption_key: found.encryptionKey.0,
+        })
+    }
+
+    /// Value of a beacon round.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn beacon(&self, round: u64) -> Result<BeaconValue, ChainError> {
+        let what = format!("beacon round {round}");
+        let address: Address = self.client.addresses().beacon.into();
+        let beacon = abi::Beacon::new(address, self.client.provider().clone());
+        let round = U48::try_from(round)
+            .map_err(|cause| ChainError::Unexpected { what: what.clone(), cause: cause.to_string() })?;
+        let found = read!(self, what, beacon.valueOf(round))?;
+        Ok(match found.status {
+            abi::Beacon::Status::Ready => BeaconValue::Ready(found.value.0),
+            abi::Beacon::Status::Stale => BeaconValue::Stale,
+            _ => BeaconValue::Pending,
+        })
+    }
+
+    /// Native balance of an account.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn native_balance(&self, account: EthAddress) -> Result<Amount, ChainError> {
+        let what = format!("balance of {account}");
+        let request = self.client.provider().get_balance(account.into()).block_id(self.block);
+        amount(within(what.as_str(), request).await?, &what)
+    }
+
+    /// ERC-20 balance of an account.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn token_balance(&self, token: EthAddress, account: EthAddress) -> Result<Amount, ChainError> {
+        let what = format!("balance of {account} in token {token}");
+        let token = abi::Token::new(token.into(), self.client.provider().clone());
+        amount(read!(self, &what, token.balanceOf(account.into()))?, &what)
+    }
+
+    /// Time of the block at which this reader reads, unix seconds.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn timestamp(&self) -> Result<u64, ChainError> {
+        let provider = self.client.provider();
+        let block = match self.block {
+            BlockId::Hash(hash) => within("a block by hash", provider.get_block_by_hash(hash.block_hash)).await?,
+            BlockId::Number(tag) => within("the head", provider.get_block_by_number(tag)).await?,
+        };
+        block.map(|block| block.header.timestamp).ok_or_else(|| ChainError::Unexpected {
+            what: "block".to_owned(),
+            cause: format!("the endpoint has no block {}", describe(self.block)),
+        })
+    }
+}
+
+fn describe(block: BlockId) -> String {
+    match block {
+        BlockId::Hash(hash) => hash.block_hash.to_string(),
+        BlockId::Number(BlockNumberOrTag::Number(number)) => number.to_string(),
+        BlockId::Number(tag) => tag.to_string(),
+    }
+}
+
+fn amount(value: U256, what: &str) -> Result<Amount, ChainError> {
+    u128::try_from(value)
+        .map(Amount::new)
+        .map_err(|cause| ChainError::Unexpected { what: what.to_owned(), cause: cause.to_string() })
+}
+
+fn license_status(status: abi::LicenseStatus) -> Result<LicenseStatus, ChainError> {
+    Ok(match status {
+        abi::LicenseStatus::None => LicenseStatus::None,
+        abi::LicenseStatus::Acquired => LicenseStatus::Acquired,
+        abi::LicenseStatus::Seeded => LicenseStatus::Seeded,
+        abi::LicenseStatus::Active => LicenseStatus::Active,
+        abi::LicenseStatus::Terminated => LicenseStatus::Terminated,
+        abi::LicenseStatus::Cancelled => LicenseStatus::Cancelled,
+        abi::LicenseStatus::__Invalid => return Err(unknown("status of a license")),
+    })
+}
+
+fn case_status(status: abi::CaseStatus) -> Result<CaseStatus, ChainError> {
+    Ok(match status {
+        abi::CaseStatus::None => CaseStatus::None,
+        abi::CaseStatus::Opened => CaseStatus::Opened,
+        abi::CaseStatus::Drawn => CaseStatus::Drawn,
+        abi::CaseStatus::Committing => CaseStatus::Committing,
+        abi::CaseStatus::Revealing => CaseStatus::Revealing,
+        abi::CaseStatus::Opening => CaseStatus::Opening,
+        abi::CaseStatus::Rebuttal => CaseStatus::Rebuttal,
+        abi::CaseStatus::Upheld => CaseStatus::Upheld,
+        abi::CaseStatus::Dismissed => CaseStatus::Dismissed,
+        abi::CaseStatus::Void => CaseStatus::Void,
+        abi::CaseStatus::__Invalid => return Err(unknown("status of a case")),
+    })
+}
+
+fn unknown(what: &str) -> ChainError {
+    ChainError::Unexpected {
+        what: what.to_owned(),
+        cause: "a value that this version does not know; update the node".to_owned(),
     }
 }

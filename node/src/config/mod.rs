@@ -133,6 +133,22 @@ mod defaults {
 }
 
 impl Config {
+    /// Roles that are switched on.
+    #[must_use]
+    pub fn roles(&self) -> Vec<&'static str> {
+        let mut roles = Vec::new();
+        if self.owner.is_some() {
+            roles.push("owner");
+        }
+        if self.host.is_some() {
+            roles.push("host");
+        }
+        if self.prover.is_some() {
+            roles.push("prover");
+        }
+        roles
+    }
+
     /// Reads `path` and the environment, and validates.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod worker;
 
+pub(crate) use worker::unix_now;
 pub use worker::{Worker, backoff};
 
 use crate::store::JobRow;

@@ -2,16 +2,18 @@
 
 mod cases;
 mod chain;
+mod chain_write;
 mod engine;
 mod error;
 mod intents;
 mod jobs;
 mod money;
+mod paid;
 mod rows;
 
 pub use engine::Store;
 pub use error::StoreError;
 pub use rows::{
-    AttemptRow, BlockRef, CaseRow, CaseSecret, ChannelRow, DeploymentRow, EventRow, IntentRow, IntentState,
-    JobRow, JobState, LicenseRow, NewJob, OfferRow, ReceiptRow, UniverseRow, VoucherRow,
+    AttemptRow, BlockRef, CaseRow, CaseSecret, ChainBatch, ChannelRow, DeploymentRow, EventRow, Fact, IntentRow,
+    IntentState, JobRow, JobState, LicenseRow, NewJob, OfferRow, PutVoucher, ReceiptRow, UniverseRow, VoucherRow,
 };

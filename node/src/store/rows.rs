@@ -2,8 +2,8 @@
 
 use alloy::primitives::{Address, B256};
 use oml_contracts::{
-    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, OfferId, RequestHash, Root,
-    Salt,
+    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, ModelId, OfferId,
+    Receipt, RequestHash, Root, Salt, Terms,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +27,8 @@ pub struct OfferRow {
     pub model_id: ModelId,
     /// Its owner.
     pub owner: EthAddress,
-    /// ABI encoding of the terms as published.
-    pub terms: Vec<u8>,
+    /// Its terms.
+    pub terms: Terms,
     /// Block of publication.
     pub block: u64,
     /// Block of withdrawal.
@@ -44,8 +44,8 @@ pub struct LicenseRow {
     pub offer_id: OfferId,
     /// Its host.
     pub host: EthAddress,
-    /// Nonce chosen by the host, 96 bits.
-    pub nonce: u128,
+    /// Nonce chosen by the host.
+    pub nonce: LicenseNonce,
     /// Key that signs receipts.
     pub serving_key: EthAddress,
     /// Block of acquisition.
@@ -208,6 +208,8 @@ pub enum IntentState {
 pub struct IntentRow {
     /// Unique idempotency key.
     pub key: String,
+    /// Account that sends it.
+    pub sender: Address,
     /// Called contract.
     pub to: Address,
     /// Call data.
@@ -226,6 +228,8 @@ pub struct IntentRow {
     pub tx_hash: Option<B256>,
     /// Block in which it was mined.
     pub block: Option<u64>,
+    /// Whether the mined transaction succeeded.
+    pub succeeded: Option<bool>,
     /// Why it was dropped or reverted.
     pub error: Option<String>,
     /// Machine's unix time of creation.
@@ -239,6 +243,8 @@ pub struct AttemptRow {
     pub key: String,
     /// Transaction hash.
     pub tx_hash: B256,
+    /// Frees the nonce of a given-up intent instead of doing what it meant.
+    pub cancels: bool,
     /// Signed, encoded.
     pub raw: Vec<u8>,
     /// Fee cap per gas in wei.
@@ -301,7 +307,57 @@ pub struct VoucherRow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiptRow {
     /// What was signed.
-    pub receipt: oml_contracts::Receipt,
+    pub receipt: Receipt,
     /// Signature bytes.
     pub signature: Vec<u8>,
+}
+
+/// What became of a voucher that was to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PutVoucher {
+    /// It is the channel's newest now.
+    Stored,
+    /// The very same voucher was stored before.
+    Duplicate,
+    /// It does not go beyond the channel's newest: one more request, no fewer tokens, no smaller amount.
+    Stale {
+        /// The channel's newest.
+        newest: Box<VoucherRow>,
+    },
+}
+
+/// What an event established, as a row of its own table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// `OfferPublished`.
+    Offer(Box<OfferRow>),
+    /// `OfferWithdrawn`.
+    OfferWithdrawn(OfferId),
+    /// `LicenseAcquired`.
+    License(LicenseRow),
+    /// `DeploymentRegistered`.
+    Deployment(DeploymentRow),
+    /// `DeploymentRetired`.
+    DeploymentRetired(LicenseId, DeploymentHash),
+    /// `UniverseCommitted`.
+    Universe(UniverseRow),
+    /// `CaseOpened`.
+    Case(CaseRow),
+    /// `CaseResolved`.
+    CaseResolved(CaseId),
+    /// `ChannelOpened`.
+    Channel(ChannelRow),
+    /// `ChannelThawing`.
+    ChannelThawing(ChannelId),
+}
+
+/// Consecutive blocks and what happened in them; committed as one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChainBatch {
+    /// Blocks to keep in the window, ascending; the last one is the new head of the store.
+    pub blocks: Vec<BlockRef>,
+    /// Events with what they established, in order.
+    pub events: Vec<(EventRow, Option<Fact>)>,
+    /// Length of the window in blocks.
+    pub window: u64,
 }

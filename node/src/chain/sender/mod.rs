@@ -3,13 +3,17 @@
 //! A signed transaction is stored before it is broadcast. After a crash the same bytes are sent again,
 //! so an intent has at most one transaction on chain. Fees are bumped under the same nonce.
 
-use super::{ChainClient, ChainError, Head};
-use crate::store::{IntentRow, IntentState, Store, StoreError};
+mod keys;
+mod settle;
+mod submit;
+
+pub use keys::{load_key, load_key_bytes};
+pub use submit::Sender;
+
+use super::ChainError;
+use crate::store::{IntentRow, IntentState, StoreError};
 use alloy::primitives::{Address, B256, Bytes, U256};
-use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 /// A transaction that the node means to get onto the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +73,8 @@ pub enum IntentStatus {
         tx_hash: B256,
         /// Block.
         block: u64,
+        /// Whether the transaction succeeded there.
+        succeeded: bool,
     },
     /// In a final block, and succeeded.
     Done {
@@ -89,6 +95,33 @@ pub enum IntentStatus {
         /// Why.
         reason: String,
     },
+}
+
+impl IntentStatus {
+    fn of(row: &IntentRow) -> Self {
+        let reason = || row.error.clone().unwrap_or_else(|| "unknown".to_owned());
+        let tx_hash = row.tx_hash.unwrap_or_default();
+        let block = row.block.unwrap_or_default();
+        match row.state {
+            IntentState::Pending => Self::Pending,
+            IntentState::Mined => Self::Mined { tx_hash, block, succeeded: row.succeeded == Some(true) },
+            IntentState::Done => Self::Done { tx_hash, block },
+            IntentState::Reverted => Self::Reverted { tx_hash, reason: reason() },
+            IntentState::Dropped => Self::Dropped { reason: reason() },
+        }
+    }
+
+    /// Whether the transaction is in a block and succeeded, final or not.
+    #[must_use]
+    pub fn took_effect(&self) -> bool {
+        matches!(self, Self::Mined { succeeded: true, .. } | Self::Done { .. })
+    }
+
+    /// Whether nothing can change any more.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Done { .. } | Self::Reverted { .. } | Self::Dropped { .. })
+    }
 }
 
 /// Why nothing was sent.
@@ -119,6 +152,12 @@ pub enum SenderError {
         key: String,
         /// What holds it.
         describe: String,
+    },
+    /// Another running node sends with this account and store.
+    #[error("another node sends as {account}; stop it, or give this one an account of its own")]
+    AccountInUse {
+        /// The account.
+        account: String,
     },
     /// Signing failed.
     #[error("signing failed: {0}")]

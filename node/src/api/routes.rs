@@ -1,0 +1,226 @@
+//! Routes that every node has.
+
+use super::{ApiError, metrics_handle};
+use crate::chain::{CaseStatus, CaseView, Head};
+use crate::jobs::unix_now;
+use crate::node::NodeContext;
+use crate::store::{CaseRow, EventRow, IntentRow};
+use alloy::providers::Provider;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use oml_contracts::CaseId;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A node is ready while its head is at most this old compared with the endpoint's, in blocks.
+const READY_LAG: u64 = 5;
+
+/// The node's own routes and those of the roles.
+#[must_use]
+pub fn router(context: NodeContext, roles: Vec<Router>) -> Router {
+    let body_limit = context.config.http.max_body_bytes;
+    let own = Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/health", get(readyz))
+        .route("/status", get(status))
+        .route("/metrics", get(metrics))
+        .route("/v1/cases", get(cases))
+        .route("/v1/cases/{id}", get(case))
+        .with_state(context);
+    roles
+        .into_iter()
+        .fold(own, Router::merge)
+        .fallback(|| async { ApiError::not_found("no such route; see /status") })
+        .layer(DefaultBodyLimit::max(body_limit))
+}
+
+async fn livez() -> &'static str {
+    "ok\n"
+}
+
+async fn readyz(State(node): State<NodeContext>) -> Response {
+    let problems = problems(&node).await;
+    if problems.is_empty() {
+        return Json(json!({ "ready": true })).into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "problems": problems }))).into_response()
+}
+
+/// Why the node can't do its work at present, in words.
+async fn problems(node: &NodeContext) -> Vec<String> {
+    let mut problems = Vec::new();
+    if let Err(error) = node.store.check_writable().await {
+        problems.push(format!("store: {error}"));
+    }
+    match endpoint_head(node).await {
+        Ok(latest) => {
+            let head = node.heads.borrow().number;
+            let lag = latest.saturating_sub(head);
+            if lag > READY_LAG {
+                problems.push(format!("chain: {lag} blocks behind ({head} of {latest})"));
+            }
+        }
+        Err(error) => problems.push(format!("chain: {error}")),
+    }
+    problems
+}
+
+async fn endpoint_head(node: &NodeContext) -> Result<u64, String> {
+    let asked = tokio::time::timeout(Duration::from_secs(3), node.chain.provider().get_block_number()).await;
+    asked.map_err(|_| "no answer in 3 s".to_owned())?.map_err(|error| error.to_string())
+}
+
+#[derive(Serialize)]
+struct Status {
+    version: &'static str,
+    time: u64,
+    chain_id: u64,
+    contracts: oml_contracts::Addresses,
+    account: Option<oml_contracts::EthAddress>,
+    roles: Vec<&'static str>,
+    head: Head,
+    /// Seconds between the head's time and the machine's.
+    head_age_s: u64,
+    engine: &'static str,
+    jobs: BTreeMap<String, u64>,
+    open_cases: usize,
+    ready: bool,
+    problems: Vec<String>,
+    transactions: Vec<Transaction>,
+}
+
+#[derive(Serialize)]
+struct Transaction {
+    key: String,
+    describe: String,
+    state: crate::store::IntentState,
+    nonce: u64,
+    tx_hash: Option<alloy::primitives::B256>,
+    block: Option<u64>,
+    error: Option<String>,
+}
+
+impl From<IntentRow> for Transaction {
+    fn from(row: IntentRow) -> Self {
+        Self {
+            key: row.key,
+            describe: row.describe,
+            state: row.state,
+            nonce: row.nonce,
+            tx_hash: row.tx_hash,
+            block: row.block,
+            error: row.error,
+        }
+    }
+}
+
+async fn status(State(node): State<NodeContext>) -> Result<Json<Status>, ApiError> {
+    let head = *node.heads.borrow();
+    let problems = problems(&node).await;
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION"),
+        time: unix_now(),
+        chain_id: node.chain.chain_id(),
+        contracts: *node.chain.addresses(),
+        account: node.sender.as_ref().map(crate::chain::Sender::address),
+        roles: node.config.roles(),
+        head,
+        head_age_s: unix_now().saturating_sub(head.timestamp),
+        engine: node.store.engine(),
+        jobs: node.store.job_counts().await?,
+        open_cases: node.store.cases(true).await?.len(),
+        ready: problems.is_empty(),
+        problems,
+        transactions: node.store.recent_intents(20).await?.into_iter().map(Transaction::from).collect(),
+    }))
+}
+
+async fn metrics(State(node): State<NodeContext>) -> Result<Response, ApiError> {
+    for (state, count) in node.store.job_counts().await? {
+        metrics::gauge!("oml_jobs", "state" => state).set(super::as_f64(count));
+    }
+    let head = *node.heads.borrow();
+    metrics::gauge!("oml_head_age_seconds").set(super::as_f64(unix_now().saturating_sub(head.timestamp)));
+    let text = metrics_handle().render();
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+#[derive(Deserialize)]
+struct CasesQuery {
+    #[serde(default)]
+    open: bool,
+}
+
+/// A case as the list shows it.
+#[derive(Serialize)]
+struct CaseItem {
+    #[serde(flatten)]
+    row: CaseRow,
+    status: Option<CaseStatus>,
+    deadline: Option<u64>,
+}
+
+async fn cases(
+    State(node): State<NodeContext>,
+    Query(query): Query<CasesQuery>,
+) -> Result<Json<Vec<CaseItem>>, ApiError> {
+    let mut items = Vec::new();
+    for row in node.store.cases(query.open).await? {
+        // What has ended does not change, so only open cases are read from the chain.
+        let view = match row.resolved_block {
+            None => Some(node.reader.case_of(row.case_id).await?),
+            Some(_) => None,
+        };
+        items.push(CaseItem {
+            status: view.as_ref().map(|view| view.status),
+            deadline: view.as_ref().map(|view| view.deadline),
+            row,
+        });
+    }
+    Ok(Json(items))
+}
+
+/// A case with its history.
+#[derive(Serialize)]
+struct CaseDetail {
+    #[serde(flatten)]
+    view: CaseView,
+    block: u64,
+    resolved_block: Option<u64>,
+    chain_time: u64,
+    events: Vec<TimelineEntry>,
+}
+
+#[derive(Serialize)]
+struct TimelineEntry {
+    name: String,
+    block: u64,
+    timestamp: u64,
+    tx_hash: alloy::primitives::B256,
+}
+
+impl From<EventRow> for TimelineEntry {
+    fn from(row: EventRow) -> Self {
+        Self { name: row.name, block: row.block, timestamp: row.timestamp, tx_hash: row.tx_hash }
+    }
+}
+
+async fn case(State(node): State<NodeContext>, Path(id): Path<String>) -> Result<Json<CaseDetail>, ApiError> {
+    let id: CaseId = id.parse().map_err(|cause| ApiError::bad_request(format!("{cause}")))?;
+    let row = node.store.case(id).await?.ok_or_else(|| ApiError::not_found(format!("no case {id}")))?;
+    let events = node.store.events_of(id.into()).await?;
+    let chain_time = node.heads.borrow().timestamp;
+    Ok(Json(CaseDetail {
+        view: node.reader.case_of(id).await?,
+        block: row.block,
+        resolved_block: row.resolved_block,
+        chain_time,
+        events: events.into_iter().map(TimelineEntry::from).collect(),
+    }))
+}

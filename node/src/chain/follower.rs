@@ -1,0 +1,307 @@
+//! Follows the head: what is final in ranges, the rest block by block, every block chained to the one before.
+//!
+//! A reorg is recognised by comparing stored hashes with the chain, never by notifications, so that one
+//! that happened while the node was down is found as well. Rows are unwound and written in transactions;
+//! the head is announced only after its rows are committed.
+
+use super::client::within;
+use super::index::Sources;
+use super::{ChainClient, ChainError, Head};
+use crate::config::ChainConfig;
+use crate::store::{BlockRef, ChainBatch, Store, StoreError};
+use alloy::eips::BlockNumberOrTag;
+use alloy::providers::Provider;
+use alloy::rpc::types::{Block, Filter, Log};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Why the follower could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The endpoint.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The store is at the chain's head.
+    AtHead,
+    /// Blocks were added; there may be more.
+    Advanced,
+    /// Blocks were unwound.
+    Unwound {
+        /// How many numbers the store went back.
+        depth: u64,
+    },
+}
+
+/// Longest pause between tries while the endpoint fails.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// Blocks near the head that one step adds.
+const STEP_BLOCKS: u64 = 64;
+
+/// Keeps the store equal to the chain.
+#[derive(Debug)]
+pub struct Follower {
+    client: ChainClient,
+    store: Store,
+    sources: Sources,
+    config: ChainConfig,
+    start: u64,
+    range: u64,
+    heads: watch::Sender<Head>,
+}
+
+impl Follower {
+    /// A follower and the channel on which it announces heads. The first value is the stored head, or all
+    /// zero for an empty store.
+    ///
+    /// # Errors
+    /// The store's error.
+    pub async fn new(
+        client: ChainClient,
+        store: Store,
+        config: &ChainConfig,
+    ) -> Result<(Self, watch::Receiver<Head>), StoreError> {
+        let stored = store.head().await?;
+        let first = stored.map_or_else(Head::default, |block| Head {
+            number: block.number,
+            hash: block.hash,
+            timestamp: block.timestamp,
+            finalized: 0,
+        });
+        let (heads, receiver) = watch::channel(first);
+        let start = config.start_block.unwrap_or(client.addresses().deployed_at_block);
+        let sources = Sources::of(&client);
+        let range = config.max_log_range;
+        Ok((Self { client, store, sources, config: config.clone(), start, range, heads }, receiver))
+    }
+
+    /// Follows until cancelled. Failures of the endpoint are waited out; failures of the store end it.
+    ///
+    /// # Errors
+    /// The store's error.
+    pub async fn run(mut self, cancel: CancellationToken) -> Result<(), StoreError> {
+        let poll = Duration::from_millis(self.config.poll_interval_ms);
+        let mut failures = 0_u32;
+        while !cancel.is_cancelled() {
+            let step = tokio::select! {
+                () = cancel.cancelled() => break,
+                step = self.step() => step,
+            };
+            let pause = match step {
+                Ok(Step::AtHead) => {
+                    failures = 0;
+                    poll
+                }
+                Ok(_) => {
+                    failures = 0;
+                    Duration::ZERO
+                }
+                Err(FollowError::Store(error)) => return Err(error),
+                Err(FollowError::Chain(error)) => {
+                    failures = failures.saturating_add(1);
+                    tracing::warn!(%error, failures, "following the chain failed; trying again");
+                    poll.saturating_mul(1 << failures.min(6)).min(MAX_PAUSE)
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => break,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// One look at the chain: unwinds, or adds blocks, or finds nothing new.
+    ///
+    /// # Errors
+    /// [`FollowError`]; the store then holds a whole prefix of the chain.
+    pub async fn step(&mut self) -> Result<Step, FollowError> {
+        let latest = self.block(BlockNumberOrTag::Latest).await?.ok_or_else(|| missing("head"))?;
+        let latest = block_ref(&latest);
+        let finalized = self.finalized(latest.number).await?;
+        let Some(stored) = self.store.head().await? else {
+            return self.advance(None, latest, finalized).await;
+        };
+        if stored.hash == latest.hash {
+            self.announce(latest, finalized);
+            return Ok(Step::AtHead);
+        }
+        // An endpoint behind a balancer may answer from a node that is behind; a shorter chain is a reorg
+        // only if it has another block at its own height.
+        if latest.number < stored.number && self.window_hash(latest.number).await? == Some(latest.hash) {
+            return Ok(Step::AtHead);
+        }
+        if self.on_chain(stored).await? {
+            self.advance(Some(stored), latest, finalized).await
+        } else {
+            self.unwind(stored).await
+        }
+    }
+
+    async fn window_hash(&self, number: u64) -> Result<Option<alloy::primitives::B256>, StoreError> {
+        let window = self.store.window().await?;
+        Ok(window.iter().find(|block| block.number == number).map(|block| block.hash))
+    }
+
+    async fn on_chain(&self, stored: BlockRef) -> Result<bool, ChainError> {
+        let found = self.block(BlockNumberOrTag::Number(stored.number)).await?;
+        Ok(found.is_some_and(|block| block.header.hash == stored.hash))
+    }
+
+    /// Goes back to the newest stored block that is still on the chain.
+    async fn unwind(&mut self, stored: BlockRef) -> Result<Step, FollowError> {
+        for block in self.store.window().await? {
+            if block.number == stored.number || !self.on_chain(block).await? {
+                continue;
+            }
+            let depth = stored.number - block.number;
+            tracing::warn!(from = stored.number, to = block.number, depth, "the chain was reorganised");
+            self.store.unwind_to(block.number).await?;
+            metrics::counter!("oml_reorgs_total").increment(1);
+            metrics::histogram!("oml_reorg_depth").record(crate::api::as_f64(depth));
+            return Ok(Step::Unwound { depth });
+        }
+        let depth = stored.number.saturating_sub(self.start).saturating_add(1);
+        tracing::error!(
+            from = stored.number,
+            start = self.start,
+            "a reorg went deeper than the stored window; reading everything again"
+        );
+        self.store.forget_chain().await?;
+        self.range = self.config.max_log_range;
+        metrics::counter!("oml_reorgs_total").increment(1);
+        Ok(Step::Unwound { depth })
+    }
+
+    async fn advance(
+        &mut self,
+        stored: Option<BlockRef>,
+        latest: BlockRef,
+        finalized: u64,
+    ) -> Result<Step, FollowError> {
+        let next = stored.map_or(self.start, |block| block.number + 1);
+        if next > latest.number {
+            return Ok(Step::AtHead);
+        }
+        if next <= finalized {
+            return self.backfill(next, latest, finalized).await;
+        }
+        let to = latest.number.min(next + STEP_BLOCKS - 1);
+        let mut parent = stored;
+        for number in next..=to {
+            let Some(block) = self.block(BlockNumberOrTag::Number(number)).await? else {
+                return Ok(Step::AtHead);
+            };
+            if parent.is_some_and(|parent| parent.hash != block.header.parent_hash) {
+                // The chain changed between two requests; the next step finds where.
+                return Ok(Step::Advanced);
+            }
+            let added = block_ref(&block);
+            let logs = self.logs(Filter::new().at_block_hash(added.hash)).await?;
+            self.commit(&[added], &logs, &BTreeMap::from([(added.number, added.timestamp)])).await?;
+            self.announce(added, finalized);
+            parent = Some(added);
+        }
+        Ok(if to == latest.number { Step::AtHead } else { Step::Advanced })
+    }
+
+    /// Reads final blocks in ranges that shrink where the endpoint refuses and grow again where it does not.
+    async fn backfill(&mut self, next: u64, latest: BlockRef, finalized: u64) -> Result<Step, FollowError> {
+        let to = finalized.min(next.saturating_add(self.range - 1));
+        let logs = match self.logs(Filter::new().from_block(next).to_block(to)).await {
+            Ok(logs) => logs,
+            Err(error) if self.range > 1 => {
+                self.range = (self.range / 2).max(1);
+                tracing::debug!(%error, range = self.range, "a log query was refused; asking for less");
+                return Err(error.into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.range = self.range.saturating_add(self.range / 4 + 1).min(self.config.max_log_range);
+        let end = self.block(BlockNumberOrTag::Number(to)).await?.ok_or_else(|| missing("final block"))?;
+        let times = self.times(&logs).await?;
+        let end = block_ref(&end);
+        self.commit(&[end], &logs, &times).await?;
+        tracing::info!(block = to, head = latest.number, logs = logs.len(), "read final blocks");
+        self.announce(end, finalized);
+        Ok(Step::Advanced)
+    }
+
+    /// Block times of logs; many endpoints send them along.
+    async fn times(&self, logs: &[Log]) -> Result<BTreeMap<u64, u64>, ChainError> {
+        let mut times = BTreeMap::new();
+        for log in logs {
+            let Some(number) = log.block_number else { continue };
+            if times.contains_key(&number) {
+                continue;
+            }
+            let time = match log.block_timestamp {
+                Some(time) => time,
+                None => {
+                    let block = self.block(BlockNumberOrTag::Number(number)).await?;
+                    block.ok_or_else(|| missing("block of a log"))?.header.timestamp
+                }
+            };
+            times.insert(number, time);
+        }
+        Ok(times)
+    }
+
+    async fn commit(&self, blocks: &[BlockRef], logs: &[Log], times: &BTreeMap<u64, u64>) -> Result<(), FollowError> {
+        let mut events = Vec::with_capacity(logs.len());
+        for log in logs.iter().filter(|log| !log.removed) {
+            let time = log.block_number.and_then(|number| times.get(&number)).copied().unwrap_or_default();
+            events.extend(self.sources.read(log, time)?);
+        }
+        let batch = ChainBatch { blocks: blocks.to_vec(), events, window: self.config.window };
+        self.store.apply(&batch).await?;
+        Ok(())
+    }
+
+    async fn finalized(&self, latest: u64) -> Result<u64, ChainError> {
+        let by_depth = latest.saturating_sub(self.config.finality_depth);
+        // Chains without the tag answer with an error or with nothing.
+        match self.block(BlockNumberOrTag::Finalized).await {
+            Ok(Some(block)) => Ok(block.header.number.min(latest)),
+            Ok(None) => Ok(by_depth),
+            Err(ChainError::Rpc { cause, .. }) if !cause.contains("no answer") => Ok(by_depth),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn block(&self, tag: BlockNumberOrTag) -> Result<Option<Block>, ChainError> {
+        within(format!("block {tag}"), self.client.provider().get_block_by_number(tag)).await
+    }
+
+    async fn logs(&self, filter: Filter) -> Result<Vec<Log>, ChainError> {
+        let filter = filter.address(self.sources.addresses());
+        within("logs", self.client.provider().get_logs(&filter)).await
+    }
+
+    fn announce(&self, block: BlockRef, finalized: u64) {
+        let head = Head { number: block.number, hash: block.hash, timestamp: block.timestamp, finalized };
+        metrics::gauge!("oml_head_block").set(crate::api::as_f64(block.number));
+        self.heads.send_if_modified(|current| {
+            let changed = *current != head;
+            *current = head;
+            changed
+        });
+    }
+}
+
+fn block_ref(block: &Block) -> BlockRef {
+    BlockRef { number: block.header.number, hash: block.header.hash, timestamp: block.header.timestamp }
+}
+
+fn missing(what: &str) -> ChainError {
+    ChainError::rpc(what, "the endpoint does not have it")
+}

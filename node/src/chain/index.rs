@@ -1,0 +1,175 @@
+//! From a log to the rows that it means.
+
+use super::{ChainClient, ChainError};
+use crate::store::{CaseRow, ChannelRow, DeploymentRow, EventRow, Fact, LicenseRow, OfferRow, UniverseRow};
+use alloy::primitives::{Address, B256};
+use alloy::rpc::types::Log;
+use alloy::sol_types::SolEventInterface;
+use oml_contracts::rpc::abi::{
+    ChallengeManager::ChallengeManagerEvents as CaseEvents, CollateralVault::CollateralVaultEvents as VaultEvents,
+    LicenseRegistry::LicenseRegistryEvents as LicenseEvents, PaymentEscrow::PaymentEscrowEvents as MoneyEvents,
+    ProverRegistry::ProverRegistryEvents as ProverEvents,
+};
+
+/// Which contract speaks, by address.
+#[derive(Clone, Debug)]
+pub(crate) struct Sources {
+    registry: Address,
+    vault: Address,
+    escrow: Address,
+    provers: Address,
+    challenge: Address,
+}
+
+impl Sources {
+    pub(crate) fn of(client: &ChainClient) -> Self {
+        let addresses = client.addresses();
+        Self {
+            registry: addresses.license_registry.into(),
+            vault: addresses.collateral_vault.into(),
+            escrow: addresses.payment_escrow.into(),
+            provers: addresses.prover_registry.into(),
+            challenge: addresses.challenge_manager.into(),
+        }
+    }
+
+    /// Addresses to ask for.
+    pub(crate) fn addresses(&self) -> Vec<Address> {
+        vec![self.registry, self.vault, self.escrow, self.provers, self.challenge]
+    }
+
+    /// Reads one log of a block whose time is known. `None`: an event that this version does not know, which
+    /// a later version of a contract can't emit because contracts are immutable, so it is another contract's.
+    pub(crate) fn read(&self, log: &Log, timestamp: u64) -> Result<Option<(EventRow, Option<Fact>)>, ChainError> {
+        let Some(name) = self.name(log) else { return Ok(None) };
+        let (Some(block), Some(log_index), Some(tx_hash)) =
+            (log.block_number, log.log_index, log.transaction_hash)
+        else {
+            return Err(ChainError::Unexpected {
+                what: format!("log of {name}"),
+                cause: "it belongs to no block, although only mined logs were asked for".to_owned(),
+            });
+        };
+        let topics: Vec<B256> = log.topics().iter().skip(1).copied().collect();
+        // A proof's first argument is the kind of violation; what it is about is the license.
+        let about = usize::from(name == "ProofAccepted");
+        let row = EventRow {
+            block,
+            log_index,
+            tx_hash,
+            contract: log.address(),
+            name: name.to_owned(),
+            subject: topics.get(about).copied().unwrap_or_default(),
+            topics,
+            data: log.data().data.to_vec(),
+            timestamp,
+        };
+        let fact = self.fact(log, block).map_err(|cause| ChainError::Unexpected {
+            what: format!("event {name} of block {block}"),
+            cause,
+        })?;
+        Ok(Some((row, fact)))
+    }
+
+    fn name(&self, log: &Log) -> Option<&'static str> {
+        let selector = log.topics().first()?.0;
+        let address = log.address();
+        if address == self.registry {
+            LicenseEvents::name_by_selector(selector)
+        } else if address == self.escrow {
+            MoneyEvents::name_by_selector(selector)
+        } else if address == self.challenge {
+            CaseEvents::name_by_selector(selector)
+        } else if address == self.vault {
+            VaultEvents::name_by_selector(selector)
+        } else if address == self.provers {
+            ProverEvents::name_by_selector(selector)
+        } else {
+            None
+        }
+    }
+
+    fn fact(&self, log: &Log, block: u64) -> Result<Option<Fact>, String> {
+        let address = log.address();
+        let words = |cause: alloy::sol_types::Error| cause.to_string();
+        if address == self.registry {
+            license_fact(LicenseEvents::decode_log(&log.inner).map_err(words)?.data, block)
+        } else if address == self.escrow {
+            Ok(money_fact(MoneyEvents::decode_log(&log.inner).map_err(words)?.data, block))
+        } else if address == self.challenge {
+            Ok(case_fact(CaseEvents::decode_log(&log.inner).map_err(words)?.data, block))
+        } else {
+            Ok(None)
+        }
+    }
+}
+
+fn license_fact(event: LicenseEvents, block: u64) -> Result<Option<Fact>, String> {
+    Ok(Some(match event {
+        LicenseEvents::OfferPublished(event) => Fact::Offer(Box::new(OfferRow {
+            offer_id: event.offerId.into(),
+            model_id: event.modelId.into(),
+            owner: event.owner.into(),
+            terms: event.terms.try_into().map_err(|cause| format!("terms: {cause}"))?,
+            block,
+            withdrawn_block: None,
+        })),
+        LicenseEvents::OfferWithdrawn(event) => Fact::OfferWithdrawn(event.offerId.into()),
+        LicenseEvents::LicenseAcquired(event) => Fact::License(LicenseRow {
+            license_id: event.licenseId.into(),
+            offer_id: event.offerId.into(),
+            host: event.host.into(),
+            nonce: event.nonce.try_into().map_err(|cause| format!("nonce: {cause}"))?,
+            serving_key: event.servingKey.into(),
+            block,
+        }),
+        LicenseEvents::DeploymentRegistered(event) => Fact::Deployment(DeploymentRow {
+            license_id: event.licenseId.into(),
+            deployment: event.deploymentHash.into(),
+            uri: event.uri,
+            block,
+            retired_block: None,
+        }),
+        LicenseEvents::DeploymentRetired(event) => {
+            Fact::DeploymentRetired(event.licenseId.into(), event.deploymentHash.into())
+        }
+        LicenseEvents::UniverseCommitted(event) => Fact::Universe(UniverseRow {
+            model_id: event.modelId.into(),
+            epoch: event.epoch,
+            root: event.root.into(),
+            block,
+        }),
+        _ => return Ok(None),
+    }))
+}
+
+fn money_fact(event: MoneyEvents, block: u64) -> Option<Fact> {
+    Some(match event {
+        MoneyEvents::ChannelOpened(event) => Fact::Channel(ChannelRow {
+            channel_id: event.channelId.into(),
+            license_id: event.licenseId.into(),
+            payer: event.payer.into(),
+            signer: event.signer.into(),
+            salt: event.salt.into(),
+            block,
+            thawing_block: None,
+        }),
+        MoneyEvents::ChannelThawing(event) => Fact::ChannelThawing(event.channelId.into()),
+        _ => return None,
+    })
+}
+
+fn case_fact(event: CaseEvents, block: u64) -> Option<Fact> {
+    Some(match event {
+        CaseEvents::CaseOpened(event) => Fact::Case(CaseRow {
+            case_id: event.caseId.into(),
+            license_id: event.licenseId.into(),
+            deployment: event.deploymentHash.into(),
+            reporter: event.reporter.into(),
+            block,
+            resolved_block: None,
+        }),
+        CaseEvents::CaseResolved(event) => Fact::CaseResolved(event.caseId.into()),
+        _ => return None,
+    })
+}

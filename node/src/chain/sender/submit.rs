@@ -1,0 +1,260 @@
+//! From an intent to a stored, signed and broadcast transaction.
+
+use super::{Intent, IntentStatus, SenderError};
+use crate::chain::client::within;
+use crate::chain::{ChainClient, ChainError, Head};
+use crate::config::ChainConfig;
+use crate::jobs::unix_now;
+use crate::store::{AttemptRow, IntentRow, IntentState, Store, StoreError};
+use alloy::consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use alloy::eips::Encodable2718;
+use alloy::primitives::{Address, B256, TxKind, U256};
+use alloy::providers::Provider;
+use alloy::rpc::types::TransactionRequest;
+use alloy::signers::SignerSync;
+use alloy::signers::local::PrivateKeySigner;
+use oml_contracts::EthAddress;
+use oml_contracts::rpc::reverts;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, watch};
+
+/// Sends transactions of one account. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) client: ChainClient,
+    pub(super) store: Store,
+    pub(super) key: PrivateKeySigner,
+    pub(super) heads: watch::Receiver<Head>,
+    pub(super) resubmit_after: Duration,
+    pub(super) max_fee: u128,
+    /// Names this process in the lease of the account.
+    pub(super) holder: String,
+    /// Held from choosing a nonce to storing the intent, so that no two intents share one.
+    pub(super) nonces: Mutex<()>,
+}
+
+impl Sender {
+    /// A sender for the account of `key`. Nothing is settled until [`Sender::run`] runs.
+    #[must_use]
+    pub fn new(
+        client: ChainClient,
+        store: Store,
+        key: PrivateKeySigner,
+        heads: watch::Receiver<Head>,
+        config: &ChainConfig,
+    ) -> Self {
+        let holder = format!("{}:{:016x}", std::process::id(), rand::random::<u64>());
+        let inner = Inner {
+            client,
+            store,
+            key,
+            heads,
+            resubmit_after: Duration::from_secs(config.resubmit_after_s),
+            max_fee: config.max_fee_per_gas,
+            holder,
+            nonces: Mutex::new(()),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The account.
+    #[must_use]
+    pub fn address(&self) -> EthAddress {
+        self.account().into()
+    }
+
+    pub(super) fn account(&self) -> Address {
+        self.inner.key.address()
+    }
+
+    /// Stores, signs and broadcasts an intent once. A known key returns where that intent stands.
+    ///
+    /// # Errors
+    /// [`SenderError`]; unless it is [`SenderError::KeyTaken`], nothing was stored and the same intent may be
+    /// submitted again.
+    pub async fn submit(&self, intent: Intent) -> Result<IntentStatus, SenderError> {
+        if let Some(known) = self.known(&intent).await? {
+            return Ok(known);
+        }
+        let now = self.inner.heads.borrow().timestamp;
+        if let Some(deadline) = intent.deadline.filter(|deadline| *deadline < now) {
+            return Err(SenderError::TooLate { describe: intent.describe, deadline, now });
+        }
+        let gas = self.simulate(&intent).await?;
+        let (max_fee, tip) = self.fees(self.inner.max_fee).await?;
+        let guard = self.inner.nonces.lock().await;
+        let nonce = self.next_nonce().await?;
+        let tx = TxEip1559 {
+            chain_id: self.inner.client.chain_id(),
+            nonce,
+            // What a call needs can grow between simulation and inclusion.
+            gas_limit: gas.saturating_add(gas / 4).saturating_add(10_000),
+            max_fee_per_gas: max_fee,
+            max_priority_fee_per_gas: tip,
+            to: TxKind::Call(intent.to),
+            value: intent.value,
+            access_list: alloy::eips::eip2930::AccessList::default(),
+            input: intent.calldata.clone(),
+        };
+        let attempt = self.sign(&intent.key, tx, false)?;
+        let row = self.row(&intent, nonce)?;
+        if !self.inner.store.put_intent(&row, &attempt).await? {
+            drop(guard);
+            return Ok(self.known(&intent).await?.unwrap_or(IntentStatus::Pending));
+        }
+        drop(guard);
+        tracing::info!(key = intent.key, nonce, tx = %attempt.tx_hash, "sending: {}", intent.describe);
+        // Stored, so a failed broadcast is only a delay.
+        self.broadcast(&attempt).await;
+        Ok(IntentStatus::Pending)
+    }
+
+    /// Where an intent stands; `None` if the key is unknown.
+    ///
+    /// # Errors
+    /// The store's error.
+    pub async fn status(&self, key: &str) -> Result<Option<IntentStatus>, StoreError> {
+        Ok(self.inner.store.intent(key).await?.as_ref().map(IntentStatus::of))
+    }
+
+    /// Waits until an intent is in a block or given up, at most `timeout`; then returns where it stands.
+    ///
+    /// # Errors
+    /// The store's error, or [`SenderError::Chain`] if the key is unknown.
+    pub async fn wait(&self, key: &str, timeout: Duration) -> Result<IntentStatus, SenderError> {
+        let until = tokio::time::Instant::now() + timeout;
+        loop {
+            let status = self.status(key).await?.ok_or_else(|| ChainError::Unexpected {
+                what: format!("intent {key:?}"),
+                cause: "it was never submitted".to_owned(),
+            })?;
+            if status != IntentStatus::Pending || tokio::time::Instant::now() >= until {
+                return Ok(status);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn known(&self, intent: &Intent) -> Result<Option<IntentStatus>, SenderError> {
+        let Some(row) = self.inner.store.intent(&intent.key).await? else { return Ok(None) };
+        if row.to != intent.to || row.calldata != intent.calldata.as_ref() || U256::from(row.value) != intent.value {
+            return Err(SenderError::KeyTaken { key: row.key, describe: row.describe });
+        }
+        Ok(Some(IntentStatus::of(&row)))
+    }
+
+    fn row(&self, intent: &Intent, nonce: u64) -> Result<IntentRow, SenderError> {
+        let value = u128::try_from(intent.value).map_err(|_| {
+            SenderError::Signing(format!("{} wei is more than any account holds", intent.value))
+        })?;
+        Ok(IntentRow {
+            key: intent.key.clone(),
+            sender: self.account(),
+            to: intent.to,
+            calldata: intent.calldata.to_vec(),
+            value,
+            describe: intent.describe.clone(),
+            deadline: intent.deadline,
+            state: IntentState::Pending,
+            nonce,
+            tx_hash: None,
+            block: None,
+            succeeded: None,
+            error: None,
+            created_at: unix_now(),
+        })
+    }
+
+    /// Gas that the call needs now; a revert becomes [`SenderError::WouldRevert`].
+    async fn simulate(&self, intent: &Intent) -> Result<u64, SenderError> {
+        let request = TransactionRequest::default()
+            .from(self.account())
+            .to(intent.to)
+            .input(intent.calldata.clone().into())
+            .value(intent.value);
+        let estimate = self.inner.client.provider().estimate_gas(request);
+        let outcome = tokio::time::timeout(Duration::from_secs(15), estimate).await;
+        let what = || format!("simulation of {}", intent.describe);
+        match outcome {
+            Ok(Ok(gas)) => Ok(gas),
+            Ok(Err(error)) => match revert_reason(&error) {
+                Some(reason) => Err(SenderError::WouldRevert { describe: intent.describe.clone(), reason }),
+                None => Err(ChainError::rpc(what(), error).into()),
+            },
+            Err(_) => Err(ChainError::rpc(what(), "no answer in 15 s").into()),
+        }
+    }
+
+    /// Fee cap and tip per gas as the chain suggests, not above `cap`.
+    pub(super) async fn fees(&self, cap: u128) -> Result<(u128, u128), ChainError> {
+        let fees = within("fees", self.inner.client.provider().estimate_eip1559_fees()).await?;
+        let max_fee = fees.max_fee_per_gas.min(cap).max(1);
+        Ok((max_fee, fees.max_priority_fee_per_gas.min(max_fee)))
+    }
+
+    /// After the account's own transactions and those that are stored but in no block.
+    async fn next_nonce(&self) -> Result<u64, SenderError> {
+        let open = self.inner.store.open_intents(self.account()).await?;
+        let provider = self.inner.client.provider();
+        let on_chain = within("nonce", provider.get_transaction_count(self.account())).await?;
+        match open.iter().map(|intent| intent.nonce).max() {
+            Some(highest) => Ok(on_chain.max(highest + 1)),
+            // Nothing of ours is under way, so what the mempool holds is somebody else's with this key.
+            None => {
+                let pending = provider.get_transaction_count(self.account()).pending();
+                Ok(on_chain.max(within("pending nonce", pending).await?))
+            }
+        }
+    }
+
+    pub(super) fn sign(&self, key: &str, tx: TxEip1559, cancels: bool) -> Result<AttemptRow, SenderError> {
+        let (max_fee, tip) = (tx.max_fee_per_gas, tx.max_priority_fee_per_gas);
+        let signature = self
+            .inner
+            .key
+            .sign_hash_sync(&tx.signature_hash())
+            .map_err(|cause| SenderError::Signing(cause.to_string()))?;
+        let envelope = TxEnvelope::from(tx.into_signed(signature));
+        let tx_hash: B256 = *envelope.tx_hash();
+        Ok(AttemptRow {
+            key: key.to_owned(),
+            tx_hash,
+            raw: envelope.encoded_2718(),
+            max_fee,
+            tip,
+            cancels,
+            created_at: unix_now(),
+        })
+    }
+
+    /// Sends signed bytes. Whether they arrive is seen by settling, not by the answer: a node that knows the
+    /// transaction refuses it as well.
+    pub(super) async fn broadcast(&self, attempt: &AttemptRow) {
+        let sending = self.inner.client.provider().send_raw_transaction(&attempt.raw);
+        match within("broadcast", sending).await {
+            Ok(_) => metrics::counter!("oml_tx_broadcasts_total", "outcome" => "accepted").increment(1),
+            Err(error) => {
+                metrics::counter!("oml_tx_broadcasts_total", "outcome" => "refused").increment(1);
+                tracing::debug!(key = attempt.key, tx = %attempt.tx_hash, %error, "broadcast refused");
+            }
+        }
+    }
+}
+
+/// Reason of a revert; `None` if the request failed for another reason.
+pub(super) fn revert_reason(error: &alloy::transports::TransportError) -> Option<String> {
+    if let Some(reason) = reverts::of_transport_error(error) {
+        return Some(reason);
+    }
+    let payload = error.as_error_resp()?;
+    payload.message.contains("revert").then(|| match payload.as_revert_data() {
+        Some(data) => format!("{} ({data})", payload.message),
+        None => payload.message.to_string(),
+    })
+}

@@ -1,0 +1,264 @@
+//! What a configuration must satisfy, and the errors that say so.
+
+use super::{Config, GatewayConfig, KeySource};
+use std::path::PathBuf;
+
+/// A configuration that can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("can't read the configuration {}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// Not TOML, an unknown key, or a value of another type.
+    #[error("{origin}: {cause}")]
+    Invalid {
+        /// File, or other source.
+        origin: String,
+        /// Key and cause.
+        cause: String,
+    },
+    /// A value that can't work.
+    #[error("{key} = {value}: {cause}")]
+    Value {
+        /// Dotted key.
+        key: String,
+        /// As configured.
+        value: String,
+        /// Why not, and what to do.
+        cause: String,
+    },
+    /// A private key can't be had.
+    #[error("{key}: {cause}")]
+    Key {
+        /// Dotted key of the section.
+        key: String,
+        /// Why, and what to do.
+        cause: String,
+    },
+}
+
+fn value(key: impl Into<String>, value: impl ToString, cause: impl Into<String>) -> ConfigError {
+    ConfigError::Value { key: key.into(), value: value.to_string(), cause: cause.into() }
+}
+
+impl Config {
+    /// Checks everything that can be checked without opening files or connections.
+    ///
+    /// # Errors
+    /// The first value that can't work.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.validate_chain()?;
+        let url = &self.store.url;
+        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            let scheme = url.split(':').next().unwrap_or_default();
+            return Err(value("store.url", scheme, "write sqlite:PATH or postgres://user:password@host/database"));
+        }
+        if let Some(signer) = &self.signer {
+            validate_key("signer", signer)?;
+        }
+        at_least("http.header_timeout_ms", self.http.header_timeout_ms, 1)?;
+        at_least("http.max_body_bytes", self.http.max_body_bytes as u64, 1_024)?;
+        self.validate_owner()?;
+        self.validate_host()?;
+        self.validate_prover()?;
+        self.validate_listeners()
+    }
+
+    fn validate_chain(&self) -> Result<(), ConfigError> {
+        http_url("chain.rpc_url", &self.chain.rpc_url)?;
+        if self.chain.addresses.as_os_str().is_empty() {
+            return Err(value("chain.addresses", "\"\"", "name the addresses file of the deployment"));
+        }
+        at_least("chain.poll_interval_ms", self.chain.poll_interval_ms, 10)?;
+        at_least("chain.window", self.chain.window, 8)?;
+        at_least("chain.max_log_range", self.chain.max_log_range, 1)?;
+        at_least("chain.resubmit_after_s", self.chain.resubmit_after_s, 1)?;
+        if self.chain.max_fee_per_gas == 0 {
+            return Err(value("chain.max_fee_per_gas", 0, "no transaction can be sent; give a cap in wei"));
+        }
+        if self.chain.finality_depth >= self.chain.window {
+            let cause = format!("must be less than chain.window ({})", self.chain.window);
+            return Err(value("chain.finality_depth", self.chain.finality_depth, cause));
+        }
+        Ok(())
+    }
+
+    fn validate_owner(&self) -> Result<(), ConfigError> {
+        let Some(owner) = &self.owner else { return Ok(()) };
+        for (index, universe) in owner.universes.iter().enumerate() {
+            let twice = |other: &super::UniverseConfig| {
+                other.model == universe.model && other.epoch == universe.epoch
+            };
+            if owner.universes.iter().take(index).any(twice) {
+                let shown = format!("{} epoch {}", universe.model, universe.epoch);
+                return Err(value(format!("owner.universes[{index}]"), shown, "is named twice"));
+            }
+        }
+        self.needs_signer("owner")
+    }
+
+    fn validate_host(&self) -> Result<(), ConfigError> {
+        let Some(host) = &self.host else { return Ok(()) };
+        for (index, gateway) in host.gateways.iter().enumerate() {
+            validate_gateway(&format!("host.gateways[{index}]"), gateway)?;
+        }
+        for (index, inference) in host.inference.iter().enumerate() {
+            at_least(&format!("host.inference[{index}].queue"), inference.queue as u64, 1)?;
+        }
+        at_least("host.redeem.interval_s", host.redeem.interval_s, 1)?;
+        at_least("host.redeem.max_rows", host.redeem.max_rows as u64, 1)?;
+        // A node that only answers requests of a local model sends nothing.
+        if host.gateways.is_empty() { Ok(()) } else { self.needs_signer("host") }
+    }
+
+    fn validate_prover(&self) -> Result<(), ConfigError> {
+        let Some(prover) = &self.prover else { return Ok(()) };
+        for (model, url) in &prover.owner_endpoints {
+            http_url(&format!("prover.owner_endpoints.{model}"), url)?;
+        }
+        let query = &prover.query;
+        at_least("prover.query.max_tokens", query.max_tokens.into(), 1)?;
+        at_least("prover.query.timeout_s", query.timeout_s, 1)?;
+        at_least("prover.query.max_response_bytes", query.max_response_bytes as u64, 256)?;
+        at_least("prover.query.concurrency", query.concurrency as u64, 1)?;
+        at_least("prover.query.attempts", query.attempts.into(), 1)?;
+        self.needs_signer("prover")
+    }
+
+    fn needs_signer(&self, role: &str) -> Result<(), ConfigError> {
+        if self.signer.is_some() {
+            return Ok(());
+        }
+        let cause = format!("the role [{role}] sends transactions; add a keystore or private_key_env here");
+        Err(ConfigError::Key { key: "signer".to_owned(), cause })
+    }
+
+    fn validate_listeners(&self) -> Result<(), ConfigError> {
+        let mut taken = vec![("http.listen".to_owned(), self.http.listen)];
+        if let Some(host) = &self.host {
+            let gateways = host.gateways.iter().enumerate();
+            taken.extend(gateways.map(|(i, one)| (format!("host.gateways[{i}].listen"), one.listen)));
+            let servers = host.inference.iter().enumerate();
+            taken.extend(servers.map(|(i, one)| (format!("host.inference[{i}].listen"), one.listen)));
+        }
+        for (index, (key, address)) in taken.iter().enumerate() {
+            // Port 0 lets the system choose, so it is never taken.
+            let same = |other: &&(String, std::net::SocketAddr)| other.1 == *address && address.port() != 0;
+            if let Some((other, _)) = taken.iter().take(index).find(same) {
+                return Err(value(key, address, format!("{other} listens there too; choose another port")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn validate_gateway(key: &str, gateway: &GatewayConfig) -> Result<(), ConfigError> {
+    http_url(&format!("{key}.upstream"), &gateway.upstream)?;
+    validate_key(&format!("{key}.serving_key"), &gateway.serving_key)?;
+    at_least(&format!("{key}.default_max_tokens"), gateway.default_max_tokens.into(), 1)?;
+    at_least(&format!("{key}.max_tokens_cap"), gateway.max_tokens_cap.into(), gateway.default_max_tokens.into())?;
+    at_least(&format!("{key}.max_concurrent"), gateway.max_concurrent as u64, 1)?;
+    at_least(&format!("{key}.max_body_bytes"), gateway.max_body_bytes as u64, 1_024)?;
+    at_least(&format!("{key}.upstream_timeout_s"), gateway.upstream_timeout_s, 1)
+}
+
+fn at_least(key: &str, found: u64, least: u64) -> Result<(), ConfigError> {
+    if found < least {
+        return Err(value(key, found, format!("must be at least {least}")));
+    }
+    Ok(())
+}
+
+fn http_url(key: &str, url: &str) -> Result<(), ConfigError> {
+    match url.parse::<reqwest::Url>() {
+        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => Ok(()),
+        Ok(parsed) => {
+            let cause = format!("scheme {:?} is not spoken here; write http:// or https://", parsed.scheme());
+            Err(value(key, url, cause))
+        }
+        Err(cause) => Err(value(key, url, format!("is not a URL ({cause})"))),
+    }
+}
+
+fn validate_key(key: &str, source: &KeySource) -> Result<(), ConfigError> {
+    let fail = |cause: &str| Err(ConfigError::Key { key: key.to_owned(), cause: cause.to_owned() });
+    let given = [source.keystore.is_some(), source.private_key_env.is_some(), source.private_key_file.is_some()];
+    match given.iter().filter(|given| **given).count() {
+        0 => fail("names no key; give one of keystore, private_key_env, private_key_file"),
+        1 if source.keystore.is_some() && source.password_file.is_none() => {
+            fail("a keystore needs password_file")
+        }
+        1 if source.keystore.is_none() && source.password_file.is_some() => {
+            fail("password_file belongs to a keystore, and none is given")
+        }
+        1 => Ok(()),
+        _ => fail("names several keys; give exactly one of keystore, private_key_env, private_key_file"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = "[chain]\nrpc_url = \"http://127.0.0.1:8545\"\naddresses = \"addresses.json\"\n";
+
+    fn problem(extra: &str) -> String {
+        Config::from_toml(&format!("{MINIMAL}{extra}"), "test.toml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_minimal_file_has_working_defaults_and_round_trips() {
+        let config = Config::from_toml(MINIMAL, "test.toml").unwrap();
+        assert_eq!(config.store.url, "sqlite:oml-node.db");
+        let text = toml_of(&config);
+        assert_eq!(Config::from_toml(&text, "again.toml").unwrap(), config);
+    }
+
+    fn toml_of(config: &Config) -> String {
+        // JSON values are TOML inline values except for the separator and null, which never occurs here.
+        let value = serde_json::to_value(config).unwrap();
+        let mut text = String::new();
+        for (section, content) in value.as_object().unwrap() {
+            text.push_str(&format!("[{section}]\n"));
+            for (key, value) in content.as_object().unwrap() {
+                text.push_str(&format!("{key} = {value}\n"));
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn errors_name_the_value_and_the_cause() {
+        let cases = [
+            ("[store]\nurl = \"mysql://x\"", "store.url = mysql: write sqlite:PATH"),
+            ("[store]\npath = \"x\"", "unknown field"),
+            ("[prover]\nencryption_key_file = \"k\"", "signer: the role [prover] sends transactions"),
+            ("[signer]\nkeystore = \"k\"", "signer: a keystore needs password_file"),
+            ("[signer]\nkeystore = \"k\"\npassword_file = \"p\"\nprivate_key_env = \"K\"", "names several keys"),
+            ("[signer]\n", "signer: names no key"),
+            ("[http]\nheader_timeout_ms = 0", "http.header_timeout_ms = 0: must be at least 1"),
+        ];
+        for (extra, expected) in cases {
+            let found = problem(extra);
+            assert!(found.contains(expected), "{extra:?} gave {found:?}");
+        }
+        let scheme = Config::from_toml("[chain]\nrpc_url = \"ftp://x\"\naddresses = \"a\"", "t").unwrap_err();
+        assert!(scheme.to_string().contains("chain.rpc_url = ftp://x"), "{scheme}");
+    }
+
+    #[test]
+    fn two_listeners_on_one_port_are_refused() {
+        let license = format!("0x{}", "11".repeat(32));
+        let gateway = format!(
+            "[signer]\nprivate_key_env = \"K\"\n[[host.gateways]]\nlicense = \"{license}\"\n\
+             listen = \"127.0.0.1:8080\"\nupstream = \"http://127.0.0.1:1\"\nserving_key.private_key_env = \"S\"\n"
+        );
+        let found = problem(&gateway);
+        assert!(found.contains("host.gateways[0].listen = 127.0.0.1:8080: http.listen listens there too"), "{found}");
+    }
+}

@@ -1,0 +1,74 @@
+//! Vouchers and receipts as the gateway and the redeemer ask for them.
+//!
+//! A request that failed leaves its voucher without a receipt, and is asked again under the same count.
+//! So several vouchers may have one count; the one that arrived last belongs to the receipt.
+
+use super::StoreError;
+use super::engine::{Store, bytes, counter, int, text, wide};
+use super::money::{receipt, voucher};
+use super::rows::{ReceiptRow, VoucherRow};
+use oml_contracts::{ChannelId, LicenseId};
+
+impl Store {
+    /// Keeps a voucher, whatever was kept before.
+    ///
+    /// # Errors
+    /// The engine's error; then it is not kept.
+    pub async fn keep_voucher(&self, row: &VoucherRow) -> Result<(), StoreError> {
+        let sql = "INSERT INTO vouchers (channel_id, license_id, payer, signer, salt, cumulative_amount, \
+                   cumulative_requests, cumulative_tokens, request_hash, signature, received_at, attempt) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+                   (SELECT COUNT(*) FROM vouchers WHERE channel_id = $1 AND cumulative_requests = $7))";
+        let values = [
+            text(row.channel_id),
+            text(row.license_id),
+            text(row.payer),
+            text(row.signer),
+            text(row.salt),
+            wide(row.cumulative_amount.get()),
+            counter(row.cumulative_requests),
+            counter(row.cumulative_tokens),
+            text(row.request_hash),
+            bytes(&row.signature),
+            int(row.received_at),
+        ];
+        self.pool.exec("keep a voucher", sql, &values).await?;
+        Ok(())
+    }
+
+    /// The voucher that arrived last among a channel's vouchers of one count.
+    ///
+    /// # Errors
+    /// The engine's error.
+    pub async fn voucher_of(
+        &self,
+        channel: ChannelId,
+        requests: u64,
+    ) -> Result<Option<VoucherRow>, StoreError> {
+        let sql = "SELECT channel_id, license_id, payer, signer, salt, cumulative_amount, cumulative_requests, \
+                   cumulative_tokens, request_hash, signature, received_at FROM vouchers \
+                   WHERE channel_id = $1 AND cumulative_requests = $2 ORDER BY attempt DESC LIMIT 1";
+        let row = self.pool.first("read a voucher", sql, &[text(channel), counter(requests)]).await?;
+        row.map(|row| voucher(&row)).transpose()
+    }
+
+    /// One receipt of a channel.
+    ///
+    /// # Errors
+    /// The engine's error.
+    pub async fn receipt(&self, channel: ChannelId, seq: u64) -> Result<Option<ReceiptRow>, StoreError> {
+        let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 AND seq = $2";
+        let row = self.pool.first("read a receipt", sql, &[text(channel), counter(seq)]).await?;
+        row.map(|row| receipt(&row)).transpose()
+    }
+
+    /// Channels of a license on which something was served.
+    ///
+    /// # Errors
+    /// The engine's error.
+    pub async fn served_channels(&self, license: LicenseId) -> Result<Vec<ChannelId>, StoreError> {
+        let sql = "SELECT DISTINCT channel_id FROM receipts WHERE license_id = $1 ORDER BY channel_id";
+        let rows = self.pool.all("read served channels", sql, &[text(license)]).await?;
+        rows.iter().map(|row| row.parse(0)).collect()
+    }
+}
