@@ -171,7 +171,11 @@ impl Action {
                 Role::Prover { answers: Some(answers) } => format!("{}/{answers}", self.name()),
                 _ => self.name().to_owned(),
             },
-            other => other.name().to_owned(),
+            Self::PostQuestions => format!("{}/{:?}", self.name(), file.case.bundles),
+            Self::OpenLeaves => {
+                format!("{}/{}/{}", self.name(), file.case.questions_hash, file.reveals())
+            }
+            Self::Ask => self.name().to_owned(),
         };
         format!("case/{case}/{}/{what}", actor.address)
     }

@@ -228,6 +228,14 @@ fn derived(seed: [u8; 32], purpose: &[u8]) -> [u8; 32] {
     keccak256(&[seed.as_slice(), purpose].concat())
 }
 
+/// The numbers below `count` in an order that depends on `seed` only.
+#[must_use]
+pub fn shuffled_order(count: usize, seed: [u8; 32]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    shuffle(&mut order, seed);
+    order
+}
+
 /// Fisher–Yates.
 fn shuffle<T>(items: &mut [T], seed: [u8; 32]) {
     let mut numbers = SeededNumbers::new(seed);

@@ -28,9 +28,14 @@ pub enum Outcome {
         /// Tag of the whole text.
         tag: Tag,
     },
-    /// The deployment was reached and gave no completion: refused, overloaded to the end, or talked
-    /// nonsense. This is a fact about the deployment.
+    /// The deployment was reached and gave no completion: it refused or talked nonsense. This is a fact
+    /// about the deployment.
     Declined {
+        /// What it did instead.
+        cause: String,
+    },
+    /// The deployment was reached and could not answer now (429, 5xx, an answer that broke off).
+    Busy {
         /// What it did instead.
         cause: String,
     },
@@ -42,13 +47,19 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The tag to commit to. Only for outcomes that are facts about the deployment.
+    /// The tag of the answer, or of "no answer".
     #[must_use]
     pub const fn tag(&self) -> Tag {
         match self {
             Self::Answered { tag, .. } => *tag,
-            Self::Declined { .. } | Self::Unreachable { .. } => Tag::NONE,
+            Self::Declined { .. } | Self::Busy { .. } | Self::Unreachable { .. } => Tag::NONE,
         }
+    }
+
+    /// Whether asking again later could change it.
+    #[must_use]
+    pub const fn may_change(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Unreachable { .. })
     }
 
     /// Whether nothing came back.
@@ -139,7 +150,7 @@ impl Endpoint {
                 .get("retry-after")
                 .and_then(|v| v.to_str().ok()?.parse().ok())
                 .map(Duration::from_secs);
-            let outcome = Outcome::Declined { cause: format!("status {}", status.as_u16()) };
+            let outcome = Outcome::Busy { cause: format!("status {}", status.as_u16()) };
             return Reply::Again { outcome, after };
         }
         if !status.is_success() {
@@ -162,10 +173,10 @@ impl Endpoint {
                         format!("answer of more than {} bytes", self.limits.max_response_bytes);
                     return Reply::Final(Outcome::Declined { cause });
                 }
-                // It had begun to answer, so it was there: a fact about the deployment once it lasts.
+                // It had begun to answer, so it was there.
                 Err(error) => {
                     let cause = format!("answer broke off: {}", describe(&error));
-                    return Reply::again(Outcome::Declined { cause });
+                    return Reply::again(Outcome::Busy { cause });
                 }
             }
         }
@@ -275,8 +286,6 @@ mod tests {
     async fn what_the_deployment_does_instead_of_answering_is_a_fact() {
         let cases = [
             (ResponseTemplate::new(402), "status 402"),
-            (ResponseTemplate::new(500), "status 500"),
-            (ResponseTemplate::new(429).insert_header("retry-after", "0"), "status 429"),
             (
                 ResponseTemplate::new(302).insert_header("location", "http://169.254.169.254/"),
                 "status 302",
@@ -303,6 +312,18 @@ mod tests {
             let outcome = outcome_of(template).await;
             assert_eq!(outcome, Outcome::Declined { cause: cause.to_owned() });
             assert_eq!(outcome.tag(), Tag::NONE);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_busy_deployment_may_answer_later() {
+        for (template, cause) in [
+            (ResponseTemplate::new(500), "status 500"),
+            (ResponseTemplate::new(429).insert_header("retry-after", "0"), "status 429"),
+        ] {
+            let outcome = outcome_of(template).await;
+            assert_eq!(outcome, Outcome::Busy { cause: cause.to_owned() });
+            assert!(outcome.may_change());
         }
     }
 
@@ -381,7 +402,7 @@ mod tests {
         .unwrap();
         let outcome = tokio::select! { () = dripping => unreachable!(), outcome = endpoint.ask("key") => outcome };
         assert!(
-            matches!(&outcome, Outcome::Declined { cause } if cause.starts_with("answer broke off")),
+            matches!(&outcome, Outcome::Busy { cause } if cause.starts_with("answer broke off")),
             "{outcome:?}"
         );
     }

@@ -1,0 +1,168 @@
+//! From a decided action to the transaction that does it.
+
+use alloy::primitives::{Address, B256, Bytes};
+use oml_contracts::hash::{tags_commitment, tags_hash};
+use oml_contracts::rpc::ConvertError;
+use oml_contracts::rpc::abi::ChallengeManager::{
+    commitTagsCall, drawCaseCall, openLeavesCall, postQuestionsCall, rebutCall, resolveCall,
+    revealTagsCall,
+};
+use oml_contracts::rpc::abi::{self, PaymentEscrow::ClaimRow};
+use oml_contracts::terms::LicenseRef;
+use oml_contracts::{Commitment, KeyHash, QuestionsHash, Tag};
+
+use super::case_file::CaseFile;
+use crate::chain::Intent;
+use crate::store::{CaseSecret, VoucherRow};
+
+/// Makes the transactions of one case.
+#[derive(Debug)]
+pub struct Calls<'a> {
+    /// The `ChallengeManager`.
+    pub manager: Address,
+    /// The case.
+    pub file: &'a CaseFile,
+    /// Its license.
+    pub license: &'a LicenseRef,
+}
+
+impl Calls<'_> {
+    fn id(&self) -> B256 {
+        self.file.case.id.into()
+    }
+
+    fn license(&self) -> Result<abi::LicenseRef, ConvertError> {
+        self.license.try_into()
+    }
+
+    fn describe(&self, what: &str) -> String {
+        format!("{what} of case {}", self.file.case.id)
+    }
+
+    /// Draws bundles and committee.
+    ///
+    /// # Errors
+    /// [`ConvertError`] if the terms can't be encoded.
+    pub fn draw(&self, key: &str) -> Result<Intent, ConvertError> {
+        let call = drawCaseCall { r#ref: self.license()?, caseId: self.id() };
+        Ok(Intent::call(key, self.manager, &call, self.describe("draw")))
+    }
+
+    /// Ends the case.
+    ///
+    /// # Errors
+    /// [`ConvertError`] if the terms can't be encoded.
+    pub fn resolve(&self, key: &str) -> Result<Intent, ConvertError> {
+        let call = resolveCall { r#ref: self.license()?, caseId: self.id() };
+        Ok(Intent::call(key, self.manager, &call, self.describe("resolution")))
+    }
+
+    /// Posts the hash of the questions.
+    ///
+    /// # Errors
+    /// [`ConvertError`] if the terms can't be encoded.
+    pub fn post_questions(
+        &self,
+        key: &str,
+        hash: QuestionsHash,
+        count: u16,
+    ) -> Result<Intent, ConvertError> {
+        let call = postQuestionsCall {
+            r#ref: self.license()?,
+            caseId: self.id(),
+            questionsHash: hash.into(),
+            count,
+        };
+        Ok(Intent::call(key, self.manager, &call, self.describe("questions")))
+    }
+
+    /// Commits to tags.
+    #[must_use]
+    pub fn commit(&self, key: &str, commitment: Commitment) -> Intent {
+        let call = commitTagsCall { caseId: self.id(), commitment: commitment.into() };
+        Intent::call(key, self.manager, &call, self.describe("commitment to the tags"))
+    }
+
+    /// Reveals tags.
+    #[must_use]
+    pub fn reveal(&self, key: &str, secret: &CaseSecret) -> Intent {
+        let call = revealTagsCall {
+            caseId: self.id(),
+            tags: secret.tags.clone().into(),
+            salt: secret.salt.into(),
+        };
+        Intent::call(key, self.manager, &call, self.describe("tags"))
+    }
+
+    /// Opens leaves.
+    ///
+    /// # Errors
+    /// [`ConvertError`] if the terms can't be encoded.
+    pub fn open_leaves(
+        &self,
+        key: &str,
+        bundles: Vec<abi::ChallengeManager::OpenedBundle>,
+        key_hashes: Vec<KeyHash>,
+        member_tags: Vec<Bytes>,
+    ) -> Result<Intent, ConvertError> {
+        let call = openLeavesCall {
+            r#ref: self.license()?,
+            caseId: self.id(),
+            bundles,
+            keyHashes: key_hashes.into_iter().map(B256::from).collect(),
+            memberTags: member_tags,
+        };
+        Ok(Intent::call(key, self.manager, &call, self.describe("leaves")))
+    }
+
+    /// Shows that a member paid for the request of an opened fingerprint.
+    ///
+    /// # Errors
+    /// [`ConvertError`] if the terms can't be encoded.
+    pub fn rebut(
+        &self,
+        key: &str,
+        fingerprint: u16,
+        opened: &[KeyHash],
+        voucher: &VoucherRow,
+    ) -> Result<Intent, ConvertError> {
+        let call = rebutCall {
+            r#ref: self.license()?,
+            caseId: self.id(),
+            fingerprint,
+            openedKeyHashes: opened.iter().copied().map(B256::from).collect(),
+            voucher: claim_row(voucher),
+        };
+        Ok(Intent::call(key, self.manager, &call, self.describe("rebuttal")))
+    }
+}
+
+fn claim_row(voucher: &VoucherRow) -> ClaimRow {
+    ClaimRow {
+        payer: voucher.payer.into(),
+        signer: voucher.signer.into(),
+        salt: voucher.salt.into(),
+        cumulativeAmount: voucher.cumulative_amount.get(),
+        cumulativeRequests: voucher.cumulative_requests,
+        cumulativeTokens: voucher.cumulative_tokens,
+        requestHash: voucher.request_hash.into(),
+        signature: voucher.signature.clone().into(),
+    }
+}
+
+/// The commitment to a stored secret.
+#[must_use]
+pub fn commitment_of(secret: &CaseSecret) -> Commitment {
+    let tags: Vec<Tag> = secret
+        .tags
+        .chunks_exact(4)
+        .map(|tag| Tag::new([tag[0], tag[1], tag[2], tag[3]]))
+        .collect();
+    tags_commitment(secret.case_id, secret.prover, secret.salt, tags_hash(&tags))
+}
+
+/// Hash of the questions that a stored secret answers; `None` if its transcript does not say.
+#[must_use]
+pub fn answered_questions(secret: &CaseSecret) -> Option<QuestionsHash> {
+    secret.transcript.get("questionsHash")?.as_str()?.parse().ok()
+}

@@ -1,0 +1,105 @@
+//! Starts what cases need in the roles that are configured.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::api::questions_router;
+use super::reading::CaseReader;
+use super::seal::EncryptionKey;
+use super::service::{CaseService, Duties, Universes};
+use super::universe_file;
+use crate::checks::CheckHandler;
+use crate::config::{OwnerConfig, ProverConfig};
+use crate::node::{NodeContext, NodeError, RoleParts};
+
+/// Starts the service of cases, and returns the owner's endpoint and the prover's job.
+///
+/// # Errors
+/// [`NodeError::Role`] where a role lacks a signer, a universe file or a key file can't be opened, or
+/// the chain can't be read.
+pub async fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
+    let config = &context.config;
+    let mut parts = RoleParts::default();
+    if config.owner.is_none() && config.prover.is_none() && config.host.is_none() {
+        return Ok(parts);
+    }
+    let role = if config.owner.is_some() {
+        "owner"
+    } else if config.prover.is_some() {
+        "prover"
+    } else {
+        "host"
+    };
+    let sender = context.require_sender(role)?;
+    let reader = CaseReader::new(context.store.clone(), context.chain.clone()).await?;
+    let universes = Arc::new(match &config.owner {
+        Some(owner) => load_universes(context, owner).await?,
+        None => Universes::new(),
+    });
+
+    if config.owner.is_some() {
+        parts.routers.push(questions_router(
+            reader.clone(),
+            context.chain.clone(),
+            context.store.clone(),
+            context.heads.clone(),
+            Arc::clone(&universes),
+        ));
+    }
+    if let Some(prover) = &config.prover {
+        parts.handlers.push(Arc::new(check_handler(context, prover)?));
+    }
+    let duties = Duties {
+        owner: config.owner.is_some(),
+        prover: config.prover.is_some(),
+        host: config.host.is_some(),
+        decoys: config.owner.as_ref().and_then(|owner| owner.decoys),
+    };
+    let (store, chain) = (context.store.clone(), context.chain.clone());
+    let service = CaseService::new(reader, chain, store, sender, duties, universes);
+    let (heads, cancel) = (context.heads.clone(), context.tasks.cancel_token());
+    context.tasks.spawn_critical("cases", service.run(heads, cancel));
+    Ok(parts)
+}
+
+async fn load_universes(
+    context: &NodeContext,
+    owner: &OwnerConfig,
+) -> Result<Universes, NodeError> {
+    let mut universes = Universes::new();
+    for config in owner.universes.clone() {
+        let place = (config.model, config.epoch);
+        // Opening the file is slow by design (its key is stretched) and hashes every leaf.
+        let loaded = context
+            .tasks
+            .spawn_blocking("universe file", move || universe_file::load(&config))
+            .await
+            .map_err(|e| role_error("owner", e))?
+            .map_err(|e| role_error("owner", e))?;
+        universes.insert(place, Arc::new(loaded));
+    }
+    Ok(universes)
+}
+
+fn check_handler(context: &NodeContext, config: &ProverConfig) -> Result<CheckHandler, NodeError> {
+    let key = read_encryption_key(&config.encryption_key_file)?;
+    CheckHandler::new(
+        context.store.clone(),
+        context.heads.clone(),
+        config.clone(),
+        key,
+        context.config.chain.rpc_url.clone(),
+    )
+    .map_err(|e| role_error("prover", e))
+}
+
+fn read_encryption_key(path: &Path) -> Result<EncryptionKey, NodeError> {
+    let named = |cause: String| role_error("prover", format!("encryption key file {}: {cause}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| named(e.to_string()))?;
+    let text = zeroize::Zeroizing::new(text);
+    EncryptionKey::from_hex(&text).map_err(|e| named(e.to_string()))
+}
+
+fn role_error(role: &'static str, cause: impl std::fmt::Display) -> NodeError {
+    NodeError::Role { role, cause: cause.to_string() }
+}

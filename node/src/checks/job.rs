@@ -1,0 +1,231 @@
+//! The check itself, as a durable job: fetch the questions, ask, conclude, keep the tags, commit.
+//!
+//! Between asking and revealing lies one thing that must not be lost: tags and salt. They are written
+//! before the commitment is sent. A job that runs twice finds them and goes on from there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use oml_contracts::hash::{deployment_hash, key_hash, packed_tags};
+use oml_contracts::{ModelId, Salt};
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::conclude::{Conclusion, TimeLeft, conclude};
+use super::endpoint::{Endpoint, EndpointError, Outcome};
+use super::fetch::{FetchError, QuestionSource};
+use super::order::{CHECK_JOB, CheckOrder};
+use crate::cases::seal::{EncryptionKey, random_bytes};
+use crate::cases::{answered_questions, shuffled_order};
+use crate::chain::Head;
+use crate::config::ProverConfig;
+use crate::jobs::{JobError, JobHandler};
+use crate::store::{CaseSecret, JobRow, Store, StoreError};
+
+/// Runs checks.
+#[derive(Debug)]
+pub struct CheckHandler {
+    store: Store,
+    heads: watch::Receiver<Head>,
+    config: ProverConfig,
+    key: EncryptionKey,
+    source: QuestionSource,
+    canaries: Vec<String>,
+    owners: BTreeMap<ModelId, String>,
+}
+
+impl CheckHandler {
+    /// Prepares; starts nothing. `rpc_url` is asked, besides owners' nodes, to tell a dead network of
+    /// our own from a dead deployment.
+    ///
+    /// # Errors
+    /// What the TLS backend says at its start.
+    pub fn new(
+        store: Store,
+        heads: watch::Receiver<Head>,
+        config: ProverConfig,
+        key: EncryptionKey,
+        rpc_url: String,
+    ) -> Result<Self, reqwest::Error> {
+        let source = QuestionSource::new(config.allow_private_endpoints)?;
+        let owners = config.owner_endpoints.clone();
+        Ok(Self { store, heads, config, key, source, canaries: vec![rpc_url], owners })
+    }
+
+    async fn check(&self, order: &CheckOrder) -> Result<(), JobError> {
+        let prompts = self.prompts(order).await?;
+        let outcomes = self.ask(order, &prompts).await?;
+        let silent = outcomes.iter().any(Outcome::is_unreachable);
+        let own_network = !silent || self.network_works(order).await;
+        match conclude(&outcomes, own_network, self.time_left(order)) {
+            Conclusion::CouldNotCheck { after, reason } => {
+                metrics::counter!("oml_checks_total", "outcome" => "could-not-check").increment(1);
+                Err(JobError::RetryAfter { after, reason })
+            }
+            Conclusion::Tags(tags) => {
+                metrics::counter!("oml_checks_total", "outcome" => "tags").increment(1);
+                self.keep(order, packed_tags(&tags), &prompts, &outcomes).await
+            }
+        }
+    }
+
+    /// The questions, from the owner's node.
+    async fn prompts(&self, order: &CheckOrder) -> Result<Vec<String>, JobError> {
+        let base = self.owners.get(&order.model).ok_or_else(|| {
+            JobError::Permanent(format!(
+                "no owner endpoint for model {}; add it to prover.owner_endpoints",
+                order.model
+            ))
+        })?;
+        let fetched = self
+            .source
+            .fetch(base, order.case, order.member, &self.key, order.questions_hash)
+            .await
+            .map_err(|error| self.retry_fetch(order, &error))?;
+        if fetched.len() != usize::from(order.question_count) {
+            // The hash covers the list, so the owner posted a count that does not belong to it.
+            return Err(JobError::Permanent(format!(
+                "owner posted {} questions but handed out {}",
+                order.question_count,
+                fetched.len()
+            )));
+        }
+        Ok(fetched)
+    }
+
+    /// Whatever is wrong with the owner's node may be put right until the deadline.
+    fn retry_fetch(&self, order: &CheckOrder, error: &FetchError) -> JobError {
+        let left = self.time_left(order).left;
+        let after = Duration::from_secs((left / 10).clamp(1, 30));
+        JobError::RetryAfter { after, reason: error.to_string() }
+    }
+
+    async fn ask(&self, order: &CheckOrder, prompts: &[String]) -> Result<Vec<Outcome>, JobError> {
+        let row = self.store.deployment(order.license, order.deployment).await.map_err(retry)?;
+        let Some(row) = row else {
+            return Err(JobError::Retry(format!("deployment {} is not indexed yet", order.deployment)));
+        };
+        if deployment_hash(&row.uri) != order.deployment {
+            return Err(JobError::Permanent(format!(
+                "the stored address of deployment {} is another one; the store is damaged",
+                order.deployment
+            )));
+        }
+        let config = &self.config;
+        let endpoint = Endpoint::new(
+            &row.uri,
+            &config.query_model,
+            config.query.clone(),
+            config.allow_private_endpoints,
+        );
+        match endpoint {
+            Ok(endpoint) => self.ask_all(&endpoint, prompts).await,
+            // What the host registered is nothing that anybody could ask: a fact about the deployment.
+            Err(EndpointError::Guard(cause)) => {
+                Ok(vec![Outcome::Declined { cause: cause.to_string() }; prompts.len()])
+            }
+            Err(error) => Err(JobError::Retry(error.to_string())),
+        }
+    }
+
+    /// Asks in an order of our own, so that a deployment sees no common pattern across members.
+    async fn ask_all(
+        &self,
+        endpoint: &Endpoint,
+        prompts: &[String],
+    ) -> Result<Vec<Outcome>, JobError> {
+        let seed = random_bytes().map_err(|e| JobError::Retry(e.to_string()))?;
+        let order = shuffled_order(prompts.len(), *seed);
+        let answers = futures::stream::iter(order)
+            .map(|place| async move { (place, endpoint.ask(&prompts[place]).await) })
+            .buffer_unordered(self.config.query.concurrency.max(1));
+        let mut answers: Vec<(usize, Outcome)> = answers.collect().await;
+        answers.sort_by_key(|(place, _)| *place);
+        Ok(answers.into_iter().map(|(_, outcome)| outcome).collect())
+    }
+
+    /// Whether anything but the deployment reacts.
+    async fn network_works(&self, order: &CheckOrder) -> bool {
+        if let Some(base) = self.owners.get(&order.model)
+            && self.source.answers(base).await
+        {
+            return true;
+        }
+        for canary in &self.canaries {
+            if self.source.answers(canary).await {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Writes tags and salt. The commitment follows at the next head, by the machine's decision.
+    async fn keep(
+        &self,
+        order: &CheckOrder,
+        tags: Vec<u8>,
+        prompts: &[String],
+        outcomes: &[Outcome],
+    ) -> Result<(), JobError> {
+        let salt = random_bytes().map_err(|e| JobError::Retry(e.to_string()))?;
+        let answers: Vec<_> = prompts
+            .iter()
+            .zip(outcomes)
+            .map(|(prompt, outcome)| json!({"keyHash": key_hash(prompt), "answer": outcome}))
+            .collect();
+        let secret = CaseSecret {
+            case_id: order.case,
+            prover: order.member,
+            tags,
+            salt: Salt::new(*salt),
+            transcript: json!({
+                "questionsHash": order.questions_hash,
+                "deployment": order.deployment,
+                "checkedAt": self.heads.borrow().timestamp,
+                "answers": answers,
+            }),
+        };
+        self.store.put_case_secret(&secret).await.map_err(retry)?;
+        let answered = outcomes.iter().filter(|o| matches!(o, Outcome::Answered { .. })).count();
+        tracing::info!(case = %order.case, answered, questions = outcomes.len(), "deployment checked");
+        Ok(())
+    }
+
+    fn time_left(&self, order: &CheckOrder) -> TimeLeft {
+        let now = self.heads.borrow().timestamp;
+        TimeLeft { left: order.deadline.saturating_sub(now), window: order.window }
+    }
+}
+
+#[async_trait]
+impl JobHandler for CheckHandler {
+    fn kind(&self) -> &'static str {
+        CHECK_JOB
+    }
+
+    fn lease(&self) -> Duration {
+        Duration::from_secs(120)
+    }
+
+    async fn run(&self, job: &JobRow) -> Result<(), JobError> {
+        let order = CheckOrder::from_job(job).map_err(|e| JobError::Permanent(e.to_string()))?;
+        let known = self.store.case_secret(order.case, order.member).await.map_err(retry)?;
+        if known.is_some_and(|secret| answered_questions(&secret) == Some(order.questions_hash)) {
+            return Ok(());
+        }
+        if self.time_left(&order).left == 0 {
+            return Err(JobError::Permanent(format!(
+                "could not check: the time to commit ended at {}",
+                order.deadline
+            )));
+        }
+        self.check(&order).await
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as a function in map_err")]
+fn retry(error: StoreError) -> JobError {
+    JobError::Retry(error.to_string())
+}

@@ -1,0 +1,191 @@
+//! Pure decisions about licenses.
+
+use serde::{Deserialize, Serialize};
+
+use crate::chain::{BeaconValue, CollateralView, LicenseStatus, LicenseView, UniverseView};
+
+/// A draw that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeedAction {
+    /// Draw the seed, or name a new round for a stale one.
+    Draw {
+        /// The round that the seed waits for now; part of the action's key.
+        round: u64,
+    },
+}
+
+/// Whether the seed of a license can be drawn.
+#[must_use]
+pub const fn license_action(license: &LicenseView, beacon: BeaconValue) -> Option<SeedAction> {
+    match (license.status, beacon) {
+        (LicenseStatus::Acquired, BeaconValue::Ready(_) | BeaconValue::Stale) => {
+            Some(SeedAction::Draw { round: license.seed_round })
+        }
+        _ => None,
+    }
+}
+
+/// Whether the model seed of a committed universe can be drawn.
+#[must_use]
+pub fn universe_action(universe: &UniverseView, beacon: BeaconValue) -> Option<SeedAction> {
+    let waits = !universe.root.is_zero() && universe.seed.is_zero();
+    match beacon {
+        BeaconValue::Ready(_) | BeaconValue::Stale if waits => {
+            Some(SeedAction::Draw { round: universe.seed_round })
+        }
+        _ => None,
+    }
+}
+
+/// What a host can expect or do next. Times are chain time in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub enum HostStatus {
+    /// There is no such license.
+    Unknown,
+    /// The owner has until then to draw, embed and deliver.
+    AwaitsDelivery {
+        /// Delivery deadline.
+        until: u64,
+        /// Whether the seed is drawn.
+        seeded: bool,
+    },
+    /// Not delivered in time: the host can cancel and gets everything back.
+    Refundable,
+    /// In force.
+    Active {
+        /// Expiry.
+        until: u64,
+    },
+    /// Ended; the host can start to thaw its collateral.
+    Ended {
+        /// End of the term.
+        since: u64,
+    },
+    /// Ended, thawing.
+    Thawing {
+        /// When the collateral can be withdrawn.
+        until: u64,
+        /// Open cases and proofs that hold it beyond that.
+        held_by: u16,
+    },
+    /// The host can withdraw its collateral.
+    Withdrawable,
+    /// Nothing is left to do.
+    Closed,
+}
+
+/// Where a license stands for its host.
+#[must_use]
+pub const fn host_status(license: &LicenseView, collateral: &CollateralView, now: u64) -> HostStatus {
+    match license.status {
+        LicenseStatus::None => HostStatus::Unknown,
+        LicenseStatus::Cancelled => HostStatus::Closed,
+        LicenseStatus::Acquired | LicenseStatus::Seeded if now > license.deadline => {
+            HostStatus::Refundable
+        }
+        LicenseStatus::Acquired => {
+            HostStatus::AwaitsDelivery { until: license.deadline, seeded: false }
+        }
+        LicenseStatus::Seeded => {
+            HostStatus::AwaitsDelivery { until: license.deadline, seeded: true }
+        }
+        LicenseStatus::Active if now <= license.deadline => {
+            HostStatus::Active { until: license.deadline }
+        }
+        LicenseStatus::Active | LicenseStatus::Terminated => ended(license, collateral, now),
+    }
+}
+
+const fn ended(license: &LicenseView, collateral: &CollateralView, now: u64) -> HostStatus {
+    if collateral.amount.is_zero() {
+        HostStatus::Closed
+    } else if collateral.thaw_end == 0 {
+        HostStatus::Ended { since: license.deadline }
+    } else if now < collateral.thaw_end || collateral.freezes > 0 {
+        HostStatus::Thawing { until: collateral.thaw_end, held_by: collateral.freezes }
+    } else {
+        HostStatus::Withdrawable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oml_contracts::{Amount, ContentHash, EthAddress, Root, Seed};
+
+    fn license(status: LicenseStatus) -> LicenseView {
+        LicenseView {
+            serving_key: EthAddress::ZERO,
+            status,
+            deadline: 100,
+            seed_round: 5,
+            seed: Seed::ZERO,
+            artefact_hash: ContentHash::ZERO,
+        }
+    }
+
+    fn collateral(amount: u128, thaw_end: u64, freezes: u16) -> CollateralView {
+        CollateralView { amount: Amount::new(amount), freezes, thaw_end }
+    }
+
+    #[test]
+    fn a_seed_is_drawn_once_its_round_is_out_and_never_twice() {
+        let draw = Some(SeedAction::Draw { round: 5 });
+        for (status, beacon, expected) in [
+            (LicenseStatus::Acquired, BeaconValue::Pending, None),
+            (LicenseStatus::Acquired, BeaconValue::Ready([1; 32]), draw),
+            (LicenseStatus::Acquired, BeaconValue::Stale, draw),
+            (LicenseStatus::Seeded, BeaconValue::Ready([1; 32]), None),
+            (LicenseStatus::Active, BeaconValue::Ready([1; 32]), None),
+            (LicenseStatus::Cancelled, BeaconValue::Stale, None),
+            (LicenseStatus::None, BeaconValue::Ready([1; 32]), None),
+        ] {
+            assert_eq!(license_action(&license(status), beacon), expected, "{status:?} {beacon:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_committed_unseeded_universe_is_drawn() {
+        let mut universe = UniverseView {
+            root: Root::new([1; 32]),
+            seed: Seed::ZERO,
+            personal_count: 16,
+            shared_count: 0,
+            seed_round: 9,
+            licenses: 0,
+            cases: 0,
+            burned_bundles: 0,
+        };
+        let ready = BeaconValue::Ready([1; 32]);
+        assert_eq!(universe_action(&universe, ready), Some(SeedAction::Draw { round: 9 }));
+        assert_eq!(universe_action(&universe, BeaconValue::Pending), None);
+        universe.seed = Seed::new([2; 32]);
+        assert_eq!(universe_action(&universe, ready), None);
+        universe.seed = Seed::ZERO;
+        universe.root = Root::ZERO;
+        assert_eq!(universe_action(&universe, ready), None);
+    }
+
+    #[test]
+    fn a_host_sees_what_it_can_do() {
+        use HostStatus as H;
+        let kept = collateral(5, 0, 0);
+        for (status, collateral, now, expected) in [
+            (LicenseStatus::None, kept, 50, H::Unknown),
+            (LicenseStatus::Acquired, kept, 100, H::AwaitsDelivery { until: 100, seeded: false }),
+            (LicenseStatus::Seeded, kept, 100, H::AwaitsDelivery { until: 100, seeded: true }),
+            (LicenseStatus::Seeded, kept, 101, H::Refundable),
+            (LicenseStatus::Active, kept, 100, H::Active { until: 100 }),
+            (LicenseStatus::Active, kept, 101, H::Ended { since: 100 }),
+            (LicenseStatus::Terminated, kept, 50, H::Ended { since: 100 }),
+            (LicenseStatus::Terminated, collateral(5, 200, 0), 199, H::Thawing { until: 200, held_by: 0 }),
+            (LicenseStatus::Terminated, collateral(5, 200, 1), 201, H::Thawing { until: 200, held_by: 1 }),
+            (LicenseStatus::Terminated, collateral(5, 200, 0), 200, H::Withdrawable),
+            (LicenseStatus::Terminated, collateral(0, 200, 0), 200, H::Closed),
+            (LicenseStatus::Cancelled, collateral(0, 0, 0), 200, H::Closed),
+        ] {
+            assert_eq!(host_status(&license(status), &collateral, now), expected, "{status:?} {now}");
+        }
+    }
+}

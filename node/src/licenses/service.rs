@@ -1,0 +1,227 @@
+//! Draws seeds for an owner, and tells hosts where their licenses stand.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use alloy::primitives::Address;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use oml_contracts::rpc::abi::LicenseRegistry::{drawLicenseSeedCall, drawUniverseSeedCall};
+use oml_contracts::{LicenseId, ModelId};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::decide::{SeedAction, host_status, license_action, universe_action};
+use crate::cases::{SubmitError, Submitted, submit_once};
+use crate::chain::{ChainClient, ChainError, Head, Intent, LicenseStatus, Sender};
+use crate::node::{NodeContext, NodeError, RoleParts};
+use crate::store::{Store, StoreError};
+
+/// Why a draw could not be looked at now. The next head tries again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LicenseError {
+    /// The chain failed.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Sending failed.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+}
+
+/// Draws the seeds of an owner's licenses and universes.
+#[derive(Debug)]
+pub struct LicenseService {
+    chain: ChainClient,
+    store: Store,
+    sender: Sender,
+    universes: Vec<(ModelId, u32)>,
+    /// Past their draw; forgotten when the chain goes back.
+    drawn_licenses: HashSet<LicenseId>,
+    drawn_universes: HashSet<(ModelId, u32)>,
+    seen: Head,
+}
+
+impl LicenseService {
+    /// Prepares; starts nothing. `universes` are those whose model seed is drawn.
+    #[must_use]
+    pub fn new(
+        chain: ChainClient,
+        store: Store,
+        sender: Sender,
+        universes: Vec<(ModelId, u32)>,
+    ) -> Self {
+        Self {
+            chain,
+            store,
+            sender,
+            universes,
+            drawn_licenses: HashSet::new(),
+            drawn_universes: HashSet::new(),
+            seen: Head::default(),
+        }
+    }
+
+    /// Acts after every head until cancelled.
+    ///
+    /// # Errors
+    /// None: failures are logged, the next head tries again.
+    pub async fn run(
+        mut self,
+        mut heads: watch::Receiver<Head>,
+        cancel: CancellationToken,
+    ) -> Result<(), LicenseError> {
+        loop {
+            let head = *heads.borrow_and_update();
+            if head.number > 0
+                && let Err(error) = self.act(&head).await
+            {
+                tracing::warn!(%error, block = head.number, "seeds could not be looked at");
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                changed = heads.changed() => if changed.is_err() { return Ok(()) },
+            }
+        }
+    }
+
+    /// Draws what is due at `head`.
+    ///
+    /// # Errors
+    /// [`LicenseError`].
+    pub async fn act(&mut self, head: &Head) -> Result<(), LicenseError> {
+        if head.number <= self.seen.number && head.hash != self.seen.hash {
+            self.drawn_licenses.clear();
+            self.drawn_universes.clear();
+        }
+        self.seen = *head;
+        self.draw_universes(head).await?;
+        self.draw_licenses(head).await
+    }
+
+    async fn draw_universes(&mut self, head: &Head) -> Result<(), LicenseError> {
+        let reader = self.chain.reader().at(head.hash);
+        for place in self.universes.clone() {
+            if self.drawn_universes.contains(&place) {
+                continue;
+            }
+            let (model, epoch) = place;
+            let universe = reader.universe(model, epoch).await?;
+            if universe.root.is_zero() {
+                continue;
+            }
+            if !universe.seed.is_zero() {
+                self.drawn_universes.insert(place);
+                continue;
+            }
+            let beacon = reader.beacon(universe.seed_round).await?;
+            let Some(SeedAction::Draw { round }) = universe_action(&universe, beacon) else {
+                continue;
+            };
+            let call = drawUniverseSeedCall { modelId: model.into(), epoch };
+            let key = format!("universe/{model}/{epoch}/draw/{round}");
+            let what = format!("model seed of universe {epoch} of model {model}");
+            self.submit(&key, |key, to| Intent::call(key, to, &call, what.as_str())).await?;
+        }
+        Ok(())
+    }
+
+    async fn draw_licenses(&mut self, head: &Head) -> Result<(), LicenseError> {
+        let reader = self.chain.reader().at(head.hash);
+        let me = self.sender.address();
+        for row in self.store.licenses().await? {
+            if self.drawn_licenses.contains(&row.license_id) {
+                continue;
+            }
+            let offer = self.store.offer(row.offer_id).await?;
+            if offer.is_none_or(|offer| offer.owner != me) {
+                continue;
+            }
+            let license = reader.license(row.license_id).await?;
+            if !matches!(license.status, LicenseStatus::None | LicenseStatus::Acquired) {
+                self.drawn_licenses.insert(row.license_id);
+                continue;
+            }
+            let beacon = reader.beacon(license.seed_round).await?;
+            let Some(SeedAction::Draw { round }) = license_action(&license, beacon) else {
+                continue;
+            };
+            let call = drawLicenseSeedCall { licenseId: row.license_id.into() };
+            let key = format!("license/{}/draw/{round}", row.license_id);
+            let what = format!("seed of license {}", row.license_id);
+            self.submit(&key, |key, to| Intent::call(key, to, &call, what.as_str())).await?;
+        }
+        Ok(())
+    }
+
+    async fn submit(
+        &self,
+        key: &str,
+        make: impl Fn(&str, Address) -> Intent,
+    ) -> Result<(), LicenseError> {
+        let registry: Address = self.chain.addresses().license_registry.into();
+        match submit_once(&self.sender, key, None, |key| Ok(make(key, registry))).await? {
+            Submitted::Sent { key } => tracing::info!(key, "seed drawn"),
+            Submitted::UnderWay => {}
+            Submitted::NotNow { reason } => tracing::debug!(key, reason, "seed not drawn now"),
+            Submitted::GivenUp { reason } => tracing::error!(key, reason, "seed can't be drawn"),
+        }
+        Ok(())
+    }
+}
+
+/// Where a license stands for its host: `GET /v1/licenses/{licenseId}/status`.
+fn status_router(chain: ChainClient, heads: watch::Receiver<Head>) -> Router {
+    Router::new()
+        .route("/v1/licenses/{license}/status", get(status))
+        .with_state(Arc::new((chain, heads)))
+}
+
+async fn status(
+    State(state): State<Arc<(ChainClient, watch::Receiver<Head>)>>,
+    Path(license): Path<String>,
+) -> Response {
+    let (chain, heads) = &*state;
+    let refuse = |status: StatusCode, error: String| (status, Json(json!({"error": error}))).into_response();
+    let id: LicenseId = match license.parse() {
+        Ok(id) => id,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, format!("license: {error}")),
+    };
+    let head = *heads.borrow();
+    let reader = chain.reader().at(head.hash);
+    match tokio::try_join!(reader.license(id), reader.collateral(id)) {
+        Ok((license, collateral)) => {
+            let status = host_status(&license, &collateral, head.timestamp);
+            Json(json!({"licenseId": id, "at": head.timestamp, "host": status})).into_response()
+        }
+        Err(error) => {
+            tracing::warn!(%error, "license can't be read for now");
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "the chain can't be read; try again".to_owned())
+        }
+    }
+}
+
+/// Starts what the configured roles need.
+///
+/// # Errors
+/// [`NodeError::Role`] if an owner has no signer.
+pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
+    let mut parts = RoleParts::default();
+    parts.routers.push(status_router(context.chain.clone(), context.heads.clone()));
+    if let Some(owner) = &context.config.owner {
+        let sender = context.require_sender("owner")?;
+        let universes = owner.universes.iter().map(|u| (u.model, u.epoch)).collect();
+        let service =
+            LicenseService::new(context.chain.clone(), context.store.clone(), sender, universes);
+        let (heads, cancel) = (context.heads.clone(), context.tasks.cancel_token());
+        context.tasks.spawn_critical("licenses", service.run(heads, cancel));
+    }
+    Ok(parts)
+}
