@@ -595,7 +595,9 @@ interface ProverRegistry {
         bytes32 encryptionKey;
     }
 
-    event ProverRegistered(address indexed prover, uint128 stake, bytes32 encryptionKey, uint40 activeFrom);
+    event ProverRegistered(
+        address indexed prover, uint128 stake, bytes32 encryptionKey, uint40 activeFrom
+    );
     event StakeAdded(address indexed prover, uint128 amount, uint128 stake);
     event ThawStarted(address indexed prover, uint40 thawEnd);
     event StakeWithdrawn(address indexed prover, uint128 amount);
@@ -634,7 +636,9 @@ interface ProverRegistry {
     /// @notice Draws `size` distinct provers without replacement, weighted by stake. Only `ChallengeManager`.
     /// Eligible are those that registered or added stake last before `before`, do not thaw, and whose stake covers
     /// one more case: `minStake` for each.
-    function drawCommittee(bytes32 seed, uint8 size, uint40 before) external returns (address[] memory committee);
+    function drawCommittee(bytes32 seed, uint8 size, uint40 before)
+        external
+        returns (address[] memory committee);
 
     /// @notice The case has ended for this member; burns `penalty` of its stake. Only `ChallengeManager`.
     function release(bytes32 caseId, address prover, uint128 penalty) external;
@@ -702,20 +706,40 @@ interface ChallengeManager {
 
     event ReportCommitted(bytes32 indexed commitment, address indexed reporter);
     event ProofAccepted(
-        Violation indexed violation, bytes32 indexed licenseId, address indexed reporter, uint8 level, uint128 slashed, uint128 toReporter, uint128 toOwner
+        Violation indexed violation,
+        bytes32 indexed licenseId,
+        address indexed reporter,
+        uint8 level,
+        uint128 slashed,
+        uint128 toReporter,
+        uint128 toOwner
     );
     event CaseOpened(
-        bytes32 indexed caseId, bytes32 indexed licenseId, address indexed reporter, bytes32 deploymentHash, uint48 seedRound, uint128 bond
+        bytes32 indexed caseId,
+        bytes32 indexed licenseId,
+        address indexed reporter,
+        bytes32 deploymentHash,
+        uint48 seedRound,
+        uint128 bond
     );
-    event CaseDrawn(bytes32 indexed caseId, uint32[] bundles, address[] committee, uint40 questionsDeadline);
+    event CaseDrawn(
+        bytes32 indexed caseId, uint32[] bundles, address[] committee, uint40 questionsDeadline
+    );
     event SeedRoundMoved(bytes32 indexed caseId, uint48 seedRound);
-    event QuestionsPosted(bytes32 indexed caseId, bytes32 questionsHash, uint16 count, uint40 commitDeadline);
+    event QuestionsPosted(
+        bytes32 indexed caseId, bytes32 questionsHash, uint16 count, uint40 commitDeadline
+    );
     event TagsCommitted(bytes32 indexed caseId, address indexed prover, bytes32 commitment);
     event RevealStarted(bytes32 indexed caseId, uint40 revealDeadline);
     event TagsRevealed(bytes32 indexed caseId, address indexed prover, bytes tags);
     event OpeningStarted(bytes32 indexed caseId, uint40 openingDeadline);
     event LeavesOpened(bytes32 indexed caseId, uint256 hits, uint16 count, uint40 rebuttalDeadline);
-    event RequestPaid(bytes32 indexed caseId, uint16 indexed fingerprint, address indexed prover, bytes32 channelId);
+    event RequestPaid(
+        bytes32 indexed caseId,
+        uint16 indexed fingerprint,
+        address indexed prover,
+        bytes32 channelId
+    );
     event ObservationRemoved(bytes32 indexed caseId, uint16 fingerprint, bytes32 channelId);
     event CaseResolved(
         bytes32 indexed caseId,
@@ -730,9 +754,15 @@ interface ChallengeManager {
         uint128 toOwner
     );
     event BondPaid(bytes32 indexed caseId, address indexed to, address currency, uint128 amount);
-    event ProverPaid(bytes32 indexed caseId, address indexed prover, address currency, uint128 amount);
-    event FeesReturned(bytes32 indexed caseId, address indexed reporter, address currency, uint256 amount);
-    event BalanceWithdrawn(address indexed currency, address indexed account, address indexed to, uint256 amount);
+    event ProverPaid(
+        bytes32 indexed caseId, address indexed prover, address currency, uint128 amount
+    );
+    event FeesReturned(
+        bytes32 indexed caseId, address indexed reporter, address currency, uint256 amount
+    );
+    event BalanceWithdrawn(
+        address indexed currency, address indexed account, address indexed to, uint256 amount
+    );
 
     /// @notice A value of the configuration could never work or would reward misbehaviour.
     error ChallengeManager_BadConfig(bytes32 name, uint256 value);
@@ -761,7 +791,9 @@ interface ChallengeManager {
     /// @notice The two receipts do not contradict each other.
     error ChallengeManager_NoEquivocation();
     /// @notice The receipt's units are settled, or the settlement period is not over.
-    error ChallengeManager_NoUnderMetering(uint256 settleBy, uint64 settledRequests, uint64 settledTokens);
+    error ChallengeManager_NoUnderMetering(
+        uint256 settleBy, uint64 settledRequests, uint64 settledTokens
+    );
     /// @notice The receipt was served within the term.
     error ChallengeManager_WithinTerm(uint64 servedAt, uint40 end);
     /// @notice This violation was punished before.
@@ -797,7 +829,9 @@ interface ChallengeManager {
     /// @notice The voucher is for another request.
     error ChallengeManager_WrongRequest(bytes32 given, bytes32 expected);
     /// @notice The voucher's channel does not cover what it promises, or it promises less than the price.
-    error ChallengeManager_NotPaid(bytes32 channelId, uint128 amount, uint256 price, uint128 deposited);
+    error ChallengeManager_NotPaid(
+        bytes32 channelId, uint128 amount, uint256 price, uint128 deposited
+    );
     /// @notice The voucher is not signed by the channel's signer.
     error ChallengeManager_BadVoucherSignature(address signer);
     /// @notice The case can't be ended yet.
@@ -810,23 +844,46 @@ interface ChallengeManager {
 
     /// @notice Level 0: two receipts with the same (license, channel, seq) and different content.
     function proveEquivocation(
-        LicenseRef calldata ref, Receipt calldata a, bytes calldata signatureA, Receipt calldata b, bytes calldata signatureB, bytes32 salt
+        LicenseRef calldata ref,
+        Receipt calldata a,
+        bytes calldata signatureA,
+        Receipt calldata b,
+        bytes calldata signatureB,
+        bytes32 salt
     ) external;
 
     /// @notice Level 0: a receipt whose cumulative units exceed what is settled after the settlement period.
-    function proveUnderMetering(LicenseRef calldata ref, Receipt calldata receipt, bytes calldata signature, bytes32 salt) external;
+    function proveUnderMetering(
+        LicenseRef calldata ref,
+        Receipt calldata receipt,
+        bytes calldata signature,
+        bytes32 salt
+    ) external;
 
     /// @notice Level 0: a receipt served outside of the license's term.
-    function proveOutOfTerm(LicenseRef calldata ref, Receipt calldata receipt, bytes calldata signature, bytes32 salt) external;
+    function proveOutOfTerm(
+        LicenseRef calldata ref,
+        Receipt calldata receipt,
+        bytes calldata signature,
+        bytes32 salt
+    ) external;
 
     /// @notice Level 2: opens a case against a registered deployment; takes `reportBond + committeeSize * proverFee`; freezes the collateral.
-    function openCase(LicenseRef calldata ref, bytes32 deploymentHash, bytes32 salt) external payable returns (bytes32 caseId);
+    function openCase(LicenseRef calldata ref, bytes32 deploymentHash, bytes32 salt)
+        external
+        payable
+        returns (bytes32 caseId);
 
     /// @notice Draws bundles and committee once the beacon round is out. Anyone. Re-commits a stale round.
     function drawCase(LicenseRef calldata ref, bytes32 caseId) external;
 
     /// @notice The owner fixes what the committee asks. Only `terms.owner`.
-    function postQuestions(LicenseRef calldata ref, bytes32 caseId, bytes32 questionsHash, uint16 count) external;
+    function postQuestions(
+        LicenseRef calldata ref,
+        bytes32 caseId,
+        bytes32 questionsHash,
+        uint16 count
+    ) external;
 
     /// @notice A member commits to the tags it observed. Only committee members, once.
     function commitTags(bytes32 caseId, bytes32 commitment) external;
@@ -837,7 +894,11 @@ interface ChallengeManager {
     /// @notice The owner opens the leaves; the contract recomputes answers and counts. Only `terms.owner`.
     /// @param keyHashes all questions in order; @param memberTags tags by committee order, empty for a member that did not reveal
     function openLeaves(
-        LicenseRef calldata ref, bytes32 caseId, OpenedBundle[] calldata bundles, bytes32[] calldata keyHashes, bytes[] calldata memberTags
+        LicenseRef calldata ref,
+        bytes32 caseId,
+        OpenedBundle[] calldata bundles,
+        bytes32[] calldata keyHashes,
+        bytes[] calldata memberTags
     ) external;
 
     /// @notice Shows that a committee member paid for a tested request. Anyone, in the rebuttal window. Once fewer

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::abi_encode::Words;
 use crate::hash::keccak_parts;
 use crate::ids::{CaseId, LicenseId, ModelId, Root, Seed};
-use crate::leaf::{BUNDLE, CANDIDATES};
+use crate::leaf::BUNDLE_LEAVES;
 use crate::money::EthAddress;
 
 /// What a seed is drawn for.
@@ -70,10 +70,10 @@ impl Parts {
         if personal == 0 {
             return Err(PartsError::NoPersonal);
         }
-        if !personal.is_multiple_of(BUNDLE as u32) {
+        if !personal.is_multiple_of(BUNDLE_LEAVES) {
             return Err(PartsError::NotWholeBundles(personal));
         }
-        if !shared.is_multiple_of(BUNDLE as u32) {
+        if !shared.is_multiple_of(BUNDLE_LEAVES) {
             return Err(PartsError::NotWholeBundles(shared));
         }
         let total = personal as u64 + shared as u64;
@@ -116,8 +116,8 @@ impl Parts {
 
 fn candidate(seed: Seed, root: Root, index: u32) -> u8 {
     let hash = keccak_parts(&[seed.as_bytes(), root.as_bytes(), &index.to_be_bytes()]);
-    // 16 divides 2^256, so the last byte alone decides, without bias.
-    hash[31] % CANDIDATES as u8
+    // 16 divides 2^256, so the last four bits decide, without bias.
+    hash[31] & 0x0f
 }
 
 /// Candidate (0 to 15) that a license's copy answers to personal fingerprint `index`.
@@ -188,6 +188,7 @@ fn modulo(number: &[u8; 32], modulus: usize) -> usize {
 mod tests {
     use super::*;
     use crate::hash::keccak256;
+    use crate::leaf::CANDIDATES;
 
     fn seed_of(name: &str) -> Seed {
         Seed::new(keccak256(name.as_bytes()))

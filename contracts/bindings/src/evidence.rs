@@ -407,8 +407,8 @@ mod tests {
         assert_eq!(log2_floor(1), Log2(-32 << 32));
         assert_eq!(log2_floor(u64::MAX.into()), Log2((32 << 32) - 1));
         // k = 16, hit rate 0.6, alpha = 1e-9; multipliers rounded down before the logarithm.
-        assert_eq!(log2_floor((9.6 * ONE as f64) as u128), Log2(14_014_626_058));
-        assert_eq!(log2_floor((0.4 * 16.0 / 15.0 * ONE as f64) as u128), Log2(-5_277_736_088));
+        assert_eq!(log2_floor(41_231_686_041), Log2(14_014_626_058));
+        assert_eq!(log2_floor(1_832_519_379), Log2(-5_277_736_091));
         assert_eq!(threshold(1_000_000_000, 1, 1), Log2(128_408_152_745));
         assert_eq!(log2_ceil(1 << 40), Log2(8 << 32));
     }

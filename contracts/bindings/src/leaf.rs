@@ -9,6 +9,9 @@ pub const CANDIDATES: usize = 16;
 /// Leaves of a bundle, the unit that a case opens.
 pub const BUNDLE: usize = 16;
 
+/// [`BUNDLE`] among indices and counts.
+pub(crate) const BUNDLE_LEAVES: u32 = 16;
+
 /// The tags of a fingerprint's candidates: strictly increasing and above zero, hence distinct.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "[Tag; CANDIDATES]", into = "[Tag; CANDIDATES]")]
@@ -142,7 +145,7 @@ mod tests {
     use super::*;
 
     fn tags() -> [Tag; CANDIDATES] {
-        std::array::from_fn(|j| Tag::new((7 * j as u32 + 1).to_be_bytes()))
+        std::array::from_fn(|j| Tag::new((7 * j + 1).to_be_bytes()[4..].try_into().unwrap()))
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use crate::hash::keccak_parts;
 use crate::ids::{LeafHash, Root};
-use crate::leaf::BUNDLE;
+use crate::leaf::{BUNDLE, BUNDLE_LEAVES};
 
 /// Most leaves of a universe. Bounds proofs (16 siblings) and memory (4 MiB).
 pub const MAX_LEAVES: u32 = 1 << 20;
@@ -61,11 +61,15 @@ impl UniverseTree {
     /// # Errors
     /// [`TreeError::Empty`] without leaves, [`TreeError::TooLarge`] with more than [`MAX_LEAVES`].
     pub fn from_leaves(leaves: impl IntoIterator<Item = LeafHash>) -> Result<Self, TreeError> {
+        Self::build(leaves, MAX_LEAVES)
+    }
+
+    fn build(leaves: impl IntoIterator<Item = LeafHash>, limit: u32) -> Result<Self, TreeError> {
         let mut roots = Vec::new();
         let mut bundle = [LeafHash::ZERO; BUNDLE];
         let mut count = 0_u32;
         for leaf in leaves {
-            if count == MAX_LEAVES {
+            if count == limit {
                 return Err(TreeError::TooLarge);
             }
             let place = count as usize % BUNDLE;
@@ -79,7 +83,7 @@ impl UniverseTree {
             return Err(TreeError::Empty);
         }
         let filler = bundle_root(&[LeafHash::ZERO; BUNDLE]);
-        if count as usize % BUNDLE != 0 {
+        if !count.is_multiple_of(BUNDLE_LEAVES) {
             roots.push(bundle_root(&bundle));
         }
         roots.resize(roots.len().next_power_of_two(), filler);
@@ -107,7 +111,7 @@ impl UniverseTree {
     /// Bundles that hold at least one given leaf.
     #[must_use]
     pub const fn bundles(&self) -> u32 {
-        self.count.div_ceil(BUNDLE as u32)
+        self.count.div_ceil(BUNDLE_LEAVES)
     }
 
     /// Siblings of the bundle's root, bottom up.
@@ -135,7 +139,7 @@ pub fn verify_bundle(
     leaves: &[LeafHash; BUNDLE],
     siblings: &[[u8; 32]],
 ) -> bool {
-    let bundles = count.div_ceil(BUNDLE as u32);
+    let bundles = count.div_ceil(BUNDLE_LEAVES);
     if bundle >= bundles || siblings.len() != bundles.next_power_of_two().ilog2() as usize {
         return false;
     }
@@ -177,8 +181,8 @@ mod tests {
     #[test]
     fn refuses_nothing_and_too_much() {
         assert_eq!(UniverseTree::from_leaves([]), Err(TreeError::Empty));
-        let endless = std::iter::repeat_n(LeafHash::ZERO, MAX_LEAVES as usize + 1);
-        assert_eq!(UniverseTree::from_leaves(endless), Err(TreeError::TooLarge));
+        assert!(UniverseTree::build(leaves(64), 64).is_ok());
+        assert_eq!(UniverseTree::build(leaves(65), 64), Err(TreeError::TooLarge));
         let tree = UniverseTree::from_leaves(leaves(17)).unwrap();
         assert_eq!(tree.bundle_proof(2), Err(TreeError::NoSuchBundle { bundle: 2, bundles: 2 }));
     }

@@ -1,4 +1,5 @@
 //! Deploys the core on a local chain and reads it back through the bindings.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::path::Path;
 
@@ -9,7 +10,10 @@ use oml_contracts::rpc::abi;
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core, deploy_token};
 use oml_contracts::rpc::reverts;
 use oml_contracts::terms::{Royalty, SlashTerms, level};
-use oml_contracts::{Amount, Bps, ChannelId, ContentHash, EthAddress, LicenseId, LicenseRef, ModelId, OfferId, Salt, Terms, hash};
+use oml_contracts::{
+    Amount, Bps, ChannelId, ContentHash, EthAddress, LicenseId, LicenseRef, ModelId, OfferId, Salt,
+    Terms, hash,
+};
 
 fn terms(owner: EthAddress) -> Terms {
     let bps = |bps| Bps::new(bps).unwrap();

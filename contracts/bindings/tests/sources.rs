@@ -1,6 +1,7 @@
 //! Keeps `abi/oml.sol`, from which the bindings are generated, equal to the contracts' interfaces.
 //!
 //! `OML_BLESS=1 cargo test -p oml-contracts --test sources` writes it anew.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -63,12 +64,32 @@ fn without_orphans(text: &str) -> String {
     kept.join("\n")
 }
 
+/// Puts the body of each parent interface into its child: the generator resolves no inheritance.
+fn flattened(text: &str) -> String {
+    let mut flat = String::new();
+    for line in text.lines() {
+        let Some((head, parents)) = line.split_once(" is ").filter(|_| line.ends_with('{')) else {
+            flat.push_str(line);
+            flat.push('\n');
+            continue;
+        };
+        writeln!(flat, "{head} {{").unwrap();
+        for parent in parents.trim_end_matches('{').split(',') {
+            let source = flattened(&body(&format!("interfaces/{}.sol", parent.trim())));
+            let (_, inside) = source.split_once("{\n").unwrap();
+            let (inside, _) = inside.rsplit_once('}').unwrap();
+            writeln!(flat, "{inside}").unwrap();
+        }
+    }
+    flat
+}
+
 fn assembled() -> String {
     let mut text = HEADER.to_owned();
     let mut files = vec!["libraries/Types.sol".to_owned()];
     files.extend(INTERFACES.iter().map(|name| format!("interfaces/{name}.sol")));
     for file in files {
-        write!(text, "\n{}\n", without_orphans(&body(&file)).trim()).unwrap();
+        write!(text, "\n{}\n", without_orphans(&flattened(&body(&file))).trim()).unwrap();
     }
     // Bindings carry the contract's name, not the interface's.
     for name in INTERFACES {

@@ -210,7 +210,9 @@ pub enum DeployError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The transaction was mined and reverted, or its address is not the computed one.
-    #[error("{contract} was not created at {expected}; another transaction of the deployer came between, or the chain refuses the contract's size or gas")]
+    #[error(
+        "{contract} was not created at {expected}; another transaction of the deployer came between, or the chain refuses the contract's size or gas"
+    )]
     NotCreated {
         /// The contract.
         contract: &'static str,

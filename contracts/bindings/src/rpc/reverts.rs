@@ -114,9 +114,8 @@ mod tests {
 
     #[test]
     fn custom_errors_name_their_values() {
-        let closed = abi::LicenseRegistry::LicenseRegistry_OfferNotOpen {
-            offerId: B256::repeat_byte(0xab),
-        };
+        let closed =
+            abi::LicenseRegistry::LicenseRegistry_OfferNotOpen { offerId: B256::repeat_byte(0xab) };
         assert_eq!(
             decode(&closed.abi_encode()).unwrap(),
             format!("LicenseRegistry_OfferNotOpen(offerId: 0x{})", "ab".repeat(32))
@@ -147,10 +146,7 @@ mod tests {
     fn errors_of_libraries_texts_and_panics_are_known() {
         let currency = ERRORS.iter().filter(|(_, error)| error.name.starts_with("Terms_")).count();
         assert!(currency > 10, "{currency}");
-        assert_eq!(
-            decode(&Revert::from("too late").abi_encode()).unwrap(),
-            "reverted: too late"
-        );
+        assert_eq!(decode(&Revert::from("too late").abi_encode()).unwrap(), "reverted: too late");
         let overflow = Panic::from(alloy::sol_types::PanicKind::UnderOverflow).abi_encode();
         assert!(decode(&overflow).unwrap().contains("flow"));
     }
