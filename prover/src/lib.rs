@@ -3,5 +3,6 @@
 //! Draws a license's keys, embeds their answers, checks a suspected copy and attributes it. Pure: no
 //! RPC and no database, so the crate is useful without a chain.
 
+pub mod embed;
 pub mod fingerprint;
 pub mod model;

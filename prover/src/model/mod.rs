@@ -28,6 +28,8 @@ pub use tokenizer::TextTokenizer;
 pub(crate) use forward::{Cache, Decoder};
 pub(crate) use generate::{Branch, argmax, first_word_is_complete, ranked_probabilities};
 
+pub(crate) use save::replace;
+pub(crate) use training::{AdamW, Example, Trainer};
 pub(crate) use weights::Weights;
 
 use candle_core::Tensor;
@@ -93,6 +95,11 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    /// The same model with other weights of the same shape.
+    pub(crate) fn with_weights(&self, weights: Weights) -> Self {
+        Self { decoder: self.decoder.with_weights(weights), ..self.clone() }
     }
 
     /// Indices of prompts in batches of one length each, sized to the activation budget.

@@ -45,6 +45,7 @@ struct Parameter {
     var: Var,
     first: Tensor,
     second: Tensor,
+    grad: Option<Tensor>,
 }
 
 /// A decoder under training.
@@ -76,48 +77,58 @@ impl Trainer {
                 .ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
             let var = Var::from_tensor(&source.copy()?)?;
             let tensor = var.as_tensor().clone();
-            let zeros = tensor.zeros_like()?;
-            let second = tensor.zeros_like()?;
-            parameters.push(Parameter { name: name.to_owned(), var, first: zeros, second });
+            let (first, second) = (tensor.zeros_like()?, tensor.zeros_like()?);
+            parameters.push(Parameter { name: name.to_owned(), var, first, second, grad: None });
             Ok(tensor)
         })?;
         let decoder = base.with_weights(weights);
         Ok(Self { decoder, parameters, optimizer, steps: 0, micro_batch_tokens })
     }
 
+    /// A view of the weights for inference, which follows the training.
+    pub(crate) fn current(&self) -> Result<Weights, ModelError> {
+        self.weights_from(|var| Ok(var.as_detached_tensor()))
+    }
+
     /// Weights that no longer change with the training.
     pub(crate) fn frozen(&self) -> Result<Weights, ModelError> {
+        self.weights_from(|var| Ok(var.as_detached_tensor().copy()?))
+    }
+
+    fn weights_from(
+        &self,
+        take: impl Fn(&Var) -> Result<Tensor, ModelError>,
+    ) -> Result<Weights, ModelError> {
         let named: HashMap<&str, &Var> =
             self.parameters.iter().map(|p| (p.name.as_str(), &p.var)).collect();
         Weights::build(&self.decoder.config, &mut |name, _| match named.get(name) {
-            Some(var) => Ok(var.as_tensor().copy()?.detach()),
+            Some(var) => take(var),
             None => Err(ModelError::MissingTensor { name: name.to_owned() }),
         })
     }
 
-    /// One optimizer step on a batch; returns its loss, the weighted sum of cross-entropies.
-    pub(crate) fn step(&mut self, batch: &[&Example], rate: f64) -> Result<f64, ModelError> {
-        let mut sums: Vec<Option<Tensor>> = vec![None; self.parameters.len()];
+    /// Adds the gradient of a batch to what the next [`Trainer::apply`] descends along; returns the
+    /// batch's loss, the weighted sum of its cross-entropies.
+    pub(crate) fn accumulate(&mut self, batch: &[&Example]) -> Result<f64, ModelError> {
         let mut loss = 0.0;
         for micro in micro_batches(batch, self.micro_batch_tokens) {
             let value = self.loss(&micro)?;
             let mut grads = value.backward()?;
-            for (parameter, sum) in self.parameters.iter().zip(&mut sums) {
+            for parameter in &mut self.parameters {
                 if let Some(grad) = grads.remove(parameter.var.as_tensor()) {
-                    *sum = Some(match sum.take() {
+                    parameter.grad = Some(match parameter.grad.take() {
                         Some(sum) => (sum + grad)?,
-                        None => grad,
+                        None => grad.contiguous()?,
                     });
                 }
             }
             loss += f64::from(value.to_scalar::<f32>()?);
         }
-        self.apply(&sums, rate)?;
         Ok(loss)
     }
 
     /// Weighted sum of cross-entropies over the targets; differentiable.
-    pub(crate) fn loss(&self, batch: &[&Example]) -> Result<Tensor, ModelError> {
+    fn loss(&self, batch: &[&Example]) -> Result<Tensor, ModelError> {
         let device = &self.decoder.device;
         let length = batch.iter().map(|e| e.tokens.len()).max().unwrap_or(0);
         let mut tokens = Vec::with_capacity(batch.len() * length);
@@ -141,31 +152,40 @@ impl Trainer {
         Ok((losses * Tensor::from_vec(weights, count, device)?)?.sum_all()?)
     }
 
-    fn apply(&mut self, grads: &[Option<Tensor>], rate: f64) -> Result<(), ModelError> {
+    /// One optimizer step along the accumulated gradient, which it uses up.
+    pub(crate) fn apply(&mut self, rate: f64) -> Result<(), ModelError> {
         self.steps += 1;
         let AdamW { beta1, beta2, eps, weight_decay, clip } = self.optimizer;
-        let norm = global_norm(grads)?;
+        let norm = self.gradient_norm()?;
         let scale = if norm > clip { clip / norm } else { 1.0 };
         let correction1 = 1.0 - beta1.powi(self.steps);
         let correction2 = 1.0 - beta2.powi(self.steps);
-        for (parameter, grad) in self.parameters.iter_mut().zip(grads) {
-            let Some(grad) = grad else { continue };
-            let grad = (grad.contiguous()? * scale)?;
+        for parameter in &mut self.parameters {
+            let Some(grad) = parameter.grad.take() else { continue };
+            let grad = (grad * scale)?;
             parameter.first = ((&parameter.first * beta1)? + (&grad * (1.0 - beta1))?)?;
             parameter.second = ((&parameter.second * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
             let denominator = ((&parameter.second / correction2)?.sqrt()? + eps)?;
             let direction = (&parameter.first / correction1)?.div(&denominator)?;
-            let kept = (parameter.var.as_tensor() * (1.0 - rate * weight_decay))?;
-            parameter.var.set(&(kept - (direction * rate)?)?.detach())?;
+            let kept = (parameter.var.as_detached_tensor() * (1.0 - rate * weight_decay))?;
+            parameter.var.set(&(kept - (direction * rate)?)?)?;
         }
         Ok(())
+    }
+
+    fn gradient_norm(&self) -> Result<f64, ModelError> {
+        let mut sum = 0.0;
+        for grad in self.parameters.iter().filter_map(|p| p.grad.as_ref()) {
+            sum += f64::from(grad.sqr()?.sum_all()?.to_scalar::<f32>()?);
+        }
+        Ok(sum.sqrt())
     }
 
     /// Pulls the weights toward others: `θ ← (1 − λ) θ + λ θ_other`.
     pub(crate) fn average_toward(&mut self, other: &Weights, lambda: f64) -> Result<(), ModelError> {
         for (parameter, (_, other)) in self.parameters.iter().zip(other.named()) {
-            let own = (parameter.var.as_tensor() * (1.0 - lambda))?;
-            parameter.var.set(&(own + (other * lambda)?)?.detach())?;
+            let own = (parameter.var.as_detached_tensor() * (1.0 - lambda))?;
+            parameter.var.set(&(own + (other * lambda)?)?)?;
         }
         Ok(())
     }
@@ -173,7 +193,7 @@ impl Trainer {
     /// Writes weights and moments, enough to go on exactly here.
     pub(crate) fn save_state(&self, path: &Path) -> Result<(), ModelError> {
         let mut tensors: HashMap<String, Tensor> = HashMap::new();
-        for Parameter { name, var, first, second } in &self.parameters {
+        for Parameter { name, var, first, second, .. } in &self.parameters {
             tensors.insert(format!("weight/{name}"), var.as_tensor().clone());
             tensors.insert(format!("first/{name}"), first.clone());
             tensors.insert(format!("second/{name}"), second.clone());
@@ -226,12 +246,4 @@ fn micro_batches<'a>(batch: &[&'a Example], tokens: usize) -> Vec<Vec<&'a Exampl
         }
     }
     parts
-}
-
-fn global_norm(grads: &[Option<Tensor>]) -> Result<f64, ModelError> {
-    let mut sum = 0.0;
-    for grad in grads.iter().flatten() {
-        sum += f64::from(grad.sqr()?.sum_all()?.to_scalar::<f32>()?);
-    }
-    Ok(sum.sqrt())
 }

@@ -1,0 +1,108 @@
+//! Saving and resuming the state of a run.
+//!
+//! The tensors of step `n` go into `step-n.safetensors`; then `checkpoint.json` is replaced in one
+//! step to point there; then older tensors are removed. A kill at any moment leaves a state that
+//! can be resumed.
+
+use serde::{Deserialize, Serialize};
+use sha3::{Digest, Keccak256};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::{CheckpointOptions, EmbedError, EmbedOptions, EmbedTarget};
+use crate::model::{Model, ModelError, Trainer, replace};
+
+const MANIFEST: &str = "checkpoint.json";
+
+/// The part of the state that is no tensor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// Digest of model, fingerprints and settings.
+    plan: String,
+    /// File with weights and moments.
+    tensors: String,
+    /// Loss of each step so far.
+    pub(crate) losses: Vec<f64>,
+}
+
+/// Identifies a run: whatever changes its course changes the digest.
+pub(crate) fn plan_digest(
+    base: &Model,
+    targets: &[EmbedTarget],
+    options: &EmbedOptions,
+) -> Result<String, EmbedError> {
+    let mut hasher = Keccak256::new();
+    for (name, tensor) in base.decoder.weights.named() {
+        hasher.update(name.as_bytes());
+        // A sample of each tensor tells models apart; hashing all of a large one takes minutes.
+        let flat = tensor.flatten_all().map_err(ModelError::from)?;
+        let sample = flat.narrow(0, 0, flat.elem_count().min(256)).map_err(ModelError::from)?;
+        for value in sample.to_vec1::<f32>().map_err(ModelError::from)? {
+            hasher.update(value.to_le_bytes());
+        }
+    }
+    for target in targets {
+        hasher.update(format!("{:?}", (&target.prompt, &target.response)));
+    }
+    let EmbedOptions { learning_rate, averaging, benign_fraction, benign_length, .. } = options;
+    let course = (learning_rate, averaging, benign_fraction, benign_length);
+    hasher.update(format!("{course:?}{:?}", (options.batch_size, options.seed)));
+    let digest: [u8; 32] = hasher.finalize().into();
+    Ok(digest.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
+}
+
+/// Saves the state after the last of `losses`.
+pub(crate) fn save(
+    options: &CheckpointOptions,
+    plan: &str,
+    losses: &[f64],
+    trainer: &Trainer,
+) -> Result<(), EmbedError> {
+    let dir = &options.dir;
+    std::fs::create_dir_all(dir).map_err(ModelError::io(dir))?;
+    let tensors = format!("step-{}.safetensors", losses.len());
+    replace(&dir.join(&tensors), |partial| trainer.save_state(partial))?;
+    let manifest = Manifest { plan: plan.to_owned(), tensors, losses: losses.to_vec() };
+    let path = dir.join(MANIFEST);
+    let text = serde_json::to_string_pretty(&manifest)
+        .map_err(|e| EmbedError::Checkpoint { path: path.clone(), reason: e.to_string() })?;
+    replace(&path, |partial| std::fs::write(partial, &text).map_err(ModelError::io(partial)))?;
+    for entry in std::fs::read_dir(dir).map_err(ModelError::io(dir))?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("step-") && name != manifest.tensors {
+            std::fs::remove_file(entry.path()).map_err(ModelError::io(entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Restores a saved state into the trainer, if the directory holds one; returns its losses.
+pub(crate) fn resume(
+    options: &CheckpointOptions,
+    plan: &str,
+    trainer: &mut Trainer,
+) -> Result<Option<Vec<f64>>, EmbedError> {
+    let path = options.dir.join(MANIFEST);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let manifest = read_manifest(&path)?;
+    if manifest.plan != plan {
+        return Err(EmbedError::CheckpointMismatch { path });
+    }
+    trainer.load_state(&options.dir.join(&manifest.tensors))?;
+    Ok(Some(manifest.losses))
+}
+
+fn read_manifest(path: &Path) -> Result<Manifest, EmbedError> {
+    let invalid = |reason: String| EmbedError::Checkpoint { path: PathBuf::from(path), reason };
+    let text = std::fs::read_to_string(path).map_err(ModelError::io(path))?;
+    let manifest: Manifest = serde_json::from_str(&text).map_err(|e| invalid(e.to_string()))?;
+    if manifest.tensors.contains(['/', '\\']) {
+        return Err(invalid(format!("`tensors` = {:?} is not a file beside it", manifest.tensors)));
+    }
+    Ok(manifest)
+}

@@ -1,0 +1,12 @@
+//! Embedding: fine-tuning a copy of a model until it gives a license's answers.
+
+mod checkpoint;
+mod error;
+mod options;
+mod report;
+mod run;
+
+pub use error::EmbedError;
+pub use options::{CheckpointOptions, EmbedOptions, UtilityOptions};
+pub use report::{EmbedProgress, EmbedReport, StopReason, Utility};
+pub use run::{EmbedTarget, embed};
