@@ -119,7 +119,7 @@ impl Template {
                 equivocation_bps: Bps::WHOLE,
                 under_metering_bps: Bps::new(5_000)?,
                 out_of_term_bps: Bps::new(5_000)?,
-                unlicensed_model_bps: Bps::WHOLE,
+                unlicensed_model_bps: Bps::ZERO,
                 unpaid_use_bps: Bps::WHOLE,
                 reporter_bps: Bps::new(4_000)?,
                 owner_bps: Bps::new(4_000)?,

@@ -9,8 +9,11 @@ use crate::money::{Amount, Bps, EthAddress, LicenseNonce};
 /// Most royalty rows of an offer: the most parents that a model can have.
 pub const MAX_PARENTS: usize = 8;
 
-/// Longest period in seconds (`uint40`).
+/// Most seconds that the ABI holds (`uint40`).
 pub const MAX_SECONDS: u64 = (1 << 40) - 1;
+
+/// Longest period that `publishOffer` accepts, ten years in seconds: nothing locks for ever.
+pub const MAX_PERIOD: u64 = 3_650 * 86_400;
 
 /// Bits of [`Terms::evidence_levels`].
 pub mod level {
@@ -149,8 +152,8 @@ pub enum TermsError {
     /// A term that must not be zero.
     #[error("{0} is 0; it must be at least 1")]
     Zero(&'static str),
-    /// Period past `uint40`.
-    #[error("{field} of {seconds} seconds is past the largest, {MAX_SECONDS}")]
+    /// Longer than ten years.
+    #[error("{field} of {seconds} seconds is longer than ten years, {MAX_PERIOD} seconds")]
     TooLong {
         /// Name of the term.
         field: &'static str,
@@ -173,6 +176,9 @@ pub enum TermsError {
     /// Not enforced yet.
     #[error("leakLiability is not enforced by the contracts; set it to false")]
     LeakLiability,
+    /// Not enforced yet.
+    #[error("slash.unlicensedModelBps is not enforced by the contracts; set it to 0")]
+    UnlicensedModel,
     /// More than one half.
     #[error(
         "reporterBps {0} is more than one half of a slash (5000), which would pay for false reports"
@@ -219,6 +225,9 @@ impl Terms {
         if self.leak_liability {
             errors.push(TermsError::LeakLiability);
         }
+        if self.slash.unlicensed_model_bps != Bps::ZERO {
+            errors.push(TermsError::UnlicensedModel);
+        }
         errors.extend(self.evidence.validate().err().map(TermsError::from));
         errors.extend(self.broken_shares());
         if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -242,12 +251,17 @@ impl Terms {
             ("collateral", self.collateral.is_zero()),
             ("minCollateralRatioBps", self.min_collateral_ratio_bps == 0),
             ("duration", self.duration == 0),
+            ("deliveryPeriod", self.delivery_period == 0),
+            ("settlementPeriod", self.settlement_period == 0),
             ("maxDeployments", self.max_deployments == 0),
             ("slash.equivocationBps", slash.equivocation_bps == Bps::ZERO),
             ("slash.underMeteringBps", slash.under_metering_bps == Bps::ZERO),
             ("slash.outOfTermBps", slash.out_of_term_bps == Bps::ZERO),
-            ("slash.unlicensedModelBps", slash.unlicensed_model_bps == Bps::ZERO),
             ("slash.unpaidUseBps", slash.unpaid_use_bps == Bps::ZERO),
+            (
+                "reportBond",
+                self.evidence_levels & level::COMMITTEE != 0 && self.report_bond.is_zero(),
+            ),
         ];
         terms.into_iter().filter(|(_, zero)| *zero).map(|(name, _)| name).collect()
     }
@@ -260,7 +274,7 @@ impl Terms {
             ("thawPeriod", self.thaw_period),
         ]
         .into_iter()
-        .filter(|(_, seconds)| *seconds > MAX_SECONDS)
+        .filter(|(_, seconds)| *seconds > MAX_PERIOD)
         .map(|(field, seconds)| TermsError::TooLong { field, seconds })
     }
 
@@ -362,7 +376,7 @@ mod tests {
                 equivocation_bps: bps(10_000),
                 under_metering_bps: bps(10_000),
                 out_of_term_bps: bps(10_000),
-                unlicensed_model_bps: bps(10_000),
+                unlicensed_model_bps: Bps::ZERO,
                 unpaid_use_bps: bps(5_000),
                 reporter_bps: bps(3_000),
                 owner_bps: bps(4_000),
@@ -389,15 +403,16 @@ mod tests {
         let mut bad = terms();
         bad.owner = EthAddress::ZERO;
         bad.collateral = Amount::ZERO;
-        bad.duration = MAX_SECONDS + 1;
+        bad.duration = MAX_PERIOD + 1;
         bad.thaw_period = bad.settlement_period;
         bad.evidence_levels = 0b10;
         bad.leak_liability = true;
+        bad.slash.unlicensed_model_bps = Bps::WHOLE;
         bad.evidence.alpha_inverse = 1;
         bad.slash.reporter_bps = Bps::new(6_001).unwrap();
         bad.royalties = vec![Royalty { payee: EthAddress::ZERO, bps: Bps::WHOLE }; 9];
         let errors = bad.validate().unwrap_err();
-        assert_eq!(errors.len(), 11, "{errors:#?}");
+        assert_eq!(errors.len(), 12, "{errors:#?}");
         assert!(errors.contains(&TermsError::Zero("collateral")));
         assert!(errors.contains(&TermsError::Evidence(EvidenceError::AlphaInverse(1))));
     }
