@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import {
+    LicenseRef,
+    LicenseStatus,
+    Receipt,
+    Terms,
+    Violation
+} from "../../../src/libraries/Types.sol";
+import { CaseTest } from "../../utils/CaseTest.sol";
+
+contract ChallengeManager_proveEquivocation is CaseTest {
+    function _pair() private view returns (Receipt memory a, Receipt memory b) {
+        a = _receipt(7);
+        b = _receipt(7);
+        b.responseHash = keccak256("another response");
+    }
+
+    function _prove(Receipt memory a, Receipt memory b) private {
+        _prove(ref(), a, _sign(a), b, _sign(b));
+    }
+
+    function _prove(
+        LicenseRef memory ref_,
+        Receipt memory a,
+        bytes memory signatureA,
+        Receipt memory b,
+        bytes memory signatureB
+    ) private {
+        vm.prank(reporter);
+        manager.proveEquivocation(ref_, a, signatureA, b, signatureB, SALT);
+    }
+
+    /// @dev Commits to a proof that starts with `a`, and expects the call to revert with `reason`.
+    function _expect(Receipt memory a, bytes memory reason) private {
+        _reportProof(reporter, Violation.Equivocation, a);
+        vm.expectRevert(reason);
+    }
+
+    function _otherOffer(uint8 levels) private returns (LicenseRef memory ref_) {
+        Terms memory terms = _terms();
+        terms.evidenceLevels = levels;
+        terms.duration = 91 days;
+        vm.prank(owner.addr);
+        registry.publishOffer(terms);
+        ref_ = LicenseRef(terms, host.addr, 2);
+    }
+
+    function test_revertWhen_levelNotAccepted() public {
+        LicenseRef memory ref_ = _otherOffer(4);
+        licenseId = _activeLicense(ref_);
+        (Receipt memory a, Receipt memory b) = _pair();
+        (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
+        _expect(
+            a, abi.encodeWithSelector(IChallengeTypes.ChallengeManager_LevelNotAccepted.selector, 0)
+        );
+        _prove(ref_, a, signatureA, b, signatureB);
+    }
+
+    function test_revertWhen_neverActive() public {
+        LicenseRef memory ref_ = _otherOffer(5);
+        vm.prank(host.addr);
+        licenseId = registry.acquire(ref_.terms, 2, serving.addr);
+        (Receipt memory a, Receipt memory b) = _pair();
+        (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
+        _expect(
+            a,
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_LicenseNotLiable.selector,
+                licenseId,
+                LicenseStatus.Acquired
+            )
+        );
+        _prove(ref_, a, signatureA, b, signatureB);
+    }
+
+    function test_revertWhen_receiptOfAnotherLicense() public {
+        (Receipt memory a, Receipt memory b) = _pair();
+        b.licenseId = keccak256("another license");
+        (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
+        _expect(
+            a,
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_WrongLicense.selector, licenseId, b.licenseId
+            )
+        );
+        _prove(ref(), a, signatureA, b, signatureB);
+    }
+
+    function test_revertWhen_signedByAnotherKey() public {
+        (Receipt memory a, Receipt memory b) = _pair();
+        bytes memory forged = signature(owner.key, manager.receiptDigest(b));
+        bytes memory signatureA = _sign(a);
+        _expect(
+            a,
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector,
+                owner.addr,
+                serving.addr
+            )
+        );
+        _prove(ref(), a, signatureA, b, forged);
+    }
+
+    function test_revertWhen_signatureIsGarbage() public {
+        (Receipt memory a, Receipt memory b) = _pair();
+        bytes memory signatureB = _sign(b);
+        _expect(
+            a,
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector,
+                address(0),
+                serving.addr
+            )
+        );
+        _prove(ref(), a, "garbage", b, signatureB);
+    }
+
+    function test_revertWhen_differentChannels() public {
+        (Receipt memory a, Receipt memory b) = _pair();
+        b.channelId = keccak256("another channel");
+        _expectNoEquivocation(a, b);
+    }
+
+    function test_revertWhen_differentNumbers() public {
+        (Receipt memory a, Receipt memory b) = _pair();
+        b.seq = 8;
+        _expectNoEquivocation(a, b);
+    }
+
+    function test_revertWhen_same() public {
+        (Receipt memory a,) = _pair();
+        _expectNoEquivocation(a, a);
+    }
+
+    function _expectNoEquivocation(Receipt memory a, Receipt memory b) private {
+        (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
+        _expect(a, abi.encodeWithSelector(IChallengeTypes.ChallengeManager_NoEquivocation.selector));
+        _prove(ref(), a, signatureA, b, signatureB);
+    }
+
+    function test_revertWhen_notCommitted() public {
+        (Receipt memory a, Receipt memory b) = _pair();
+        (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
+        // The commitment of another reporter is of no use.
+        _reportProof(stranger, Violation.Equivocation, a);
+        bytes32 claimHash =
+            keccak256(abi.encode(Violation.Equivocation, licenseId, manager.receiptDigest(a)));
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_NotCommitted.selector,
+                keccak256(abi.encode(reporter, claimHash, SALT))
+            )
+        );
+        _prove(ref(), a, signatureA, b, signatureB);
+    }
+
+    function test_revertWhen_tooEarly() public {
+        (Receipt memory a, Receipt memory b) = _pair();
+        (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
+        uint256 start = block.timestamp;
+        _reportProof(reporter, Violation.Equivocation, a);
+        vm.warp(start + 59);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_TooEarly.selector, uint40(start + 60)
+            )
+        );
+        _prove(ref(), a, signatureA, b, signatureB);
+    }
+
+    function test_revertWhen_punishedBefore() public {
+        (Receipt memory a, Receipt memory b) = _pair();
+        _reportProof(reporter, Violation.Equivocation, a);
+        _prove(a, b);
+        (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
+        _expect(
+            b,
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_AlreadyPunished.selector,
+                keccak256(abi.encode(Violation.Equivocation, licenseId, CHANNEL, uint64(7)))
+            )
+        );
+        _prove(ref(), b, signatureB, a, signatureA);
+    }
+
+    function test_slashesAndTerminates() public {
+        (Receipt memory a, Receipt memory b) = _pair();
+        (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
+        _reportProof(reporter, Violation.Equivocation, a);
+        vm.expectEmit(address(manager));
+        emit IChallengeTypes.ProofAccepted(
+            Violation.Equivocation, licenseId, reporter, 0, 100 ether, 30 ether, 40 ether
+        );
+        _prove(ref(), a, signatureA, b, signatureB);
+
+        assertEq(uint256(registry.license(licenseId).status), uint256(LicenseStatus.Terminated));
+        assertEq(registry.license(licenseId).deadline, block.timestamp, "ends now");
+        assertEq(vault.collateral(licenseId).amount, 0, "collateral");
+        bytes32 claimHash =
+            keccak256(abi.encode(Violation.Equivocation, licenseId, manager.receiptDigest(a)));
+        assertEq(
+            manager.reportCommittedAt(reporter, keccak256(abi.encode(reporter, claimHash, SALT))),
+            0,
+            "used up"
+        );
+    }
+
+    function test_acceptsAnotherNumberAfterTheEnd() public {
+        (Receipt memory a, Receipt memory b) = _pair();
+        _reportProof(reporter, Violation.Equivocation, a);
+        _prove(a, b);
+        uint40 end = registry.license(licenseId).deadline;
+        vm.prank(host.addr);
+        vault.topUp(ref(), 10 ether);
+
+        (a.seq, b.seq) = (8, 8);
+        _reportProof(reporter, Violation.Equivocation, a);
+        _prove(a, b);
+        assertEq(vault.collateral(licenseId).amount, 0, "collateral");
+        assertEq(registry.license(licenseId).deadline, end, "keeps its end");
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { Receipt, Violation } from "../../../src/libraries/Types.sol";
+import { CaseTest } from "../../utils/CaseTest.sol";
+
+contract ChallengeManager_proveOutOfTerm is CaseTest {
+    function _prove(Receipt memory receipt) private {
+        bytes memory signature_ = _sign(receipt);
+        vm.prank(reporter);
+        manager.proveOutOfTerm(ref(), receipt, signature_, SALT);
+    }
+
+    function _servedAt(uint64 time) private view returns (Receipt memory receipt) {
+        receipt = _receipt(1);
+        receipt.servedAt = time;
+    }
+
+    function _expectWithinTerm(Receipt memory receipt, uint40 end) private {
+        _reportProof(reporter, Violation.OutOfTerm, receipt);
+        bytes memory signature_ = _sign(receipt);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_WithinTerm.selector, receipt.servedAt, end
+            )
+        );
+        vm.prank(reporter);
+        manager.proveOutOfTerm(ref(), receipt, signature_, SALT);
+    }
+
+    function test_revertWhen_beforeExpiry() public {
+        uint40 expiry = registry.license(licenseId).deadline;
+        _expectWithinTerm(_servedAt(expiry), expiry);
+    }
+
+    function test_revertWhen_beforeTermination() public {
+        vm.prank(host.addr);
+        registry.terminate(ref());
+        _expectWithinTerm(_servedAt(uint64(block.timestamp)), uint40(block.timestamp));
+    }
+
+    function test_revertWhen_punishedBefore() public {
+        Receipt memory receipt = _servedAt(registry.license(licenseId).deadline + 1);
+        _reportProof(reporter, Violation.OutOfTerm, receipt);
+        _prove(receipt);
+        receipt.seq = 2;
+        _reportProof(reporter, Violation.OutOfTerm, receipt);
+        bytes memory signature_ = _sign(receipt);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_AlreadyPunished.selector,
+                keccak256(abi.encode(Violation.OutOfTerm, licenseId, CHANNEL, uint64(0)))
+            )
+        );
+        vm.prank(reporter);
+        manager.proveOutOfTerm(ref(), receipt, signature_, SALT);
+    }
+
+    function test_slashesAfterExpiry() public {
+        Receipt memory receipt = _servedAt(registry.license(licenseId).deadline + 1);
+        _reportProof(reporter, Violation.OutOfTerm, receipt);
+        _prove(receipt);
+        assertEq(vault.collateral(licenseId).amount, COLLATERAL / 2, "half of it");
+    }
+
+    function test_slashesAfterTermination() public {
+        vm.prank(host.addr);
+        registry.terminate(ref());
+        Receipt memory receipt = _servedAt(uint64(block.timestamp) + 1);
+        _reportProof(reporter, Violation.OutOfTerm, receipt);
+        _prove(receipt);
+        assertEq(vault.collateral(licenseId).amount, COLLATERAL / 2, "half of it");
+    }
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { IPaymentEscrow } from "../../../src/interfaces/IPaymentEscrow.sol";
+import { Receipts } from "../../../src/libraries/Receipts.sol";
+import { CaseStatus } from "../../../src/libraries/Types.sol";
+import { CaseTest } from "../../utils/CaseTest.sol";
+
+contract ChallengeManager_rebut is CaseTest {
+    /// @dev An opened case, and its first member with a channel.
+    function _ready() private returns (Round memory round, Account memory member) {
+        round = _opened(Behaviour.OwnCopy);
+        member = _accountOf(round.committee[0]);
+        _openChannel(member.addr, address(0), 1 ether);
+    }
+
+    function _keyHash(Round memory round, uint256 j) private pure returns (bytes32) {
+        return round.opened[j / 16].leaves[j % 16].keyHash;
+    }
+
+    function _rebut(Round memory round, uint16 j, IPaymentEscrow.ClaimRow memory row) private {
+        vm.prank(host.addr);
+        manager.rebut(ref(), round.caseId, j, _openedKeyHashes(round), row);
+    }
+
+    function _expectNotPaid(IPaymentEscrow.ClaimRow memory row, uint256 price, uint128 deposited)
+        private
+    {
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_NotPaid.selector,
+                escrow.channelIdOf(licenseId, row.payer, row.signer, row.salt),
+                row.cumulativeAmount,
+                price,
+                deposited
+            )
+        );
+    }
+
+    function test_revertWhen_notOpen() public {
+        Round memory round = _revealed(Behaviour.OwnCopy);
+        IPaymentEscrow.ClaimRow memory row = _voucher(payer, _keyHash(round, 0));
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_WrongStatus.selector,
+                round.caseId,
+                CaseStatus.Opening
+            )
+        );
+        _rebut(round, 0, row);
+    }
+
+    function test_revertWhen_tooLate() public {
+        (Round memory round, Account memory member) = _ready();
+        IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, 0));
+        uint40 deadline = manager.caseOf(round.caseId).deadline;
+        vm.warp(deadline + 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_TooLate.selector, deadline)
+        );
+        _rebut(round, 0, row);
+    }
+
+    function test_revertWhen_otherKeyHashes() public {
+        (Round memory round, Account memory member) = _ready();
+        IPaymentEscrow.ClaimRow memory row = _voucher(member, "invented");
+        bytes32[] memory hashes = _openedKeyHashes(round);
+        hashes[0] = "invented";
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_WrongKeyHashes.selector, round.caseId
+            )
+        );
+        manager.rebut(ref(), round.caseId, 0, hashes, row);
+    }
+
+    function test_revertWhen_noSuchFingerprint() public {
+        (Round memory round, Account memory member) = _ready();
+        IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, 0));
+        vm.expectRevert(
+            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_NoSuchFingerprint.selector, 32)
+        );
+        _rebut(round, 32, row);
+    }
+
+    function test_revertWhen_otherRequest() public {
+        (Round memory round, Account memory member) = _ready();
+        IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, 1));
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_WrongRequest.selector,
+                row.requestHash,
+                Receipts.requestHash(modelId, _keyHash(round, 0))
+            )
+        );
+        _rebut(round, 0, row);
+    }
+
+    function test_revertWhen_noChannel() public {
+        Round memory round = _opened(Behaviour.OwnCopy);
+        IPaymentEscrow.ClaimRow memory row =
+            _voucher(_accountOf(round.committee[0]), _keyHash(round, 0));
+        _expectNotPaid(row, 0.002 ether, 0);
+        _rebut(round, 0, row);
+    }
+
+    function test_revertWhen_depositTooSmall() public {
+        (Round memory round, Account memory member) = _ready();
+        IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, 0));
+        row.cumulativeAmount = 1 ether + 1;
+        _signRow(row, member.key);
+        _expectNotPaid(row, 0.002 ether, 1 ether);
+        _rebut(round, 0, row);
+    }
+
+    function test_revertWhen_belowPrice() public {
+        (Round memory round, Account memory member) = _ready();
+        IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, 0));
+        row.cumulativeAmount = 0.002 ether - 1;
+        _signRow(row, member.key);
+        _expectNotPaid(row, 0.002 ether, 1 ether);
+        _rebut(round, 0, row);
+    }
+
+    function test_revertWhen_noRequest() public {
+        (Round memory round, Account memory member) = _ready();
+        IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, 0));
+        row.cumulativeRequests = 0;
+        row.cumulativeTokens = 0;
+        _signRow(row, member.key);
+        _expectNotPaid(row, 0, 1 ether);
+        _rebut(round, 0, row);
+    }
+
+    function test_revertWhen_signedByAnother() public {
+        (Round memory round, Account memory member) = _ready();
+        IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, 0));
+        _signRow(row, host.key);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_BadVoucherSignature.selector, member.addr
+            )
+        );
+        _rebut(round, 0, row);
+    }
+
+    function test_revertWhen_notOfTheCommittee() public {
+        Round memory round = _opened(Behaviour.OwnCopy);
+        _openChannel(payer.addr, address(0), 1 ether);
+        IPaymentEscrow.ClaimRow memory row = _voucher(payer, _keyHash(round, 0));
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_NotMember.selector, round.caseId, payer.addr
+            )
+        );
+        _rebut(round, 0, row);
+    }
+
+    function test_revertWhen_shownBefore() public {
+        (Round memory round, Account memory member) = _ready();
+        IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, 0));
+        _rebut(round, 0, row);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_AlreadyDone.selector, round.caseId, member.addr
+            )
+        );
+        _rebut(round, 0, row);
+    }
+
+    function test_keepsObservationOfUnpaidQuorum() public {
+        (Round memory round, Account memory member) = _ready();
+        IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, 17));
+        bytes32 channelId = escrow.channelIdOf(licenseId, member.addr, address(0), 0);
+        vm.expectEmit(address(manager));
+        emit IChallengeTypes.RequestPaid(round.caseId, 17, member.addr, channelId);
+        _rebut(round, 17, row);
+        assertEq(manager.caseOf(round.caseId).removed, 0, "four of five did not pay");
+    }
+
+    function test_removesObservation() public {
+        (Round memory round, Account memory member) = _ready();
+        _rebut(round, 17, _voucher(member, _keyHash(round, 17)));
+        Account memory second = _accountOf(round.committee[1]);
+        bytes32 channelId = _openChannel(second.addr, address(0), 1 ether);
+        IPaymentEscrow.ClaimRow memory row = _voucher(second, _keyHash(round, 17));
+        vm.expectEmit(address(manager));
+        emit IChallengeTypes.ObservationRemoved(round.caseId, 17, channelId);
+        _rebut(round, 17, row);
+        assertEq(manager.caseOf(round.caseId).removed, 1 << 17, "removed");
+
+        // A third payment of the same request is recorded and removes nothing more.
+        Account memory third = _accountOf(round.committee[2]);
+        _openChannel(third.addr, address(0), 1 ether);
+        _rebut(round, 17, _voucher(third, _keyHash(round, 17)));
+        assertEq(manager.caseOf(round.caseId).removed, 1 << 17, "removed once");
+    }
+
+    function test_countsSessionKeyOfMember() public {
+        Round memory round = _opened(Behaviour.OwnCopy);
+        Account memory member = _accountOf(round.committee[3]);
+        bytes32 channelId = _openChannel(payer.addr, member.addr, 1 ether);
+        IPaymentEscrow.ClaimRow memory row = _voucher(payer, _keyHash(round, 2));
+        row.signer = member.addr;
+        _signRow(row, member.key);
+        vm.expectEmit(address(manager));
+        emit IChallengeTypes.RequestPaid(round.caseId, 2, member.addr, channelId);
+        _rebut(round, 2, row);
+    }
+}
