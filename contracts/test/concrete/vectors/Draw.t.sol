@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { Bundles } from "../../../src/libraries/Bundles.sol";
+import { Draw } from "../../../src/libraries/Draw.sol";
+import { VectorTest } from "./VectorTest.sol";
+
+contract DrawVectors is VectorTest {
+    mapping(uint256 word => uint256 bits) private _burned;
+
+    function setUp() public {
+        _load("draw");
+    }
+
+    function test_seeds() public view {
+        bytes32 value = _word("beaconValue");
+        address user = _address("contract");
+        assertEq(Draw.seed(value, user, _word("licenseId")), _word("licenseSeed"), "license");
+        bytes32 universe = keccak256(abi.encode(_word("modelId"), uint32(_number("epoch"))));
+        assertEq(Draw.seed(value, user, universe), _word("modelSeed"), "model");
+        assertEq(Draw.seed(value, user, _word("caseId")), _word("caseSeed"), "case");
+    }
+
+    function test_draws() public view {
+        uint256[] memory indices = _numbers("index");
+        uint256[] memory personal = _numbers("personal");
+        uint256[] memory shared = _numbers("shared");
+        uint256[] memory assigned = _numbers("assigned");
+        bytes32 licenseSeed = _word("licenseSeed");
+        bytes32 modelSeed = _word("modelSeed");
+        bytes32 root = _word("root");
+        uint16 p = uint16(_number("assignmentP"));
+        _assertFilled(indices.length);
+        for (uint256 i; i < indices.length; ++i) {
+            uint32 index = uint32(indices[i]);
+            assertEq(Draw.personal(licenseSeed, root, index), personal[i], "personal");
+            assertEq(Draw.shared(modelSeed, root, index), shared[i], "shared");
+            assertEq(Draw.isAssigned(licenseSeed, root, index, p), assigned[i] == 1, "assigned");
+        }
+    }
+
+    function test_bundles() public {
+        uint256 total = _number("bundleTotal");
+        uint256[] memory burned = _numbers("burned");
+        for (uint256 i; i < burned.length; ++i) {
+            _burned[burned[i] >> 8] |= 1 << (burned[i] & 0xff);
+        }
+        uint256[] memory picked = _numbers("picked");
+        _assertFilled(picked.length);
+        uint256 remaining = total - burned.length;
+        for (uint32 j; j < picked.length; ++j) {
+            uint32 bundle = Bundles.pick(_burned, total, remaining - j, _word("caseSeed"), j);
+            assertEq(bundle, picked[j], "bundle");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { ECDSA } from "solady/utils/ECDSA.sol";
+
+import { ChallengeManager } from "../../../src/ChallengeManager.sol";
+import { PaymentEscrow } from "../../../src/PaymentEscrow.sol";
+import { ProverRegistry } from "../../../src/ProverRegistry.sol";
+import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { NATIVE, Receipt } from "../../../src/libraries/Types.sol";
+import { VectorTest } from "./VectorTest.sol";
+
+/// @dev The real contracts, at the addresses and on the chain of the vectors.
+contract Eip712Vectors is VectorTest {
+    ChallengeManager private _manager;
+    PaymentEscrow private _escrow;
+
+    function setUp() public {
+        _load("eip712");
+        vm.chainId(_number("chainId"));
+        IChallengeTypes.Config memory c = IChallengeTypes.Config({
+            reportDelay: 1,
+            questionsWindow: 1,
+            commitWindow: 1,
+            revealWindow: 1,
+            openingWindow: 1,
+            rebuttalWindow: 1,
+            payoutDelay: 1,
+            committeeSize: 1,
+            bundlesPerCase: 1,
+            minDecoys: 1,
+            nonRevealPenalty: 1,
+            dissentPenalty: 0
+        });
+        address provers = address(new ProverRegistry(address(this), NATIVE, 1, 1));
+        address any = address(this);
+        _manager = ChallengeManager(_address("challengeManager"));
+        _escrow = PaymentEscrow(payable(_address("escrow")));
+        vm.etch(
+            address(_manager), address(new ChallengeManager(any, any, any, provers, any, c)).code
+        );
+        vm.etch(address(_escrow), address(new PaymentEscrow(any, any)).code);
+    }
+
+    function test_receipts() public view {
+        bytes32[] memory digests = _words("receiptDigest");
+        bytes[] memory signatures = _bytesArray("receiptSignature");
+        _assertFilled(digests.length);
+        for (uint256 i; i < digests.length; ++i) {
+            assertEq(_manager.receiptDigest(_receipt(i)), digests[i], "digest");
+            assertEq(ECDSA.recover(digests[i], signatures[i]), _address("signer"), "signer");
+        }
+    }
+
+    function test_vouchers() public view {
+        bytes32[] memory digests = _words("voucherDigest");
+        bytes[] memory signatures = _bytesArray("voucherSignature");
+        _assertFilled(digests.length);
+        for (uint256 i; i < digests.length; ++i) {
+            bytes32 digest = _escrow.voucherDigest(
+                _words("voucherChannelId")[i],
+                uint128(_numbers("voucherCumulativeAmount")[i]),
+                uint64(_numbers("voucherCumulativeRequests")[i]),
+                uint64(_numbers("voucherCumulativeTokens")[i]),
+                _words("voucherRequestHash")[i]
+            );
+            assertEq(digest, digests[i], "digest");
+            assertEq(ECDSA.recover(digests[i], signatures[i]), _address("signer"), "signer");
+        }
+    }
+
+    function _receipt(uint256 i) private view returns (Receipt memory) {
+        return Receipt({
+            licenseId: _words("receiptLicenseId")[i],
+            channelId: _words("receiptChannelId")[i],
+            seq: uint64(_numbers("receiptSeq")[i]),
+            cumulativeRequests: uint64(_numbers("receiptCumulativeRequests")[i]),
+            cumulativeTokens: uint64(_numbers("receiptCumulativeTokens")[i]),
+            servedAt: uint64(_numbers("receiptServedAt")[i]),
+            requestHash: _words("receiptRequestHash")[i],
+            responseHash: _words("receiptResponseHash")[i]
+        });
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { LicenseRegistry } from "../../../src/LicenseRegistry.sol";
+import { Receipts } from "../../../src/libraries/Receipts.sol";
+import { TermsLib } from "../../../src/libraries/TermsLib.sol";
+import { Parent, Terms } from "../../../src/libraries/Types.sol";
+import { Vouchers } from "../../../src/libraries/Vouchers.sol";
+import { VectorTest } from "./VectorTest.sol";
+
+contract HashVectors is VectorTest {
+    function setUp() public {
+        _load("hashes");
+        vm.chainId(_number("chainId"));
+    }
+
+    function test_modelId() public {
+        address any = address(this);
+        address registry = _address("registry");
+        vm.etch(registry, address(new LicenseRegistry(any, any, any, any)).code);
+        vm.prank(_address("owner"));
+        bytes32 id = LicenseRegistry(registry)
+            .registerModel(_word("weightsHash"), _word("metadataHash"), new Parent[](0));
+        assertEq(id, _word("modelId"), "model id");
+    }
+
+    function test_offerAndLicenseIds() public view {
+        bytes[] memory terms = _bytesArray("terms");
+        bytes32[] memory offerIds = _words("offerId");
+        _assertFilled(offerIds.length);
+        for (uint256 i; i < offerIds.length; ++i) {
+            bytes32 id = this.offerId(abi.decode(terms[i], (Terms)), _address("registry"));
+            assertEq(id, offerIds[i], "offer id");
+        }
+        assertEq(
+            TermsLib.licenseId(offerIds[1], _address("host"), uint96(_number("nonce"))),
+            _word("licenseId"),
+            "license id"
+        );
+    }
+
+    function offerId(Terms calldata terms, address registry) external view returns (bytes32) {
+        return TermsLib.offerId(terms, registry);
+    }
+
+    function test_channelId() public view {
+        assertEq(
+            Vouchers.channelId(
+                _address("escrow"),
+                _word("licenseId"),
+                _address("payer"),
+                _address("signer"),
+                _word("salt")
+            ),
+            _word("channelId"),
+            "channel id"
+        );
+    }
+
+    function test_caseIdAndReports() public view {
+        bytes32 licenseId = _word("licenseId");
+        bytes32 deployment = keccak256(bytes(_string("uri")));
+        assertEq(deployment, _word("deploymentHash"), "deployment");
+        assertEq(
+            keccak256(
+                abi.encode(
+                    block.chainid,
+                    _address("challengeManager"),
+                    licenseId,
+                    deployment,
+                    _number("caseNumber")
+                )
+            ),
+            _word("caseId"),
+            "case id"
+        );
+        bytes32 claimHash = keccak256(abi.encode(licenseId, deployment));
+        assertEq(claimHash, _word("caseClaim"), "claim of a case");
+        assertEq(
+            keccak256(abi.encode(_address("reporter"), claimHash, _word("salt"))),
+            _word("caseReport"),
+            "report"
+        );
+        uint256[] memory violations = _numbers("violation");
+        bytes32[] memory claims = _words("proofClaim");
+        _assertFilled(claims.length);
+        for (uint256 i; i < claims.length; ++i) {
+            assertEq(
+                keccak256(abi.encode(uint8(violations[i]), licenseId, _word("receiptDigest"))),
+                claims[i],
+                "claim of a proof"
+            );
+        }
+    }
+
+    function test_keysAndRequests() public view {
+        string[] memory texts = _strings("text");
+        bytes32[] memory keyHashes = _words("keyHash");
+        bytes32[] memory requests = _words("requestHash");
+        bytes32[] memory responses = _words("responseHash");
+        _assertFilled(texts.length);
+        for (uint256 i; i < texts.length; ++i) {
+            assertEq(keccak256(bytes(texts[i])), keyHashes[i], "key hash");
+            assertEq(
+                Receipts.requestHash(_word("modelId"), keyHashes[i]), requests[i], "request hash"
+            );
+            bytes32 response =
+                keccak256(abi.encodePacked(keccak256("OML.response.v1"), bytes(texts[i])));
+            assertEq(response, responses[i], "response hash");
+        }
+        assertEq(keccak256(abi.encodePacked(keyHashes)), _word("questionsHash"), "questions");
+    }
+
+    /// @dev The contract never normalises text: it takes tags of words that already are.
+    function test_tags() public view {
+        string[] memory words = _strings("normalised");
+        bytes[] memory tags = _bytesArray("tag");
+        bytes memory packed;
+        _assertFilled(words.length);
+        for (uint256 i; i < words.length; ++i) {
+            bytes4 tag =
+                bytes(words[i]).length == 0 ? bytes4(0) : bytes4(keccak256(bytes(words[i])));
+            assertEq(bytes32(tag), bytes32(bytes4(tags[i])), "tag");
+            packed = bytes.concat(packed, tag);
+        }
+        assertEq(packed, _bytes("tags"), "tags in order");
+        assertEq(
+            keccak256(
+                abi.encode(_word("caseId"), _address("prover"), _word("salt"), keccak256(packed))
+            ),
+            _word("tagsCommitment"),
+            "commitment"
+        );
+    }
+}
