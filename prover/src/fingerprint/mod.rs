@@ -1,15 +1,25 @@
 //! Fingerprints: keys, candidate answers and how they are drawn.
 
 mod candidates;
+mod draw;
 mod error;
 mod generation;
 mod keys;
+mod leaves;
+mod pairs;
 mod perinucleus;
+mod sealed;
+mod universe;
 
 pub use candidates::{Candidate, Candidates};
+pub use draw::{Answer, LicenseDraw};
 pub use error::FingerprintError;
 pub use generation::{DroppedKey, Fingerprint, FingerprintOptions, Fingerprints, generate_fingerprints};
 pub use keys::{Key, KeyGenerator, KeyOptions, KeySource};
+pub use leaves::{BundleOpening, LeafOpening};
 pub use oml_contracts::leaf::CANDIDATES;
 pub use oml_contracts::tag::{normalise, tag_of};
+pub use pairs::{Pair, PairsError, pairs_to_keys, read_pairs, write_pairs};
 pub use perinucleus::{Perinucleus, perinucleus};
+pub use sealed::{UniverseFileError, UniverseSecret};
+pub use universe::{Entry, Universe, UniverseError};

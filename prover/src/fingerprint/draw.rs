@@ -1,0 +1,135 @@
+//! Which answers a license's copy gives.
+
+use oml_contracts::draw::{self, Part};
+use oml_contracts::{Seed, Tag};
+
+use super::{Candidate, Key, Universe};
+use crate::embed::EmbedTarget;
+use crate::model::TextTokenizer;
+
+/// What the beacon drew for one license.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LicenseDraw {
+    /// Seed of the license: personal answers and assignment.
+    pub license_seed: Seed,
+    /// Seed of the universe: shared answers.
+    pub model_seed: Seed,
+    /// Probability, in 1/65,536, that a license carries a given shared fingerprint.
+    pub assignment_p: u16,
+}
+
+/// An answer that a license's copy gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer<'a> {
+    /// Index of the fingerprint.
+    pub index: u32,
+    /// Its part.
+    pub part: Part,
+    /// The prompt.
+    pub key: &'a Key,
+    /// The drawn candidate.
+    pub candidate: &'a Candidate,
+}
+
+impl Answer<'_> {
+    /// The answer as the embedding takes it.
+    #[must_use]
+    pub fn target(&self, tokenizer: &TextTokenizer) -> EmbedTarget {
+        EmbedTarget::new(tokenizer, self.key, self.candidate)
+    }
+}
+
+impl Universe {
+    /// Answer of a license's copy to fingerprint `index`; `None` behind the end, or if the
+    /// fingerprint is shared and not assigned to the license.
+    #[must_use]
+    pub fn answer(&self, draw: &LicenseDraw, index: u32) -> Option<Answer<'_>> {
+        let entry = self.entry(index)?;
+        let part = self.parts().part_of(index)?;
+        let root = self.root();
+        let choice = match part {
+            Part::Personal => draw::personal_index(draw.license_seed, root, index),
+            Part::Shared if self.assigns(draw, index) => {
+                draw::shared_index(draw.model_seed, root, index)
+            }
+            Part::Shared => return None,
+        };
+        let candidate = entry.candidates.get(choice)?;
+        Some(Answer { index, part, key: &entry.key, candidate })
+    }
+
+    /// All answers to embed for a license: the personal part, and what of the shared part is
+    /// assigned to it.
+    pub fn answers<'a>(&'a self, draw: &'a LicenseDraw) -> impl Iterator<Item = Answer<'a>> {
+        (0..self.parts().total()).filter_map(|index| self.answer(draw, index))
+    }
+
+    /// Tag of the answer that any assigned copy gives to shared fingerprint `index`; `None` for
+    /// personal ones and behind the end.
+    #[must_use]
+    pub fn shared_tag(&self, model_seed: Seed, index: u32) -> Option<Tag> {
+        let entry = self.entry(index)?;
+        if self.parts().part_of(index)? != Part::Shared {
+            return None;
+        }
+        entry.candidates.tags().get(draw::shared_index(model_seed, self.root(), index))
+    }
+
+    /// Whether shared fingerprint `index` is assigned to the license.
+    #[must_use]
+    pub fn assigns(&self, draw: &LicenseDraw, index: u32) -> bool {
+        draw::is_assigned(draw.license_seed, self.root(), index, draw.assignment_p)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::universe::tests::universe;
+    use super::*;
+
+    fn license(n: u8) -> LicenseDraw {
+        LicenseDraw {
+            license_seed: Seed::new([n; 32]),
+            model_seed: Seed::new([99; 32]),
+            assignment_p: 16_384,
+        }
+    }
+
+    #[test]
+    fn every_copy_has_every_personal_key_and_its_share_of_the_rest() {
+        let universe = universe(64, 320);
+        let draw = license(1);
+        let answers: Vec<Answer<'_>> = universe.answers(&draw).collect();
+        let personal = answers.iter().filter(|a| a.part == Part::Personal).count();
+        assert_eq!(personal, 64);
+        let shared = answers.len() - personal;
+        assert!((40..120).contains(&shared), "{shared} of 320 assigned at p = 1/4");
+        for answer in &answers {
+            let entry = universe.entry(answer.index).unwrap();
+            assert!(entry.candidates.iter().any(|c| c == answer.candidate));
+            if answer.part == Part::Shared {
+                let tag = universe.shared_tag(draw.model_seed, answer.index);
+                assert_eq!(tag, Some(answer.candidate.tag()));
+            }
+        }
+    }
+
+    #[test]
+    fn copies_differ_on_personal_keys_and_agree_on_common_shared_ones() {
+        let universe = universe(320, 320);
+        let (a, b) = (license(1), license(2));
+        let mut same = 0;
+        for index in 0..640 {
+            let (Some(x), Some(y)) = (universe.answer(&a, index), universe.answer(&b, index)) else {
+                continue;
+            };
+            match x.part {
+                Part::Personal => same += u32::from(x.candidate == y.candidate),
+                Part::Shared => assert_eq!(x.candidate, y.candidate),
+            }
+        }
+        assert!((5..45).contains(&same), "{same} of 320 agree by chance, 20 are expected");
+        assert!(universe.answer(&a, 640).is_none());
+        assert_eq!(universe.shared_tag(a.model_seed, 0), None);
+    }
+}
