@@ -2,8 +2,10 @@
 pragma solidity ^0.8.30;
 
 import { ECDSA } from "solady/utils/ECDSA.sol";
+import { EfficientHashLib } from "solady/utils/EfficientHashLib.sol";
 
 /// @title EIP-712 hashing of vouchers, and signature checks that can't hurt a batch
+/// @dev Batches hash in scratch memory: `abi.encode` would grow the memory, and its price, with every row.
 library Vouchers {
     bytes32 internal constant TYPEHASH = keccak256(
         "Voucher(bytes32 channelId,uint128 cumulativeAmount,uint64 cumulativeRequests,uint64 cumulativeTokens,bytes32 requestHash)"
@@ -22,7 +24,14 @@ library Vouchers {
         address signer,
         bytes32 salt
     ) internal view returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, escrow, licenseId, payer, signer, salt));
+        return EfficientHashLib.hash(
+            block.chainid,
+            uint160(escrow),
+            uint256(licenseId),
+            uint160(payer),
+            uint160(signer),
+            uint256(salt)
+        );
     }
 
     /// @notice EIP-712 struct hash.
@@ -33,15 +42,13 @@ library Vouchers {
         uint64 cumulativeTokens,
         bytes32 requestHash
     ) internal pure returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                TYPEHASH,
-                channel,
-                cumulativeAmount,
-                cumulativeRequests,
-                cumulativeTokens,
-                requestHash
-            )
+        return EfficientHashLib.hash(
+            uint256(TYPEHASH),
+            uint256(channel),
+            cumulativeAmount,
+            cumulativeRequests,
+            cumulativeTokens,
+            uint256(requestHash)
         );
     }
 

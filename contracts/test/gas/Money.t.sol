@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
+import { LicenseRef, NATIVE, Parent, Terms } from "../../src/libraries/Types.sol";
+import { LicensingTest } from "../utils/LicensingTest.sol";
+
+/// @dev What licensing and payment cost. Honest only with `FOUNDRY_PROFILE=gas`: every call is then a transaction of
+/// its own, with base fee and calldata. `snapshots/Money.json` holds the figures.
+contract MoneyGas is LicensingTest {
+    string internal constant GROUP = "Money";
+
+    /// @dev Other profiles would write figures that are not honest.
+    function setUp() public override {
+        bytes32 profile = keccak256(bytes(vm.envOr("FOUNDRY_PROFILE", string(""))));
+        vm.skip(profile != keccak256("gas"), "only with FOUNDRY_PROFILE=gas");
+        super.setUp();
+    }
+
+    function test_gas_registerModel() public {
+        registry.registerModel(keccak256("gas"), METADATA, new Parent[](0));
+        vm.snapshotGasLastCall(GROUP, "registerModel");
+    }
+
+    function test_gas_publishOffer() public {
+        _publish(_terms());
+        vm.snapshotGasLastCall(GROUP, "publishOffer");
+    }
+
+    function test_gas_acquire() public {
+        _acquired(_terms());
+        vm.snapshotGasLastCall(GROUP, "acquire, token");
+        Terms memory terms = _termsIn(NATIVE);
+        terms.licenseFee = 0;
+        _acquired(terms);
+        vm.snapshotGasLastCall(GROUP, "acquire, native, no fee");
+    }
+
+    function test_gas_activate() public {
+        _active();
+        vm.snapshotGasLastCall(GROUP, "activate");
+    }
+
+    function test_gas_openChannel() public {
+        (LicenseRef memory ref,) = _active();
+        _channel(ref);
+        vm.snapshotGasLastCall(GROUP, "openChannel, token");
+    }
+
+    function test_gas_claim() public {
+        (LicenseRef memory ref,) = _active();
+        _channel(ref);
+        _claim(ref, _row(ref, 1 ether, 1, 1));
+        vm.snapshotGasLastCall(GROUP, "claim, first of a channel");
+        IPaymentEscrow.ClaimRow memory row = _row(ref, 2 ether, 2, 2);
+        _claim(ref, row);
+        vm.snapshotGasLastCall(GROUP, "claim, 1 row");
+    }
+
+    function test_gas_claimBatch() public {
+        (LicenseRef memory ref, bytes32 id) = _active();
+        IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](100);
+        for (uint256 round = 1; round < 3; ++round) {
+            for (uint256 i = 0; i < rows.length; ++i) {
+                if (round == 1) {
+                    vm.prank(payer.addr);
+                    escrow.openChannel(ref, address(0), bytes32(i), 1 ether);
+                }
+                rows[i] = _rowOf(id, bytes32(i), uint128(round * 0.1 ether), uint64(round));
+            }
+            escrow.claim(ref, rows);
+            if (round == 2) vm.snapshotGasLastCall(GROUP, "claim, 100 rows");
+        }
+    }
+
+    function _rowOf(bytes32 id, bytes32 salt, uint128 amount, uint64 requests)
+        private
+        view
+        returns (IPaymentEscrow.ClaimRow memory row)
+    {
+        bytes32 channelId = escrow.channelIdOf(id, payer.addr, address(0), salt);
+        row.payer = payer.addr;
+        row.salt = salt;
+        row.cumulativeAmount = amount;
+        row.cumulativeRequests = requests;
+        row.cumulativeTokens = requests;
+        row.requestHash = REQUEST;
+        (bytes32 r, bytes32 vs) = vm.signCompact(
+            payer.key, escrow.voucherDigest(channelId, amount, requests, requests, REQUEST)
+        );
+        row.signature = abi.encodePacked(r, vs);
+    }
+
+    function test_gas_slash() public {
+        (LicenseRef memory ref,) = _active();
+        vm.prank(challengeManager);
+        vault.slash(ref, 5000, reporter, 7 days);
+        vm.snapshotGasLastCall(GROUP, "slash");
+    }
+}
