@@ -144,7 +144,7 @@ abstract contract CaseTest is TestBase {
         manager = core.challengeManager;
     }
 
-    function _fund(address account) internal {
+    function _fund(address account) internal virtual {
         token.mint(account, 1_000_000 ether);
         vm.deal(account, 1_000_000 ether);
         vm.startPrank(account);
