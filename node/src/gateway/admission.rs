@@ -1,11 +1,10 @@
 //! Whether a request is paid for: a pure function of the voucher, the chain and what was served.
 
-use oml_contracts::ids::{LicenseId, RequestHash};
-use oml_contracts::{Amount, Domain, EthAddress};
+use oml_contracts::hash::channel_id;
+use oml_contracts::{Amount, ChannelId, Domain, EthAddress, LicenseId, RequestHash};
 
-use crate::payments::{
-    ChannelLedger, ChannelState, PaymentRequired, Price, RequiredVoucher, SignedVoucher,
-};
+use crate::chain::ChannelView;
+use crate::payments::{ChannelLedger, PaymentRequired, Price, RequiredVoucher, SignedVoucher};
 
 /// The license under which this gateway serves, as the chain has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +77,7 @@ pub struct AdmissionInput<'a> {
     /// What came in the header.
     pub voucher: Option<&'a SignedVoucher>,
     /// The channel on chain; `None` if no such channel was opened.
-    pub channel: Option<&'a ChannelState>,
+    pub channel: Option<&'a ChannelView>,
     /// What was served and promised on the channel.
     pub ledger: &'a ChannelLedger,
     /// What is asked.
@@ -128,9 +127,9 @@ pub enum Refusal {
     )]
     WrongChannel {
         /// Channel in the voucher.
-        named: oml_contracts::ids::ChannelId,
+        named: ChannelId,
         /// Channel that its parts give.
-        computed: oml_contracts::ids::ChannelId,
+        computed: ChannelId,
     },
     /// The voucher permits another request.
     #[error("the voucher permits request {permitted}, but this is request {asked}")]
@@ -211,7 +210,7 @@ pub fn decide(input: &AdmissionInput<'_>) -> Admission {
     let Some(channel) = input.channel else {
         return required(input, "channel_unknown", "open the channel and deposit first");
     };
-    if channel.thaw_end.is_some() {
+    if channel.thaw_end != 0 {
         return required(input, "channel_thawing", "the payer is leaving this channel; open another");
     }
     judge_units(input, voucher, channel)
@@ -226,7 +225,14 @@ fn ended(input: &AdmissionInput<'_>) -> Option<&'static str> {
 }
 
 fn misdirected(input: &AdmissionInput<'_>, voucher: &SignedVoucher) -> Option<Refusal> {
-    let computed = super::channel_id(input.escrow, input.license.license_id, voucher);
+    let computed = channel_id(
+        input.escrow.chain_id,
+        input.escrow.verifying_contract,
+        input.license.license_id,
+        voucher.payer,
+        voucher.signer,
+        voucher.salt,
+    );
     if computed != voucher.channel_id {
         return Some(Refusal::WrongChannel { named: voucher.channel_id, computed });
     }
@@ -237,20 +243,18 @@ fn misdirected(input: &AdmissionInput<'_>, voucher: &SignedVoucher) -> Option<Re
         });
     }
     let expected = voucher.expected_signer();
-    let signed_by = voucher.signature.recover(&voucher.voucher().digest(input.escrow));
-    // Signer zero means the payer, so an all-zero account would otherwise be "recovered" by failure.
-    (expected.is_zero() || signed_by.ok() != Some(expected))
-        .then_some(Refusal::BadSignature { expected })
+    let signed_by = voucher.voucher().signer(input.escrow, &voucher.signature);
+    (signed_by != Ok(expected)).then_some(Refusal::BadSignature { expected })
 }
 
 fn judge_units(
     input: &AdmissionInput<'_>,
     voucher: &SignedVoucher,
-    channel: &ChannelState,
+    channel: &ChannelView,
 ) -> Admission {
-    let (ledger, request) = (input.ledger, input.request);
-    let Some(seq) = ledger.requests.checked_add(1) else {
-        return Admission::Reject(Refusal::Priceless { requests: u64::MAX, tokens: ledger.tokens });
+    let (requests, served_tokens) = counted(input);
+    let Some(seq) = requests.checked_add(1) else {
+        return Admission::Reject(Refusal::Priceless { requests, tokens: served_tokens });
     };
     if voucher.cumulative_requests != seq {
         return required(input, "wrong_sequence", "cumulativeRequests must be one more than served");
@@ -273,20 +277,24 @@ fn judge_units(
     if unsettled > limit {
         return Admission::Reject(Refusal::Unsettled { unsettled, limit });
     }
-    debug_assert!(voucher.cumulative_tokens - ledger.tokens >= request.reserved());
-    Admission::Accept(Accepted {
-        seq,
-        tokens_before: ledger.tokens,
-        headroom: voucher.cumulative_tokens - ledger.tokens,
-    })
+    let headroom = voucher.cumulative_tokens.saturating_sub(served_tokens);
+    debug_assert!(headroom >= input.request.reserved(), "least_tokens covers what was reserved");
+    Admission::Accept(Accepted { seq, tokens_before: served_tokens, headroom })
+}
+
+/// Requests and tokens from which the next receipt counts on. A payer can settle more than it was
+/// served, by claiming its own voucher; counting on from there keeps later vouchers claimable.
+fn counted(input: &AdmissionInput<'_>) -> (u64, u64) {
+    let (requests, tokens) =
+        input.channel.map_or((0, 0), |c| (c.settled_requests, c.settled_tokens));
+    (input.ledger.requests.max(requests), input.ledger.tokens.max(tokens))
 }
 
 /// Tokens that a voucher must reach: what was served and this request, and never below what an
 /// earlier voucher settles.
 fn least_tokens(input: &AdmissionInput<'_>) -> u64 {
-    let settled = input.channel.map_or(0, |c| c.settled_tokens);
-    let needed = input.ledger.tokens.saturating_add(input.request.reserved());
-    needed.max(input.ledger.promised_tokens).max(settled)
+    let needed = counted(input).1.saturating_add(input.request.reserved());
+    needed.max(input.ledger.promised_tokens)
 }
 
 /// Amount that a voucher must reach: the price of its units, and more than any earlier one.
@@ -297,7 +305,7 @@ fn least_amount(input: &AdmissionInput<'_>, requests: u64, tokens: u64) -> Optio
 }
 
 fn required(input: &AdmissionInput<'_>, error: &str, hint: &str) -> Admission {
-    let requests = input.ledger.requests.saturating_add(1);
+    let requests = counted(input).0.saturating_add(1);
     let tokens = least_tokens(input);
     let required = least_amount(input, requests, tokens).map(|amount| RequiredVoucher {
         cumulative_requests: requests,
@@ -307,15 +315,18 @@ fn required(input: &AdmissionInput<'_>, error: &str, hint: &str) -> Admission {
         prompt_tokens: input.request.prompt_tokens,
         max_tokens: input.request.max_tokens,
     });
-    let thawing = input.channel.is_some_and(|c| c.thaw_end.is_some());
+    let thawing = input.channel.is_some_and(|c| c.thaw_end != 0);
     Admission::PaymentRequired(Box::new(PaymentRequired {
         error: error.to_owned(),
         message: hint.to_owned(),
         price: input.license.price,
         license_id: input.license.license_id,
-        escrow: input.escrow.contract,
+        escrow: input.escrow.verifying_contract,
         chain_id: input.escrow.chain_id,
         required: required.filter(|_| !thawing),
         deposited: input.channel.map(|c| c.deposited),
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use oml_contracts::ids::{ChannelId, Digest, LicenseId, RequestHash, ResponseHash, Salt};
+use oml_contracts::ids::{
+    ChannelId, Digest, LicenseId, ModelId, RequestHash, ResponseHash, Salt,
+};
 use oml_contracts::{Amount, Domain, EthAddress, Receipt, Signature, Voucher};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -155,6 +157,33 @@ pub struct RequiredVoucher {
     pub prompt_tokens: u64,
     /// Longest answer that is reserved for, in tokens.
     pub max_tokens: u64,
+}
+
+/// What a gateway serves and for what price; answer of `GET /v1/oml/terms`. A payer checks it against
+/// the chain before it opens a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayTerms {
+    /// Chain of the contracts.
+    pub chain_id: u64,
+    /// Contract that holds channels; domain of vouchers.
+    pub escrow: EthAddress,
+    /// Contract that judges receipts; their domain.
+    pub challenge_manager: EthAddress,
+    /// License under which is served.
+    pub license_id: LicenseId,
+    /// The licensed model.
+    pub model_id: ModelId,
+    /// Account whose key signs receipts.
+    pub serving_key: EthAddress,
+    /// What units cost.
+    pub price: Price,
+    /// End of the license, Unix seconds.
+    pub expires_at: u64,
+    /// Answer length where a request names none, in tokens.
+    pub default_max_tokens: u64,
+    /// Longest answer, in tokens.
+    pub max_tokens_cap: u64,
 }
 
 /// Body of the answer 402.

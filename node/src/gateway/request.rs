@@ -1,0 +1,304 @@
+//! Reads an OpenAI request as far as payment depends on it, and prepares it for the upstream.
+
+use oml_contracts::hash::{key_hash, request_hash};
+use oml_contracts::{ModelId, RequestHash};
+use serde_json::{Map, Value, json};
+
+use super::meter::TokenCounter;
+use crate::payments::canonical_json;
+
+/// The two metered routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `POST /v1/completions`
+    Completions,
+    /// `POST /v1/chat/completions`
+    Chat,
+}
+
+impl Endpoint {
+    /// Path on gateway and upstream.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Completions => "/v1/completions",
+            Self::Chat => "/v1/chat/completions",
+        }
+    }
+
+    /// Text of the answer in the first choice of a body or of a chunk.
+    #[must_use]
+    pub fn answer(self, body: &Value) -> Option<&str> {
+        let choice = body.get("choices")?.get(0)?;
+        match self {
+            Self::Completions => choice.get("text")?.as_str(),
+            Self::Chat => {
+                choice.get("delta").or_else(|| choice.get("message"))?.get("content")?.as_str()
+            }
+        }
+    }
+}
+
+/// Bounds on what a client may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenLimits {
+    /// Answer length if the client names none.
+    pub default_max_tokens: u64,
+    /// Longest answer.
+    pub max_tokens_cap: u64,
+}
+
+/// A request that can't be metered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// Not JSON, or not an object.
+    #[error("the body is no JSON object: {0}")]
+    NotJson(String),
+    /// A field is missing or of a wrong kind.
+    #[error("field `{field}` {problem}")]
+    Field {
+        /// Its name.
+        field: &'static str,
+        /// What is wrong and what to send.
+        problem: String,
+    },
+}
+
+/// A request whose payment can be judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PaidRequest {
+    /// Its route.
+    pub endpoint: Endpoint,
+    /// The text that the voucher names: the prompt, or the canonical JSON of the messages.
+    pub prompt: String,
+    /// Longest answer, in tokens.
+    pub max_tokens: u64,
+    /// Whether the answer is streamed.
+    pub stream: bool,
+    /// Whether the client itself asked for the usage chunk of a stream.
+    pub wants_usage: bool,
+    body: Map<String, Value>,
+}
+
+impl PaidRequest {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// [`RequestError`], which names the field and what to send.
+    pub fn parse(
+        endpoint: Endpoint,
+        body: &[u8],
+        limits: &TokenLimits,
+    ) -> Result<Self, RequestError> {
+        let body: Map<String, Value> =
+            serde_json::from_slice(body).map_err(|e| RequestError::NotJson(e.to_string()))?;
+        refuse_unmetered(&body)?;
+        let prompt = match endpoint {
+            Endpoint::Completions => prompt_text(&body)?,
+            Endpoint::Chat => messages_text(&body)?,
+        };
+        let usage = body.get("stream_options").and_then(|o| o.get("include_usage"));
+        Ok(Self {
+            endpoint,
+            prompt,
+            max_tokens: max_tokens(&body, limits)?,
+            stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
+            wants_usage: usage.and_then(Value::as_bool).unwrap_or(false),
+            body,
+        })
+    }
+
+    /// Hash that the voucher must name.
+    #[must_use]
+    pub fn hash(&self, model: ModelId) -> RequestHash {
+        request_hash(model, key_hash(&self.prompt))
+    }
+
+    /// Tokens of the prompt. Messages have four more each, for the marks of a chat template.
+    #[must_use]
+    pub fn count_prompt(&self, counter: &dyn TokenCounter) -> u64 {
+        match self.body.get("messages").and_then(Value::as_array) {
+            Some(messages) if self.endpoint == Endpoint::Chat => messages
+                .iter()
+                .map(|message| 4 + texts(message).map(|text| counter.count(text)).sum::<u64>())
+                .sum(),
+            _ => counter.count(&self.prompt),
+        }
+    }
+
+    /// The body for the upstream: bounded answer, usage asked for, its own model name.
+    #[must_use]
+    pub fn upstream_body(&self, model: Option<&str>) -> Vec<u8> {
+        let mut body = self.body.clone();
+        let field = if body.contains_key("max_completion_tokens") {
+            body.remove("max_tokens");
+            "max_completion_tokens"
+        } else {
+            "max_tokens"
+        };
+        body.insert(field.to_owned(), json!(self.max_tokens));
+        if let Some(model) = model {
+            body.insert("model".to_owned(), json!(model));
+        }
+        if self.stream {
+            let options = body.entry("stream_options").or_insert_with(|| json!({}));
+            match options.as_object_mut() {
+                Some(options) => {
+                    options.insert("include_usage".to_owned(), json!(true));
+                }
+                None => *options = json!({"include_usage": true}),
+            }
+        }
+        // A map of JSON values always has a JSON text.
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+/// Several answers, or a prompt that the request hash would not cover, can't be metered as one.
+fn refuse_unmetered(body: &Map<String, Value>) -> Result<(), RequestError> {
+    for field in ["n", "best_of"] {
+        if body.get(field).is_some_and(|v| !v.is_null() && v.as_u64() != Some(1)) {
+            let problem = "must be 1 here; send one request and voucher per answer".to_owned();
+            return Err(RequestError::Field { field, problem });
+        }
+    }
+    let set = |field: &str| {
+        body.get(field).is_some_and(|v| !matches!(v, Value::Null | Value::Bool(false)))
+    };
+    for field in ["suffix", "echo"] {
+        if set(field) {
+            let problem = "is not supported; put the whole text into `prompt`".to_owned();
+            return Err(RequestError::Field { field, problem });
+        }
+    }
+    Ok(())
+}
+
+fn prompt_text(body: &Map<String, Value>) -> Result<String, RequestError> {
+    let one = match body.get("prompt") {
+        Some(Value::Array(items)) if items.len() == 1 => items.first(),
+        other => other,
+    };
+    match one {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
+        _ => Err(RequestError::Field {
+            field: "prompt",
+            problem: "must be one text that is not empty; lists and token ids can't be metered"
+                .to_owned(),
+        }),
+    }
+}
+
+fn messages_text(body: &Map<String, Value>) -> Result<String, RequestError> {
+    match body.get("messages") {
+        Some(messages @ Value::Array(items)) if !items.is_empty() => Ok(canonical_json(messages)),
+        _ => Err(RequestError::Field {
+            field: "messages",
+            problem: "must be a list with at least one message".to_owned(),
+        }),
+    }
+}
+
+fn max_tokens(body: &Map<String, Value>, limits: &TokenLimits) -> Result<u64, RequestError> {
+    let named = ["max_completion_tokens", "max_tokens"]
+        .into_iter()
+        .find_map(|field| body.get(field).filter(|v| !v.is_null()).map(|v| (field, v)));
+    let Some((field, value)) = named else {
+        return Ok(limits.default_max_tokens.min(limits.max_tokens_cap));
+    };
+    match value.as_u64() {
+        Some(tokens) if (1..=limits.max_tokens_cap).contains(&tokens) => Ok(tokens),
+        _ => Err(RequestError::Field {
+            field,
+            problem: format!("is {value}, but must lie between 1 and {}", limits.max_tokens_cap),
+        }),
+    }
+}
+
+/// Every text inside a message, at any depth that `serde_json` accepts.
+fn texts(value: &Value) -> Box<dyn Iterator<Item = &str> + '_> {
+    match value {
+        Value::String(text) => Box::new(std::iter::once(text.as_str())),
+        Value::Array(items) => Box::new(items.iter().flat_map(texts)),
+        Value::Object(map) => Box::new(map.values().flat_map(texts)),
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::meter::ByteEstimate;
+
+    const LIMITS: TokenLimits = TokenLimits { default_max_tokens: 16, max_tokens_cap: 100 };
+
+    fn parse(endpoint: Endpoint, body: &Value) -> Result<PaidRequest, RequestError> {
+        PaidRequest::parse(endpoint, body.to_string().as_bytes(), &LIMITS)
+    }
+
+    #[test]
+    fn the_upstream_gets_a_bounded_request_that_reports_usage() {
+        let body = json!({"model": "m", "prompt": "hi", "stream": true, "temperature": 0.5});
+        let request = parse(Endpoint::Completions, &body).unwrap();
+        assert!(request.stream && !request.wants_usage);
+        let sent: Value = serde_json::from_slice(&request.upstream_body(Some("u"))).unwrap();
+        let expected = json!({"model": "u", "prompt": "hi", "stream": true, "temperature": 0.5,
+            "max_tokens": 16, "stream_options": {"include_usage": true}});
+        assert_eq!(sent, expected);
+
+        let body = json!({"prompt": "hi", "max_tokens": 7, "max_completion_tokens": 9});
+        let request = parse(Endpoint::Completions, &body).unwrap();
+        let sent: Value = serde_json::from_slice(&request.upstream_body(None)).unwrap();
+        assert_eq!(sent, json!({"prompt": "hi", "max_completion_tokens": 9}));
+    }
+
+    #[test]
+    fn the_hash_does_not_depend_on_the_order_of_keys() {
+        let model = ModelId::new([7; 32]);
+        let one = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
+        let two = r#"{"max_tokens":3,"messages":[ {"content":"hi","role":"user"} ]}"#;
+        let parse = |text: &str| {
+            PaidRequest::parse(Endpoint::Chat, text.as_bytes(), &LIMITS).unwrap()
+        };
+        assert_eq!(parse(one).hash(model), parse(two).hash(model));
+        let text = r#"[{"content":"hi","role":"user"}]"#;
+        assert_eq!(parse(one).hash(model), request_hash(model, key_hash(text)));
+        assert_eq!(parse(one).count_prompt(&ByteEstimate), 4 + 1 + 1);
+    }
+
+    #[test]
+    fn what_cannot_be_metered_is_refused_by_name() {
+        for (endpoint, body, named) in [
+            (Endpoint::Completions, json!({"prompt": "a", "n": 2}), "`n`"),
+            (Endpoint::Completions, json!({"prompt": "a", "best_of": 3}), "`best_of`"),
+            (Endpoint::Completions, json!({"prompt": "a", "suffix": "b"}), "`suffix`"),
+            (Endpoint::Completions, json!({"prompt": "a", "echo": true}), "`echo`"),
+            (Endpoint::Completions, json!({"prompt": ["a", "b"]}), "`prompt`"),
+            (Endpoint::Completions, json!({"prompt": [1, 2]}), "`prompt`"),
+            (Endpoint::Completions, json!({}), "`prompt`"),
+            (Endpoint::Completions, json!({"prompt": "a", "max_tokens": 101}), "`max_tokens`"),
+            (Endpoint::Completions, json!({"prompt": "a", "max_tokens": 0}), "`max_tokens`"),
+            (Endpoint::Completions, json!({"prompt": "a", "max_tokens": -1}), "`max_tokens`"),
+            (Endpoint::Chat, json!({"messages": []}), "`messages`"),
+            (Endpoint::Chat, json!([1]), "JSON object"),
+        ] {
+            let error = parse(endpoint, &body).unwrap_err().to_string();
+            assert!(error.contains(named), "{body}: {error}");
+        }
+        let fine = json!({"prompt": ["a"], "n": 1, "suffix": null, "echo": false});
+        assert_eq!(parse(Endpoint::Completions, &fine).unwrap().prompt, "a");
+    }
+
+    #[test]
+    fn answers_are_found_in_bodies_and_chunks() {
+        for (endpoint, body, text) in [
+            (Endpoint::Completions, json!({"choices": [{"text": "a"}]}), Some("a")),
+            (Endpoint::Chat, json!({"choices": [{"message": {"content": "b"}}]}), Some("b")),
+            (Endpoint::Chat, json!({"choices": [{"delta": {"content": "c"}}]}), Some("c")),
+            (Endpoint::Chat, json!({"choices": [{"delta": {"role": "assistant"}}]}), None),
+            (Endpoint::Chat, json!({"choices": []}), None),
+        ] {
+            assert_eq!(endpoint.answer(&body), text);
+        }
+    }
+}

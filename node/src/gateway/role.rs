@@ -1,0 +1,107 @@
+//! Gateways of a node's role `[host]`.
+
+use std::sync::Arc;
+
+use k256::ecdsa::SigningKey;
+use oml_contracts::{Amount, Domain, EthAddress};
+
+use super::meter::{ByteEstimate, TokenCounter, TokenizerCounter};
+use super::{ChainSource, GatewayDeps, GatewayError, serve};
+use crate::chain::sender::load_key_bytes;
+use crate::config::GatewayConfig;
+use crate::node::{NodeContext, NodeError, RoleParts};
+use crate::store::{LicenseRow, OfferRow, StoreError};
+
+/// Why a configured gateway does not serve.
+#[derive(Debug, thiserror::Error)]
+enum RoleError {
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(
+        "serving_key is that of {found}, but license {license} was bought with {expected}; receipts \
+         would be worthless, so configure the key of {expected}"
+    )]
+    WrongKey { license: String, found: EthAddress, expected: EthAddress },
+}
+
+/// Starts every configured gateway. Each waits until its license has been seen on chain.
+///
+/// # Errors
+/// [`NodeError::Role`] if a key or tokenizer can't be read.
+pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
+    let parts = RoleParts::default();
+    let Some(host) = &context.config.host else { return Ok(parts) };
+    for gateway in &host.gateways {
+        let role = |cause: String| NodeError::Role { role: "host.gateways", cause };
+        let key = load_key_bytes(&gateway.serving_key).map_err(|e| role(e.to_string()))?;
+        let key = SigningKey::from_slice(key.as_slice())
+            .map_err(|_| role("serving_key is not a private key".to_owned()))?;
+        let counter: Arc<dyn TokenCounter> = match &gateway.tokenizer {
+            Some(path) => Arc::new(TokenizerCounter::read(path).map_err(role)?),
+            None => Arc::new(ByteEstimate),
+        };
+        let max_unsettled = host.redeem.max_unclaimed.unwrap_or(Amount::MAX);
+        let (context, gateway) = (context.clone(), gateway.clone());
+        context.tasks.clone().spawn_critical("gateway", async move {
+            run(context, gateway, key, counter, max_unsettled).await
+        });
+    }
+    Ok(parts)
+}
+
+async fn run(
+    context: NodeContext,
+    gateway: GatewayConfig,
+    key: SigningKey,
+    counter: Arc<dyn TokenCounter>,
+    max_unsettled: Amount,
+) -> Result<(), RoleError> {
+    let cancel = context.tasks.cancel_token();
+    let Some((offer, license)) = license_of(&context, &gateway).await? else { return Ok(()) };
+    let found = EthAddress::of_key(key.verifying_key());
+    if found != license.serving_key {
+        let (license, expected) = (gateway.license.to_string(), license.serving_key);
+        return Err(RoleError::WrongKey { license, found, expected });
+    }
+    let (chain_id, addresses) = (context.chain.chain_id(), context.chain.addresses());
+    let domain = |contract| Domain { chain_id, verifying_contract: contract };
+    let reader = context.chain.reader();
+    let deps = GatewayDeps {
+        model_id: offer.model_id,
+        escrow: domain(addresses.payment_escrow),
+        receipts: domain(addresses.challenge_manager),
+        ledger: Arc::new(context.store.clone()),
+        source: Arc::new(ChainSource::new(
+            reader,
+            context.heads.clone(),
+            gateway.license,
+            offer.terms,
+        )),
+        serving_key: key,
+        counter,
+        max_unsettled,
+    };
+    Ok(serve(gateway, deps, cancel).await?)
+}
+
+/// The license and its offer, once the follower has stored them; `None` if the node stops before.
+async fn license_of(
+    context: &NodeContext,
+    gateway: &GatewayConfig,
+) -> Result<Option<(OfferRow, LicenseRow)>, StoreError> {
+    let mut heads = context.heads.clone();
+    let cancel = context.tasks.cancel_token();
+    loop {
+        heads.borrow_and_update();
+        if let Some(found) = context.store.license_ref(gateway.license).await? {
+            return Ok(Some(found));
+        }
+        tracing::info!(license = %gateway.license, "gateway waits until its license is seen on chain");
+        tokio::select! {
+            () = cancel.cancelled() => return Ok(None),
+            changed = heads.changed() => if changed.is_err() { return Ok(None) },
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! HTTP routes of the gateway: admission, then the pump.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures::StreamExt;
+use oml_contracts::ChannelId;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Shared;
+use super::admission::{Admission, AdmissionInput, RequestUnits, decide};
+use super::answers::Failure;
+use super::channels::Slot;
+use super::pump::{Answer, Job};
+use super::request::{Endpoint, PaidRequest};
+use crate::payments::{
+    self, ChannelLedger, GatewayTerms, RECEIPT_HEADER, SignedReceipt, SignedVoucher,
+    VOUCHER_HEADER, channel_ledger,
+};
+
+/// Routes of one gateway.
+pub(super) fn router(shared: Arc<Shared>, max_body_bytes: usize) -> Router {
+    Router::new()
+        .route("/v1/completions", post(completions))
+        .route("/v1/chat/completions", post(chat))
+        .route("/v1/models", get(models))
+        .route("/v1/oml/terms", get(terms))
+        .route("/v1/oml/channels/{channel}/receipt", get(newest_receipt))
+        .route("/livez", get(|| async { "ok\n" }))
+        .layer(axum::extract::DefaultBodyLimit::max(max_body_bytes))
+        .with_state(shared)
+}
+
+async fn completions(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    paid(shared, Endpoint::Completions, &headers, &body).await
+}
+
+async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    paid(shared, Endpoint::Chat, &headers, &body).await
+}
+
+async fn paid(
+    shared: Arc<Shared>,
+    endpoint: Endpoint,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
+    let answer = match admit(shared, endpoint, headers, body).await {
+        Ok(answer) => answer,
+        Err(failure) => Answer::Failed(failure),
+    };
+    let outcome = if let Answer::Failed(failure) = &answer { failure.code() } else { "served" };
+    metrics::counter!("oml_gateway_requests_total", "outcome" => outcome).increment(1);
+    match answer {
+        Answer::Whole(bytes, receipt) => whole(bytes, &receipt),
+        Answer::Stream(events) => stream(events),
+        Answer::Failed(failure) => failure.into_response(),
+    }
+}
+
+/// Judges a request; a paid one is handed to its own task, whose answer is awaited.
+async fn admit(
+    shared: Arc<Shared>,
+    endpoint: Endpoint,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Answer, Failure> {
+    let permit =
+        Arc::clone(&shared.permits).try_acquire_owned().map_err(|_| Failure::Overloaded)?;
+    let request = PaidRequest::parse(endpoint, body, &shared.tokens)?;
+    let voucher: Option<SignedVoucher> =
+        headers.get(VOUCHER_HEADER).map(|v| payments::decode(v.as_bytes())).transpose()?;
+    let units = RequestUnits {
+        request_hash: request.hash(shared.model_id),
+        prompt_tokens: request.count_prompt(shared.counter.as_ref()),
+        max_tokens: request.max_tokens,
+    };
+    let license = shared.source.license().await?;
+    let channel = match &voucher {
+        Some(voucher) => shared.source.channel(voucher.channel_id).await?,
+        None => None,
+    };
+    // Only channels on chain take a lock and a place in memory, so strangers can't fill it.
+    let slot = match (&voucher, &channel) {
+        (Some(voucher), Some(_)) => Some(lock(&shared, voucher.channel_id).await?),
+        _ => None,
+    };
+    let ledger = slot.as_deref().and_then(|known| *known).unwrap_or_default();
+    let now = shared.source.now();
+    let decision = decide(&AdmissionInput {
+        escrow: &shared.escrow,
+        license: &license,
+        voucher: voucher.as_ref(),
+        channel: channel.as_ref(),
+        ledger: &ledger,
+        request: &units,
+        limits: &shared.risk,
+        now,
+    });
+    let accepted = match decision {
+        Admission::Accept(accepted) => accepted,
+        Admission::PaymentRequired(required) => return Err(Failure::PaymentRequired(required)),
+        Admission::Reject(refusal) => return Err(refusal.into()),
+    };
+    let (Some(voucher), Some(slot)) = (voucher, slot) else { return Err(Failure::Stopped) };
+    shared.ledger.put_voucher(license.license_id, &voucher, now).await?;
+    let job = Job {
+        shared: Arc::clone(&shared),
+        request,
+        voucher,
+        accepted,
+        prompt_tokens: units.prompt_tokens,
+        served_at: now,
+        slot,
+        _permit: permit,
+    };
+    let (reply, answer) = oneshot::channel();
+    shared.tasks.spawn_detached("gateway request", job.run(reply));
+    answer.await.map_err(|_| Failure::Stopped)
+}
+
+/// Locks a channel and makes sure that its sums are known.
+async fn lock(
+    shared: &Shared,
+    channel: ChannelId,
+) -> Result<tokio::sync::OwnedMutexGuard<Slot>, Failure> {
+    let mut slot = shared.channels.lock(channel).await.ok_or(Failure::ChannelBusy)?;
+    if slot.is_none() {
+        let known: ChannelLedger = channel_ledger(shared.ledger.as_ref(), channel).await?;
+        *slot = Some(known);
+    }
+    Ok(slot)
+}
+
+fn whole(bytes: Bytes, receipt: &SignedReceipt) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Ok(value) = HeaderValue::from_str(&payments::encode(receipt)) {
+        headers.insert(RECEIPT_HEADER, value);
+    }
+    response
+}
+
+fn stream(mut events: mpsc::Receiver<Bytes>) -> Response {
+    let events = futures::stream::poll_fn(move |context| events.poll_recv(context));
+    let body = Body::from_stream(events.map(Ok::<_, std::convert::Infallible>));
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Proxies that buffer would hold back the tokens.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+async fn models(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.upstream.models().await {
+        Ok(bytes) => {
+            ([(header::CONTENT_TYPE, "application/json")], Body::from(bytes)).into_response()
+        }
+        Err(failure) => Failure::from(failure).into_response(),
+    }
+}
+
+async fn terms(State(shared): State<Arc<Shared>>) -> Result<Json<GatewayTerms>, Failure> {
+    let license = shared.source.license().await?;
+    Ok(Json(GatewayTerms {
+        chain_id: shared.escrow.chain_id,
+        escrow: shared.escrow.verifying_contract,
+        challenge_manager: shared.receipts.verifying_contract,
+        license_id: license.license_id,
+        model_id: shared.model_id,
+        serving_key: shared.serving_address,
+        price: license.price,
+        expires_at: license.expires_at,
+        default_max_tokens: shared.tokens.default_max_tokens,
+        max_tokens_cap: shared.tokens.max_tokens_cap,
+    }))
+}
+
+/// The newest receipt of a channel, for a payer whose connection broke before it came.
+async fn newest_receipt(
+    State(shared): State<Arc<Shared>>,
+    Path(channel): Path<String>,
+) -> Result<Response, Failure> {
+    let Ok(channel) = channel.parse::<ChannelId>() else {
+        return Ok((StatusCode::NOT_FOUND, "not a channel id\n").into_response());
+    };
+    Ok(match shared.ledger.newest_receipt(channel).await? {
+        Some(receipt) => Json(receipt).into_response(),
+        None => (StatusCode::NOT_FOUND, "no receipt on this channel\n").into_response(),
+    })
+}

@@ -1,0 +1,123 @@
+//! The server behind the gateway, spoken to over plain OpenAI HTTP.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use super::answers::UpstreamFailure;
+use super::request::PaidRequest;
+
+/// Largest answer that is not streamed, in bytes.
+const MAX_BODY_BYTES: usize = 16 << 20;
+/// Longest part of an upstream's error that a client sees, in characters.
+const MAX_ERROR_CHARS: usize = 500;
+
+/// A client of one upstream.
+#[derive(Debug, Clone)]
+pub(super) struct Upstream {
+    http: reqwest::Client,
+    base: String,
+    model: Option<String>,
+    timeout: Duration,
+}
+
+impl Upstream {
+    /// `base` is the upstream's URL without `/v1`.
+    pub(super) fn new(
+        base: &str,
+        model: Option<String>,
+        timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(10))
+            .build()?;
+        let base = base.trim_end_matches('/').trim_end_matches("/v1").to_owned();
+        Ok(Self { http, base, model, timeout })
+    }
+
+    /// When a request that starts now must be over.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
+    /// Sends a request; the answer's head arrived and is a success.
+    pub(super) async fn send(
+        &self,
+        request: &PaidRequest,
+        deadline: Instant,
+    ) -> Result<reqwest::Response, UpstreamFailure> {
+        let sent = self
+            .http
+            .post(format!("{}{}", self.base, request.endpoint.path()))
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .header(reqwest::header::ACCEPT_ENCODING, "identity")
+            .body(request.upstream_body(self.model.as_deref()))
+            .send();
+        let response = within(deadline, sent).await?;
+        let status = response.status().as_u16();
+        match status {
+            200..=299 => Ok(response),
+            400 | 404 | 413 | 422 => {
+                let body = body(response, deadline).await.unwrap_or_default();
+                Err(UpstreamFailure::Refused { status, message: message(&body) })
+            }
+            _ => Err(UpstreamFailure::Failed { status }),
+        }
+    }
+
+    /// The list of models, as the upstream has it.
+    pub(super) async fn models(&self) -> Result<Bytes, UpstreamFailure> {
+        let deadline = Instant::now() + Duration::from_secs(10).min(self.timeout);
+        let sent = self.http.get(format!("{}/v1/models", self.base)).send();
+        let response = within(deadline, sent).await?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(UpstreamFailure::Failed { status: status.as_u16() });
+        }
+        body(response, deadline).await
+    }
+}
+
+/// Reads a whole body, bounded in size and time.
+pub(super) async fn body(
+    mut response: reqwest::Response,
+    deadline: Instant,
+) -> Result<Bytes, UpstreamFailure> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = within(deadline, response.chunk()).await? {
+        if bytes.len() + chunk.len() > MAX_BODY_BYTES {
+            let cause = format!("it is longer than {MAX_BODY_BYTES} bytes");
+            return Err(UpstreamFailure::Unusable(cause));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+/// Awaits the upstream, at most until the deadline.
+pub(super) async fn within<T>(
+    deadline: Instant,
+    answer: impl Future<Output = Result<T, reqwest::Error>>,
+) -> Result<T, UpstreamFailure> {
+    match timeout_at(deadline, answer).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) if error.is_timeout() => Err(UpstreamFailure::Timeout),
+        Ok(Err(error)) => Err(UpstreamFailure::Unreachable(error.without_url().to_string())),
+        Err(_) => Err(UpstreamFailure::Timeout),
+    }
+}
+
+/// The upstream's own words on why it refused, without control characters.
+fn message(body: &[u8]) -> String {
+    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let found = parsed.as_ref().and_then(|v| {
+        let error = v.get("error").unwrap_or(v);
+        error.get("message").unwrap_or(error).as_str().map(ToOwned::to_owned)
+    });
+    let text = found.unwrap_or_else(|| "it gave no reason".to_owned());
+    text.chars().filter(|c| !c.is_control()).take(MAX_ERROR_CHARS).collect()
+}

@@ -1,0 +1,124 @@
+//! The server over HTTP, with a model that repeats its prompt.
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::serve_on;
+use super::worker::tests::Echo;
+use crate::gateway::sse::{Event, Splitter};
+use crate::tasks::Tasks;
+
+struct Server {
+    url: String,
+    cancel: CancellationToken,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+impl Server {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let cancel = CancellationToken::new();
+        let served = serve_on(listener, Echo, "echo", 4, cancel.clone());
+        Tasks::new().spawn_detached("inference", served);
+        Self { url, cancel }
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (u16, String) {
+        let request = reqwest::Client::new().post(format!("{}{path}", self.url));
+        let response = request.body(body.to_string()).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+}
+
+#[tokio::test]
+async fn completions_have_text_usage_and_a_reason() {
+    let server = Server::start().await;
+    let body = json!({"model": "echo", "prompt": "hello|", "max_tokens": 20, "temperature": 0});
+    let (status, text) = server.post("/v1/completions", &body).await;
+    assert_eq!(status, 200, "{text}");
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answer["choices"][0]["text"], "hello");
+    assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+    assert_eq!(
+        answer["usage"],
+        json!({"prompt_tokens": 6, "completion_tokens": 5, "total_tokens": 11})
+    );
+    let short = json!({"prompt": ["hello|"], "max_tokens": 2});
+    let answer: Value =
+        serde_json::from_str(&server.post("/v1/completions", &short).await.1).unwrap();
+    assert_eq!(answer["choices"][0]["text"], "he");
+    assert_eq!(answer["choices"][0]["finish_reason"], "length");
+}
+
+#[tokio::test]
+async fn streams_carry_the_same_text() {
+    let server = Server::start().await;
+    let prompt = format!("{}|", "abcdefghij".repeat(4));
+    let body = json!({"model": "default", "prompt": prompt, "max_tokens": 100, "stream": true,
+        "stream_options": {"include_usage": true}});
+    let (status, text) = server.post("/v1/completions", &body).await;
+    assert_eq!(status, 200);
+    let events: Vec<Event> = Splitter::default()
+        .push(text.as_bytes())
+        .unwrap()
+        .iter()
+        .map(|bytes| Event::parse(bytes))
+        .collect();
+    assert!(events.last().unwrap().is_done());
+    let chunks: Vec<Value> =
+        events[..events.len() - 1].iter().map(|e| serde_json::from_str(&e.data).unwrap()).collect();
+    let pieces: Vec<&str> =
+        chunks.iter().filter_map(|chunk| chunk["choices"][0]["text"].as_str()).collect();
+    assert_eq!(pieces.concat(), "abcdefghij".repeat(4));
+    assert!(pieces.len() > 4, "it came in {} pieces", pieces.len());
+    assert_eq!(chunks.last().unwrap()["usage"]["completion_tokens"], 40);
+}
+
+#[tokio::test]
+async fn chats_are_rendered_as_text() {
+    let server = Server::start().await;
+    let messages = json!([{"role": "system", "content": "be brief"}, {"role": "user", "content": "x|"}]);
+    let body = json!({"messages": messages, "max_tokens": 100, "temperature": 0});
+    let (status, text) = server.post("/v1/chat/completions", &body).await;
+    assert_eq!(status, 200, "{text}");
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    // The model repeats what stands before the bar, and goes on after what follows it.
+    let prompt = "System: be brief\nUser: x";
+    let expected = &prompt["\nAssistant:".len()..];
+    assert_eq!(answer["choices"][0]["message"], json!({"role": "assistant", "content": expected}));
+}
+
+#[tokio::test]
+async fn bad_requests_are_told_what_is_wrong() {
+    let server = Server::start().await;
+    let cases = [
+        ("/v1/completions", json!({"model": "gpt", "prompt": "a|"}), 404, "model_not_found"),
+        ("/v1/completions", json!({"prompt": ["a", "b"]}), 400, "unsupported"),
+        ("/v1/completions", json!({}), 400, "bad_request"),
+        ("/v1/completions", json!({"prompt": "a|", "n": 2}), 400, "unsupported"),
+        ("/v1/completions", json!({"prompt": "a|", "temperature": 3}), 400, "bad_request"),
+        ("/v1/completions", json!({"prompt": "a|", "top_p": 0}), 400, "bad_request"),
+        ("/v1/completions", json!({"prompt": "a|", "max_tokens": 0}), 400, "bad_request"),
+        ("/v1/completions", json!({"prompt": "a|", "stop": [""]}), 400, "bad_request"),
+        ("/v1/completions", json!({"prompt": "y".repeat(300)}), 400, "bad_prompt"),
+        ("/v1/completions", json!({"prompt": "no bar", "temperature": 0}), 500, "model_failed"),
+        ("/v1/chat/completions", json!({"messages": []}), 400, "bad_request"),
+        ("/v1/chat/completions", json!({"messages": [{"role": "tool", "content": "a"}]}), 400, "bad_request"),
+    ];
+    for (path, body, status, code) in cases {
+        let (found, text) = server.post(path, &body).await;
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((found, &answer["error"]["code"]), (status, &json!(code)), "{body}");
+    }
+    let models: Value =
+        serde_json::from_str(&reqwest::get(format!("{}/v1/models", server.url)).await.unwrap().text().await.unwrap())
+            .unwrap();
+    assert_eq!(models["data"][0]["id"], "echo");
+}

@@ -1,0 +1,213 @@
+//! What a payer keeps, and the level-0 proofs that are in it.
+
+use std::path::{Path, PathBuf};
+
+use oml_contracts::ChannelId;
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncWriteExt;
+
+use super::{ChannelRef, PayerState, SignedReceipt, SignedVoucher};
+
+/// One line of a payer's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum LogEntry {
+    /// The channel that the following lines are about.
+    Channel(ChannelRef),
+    /// Signed and about to be sent.
+    Voucher(SignedVoucher),
+    /// Came from the host, believed or not.
+    Receipt(SignedReceipt),
+}
+
+/// Why a log can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Reading or writing failed.
+    #[error("payer log {path}: {cause}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// A line is damaged.
+    #[error("payer log {path}, line {line}: {cause}; remove the damaged line")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Its number, from 1.
+        line: usize,
+        /// What is wrong.
+        cause: String,
+    },
+    /// It belongs to another channel.
+    #[error("payer log {path} belongs to channel {found}, not to {expected}; use one file a channel")]
+    OtherChannel {
+        /// The file.
+        path: PathBuf,
+        /// Its channel.
+        found: ChannelId,
+        /// The session's.
+        expected: ChannelId,
+    },
+}
+
+/// Append-only file of JSON lines: every voucher before it is sent, every receipt as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceLog {
+    path: PathBuf,
+}
+
+impl EvidenceLog {
+    /// Opens or creates the log of a channel and returns what it knows.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn open(path: &Path, channel: &ChannelRef) -> Result<(Self, PayerState), LogError> {
+        let log = Self { path: path.to_owned() };
+        let entries = match tokio::fs::read_to_string(path).await {
+            Ok(text) => parse(path, &text)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(cause) => return Err(log.io(cause)),
+        };
+        for entry in &entries {
+            if let LogEntry::Channel(found) = entry
+                && found.id() != channel.id()
+            {
+                let (found, expected) = (found.id(), channel.id());
+                return Err(LogError::OtherChannel { path: log.path, found, expected });
+            }
+        }
+        if entries.is_empty() {
+            log.append(&LogEntry::Channel(*channel)).await?;
+        }
+        Ok((log, replay(channel, &entries)))
+    }
+
+    /// Appends a line and waits until it is on disk.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub async fn append(&self, entry: &LogEntry) -> Result<(), LogError> {
+        let mut line = serde_json::to_vec(entry).map_err(|e| self.io(e.into()))?;
+        line.push(b'\n');
+        let mut options = tokio::fs::OpenOptions::new();
+        let opened = options.create(true).append(true).open(&self.path).await;
+        let mut file = opened.map_err(|e| self.io(e))?;
+        file.write_all(&line).await.map_err(|e| self.io(e))?;
+        file.sync_data().await.map_err(|e| self.io(e))
+    }
+
+    /// Every line of a log file, for export and for [`proofs`].
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn read(path: &Path) -> Result<Vec<LogEntry>, LogError> {
+        let text = tokio::fs::read_to_string(path)
+            .await
+            .map_err(|cause| LogError::Io { path: path.to_owned(), cause })?;
+        parse(path, &text)
+    }
+
+    fn io(&self, cause: std::io::Error) -> LogError {
+        LogError::Io { path: self.path.clone(), cause }
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<Vec<LogEntry>, LogError> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(index, line)| {
+            serde_json::from_str(line).map_err(|cause| LogError::Line {
+                path: path.to_owned(),
+                line: index + 1,
+                cause: cause.to_string(),
+            })
+        })
+        .collect()
+}
+
+/// State after the newest receipt whose voucher is in the log and that the serving key signed.
+#[must_use]
+pub fn replay(channel: &ChannelRef, entries: &[LogEntry]) -> PayerState {
+    let mut state = PayerState::default();
+    let mut sent: Option<&SignedVoucher> = None;
+    for entry in entries {
+        match entry {
+            LogEntry::Channel(_) => {}
+            LogEntry::Voucher(voucher) => sent = Some(voucher),
+            LogEntry::Receipt(receipt) => {
+                let paid = sent.filter(|v| v.cumulative_requests == receipt.cumulative_requests);
+                if let Some(voucher) = paid
+                    && receipt.cumulative_requests > state.requests
+                    && super::payer::signed_for(receipt, channel).is_ok()
+                {
+                    state = PayerState::after(receipt, voucher);
+                }
+            }
+        }
+    }
+    state
+}
+
+/// What the chain says about a channel and its license, as far as proofs need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProofContext {
+    /// Requests settled on the channel.
+    pub settled_requests: u64,
+    /// Tokens settled on the channel.
+    pub settled_tokens: u64,
+    /// Seconds that the host has to settle.
+    pub settlement_period: u64,
+    /// End of the license's term, or time of its termination, Unix seconds.
+    pub term_end: u64,
+    /// Chain time.
+    pub now: u64,
+}
+
+/// A level-0 proof that `ChallengeManager` would accept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "violation", rename_all = "camelCase")]
+pub enum Proof {
+    /// Two receipts with one number and different content.
+    Equivocation {
+        /// The one that came first.
+        a: Box<SignedReceipt>,
+        /// The other.
+        b: Box<SignedReceipt>,
+    },
+    /// A receipt above what was settled in time.
+    UnderMetering {
+        /// The receipt.
+        receipt: Box<SignedReceipt>,
+    },
+    /// A receipt dated after the term.
+    OutOfTerm {
+        /// The receipt.
+        receipt: Box<SignedReceipt>,
+    },
+}
+
+/// Finds the proofs in a payer's receipts; at most one of each kind, since each is punished once.
+#[must_use]
+pub fn proofs(channel: &ChannelRef, receipts: &[SignedReceipt], at: &ProofContext) -> Vec<Proof> {
+    let signed: Vec<&SignedReceipt> =
+        receipts.iter().filter(|r| super::payer::signed_for(r, channel).is_ok()).collect();
+    let equivocation = signed.iter().enumerate().find_map(|(i, a)| {
+        let twin = |b: &&&SignedReceipt| b.seq == a.seq && b.receipt() != a.receipt();
+        let b = signed[i + 1..].iter().find(twin)?;
+        Some(Proof::Equivocation { a: Box::new((*a).clone()), b: Box::new((*b).clone()) })
+    });
+    let unsettled = signed.iter().find(|r| {
+        at.now > r.served_at.saturating_add(at.settlement_period)
+            && (r.cumulative_requests > at.settled_requests
+                || r.cumulative_tokens > at.settled_tokens)
+    });
+    let late = signed.iter().find(|r| r.served_at > at.term_end);
+    let mut found = Vec::new();
+    found.extend(equivocation);
+    found.extend(unsettled.map(|r| Proof::UnderMetering { receipt: Box::new((*r).clone()) }));
+    found.extend(late.map(|r| Proof::OutOfTerm { receipt: Box::new((*r).clone()) }));
+    found
+}

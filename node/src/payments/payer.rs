@@ -1,0 +1,303 @@
+//! The payer's side as pure functions: the next voucher, and whether a receipt is to be believed.
+
+use k256::ecdsa::SigningKey;
+use oml_contracts::eip712::SignatureError;
+use oml_contracts::hash::{channel_id, response_hash};
+use oml_contracts::{
+    Amount, ChannelId, Domain, EthAddress, LicenseId, ModelId, RequestHash, Salt, Voucher,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{GatewayTerms, Price, SignedReceipt, SignedVoucher};
+
+/// Tokens by which a count may pass the bytes of a text: control tokens of a chat template.
+const CONTROL_TOKENS: u64 = 64;
+/// Seconds by which a receipt may be dated after the payer's clock.
+const CLOCK_SKEW_SECS: u64 = 300;
+
+/// A channel with everything that its payer must know to pay and to judge receipts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelRef {
+    /// Chain of the contracts.
+    pub chain_id: u64,
+    /// `PaymentEscrow`.
+    pub escrow: EthAddress,
+    /// `ChallengeManager`.
+    pub challenge_manager: EthAddress,
+    /// License that the channel pays to.
+    pub license_id: LicenseId,
+    /// The licensed model.
+    pub model_id: ModelId,
+    /// Account whose key signs receipts, as the registry has it.
+    pub serving_key: EthAddress,
+    /// Account that deposited.
+    pub payer: EthAddress,
+    /// Session key that signs vouchers, zero if the payer signs itself.
+    pub signer: EthAddress,
+    /// Tells apart the payer's channels to one license.
+    pub salt: Salt,
+    /// Price of units.
+    pub price: Price,
+}
+
+impl ChannelRef {
+    /// A channel of `payer` to the license that a gateway says it serves. What the gateway says is
+    /// worth nothing until it is compared with the chain.
+    #[must_use]
+    pub const fn from_terms(
+        terms: &GatewayTerms,
+        payer: EthAddress,
+        signer: EthAddress,
+        salt: Salt,
+    ) -> Self {
+        Self {
+            chain_id: terms.chain_id,
+            escrow: terms.escrow,
+            challenge_manager: terms.challenge_manager,
+            license_id: terms.license_id,
+            model_id: terms.model_id,
+            serving_key: terms.serving_key,
+            payer,
+            signer,
+            salt,
+            price: terms.price,
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> ChannelId {
+        let (chain, escrow) = (self.chain_id, self.escrow);
+        channel_id(chain, escrow, self.license_id, self.payer, self.signer, self.salt)
+    }
+
+    /// Domain of vouchers.
+    #[must_use]
+    pub const fn voucher_domain(&self) -> Domain {
+        Domain { chain_id: self.chain_id, verifying_contract: self.escrow }
+    }
+
+    /// Domain of receipts.
+    #[must_use]
+    pub const fn receipt_domain(&self) -> Domain {
+        Domain { chain_id: self.chain_id, verifying_contract: self.challenge_manager }
+    }
+
+    /// Account whose key must sign vouchers.
+    #[must_use]
+    pub fn voucher_signer(&self) -> EthAddress {
+        if self.signer.is_zero() { self.payer } else { self.signer }
+    }
+}
+
+/// What the payer knows about its channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PayerState {
+    /// Requests on the newest receipt.
+    pub requests: u64,
+    /// Tokens on the newest receipt.
+    pub tokens: u64,
+    /// Amount of the voucher that paid for it.
+    pub promised_amount: Amount,
+    /// Tokens of that voucher.
+    pub promised_tokens: u64,
+}
+
+impl PayerState {
+    /// The smallest voucher for one more request that uses at most `reserved` tokens; `None` if no
+    /// amount could pay for it.
+    #[must_use]
+    pub fn next_voucher(
+        &self,
+        channel: &ChannelRef,
+        reserved: u64,
+        request_hash: RequestHash,
+    ) -> Option<Voucher> {
+        let requests = self.requests.checked_add(1)?;
+        let tokens = self.tokens.checked_add(reserved)?.max(self.promised_tokens);
+        // The escrow settles units only with an increasing amount, even where units are free.
+        let more = self.promised_amount.checked_add(Amount::new(1))?;
+        Some(Voucher {
+            channel_id: channel.id(),
+            cumulative_amount: channel.price.of(requests, tokens)?.max(more),
+            cumulative_requests: requests,
+            cumulative_tokens: tokens,
+            request_hash,
+        })
+    }
+
+    /// State after a receipt that [`judge`] believed.
+    #[must_use]
+    pub const fn after(receipt: &SignedReceipt, voucher: &SignedVoucher) -> Self {
+        Self {
+            requests: receipt.cumulative_requests,
+            tokens: receipt.cumulative_tokens,
+            promised_amount: voucher.cumulative_amount,
+            promised_tokens: voucher.cumulative_tokens,
+        }
+    }
+}
+
+/// Signs a voucher of a channel.
+///
+/// # Errors
+/// [`SignatureError::CannotSign`].
+pub fn sign(
+    channel: &ChannelRef,
+    voucher: &Voucher,
+    key: &SigningKey,
+) -> Result<SignedVoucher, SignatureError> {
+    Ok(SignedVoucher {
+        channel_id: voucher.channel_id,
+        payer: channel.payer,
+        signer: channel.signer,
+        salt: channel.salt,
+        cumulative_amount: voucher.cumulative_amount,
+        cumulative_requests: voucher.cumulative_requests,
+        cumulative_tokens: voucher.cumulative_tokens,
+        request_hash: voucher.request_hash,
+        signature: voucher.sign(&channel.voucher_domain(), key)?,
+    })
+}
+
+/// Most tokens that texts of these lengths can have: a token is at least one byte.
+#[must_use]
+pub fn most_tokens(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(CONTROL_TOKENS)
+}
+
+/// Why a receipt is not believed. Such a receipt is kept: signed by the serving key, it may be a proof.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptProblem {
+    /// Not signed by the license's serving key.
+    #[error("it is signed by {found:?}, not by the license's serving key {expected}")]
+    WrongSigner {
+        /// Recovered account, if any.
+        found: Option<EthAddress>,
+        /// The serving key.
+        expected: EthAddress,
+    },
+    /// For another license or channel.
+    #[error("it is for license {license} and channel {channel}, not for this payer's")]
+    WrongChannel {
+        /// License on the receipt.
+        license: LicenseId,
+        /// Channel on the receipt.
+        channel: ChannelId,
+    },
+    /// For another request.
+    #[error("it is for request {0}, not for the one that was sent")]
+    WrongRequest(RequestHash),
+    /// Its response hash is not that of the text that came.
+    #[error("its response hash is not that of the answer that came")]
+    WrongResponse,
+    /// It does not count up by one.
+    #[error("it counts request {found} as number {seq}, expected {expected}")]
+    WrongCount {
+        /// Requests on the receipt.
+        found: u64,
+        /// Its number.
+        seq: u64,
+        /// What both had to be.
+        expected: u64,
+    },
+    /// More tokens than promised, or than the texts can have.
+    #[error("it counts {found} tokens for this request; the texts and the voucher allow {most}")]
+    TooManyTokens {
+        /// Tokens of this request.
+        found: u64,
+        /// Most possible.
+        most: u64,
+    },
+    /// Fewer tokens than the receipt before.
+    #[error("it counts {found} tokens in all, fewer than the {before} before")]
+    TokensFell {
+        /// On this receipt.
+        found: u64,
+        /// On the one before.
+        before: u64,
+    },
+    /// Dated in the future.
+    #[error("it is dated {served_at}, after the payer's clock ({now})")]
+    Future {
+        /// Date on the receipt, Unix seconds.
+        served_at: u64,
+        /// The payer's clock.
+        now: u64,
+    },
+}
+
+/// What a receipt is held against.
+#[derive(Debug, Clone, Copy)]
+pub struct Expectation<'a> {
+    /// The channel.
+    pub channel: &'a ChannelRef,
+    /// What was known before.
+    pub state: &'a PayerState,
+    /// What was sent.
+    pub voucher: &'a SignedVoucher,
+    /// Length of the prompt in bytes.
+    pub prompt_bytes: usize,
+    /// The answer; `None` if the connection broke before it was whole.
+    pub answer: Option<&'a str>,
+    /// The payer's clock, Unix seconds.
+    pub now: u64,
+}
+
+/// Judges the receipt of one request.
+///
+/// # Errors
+/// The first [`ReceiptProblem`].
+pub fn judge(receipt: &SignedReceipt, expected: &Expectation<'_>) -> Result<(), ReceiptProblem> {
+    let Expectation { channel, state, voucher, .. } = *expected;
+    signed_for(receipt, channel)?;
+    if receipt.request_hash != voucher.request_hash {
+        return Err(ReceiptProblem::WrongRequest(receipt.request_hash));
+    }
+    if expected.answer.is_some_and(|text| response_hash(text) != receipt.response_hash) {
+        return Err(ReceiptProblem::WrongResponse);
+    }
+    let number = voucher.cumulative_requests;
+    if receipt.cumulative_requests != number || receipt.seq != number {
+        let (found, seq) = (receipt.cumulative_requests, receipt.seq);
+        return Err(ReceiptProblem::WrongCount { found, seq, expected: number });
+    }
+    let Some(found) = receipt.cumulative_tokens.checked_sub(state.tokens) else {
+        let (found, before) = (receipt.cumulative_tokens, state.tokens);
+        return Err(ReceiptProblem::TokensFell { found, before });
+    };
+    let promised = voucher.cumulative_tokens.saturating_sub(state.tokens);
+    let possible = expected.answer.map(|text| most_tokens(expected.prompt_bytes + text.len()));
+    let most = possible.unwrap_or(u64::MAX).min(promised);
+    if found > most {
+        return Err(ReceiptProblem::TooManyTokens { found, most });
+    }
+    if receipt.served_at > expected.now.saturating_add(CLOCK_SKEW_SECS) {
+        let (served_at, now) = (receipt.served_at, expected.now);
+        return Err(ReceiptProblem::Future { served_at, now });
+    }
+    Ok(())
+}
+
+/// Whether a receipt is the serving key's statement about this channel at all.
+///
+/// # Errors
+/// [`ReceiptProblem::WrongChannel`], [`ReceiptProblem::WrongSigner`].
+pub fn signed_for(receipt: &SignedReceipt, channel: &ChannelRef) -> Result<(), ReceiptProblem> {
+    if receipt.license_id != channel.license_id || receipt.channel_id != channel.id() {
+        let (license, id) = (receipt.license_id, receipt.channel_id);
+        return Err(ReceiptProblem::WrongChannel { license, channel: id });
+    }
+    let found = receipt.receipt().signer(&channel.receipt_domain(), &receipt.signature).ok();
+    let expected = channel.serving_key;
+    if found == Some(expected) {
+        Ok(())
+    } else {
+        Err(ReceiptProblem::WrongSigner { found, expected })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,252 @@
+//! Sends the claims that [`super::redeem::plan`] decides on, after every head.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use alloy::primitives::Address;
+use oml_contracts::hash::keccak256;
+use oml_contracts::rpc::ConvertError;
+use oml_contracts::rpc::abi::PaymentEscrow::{ClaimRow, claimCall};
+use oml_contracts::terms::LicenseRef;
+use oml_contracts::{ChannelId, LicenseId};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::redeem::{ChannelClaim, ClaimPlan, ClaimPolicy, ClaimedLicense, plan};
+use super::{LedgerError, PaymentLedger, SignedVoucher, newest_paid};
+use crate::chain::{
+    ChainClient, ChainError, Head, Intent, IntentStatus, LicenseStatus, Sender, SenderError,
+};
+use crate::gateway::admission::LicenseState;
+use crate::node::{NodeContext, NodeError, RoleParts};
+use crate::store::{Store, StoreError};
+
+/// Most rows that a claim carries whatever the configuration says: it must fit a block.
+const MAX_ROWS_EVER: usize = 256;
+/// How long the last claims have when the node stops.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a license's vouchers could not be claimed now.
+#[derive(Debug, thiserror::Error)]
+pub enum RedeemError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The chain failed.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The claim could not be sent.
+    #[error(transparent)]
+    Sender(#[from] SenderError),
+    /// The terms do not fit the contract's types.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
+}
+
+/// Claims the vouchers of this host's licenses.
+#[derive(Debug, Clone)]
+pub struct Redeemer {
+    store: Store,
+    chain: ChainClient,
+    sender: Sender,
+    policy: ClaimPolicy,
+    /// Licenses of gateways, whoever their host is; those of the sender's account come on top.
+    licenses: Vec<LicenseId>,
+}
+
+/// Starts the redeemer of the role `[host]`.
+///
+/// # Errors
+/// [`NodeError::Role`] if no signer is configured.
+pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
+    let parts = RoleParts::default();
+    let Some(host) = &context.config.host else { return Ok(parts) };
+    let redeemer = Redeemer {
+        store: context.store.clone(),
+        chain: context.chain.clone(),
+        sender: context.require_sender("host")?,
+        policy: ClaimPolicy {
+            threshold: host.redeem.threshold,
+            interval_secs: host.redeem.interval_s,
+            max_rows: host.redeem.max_rows.clamp(1, MAX_ROWS_EVER),
+        },
+        licenses: host.gateways.iter().map(|gateway| gateway.license).collect(),
+    };
+    let (heads, cancel) = (context.heads.clone(), context.tasks.cancel_token());
+    context.tasks.spawn_critical("redeemer", redeemer.run(heads, cancel));
+    Ok(parts)
+}
+
+impl Redeemer {
+    /// Claims what is due after every head, until cancelled.
+    ///
+    /// # Errors
+    /// None: failures are logged, counted and tried again at the next head.
+    pub async fn run(
+        self,
+        mut heads: watch::Receiver<Head>,
+        cancel: CancellationToken,
+    ) -> Result<(), RedeemError> {
+        loop {
+            let head = *heads.borrow_and_update();
+            if head.number > 0 {
+                self.act(&head, false).await;
+            }
+            tokio::select! {
+                () = cancel.cancelled() => break,
+                changed = heads.changed() => if changed.is_err() { break },
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims what is due at `head`; with `everything`, all that is claimable.
+    pub async fn act(&self, head: &Head, everything: bool) {
+        let licenses = match self.all_licenses().await {
+            Ok(licenses) => licenses,
+            Err(error) => {
+                tracing::warn!(%error, "licenses of this host could not be read");
+                return;
+            }
+        };
+        for license in licenses {
+            if let Err(error) = self.redeem(license, head, everything).await {
+                metrics::counter!("oml_redeem_errors_total").increment(1);
+                tracing::warn!(%license, %error, "vouchers could not be claimed for now");
+            }
+        }
+    }
+
+    /// Claims everything of all licenses and waits a little until it is in a block. For hosts that
+    /// are about to stop for long.
+    pub async fn flush(&self, head: &Head) {
+        if tokio::time::timeout(FLUSH_TIMEOUT, self.act(head, true)).await.is_err() {
+            tracing::warn!("not every voucher could be claimed in time");
+        }
+    }
+
+    async fn all_licenses(&self) -> Result<BTreeSet<LicenseId>, StoreError> {
+        let mine = self.store.licenses_of_host(self.sender.address()).await?;
+        Ok(mine.iter().map(|row| row.license_id).chain(self.licenses.iter().copied()).collect())
+    }
+
+    async fn redeem(
+        &self,
+        id: LicenseId,
+        head: &Head,
+        everything: bool,
+    ) -> Result<(), RedeemError> {
+        let channels = PaymentLedger::served_channels(&self.store, id).await?;
+        if channels.is_empty() {
+            return Ok(());
+        }
+        let Some((offer, license)) = self.store.license_ref(id).await? else { return Ok(()) };
+        let terms = LicenseRef { terms: offer.terms, host: license.host, nonce: license.nonce };
+        let mut claims = Vec::with_capacity(channels.len());
+        for channel in channels {
+            claims.extend(self.claim_of(channel, head).await?);
+        }
+        let claimed = self.license(id, &terms, head).await?;
+        observe(id, &claims);
+        let policy =
+            if everything { ClaimPolicy { interval_secs: 0, ..self.policy } } else { self.policy };
+        match plan(&claims, &claimed, &policy, head.timestamp) {
+            Some(plan) => self.send(id, &terms, &plan).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What a channel owes at `head`.
+    async fn claim_of(
+        &self,
+        id: ChannelId,
+        head: &Head,
+    ) -> Result<Option<ChannelClaim>, RedeemError> {
+        let Some((receipt, voucher)) = newest_paid(&self.store, id).await? else { return Ok(None) };
+        let channel = self.chain.reader().at(head.hash).channel(id).await?;
+        let first = channel.settled_requests.saturating_add(1);
+        let oldest = PaymentLedger::receipt(&self.store, id, first).await?;
+        let oldest_unsettled = oldest.map_or(receipt.served_at, |oldest| oldest.served_at);
+        Ok(Some(ChannelClaim { channel, voucher, oldest_unsettled }))
+    }
+
+    async fn license(
+        &self,
+        id: LicenseId,
+        license: &LicenseRef,
+        head: &Head,
+    ) -> Result<ClaimedLicense, RedeemError> {
+        let reader = self.chain.reader().at(head.hash);
+        let view = reader.license(id).await?;
+        let collateral = reader.collateral(id).await?;
+        let state = LicenseState {
+            license_id: id,
+            active: view.status == LicenseStatus::Active,
+            expires_at: view.deadline,
+            price: super::Price::of_terms(&license.terms),
+            collateral: collateral.amount,
+            min_collateral_ratio_bps: license.terms.min_collateral_ratio_bps.into(),
+        };
+        Ok(ClaimedLicense {
+            active: state.active,
+            expires_at: state.expires_at,
+            settlement_period: license.terms.settlement_period,
+            at_once: state.claimable_at_once(),
+        })
+    }
+
+    async fn send(
+        &self,
+        id: LicenseId,
+        license: &LicenseRef,
+        plan: &ClaimPlan,
+    ) -> Result<(), RedeemError> {
+        let call = claimCall { r#ref: license.try_into()?, rows: plan.rows.iter().map(row).collect() };
+        let describe = format!(
+            "claim {} on {} channels of license {id} ({})",
+            plan.total,
+            plan.rows.len(),
+            plan.reason.name()
+        );
+        let escrow = Address::from(self.chain.addresses().payment_escrow);
+        let key = key(id, &plan.rows);
+        let status = self.sender.submit(Intent::call(key, escrow, &call, describe.clone())).await?;
+        if status == IntentStatus::Pending {
+            metrics::counter!("oml_claims_total", "reason" => plan.reason.name()).increment(1);
+        } else if matches!(status, IntentStatus::Reverted { .. } | IntentStatus::Dropped { .. }) {
+            tracing::error!(?status, "{describe}: not claimed, and it is not tried again until a voucher is added");
+        }
+        Ok(())
+    }
+}
+
+/// Same vouchers, same claim: a claim that the contract skipped is not repeated until a voucher changes.
+fn key(license: LicenseId, rows: &[SignedVoucher]) -> String {
+    let mut bytes = Vec::with_capacity(rows.len() * 65);
+    for row in rows {
+        bytes.extend_from_slice(row.signature.as_bytes());
+    }
+    let digest = keccak256(&bytes);
+    format!("claim:{license}:{}", alloy::hex::encode(&digest[..8]))
+}
+
+fn row(voucher: &SignedVoucher) -> ClaimRow {
+    ClaimRow {
+        payer: voucher.payer.into(),
+        signer: voucher.signer.into(),
+        salt: voucher.salt.into(),
+        cumulativeAmount: voucher.cumulative_amount.get(),
+        cumulativeRequests: voucher.cumulative_requests,
+        cumulativeTokens: voucher.cumulative_tokens,
+        requestHash: voucher.request_hash.into(),
+        signature: voucher.signature.as_bytes().to_vec().into(),
+    }
+}
+
+fn observe(license: LicenseId, claims: &[ChannelClaim]) {
+    let sum = claims.iter().fold(0_u128, |sum, c| sum.saturating_add(c.claimable().get()));
+    metrics::gauge!("oml_unclaimed_amount", "license" => license.to_string()).set(crate::api::as_f64(u64::try_from(sum).unwrap_or(u64::MAX)));
+}

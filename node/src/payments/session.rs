@@ -1,0 +1,472 @@
+//! Pays for requests: opens vouchers, checks receipts, keeps evidence.
+
+mod answer;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use k256::ecdsa::SigningKey;
+use oml_contracts::eip712::SignatureError;
+use oml_contracts::{Amount, EthAddress, RequestHash};
+use serde_json::{Value, json};
+
+use super::evidence::{EvidenceLog, LogEntry, LogError};
+use super::payer::{self, ChannelRef, Expectation, PayerState, ReceiptProblem};
+use super::{
+    PaymentRequired, RequiredVoucher, SignedReceipt, SignedVoucher, VOUCHER_HEADER, WireError, encode,
+};
+use crate::gateway::meter::ByteEstimate;
+use crate::gateway::request::{Endpoint, PaidRequest, RequestError, TokenLimits};
+
+/// Requests sent for one answer, vouchers corrected in between.
+const MAX_ATTEMPTS: usize = 5;
+/// Pause before a gateway that is busy is asked again.
+const BUSY_PAUSE: Duration = Duration::from_millis(300);
+
+/// Why an answer was not had, or not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum PayerError {
+    /// The key is not the channel's signer.
+    #[error("the key belongs to {found}, but vouchers of this channel are signed by {expected}")]
+    WrongKey {
+        /// Account of the key.
+        found: EthAddress,
+        /// Signer of the channel.
+        expected: EthAddress,
+    },
+    /// The request can't be paid for.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The gateway can't be reached or broke off.
+    #[error("gateway {url}: {cause}")]
+    Network {
+        /// The gateway.
+        url: String,
+        /// Why.
+        cause: String,
+    },
+    /// The gateway refuses; nothing was charged.
+    #[error("the gateway answered {status}: {message}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Its words.
+        message: String,
+    },
+    /// The gateway wants another payment, and the payer can't or won't make it.
+    #[error("the gateway asks for another payment ({}: {}); {why}", .required.error, .required.message)]
+    PaymentRequired {
+        /// What it asks for.
+        required: Box<PaymentRequired>,
+        /// Why it is not paid.
+        why: &'static str,
+    },
+    /// The next voucher would pass the budget.
+    #[error("a voucher of {needed} would pass the budget of {budget}; raise it or deposit more")]
+    Budget {
+        /// Amount of the voucher.
+        needed: Amount,
+        /// The budget.
+        budget: Amount,
+    },
+    /// The answer came without a receipt.
+    #[error("the answer came without a receipt; what was served may be charged")]
+    NoReceipt,
+    /// The receipt is unreadable.
+    #[error("the receipt is unreadable: {0}")]
+    BadReceipt(#[from] WireError),
+    /// The receipt is not to be believed; it is kept as evidence.
+    #[error("the receipt of request {seq} is wrong: {problem}")]
+    Receipt {
+        /// Its number.
+        seq: u64,
+        /// What is wrong.
+        problem: ReceiptProblem,
+    },
+    /// The evidence log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Signing failed.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+}
+
+/// An answer that was paid for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Completion {
+    /// Text of the answer.
+    pub text: String,
+    /// Whole body of an answer that was not streamed.
+    pub body: Option<Value>,
+    /// What the host signed.
+    pub receipt: SignedReceipt,
+    /// What the payer promised for everything so far.
+    pub voucher: SignedVoucher,
+    /// Tokens of this request.
+    pub tokens: u64,
+}
+
+/// Takes pieces of a streamed answer as they come.
+pub type OnText<'a> = &'a mut (dyn FnMut(&str) + Send);
+
+/// A payer's way to one channel. Requests run one after the other.
+#[derive(Debug)]
+pub struct PayerSession {
+    channel: ChannelRef,
+    key: SigningKey,
+    gateway: String,
+    http: reqwest::Client,
+    log: Option<EvidenceLog>,
+    state: PayerState,
+    budget: Amount,
+    /// The voucher sent last, whose receipt may not have come.
+    sent: Option<SignedVoucher>,
+    /// Promises of earlier sessions are unknown, so the gateway's word on them is taken.
+    resumed: bool,
+    receipts: Vec<SignedReceipt>,
+}
+
+impl PayerSession {
+    /// A session that starts with an unused channel and keeps receipts in memory only.
+    ///
+    /// # Errors
+    /// [`PayerError::WrongKey`], [`PayerError::Network`] if the HTTP client can't be made.
+    pub fn new(channel: ChannelRef, key: SigningKey, gateway: &str) -> Result<Self, PayerError> {
+        let (found, expected) =
+            (EthAddress::of_key(key.verifying_key()), channel.voucher_signer());
+        if found != expected {
+            return Err(PayerError::WrongKey { found, expected });
+        }
+        let gateway = gateway.trim_end_matches('/').trim_end_matches("/v1").to_owned();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(Duration::from_secs(600))
+            .build()
+            .map_err(|cause| network(&gateway, cause))?;
+        Ok(Self {
+            channel,
+            key,
+            gateway,
+            http,
+            log: None,
+            state: PayerState::default(),
+            budget: Amount::MAX,
+            sent: None,
+            resumed: false,
+            receipts: Vec::new(),
+        })
+    }
+
+    /// Keeps every voucher and receipt in a file, and goes on where the file ends.
+    ///
+    /// # Errors
+    /// [`PayerError::Log`].
+    pub async fn with_log(mut self, path: &Path) -> Result<Self, PayerError> {
+        let (log, state) = EvidenceLog::open(path, &self.channel).await?;
+        for entry in EvidenceLog::read(path).await? {
+            match entry {
+                LogEntry::Voucher(voucher) => self.sent = Some(voucher),
+                LogEntry::Receipt(receipt) => self.receipts.push(receipt),
+                LogEntry::Channel(_) => {}
+            }
+        }
+        self.log = Some(log);
+        self.state = state;
+        Ok(self)
+    }
+
+    /// Never promises more than this in all; usually the deposit.
+    #[must_use]
+    pub const fn with_budget(mut self, budget: Amount) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Goes on from the gateway's newest receipt, for a channel whose log is lost. Its signature is
+    /// checked, its counts are the host's word.
+    ///
+    /// # Errors
+    /// [`PayerError`]; no receipt is no error.
+    pub async fn resume(&mut self) -> Result<(), PayerError> {
+        let Some(receipt) = self.newest_receipt().await? else { return Ok(()) };
+        payer::signed_for(&receipt, &self.channel)
+            .map_err(|problem| PayerError::Receipt { seq: receipt.seq, problem })?;
+        if receipt.cumulative_requests > self.state.requests {
+            self.state.requests = receipt.cumulative_requests;
+            self.state.tokens = receipt.cumulative_tokens;
+            self.resumed = true;
+            self.keep(&receipt).await?;
+        }
+        Ok(())
+    }
+
+    /// What is known about the channel.
+    #[must_use]
+    pub const fn state(&self) -> &PayerState {
+        &self.state
+    }
+
+    /// The channel.
+    #[must_use]
+    pub const fn channel(&self) -> &ChannelRef {
+        &self.channel
+    }
+
+    /// Every receipt that came, in order, believed or not.
+    #[must_use]
+    pub fn receipts(&self) -> &[SignedReceipt] {
+        &self.receipts
+    }
+
+    /// Continues a prompt.
+    ///
+    /// # Errors
+    /// [`PayerError`].
+    pub async fn complete(
+        &mut self,
+        model: &str,
+        prompt: &str,
+        max_tokens: u64,
+    ) -> Result<Completion, PayerError> {
+        let body = json!({"model": model, "prompt": prompt, "max_tokens": max_tokens, "temperature": 0});
+        self.request(Endpoint::Completions, body, &mut |_| {}).await
+    }
+
+    /// Answers messages.
+    ///
+    /// # Errors
+    /// [`PayerError`].
+    pub async fn chat(
+        &mut self,
+        model: &str,
+        messages: Value,
+        max_tokens: u64,
+    ) -> Result<Completion, PayerError> {
+        let body = json!({"model": model, "messages": messages, "max_tokens": max_tokens});
+        self.request(Endpoint::Chat, body, &mut |_| {}).await
+    }
+
+    /// Sends any OpenAI body, streamed or not, and pays for it. `on_text` sees the answer as it comes.
+    ///
+    /// # Errors
+    /// [`PayerError`]. After [`PayerError::Network`] the request may have been served; the next one
+    /// finds out.
+    pub async fn request(
+        &mut self,
+        endpoint: Endpoint,
+        body: Value,
+        on_text: OnText<'_>,
+    ) -> Result<Completion, PayerError> {
+        let bytes = body.to_string().into_bytes();
+        let limits = TokenLimits { default_max_tokens: 256, max_tokens_cap: u64::MAX };
+        let request = PaidRequest::parse(endpoint, &bytes, &limits)?;
+        let hash = request.hash(self.channel.model_id);
+        let estimate = request.count_prompt(&ByteEstimate);
+        let mut reserved = estimate.saturating_add(request.max_tokens);
+        let mut last: Option<PayerError> = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let voucher = self.promise(reserved, hash).await?;
+            let response = self.send(endpoint, &bytes, &voucher).await?;
+            match response.status().as_u16() {
+                200 => return self.receive(&request, response, &voucher, on_text).await,
+                402 => reserved = self.renegotiate(response, &request, hash).await?,
+                409 | 503 => {
+                    last = Some(refusal(response).await);
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                }
+                _ => return Err(refusal(response).await),
+            }
+        }
+        Err(last.unwrap_or(PayerError::Refused {
+            status: 402,
+            message: format!("no agreement on a voucher after {MAX_ATTEMPTS} attempts"),
+        }))
+    }
+
+    /// Signs the next voucher and keeps it before it is sent.
+    async fn promise(
+        &mut self,
+        reserved: u64,
+        hash: RequestHash,
+    ) -> Result<SignedVoucher, PayerError> {
+        let budget = self.budget;
+        let over = |needed| PayerError::Budget { needed, budget };
+        let voucher = self
+            .state
+            .next_voucher(&self.channel, reserved, hash)
+            .ok_or_else(|| over(Amount::MAX))?;
+        if voucher.cumulative_amount > budget {
+            return Err(over(voucher.cumulative_amount));
+        }
+        let signed = payer::sign(&self.channel, &voucher, &self.key)?;
+        if let Some(log) = &self.log {
+            log.append(&LogEntry::Voucher(signed.clone())).await?;
+        }
+        Ok(signed)
+    }
+
+    async fn send(
+        &mut self,
+        endpoint: Endpoint,
+        body: &[u8],
+        voucher: &SignedVoucher,
+    ) -> Result<reqwest::Response, PayerError> {
+        let request = self
+            .http
+            .post(format!("{}{}", self.gateway, endpoint.path()))
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .header(VOUCHER_HEADER, encode(voucher))
+            .body(body.to_vec());
+        let before = self.sent.replace(voucher.clone());
+        let response = request.send().await.map_err(|cause| network(&self.gateway, cause))?;
+        if !response.status().is_success() {
+            // Not served, so a receipt can only belong to an earlier voucher.
+            self.sent = before;
+        }
+        Ok(response)
+    }
+
+    /// Judges an answer 402; returns the tokens to reserve in the next attempt.
+    async fn renegotiate(
+        &mut self,
+        response: reqwest::Response,
+        request: &PaidRequest,
+        hash: RequestHash,
+    ) -> Result<u64, PayerError> {
+        let bytes = response.bytes().await.map_err(|cause| network(&self.gateway, cause))?;
+        let required: PaymentRequired = serde_json::from_slice(&bytes)
+            .map_err(|cause| PayerError::Refused { status: 402, message: cause.to_string() })?;
+        let refuse = |why| {
+            let required = Box::new(required.clone());
+            Err(PayerError::PaymentRequired { required, why })
+        };
+        if required.price != self.channel.price || required.license_id != self.channel.license_id {
+            return refuse("its license or price is not the channel's");
+        }
+        let correctable =
+            ["wrong_sequence", "tokens_too_low", "amount_too_low"].contains(&required.error.as_str());
+        let Some(wanted) = required.required.filter(|_| correctable) else {
+            return refuse("no other voucher on this channel would do");
+        };
+        if wanted.request_hash != hash {
+            return refuse("it computes another request hash for this request");
+        }
+        if wanted.cumulative_requests > self.state.requests.saturating_add(1) {
+            self.recover(&wanted).await?;
+        }
+        let most = payer::most_tokens(request.prompt.len()).saturating_add(request.max_tokens);
+        let asked = wanted.prompt_tokens.saturating_add(wanted.max_tokens);
+        if asked > most {
+            return refuse("it counts more tokens than the prompt has bytes");
+        }
+        if self.resumed {
+            // Promises before the log was lost; the budget still bounds what is signed.
+            self.state.promised_tokens = self.state.promised_tokens.max(wanted.cumulative_tokens);
+            let before = Amount::new(wanted.cumulative_amount.get().saturating_sub(1));
+            self.state.promised_amount = self.state.promised_amount.max(before);
+        }
+        Ok(asked)
+    }
+
+    /// The gateway served a request whose receipt did not arrive: fetches it.
+    async fn recover(&mut self, wanted: &RequiredVoucher) -> Result<(), PayerError> {
+        let missing = || PayerError::Refused {
+            status: 402,
+            message: format!(
+                "it counts {} requests, the payer's receipts {}, and it shows no receipt for the rest",
+                wanted.cumulative_requests.saturating_sub(1),
+                self.state.requests
+            ),
+        };
+        let (Some(receipt), Some(voucher)) = (self.newest_receipt().await?, self.sent.clone())
+        else {
+            return Err(missing());
+        };
+        self.keep(&receipt).await?;
+        let expected = Expectation {
+            channel: &self.channel,
+            state: &self.state,
+            voucher: &voucher,
+            prompt_bytes: 0,
+            answer: None,
+            now: now(),
+        };
+        payer::judge(&receipt, &expected)
+            .map_err(|problem| PayerError::Receipt { seq: receipt.seq, problem })?;
+        self.state = PayerState::after(&receipt, &voucher);
+        Ok(())
+    }
+
+    async fn newest_receipt(&self) -> Result<Option<SignedReceipt>, PayerError> {
+        let url = format!("{}/v1/oml/channels/{}/receipt", self.gateway, self.channel.id());
+        let response =
+            self.http.get(url).send().await.map_err(|cause| network(&self.gateway, cause))?;
+        match response.status().as_u16() {
+            200 => {
+                let bytes = response.bytes().await.map_err(|c| network(&self.gateway, c))?;
+                let parsed = serde_json::from_slice(&bytes);
+                parsed.map(Some).map_err(|e| WireError::Json(e.to_string()).into())
+            }
+            404 => Ok(None),
+            _ => Err(refusal(response).await),
+        }
+    }
+
+    /// Reads the answer and judges its receipt.
+    async fn receive(
+        &mut self,
+        request: &PaidRequest,
+        response: reqwest::Response,
+        voucher: &SignedVoucher,
+        on_text: OnText<'_>,
+    ) -> Result<Completion, PayerError> {
+        let answer = answer::read(&self.gateway, request.endpoint, response, on_text).await?;
+        let receipt = answer.receipt;
+        self.keep(&receipt).await?;
+        let expected = Expectation {
+            channel: &self.channel,
+            state: &self.state,
+            voucher,
+            prompt_bytes: request.prompt.len(),
+            answer: Some(&answer.text),
+            now: now(),
+        };
+        payer::judge(&receipt, &expected)
+            .map_err(|problem| PayerError::Receipt { seq: receipt.seq, problem })?;
+        let tokens = receipt.cumulative_tokens - self.state.tokens;
+        self.state = PayerState::after(&receipt, voucher);
+        self.resumed = false;
+        Ok(Completion {
+            text: answer.text,
+            body: answer.body,
+            receipt,
+            voucher: voucher.clone(),
+            tokens,
+        })
+    }
+
+    async fn keep(&mut self, receipt: &SignedReceipt) -> Result<(), PayerError> {
+        if let Some(log) = &self.log {
+            log.append(&LogEntry::Receipt(receipt.clone())).await?;
+        }
+        self.receipts.push(receipt.clone());
+        Ok(())
+    }
+}
+
+async fn refusal(response: reqwest::Response) -> PayerError {
+    let status = response.status().as_u16();
+    let bytes = response.bytes().await.unwrap_or_default();
+    let said = serde_json::from_slice(&bytes).ok().and_then(|v| answer::error_message(&v));
+    let message = said.unwrap_or_else(|| String::from_utf8_lossy(&bytes).chars().take(200).collect());
+    PayerError::Refused { status, message }
+}
+
+fn network(url: &str, cause: impl std::fmt::Display) -> PayerError {
+    PayerError::Network { url: url.to_owned(), cause: cause.to_string() }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}
