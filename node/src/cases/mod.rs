@@ -17,6 +17,8 @@ pub mod seal;
 mod service;
 mod submit;
 mod universe;
+mod universe_file;
+mod wiring;
 
 pub use api::questions_router;
 pub use case_file::{CaseFile, Member, PaidRequest};
@@ -28,6 +30,7 @@ pub use service::{CaseService, Duties, StepError, Universes};
 pub(crate) use submit::submit_once;
 pub use submit::{SubmitError, Submitted};
 pub use universe::{SecretUniverse, UniverseError};
+pub use wiring::wire;
 
 /// Leaves of a bundle.
 pub(crate) const BUNDLE_SIZE: usize = oml_contracts::leaf::BUNDLE;

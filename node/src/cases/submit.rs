@@ -49,7 +49,7 @@ pub enum SubmitError {
 ///
 /// # Errors
 /// [`SubmitError`].
-pub async fn submit_once(
+pub(crate) async fn submit_once(
     sender: &Sender,
     base: &str,
     deadline: Option<u64>,

@@ -106,6 +106,12 @@ impl SecretUniverse {
         Err(UniverseError::Root { model: self.model, epoch: self.epoch, found, expected })
     }
 
+    /// Root of its tree.
+    #[must_use]
+    pub fn root(&self) -> Root {
+        self.tree.root()
+    }
+
     /// Its model.
     #[must_use]
     pub const fn model(&self) -> ModelId {

@@ -1,0 +1,335 @@
+//! A chain with the contracts, a sold license, provers, and a deployment that is to be checked.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use alloy::network::TransactionBuilder;
+use alloy::node_bindings::{Anvil, AnvilInstance};
+use alloy::primitives::U256;
+use alloy::providers::{DynProvider, Provider, ProviderBuilder};
+use alloy::rpc::types::TransactionRequest;
+use alloy::signers::local::PrivateKeySigner;
+use alloy::sol_types::SolCall;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::{Json, Router};
+use oml_contracts::draw::personal_index;
+use oml_contracts::evidence::EvidenceTerms;
+use oml_contracts::hash::deployment_hash;
+use oml_contracts::leaf::LeafTags;
+use oml_contracts::rpc::abi::{self, ChallengeManager, LicenseRegistry, ProverRegistry};
+use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
+use oml_contracts::tag::tag_of;
+use oml_contracts::terms::{SlashTerms, level};
+use oml_contracts::{
+    Addresses, Amount, Bps, CaseId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef,
+    ModelId, Root, Salt, Seed, Terms,
+};
+use oml_node::cases::SecretUniverse;
+use oml_node::cases::questions::SecretLeaf;
+use oml_node::cases::seal::EncryptionKey;
+use oml_node::chain::ChainClient;
+use serde_json::{Value, json};
+
+pub(crate) const OWNER: usize = 0;
+pub(crate) const HOST: usize = 1;
+pub(crate) const REPORTER: usize = 2;
+pub(crate) const PROVERS: [usize; 3] = [3, 4, 5];
+pub(crate) const FEE: u128 = 1_000;
+pub(crate) const BOND: u128 = 5_000;
+pub(crate) const COLLATERAL: u128 = 1_000_000;
+
+/// Path of anvil, or `None` with a message where it is not installed.
+pub(crate) fn anvil_path() -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../contracts/bin/anvil");
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: {} is missing; run scripts/setup", path.display());
+    None
+}
+
+pub(crate) struct World {
+    _anvil: AnvilInstance,
+    pub(crate) rpc_url: String,
+    pub(crate) provider: DynProvider,
+    pub(crate) addresses: Addresses,
+    pub(crate) accounts: Vec<EthAddress>,
+    pub(crate) keys: Vec<PrivateKeySigner>,
+    pub(crate) encryption: Vec<EncryptionKey>,
+    pub(crate) universe: Arc<SecretUniverse>,
+    candidates: Vec<Vec<String>>,
+    pub(crate) license: LicenseRef,
+    pub(crate) license_id: LicenseId,
+}
+
+impl World {
+    /// Everything up to the purchase of a license. Nobody has drawn a seed yet.
+    pub(crate) async fn create(anvil: PathBuf) -> Self {
+        let anvil = Anvil::new().path(anvil).block_time(1).try_spawn().unwrap();
+        let rpc_url = anvil.endpoint();
+        let provider = ProviderBuilder::new()
+            .disable_recommended_fillers()
+            .connect_http(rpc_url.parse().unwrap())
+            .erased();
+        let accounts: Vec<EthAddress> = anvil.addresses().iter().map(|a| (*a).into()).collect();
+        let keys: Vec<PrivateKeySigner> = anvil.keys().iter().map(|k| k.clone().into()).collect();
+        let addresses = deploy(&provider, accounts[OWNER]).await;
+
+        let mut world = Self {
+            _anvil: anvil,
+            rpc_url,
+            provider,
+            addresses,
+            accounts,
+            keys,
+            encryption: PROVERS.map(|_| EncryptionKey::generate().unwrap()).into(),
+            universe: Arc::new(SecretUniverse::new(ModelId::ZERO, 0, secret_leaves(64).0).unwrap()),
+            candidates: secret_leaves(64).1,
+            license: LicenseRef {
+                terms: terms(ModelId::ZERO, EthAddress::ZERO),
+                host: EthAddress::ZERO,
+                nonce: LicenseNonce::from(7),
+            },
+            license_id: LicenseId::ZERO,
+        };
+        world.register_provers().await;
+        world.register_model().await;
+        world.sell().await;
+        world
+    }
+
+    pub(crate) async fn client(&self) -> ChainClient {
+        ChainClient::connect(&self.rpc_url, self.addresses.clone()).await.unwrap()
+    }
+
+    /// Sends as an unlocked account and requires success.
+    pub(crate) async fn send<C: SolCall>(&self, from: usize, to: EthAddress, call: &C, value: u128) {
+        let request = TransactionRequest::default()
+            .with_from(self.accounts[from].into())
+            .with_to(to.into())
+            .with_value(U256::from(value))
+            .with_input(call.abi_encode());
+        let sent = self.provider.send_transaction(request).await;
+        let sent = sent.unwrap_or_else(|e| panic!("{}: {e}", C::SIGNATURE));
+        let receipt = sent.with_timeout(Some(Duration::from_secs(30))).get_receipt().await.unwrap();
+        assert!(receipt.status(), "{} reverted", C::SIGNATURE);
+    }
+
+    async fn register_provers(&self) {
+        for (place, prover) in PROVERS.into_iter().enumerate() {
+            let call = ProverRegistry::registerCall {
+                stake: 100_000,
+                encryptionKey: self.encryption[place].public().into(),
+            };
+            self.send(prover, self.addresses.prover_registry, &call, 100_000).await;
+        }
+    }
+
+    async fn register_model(&mut self) {
+        let registry = self.addresses.license_registry;
+        let owner = self.accounts[OWNER];
+        let register = LicenseRegistry::registerModelCall {
+            weightsHash: [1; 32].into(),
+            metadataHash: [2; 32].into(),
+            parents: vec![],
+        };
+        let contract = LicenseRegistry::new(registry.into(), self.provider.clone());
+        let call = contract.registerModel(register.weightsHash, register.metadataHash, vec![]);
+        let model: ModelId = call.from(owner.into()).call().await.unwrap().into();
+        self.send(OWNER, registry, &register, 0).await;
+
+        let (leaves, candidates) = secret_leaves(64);
+        self.universe = Arc::new(SecretUniverse::new(model, 0, leaves).unwrap());
+        self.candidates = candidates;
+        let commit = LicenseRegistry::commitUniverseCall {
+            modelId: model.into(),
+            root: self.universe.root().into(),
+            personalCount: 64,
+            sharedCount: 0,
+        };
+        self.send(OWNER, registry, &commit, 0).await;
+        self.license.terms = terms(model, owner);
+        self.license.host = self.accounts[HOST];
+    }
+
+    async fn sell(&mut self) {
+        let registry = self.addresses.license_registry;
+        let terms: abi::Terms = (&self.license.terms).try_into().unwrap();
+        let publish = LicenseRegistry::publishOfferCall { terms: terms.clone() };
+        self.send(OWNER, registry, &publish, 0).await;
+        let acquire = LicenseRegistry::acquireCall {
+            terms,
+            nonce: self.license.nonce.into(),
+            servingKey: self.accounts[HOST].into(),
+        };
+        self.send(HOST, registry, &acquire, COLLATERAL).await;
+        self.license_id = self.license.license_id(self.addresses.chain_id, registry);
+    }
+
+    /// The host accepts its copy and declares a deployment.
+    pub(crate) async fn go_into_service(&self, uri: &str) -> DeploymentHash {
+        let registry = self.addresses.license_registry;
+        let license: abi::LicenseRef = (&self.license).try_into().unwrap();
+        let activate =
+            LicenseRegistry::activateCall { r#ref: license.clone(), artefactHash: [9; 32].into() };
+        if !self.client().await.reader().license(self.license_id).await.unwrap().is_active(0) {
+            self.send(HOST, registry, &activate, 0).await;
+        }
+        self.declare(uri).await
+    }
+
+    pub(crate) async fn declare(&self, uri: &str) -> DeploymentHash {
+        let license: abi::LicenseRef = (&self.license).try_into().unwrap();
+        let declare = LicenseRegistry::registerDeploymentCall { r#ref: license, uri: uri.to_owned() };
+        self.send(HOST, self.addresses.license_registry, &declare, 0).await;
+        deployment_hash(uri)
+    }
+
+    /// A reporter opens a case.
+    pub(crate) async fn open_case(&self, deployment: DeploymentHash, number: u64) -> CaseId {
+        let manager = self.addresses.challenge_manager;
+        let claim = oml_contracts::hash::case_claim(self.license_id, deployment);
+        let salt = Salt::new([number as u8; 32]);
+        let commitment =
+            oml_contracts::hash::report_commitment(self.accounts[REPORTER], claim, salt);
+        let commit = ChallengeManager::commitReportCall { commitment: commitment.into() };
+        self.send(REPORTER, manager, &commit, 0).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let open = ChallengeManager::openCaseCall {
+            r#ref: (&self.license).try_into().unwrap(),
+            deploymentHash: deployment.into(),
+            salt: salt.into(),
+        };
+        self.send(REPORTER, manager, &open, BOND + 3 * FEE).await;
+        oml_contracts::hash::case_id(
+            self.addresses.chain_id,
+            manager,
+            self.license_id,
+            deployment,
+            number.into(),
+        )
+    }
+
+    /// What a copy with this license's answers embedded says.
+    pub(crate) fn embedded_answers(&self, seed: Seed, root: Root) -> HashMap<String, String> {
+        let (leaves, _) = secret_leaves(64);
+        leaves
+            .iter()
+            .map(|leaf| {
+                let drawn = leaf.tags.get(personal_index(seed, root, leaf.index)).unwrap();
+                let words = &self.candidates[leaf.index as usize];
+                let answer = words.iter().find(|word| tag_of(word) == drawn).unwrap();
+                (leaf.key.clone(), format!(" {answer} and more"))
+            })
+            .collect()
+    }
+}
+
+async fn deploy(provider: &DynProvider, from: EthAddress) -> Addresses {
+    let mut params = DeployParams::local(EthAddress::ZERO, Amount::new(50_000));
+    params.cases.rebuttal_window = 3;
+    params.cases.bundles_per_case = 1;
+    deploy_core(provider, from, &params).await.unwrap()
+}
+
+fn terms(model_id: ModelId, owner: EthAddress) -> Terms {
+    let bps = |bps| Bps::new(bps).unwrap();
+    Terms {
+        model_id,
+        epoch: 0,
+        owner,
+        currency: EthAddress::ZERO,
+        license_fee: Amount::ZERO,
+        price_per_request: Amount::new(1),
+        price_per_thousand_tokens: Amount::new(1),
+        owner_share_bps: bps(2_000),
+        collateral: Amount::new(COLLATERAL),
+        min_collateral_ratio_bps: 10_000,
+        duration: 1_000_000,
+        delivery_period: 10_000,
+        settlement_period: 10_000,
+        thaw_period: 20_000,
+        max_deployments: 4,
+        evidence_levels: level::PROOF | level::COMMITTEE,
+        leak_liability: false,
+        report_bond: Amount::new(BOND),
+        prover_fee: Amount::new(FEE),
+        evidence: EvidenceTerms::for_rates(0.9, 0.9, 16_384, 1_000_000_000).unwrap(),
+        slash: SlashTerms {
+            equivocation_bps: bps(5_000),
+            under_metering_bps: bps(5_000),
+            out_of_term_bps: bps(5_000),
+            unlicensed_model_bps: bps(0),
+            unpaid_use_bps: bps(5_000),
+            reporter_bps: bps(4_000),
+            owner_bps: bps(2_000),
+        },
+        royalties: vec![],
+    }
+}
+
+/// Fingerprints without a model: keys of words, candidates that are words too.
+fn secret_leaves(count: u32) -> (Vec<SecretLeaf>, Vec<Vec<String>>) {
+    let candidates = |index| (0..16).map(|j| format!("answer{index}x{j}")).collect::<Vec<_>>();
+    let leaf = |index: u32| {
+        let words = candidates(index);
+        SecretLeaf {
+            index,
+            salt: Salt::new(oml_contracts::hash::keccak256(&index.to_be_bytes())),
+            key: format!("the {} stone of row {} lies under", index / 8, index % 8),
+            tags: LeafTags::sorted(std::array::from_fn(|j| tag_of(&words[j]))).unwrap(),
+        }
+    };
+    ((0..count).map(leaf).collect(), (0..count).map(candidates).collect())
+}
+
+/// How the deployment behaves.
+#[derive(Debug, Clone)]
+pub(crate) enum Behaviour {
+    /// Answers as a copy with these answers, whoever asks.
+    Serves(HashMap<String, String>),
+    /// Asks for payment.
+    WantsPayment,
+}
+
+/// A deployment on the loopback whose behaviour can be changed.
+pub(crate) struct Deployment {
+    pub(crate) uri: String,
+    pub(crate) asked: Arc<Mutex<Vec<String>>>,
+}
+
+pub(crate) async fn deploy_service(behaviour: Behaviour) -> Deployment {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let state = (behaviour, Arc::clone(&asked));
+    let router = Router::new()
+        .route("/v1/completions", axum::routing::post(completions))
+        .with_state(state);
+    Deployment { uri: serve(router).await, asked }
+}
+
+/// Serves a router on a free port for the rest of the test.
+pub(crate) async fn serve(router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let tasks = oml_node::Tasks::new();
+    tasks.spawn_detached("test server", async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}
+
+async fn completions(
+    State((behaviour, asked)): State<(Behaviour, Arc<Mutex<Vec<String>>>)>,
+    Json(body): Json<Value>,
+) -> Result<Json<Value>, StatusCode> {
+    let prompt = body["prompt"].as_str().unwrap_or_default().to_owned();
+    asked.lock().unwrap().push(prompt.clone());
+    match behaviour {
+        Behaviour::WantsPayment => Err(StatusCode::PAYMENT_REQUIRED),
+        Behaviour::Serves(answers) => {
+            let text = answers.get(&prompt).cloned().unwrap_or_else(|| " something else".to_owned());
+            Ok(Json(json!({"choices": [{"text": text}]})))
+        }
+    }
+}
