@@ -164,11 +164,15 @@ abstract contract CaseTest is TestBase {
         return SampleTerms.make(modelId, 0, owner.addr, address(token));
     }
 
+    function _personalCount() internal pure virtual returns (uint32) {
+        return PERSONAL;
+    }
+
     function _license() private {
         vm.startPrank(owner.addr);
         modelId = registry.registerModel("weights", "metadata", new Parent[](0));
-        tree = new FingerprintTree(modelId, 0, PERSONAL + SHARED);
-        registry.commitUniverse(modelId, tree.root(), PERSONAL, SHARED);
+        tree = new FingerprintTree(modelId, 0, _personalCount() + SHARED);
+        registry.commitUniverse(modelId, tree.root(), _personalCount(), SHARED);
         Terms memory terms = _terms();
         registry.publishOffer(terms);
         vm.stopPrank();
