@@ -113,9 +113,12 @@ contract Deploy {
         if (token != address(0)) vm.serializeAddress(o, "token", token);
         string memory json =
             vm.serializeAddress(o, "challengeManager", address(core.challengeManager));
-        string memory fallbackPath =
-            string.concat("deployments/", vm.toString(block.chainid), ".json");
-        vm.writeJson(json, vm.envOr("OML_ADDRESSES", fallbackPath));
+        string memory path = vm.envOr("OML_ADDRESSES", string(""));
+        if (bytes(path).length == 0) {
+            vm.createDir("deployments", true);
+            path = string.concat("deployments/", vm.toString(block.chainid), ".json");
+        }
+        vm.writeJson(json, path);
     }
 
     function _requireAt(bytes32 name, address expected, address actual) private pure {

@@ -105,6 +105,7 @@ interface Vm {
     function exists(string calldata path) external view returns (bool);
     function readFile(string calldata path) external view returns (string memory);
     function writeFile(string calldata path, string calldata data) external;
+    function createDir(string calldata path, bool recursive) external;
     function getCode(string calldata artefact) external view returns (bytes memory);
     function deployCode(string calldata artefact) external returns (address);
     function deployCode(string calldata artefact, bytes calldata arguments)
