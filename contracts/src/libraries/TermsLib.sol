@@ -3,15 +3,7 @@ pragma solidity ^0.8.30;
 
 import { Currency } from "./Currency.sol";
 import { EValue } from "./EValue.sol";
-import {
-    BPS,
-    EvidenceTerms,
-    LicenseRef,
-    MAX_PARENTS,
-    Royalty,
-    SlashTerms,
-    Terms
-} from "./Types.sol";
+import { BPS, EvidenceTerms, LicenseRef, Royalty, SlashTerms, Terms } from "./Types.sol";
 
 /// @title Identifiers of offers and licenses, and the refusal of terms that no code could enforce
 library TermsLib {
@@ -101,10 +93,8 @@ library TermsLib {
             Terms_WrongOwner(terms.owner, modelOwner)
         );
         require(universeRoot != 0, Terms_UnknownEpoch(terms.modelId, terms.epoch));
-        require(
-            terms.royalties.length <= MAX_PARENTS && royaltiesHash(terms.royalties) == lineage,
-            Terms_WrongRoyalties(terms.modelId)
-        );
+        // The lineage has at most `MAX_PARENTS` rows, so these have too.
+        require(royaltiesHash(terms.royalties) == lineage, Terms_WrongRoyalties(terms.modelId));
         _validateMoney(terms);
         _validatePeriods(terms);
         _validateLevels(terms);

@@ -197,6 +197,50 @@ contract TokenAttacks is LicensingTest {
         assertEq(re.balanceOf(reporter), 0);
     }
 
+    function test_reentrancy_depositInRefundOfTheFee() public {
+        ReentrantToken re = new ReentrantToken();
+        _fundIn(address(re));
+        (LicenseRef memory ref,) = _acquired(_termsIn(address(re)));
+        skip(ref.terms.deliveryPeriod + 1);
+        re.arm(
+            address(escrow),
+            abi.encodeCall(PaymentEscrow.deposit, (ref, payer.addr, address(0), 0, 1 ether))
+        );
+        vm.prank(host.addr);
+        registry.cancel(ref);
+        _assertRefused(re);
+        assertEq(re.balanceOf(host.addr), 1000 ether);
+    }
+
+    function test_reentrancy_topUpInWithdrawal() public {
+        (ReentrantToken re, LicenseRef memory ref, bytes32 id) = _reentrant();
+        vm.startPrank(host.addr);
+        registry.terminate(ref);
+        vault.startThaw(ref);
+        skip(ref.terms.thawPeriod);
+        re.arm(address(vault), abi.encodeCall(CollateralVault.topUp, (ref, 1 ether)));
+        vault.withdraw(ref);
+        vm.stopPrank();
+        _assertRefused(re);
+        assertEq(vault.collateral(id).amount, 0);
+    }
+
+    function test_reentrancy_depositInPayersWithdrawal() public {
+        (ReentrantToken re, LicenseRef memory ref, bytes32 id) = _reentrant();
+        _channel(ref);
+        vm.startPrank(payer.addr);
+        escrow.startThaw(id, address(0), 0);
+        skip(ref.terms.thawPeriod);
+        re.arm(
+            address(escrow),
+            abi.encodeCall(PaymentEscrow.deposit, (ref, payer.addr, address(0), 0, 1 ether))
+        );
+        escrow.withdraw(ref, address(0), 0);
+        vm.stopPrank();
+        _assertRefused(re);
+        assertEq(re.balanceOf(payer.addr), 1000 ether);
+    }
+
     /// @dev Buying a second license in the middle of the first purchase.
     function test_reentrancy_acquireInAcquire() public {
         ReentrantToken re = new ReentrantToken();
