@@ -62,21 +62,21 @@ contract Deploy {
         address provers = vm.computeCreateAddress(deployer, nonce + 4);
         address manager = vm.computeCreateAddress(deployer, nonce + 5);
 
+        // Checked one by one: a contract that finds nobody at a predicted address fails without a word.
         core.beacon = new BlockHashBeacon();
+        _requireAt("beacon", beacon, address(core.beacon));
         core.registry = new LicenseRegistry(vault, escrow, manager, beacon);
+        _requireAt("licenseRegistry", registry, address(core.registry));
         core.vault = new CollateralVault(registry, manager);
+        _requireAt("collateralVault", vault, address(core.vault));
         core.escrow = new PaymentEscrow(registry, vault);
+        _requireAt("paymentEscrow", escrow, address(core.escrow));
         core.provers = new ProverRegistry(
             manager, chosen.stakeCurrency, chosen.minStake, chosen.stakeThawPeriod
         );
+        _requireAt("proverRegistry", provers, address(core.provers));
         core.challengeManager =
             new ChallengeManager(registry, vault, escrow, provers, beacon, chosen.config);
-
-        _requireAt("beacon", beacon, address(core.beacon));
-        _requireAt("licenseRegistry", registry, address(core.registry));
-        _requireAt("collateralVault", vault, address(core.vault));
-        _requireAt("paymentEscrow", escrow, address(core.escrow));
-        _requireAt("proverRegistry", provers, address(core.provers));
         _requireAt("challengeManager", manager, address(core.challengeManager));
     }
 
