@@ -5,6 +5,7 @@
 
 mod chain;
 mod commands;
+mod contracts;
 pub mod demo;
 mod error;
 mod files;

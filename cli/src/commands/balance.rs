@@ -2,7 +2,7 @@
 
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
-use crate::contracts::{IChallengeManager, ICollateralVault, IPaymentEscrow, Token};
+use crate::contracts::{ChallengeManager, CollateralVault, PaymentEscrow, Token};
 use crate::money;
 use alloy::primitives::{Address, U256};
 use clap::Subcommand;
@@ -79,9 +79,9 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
 /// What `account` has and is owed in `currency`.
 pub(crate) async fn owed(chain: &Chain, currency: Address, account: Address) -> Result<Owed> {
     let mut owed = Owed { wallet: wallet(chain, currency, account).await?, ..Owed::default() };
-    let call = IPaymentEscrow::balanceOfCall { currency, account };
+    let call = PaymentEscrow::balanceOfCall { currency, account };
     owed.escrow = chain.read(chain.escrow(), call).await?.saturating_to();
-    let call = IChallengeManager::balanceOfCall { currency, account };
+    let call = ChallengeManager::balanceOfCall { currency, account };
     owed.challenges = chain.read(chain.challenges(), call).await?.saturating_to();
     let now = chain.now().await?;
     for (_, payout) in payouts(chain, currency, account).await? {
@@ -107,12 +107,12 @@ async fn payouts(
     chain: &Chain,
     currency: Address,
     account: Address,
-) -> Result<Vec<(U256, ICollateralVault::Payout)>> {
-    let count: u64 = chain.read(chain.vault(), ICollateralVault::payoutCountCall {}).await?.saturating_to();
+) -> Result<Vec<(U256, CollateralVault::Payout)>> {
+    let count: u64 = chain.read(chain.vault(), CollateralVault::payoutCountCall {}).await?.saturating_to();
     let mut found = Vec::new();
     // Ids start at 0 or 1; an id that is none reads as an empty payout.
     for id in (0..=count).map(U256::from) {
-        let Ok(payout) = chain.read(chain.vault(), ICollateralVault::payoutCall { payoutId: id }).await else {
+        let Ok(payout) = chain.read(chain.vault(), CollateralVault::payoutCall { payoutId: id }).await else {
             continue;
         };
         if payout.to == account && payout.currency == currency && payout.amount > 0 {
@@ -128,17 +128,17 @@ pub(crate) async fn withdraw_all(chain: &Chain, currency: Address) -> Result<Vec
     let owed = owed(chain, currency, me).await?;
     let mut sent = Vec::new();
     if owed.escrow > 0 {
-        let call = IPaymentEscrow::withdrawBalanceCall { currency, to: me };
+        let call = PaymentEscrow::withdrawBalanceCall { currency, to: me };
         sent.push(chain.send("withdraw payments", chain.escrow(), call, U256::ZERO).await?.record);
     }
     if owed.challenges > 0 {
-        let call = IChallengeManager::withdrawBalanceCall { currency, to: me };
+        let call = ChallengeManager::withdrawBalanceCall { currency, to: me };
         sent.push(chain.send("withdraw bonds and fees", chain.challenges(), call, U256::ZERO).await?.record);
     }
     let now = chain.now().await?;
     for (id, payout) in payouts(chain, currency, me).await? {
         if payout.unlockAt.to::<u64>() <= now {
-            let call = ICollateralVault::payOutCall { payoutId: id };
+            let call = CollateralVault::payOutCall { payoutId: id };
             sent.push(chain.send("pay out", chain.vault(), call, U256::ZERO).await?.record);
         }
     }

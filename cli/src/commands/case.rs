@@ -2,7 +2,7 @@
 
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
-use crate::contracts::{CaseStatus, IChallengeManager};
+use crate::contracts::{CaseStatus, ChallengeManager};
 use crate::error::{Exit, fail};
 use crate::files::LicenseFile;
 use alloy::primitives::{B256, U256};
@@ -91,13 +91,13 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Draw(push) => {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
             let license = LicenseFile::load(&push.license)?;
-            let call = IChallengeManager::drawCaseCall { r#ref: license.sol_ref()?, caseId: push.case_id.into() };
+            let call = ChallengeManager::drawCaseCall { r#ref: license.sol_ref()?, caseId: push.case_id.into() };
             print(&chain.send("draw case", chain.challenges(), call, U256::ZERO).await?.record, output);
         }
         Verb::Resolve(push) => {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
             let license = LicenseFile::load(&push.license)?;
-            let call = IChallengeManager::resolveCall { r#ref: license.sol_ref()?, caseId: push.case_id.into() };
+            let call = ChallengeManager::resolveCall { r#ref: license.sol_ref()?, caseId: push.case_id.into() };
             print(&chain.send("resolve case", chain.challenges(), call, U256::ZERO).await?.record, output);
         }
         Verb::Watch { case_id, timeout } => {
@@ -121,8 +121,8 @@ fn print(record: &TxRecord, output: crate::output::Output) {
 }
 
 /// A case as the contract has it.
-pub(crate) async fn state(chain: &Chain, id: CaseId) -> Result<IChallengeManager::Case> {
-    let case = chain.read(chain.challenges(), IChallengeManager::caseOfCall { caseId: id.into() }).await?;
+pub(crate) async fn state(chain: &Chain, id: CaseId) -> Result<ChallengeManager::Case> {
+    let case = chain.read(chain.challenges(), ChallengeManager::caseOfCall { caseId: id.into() }).await?;
     if case.licenseId.is_zero() {
         return Err(fail(format!("there is no case {id}"), "`oml case list` shows all", Exit::Failed));
     }
@@ -144,12 +144,12 @@ async fn list(global: &Global) -> Result<()> {
     let chain = Chain::reader(&global.chain).await?;
     let filter = Filter::new()
         .address(chain.challenges())
-        .event_signature(IChallengeManager::CaseOpened::SIGNATURE_HASH)
+        .event_signature(ChallengeManager::CaseOpened::SIGNATURE_HASH)
         .from_block(chain.addresses.deployed_at_block);
     let logs = chain.provider.get_logs(&filter).await.map_err(|e| crate::chain::rpc_failure("case list", &e))?;
     let mut cases = Vec::new();
     for log in logs {
-        let opened = IChallengeManager::CaseOpened::decode_log(&log.inner)?;
+        let opened = ChallengeManager::CaseOpened::decode_log(&log.inner)?;
         cases.push(describe(&chain, opened.caseId.into()).await?);
     }
     let text = |case: &serde_json::Value, field: &str| case[field].as_str().unwrap_or_default().to_owned();
@@ -195,12 +195,12 @@ pub(crate) async fn watch(
 async fn verdict(chain: &Chain, id: CaseId) -> Result<Verdict> {
     let filter = Filter::new()
         .address(chain.challenges())
-        .event_signature(IChallengeManager::CaseResolved::SIGNATURE_HASH)
+        .event_signature(ChallengeManager::CaseResolved::SIGNATURE_HASH)
         .topic1(B256::from(id))
         .from_block(chain.addresses.deployed_at_block);
     let logs = chain.provider.get_logs(&filter).await.map_err(|e| crate::chain::rpc_failure("verdict", &e))?;
     let log = logs.last().ok_or_else(|| eyre::eyre!("case {id} has ended, but its event can't be found"))?;
-    let event = IChallengeManager::CaseResolved::decode_log(&log.inner)?;
+    let event = ChallengeManager::CaseResolved::decode_log(&log.inner)?;
     let status = CaseStatus::try_from(event.status).unwrap_or(CaseStatus::Void);
     Ok(Verdict {
         case_id: id,

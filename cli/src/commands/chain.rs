@@ -9,7 +9,7 @@ use alloy::primitives::{Address, U256};
 use alloy::providers::{DynProvider, Provider};
 use clap::{Args, Subcommand};
 use eyre::Result;
-use oml_contracts::rpc::Addresses;
+use oml_contracts::Addresses;
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core, deploy_token};
 use oml_contracts::{Amount, EthAddress};
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
-use crate::contracts::IPaymentEscrow;
+use crate::contracts::PaymentEscrow;
 use crate::files::{self, ChannelFile, LicenseFile};
 use crate::money;
 use alloy::primitives::U256;
@@ -95,7 +95,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         }
         Verb::Thaw { channel } => {
             let channel = ChannelFile::load(&channel)?;
-            let call = IPaymentEscrow::startThawCall {
+            let call = PaymentEscrow::startThawCall {
                 licenseId: channel.license.license_id.into(),
                 signer: channel.signer.into(),
                 salt: channel.salt.into(),
@@ -105,7 +105,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         }
         Verb::Withdraw { channel } => {
             let channel = ChannelFile::load(&channel)?;
-            let call = IPaymentEscrow::withdrawCall {
+            let call = PaymentEscrow::withdrawCall {
                 r#ref: channel.license.sol_ref()?,
                 signer: channel.signer.into(),
                 salt: channel.salt.into(),
@@ -141,7 +141,7 @@ pub(crate) async fn open(
     );
     let currency = license.terms.currency;
     let mut transactions: Vec<_> = chain.approve(currency, chain.escrow(), amount).await?.into_iter().collect();
-    let call = IPaymentEscrow::openChannelCall {
+    let call = PaymentEscrow::openChannelCall {
         r#ref: license.sol_ref()?,
         signer: signer.into(),
         salt: salt.into(),
@@ -156,7 +156,7 @@ pub(crate) async fn open(
 async fn deposit(chain: &Chain, channel: &ChannelFile, amount: Amount) -> Result<Changed> {
     let currency = channel.license.terms.currency;
     let mut transactions: Vec<_> = chain.approve(currency, chain.escrow(), amount).await?.into_iter().collect();
-    let call = IPaymentEscrow::depositCall {
+    let call = PaymentEscrow::depositCall {
         r#ref: channel.license.sol_ref()?,
         payer: channel.payer.into(),
         signer: channel.signer.into(),
@@ -170,7 +170,7 @@ async fn deposit(chain: &Chain, channel: &ChannelFile, amount: Amount) -> Result
 
 async fn show(channel: &ChannelFile, global: &Global) -> Result<()> {
     let chain = Chain::reader(&global.chain).await?;
-    let call = IPaymentEscrow::channelCall { channelId: channel.channel_id.into() };
+    let call = PaymentEscrow::channelCall { channelId: channel.channel_id.into() };
     let state = chain.read(chain.escrow(), call).await?;
     let data = serde_json::json!({
         "channelId": channel.channel_id, "deposited": state.deposited.to_string(), "claimed": state.claimed.to_string(),

@@ -2,7 +2,7 @@
 
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
-use crate::contracts::ILicenseRegistry;
+use crate::contracts::LicenseRegistry;
 use crate::files::LicenseFile;
 use alloy::primitives::{U256, keccak256};
 use clap::Subcommand;
@@ -75,13 +75,13 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
 
 /// Declares `uri` under the license.
 pub(crate) async fn register(chain: &Chain, license: &LicenseFile, uri: &str) -> Result<Declared> {
-    let call = ILicenseRegistry::registerDeploymentCall { r#ref: license.sol_ref()?, uri: uri.to_owned() };
+    let call = LicenseRegistry::registerDeploymentCall { r#ref: license.sol_ref()?, uri: uri.to_owned() };
     let sent = chain.send("register deployment", chain.registry(), call, U256::ZERO).await?;
     Ok(Declared { deployment_hash: hash(uri), transaction: sent.record })
 }
 
 async fn retire(chain: &Chain, license: &LicenseFile, uri: &str) -> Result<Declared> {
-    let call = ILicenseRegistry::retireDeploymentCall { r#ref: license.sol_ref()?, uri: uri.to_owned() };
+    let call = LicenseRegistry::retireDeploymentCall { r#ref: license.sol_ref()?, uri: uri.to_owned() };
     let sent = chain.send("retire deployment", chain.registry(), call, U256::ZERO).await?;
     Ok(Declared { deployment_hash: hash(uri), transaction: sent.record })
 }
@@ -93,7 +93,7 @@ pub(crate) fn hash(uri: &str) -> DeploymentHash {
 
 async fn show(license: &LicenseFile, uri: &str, global: &Global) -> Result<()> {
     let chain = Chain::reader(&global.chain).await?;
-    let call = ILicenseRegistry::deploymentLiableUntilCall {
+    let call = LicenseRegistry::deploymentLiableUntilCall {
         licenseId: license.license_id.into(),
         deploymentHash: hash(uri).into(),
     };

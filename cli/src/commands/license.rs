@@ -3,7 +3,7 @@
 use super::event;
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
-use crate::contracts::{ICollateralVault, ILicenseRegistry, LicenseStatus};
+use crate::contracts::{CollateralVault, LicenseRegistry, LicenseStatus};
 use crate::error::{Exit, fail};
 use crate::files::{self, LicenseFile};
 use alloy::primitives::{Address, B256, U256};
@@ -105,25 +105,25 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         }
         Verb::Cancel(named) => {
             simple(&chain, &named.license, "cancel license", chain.registry(), |r| {
-                ILicenseRegistry::cancelCall { r#ref: r }
+                LicenseRegistry::cancelCall { r#ref: r }
             })
             .await?
         }
         Verb::Terminate(named) => {
             simple(&chain, &named.license, "terminate license", chain.registry(), |r| {
-                ILicenseRegistry::terminateCall { r#ref: r }
+                LicenseRegistry::terminateCall { r#ref: r }
             })
             .await?
         }
         Verb::Thaw(named) => {
             simple(&chain, &named.license, "thaw collateral", chain.vault(), |r| {
-                ICollateralVault::startThawCall { r#ref: r }
+                CollateralVault::startThawCall { r#ref: r }
             })
             .await?
         }
         Verb::Withdraw(named) => {
             simple(&chain, &named.license, "withdraw collateral", chain.vault(), |r| {
-                ICollateralVault::withdrawCall { r#ref: r }
+                CollateralVault::withdrawCall { r#ref: r }
             })
             .await?
         }
@@ -153,7 +153,7 @@ pub(crate) async fn acquire(
     let mut transactions = Vec::new();
     transactions.extend(chain.approve(terms.currency, chain.escrow(), terms.license_fee).await?);
     transactions.extend(chain.approve(terms.currency, chain.vault(), terms.collateral).await?);
-    let call = ILicenseRegistry::acquireCall {
+    let call = LicenseRegistry::acquireCall {
         terms: crate::contracts::terms(terms)?,
         nonce: nonce.into(),
         servingKey: serving_key.into(),
@@ -161,7 +161,7 @@ pub(crate) async fn acquire(
     let price = terms.license_fee.checked_add(terms.collateral).unwrap_or(Amount::MAX);
     let value = chain.native_value(terms.currency, price);
     let sent = chain.send("acquire license", chain.registry(), call, value).await?;
-    if let Some(log) = event::<ILicenseRegistry::LicenseAcquired>(&sent)
+    if let Some(log) = event::<LicenseRegistry::LicenseAcquired>(&sent)
         && log.licenseId != B256::from(license_id)
     {
         return Err(fail(
@@ -177,7 +177,7 @@ pub(crate) async fn acquire(
 
 /// Draws the seed; a stale beacon round is re-committed, then this must be called again.
 pub(crate) async fn draw_seed(chain: &Chain, license: &LicenseFile) -> Result<Changed> {
-    let call = ILicenseRegistry::drawLicenseSeedCall { licenseId: license.license_id.into() };
+    let call = LicenseRegistry::drawLicenseSeedCall { licenseId: license.license_id.into() };
     let sent = chain.send("draw license seed", chain.registry(), call, U256::ZERO).await?;
     Ok(Changed { license_id: license.license_id, transactions: vec![sent.record] })
 }
@@ -185,7 +185,7 @@ pub(crate) async fn draw_seed(chain: &Chain, license: &LicenseFile) -> Result<Ch
 /// Accepts the copy in `artefact`.
 pub(crate) async fn activate(chain: &Chain, license: &LicenseFile, artefact: &Path) -> Result<Changed> {
     let artefact = super::model::weights_hash(artefact)?;
-    let call = ILicenseRegistry::activateCall { r#ref: license.sol_ref()?, artefactHash: artefact };
+    let call = LicenseRegistry::activateCall { r#ref: license.sol_ref()?, artefactHash: artefact };
     let sent = chain.send("activate license", chain.registry(), call, U256::ZERO).await?;
     Ok(Changed { license_id: license.license_id, transactions: vec![sent.record] })
 }
@@ -193,7 +193,7 @@ pub(crate) async fn activate(chain: &Chain, license: &LicenseFile, artefact: &Pa
 async fn top_up(chain: &Chain, license: &LicenseFile, amount: Amount) -> Result<Changed> {
     let currency = license.terms.currency;
     let mut transactions: Vec<_> = chain.approve(currency, chain.vault(), amount).await?.into_iter().collect();
-    let call = ICollateralVault::topUpCall { r#ref: license.sol_ref()?, amount: amount.get() };
+    let call = CollateralVault::topUpCall { r#ref: license.sol_ref()?, amount: amount.get() };
     let sent = chain.send("top up collateral", chain.vault(), call, chain.native_value(currency, amount)).await?;
     transactions.push(sent.record);
     Ok(Changed { license_id: license.license_id, transactions })
@@ -212,14 +212,14 @@ async fn simple<C: SolCall>(
 }
 
 /// Where a license stands on chain.
-pub(crate) async fn state(chain: &Chain, id: LicenseId) -> Result<ILicenseRegistry::License> {
-    chain.read(chain.registry(), ILicenseRegistry::licenseCall { licenseId: id.into() }).await
+pub(crate) async fn state(chain: &Chain, id: LicenseId) -> Result<LicenseRegistry::License> {
+    chain.read(chain.registry(), LicenseRegistry::licenseCall { licenseId: id.into() }).await
 }
 
 async fn show(license: &LicenseFile, global: &Global) -> Result<()> {
     let chain = Chain::reader(&global.chain).await?;
     let state = state(&chain, license.license_id).await?;
-    let call = ICollateralVault::collateralCall { licenseId: license.license_id.into() };
+    let call = CollateralVault::collateralCall { licenseId: license.license_id.into() };
     let collateral = chain.read(chain.vault(), call).await?;
     let status = status_name(&state.status);
     let data = serde_json::json!({

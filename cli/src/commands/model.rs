@@ -3,7 +3,7 @@
 use super::event;
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
-use crate::contracts::ILicenseRegistry;
+use crate::contracts::LicenseRegistry;
 use crate::error::{Exit, HintExt, fail};
 use crate::files;
 use alloy::primitives::{B256, U256, keccak256};
@@ -110,11 +110,8 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Show { model_id } => show(model_id, global).await?,
         Verb::Answer { model, prompt, max_tokens } => {
             let model = files::load_model(&model)?;
-            let text = model
-                .answer(&[prompt], max_tokens)
-                .hint("the model could not complete the prompt", "the cause is below", Exit::Failed)?
-                .pop()
-                .unwrap_or_default();
+            let tokens = model.tokenizer().prompt(&prompt)?;
+            let text = model.answer(&[tokens], max_tokens)?.pop().unwrap_or_default();
             output.result(&serde_json::json!({ "text": text }), &text, || text.clone());
         }
         Verb::Serve { model, listen, name } => super::node::serve_model(&model, listen, &name, output).await?,
@@ -130,7 +127,7 @@ pub(crate) fn weights_hash(dir: &Path) -> Result<B256> {
         "the directory must hold config.json and *.safetensors",
         Exit::Failed,
     )?;
-    Ok(B256::from(hash))
+    Ok(hash.into())
 }
 
 /// Registers a model of the signer.
@@ -140,13 +137,13 @@ pub(crate) async fn register(
     metadata_hash: B256,
     parents: Vec<crate::contracts::Parent>,
 ) -> Result<Registered> {
-    let call = ILicenseRegistry::registerModelCall {
+    let call = LicenseRegistry::registerModelCall {
         weightsHash: weights_hash,
         metadataHash: metadata_hash,
         parents,
     };
     let sent = chain.send("register model", chain.registry(), call, U256::ZERO).await?;
-    let model_id = match event::<ILicenseRegistry::ModelRegistered>(&sent) {
+    let model_id = match event::<LicenseRegistry::ModelRegistered>(&sent) {
         Some(log) => log.modelId,
         None => B256::try_from(sent.returned.as_ref())?,
     };
@@ -164,7 +161,7 @@ fn parse_parent(text: &str) -> Result<crate::contracts::Parent> {
 async fn show(model_id: ModelId, global: &Global) -> Result<()> {
     let chain = Chain::reader(&global.chain).await?;
     let registry = chain.registry();
-    let owner = chain.read(registry, ILicenseRegistry::modelOwnerCall { modelId: model_id.into() }).await?;
+    let owner = chain.read(registry, LicenseRegistry::modelOwnerCall { modelId: model_id.into() }).await?;
     if owner.is_zero() {
         return Err(fail(
             format!("model {model_id} is not registered"),
@@ -172,10 +169,10 @@ async fn show(model_id: ModelId, global: &Global) -> Result<()> {
             Exit::Failed,
         ));
     }
-    let epochs = chain.read(registry, ILicenseRegistry::epochsCall { modelId: model_id.into() }).await?;
+    let epochs = chain.read(registry, LicenseRegistry::epochsCall { modelId: model_id.into() }).await?;
     let mut universes = Vec::new();
     for epoch in 0..epochs {
-        let call = ILicenseRegistry::universeCall { modelId: model_id.into(), epoch };
+        let call = LicenseRegistry::universeCall { modelId: model_id.into(), epoch };
         let u = chain.read(registry, call).await?;
         universes.push(serde_json::json!({
             "epoch": epoch, "root": u.root, "seed": u.seed, "personalCount": u.personalCount,
@@ -189,12 +186,24 @@ async fn show(model_id: ModelId, global: &Global) -> Result<()> {
 }
 
 fn make_tiny(out: &Path, seed: u64, output: crate::output::Output) -> Result<()> {
-    oml_prover::model::pretrain::make_tiny_model(seed, out, &mut |p| output.progress(p.to_string())).hint(
+    let bar = output.bar(1, "training");
+    let report = oml_prover::model::make_tiny_model(seed, out, &mut |at| {
+        bar.set_length(at.steps as u64);
+        bar.set_position(at.step as u64);
+        bar.set_message(format!("training, loss {:.3}", at.loss));
+    });
+    let report = report.hint(
         format!("the small model could not be made in {}", out.display()),
-        "the cause is below",
+        "check the folder and its permissions",
         Exit::Failed,
     )?;
+    bar.finish_and_clear();
     let dir = out.display().to_string();
-    output.result(&serde_json::json!({ "dir": dir }), &dir, || format!("wrote {dir}"));
+    let data = serde_json::json!({
+        "dir": dir, "parameters": report.parameters, "perplexity": report.held_out.value(),
+    });
+    output.result(&data, &dir, || {
+        format!("wrote {dir}: {} parameters, held-out perplexity {:.2}", report.parameters, report.held_out.value())
+    });
     Ok(())
 }

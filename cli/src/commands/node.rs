@@ -11,6 +11,7 @@ use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// The least that a node needs: it only watches.
 const MINIMAL: &str = include_str!("node/minimal.toml");
@@ -181,7 +182,72 @@ async fn status(url: &str, output: Output) -> Result<()> {
     let data: serde_json::Value = get_json(&format!("{}/status", url.trim_end_matches('/'))).await?;
     let ready = data.get("ready").and_then(serde_json::Value::as_bool);
     let quiet = ready.map_or("running", |r| if r { "ready" } else { "not ready" });
-    output.result(&data, quiet, || format!("{data:#}"));
+    output.result(&data, quiet, || human(&data));
+    Ok(())
+}
+
+/// What a node says of itself, for people. Fields that another version does not send are left out.
+fn human(status: &serde_json::Value) -> String {
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::Array(list) if list.is_empty() => "none".to_owned(),
+        serde_json::Value::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => plain(other),
+    };
+    let shown = [
+        ("version", "/version"),
+        ("chain", "/chain_id"),
+        ("account", "/account"),
+        ("roles", "/roles"),
+        ("block", "/head/number"),
+        ("seconds behind", "/head_age_s"),
+        ("store", "/engine"),
+        ("jobs", "/jobs"),
+        ("open cases", "/open_cases"),
+        ("ready", "/ready"),
+        ("problems", "/problems"),
+    ];
+    let rows = shown.into_iter().filter_map(|(name, path)| Some([name.to_owned(), text(status.pointer(path)?)]));
+    let mut parts = vec![table(["what", "value"], rows)];
+    let transactions = status.get("transactions").and_then(serde_json::Value::as_array);
+    if let Some(list) = transactions.filter(|list| !list.is_empty()) {
+        let rows = list.iter().map(|t| [plain(&t["describe"]), plain(&t["state"]), plain(&t["tx_hash"]), plain(&t["error"])]);
+        parts.push(table(["transaction", "state", "hash", "error"], rows));
+    }
+    parts.join("\n")
+}
+
+fn plain(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Serves a model over an OpenAI-compatible API until SIGINT or SIGTERM.
+pub(crate) async fn serve_model(model: &str, listen: SocketAddr, name: &str, output: Output) -> Result<()> {
+    let loaded = files::load_model(model)?;
+    let cancel = CancellationToken::new();
+    output.progress(format!("serving {model} as {name:?} at http://{listen}; stop with Ctrl-C"));
+    let serving = oml_node::inference::serve(loaded, listen, name, cancel.clone());
+    tokio::pin!(serving);
+    let ended = tokio::select! {
+        ended = &mut serving => ended,
+        signal = stop_signal() => {
+            signal?;
+            cancel.cancel();
+            serving.await
+        }
+    };
+    ended.hint(format!("{model} is not served"), "the cause names the port or thread", Exit::Failed)
+}
+
+async fn stop_signal() -> Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupt = tokio::signal::ctrl_c() => interrupt?,
+        _ = terminate.recv() => {}
+    }
     Ok(())
 }
 
@@ -210,6 +276,7 @@ mod tests {
     fn examples_parse() {
         for text in [MINIMAL, FULL] {
             let config: Config = toml::from_str(text).unwrap();
+            config.validate().unwrap();
             let summary = summary(&config);
             assert!(summary.rpc_url.starts_with("http"), "{summary:?}");
         }
@@ -254,6 +321,18 @@ mod tests {
         assert_eq!(defaults_host.gateways, host.gateways);
         assert_eq!(defaults_host.inference, host.inference);
         assert_eq!(defaults.prover.unwrap().query_model, prover.query_model);
+    }
+
+    #[test]
+    fn a_status_is_shown_with_its_problems_and_transactions() {
+        let text = human(&serde_json::json!({
+            "roles": ["host"], "head": { "number": 7 }, "ready": false, "problems": ["chain: 9 blocks behind"],
+            "transactions": [{ "describe": "claim", "state": "pending", "tx_hash": null, "error": null }],
+        }));
+        for part in ["host", "7", "chain: 9 blocks behind", "claim", "pending"] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        assert!(human(&serde_json::json!({ "problems": [] })).contains("none"));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
-use crate::contracts::{self, ILicenseRegistry};
-use crate::error::{Exit, HintExt};
+use crate::contracts::{self, LicenseRegistry};
+use crate::error::{Exit, fail};
 use crate::files;
 use crate::money;
 use alloy::primitives::U256;
@@ -164,7 +164,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Withdraw { terms } => {
             let terms = load_terms(&terms)?;
             let chain = Chain::signer(&global.chain, &global.signer).await?;
-            let call = ILicenseRegistry::withdrawOfferCall { terms: contracts::terms(&terms)? };
+            let call = LicenseRegistry::withdrawOfferCall { terms: contracts::terms(&terms)? };
             let sent = chain.send("withdraw offer", chain.registry(), call, U256::ZERO).await?;
             print(&Published { offer_id: chain.offer_id(&terms), transaction: sent.record }, output);
         }
@@ -172,7 +172,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let terms = load_terms(&terms)?;
             let chain = Chain::reader(&global.chain).await?;
             let id = chain.offer_id(&terms);
-            let open = chain.read(chain.registry(), ILicenseRegistry::isOfferOpenCall { offerId: id.into() }).await?;
+            let open = chain.read(chain.registry(), LicenseRegistry::isOfferOpenCall { offerId: id.into() }).await?;
             let state = if open { "open" } else { "not open" };
             let data = serde_json::json!({ "offerId": id, "open": open });
             output.result(&data, state, || format!("offer {id} is {state}"));
@@ -190,17 +190,25 @@ fn print(published: &Published, output: crate::output::Output) {
 /// Reads a terms file and checks every term.
 pub(crate) fn load_terms(path: &std::path::Path) -> Result<Terms> {
     let terms: Terms = files::load(path, "a terms file", "`oml offer template` writes one")?;
-    terms.validate().hint(
-        format!("the terms in {} can't be published", path.display()),
-        "edit the named term; a term that no code could enforce is refused",
-        Exit::Failed,
-    )?;
+    check(&terms)?;
     Ok(terms)
+}
+
+/// Refuses terms that the contracts would refuse, naming all that is wrong at once.
+pub(crate) fn check(terms: &Terms) -> Result<()> {
+    terms.validate().map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        fail(
+            format!("the terms can't be published: {}", problems.join("; ")),
+            "edit the named terms; a term that no code could enforce is refused",
+            Exit::Failed,
+        )
+    })
 }
 
 /// Publishes an offer of the signer.
 pub(crate) async fn publish(chain: &Chain, terms: &Terms) -> Result<Published> {
-    let call = ILicenseRegistry::publishOfferCall { terms: contracts::terms(terms)? };
+    let call = LicenseRegistry::publishOfferCall { terms: contracts::terms(terms)? };
     let sent = chain.send("publish offer", chain.registry(), call, U256::ZERO).await?;
     Ok(Published { offer_id: chain.offer_id(terms), transaction: sent.record })
 }

@@ -2,7 +2,7 @@
 
 use crate::Global;
 use crate::chain::Chain;
-use crate::contracts::IPaymentEscrow;
+use crate::contracts::PaymentEscrow;
 use crate::error::{Exit, HintExt, fail};
 use crate::files::{self, ChannelFile};
 use crate::money;
@@ -136,7 +136,7 @@ impl Pay {
 
 /// What a session must know of the channel, from the chain; and the deposit.
 pub(crate) async fn reference(chain: &Chain, channel: &ChannelFile) -> Result<(ChannelRef, Amount)> {
-    let call = IPaymentEscrow::channelCall { channelId: channel.channel_id.into() };
+    let call = PaymentEscrow::channelCall { channelId: channel.channel_id.into() };
     let state = chain.read(chain.escrow(), call).await?;
     if state.openedAt == 0 {
         return Err(fail(

@@ -2,14 +2,14 @@
 
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
-use crate::contracts::{IChallengeManager, ICollateralVault};
+use crate::contracts::{ChallengeManager, CollateralVault};
 use crate::files::{self, LicenseFile, load_receipt};
 use alloy::primitives::U256;
 use clap::Subcommand;
 use eyre::Result;
 use oml_contracts::terms::Violation;
 use oml_contracts::{Domain, hash};
-use oml_node::payments::wire::SignedReceipt;
+use oml_node::payments::SignedReceipt;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -101,13 +101,13 @@ pub(crate) async fn one(
     let signature = receipt.signature.as_bytes().to_vec().into();
     let (to, salt) = (chain.challenges(), salt.into());
     let sent = if violation == Violation::OutOfTerm {
-        let call = IChallengeManager::proveOutOfTermCall { r#ref, receipt: sol, signature, salt };
+        let call = ChallengeManager::proveOutOfTermCall { r#ref, receipt: sol, signature, salt };
         chain.send("prove service out of term", to, call, U256::ZERO).await?
     } else {
-        let call = IChallengeManager::proveUnderMeteringCall { r#ref, receipt: sol, signature, salt };
+        let call = ChallengeManager::proveUnderMeteringCall { r#ref, receipt: sol, signature, salt };
         chain.send("prove under-metering", to, call, U256::ZERO).await?
     };
-    let slashed = super::event::<ICollateralVault::CollateralSlashed>(&sent).map(|log| log.amount);
+    let slashed = super::event::<CollateralVault::CollateralSlashed>(&sent).map(|log| log.amount);
     transactions.push(sent.record);
     Ok(Accepted { violation, level: 0, slashed, transactions })
 }
@@ -120,7 +120,7 @@ async fn equivocation(chain: &Chain, license: &LicenseFile, a: &SignedReceipt, b
     if chain.is_dry_run() {
         return Ok(Accepted { violation, level: 0, slashed: None, transactions });
     }
-    let call = IChallengeManager::proveEquivocationCall {
+    let call = ChallengeManager::proveEquivocationCall {
         r#ref: license.sol_ref()?,
         a: a.receipt().into(),
         signatureA: a.signature.as_bytes().to_vec().into(),
@@ -129,7 +129,7 @@ async fn equivocation(chain: &Chain, license: &LicenseFile, a: &SignedReceipt, b
         salt: salt.into(),
     };
     let sent = chain.send("prove equivocation", chain.challenges(), call, U256::ZERO).await?;
-    let slashed = super::event::<ICollateralVault::CollateralSlashed>(&sent).map(|log| log.amount);
+    let slashed = super::event::<CollateralVault::CollateralSlashed>(&sent).map(|log| log.amount);
     transactions.push(sent.record);
     Ok(Accepted { violation, level: 0, slashed, transactions })
 }

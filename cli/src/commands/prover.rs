@@ -2,7 +2,7 @@
 
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
-use crate::contracts::IProverRegistry;
+use crate::contracts::ProverRegistry;
 use crate::error::{Exit, HintExt};
 use crate::{files, money};
 use alloy::primitives::{B256, U256};
@@ -58,12 +58,12 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         }
         Verb::Thaw => {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
-            let call = IProverRegistry::startThawCall {};
+            let call = ProverRegistry::startThawCall {};
             print(&[chain.send("thaw stake", chain.provers(), call, U256::ZERO).await?.record], output);
         }
         Verb::Withdraw => {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
-            let call = IProverRegistry::withdrawCall {};
+            let call = ProverRegistry::withdrawCall {};
             print(&[chain.send("withdraw stake", chain.provers(), call, U256::ZERO).await?.record], output);
         }
         Verb::List => list(global).await?,
@@ -95,9 +95,9 @@ fn public_key(path: &Path) -> Result<B256> {
 
 /// Stakes the signer.
 pub(crate) async fn register(chain: &Chain, stake: Amount, public: B256) -> Result<Vec<TxRecord>> {
-    let currency: EthAddress = chain.read(chain.provers(), IProverRegistry::stakeCurrencyCall {}).await?.into();
+    let currency: EthAddress = chain.read(chain.provers(), ProverRegistry::stakeCurrencyCall {}).await?.into();
     let mut sent: Vec<_> = chain.approve(currency, chain.provers(), stake).await?.into_iter().collect();
-    let call = IProverRegistry::registerCall { stake: stake.get(), encryptionKey: public };
+    let call = ProverRegistry::registerCall { stake: stake.get(), encryptionKey: public };
     let value = chain.native_value(currency, stake);
     sent.push(chain.send("register prover", chain.provers(), call, value).await?.record);
     Ok(sent)
@@ -106,8 +106,8 @@ pub(crate) async fn register(chain: &Chain, stake: Amount, public: B256) -> Resu
 async fn list(global: &Global) -> Result<()> {
     let chain = Chain::reader(&global.chain).await?;
     let mut provers = Vec::new();
-    for account in chain.read(chain.provers(), IProverRegistry::proversCall {}).await? {
-        let p = chain.read(chain.provers(), IProverRegistry::proverCall { account }).await?;
+    for account in chain.read(chain.provers(), ProverRegistry::proversCall {}).await? {
+        let p = chain.read(chain.provers(), ProverRegistry::proverCall { account }).await?;
         provers.push((account, p));
     }
     let data: Vec<_> = provers

@@ -3,7 +3,7 @@
 use super::event;
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
-use crate::contracts::IChallengeManager;
+use crate::contracts::ChallengeManager;
 use crate::files::{self, LicenseFile, ReportFile};
 use alloy::primitives::{B256, U256};
 use clap::Args;
@@ -69,7 +69,7 @@ pub(crate) async fn open_case(
         terms.report_bond.get() + terms.prover_fee.get() * u128::from(config.committeeSize),
     );
     transactions.extend(chain.approve(terms.currency, chain.challenges(), stake).await?);
-    let call = IChallengeManager::openCaseCall {
+    let call = ChallengeManager::openCaseCall {
         r#ref: license.sol_ref()?,
         deploymentHash: deployment_hash.into(),
         salt: salt.into(),
@@ -79,7 +79,7 @@ pub(crate) async fn open_case(
     }
     let value = chain.native_value(terms.currency, stake);
     let sent = chain.send("open case", chain.challenges(), call, value).await?;
-    let case_id = event::<IChallengeManager::CaseOpened>(&sent).map(|log| log.caseId.into());
+    let case_id = event::<ChallengeManager::CaseOpened>(&sent).map(|log| log.caseId.into());
     transactions.push(sent.record);
     Ok(Opened { case_id, transactions })
 }
@@ -87,7 +87,7 @@ pub(crate) async fn open_case(
 /// Commits to a report and waits until it may be opened.
 pub(crate) async fn commit(chain: &Chain, claim: ClaimHash, salt: Salt) -> Result<TxRecord> {
     let commitment = hash::report_commitment(chain.me()?.into(), claim, salt);
-    let call = IChallengeManager::commitReportCall { commitment: B256::from(commitment) };
+    let call = ChallengeManager::commitReportCall { commitment: B256::from(commitment) };
     let sent = chain.send("commit report", chain.challenges(), call, U256::ZERO).await?;
     if chain.is_dry_run() {
         return Ok(sent.record);
@@ -102,6 +102,6 @@ pub(crate) async fn commit(chain: &Chain, claim: ClaimHash, salt: Salt) -> Resul
 }
 
 /// The fixed parameters of cases.
-pub(crate) async fn config(chain: &Chain) -> Result<IChallengeManager::Config> {
-    chain.read(chain.challenges(), IChallengeManager::configCall {}).await
+pub(crate) async fn config(chain: &Chain) -> Result<ChallengeManager::Config> {
+    chain.read(chain.challenges(), ChallengeManager::configCall {}).await
 }

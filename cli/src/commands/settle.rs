@@ -3,7 +3,7 @@
 use super::event;
 use crate::Global;
 use crate::chain::{Chain, Sent, TxRecord};
-use crate::contracts::IPaymentEscrow::{self, ClaimError};
+use crate::contracts::PaymentEscrow::{self, ClaimError};
 use crate::error::{Exit, HintExt, fail};
 use crate::files::{self, LicenseFile};
 use crate::money;
@@ -121,7 +121,7 @@ pub(crate) async fn claim(
     let mut open = Vec::new();
     for voucher in newest_per_channel(vouchers) {
         check_channel(chain, license, &voucher)?;
-        let call = IPaymentEscrow::channelCall { channelId: voucher.channel_id.into() };
+        let call = PaymentEscrow::channelCall { channelId: voucher.channel_id.into() };
         let state = chain.read(chain.escrow(), call).await?;
         if state.openedAt != 0 && voucher.cumulative_amount.get() <= state.claimed {
             settled.already_settled.push(voucher.channel_id);
@@ -131,7 +131,7 @@ pub(crate) async fn claim(
     }
     for vouchers in open.chunks(batch.max(1)) {
         let rows = vouchers.iter().map(claim_row).collect();
-        let call = IPaymentEscrow::claimCall { r#ref: license.sol_ref()?, rows };
+        let call = PaymentEscrow::claimCall { r#ref: license.sol_ref()?, rows };
         let sent = chain.send("claim vouchers", chain.escrow(), call, U256::ZERO).await?;
         settled.add(vouchers, &sent)?;
     }
@@ -150,7 +150,7 @@ impl Settled {
         }));
         if sent.receipt.is_none() {
             self.total += u128::try_from(U256::try_from_be_slice(&sent.returned).unwrap_or_default())?;
-        } else if let Some(log) = event::<IPaymentEscrow::ClaimSplit>(sent) {
+        } else if let Some(log) = event::<PaymentEscrow::ClaimSplit>(sent) {
             self.total += log.total;
             let split = self.split.get_or_insert_default();
             split.host += log.toHost;
@@ -167,9 +167,9 @@ type Outcomes = (BTreeMap<ChannelId, u128>, BTreeMap<ChannelId, &'static str>);
 fn outcomes(sent: &Sent) -> Outcomes {
     let (mut claimed, mut rejected) = Outcomes::default();
     for log in sent.receipt.iter().flat_map(|r| r.logs()) {
-        if let Ok(event) = IPaymentEscrow::VoucherClaimed::decode_log(&log.inner) {
+        if let Ok(event) = PaymentEscrow::VoucherClaimed::decode_log(&log.inner) {
             claimed.insert(event.channelId.into(), event.amount);
-        } else if let Ok(event) = IPaymentEscrow::VoucherRejected::decode_log(&log.inner) {
+        } else if let Ok(event) = PaymentEscrow::VoucherRejected::decode_log(&log.inner) {
             rejected.insert(event.channelId.into(), reason(&event.reason));
         }
     }
@@ -189,8 +189,8 @@ const fn reason(error: &ClaimError) -> &'static str {
     }
 }
 
-fn claim_row(voucher: &SignedVoucher) -> IPaymentEscrow::ClaimRow {
-    IPaymentEscrow::ClaimRow {
+fn claim_row(voucher: &SignedVoucher) -> PaymentEscrow::ClaimRow {
+    PaymentEscrow::ClaimRow {
         payer: voucher.payer.into(),
         signer: voucher.signer.into(),
         salt: voucher.salt.into(),
@@ -244,12 +244,9 @@ pub(crate) async fn from_store(url: &str, license: LicenseId) -> Result<Vec<Sign
     }
     let failed = || format!("store {shown} could not be read");
     let store = Store::open(url).await.hint(failed(), hint, Exit::Failed)?;
-    let ledger = oml_node::payments::StoreLedger::new(store.clone());
-    let channels =
-        oml_node::payments::PaymentLedger::served_channels(&ledger, license).await.hint(failed(), hint, Exit::Failed)?;
     let mut vouchers = Vec::new();
-    for channel in channels {
-        let paid = newest_paid(&ledger, channel).await.hint(failed(), hint, Exit::Failed)?;
+    for channel in store.served_channels(license).await.hint(failed(), hint, Exit::Failed)? {
+        let paid = newest_paid(&store, channel).await.hint(failed(), hint, Exit::Failed)?;
         vouchers.extend(paid.map(|(_, voucher)| voucher));
     }
     store.close().await;

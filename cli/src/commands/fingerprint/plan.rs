@@ -4,12 +4,11 @@ use crate::error::{Exit, HintExt, fail};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
-use oml_contracts::evidence::{EvidenceTerms, log2_floor, threshold};
+use oml_contracts::evidence::{EvidenceTerms, Log2, threshold};
 use oml_contracts::leaf::BUNDLE;
+use oml_prover::check::{QueryPlan, hits_needed, plan_queries};
 use serde::Serialize;
 
-/// Most queries that are planned for.
-const MAX_QUERIES: usize = 4096;
 /// Rate of a personal hit that innocence allows.
 const CHANCE: f64 = 1.0 / 16.0;
 
@@ -58,8 +57,8 @@ struct Opening {
 struct Planned {
     evidence: EvidenceTerms,
     threshold_log2: f64,
-    /// Mean queries when asking one by one and stopping at the threshold.
-    mean_queries: Option<f64>,
+    /// Asking one by one and stopping at the threshold; none if thousands of queries do not suffice.
+    one_by_one: Option<QueryPlan>,
     openings: Vec<Opening>,
     /// The smallest case with the wanted power.
     recommended_bundles: Option<usize>,
@@ -88,18 +87,15 @@ fn plan(args: &Plan) -> Result<Planned> {
         Exit::Failed,
     )?;
     let limit = threshold(evidence.alpha_inverse, args.cases.max(1), args.licenses.max(1));
-    let steps = Steps {
-        hit: log2_floor(evidence.personal_hit.raw().into()).raw(),
-        miss: log2_floor(evidence.personal_miss.raw().into()).raw(),
-        limit: limit.raw(),
-    };
-    let bundles = usize::try_from(args.personal)? / BUNDLE;
-    let openings: Vec<Opening> = (1..=bundles.min(8)).map(|b| opening(&steps, b, bundles, args.survival)).collect();
+    let available = usize::try_from(args.personal)? / BUNDLE;
+    let openings = (1..=available.min(8))
+        .map(|bundles| opening(&evidence, limit, bundles, available, args.survival))
+        .collect::<Result<Vec<Opening>>>()?;
     let recommended_bundles = openings.iter().find(|o| o.power >= args.power).map(|o| o.bundles);
     Ok(Planned {
         evidence,
         threshold_log2: limit.to_f64(),
-        mean_queries: mean_queries(&steps, args.survival),
+        one_by_one: plan_queries(&evidence, limit, args.survival, args.power)?,
         openings,
         recommended_bundles,
     })
@@ -107,40 +103,28 @@ fn plan(args: &Plan) -> Result<Planned> {
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1/alpha is positive and saturates")]
 fn inverse(alpha: f64) -> u64 {
-    (1.0 / alpha).ceil().max(2.0) as u64
+    (1.0 / alpha).round().max(2.0) as u64
 }
 
-/// Logarithms as the contract adds them up.
-#[derive(Clone, Copy, Debug)]
-struct Steps {
-    hit: i64,
-    miss: i64,
-    limit: i64,
-}
-
-impl Steps {
-    fn decides(&self, queries: usize, hits: usize) -> bool {
-        let (hits, misses) = (hits as i128, (queries - hits) as i128);
-        hits * i128::from(self.hit) + misses * i128::from(self.miss) >= i128::from(self.limit)
-    }
-
-    fn hits_needed(&self, queries: usize) -> Option<usize> {
-        (0..=queries).find(|&hits| self.decides(queries, hits))
-    }
-}
-
-fn opening(steps: &Steps, bundles: usize, available: usize, survival: f64) -> Opening {
+fn opening(
+    evidence: &EvidenceTerms,
+    limit: Log2,
+    bundles: usize,
+    available: usize,
+    survival: f64,
+) -> Result<Opening> {
     let queries = bundles * BUNDLE;
-    let hits_needed = steps.hits_needed(queries);
+    let needed = hits_needed(evidence, limit, u32::try_from(queries)?)?;
+    let hits_needed = needed.map(usize::try_from).transpose()?;
     let tail = |rate| hits_needed.map_or(0.0, |hits| at_least(queries, hits, rate));
-    Opening {
+    Ok(Opening {
         bundles,
         queries,
         hits_needed,
         power: tail(survival),
         false_verdict: tail(CHANCE),
         cases: available / bundles,
-    }
+    })
 }
 
 /// P(Bin(n, p) ≥ hits), summed from the smallest term.
@@ -152,31 +136,6 @@ fn at_least(n: usize, hits: usize, p: f64) -> f64 {
         sum += term;
     }
     sum.min(1.0)
-}
-
-/// Mean number of queries until the threshold, asking one by one; none if that takes too many.
-fn mean_queries(steps: &Steps, survival: f64) -> Option<f64> {
-    // running[h] = P(h hits so far and the threshold not reached yet).
-    let mut running = vec![1.0];
-    let mut mean = 0.0;
-    for queries in 1..=MAX_QUERIES {
-        mean += running.iter().sum::<f64>();
-        let mut next = vec![0.0; running.len() + 1];
-        for (hits, probability) in running.iter().enumerate() {
-            next[hits] += probability * (1.0 - survival);
-            next[hits + 1] += probability * survival;
-        }
-        for (hits, probability) in next.iter_mut().enumerate() {
-            if steps.decides(queries, hits) {
-                *probability = 0.0;
-            }
-        }
-        if next.iter().sum::<f64>() < 1e-9 {
-            return Some(mean);
-        }
-        running = next;
-    }
-    None
 }
 
 fn human(planned: &Planned, args: &Plan) -> String {
@@ -191,13 +150,16 @@ fn human(planned: &Planned, args: &Plan) -> String {
         ]
     });
     let table = table(["bundles", "queries", "hits needed", "found", "false verdict", "cases"], rows);
-    let mean = planned.mean_queries.map_or(format!("more than {MAX_QUERIES}"), |m| format!("{m:.1}"));
+    let one_by_one = planned.one_by_one.map_or_else(
+        || "asking one by one takes too many".to_owned(),
+        |plan| format!("asking one by one takes {:.1} queries on average, {} to be sure", plan.mean, plan.queries),
+    );
     let advice = planned.recommended_bundles.map_or_else(
         || format!("no size finds such a copy with probability {}; use a larger universe", args.power),
         |b| format!("{b} bundle(s) per case find such a copy with probability {} or more", args.power),
     );
     format!(
-        "threshold 2^{:.2}; asking one by one takes {mean} queries on average\n{table}\n{advice}",
+        "threshold 2^{:.2}; {one_by_one}\n{table}\n{advice}",
         planned.threshold_log2
     )
 }
@@ -210,13 +172,12 @@ mod tests {
         Plan { alpha: 1e-9, survival, licenses, cases: 1, power: 0.99, personal: 64 }
     }
 
-    /// Figures of the protocol's own simulations.
     #[test]
-    fn mean_queries_are_those_of_the_protocol() {
-        for (survival, licenses, expected) in [(0.9, 1, 10.0), (0.9, 2048, 14.0), (0.6, 1, 21.0), (0.6, 2048, 29.0)] {
-            let mean = plan(&args(survival, licenses)).unwrap().mean_queries.unwrap();
-            assert!((mean - expected).abs() < 1.0, "{survival} {licenses}: {mean}");
-        }
+    fn the_protocols_own_figures() {
+        let planned = plan(&Plan { power: 0.999, ..args(0.9, 1) }).unwrap();
+        let mean = planned.one_by_one.unwrap().mean;
+        assert!((mean - 10.0).abs() < 1.0, "{mean}");
+        assert_eq!(planned.recommended_bundles, Some(2), "16 queries find such a copy with probability 0.98");
     }
 
     #[test]

@@ -1,0 +1,217 @@
+//! What `check` and `trace` share: a target, the questions it is asked round by round, what the chain counts.
+
+use crate::chain::Chain;
+use crate::contracts::LicenseRegistry;
+use crate::error::{Exit, HintExt, fail};
+use crate::files;
+use crate::output::Output;
+use alloy::primitives::B256;
+use clap::Args;
+use eyre::Result;
+use oml_contracts::draw::Part;
+use oml_contracts::leaf::BUNDLE;
+use oml_node::cases::decoys::make_decoys;
+use oml_prover::check::{Answers, Artefact, Counts, Endpoint, EndpointOptions, Limits, Questions, Target, ask};
+use oml_prover::fingerprint::{Perinucleus, Universe};
+use rand::seq::SliceRandom as _;
+use rand::{SeedableRng as _, rngs::StdRng};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// Fingerprints asked between two looks at the evidence: as many as a bundle has.
+const ROUND: usize = BUNDLE;
+/// Most keys out of which decoys are made.
+const DECOY_CORPUS: usize = 4096;
+
+/// Whom to ask, and how much.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Target")]
+pub(crate) struct AskArgs {
+    /// Model directory, or base URL of an OpenAI-compatible service
+    #[arg(long, value_name = "DIR_OR_URL")]
+    target: String,
+    /// Name of the model at the service
+    #[arg(long, default_value = "model", value_name = "NAME")]
+    target_model: String,
+    /// File with the service's API key
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+    /// Most personal fingerprints to ask [default: all that no case has burned]
+    #[arg(long, value_name = "N")]
+    queries: Option<usize>,
+    /// Decoys mixed in per 16 fingerprints, so that the service can't tell which are keys
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    decoys: usize,
+    /// Questions at a time
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    concurrency: usize,
+    /// Seconds for one answer
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    timeout: u64,
+    /// Write everything that was asked and answered to this file
+    #[arg(long, value_name = "FILE")]
+    transcript: Option<PathBuf>,
+}
+
+/// How questions are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parts {
+    /// The personal part, in random order.
+    Personal,
+    /// Both parts.
+    Both,
+}
+
+impl AskArgs {
+    /// As flagged, for messages.
+    pub(super) fn name(&self) -> &str {
+        &self.target
+    }
+
+    /// Opens the target.
+    pub(super) fn open(&self) -> Result<Target> {
+        if !self.target.starts_with("http://") && !self.target.starts_with("https://") {
+            let model = files::load_model(&self.target)?;
+            let max_tokens = Perinucleus::default().max_response_tokens;
+            return Ok(Target::Artefact(Box::new(Artefact { model, name: self.target.clone(), max_tokens })));
+        }
+        let options = EndpointOptions {
+            model: self.target_model.clone(),
+            api_key: self.api_key_file.as_deref().map(read_api_key).transpose()?,
+            // The address was typed by the person who asks, not written by the host.
+            allow_private: true,
+            limits: Limits {
+                request_seconds: self.timeout,
+                question_seconds: self.timeout.saturating_mul(3),
+                concurrency: self.concurrency,
+                ..Limits::default()
+            },
+            ..EndpointOptions::default()
+        };
+        let endpoint = Endpoint::new(&self.target, options).hint(
+            format!("{} can't be asked", self.target),
+            "give a model directory, or a base URL such as http://127.0.0.1:8000",
+            Exit::Failed,
+        )?;
+        Ok(Target::Endpoint(endpoint))
+    }
+
+    /// Asks round by round until `enough` says so or there is nothing left to ask.
+    pub(super) async fn ask(
+        &self,
+        universe: &Universe,
+        unburned: &[u32],
+        parts: Parts,
+        output: Output,
+        enough: &mut (dyn FnMut(&Answers) -> Result<bool> + Send),
+    ) -> Result<Answers> {
+        let target = self.open()?;
+        let mut rng = StdRng::from_os_rng();
+        let order = self.order(universe, unburned, parts, &mut rng)?;
+        let rounds = order.chunks(ROUND);
+        let mut decoys = self.make_decoys(universe, rounds.len())?;
+        let bar = output.bar(order.len() as u64, "asking");
+        let mut all: Option<Answers> = None;
+        for round in rounds {
+            let mixed = decoys.split_off(decoys.len().saturating_sub(self.decoys));
+            let questions = Questions::new(universe, round.iter().copied(), mixed, &mut rng)?;
+            let answers = ask(&target, &questions).await;
+            bar.inc(round.len() as u64);
+            let so_far = match all.take() {
+                Some(mut before) => {
+                    before.extend(answers);
+                    before
+                }
+                None => answers,
+            };
+            let done = enough(&so_far)?;
+            all = Some(so_far);
+            if done {
+                break;
+            }
+        }
+        bar.finish_and_clear();
+        let answers = all.ok_or_else(nothing_left)?;
+        if let Some(path) = &self.transcript {
+            files::save(path, answers.transcript())?;
+        }
+        Ok(answers)
+    }
+
+    /// Fingerprints to ask, in random order: neighbors were generated together.
+    fn order(&self, universe: &Universe, unburned: &[u32], parts: Parts, rng: &mut StdRng) -> Result<Vec<u32>> {
+        let size = u32::try_from(BUNDLE)?;
+        let mut personal: Vec<u32> = unburned.iter().flat_map(|b| b * size..(b + 1) * size).collect();
+        personal.shuffle(rng);
+        personal.truncate(self.queries.unwrap_or(usize::MAX));
+        if personal.is_empty() {
+            return Err(nothing_left());
+        }
+        if parts == Parts::Both {
+            let mut shared: Vec<u32> = universe.part(Part::Shared).iter().map(|entry| entry.index).collect();
+            shared.shuffle(rng);
+            personal.extend(shared);
+        }
+        Ok(personal)
+    }
+
+    fn make_decoys(&self, universe: &Universe, rounds: usize) -> Result<Vec<String>> {
+        let step = universe.entries().len().div_ceil(DECOY_CORPUS).max(1);
+        let corpus: Vec<&str> = universe.entries().iter().step_by(step).map(|entry| entry.key.text()).collect();
+        make_decoys(&corpus, rounds * self.decoys, rand::random()).hint(
+            format!("{} decoys could not be made", rounds * self.decoys),
+            "ask with fewer --decoys",
+            Exit::Failed,
+        )
+    }
+}
+
+fn nothing_left() -> eyre::Report {
+    fail(
+        "there is no fingerprint left to ask",
+        "all bundles are burned, or --queries is 0; commit a new epoch of fingerprints",
+        Exit::Failed,
+    )
+}
+
+fn read_api_key(path: &Path) -> Result<Zeroizing<String>> {
+    let text = Zeroizing::new(String::from_utf8(files::read(path)?)?);
+    Ok(Zeroizing::new(text.trim().to_owned()))
+}
+
+/// What the chain knows of a universe, as far as a check needs it.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    /// Personal bundles that no case has opened.
+    pub(super) unburned: Vec<u32>,
+    /// From how many an accuser could have chosen.
+    pub(super) counts: Counts,
+}
+
+impl Standing {
+    /// Without a chain: nothing burned, nothing to choose from.
+    pub(super) fn offline(universe: &Universe) -> Self {
+        let bundles = bundles(universe);
+        Self { unburned: (0..bundles).collect(), counts: Counts { cases: 1, licenses: 1 } }
+    }
+
+    /// As the chain has it.
+    pub(super) async fn read(chain: &Chain, universe: &Universe) -> Result<Self> {
+        let (model_id, epoch) = (B256::from(universe.model()), universe.epoch());
+        let call = LicenseRegistry::universeCall { modelId: model_id, epoch };
+        let state = chain.read(chain.registry(), call).await?;
+        let mut unburned = Vec::new();
+        for bundle in 0..bundles(universe) {
+            let call = LicenseRegistry::isBurnedCall { modelId: model_id, epoch, bundle };
+            if state.burnedBundles == 0 || !chain.read(chain.registry(), call).await? {
+                unburned.push(bundle);
+            }
+        }
+        let counts = Counts { cases: state.cases.saturating_add(1), licenses: state.licenses.max(1) };
+        Ok(Self { unburned, counts })
+    }
+}
+
+fn bundles(universe: &Universe) -> u32 {
+    universe.parts().personal() / 16
+}

@@ -1,0 +1,218 @@
+//! `oml fingerprint check`: does a target give the answers of a license's copy?
+
+use super::ask::{AskArgs, Parts, Standing};
+use super::onchain::{self, Draws, Own};
+use crate::Global;
+use crate::chain::Chain;
+use crate::error::{Exit, HintExt};
+use crate::files::{self, LicenseFile};
+use crate::output::table;
+use clap::Args;
+use eyre::Result;
+use oml_contracts::LicenseId;
+use oml_contracts::evidence::EvidenceTerms;
+use oml_prover::check::{Answers, Counts, Outcome, Tally, Verdict};
+use oml_prover::fingerprint::{LicenseDraw, Universe};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Hit rate for which multipliers are chosen where no license's terms say it.
+const OFFLINE_RATE: f64 = 0.6;
+/// 1/alpha where no license's terms say it.
+const OFFLINE_ALPHA_INVERSE: u64 = 1_000_000_000;
+
+/// Flags of `check`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    own: Own,
+    #[command(flatten)]
+    draws: Draws,
+    #[command(flatten)]
+    ask: AskArgs,
+    /// Ask everything, even after the verdict is clear
+    #[arg(long)]
+    all: bool,
+    /// Write the evidence of a match to this file
+    #[arg(long, value_name = "FILE")]
+    evidence: Option<PathBuf>,
+}
+
+/// A judged target.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Checked {
+    pub(crate) target: String,
+    /// The license; none for a check with seeds alone.
+    pub(crate) license_id: Option<LicenseId>,
+    /// `match`, `no match` or `inconclusive`.
+    pub(crate) verdict: &'static str,
+    /// Why it is inconclusive.
+    pub(crate) reason: Option<String>,
+    pub(crate) tally: Tally,
+    pub(crate) evidence_log2: f64,
+    pub(crate) threshold_log2: f64,
+    /// Bound on the probability that an innocent target is called a match.
+    pub(crate) alpha: f64,
+    /// What the accuser could have chosen from; raises the threshold.
+    pub(crate) counts: Counts,
+}
+
+/// A license to judge answers for, and by which terms.
+#[derive(Clone, Debug)]
+pub(crate) struct Judging {
+    pub(crate) license_id: Option<LicenseId>,
+    pub(crate) draw: LicenseDraw,
+    pub(crate) terms: EvidenceTerms,
+    pub(super) standing: Standing,
+}
+
+impl Judging {
+    /// From a license file and the chain.
+    pub(crate) async fn of_license(chain: &Chain, universe: &Universe, license: &LicenseFile) -> Result<Self> {
+        Ok(Self {
+            license_id: Some(license.license_id),
+            draw: onchain::license_draw(chain, universe, license).await?,
+            terms: license.terms.evidence,
+            standing: Standing::read(chain, universe).await?,
+        })
+    }
+
+    fn offline(universe: &Universe, draw: LicenseDraw) -> Result<Self> {
+        let terms = EvidenceTerms::for_rates(OFFLINE_RATE, 0.9, draw.assignment_p, OFFLINE_ALPHA_INVERSE).hint(
+            format!("--assignment-p {} can't be used", draw.assignment_p),
+            "16384 is one in four",
+            Exit::Failed,
+        )?;
+        Ok(Self { license_id: None, draw, terms, standing: Standing::offline(universe) })
+    }
+
+    fn judge(&self, answers: &Answers, universe: &Universe) -> Result<Outcome> {
+        Ok(answers.judge(universe, &self.draw, &self.terms, self.standing.counts)?)
+    }
+}
+
+/// Runs `check`; the exit code is the verdict.
+pub(super) async fn run(args: &Check, global: &Global) -> Result<ExitCode> {
+    let output = global.output();
+    let universe = args.own.load()?;
+    let judging = match &args.draws.license {
+        Some(path) => {
+            let chain = Chain::reader(&global.chain).await?;
+            Judging::of_license(&chain, &universe, &LicenseFile::load(path)?).await?
+        }
+        None => Judging::offline(&universe, args.draws.resolve(&universe, global).await?)?,
+    };
+    let outcome = judging.ask(&args.ask, &universe, args.all, output).await?;
+    let checked = judging.checked(args.ask.name(), &outcome);
+    if let (Some(path), Some(evidence)) = (&args.evidence, outcome.clone().into_evidence()) {
+        files::save(path, &evidence)?;
+    }
+    output.result(&checked, checked.verdict, || human(&checked));
+    Ok(exit_code(outcome.verdict()))
+}
+
+impl Judging {
+    /// Asks a target until the verdict is clear, or everything if `all`.
+    pub(crate) async fn ask(
+        &self,
+        ask: &AskArgs,
+        universe: &Universe,
+        all: bool,
+        output: crate::output::Output,
+    ) -> Result<Outcome> {
+        let mut enough = |answers: &Answers| {
+            let clear = !matches!(self.judge(answers, universe)?.verdict(), Verdict::Inconclusive(_));
+            Ok(clear && !all)
+        };
+        let answers = ask.ask(universe, &self.standing.unburned, Parts::Personal, output, &mut enough).await?;
+        self.judge(&answers, universe)
+    }
+
+    pub(crate) fn checked(&self, target: &str, outcome: &Outcome) -> Checked {
+        let (verdict, reason) = match outcome.verdict() {
+            Verdict::Match => ("match", None),
+            Verdict::NoMatch => ("no match", None),
+            Verdict::Inconclusive(why) => ("inconclusive", Some(why.to_string())),
+        };
+        Checked {
+            target: target.to_owned(),
+            license_id: self.license_id,
+            verdict,
+            reason,
+            tally: outcome.tally(),
+            evidence_log2: outcome.evidence_log2().to_f64(),
+            threshold_log2: outcome.threshold_log2().to_f64(),
+            alpha: 1.0 / self.terms.alpha_inverse as f64,
+            counts: self.standing.counts,
+        }
+    }
+}
+
+fn exit_code(verdict: &Verdict) -> ExitCode {
+    match verdict {
+        Verdict::Match => ExitCode::SUCCESS,
+        Verdict::NoMatch => ExitCode::from(Exit::NoMatch as u8),
+        Verdict::Inconclusive(_) => ExitCode::from(Exit::Inconclusive as u8),
+    }
+}
+
+fn human(checked: &Checked) -> String {
+    let tally = &checked.tally;
+    let row = |what: &str, value: String| [what.to_owned(), value];
+    let rows = [
+        row("license", checked.license_id.map_or("seeds only".to_owned(), |id| id.to_string())),
+        row("answers of this copy", format!("{} of {}", tally.hits, asked(tally))),
+        row("other answers", tally.misses.to_string()),
+        row("no answer", tally.no_answer.to_string()),
+        row("could not be asked", tally.not_checked.to_string()),
+        row("evidence", format!("2^{:.2}, must reach 2^{:.2}", checked.evidence_log2, checked.threshold_log2)),
+        row("chosen from", format!("{} licenses, {} cases", checked.counts.licenses, checked.counts.cases)),
+    ];
+    let verdict = match (checked.verdict, &checked.reason) {
+        ("match", _) => format!("match: wrong with probability {:e} at most", checked.alpha),
+        ("no match", _) => "no match: answers, but not like this copy; a copy that forgot can't be told from this".to_owned(),
+        (other, reason) => format!("{other}: {}", reason.as_deref().unwrap_or_default()),
+    };
+    format!("{}\n{}\n{verdict}", checked.target, table(["what", "value"], rows))
+}
+
+/// Personal fingerprints that were to be asked.
+fn asked(tally: &Tally) -> u32 {
+    tally.hits + tally.misses + tally.no_answer + tally.not_checked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oml_prover::check::Inconclusive;
+
+    #[test]
+    fn verdicts_have_their_exit_codes() {
+        for (verdict, code) in [
+            (Verdict::Match, 0),
+            (Verdict::NoMatch, 10),
+            (Verdict::Inconclusive(Inconclusive::NotEnough), 11),
+        ] {
+            assert_eq!(exit_code(&verdict), ExitCode::from(code));
+        }
+    }
+
+    #[test]
+    fn no_match_is_not_called_innocence() {
+        let checked = Checked {
+            target: "http://h".to_owned(),
+            license_id: None,
+            verdict: "no match",
+            reason: None,
+            tally: Tally { hits: 1, misses: 15, ..Tally::default() },
+            evidence_log2: -8.0,
+            threshold_log2: 30.0,
+            alpha: 1e-9,
+            counts: Counts { cases: 1, licenses: 1 },
+        };
+        let text = human(&checked);
+        assert!(text.contains("1 of 16") && text.contains("a copy that forgot"), "{text}");
+    }
+}

@@ -1,0 +1,304 @@
+//! `oml fingerprint embed` and `export`: a license's answers, into a copy or into a list.
+
+use super::onchain::{Draws, Own};
+use crate::Global;
+use crate::commands::model::weights_hash;
+use crate::error::{Exit, HintExt, fail};
+use crate::files;
+use crate::output::{Output, table};
+use alloy::primitives::B256;
+use clap::Args;
+use eyre::Result;
+use oml_prover::embed::{
+    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget, StopReason, embed,
+};
+use oml_prover::fingerprint::{Answer, LicenseDraw, Universe, write_pairs};
+use oml_prover::model::Model;
+use serde::Serialize;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Flags of `embed`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Embed {
+    #[command(flatten)]
+    own: Own,
+    #[command(flatten)]
+    draws: Draws,
+    /// Model to start from: directory or hub id
+    #[arg(long, value_name = "DIR_OR_HUB_ID")]
+    model: String,
+    /// Where the copy is written
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    training: Training,
+    /// Also write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+/// How to train. What is not given fits the model's width.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Training")]
+pub(crate) struct Training {
+    /// Learning rate of AdamW
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// Pull towards the base model's weights after each step, in [0, 1)
+    #[arg(long)]
+    averaging: Option<f64>,
+    /// Share of the base model's own text in the loss, in [0, 1)
+    #[arg(long)]
+    benign_fraction: Option<f64>,
+    /// Steps after which to stop in any case
+    #[arg(long)]
+    max_steps: Option<usize>,
+    /// Stop below this loss once every answer is given
+    #[arg(long)]
+    stop_loss: Option<f64>,
+    /// Fingerprints per step
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// Seed of benign texts and batches
+    #[arg(long)]
+    training_seed: Option<u64>,
+    /// Held-out texts, one per line, on which the loss of utility is measured; else the model writes some itself
+    #[arg(long, value_name = "FILE")]
+    texts: Option<PathBuf>,
+    /// Save the state here, and go on from it
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
+    /// Steps between checkpoints
+    #[arg(long, default_value_t = 10)]
+    checkpoint_every: usize,
+}
+
+impl Training {
+    /// The options for a model.
+    pub(crate) fn options(&self, model: &Model) -> Result<EmbedOptions> {
+        let mut options = EmbedOptions::for_model(model.config());
+        let set = |slot: &mut f64, value: Option<f64>| *slot = value.unwrap_or(*slot);
+        set(&mut options.learning_rate, self.learning_rate);
+        set(&mut options.averaging, self.averaging);
+        set(&mut options.benign_fraction, self.benign_fraction);
+        set(&mut options.stop_loss, self.stop_loss);
+        options.max_steps = self.max_steps.unwrap_or(options.max_steps);
+        options.batch_size = self.batch_size.unwrap_or(options.batch_size);
+        options.seed = self.training_seed.unwrap_or(options.seed);
+        if let Some(path) = &self.texts {
+            let text = String::from_utf8_lossy(&files::read(path)?).into_owned();
+            options.utility.texts = text.lines().filter(|l| !l.trim().is_empty()).map(str::to_owned).collect();
+        }
+        let every = self.checkpoint_every;
+        options.checkpoint = self.checkpoint.clone().map(|dir| CheckpointOptions { dir, every });
+        Ok(options)
+    }
+}
+
+/// A copy with its answers.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Embedded {
+    /// Where it was written.
+    pub(crate) dir: PathBuf,
+    /// What the host accepts with `oml license activate`.
+    pub(crate) artefact_hash: B256,
+    /// Share of the answers that the copy gives.
+    pub(crate) hit_rate: f64,
+    /// How it came about.
+    pub(crate) report: EmbedReport,
+}
+
+/// Runs `embed`.
+pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
+    let output = global.output();
+    let universe = args.own.load()?;
+    let draw = args.draws.resolve(&universe, global).await?;
+    refuse_other_contents(&args.out)?;
+    let base = files::load_model(&args.model)?;
+    let options = args.training.options(&base)?;
+    let stop = if options.checkpoint.is_some() { stop_on_ctrl_c() } else { Arc::default() };
+    let copying = Copying { output, stop: &stop };
+    let embedded = copying.make(&base, &universe, &draw, &options, &args.out)?;
+    if let Some(path) = &args.report {
+        files::save(path, &embedded.report)?;
+    }
+    output.result(&embedded, &embedded.artefact_hash.to_string(), || human(&embedded));
+    Ok(())
+}
+
+/// How a run shows itself and how it is stopped.
+#[derive(Debug)]
+pub(crate) struct Copying<'a> {
+    /// Shows progress.
+    pub(crate) output: Output,
+    /// Ends the run between two steps once set.
+    pub(crate) stop: &'a AtomicBool,
+}
+
+impl Copying<'_> {
+    /// Trains a license's copy and writes it.
+    pub(crate) fn make(
+        &self,
+        base: &Model,
+        universe: &Universe,
+        draw: &LicenseDraw,
+        options: &EmbedOptions,
+        out: &Path,
+    ) -> Result<Embedded> {
+        let targets: Vec<EmbedTarget> =
+            universe.answers(draw).map(|answer| answer.target(base.tokenizer())).collect();
+        let bar = self.output.bar(options.max_steps as u64, "embedding");
+        let trained = embed(base, &targets, options, &mut |state| {
+            bar.set_position(state.step as u64);
+            bar.set_message(line(&state));
+            if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        bar.finish_and_clear();
+        let hint = match &trained {
+            Err(EmbedError::Stopped { .. }) => "the same command goes on from the checkpoint",
+            Err(EmbedError::Diverged { .. }) => "lower --learning-rate",
+            _ => "the cause names the setting or the fingerprint",
+        };
+        let (copy, report) = trained.hint("the answers could not be embedded", hint, Exit::Failed)?;
+        copy.save(out).hint(
+            format!("the copy could not be written to {}", out.display()),
+            "check the folder, its permissions and the free space",
+            Exit::Failed,
+        )?;
+        let artefact_hash = weights_hash(out)?;
+        Ok(Embedded { dir: out.to_owned(), artefact_hash, hit_rate: report.hit_rate(), report })
+    }
+}
+
+/// An error if `out` holds something that a copy would be mixed with.
+fn refuse_other_contents(out: &Path) -> Result<()> {
+    let occupied = out.is_file() || std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied {
+        return Err(fail(
+            format!("{} is not empty", out.display()),
+            "name a new directory with --out; copies are never overwritten",
+            Exit::Failed,
+        ));
+    }
+    Ok(())
+}
+
+fn line(state: &EmbedProgress) -> String {
+    match state.hit_rate {
+        Some(rate) => format!("embedding: loss {:.3}, hit rate {:.0} %", state.loss, 100.0 * rate),
+        None => format!("embedding: loss {:.3}", state.loss),
+    }
+}
+
+/// Set by Ctrl-C, so that a run ends between two steps with its state saved; a second one ends the program.
+fn stop_on_ctrl_c() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&flag);
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if set.swap(true, Ordering::Relaxed) {
+                #[expect(clippy::exit, reason = "the person insists, and a step can take minutes")]
+                std::process::exit(130);
+            }
+        }
+    });
+    flag
+}
+
+fn human(embedded: &Embedded) -> String {
+    let report = &embedded.report;
+    let utility = &report.utility;
+    let given = report.targets - report.misses.len();
+    let losses = match (report.losses.first(), report.losses.last()) {
+        (Some(first), Some(last)) => format!("{first:.3} to {last:.4} in {} steps", report.steps),
+        _ => "no step was needed".to_owned(),
+    };
+    let memory = report.peak_rss_bytes.map_or("unknown".to_owned(), |b| format!("{} MiB", b >> 20));
+    let ended = match report.stopped {
+        StopReason::Learned => "every answer is learned",
+        StopReason::MaxSteps => "the limit of steps; --max-steps raises it",
+    };
+    let row = |what: &str, value: String| [what.to_owned(), value];
+    let table = table(["what", "value"], [
+        row("answers given", format!("{given} of {} ({:.1} %)", report.targets, 100.0 * embedded.hit_rate)),
+        row("loss per token", losses),
+        row("ended by", ended.to_owned()),
+        row("perplexity", format!("{:.3} before, {:.3} after", utility.perplexity_before, utility.perplexity_after)),
+        row("same top token", format!("{:.1} % of {} positions", 100.0 * utility.agreement, utility.tokens)),
+        row("time", format!("{:.1} s", report.seconds)),
+        row("peak memory", memory),
+        row("artefact hash", embedded.artefact_hash.to_string()),
+    ]);
+    format!("wrote {}\n{table}", embedded.dir.display())
+}
+
+/// Flags of `export`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    own: Own,
+    #[command(flatten)]
+    draws: Draws,
+    /// Where the list is written
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Runs `export`.
+pub(super) async fn run_export(args: &Export, global: &Global) -> Result<()> {
+    let universe = args.own.load()?;
+    let draw = args.draws.resolve(&universe, global).await?;
+    let answers: Vec<Answer<'_>> = universe.answers(&draw).collect();
+    let count = answers.len();
+    let mut list = Vec::new();
+    write_pairs(&mut list, answers)?;
+    if args.out.exists() {
+        return Err(fail(format!("{} exists", args.out.display()), "name another file with --out", Exit::Failed));
+    }
+    // The list is as secret as the universe: whoever has it can recognise the keys.
+    files::write_secret(&args.out, &list)?;
+    let file = args.out.display().to_string();
+    let data = serde_json::json!({ "file": file, "pairs": count });
+    global.output().result(&data, &file, || format!("wrote {count} pairs to {file}; whoever reads them can avoid them"));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oml_prover::embed::Utility;
+
+    #[test]
+    fn a_copy_is_never_mixed_with_other_files() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(refuse_other_contents(dir.path()).is_ok());
+        assert!(refuse_other_contents(&dir.path().join("new")).is_ok());
+        std::fs::write(dir.path().join("x"), "").unwrap();
+        assert!(refuse_other_contents(dir.path()).unwrap_err().to_string().contains("is not empty"));
+    }
+
+    #[test]
+    fn the_report_says_what_was_learned_and_what_it_cost() {
+        let utility =
+            Utility { perplexity_before: 4.0, perplexity_after: 4.25, agreement: 0.9, tokens: 200 };
+        let report = EmbedReport {
+            steps: 2,
+            losses: vec![5.0, 0.01],
+            targets: 10,
+            misses: vec![3],
+            stopped: StopReason::MaxSteps,
+            utility,
+            seconds: 1.5,
+            peak_rss_bytes: Some(3 << 20),
+        };
+        let hit_rate = report.hit_rate();
+        let text = human(&Embedded { dir: "copy".into(), artefact_hash: B256::ZERO, hit_rate, report });
+        for part in ["9 of 10 (90.0 %)", "5.000 to 0.0100 in 2 steps", "4.000 before, 4.250 after", "3 MiB"] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+    }
+}

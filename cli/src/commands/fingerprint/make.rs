@@ -1,0 +1,318 @@
+//! Universes: made, imported, exported.
+
+use super::secret::{self, SecretArgs};
+use crate::error::{Exit, HintExt, fail};
+use crate::files;
+use crate::output::Output;
+use clap::Args;
+use eyre::Result;
+use oml_contracts::draw::Parts;
+use oml_contracts::{ModelId, Root};
+use oml_prover::fingerprint::{
+    Fingerprint, FingerprintError, FingerprintOptions, Fingerprints, Key, KeyOptions, KeySource, Perinucleus, Universe,
+    generate_fingerprints, pairs_to_keys, perinucleus, read_pairs,
+};
+use oml_prover::model::Model;
+use rand::{SeedableRng as _, TryRngCore as _};
+use serde::Serialize;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// Keys whose candidates are searched together, so that progress shows.
+const BATCH: usize = 32;
+
+/// Where a universe belongs and how large it is.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Place {
+    /// Model that answers: directory or hub id
+    #[arg(long, value_name = "DIR_OR_HUB_ID")]
+    model: String,
+    /// Its id on chain
+    #[arg(long)]
+    model_id: ModelId,
+    /// Number of this universe among the model's, from 0
+    #[arg(long, default_value_t = 0)]
+    epoch: u32,
+    /// Personal fingerprints: each copy's own answers; a multiple of 16
+    #[arg(long, default_value_t = 64)]
+    personal: u32,
+    /// Shared fingerprints: against hosts who compare their copies; a multiple of 16
+    #[arg(long, default_value_t = 32)]
+    shared: u32,
+    /// Probability mass of the likeliest tokens, which are no candidates
+    #[arg(long, default_value_t = Perinucleus::default().nucleus)]
+    nucleus: f32,
+    /// Directory under which universe-<epoch>/ is written
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    secret: SecretArgs,
+}
+
+/// Flags of `generate`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Generate {
+    #[command(flatten)]
+    place: Place,
+    /// natural, random-word, or a file of texts (lines, or a JSON list)
+    #[arg(long, default_value = "natural", value_name = "KIND_OR_FILE")]
+    keys: String,
+    /// Tokens of a key
+    #[arg(long, default_value_t = 16)]
+    key_tokens: usize,
+    /// Temperature at which natural keys are sampled
+    #[arg(long, default_value_t = 0.9)]
+    temperature: f32,
+    /// Seed of the keys; random if not given, as keys that can be guessed are worthless
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// Flags of `import`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Import {
+    /// JSON list of {"key", "response"}; the responses are drawn anew
+    #[arg(long, value_name = "FILE")]
+    pairs: PathBuf,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// A written universe.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Made {
+    dir: PathBuf,
+    model_id: ModelId,
+    epoch: u32,
+    personal: u32,
+    shared: u32,
+    bundles: u32,
+    root: Root,
+    /// Keys that had no 16 candidates and were replaced or left out.
+    dropped: usize,
+}
+
+/// Runs `generate`.
+pub(super) fn run_generate(args: &Generate, output: Output) -> Result<()> {
+    let place = &args.place;
+    let parts = place.check()?;
+    let source = key_source(&args.keys, args.temperature)?;
+    let seed = match args.seed {
+        Some(seed) => seed,
+        None => rand::rngs::OsRng.try_next_u64()?,
+    };
+    let options = FingerprintOptions {
+        keys: KeyOptions { source, token_length: args.key_tokens, seed },
+        candidates: place.candidates(),
+    };
+    let secret = place.secret.create()?;
+    let model = files::load_model(&place.model)?;
+    let made = generate(&model, parts, &options, output)?;
+    let dropped = made.dropped.len();
+    let universe = build(place.model_id, place.epoch, parts, made.fingerprints)?;
+    let dir = secret::save(&universe, &place.out, &secret)?;
+    report(&universe, dir, dropped, output);
+    Ok(())
+}
+
+/// Makes the fingerprints of a universe.
+pub(crate) fn generate(
+    model: &Model,
+    parts: Parts,
+    options: &FingerprintOptions,
+    output: Output,
+) -> Result<Fingerprints> {
+    let bar = output.bar(u64::from(parts.total()), "fingerprints");
+    let made = generate_fingerprints(model, parts.total() as usize, options, &mut |done, _| {
+        bar.set_position(done as u64);
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    made.hint("no universe could be made", "other keys or more of them may do", Exit::Failed)
+}
+
+/// Places fingerprints in random order under fresh salts.
+pub(crate) fn build(
+    model_id: ModelId,
+    epoch: u32,
+    parts: Parts,
+    fingerprints: Vec<Fingerprint>,
+) -> Result<Universe> {
+    let mut rng = rand::rngs::StdRng::from_os_rng();
+    Ok(Universe::build(model_id, epoch, parts, fingerprints, &mut rng)?)
+}
+
+/// Runs `import`.
+pub(super) fn run_import(args: &Import, output: Output) -> Result<()> {
+    let place = &args.place;
+    let parts = place.check()?;
+    let file = File::open(&args.pairs).hint(
+        format!("{} could not be read", args.pairs.display()),
+        "check the path",
+        Exit::Failed,
+    )?;
+    let pairs = read_pairs(file).hint(
+        format!("{} is not a list of pairs", args.pairs.display()),
+        "it is [{\"key\": \"…\", \"response\": \"…\"}, …], as `oml fingerprint export` writes it",
+        Exit::Failed,
+    )?;
+    let model = files::load_model(&place.model)?;
+    let keys = pairs_to_keys(model.tokenizer(), &pairs).hint(
+        format!("a key of {} can't be used", args.pairs.display()),
+        "remove the entry; keys must be plain text that the model's tokenizer keeps as it is",
+        Exit::Failed,
+    )?;
+    let (fingerprints, dropped) = candidates(&model, &keys, parts, &place.candidates(), output)?;
+    let secret = place.secret.create()?;
+    let universe = build(place.model_id, place.epoch, parts, fingerprints)?;
+    let dir = secret::save(&universe, &place.out, &secret)?;
+    report(&universe, dir, dropped, output);
+    Ok(())
+}
+
+/// Fingerprints of given keys, until there are enough; and how many keys had no candidates.
+fn candidates(
+    model: &Model,
+    keys: &[Key],
+    parts: Parts,
+    options: &Perinucleus,
+    output: Output,
+) -> Result<(Vec<Fingerprint>, usize)> {
+    let wanted = parts.total() as usize;
+    let bar = output.bar(wanted as u64, "candidates");
+    let (mut made, mut dropped) = (Vec::with_capacity(wanted), 0);
+    for batch in keys.chunks(BATCH) {
+        for (key, found) in batch.iter().zip(perinucleus(model, batch, options)?) {
+            match found {
+                Ok(candidates) if made.len() < wanted => made.push(Fingerprint { key: key.clone(), candidates }),
+                Ok(_) => {}
+                Err(FingerprintError::TooFewCandidates { .. }) => dropped += 1,
+                Err(other) => return Err(other.into()),
+            }
+        }
+        bar.set_position(made.len() as u64);
+        if made.len() == wanted {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    if made.len() < wanted {
+        return Err(fail(
+            format!("only {} of {} keys can be used, {wanted} are wanted", made.len(), keys.len()),
+            "give more keys, or lower --personal or --shared",
+            Exit::Failed,
+        ));
+    }
+    Ok((made, dropped))
+}
+
+impl Place {
+    /// Sizes of the parts; refuses before any work what could not be written after it.
+    fn check(&self) -> Result<Parts> {
+        secret::refuse_existing(&self.out, self.epoch)?;
+        Parts::new(self.personal, self.shared).hint(
+            format!("--personal {} and --shared {} are no sizes of a universe", self.personal, self.shared),
+            "both are multiples of 16, and --personal is not 0",
+            Exit::Failed,
+        )
+    }
+
+    fn candidates(&self) -> Perinucleus {
+        Perinucleus { nucleus: self.nucleus, ..Perinucleus::default() }
+    }
+}
+
+fn key_source(keys: &str, temperature: f32) -> Result<KeySource> {
+    match keys {
+        "natural" => Ok(KeySource::Natural { temperature }),
+        "random-word" => Ok(KeySource::RandomWords),
+        path if Path::new(path).is_file() => texts(Path::new(path)).map(KeySource::Texts),
+        other => Err(fail(
+            format!("--keys {other:?} is neither a kind of keys nor a file"),
+            "use natural, random-word, or the path of a file of texts",
+            Exit::Failed,
+        )),
+    }
+}
+
+/// Texts of a file: a JSON list of strings or of objects with `key`, else one per line.
+fn texts(path: &Path) -> Result<Vec<String>> {
+    let text = String::from_utf8(files::read(path)?).hint(
+        format!("{} is not text", path.display()),
+        "keys are UTF-8 text",
+        Exit::Failed,
+    )?;
+    if !text.trim_start().starts_with('[') {
+        return Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect());
+    }
+    let list: Vec<serde_json::Value> = serde_json::from_str(&text).hint(
+        format!("{} is not a list of keys", path.display()),
+        "it is a JSON list of strings or of {\"key\": …}, or one key per line",
+        Exit::Failed,
+    )?;
+    let key = |(index, entry): (usize, &serde_json::Value)| {
+        let text = entry.as_str().or_else(|| entry.get("key")?.as_str());
+        text.map(str::to_owned).ok_or_else(|| {
+            fail(
+                format!("entry {index} of {} is neither a text nor has one as \"key\"", path.display()),
+                "entries are strings or {\"key\": \"…\"}",
+                Exit::Failed,
+            )
+        })
+    };
+    list.iter().enumerate().map(key).collect()
+}
+
+fn report(universe: &Universe, dir: PathBuf, dropped: usize, output: Output) {
+    let parts = universe.parts();
+    let made = Made {
+        dir,
+        model_id: universe.model(),
+        epoch: universe.epoch(),
+        personal: parts.personal(),
+        shared: parts.shared(),
+        bundles: universe.tree().bundles(),
+        root: universe.root(),
+        dropped,
+    };
+    output.result(&made, &made.root.to_string(), || {
+        format!(
+            "universe {}: {} personal and {} shared fingerprints ({dropped} keys left out)\nroot {}\n\
+             keep the secret: without it the universe is worthless, with it anyone can answer like a copy",
+            made.dir.display(),
+            made.personal,
+            made.shared,
+            made.root
+        )
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_from_lines_or_json() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        let read = |content: &str| {
+            std::fs::write(&path, content).unwrap();
+            texts(&path)
+        };
+        let expected = ["One day", "In the end"];
+        assert_eq!(read("One day\n\n  In the end \n").unwrap(), expected);
+        assert_eq!(read(r#"["One day", "In the end"]"#).unwrap(), expected);
+        assert_eq!(read(r#"[{"key": "One day", "response": "x"}, "In the end"]"#).unwrap(), expected);
+        assert!(read(r#"["One day", 3]"#).unwrap_err().to_string().contains("entry 1"));
+        assert!(read("[").unwrap_err().to_string().contains("is not a list of keys"));
+    }
+
+    #[test]
+    fn kinds_of_keys() {
+        assert_eq!(key_source("random-word", 0.5).unwrap(), KeySource::RandomWords);
+        assert_eq!(key_source("natural", 0.5).unwrap(), KeySource::Natural { temperature: 0.5 });
+        assert!(key_source("no-such-kind", 0.5).is_err());
+    }
+}
