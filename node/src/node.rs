@@ -100,6 +100,13 @@ pub struct RoleParts {
     pub handlers: Vec<Arc<dyn JobHandler>>,
 }
 
+impl RoleParts {
+    fn add(&mut self, other: Self) {
+        self.routers.extend(other.routers);
+        self.handlers.extend(other.handlers);
+    }
+}
+
 /// A node whose parts are running.
 #[derive(Debug)]
 pub struct Node {
@@ -146,7 +153,12 @@ impl Node {
             .local_addr()
             .map_err(|cause| NodeError::Listen { address: context.config.http.listen, cause: cause.to_string() })?;
 
-        let parts = RoleParts::default();
+        let mut parts = RoleParts::default();
+        parts.add(crate::licenses::wire(&context)?);
+        parts.add(crate::cases::wire(&context).await?);
+        parts.add(crate::payments::wire(&context)?);
+        parts.add(crate::gateway::wire(&context)?);
+        parts.add(crate::inference::wire(&context)?);
 
         context.start_parts(follower, listener, parts);
         tracing::info!(

@@ -1,7 +1,7 @@
 //! What a contract says, as Rust values: ids and money as newtypes, times in unix seconds.
 
 use oml_contracts::{
-    Amount, CaseId, Commitment, ContentHash, DeploymentHash, EthAddress, LicenseId, QuestionsHash, Root,
+    Amount, CaseId, ContentHash, DeploymentHash, EthAddress, LicenseId, QuestionsHash, Root,
     Seed,
 };
 use serde::{Deserialize, Serialize};
@@ -167,8 +167,6 @@ fn bit(bits: &[u8; 32], index: u16) -> bool {
     bits.get(usize::from(index / 8)).is_some_and(|byte| byte >> (index % 8) & 1 == 1)
 }
 
-/// What a member put on chain (`ChallengeManager.commitmentOf`); zero if nothing.
-pub type MemberCommitment = Commitment;
 
 /// Rules of all cases (`ChallengeManager.config`). Windows in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,8 @@
+//! Store, follower, sender and the whole node against SQLite, PostgreSQL and a local chain.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod chain;
+mod follower;
+mod node;
+mod sender;
+mod store;

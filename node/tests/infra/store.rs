@@ -1,0 +1,421 @@
+use alloy::primitives::{Address, B256};
+use oml_contracts::{
+    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, Receipt, RequestHash,
+    ResponseHash, Root, Salt,
+};
+use oml_node::store::{
+    AttemptRow, BlockRef, CaseRow, CaseSecret, ChainBatch, ChannelRow, DeploymentRow, EventRow, Fact,
+    IntentRow, IntentState, JobState, LicenseRow, NewJob, PutVoucher, ReceiptRow, Store, UniverseRow,
+    VoucherRow,
+};
+use serde_json::json;
+
+/// Runs a test on SQLite, and on PostgreSQL where `OML_TEST_POSTGRES_URL` names a server whose database the
+/// tests may empty.
+async fn on_every_engine<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("new/folder/store.db").display());
+    test(Store::open(&url).await.unwrap()).await;
+    let Ok(url) = std::env::var("OML_TEST_POSTGRES_URL") else {
+        eprintln!("PostgreSQL skipped: OML_TEST_POSTGRES_URL is not set");
+        return;
+    };
+    let schema = format!("t{:016x}", rand::random::<u64>());
+    let admin = sqlx::PgPool::connect(&url).await.unwrap();
+    let create = format!("CREATE SCHEMA {schema}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&admin).await.unwrap();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let own = format!("{url}{separator}options=-c%20search_path%3D{schema}");
+    test(Store::open(&own).await.unwrap()).await;
+    let delete = format!("DROP SCHEMA {schema} CASCADE");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(delete)).execute(&admin).await.unwrap();
+}
+
+fn block(number: u64, fork: u8) -> BlockRef {
+    let mut hash = B256::repeat_byte(fork);
+    hash[..8].copy_from_slice(&number.to_be_bytes());
+    BlockRef { number, hash, timestamp: 1_000 + number }
+}
+
+fn event(number: u64, name: &str, subject: B256) -> EventRow {
+    EventRow {
+        block: number,
+        log_index: 3,
+        tx_hash: B256::repeat_byte(9),
+        contract: Address::repeat_byte(8),
+        name: name.to_owned(),
+        subject,
+        topics: vec![subject, B256::repeat_byte(1)],
+        data: vec![0, 255],
+        timestamp: 1_000 + number,
+    }
+}
+
+fn license(block: u64) -> LicenseRow {
+    LicenseRow {
+        license_id: LicenseId::new([2; 32]),
+        offer_id: oml_contracts::OfferId::new([3; 32]),
+        host: EthAddress::new([4; 20]),
+        nonce: oml_contracts::LicenseNonce::new((1 << 96) - 1).unwrap(),
+        serving_key: EthAddress::new([5; 20]),
+        block,
+    }
+}
+
+fn deployment(block: u64) -> DeploymentRow {
+    DeploymentRow {
+        license_id: LicenseId::new([2; 32]),
+        deployment: DeploymentHash::new([6; 32]),
+        uri: "http://127.0.0.1:9001".to_owned(),
+        block,
+        retired_block: None,
+    }
+}
+
+fn case(block: u64) -> CaseRow {
+    CaseRow {
+        case_id: CaseId::new([7; 32]),
+        license_id: LicenseId::new([2; 32]),
+        deployment: DeploymentHash::new([6; 32]),
+        reporter: EthAddress::new([8; 20]),
+        block,
+        resolved_block: None,
+    }
+}
+
+fn batch(number: u64, facts: Vec<(&str, Fact)>) -> ChainBatch {
+    let events = facts.into_iter().enumerate().map(|(index, (name, fact))| {
+        let mut event = event(number, name, B256::repeat_byte(7));
+        event.log_index = index as u64;
+        (event, Some(fact))
+    });
+    ChainBatch { blocks: vec![block(number, 1)], events: events.collect(), window: 10 }
+}
+
+#[tokio::test]
+async fn facts_come_with_their_blocks_and_go_with_them() {
+    on_every_engine(|store| async move {
+        let (licensed, deployed) = (license(1), deployment(2));
+        let thaws = ChannelId::new([9; 32]);
+        let channel = ChannelRow {
+            channel_id: thaws,
+            license_id: licensed.license_id,
+            payer: EthAddress::new([1; 20]),
+            signer: EthAddress::ZERO,
+            salt: Salt::new([2; 32]),
+            block: 2,
+            thawing_block: None,
+        };
+        let universe = UniverseRow { model_id: ModelId::new([1; 32]), epoch: 0, root: Root::new([1; 32]), block: 2 };
+        let retired = Fact::DeploymentRetired(licensed.license_id, deployed.deployment);
+        let batches = [
+            batch(1, vec![("LicenseAcquired", Fact::License(licensed.clone()))]),
+            batch(
+                2,
+                vec![
+                    ("DeploymentRegistered", Fact::Deployment(deployed.clone())),
+                    ("ChannelOpened", Fact::Channel(channel.clone())),
+                    ("UniverseCommitted", Fact::Universe(universe.clone())),
+                    ("CaseOpened", Fact::Case(case(2))),
+                ],
+            ),
+            batch(
+                3,
+                vec![
+                    ("CaseResolved", Fact::CaseResolved(case(2).case_id)),
+                    ("ChannelThawing", Fact::ChannelThawing(thaws)),
+                    ("DeploymentRetired", retired),
+                ],
+            ),
+        ];
+        for batch in &batches {
+            store.apply(batch).await.unwrap();
+            store.apply(batch).await.unwrap();
+        }
+        assert_eq!(store.head().await.unwrap(), Some(block(3, 1)));
+        assert_eq!(store.license(licensed.license_id).await.unwrap(), Some(licensed.clone()));
+        assert_eq!(store.cases(true).await.unwrap(), []);
+        assert_eq!(store.cases(false).await.unwrap()[0].resolved_block, Some(3));
+        assert_eq!(store.thawing_channels(licensed.license_id).await.unwrap().len(), 1);
+        assert_eq!(store.deployments(licensed.license_id).await.unwrap()[0].retired_block, Some(3));
+        assert_eq!(store.events_of(B256::repeat_byte(7)).await.unwrap().len(), 8);
+        assert_eq!(store.events_named(B256::repeat_byte(7), "CaseOpened").await.unwrap().len(), 1);
+
+        store.unwind_to(2).await.unwrap();
+        assert_eq!(store.head().await.unwrap(), Some(block(2, 1)));
+        assert_eq!(store.cases(true).await.unwrap(), [case(2)]);
+        assert_eq!(store.thawing_channels(licensed.license_id).await.unwrap(), []);
+        assert_eq!(store.deployments(licensed.license_id).await.unwrap(), [deployed]);
+        assert_eq!(store.channel(thaws).await.unwrap(), Some(channel));
+        assert_eq!(store.universe(universe.model_id, 0).await.unwrap(), Some(universe));
+
+        store.unwind_to(1).await.unwrap();
+        assert_eq!(store.case(case(2).case_id).await.unwrap(), None);
+        assert_eq!(store.license(licensed.license_id).await.unwrap(), Some(licensed.clone()));
+        store.forget_chain().await.unwrap();
+        assert_eq!(store.license(licensed.license_id).await.unwrap(), None);
+        assert_eq!(store.head().await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_window_keeps_its_length() {
+    on_every_engine(|store| async move {
+        for number in 0..40 {
+            store.apply(&batch(number, Vec::new())).await.unwrap();
+        }
+        let window = store.window().await.unwrap();
+        assert_eq!(window.len(), 11);
+        assert_eq!((window[0], window[10]), (block(39, 1), block(29, 1)));
+    })
+    .await;
+}
+
+fn job(key: &str, run_after: u64) -> NewJob {
+    NewJob { kind: "check", key: key.to_owned(), payload: json!({ "case": key }), run_after }
+}
+
+#[tokio::test]
+async fn a_job_is_leased_once_fenced_and_taken_over() {
+    on_every_engine(|store| async move {
+        assert!(store.enqueue(&job("a", 50)).await.unwrap());
+        assert!(!store.enqueue(&job("a", 0)).await.unwrap());
+        assert_eq!(store.lease_job("check", 49, 100).await.unwrap(), None);
+        assert_eq!(store.lease_job("other", 60, 100).await.unwrap(), None);
+        let first = store.lease_job("check", 60, 100).await.unwrap().unwrap();
+        assert_eq!((first.attempts, first.payload.clone()), (1, json!({ "case": "a" })));
+        assert_eq!(store.lease_job("check", 90, 200).await.unwrap(), None);
+        assert!(store.renew_job(&first, 120).await.unwrap());
+        assert_eq!(store.lease_job("check", 110, 200).await.unwrap(), None);
+        let second = store.lease_job("check", 130, 200).await.unwrap().unwrap();
+        assert_eq!(second.attempts, 2);
+        // The first worker woke up again: it may neither keep the job nor write its result.
+        assert!(!store.renew_job(&first, 300).await.unwrap());
+        assert!(!store.finish_job(&first, JobState::Done, 0, None).await.unwrap());
+        assert!(store.finish_job(&second, JobState::Queued, 500, Some("no route")).await.unwrap());
+        let stored = store.job("check", "a").await.unwrap().unwrap();
+        assert_eq!((stored.state, stored.run_after), (JobState::Queued, 500));
+        assert_eq!(stored.last_error.as_deref(), Some("no route"));
+        let third = store.lease_job("check", 500, 600).await.unwrap().unwrap();
+        assert!(store.finish_job(&third, JobState::Done, 0, None).await.unwrap());
+        assert_eq!(store.lease_job("check", 9_999, 10_000).await.unwrap(), None);
+        assert!(store.requeue("check", "a").await.unwrap());
+        assert_eq!(store.job_counts().await.unwrap().get("queued"), Some(&1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn workers_at_the_same_time_never_share_a_job() {
+    on_every_engine(|store| async move {
+        for n in 0..30 {
+            store.enqueue(&job(&n.to_string(), 0)).await.unwrap();
+        }
+        let workers = (0..6).map(|_| async {
+            let mut taken = Vec::new();
+            while let Some(job) = store.lease_job("check", 1, 1_000).await.unwrap() {
+                taken.push(job.key);
+            }
+            taken
+        });
+        let mut taken: Vec<String> = futures::future::join_all(workers).await.concat();
+        assert_eq!(taken.len(), 30);
+        taken.sort();
+        taken.dedup();
+        assert_eq!(taken.len(), 30);
+    })
+    .await;
+}
+
+fn voucher(requests: u64, tokens: u64, amount: u128) -> VoucherRow {
+    VoucherRow {
+        channel_id: ChannelId::new([1; 32]),
+        license_id: LicenseId::new([2; 32]),
+        payer: EthAddress::new([3; 20]),
+        signer: EthAddress::ZERO,
+        salt: Salt::new([4; 32]),
+        cumulative_amount: Amount::new(amount),
+        cumulative_requests: requests,
+        cumulative_tokens: tokens,
+        request_hash: RequestHash::new([u8::try_from(requests % 250).unwrap(); 32]),
+        signature: vec![5; 65],
+        received_at: 7,
+    }
+}
+
+#[tokio::test]
+async fn vouchers_only_go_up_and_all_are_kept() {
+    on_every_engine(|store| async move {
+        let channel = ChannelId::new([1; 32]);
+        assert_eq!(store.newest_voucher(channel).await.unwrap(), None);
+        let first = voucher(9, 100, 1_000);
+        assert_eq!(store.put_voucher(&first).await.unwrap(), PutVoucher::Stored);
+        assert_eq!(store.put_voucher(&first).await.unwrap(), PutVoucher::Duplicate);
+        let stale = PutVoucher::Stale { newest: Box::new(first.clone()) };
+        for worse in [voucher(9, 101, 1_001), voucher(8, 200, 2_000), voucher(10, 99, 2_000), voucher(10, 200, 999)] {
+            assert_eq!(store.put_voucher(&worse).await.unwrap(), stale, "{worse:?}");
+        }
+        // Past what a 64-bit column could hold, and in an order that text would get wrong without padding.
+        let huge = voucher(u64::MAX, u64::MAX, u128::MAX);
+        assert_eq!(store.put_voucher(&voucher(10, 100, 10_000)).await.unwrap(), PutVoucher::Stored);
+        assert_eq!(store.put_voucher(&huge).await.unwrap(), PutVoucher::Stored);
+        assert_eq!(store.newest_voucher(channel).await.unwrap(), Some(huge.clone()));
+        assert_eq!(store.newest_vouchers(first.license_id).await.unwrap(), [huge]);
+        assert_eq!(store.voucher_count(first.license_id).await.unwrap(), 3);
+        let paid = store.voucher_for_request(first.license_id, first.request_hash).await.unwrap();
+        assert_eq!(paid, [first]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_concurrent_vouchers_with_one_number_a_single_one_wins() {
+    on_every_engine(|store| async move {
+        let offers = (0..12).map(|n| {
+            let mut row = voucher(1, 10, 100);
+            row.request_hash = RequestHash::new([n; 32]);
+            let store = store.clone();
+            async move { store.put_voucher(&row).await.unwrap() }
+        });
+        let outcomes = futures::future::join_all(offers).await;
+        let stored = outcomes.iter().filter(|outcome| **outcome == PutVoucher::Stored).count();
+        assert_eq!(stored, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_receipt_number_is_used_once() {
+    on_every_engine(|store| async move {
+        let channel = ChannelId::new([1; 32]);
+        let receipt = |seq, response| ReceiptRow {
+            receipt: Receipt {
+                license_id: LicenseId::new([2; 32]),
+                channel_id: channel,
+                seq,
+                cumulative_requests: seq,
+                cumulative_tokens: seq * 10,
+                served_at: 5,
+                request_hash: RequestHash::new([1; 32]),
+                response_hash: ResponseHash::new([response; 32]),
+            },
+            signature: vec![6; 65],
+        };
+        for seq in [1, 9, 10] {
+            assert!(store.put_receipt(&receipt(seq, 1)).await.unwrap());
+        }
+        assert!(!store.put_receipt(&receipt(9, 2)).await.unwrap());
+        assert_eq!(store.newest_receipt(channel).await.unwrap(), Some(receipt(10, 1)));
+        assert_eq!(store.receipts(channel).await.unwrap(), [1, 9, 10].map(|seq| receipt(seq, 1)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn secrets_and_plans_are_never_overwritten() {
+    on_every_engine(|store| async move {
+        let secret = |tag| CaseSecret {
+            case_id: CaseId::new([1; 32]),
+            prover: EthAddress::new([2; 20]),
+            tags: vec![tag; 8],
+            salt: Salt::new([3; 32]),
+            transcript: json!([{ "answer": "\u{0}é" }]),
+        };
+        assert!(store.put_case_secret(&secret(1)).await.unwrap());
+        assert!(!store.put_case_secret(&secret(2)).await.unwrap());
+        let kept = store.case_secret(CaseId::new([1; 32]), EthAddress::new([2; 20])).await.unwrap();
+        assert_eq!(kept, Some(secret(1)));
+        assert!(!format!("{kept:?}").contains("salt"), "secrets must not reach logs");
+        let case = CaseId::new([1; 32]);
+        assert!(store.put_case_plan(case, &json!({ "seed": 1 })).await.unwrap());
+        assert!(!store.put_case_plan(case, &json!({ "seed": 2 })).await.unwrap());
+        assert_eq!(store.case_plan(case).await.unwrap(), Some(json!({ "seed": 1 })));
+        assert!(store.kv_put_new("a", "1").await.unwrap());
+        assert!(!store.kv_put_new("a", "2").await.unwrap());
+        store.kv_put("a", "3").await.unwrap();
+        assert_eq!(store.kv_get("a").await.unwrap().as_deref(), Some("3"));
+    })
+    .await;
+}
+
+fn intent(key: &str, nonce: u64) -> (IntentRow, AttemptRow) {
+    let intent = IntentRow {
+        key: key.to_owned(),
+        sender: Address::repeat_byte(1),
+        to: Address::repeat_byte(2),
+        calldata: vec![1, 2, 3],
+        value: u128::MAX,
+        describe: "test".to_owned(),
+        deadline: Some(99),
+        state: IntentState::Pending,
+        nonce,
+        tx_hash: None,
+        block: None,
+        succeeded: None,
+        error: None,
+        created_at: 5,
+    };
+    (intent, attempt(key, 1))
+}
+
+fn attempt(key: &str, n: u8) -> AttemptRow {
+    AttemptRow {
+        key: key.to_owned(),
+        tx_hash: B256::repeat_byte(n),
+        raw: vec![n],
+        max_fee: u128::from(n),
+        tip: 1,
+        cancels: n == 2,
+        created_at: 6,
+    }
+}
+
+#[tokio::test]
+async fn intents_keep_every_attempt_and_their_key() {
+    on_every_engine(|store| async move {
+        let (row, first) = intent("case:1:commit", 7);
+        assert!(store.put_intent(&row, &first).await.unwrap());
+        assert!(!store.put_intent(&row, &attempt("case:1:commit", 9)).await.unwrap());
+        store.put_attempt(&attempt("case:1:commit", 2)).await.unwrap();
+        let attempts = store.attempts("case:1:commit").await.unwrap();
+        assert_eq!(attempts, [attempt("case:1:commit", 2), first]);
+        assert_eq!(store.intent("case:1:commit").await.unwrap(), Some(row.clone()));
+        let hash = B256::repeat_byte(1);
+        let mined = Some((hash, 12, true));
+        store.set_intent("case:1:commit", IntentState::Mined, mined, None).await.unwrap();
+        let open = store.open_intents(row.sender).await.unwrap();
+        assert_eq!((open[0].tx_hash, open[0].block, open[0].succeeded), (Some(hash), Some(12), Some(true)));
+        store.set_intent("case:1:commit", IntentState::Done, mined, None).await.unwrap();
+        assert_eq!(store.open_intents(row.sender).await.unwrap(), []);
+        assert_eq!(store.recent_intents(5).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lease_has_one_holder() {
+    on_every_engine(|store| async move {
+        assert!(store.take_lease("account", "a", 10, 20).await.unwrap());
+        assert!(!store.take_lease("account", "b", 15, 25).await.unwrap());
+        assert!(store.take_lease("account", "a", 15, 30).await.unwrap());
+        assert!(store.take_lease("account", "b", 31, 40).await.unwrap());
+        assert_eq!(store.lease_holder("account").await.unwrap().as_deref(), Some("b"));
+        store.drop_lease("account", "a").await.unwrap();
+        assert_eq!(store.lease_holder("account").await.unwrap().as_deref(), Some("b"));
+        store.drop_lease("account", "b").await.unwrap();
+        assert!(store.take_lease("account", "c", 32, 40).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_named() {
+    let error = Store::open("mysql://user:secret@host/x").await.unwrap_err().to_string();
+    assert!(error.contains("sqlite:PATH") && !error.contains("secret"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text.db");
+    std::fs::write(&path, "this is not a database, it is a text that is long enough").unwrap();
+    let error = Store::open(&format!("sqlite:{}", path.display())).await.unwrap_err().to_string();
+    assert!(error.contains("can't open the store"), "{error}");
+}
