@@ -16,10 +16,15 @@ library Consensus {
         pure
         returns (bytes4[] memory tags)
     {
+        uint256 speaker = _speaker(memberTags, needed);
         tags = new bytes4[](count);
         // A tag of `needed` members is that of one among these first.
         uint256 candidates = memberTags.length - needed + 1;
         for (uint256 position; position < count; ++position) {
+            if (speaker < memberTags.length) {
+                tags[position] = tagOf(memberTags[speaker], position);
+                continue;
+            }
             for (uint256 i; i < candidates; ++i) {
                 bytes4 tag = tagOf(memberTags[i], position);
                 if (tag != 0 && _votes(memberTags, i, position, tag) >= needed) {
@@ -55,6 +60,24 @@ library Consensus {
     function tagOf(bytes calldata tags, uint256 position) internal pure returns (bytes4 tag) {
         if (tags.length == 0) return 0;
         return bytes4(tags[4 * position:]);
+    }
+
+    /// @dev A member with whom, itself included, `needed` members agree on everything, or the number of members if
+    /// there is none. An honest committee nearly always has one, and then nothing has to be counted.
+    function _speaker(bytes[] calldata memberTags, uint256 needed) private pure returns (uint256) {
+        uint256 size = memberTags.length;
+        bytes32[] memory hashes = new bytes32[](size);
+        for (uint256 i; i < size; ++i) {
+            hashes[i] = keccak256(memberTags[i]);
+        }
+        for (uint256 i; i + needed <= size; ++i) {
+            uint256 same;
+            for (uint256 j = i; j < size; ++j) {
+                if (hashes[j] == hashes[i]) ++same;
+            }
+            if (same >= needed) return i;
+        }
+        return size;
     }
 
     function _votes(bytes[] calldata memberTags, uint256 from, uint256 position, bytes4 tag)

@@ -28,10 +28,17 @@ library Leaves {
     /// only then can a response match at most one candidate.
     function tagsValid(bytes32[2] memory tags) internal pure returns (bool) {
         uint256 previous;
-        for (uint256 j; j < BUNDLE; ++j) {
-            uint256 tag = uint256(uint32(tagAt(tags, j)));
-            if (tag <= previous) return false;
-            previous = tag;
+        for (uint256 word; word < 2; ++word) {
+            uint256 packed = uint256(tags[word]);
+            // From the first tag's place to the last one's; the shift never underflows.
+            unchecked {
+                for (uint256 shift = 256; shift != 0;) {
+                    shift -= 32;
+                    uint256 tag = (packed >> shift) & 0xffffffff;
+                    if (tag <= previous) return false;
+                    previous = tag;
+                }
+            }
         }
         return true;
     }
