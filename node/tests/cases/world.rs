@@ -68,7 +68,7 @@ pub(crate) struct World {
 impl World {
     /// Everything up to the purchase of a license. Nobody has drawn a seed yet.
     pub(crate) async fn create(anvil: PathBuf) -> Self {
-        let anvil = Anvil::new().path(anvil).block_time(1).try_spawn().unwrap();
+        let anvil = Anvil::new().path(anvil).block_time(1).timeout(60_000).try_spawn().unwrap();
         let rpc_url = anvil.endpoint();
         let provider = ProviderBuilder::new()
             .disable_recommended_fillers()

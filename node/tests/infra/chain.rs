@@ -5,7 +5,6 @@ use alloy::node_bindings::{Anvil, AnvilInstance};
 use alloy::primitives::B256;
 use alloy::providers::ext::AnvilApi;
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
-use alloy::rpc::types::anvil::ReorgOptions;
 use alloy::signers::local::PrivateKeySigner;
 use oml_contracts::rpc::abi;
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
@@ -95,13 +94,23 @@ impl TestChain {
     /// Puts a universe on chain, which is one event; mines one block.
     pub(crate) async fn add_universe(&self, root: u8) {
         use alloy::sol_types::SolCall;
+        // After a reorg anvil goes on with the nonces of the blocks that it removed.
+        let nonce = self.provider.get_transaction_count(self.owner.into()).await.unwrap();
         let request = alloy::rpc::types::TransactionRequest::default()
+            .with_nonce(nonce)
             .with_from(self.owner.into())
             .with_to(self.addresses.license_registry.into())
             .with_input(self.commit_universe(root).abi_encode());
-        let receipt =
-            self.provider.send_transaction(request).await.unwrap().get_receipt().await.unwrap();
-        assert!(receipt.status());
+        let hash = *self.provider.send_transaction(request).await.unwrap().tx_hash();
+        // Waiting for a pending transaction follows blocks, which hangs after a reorg.
+        for _ in 0..200 {
+            if let Some(receipt) = self.provider.get_transaction_receipt(hash).await.unwrap() {
+                assert!(receipt.status());
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("{hash} was not mined");
     }
 
     pub(crate) async fn mine(&self, blocks: u64) {
@@ -110,7 +119,9 @@ impl TestChain {
 
     /// Replaces the newest `depth` blocks by empty ones.
     pub(crate) async fn reorg(&self, depth: u64) {
-        let options = ReorgOptions { depth, tx_block_pairs: Vec::new() };
-        self.provider.anvil_reorg(options).await.unwrap();
+        // Anvil takes the two options as two parameters.
+        let params = (depth, Vec::<String>::new());
+        let request = self.provider.raw_request::<_, ()>("anvil_reorg".into(), params);
+        request.await.unwrap();
     }
 }

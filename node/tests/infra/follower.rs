@@ -44,6 +44,8 @@ async fn finds_reorgs_of_any_depth_inside_the_window() {
     let Some(chain) = TestChain::start().await else { return };
     let store = Store::open("sqlite::memory:").await.unwrap();
     let mut follower = follower(&chain, &store, &chain.config()).await;
+    // The deepest reorg must not take the model out as well.
+    chain.mine(30).await;
     for (root, depth) in [(1, 1), (2, 5), (3, 20)] {
         chain.add_universe(root).await;
         chain.mine(depth / 2).await;

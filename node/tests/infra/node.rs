@@ -70,7 +70,7 @@ async fn a_store_of_another_deployment_and_a_taken_port_are_refused() {
     // One more transaction first, so that the contracts get other addresses.
     let params = oml_contracts::rpc::deploy::DeployParams::local(
         oml_contracts::EthAddress::ZERO,
-        oml_contracts::Amount::new(1),
+        oml_contracts::Amount::new(1_000),
     );
     let addresses =
         oml_contracts::rpc::deploy::deploy_core(&other.provider, other.owner, &params).await.unwrap();
