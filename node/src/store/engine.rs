@@ -245,8 +245,8 @@ impl Tx {
     /// that ends with the transaction.
     pub(super) async fn lock(&mut self, op: Operation, subject: &str) -> Result<(), StoreError> {
         if let Self::Postgres(_) = self {
-            let sql = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(hashtextextended($1, 0))) AS locked";
-            self.all(op, sql, &[text(subject)]).await?;
+            let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+            self.exec(op, sql, &[text(subject)]).await?;
         }
         Ok(())
     }
