@@ -61,7 +61,9 @@ enum Refusal {
     NotMember { case: CaseId, member: EthAddress },
     #[error("case {0} is not open, or its universe is not held here")]
     Unknown(CaseId),
-    #[error("questions of case {case} are handed out only while its committee commits; it is {status:?}")]
+    #[error(
+        "questions of case {case} are handed out only while its committee commits; it is {status:?}"
+    )]
     NotNow { case: CaseId, status: crate::chain::CaseStatus },
     #[error("the chain or the store can't be read; try again")]
     Unavailable,
@@ -107,11 +109,7 @@ async fn questions(
 }
 
 impl Desk {
-    async fn hand_out(
-        &self,
-        case: CaseId,
-        member: EthAddress,
-    ) -> Result<SealedQuestions, Refusal> {
+    async fn hand_out(&self, case: CaseId, member: EthAddress) -> Result<SealedQuestions, Refusal> {
         // The store first: requests about cases that do not exist cost no call to the chain.
         let row = self.store.case(case).await.map_err(unavailable)?;
         let row = row.ok_or(Refusal::Unknown(case))?;

@@ -71,10 +71,14 @@ pub fn make_decoys(
         return Err(TooFewDecoys { found: 0, wanted, keys: 0 });
     }
     for _ in 0..wanted {
-        let decoy = (0..ATTEMPTS).find_map(|_| {
+        let decoy = (0..ATTEMPTS).find_map(|attempt| {
             let head = keys[numbers.below(keys.len())];
             let tail = keys[numbers.below(keys.len())];
-            let mixed = splice(head, tail, &mut numbers);
+            let mut mixed = splice(head, tail, &mut numbers);
+            // Keys of one pattern may be all of its combinations: then the pattern must be broken.
+            if attempt >= ATTEMPTS / 2 {
+                mixed = swap_words(&mixed, &mut numbers);
+            }
             (!mixed.trim().is_empty() && !taken.contains(&mixed)).then_some(mixed)
         });
         let Some(decoy) = decoy else {
@@ -84,6 +88,13 @@ pub fn make_decoys(
         decoys.push(decoy);
     }
     Ok(decoys)
+}
+
+fn swap_words(text: &str, numbers: &mut SeededNumbers) -> String {
+    let mut words: Vec<&str> = text.split(' ').collect();
+    let (a, b) = (numbers.below(words.len()), numbers.below(words.len()));
+    words.swap(a, b);
+    words.join(" ")
 }
 
 /// The beginning of `head` and the end of `tail`, cut at about the same share of both, between words;
@@ -137,9 +148,17 @@ mod tests {
     }
 
     #[test]
+    fn a_complete_pattern_is_broken_by_swapped_words() {
+        let keys: Vec<String> =
+            (0..16).map(|i| format!("row {} of stone {} lies", i / 4, i % 4)).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        assert_eq!(make_decoys(&keys, 8, [3; 32]).unwrap().len(), 8);
+    }
+
+    #[test]
     fn too_uniform_keys_are_refused_not_repeated() {
         assert_eq!(
-            make_decoys(&["a b"], 1, [0; 32]),
+            make_decoys(&["a a"], 1, [0; 32]),
             Err(TooFewDecoys { found: 0, wanted: 1, keys: 1 })
         );
         assert_eq!(

@@ -29,7 +29,9 @@ pub enum HandoutError {
     #[error(transparent)]
     Seal(#[from] SealError),
     /// Another list than the one posted on chain.
-    #[error("questions hash to {found}, on chain stands {expected}: the owner's node handed out another list")]
+    #[error(
+        "questions hash to {found}, on chain stands {expected}: the owner's node handed out another list"
+    )]
     WrongQuestions {
         /// Hash of what was handed out.
         found: QuestionsHash,

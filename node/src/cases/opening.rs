@@ -128,10 +128,7 @@ mod tests {
         let members = [member(A, true), member(B, false)];
         let tags = member_tags(&members, &known).unwrap();
         assert_eq!(tags, [Bytes::from(vec![1; 4]), Bytes::new()]);
-        assert_eq!(
-            member_tags(&[member(B, true)], &known[1..]),
-            Err(OpeningError::MissingTags(B))
-        );
+        assert_eq!(member_tags(&[member(B, true)], &known[1..]), Err(OpeningError::MissingTags(B)));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! From a decided action to the transaction that does it.
 
 use alloy::primitives::{Address, B256, Bytes};
-use oml_contracts::hash::{tags_commitment, tags_hash};
 use oml_contracts::rpc::ConvertError;
 use oml_contracts::rpc::abi::ChallengeManager::{
     commitTagsCall, drawCaseCall, openLeavesCall, postQuestionsCall, rebutCall, resolveCall,
@@ -9,7 +8,7 @@ use oml_contracts::rpc::abi::ChallengeManager::{
 };
 use oml_contracts::rpc::abi::{self, PaymentEscrow::ClaimRow};
 use oml_contracts::terms::LicenseRef;
-use oml_contracts::{Commitment, KeyHash, QuestionsHash, Tag};
+use oml_contracts::{Commitment, KeyHash, QuestionsHash};
 
 use super::case_file::CaseFile;
 use crate::chain::Intent;
@@ -148,21 +147,4 @@ fn claim_row(voucher: &VoucherRow) -> ClaimRow {
         requestHash: voucher.request_hash.into(),
         signature: voucher.signature.clone().into(),
     }
-}
-
-/// The commitment to a stored secret.
-#[must_use]
-pub fn commitment_of(secret: &CaseSecret) -> Commitment {
-    let tags: Vec<Tag> = secret
-        .tags
-        .chunks_exact(4)
-        .map(|tag| Tag::new([tag[0], tag[1], tag[2], tag[3]]))
-        .collect();
-    tags_commitment(secret.case_id, secret.prover, secret.salt, tags_hash(&tags))
-}
-
-/// Hash of the questions that a stored secret answers; `None` if its transcript does not say.
-#[must_use]
-pub fn answered_questions(secret: &CaseSecret) -> Option<QuestionsHash> {
-    secret.transcript.get("questionsHash")?.as_str()?.parse().ok()
 }

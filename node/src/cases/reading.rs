@@ -22,7 +22,9 @@ pub enum ReadError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The license or its offer is not indexed.
-    #[error("license {0} or its offer is not in the store; is chain.start_block after its publication?")]
+    #[error(
+        "license {0} or its offer is not in the store; is chain.start_block after its publication?"
+    )]
     UnknownLicense(LicenseId),
     /// An event can't be decoded.
     #[error("event {name} of case {case} can't be decoded: {cause}")]
@@ -106,8 +108,10 @@ impl CaseReader {
 
     async fn members(&self, case: &CaseView, head: &Head) -> Result<Vec<Member>, ReadError> {
         let reader = self.chain.reader().at(head.hash);
-        let acting =
-            matches!(case.status, CaseStatus::Committing | CaseStatus::Revealing | CaseStatus::Opening);
+        let acting = matches!(
+            case.status,
+            CaseStatus::Committing | CaseStatus::Revealing | CaseStatus::Opening
+        );
         let mut members = Vec::with_capacity(case.committee.len());
         for address in case.committee.iter().copied() {
             let mut member = Member { address, commitment: None, revealed: false };
@@ -169,6 +173,9 @@ impl CaseReader {
 
 fn decode<E: SolEvent>(row: &EventRow, case: CaseId, name: &'static str) -> Result<E, ReadError> {
     let topics = std::iter::once(E::SIGNATURE_HASH).chain(row.topics.iter().copied());
-    E::decode_raw_log(topics, &row.data)
-        .map_err(|cause| ReadError::Event { name, case, cause: cause.to_string() })
+    E::decode_raw_log(topics, &row.data).map_err(|cause| ReadError::Event {
+        name,
+        case,
+        cause: cause.to_string(),
+    })
 }

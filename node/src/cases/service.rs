@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 use super::case_file::{CaseFile, PaidRequest};
 use super::machine::{self, Action, Actor, Phase, Role};
 use super::opening::{OpeningError, member_tags};
-use super::plan::{Calls, answered_questions, commitment_of};
+use super::plan::Calls;
 use super::questions::{QuestionSet, QuestionsError};
 use super::reading::{CaseReader, ReadError};
+use super::secrets::{commitment_of, secret_for};
 use super::submit::{SubmitError, Submitted, submit_once};
 use super::universe::{SecretUniverse, UniverseError};
 use crate::chain::{CaseStatus, ChainClient, ChainError, Head, Sender};
@@ -53,7 +54,9 @@ pub enum StepError {
     #[error(transparent)]
     Opening(#[from] OpeningError),
     /// The questions on chain are not those that this universe gives.
-    #[error("the questions of case {0} on chain are not the ones that this node makes from its universe; were they posted by another version?")]
+    #[error(
+        "the questions of case {0} on chain are not the ones that this node makes from its universe; were they posted by another version?"
+    )]
     ForeignQuestions(CaseId),
 }
 
@@ -154,8 +157,13 @@ impl CaseService {
         }
         let mut margin = None;
         for actor in self.actors(&file).await? {
-            margin = [margin, machine::margin(&file, &actor, head.timestamp)].into_iter().flatten().min();
-            let Some(action) = machine::next_action(&file, &actor, head.timestamp) else { continue };
+            margin = [margin, machine::margin(&file, &actor, head.timestamp)]
+                .into_iter()
+                .flatten()
+                .min();
+            let Some(action) = machine::next_action(&file, &actor, head.timestamp) else {
+                continue;
+            };
             self.perform(&file, &license, &actor, action, head).await?;
         }
         Ok(margin)
@@ -205,10 +213,9 @@ impl CaseService {
         if file.member(&me).is_none() {
             return Ok(None);
         }
-        let secret = self.store.case_secret(file.case.id, me).await?;
-        Ok(secret
-            .filter(|secret| answered_questions(secret) == Some(file.case.questions_hash))
-            .map(|secret| commitment_of(&secret)))
+        let questions = file.case.questions_hash;
+        let secret = secret_for(&self.store, file.case.id, me, questions).await?;
+        Ok(secret.map(|secret| commitment_of(&secret)))
     }
 
     /// Opened fingerprints for which we keep a member's voucher.
@@ -277,7 +284,9 @@ impl CaseService {
                 submit_once(&sender, &key, deadline, |key| Ok(calls.commit(key, answers))).await?
             }
             Action::RevealTags => {
-                let secret = self.store.case_secret(file.case.id, actor.address).await?;
+                let questions = file.case.questions_hash;
+                let secret =
+                    secret_for(&self.store, file.case.id, actor.address, questions).await?;
                 let Some(secret) = secret else { return Ok(()) };
                 submit_once(&sender, &key, deadline, |key| Ok(calls.reveal(key, &secret))).await?
             }

@@ -72,7 +72,9 @@ pub(crate) async fn submit_once(
                 intent.deadline = deadline;
                 match sender.submit(intent).await {
                     Ok(_) => return Ok(Submitted::Sent { key }),
-                    Err(error @ (SenderError::WouldRevert { .. } | SenderError::TooLate { .. })) => {
+                    Err(
+                        error @ (SenderError::WouldRevert { .. } | SenderError::TooLate { .. }),
+                    ) => {
                         return Ok(Submitted::NotNow { reason: error.to_string() });
                     }
                     // The same step before a reorg, with other data.

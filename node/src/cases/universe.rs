@@ -27,7 +27,9 @@ pub enum UniverseError {
         cause: TreeError,
     },
     /// Leaves are out of order, or some are missing.
-    #[error("universe of model {model}, epoch {epoch}: leaf {index} stands at place {place}; the file is damaged")]
+    #[error(
+        "universe of model {model}, epoch {epoch}: leaf {index} stands at place {place}; the file is damaged"
+    )]
     Order {
         /// Model.
         model: ModelId,
@@ -39,7 +41,9 @@ pub enum UniverseError {
         place: usize,
     },
     /// The leaves hash to another root.
-    #[error("universe of model {model}, epoch {epoch}: the file's root is {found}, on chain it is {expected}; this is not the committed universe")]
+    #[error(
+        "universe of model {model}, epoch {epoch}: the file's root is {found}, on chain it is {expected}; this is not the committed universe"
+    )]
     Root {
         /// Model.
         model: ModelId,
@@ -76,11 +80,7 @@ impl SecretUniverse {
     ///
     /// # Errors
     /// [`UniverseError::Order`], [`UniverseError::Tree`].
-    pub fn new(
-        model: ModelId,
-        epoch: u32,
-        leaves: Vec<SecretLeaf>,
-    ) -> Result<Self, UniverseError> {
+    pub fn new(model: ModelId, epoch: u32, leaves: Vec<SecretLeaf>) -> Result<Self, UniverseError> {
         if let Some((place, leaf)) =
             leaves.iter().enumerate().find(|(place, leaf)| leaf.index as usize != *place)
         {
@@ -89,8 +89,11 @@ impl SecretUniverse {
         let hashes = leaves.iter().map(|leaf| {
             leaf_hash(model, epoch, leaf.index, leaf.salt, key_hash(&leaf.key), &leaf.tags)
         });
-        let tree = UniverseTree::from_leaves(hashes)
-            .map_err(|cause| UniverseError::Tree { model, epoch, cause })?;
+        let tree = UniverseTree::from_leaves(hashes).map_err(|cause| UniverseError::Tree {
+            model,
+            epoch,
+            cause,
+        })?;
         Ok(Self { model, epoch, leaves, tree })
     }
 
@@ -186,13 +189,23 @@ mod tests {
         for (bundle, given) in bundles.iter().zip(&opened) {
             let leaves: [LeafHash; 16] = std::array::from_fn(|l| {
                 let leaf = &given.leaves[l];
-                assert_eq!(leaf.keyHash, hashes[usize::from(leaf.position)].into());
+                assert_eq!(
+                    leaf.keyHash,
+                    alloy::primitives::B256::from(hashes[usize::from(leaf.position)])
+                );
                 let words = leaf.tags.map(|word| word.0).concat();
                 let tags = LeafTags::new(std::array::from_fn(|j| {
                     Tag::new(words[4 * j..4 * j + 4].try_into().unwrap())
                 }));
                 let index = bundle * 16 + l as u32;
-                leaf_hash(universe.model, 2, index, leaf.salt.into(), leaf.keyHash.into(), &tags.unwrap())
+                leaf_hash(
+                    universe.model,
+                    2,
+                    index,
+                    leaf.salt.into(),
+                    leaf.keyHash.into(),
+                    &tags.unwrap(),
+                )
             });
             let siblings: Vec<[u8; 32]> = given.siblings.iter().map(|s| s.0).collect();
             assert!(verify_bundle(universe.tree.root(), 64, *bundle, &leaves, &siblings));

@@ -122,7 +122,11 @@ mod tests {
         std::fs::write(dir.path().join("key"), "ab".repeat(32)).unwrap();
         let error = load(&config(dir.path())).unwrap_err().to_string();
         assert!(error.contains("universe-0/universe.oml"), "{error}");
-        std::fs::write(dir.path().join("universe.oml"), "not a universe at all, but long enough to have a header").unwrap();
+        std::fs::write(
+            dir.path().join("universe.oml"),
+            "not a universe at all, but long enough to have a header",
+        )
+        .unwrap();
         let error = load(&config(dir.path())).unwrap_err().to_string();
         assert!(error.contains("this is no universe file"), "{error}");
     }

@@ -94,7 +94,9 @@ fn check_handler(context: &NodeContext, config: &ProverConfig) -> Result<CheckHa
 }
 
 fn read_encryption_key(path: &Path) -> Result<EncryptionKey, NodeError> {
-    let named = |cause: String| role_error("prover", format!("encryption key file {}: {cause}", path.display()));
+    let named = |cause: String| {
+        role_error("prover", format!("encryption key file {}: {cause}", path.display()))
+    };
     let text = std::fs::read_to_string(path).map_err(|e| named(e.to_string()))?;
     let text = zeroize::Zeroizing::new(text);
     EncryptionKey::from_hex(&text).map_err(|e| named(e.to_string()))

@@ -112,9 +112,8 @@ mod tests {
     #[test]
     fn silence_is_no_answer_only_late_and_with_a_network_of_our_own() {
         let outcomes = [answered("Paris"), unreachable()];
-        let could_not = |own, time| {
-            matches!(conclude(&outcomes, own, time), Conclusion::CouldNotCheck { .. })
-        };
+        let could_not =
+            |own, time| matches!(conclude(&outcomes, own, time), Conclusion::CouldNotCheck { .. });
         assert!(could_not(true, EARLY));
         assert!(could_not(false, EARLY));
         assert!(could_not(false, LATE));

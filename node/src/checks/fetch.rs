@@ -70,7 +70,8 @@ impl QuestionSource {
         let path = format!("{}/v1/cases/{case}/questions", url.path().trim_end_matches('/'));
         url.set_path(&path);
         url.query_pairs_mut().append_pair("prover", &member.to_string());
-        let unreachable = |error: reqwest::Error| FetchError::Unreachable(error.without_url().to_string());
+        let unreachable =
+            |error: reqwest::Error| FetchError::Unreachable(error.without_url().to_string());
         let response = self.client.get(url).send().await.map_err(unreachable)?;
         let status = response.status();
         let body = bounded(response).await?;

@@ -18,7 +18,7 @@ use super::endpoint::{Endpoint, EndpointError, Outcome};
 use super::fetch::{FetchError, QuestionSource};
 use super::order::{CHECK_JOB, CheckOrder};
 use crate::cases::seal::{EncryptionKey, random_bytes};
-use crate::cases::{answered_questions, shuffled_order};
+use crate::cases::{keep_secret, secret_for, shuffled_order};
 use crate::chain::Head;
 use crate::config::ProverConfig;
 use crate::jobs::{JobError, JobHandler};
@@ -105,7 +105,10 @@ impl CheckHandler {
     async fn ask(&self, order: &CheckOrder, prompts: &[String]) -> Result<Vec<Outcome>, JobError> {
         let row = self.store.deployment(order.license, order.deployment).await.map_err(retry)?;
         let Some(row) = row else {
-            return Err(JobError::Retry(format!("deployment {} is not indexed yet", order.deployment)));
+            return Err(JobError::Retry(format!(
+                "deployment {} is not indexed yet",
+                order.deployment
+            )));
         };
         if deployment_hash(&row.uri) != order.deployment {
             return Err(JobError::Permanent(format!(
@@ -187,7 +190,7 @@ impl CheckHandler {
                 "answers": answers,
             }),
         };
-        self.store.put_case_secret(&secret).await.map_err(retry)?;
+        keep_secret(&self.store, &secret).await.map_err(retry)?;
         let answered = outcomes.iter().filter(|o| matches!(o, Outcome::Answered { .. })).count();
         tracing::info!(case = %order.case, answered, questions = outcomes.len(), "deployment checked");
         Ok(())
@@ -211,8 +214,8 @@ impl JobHandler for CheckHandler {
 
     async fn run(&self, job: &JobRow) -> Result<(), JobError> {
         let order = CheckOrder::from_job(job).map_err(|e| JobError::Permanent(e.to_string()))?;
-        let known = self.store.case_secret(order.case, order.member).await.map_err(retry)?;
-        if known.is_some_and(|secret| answered_questions(&secret) == Some(order.questions_hash)) {
+        let known = secret_for(&self.store, order.case, order.member, order.questions_hash);
+        if known.await.map_err(retry)?.is_some() {
             return Ok(());
         }
         if self.time_left(&order).left == 0 {

@@ -77,7 +77,11 @@ pub enum HostStatus {
 
 /// Where a license stands for its host.
 #[must_use]
-pub const fn host_status(license: &LicenseView, collateral: &CollateralView, now: u64) -> HostStatus {
+pub const fn host_status(
+    license: &LicenseView,
+    collateral: &CollateralView,
+    now: u64,
+) -> HostStatus {
     match license.status {
         LicenseStatus::None => HostStatus::Unknown,
         LicenseStatus::Cancelled => HostStatus::Closed,
@@ -179,13 +183,27 @@ mod tests {
             (LicenseStatus::Active, kept, 100, H::Active { until: 100 }),
             (LicenseStatus::Active, kept, 101, H::Ended { since: 100 }),
             (LicenseStatus::Terminated, kept, 50, H::Ended { since: 100 }),
-            (LicenseStatus::Terminated, collateral(5, 200, 0), 199, H::Thawing { until: 200, held_by: 0 }),
-            (LicenseStatus::Terminated, collateral(5, 200, 1), 201, H::Thawing { until: 200, held_by: 1 }),
+            (
+                LicenseStatus::Terminated,
+                collateral(5, 200, 0),
+                199,
+                H::Thawing { until: 200, held_by: 0 },
+            ),
+            (
+                LicenseStatus::Terminated,
+                collateral(5, 200, 1),
+                201,
+                H::Thawing { until: 200, held_by: 1 },
+            ),
             (LicenseStatus::Terminated, collateral(5, 200, 0), 200, H::Withdrawable),
             (LicenseStatus::Terminated, collateral(0, 200, 0), 200, H::Closed),
             (LicenseStatus::Cancelled, collateral(0, 0, 0), 200, H::Closed),
         ] {
-            assert_eq!(host_status(&license(status), &collateral, now), expected, "{status:?} {now}");
+            assert_eq!(
+                host_status(&license(status), &collateral, now),
+                expected,
+                "{status:?} {now}"
+            );
         }
     }
 }

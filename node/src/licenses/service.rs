@@ -189,7 +189,8 @@ async fn status(
     Path(license): Path<String>,
 ) -> Response {
     let (chain, heads) = &*state;
-    let refuse = |status: StatusCode, error: String| (status, Json(json!({"error": error}))).into_response();
+    let refuse =
+        |status: StatusCode, error: String| (status, Json(json!({"error": error}))).into_response();
     let id: LicenseId = match license.parse() {
         Ok(id) => id,
         Err(error) => return refuse(StatusCode::BAD_REQUEST, format!("license: {error}")),

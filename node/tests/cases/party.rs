@@ -42,8 +42,7 @@ impl Parts {
         let store = Store::open(&url).await.unwrap();
         let chain = world.client().await;
         let config = chain_config(world);
-        let (follower, heads) =
-            Follower::new(chain.clone(), store.clone(), &config).await.unwrap();
+        let (follower, heads) = Follower::new(chain.clone(), store.clone(), &config).await.unwrap();
         let key = world.keys[account].clone();
         let sender = Sender::new(chain.clone(), store.clone(), key, heads.clone(), &config);
         let tasks = Tasks::new();

@@ -24,8 +24,8 @@ use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
 use oml_contracts::tag::tag_of;
 use oml_contracts::terms::{SlashTerms, level};
 use oml_contracts::{
-    Addresses, Amount, Bps, CaseId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef,
-    ModelId, Root, Salt, Seed, Terms,
+    Addresses, Amount, Bps, CaseId, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
+    LicenseRef, ModelId, Root, Salt, Seed, Terms,
 };
 use oml_node::cases::SecretUniverse;
 use oml_node::cases::questions::SecretLeaf;
@@ -106,7 +106,13 @@ impl World {
     }
 
     /// Sends as an unlocked account and requires success.
-    pub(crate) async fn send<C: SolCall>(&self, from: usize, to: EthAddress, call: &C, value: u128) {
+    pub(crate) async fn send<C: SolCall>(
+        &self,
+        from: usize,
+        to: EthAddress,
+        call: &C,
+        value: u128,
+    ) {
         let request = TransactionRequest::default()
             .with_from(self.accounts[from].into())
             .with_to(to.into())
@@ -183,7 +189,8 @@ impl World {
 
     pub(crate) async fn declare(&self, uri: &str) -> DeploymentHash {
         let license: abi::LicenseRef = (&self.license).try_into().unwrap();
-        let declare = LicenseRegistry::registerDeploymentCall { r#ref: license, uri: uri.to_owned() };
+        let declare =
+            LicenseRegistry::registerDeploymentCall { r#ref: license, uri: uri.to_owned() };
         self.send(HOST, self.addresses.license_registry, &declare, 0).await;
         deployment_hash(uri)
     }
@@ -304,9 +311,8 @@ pub(crate) struct Deployment {
 pub(crate) async fn deploy_service(behaviour: Behaviour) -> Deployment {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let state = (behaviour, Arc::clone(&asked));
-    let router = Router::new()
-        .route("/v1/completions", axum::routing::post(completions))
-        .with_state(state);
+    let router =
+        Router::new().route("/v1/completions", axum::routing::post(completions)).with_state(state);
     Deployment { uri: serve(router).await, asked }
 }
 
@@ -328,7 +334,8 @@ async fn completions(
     match behaviour {
         Behaviour::WantsPayment => Err(StatusCode::PAYMENT_REQUIRED),
         Behaviour::Serves(answers) => {
-            let text = answers.get(&prompt).cloned().unwrap_or_else(|| " something else".to_owned());
+            let text =
+                answers.get(&prompt).cloned().unwrap_or_else(|| " something else".to_owned());
             Ok(Json(json!({"choices": [{"text": text}]})))
         }
     }
