@@ -46,7 +46,9 @@ pub enum NodeError {
         cause: String,
     },
     /// The store holds another deployment.
-    #[error("the store belongs to deployment {found}, the addresses file names {mine}; use another store.url")]
+    #[error(
+        "the store belongs to deployment {found}, the addresses file names {mine}; use another store.url"
+    )]
     OtherDeployment {
         /// Chain id and registry of the store.
         found: String,
@@ -149,9 +151,10 @@ impl Node {
         let config = Arc::new(config);
         let context = NodeContext { config, store, chain, reader, sender, heads, tasks };
         let listener = listen(context.config.http.listen).await?;
-        let address = listener
-            .local_addr()
-            .map_err(|cause| NodeError::Listen { address: context.config.http.listen, cause: cause.to_string() })?;
+        let address = listener.local_addr().map_err(|cause| NodeError::Listen {
+            address: context.config.http.listen,
+            cause: cause.to_string(),
+        })?;
 
         let mut parts = RoleParts::default();
         parts.add(crate::licenses::wire(&context)?);
@@ -254,7 +257,9 @@ impl NodeContext {
 /// # Errors
 /// [`NodeError::Listen`], which names the address.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
-    TcpListener::bind(address).await.map_err(|cause| NodeError::Listen { address, cause: cause.to_string() })
+    TcpListener::bind(address)
+        .await
+        .map_err(|cause| NodeError::Listen { address, cause: cause.to_string() })
 }
 
 /// A store belongs to one deployment for ever: rows of two would mix unseen.
@@ -277,7 +282,10 @@ struct Signals {
 impl Signals {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
 
     async fn next(&mut self) -> &'static str {

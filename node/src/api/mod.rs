@@ -29,7 +29,9 @@ pub(crate) fn metrics_handle() -> &'static PrometheusHandle {
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
-            tracing::warn!("metrics are recorded by another part of this process; /metrics stays empty");
+            tracing::warn!(
+                "metrics are recorded by another part of this process; /metrics stays empty"
+            );
         }
         handle
     })

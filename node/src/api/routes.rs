@@ -21,7 +21,6 @@ use std::time::Duration;
 const READY_LAG: u64 = 5;
 
 /// The node's own routes and those of the roles.
-#[must_use]
 pub fn router(context: NodeContext, roles: Vec<Router>) -> Router {
     let body_limit = context.config.http.max_body_bytes;
     let own = Router::new()
@@ -49,7 +48,8 @@ async fn readyz(State(node): State<NodeContext>) -> Response {
     if problems.is_empty() {
         return Json(json!({ "ready": true })).into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "problems": problems }))).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "problems": problems })))
+        .into_response()
 }
 
 /// Why the node can't do its work at present, in words.
@@ -72,7 +72,9 @@ async fn problems(node: &NodeContext) -> Vec<String> {
 }
 
 async fn endpoint_head(node: &NodeContext) -> Result<u64, String> {
-    let asked = tokio::time::timeout(Duration::from_secs(3), node.chain.provider().get_block_number()).await;
+    let asked =
+        tokio::time::timeout(Duration::from_secs(3), node.chain.provider().get_block_number())
+            .await;
     asked.map_err(|_| "no answer in 3 s".to_owned())?.map_err(|error| error.to_string())
 }
 
@@ -85,6 +87,8 @@ struct Status {
     account: Option<oml_contracts::EthAddress>,
     roles: Vec<&'static str>,
     head: Head,
+    /// Newest block whose rows are stored; past `head` while the node catches up.
+    stored_block: Option<u64>,
     /// Seconds between the head's time and the machine's.
     head_age_s: u64,
     engine: &'static str,
@@ -131,13 +135,20 @@ async fn status(State(node): State<NodeContext>) -> Result<Json<Status>, ApiErro
         account: node.sender.as_ref().map(crate::chain::Sender::address),
         roles: node.config.roles(),
         head,
+        stored_block: node.store.head().await?.map(|block| block.number),
         head_age_s: unix_now().saturating_sub(head.timestamp),
         engine: node.store.engine(),
         jobs: node.store.job_counts().await?,
         open_cases: node.store.cases(true).await?.len(),
         ready: problems.is_empty(),
         problems,
-        transactions: node.store.recent_intents(20).await?.into_iter().map(Transaction::from).collect(),
+        transactions: node
+            .store
+            .recent_intents(20)
+            .await?
+            .into_iter()
+            .map(Transaction::from)
+            .collect(),
     }))
 }
 
@@ -146,7 +157,8 @@ async fn metrics(State(node): State<NodeContext>) -> Result<Response, ApiError> 
         metrics::gauge!("oml_jobs", "state" => state).set(super::as_f64(count));
     }
     let head = *node.heads.borrow();
-    metrics::gauge!("oml_head_age_seconds").set(super::as_f64(unix_now().saturating_sub(head.timestamp)));
+    metrics::gauge!("oml_head_age_seconds")
+        .set(super::as_f64(unix_now().saturating_sub(head.timestamp)));
     let text = metrics_handle().render();
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
@@ -211,9 +223,13 @@ impl From<EventRow> for TimelineEntry {
     }
 }
 
-async fn case(State(node): State<NodeContext>, Path(id): Path<String>) -> Result<Json<CaseDetail>, ApiError> {
+async fn case(
+    State(node): State<NodeContext>,
+    Path(id): Path<String>,
+) -> Result<Json<CaseDetail>, ApiError> {
     let id: CaseId = id.parse().map_err(|cause| ApiError::bad_request(format!("{cause}")))?;
-    let row = node.store.case(id).await?.ok_or_else(|| ApiError::not_found(format!("no case {id}")))?;
+    let row =
+        node.store.case(id).await?.ok_or_else(|| ApiError::not_found(format!("no case {id}")))?;
     let events = node.store.events_of(id.into()).await?;
     let chain_time = node.heads.borrow().timestamp;
     Ok(Json(CaseDetail {

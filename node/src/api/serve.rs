@@ -70,7 +70,8 @@ pub async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
         }
-        let service = TowerToHyperService::new(router.clone().map_request(|request: Request<_>| request));
+        let service =
+            TowerToHyperService::new(router.clone().map_request(|request: Request<_>| request));
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
@@ -97,7 +98,10 @@ mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    async fn start(limits: ServeLimits) -> (std::net::SocketAddr, CancellationToken, tokio::task::JoinHandle<std::io::Result<()>>) {
+    async fn start(
+        limits: ServeLimits,
+    ) -> (std::net::SocketAddr, CancellationToken, tokio::task::JoinHandle<std::io::Result<()>>)
+    {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let cancel = CancellationToken::new();
@@ -107,18 +111,21 @@ mod tests {
         });
         let router = Router::new().route("/slow", slow);
         let tasks = crate::Tasks::new();
-        let served = tasks.spawn_detached("test server", serve(listener, router, limits, cancel.clone()));
+        let served =
+            tasks.spawn_detached("test server", serve(listener, router, limits, cancel.clone()));
         (address, cancel, served)
     }
 
     #[tokio::test]
     async fn slow_headers_are_cut_off() {
-        let limits = ServeLimits { header_timeout: Duration::from_millis(200), ..ServeLimits::default() };
+        let limits =
+            ServeLimits { header_timeout: Duration::from_millis(200), ..ServeLimits::default() };
         let (address, cancel, served) = start(limits).await;
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         stream.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\nX-Slow").await.unwrap();
         let mut answer = Vec::new();
-        let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+        let read =
+            tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
         assert!(read.is_ok(), "the connection stayed open");
         assert!(!String::from_utf8_lossy(&answer).contains("200 OK"));
         cancel.cancel();

@@ -2,8 +2,8 @@
 
 use super::Reader;
 use crate::config::ChainConfig;
-use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::primitives::Address;
+use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use oml_contracts::{Addresses, EthAddress};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,9 @@ pub enum ChainError {
         found: u64,
     },
     /// A contract of the addresses file has no code on the chain.
-    #[error("no code at {address} ({name}) on chain {chain_id}; is the addresses file of another deployment?")]
+    #[error(
+        "no code at {address} ({name}) on chain {chain_id}; is the addresses file of another deployment?"
+    )]
     NoCode {
         /// Which contract.
         name: &'static str,
@@ -99,7 +101,9 @@ pub(crate) async fn within<T, E: std::fmt::Display>(
     let outcome = match tokio::time::timeout(REQUEST_TIMEOUT, request.into_future()).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(cause)) => Err(ChainError::rpc(what, cause)),
-        Err(_) => Err(ChainError::rpc(what, format!("no answer in {} s", REQUEST_TIMEOUT.as_secs()))),
+        Err(_) => {
+            Err(ChainError::rpc(what, format!("no answer in {} s", REQUEST_TIMEOUT.as_secs())))
+        }
     };
     let label = if outcome.is_ok() { "ok" } else { "error" };
     metrics::counter!("oml_rpc_requests_total", "outcome" => label).increment(1);
@@ -120,10 +124,12 @@ impl ChainClient {
     /// [`ChainError::BadUrl`], [`ChainError::WrongChain`], [`ChainError::NoCode`], or
     /// [`ChainError::Rpc`] if the endpoint does not answer.
     pub async fn connect(rpc_url: &str, addresses: Addresses) -> Result<Self, ChainError> {
-        let url: reqwest::Url = rpc_url
-            .parse()
-            .map_err(|cause| ChainError::BadUrl { url: rpc_url.to_owned(), cause: format!("{cause}") })?;
-        let provider = ProviderBuilder::new().disable_recommended_fillers().connect_http(url).erased();
+        let url: reqwest::Url = rpc_url.parse().map_err(|cause| ChainError::BadUrl {
+            url: rpc_url.to_owned(),
+            cause: format!("{cause}"),
+        })?;
+        let provider =
+            ProviderBuilder::new().disable_recommended_fillers().connect_http(url).erased();
         let found = within(format!("chain id of {rpc_url}"), provider.get_chain_id()).await?;
         if found != addresses.chain_id {
             return Err(ChainError::WrongChain {
@@ -142,19 +148,21 @@ impl ChainClient {
     /// # Errors
     /// [`ChainError::Addresses`], and as [`ChainClient::connect`].
     pub async fn open(config: &ChainConfig) -> Result<Self, ChainError> {
-        let addresses = Addresses::load(&config.addresses).map_err(|cause| ChainError::Addresses {
-            path: config.addresses.display().to_string(),
-            cause: match std::error::Error::source(&cause) {
-                Some(source) => format!("{cause}: {source}"),
-                None => cause.to_string(),
-            },
-        })?;
+        let addresses =
+            Addresses::load(&config.addresses).map_err(|cause| ChainError::Addresses {
+                path: config.addresses.display().to_string(),
+                cause: match std::error::Error::source(&cause) {
+                    Some(source) => format!("{cause}: {source}"),
+                    None => cause.to_string(),
+                },
+            })?;
         Self::connect(&config.rpc_url, addresses).await
     }
 
     async fn check_code(&self) -> Result<(), ChainError> {
         for (name, address) in self.contracts() {
-            let code = within(format!("code of {name}"), self.provider.get_code_at(address)).await?;
+            let code =
+                within(format!("code of {name}"), self.provider.get_code_at(address)).await?;
             if code.is_empty() {
                 let address = EthAddress::from(address).to_string();
                 return Err(ChainError::NoCode { name, address, chain_id: self.chain_id() });

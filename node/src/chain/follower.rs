@@ -137,7 +137,9 @@ impl Follower {
         }
         // An endpoint behind a balancer may answer from a node that is behind; a shorter chain is a reorg
         // only if it has another block at its own height.
-        if latest.number < stored.number && self.window_hash(latest.number).await? == Some(latest.hash) {
+        if latest.number < stored.number
+            && self.window_hash(latest.number).await? == Some(latest.hash)
+        {
             return Ok(Step::AtHead);
         }
         if self.on_chain(stored).await? {
@@ -147,7 +149,10 @@ impl Follower {
         }
     }
 
-    async fn window_hash(&self, number: u64) -> Result<Option<alloy::primitives::B256>, StoreError> {
+    async fn window_hash(
+        &self,
+        number: u64,
+    ) -> Result<Option<alloy::primitives::B256>, StoreError> {
         let window = self.store.window().await?;
         Ok(window.iter().find(|block| block.number == number).map(|block| block.hash))
     }
@@ -164,7 +169,12 @@ impl Follower {
                 continue;
             }
             let depth = stored.number - block.number;
-            tracing::warn!(from = stored.number, to = block.number, depth, "the chain was reorganised");
+            tracing::warn!(
+                from = stored.number,
+                to = block.number,
+                depth,
+                "the chain was reorganised"
+            );
             self.store.unwind_to(block.number).await?;
             metrics::counter!("oml_reorgs_total").increment(1);
             metrics::histogram!("oml_reorg_depth").record(crate::api::as_f64(depth));
@@ -198,24 +208,33 @@ impl Follower {
         let to = latest.number.min(next + STEP_BLOCKS - 1);
         let mut parent = stored;
         for number in next..=to {
-            let Some(block) = self.block(BlockNumberOrTag::Number(number)).await? else {
-                return Ok(Step::AtHead);
-            };
+            let Some(block) = self.block(BlockNumberOrTag::Number(number)).await? else { break };
             if parent.is_some_and(|parent| parent.hash != block.header.parent_hash) {
                 // The chain changed between two requests; the next step finds where.
                 return Ok(Step::Advanced);
             }
             let added = block_ref(&block);
             let logs = self.logs(Filter::new().at_block_hash(added.hash)).await?;
-            self.commit(&[added], &logs, &BTreeMap::from([(added.number, added.timestamp)])).await?;
-            self.announce(added, finalized);
+            self.commit(&[added], &logs, &BTreeMap::from([(added.number, added.timestamp)]))
+                .await?;
             parent = Some(added);
         }
-        Ok(if to == latest.number { Step::AtHead } else { Step::Advanced })
+        if to < latest.number {
+            return Ok(Step::Advanced);
+        }
+        if let Some(head) = parent {
+            self.announce(head, finalized);
+        }
+        Ok(Step::AtHead)
     }
 
     /// Reads final blocks in ranges that shrink where the endpoint refuses and grow again where it does not.
-    async fn backfill(&mut self, next: u64, latest: BlockRef, finalized: u64) -> Result<Step, FollowError> {
+    async fn backfill(
+        &mut self,
+        next: u64,
+        latest: BlockRef,
+        finalized: u64,
+    ) -> Result<Step, FollowError> {
         let to = finalized.min(next.saturating_add(self.range - 1));
         let logs = match self.logs(Filter::new().from_block(next).to_block(to)).await {
             Ok(logs) => logs,
@@ -227,12 +246,17 @@ impl Follower {
             Err(error) => return Err(error.into()),
         };
         self.range = self.range.saturating_add(self.range / 4 + 1).min(self.config.max_log_range);
-        let end = self.block(BlockNumberOrTag::Number(to)).await?.ok_or_else(|| missing("final block"))?;
+        let end = self
+            .block(BlockNumberOrTag::Number(to))
+            .await?
+            .ok_or_else(|| missing("final block"))?;
         let times = self.times(&logs).await?;
         let end = block_ref(&end);
         self.commit(&[end], &logs, &times).await?;
         tracing::info!(block = to, head = latest.number, logs = logs.len(), "read final blocks");
-        self.announce(end, finalized);
+        if end.number == latest.number {
+            self.announce(end, finalized);
+        }
         Ok(Step::Advanced)
     }
 
@@ -256,14 +280,23 @@ impl Follower {
         Ok(times)
     }
 
-    async fn commit(&self, blocks: &[BlockRef], logs: &[Log], times: &BTreeMap<u64, u64>) -> Result<(), FollowError> {
+    async fn commit(
+        &self,
+        blocks: &[BlockRef],
+        logs: &[Log],
+        times: &BTreeMap<u64, u64>,
+    ) -> Result<(), FollowError> {
         let mut events = Vec::with_capacity(logs.len());
         for log in logs.iter().filter(|log| !log.removed) {
-            let time = log.block_number.and_then(|number| times.get(&number)).copied().unwrap_or_default();
+            let time =
+                log.block_number.and_then(|number| times.get(&number)).copied().unwrap_or_default();
             events.extend(self.sources.read(log, time)?);
         }
         let batch = ChainBatch { blocks: blocks.to_vec(), events, window: self.config.window };
         self.store.apply(&batch).await?;
+        if let Some(last) = blocks.last() {
+            metrics::gauge!("oml_head_block").set(crate::api::as_f64(last.number));
+        }
         Ok(())
     }
 
@@ -287,9 +320,10 @@ impl Follower {
         within("logs", self.client.provider().get_logs(&filter)).await
     }
 
+    /// Tells the roles, and only where the store has caught up: nobody should act on the past.
     fn announce(&self, block: BlockRef, finalized: u64) {
-        let head = Head { number: block.number, hash: block.hash, timestamp: block.timestamp, finalized };
-        metrics::gauge!("oml_head_block").set(crate::api::as_f64(block.number));
+        let head =
+            Head { number: block.number, hash: block.hash, timestamp: block.timestamp, finalized };
         self.heads.send_if_modified(|current| {
             let changed = *current != head;
             *current = head;
@@ -299,7 +333,11 @@ impl Follower {
 }
 
 fn block_ref(block: &Block) -> BlockRef {
-    BlockRef { number: block.header.number, hash: block.header.hash, timestamp: block.header.timestamp }
+    BlockRef {
+        number: block.header.number,
+        hash: block.header.hash,
+        timestamp: block.header.timestamp,
+    }
 }
 
 fn missing(what: &str) -> ChainError {

@@ -1,13 +1,17 @@
 //! From a log to the rows that it means.
 
 use super::{ChainClient, ChainError};
-use crate::store::{CaseRow, ChannelRow, DeploymentRow, EventRow, Fact, LicenseRow, OfferRow, UniverseRow};
+use crate::store::{
+    CaseRow, ChannelRow, DeploymentRow, EventRow, Fact, LicenseRow, OfferRow, UniverseRow,
+};
 use alloy::primitives::{Address, B256};
 use alloy::rpc::types::Log;
 use alloy::sol_types::SolEventInterface;
 use oml_contracts::rpc::abi::{
-    ChallengeManager::ChallengeManagerEvents as CaseEvents, CollateralVault::CollateralVaultEvents as VaultEvents,
-    LicenseRegistry::LicenseRegistryEvents as LicenseEvents, PaymentEscrow::PaymentEscrowEvents as MoneyEvents,
+    ChallengeManager::ChallengeManagerEvents as CaseEvents,
+    CollateralVault::CollateralVaultEvents as VaultEvents,
+    LicenseRegistry::LicenseRegistryEvents as LicenseEvents,
+    PaymentEscrow::PaymentEscrowEvents as MoneyEvents,
     ProverRegistry::ProverRegistryEvents as ProverEvents,
 };
 
@@ -40,7 +44,11 @@ impl Sources {
 
     /// Reads one log of a block whose time is known. `None`: an event that this version does not know, which
     /// a later version of a contract can't emit because contracts are immutable, so it is another contract's.
-    pub(crate) fn read(&self, log: &Log, timestamp: u64) -> Result<Option<(EventRow, Option<Fact>)>, ChainError> {
+    pub(crate) fn read(
+        &self,
+        log: &Log,
+        timestamp: u64,
+    ) -> Result<Option<(EventRow, Option<Fact>)>, ChainError> {
         let Some(name) = self.name(log) else { return Ok(None) };
         let (Some(block), Some(log_index), Some(tx_hash)) =
             (log.block_number, log.log_index, log.transaction_hash)

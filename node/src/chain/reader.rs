@@ -2,8 +2,8 @@
 
 use super::client::within;
 use super::{
-    BeaconValue, CaseStatus, CaseView, ChainClient, ChainError, ChallengeConfig, ChannelView, CollateralView,
-    LicenseStatus, LicenseView, PayoutView, ProverView, UniverseView,
+    BeaconValue, CaseStatus, CaseView, ChainClient, ChainError, ChallengeConfig, ChannelView,
+    CollateralView, LicenseStatus, LicenseView, PayoutView, ProverView, UniverseView,
 };
 use alloy::eips::{BlockId, BlockNumberOrTag};
 use alloy::primitives::{Address, B256, U256, aliases::U48};
@@ -110,7 +110,12 @@ impl Reader {
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn is_burned(&self, model: ModelId, epoch: u32, bundle: u32) -> Result<bool, ChainError> {
+    pub async fn is_burned(
+        &self,
+        model: ModelId,
+        epoch: u32,
+        bundle: u32,
+    ) -> Result<bool, ChainError> {
         let what = format!("bundle {bundle} of universe {epoch} of model {model}");
         read!(self, what, self.registry().isBurned(model.into(), epoch, bundle))
     }
@@ -128,7 +133,11 @@ impl Reader {
     /// # Errors
     /// [`ChainError`].
     pub async fn model_owner(&self, model: ModelId) -> Result<EthAddress, ChainError> {
-        let owner = read!(self, format!("owner of model {model}"), self.registry().modelOwner(model.into()))?;
+        let owner = read!(
+            self,
+            format!("owner of model {model}"),
+            self.registry().modelOwner(model.into())
+        )?;
         Ok(owner.into())
     }
 
@@ -150,7 +159,11 @@ impl Reader {
         deployment: DeploymentHash,
     ) -> Result<u64, ChainError> {
         let what = format!("deployment {deployment} of license {license}");
-        let until = read!(self, what, self.registry().deploymentLiableUntil(license.into(), deployment.into()))?;
+        let until = read!(
+            self,
+            what,
+            self.registry().deploymentLiableUntil(license.into(), deployment.into())
+        )?;
         Ok(until.to())
     }
 
@@ -185,7 +198,11 @@ impl Reader {
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn commitment_of(&self, case: CaseId, prover: EthAddress) -> Result<Commitment, ChainError> {
+    pub async fn commitment_of(
+        &self,
+        case: CaseId,
+        prover: EthAddress,
+    ) -> Result<Commitment, ChainError> {
         let what = format!("commitment of {prover} in case {case}");
         let found = read!(self, what, self.challenge().commitmentOf(case.into(), prover.into()))?;
         Ok(found.into())
@@ -217,9 +234,16 @@ impl Reader {
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn challenge_balance(&self, currency: EthAddress, account: EthAddress) -> Result<Amount, ChainError> {
+    pub async fn challenge_balance(
+        &self,
+        currency: EthAddress,
+        account: EthAddress,
+    ) -> Result<Amount, ChainError> {
         let what = format!("bonds and fees of {account}");
-        amount(read!(self, &what, self.challenge().balanceOf(currency.into(), account.into()))?, &what)
+        amount(
+            read!(self, &what, self.challenge().balanceOf(currency.into(), account.into()))?,
+            &what,
+        )
     }
 
     /// A channel; nothing deposited if there is none.
@@ -242,7 +266,11 @@ impl Reader {
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn escrow_balance(&self, currency: EthAddress, account: EthAddress) -> Result<Amount, ChainError> {
+    pub async fn escrow_balance(
+        &self,
+        currency: EthAddress,
+        account: EthAddress,
+    ) -> Result<Amount, ChainError> {
         let what = format!("income of {account}");
         amount(read!(self, &what, self.escrow().balanceOf(currency.into(), account.into()))?, &what)
     }
@@ -312,8 +340,10 @@ impl Reader {
         let what = format!("beacon round {round}");
         let address: Address = self.client.addresses().beacon.into();
         let beacon = abi::Beacon::new(address, self.client.provider().clone());
-        let round = U48::try_from(round)
-            .map_err(|cause| ChainError::Unexpected { what: what.clone(), cause: cause.to_string() })?;
+        let round = U48::try_from(round).map_err(|cause| ChainError::Unexpected {
+            what: what.clone(),
+            cause: cause.to_string(),
+        })?;
         let found = read!(self, what, beacon.valueOf(round))?;
         Ok(match found.status {
             abi::Beacon::Status::Ready => BeaconValue::Ready(found.value.0),
@@ -336,7 +366,11 @@ impl Reader {
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn token_balance(&self, token: EthAddress, account: EthAddress) -> Result<Amount, ChainError> {
+    pub async fn token_balance(
+        &self,
+        token: EthAddress,
+        account: EthAddress,
+    ) -> Result<Amount, ChainError> {
         let what = format!("balance of {account} in token {token}");
         let token = abi::Token::new(token.into(), self.client.provider().clone());
         amount(read!(self, &what, token.balanceOf(account.into()))?, &what)
@@ -349,7 +383,9 @@ impl Reader {
     pub async fn timestamp(&self) -> Result<u64, ChainError> {
         let provider = self.client.provider();
         let block = match self.block {
-            BlockId::Hash(hash) => within("a block by hash", provider.get_block_by_hash(hash.block_hash)).await?,
+            BlockId::Hash(hash) => {
+                within("a block by hash", provider.get_block_by_hash(hash.block_hash)).await?
+            }
             BlockId::Number(tag) => within("the head", provider.get_block_by_number(tag)).await?,
         };
         block.map(|block| block.header.timestamp).ok_or_else(|| ChainError::Unexpected {

@@ -1,8 +1,7 @@
 //! What a contract says, as Rust values: ids and money as newtypes, times in unix seconds.
 
 use oml_contracts::{
-    Amount, CaseId, ContentHash, DeploymentHash, EthAddress, LicenseId, QuestionsHash, Root,
-    Seed,
+    Amount, CaseId, ContentHash, DeploymentHash, EthAddress, LicenseId, QuestionsHash, Root, Seed,
 };
 use serde::{Deserialize, Serialize};
 
@@ -166,7 +165,6 @@ impl CaseView {
 fn bit(bits: &[u8; 32], index: u16) -> bool {
     bits.get(usize::from(index / 8)).is_some_and(|byte| byte >> (index % 8) & 1 == 1)
 }
-
 
 /// Rules of all cases (`ChallengeManager.config`). Windows in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ mod roles;
 mod validate;
 
 pub use roles::{
-    GatewayConfig, HostConfig, InferenceConfig, KeySource, OwnerConfig, ProverConfig, QueryLimits, RedeemConfig,
-    UniverseConfig,
+    GatewayConfig, HostConfig, InferenceConfig, KeySource, OwnerConfig, ProverConfig, QueryLimits,
+    RedeemConfig, UniverseConfig,
 };
 pub use validate::ConfigError;
 
@@ -154,8 +154,10 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], which names the value, the cause and what to do.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause: cause.to_string() })?;
+        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
+            path: path.to_owned(),
+            cause: cause.to_string(),
+        })?;
         Self::from_toml(&text, &path.display().to_string())
     }
 
@@ -168,7 +170,10 @@ impl Config {
             .merge(Toml::string(text))
             .merge(Env::prefixed("OML__").split("__"))
             .extract()
-            .map_err(|cause| ConfigError::Invalid { origin: origin.to_owned(), cause: cause.to_string() })?;
+            .map_err(|cause| ConfigError::Invalid {
+                origin: origin.to_owned(),
+                cause: cause.to_string(),
+            })?;
         config.validate()?;
         Ok(config)
     }

@@ -173,7 +173,13 @@ pub struct QueryLimits {
 
 impl Default for QueryLimits {
     fn default() -> Self {
-        Self { max_tokens: 8, timeout_s: 30, max_response_bytes: 256 * 1024, concurrency: 4, attempts: 3 }
+        Self {
+            max_tokens: 8,
+            timeout_s: 30,
+            max_response_bytes: 256 * 1024,
+            concurrency: 4,
+            attempts: 3,
+        }
     }
 }
 

@@ -54,9 +54,14 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_chain()?;
         let url = &self.store.url;
-        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme))
+        {
             let scheme = url.split(':').next().unwrap_or_default();
-            return Err(value("store.url", scheme, "write sqlite:PATH or postgres://user:password@host/database"));
+            return Err(value(
+                "store.url",
+                scheme,
+                "write sqlite:PATH or postgres://user:password@host/database",
+            ));
         }
         if let Some(signer) = &self.signer {
             validate_key("signer", signer)?;
@@ -72,14 +77,22 @@ impl Config {
     fn validate_chain(&self) -> Result<(), ConfigError> {
         http_url("chain.rpc_url", &self.chain.rpc_url)?;
         if self.chain.addresses.as_os_str().is_empty() {
-            return Err(value("chain.addresses", "\"\"", "name the addresses file of the deployment"));
+            return Err(value(
+                "chain.addresses",
+                "\"\"",
+                "name the addresses file of the deployment",
+            ));
         }
         at_least("chain.poll_interval_ms", self.chain.poll_interval_ms, 10)?;
         at_least("chain.window", self.chain.window, 8)?;
         at_least("chain.max_log_range", self.chain.max_log_range, 1)?;
         at_least("chain.resubmit_after_s", self.chain.resubmit_after_s, 1)?;
         if self.chain.max_fee_per_gas == 0 {
-            return Err(value("chain.max_fee_per_gas", 0, "no transaction can be sent; give a cap in wei"));
+            return Err(value(
+                "chain.max_fee_per_gas",
+                0,
+                "no transaction can be sent; give a cap in wei",
+            ));
         }
         if self.chain.finality_depth >= self.chain.window {
             let cause = format!("must be less than chain.window ({})", self.chain.window);
@@ -134,7 +147,8 @@ impl Config {
         if self.signer.is_some() {
             return Ok(());
         }
-        let cause = format!("the role [{role}] sends transactions; add a keystore or private_key_env here");
+        let cause =
+            format!("the role [{role}] sends transactions; add a keystore or private_key_env here");
         Err(ConfigError::Key { key: "signer".to_owned(), cause })
     }
 
@@ -142,15 +156,25 @@ impl Config {
         let mut taken = vec![("http.listen".to_owned(), self.http.listen)];
         if let Some(host) = &self.host {
             let gateways = host.gateways.iter().enumerate();
-            taken.extend(gateways.map(|(i, one)| (format!("host.gateways[{i}].listen"), one.listen)));
+            taken.extend(
+                gateways.map(|(i, one)| (format!("host.gateways[{i}].listen"), one.listen)),
+            );
             let servers = host.inference.iter().enumerate();
-            taken.extend(servers.map(|(i, one)| (format!("host.inference[{i}].listen"), one.listen)));
+            taken.extend(
+                servers.map(|(i, one)| (format!("host.inference[{i}].listen"), one.listen)),
+            );
         }
         for (index, (key, address)) in taken.iter().enumerate() {
             // Port 0 lets the system choose, so it is never taken.
-            let same = |other: &&(String, std::net::SocketAddr)| other.1 == *address && address.port() != 0;
+            let same = |other: &&(String, std::net::SocketAddr)| {
+                other.1 == *address && address.port() != 0
+            };
             if let Some((other, _)) = taken.iter().take(index).find(same) {
-                return Err(value(key, address, format!("{other} listens there too; choose another port")));
+                return Err(value(
+                    key,
+                    address,
+                    format!("{other} listens there too; choose another port"),
+                ));
             }
         }
         Ok(())
@@ -161,7 +185,11 @@ fn validate_gateway(key: &str, gateway: &GatewayConfig) -> Result<(), ConfigErro
     http_url(&format!("{key}.upstream"), &gateway.upstream)?;
     validate_key(&format!("{key}.serving_key"), &gateway.serving_key)?;
     at_least(&format!("{key}.default_max_tokens"), gateway.default_max_tokens.into(), 1)?;
-    at_least(&format!("{key}.max_tokens_cap"), gateway.max_tokens_cap.into(), gateway.default_max_tokens.into())?;
+    at_least(
+        &format!("{key}.max_tokens_cap"),
+        gateway.max_tokens_cap.into(),
+        gateway.default_max_tokens.into(),
+    )?;
     at_least(&format!("{key}.max_concurrent"), gateway.max_concurrent as u64, 1)?;
     at_least(&format!("{key}.max_body_bytes"), gateway.max_body_bytes as u64, 1_024)?;
     at_least(&format!("{key}.upstream_timeout_s"), gateway.upstream_timeout_s, 1)
@@ -178,7 +206,10 @@ fn http_url(key: &str, url: &str) -> Result<(), ConfigError> {
     match url.parse::<reqwest::Url>() {
         Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => Ok(()),
         Ok(parsed) => {
-            let cause = format!("scheme {:?} is not spoken here; write http:// or https://", parsed.scheme());
+            let cause = format!(
+                "scheme {:?} is not spoken here; write http:// or https://",
+                parsed.scheme()
+            );
             Err(value(key, url, cause))
         }
         Err(cause) => Err(value(key, url, format!("is not a URL ({cause})"))),
@@ -187,7 +218,11 @@ fn http_url(key: &str, url: &str) -> Result<(), ConfigError> {
 
 fn validate_key(key: &str, source: &KeySource) -> Result<(), ConfigError> {
     let fail = |cause: &str| Err(ConfigError::Key { key: key.to_owned(), cause: cause.to_owned() });
-    let given = [source.keystore.is_some(), source.private_key_env.is_some(), source.private_key_file.is_some()];
+    let given = [
+        source.keystore.is_some(),
+        source.private_key_env.is_some(),
+        source.private_key_file.is_some(),
+    ];
     match given.iter().filter(|given| **given).count() {
         0 => fail("names no key; give one of keystore, private_key_env, private_key_file"),
         1 if source.keystore.is_some() && source.password_file.is_none() => {
@@ -197,7 +232,9 @@ fn validate_key(key: &str, source: &KeySource) -> Result<(), ConfigError> {
             fail("password_file belongs to a keystore, and none is given")
         }
         1 => Ok(()),
-        _ => fail("names several keys; give exactly one of keystore, private_key_env, private_key_file"),
+        _ => fail(
+            "names several keys; give exactly one of keystore, private_key_env, private_key_file",
+        ),
     }
 }
 
@@ -205,7 +242,8 @@ fn validate_key(key: &str, source: &KeySource) -> Result<(), ConfigError> {
 mod tests {
     use super::*;
 
-    const MINIMAL: &str = "[chain]\nrpc_url = \"http://127.0.0.1:8545\"\naddresses = \"addresses.json\"\n";
+    const MINIMAL: &str =
+        "[chain]\nrpc_url = \"http://127.0.0.1:8545\"\naddresses = \"addresses.json\"\n";
 
     fn problem(extra: &str) -> String {
         Config::from_toml(&format!("{MINIMAL}{extra}"), "test.toml").unwrap_err().to_string()
@@ -237,9 +275,15 @@ mod tests {
         let cases = [
             ("[store]\nurl = \"mysql://x\"", "store.url = mysql: write sqlite:PATH"),
             ("[store]\npath = \"x\"", "unknown field"),
-            ("[prover]\nencryption_key_file = \"k\"", "signer: the role [prover] sends transactions"),
+            (
+                "[prover]\nencryption_key_file = \"k\"",
+                "signer: the role [prover] sends transactions",
+            ),
             ("[signer]\nkeystore = \"k\"", "signer: a keystore needs password_file"),
-            ("[signer]\nkeystore = \"k\"\npassword_file = \"p\"\nprivate_key_env = \"K\"", "names several keys"),
+            (
+                "[signer]\nkeystore = \"k\"\npassword_file = \"p\"\nprivate_key_env = \"K\"",
+                "names several keys",
+            ),
             ("[signer]\n", "signer: names no key"),
             ("[http]\nheader_timeout_ms = 0", "http.header_timeout_ms = 0: must be at least 1"),
         ];
@@ -247,7 +291,8 @@ mod tests {
             let found = problem(extra);
             assert!(found.contains(expected), "{extra:?} gave {found:?}");
         }
-        let scheme = Config::from_toml("[chain]\nrpc_url = \"ftp://x\"\naddresses = \"a\"", "t").unwrap_err();
+        let scheme = Config::from_toml("[chain]\nrpc_url = \"ftp://x\"\naddresses = \"a\"", "t")
+            .unwrap_err();
         assert!(scheme.to_string().contains("chain.rpc_url = ftp://x"), "{scheme}");
     }
 
@@ -259,6 +304,11 @@ mod tests {
              listen = \"127.0.0.1:8080\"\nupstream = \"http://127.0.0.1:1\"\nserving_key.private_key_env = \"S\"\n"
         );
         let found = problem(&gateway);
-        assert!(found.contains("host.gateways[0].listen = 127.0.0.1:8080: http.listen listens there too"), "{found}");
+        assert!(
+            found.contains(
+                "host.gateways[0].listen = 127.0.0.1:8080: http.listen listens there too"
+            ),
+            "{found}"
+        );
     }
 }

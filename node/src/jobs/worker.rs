@@ -24,7 +24,9 @@ pub struct Worker {
 /// is taken, so that jobs that failed together do not come back together.
 #[must_use]
 pub fn backoff(attempts: u32) -> Duration {
-    let full = Duration::from_secs(1).saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(MAX_BACKOFF);
+    let full = Duration::from_secs(1)
+        .saturating_mul(1 << attempts.saturating_sub(1).min(16))
+        .min(MAX_BACKOFF);
     full.mul_f64(rand::rng().random_range(0.5..=1.0))
 }
 
@@ -50,7 +52,9 @@ impl Worker {
             while running.len() < self.handler.concurrency().max(1) {
                 let now = unix_now();
                 let until = now + self.handler.lease().as_secs().max(1);
-                let Some(job) = self.store.lease_job(self.handler.kind(), now, until).await? else { break };
+                let Some(job) = self.store.lease_job(self.handler.kind(), now, until).await? else {
+                    break;
+                };
                 let (worker, cancel) = (self.clone(), cancel.clone());
                 running.spawn(async move { worker.work(job, cancel).await });
             }
@@ -89,7 +93,8 @@ impl Worker {
                 }
             }
         };
-        metrics::histogram!("oml_job_seconds", "kind" => self.handler.kind()).record(started.elapsed().as_secs_f64());
+        metrics::histogram!("oml_job_seconds", "kind" => self.handler.kind())
+            .record(started.elapsed().as_secs_f64());
         self.record(&job, outcome).await
     }
 
@@ -101,16 +106,25 @@ impl Worker {
             Err(JobError::Permanent(reason)) => (JobState::Failed, Duration::ZERO, Some(reason)),
         };
         if let Some(reason) = &error {
-            tracing::warn!(kind = job.kind, key = job.key, attempts = job.attempts, reason, "a job did not succeed");
+            tracing::warn!(
+                kind = job.kind,
+                key = job.key,
+                attempts = job.attempts,
+                reason,
+                "a job did not succeed"
+            );
         }
-        let run_after = unix_now() + pause.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX / 2);
+        let run_after =
+            unix_now() + pause.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX / 2);
         self.store.finish_job(job, state, run_after, error.as_deref()).await?;
         Ok(())
     }
 }
 
 /// A panicking handler must not take its job along unseen: the lease runs out and the job is tried again.
-fn finished(done: Result<Result<(), StoreError>, tokio::task::JoinError>) -> Result<(), StoreError> {
+fn finished(
+    done: Result<Result<(), StoreError>, tokio::task::JoinError>,
+) -> Result<(), StoreError> {
     match done {
         Ok(result) => result,
         Err(error) => {

@@ -1,8 +1,8 @@
 //! Secrets that must outlive a crash, single values, and leases between processes.
 
+use super::StoreError;
 use super::engine::{Store, bytes, int, json, text};
 use super::rows::CaseSecret;
-use super::StoreError;
 use oml_contracts::{CaseId, EthAddress};
 
 impl Store {
@@ -28,10 +28,16 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn case_secret(&self, case: CaseId, prover: EthAddress) -> Result<Option<CaseSecret>, StoreError> {
+    pub async fn case_secret(
+        &self,
+        case: CaseId,
+        prover: EthAddress,
+    ) -> Result<Option<CaseSecret>, StoreError> {
         let sql = "SELECT case_id, prover, tags, salt, transcript FROM case_secrets \
                    WHERE case_id = $1 AND prover = $2";
-        let Some(row) = self.pool.first("read a case's secret", sql, &[text(case), text(prover)]).await? else {
+        let Some(row) =
+            self.pool.first("read a case's secret", sql, &[text(case), text(prover)]).await?
+        else {
             return Ok(None);
         };
         Ok(Some(CaseSecret {
@@ -48,7 +54,11 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn put_case_plan(&self, case: CaseId, plan: &serde_json::Value) -> Result<bool, StoreError> {
+    pub async fn put_case_plan(
+        &self,
+        case: CaseId,
+        plan: &serde_json::Value,
+    ) -> Result<bool, StoreError> {
         let sql = "INSERT INTO case_plans (case_id, plan) VALUES ($1, $2) ON CONFLICT DO NOTHING";
         let values = [text(case), json("plan of a case", plan)?];
         Ok(self.pool.exec("keep a case's plan", sql, &values).await? == 1)
@@ -60,7 +70,11 @@ impl Store {
     /// The engine's error.
     pub async fn case_plan(&self, case: CaseId) -> Result<Option<serde_json::Value>, StoreError> {
         let sql = "SELECT plan FROM case_plans WHERE case_id = $1";
-        self.pool.first("read a case's plan", sql, &[text(case)]).await?.map(|row| row.json(0)).transpose()
+        self.pool
+            .first("read a case's plan", sql, &[text(case)])
+            .await?
+            .map(|row| row.json(0))
+            .transpose()
     }
 
     /// A single value.
@@ -68,7 +82,10 @@ impl Store {
     /// # Errors
     /// The engine's error.
     pub async fn kv_get(&self, key: &str) -> Result<Option<String>, StoreError> {
-        let row = self.pool.first("read a value", "SELECT value FROM kv WHERE key = $1", &[text(key)]).await?;
+        let row = self
+            .pool
+            .first("read a value", "SELECT value FROM kv WHERE key = $1", &[text(key)])
+            .await?;
         row.map(|row| row.text(0).map(str::to_owned)).transpose()
     }
 
@@ -96,7 +113,13 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn take_lease(&self, name: &str, holder: &str, now: u64, until: u64) -> Result<bool, StoreError> {
+    pub async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        now: u64,
+        until: u64,
+    ) -> Result<bool, StoreError> {
         let sql = "INSERT INTO leases (name, holder, lease_until) VALUES ($1, $2, $4) \
                    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until \
                    WHERE leases.holder = excluded.holder OR leases.lease_until < $3";

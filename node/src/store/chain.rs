@@ -1,10 +1,10 @@
 //! Reads of what the follower indexed.
 
+use super::StoreError;
 use super::engine::{Row, Store, int, text};
 use super::rows::{
     BlockRef, CaseRow, ChannelRow, DeploymentRow, EventRow, LicenseRow, OfferRow, UniverseRow,
 };
-use super::StoreError;
 use alloy::primitives::B256;
 use oml_contracts::{
     CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, ModelId, OfferId,
@@ -79,7 +79,11 @@ impl Store {
     /// The engine's error.
     pub async fn license(&self, id: LicenseId) -> Result<Option<LicenseRow>, StoreError> {
         let sql = select!(licenses, "WHERE license_id = $1");
-        self.pool.first("read a license", sql, &[text(id)]).await?.map(|row| license(&row)).transpose()
+        self.pool
+            .first("read a license", sql, &[text(id)])
+            .await?
+            .map(|row| license(&row))
+            .transpose()
     }
 
     /// All licenses, oldest first.
@@ -97,7 +101,12 @@ impl Store {
     /// The engine's error.
     pub async fn licenses_of_host(&self, host: EthAddress) -> Result<Vec<LicenseRow>, StoreError> {
         let sql = select!(licenses, "WHERE host = $1 ORDER BY block, license_id");
-        self.pool.all("read licenses of a host", sql, &[text(host)]).await?.iter().map(license).collect()
+        self.pool
+            .all("read licenses of a host", sql, &[text(host)])
+            .await?
+            .iter()
+            .map(license)
+            .collect()
     }
 
     /// Licenses of one offer, oldest first.
@@ -106,14 +115,22 @@ impl Store {
     /// The engine's error.
     pub async fn licenses_of_offer(&self, offer: OfferId) -> Result<Vec<LicenseRow>, StoreError> {
         let sql = select!(licenses, "WHERE offer_id = $1 ORDER BY block, license_id");
-        self.pool.all("read licenses of an offer", sql, &[text(offer)]).await?.iter().map(license).collect()
+        self.pool
+            .all("read licenses of an offer", sql, &[text(offer)])
+            .await?
+            .iter()
+            .map(license)
+            .collect()
     }
 
     /// A license with its offer: all that a call's `LicenseRef` needs.
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn license_ref(&self, id: LicenseId) -> Result<Option<(OfferRow, LicenseRow)>, StoreError> {
+    pub async fn license_ref(
+        &self,
+        id: LicenseId,
+    ) -> Result<Option<(OfferRow, LicenseRow)>, StoreError> {
         let Some(license) = self.license(id).await? else { return Ok(None) };
         Ok(self.offer(license.offer_id).await?.map(|offer| (offer, license)))
     }
@@ -124,7 +141,12 @@ impl Store {
     /// The engine's error.
     pub async fn deployments(&self, license: LicenseId) -> Result<Vec<DeploymentRow>, StoreError> {
         let sql = select!(deployments, "WHERE license_id = $1 ORDER BY block, log_index");
-        self.pool.all("read deployments", sql, &[text(license)]).await?.iter().map(deployment).collect()
+        self.pool
+            .all("read deployments", sql, &[text(license)])
+            .await?
+            .iter()
+            .map(deployment)
+            .collect()
     }
 
     /// The newest declaration of one deployment.
@@ -148,9 +170,14 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn universe(&self, model: ModelId, epoch: u32) -> Result<Option<UniverseRow>, StoreError> {
+    pub async fn universe(
+        &self,
+        model: ModelId,
+        epoch: u32,
+    ) -> Result<Option<UniverseRow>, StoreError> {
         let sql = select!(universes, "WHERE model_id = $1 AND epoch = $2");
-        let row = self.pool.first("read a universe", sql, &[text(model), int(epoch.into())]).await?;
+        let row =
+            self.pool.first("read a universe", sql, &[text(model), int(epoch.into())]).await?;
         row.map(|row| universe(&row)).transpose()
     }
 
@@ -191,7 +218,11 @@ impl Store {
     /// The engine's error.
     pub async fn channel(&self, id: ChannelId) -> Result<Option<ChannelRow>, StoreError> {
         let sql = select!(channels, "WHERE channel_id = $1");
-        self.pool.first("read a channel", sql, &[text(id)]).await?.map(|row| channel(&row)).transpose()
+        self.pool
+            .first("read a channel", sql, &[text(id)])
+            .await?
+            .map(|row| channel(&row))
+            .transpose()
     }
 
     /// Channels to a license, oldest first.
@@ -208,12 +239,20 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn thawing_channels(&self, license: LicenseId) -> Result<Vec<ChannelRow>, StoreError> {
+    pub async fn thawing_channels(
+        &self,
+        license: LicenseId,
+    ) -> Result<Vec<ChannelRow>, StoreError> {
         let sql = select!(
             channels,
             "WHERE license_id = $1 AND thawing_block IS NOT NULL ORDER BY thawing_block, channel_id"
         );
-        self.pool.all("read thawing channels", sql, &[text(license)]).await?.iter().map(channel).collect()
+        self.pool
+            .all("read thawing channels", sql, &[text(license)])
+            .await?
+            .iter()
+            .map(channel)
+            .collect()
     }
 
     /// Events about a subject (case, license, channel, offer, model), in order.
@@ -229,7 +268,11 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn events_named(&self, subject: B256, name: &str) -> Result<Vec<EventRow>, StoreError> {
+    pub async fn events_named(
+        &self,
+        subject: B256,
+        name: &str,
+    ) -> Result<Vec<EventRow>, StoreError> {
         let sql = select!(events, "WHERE subject = $1 AND name = $2 ORDER BY block, log_index");
         let rows = self.pool.all("read events by name", sql, &[text(subject), text(name)]).await?;
         rows.iter().map(event).collect()
@@ -275,7 +318,12 @@ fn deployment(row: &Row) -> Result<DeploymentRow, StoreError> {
 }
 
 fn universe(row: &Row) -> Result<UniverseRow, StoreError> {
-    Ok(UniverseRow { model_id: row.parse(0)?, epoch: row.u32(1)?, root: row.parse(2)?, block: row.u64(3)? })
+    Ok(UniverseRow {
+        model_id: row.parse(0)?,
+        epoch: row.u32(1)?,
+        root: row.parse(2)?,
+        block: row.u64(3)?,
+    })
 }
 
 fn case(row: &Row) -> Result<CaseRow, StoreError> {

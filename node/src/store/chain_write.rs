@@ -1,8 +1,8 @@
 //! Writes of the follower: blocks, events and facts in one transaction, and their removal on a reorg.
 
-use super::engine::{Store, Tx, Value, bytes, int, json, text, wide};
-use super::rows::{BlockRef, ChainBatch, EventRow, Fact};
 use super::StoreError;
+use super::engine::{Store, Tx, Value, bytes, int, json, text, wide};
+use super::rows::{BlockRef, ChainBatch, ChannelRow, EventRow, Fact, LicenseRow};
 
 const APPLY: &str = "apply blocks";
 const UNWIND: &str = "unwind blocks";
@@ -40,7 +40,8 @@ impl Store {
         }
         if let Some(last) = batch.blocks.last() {
             let keep_from = last.number.saturating_sub(batch.window);
-            tx.exec(APPLY, "DELETE FROM window_blocks WHERE number < $1", &[int(keep_from)]).await?;
+            tx.exec(APPLY, "DELETE FROM window_blocks WHERE number < $1", &[int(keep_from)])
+                .await?;
         }
         tx.commit(APPLY).await
     }
@@ -126,18 +127,7 @@ fn statement(event: &EventRow, fact: &Fact) -> Result<(&'static str, Vec<Value>)
             "UPDATE offers SET withdrawn_block = $2 WHERE offer_id = $1 AND withdrawn_block IS NULL",
             vec![text(offer), int(event.block)],
         ),
-        Fact::License(row) => (
-            "INSERT INTO licenses (license_id, offer_id, host, nonce, serving_key, block) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (license_id) DO NOTHING",
-            vec![
-                text(row.license_id),
-                text(row.offer_id),
-                text(row.host),
-                wide(row.nonce.get()),
-                text(row.serving_key),
-                int(row.block),
-            ],
-        ),
+        Fact::License(row) => license_statement(row),
         Fact::Deployment(row) => (
             "INSERT INTO deployments (license_id, deployment, uri, block, log_index) \
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
@@ -174,21 +164,40 @@ fn statement(event: &EventRow, fact: &Fact) -> Result<(&'static str, Vec<Value>)
             "UPDATE cases SET resolved_block = $2 WHERE case_id = $1 AND resolved_block IS NULL",
             vec![text(case), int(event.block)],
         ),
-        Fact::Channel(row) => (
-            "INSERT INTO channels (channel_id, license_id, payer, signer, salt, block) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (channel_id) DO NOTHING",
-            vec![
-                text(row.channel_id),
-                text(row.license_id),
-                text(row.payer),
-                text(row.signer),
-                text(row.salt),
-                int(row.block),
-            ],
-        ),
+        Fact::Channel(row) => channel_statement(row),
         Fact::ChannelThawing(channel) => (
             "UPDATE channels SET thawing_block = $2 WHERE channel_id = $1",
             vec![text(channel), int(event.block)],
         ),
     })
+}
+
+fn license_statement(row: &LicenseRow) -> (&'static str, Vec<Value>) {
+    (
+        "INSERT INTO licenses (license_id, offer_id, host, nonce, serving_key, block) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (license_id) DO NOTHING",
+        vec![
+            text(row.license_id),
+            text(row.offer_id),
+            text(row.host),
+            wide(row.nonce.get()),
+            text(row.serving_key),
+            int(row.block),
+        ],
+    )
+}
+
+fn channel_statement(row: &ChannelRow) -> (&'static str, Vec<Value>) {
+    (
+        "INSERT INTO channels (channel_id, license_id, payer, signer, salt, block) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (channel_id) DO NOTHING",
+        vec![
+            text(row.channel_id),
+            text(row.license_id),
+            text(row.payer),
+            text(row.signer),
+            text(row.salt),
+            int(row.block),
+        ],
+    )
 }

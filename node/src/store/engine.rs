@@ -32,7 +32,10 @@ impl Store {
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             Pool::Postgres(open_postgres(url).await?)
         } else {
-            return Err(StoreError::BadUrl { url: redact(url), cause: "unknown scheme".to_owned() });
+            return Err(StoreError::BadUrl {
+                url: redact(url),
+                cause: "unknown scheme".to_owned(),
+            });
         };
         Ok(Self { pool, job_ready: Arc::new(Notify::new()) })
     }
@@ -74,7 +77,9 @@ async fn open_sqlite(url: &str) -> Result<SqlitePool, StoreError> {
         .busy_timeout(Duration::from_secs(10));
     let open = |cause: String| StoreError::Open { url: url.to_owned(), cause };
     let in_memory = url.contains(":memory:") || url.contains("mode=memory");
-    if let Some(parent) = options.get_filename().parent().filter(|p| !in_memory && *p != Path::new("")) {
+    if let Some(parent) =
+        options.get_filename().parent().filter(|p| !in_memory && *p != Path::new(""))
+    {
         std::fs::create_dir_all(parent).map_err(|cause| open(cause.to_string()))?;
     }
     // A database in memory belongs to its connection.
@@ -191,25 +196,48 @@ fn failed(operation: Operation) -> impl FnOnce(sqlx::Error) -> StoreError {
 
 impl Pool {
     /// Runs a statement; returns how many rows it changed.
-    pub(super) async fn exec(&self, op: Operation, sql: &'static str, values: &[Value]) -> Result<u64, StoreError> {
+    pub(super) async fn exec(
+        &self,
+        op: Operation,
+        sql: &'static str,
+        values: &[Value],
+    ) -> Result<u64, StoreError> {
         match self {
-            Self::Sqlite(pool) => bound!(sql, values).execute(pool).await.map(|done| done.rows_affected()),
-            Self::Postgres(pool) => bound!(sql, values).execute(pool).await.map(|done| done.rows_affected()),
+            Self::Sqlite(pool) => {
+                bound!(sql, values).execute(pool).await.map(|done| done.rows_affected())
+            }
+            Self::Postgres(pool) => {
+                bound!(sql, values).execute(pool).await.map(|done| done.rows_affected())
+            }
         }
         .map_err(failed(op))
     }
 
     /// All rows of a query.
-    pub(super) async fn all(&self, op: Operation, sql: &'static str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn all(
+        &self,
+        op: Operation,
+        sql: &'static str,
+        values: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
         match self {
-            Self::Sqlite(pool) => bound!(sql, values).fetch_all(pool).await.and_then(|rows| read!(rows)),
-            Self::Postgres(pool) => bound!(sql, values).fetch_all(pool).await.and_then(|rows| read!(rows)),
+            Self::Sqlite(pool) => {
+                bound!(sql, values).fetch_all(pool).await.and_then(|rows| read!(rows))
+            }
+            Self::Postgres(pool) => {
+                bound!(sql, values).fetch_all(pool).await.and_then(|rows| read!(rows))
+            }
         }
         .map_err(failed(op))
     }
 
     /// The first row of a query.
-    pub(super) async fn first(&self, op: Operation, sql: &'static str, values: &[Value]) -> Result<Option<Row>, StoreError> {
+    pub(super) async fn first(
+        &self,
+        op: Operation,
+        sql: &'static str,
+        values: &[Value],
+    ) -> Result<Option<Row>, StoreError> {
         Ok(self.all(op, sql, values).await?.into_iter().next())
     }
 
@@ -225,18 +253,36 @@ impl Pool {
 }
 
 impl Tx {
-    pub(super) async fn exec(&mut self, op: Operation, sql: &'static str, values: &[Value]) -> Result<u64, StoreError> {
+    pub(super) async fn exec(
+        &mut self,
+        op: Operation,
+        sql: &'static str,
+        values: &[Value],
+    ) -> Result<u64, StoreError> {
         match self {
-            Self::Sqlite(tx) => bound!(sql, values).execute(&mut **tx).await.map(|done| done.rows_affected()),
-            Self::Postgres(tx) => bound!(sql, values).execute(&mut **tx).await.map(|done| done.rows_affected()),
+            Self::Sqlite(tx) => {
+                bound!(sql, values).execute(&mut **tx).await.map(|done| done.rows_affected())
+            }
+            Self::Postgres(tx) => {
+                bound!(sql, values).execute(&mut **tx).await.map(|done| done.rows_affected())
+            }
         }
         .map_err(failed(op))
     }
 
-    pub(super) async fn all(&mut self, op: Operation, sql: &'static str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn all(
+        &mut self,
+        op: Operation,
+        sql: &'static str,
+        values: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
         match self {
-            Self::Sqlite(tx) => bound!(sql, values).fetch_all(&mut **tx).await.and_then(|rows| read!(rows)),
-            Self::Postgres(tx) => bound!(sql, values).fetch_all(&mut **tx).await.and_then(|rows| read!(rows)),
+            Self::Sqlite(tx) => {
+                bound!(sql, values).fetch_all(&mut **tx).await.and_then(|rows| read!(rows))
+            }
+            Self::Postgres(tx) => {
+                bound!(sql, values).fetch_all(&mut **tx).await.and_then(|rows| read!(rows))
+            }
         }
         .map_err(failed(op))
     }

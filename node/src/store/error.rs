@@ -4,7 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The configured URL names no engine.
-    #[error("store url {url:?} names no database: {cause}; use sqlite:PATH or postgres://user:password@host/database")]
+    #[error(
+        "store url {url:?} names no database: {cause}; use sqlite:PATH or postgres://user:password@host/database"
+    )]
     BadUrl {
         /// As configured, without password.
         url: String,
@@ -28,7 +30,9 @@ pub enum StoreError {
         cause: sqlx::Error,
     },
     /// A stored value is not what was written: wrong version, or a damaged file.
-    #[error("the store holds a value that can't be read: column {column}: {cause}; restore it from a backup")]
+    #[error(
+        "the store holds a value that can't be read: column {column}: {cause}; restore it from a backup"
+    )]
     Corrupt {
         /// Column's place in the query.
         column: usize,

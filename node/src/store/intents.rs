@@ -1,8 +1,8 @@
 //! Transactions of the sender: what is meant, and every signed attempt, stored before broadcast.
 
+use super::StoreError;
 use super::engine::{Row, Store, Tx, bytes, int, opt_int, opt_text, text, wide};
 use super::rows::{AttemptRow, IntentRow, IntentState};
-use super::StoreError;
 use alloy::primitives::{Address, B256};
 
 const PUT: &str = "keep an intent";
@@ -35,7 +35,11 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error; then nothing is kept and nothing may be broadcast.
-    pub async fn put_intent(&self, intent: &IntentRow, attempt: &AttemptRow) -> Result<bool, StoreError> {
+    pub async fn put_intent(
+        &self,
+        intent: &IntentRow,
+        attempt: &AttemptRow,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin(PUT).await?;
         let sql = "INSERT INTO intents (key, sender, target, calldata, value, describe, deadline, state, nonce, \
                    created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9) ON CONFLICT DO NOTHING";
@@ -73,7 +77,8 @@ impl Store {
     /// # Errors
     /// The engine's error.
     pub async fn intent(&self, key: &str) -> Result<Option<IntentRow>, StoreError> {
-        let row = self.pool.first("read an intent", intents!("WHERE key = $1"), &[text(key)]).await?;
+        let row =
+            self.pool.first("read an intent", intents!("WHERE key = $1"), &[text(key)]).await?;
         row.map(|row| intent(&row)).transpose()
     }
 
@@ -163,7 +168,12 @@ fn intent(row: &Row) -> Result<IntentRow, StoreError> {
             "done" => IntentState::Done,
             "reverted" => IntentState::Reverted,
             "dropped" => IntentState::Dropped,
-            other => return Err(StoreError::Corrupt { column: 7, cause: format!("unknown state {other:?}") }),
+            other => {
+                return Err(StoreError::Corrupt {
+                    column: 7,
+                    cause: format!("unknown state {other:?}"),
+                });
+            }
         },
         nonce: row.u64(8)?,
         tx_hash: row.opt_parse(9)?,

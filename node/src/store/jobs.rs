@@ -1,8 +1,8 @@
 //! Durable jobs. A lease is fenced by the number of attempts: who lost its lease can't write a result.
 
+use super::StoreError;
 use super::engine::{Pool, Row, Store, int, json, text};
 use super::rows::{JobRow, JobState, NewJob};
-use super::StoreError;
 use std::collections::BTreeMap;
 
 impl JobState {
@@ -36,7 +36,12 @@ impl Store {
     pub async fn enqueue(&self, new: &NewJob) -> Result<bool, StoreError> {
         let sql = "INSERT INTO jobs (kind, key, payload, state, attempts, lease_until, run_after) \
                    VALUES ($1, $2, $3, 'queued', 0, 0, $4) ON CONFLICT DO NOTHING";
-        let values = [text(new.kind), text(&new.key), json("payload of a job", &new.payload)?, int(new.run_after)];
+        let values = [
+            text(new.kind),
+            text(&new.key),
+            json("payload of a job", &new.payload)?,
+            int(new.run_after),
+        ];
         let added = self.pool.exec("enqueue a job", sql, &values).await? == 1;
         if added {
             self.job_ready.notify_waiters();
@@ -78,12 +83,18 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn lease_job(&self, kind: &str, now: u64, lease_until: u64) -> Result<Option<JobRow>, StoreError> {
+    pub async fn lease_job(
+        &self,
+        kind: &str,
+        now: u64,
+        lease_until: u64,
+    ) -> Result<Option<JobRow>, StoreError> {
         let sql = match self.pool {
             Pool::Sqlite(_) => LEASE_SQLITE,
             Pool::Postgres(_) => LEASE_POSTGRES,
         };
-        let row = self.pool.first("lease a job", sql, &[text(kind), int(now), int(lease_until)]).await?;
+        let row =
+            self.pool.first("lease a job", sql, &[text(kind), int(now), int(lease_until)]).await?;
         row.map(|row| job(&row)).transpose()
     }
 
@@ -154,7 +165,12 @@ fn job(row: &Row) -> Result<JobRow, StoreError> {
             "running" => JobState::Running,
             "done" => JobState::Done,
             "failed" => JobState::Failed,
-            other => return Err(StoreError::Corrupt { column: 3, cause: format!("unknown state {other:?}") }),
+            other => {
+                return Err(StoreError::Corrupt {
+                    column: 3,
+                    cause: format!("unknown state {other:?}"),
+                });
+            }
         },
         attempts: row.u32(4)?,
         lease_until: row.u64(5)?,

@@ -1,8 +1,8 @@
 //! Vouchers and receipts: append-only.
 
+use super::StoreError;
 use super::engine::{Row, Store, Tx, bytes, counter, int, json, text, wide};
 use super::rows::{PutVoucher, ReceiptRow, VoucherRow};
-use super::StoreError;
 use oml_contracts::{Amount, ChannelId, LicenseId, RequestHash};
 
 const PUT: &str = "keep a voucher";
@@ -48,7 +48,10 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn newest_voucher(&self, channel: ChannelId) -> Result<Option<VoucherRow>, StoreError> {
+    pub async fn newest_voucher(
+        &self,
+        channel: ChannelId,
+    ) -> Result<Option<VoucherRow>, StoreError> {
         let row = self.pool.first("read the newest voucher", NEWEST, &[text(channel)]).await?;
         row.map(|row| voucher(&row)).transpose()
     }
@@ -62,7 +65,12 @@ impl Store {
             "AS v WHERE license_id = $1 AND cumulative_requests = \
              (SELECT MAX(cumulative_requests) FROM vouchers WHERE channel_id = v.channel_id) ORDER BY channel_id"
         );
-        self.pool.all("read the newest vouchers", sql, &[text(license)]).await?.iter().map(voucher).collect()
+        self.pool
+            .all("read the newest vouchers", sql, &[text(license)])
+            .await?
+            .iter()
+            .map(voucher)
+            .collect()
     }
 
     /// Vouchers of a license that name one request: permissions that rebut an accusation.
@@ -74,8 +82,13 @@ impl Store {
         license: LicenseId,
         request: RequestHash,
     ) -> Result<Vec<VoucherRow>, StoreError> {
-        let sql = vouchers!("WHERE license_id = $1 AND request_hash = $2 ORDER BY received_at, channel_id");
-        let rows = self.pool.all("read vouchers of a request", sql, &[text(license), text(request)]).await?;
+        let sql = vouchers!(
+            "WHERE license_id = $1 AND request_hash = $2 ORDER BY received_at, channel_id"
+        );
+        let rows = self
+            .pool
+            .all("read vouchers of a request", sql, &[text(license), text(request)])
+            .await?;
         rows.iter().map(voucher).collect()
     }
 
@@ -111,7 +124,10 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn newest_receipt(&self, channel: ChannelId) -> Result<Option<ReceiptRow>, StoreError> {
+    pub async fn newest_receipt(
+        &self,
+        channel: ChannelId,
+    ) -> Result<Option<ReceiptRow>, StoreError> {
         let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 ORDER BY seq DESC LIMIT 1";
         let row = self.pool.first("read the newest receipt", sql, &[text(channel)]).await?;
         row.map(|row| receipt(&row)).transpose()

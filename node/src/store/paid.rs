@@ -48,7 +48,8 @@ impl Store {
         let sql = "SELECT channel_id, license_id, payer, signer, salt, cumulative_amount, cumulative_requests, \
                    cumulative_tokens, request_hash, signature, received_at FROM vouchers \
                    WHERE channel_id = $1 AND cumulative_requests = $2 ORDER BY attempt DESC LIMIT 1";
-        let row = self.pool.first("read a voucher", sql, &[text(channel), counter(requests)]).await?;
+        let row =
+            self.pool.first("read a voucher", sql, &[text(channel), counter(requests)]).await?;
         row.map(|row| voucher(&row)).transpose()
     }
 
@@ -56,7 +57,11 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn receipt(&self, channel: ChannelId, seq: u64) -> Result<Option<ReceiptRow>, StoreError> {
+    pub async fn receipt(
+        &self,
+        channel: ChannelId,
+        seq: u64,
+    ) -> Result<Option<ReceiptRow>, StoreError> {
         let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 AND seq = $2";
         let row = self.pool.first("read a receipt", sql, &[text(channel), counter(seq)]).await?;
         row.map(|row| receipt(&row)).transpose()
@@ -67,7 +72,8 @@ impl Store {
     /// # Errors
     /// The engine's error.
     pub async fn served_channels(&self, license: LicenseId) -> Result<Vec<ChannelId>, StoreError> {
-        let sql = "SELECT DISTINCT channel_id FROM receipts WHERE license_id = $1 ORDER BY channel_id";
+        let sql =
+            "SELECT DISTINCT channel_id FROM receipts WHERE license_id = $1 ORDER BY channel_id";
         let rows = self.pool.all("read served channels", sql, &[text(license)]).await?;
         rows.iter().map(|row| row.parse(0)).collect()
     }

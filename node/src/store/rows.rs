@@ -2,8 +2,8 @@
 
 use alloy::primitives::{Address, B256};
 use oml_contracts::{
-    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, ModelId, OfferId,
-    Receipt, RequestHash, Root, Salt, Terms,
+    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, ModelId,
+    OfferId, Receipt, RequestHash, Root, Salt, Terms,
 };
 use serde::{Deserialize, Serialize};
 
@@ -272,7 +272,10 @@ pub struct CaseSecret {
 
 impl std::fmt::Debug for CaseSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CaseSecret").field("case_id", &self.case_id).field("prover", &self.prover).finish_non_exhaustive()
+        f.debug_struct("CaseSecret")
+            .field("case_id", &self.case_id)
+            .field("prover", &self.prover)
+            .finish_non_exhaustive()
     }
 }
 

@@ -46,7 +46,8 @@ impl TestChain {
         let addresses = deploy_core(&provider, owner, &params).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         addresses.save(&folder.path().join("addresses.json")).unwrap();
-        let registry = abi::LicenseRegistry::new(addresses.license_registry.into(), provider.clone());
+        let registry =
+            abi::LicenseRegistry::new(addresses.license_registry.into(), provider.clone());
         let weights = B256::repeat_byte(5);
         let register = registry.registerModel(weights, weights, Vec::new()).from(owner.into());
         register.send().await.unwrap().get_receipt().await.unwrap();

@@ -3,6 +3,7 @@
 
 mod chain;
 mod follower;
+mod jobs;
 mod node;
 mod sender;
 mod store;

@@ -72,8 +72,9 @@ async fn a_store_of_another_deployment_and_a_taken_port_are_refused() {
         oml_contracts::EthAddress::ZERO,
         oml_contracts::Amount::new(1_000),
     );
-    let addresses =
-        oml_contracts::rpc::deploy::deploy_core(&other.provider, other.owner, &params).await.unwrap();
+    let addresses = oml_contracts::rpc::deploy::deploy_core(&other.provider, other.owner, &params)
+        .await
+        .unwrap();
     addresses.save(&other.folder.path().join("addresses.json")).unwrap();
     let mut wrong = config(&other, "unused.db");
     wrong.store.url = chain.store_url("mine.db");

@@ -75,7 +75,8 @@ async fn the_same_intent_many_times_is_one_transaction() {
     let taken = node.sender.submit(universe(&chain, "universe:1", 2)).await.unwrap_err();
     assert!(matches!(taken, SenderError::KeyTaken { .. }), "{taken}");
 
-    let submits = (2..10).map(|n| node.sender.submit(universe(&chain, &format!("universe:{n}"), n)));
+    let submits =
+        (2..10).map(|n| node.sender.submit(universe(&chain, &format!("universe:{n}"), n)));
     for outcome in futures::future::join_all(submits).await {
         outcome.unwrap();
     }
@@ -219,7 +220,10 @@ async fn a_late_transaction_is_given_up_and_its_nonce_freed() {
     chain.provider.anvil_set_auto_mine(true).await.unwrap();
     chain.mine(70).await;
     let end = node.until("late", IntentStatus::is_final).await;
-    assert!(matches!(&end, IntentStatus::Dropped { reason } if reason.contains("deadline")), "{end:?}");
+    assert!(
+        matches!(&end, IntentStatus::Dropped { reason } if reason.contains("deadline")),
+        "{end:?}"
+    );
     assert_eq!(nonce(&chain).await, before + 1);
     assert_eq!(chain.client().await.reader().epochs(chain.model).await.unwrap(), 0);
     node.sender.submit(universe(&chain, "next", 2)).await.unwrap();

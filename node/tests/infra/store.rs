@@ -1,12 +1,12 @@
 use alloy::primitives::{Address, B256};
 use oml_contracts::{
-    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, Receipt, RequestHash,
-    ResponseHash, Root, Salt,
+    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, Receipt,
+    RequestHash, ResponseHash, Root, Salt,
 };
 use oml_node::store::{
-    AttemptRow, BlockRef, CaseRow, CaseSecret, ChainBatch, ChannelRow, DeploymentRow, EventRow, Fact,
-    IntentRow, IntentState, JobState, LicenseRow, NewJob, PutVoucher, ReceiptRow, Store, UniverseRow,
-    VoucherRow,
+    AttemptRow, BlockRef, CaseRow, CaseSecret, ChainBatch, ChannelRow, DeploymentRow, EventRow,
+    Fact, IntentRow, IntentState, JobState, LicenseRow, NewJob, PutVoucher, ReceiptRow, Store,
+    UniverseRow, VoucherRow,
 };
 use serde_json::json;
 
@@ -106,7 +106,12 @@ async fn facts_come_with_their_blocks_and_go_with_them() {
             block: 2,
             thawing_block: None,
         };
-        let universe = UniverseRow { model_id: ModelId::new([1; 32]), epoch: 0, root: Root::new([1; 32]), block: 2 };
+        let universe = UniverseRow {
+            model_id: ModelId::new([1; 32]),
+            epoch: 0,
+            root: Root::new([1; 32]),
+            block: 2,
+        };
         let retired = Fact::DeploymentRetired(licensed.license_id, deployed.deployment);
         let batches = [
             batch(1, vec![("LicenseAcquired", Fact::License(licensed.clone()))]),
@@ -253,7 +258,12 @@ async fn vouchers_only_go_up_and_all_are_kept() {
         assert_eq!(store.put_voucher(&first).await.unwrap(), PutVoucher::Stored);
         assert_eq!(store.put_voucher(&first).await.unwrap(), PutVoucher::Duplicate);
         let stale = PutVoucher::Stale { newest: Box::new(first.clone()) };
-        for worse in [voucher(9, 101, 1_001), voucher(8, 200, 2_000), voucher(10, 99, 2_000), voucher(10, 200, 999)] {
+        for worse in [
+            voucher(9, 101, 1_001),
+            voucher(8, 200, 2_000),
+            voucher(10, 99, 2_000),
+            voucher(10, 200, 999),
+        ] {
             assert_eq!(store.put_voucher(&worse).await.unwrap(), stale, "{worse:?}");
         }
         // Past what a 64-bit column could hold, and in an order that text would get wrong without padding.
@@ -385,7 +395,10 @@ async fn intents_keep_every_attempt_and_their_key() {
         let mined = Some((hash, 12, true));
         store.set_intent("case:1:commit", IntentState::Mined, mined, None).await.unwrap();
         let open = store.open_intents(row.sender).await.unwrap();
-        assert_eq!((open[0].tx_hash, open[0].block, open[0].succeeded), (Some(hash), Some(12), Some(true)));
+        assert_eq!(
+            (open[0].tx_hash, open[0].block, open[0].succeeded),
+            (Some(hash), Some(12), Some(true))
+        );
         store.set_intent("case:1:commit", IntentState::Done, mined, None).await.unwrap();
         assert_eq!(store.open_intents(row.sender).await.unwrap(), []);
         assert_eq!(store.recent_intents(5).await.unwrap().len(), 1);

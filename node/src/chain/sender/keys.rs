@@ -13,11 +13,13 @@ pub fn load_key(source: &KeySource) -> Result<PrivateKeySigner, ConfigError> {
     if let (Some(keystore), Some(password_file)) = (&source.keystore, &source.password_file) {
         let password = read(password_file)?;
         let password = password.trim_end_matches(['\r', '\n']);
-        return PrivateKeySigner::decrypt_keystore(keystore, password)
-            .map_err(|cause| problem(format!("keystore {}: {cause}; is the password right?", keystore.display())));
+        return PrivateKeySigner::decrypt_keystore(keystore, password).map_err(|cause| {
+            problem(format!("keystore {}: {cause}; is the password right?", keystore.display()))
+        });
     }
     let bytes = load_key_bytes(source)?;
-    PrivateKeySigner::from_slice(bytes.as_slice()).map_err(|cause| problem(format!("not a private key: {cause}")))
+    PrivateKeySigner::from_slice(bytes.as_slice())
+        .map_err(|cause| problem(format!("not a private key: {cause}")))
 }
 
 /// Loads a key as raw bytes.
@@ -29,14 +31,17 @@ pub fn load_key_bytes(source: &KeySource) -> Result<Zeroizing<[u8; 32]>, ConfigE
         return Ok(Zeroizing::new(load_key(source)?.to_bytes().0));
     }
     let (text, origin) = if let Some(name) = &source.private_key_env {
-        let text = std::env::var(name)
-            .map_err(|cause| problem(format!("environment variable {name}: {cause}; set it to the key as hex")))?;
+        let text = std::env::var(name).map_err(|cause| {
+            problem(format!("environment variable {name}: {cause}; set it to the key as hex"))
+        })?;
         (Zeroizing::new(text), format!("environment variable {name}"))
     } else if let Some(path) = &source.private_key_file {
         check_private(path)?;
         (read(path)?, format!("file {}", path.display()))
     } else {
-        return Err(problem("no key; give one of keystore, private_key_env, private_key_file".to_owned()));
+        return Err(problem(
+            "no key; give one of keystore, private_key_env, private_key_file".to_owned(),
+        ));
     };
     let mut bytes = Zeroizing::new([0_u8; 32]);
     alloy::hex::decode_to_slice(text.trim(), bytes.as_mut_slice())
@@ -63,7 +68,9 @@ fn check_private(path: &Path) -> Result<(), ConfigError> {
     let mode = meta.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         let shown = path.display();
-        return Err(problem(format!("{shown} can be read by others (mode {mode:o}); run chmod 600 {shown}")));
+        return Err(problem(format!(
+            "{shown} can be read by others (mode {mode:o}); run chmod 600 {shown}"
+        )));
     }
     Ok(())
 }
@@ -92,6 +99,9 @@ mod tests {
         assert_eq!(load_key_bytes(&source).unwrap().as_slice(), [0x11; 32]);
         std::fs::write(&path, "0x1234").unwrap();
         let short = load_key(&source).unwrap_err().to_string();
-        assert!(short.contains("does not hold 32 bytes of hex") && !short.contains("1234"), "{short}");
+        assert!(
+            short.contains("does not hold 32 bytes of hex") && !short.contains("1234"),
+            "{short}"
+        );
     }
 }

@@ -36,7 +36,12 @@ pub struct Intent {
 impl Intent {
     /// A call without value and deadline.
     #[must_use]
-    pub fn call<C: SolCall>(key: impl Into<String>, to: Address, call: &C, describe: impl Into<String>) -> Self {
+    pub fn call<C: SolCall>(
+        key: impl Into<String>,
+        to: Address,
+        call: &C,
+        describe: impl Into<String>,
+    ) -> Self {
         Self {
             key: key.into(),
             to,
@@ -104,7 +109,9 @@ impl IntentStatus {
         let block = row.block.unwrap_or_default();
         match row.state {
             IntentState::Pending => Self::Pending,
-            IntentState::Mined => Self::Mined { tx_hash, block, succeeded: row.succeeded == Some(true) },
+            IntentState::Mined => {
+                Self::Mined { tx_hash, block, succeeded: row.succeeded == Some(true) }
+            }
             IntentState::Done => Self::Done { tx_hash, block },
             IntentState::Reverted => Self::Reverted { tx_hash, reason: reason() },
             IntentState::Dropped => Self::Dropped { reason: reason() },

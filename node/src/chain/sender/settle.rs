@@ -1,7 +1,7 @@
 //! What becomes of stored transactions: seen in blocks, taken out by reorgs, sent again, given up.
 
-use super::submit::{Sender, revert_reason};
 use super::SenderError;
+use super::submit::{Sender, revert_reason};
 use crate::chain::client::within;
 use crate::chain::{ChainError, Head};
 use crate::jobs::unix_now;
@@ -34,11 +34,18 @@ impl Sender {
         loop {
             match self.settle(&mut sent).await {
                 Ok(()) => {}
-                Err(SenderError::Chain(error)) => tracing::warn!(%error, "settling transactions failed; trying again"),
+                Err(SenderError::Chain(error)) => {
+                    tracing::warn!(%error, "settling transactions failed; trying again")
+                }
                 Err(error) => return Err(error),
             }
             let now = unix_now();
-            if !self.inner.store.take_lease(&self.lease_name(), &self.inner.holder, now, now + LEASE_S).await? {
+            if !self
+                .inner
+                .store
+                .take_lease(&self.lease_name(), &self.inner.holder, now, now + LEASE_S)
+                .await?
+            {
                 return Err(SenderError::AccountInUse { account: self.address().to_string() });
             }
             tokio::select! {
@@ -63,7 +70,12 @@ impl Sender {
     async fn take_account(&self, cancel: &CancellationToken) -> Result<(), SenderError> {
         for _ in 0..=LEASE_S {
             let now = unix_now();
-            if self.inner.store.take_lease(&self.lease_name(), &self.inner.holder, now, now + LEASE_S).await? {
+            if self
+                .inner
+                .store
+                .take_lease(&self.lease_name(), &self.inner.holder, now, now + LEASE_S)
+                .await?
+            {
                 return Ok(());
             }
             if let Some(gone) = self.vanished_holder().await? {
@@ -84,7 +96,9 @@ impl Sender {
         if self.inner.store.engine() != "sqlite" || !std::path::Path::new("/proc/self").exists() {
             return Ok(None);
         }
-        let Some(holder) = self.inner.store.lease_holder(&self.lease_name()).await? else { return Ok(None) };
+        let Some(holder) = self.inner.store.lease_holder(&self.lease_name()).await? else {
+            return Ok(None);
+        };
         let runs = holder
             .split_once(':')
             .is_some_and(|(pid, _)| std::path::Path::new("/proc").join(pid).exists());
@@ -116,18 +130,31 @@ impl Sender {
     async fn settle_used(&self, intent: &IntentRow, head: Head) -> Result<(), SenderError> {
         let provider = self.inner.client.provider();
         for attempt in self.inner.store.attempts(&intent.key).await? {
-            let receipt = within("receipt", provider.get_transaction_receipt(attempt.tx_hash)).await?;
+            let receipt =
+                within("receipt", provider.get_transaction_receipt(attempt.tx_hash)).await?;
             if let Some(receipt) = receipt.filter(|receipt| receipt.block_number.is_some()) {
                 return self.settle_mined(intent, &attempt, &receipt, head).await;
             }
         }
         let final_block = BlockId::number(head.finalized);
-        let finally_used =
-            within("final nonce", provider.get_transaction_count(self.account()).block_id(final_block)).await?;
+        let finally_used = within(
+            "final nonce",
+            provider.get_transaction_count(self.account()).block_id(final_block),
+        )
+        .await?;
         if intent.nonce < finally_used {
             let reason = "another transaction of this account used its nonce";
-            tracing::warn!(key = intent.key, nonce = intent.nonce, reason, "gave up: {}", intent.describe);
-            self.inner.store.set_intent(&intent.key, IntentState::Dropped, None, Some(reason)).await?;
+            tracing::warn!(
+                key = intent.key,
+                nonce = intent.nonce,
+                reason,
+                "gave up: {}",
+                intent.describe
+            );
+            self.inner
+                .store
+                .set_intent(&intent.key, IntentState::Dropped, None, Some(reason))
+                .await?;
         }
         Ok(())
     }
@@ -162,7 +189,11 @@ impl Sender {
             tracing::warn!(key = intent.key, tx = %attempt.tx_hash, block, "reverted: {}", intent.describe);
         }
         // A mined cancellation is no success of what was meant.
-        let mined = if attempt.cancels { mined.map(|(hash, block, _)| (hash, block, false)) } else { mined };
+        let mined = if attempt.cancels {
+            mined.map(|(hash, block, _)| (hash, block, false))
+        } else {
+            mined
+        };
         self.inner.store.set_intent(&intent.key, state, mined, reason.as_deref()).await?;
         if !known {
             metrics::counter!("oml_tx_mined_total", "succeeded" => if succeeded { "yes" } else { "no" }).increment(1);
@@ -201,7 +232,11 @@ impl Sender {
         };
         let fell_out = intent.state == IntentState::Mined;
         if fell_out {
-            tracing::warn!(key = intent.key, "a reorg removed it, sending again: {}", intent.describe);
+            tracing::warn!(
+                key = intent.key,
+                "a reorg removed it, sending again: {}",
+                intent.describe
+            );
             self.inner.store.set_intent(&intent.key, IntentState::Pending, None, None).await?;
         }
         let too_late = intent.deadline.is_some_and(|deadline| head.timestamp > deadline);
@@ -220,7 +255,12 @@ impl Sender {
     }
 
     /// The same transaction with fees that replace the one before; at the cap, the same bytes again.
-    async fn bump(&self, intent: &IntentRow, newest: &AttemptRow, head: Head) -> Result<(), SenderError> {
+    async fn bump(
+        &self,
+        intent: &IntentRow,
+        newest: &AttemptRow,
+        head: Head,
+    ) -> Result<(), SenderError> {
         let hurry = intent.deadline.is_some_and(|deadline| {
             deadline.saturating_sub(head.timestamp) < 5 * self.inner.resubmit_after.as_secs()
         });
@@ -236,7 +276,11 @@ impl Sender {
 
     /// Frees the nonce of an intent that is useless by now; later nonces wait for it.
     async fn cancel(&self, intent: &IntentRow, newest: &AttemptRow) -> Result<(), SenderError> {
-        tracing::warn!(key = intent.key, "its deadline passed, freeing its nonce: {}", intent.describe);
+        tracing::warn!(
+            key = intent.key,
+            "its deadline passed, freeing its nonce: {}",
+            intent.describe
+        );
         let mut tx = decode(newest)?;
         tx.to = TxKind::Call(self.account());
         tx.value = U256::ZERO;
@@ -247,7 +291,12 @@ impl Sender {
     }
 
     /// Sets fees that a mempool accepts as a replacement. Returns `false` where they would exceed `cap`.
-    async fn raise_fees(&self, tx: &mut TxEip1559, newest: &AttemptRow, cap: u128) -> Result<bool, ChainError> {
+    async fn raise_fees(
+        &self,
+        tx: &mut TxEip1559,
+        newest: &AttemptRow,
+        cap: u128,
+    ) -> Result<bool, ChainError> {
         let (suggested, tip) = self.fees(cap).await?;
         // Clients ask for 10 % more of both.
         let more = |fee: u128| fee.saturating_add(fee / 8).saturating_add(1);
@@ -256,7 +305,12 @@ impl Sender {
         Ok(tx.max_fee_per_gas <= cap)
     }
 
-    async fn replace(&self, intent: &IntentRow, tx: TxEip1559, cancels: bool) -> Result<(), SenderError> {
+    async fn replace(
+        &self,
+        intent: &IntentRow,
+        tx: TxEip1559,
+        cancels: bool,
+    ) -> Result<(), SenderError> {
         let attempt = self.sign(&intent.key, tx, cancels)?;
         self.inner.store.put_attempt(&attempt).await?;
         self.broadcast(&attempt).await;
@@ -265,7 +319,10 @@ impl Sender {
 }
 
 fn decode(attempt: &AttemptRow) -> Result<TxEip1559, ChainError> {
-    let damaged = |cause: String| ChainError::Unexpected { what: format!("stored transaction {}", attempt.tx_hash), cause };
+    let damaged = |cause: String| ChainError::Unexpected {
+        what: format!("stored transaction {}", attempt.tx_hash),
+        cause,
+    };
     match TxEnvelope::decode_2718(&mut attempt.raw.as_slice()) {
         Ok(TxEnvelope::Eip1559(signed)) => Ok(signed.into_parts().0),
         Ok(_) => Err(damaged("it has a type that this node never signs".to_owned())),

@@ -143,7 +143,10 @@ impl Sender {
 
     async fn known(&self, intent: &Intent) -> Result<Option<IntentStatus>, SenderError> {
         let Some(row) = self.inner.store.intent(&intent.key).await? else { return Ok(None) };
-        if row.to != intent.to || row.calldata != intent.calldata.as_ref() || U256::from(row.value) != intent.value {
+        if row.to != intent.to
+            || row.calldata != intent.calldata.as_ref()
+            || U256::from(row.value) != intent.value
+        {
             return Err(SenderError::KeyTaken { key: row.key, describe: row.describe });
         }
         Ok(Some(IntentStatus::of(&row)))
@@ -184,7 +187,9 @@ impl Sender {
         match outcome {
             Ok(Ok(gas)) => Ok(gas),
             Ok(Err(error)) => match revert_reason(&error) {
-                Some(reason) => Err(SenderError::WouldRevert { describe: intent.describe.clone(), reason }),
+                Some(reason) => {
+                    Err(SenderError::WouldRevert { describe: intent.describe.clone(), reason })
+                }
                 None => Err(ChainError::rpc(what(), error).into()),
             },
             Err(_) => Err(ChainError::rpc(what(), "no answer in 15 s").into()),
@@ -213,7 +218,12 @@ impl Sender {
         }
     }
 
-    pub(super) fn sign(&self, key: &str, tx: TxEip1559, cancels: bool) -> Result<AttemptRow, SenderError> {
+    pub(super) fn sign(
+        &self,
+        key: &str,
+        tx: TxEip1559,
+        cancels: bool,
+    ) -> Result<AttemptRow, SenderError> {
         let (max_fee, tip) = (tx.max_fee_per_gas, tx.max_priority_fee_per_gas);
         let signature = self
             .inner
@@ -238,7 +248,9 @@ impl Sender {
     pub(super) async fn broadcast(&self, attempt: &AttemptRow) {
         let sending = self.inner.client.provider().send_raw_transaction(&attempt.raw);
         match within("broadcast", sending).await {
-            Ok(_) => metrics::counter!("oml_tx_broadcasts_total", "outcome" => "accepted").increment(1),
+            Ok(_) => {
+                metrics::counter!("oml_tx_broadcasts_total", "outcome" => "accepted").increment(1)
+            }
             Err(error) => {
                 metrics::counter!("oml_tx_broadcasts_total", "outcome" => "refused").increment(1);
                 tracing::debug!(key = attempt.key, tx = %attempt.tx_hash, %error, "broadcast refused");
