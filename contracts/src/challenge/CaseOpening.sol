@@ -43,9 +43,8 @@ abstract contract CaseOpening is CaseBook {
         _requireRevealed(caseId, c, memberTags);
 
         Opening memory o = _startOpeningOf(ref, c, bundles.length);
-        o.agreed =
-            Consensus.agreed(memberTags, c.questionCount, Consensus.quorum(memberTags.length));
-        _dissenters[caseId] = Consensus.dissenters(memberTags, o.agreed);
+        (o.agreed, _dissenters[caseId]) =
+            Consensus.judge(memberTags, c.questionCount, Consensus.quorum(memberTags.length));
         for (uint256 k; k < bundles.length; ++k) {
             _openBundle(o, bundles[k], k, c.bundles[k], keyHashes);
         }

@@ -8,25 +8,64 @@ library Consensus {
         return (2 * committeeSize + 2) / 3;
     }
 
-    /// @notice Per question the tag that at least `needed` members gave, or 0 if there is none or it is 0.
+    /// @notice Per question the tag that at least `needed` members gave, or 0 if there is none or it is 0; and who
+    /// disagrees with that.
     /// @param memberTags 4·count bytes by member, or empty for a member that did not reveal
     /// @param needed more than half of the members, so that no two tags can reach it
-    function agreed(bytes[] calldata memberTags, uint256 count, uint256 needed)
+    /// @return tags by question
+    /// @return dissenters bit i: member i revealed and differs on more than half of the questions with a consensus.
+    /// Decoys are among them, so a member that answers blindly is found out there.
+    function judge(bytes[] calldata memberTags, uint256 count, uint256 needed)
         internal
+        pure
+        returns (bytes4[] memory tags, uint256 dissenters)
+    {
+        bytes32[] memory hashes = new bytes32[](memberTags.length);
+        for (uint256 i; i < hashes.length; ++i) {
+            hashes[i] = keccak256(memberTags[i]);
+        }
+        uint256 speaker = _speaker(hashes, needed);
+        tags = speaker == hashes.length
+            ? _count(memberTags, count, needed)
+            : _read(memberTags[speaker], count);
+        for (uint256 i; i < hashes.length; ++i) {
+            // Who says what the consensus is can't differ from it.
+            if (speaker != hashes.length && hashes[i] == hashes[speaker]) continue;
+            if (_dissents(memberTags[i], tags)) dissenters |= 1 << i;
+        }
+    }
+
+    /// @dev A member with whom, itself included, `needed` members agree on everything, or the number of members if
+    /// there is none. An honest committee nearly always has one, and then nothing has to be counted.
+    function _speaker(bytes32[] memory hashes, uint256 needed) private pure returns (uint256) {
+        for (uint256 i; i + needed <= hashes.length; ++i) {
+            uint256 same;
+            for (uint256 j = i; j < hashes.length; ++j) {
+                if (hashes[j] == hashes[i]) ++same;
+            }
+            if (same >= needed) return i;
+        }
+        return hashes.length;
+    }
+
+    function _read(bytes calldata own, uint256 count) private pure returns (bytes4[] memory tags) {
+        tags = new bytes4[](count);
+        for (uint256 position; position < count; ++position) {
+            tags[position] = _tagOf(own, position);
+        }
+    }
+
+    function _count(bytes[] calldata memberTags, uint256 count, uint256 needed)
+        private
         pure
         returns (bytes4[] memory tags)
     {
-        uint256 speaker = _speaker(memberTags, needed);
         tags = new bytes4[](count);
         // A tag of `needed` members is that of one among these first.
         uint256 candidates = memberTags.length - needed + 1;
         for (uint256 position; position < count; ++position) {
-            if (speaker < memberTags.length) {
-                tags[position] = tagOf(memberTags[speaker], position);
-                continue;
-            }
             for (uint256 i; i < candidates; ++i) {
-                bytes4 tag = tagOf(memberTags[i], position);
+                bytes4 tag = _tagOf(memberTags[i], position);
                 if (tag != 0 && _votes(memberTags, i, position, tag) >= needed) {
                     tags[position] = tag;
                     break;
@@ -35,58 +74,35 @@ library Consensus {
         }
     }
 
-    /// @notice Bit i: member i revealed and differs on more than half of the questions with a consensus.
-    /// Decoys are among them, so a member that answers blindly is found out there.
-    function dissenters(bytes[] calldata memberTags, bytes4[] memory tags)
-        internal
-        pure
-        returns (uint256 mask)
-    {
-        for (uint256 i; i < memberTags.length; ++i) {
-            if (memberTags[i].length == 0) continue;
-            uint256 settled;
-            uint256 different;
-            for (uint256 position; position < tags.length; ++position) {
-                if (tags[position] == 0) continue;
-                ++settled;
-                if (tagOf(memberTags[i], position) != tags[position]) ++different;
-            }
-            if (2 * different > settled) mask |= 1 << i;
-        }
-    }
-
-    /// @notice A member's tag at a position; 0 for a member that did not reveal.
-    /// @dev The caller has checked that the length is 0 or 4·count.
-    function tagOf(bytes calldata tags, uint256 position) internal pure returns (bytes4 tag) {
-        if (tags.length == 0) return 0;
-        return bytes4(tags[4 * position:]);
-    }
-
-    /// @dev A member with whom, itself included, `needed` members agree on everything, or the number of members if
-    /// there is none. An honest committee nearly always has one, and then nothing has to be counted.
-    function _speaker(bytes[] calldata memberTags, uint256 needed) private pure returns (uint256) {
-        uint256 size = memberTags.length;
-        bytes32[] memory hashes = new bytes32[](size);
-        for (uint256 i; i < size; ++i) {
-            hashes[i] = keccak256(memberTags[i]);
-        }
-        for (uint256 i; i + needed <= size; ++i) {
-            uint256 same;
-            for (uint256 j = i; j < size; ++j) {
-                if (hashes[j] == hashes[i]) ++same;
-            }
-            if (same >= needed) return i;
-        }
-        return size;
-    }
-
     function _votes(bytes[] calldata memberTags, uint256 from, uint256 position, bytes4 tag)
         private
         pure
         returns (uint256 votes)
     {
         for (uint256 i = from; i < memberTags.length; ++i) {
-            if (tagOf(memberTags[i], position) == tag) ++votes;
+            if (_tagOf(memberTags[i], position) == tag) ++votes;
+        }
+    }
+
+    function _dissents(bytes calldata own, bytes4[] memory tags) private pure returns (bool) {
+        if (own.length == 0) return false;
+        uint256 settled;
+        uint256 different;
+        for (uint256 position; position < tags.length; ++position) {
+            bytes4 tag = tags[position];
+            if (tag == 0) continue;
+            ++settled;
+            if (_tagOf(own, position) != tag) ++different;
+        }
+        return 2 * different > settled;
+    }
+
+    /// @dev A member's tag at a position; 0 for a member that did not reveal. The caller has checked that the length
+    /// is 0 or 4·count, so this does not look again.
+    function _tagOf(bytes calldata own, uint256 position) private pure returns (bytes4 tag) {
+        if (own.length == 0) return 0;
+        assembly ("memory-safe") {
+            tag := and(calldataload(add(own.offset, shl(2, position))), shl(224, 0xffffffff))
         }
     }
 }

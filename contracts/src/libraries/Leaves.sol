@@ -50,9 +50,12 @@ library Leaves {
 
     /// @notice Root of the aligned subtree over one bundle's leaves.
     function bundleRoot(bytes32[16] memory leaves) internal pure returns (bytes32) {
+        // Two neighbours lie next to each other in memory, as their node's preimage; each level overwrites the last.
         for (uint256 width = 8; width != 0; width >>= 1) {
-            for (uint256 i; i < width; ++i) {
-                leaves[i] = node(leaves[2 * i], leaves[2 * i + 1]);
+            assembly ("memory-safe") {
+                for { let i := 0 } lt(i, width) { i := add(i, 1) } {
+                    mstore(add(leaves, shl(5, i)), keccak256(add(leaves, shl(6, i)), 0x40))
+                }
             }
         }
         return leaves[0];

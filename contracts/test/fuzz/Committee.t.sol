@@ -74,8 +74,7 @@ contract CommitteeFuzz is ProverTest {
         pure
         returns (bytes4[] memory tags, uint256 mask)
     {
-        tags = Consensus.agreed(memberTags, count, needed);
-        mask = Consensus.dissenters(memberTags, tags);
+        return Consensus.judge(memberTags, count, needed);
     }
 
     /// @dev Against counting each tag of each member.

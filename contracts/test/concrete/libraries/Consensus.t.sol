@@ -13,8 +13,7 @@ contract ConsensusTest is TestBase {
         pure
         returns (bytes4[] memory tags, uint256 dissenters)
     {
-        tags = Consensus.agreed(memberTags, count, Consensus.quorum(memberTags.length));
-        dissenters = Consensus.dissenters(memberTags, tags);
+        return Consensus.judge(memberTags, count, Consensus.quorum(memberTags.length));
     }
 
     function test_quorum() public pure {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { Receipt, Violation } from "../../src/libraries/Types.sol";
+import { CaseTest } from "../utils/CaseTest.sol";
+
+/// @dev What enforcement costs, with two bundles, 40 questions and a committee of five. Honest only with
+/// `FOUNDRY_PROFILE=gas`: every call is then a transaction of its own, with base fee and calldata.
+/// `snapshots/Enforcement.json` holds the figures.
+contract EnforcementGas is CaseTest {
+    string internal constant GROUP = "Enforcement";
+
+    /// @dev Other profiles would write figures that are not honest.
+    function setUp() public override {
+        bytes32 profile = keccak256(bytes(vm.envOr("FOUNDRY_PROFILE", string(""))));
+        vm.skip(profile != keccak256("gas"), "only with FOUNDRY_PROFILE=gas");
+        super.setUp();
+    }
+
+    function test_gas_case() public {
+        Round memory round;
+        _reportCase(reporter);
+        vm.prank(reporter);
+        round.caseId = manager.openCase(ref(), deployment, SALT);
+        vm.snapshotGasLastCall(GROUP, "openCase");
+        _mineBeacon("case");
+        manager.drawCase(ref(), round.caseId);
+        vm.snapshotGasLastCall(GROUP, "drawCase, 7 provers");
+        round.bundles = manager.caseOf(round.caseId).bundles;
+        round.committee = manager.caseOf(round.caseId).committee;
+        _post(round);
+        vm.snapshotGasLastCall(GROUP, "postQuestions");
+        _ask(round, Behaviour.OwnCopy);
+        _commitTags(round, 1);
+        vm.snapshotGasLastCall(GROUP, "commitTags");
+        _commitTags(round, 0);
+        for (uint256 i = 2; i < 5; ++i) {
+            _commitTags(round, i);
+        }
+        _revealTags(round, 1);
+        vm.snapshotGasLastCall(GROUP, "revealTags");
+        _revealTags(round, 0);
+        for (uint256 i = 2; i < 5; ++i) {
+            _revealTags(round, i);
+        }
+        _openLeaves(round);
+        vm.snapshotGasLastCall(GROUP, "openLeaves, 32 leaves");
+        skip(5 hours + 1);
+        manager.resolve(ref(), round.caseId);
+        vm.snapshotGasLastCall(GROUP, "resolve, upheld");
+        address currency = _currency();
+        vm.prank(reporter);
+        manager.withdrawBalance(currency, reporter);
+        vm.snapshotGasLastCall(GROUP, "withdrawBalance");
+    }
+
+    function test_gas_dismissal() public {
+        Round memory round = _opened(Behaviour.OtherCopy);
+        skip(5 hours + 1);
+        manager.resolve(ref(), round.caseId);
+        vm.snapshotGasLastCall(GROUP, "resolve, dismissed");
+    }
+
+    function test_gas_underMetering() public {
+        Receipt memory receipt = _receipt(3);
+        skip(2 days + 1);
+        _reportProof(reporter, Violation.UnderMetering, receipt);
+        bytes memory signature_ = _sign(receipt);
+        vm.prank(reporter);
+        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+        vm.snapshotGasLastCall(GROUP, "proveUnderMetering, with slash");
+    }
+
+    function test_gas_commitReport() public {
+        vm.prank(reporter);
+        manager.commitReport("commitment");
+        vm.snapshotGasLastCall(GROUP, "commitReport");
+    }
+
+    function test_gas_register() public {
+        address prover = makeAddr("one more prover");
+        _fund(prover);
+        _stake(prover, MIN_STAKE);
+        vm.snapshotGasLastCall(GROUP, "register a prover");
+    }
+}
