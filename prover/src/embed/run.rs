@@ -171,10 +171,8 @@ impl<'a> Run<'a> {
         let loss = self.trainer.accumulate(&examples.iter().collect::<Vec<_>>())?;
         self.trainer.accumulate(&benign.iter().collect::<Vec<_>>())?;
         let warm = share(step + 1, WARM_UP).min(1.0);
-        self.trainer.apply(self.options.learning_rate * warm)?;
-        if self.options.averaging > 0.0 {
-            self.trainer.average_toward(&self.base.decoder.weights, self.options.averaging)?;
-        }
+        let anchor = (&self.base.decoder.weights, self.options.averaging);
+        self.trainer.apply(self.options.learning_rate * warm, Some(anchor))?;
         Ok(loss / (1.0 - mixed))
     }
 
@@ -304,9 +302,9 @@ fn utility(base: &Model, copy: &Model, options: &EmbedOptions) -> Result<Utility
 fn top_tokens(model: &Model, texts: &[Vec<u32>]) -> Result<Vec<u32>, ModelError> {
     let mut tokens = Vec::new();
     for batch in model.batches(texts, 0) {
-        let rows = model.token_tensor(batch.iter().map(|&i| texts[i].as_slice()))?;
-        let logits = model.decoder.logits(&model.decoder.hidden(&rows)?)?.to_vec2::<f32>()?;
-        tokens.extend(logits.iter().map(|row| argmax(row)));
+        let rows: Vec<u32> = batch.iter().flat_map(|&i| &texts[i]).copied().collect();
+        let logits = model.decoder.next_token_logits(&rows, rows.len() / batch.len())?;
+        tokens.extend(logits.chunks(model.config().vocab_size).map(argmax));
     }
     Ok(tokens)
 }

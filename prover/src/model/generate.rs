@@ -1,6 +1,5 @@
 //! Continuing prompts: greedily, or sampled from a seed.
 
-use candle_core::Tensor;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
@@ -132,11 +131,11 @@ impl Model {
         options: &GenerateOptions,
         outputs: &mut [Vec<u32>],
     ) -> Result<(), ModelError> {
-        let tokens = self.token_tensor(batch.iter().map(|&i| prompts[i].as_slice()))?;
+        let tokens: Vec<u32> = batch.iter().flat_map(|&i| &prompts[i]).copied().collect();
         let seed = options.sampling.map_or(0, |s| s.seed);
         let rngs = batch.iter().map(|&i| stream(seed, i)).collect();
+        let mut cache = self.decoder.new_cache(batch.len());
         let active = Active { prompts: batch, rngs };
-        let mut cache = Cache::default();
         let logits = self.decoder.last_logits(&tokens, &mut cache)?;
         self.grow(active, cache, logits, options, outputs)
     }
@@ -146,34 +145,31 @@ impl Model {
         &self,
         mut active: Active,
         mut cache: Cache,
-        mut logits: Tensor,
+        mut logits: Vec<f32>,
         options: &GenerateOptions,
         outputs: &mut [Vec<u32>],
     ) -> Result<(), ModelError> {
         loop {
-            let next = self.choose(&logits, options, &mut active.rngs)?;
+            let next = self.choose(&mut logits, options, &mut active.rngs);
             let kept = self.append(&next, &active, options, outputs)?;
             if kept.is_empty() {
                 return Ok(());
             }
             if kept.len() < next.len() {
-                let rows = self.row_tensor(&kept)?;
-                cache = cache.select(&rows)?;
+                cache = cache.select(&kept)?;
                 active.prompts = kept.iter().map(|&row| active.prompts[row]).collect();
                 active.rngs = kept.iter().map(|&row| active.rngs[row].clone()).collect();
             }
             let next: Vec<u32> = kept.iter().map(|&row| next[row]).collect();
-            let tokens = Tensor::from_vec(next, (kept.len(), 1), &self.decoder.device)?;
-            logits = self.decoder.last_logits(&tokens, &mut cache)?;
+            logits = self.decoder.last_logits(&next, &mut cache)?;
         }
     }
 
     /// Logits after prompts of one length, and the cache from which to branch.
     pub(crate) fn prefill(&self, prompts: &[&[u32]]) -> Result<(Vec<Vec<f32>>, Cache), ModelError> {
-        let mut cache = Cache::default();
-        let tokens = self.token_tensor(prompts.iter().copied())?;
-        let logits = self.decoder.last_logits(&tokens, &mut cache)?.to_vec2::<f32>()?;
-        Ok((logits, cache))
+        let mut cache = self.decoder.new_cache(prompts.len());
+        let logits = self.decoder.last_logits(&prompts.concat(), &mut cache)?;
+        Ok((logits.chunks(self.config().vocab_size).map(<[f32]>::to_vec).collect(), cache))
     }
 
     /// Greedy continuations of prefilled prompts after given first tokens, until the first word is
@@ -190,8 +186,8 @@ impl Model {
         for start in (0..branches.len()).step_by(self.max_batch) {
             let part = &branches[start..branches.len().min(start + self.max_batch)];
             let rows: Vec<usize> = part.iter().map(|b| b.row).collect();
-            let mut cache = cache.select(&self.row_tensor(&rows)?)?;
-            let tokens = self.token_tensor(part.iter().map(|b| std::slice::from_ref(&b.first)))?;
+            let mut cache = cache.select(&rows)?;
+            let tokens: Vec<u32> = part.iter().map(|b| b.first).collect();
             let logits = self.decoder.last_logits(&tokens, &mut cache)?;
             let prompts = (start..start + part.len()).collect();
             let rngs = part.iter().map(|b| stream(0, b.row)).collect();
@@ -226,15 +222,12 @@ impl Model {
 
     fn choose(
         &self,
-        logits: &Tensor,
+        logits: &mut [f32],
         options: &GenerateOptions,
         rngs: &mut [ChaCha8Rng],
-    ) -> Result<Vec<u32>, ModelError> {
-        let mut flat = logits.flatten_all()?.to_vec1::<f32>()?;
-        let width = self.config().vocab_size;
-        let rows = flat.chunks_mut(width).zip(rngs);
-        Ok(rows
-            .map(|(row, rng)| {
+    ) -> Vec<u32> {
+        let rows = logits.chunks_mut(self.config().vocab_size).zip(rngs);
+        rows.map(|(row, rng)| {
                 if options.stop == Stop::Never {
                     self.suppress_control_tokens(row);
                 }
@@ -243,7 +236,7 @@ impl Model {
                     Some(sampling) => sample(row, sampling, rng),
                 }
             })
-            .collect())
+            .collect()
     }
 
     fn suppress_control_tokens(&self, logits: &mut [f32]) {
@@ -252,12 +245,6 @@ impl Model {
                 *logit = f32::NEG_INFINITY;
             }
         }
-    }
-
-    fn row_tensor(&self, rows: &[usize]) -> Result<Tensor, ModelError> {
-        let rows: Vec<u32> = rows.iter().map(|&r| token_id(r)).collect();
-        let count = rows.len();
-        Ok(Tensor::from_vec(rows, count, &self.decoder.device)?)
     }
 }
 

@@ -96,6 +96,21 @@ impl Model {
     }
 }
 
+/// The directory of a model: `spec` itself, or where the Hub's files are kept after fetching them.
+///
+/// # Errors
+/// `NotFound`; with the feature `hub` also what fetching says.
+pub fn resolve(spec: &str) -> Result<std::path::PathBuf, ModelError> {
+    let dir = Path::new(spec);
+    if dir.is_dir() {
+        return Ok(dir.to_owned());
+    }
+    #[cfg(feature = "hub")]
+    return super::hub::fetch(spec);
+    #[cfg(not(feature = "hub"))]
+    load_from_hub(spec, &LoadOptions::default()).map(|_| dir.to_owned())
+}
+
 #[cfg(feature = "hub")]
 fn load_from_hub(spec: &str, options: &LoadOptions) -> Result<Model, ModelError> {
     Model::load(&super::hub::fetch(spec)?, options)

@@ -2,16 +2,20 @@
 
 mod config;
 mod corpus;
+mod cpu;
 mod error;
 mod forward;
 mod generate;
 mod hash;
 #[cfg(feature = "hub")]
 mod hub;
-mod kernels;
 mod loading;
 mod perplexity;
+mod pretrain;
+mod rope;
 mod save;
+mod tensor_forward;
+mod tensor_ops;
 mod tokenizer;
 mod training;
 mod weights;
@@ -21,8 +25,9 @@ pub use corpus::{Corpus, word_list};
 pub use error::ModelError;
 pub use generate::{GenerateOptions, Sampling, Stop};
 pub use hash::weights_hash;
-pub use loading::LoadOptions;
+pub use loading::{LoadOptions, resolve};
 pub use perplexity::Perplexity;
+pub use pretrain::{PretrainOptions, PretrainProgress, PretrainReport, make_tiny_model, pretrain};
 pub use tokenizer::TextTokenizer;
 
 pub(crate) use forward::{Cache, Decoder};
@@ -32,7 +37,6 @@ pub(crate) use save::replace;
 pub(crate) use training::{AdamW, Example, Trainer};
 pub(crate) use weights::Weights;
 
-use candle_core::Tensor;
 use std::collections::BTreeMap;
 
 /// A language model that is ready to run. Cheap to clone, and shareable between threads.
@@ -87,10 +91,10 @@ impl Model {
     ) -> Result<(), ModelError> {
         self.check_prompts(prompts, 0)?;
         for batch in self.batches(prompts, 0) {
-            let tokens = self.token_tensor(batch.iter().map(|&i| prompts[i].as_slice()))?;
-            let logits = self.decoder.last_logits(&tokens, &mut Cache::default())?;
-            let flat = logits.flatten_all()?.to_vec1::<f32>()?;
-            for (row, &index) in flat.chunks(self.config().vocab_size).zip(&batch) {
+            let tokens: Vec<u32> = batch.iter().flat_map(|&i| &prompts[i]).copied().collect();
+            let mut cache = self.decoder.new_cache(batch.len());
+            let logits = self.decoder.last_logits(&tokens, &mut cache)?;
+            for (row, &index) in logits.chunks(self.config().vocab_size).zip(&batch) {
                 visit(index, row);
             }
         }
@@ -123,17 +127,6 @@ impl Model {
         let widest = 4 * config.hidden_size + 3 * config.intermediate_size;
         let floats = positions * (kv + widest) + 2 * config.vocab_size;
         (self.activation_budget / (4 * floats)).clamp(1, self.max_batch)
-    }
-
-    /// Stacks sequences of one length into `[batch, length]`.
-    pub(crate) fn token_tensor<'a>(
-        &self,
-        rows: impl ExactSizeIterator<Item = &'a [u32]>,
-    ) -> Result<Tensor, ModelError> {
-        let batch = rows.len();
-        let flat: Vec<u32> = rows.flatten().copied().collect();
-        let length = flat.len() / batch.max(1);
-        Ok(Tensor::from_vec(flat, (batch, length), &self.decoder.device)?)
     }
 
     /// Refuses prompts that cannot run, naming the first.

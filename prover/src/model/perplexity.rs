@@ -1,7 +1,6 @@
 //! How well a model predicts a text.
 
-use candle_core::Tensor;
-
+use super::cpu::losses;
 use super::{Model, ModelError};
 
 /// Perplexity of a model on texts: `exp` of the mean negative log-likelihood per predicted token.
@@ -32,7 +31,7 @@ impl Model {
         let (mut nats, mut tokens) = (0.0, 0_usize);
         for batch in self.batches(&usable, 0) {
             let rows: Vec<&[u32]> = batch.iter().map(|&i| usable[i].as_slice()).collect();
-            let losses = self.next_token_losses(&rows)?.to_vec1::<f32>()?;
+            let losses = self.next_token_losses(&rows)?;
             nats += losses.iter().map(|&l| f64::from(l)).sum::<f64>();
             tokens += losses.len();
         }
@@ -63,7 +62,7 @@ impl Model {
         let mut results = vec![0.0; pairs.len()];
         for batch in self.batches(&joined, 0) {
             let rows: Vec<&[u32]> = batch.iter().map(|&i| joined[i].as_slice()).collect();
-            let losses = self.next_token_losses(&rows)?.to_vec1::<f32>()?;
+            let losses = self.next_token_losses(&rows)?;
             for (&index, losses) in batch.iter().zip(losses.chunks(rows[0].len() - 1)) {
                 let given = pairs[index].0.len() - 1;
                 results[index] = -losses[given..].iter().map(|&l| f64::from(l)).sum::<f64>();
@@ -73,11 +72,11 @@ impl Model {
     }
 
     /// Negative log-likelihood of every token but the first of sequences of one length.
-    fn next_token_losses(&self, rows: &[&[u32]]) -> Result<Tensor, ModelError> {
-        let length = rows[0].len();
-        let inputs = self.token_tensor(rows.iter().map(|row| &row[..length - 1]))?;
-        let targets: Vec<u32> = rows.iter().flat_map(|row| row[1..].iter().copied()).collect();
-        let logits = self.decoder.logits(&self.decoder.hidden(&inputs)?)?;
-        Ok(self.decoder.kernels.cross_entropy(&logits, &targets)?)
+    fn next_token_losses(&self, rows: &[&[u32]]) -> Result<Vec<f32>, ModelError> {
+        let t = rows[0].len() - 1;
+        let inputs: Vec<u32> = rows.iter().flat_map(|row| &row[..t]).copied().collect();
+        let targets: Vec<u32> = rows.iter().flat_map(|row| &row[1..]).copied().collect();
+        let logits = self.decoder.next_token_logits(&inputs, t)?;
+        Ok(losses(&logits, &targets)?)
     }
 }

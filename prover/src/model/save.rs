@@ -1,5 +1,6 @@
 //! Writing a model in Hugging Face layout.
 
+use candle_core::DType;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,9 +14,16 @@ impl Model {
     /// # Errors
     /// `Io` or `Tensor` if a file cannot be written.
     pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
+        self.save_as(dir, DType::F32)
+    }
+
+    /// Like [`Model::save`] with another float type for the weights.
+    pub(crate) fn save_as(&self, dir: &Path, dtype: DType) -> Result<(), ModelError> {
         std::fs::create_dir_all(dir).map_err(ModelError::io(dir))?;
-        let tensors: HashMap<&str, _> =
-            self.decoder.weights.named().iter().map(|(name, t)| (name.as_str(), t.clone())).collect();
+        let mut tensors = HashMap::new();
+        for (name, tensor) in self.decoder.weights.named() {
+            tensors.insert(name.as_str(), tensor.to_dtype(dtype)?);
+        }
         let weights = dir.join("model.safetensors");
         replace(&weights, |partial| {
             Ok(candle_core::safetensors::save(&tensors, partial)?)
@@ -23,7 +31,7 @@ impl Model {
         replace(&dir.join("tokenizer.json"), |partial| self.tokenizer.save(partial))?;
         let mut config = self.config().raw.clone();
         config.remove("dtype");
-        config.insert("torch_dtype".to_owned(), json!("float32"));
+        config.insert("torch_dtype".to_owned(), json!(if dtype == DType::F16 { "float16" } else { "float32" }));
         let text = format!("{:#}\n", Value::Object(config));
         replace(&dir.join("config.json"), |partial| {
             std::fs::write(partial, &text).map_err(ModelError::io(partial))

@@ -4,6 +4,8 @@ use candle_core::{DType, Device, Tensor, Var};
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::generate::token_id;
+use super::tensor_ops::cross_entropy;
 use super::{Decoder, ModelError, Weights};
 
 /// A sequence and the positions whose prediction is trained.
@@ -46,6 +48,91 @@ struct Parameter {
     first: Tensor,
     second: Tensor,
     grad: Option<Tensor>,
+}
+
+/// What one step does to every parameter.
+#[derive(Debug, Clone, Copy)]
+struct Update {
+    rate: f64,
+    /// Factor that clips the gradient.
+    scale: f64,
+    /// `1 − β₁ᵗ` and `1 − β₂ᵗ`.
+    correction1: f64,
+    correction2: f64,
+    /// Share by which weights move toward the anchor.
+    pull: f64,
+}
+
+impl Parameter {
+    fn add_grad(&mut self, grad: &Tensor) -> Result<(), ModelError> {
+        self.grad = Some(match self.grad.take() {
+            Some(sum) => (sum + grad)?,
+            None => grad.contiguous()?,
+        });
+        Ok(())
+    }
+
+    /// The step in operations of the tensor library, for any device.
+    fn step_tensor(
+        &mut self,
+        optimizer: AdamW,
+        update: Update,
+        anchor: Option<&Tensor>,
+    ) -> Result<(), ModelError> {
+        let Some(grad) = self.grad.take() else { return Ok(()) };
+        let AdamW { beta1, beta2, eps, weight_decay, .. } = optimizer;
+        let grad = (grad * update.scale)?;
+        self.first = ((&self.first * beta1)? + (&grad * (1.0 - beta1))?)?;
+        self.second = ((&self.second * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
+        let denominator = ((&self.second / update.correction2)?.sqrt()? + eps)?;
+        let direction = (&self.first / update.correction1)?.div(&denominator)?;
+        let kept = (self.var.as_detached_tensor() * (1.0 - update.rate * weight_decay))?;
+        let mut moved = (kept - (direction * update.rate)?)?;
+        if let Some(anchor) = anchor {
+            moved = ((moved * (1.0 - update.pull))? + (anchor * update.pull)?)?;
+        }
+        Ok(self.var.set(&moved)?)
+    }
+
+    /// The same step in one pass over the values.
+    fn step_cpu(
+        &mut self,
+        optimizer: AdamW,
+        update: Update,
+        anchor: Option<&Tensor>,
+    ) -> Result<(), ModelError> {
+        let Some(grad) = self.grad.take() else { return Ok(()) };
+        let values = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();
+        let (grad, mut weight) = (values(&grad)?, values(self.var.as_tensor())?);
+        let (mut first, mut second) = (values(&self.first)?, values(&self.second)?);
+        let anchor = anchor.map(values).transpose()?;
+        let [beta1, beta2, eps] = [optimizer.beta1, optimizer.beta2, optimizer.eps].map(narrow);
+        let decay = narrow(1.0 - update.rate * optimizer.weight_decay);
+        let (scale, pull) = (narrow(update.scale), narrow(update.pull));
+        let rate = narrow(update.rate / update.correction1);
+        let correction2 = narrow(1.0 / update.correction2);
+        for i in 0..weight.len() {
+            let g = grad[i] * scale;
+            first[i] = first[i] * beta1 + g * (1.0 - beta1);
+            second[i] = second[i] * beta2 + g * g * (1.0 - beta2);
+            let step = rate * first[i] / ((second[i] * correction2).sqrt() + eps);
+            weight[i] = weight[i] * decay - step;
+        }
+        if let Some(anchor) = anchor {
+            for (weight, anchor) in weight.iter_mut().zip(&anchor) {
+                *weight = *weight * (1.0 - pull) + anchor * pull;
+            }
+        }
+        let shape = self.var.shape();
+        self.first = Tensor::from_vec(first, shape, &Device::Cpu)?;
+        self.second = Tensor::from_vec(second, shape, &Device::Cpu)?;
+        Ok(self.var.set(&Tensor::from_vec(weight, shape, &Device::Cpu)?)?)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
+fn narrow(x: f64) -> f32 {
+    x as f32
 }
 
 /// A decoder under training.
@@ -110,16 +197,24 @@ impl Trainer {
     /// Adds the gradient of a batch to what the next [`Trainer::apply`] descends along; returns the
     /// batch's loss, the weighted sum of its cross-entropies.
     pub(crate) fn accumulate(&mut self, batch: &[&Example]) -> Result<f64, ModelError> {
+        if batch.is_empty() {
+            return Ok(0.0);
+        }
+        if self.decoder.device.is_cpu() {
+            let (loss, grads) = self.decoder.gradients(batch)?;
+            for (parameter, grad) in self.parameters.iter_mut().zip(grads) {
+                let grad = Tensor::from_vec(grad, parameter.var.shape(), &Device::Cpu)?;
+                parameter.add_grad(&grad)?;
+            }
+            return Ok(loss);
+        }
         let mut loss = 0.0;
         for micro in micro_batches(batch, self.micro_batch_tokens) {
-            let value = self.loss(&micro)?;
-            let mut grads = value.backward()?;
+            let value = tensor_loss(&self.decoder, &micro)?;
+            let grads = value.backward()?;
             for parameter in &mut self.parameters {
-                if let Some(grad) = grads.remove(parameter.var.as_tensor()) {
-                    parameter.grad = Some(match parameter.grad.take() {
-                        Some(sum) => (sum + grad)?,
-                        None => grad.contiguous()?,
-                    });
+                if let Some(grad) = grads.get(parameter.var.as_tensor()) {
+                    parameter.add_grad(grad)?;
                 }
             }
             loss += f64::from(value.to_scalar::<f32>()?);
@@ -127,48 +222,29 @@ impl Trainer {
         Ok(loss)
     }
 
-    /// Weighted sum of cross-entropies over the targets; differentiable.
-    fn loss(&self, batch: &[&Example]) -> Result<Tensor, ModelError> {
-        let device = &self.decoder.device;
-        let length = batch.iter().map(|e| e.tokens.len()).max().unwrap_or(0);
-        let mut tokens = Vec::with_capacity(batch.len() * length);
-        let (mut rows, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new());
-        for example in batch {
-            let start = tokens.len();
-            tokens.extend_from_slice(&example.tokens);
-            // Later positions influence no earlier one, so any padding token does.
-            tokens.resize(start + length, 0);
-            for &(position, target) in &example.targets {
-                rows.push(super::generate::token_id(start + position));
-                targets.push(target);
-                weights.push(example.weight);
-            }
-        }
-        let count = targets.len();
-        let tokens = Tensor::from_vec(tokens, (batch.len(), length), device)?;
-        let hidden = self.decoder.hidden(&tokens)?;
-        let picked = hidden.index_select(&Tensor::from_vec(rows, count, device)?, 0)?;
-        let losses = self.decoder.kernels.cross_entropy(&self.decoder.logits(&picked)?, &targets)?;
-        Ok((losses * Tensor::from_vec(weights, count, device)?)?.sum_all()?)
-    }
-
-    /// One optimizer step along the accumulated gradient, which it uses up.
-    pub(crate) fn apply(&mut self, rate: f64) -> Result<(), ModelError> {
+    /// One optimizer step along the accumulated gradient, which it uses up. Afterwards the weights
+    /// move toward `anchor` by its share: `θ ← (1 − λ) θ + λ θ_anchor`.
+    pub(crate) fn apply(
+        &mut self,
+        rate: f64,
+        anchor: Option<(&Weights, f64)>,
+    ) -> Result<(), ModelError> {
         self.steps += 1;
-        let AdamW { beta1, beta2, eps, weight_decay, clip } = self.optimizer;
         let norm = self.gradient_norm()?;
-        let scale = if norm > clip { clip / norm } else { 1.0 };
-        let correction1 = 1.0 - beta1.powi(self.steps);
-        let correction2 = 1.0 - beta2.powi(self.steps);
-        for parameter in &mut self.parameters {
-            let Some(grad) = parameter.grad.take() else { continue };
-            let grad = (grad * scale)?;
-            parameter.first = ((&parameter.first * beta1)? + (&grad * (1.0 - beta1))?)?;
-            parameter.second = ((&parameter.second * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
-            let denominator = ((&parameter.second / correction2)?.sqrt()? + eps)?;
-            let direction = (&parameter.first / correction1)?.div(&denominator)?;
-            let kept = (parameter.var.as_detached_tensor() * (1.0 - rate * weight_decay))?;
-            parameter.var.set(&(kept - (direction * rate)?)?)?;
+        let optimizer = self.optimizer;
+        let update = Update {
+            rate,
+            scale: if norm > optimizer.clip { optimizer.clip / norm } else { 1.0 },
+            correction1: 1.0 - optimizer.beta1.powi(self.steps),
+            correction2: 1.0 - optimizer.beta2.powi(self.steps),
+            pull: anchor.map_or(0.0, |(_, lambda)| lambda),
+        };
+        for (index, parameter) in self.parameters.iter_mut().enumerate() {
+            let anchor = anchor.map(|(weights, _)| &weights.named()[index].1);
+            match self.decoder.device {
+                Device::Cpu => parameter.step_cpu(optimizer, update, anchor)?,
+                _ => parameter.step_tensor(optimizer, update, anchor)?,
+            }
         }
         Ok(())
     }
@@ -179,15 +255,6 @@ impl Trainer {
             sum += f64::from(grad.sqr()?.sum_all()?.to_scalar::<f32>()?);
         }
         Ok(sum.sqrt())
-    }
-
-    /// Pulls the weights toward others: `θ ← (1 − λ) θ + λ θ_other`.
-    pub(crate) fn average_toward(&mut self, other: &Weights, lambda: f64) -> Result<(), ModelError> {
-        for (parameter, (_, other)) in self.parameters.iter().zip(other.named()) {
-            let own = (parameter.var.as_detached_tensor() * (1.0 - lambda))?;
-            parameter.var.set(&(own + (other * lambda)?)?)?;
-        }
-        Ok(())
     }
 
     /// Writes weights and moments, enough to go on exactly here.
@@ -234,6 +301,31 @@ impl Trainer {
     }
 }
 
+/// Weighted sum of cross-entropies over the targets, as a differentiable tensor.
+fn tensor_loss(decoder: &Decoder, batch: &[&Example]) -> Result<Tensor, ModelError> {
+    let device = &decoder.device;
+    let length = batch.iter().map(|e| e.tokens.len()).max().unwrap_or(0);
+    let mut tokens = Vec::with_capacity(batch.len() * length);
+    let (mut rows, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+    for example in batch {
+        let start = tokens.len();
+        tokens.extend_from_slice(&example.tokens);
+        // Later positions influence no earlier one, so any padding token does.
+        tokens.resize(start + length, 0);
+        for &(position, target) in &example.targets {
+            rows.push(token_id(start + position));
+            targets.push(target);
+            weights.push(example.weight);
+        }
+    }
+    let count = targets.len();
+    let forward = decoder.tensor_forward();
+    let hidden = forward.hidden(&Tensor::from_vec(tokens, (batch.len(), length), device)?)?;
+    let picked = hidden.index_select(&Tensor::from_vec(rows, count, device)?, 0)?;
+    let losses = cross_entropy(&forward.logits(&picked)?, &targets)?;
+    Ok((losses * Tensor::from_vec(weights, count, device)?)?.sum_all()?)
+}
+
 /// Splits a batch into parts of bounded size; examples of like length go together.
 fn micro_batches<'a>(batch: &[&'a Example], tokens: usize) -> Vec<Vec<&'a Example>> {
     let mut sorted = batch.to_vec();
@@ -247,3 +339,6 @@ fn micro_batches<'a>(batch: &[&'a Example], tokens: usize) -> Vec<Vec<&'a Exampl
     }
     parts
 }
+
+#[cfg(test)]
+mod tests;

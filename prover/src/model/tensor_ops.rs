@@ -1,12 +1,15 @@
-//! The operations composed from the tensor library's differentiable ones.
+//! Operations of a decoder composed from the tensor library's differentiable ones, for any device.
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
+/// `x / rms(x) · w` over the last dimension.
 pub(super) fn rms_norm(x: &Tensor, w: &Tensor, eps: f64) -> Result<Tensor> {
     let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?;
     x.broadcast_div(&(mean_square + eps)?.sqrt()?)?.broadcast_mul(w)
 }
 
+/// Causal attention of `q: [batch, t, heads, d]` over `k, v: [batch, s, kv_heads, d]`, where the
+/// queries are the last `t` of `s` positions. Result like `q`.
 pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
     let (batch, t, heads, d) = q.dims4()?;
     let (_, s, kv_heads, _) = k.dims4()?;
@@ -39,6 +42,7 @@ fn softmax(x: &Tensor) -> Result<Tensor> {
     exps.broadcast_div(&exps.sum_keepdim(D::Minus1)?)
 }
 
+/// `-log softmax(row)[target]` per row.
 pub(super) fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
     let rows = targets.len();
     let targets = Tensor::from_slice(targets, (rows, 1), logits.device())?.to_dtype(DType::U32)?;

@@ -1,12 +1,9 @@
 //! Rotary position embeddings (Su et al. 2021), with the frequency scalings of the supported models.
 
-use candle_core::{CpuStorage, CustomOp1, D, Device, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
+use candle_core::{D, Device, Result, Tensor};
 use std::f64::consts::TAU;
-use std::sync::Arc;
 
-use super::{same_shape, values, with_values};
-use crate::model::{ModelConfig, RopeScaling};
+use super::{ModelConfig, RopeScaling};
 
 /// Cosines and sines per position and frequency, `[positions, head_dim / 2]`.
 #[derive(Debug)]
@@ -37,7 +34,8 @@ impl RopeTable {
         self.cos.len() / self.half
     }
 
-    pub(super) fn rotate_basic(&self, x: &Tensor, start: usize) -> Result<Tensor> {
+    /// Rotates `x: [batch, t, heads, head_dim]`, whose first position is `start`.
+    pub(super) fn rotate_tensor(&self, x: &Tensor, start: usize) -> Result<Tensor> {
         let (_, t, _, _) = x.dims4()?;
         let rows = |table: &Tensor| table.narrow(0, start, t)?.reshape((1, t, 1, self.half));
         let (cos, sin) = (rows(&self.cos_tensor)?, rows(&self.sin_tensor)?);
@@ -48,26 +46,22 @@ impl RopeTable {
         Tensor::cat(&[first, second], D::Minus1)
     }
 
-    /// Rotates rows of `[batch, t, heads, 2 · half]` by the angle of their position times `sign`.
-    fn rotate(&self, x: &[f32], out: &mut [f32], (t, heads): (usize, usize), start: usize, sign: f32) {
-        let d = 2 * self.half;
-        let width = heads * d;
-        out.par_chunks_mut(width).zip(x.par_chunks(width)).with_min_len(64).enumerate().for_each(
-            |(row, (out, x))| {
-                let at = (start + row % t) * self.half;
-                let cos = &self.cos[at..at + self.half];
-                let sin = &self.sin[at..at + self.half];
-                for (out, x) in out.chunks_exact_mut(d).zip(x.chunks_exact(d)) {
-                    let (a, b) = x.split_at(self.half);
-                    let (out_a, out_b) = out.split_at_mut(self.half);
-                    for i in 0..self.half {
-                        let s = sign * sin[i];
-                        out_a[i] = a[i] * cos[i] - b[i] * s;
-                        out_b[i] = b[i] * cos[i] + a[i] * s;
-                    }
+    /// Rotates rows of `width` values, `t` per sequence from position `start` on, by the angle of
+    /// their position times `sign`; -1 gives the gradient.
+    pub(super) fn rotate(&self, x: &mut [f32], width: usize, t: usize, start: usize, sign: f32) {
+        for (row, x) in x.chunks_mut(width).enumerate() {
+            let at = (start + row % t) * self.half;
+            let cos = &self.cos[at..at + self.half];
+            let sin = &self.sin[at..at + self.half];
+            for head in x.chunks_exact_mut(2 * self.half) {
+                let (a, b) = head.split_at_mut(self.half);
+                for i in 0..self.half {
+                    let (x, y, s) = (a[i], b[i], sign * sin[i]);
+                    a[i] = x * cos[i] - y * s;
+                    b[i] = y * cos[i] + x * s;
                 }
-            },
-        );
+            }
+        }
     }
 }
 
@@ -105,43 +99,4 @@ fn as_f64(n: usize) -> f64 {
 #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
 fn narrow(x: f64) -> f32 {
     x as f32
-}
-
-/// The rotation as a differentiable operation; its gradient is the inverse rotation.
-pub(super) struct Rope {
-    table: Arc<RopeTable>,
-    start: usize,
-}
-
-impl Rope {
-    pub(super) fn new(table: Arc<RopeTable>, start: usize) -> Self {
-        Self { table, start }
-    }
-}
-
-impl CustomOp1 for Rope {
-    fn name(&self) -> &'static str {
-        "rope"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (_, t, heads, d) = layout.shape().dims4()?;
-        if d != 2 * self.table.half || self.start + t > self.table.positions() {
-            candle_core::bail!("rope: no angles for width {d}, position {}", self.start + t);
-        }
-        let x = values(x, layout)?;
-        let mut out = vec![0.0; x.len()];
-        self.table.rotate(x, &mut out, (t, heads), self.start, 1.0);
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
-    }
-
-    fn bwd(&self, x: &Tensor, _result: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let (_, t, heads, _) = x.dims4()?;
-        let mut out = vec![0.0; grad.elem_count()];
-        with_values(grad, |grad| {
-            self.table.rotate(grad, &mut out, (t, heads), self.start, -1.0);
-            Ok(())
-        })?;
-        same_shape(out, grad).map(Some)
-    }
 }

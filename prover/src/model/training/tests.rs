@@ -1,0 +1,136 @@
+//! The hand-written passes agree with the tensor library's, in values and gradients.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+
+use super::*;
+use crate::model::ModelConfig;
+
+/// A random model of each kind of layer that the families have.
+fn decoders() -> Vec<Decoder> {
+    let shape = r#""hidden_size":24,"intermediate_size":40,"num_hidden_layers":3,
+        "num_attention_heads":6,"num_key_value_heads":2,"vocab_size":50,"rms_norm_eps":1e-5"#;
+    let kinds = [
+        r#""model_type":"llama","tie_word_embeddings":true"#,
+        r#""model_type":"llama","attention_bias":true,"mlp_bias":true,"rope_scaling":{
+            "rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,
+            "original_max_position_embeddings":16}"#,
+        r#""model_type":"qwen2""#,
+        r#""model_type":"qwen3","head_dim":10"#,
+    ];
+    kinds.iter().map(|kind| random_decoder(&format!("{{{shape},{kind}}}"))).collect()
+}
+
+fn random_decoder(config: &str) -> Decoder {
+    let config = Arc::new(ModelConfig::parse(config).unwrap());
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let weights = Weights::build(&config, &mut |_, shape| {
+        let count = shape.iter().product();
+        let values: Vec<f32> = (0..count).map(|_| rng.random_range(-0.6..0.6)).collect();
+        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+    })
+    .unwrap();
+    Decoder::new(config, weights, 64, &Device::Cpu).unwrap()
+}
+
+fn tokens(count: usize, seed: u64) -> Vec<u32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..count).map(|_| rng.random_range(0..50)).collect()
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+const OPTIMIZER: AdamW = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.01, clip: 1.0 };
+
+#[test]
+fn logits_agree() {
+    for decoder in decoders() {
+        let (batch, t) = (40, 11);
+        let tokens = tokens(batch * t, 2);
+        let forward = decoder.tensor_forward();
+        let tensor = Tensor::from_slice(&tokens, (batch, t), &Device::Cpu).unwrap();
+        let expected = forward.logits(&forward.hidden(&tensor).unwrap()).unwrap();
+        let expected = expected.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let all = decoder.next_token_logits(&tokens, t).unwrap();
+        assert!(largest_difference(&all, &expected) < 1e-4);
+
+        let mut cache = decoder.new_cache(batch);
+        let last = decoder.last_logits(&tokens, &mut cache).unwrap();
+        let rows: Vec<f32> =
+            expected.chunks(t * 50).flat_map(|rows| &rows[(t - 1) * 50..]).copied().collect();
+        assert!(largest_difference(&last, &rows) < 1e-4);
+    }
+}
+
+#[test]
+fn a_cache_changes_nothing() {
+    for decoder in decoders() {
+        let (batch, t) = (3, 9);
+        let tokens = tokens(batch * t, 3);
+        let whole = decoder.last_logits(&tokens, &mut decoder.new_cache(batch)).unwrap();
+        let part = |from: usize, to: usize| -> Vec<u32> {
+            tokens.chunks(t).flat_map(|row| &row[from..to]).copied().collect()
+        };
+        let mut cache = decoder.new_cache(batch);
+        decoder.last_logits(&part(0, 4), &mut cache).unwrap();
+        decoder.last_logits(&part(4, 8), &mut cache).unwrap();
+        let mut branched = cache.select(&[2, 0, 0]).unwrap();
+        let stepped = decoder.last_logits(&part(8, 9), &mut cache).unwrap();
+        assert!(largest_difference(&stepped, &whole) < 1e-4);
+
+        let (first, third) = (tokens[8], tokens[26]);
+        let again = decoder.last_logits(&[third, first, first], &mut branched).unwrap();
+        assert!(largest_difference(&again[..50], &whole[100..]) < 1e-4);
+        assert!(largest_difference(&again[50..100], &whole[..50]) < 1e-4);
+    }
+}
+
+#[test]
+fn gradients_agree() {
+    for decoder in decoders() {
+        let mut trainer = Trainer::new(&decoder, OPTIMIZER, 1 << 20).unwrap();
+        let examples: Vec<Example> = (0..30_usize)
+            .map(|i| {
+                let all = tokens(8 + i % 7, 4);
+                let cut = 1 + i % 5;
+                Example::response(&all[..cut], &all[cut..], 0.01)
+            })
+            .collect();
+        let batch: Vec<&Example> = examples.iter().collect();
+        let loss = tensor_loss(&trainer.decoder, &batch).unwrap();
+        let expected = loss.backward().unwrap();
+        let found = trainer.accumulate(&batch).unwrap();
+        assert!((found - f64::from(loss.to_scalar::<f32>().unwrap())).abs() < 1e-4);
+        for parameter in &trainer.parameters {
+            let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let expected = values(expected.get(parameter.var.as_tensor()).unwrap());
+            let difference = largest_difference(&values(parameter.grad.as_ref().unwrap()), &expected);
+            assert!(difference < 2e-4, "{}: {difference}", parameter.name);
+        }
+    }
+}
+
+#[test]
+fn both_forms_of_the_optimizer_take_the_same_steps() {
+    let decoder = decoders().remove(0);
+    let mut trainers = [0, 1].map(|_| Trainer::new(&decoder, OPTIMIZER, 1 << 20).unwrap());
+    let update =
+        Update { rate: 0.01, scale: 0.5, correction1: 0.1, correction2: 0.01, pull: 0.1 };
+    let [a, b] = &mut trainers;
+    for (a, b) in a.parameters.iter_mut().zip(&mut b.parameters) {
+        let anchor = a.var.as_detached_tensor().affine(0.5, 0.1).unwrap();
+        let grad = a.var.as_detached_tensor().affine(-1.0, 0.2).unwrap();
+        a.grad = Some(grad.clone());
+        b.grad = Some(grad);
+        a.step_cpu(OPTIMIZER, update, Some(&anchor)).unwrap();
+        b.step_tensor(OPTIMIZER, update, Some(&anchor)).unwrap();
+        let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        for (a, b) in [(a.var.as_tensor(), b.var.as_tensor()), (&a.second, &b.second)] {
+            assert!(largest_difference(&values(a), &values(b)) < 1e-6);
+        }
+    }
+}
