@@ -5,7 +5,7 @@ use oml_contracts::{ModelId, RequestHash};
 use serde_json::{Map, Value, json};
 
 use super::meter::TokenCounter;
-use crate::payments::canonical_json;
+use crate::payments::{canonical_json, has_fraction};
 
 /// The two metered routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,6 +191,11 @@ fn prompt_text(body: &Map<String, Value>) -> Result<String, RequestError> {
 
 fn messages_text(body: &Map<String, Value>) -> Result<String, RequestError> {
     match body.get("messages") {
+        Some(messages @ Value::Array(_)) if has_fraction(messages) => Err(RequestError::Field {
+            field: "messages",
+            problem: "has a number with a fraction, which has no certain hash; send it as text"
+                .to_owned(),
+        }),
         Some(messages @ Value::Array(items)) if !items.is_empty() => Ok(canonical_json(messages)),
         _ => Err(RequestError::Field {
             field: "messages",
@@ -280,6 +285,7 @@ mod tests {
             (Endpoint::Completions, json!({"prompt": "a", "max_tokens": 0}), "`max_tokens`"),
             (Endpoint::Completions, json!({"prompt": "a", "max_tokens": -1}), "`max_tokens`"),
             (Endpoint::Chat, json!({"messages": []}), "`messages`"),
+            (Endpoint::Chat, json!({"messages": [{"content": 0.5}]}), "`messages` has a number"),
             (Endpoint::Chat, json!([1]), "JSON object"),
         ] {
             let error = parse(endpoint, &body).unwrap_err().to_string();

@@ -40,7 +40,7 @@ enum Mode {
     Refuses,
     NotJson,
     NeverAnswers,
-    /// One piece every 30 ms.
+    /// One piece every 50 ms.
     Slow,
 }
 
@@ -94,10 +94,11 @@ async fn upstream(State(state): State<Arc<Upstream>>, body: AxumBytes) -> Respon
     }
     let slow = mode == Mode::Slow;
     let events = futures::stream::unfold((events.into_iter(), state), move |(mut events, state)| async move {
-        if slow {
-            tokio::time::sleep(Duration::from_millis(30)).await;
-        }
         let event = events.next()?;
+        // What was sent before an error must have left the upstream's buffers.
+        if slow || event.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         state.pieces.fetch_add(1, Ordering::SeqCst);
         Some((event, (events, state)))
     });
@@ -358,8 +359,14 @@ async fn a_client_that_leaves_is_still_metered() {
     let world = World::start().await;
     world.set(Mode::Slow);
     let mut session = world.session();
-    let leaves = session.request(Endpoint::Completions, streamed("prompt"), &mut |_| {});
-    assert!(tokio::time::timeout(Duration::from_millis(80), leaves).await.is_err());
+    let seen = tokio::sync::Notify::new();
+    let mut tell = |_: &str| seen.notify_one();
+    tokio::select! {
+        answer = session.request(Endpoint::Completions, streamed("prompt"), &mut tell) => {
+            panic!("the whole answer came: {answer:?}")
+        }
+        () = seen.notified() => {}
+    }
     world.until_receipts(1).await;
     let receipt = world.ledger.receipts.lock().unwrap()[0].clone();
     assert_eq!(receipt.cumulative_tokens, 9, "all tokens are metered");
@@ -469,7 +476,8 @@ async fn one_request_a_channel_and_few_altogether() {
     let world = World::start().await;
     world.set(Mode::Slow);
     let (mut first, mut second) = (world.session(), world.session());
-    let run = first.request(Endpoint::Completions, streamed("prompt"), &mut |_| {});
+    let mut ignore = |_: &str| {};
+    let run = first.request(Endpoint::Completions, streamed("prompt"), &mut ignore);
     let late = async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         // The second session knows nothing of the first one's request.

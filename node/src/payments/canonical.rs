@@ -5,11 +5,25 @@ use std::fmt::Write;
 use serde_json::Value;
 
 /// The one text of a JSON value: keys sorted by UTF-16 units, numbers as ECMAScript prints them.
+///
+/// A fraction that came as text is only as exact as its parser, see [`has_fraction`].
 #[must_use]
 pub fn canonical_json(value: &Value) -> String {
     let mut out = String::new();
     write_value(value, &mut out);
     out
+}
+
+/// Whether a number in the value is not whole. Parsers differ in the last digit of such numbers, so
+/// what is to be hashed must not have any.
+#[must_use]
+pub fn has_fraction(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64(),
+        Value::Array(items) => items.iter().any(has_fraction),
+        Value::Object(map) => map.values().any(has_fraction),
+        _ => false,
+    }
 }
 
 fn write_value(value: &Value, out: &mut String) {
@@ -104,33 +118,34 @@ fn write_number(number: &serde_json::Number, out: &mut String) {
 mod tests {
     use super::*;
 
-    /// The example of RFC 8785, section 3.2.3, and its table of numbers (appendix B).
+    /// The example of RFC 8785, section 3.2.3, and numbers of its appendix B.
     #[test]
     fn the_examples_of_the_rfc() {
         let value: Value = serde_json::from_str(
-            r#"{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],
-                "string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}"#,
+            r#"{"numbers":[1E30,4.50,2e-3],"string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/",
+                "literals":[null,true,false]}"#,
         )
         .unwrap();
         assert_eq!(
             canonical_json(&value),
-            r#"{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}"#
+            r#"{"literals":[null,true,false],"numbers":[1e+30,4.5,0.002],"string":"€$\u000f\nA'B\"\\\\\"/"}"#
         );
-        for (text, expected) in [
-            ("-0.0", "0"),
-            ("5e-324", "5e-324"),
-            ("1.7976931348623157e308", "1.7976931348623157e+308"),
-            ("9007199254740992", "9007199254740992"),
-            ("295147905179352830000", "295147905179352830000"),
-            ("1e21", "1e+21"),
-            ("9.999999999999997e-7", "9.999999999999997e-7"),
-            ("0.000001", "0.000001"),
-            ("333333333.33333325", "333333333.33333325"),
-            ("-12", "-12"),
-            ("100", "100"),
+        for (number, expected) in [
+            (-0.0, "0"),
+            (5e-324, "5e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (9_007_199_254_740_992.0, "9007199254740992"),
+            (295_147_905_179_352_830_000.0, "295147905179352830000"),
+            (1e21, "1e+21"),
+            (1e-27, "1e-27"),
+            (9.999_999_999_999_997e-7, "9.999999999999997e-7"),
+            (0.000_001, "0.000001"),
+            (333_333_333.333_333_25, "333333333.33333325"),
+            (333_333_333.333_333_3, "333333333.3333333"),
+            (-12.0, "-12"),
+            (100.0, "100"),
         ] {
-            let value: Value = serde_json::from_str(text).unwrap();
-            assert_eq!(canonical_json(&value), expected);
+            assert_eq!(canonical_json(&serde_json::json!(number)), expected);
         }
     }
 

@@ -14,7 +14,7 @@ mod session;
 mod store_ledger;
 mod wire;
 
-pub use canonical::canonical_json;
+pub use canonical::{canonical_json, has_fraction};
 pub use evidence::{EvidenceLog, LogError};
 #[cfg(test)]
 pub(crate) use ledger::memory::MemoryLedger;

@@ -12,7 +12,7 @@ use super::{GatewayTerms, Price, SignedReceipt, SignedVoucher};
 
 /// Tokens by which a count may pass the bytes of a text: control tokens of a chat template.
 const CONTROL_TOKENS: u64 = 64;
-/// Seconds by which a receipt may be dated after the payer's clock.
+/// Seconds by which a receipt may be dated after the chain's time.
 const CLOCK_SKEW_SECS: u64 = 300;
 
 /// A channel with everything that its payer must know to pay and to judge receipts.
@@ -219,12 +219,12 @@ pub enum ReceiptProblem {
         /// On the one before.
         before: u64,
     },
-    /// Dated in the future.
-    #[error("it is dated {served_at}, after the payer's clock ({now})")]
+    /// Dated in the future, which would put off the day on which it must be settled.
+    #[error("it is dated {served_at}, well after the chain's time ({now})")]
     Future {
         /// Date on the receipt, Unix seconds.
         served_at: u64,
-        /// The payer's clock.
+        /// Chain time.
         now: u64,
     },
 }
@@ -242,8 +242,9 @@ pub struct Expectation<'a> {
     pub prompt_bytes: usize,
     /// The answer; `None` if the connection broke before it was whole.
     pub answer: Option<&'a str>,
-    /// The payer's clock, Unix seconds.
-    pub now: u64,
+    /// Chain time, Unix seconds; `None` if the payer does not follow the chain, then dates are not
+    /// judged. The machine's clock won't do: receipts are dated by the later of both.
+    pub now: Option<u64>,
 }
 
 /// Judges the receipt of one request.
@@ -274,11 +275,12 @@ pub fn judge(receipt: &SignedReceipt, expected: &Expectation<'_>) -> Result<(), 
     if found > most {
         return Err(ReceiptProblem::TooManyTokens { found, most });
     }
-    if receipt.served_at > expected.now.saturating_add(CLOCK_SKEW_SECS) {
-        let (served_at, now) = (receipt.served_at, expected.now);
-        return Err(ReceiptProblem::Future { served_at, now });
+    match expected.now {
+        Some(now) if receipt.served_at > now.saturating_add(CLOCK_SKEW_SECS) => {
+            Err(ReceiptProblem::Future { served_at: receipt.served_at, now })
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether a receipt is the serving key's statement about this channel at all.

@@ -1,6 +1,7 @@
 //! Sends the claims that [`super::redeem::plan`] decides on, after every head.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alloy::primitives::Address;
@@ -8,7 +9,7 @@ use oml_contracts::hash::keccak256;
 use oml_contracts::rpc::ConvertError;
 use oml_contracts::rpc::abi::PaymentEscrow::{ClaimRow, claimCall};
 use oml_contracts::terms::LicenseRef;
-use oml_contracts::{ChannelId, LicenseId};
+use oml_contracts::{Amount, ChannelId, LicenseId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,8 @@ use crate::store::{Store, StoreError};
 
 /// Most rows that a claim carries whatever the configuration says: it must fit a block.
 const MAX_ROWS_EVER: usize = 256;
+/// Blocks after which a channel that owed nothing is read again: a reorg may have undone its claim.
+const IDLE_BLOCKS: u64 = 64;
 /// How long the last claims have when the node stops.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -55,7 +58,11 @@ pub struct Redeemer {
     policy: ClaimPolicy,
     /// Licenses of gateways, whoever their host is; those of the sender's account come on top.
     licenses: Vec<LicenseId>,
+    idle: Idle,
 }
+
+/// Channels whose newest voucher is claimed, with its amount and the block at which that was read.
+type Idle = Arc<Mutex<HashMap<ChannelId, (Amount, u64)>>>;
 
 /// Starts the redeemer of the role `[host]`.
 ///
@@ -74,6 +81,7 @@ pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
             max_rows: host.redeem.max_rows.clamp(1, MAX_ROWS_EVER),
         },
         licenses: host.gateways.iter().map(|gateway| gateway.license).collect(),
+        idle: Idle::default(),
     };
     let (heads, cancel) = (context.heads.clone(), context.tasks.cancel_token());
     context.tasks.spawn_critical("redeemer", redeemer.run(heads, cancel));
@@ -149,8 +157,11 @@ impl Redeemer {
         for channel in channels {
             claims.extend(self.claim_of(channel, head).await?);
         }
-        let claimed = self.license(id, &terms, head).await?;
         observe(id, &claims);
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let claimed = self.license(id, &terms, head).await?;
         let policy =
             if everything { ClaimPolicy { interval_secs: 0, ..self.policy } } else { self.policy };
         match plan(&claims, &claimed, &policy, head.timestamp) {
@@ -166,11 +177,27 @@ impl Redeemer {
         head: &Head,
     ) -> Result<Option<ChannelClaim>, RedeemError> {
         let Some((receipt, voucher)) = newest_paid(&self.store, id).await? else { return Ok(None) };
+        let amount = voucher.cumulative_amount;
+        if self.is_idle(id, amount, head.number) {
+            return Ok(None);
+        }
         let channel = self.chain.reader().at(head.hash).channel(id).await?;
+        if channel.claimed >= amount {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.insert(id, (amount, head.number));
+            return Ok(None);
+        }
         let first = channel.settled_requests.saturating_add(1);
         let oldest = PaymentLedger::receipt(&self.store, id, first).await?;
         let oldest_unsettled = oldest.map_or(receipt.served_at, |oldest| oldest.served_at);
         Ok(Some(ChannelClaim { channel, voucher, oldest_unsettled }))
+    }
+
+    fn is_idle(&self, id: ChannelId, amount: Amount, block: u64) -> bool {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.get(&id).is_some_and(|(claimed, at)| {
+            *claimed == amount && block >= *at && block - at < IDLE_BLOCKS
+        })
     }
 
     async fn license(

@@ -3,7 +3,7 @@
 mod answer;
 
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use k256::ecdsa::SigningKey;
 use oml_contracts::eip712::SignatureError;
@@ -123,6 +123,7 @@ pub struct PayerSession {
     sent: Option<SignedVoucher>,
     /// Promises of earlier sessions are unknown, so the gateway's word on them is taken.
     resumed: bool,
+    chain_time: Option<u64>,
     receipts: Vec<SignedReceipt>,
 }
 
@@ -154,6 +155,7 @@ impl PayerSession {
             budget: Amount::MAX,
             sent: None,
             resumed: false,
+            chain_time: None,
             receipts: Vec::new(),
         })
     }
@@ -180,6 +182,13 @@ impl PayerSession {
     #[must_use]
     pub const fn with_budget(mut self, budget: Amount) -> Self {
         self.budget = budget;
+        self
+    }
+
+    /// Judges the dates of receipts by this chain time, in Unix seconds; without it they are not judged.
+    #[must_use]
+    pub const fn with_chain_time(mut self, timestamp: u64) -> Self {
+        self.chain_time = Some(timestamp);
         self
     }
 
@@ -390,7 +399,7 @@ impl PayerSession {
             voucher: &voucher,
             prompt_bytes: 0,
             answer: None,
-            now: now(),
+            now: self.chain_time,
         };
         payer::judge(&receipt, &expected)
             .map_err(|problem| PayerError::Receipt { seq: receipt.seq, problem })?;
@@ -430,7 +439,7 @@ impl PayerSession {
             voucher,
             prompt_bytes: request.prompt.len(),
             answer: Some(&answer.text),
-            now: now(),
+            now: self.chain_time,
         };
         payer::judge(&receipt, &expected)
             .map_err(|problem| PayerError::Receipt { seq: receipt.seq, problem })?;
@@ -465,8 +474,4 @@ async fn refusal(response: reqwest::Response) -> PayerError {
 
 fn network(url: &str, cause: impl std::fmt::Display) -> PayerError {
     PayerError::Network { url: url.to_owned(), cause: cause.to_string() }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }

@@ -79,7 +79,7 @@ fn a_receipt_is_believed_only_if_everything_fits() {
                 voucher: &voucher,
                 prompt_bytes: 6,
                 answer: Some("the answer"),
-                now: 1_000,
+                now: Some(1_000),
             },
         )
     };
@@ -95,7 +95,7 @@ fn a_receipt_is_believed_only_if_everything_fits() {
         (receipt_of(3, 499, |_| {}), "fewer than the 500"),
         // 6 bytes of prompt, 10 of answer, 64 for control tokens.
         (receipt_of(3, 581, |_| {}), "allow 80"),
-        (receipt_of(3, 520, |r| r.served_at = 1_301), "after the payer's clock"),
+        (receipt_of(3, 520, |r| r.served_at = 1_301), "well after the chain's time"),
     ];
     for (receipt, expected) in cases {
         let problem = judged(&receipt).unwrap_err().to_string();
