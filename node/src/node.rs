@@ -50,9 +50,9 @@ pub enum NodeError {
         "the store belongs to deployment {found}, the addresses file names {mine}; use another store.url"
     )]
     OtherDeployment {
-        /// Chain id and registry of the store.
+        /// Chain id, registry and first block of the store.
         found: String,
-        /// Chain id and registry of the addresses file.
+        /// Chain id, registry and first block of the endpoint.
         mine: String,
     },
     /// A task stopped the node.
@@ -262,9 +262,12 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
         .map_err(|cause| NodeError::Listen { address, cause: cause.to_string() })
 }
 
-/// A store belongs to one deployment for ever: rows of two would mix unseen.
+/// A store belongs to one deployment on one chain for ever: rows of two would mix unseen. The first block
+/// tells apart local chains that share id and addresses.
 async fn claim_store(store: &Store, chain: &ChainClient) -> Result<(), NodeError> {
-    let mine = format!("{}:{}", chain.chain_id(), chain.addresses().license_registry);
+    let genesis = chain.genesis().await?;
+    let registry = chain.addresses().license_registry;
+    let mine = format!("{}:{registry}:{genesis}", chain.chain_id());
     store.kv_put_new("deployment", &mine).await?;
     match store.kv_get("deployment").await? {
         Some(found) if found != mine => Err(NodeError::OtherDeployment { found, mine }),

@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::config::ChainConfig;
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use oml_contracts::{Addresses, EthAddress};
 use std::sync::Arc;
@@ -169,6 +169,18 @@ impl ChainClient {
             }
         }
         Ok(())
+    }
+
+    /// Hash of the chain's first block.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn genesis(&self) -> Result<B256, ChainError> {
+        let block = within("first block", self.provider.get_block_by_number(0.into())).await?;
+        block.map(|block| block.header.hash).ok_or_else(|| ChainError::Unexpected {
+            what: "first block".to_owned(),
+            cause: "the endpoint does not have it".to_owned(),
+        })
     }
 
     /// Name and address of every core contract.

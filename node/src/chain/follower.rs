@@ -84,10 +84,10 @@ impl Follower {
         Ok((Self { client, store, sources, config: config.clone(), start, range, heads }, receiver))
     }
 
-    /// Follows until cancelled. Failures of the endpoint are waited out; failures of the store end it.
+    /// Follows until cancelled. Failures of the endpoint and passing ones of the store are waited out.
     ///
     /// # Errors
-    /// The store's error.
+    /// A failure of the store that does not pass.
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), StoreError> {
         let poll = Duration::from_millis(self.config.poll_interval_ms);
         let mut failures = 0_u32;
@@ -105,8 +105,8 @@ impl Follower {
                     failures = 0;
                     Duration::ZERO
                 }
-                Err(FollowError::Store(error)) => return Err(error),
-                Err(FollowError::Chain(error)) => {
+                Err(FollowError::Store(error)) if !error.is_transient() => return Err(error),
+                Err(error) => {
                     failures = failures.saturating_add(1);
                     tracing::warn!(%error, failures, "following the chain failed; trying again");
                     poll.saturating_mul(1 << failures.min(6)).min(MAX_PAUSE)

@@ -69,7 +69,7 @@ pub struct ChainConfig {
     pub resubmit_after_s: u64,
     /// Most that the node pays per gas, in wei; twice that near a deadline.
     #[serde(default = "defaults::max_fee_per_gas")]
-    pub max_fee_per_gas: u128,
+    pub max_fee_per_gas: u64,
 }
 
 /// Database.
@@ -127,7 +127,7 @@ mod defaults {
     pub(super) const fn resubmit_after_s() -> u64 {
         24
     }
-    pub(super) const fn max_fee_per_gas() -> u128 {
+    pub(super) const fn max_fee_per_gas() -> u64 {
         500_000_000_000
     }
 }

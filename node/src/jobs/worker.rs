@@ -42,11 +42,25 @@ impl Worker {
         Self { store, handler }
     }
 
-    /// Runs jobs until cancelled; then gives running ones back.
+    /// Runs jobs until cancelled; then gives running ones back. Passing failures of the store are waited out.
     ///
     /// # Errors
-    /// The store's error.
+    /// A failure of the store that does not pass.
     pub async fn run(self, cancel: CancellationToken) -> Result<(), StoreError> {
+        while !cancel.is_cancelled() {
+            match self.run_while_stored(&cancel).await {
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(%error, kind = self.handler.kind(), "the job queue failed; trying again");
+                    tokio::time::sleep(POLL * 4).await;
+                }
+                ended => return ended,
+            }
+        }
+        Ok(())
+    }
+
+    /// Dropping the set on an error stops its jobs; their leases run out and they are tried again.
+    async fn run_while_stored(&self, cancel: &CancellationToken) -> Result<(), StoreError> {
         let mut running = JoinSet::new();
         loop {
             while running.len() < self.handler.concurrency().max(1) {

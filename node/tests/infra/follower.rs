@@ -23,7 +23,7 @@ async fn catch_up(follower: &mut Follower) -> Vec<u64> {
 }
 
 /// The store must say what the chain says, however it got there.
-async fn assert_equal(chain: &TestChain, store: &Store) {
+pub(crate) async fn assert_equal(chain: &TestChain, store: &Store) {
     let latest =
         chain.provider.get_block_by_number(Default::default()).await.unwrap().unwrap().header;
     let head = store.head().await.unwrap().unwrap();

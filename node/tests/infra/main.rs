@@ -6,4 +6,5 @@ mod follower;
 mod jobs;
 mod node;
 mod sender;
+mod simulation;
 mod store;

@@ -32,21 +32,15 @@ impl Sender {
         let mut heads = self.inner.heads.clone();
         let mut sent = HashSet::new();
         loop {
-            match self.settle(&mut sent).await {
+            match self.look(&mut sent).await {
                 Ok(()) => {}
                 Err(SenderError::Chain(error)) => {
-                    tracing::warn!(%error, "settling transactions failed; trying again")
+                    tracing::warn!(%error, "settling transactions failed; trying again");
+                }
+                Err(SenderError::Store(error)) if error.is_transient() => {
+                    tracing::warn!(%error, "settling transactions failed; trying again");
                 }
                 Err(error) => return Err(error),
-            }
-            let now = unix_now();
-            if !self
-                .inner
-                .store
-                .take_lease(&self.lease_name(), &self.inner.holder, now, now + LEASE_S)
-                .await?
-            {
-                return Err(SenderError::AccountInUse { account: self.address().to_string() });
             }
             tokio::select! {
                 () = cancel.cancelled() => break,
@@ -60,6 +54,15 @@ impl Sender {
         }
         self.inner.store.drop_lease(&self.lease_name(), &self.inner.holder).await?;
         Ok(())
+    }
+
+    async fn look(&self, sent: &mut HashSet<String>) -> Result<(), SenderError> {
+        let now = unix_now();
+        let (store, holder) = (&self.inner.store, &self.inner.holder);
+        if !store.take_lease(&self.lease_name(), holder, now, now + LEASE_S).await? {
+            return Err(SenderError::AccountInUse { account: self.address().to_string() });
+        }
+        self.settle(sent).await
     }
 
     fn lease_name(&self) -> String {

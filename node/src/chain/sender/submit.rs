@@ -56,7 +56,7 @@ impl Sender {
             key,
             heads,
             resubmit_after: Duration::from_secs(config.resubmit_after_s),
-            max_fee: config.max_fee_per_gas,
+            max_fee: config.max_fee_per_gas.into(),
             holder,
             nonces: Mutex::new(()),
         };
