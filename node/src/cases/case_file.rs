@@ -43,6 +43,8 @@ pub struct CaseFile {
     pub beacon: BeaconValue,
     /// Drawn committee, in order.
     pub members: Vec<Member>,
+    /// Whether the transaction that began the present step can't be undone by a reorg any more.
+    pub is_final: bool,
     /// What has been shown by rebuttals so far (`RequestPaid`).
     pub paid: Vec<PaidRequest>,
     /// Rules of all cases.

@@ -27,7 +27,7 @@ pub use machine::{Action, Actor, Phase, Role, advanced, margin, next_action, pha
 pub use plan::Calls;
 pub use questions::shuffled_order;
 pub use reading::{CaseReader, ReadError};
-pub use secrets::{commitment_of, keep_secret, secret_for};
+pub use secrets::{commitment_of, keep_secret, secret_for, secret_in_use};
 pub use service::{CaseService, Duties, StepError, Universes};
 pub(crate) use submit::submit_once;
 pub use submit::{SubmitError, Submitted};

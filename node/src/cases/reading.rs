@@ -93,6 +93,7 @@ impl CaseReader {
             _ => Vec::new(),
         };
         let members = self.members(&case, head).await?;
+        let is_final = self.is_final(&case, head).await?;
         Ok(CaseFile {
             model: license.terms.model_id,
             epoch: license.terms.epoch,
@@ -100,10 +101,22 @@ impl CaseReader {
             host: license.host,
             beacon,
             members,
+            is_final,
             paid,
             rules: self.rules,
             case,
         })
+    }
+
+    /// Whether the transaction that began the step is final. Only asked where something is built on it.
+    async fn is_final(&self, case: &CaseView, head: &Head) -> Result<bool, ReadError> {
+        let name = match case.status {
+            CaseStatus::Drawn => "CaseDrawn",
+            CaseStatus::Committing => "QuestionsPosted",
+            _ => return Ok(true),
+        };
+        let events = self.store.events_named(case.id.into(), name).await?;
+        Ok(events.last().is_some_and(|event| event.block <= head.finalized))
     }
 
     async fn members(&self, case: &CaseView, head: &Head) -> Result<Vec<Member>, ReadError> {

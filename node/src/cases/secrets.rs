@@ -50,6 +50,28 @@ pub async fn secret_for(
     Ok(decode_later(case, prover, &text))
 }
 
+/// The secret behind what stands on chain: for a commitment already made the one that opens it, even
+/// if the questions were posted anew since (dissent costs less than not revealing); before that the
+/// one that answers the posted questions.
+///
+/// # Errors
+/// The store's.
+pub async fn secret_in_use(
+    store: &Store,
+    case: CaseId,
+    prover: EthAddress,
+    questions: QuestionsHash,
+    committed: Option<Commitment>,
+) -> Result<Option<CaseSecret>, StoreError> {
+    let current = secret_for(store, case, prover, questions).await?;
+    let Some(committed) = committed else { return Ok(current) };
+    let opens = |secret: &CaseSecret| commitment_of(secret) == committed;
+    if current.as_ref().is_some_and(opens) {
+        return Ok(current);
+    }
+    Ok(store.case_secret(case, prover).await?.filter(opens))
+}
+
 /// Keeps a secret, unless one for the same questions is kept already: that one may have been committed to.
 ///
 /// # Errors
@@ -119,6 +141,15 @@ mod tests {
         assert_eq!(find(2).await, Some(secret(2, 2)));
         assert_eq!(find(3).await, None);
         assert_eq!(find(0).await, None);
+
+        let in_use = async |committed: Option<Commitment>| {
+            let questions = QuestionsHash::new([2; 32]);
+            secret_in_use(&store, CASE, ME, questions, committed).await.unwrap()
+        };
+        assert_eq!(in_use(None).await, Some(secret(2, 2)));
+        assert_eq!(in_use(Some(commitment_of(&secret(2, 2)))).await, Some(secret(2, 2)));
+        assert_eq!(in_use(Some(commitment_of(&secret(1, 1)))).await, Some(secret(1, 1)));
+        assert_eq!(in_use(Some(Commitment::new([7; 32]))).await, None);
     }
 
     #[test]

@@ -18,12 +18,12 @@ use super::opening::{OpeningError, member_tags};
 use super::plan::Calls;
 use super::questions::{QuestionSet, QuestionsError};
 use super::reading::{CaseReader, ReadError};
-use super::secrets::{commitment_of, secret_for};
+use super::secrets::{commitment_of, secret_in_use};
 use super::submit::{SubmitError, Submitted, submit_once};
 use super::universe::{SecretUniverse, UniverseError};
 use crate::chain::{CaseStatus, ChainClient, ChainError, Head, Sender};
 use crate::checks::CheckOrder;
-use crate::store::{CaseRow, Store, StoreError, VoucherRow};
+use crate::store::{CaseRow, CaseSecret, Store, StoreError, VoucherRow};
 
 /// Universes whose secrets the node holds.
 pub type Universes = BTreeMap<(ModelId, u32), Arc<SecretUniverse>>;
@@ -204,18 +204,23 @@ impl CaseService {
         Ok(roles.into_iter().map(|role| Actor { address, role, patience }).collect())
     }
 
-    /// Commitment to our stored tags, if they answer the questions that are posted now.
+    /// Commitment to our stored tags, see [`secret_in_use`].
     async fn answers(
         &self,
         file: &CaseFile,
         me: EthAddress,
     ) -> Result<Option<oml_contracts::Commitment>, StepError> {
-        if file.member(&me).is_none() {
-            return Ok(None);
-        }
-        let questions = file.case.questions_hash;
-        let secret = secret_for(&self.store, file.case.id, me, questions).await?;
-        Ok(secret.map(|secret| commitment_of(&secret)))
+        Ok(self.secret(file, me).await?.map(|secret| commitment_of(&secret)))
+    }
+
+    async fn secret(
+        &self,
+        file: &CaseFile,
+        me: EthAddress,
+    ) -> Result<Option<CaseSecret>, StepError> {
+        let Some(member) = file.member(&me) else { return Ok(None) };
+        let (case, questions) = (file.case.id, file.case.questions_hash);
+        Ok(secret_in_use(&self.store, case, me, questions, member.commitment).await?)
     }
 
     /// Opened fingerprints for which we keep a member's voucher.
@@ -284,9 +289,7 @@ impl CaseService {
                 submit_once(&sender, &key, deadline, |key| Ok(calls.commit(key, answers))).await?
             }
             Action::RevealTags => {
-                let questions = file.case.questions_hash;
-                let secret =
-                    secret_for(&self.store, file.case.id, actor.address, questions).await?;
+                let secret = self.secret(file, actor.address).await?;
                 let Some(secret) = secret else { return Ok(()) };
                 submit_once(&sender, &key, deadline, |key| Ok(calls.reveal(key, &secret))).await?
             }

@@ -1,5 +1,5 @@
-//! Whole cases on anvil: the services of an owner and of three provers against the real contracts and a
-//! deployment over HTTP.
+//! Whole cases on anvil: the services of an owner, a host and three provers against the real contracts
+//! and a deployment over HTTP.
 
 mod party;
 mod world;
@@ -7,25 +7,39 @@ mod world;
 use std::time::Duration;
 
 use oml_contracts::{CaseId, EthAddress};
-use oml_node::chain::{CaseStatus, CaseView, LicenseStatus};
+use oml_node::chain::{CaseStatus, CaseView, LicenseStatus, LicenseView};
 use party::Party;
 use world::{BOND, Behaviour, COLLATERAL, FEE, HOST, PROVERS, REPORTER, World, deploy_service};
 
-async fn ended(world: &World, case: CaseId) -> CaseView {
+/// Polls the case until `done`; panics with its last status after a minute.
+async fn wait(world: &World, case: CaseId, done: impl Fn(&CaseView) -> bool) -> CaseView {
     let reader = world.client().await.reader();
     let mut last = None;
-    for _ in 0..240 {
+    for _ in 0..360 {
         let view = reader.case_of(case).await.unwrap();
-        if view.status.is_terminal() {
+        if done(&view) {
             return view;
         }
-        if last != Some(view.status) {
-            eprintln!("case {case}: {:?}", view.status);
-            last = Some(view.status);
+        last = Some((view.status, view.commits, view.reveals));
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    panic!("case {case} got stuck: {last:?}");
+}
+
+async fn ended(world: &World, case: CaseId) -> CaseView {
+    wait(world, case, |view| view.status.is_terminal()).await
+}
+
+async fn seeded(world: &World) -> LicenseView {
+    let reader = world.client().await.reader();
+    for _ in 0..160 {
+        let license = reader.license(world.license_id).await.unwrap();
+        if license.status == LicenseStatus::Seeded {
+            return license;
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    panic!("case {case} did not end: {last:?}");
+    panic!("the owner's node did not draw the seed");
 }
 
 async fn credit(world: &World, account: usize) -> u128 {
@@ -33,29 +47,22 @@ async fn credit(world: &World, account: usize) -> u128 {
     reader.challenge_balance(EthAddress::ZERO, world.accounts[account]).await.unwrap().get()
 }
 
+async fn committee(world: &World, owner_url: &str) -> Vec<Party> {
+    let mut provers = Vec::new();
+    for place in 0..PROVERS.len() {
+        provers.push(Party::prover(world, place, owner_url).await);
+    }
+    provers
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unpaid_use_is_upheld_and_a_paying_deployment_is_not() {
     let Some(anvil) = world::anvil_path() else { return };
-    let world = World::create(anvil).await;
+    let world = World::create(anvil, 3).await;
     let owner = Party::owner(&world).await;
     let owner_url = world::serve(owner.router.clone()).await;
-    let mut provers = Vec::new();
-    for place in 0..PROVERS.len() {
-        provers.push(Party::prover(&world, place, &owner_url).await);
-    }
-
-    // The owner's node draws the seed by itself.
-    let reader = world.client().await.reader();
-    let mut license = reader.license(world.license_id).await.unwrap();
-    for _ in 0..80 {
-        if license.status == LicenseStatus::Seeded {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(250)).await;
-        license = reader.license(world.license_id).await.unwrap();
-    }
-    assert_eq!(license.status, LicenseStatus::Seeded);
-
+    let provers = committee(&world, &owner_url).await;
+    let license = seeded(&world).await;
     let answers = world.embedded_answers(license.seed, world.universe.root());
     let guilty = deploy_service(Behaviour::Serves(answers)).await;
     let honest = deploy_service(Behaviour::WantsPayment).await;
@@ -79,11 +86,90 @@ async fn unpaid_use_is_upheld_and_a_paying_deployment_is_not() {
     assert_eq!(view.status, CaseStatus::Upheld);
     assert_eq!(view.hits[..2], [0xff, 0xff]);
     assert_eq!(credit(&world, REPORTER).await, BOND);
+    let reader = world.client().await.reader();
     let collateral = reader.collateral(world.license_id).await.unwrap();
     assert_eq!(collateral.amount.get(), COLLATERAL / 2);
     assert_eq!(collateral.freezes, 0);
 
     for party in provers.into_iter().chain([owner]) {
+        party.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarts_and_reorgs_do_not_change_the_verdict_and_a_silent_owner_voids() {
+    let Some(anvil) = world::anvil_path() else { return };
+    let world = World::create(anvil, 3).await;
+    let owner = Party::owner(&world).await;
+    let owner_url = world::serve(owner.router.clone()).await;
+    let first = Party::prover(&world, 0, &owner_url).await;
+    let second = Party::prover(&world, 1, &owner_url).await;
+    let license = seeded(&world).await;
+    let answers = world.embedded_answers(license.seed, world.universe.root());
+    let guilty = deploy_service(Behaviour::Serves(answers)).await;
+    let accused = world.go_into_service(&guilty.uri).await;
+
+    let case = world.open_case(accused, 0).await;
+    wait(&world, case, |view| view.status == CaseStatus::Drawn).await;
+    world.reorg(2).await;
+    wait(&world, case, |view| view.commits == 2).await;
+    world.reorg(2).await;
+    wait(&world, case, |view| view.commits == 2).await;
+    let dir = first.stop().await;
+
+    // The third commitment starts the reveal while the first prover is down.
+    let third = Party::prover(&world, 2, &owner_url).await;
+    wait(&world, case, |view| view.reveals == 2).await;
+    let first = Party::prover_in(&world, 0, &owner_url, dir).await;
+    wait(&world, case, |view| view.reveals == 3).await;
+    world.reorg(1).await;
+    let view = ended(&world, case).await;
+    assert_eq!((view.status, view.commits, view.reveals), (CaseStatus::Upheld, 3, 3));
+    for prover in PROVERS {
+        assert_eq!(credit(&world, prover).await, FEE);
+    }
+
+    // Nobody posts questions: the case ends without a verdict, and the bond returns.
+    owner.stop().await;
+    let case = world.open_case(accused, 1).await;
+    wait(&world, case, |view| view.status == CaseStatus::Drawn).await;
+    let before = credit(&world, REPORTER).await;
+    world.skip(200).await;
+    let view = ended(&world, case).await;
+    assert_eq!(view.status, CaseStatus::Void);
+    assert_eq!(credit(&world, REPORTER).await, before + BOND + 3 * FEE);
+    for party in [first, second, third] {
+        party.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_shows_the_vouchers_that_members_paid_with() {
+    let Some(anvil) = world::anvil_path() else { return };
+    let world = World::create(anvil, 20).await;
+    let owner = Party::owner(&world).await;
+    let owner_url = world::serve(owner.router.clone()).await;
+    let provers = committee(&world, &owner_url).await;
+    let host = Party::host(&world).await;
+    let license = seeded(&world).await;
+    let answers = world.embedded_answers(license.seed, world.universe.root());
+    let prompts: Vec<String> = answers.keys().cloned().collect();
+    let deployment = deploy_service(Behaviour::Serves(answers)).await;
+    let accused = world.go_into_service(&deployment.uri).await;
+
+    // Two of three members pay for every request that a case can ask.
+    for prover in &PROVERS[..2] {
+        world.pay(*prover, &prompts, &host.store).await;
+    }
+    let case = world.open_case(accused, 0).await;
+    let view = ended(&world, case).await;
+    assert_eq!(view.status, CaseStatus::Dismissed);
+    assert_eq!(
+        (view.hits[..2].to_vec(), view.removed[..2].to_vec()),
+        (vec![0xff; 2], vec![0xff; 2])
+    );
+    assert_eq!(credit(&world, HOST).await, BOND);
+    for party in provers.into_iter().chain([owner, host]) {
         party.stop().await;
     }
 }

@@ -17,11 +17,12 @@ use oml_node::store::Store;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use crate::world::{OWNER, PROVERS, World};
+use crate::world::{HOST, OWNER, PROVERS, World};
 
 pub(crate) struct Party {
     tasks: Tasks,
-    _dir: TempDir,
+    dir: TempDir,
+    pub(crate) store: Store,
     pub(crate) router: Router,
 }
 
@@ -36,8 +37,7 @@ struct Parts {
 }
 
 impl Parts {
-    async fn start(world: &World, account: usize) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+    async fn start(world: &World, account: usize, dir: TempDir) -> Self {
         let url = format!("sqlite:{}", dir.path().join("node.db").display());
         let store = Store::open(&url).await.unwrap();
         let chain = world.client().await;
@@ -66,13 +66,17 @@ impl Parts {
     }
 
     fn into_party(self, router: Router) -> Party {
-        Party { tasks: self.tasks, _dir: self.dir, router }
+        Party { tasks: self.tasks, dir: self.dir, store: self.store, router }
     }
+}
+
+fn fresh() -> TempDir {
+    tempfile::tempdir().unwrap()
 }
 
 impl Party {
     pub(crate) async fn owner(world: &World) -> Self {
-        let parts = Parts::start(world, OWNER).await;
+        let parts = Parts::start(world, OWNER, fresh()).await;
         let place = (world.universe.model(), world.universe.epoch());
         let universes = Arc::new(Universes::from([(place, Arc::clone(&world.universe))]));
         let duties = Duties { owner: true, prover: false, host: false, decoys: Some(4) };
@@ -95,8 +99,24 @@ impl Party {
         parts.into_party(router)
     }
 
+    pub(crate) async fn host(world: &World) -> Self {
+        let parts = Parts::start(world, HOST, fresh()).await;
+        parts.act(Duties { owner: false, prover: false, host: true, decoys: None }, Arc::default());
+        parts.into_party(Router::new())
+    }
+
     pub(crate) async fn prover(world: &World, place: usize, owner_url: &str) -> Self {
-        let parts = Parts::start(world, PROVERS[place]).await;
+        Self::prover_in(world, place, owner_url, fresh()).await
+    }
+
+    /// A prover that goes on with the store of an earlier one.
+    pub(crate) async fn prover_in(
+        world: &World,
+        place: usize,
+        owner_url: &str,
+        dir: TempDir,
+    ) -> Self {
+        let parts = Parts::start(world, PROVERS[place], dir).await;
         let config = ProverConfig {
             owner_endpoints: BTreeMap::from([(world.universe.model(), owner_url.to_owned())]),
             encryption_key_file: "unused".into(),
@@ -118,9 +138,12 @@ impl Party {
         parts.into_party(Router::new())
     }
 
-    pub(crate) async fn stop(self) {
+    /// Stops everything; the store stays in the returned directory.
+    pub(crate) async fn stop(self) -> TempDir {
         self.tasks.shutdown(Duration::from_secs(5)).await;
         assert_eq!(self.tasks.failure(), None);
+        self.store.close().await;
+        self.dir
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use alloy::network::TransactionBuilder;
 use alloy::node_bindings::{Anvil, AnvilInstance};
-use alloy::primitives::U256;
+use alloy::primitives::{Address, U256};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::types::TransactionRequest;
 use alloy::signers::local::PrivateKeySigner;
@@ -17,20 +17,23 @@ use axum::http::StatusCode;
 use axum::{Json, Router};
 use oml_contracts::draw::personal_index;
 use oml_contracts::evidence::EvidenceTerms;
-use oml_contracts::hash::deployment_hash;
+use oml_contracts::hash::{channel_id, deployment_hash, key_hash, request_hash};
 use oml_contracts::leaf::LeafTags;
-use oml_contracts::rpc::abi::{self, ChallengeManager, LicenseRegistry, ProverRegistry};
+use oml_contracts::rpc::abi::{
+    self, ChallengeManager, LicenseRegistry, PaymentEscrow, ProverRegistry,
+};
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
 use oml_contracts::tag::tag_of;
 use oml_contracts::terms::{SlashTerms, level};
 use oml_contracts::{
     Addresses, Amount, Bps, CaseId, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
-    LicenseRef, ModelId, Root, Salt, Seed, Terms,
+    LicenseRef, ModelId, Root, Salt, Seed, Terms, Voucher,
 };
 use oml_node::cases::SecretUniverse;
 use oml_node::cases::questions::SecretLeaf;
 use oml_node::cases::seal::EncryptionKey;
 use oml_node::chain::ChainClient;
+use oml_node::store::{Store, VoucherRow};
 use serde_json::{Value, json};
 
 pub(crate) const OWNER: usize = 0;
@@ -67,7 +70,7 @@ pub(crate) struct World {
 
 impl World {
     /// Everything up to the purchase of a license. Nobody has drawn a seed yet.
-    pub(crate) async fn create(anvil: PathBuf) -> Self {
+    pub(crate) async fn create(anvil: PathBuf, rebuttal_window: u64) -> Self {
         let anvil = Anvil::new().path(anvil).block_time(1).timeout(60_000).try_spawn().unwrap();
         let rpc_url = anvil.endpoint();
         let provider = ProviderBuilder::new()
@@ -76,7 +79,7 @@ impl World {
             .erased();
         let accounts: Vec<EthAddress> = anvil.addresses().iter().map(|a| (*a).into()).collect();
         let keys: Vec<PrivateKeySigner> = anvil.keys().iter().map(|k| k.clone().into()).collect();
-        let addresses = deploy(&provider, accounts[OWNER]).await;
+        let addresses = deploy(&provider, accounts[OWNER], rebuttal_window).await;
 
         let mut world = Self {
             _anvil: anvil,
@@ -220,6 +223,62 @@ impl World {
         )
     }
 
+    /// A prover opens a channel and pays one request per prompt; the host's store keeps the vouchers.
+    pub(crate) async fn pay(&self, payer: usize, prompts: &[String], host: &Store) {
+        let (escrow, salt) = (self.addresses.payment_escrow, Salt::new([5; 32]));
+        let deposit = 10 * prompts.len() as u128;
+        let open = PaymentEscrow::openChannelCall {
+            r#ref: (&self.license).try_into().unwrap(),
+            signer: Address::ZERO,
+            salt: salt.into(),
+            amount: deposit,
+        };
+        self.send(payer, escrow, &open, deposit).await;
+        let (chain, signer) = (self.addresses.chain_id, EthAddress::ZERO);
+        let payer_address = self.accounts[payer];
+        let channel_id = channel_id(chain, escrow, self.license_id, payer_address, signer, salt);
+        for (requests, prompt) in (1_u64..).zip(prompts) {
+            let voucher = Voucher {
+                channel_id,
+                cumulative_amount: Amount::new(2 * u128::from(requests)),
+                cumulative_requests: requests,
+                cumulative_tokens: requests,
+                request_hash: request_hash(self.license.terms.model_id, key_hash(prompt)),
+            };
+            let domain = self.addresses.voucher_domain();
+            let signature = voucher.sign(&domain, self.keys[payer].credential()).unwrap();
+            let row = VoucherRow {
+                channel_id,
+                license_id: self.license_id,
+                payer: payer_address,
+                signer,
+                salt,
+                cumulative_amount: voucher.cumulative_amount,
+                cumulative_requests: requests,
+                cumulative_tokens: requests,
+                request_hash: voucher.request_hash,
+                signature: signature.as_bytes().to_vec(),
+                received_at: 0,
+            };
+            host.put_voucher(&row).await.unwrap();
+        }
+    }
+
+    /// Replaces the newest blocks by empty ones.
+    pub(crate) async fn reorg(&self, depth: u64) {
+        let done: Value = self.rpc("anvil_reorg", json!([depth, []])).await;
+        eprintln!("reorg of {depth} blocks: {done}");
+    }
+
+    /// Lets chain time pass.
+    pub(crate) async fn skip(&self, seconds: u64) {
+        let _: Value = self.rpc("evm_increaseTime", json!([seconds])).await;
+    }
+
+    async fn rpc(&self, method: &'static str, params: Value) -> Value {
+        self.provider.raw_request(method.into(), params).await.unwrap()
+    }
+
     /// What a copy with this license's answers embedded says.
     pub(crate) fn embedded_answers(&self, seed: Seed, root: Root) -> HashMap<String, String> {
         let (leaves, _) = secret_leaves(64);
@@ -235,9 +294,9 @@ impl World {
     }
 }
 
-async fn deploy(provider: &DynProvider, from: EthAddress) -> Addresses {
+async fn deploy(provider: &DynProvider, from: EthAddress, rebuttal_window: u64) -> Addresses {
     let mut params = DeployParams::local(EthAddress::ZERO, Amount::new(50_000));
-    params.cases.rebuttal_window = 3;
+    params.cases.rebuttal_window = rebuttal_window;
     params.cases.bundles_per_case = 1;
     deploy_core(provider, from, &params).await.unwrap()
 }

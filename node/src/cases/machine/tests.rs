@@ -67,6 +67,7 @@ fn file(status: CaseStatus) -> CaseFile {
         host: HOST,
         beacon: BeaconValue::Ready([9; 32]),
         members,
+        is_final: true,
         paid: vec![],
         rules: rules(),
     }
@@ -154,6 +155,23 @@ fn patience_leaves_shared_steps_to_others_first() {
     assert_eq!(next_action(&file(CaseStatus::Opened), &patient, 1030), Some(Action::Draw));
     assert_eq!(next_action(&file(CaseStatus::Drawn), &patient, 1129), None);
     assert_eq!(next_action(&file(CaseStatus::Drawn), &patient, 1130), Some(Action::Resolve));
+}
+
+#[test]
+fn nothing_is_built_on_a_step_that_a_reorg_may_undo() {
+    let mut drawn = file(CaseStatus::Drawn);
+    drawn.is_final = false;
+    // Begun at 1000; a 24th of the window of 100 seconds is 4.
+    assert_eq!(next_action(&drawn, &owner(), 1003), None);
+    assert_eq!(next_action(&drawn, &owner(), 1004), Some(Action::PostQuestions));
+    let mut committing = file(CaseStatus::Committing);
+    committing.is_final = false;
+    assert_eq!(next_action(&committing, &member(0, None), 1000), Some(Action::Ask));
+    let ready = member(0, Some(commitment(0)));
+    assert_eq!(next_action(&committing, &ready, 1003), None);
+    assert_eq!(next_action(&committing, &ready, 1004), Some(Action::CommitTags));
+    committing.is_final = true;
+    assert_eq!(next_action(&committing, &ready, 1001), Some(Action::CommitTags));
 }
 
 #[test]
