@@ -43,6 +43,6 @@ fn reverts_are_decoded() {
     call(&["offer", "publish", "--terms", "terms.json"])
         .assert()
         .code(6)
-        .stderr(contains("LicenseRegistry_").and(contains("nothing was sent")));
+        .stderr(contains("Terms_WrongOwner").and(contains("nothing was sent")));
     assert_eq!(call(&["model", "show", &id]).output().unwrap().status.code(), Some(1));
 }

@@ -30,6 +30,6 @@ fn quiet_prints_one_value() {
         .args(["--format", "quiet", "fingerprint", "plan", "--survival", "0.9"])
         .assert()
         .success()
-        .stdout("1\n")
+        .stdout("2\n")
         .stderr("");
 }
