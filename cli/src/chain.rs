@@ -12,7 +12,7 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use clap::Args;
 use eyre::{Result, WrapErr};
-use oml_contracts::rpc::Addresses;
+use oml_contracts::Addresses;
 use oml_contracts::{Amount, EthAddress, OfferId, Terms, hash};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -154,7 +154,10 @@ impl Chain {
         if let Some(from) = self.from {
             request.set_from(from);
         }
-        let data = self.provider.call(request).await.map_err(|e| rpc_failure(C::SIGNATURE, &e))?;
+        // Not `pending`, which on some nodes runs on transactions that are not mined yet.
+        let latest = alloy::eips::BlockId::latest();
+        let data = self.provider.call(request).block(latest).await;
+        let data = data.map_err(|e| rpc_failure(C::SIGNATURE, &e))?;
         C::abi_decode_returns(&data).wrap_err_with(|| format!("{} answered something else", C::SIGNATURE)).hint(
             format!("contract {to} does not speak this protocol"),
             "check the addresses file",
@@ -329,7 +332,7 @@ pub fn rpc_failure(
     error: &alloy::transports::RpcError<alloy::transports::TransportErrorKind>,
 ) -> eyre::Report {
     if let Some(data) = error.as_error_resp().and_then(|p| p.as_revert_data()) {
-        let reason = oml_contracts::reverts::decode(&data).unwrap_or_else(|| format!("revert data {data}"));
+        let reason = oml_contracts::rpc::reverts::decode(&data).unwrap_or_else(|| format!("revert data {data}"));
         return fail(
             format!("{what}: the contract refuses: {reason}"),
             "nothing was sent; the error's name and values say which rule it breaks",

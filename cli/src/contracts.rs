@@ -10,7 +10,7 @@ use oml_contracts::{EthAddress, LicenseNonce};
 /// # Errors
 /// A period past `uint40`, which [`oml_contracts::Terms::validate`] refuses earlier.
 pub(crate) fn terms(terms: &oml_contracts::Terms) -> Result<Terms> {
-    Ok(terms.clone().try_into()?)
+    Ok(terms.try_into()?)
 }
 
 /// Names a license and proves its terms.

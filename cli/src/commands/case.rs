@@ -198,7 +198,15 @@ async fn verdict(chain: &Chain, id: CaseId) -> Result<Verdict> {
         .event_signature(ChallengeManager::CaseResolved::SIGNATURE_HASH)
         .topic1(B256::from(id))
         .from_block(chain.addresses.deployed_at_block);
-    let logs = chain.provider.get_logs(&filter).await.map_err(|e| crate::chain::rpc_failure("verdict", &e))?;
+    // Some nodes index logs a moment after they show the state.
+    let mut logs = Vec::new();
+    for _ in 0..30 {
+        logs = chain.provider.get_logs(&filter).await.map_err(|e| crate::chain::rpc_failure("verdict", &e))?;
+        if !logs.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     let log = logs.last().ok_or_else(|| eyre::eyre!("case {id} has ended, but its event can't be found"))?;
     let event = ChallengeManager::CaseResolved::decode_log(&log.inner)?;
     let status = CaseStatus::try_from(event.status).unwrap_or(CaseStatus::Void);

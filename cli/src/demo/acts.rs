@@ -16,6 +16,7 @@ use crate::output::Output;
 use alloy::primitives::{B256, keccak256};
 use eyre::Result;
 use oml_contracts::{Bps, EthAddress, ModelId, Terms};
+use oml_prover::fingerprint::Universe;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub struct Play {
     key_file: PathBuf,
     gateways: Vec<(String, String)>,
     nodes: Vec<(String, PathBuf, u16)>,
+    secrets: Option<Universe>,
 }
 
 impl Play {
@@ -61,6 +63,7 @@ impl Play {
             copies: Vec::new(),
             gateways: Vec::new(),
             nodes: Vec::new(),
+            secrets: None,
         })
     }
 
@@ -110,7 +113,7 @@ impl Play {
         };
         let mut terms = template.terms()?;
         terms.owner_share_bps = Bps::new(3_000)?;
-        terms.validate()?;
+        offer::check(&terms)?;
         Ok(terms)
     }
 

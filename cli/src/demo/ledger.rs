@@ -7,7 +7,6 @@ use alloy::consensus::Transaction;
 use alloy::network::TransactionResponse;
 use alloy::primitives::{Address, B256, U256};
 use alloy::providers::Provider;
-use alloy::sol_types::SolInterface;
 use eyre::{Result, eyre};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -146,14 +145,14 @@ pub(crate) async fn transactions(chain: &Chain, names: &Names, from: u64, to: u6
 
 fn function_name(selector: [u8; 4]) -> String {
     use contracts::{
-        IChallengeManager, ICollateralVault, ILicenseRegistry, IPaymentEscrow, IProverRegistry,
+        ChallengeManager, CollateralVault, LicenseRegistry, PaymentEscrow, ProverRegistry,
     };
     let names = [
-        ILicenseRegistry::ILicenseRegistryCalls::name_by_selector(selector),
-        IPaymentEscrow::IPaymentEscrowCalls::name_by_selector(selector),
-        ICollateralVault::ICollateralVaultCalls::name_by_selector(selector),
-        IChallengeManager::IChallengeManagerCalls::name_by_selector(selector),
-        IProverRegistry::IProverRegistryCalls::name_by_selector(selector),
+        LicenseRegistry::LicenseRegistryCalls::name_by_selector(selector),
+        PaymentEscrow::PaymentEscrowCalls::name_by_selector(selector),
+        CollateralVault::CollateralVaultCalls::name_by_selector(selector),
+        ChallengeManager::ChallengeManagerCalls::name_by_selector(selector),
+        ProverRegistry::ProverRegistryCalls::name_by_selector(selector),
         Token::TokenCalls::name_by_selector(selector),
     ];
     names.into_iter().flatten().next().map_or_else(|| "deploy".to_owned(), str::to_owned)

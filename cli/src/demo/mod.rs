@@ -3,7 +3,7 @@
 mod acts;
 mod ledger;
 mod nodes;
-mod processes;
+pub(crate) mod processes;
 mod report;
 mod scenario;
 
@@ -11,8 +11,11 @@ pub use crate::commands::case::Verdict;
 pub use acts::Play;
 pub use ledger::{Gain, Mined};
 pub use report::{Act, Copy, Report};
+use report::Tally;
 
 use crate::Global;
+use crate::error::{Exit, fail};
+use crate::output::Output;
 use clap::Args;
 use eyre::Result;
 use std::path::PathBuf;
@@ -36,6 +39,9 @@ pub struct Options {
     /// Play only these acts; 1 and 2 are always played
     #[arg(long, value_delimiter = ',', default_value = "1,2,3,4,5,6", value_name = "N,N")]
     pub acts: Vec<u8>,
+    /// Play this many times with seeds counted up, and report how often each act ended how
+    #[arg(long, default_value_t = 1, value_name = "N", conflicts_with = "keep")]
+    pub runs: u64,
     /// Leave chain, nodes and servers running, and print how to explore them
     #[arg(long)]
     pub keep: bool,
@@ -49,49 +55,61 @@ impl Default for Options {
             seed: 1,
             dir: None,
             acts: (1..=6).collect(),
+            runs: 1,
             keep: false,
         }
     }
 }
 
-/// Plays the demo.
+/// Plays the demo, once or many times.
 pub(crate) async fn run(options: Options, global: &Global) -> Result<()> {
     let output = global.output();
+    if let Some(other) = options.acts.iter().find(|number| !(1..=6).contains(*number)) {
+        return Err(fail(format!("there is no act {other}"), "acts are 1 to 6", Exit::Failed));
+    }
+    if options.runs == 1 {
+        let report = play(&options, output).await?;
+        output.result(&report, &report.supply, || report.human());
+        return Ok(());
+    }
+    let mut tally = Tally::default();
+    for run in 0..options.runs {
+        let dir = options.dir.as_ref().map(|dir| dir.join(format!("run-{run}")));
+        let options = Options { seed: options.seed + run, dir, ..options.clone() };
+        output.progress(format!("run {} of {}, seed {}", run + 1, options.runs, options.seed));
+        tally.add(play(&options, output).await?);
+    }
+    output.result(&tally, &tally.runs.to_string(), || tally.human());
+    Ok(())
+}
+
+/// Plays once.
+async fn play(options: &Options, output: Output) -> Result<Report> {
     let start = Instant::now();
     let dir = match &options.dir {
         Some(dir) => dir.clone(),
         None => fresh_dir()?,
     };
-    let say = |line: &str| output.progress(line);
-    say(&format!("everything is written to {}", dir.display()));
-    let oml = std::env::current_exe()?;
-    let mut play = acts::Play::open(&options, &dir, oml, output).await?;
+    output.progress(format!("everything is written to {}", dir.display()));
+    let mut play = Play::open(options, &dir, std::env::current_exe()?, output).await?;
     let mut report = Report { model: options.model.clone(), seed: options.seed, ..Report::default() };
     report.acts.push(play.publish().await?);
     report.acts.push(play.license().await?);
     for number in &options.acts {
         match number {
-            1 | 2 => {}
             3 => report.acts.push(play.pay().await?),
             4 => report.acts.push(play.cheat().await?),
             5 => report.acts.push(play.innocent().await?),
             6 => report.acts.push(play.under_report().await?),
-            other => {
-                return Err(crate::error::fail(
-                    format!("there is no act {other}"),
-                    "acts are 1 to 6",
-                    crate::error::Exit::Failed,
-                ));
-            }
+            _ => {}
         }
     }
     let end = play.close().await?;
     report.close(&end, start.elapsed().as_secs_f64());
-    output.result(&report, &report.supply, || report.human());
     if options.keep {
         output.progress(play.explore());
     }
-    Ok(())
+    Ok(report)
 }
 
 fn fresh_dir() -> Result<PathBuf> {

@@ -151,6 +151,46 @@ impl Report {
     }
 }
 
+/// Verdicts of many runs.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Tally {
+    /// Runs played.
+    pub(crate) runs: u64,
+    /// Per act: how often it ended how.
+    pub(crate) verdicts: BTreeMap<u8, BTreeMap<String, u64>>,
+    /// Per act with evidence: every (hits, queries, log2 E, threshold).
+    pub(crate) evidence: BTreeMap<u8, Vec<(u16, u16, f64, f64)>>,
+}
+
+impl Tally {
+    /// Counts a run.
+    pub(crate) fn add(&mut self, report: Report) {
+        self.runs += 1;
+        for act in report.acts {
+            *self.verdicts.entry(act.number).or_default().entry(act.verdict).or_default() += 1;
+            if let (Some(hits), Some(queries), Some(e), Some(threshold)) =
+                (act.hits, act.queries, act.e_value_log2, act.threshold_log2)
+            {
+                self.evidence.entry(act.number).or_default().push((hits, queries, e, threshold));
+            }
+        }
+    }
+
+    /// A table for people.
+    pub(crate) fn human(&self) -> String {
+        let rows = self.verdicts.iter().map(|(act, verdicts)| {
+            let counts: Vec<String> = verdicts.iter().map(|(v, n)| format!("{v} {n}")).collect();
+            let seen = self.evidence.get(act).map_or_else(String::new, |rows| {
+                let hits: Vec<String> = rows.iter().map(|(h, q, ..)| format!("{h}/{q}")).collect();
+                hits.join(" ")
+            });
+            [act.to_string(), counts.join(", "), seen]
+        });
+        table(["act", "verdicts", "hits"], rows)
+    }
+}
+
 fn short(hash: &str) -> String {
     hash.get(..12).map_or_else(|| hash.to_owned(), |head| format!("{head}…"))
 }

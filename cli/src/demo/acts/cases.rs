@@ -2,7 +2,7 @@
 
 use super::Play;
 use crate::commands::{case, deployment, report};
-use crate::contracts::IChallengeManager;
+use crate::contracts::ChallengeManager;
 use crate::demo::report::Act;
 use crate::demo::scenario::PROVERS;
 use crate::error::{Exit, fail};
@@ -87,7 +87,7 @@ impl Play {
     /// Network failure.
     pub async fn commitment(&self, case_id: CaseId, prover: &str) -> Result<B256> {
         let chain = self.stage.chain("reporter")?;
-        let call = IChallengeManager::commitmentOfCall {
+        let call = ChallengeManager::commitmentOfCall {
             caseId: case_id.into(),
             prover: self.stage.account(prover)?.signer.address(),
         };

@@ -115,7 +115,7 @@ impl Play {
     async fn wait_for_claim(&self, channel: &ChannelFile, amount: u128) -> Result<u128> {
         let chain = self.stage.chain("payer")?;
         for _ in 0..120 {
-            let call = crate::contracts::IPaymentEscrow::channelCall { channelId: channel.channel_id.into() };
+            let call = crate::contracts::PaymentEscrow::channelCall { channelId: channel.channel_id.into() };
             let claimed = chain.read(chain.escrow(), call).await?.claimed;
             if claimed >= amount {
                 let host = self.stage.account("hostA")?.signer.address();
