@@ -3,6 +3,8 @@
 //! Draws a license's keys, embeds their answers, checks a suspected copy and attributes it. Pure: no
 //! RPC and no database, so the crate is useful without a chain.
 
+pub mod check;
 pub mod embed;
 pub mod fingerprint;
 pub mod model;
+pub mod trace;

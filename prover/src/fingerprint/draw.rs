@@ -120,7 +120,8 @@ mod tests {
         let (a, b) = (license(1), license(2));
         let mut same = 0;
         for index in 0..640 {
-            let (Some(x), Some(y)) = (universe.answer(&a, index), universe.answer(&b, index)) else {
+            let (Some(x), Some(y)) = (universe.answer(&a, index), universe.answer(&b, index))
+            else {
                 continue;
             };
             match x.part {

@@ -90,9 +90,6 @@ mod tests {
             short.leaves.pop();
             assert!(!short.verify(model, epoch, root, 64));
         }
-        assert_eq!(
-            universe.open_bundle(4),
-            Err(TreeError::NoSuchBundle { bundle: 4, bundles: 4 })
-        );
+        assert_eq!(universe.open_bundle(4), Err(TreeError::NoSuchBundle { bundle: 4, bundles: 4 }));
     }
 }

@@ -23,3 +23,6 @@ pub use pairs::{Pair, PairsError, pairs_to_keys, read_pairs, write_pairs};
 pub use perinucleus::{Perinucleus, perinucleus};
 pub use sealed::{UniverseFileError, UniverseSecret};
 pub use universe::{Entry, Universe, UniverseError};
+
+#[cfg(test)]
+pub(crate) use universe::tests::universe as test_universe;

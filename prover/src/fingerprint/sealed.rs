@@ -91,7 +91,9 @@ pub enum UniverseFileError {
         p: u32,
     },
     /// Wrong secret, or damage.
-    #[error("chunk {chunk} of the universe file can't be opened: wrong passphrase or key, or the file is damaged")]
+    #[error(
+        "chunk {chunk} of the universe file can't be opened: wrong passphrase or key, or the file is damaged"
+    )]
     Sealed {
         /// Number of the chunk, from 0.
         chunk: u32,
@@ -298,7 +300,8 @@ impl Stream {
     }
 
     fn advance(&mut self) -> io::Result<()> {
-        self.chunk = self.chunk.checked_add(1).ok_or_else(|| io::Error::other("too many chunks"))?;
+        self.chunk =
+            self.chunk.checked_add(1).ok_or_else(|| io::Error::other("too many chunks"))?;
         Ok(())
     }
 }

@@ -226,6 +226,7 @@ pub(crate) mod tests {
     use crate::fingerprint::Candidate;
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
+    use std::sync::{LazyLock, Mutex};
 
     /// A key as it comes from a file; tests of this module need no tokenizer.
     pub(crate) fn key(text: &str) -> Key {
@@ -241,11 +242,17 @@ pub(crate) mod tests {
         }
     }
 
+    static MADE: LazyLock<Mutex<HashMap<Parts, Universe>>> = LazyLock::new(Mutex::default);
+
+    /// The same universe for the same sizes; made once, because property tests ask for many.
     pub(crate) fn universe(personal: u32, shared: u32) -> Universe {
         let parts = Parts::new(personal, shared).unwrap();
-        let fingerprints = (0..parts.total()).map(fingerprint).collect();
-        let mut rng = ChaCha8Rng::seed_from_u64(7);
-        Universe::build(ModelId::new([1; 32]), 2, parts, fingerprints, &mut rng).unwrap()
+        let make = || {
+            let fingerprints = (0..parts.total()).map(fingerprint).collect();
+            let mut rng = ChaCha8Rng::seed_from_u64(7);
+            Universe::build(ModelId::new([1; 32]), 2, parts, fingerprints, &mut rng).unwrap()
+        };
+        MADE.lock().unwrap().entry(parts).or_insert_with(make).clone()
     }
 
     #[test]

@@ -1,0 +1,171 @@
+//! A running service behind an OpenAI-compatible HTTP API.
+//!
+//! Its operator is the accused, and may send anything: nothing, a byte a minute, a stream without
+//! end, a pointer into the asker's own network. Whatever it sends costs a bounded number of bytes
+//! and seconds.
+
+mod address;
+mod classify;
+mod options;
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use rand::Rng as _;
+use reqwest::Url;
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, LOCATION, RETRY_AFTER,
+};
+
+use super::observation::{NoAnswer, NotChecked, Observation};
+use super::target::{millis, unix_millis};
+use super::transcript::Exchange;
+pub use address::{AddressError, is_public};
+use classify::{Reply, completion, excerpt, refusal};
+pub use options::{EndpointError, EndpointOptions, Limits};
+
+/// Asks one service.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    client: reqwest::Client,
+    url: Url,
+    options: EndpointOptions,
+}
+
+impl Endpoint {
+    /// Prepares to ask the service at `uri`, whose path gets `/v1/completions` appended.
+    ///
+    /// # Errors
+    /// [`EndpointError`] if the address is not one that may be asked, or the limits make no sense.
+    pub fn new(uri: &str, options: EndpointOptions) -> Result<Self, EndpointError> {
+        options.check()?;
+        let mut url = address::admit(uri, options.allow_private)?;
+        let path = format!("{}/v1/completions", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .dns_resolver(address::Guard::new(options.allow_private))
+            .connect_timeout(Duration::from_secs(options.limits.connect_seconds))
+            .build()?;
+        Ok(Self { client, url, options })
+    }
+
+    /// The address that is asked.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.url.to_string()
+    }
+
+    /// Asks each prompt, some at a time; the exchanges come in the order of the prompts.
+    pub async fn ask(&self, prompts: &[String]) -> Vec<Exchange> {
+        let exchanges = prompts.iter().map(|prompt| self.exchange(prompt));
+        let at_once = self.options.limits.concurrency;
+        futures::stream::iter(exchanges).buffered(at_once).collect().await
+    }
+
+    /// Asks one prompt, again while the service is silent or overloaded and time is left.
+    async fn exchange(&self, prompt: &str) -> Exchange {
+        let (asked_at, started) = (unix_millis(), Instant::now());
+        let limits = &self.options.limits;
+        let mut attempts = 1;
+        let observation = loop {
+            let reply = self.attempt(prompt).await;
+            let Reply::Open { observation, after } = reply else {
+                break reply.observation();
+            };
+            let pause = pause(attempts, after, limits);
+            let left = Duration::from_secs(limits.question_seconds).checked_sub(started.elapsed());
+            if attempts >= limits.attempts || left.is_none_or(|left| left <= pause) {
+                break observation;
+            }
+            tokio::time::sleep(pause).await;
+            attempts += 1;
+        };
+        let took = millis(started);
+        Exchange { prompt: prompt.to_owned(), asked_at, took, attempts, observation }
+    }
+
+    async fn attempt(&self, prompt: &str) -> Reply {
+        let seconds = self.options.limits.request_seconds;
+        let whole = tokio::time::timeout(Duration::from_secs(seconds), self.request(prompt));
+        match whole.await {
+            Ok(reply) => reply,
+            Err(_) => Reply::open(NotChecked::TimedOut { seconds }),
+        }
+    }
+
+    async fn request(&self, prompt: &str) -> Reply {
+        let body = serde_json::json!({
+            "model": self.options.model,
+            "prompt": prompt,
+            "max_tokens": self.options.max_tokens,
+            "temperature": 0,
+        });
+        let mut request = self.client.post(self.url.clone()).header(ACCEPT_ENCODING, "identity");
+        if let Some(key) = &self.options.api_key {
+            request = request.header(AUTHORIZATION, format!("Bearer {}", key.as_str()));
+        }
+        let response = match request.json(&body).send().await {
+            Ok(response) => response,
+            Err(error) => return address::failed(&error),
+        };
+        let status = response.status();
+        let headers = response.headers().clone();
+        if status.is_redirection() {
+            let location = header(&headers, LOCATION.as_str());
+            return Reply::Done(Observation::NoAnswer(NoAnswer::Redirect { location }));
+        }
+        let encoding = header(&headers, CONTENT_ENCODING.as_str());
+        if !matches!(encoding.as_str(), "" | "identity") {
+            return Reply::Done(Observation::NoAnswer(NoAnswer::Encoded { encoding }));
+        }
+        let body = match self.read(response).await {
+            Ok(body) => body,
+            Err(reply) => return reply,
+        };
+        if status.is_success() {
+            return Reply::Done(completion(&body));
+        }
+        let after = header(&headers, RETRY_AFTER.as_str()).parse().ok().map(Duration::from_secs);
+        refusal(status.as_u16(), after, &body)
+    }
+
+    /// Reads a body up to the limit.
+    async fn read(&self, response: reqwest::Response) -> Result<Vec<u8>, Reply> {
+        let limit = self.options.limits.body_bytes;
+        let too_large = || Reply::Done(Observation::NoAnswer(NoAnswer::TooLarge { limit }));
+        if response.content_length().is_some_and(|length| length > limit) {
+            return Err(too_large());
+        }
+        let mut body = Vec::new();
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| address::failed(&error))?;
+            if (body.len() + chunk.len()) as u64 > limit {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}
+
+/// Text of a header, cut; empty if absent.
+fn header(headers: &HeaderMap, name: &str) -> String {
+    headers.get(name).map(|value| excerpt(value.as_bytes())).unwrap_or_default()
+}
+
+/// Full jitter: between nothing and twice the time of the attempt before, so that many askers do not
+/// come back together. A service may ask for more, up to a limit.
+fn pause(attempts: u32, after: Option<Duration>, limits: &Limits) -> Duration {
+    let ceiling = limits.pause_millis.saturating_mul(1 << attempts.min(10));
+    let jittered = Duration::from_millis(rand::rng().random_range(0..=ceiling));
+    let asked = after.unwrap_or_default().min(Duration::from_secs(limits.retry_after_seconds));
+    jittered.max(asked)
+}
+
+#[cfg(test)]
+#[path = "zoo_tests.rs"]
+mod zoo_tests;

@@ -1,0 +1,115 @@
+//! What asking a service may cost.
+
+use zeroize::Zeroizing;
+
+use super::address::AddressError;
+
+/// Hard limits. Every one is a bound on what a hostile service can make the asker spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Seconds until a connection stands.
+    pub connect_seconds: u64,
+    /// Seconds until one whole response is there.
+    pub request_seconds: u64,
+    /// Seconds for a question with all its attempts.
+    pub question_seconds: u64,
+    /// Bytes of a response.
+    pub body_bytes: u64,
+    /// Requests per question, the first one included.
+    pub attempts: u32,
+    /// Base of the pause between attempts, in milliseconds; doubles each time.
+    pub pause_millis: u64,
+    /// Longest pause that `Retry-After` can ask for, in seconds.
+    pub retry_after_seconds: u64,
+    /// Questions asked at a time.
+    pub concurrency: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect_seconds: 10,
+            request_seconds: 60,
+            question_seconds: 180,
+            body_bytes: 256 * 1024,
+            attempts: 3,
+            pause_millis: 500,
+            retry_after_seconds: 30,
+            concurrency: 4,
+        }
+    }
+}
+
+/// How to ask a service.
+#[derive(Clone)]
+pub struct EndpointOptions {
+    /// Name of the model in the request.
+    pub model: String,
+    /// Tokens of an answer; a check compares only its first word.
+    pub max_tokens: u32,
+    /// Sent as bearer token, if the service wants one.
+    pub api_key: Option<Zeroizing<String>>,
+    /// Whether addresses of the local machine and of private networks may be asked. Only for one's own
+    /// services: an address written by someone else could point at one's own database.
+    pub allow_private: bool,
+    /// Hard limits.
+    pub limits: Limits,
+}
+
+impl Default for EndpointOptions {
+    fn default() -> Self {
+        Self {
+            model: "default".to_owned(),
+            max_tokens: 8,
+            api_key: None,
+            allow_private: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for EndpointOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EndpointOptions")
+            .field("model", &self.model)
+            .field("max_tokens", &self.max_tokens)
+            .field("api_key", &self.api_key.as_ref().map(|_| "…"))
+            .field("allow_private", &self.allow_private)
+            .field("limits", &self.limits)
+            .finish()
+    }
+}
+
+/// Why a service can't be asked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// Its address may not be asked.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// A limit of zero.
+    #[error("{0} is 0; nothing could be asked, set it to at least 1")]
+    Zero(&'static str),
+    /// The HTTP client can't be made.
+    #[error("the HTTP client can't be made")]
+    Client(#[from] reqwest::Error),
+}
+
+impl EndpointOptions {
+    pub(super) fn check(&self) -> Result<(), EndpointError> {
+        let limits = &self.limits;
+        let zeros = [
+            ("max_tokens", self.max_tokens == 0),
+            ("connect_seconds", limits.connect_seconds == 0),
+            ("request_seconds", limits.request_seconds == 0),
+            ("question_seconds", limits.question_seconds == 0),
+            ("body_bytes", limits.body_bytes == 0),
+            ("attempts", limits.attempts == 0),
+            ("concurrency", limits.concurrency == 0),
+        ];
+        match zeros.into_iter().find(|(_, zero)| *zero) {
+            Some((name, _)) => Err(EndpointError::Zero(name)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! From answers to a verdict on one license.
+
+use std::collections::BTreeSet;
+
+use oml_contracts::draw::Part;
+use oml_contracts::evidence::{EValue, EvidenceError, EvidenceTerms, Log2, threshold};
+use oml_contracts::{Root, Seed, Tag};
+
+use super::answers::Answers;
+use super::observation::Observation;
+use crate::fingerprint::{LicenseDraw, Universe};
+
+/// Evidence against "this is the licensed copy" that ends a check: odds of 1 in 128.
+const DROP: Log2 = Log2::new(-7 << 32);
+
+/// From how many one could have chosen; choosing raises what the evidence must reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Cases or checks made with this universe, this one included.
+    pub cases: u32,
+    /// Licenses of this universe.
+    pub licenses: u32,
+}
+
+/// How the observations fell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Tally {
+    /// Personal fingerprints answered as drawn for the license.
+    pub hits: u32,
+    /// Personal fingerprints answered otherwise.
+    pub misses: u32,
+    /// Personal fingerprints without an answer; they weigh as misses.
+    pub no_answer: u32,
+    /// Personal fingerprints that could not be asked; they weigh as misses too.
+    pub not_checked: u32,
+    /// Shared fingerprints answered as drawn for the model, and assigned to the license.
+    pub shared_inside: u32,
+    /// The same, but not assigned to it.
+    pub shared_outside: u32,
+}
+
+impl Tally {
+    /// Everything of the personal part that was not a hit: silence weighs against the claim.
+    #[must_use]
+    pub const fn all_misses(&self) -> u32 {
+        self.misses + self.no_answer + self.not_checked
+    }
+}
+
+/// What a check says.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The target gives the answers of this license's copy, beyond the agreed doubt.
+    Match,
+    /// The target answers, and not like this license's copy. Says nothing about copies that were
+    /// changed until they forgot.
+    NoMatch,
+    /// Neither.
+    Inconclusive(Inconclusive),
+}
+
+/// Why there is no verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Inconclusive {
+    /// Some questions could not be asked.
+    #[error("{0} fingerprints could not be checked; ask them again")]
+    NotChecked(u32),
+    /// Too little was answered to tell.
+    #[error("{0} fingerprints got no answer; silence is no verdict")]
+    NoAnswers(u32),
+    /// The answers point neither way.
+    #[error("the evidence suffices for neither verdict; ask more fingerprints")]
+    NotEnough,
+}
+
+/// The outcome of a check for one license.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Outcome {
+    verdict: Verdict,
+    tally: Tally,
+    evidence: Log2,
+    threshold: Log2,
+    transcript: String,
+    root: Root,
+}
+
+/// Proof, for the owner's own use and for opening a case, that a target gives a license's answers.
+///
+/// Only [`Outcome::into_evidence`] makes one, and only of a match.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Evidence {
+    outcome: Outcome,
+}
+
+impl Answers {
+    /// Judges the answers for one license. What was not answered weighs against the claim.
+    ///
+    /// # Errors
+    /// [`EvidenceError`] if the terms bound no error.
+    pub fn judge(
+        &self,
+        universe: &Universe,
+        draw: &LicenseDraw,
+        terms: &EvidenceTerms,
+        counts: Counts,
+    ) -> Result<Outcome, EvidenceError> {
+        let tally = self.tally(universe, draw);
+        let mut evidence = EValue::new(terms)?;
+        weigh(&mut evidence, &tally, tally.all_misses());
+        // The case against a match rests on answers alone.
+        let mut answered = EValue::new(terms)?;
+        weigh(&mut answered, &tally, tally.misses);
+        let limit = threshold(terms.alpha_inverse, counts.cases, counts.licenses);
+        let verdict = if evidence.reaches(limit) {
+            Verdict::Match
+        } else if answered.log2() <= DROP {
+            Verdict::NoMatch
+        } else if tally.not_checked > 0 {
+            Verdict::Inconclusive(Inconclusive::NotChecked(tally.not_checked))
+        } else if tally.no_answer > 0 {
+            Verdict::Inconclusive(Inconclusive::NoAnswers(tally.no_answer))
+        } else {
+            Verdict::Inconclusive(Inconclusive::NotEnough)
+        };
+        Ok(Outcome {
+            verdict,
+            tally,
+            evidence: evidence.log2(),
+            threshold: limit,
+            transcript: format!("0x{}", hex_of(&self.transcript().hash())),
+            root: universe.root(),
+        })
+    }
+
+    /// Sorts the observations for one license.
+    #[must_use]
+    pub fn tally(&self, universe: &Universe, draw: &LicenseDraw) -> Tally {
+        Observed::new(self, universe, draw.model_seed).tally(universe, draw)
+    }
+}
+
+/// Answers as they count for any license: a fingerprint that was asked twice counts once, with its
+/// first observation, because asking again until it hits must not help.
+pub(crate) struct Observed {
+    /// Personal fingerprints that were answered, with the answer's tag.
+    personal: Vec<(u32, Tag)>,
+    /// Shared fingerprints that were answered as drawn for the model.
+    shared_hits: Vec<u32>,
+    no_answer: u32,
+    not_checked: u32,
+}
+
+impl Observed {
+    pub(crate) fn new(answers: &Answers, universe: &Universe, model_seed: Seed) -> Self {
+        let mut seen = BTreeSet::new();
+        let mut observed =
+            Self { personal: Vec::new(), shared_hits: Vec::new(), no_answer: 0, not_checked: 0 };
+        for (index, observation) in answers.of_fingerprints() {
+            let Some(part) = universe.parts().part_of(index).filter(|_| seen.insert(index)) else {
+                continue;
+            };
+            match (part, observation) {
+                (Part::Personal, Observation::Answered(_)) => {
+                    observed.personal.push((index, observation.tag()));
+                }
+                (Part::Personal, Observation::NoAnswer(_)) => observed.no_answer += 1,
+                (Part::Personal, Observation::NotChecked(_)) => observed.not_checked += 1,
+                (Part::Shared, _) => {
+                    let drawn = universe.shared_tag(model_seed, index);
+                    if observation.is_answer() && Some(observation.tag()) == drawn {
+                        observed.shared_hits.push(index);
+                    }
+                }
+            }
+        }
+        observed
+    }
+
+    pub(crate) fn shared_hits(&self) -> usize {
+        self.shared_hits.len()
+    }
+
+    pub(crate) fn tally(&self, universe: &Universe, draw: &LicenseDraw) -> Tally {
+        let mut tally =
+            Tally { no_answer: self.no_answer, not_checked: self.not_checked, ..Tally::default() };
+        for (index, tag) in &self.personal {
+            let drawn = universe.answer(draw, *index).map(|answer| answer.candidate.tag());
+            let slot = if drawn == Some(*tag) { &mut tally.hits } else { &mut tally.misses };
+            *slot += 1;
+        }
+        for index in &self.shared_hits {
+            let inside = universe.assigns(draw, *index);
+            let slot = if inside { &mut tally.shared_inside } else { &mut tally.shared_outside };
+            *slot += 1;
+        }
+        tally
+    }
+}
+
+/// Adds a tally to the evidence.
+fn weigh(evidence: &mut EValue, tally: &Tally, misses: u32) {
+    (0..tally.hits).for_each(|_| evidence.personal(true));
+    (0..misses).for_each(|_| evidence.personal(false));
+    (0..tally.shared_inside).for_each(|_| evidence.shared_hit(true));
+    (0..tally.shared_outside).for_each(|_| evidence.shared_hit(false));
+}
+
+fn hex_of(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Outcome {
+    /// What the check says.
+    #[must_use]
+    pub const fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// How the observations fell.
+    #[must_use]
+    pub const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The evidence that the contract would compute.
+    #[must_use]
+    pub const fn evidence_log2(&self) -> Log2 {
+        self.evidence
+    }
+
+    /// What it had to reach.
+    #[must_use]
+    pub const fn threshold_log2(&self) -> Log2 {
+        self.threshold
+    }
+
+    /// The evidence, if this is a match.
+    #[must_use]
+    pub fn into_evidence(self) -> Option<Evidence> {
+        (self.verdict == Verdict::Match).then_some(Evidence { outcome: self })
+    }
+}
+
+impl Evidence {
+    /// The outcome behind it.
+    #[must_use]
+    pub const fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// Hash of the transcript behind it, as 0x-hex.
+    #[must_use]
+    pub fn transcript_hash(&self) -> &str {
+        &self.outcome.transcript
+    }
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

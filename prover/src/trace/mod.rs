@@ -1,0 +1,105 @@
+//! Whose copy is it?
+//!
+//! Every license's e-value is computed from the same answers. A license is accused only if its
+//! evidence reaches a threshold that is raised by how many licenses there are to accuse, so the
+//! chance that anyone innocent is accused at all stays below alpha, however the guilty ones answer.
+//! Published schemes accuse whoever scores highest, which always accuses somebody.
+
+use oml_contracts::evidence::{EValue, EvidenceError, EvidenceTerms, Log2, log2_ceil, threshold};
+use oml_contracts::{LicenseId, Seed};
+use rayon::prelude::*;
+
+use crate::check::{Answers, Counts, Observed, Tally};
+use crate::fingerprint::{LicenseDraw, Universe};
+
+/// A license that a copy could come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LicenseSeed {
+    /// The license.
+    pub license: LicenseId,
+    /// Its seed.
+    pub seed: Seed,
+}
+
+/// What the answers say about one license.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Suspect {
+    /// The license.
+    pub license: LicenseId,
+    /// How the observations fell.
+    pub tally: Tally,
+    /// Evidence of the personal part.
+    pub personal: Log2,
+    /// Evidence of the shared part, of its hits only.
+    pub shared: Log2,
+    /// Both taken together.
+    pub evidence: Log2,
+    /// Whether it reaches the threshold. Anything below is no accusation.
+    pub accused: bool,
+}
+
+/// What the answers say about all licenses.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TraceReport {
+    /// Every license, most evidence first.
+    pub suspects: Vec<Suspect>,
+    /// What the evidence must reach.
+    pub threshold: Log2,
+    /// Shared fingerprints that were answered as drawn for the model.
+    pub shared_hits: usize,
+}
+
+impl TraceReport {
+    /// Licenses whose copies had a part in it, with an error of at most alpha over all of them.
+    /// Empty if that can't be said of any.
+    pub fn accused(&self) -> impl Iterator<Item = &Suspect> {
+        self.suspects.iter().filter(|suspect| suspect.accused)
+    }
+}
+
+/// Weighs the answers against every license.
+///
+/// Non-answers weigh as misses. Personal and shared evidence are independent e-values for a license
+/// that had no part, so their mean and their product are e-values too; a single copy shows in the
+/// first, a coalition that mixes answers in the second. Used is the largest of the two and of their
+/// product, divided by three: never more than the mean of the three.
+///
+/// # Errors
+/// [`EvidenceError`] if the terms bound no error.
+pub fn trace(
+    answers: &Answers,
+    universe: &Universe,
+    model_seed: Seed,
+    licenses: &[LicenseSeed],
+    terms: &EvidenceTerms,
+    counts: Counts,
+) -> Result<TraceReport, EvidenceError> {
+    let blank = EValue::new(terms)?;
+    let given = u32::try_from(licenses.len()).unwrap_or(u32::MAX);
+    let limit = threshold(terms.alpha_inverse, counts.cases, counts.licenses.max(given));
+    let observed = Observed::new(answers, universe, model_seed);
+    let suspect = |license: &LicenseSeed| {
+        let assignment_p = terms.assignment_p;
+        let draw = LicenseDraw { license_seed: license.seed, model_seed, assignment_p };
+        weighed(license.license, observed.tally(universe, &draw), blank, limit)
+    };
+    let mut suspects: Vec<Suspect> = licenses.par_iter().map(suspect).collect();
+    suspects.sort_by_key(|suspect| std::cmp::Reverse((suspect.evidence, suspect.license)));
+    Ok(TraceReport { suspects, threshold: limit, shared_hits: observed.shared_hits() })
+}
+
+fn weighed(license: LicenseId, tally: Tally, blank: EValue, limit: Log2) -> Suspect {
+    let (mut personal, mut shared) = (blank, blank);
+    (0..tally.hits).for_each(|_| personal.personal(true));
+    (0..tally.all_misses()).for_each(|_| personal.personal(false));
+    (0..tally.shared_inside).for_each(|_| shared.shared_hit(true));
+    (0..tally.shared_outside).for_each(|_| shared.shared_hit(false));
+    let (personal, shared) = (personal.log2(), shared.log2());
+    let product = personal.raw().saturating_add(shared.raw());
+    let most = personal.raw().max(shared.raw()).max(product);
+    let evidence = Log2::new(most.saturating_sub(log2_ceil(3 << 32).raw()));
+    Suspect { license, tally, personal, shared, evidence, accused: evidence >= limit }
+}
+
+#[cfg(test)]
+mod tests;
