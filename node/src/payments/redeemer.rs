@@ -1,4 +1,4 @@
-//! Sends the claims that [`super::redeem::plan`] decides on, after every head.
+//! Sends the claims that [`super::redeem::plan`] decides on.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +19,7 @@ use crate::chain::{
     ChainClient, ChainError, Head, Intent, IntentStatus, LicenseStatus, Sender, SenderError,
 };
 use crate::gateway::admission::LicenseState;
+use crate::jobs::unix_now;
 use crate::node::{NodeContext, NodeError, RoleParts};
 use crate::store::{Store, StoreError};
 
@@ -26,6 +27,8 @@ use crate::store::{Store, StoreError};
 const MAX_ROWS_EVER: usize = 256;
 /// Blocks after which a channel that owed nothing is read again: a reorg may have undone its claim.
 const IDLE_BLOCKS: u64 = 64;
+/// Pause between two looks while there is no new head.
+const QUIET: Duration = Duration::from_secs(2);
 /// How long the last claims have when the node stops.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -89,7 +92,7 @@ pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
 }
 
 impl Redeemer {
-    /// Claims what is due after every head, until cancelled.
+    /// Claims what is due after every head, and now and then on a quiet chain, until cancelled.
     ///
     /// # Errors
     /// None: failures are logged, counted and tried again at the next head.
@@ -106,6 +109,8 @@ impl Redeemer {
             tokio::select! {
                 () = cancel.cancelled() => break,
                 changed = heads.changed() => if changed.is_err() { break },
+                // Vouchers come between blocks too, and a quiet chain may have none.
+                () = tokio::time::sleep(QUIET) => {}
             }
         }
         Ok(())
@@ -164,7 +169,8 @@ impl Redeemer {
         let claimed = self.license(id, &terms, head).await?;
         let policy =
             if everything { ClaimPolicy { interval_secs: 0, ..self.policy } } else { self.policy };
-        match plan(&claims, &claimed, &policy, head.timestamp) {
+        // Receipts are dated by the later of the two clocks.
+        match plan(&claims, &claimed, &policy, head.timestamp.max(unix_now())) {
             Some(plan) => self.send(id, &terms, &plan).await,
             None => Ok(()),
         }
