@@ -45,13 +45,13 @@ impl SeededNumbers {
         preimage[32..].copy_from_slice(&self.counter.to_be_bytes());
         self.counter += 1;
         let hash: [u8; 32] = keccak256(&preimage);
-        hash[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+        hash[..8].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
     }
 
     /// A number below `bound`, which is at most a length in memory; the bias is below 2^-32.
     pub(super) fn below(&mut self, bound: usize) -> usize {
         let bound = bound.max(1) as u128;
-        usize::try_from(u128::from(self.next()) * bound >> 64).unwrap_or(0)
+        usize::try_from((u128::from(self.next()) * bound) >> 64).unwrap_or(0)
     }
 }
 

@@ -251,7 +251,13 @@ mod tests {
     use std::collections::HashSet;
 
     pub(crate) fn leaves(count: u32, salt: u8) -> Vec<SecretLeaf> {
-        let tags = LeafTags::new(std::array::from_fn(|j| Tag::new((j as u32 + 1).to_be_bytes())));
+        let tags = LeafTags::sorted([0_u8; 16].map({
+            let mut last = 0;
+            move |_| {
+                last += 1;
+                Tag::new([0, 0, 0, last])
+            }
+        }));
         (0..count)
             .map(|index| SecretLeaf {
                 index,

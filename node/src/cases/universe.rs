@@ -166,7 +166,13 @@ mod tests {
     use oml_contracts::{LeafHash, Salt, Tag};
 
     fn universe(count: u32) -> SecretUniverse {
-        let tags = LeafTags::new(std::array::from_fn(|j| Tag::new((j as u32 + 1).to_be_bytes())));
+        let tags = LeafTags::sorted([0_u8; 16].map({
+            let mut last = 0;
+            move |_| {
+                last += 1;
+                Tag::new([0, 0, 0, last])
+            }
+        }));
         let leaves = (0..count)
             .map(|index| SecretLeaf {
                 index,
@@ -187,6 +193,7 @@ mod tests {
         let opened = universe.open(&bundles, &set).unwrap();
         let hashes = set.key_hashes();
         for (bundle, given) in bundles.iter().zip(&opened) {
+            let mut index = bundle * 16;
             let leaves: [LeafHash; 16] = std::array::from_fn(|l| {
                 let leaf = &given.leaves[l];
                 assert_eq!(
@@ -197,11 +204,11 @@ mod tests {
                 let tags = LeafTags::new(std::array::from_fn(|j| {
                     Tag::new(words[4 * j..4 * j + 4].try_into().unwrap())
                 }));
-                let index = bundle * 16 + l as u32;
+                index += 1;
                 leaf_hash(
                     universe.model,
                     2,
-                    index,
+                    index - 1,
                     leaf.salt.into(),
                     leaf.keyHash.into(),
                     &tags.unwrap(),

@@ -9,6 +9,8 @@ pub mod fetch;
 pub mod guard;
 mod job;
 mod order;
+#[cfg(test)]
+mod tests;
 
 pub use job::CheckHandler;
 pub use order::{CHECK_JOB, CheckOrder};

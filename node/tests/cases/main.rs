@@ -1,5 +1,11 @@
 //! Whole cases on anvil: the services of an owner, a host and three provers against the real contracts
 //! and a deployment over HTTP.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a failed unwrap fails the test"
+)]
 
 mod party;
 mod world;

@@ -105,7 +105,7 @@ impl World {
     }
 
     pub(crate) async fn client(&self) -> ChainClient {
-        ChainClient::connect(&self.rpc_url, self.addresses.clone()).await.unwrap()
+        ChainClient::connect(&self.rpc_url, self.addresses).await.unwrap()
     }
 
     /// Sends as an unlocked account and requires success.

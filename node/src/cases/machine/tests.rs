@@ -296,16 +296,19 @@ fn apply(file: &mut CaseFile, actor: &Actor, action: Action, now: u64) -> Result
             file.case.status = CaseStatus::Rebuttal;
             file.case.deadline = now + window;
         }
-        Action::Rebut(paid) => {
-            if file.paid.contains(&paid) {
-                return Err("already done");
-            }
-            file.paid.push(paid);
-            let payers = file.paid.iter().filter(|p| p.fingerprint == paid.fingerprint).count();
-            if file.members.len() - payers < file.quorum() {
-                file.case.removed[usize::from(paid.fingerprint / 8)] |= 1 << (paid.fingerprint % 8);
-            }
-        }
+        Action::Rebut(paid) => apply_rebuttal(file, paid)?,
+    }
+    Ok(())
+}
+
+fn apply_rebuttal(file: &mut CaseFile, paid: PaidRequest) -> Result<(), &'static str> {
+    if file.paid.contains(&paid) {
+        return Err("already done");
+    }
+    file.paid.push(paid);
+    let payers = file.paid.iter().filter(|p| p.fingerprint == paid.fingerprint).count();
+    if file.members.len() - payers < file.quorum() {
+        file.case.removed[usize::from(paid.fingerprint / 8)] |= 1 << (paid.fingerprint % 8);
     }
     Ok(())
 }
