@@ -5,7 +5,6 @@ use crate::chain::{CaseStatus, CaseView, Head};
 use crate::jobs::unix_now;
 use crate::node::NodeContext;
 use crate::store::{CaseRow, EventRow, IntentRow};
-use alloy::providers::Provider;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +14,6 @@ use oml_contracts::CaseId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// A node is ready while its head is at most this old compared with the endpoint's, in blocks.
 const READY_LAG: u64 = 5;
@@ -58,7 +56,7 @@ async fn problems(node: &NodeContext) -> Vec<String> {
     if let Err(error) = node.store.check_writable().await {
         problems.push(format!("store: {error}"));
     }
-    match endpoint_head(node).await {
+    match node.chain.latest_block().await {
         Ok(latest) => {
             let head = node.heads.borrow().number;
             let lag = latest.saturating_sub(head);
@@ -69,13 +67,6 @@ async fn problems(node: &NodeContext) -> Vec<String> {
         Err(error) => problems.push(format!("chain: {error}")),
     }
     problems
-}
-
-async fn endpoint_head(node: &NodeContext) -> Result<u64, String> {
-    let asked =
-        tokio::time::timeout(Duration::from_secs(3), node.chain.provider().get_block_number())
-            .await;
-    asked.map_err(|_| "no answer in 3 s".to_owned())?.map_err(|error| error.to_string())
 }
 
 #[derive(Serialize)]

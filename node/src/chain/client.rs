@@ -171,6 +171,17 @@ impl ChainClient {
         Ok(())
     }
 
+    /// Number of the endpoint's newest block, asked for with little patience: for health checks.
+    ///
+    /// # Errors
+    /// [`ChainError::Rpc`].
+    pub async fn latest_block(&self) -> Result<u64, ChainError> {
+        tokio::time::timeout(Duration::from_secs(3), self.provider.get_block_number())
+            .await
+            .map_err(|_| ChainError::rpc("newest block", "no answer in 3 s"))?
+            .map_err(|cause| ChainError::rpc("newest block", cause))
+    }
+
     /// Hash of the chain's first block.
     ///
     /// # Errors

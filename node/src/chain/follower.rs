@@ -13,7 +13,7 @@ use alloy::eips::BlockNumberOrTag;
 use alloy::providers::Provider;
 use alloy::rpc::types::{Block, Filter, Log};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +44,8 @@ pub enum Step {
 
 /// Longest pause between tries while the endpoint fails.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// Pause after which an unchanged head is announced again.
+const REMIND: Duration = Duration::from_secs(10);
 /// Blocks near the head that one step adds.
 const STEP_BLOCKS: u64 = 64;
 
@@ -57,6 +59,7 @@ pub struct Follower {
     start: u64,
     range: u64,
     heads: watch::Sender<Head>,
+    announced: Instant,
 }
 
 impl Follower {
@@ -81,7 +84,19 @@ impl Follower {
         let start = config.start_block.unwrap_or(client.addresses().deployed_at_block);
         let sources = Sources::of(&client);
         let range = config.max_log_range;
-        Ok((Self { client, store, sources, config: config.clone(), start, range, heads }, receiver))
+        Ok((
+            Self {
+                client,
+                store,
+                sources,
+                config: config.clone(),
+                start,
+                range,
+                heads,
+                announced: Instant::now(),
+            },
+            receiver,
+        ))
     }
 
     /// Follows until cancelled. Failures of the endpoint and passing ones of the store are waited out.
@@ -320,15 +335,15 @@ impl Follower {
         within("logs", self.client.provider().get_logs(&filter)).await
     }
 
-    /// Tells the roles, and only where the store has caught up: nobody should act on the past.
-    fn announce(&self, block: BlockRef, finalized: u64) {
+    /// Tells the roles, and only where the store has caught up: nobody should act on the past. The same head is
+    /// told again after a while, so that what failed is tried again on a chain that stands still.
+    fn announce(&mut self, block: BlockRef, finalized: u64) {
         let head =
             Head { number: block.number, hash: block.hash, timestamp: block.timestamp, finalized };
-        self.heads.send_if_modified(|current| {
-            let changed = *current != head;
-            *current = head;
-            changed
-        });
+        if *self.heads.borrow() != head || self.announced.elapsed() >= REMIND {
+            self.heads.send_replace(head);
+            self.announced = Instant::now();
+        }
     }
 }
 
