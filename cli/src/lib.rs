@@ -77,6 +77,32 @@ fn init_logging(filter: &str) -> eyre::Result<()> {
         "use a level (error, warn, info, debug, trace) or target=level pairs",
         Exit::Failed,
     )?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colors = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colors).init();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// Global flags are shared by id, so a command's own argument of that id would be read as the flag.
+    #[test]
+    fn no_argument_takes_the_place_of_a_global_flag() {
+        let mut root = Cli::command();
+        root.build();
+        let ids = |command: &clap::Command| -> Vec<String> {
+            command.get_arguments().filter(|a| a.is_global_set()).map(|a| a.get_id().to_string()).collect()
+        };
+        let globals = ids(&root);
+        let mut waiting: Vec<&clap::Command> = root.get_subcommands().collect();
+        while let Some(command) = waiting.pop() {
+            for argument in command.get_arguments().filter(|a| !a.is_global_set()) {
+                let id = argument.get_id().to_string();
+                assert!(!globals.contains(&id), "{} has an argument {id}", command.get_name());
+            }
+            waiting.extend(command.get_subcommands());
+        }
+    }
 }

@@ -16,7 +16,9 @@ pub(crate) enum Verb {
     /// Show what an account has and is owed
     Show {
         /// Account
-        account: EthAddress,
+        // Named apart from the signer's --account, which is global.
+        #[arg(value_name = "ACCOUNT")]
+        holder: EthAddress,
         /// ERC-20 token; zero is the chain's own currency
         #[arg(long, default_value = "0x0000000000000000000000000000000000000000")]
         currency: EthAddress,
@@ -49,9 +51,9 @@ pub(crate) struct Owed {
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     let output = global.output();
     match verb {
-        Verb::Show { account, currency } => {
+        Verb::Show { holder, currency } => {
             let chain = Chain::reader(&global.chain).await?;
-            let owed = owed(&chain, currency.into(), account.into()).await?;
+            let owed = owed(&chain, currency.into(), holder.into()).await?;
             output.result(&owed, &owed.wallet.to_string(), || {
                 let row = |what: &str, n: u128| [what.to_owned(), money::show(n, money::DEFAULT_DECIMALS)];
                 crate::output::table(["where", "amount"], [

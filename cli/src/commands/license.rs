@@ -1,6 +1,7 @@
 //! `oml license`: from purchase to the collateral's way out.
 
 use super::event;
+use super::fingerprint::onchain::is_pending;
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
 use crate::contracts::{CollateralVault, LicenseRegistry, LicenseStatus};
@@ -13,6 +14,7 @@ use eyre::Result;
 use oml_contracts::{Amount, EthAddress, LicenseId, LicenseNonce, Terms, hash};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Verbs of `oml license`.
 #[derive(Debug, Subcommand)]
@@ -33,7 +35,14 @@ pub(crate) enum Verb {
         out: PathBuf,
     },
     /// Draw the license's seed from the beacon; anyone may
-    Seed(Named),
+    Seed {
+        /// License file, as `acquire` writes it
+        #[arg(long, default_value = "license.json", value_name = "FILE")]
+        license: PathBuf,
+        /// Longest wait for the beacon, in seconds
+        #[arg(long, default_value_t = 60)]
+        wait: u64,
+    },
     /// Accept the delivered copy; the term starts
     Activate {
         /// License file
@@ -99,7 +108,9 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             global.output().progress(format!("wrote {}", out.display()));
             changed
         }
-        Verb::Seed(named) => draw_seed(&chain, &LicenseFile::load(&named.license)?).await?,
+        Verb::Seed { license, wait } => {
+            draw_seed(&chain, &LicenseFile::load(&license)?, Duration::from_secs(wait)).await?
+        }
         Verb::Activate { license, artefact } => {
             activate(&chain, &LicenseFile::load(&license)?, &artefact).await?
         }
@@ -175,11 +186,24 @@ pub(crate) async fn acquire(
     Ok((license, Changed { license_id, transactions }))
 }
 
-/// Draws the seed; a stale beacon round is re-committed, then this must be called again.
-pub(crate) async fn draw_seed(chain: &Chain, license: &LicenseFile) -> Result<Changed> {
-    let call = LicenseRegistry::drawLicenseSeedCall { licenseId: license.license_id.into() };
-    let sent = chain.send("draw license seed", chain.registry(), call, U256::ZERO).await?;
-    Ok(Changed { license_id: license.license_id, transactions: vec![sent.record] })
+/// Draws the seed; waits until the beacon is out. Nothing is sent if it was drawn before.
+pub(crate) async fn draw_seed(chain: &Chain, license: &LicenseFile, wait: Duration) -> Result<Changed> {
+    let license_id = license.license_id;
+    let start = Instant::now();
+    let mut transactions = Vec::new();
+    while state(chain, license_id).await?.seed.is_zero() {
+        let call = LicenseRegistry::drawLicenseSeedCall { licenseId: license_id.into() };
+        match chain.send("draw license seed", chain.registry(), call, U256::ZERO).await {
+            Ok(sent) => transactions.push(sent.record),
+            Err(report) if !is_pending(&report) || start.elapsed() >= wait => return Err(report),
+            Err(_) => {}
+        }
+        if chain.is_dry_run() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(Changed { license_id, transactions })
 }
 
 /// Accepts the copy in `artefact`.

@@ -24,7 +24,7 @@ use std::time::Duration;
 const HOSTS: [&str; 4] = ["hostA", "hostB", "hostC", "hostD"];
 
 /// Seconds within which a host settles what it served.
-const SETTLEMENT_PERIOD: u64 = 8;
+const SETTLEMENT_PERIOD: u64 = 16;
 
 /// The play in progress.
 #[derive(Debug)]

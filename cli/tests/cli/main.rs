@@ -2,6 +2,7 @@
 
 mod chain;
 mod failures;
+mod fingerprint;
 mod help;
 mod json;
 mod support;

@@ -230,11 +230,26 @@ async fn on_chain(chain: &Chain, universe: &Universe) -> Result<serde_json::Valu
     }))
 }
 
+/// The parts that people look for, in this order.
+const SHOWN: [(&str, &str); 12] = [
+    ("model", "/modelId"),
+    ("epoch", "/epoch"),
+    ("root", "/root"),
+    ("personal fingerprints", "/personal"),
+    ("shared fingerprints", "/shared"),
+    ("bundles", "/bundles"),
+    ("on chain", "/chain/committed"),
+    ("model seed", "/chain/seed"),
+    ("licenses", "/chain/licenses"),
+    ("cases", "/chain/cases"),
+    ("burned bundles", "/chain/burnedBundles"),
+    ("unburned bundles", "/chain/unburnedBundles"),
+];
+
 fn table(data: &serde_json::Value) -> String {
     let show = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let top = data.as_object().into_iter().flatten().filter(|(key, _)| *key != "chain");
-    let chain = data["chain"].as_object().into_iter().flatten();
-    output::table(["what", "value"], top.chain(chain).map(|(key, value)| [key.clone(), show(value)]))
+    let rows = SHOWN.into_iter().filter_map(|(name, path)| Some([name.to_owned(), show(data.pointer(path)?)]));
+    output::table(["what", "value"], rows)
 }
 
 /// Which license: by its file and the chain, or by its seeds where there is no chain.

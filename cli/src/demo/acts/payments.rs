@@ -58,6 +58,9 @@ impl Play {
             let answer = session.complete("model", prompt, ANSWER).await?;
             first.get_or_insert(answer.voucher);
         }
+        // An honest host's node would settle in time by itself.
+        self.stage.processes.signal("hostD", "KILL").await?;
+        self.say("  hostD switches its node off");
         let first = first.ok_or_else(|| eyre::eyre!("no voucher was signed"))?;
         let license = self.licenses[3].clone();
         let host = self.stage.chain("hostD")?.clone();
