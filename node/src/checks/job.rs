@@ -3,13 +3,14 @@
 //! Between asking and revealing lies one thing that must not be lost: tags and salt. They are written
 //! before the commitment is sent. A job that runs twice finds them and goes on from there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
 use oml_contracts::hash::{deployment_hash, key_hash, packed_tags};
-use oml_contracts::{ModelId, Salt};
+use oml_contracts::{CaseId, ModelId, QuestionsHash, Salt};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -34,6 +35,20 @@ pub struct CheckHandler {
     source: QuestionSource,
     canaries: Vec<String>,
     owners: BTreeMap<ModelId, String>,
+    partial: Mutex<HashMap<Place, Vec<Outcome>>>,
+}
+
+/// A list of questions of a case.
+type Place = (CaseId, QuestionsHash);
+
+const fn place_of(order: &CheckOrder) -> Place {
+    (order.case, order.questions_hash)
+}
+
+fn out_of_time(budget: Duration) -> Outcome {
+    Outcome::Unreachable {
+        cause: format!("no answer within the {} s of this attempt", budget.as_secs()),
+    }
 }
 
 impl CheckHandler {
@@ -51,7 +66,16 @@ impl CheckHandler {
     ) -> Result<Self, reqwest::Error> {
         let source = QuestionSource::new(config.allow_private_endpoints)?;
         let owners = config.owner_endpoints.clone();
-        Ok(Self { store, heads, config, key, source, canaries: vec![rpc_url], owners })
+        Ok(Self {
+            store,
+            heads,
+            config,
+            key,
+            source,
+            canaries: vec![rpc_url],
+            owners,
+            partial: Mutex::default(),
+        })
     }
 
     async fn check(&self, order: &CheckOrder) -> Result<(), JobError> {
@@ -61,23 +85,28 @@ impl CheckHandler {
         let own_network = !silent || self.network_works(order).await;
         match conclude(&outcomes, own_network, self.time_left(order)) {
             Conclusion::CouldNotCheck { after, reason } => {
+                self.set_partial(order, Some(outcomes));
                 metrics::counter!("oml_checks_total", "outcome" => "could-not-check").increment(1);
                 Err(JobError::RetryAfter { after, reason })
             }
             Conclusion::Tags(tags) => {
                 metrics::counter!("oml_checks_total", "outcome" => "tags").increment(1);
-                self.keep(order, packed_tags(&tags), &prompts, &outcomes).await
+                self.keep(order, packed_tags(&tags), &prompts, &outcomes).await?;
+                self.set_partial(order, None);
+                Ok(())
             }
         }
     }
 
     /// The questions, from the owner's node.
     async fn prompts(&self, order: &CheckOrder) -> Result<Vec<String>, JobError> {
-        let base = self.owners.get(&order.model).ok_or_else(|| {
-            JobError::Permanent(format!(
+        // Not permanent: a restart with the right configuration goes on with the same job.
+        let base = self.owners.get(&order.model).ok_or_else(|| JobError::RetryAfter {
+            after: Duration::from_secs(30),
+            reason: format!(
                 "no owner endpoint for model {}; add it to prover.owner_endpoints",
                 order.model
-            ))
+            ),
         })?;
         let fetched = self
             .source
@@ -124,7 +153,7 @@ impl CheckHandler {
             config.allow_private_endpoints,
         );
         match endpoint {
-            Ok(endpoint) => self.ask_all(&endpoint, prompts).await,
+            Ok(endpoint) => self.ask_all(order, &endpoint, prompts).await,
             // What the host registered is nothing that anybody could ask: a fact about the deployment.
             Err(EndpointError::Guard(cause)) => {
                 Ok(vec![Outcome::Declined { cause: cause.to_string() }; prompts.len()])
@@ -133,20 +162,47 @@ impl CheckHandler {
         }
     }
 
-    /// Asks in an order of our own, so that a deployment sees no common pattern across members.
+    /// Asks what is still open, in an order of our own, so that a deployment sees no common pattern
+    /// across members. One attempt gets half of the time that is left: a deployment that drips its
+    /// answers must not make us miss the deadline.
     async fn ask_all(
         &self,
+        order: &CheckOrder,
         endpoint: &Endpoint,
         prompts: &[String],
     ) -> Result<Vec<Outcome>, JobError> {
         let seed = random_bytes().map_err(|e| JobError::Retry(e.to_string()))?;
-        let order = shuffled_order(prompts.len(), *seed);
-        let answers = futures::stream::iter(order)
-            .map(|place| async move { (place, endpoint.ask(&prompts[place]).await) })
+        let mut outcomes = self.partial(order, prompts.len());
+        let open = shuffled_order(prompts.len(), *seed);
+        let open = open.into_iter().filter(|place| outcomes[*place].may_change());
+        let budget = Duration::from_secs((self.time_left(order).left / 2).max(1));
+        let end = tokio::time::Instant::now() + budget;
+        let answers = futures::stream::iter(open.collect::<Vec<_>>())
+            .map(|place| async move {
+                let answer = tokio::time::timeout_at(end, endpoint.ask(&prompts[place])).await;
+                (place, answer.unwrap_or_else(|_| out_of_time(budget)))
+            })
             .buffer_unordered(self.config.query.concurrency.max(1));
-        let mut answers: Vec<(usize, Outcome)> = answers.collect().await;
-        answers.sort_by_key(|(place, _)| *place);
-        Ok(answers.into_iter().map(|(_, outcome)| outcome).collect())
+        for (place, outcome) in answers.collect::<Vec<_>>().await {
+            outcomes[place] = outcome;
+        }
+        Ok(outcomes)
+    }
+
+    /// What earlier attempts of this process have found out.
+    fn partial(&self, order: &CheckOrder, count: usize) -> Vec<Outcome> {
+        let known = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get(&place_of(order)).filter(|outcomes| outcomes.len() == count);
+        let unasked = || Outcome::Unreachable { cause: "not asked".to_owned() };
+        known.cloned().unwrap_or_else(|| vec![unasked(); count])
+    }
+
+    fn set_partial(&self, order: &CheckOrder, outcomes: Option<Vec<Outcome>>) {
+        let mut known = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcomes {
+            Some(outcomes) => known.insert(place_of(order), outcomes),
+            None => known.remove(&place_of(order)),
+        };
     }
 
     /// Whether anything but the deployment reacts.
@@ -219,6 +275,7 @@ impl JobHandler for CheckHandler {
             return Ok(());
         }
         if self.time_left(&order).left == 0 {
+            self.set_partial(&order, None);
             return Err(JobError::Permanent(format!(
                 "could not check: the time to commit ended at {}",
                 order.deadline

@@ -84,13 +84,21 @@ impl Scene {
         self.run_with(self.owner.uri()).await
     }
 
+    async fn run_patiently(&self, timeout_s: u64) -> Result<(), JobError> {
+        self.run_limited(self.owner.uri(), timeout_s).await
+    }
+
     async fn run_with(&self, owner: String) -> Result<(), JobError> {
+        self.run_limited(owner, 2).await
+    }
+
+    async fn run_limited(&self, owner: String, timeout_s: u64) -> Result<(), JobError> {
         let config = ProverConfig {
             owner_endpoints: BTreeMap::from([(MODEL, owner)]),
             encryption_key_file: "unused".into(),
             allow_private_endpoints: true,
             query_model: "m".to_owned(),
-            query: QueryLimits { attempts: 1, timeout_s: 2, ..QueryLimits::default() },
+            query: QueryLimits { attempts: 1, timeout_s, ..QueryLimits::default() },
         };
         let heads = self.heads.subscribe();
         let (store, key) = (self.store.clone(), self.key.clone());
@@ -188,6 +196,18 @@ async fn a_silent_deployment_is_asked_again_until_its_time_is_up() {
     assert_eq!(scene.secret().await, None);
     scene.at(1_061);
     scene.run().await.unwrap();
+    assert_eq!(scene.secret().await.unwrap().tags, vec![0; 20]);
+}
+
+#[tokio::test]
+async fn a_deployment_that_drips_does_not_make_us_miss_the_deadline() {
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(60));
+    let served = deployment(slow).await;
+    let scene = Scene::set(&served.uri()).await;
+    scene.at(1_086);
+    let begun = std::time::Instant::now();
+    scene.run_patiently(60).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     assert_eq!(scene.secret().await.unwrap().tags, vec![0; 20]);
 }
 

@@ -86,8 +86,27 @@ async fn unpaid_use_is_upheld_and_a_paying_deployment_is_not() {
     }
     assert_eq!(honest.asked.lock().unwrap().len(), 3 * usize::from(view.question_count));
 
+    // Nobody gets questions who has no business with them.
+    let member = world.accounts[PROVERS[0]].to_string();
+    let unknown = CaseId::new([9; 32]);
+    for (path, status) in [
+        (format!("{case}/questions?prover={member}"), 409),
+        (format!("{unknown}/questions?prover={member}"), 404),
+        (format!("{case}/questions?prover=0x12"), 400),
+        (format!("0x12/questions?prover={member}"), 400),
+        (format!("{case}/questions"), 400),
+    ] {
+        let url = format!("{owner_url}/v1/cases/{path}");
+        assert_eq!(reqwest::get(&url).await.unwrap().status(), status, "{url}");
+    }
+
     // The same copy without payment: every fingerprint is a hit.
     let case = world.open_case(accused, 1).await;
+    wait(&world, case, |view| view.status == CaseStatus::Committing).await;
+    let stranger = world.accounts[HOST];
+    let url = format!("{owner_url}/v1/cases/{case}/questions?prover={stranger}");
+    let refused = reqwest::get(&url).await.unwrap().status();
+    assert!(refused == 403 || refused == 409, "{refused}");
     let view = ended(&world, case).await;
     assert_eq!(view.status, CaseStatus::Upheld);
     assert_eq!(view.hits[..2], [0xff, 0xff]);
