@@ -168,10 +168,14 @@ abstract contract CaseTest is TestBase {
         return PERSONAL;
     }
 
+    function _makeTree(uint32 count) internal virtual returns (FingerprintTree) {
+        return new FingerprintTree(modelId, 0, count);
+    }
+
     function _license() private {
         vm.startPrank(owner.addr);
         modelId = registry.registerModel("weights", "metadata", new Parent[](0));
-        tree = new FingerprintTree(modelId, 0, _personalCount() + SHARED);
+        tree = _makeTree(_personalCount() + SHARED);
         registry.commitUniverse(modelId, tree.root(), _personalCount(), SHARED);
         Terms memory terms = _terms();
         registry.publishOffer(terms);

@@ -83,7 +83,7 @@ contract FingerprintTree {
         return keccak256(abi.encodePacked("salt", i));
     }
 
-    function keyHash(uint32 i) public pure returns (bytes32) {
+    function keyHash(uint32 i) public pure virtual returns (bytes32) {
         return keccak256(abi.encodePacked("key", i));
     }
 

@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
 import { CaseStatus } from "../../../src/libraries/Types.sol";
 import { CaseTest } from "../../utils/CaseTest.sol";
+import { FingerprintTree } from "../../utils/FingerprintTree.sol";
 
 contract ChallengeManager_openLeaves is CaseTest {
     function _expect(bytes memory reason) private {
@@ -232,6 +233,22 @@ contract ChallengeManager_openLeaves is CaseTest {
         assertEq(manager.caseOf(round.caseId).hits, type(uint32).max - 1, "all but the first");
     }
 
+    function test_revertWhen_windowAfterMissedRevealsIsOver() public {
+        Round memory round = _committed(Behaviour.OwnCopy);
+        for (uint256 i; i < 4; ++i) {
+            _revealTags(round, i);
+        }
+        round.tags[4] = "";
+        uint40 openingDeadline = manager.caseOf(round.caseId).deadline + 4 hours;
+        vm.warp(openingDeadline + 1);
+        _expect(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_TooLate.selector, openingDeadline
+            )
+        );
+        _openLeaves(round);
+    }
+
     function test_opensWithoutMissingMember() public {
         Round memory round = _committed(Behaviour.OwnCopy);
         for (uint256 i = 1; i < 5; ++i) {
@@ -242,5 +259,33 @@ contract ChallengeManager_openLeaves is CaseTest {
         vm.warp(revealDeadline + 4 hours);
         _openLeaves(round);
         assertEq(manager.caseOf(round.caseId).hits, type(uint32).max, "hits");
+    }
+}
+
+/// @dev Leaves 2n and 2n + 1 have the same key.
+contract TwinTree is FingerprintTree {
+    constructor(bytes32 modelId_, uint32 count_) FingerprintTree(modelId_, 0, count_) { }
+
+    function keyHash(uint32 i) public pure override returns (bytes32) {
+        return keccak256(abi.encodePacked("key", i / 2));
+    }
+}
+
+contract ChallengeManager_openLeaves_twins is CaseTest {
+    function _makeTree(uint32 count) internal override returns (FingerprintTree) {
+        return new TwinTree(modelId, count);
+    }
+
+    /// @dev One answer must not count for two leaves, even if their keys are the same.
+    function test_revertWhen_oneQuestionForTwoLeaves() public {
+        Round memory round = _revealed(Behaviour.OwnCopy);
+        uint16 position = round.opened[0].leaves[0].position;
+        round.opened[0].leaves[1].position = position;
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_BadPosition.selector, 1, position
+            )
+        );
+        _openLeaves(round);
     }
 }
