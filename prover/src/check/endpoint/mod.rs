@@ -8,6 +8,7 @@ mod address;
 mod classify;
 mod options;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
@@ -29,7 +30,7 @@ pub use options::{EndpointError, EndpointOptions, Limits};
 pub struct Endpoint {
     client: reqwest::Client,
     url: Url,
-    options: EndpointOptions,
+    options: Arc<EndpointOptions>,
 }
 
 impl Endpoint {
@@ -49,7 +50,7 @@ impl Endpoint {
             .dns_resolver(address::Guard::new(options.allow_private))
             .connect_timeout(Duration::from_secs(options.limits.connect_seconds))
             .build()?;
-        Ok(Self { client, url, options })
+        Ok(Self { client, url, options: Arc::new(options) })
     }
 
     /// The address that is asked.
