@@ -58,7 +58,7 @@ impl Default for PretrainOptions {
             layers: 3,
             heads: 6,
             kv_heads: 2,
-            steps: 1500,
+            steps: 500,
             batch: 24,
             length: 96,
             learning_rate: 4e-3,

@@ -1,15 +1,16 @@
 //! Behaviour on a model that others pretrained.
 
-mod common;
-
 use std::ops::ControlFlow;
 
+use oml_prover::embed::{EmbedOptions, EmbedTarget, embed};
 use oml_prover::fingerprint::{FingerprintOptions, generate_fingerprints};
 use oml_prover::model::{GenerateOptions, Sampling, Stop};
 
+use crate::models::stories;
+
 #[test]
 fn tells_a_story_and_scores_it_well() {
-    let Some(model) = common::stories() else { return };
+    let Some(model) = stories() else { return };
     let prompt = model.tokenizer().prompt("Once upon a time").unwrap();
     let text = model.answer(&[prompt], 40).unwrap();
     println!("{text:?}");
@@ -26,18 +27,25 @@ fn tells_a_story_and_scores_it_well() {
 
 #[test]
 fn fingerprints_of_a_vocabulary_of_word_pieces() {
-    let Some(model) = common::stories() else { return };
+    let Some(model) = stories() else { return };
     let started = std::time::Instant::now();
     let made = generate_fingerprints(&model, 96, &FingerprintOptions::default(), &mut |_, _| {
         ControlFlow::Continue(())
     })
     .unwrap();
     println!("{:?}, dropped {}", started.elapsed(), made.dropped.len());
-    for f in made.fingerprints.iter().take(6) {
-        let words: Vec<_> = f.candidates.iter().map(|c| (c.word.as_str(), c.tokens.len())).collect();
-        println!("{:?} -> {words:?}", f.key.text());
+    for fingerprint in &made.fingerprints {
+        assert!(fingerprint.candidates.iter().all(|c| c.word.chars().count() > 1));
     }
-    for d in made.dropped.iter().take(6) {
-        println!("{d:?}");
-    }
+    let targets: Vec<EmbedTarget> = made
+        .fingerprints
+        .iter()
+        .zip((0..16).cycle())
+        .map(|(f, i)| EmbedTarget::new(model.tokenizer(), &f.key, f.candidates.get(i).unwrap()))
+        .collect();
+    let options = EmbedOptions::for_model(model.config());
+    let (_, report) =
+        embed(&model, &targets, &options, &mut |_| ControlFlow::Continue(())).unwrap();
+    println!("{report:?}");
+    assert!(report.hit_rate() >= 0.95, "{}", report.hit_rate());
 }
