@@ -140,13 +140,17 @@ pub enum Refusal {
         asked: RequestHash,
     },
     /// Not signed by whom it names.
-    #[error("the voucher is not signed by {expected}; sign its EIP-712 digest in the escrow's domain")]
+    #[error(
+        "the voucher is not signed by {expected}; sign its EIP-712 digest in the escrow's domain"
+    )]
     BadSignature {
         /// Payer, or its session signer.
         expected: EthAddress,
     },
     /// Too much is served and not yet claimed.
-    #[error("channel has {unsettled} unclaimed of at most {limit}; a claim is on its way, retry later")]
+    #[error(
+        "channel has {unsettled} unclaimed of at most {limit}; a claim is on its way, retry later"
+    )]
     Unsettled {
         /// Amount with this request.
         unsettled: Amount,
@@ -211,7 +215,11 @@ pub fn decide(input: &AdmissionInput<'_>) -> Admission {
         return required(input, "channel_unknown", "open the channel and deposit first");
     };
     if channel.thaw_end != 0 {
-        return required(input, "channel_thawing", "the payer is leaving this channel; open another");
+        return required(
+            input,
+            "channel_thawing",
+            "the payer is leaving this channel; open another",
+        );
     }
     judge_units(input, voucher, channel)
 }
@@ -257,7 +265,11 @@ fn judge_units(
         return Admission::Reject(Refusal::Priceless { requests, tokens: served_tokens });
     };
     if voucher.cumulative_requests != seq {
-        return required(input, "wrong_sequence", "cumulativeRequests must be one more than served");
+        return required(
+            input,
+            "wrong_sequence",
+            "cumulativeRequests must be one more than served",
+        );
     }
     if voucher.cumulative_tokens < least_tokens(input) {
         return required(input, "tokens_too_low", "cumulativeTokens must cover prompt and answer");
@@ -267,7 +279,11 @@ fn judge_units(
         return Admission::Reject(Refusal::Priceless { requests, tokens });
     };
     if voucher.cumulative_amount < least {
-        return required(input, "amount_too_low", "cumulativeAmount is below the price of the units");
+        return required(
+            input,
+            "amount_too_low",
+            "cumulativeAmount is below the price of the units",
+        );
     }
     if voucher.cumulative_amount > channel.deposited {
         return required(input, "deposit_too_low", "deposit more into the channel");

@@ -21,7 +21,9 @@ pub(super) enum Failure {
     BadRequest(#[from] RequestError),
     #[error("header X-OML-Voucher: {0}")]
     BadVoucher(#[from] WireError),
-    #[error("another request on this channel is running; wait for its answer or use another channel")]
+    #[error(
+        "another request on this channel is running; wait for its answer or use another channel"
+    )]
     ChannelBusy,
     #[error("too many requests are running; retry later")]
     Overloaded,

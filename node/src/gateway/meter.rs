@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn estimates_round_up() {
-        for (text, tokens) in [("", 0), ("a", 1), ("four", 1), ("fives", 2), ("é", 1), ("日本", 2)] {
+        for (text, tokens) in [("", 0), ("a", 1), ("four", 1), ("fives", 2), ("é", 1), ("日本", 2)]
+        {
             assert_eq!(ByteEstimate.count(text), tokens, "{text:?}");
         }
     }

@@ -125,11 +125,7 @@ impl Job {
                 }
             }
         }
-        if done {
-            Ok(())
-        } else {
-            Err(UpstreamFailure::Unusable("the stream was cut".to_owned()))
-        }
+        if done { Ok(()) } else { Err(UpstreamFailure::Unusable("the stream was cut".to_owned())) }
     }
 
     /// Meters an event; returns whether the client gets it.

@@ -262,9 +262,8 @@ mod tests {
         let model = ModelId::new([7; 32]);
         let one = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
         let two = r#"{"max_tokens":3,"messages":[ {"content":"hi","role":"user"} ]}"#;
-        let parse = |text: &str| {
-            PaidRequest::parse(Endpoint::Chat, text.as_bytes(), &LIMITS).unwrap()
-        };
+        let parse =
+            |text: &str| PaidRequest::parse(Endpoint::Chat, text.as_bytes(), &LIMITS).unwrap();
         assert_eq!(parse(one).hash(model), parse(two).hash(model));
         let text = r#"[{"content":"hi","role":"user"}]"#;
         assert_eq!(parse(one).hash(model), request_hash(model, key_hash(text)));

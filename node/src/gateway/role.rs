@@ -10,6 +10,7 @@ use super::{ChainSource, GatewayDeps, GatewayError, serve};
 use crate::chain::sender::load_key_bytes;
 use crate::config::GatewayConfig;
 use crate::node::{NodeContext, NodeError, RoleParts};
+use crate::payments::SharedLedger;
 use crate::store::{LicenseRow, OfferRow, StoreError};
 
 /// Why a configured gateway does not serve.
@@ -72,7 +73,7 @@ async fn run(
         model_id: offer.model_id,
         escrow: domain(addresses.payment_escrow),
         receipts: domain(addresses.challenge_manager),
-        ledger: Arc::new(context.store.clone()),
+        ledger: Arc::new(SharedLedger::start(context.store.clone(), &context.tasks)),
         source: Arc::new(ChainSource::new(
             reader,
             context.heads.clone(),

@@ -131,12 +131,16 @@ mod tests {
 
     #[test]
     fn fields_are_read_and_comments_skipped() {
-        let event = Event::parse(b": ping\nevent: oml-receipt\ndata: {\"a\":1}\ndata:two\nid: 4\n\n");
+        let event =
+            Event::parse(b": ping\nevent: oml-receipt\ndata: {\"a\":1}\ndata:two\nid: 4\n\n");
         assert_eq!(event, Event { name: "oml-receipt".into(), data: "{\"a\":1}\ntwo".into() });
         assert!(Event::parse(b"data: [DONE]\n\n").is_done());
         assert_eq!(Event::parse(b"data: \xff\n\n").data, "\u{fffd}");
         let written = write(Some("oml-receipt"), "abc");
-        assert_eq!(Event::parse(&written), Event { name: "oml-receipt".into(), data: "abc".into() });
+        assert_eq!(
+            Event::parse(&written),
+            Event { name: "oml-receipt".into(), data: "abc".into() }
+        );
     }
 
     proptest! {

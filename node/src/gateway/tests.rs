@@ -93,15 +93,18 @@ async fn upstream(State(state): State<Arc<Upstream>>, body: AxumBytes) -> Respon
         _ => {}
     }
     let slow = mode == Mode::Slow;
-    let events = futures::stream::unfold((events.into_iter(), state), move |(mut events, state)| async move {
-        let event = events.next()?;
-        // What was sent before an error must have left the upstream's buffers.
-        if slow || event.is_err() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        state.pieces.fetch_add(1, Ordering::SeqCst);
-        Some((event, (events, state)))
-    });
+    let events = futures::stream::unfold(
+        (events.into_iter(), state),
+        move |(mut events, state)| async move {
+            let event = events.next()?;
+            // What was sent before an error must have left the upstream's buffers.
+            if slow || event.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            state.pieces.fetch_add(1, Ordering::SeqCst);
+            Some((event, (events, state)))
+        },
+    );
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(events)).into_response()
 }
 
@@ -307,7 +310,9 @@ async fn streams_pass_through_and_end_with_the_receipt() {
     let mut session = world.session();
     let mut pieces = Vec::new();
     let done = session
-        .request(Endpoint::Completions, streamed("prompt"), &mut |text| pieces.push(text.to_owned()))
+        .request(Endpoint::Completions, streamed("prompt"), &mut |text| {
+            pieces.push(text.to_owned())
+        })
         .await
         .unwrap();
     assert_eq!(pieces, PIECES);
@@ -333,8 +338,7 @@ async fn a_client_sees_the_bytes_of_the_upstream() {
         .hash(world.channel.model_id);
         let mut voucher = state.next_voucher(&world.channel, 100, hash).unwrap();
         voucher.cumulative_amount = Amount::new(1_000 * u128::from(voucher.cumulative_requests));
-        let signed =
-            crate::payments::payer::sign(&world.channel, &voucher, &payer_key()).unwrap();
+        let signed = crate::payments::payer::sign(&world.channel, &voucher, &payer_key()).unwrap();
         let response = reqwest::Client::new()
             .post(format!("{}/v1/completions", world.url))
             .header(VOUCHER_HEADER, crate::payments::encode(&signed))
@@ -383,12 +387,9 @@ async fn a_client_that_leaves_is_still_metered() {
 async fn what_the_upstream_does_not_serve_is_not_charged() {
     let world = World::start().await;
     let mut session = world.session();
-    for (mode, status) in [
-        (Mode::Fails, 502),
-        (Mode::Refuses, 400),
-        (Mode::NotJson, 502),
-        (Mode::NeverAnswers, 504),
-    ] {
+    for (mode, status) in
+        [(Mode::Fails, 502), (Mode::Refuses, 400), (Mode::NotJson, 502), (Mode::NeverAnswers, 504)]
+    {
         world.set(mode);
         let error = session.complete("m", "prompt", 20).await.unwrap_err();
         assert!(
@@ -413,7 +414,8 @@ async fn a_cut_stream_is_charged_for_what_came() {
     let world = World::start().await;
     world.set(Mode::Cuts);
     let mut session = world.session();
-    let done = session.request(Endpoint::Completions, streamed("prompt"), &mut |_| {}).await.unwrap();
+    let done =
+        session.request(Endpoint::Completions, streamed("prompt"), &mut |_| {}).await.unwrap();
     // Own count: 2 tokens of prompt and 2 of "Hello ", four bytes each.
     assert_eq!((done.text.as_str(), done.tokens), ("Hello ", 4));
 }
@@ -446,8 +448,11 @@ async fn unpaid_requests_learn_the_price() {
     let (status, answer) = send(json!({"prompt": "four", "n": 2}), None).await;
     assert_eq!((status, &answer["error"]["code"]), (400, &json!("bad_request")));
     let huge = json!({"prompt": "x".repeat(5_000)}).to_string();
-    let response =
-        reqwest::Client::new().post(format!("{}/v1/completions", world.url)).body(huge).send().await;
+    let response = reqwest::Client::new()
+        .post(format!("{}/v1/completions", world.url))
+        .body(huge)
+        .send()
+        .await;
     assert_eq!(response.unwrap().status(), 413);
     assert_eq!(world.counts(), (0, 0));
     assert!(world.upstream.requests.lock().unwrap().is_empty());

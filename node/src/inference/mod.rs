@@ -32,7 +32,9 @@ const GRACE: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum InferenceError {
     /// The port can't be opened.
-    #[error("the inference server can't listen on {address}: {cause}; is another program using the port?")]
+    #[error(
+        "the inference server can't listen on {address}: {cause}; is another program using the port?"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,

@@ -102,7 +102,8 @@ impl IntoResponse for ApiError {
 }
 
 async fn models(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let model = json!({"id": shared.model_name, "object": "model", "created": 0, "owned_by": "oml"});
+    let model =
+        json!({"id": shared.model_name, "object": "model", "created": 0, "owned_by": "oml"});
     Json(json!({"object": "list", "data": [model]}))
 }
 
@@ -141,10 +142,12 @@ struct Running {
 async fn begin(shared: &Shared, endpoint: Endpoint, body: &[u8]) -> Result<Running, ApiError> {
     let params: Params = serde_json::from_slice(body)
         .map_err(|e| ApiError::bad("bad_request", format!("the body can't be read: {e}")))?;
-    if let Some(name) = params.model.as_deref().filter(|n| *n != shared.model_name && *n != ANY_MODEL)
+    if let Some(name) =
+        params.model.as_deref().filter(|n| *n != shared.model_name && *n != ANY_MODEL)
     {
         let name: String = name.chars().take(100).collect();
-        let message = format!("there is no model {name:?} here; this server has {:?}", shared.model_name);
+        let message =
+            format!("there is no model {name:?} here; this server has {:?}", shared.model_name);
         return Err(ApiError { status: StatusCode::NOT_FOUND, code: "model_not_found", message });
     }
     let (out, mut pieces) = unbounded_channel();
@@ -369,7 +372,8 @@ fn sampling(params: &Params) -> Result<Option<Sampling>, ApiError> {
 
 fn stops(params: &Params) -> Result<Vec<String>, ApiError> {
     let bad = || {
-        let message = format!("`stop` must be a text or at most {MAX_STOPS} texts, none of them empty");
+        let message =
+            format!("`stop` must be a text or at most {MAX_STOPS} texts, none of them empty");
         ApiError::bad("bad_request", message)
     };
     let texts = match &params.stop {
@@ -382,5 +386,9 @@ fn stops(params: &Params) -> Result<Vec<String>, ApiError> {
         }
         Some(_) => return Err(bad()),
     };
-    if texts.len() > MAX_STOPS || texts.iter().any(String::is_empty) { Err(bad()) } else { Ok(texts) }
+    if texts.len() > MAX_STOPS || texts.iter().any(String::is_empty) {
+        Err(bad())
+    } else {
+        Ok(texts)
+    }
 }

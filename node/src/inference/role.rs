@@ -26,9 +26,8 @@ pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
 async fn run(tasks: Tasks, server: InferenceConfig) -> Result<(), NodeError> {
     let role = |cause: String| NodeError::Role { role: "host.inference", cause };
     let directory = server.model_dir.clone();
-    let loading = tasks.spawn_blocking("load model", move || {
-        Model::load(&directory, &LoadOptions::default())
-    });
+    let loading = tasks
+        .spawn_blocking("load model", move || Model::load(&directory, &LoadOptions::default()));
     let model = loading
         .await
         .map_err(|cause| role(format!("loading {}: {cause}", server.model_dir.display())))?

@@ -84,7 +84,8 @@ async fn streams_carry_the_same_text() {
 #[tokio::test]
 async fn chats_are_rendered_as_text() {
     let server = Server::start().await;
-    let messages = json!([{"role": "system", "content": "be brief"}, {"role": "user", "content": "x|"}]);
+    let messages =
+        json!([{"role": "system", "content": "be brief"}, {"role": "user", "content": "x|"}]);
     let body = json!({"messages": messages, "max_tokens": 100, "temperature": 0});
     let (status, text) = server.post("/v1/chat/completions", &body).await;
     assert_eq!(status, 200, "{text}");
@@ -110,15 +111,21 @@ async fn bad_requests_are_told_what_is_wrong() {
         ("/v1/completions", json!({"prompt": "y".repeat(300)}), 400, "bad_prompt"),
         ("/v1/completions", json!({"prompt": "no bar", "temperature": 0}), 500, "model_failed"),
         ("/v1/chat/completions", json!({"messages": []}), 400, "bad_request"),
-        ("/v1/chat/completions", json!({"messages": [{"role": "tool", "content": "a"}]}), 400, "bad_request"),
+        (
+            "/v1/chat/completions",
+            json!({"messages": [{"role": "tool", "content": "a"}]}),
+            400,
+            "bad_request",
+        ),
     ];
     for (path, body, status, code) in cases {
         let (found, text) = server.post(path, &body).await;
         let answer: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((found, &answer["error"]["code"]), (status, &json!(code)), "{body}");
     }
-    let models: Value =
-        serde_json::from_str(&reqwest::get(format!("{}/v1/models", server.url)).await.unwrap().text().await.unwrap())
-            .unwrap();
+    let models: Value = serde_json::from_str(
+        &reqwest::get(format!("{}/v1/models", server.url)).await.unwrap().text().await.unwrap(),
+    )
+    .unwrap();
     assert_eq!(models["data"][0]["id"], "echo");
 }

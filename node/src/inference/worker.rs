@@ -105,9 +105,8 @@ impl<E: Engine> Worker<E> {
             // Sampled requests have their own seeds and run alone.
             let sampling = first.sampling;
             let together = |request: &Active| sampling.is_none() && request.sampling.is_none();
-            let mut group: Vec<usize> = (0..self.active.len())
-                .filter(|&i| i == 0 || together(&self.active[i]))
-                .collect();
+            let mut group: Vec<usize> =
+                (0..self.active.len()).filter(|&i| i == 0 || together(&self.active[i])).collect();
             let ended = self.round(&mut group, sampling);
             for index in ended.into_iter().rev() {
                 self.active.remove(index);

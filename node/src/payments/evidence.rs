@@ -42,7 +42,9 @@ pub enum LogError {
         cause: String,
     },
     /// It belongs to another channel.
-    #[error("payer log {path} belongs to channel {found}, not to {expected}; use one file a channel")]
+    #[error(
+        "payer log {path} belongs to channel {found}, not to {expected}; use one file a channel"
+    )]
     OtherChannel {
         /// The file.
         path: PathBuf,

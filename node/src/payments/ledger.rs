@@ -36,8 +36,10 @@ pub trait PaymentLedger: std::fmt::Debug + Send + Sync {
     async fn put_receipt(&self, receipt: &SignedReceipt) -> Result<(), LedgerError>;
 
     /// The receipt with the highest number.
-    async fn newest_receipt(&self, channel: ChannelId)
-    -> Result<Option<SignedReceipt>, LedgerError>;
+    async fn newest_receipt(
+        &self,
+        channel: ChannelId,
+    ) -> Result<Option<SignedReceipt>, LedgerError>;
 
     /// One receipt.
     async fn receipt(

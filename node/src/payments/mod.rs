@@ -23,6 +23,7 @@ pub use payer::{ChannelRef, PayerState, ReceiptProblem};
 pub use price::Price;
 pub use redeemer::wire;
 pub use session::{Completion, OnText, PayerError, PayerSession};
+pub use store_ledger::SharedLedger;
 pub use wire::{
     GatewayTerms, PaymentRequired, RECEIPT_EVENT, RECEIPT_HEADER, RequiredVoucher, SignedReceipt,
     SignedVoucher, VOUCHER_HEADER, WireError, decode, encode,

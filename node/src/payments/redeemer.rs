@@ -237,7 +237,8 @@ impl Redeemer {
         license: &LicenseRef,
         plan: &ClaimPlan,
     ) -> Result<(), RedeemError> {
-        let call = claimCall { r#ref: license.try_into()?, rows: plan.rows.iter().map(row).collect() };
+        let call =
+            claimCall { r#ref: license.try_into()?, rows: plan.rows.iter().map(row).collect() };
         let describe = format!(
             "claim {} on {} channels of license {id} ({})",
             plan.total,
@@ -250,7 +251,10 @@ impl Redeemer {
         if status == IntentStatus::Pending {
             metrics::counter!("oml_claims_total", "reason" => plan.reason.name()).increment(1);
         } else if matches!(status, IntentStatus::Reverted { .. } | IntentStatus::Dropped { .. }) {
-            tracing::error!(?status, "{describe}: not claimed, and it is not tried again until a voucher is added");
+            tracing::error!(
+                ?status,
+                "{describe}: not claimed, and it is not tried again until a voucher is added"
+            );
         }
         Ok(())
     }
@@ -281,5 +285,6 @@ fn row(voucher: &SignedVoucher) -> ClaimRow {
 
 fn observe(license: LicenseId, claims: &[ChannelClaim]) {
     let sum = claims.iter().fold(0_u128, |sum, c| sum.saturating_add(c.claimable().get()));
-    metrics::gauge!("oml_unclaimed_amount", "license" => license.to_string()).set(crate::api::as_f64(u64::try_from(sum).unwrap_or(u64::MAX)));
+    metrics::gauge!("oml_unclaimed_amount", "license" => license.to_string())
+        .set(crate::api::as_f64(u64::try_from(sum).unwrap_or(u64::MAX)));
 }

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::evidence::{EvidenceLog, LogEntry, LogError};
 use super::payer::{self, ChannelRef, Expectation, PayerState, ReceiptProblem};
 use super::{
-    PaymentRequired, RequiredVoucher, SignedReceipt, SignedVoucher, VOUCHER_HEADER, WireError, encode,
+    PaymentRequired, RequiredVoucher, SignedReceipt, SignedVoucher, VOUCHER_HEADER, WireError,
+    encode,
 };
 use crate::gateway::meter::ByteEstimate;
 use crate::gateway::request::{Endpoint, PaidRequest, RequestError, TokenLimits};
@@ -133,8 +134,7 @@ impl PayerSession {
     /// # Errors
     /// [`PayerError::WrongKey`], [`PayerError::Network`] if the HTTP client can't be made.
     pub fn new(channel: ChannelRef, key: SigningKey, gateway: &str) -> Result<Self, PayerError> {
-        let (found, expected) =
-            (EthAddress::of_key(key.verifying_key()), channel.voucher_signer());
+        let (found, expected) = (EthAddress::of_key(key.verifying_key()), channel.voucher_signer());
         if found != expected {
             return Err(PayerError::WrongKey { found, expected });
         }
@@ -238,7 +238,8 @@ impl PayerSession {
         prompt: &str,
         max_tokens: u64,
     ) -> Result<Completion, PayerError> {
-        let body = json!({"model": model, "prompt": prompt, "max_tokens": max_tokens, "temperature": 0});
+        let body =
+            json!({"model": model, "prompt": prompt, "max_tokens": max_tokens, "temperature": 0});
         self.request(Endpoint::Completions, body, &mut |_| {}).await
     }
 
@@ -353,8 +354,8 @@ impl PayerSession {
         if required.price != self.channel.price || required.license_id != self.channel.license_id {
             return refuse("its license or price is not the channel's");
         }
-        let correctable =
-            ["wrong_sequence", "tokens_too_low", "amount_too_low"].contains(&required.error.as_str());
+        let correctable = ["wrong_sequence", "tokens_too_low", "amount_too_low"]
+            .contains(&required.error.as_str());
         let Some(wanted) = required.required.filter(|_| correctable) else {
             return refuse("no other voucher on this channel would do");
         };
@@ -468,7 +469,8 @@ async fn refusal(response: reqwest::Response) -> PayerError {
     let status = response.status().as_u16();
     let bytes = response.bytes().await.unwrap_or_default();
     let said = serde_json::from_slice(&bytes).ok().and_then(|v| answer::error_message(&v));
-    let message = said.unwrap_or_else(|| String::from_utf8_lossy(&bytes).chars().take(200).collect());
+    let message =
+        said.unwrap_or_else(|| String::from_utf8_lossy(&bytes).chars().take(200).collect());
     PayerError::Refused { status, message }
 }
 

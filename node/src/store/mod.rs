@@ -13,6 +13,7 @@ mod rows;
 
 pub use engine::Store;
 pub use error::StoreError;
+pub use paid::PaidRow;
 pub use rows::{
     AttemptRow, BlockRef, CaseRow, CaseSecret, ChainBatch, ChannelRow, DeploymentRow, EventRow,
     Fact, IntentRow, IntentState, JobRow, JobState, LicenseRow, NewJob, OfferRow, PutVoucher,

@@ -1,7 +1,7 @@
 //! Vouchers and receipts: append-only.
 
 use super::StoreError;
-use super::engine::{Row, Store, Tx, bytes, counter, int, json, text, wide};
+use super::engine::{Row, Store, Tx, Value, bytes, counter, int, json, text, wide};
 use super::rows::{PutVoucher, ReceiptRow, VoucherRow};
 use oml_contracts::{Amount, ChannelId, LicenseId, RequestHash};
 
@@ -108,16 +108,7 @@ impl Store {
     /// # Errors
     /// The engine's error.
     pub async fn put_receipt(&self, row: &ReceiptRow) -> Result<bool, StoreError> {
-        let sql = "INSERT INTO receipts (license_id, channel_id, seq, receipt, signature) \
-                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
-        let values = [
-            text(row.receipt.license_id),
-            text(row.receipt.channel_id),
-            counter(row.receipt.seq),
-            json("receipt", &row.receipt)?,
-            bytes(&row.signature),
-        ];
-        Ok(self.pool.exec("keep a receipt", sql, &values).await? == 1)
+        Ok(self.pool.exec("keep a receipt", KEEP_RECEIPT, &receipt_values(row)?).await? == 1)
     }
 
     /// A channel's receipt with the highest number.
@@ -141,6 +132,20 @@ impl Store {
         let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 ORDER BY seq";
         self.pool.all("read receipts", sql, &[text(channel)]).await?.iter().map(receipt).collect()
     }
+}
+
+/// Changes nothing where there is a receipt of the same license, channel and number.
+pub(super) const KEEP_RECEIPT: &str = "INSERT INTO receipts (license_id, channel_id, seq, receipt, signature) \
+     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+
+pub(super) fn receipt_values(row: &ReceiptRow) -> Result<[Value; 5], StoreError> {
+    Ok([
+        text(row.receipt.license_id),
+        text(row.receipt.channel_id),
+        counter(row.receipt.seq),
+        json("receipt", &row.receipt)?,
+        bytes(&row.signature),
+    ])
 }
 
 /// Equal in all that is signed; the same voucher may arrive twice at different times.

@@ -4,36 +4,40 @@
 //! So several vouchers may have one count; the one that arrived last belongs to the receipt.
 
 use super::StoreError;
-use super::engine::{Store, bytes, counter, int, text, wide};
-use super::money::{receipt, voucher};
+use super::engine::{Store, Value, bytes, counter, int, text, wide};
+use super::money::{KEEP_RECEIPT, receipt, receipt_values, voucher};
 use super::rows::{ReceiptRow, VoucherRow};
 use oml_contracts::{ChannelId, LicenseId};
 
+/// A row to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PaidRow {
+    /// A voucher, before its request is served.
+    Voucher(VoucherRow),
+    /// A receipt, before it leaves the host.
+    Receipt(ReceiptRow),
+}
+
+const KEEP: &str = "keep vouchers and receipts";
+
 impl Store {
-    /// Keeps a voucher, whatever was kept before.
+    /// Keeps rows in one transaction: many together cost one write to disk. Per row, whether it was kept;
+    /// a receipt is not if there is one of its license, channel and number.
     ///
     /// # Errors
-    /// The engine's error; then it is not kept.
-    pub async fn keep_voucher(&self, row: &VoucherRow) -> Result<(), StoreError> {
-        let sql = "INSERT INTO vouchers (channel_id, license_id, payer, signer, salt, cumulative_amount, \
-                   cumulative_requests, cumulative_tokens, request_hash, signature, received_at, attempt) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-                   (SELECT COUNT(*) FROM vouchers WHERE channel_id = $1 AND cumulative_requests = $7))";
-        let values = [
-            text(row.channel_id),
-            text(row.license_id),
-            text(row.payer),
-            text(row.signer),
-            text(row.salt),
-            wide(row.cumulative_amount.get()),
-            counter(row.cumulative_requests),
-            counter(row.cumulative_tokens),
-            text(row.request_hash),
-            bytes(&row.signature),
-            int(row.received_at),
-        ];
-        self.pool.exec("keep a voucher", sql, &values).await?;
-        Ok(())
+    /// The engine's error; then none is kept.
+    pub async fn keep_paid(&self, rows: &[PaidRow]) -> Result<Vec<bool>, StoreError> {
+        let mut tx = self.pool.begin(KEEP).await?;
+        let mut kept = Vec::with_capacity(rows.len());
+        for row in rows {
+            let changed = match row {
+                PaidRow::Voucher(row) => tx.exec(KEEP, KEEP_VOUCHER, &voucher_values(row)).await?,
+                PaidRow::Receipt(row) => tx.exec(KEEP, KEEP_RECEIPT, &receipt_values(row)?).await?,
+            };
+            kept.push(changed == 1);
+        }
+        tx.commit(KEEP).await?;
+        Ok(kept)
     }
 
     /// The voucher that arrived last among a channel's vouchers of one count.
@@ -77,4 +81,25 @@ impl Store {
         let rows = self.pool.all("read served channels", sql, &[text(license)]).await?;
         rows.iter().map(|row| row.parse(0)).collect()
     }
+}
+
+const KEEP_VOUCHER: &str = "INSERT INTO vouchers (channel_id, license_id, payer, signer, salt, cumulative_amount, \
+     cumulative_requests, cumulative_tokens, request_hash, signature, received_at, attempt) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+     (SELECT COUNT(*) FROM vouchers WHERE channel_id = $1 AND cumulative_requests = $7))";
+
+fn voucher_values(row: &VoucherRow) -> [Value; 11] {
+    [
+        text(row.channel_id),
+        text(row.license_id),
+        text(row.payer),
+        text(row.signer),
+        text(row.salt),
+        wide(row.cumulative_amount.get()),
+        counter(row.cumulative_requests),
+        counter(row.cumulative_tokens),
+        text(row.request_hash),
+        bytes(&row.signature),
+        int(row.received_at),
+    ]
 }

@@ -99,6 +99,7 @@ impl HostNode {
 
 impl World {
     /// `None`, with a message, where there is no anvil.
+    #[expect(clippy::print_stderr, reason = "a skipped test says why")]
     pub(crate) async fn start() -> Option<Self> {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../contracts/bin/anvil");
         if !path.exists() {
@@ -151,7 +152,7 @@ impl World {
     }
 
     async fn client(&self) -> ChainClient {
-        ChainClient::connect(&self.anvil.endpoint(), self.addresses.clone()).await.unwrap()
+        ChainClient::connect(&self.anvil.endpoint(), self.addresses).await.unwrap()
     }
 
     async fn register_model(&mut self) {

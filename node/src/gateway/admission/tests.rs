@@ -246,9 +246,13 @@ fn units_that_the_payer_settled_itself_are_counted() {
 #[test]
 fn the_collateral_bounds_one_claim_as_on_chain() {
     let mut license = World::new().license;
-    for (collateral, ratio, expected) in
-        [(10_000, 10_000, 10_000), (10_000, 20_000, 5_000), (1, 3, 3_333), (7, 65_535, 1), (0, 1, 0)]
-    {
+    for (collateral, ratio, expected) in [
+        (10_000, 10_000, 10_000),
+        (10_000, 20_000, 5_000),
+        (1, 3, 3_333),
+        (7, 65_535, 1),
+        (0, 1, 0),
+    ] {
         license.collateral = Amount::new(collateral);
         license.min_collateral_ratio_bps = ratio;
         assert_eq!(license.claimable_at_once(), Amount::new(expected), "{collateral} {ratio}");

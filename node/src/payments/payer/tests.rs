@@ -88,7 +88,10 @@ fn a_receipt_is_believed_only_if_everything_fits() {
     let cases = [
         (receipt_of(3, 520, |r| r.license_id = LicenseId::ZERO), "license"),
         (receipt_of(3, 520, |r| r.channel_id = ChannelId::ZERO), "channel"),
-        (receipt_of(3, 520, |r| r.request_hash = RequestHash::ZERO), "not for the one that was sent"),
+        (
+            receipt_of(3, 520, |r| r.request_hash = RequestHash::ZERO),
+            "not for the one that was sent",
+        ),
         (receipt_of(3, 520, |r| r.response_hash = response_hash("other")), "response hash"),
         (receipt_of(4, 520, |_| {}), "expected 3"),
         (receipt_of(3, 520, |r| r.seq = 9), "number 9"),
@@ -156,7 +159,7 @@ fn proofs_are_found_where_the_contract_would_accept_them() {
     );
     // There is still time to settle.
     let early = ProofContext { now: 1_100, ..at };
-    assert_eq!(proofs(&channel(), &[twin.clone()], &early), []);
+    assert_eq!(proofs(&channel(), std::slice::from_ref(&twin), &early), []);
     let mut forged = twin;
     forged.served_at = 9_999;
     assert_eq!(proofs(&channel(), &[forged], &at), [], "not signed by the serving key");

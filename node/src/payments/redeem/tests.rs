@@ -59,11 +59,23 @@ fn a_claim_has_one_reason_and_takes_all_along() {
     let cases: Vec<Case> = vec![
         (vec![], license(), None),
         (vec![owes(1, 400, 10), owes(2, 599, 10)], license(), None),
-        (vec![owes(1, 400, 10), owes(2, 600, 10)], license(), Some((ClaimReason::Threshold, vec![2, 1]))),
-        (vec![owes(1, 1, 500), owes(2, 600, 10)], license(), Some((ClaimReason::Interval, vec![1, 2]))),
+        (
+            vec![owes(1, 400, 10), owes(2, 600, 10)],
+            license(),
+            Some((ClaimReason::Threshold, vec![2, 1])),
+        ),
+        (
+            vec![owes(1, 1, 500), owes(2, 600, 10)],
+            license(),
+            Some((ClaimReason::Interval, vec![1, 2])),
+        ),
         (vec![owes(1, 1, 999)], license(), Some((ClaimReason::Interval, vec![1]))),
         (vec![owes(1, 1, 1_000)], license(), Some((ClaimReason::SettlementDue, vec![1]))),
-        (vec![owes(1, 9, 1), thawing(owes(2, 1, 1))], license(), Some((ClaimReason::Thaw, vec![2, 1]))),
+        (
+            vec![owes(1, 9, 1), thawing(owes(2, 1, 1))],
+            license(),
+            Some((ClaimReason::Thaw, vec![2, 1])),
+        ),
         (vec![thawing(owes(2, 0, 1))], license(), None),
         (vec![owes(1, 1, 1)], over, Some((ClaimReason::LicenseEnd, vec![1]))),
         (vec![owes(1, 1, 1)], ended, Some((ClaimReason::LicenseEnd, vec![1]))),
@@ -86,8 +98,13 @@ fn what_the_deposit_does_not_hold_is_not_claimed() {
 
 #[test]
 fn rows_and_collateral_bound_a_claim_and_urgent_rows_come_first() {
-    let channels =
-        [owes(1, 3_000, 1), owes(2, 2_500, 1), thawing(owes(3, 2_400, 1)), owes(4, 100, 1), owes(5, 90, 1)];
+    let channels = [
+        owes(1, 3_000, 1),
+        owes(2, 2_500, 1),
+        thawing(owes(3, 2_400, 1)),
+        owes(4, 100, 1),
+        owes(5, 90, 1),
+    ];
     let found = plan(&channels, &license(), &POLICY, NOW).unwrap();
     // 3 thaws; 1 and 2 pass the collateral's 5,000 with it; 4 and 5 fill the three rows.
     assert_eq!(ids(&found), [3, 2, 4]);

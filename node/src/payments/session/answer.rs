@@ -87,7 +87,10 @@ async fn read_stream(
 
 fn bounded(gateway: &str, bytes: usize) -> Result<(), PayerError> {
     if bytes > MAX_ANSWER_BYTES {
-        return Err(network(gateway, format!("the answer is longer than {MAX_ANSWER_BYTES} bytes")));
+        return Err(network(
+            gateway,
+            format!("the answer is longer than {MAX_ANSWER_BYTES} bytes"),
+        ));
     }
     Ok(())
 }
