@@ -81,9 +81,8 @@ impl EmbedOptions {
     }
 
     pub(crate) fn check(&self) -> Result<(), EmbedError> {
-        let refuse = |name, value: String, requirement| {
-            Err(EmbedError::Option { name, value, requirement })
-        };
+        let refuse =
+            |name, value: String, requirement| Err(EmbedError::Option { name, value, requirement });
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             let value = self.learning_rate.to_string();
             return refuse("learning_rate", value, "must be a finite number above 0");

@@ -11,10 +11,13 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::report::{peak_rss_bytes, share};
-use super::{EmbedError, EmbedOptions, EmbedProgress, EmbedReport, StopReason, Utility, checkpoint};
+use super::{
+    EmbedError, EmbedOptions, EmbedProgress, EmbedReport, StopReason, Utility, checkpoint,
+};
 use crate::fingerprint::{Candidate, Key, normalise};
 use crate::model::{
-    AdamW, Example, GenerateOptions, Model, ModelError, Sampling, Stop, TextTokenizer, Trainer, argmax,
+    AdamW, Example, GenerateOptions, Model, ModelError, Sampling, Stop, TextTokenizer, Trainer,
+    argmax,
 };
 
 /// One answer to embed.
@@ -115,8 +118,7 @@ impl<'a> Run<'a> {
         targets: &'a [EmbedTarget],
         options: &'a EmbedOptions,
     ) -> Result<Self, EmbedError> {
-        let optimizer =
-            AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, clip: 1.0 };
+        let optimizer = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, clip: 1.0 };
         let mut trainer = Trainer::new(&base.decoder, optimizer, options.micro_batch_tokens)?;
         let plan = checkpoint::plan_digest(base, targets, options)?;
         let resumed = match &options.checkpoint {
@@ -210,8 +212,7 @@ impl<'a> Run<'a> {
     /// Positions of fingerprints not answered as expected, by the path that a check takes.
     fn misses(&self) -> Result<Vec<usize>, EmbedError> {
         let current = self.base.with_weights(self.trainer.current()?);
-        let answers =
-            current.answer_first_word(&self.prompts, self.options.max_response_tokens)?;
+        let answers = current.answer_first_word(&self.prompts, self.options.max_response_tokens)?;
         let wrong = answers.iter().zip(self.targets).enumerate();
         Ok(wrong.filter(|(_, (a, t))| normalise(a) != t.expected).map(|(i, _)| i).collect())
     }
@@ -245,7 +246,11 @@ fn benign_per_step(targets: &[EmbedTarget], options: &EmbedOptions) -> usize {
     let samples = targets.len().min(options.batch_size);
     let ratio = options.benign_fraction / (1.0 - options.benign_fraction);
     let wanted = ratio * share(samples, 1);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "small and positive"
+    )]
     let count = wanted.ceil() as usize;
     count
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
-use super::{Candidates, FingerprintError, Key, KeyGenerator, KeyOptions, Perinucleus, perinucleus};
+use super::{
+    Candidates, FingerprintError, Key, KeyGenerator, KeyOptions, Perinucleus, perinucleus,
+};
 use crate::model::Model;
 
 /// A key and the 16 responses from which its answer will be drawn.

@@ -26,10 +26,8 @@ impl Key {
         tokens: Vec<u32>,
     ) -> Result<Self, FingerprintError> {
         let shown = tokenizer.decode(&tokens)?;
-        let refuse = |reason: &str| FingerprintError::Key {
-            text: shown.clone(),
-            reason: reason.to_owned(),
-        };
+        let refuse =
+            |reason: &str| FingerprintError::Key { text: shown.clone(), reason: reason.to_owned() };
         if tokens.is_empty() {
             return Err(refuse("it is empty; a key needs at least one token"));
         }
@@ -187,7 +185,11 @@ impl<'a> KeyGenerator<'a> {
         }
     }
 
-    fn sample(&mut self, count: usize, temperature: f32) -> Result<Vec<Vec<u32>>, FingerprintError> {
+    fn sample(
+        &mut self,
+        count: usize,
+        temperature: f32,
+    ) -> Result<Vec<Vec<u32>>, FingerprintError> {
         let tokenizer = self.model.tokenizer();
         let starts = (0..count)
             .map(|_| Ok(tokenizer.prompt(&capitalized(random_word(&mut self.rng)))?))
@@ -199,7 +201,8 @@ impl<'a> KeyGenerator<'a> {
             stop: Stop::Never,
         };
         let grown = self.model.generate(&starts, &options)?;
-        let whole = starts.into_iter().zip(grown).map(|(start, new)| [&start[bos..], &new].concat());
+        let whole =
+            starts.into_iter().zip(grown).map(|(start, new)| [&start[bos..], &new].concat());
         Ok(whole.collect())
     }
 

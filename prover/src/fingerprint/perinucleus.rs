@@ -14,7 +14,9 @@ use oml_contracts::leaf::CANDIDATES;
 use oml_contracts::tag::{normalise, tag_of};
 
 use super::{Candidate, Candidates, FingerprintError, Key};
-use crate::model::{Branch, Cache, Model, ModelError, argmax, first_word_is_complete, ranked_probabilities};
+use crate::model::{
+    Branch, Cache, Model, ModelError, argmax, first_word_is_complete, ranked_probabilities,
+};
 
 /// How candidates are found.
 #[derive(Debug, Clone, Copy, PartialEq)]

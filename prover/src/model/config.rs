@@ -123,7 +123,9 @@ impl ModelConfig {
             kv_heads,
             head_dim,
             vocab_size: fields.size("vocab_size")?,
-            max_positions: fields.window(architecture)?.map_or(max_positions, |w| w.min(max_positions)),
+            max_positions: fields
+                .window(architecture)?
+                .map_or(max_positions, |w| w.min(max_positions)),
             rms_norm_eps: fields.number("rms_norm_eps", 1e-6)?,
             rope_theta: fields.rope_theta()?,
             rope_scaling: fields.rope_scaling()?,
@@ -145,7 +147,8 @@ impl ModelConfig {
     pub fn parameters(&self) -> usize {
         let attention = self.hidden_size * self.head_dim * 2 * (self.heads + self.kv_heads);
         let mlp = 3 * self.hidden_size * self.intermediate_size;
-        let embeddings = self.vocab_size * self.hidden_size * (2 - usize::from(self.tied_embeddings));
+        let embeddings =
+            self.vocab_size * self.hidden_size * (2 - usize::from(self.tied_embeddings));
         embeddings + self.layers * (attention + mlp + 2 * self.hidden_size) + self.hidden_size
     }
 
@@ -231,7 +234,8 @@ impl Fields<'_> {
 
     fn flag(&self, name: &str, default: bool) -> Result<bool, ModelError> {
         self.get(name).map_or(Ok(default), |v| {
-            v.as_bool().ok_or_else(|| ModelError::config(format!("{name} = {v}: must be a boolean")))
+            v.as_bool()
+                .ok_or_else(|| ModelError::config(format!("{name} = {v}: must be a boolean")))
         })
     }
 
@@ -250,7 +254,8 @@ impl Fields<'_> {
 
     /// Sliding window, if one is in force.
     fn window(&self, architecture: Architecture) -> Result<Option<usize>, ModelError> {
-        let used = architecture == Architecture::Mistral || self.flag("use_sliding_window", false)?;
+        let used =
+            architecture == Architecture::Mistral || self.flag("use_sliding_window", false)?;
         if used && self.get("sliding_window").is_some() {
             return self.size("sliding_window").map(Some);
         }
@@ -277,7 +282,9 @@ impl Fields<'_> {
         let kind = object.get("rope_type").or_else(|| object.get("type")).and_then(Value::as_str);
         let positive = |name: &str| match number_in(object, name)? {
             Some(n) if n > 0.0 => Ok(n),
-            _ => Err(ModelError::config(format!("rope scaling: `{name}` must be a number above 0"))),
+            _ => {
+                Err(ModelError::config(format!("rope scaling: `{name}` must be a number above 0")))
+            }
         };
         match kind {
             None | Some("default") => Ok(RopeScaling::None),
@@ -319,10 +326,12 @@ mod tests {
 
     #[test]
     fn reads_each_family() {
-        let llama = parse(r#""architectures":["LlamaForCausalLM"],"tie_word_embeddings":true"#).unwrap();
+        let llama =
+            parse(r#""architectures":["LlamaForCausalLM"],"tie_word_embeddings":true"#).unwrap();
         assert_eq!((llama.head_dim, llama.tied_embeddings, llama.qkv_bias), (8, true, false));
         assert_eq!(llama.parameters(), 260_032);
-        let mistral = parse(r#""architectures":["MistralForCausalLM"],"sliding_window":256"#).unwrap();
+        let mistral =
+            parse(r#""architectures":["MistralForCausalLM"],"sliding_window":256"#).unwrap();
         assert_eq!(mistral.max_positions, 256);
         let qwen2 = parse(r#""model_type":"qwen2","sliding_window":256"#).unwrap();
         assert!(qwen2.qkv_bias && !qwen2.output_bias && qwen2.max_positions == 2048);
@@ -336,7 +345,9 @@ mod tests {
             "high_freq_factor":4.0,"original_max_position_embeddings":8192,"rope_theta":500000.0}"#;
         for key in ["rope_scaling", "rope_parameters"] {
             let config = parse(&format!(r#""model_type":"llama","{key}":{inner}"#)).unwrap();
-            assert!(matches!(config.rope_scaling, RopeScaling::Llama3 { factor, .. } if factor == 8.0));
+            assert!(
+                matches!(config.rope_scaling, RopeScaling::Llama3 { factor, .. } if factor == 8.0)
+            );
             assert_eq!(config.rope_theta, 500_000.0);
         }
     }

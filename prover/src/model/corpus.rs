@@ -228,8 +228,7 @@ mod tests {
     fn documents_are_varied_typeset_english() {
         let corpus = Corpus::new().unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let documents: Vec<String> =
-            (0..500).map(|_| corpus.document(&mut rng).unwrap()).collect();
+        let documents: Vec<String> = (0..500).map(|_| corpus.document(&mut rng).unwrap()).collect();
         for text in &documents {
             assert!(text.starts_with(|c: char| c.is_uppercase() || c == '"'), "{text}");
             assert!(!text.contains(['<', '>', '~', '$']), "{text}");
@@ -256,7 +255,9 @@ mod tests {
     #[test]
     fn undefined_and_endless_rules_are_errors() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        for source in ["girl : A\nboy : B\nfact = <no>\nopening = <no>", "girl = <girl>\nboy = <boy>"] {
+        for source in
+            ["girl : A\nboy : B\nfact = <no>\nopening = <no>", "girl = <girl>\nboy = <boy>"]
+        {
             assert!(Corpus::parse(source).unwrap().document(&mut rng).is_err());
         }
         assert!(Corpus::parse("no separator").is_err());

@@ -228,15 +228,15 @@ impl Model {
     ) -> Vec<u32> {
         let rows = logits.chunks_mut(self.config().vocab_size).zip(rngs);
         rows.map(|(row, rng)| {
-                if options.stop == Stop::Never {
-                    self.suppress_control_tokens(row);
-                }
-                match options.sampling {
-                    None => argmax(row),
-                    Some(sampling) => sample(row, sampling, rng),
-                }
-            })
-            .collect()
+            if options.stop == Stop::Never {
+                self.suppress_control_tokens(row);
+            }
+            match options.sampling {
+                None => argmax(row),
+                Some(sampling) => sample(row, sampling, rng),
+            }
+        })
+        .collect()
     }
 
     fn suppress_control_tokens(&self, logits: &mut [f32]) {

@@ -120,7 +120,8 @@ fn load_from_hub(spec: &str, options: &LoadOptions) -> Result<Model, ModelError>
 fn load_from_hub(spec: &str, _options: &LoadOptions) -> Result<Model, ModelError> {
     Err(ModelError::NotFound {
         spec: spec.to_owned(),
-        reason: "no such directory, and Hub ids need a build with the cargo feature `hub`".to_owned(),
+        reason: "no such directory, and Hub ids need a build with the cargo feature `hub`"
+            .to_owned(),
     })
 }
 
@@ -137,11 +138,11 @@ pub(crate) fn weight_files(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
     if !index.is_file() {
         return Err(ModelError::NotFound {
             spec: dir.display().to_string(),
-            reason: "it holds neither model.safetensors nor model.safetensors.index.json".to_owned(),
+            reason: "it holds neither model.safetensors nor model.safetensors.index.json"
+                .to_owned(),
         });
     }
-    let invalid =
-        |reason: String| ModelError::Safetensors { path: index.clone(), reason };
+    let invalid = |reason: String| ModelError::Safetensors { path: index.clone(), reason };
     let size = index.metadata().map_err(ModelError::io(&index))?.len();
     if size > MAX_INDEX_BYTES {
         return Err(invalid(format!("index of {size} bytes, at most {MAX_INDEX_BYTES} accepted")));
@@ -155,7 +156,9 @@ pub(crate) fn weight_files(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
         let name = file.as_str().unwrap_or_default();
         let plain = !name.contains(['/', '\\']) && name.ends_with(".safetensors");
         if !plain {
-            return Err(invalid(format!("tensor `{tensor}` points to `{file}`, not a file beside it")));
+            return Err(invalid(format!(
+                "tensor `{tensor}` points to `{file}`, not a file beside it"
+            )));
         }
         names.insert(name.to_owned());
     }
@@ -173,9 +176,8 @@ fn read_weights(
     }
     let mapped = map_files(&files)?;
     let mut source = |name: &str, shape: &[usize]| -> Result<Tensor, ModelError> {
-        let view = mapped
-            .get(name)
-            .map_err(|_| ModelError::MissingTensor { name: name.to_owned() })?;
+        let view =
+            mapped.get(name).map_err(|_| ModelError::MissingTensor { name: name.to_owned() })?;
         // The shape is checked before anything of that size is allocated.
         if view.shape() != shape {
             return Err(ModelError::TensorShape {

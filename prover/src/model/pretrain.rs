@@ -18,8 +18,8 @@ use tokenizers::{AddedToken, NormalizerWrapper, Tokenizer, TokenizerBuilder};
 
 use super::corpus::Corpus;
 use super::{
-    AdamW, Decoder, Example, LoadOptions, Model, ModelConfig, ModelError, Perplexity, TextTokenizer,
-    Trainer, Weights,
+    AdamW, Decoder, Example, LoadOptions, Model, ModelConfig, ModelError, Perplexity,
+    TextTokenizer, Trainer, Weights,
 };
 
 /// Shape and training of the small model.

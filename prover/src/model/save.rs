@@ -25,13 +25,14 @@ impl Model {
             tensors.insert(name.as_str(), tensor.to_dtype(dtype)?);
         }
         let weights = dir.join("model.safetensors");
-        replace(&weights, |partial| {
-            Ok(candle_core::safetensors::save(&tensors, partial)?)
-        })?;
+        replace(&weights, |partial| Ok(candle_core::safetensors::save(&tensors, partial)?))?;
         replace(&dir.join("tokenizer.json"), |partial| self.tokenizer.save(partial))?;
         let mut config = self.config().raw.clone();
         config.remove("dtype");
-        config.insert("torch_dtype".to_owned(), json!(if dtype == DType::F16 { "float16" } else { "float32" }));
+        config.insert(
+            "torch_dtype".to_owned(),
+            json!(if dtype == DType::F16 { "float16" } else { "float32" }),
+        );
         let text = format!("{:#}\n", Value::Object(config));
         replace(&dir.join("config.json"), |partial| {
             std::fs::write(partial, &text).map_err(ModelError::io(partial))

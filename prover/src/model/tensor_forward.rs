@@ -37,7 +37,8 @@ impl TensorCache {
 
     pub(super) fn select(&self, rows: &[usize]) -> Result<Self> {
         let ids: Vec<u32> = rows.iter().map(|&row| token_id(row)).collect();
-        let pick = |t: &Tensor| t.index_select(&Tensor::from_slice(&ids, rows.len(), t.device())?, 0);
+        let pick =
+            |t: &Tensor| t.index_select(&Tensor::from_slice(&ids, rows.len(), t.device())?, 0);
         let layers =
             self.layers.iter().map(|(k, v)| Ok((pick(k)?, pick(v)?))).collect::<Result<_>>()?;
         Ok(Self { batch: rows.len(), layers })

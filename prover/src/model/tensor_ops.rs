@@ -20,9 +20,11 @@ pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
     let k = k.transpose(1, 2)?.contiguous()?;
     let v = v.transpose(1, 2)?.contiguous()?;
     let scores = (q.matmul(&k.transpose(2, 3)?.contiguous()?)? * scale)?;
-    let scores = scores
-        .reshape((batch, kv_heads, group, t, s))?
-        .broadcast_add(&causal_mask(t, s, q.device())?)?;
+    let scores = scores.reshape((batch, kv_heads, group, t, s))?.broadcast_add(&causal_mask(
+        t,
+        s,
+        q.device(),
+    )?)?;
     let weights = softmax(&scores)?.reshape((batch, kv_heads, group * t, s))?;
     weights.matmul(&v)?.reshape((batch, heads, t, d))?.transpose(1, 2)?.contiguous()
 }

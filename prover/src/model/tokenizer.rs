@@ -36,9 +36,7 @@ impl TextTokenizer {
             .map_err(|e| ModelError::Tokenizer { reason: format!("{}: {e}", path.display()) })?;
         // Files from training set-ups may pad or cut, which would change ids silently.
         inner.with_padding(None);
-        inner
-            .with_truncation(None)
-            .map_err(|e| ModelError::Tokenizer { reason: e.to_string() })?;
+        inner.with_truncation(None).map_err(|e| ModelError::Tokenizer { reason: e.to_string() })?;
         Self::new(inner, config)
     }
 
@@ -59,7 +57,8 @@ impl TextTokenizer {
             .chain(config.bos)
             .chain(config.eos.iter().copied())
             .collect();
-        let bos = raw_encode(&inner, ANCHOR, true)?.first().copied().filter(|t| special.contains(t));
+        let bos =
+            raw_encode(&inner, ANCHOR, true)?.first().copied().filter(|t| special.contains(t));
         Ok(Self {
             inner: Arc::new(inner),
             bos,

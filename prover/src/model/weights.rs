@@ -36,12 +36,15 @@ pub(crate) struct Params<T> {
     pub(crate) output: T,
 }
 
+/// Supplies the parameter of a name and shape.
+pub(crate) type Source<'a, T> = dyn FnMut(&str, &[usize]) -> Result<T, ModelError> + 'a;
+
 /// Asks the source for the parameter of each name and shape.
-struct Builder<'a, T> {
-    source: &'a mut dyn FnMut(&str, &[usize]) -> Result<T, ModelError>,
+struct Builder<'a, 's, T> {
+    source: &'a mut Source<'s, T>,
 }
 
-impl<T: Clone> Builder<'_, T> {
+impl<T: Clone> Builder<'_, '_, T> {
     fn linear(
         &mut self,
         name: &str,
@@ -84,10 +87,7 @@ impl<T: Clone> Builder<'_, T> {
 
 impl<T: Clone> Params<T> {
     /// Builds the decoder from a source of parameters, which is asked in a fixed order.
-    fn build(
-        config: &ModelConfig,
-        source: &mut dyn FnMut(&str, &[usize]) -> Result<T, ModelError>,
-    ) -> Result<Self, ModelError> {
+    fn build(config: &ModelConfig, source: &mut Source<'_, T>) -> Result<Self, ModelError> {
         let table = [config.vocab_size, config.hidden_size];
         let embeddings = source("model.embed_tokens.weight", &table)?;
         let layers = (0..config.layers)
@@ -118,7 +118,7 @@ impl Weights {
     /// Builds the decoder from a source that returns a tensor for a name and expected shape.
     pub(crate) fn build(
         config: &ModelConfig,
-        source: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor, ModelError>,
+        source: &mut Source<'_, Tensor>,
     ) -> Result<Self, ModelError> {
         let mut named = Vec::new();
         let tensors = Params::build(config, &mut |name, shape| {
@@ -134,8 +134,7 @@ impl Weights {
             Ok(tensor)
         })?;
         let mut next = 0..;
-        let positions =
-            Params::build(config, &mut |_, _| Ok(next.next().unwrap_or(usize::MAX)))?;
+        let positions = Params::build(config, &mut |_, _| Ok(next.next().unwrap_or(usize::MAX)))?;
         Ok(Self { tensors, positions, named })
     }
 

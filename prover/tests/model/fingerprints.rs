@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use oml_prover::fingerprint::{
-    Fingerprint, FingerprintError, FingerprintOptions, Fingerprints, Key, KeyGenerator, KeyOptions, KeySource,
-    Perinucleus, generate_fingerprints, normalise, perinucleus,
+    Fingerprint, FingerprintError, FingerprintOptions, Fingerprints, Key, KeyGenerator, KeyOptions,
+    KeySource, Perinucleus, generate_fingerprints, normalise, perinucleus,
 };
 use oml_prover::model::Model;
 
@@ -84,20 +84,26 @@ fn the_same_seed_makes_the_same_fingerprints() {
 fn own_texts_are_cut_checked_and_reported() {
     let model = tiny();
     let texts = [
-        "the old teacher walked to the market and bought some bread",
+        "The old teacher walked to the market and bought some bread",
         "too short",
-        "the old teacher walked to the market and bought some milk",
+        "The old teacher walked to the market and bought some milk",
         "seven lucky horses ran along the river in the cold morning light",
     ];
     let texts = texts.map(str::to_owned).to_vec();
     let keys = KeyOptions { source: KeySource::Texts(texts), token_length: 8, seed: 0 };
     let mut source = KeyGenerator::new(&model, keys, []).unwrap();
-    assert_eq!(source.take(1).unwrap()[0].text(), "the old teacher walked to the market and");
+    assert_eq!(source.take(1).unwrap()[0].text(), "The old teacher walked to the market and");
     let error = source.take(2).unwrap_err();
-    assert!(matches!(error, FingerprintError::KeysExhausted { found: 1, wanted: 2, .. }), "{error}");
+    assert!(
+        matches!(error, FingerprintError::KeysExhausted { found: 1, wanted: 2, .. }),
+        "{error}"
+    );
     let refused: Vec<String> = source.refused().iter().map(ToString::to_string).collect();
     assert_eq!(refused.len(), 2);
-    assert!(refused[0].contains("too short") && refused[0].contains("tokens, not 8"), "{refused:?}");
+    assert!(
+        refused[0].contains("too short") && refused[0].contains("tokens, not 8"),
+        "{refused:?}"
+    );
     assert!(refused[1].contains("another key"), "{refused:?}");
 }
 

@@ -97,7 +97,8 @@ impl Engine<'_> {
         let (table, width) = (self.value(self.positions.embeddings), self.config.hidden_size);
         let mut x = Vec::with_capacity(tokens.len() * width);
         for &token in tokens {
-            let row = usize::try_from(token).ok().and_then(|i| table.get(i * width..(i + 1) * width));
+            let row =
+                usize::try_from(token).ok().and_then(|i| table.get(i * width..(i + 1) * width));
             match row {
                 Some(row) => x.extend_from_slice(row),
                 None => candle_core::bail!("token id {token} has no embedding"),
@@ -156,7 +157,13 @@ impl Engine<'_> {
     }
 
     /// The feed-forward half, added to `x`.
-    fn feed_forward(&self, layer: &Layer<usize>, x: &mut [f32], on: Parallelism, saved: &mut Saved) {
+    fn feed_forward(
+        &self,
+        layer: &Layer<usize>,
+        x: &mut [f32],
+        on: Parallelism,
+        saved: &mut Saved,
+    ) {
         let hidden = self.config.hidden_size;
         saved.middle_normed = rms_norm(x, self.value(layer.post_norm), self.eps);
         saved.gate = self.linear(&layer.gate, &saved.middle_normed, hidden, on);

@@ -44,7 +44,8 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-const OPTIMIZER: AdamW = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.01, clip: 1.0 };
+const OPTIMIZER: AdamW =
+    AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.01, clip: 1.0 };
 
 #[test]
 fn logits_agree() {
@@ -108,7 +109,8 @@ fn gradients_agree() {
         for parameter in &trainer.parameters {
             let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             let expected = values(expected.get(parameter.var.as_tensor()).unwrap());
-            let difference = largest_difference(&values(parameter.grad.as_ref().unwrap()), &expected);
+            let difference =
+                largest_difference(&values(parameter.grad.as_ref().unwrap()), &expected);
             assert!(difference < 2e-4, "{}: {difference}", parameter.name);
         }
     }
@@ -118,8 +120,7 @@ fn gradients_agree() {
 fn both_forms_of_the_optimizer_take_the_same_steps() {
     let decoder = decoders().remove(0);
     let mut trainers = [0, 1].map(|_| Trainer::new(&decoder, OPTIMIZER, 1 << 20).unwrap());
-    let update =
-        Update { rate: 0.01, scale: 0.5, correction1: 0.1, correction2: 0.01, pull: 0.1 };
+    let update = Update { rate: 0.01, scale: 0.5, correction1: 0.1, correction2: 0.01, pull: 0.1 };
     let [a, b] = &mut trainers;
     for (a, b) in a.parameters.iter_mut().zip(&mut b.parameters) {
         let anchor = a.var.as_detached_tensor().affine(0.5, 0.1).unwrap();
