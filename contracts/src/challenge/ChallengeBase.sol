@@ -29,6 +29,10 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
     /// @dev Questions of a case: positions are kept in one word of bits.
     uint256 internal constant MAX_QUESTIONS = 255;
 
+    /// @dev Counting the votes of a committee that disagrees everywhere must fit into a transaction, or a few members
+    /// could keep the owner from opening its leaves.
+    uint8 private constant MAX_COMMITTEE = 16;
+
     ILicenseRegistry public immutable registry;
     ICollateralVault public immutable vault;
     IPaymentEscrow public immutable escrow;
@@ -125,9 +129,8 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
         require(
             c.payoutDelay <= MAX_WINDOW, ChallengeManager_BadConfig("payoutDelay", c.payoutDelay)
         );
-        // Members are kept in bits of one word, and a draw must fit into a block.
         require(
-            c.committeeSize != 0 && c.committeeSize <= 64,
+            c.committeeSize != 0 && c.committeeSize <= MAX_COMMITTEE,
             ChallengeManager_BadConfig("committeeSize", c.committeeSize)
         );
         require(c.bundlesPerCase != 0, ChallengeManager_BadConfig("bundlesPerCase", 0));

@@ -20,18 +20,19 @@ library Consensus {
         pure
         returns (bytes4[] memory tags, uint256 dissenters)
     {
-        bytes32[] memory hashes = new bytes32[](memberTags.length);
-        for (uint256 i; i < hashes.length; ++i) {
+        uint256 size = memberTags.length;
+        bytes32[] memory hashes = new bytes32[](size);
+        uint256[] memory places = new uint256[](size);
+        for (uint256 i; i < size; ++i) {
             hashes[i] = keccak256(memberTags[i]);
+            places[i] = _placeOf(memberTags[i]);
         }
         uint256 speaker = _speaker(hashes, needed);
-        tags = speaker == hashes.length
-            ? _count(memberTags, count, needed)
-            : _read(memberTags[speaker], count);
-        for (uint256 i; i < hashes.length; ++i) {
+        tags = speaker == size ? _count(places, count, needed) : _read(places[speaker], count);
+        for (uint256 i; i < size; ++i) {
             // Who says what the consensus is can't differ from it.
-            if (speaker != hashes.length && hashes[i] == hashes[speaker]) continue;
-            if (_dissents(memberTags[i], tags)) dissenters |= 1 << i;
+            if (speaker != size && hashes[i] == hashes[speaker]) continue;
+            if (_dissents(places[i], tags)) dissenters |= 1 << i;
         }
     }
 
@@ -48,25 +49,25 @@ library Consensus {
         return hashes.length;
     }
 
-    function _read(bytes calldata own, uint256 count) private pure returns (bytes4[] memory tags) {
+    function _read(uint256 place, uint256 count) private pure returns (bytes4[] memory tags) {
         tags = new bytes4[](count);
         for (uint256 position; position < count; ++position) {
-            tags[position] = _tagOf(own, position);
+            tags[position] = _tagAt(place, position);
         }
     }
 
-    function _count(bytes[] calldata memberTags, uint256 count, uint256 needed)
+    function _count(uint256[] memory places, uint256 count, uint256 needed)
         private
         pure
         returns (bytes4[] memory tags)
     {
         tags = new bytes4[](count);
         // A tag of `needed` members is that of one among these first.
-        uint256 candidates = memberTags.length - needed + 1;
+        uint256 candidates = places.length - needed + 1;
         for (uint256 position; position < count; ++position) {
             for (uint256 i; i < candidates; ++i) {
-                bytes4 tag = _tagOf(memberTags[i], position);
-                if (tag != 0 && _votes(memberTags, i, position, tag) >= needed) {
+                bytes4 tag = _tagAt(places[i], position);
+                if (tag != 0 && _votes(places, i, position, tag) >= needed) {
                     tags[position] = tag;
                     break;
                 }
@@ -74,35 +75,45 @@ library Consensus {
         }
     }
 
-    function _votes(bytes[] calldata memberTags, uint256 from, uint256 position, bytes4 tag)
+    /// @dev Members from the `from`-th on that gave `tag`.
+    function _votes(uint256[] memory places, uint256 from, uint256 position, bytes4 tag)
         private
         pure
         returns (uint256 votes)
     {
-        for (uint256 i = from; i < memberTags.length; ++i) {
-            if (_tagOf(memberTags[i], position) == tag) ++votes;
+        for (uint256 i = from; i < places.length; ++i) {
+            if (_tagAt(places[i], position) == tag) ++votes;
         }
     }
 
-    function _dissents(bytes calldata own, bytes4[] memory tags) private pure returns (bool) {
-        if (own.length == 0) return false;
+    function _dissents(uint256 place, bytes4[] memory tags) private pure returns (bool) {
+        if (place == 0) return false;
         uint256 settled;
         uint256 different;
         for (uint256 position; position < tags.length; ++position) {
             bytes4 tag = tags[position];
             if (tag == 0) continue;
             ++settled;
-            if (_tagOf(own, position) != tag) ++different;
+            if (_tagAt(place, position) != tag) ++different;
         }
         return 2 * different > settled;
     }
 
-    /// @dev A member's tag at a position; 0 for a member that did not reveal. The caller has checked that the length
-    /// is 0 or 4·count, so this does not look again.
-    function _tagOf(bytes calldata own, uint256 position) private pure returns (bytes4 tag) {
+    /// @dev Where in the calldata a member's tags begin, or 0 for a member that did not reveal. Looked up once: the
+    /// bounds checks of an array of arrays would cost more than the votes.
+    function _placeOf(bytes calldata own) private pure returns (uint256 place) {
         if (own.length == 0) return 0;
         assembly ("memory-safe") {
-            tag := and(calldataload(add(own.offset, shl(2, position))), shl(224, 0xffffffff))
+            place := own.offset
+        }
+    }
+
+    /// @dev A member's tag at a position, 0 for a member that did not reveal. The caller has checked that there are 0
+    /// or 4·count bytes.
+    function _tagAt(uint256 place, uint256 position) private pure returns (bytes4 tag) {
+        if (place == 0) return 0;
+        assembly ("memory-safe") {
+            tag := and(calldataload(add(place, shl(2, position))), shl(224, 0xffffffff))
         }
     }
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import { Consensus } from "../../src/libraries/Consensus.sol";
 import { Receipt, Violation } from "../../src/libraries/Types.sol";
 import { CaseTest } from "../utils/CaseTest.sol";
+import { ProverTest } from "../utils/ProverTest.sol";
 
 /// @dev What enforcement costs, with two bundles, 40 questions and a committee of five. Honest only with
 /// `FOUNDRY_PROFILE=gas`: every call is then a transaction of its own, with base fee and calldata.
@@ -82,5 +84,38 @@ contract EnforcementGas is CaseTest {
         _fund(prover);
         _stake(prover, MIN_STAKE);
         vm.snapshotGasLastCall(GROUP, "register a prover");
+    }
+}
+
+/// @dev The largest draw there can be must stay far below a block (EIP-7825: 16.7 million per transaction).
+contract CommitteeGas is ProverTest {
+    function setUp() public override {
+        bytes32 profile = keccak256(bytes(vm.envOr("FOUNDRY_PROFILE", string(""))));
+        vm.skip(profile != keccak256("gas"), "only with FOUNDRY_PROFILE=gas");
+        super.setUp();
+    }
+
+    function judge(bytes[] calldata memberTags, uint256 count) external pure returns (uint256) {
+        (, uint256 dissenters) =
+            Consensus.judge(memberTags, count, Consensus.quorum(memberTags.length));
+        return dissenters;
+    }
+
+    /// @dev 16 members, 255 questions, and no two members agree on anything.
+    function test_gas_worstCount() public {
+        bytes[] memory memberTags = new bytes[](16);
+        for (uint256 i; i < 16; ++i) {
+            for (uint256 p; p < 255; ++p) {
+                memberTags[i] = abi.encodePacked(memberTags[i], uint32(i * 255 + p + 1));
+            }
+        }
+        this.judge(memberTags, 255);
+        vm.snapshotGasLastCall("Enforcement", "count votes, 16 members, 255 questions");
+    }
+
+    function test_gas_largestDraw() public {
+        _registerMany(512);
+        _draw("seed", 16);
+        vm.snapshotGasLastCall("Enforcement", "drawCommittee, 16 of 512 provers");
     }
 }
