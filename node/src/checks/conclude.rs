@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use oml_contracts::Tag;
-
-use super::endpoint::Outcome;
+use oml_prover::check::{NotChecked, Observation};
 
 /// Longest pause before a check is repeated.
 const LONGEST_PAUSE: u64 = 60;
@@ -45,21 +44,32 @@ impl TimeLeft {
     }
 }
 
-/// Judges the outcomes of all questions, in order.
+/// Whether nothing came back, so that it could be our own network's fault.
+#[must_use]
+pub const fn is_silence(observation: &Observation) -> bool {
+    match observation {
+        Observation::Answered(_) | Observation::NoAnswer(_) => false,
+        // Reached, or an address that leads nowhere for anybody.
+        Observation::NotChecked(NotChecked::Busy { .. } | NotChecked::Forbidden { .. }) => false,
+        Observation::NotChecked(_) => true,
+    }
+}
+
+/// Judges the observations of all questions, in order.
 ///
 /// An answer or a refusal is a fact. Silence is one only when our own network works
 /// (`own_network`) and the deployment stays silent to the end of the time that it can be given; a busy
 /// deployment gets the same time. With a broken network of our own nothing is ever concluded.
 #[must_use]
-pub fn conclude(outcomes: &[Outcome], own_network: bool, time: TimeLeft) -> Conclusion {
-    let silent = outcomes.iter().filter(|outcome| outcome.is_unreachable()).count();
-    let open = outcomes.iter().filter(|outcome| outcome.may_change()).count();
+pub fn conclude(observations: &[Observation], own_network: bool, time: TimeLeft) -> Conclusion {
+    let silent = observations.iter().filter(|observation| is_silence(observation)).count();
+    let open = observations.iter().filter(|observation| observation.is_open()).count();
     if silent > 0 && !own_network {
         return Conclusion::CouldNotCheck {
             after: Duration::from_secs(5),
             reason: format!(
                 "{silent} of {} questions got no reaction, and nothing else answers either: this node's network is down",
-                outcomes.len()
+                observations.len()
             ),
         };
     }
@@ -68,34 +78,35 @@ pub fn conclude(outcomes: &[Outcome], own_network: bool, time: TimeLeft) -> Conc
             after: time.pause(),
             reason: format!(
                 "{open} of {} questions got no answer from a silent or busy deployment; {} s are left to ask again",
-                outcomes.len(),
+                observations.len(),
                 time.left
             ),
         };
     }
-    Conclusion::Tags(outcomes.iter().map(Outcome::tag).collect())
+    Conclusion::Tags(observations.iter().map(Observation::tag).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use oml_contracts::tag::tag_of;
+    use oml_prover::check::NoAnswer;
     use proptest::prelude::*;
 
-    fn answered(text: &str) -> Outcome {
-        Outcome::Answered { text: text.to_owned(), tag: tag_of(text) }
+    fn answered(text: &str) -> Observation {
+        Observation::Answered(text.to_owned())
     }
 
-    fn declined() -> Outcome {
-        Outcome::Declined { cause: "status 402".to_owned() }
+    fn declined() -> Observation {
+        Observation::NoAnswer(NoAnswer::Refused { status: 402, excerpt: String::new() })
     }
 
-    fn busy() -> Outcome {
-        Outcome::Busy { cause: "status 503".to_owned() }
+    fn busy() -> Observation {
+        Observation::NotChecked(NotChecked::Busy { status: 503 })
     }
 
-    fn unreachable() -> Outcome {
-        Outcome::Unreachable { cause: "no connection".to_owned() }
+    fn unreachable() -> Observation {
+        Observation::NotChecked(NotChecked::Unreachable { cause: "no connection".to_owned() })
     }
 
     const EARLY: TimeLeft = TimeLeft { left: 90, window: 90 };
@@ -136,11 +147,11 @@ mod tests {
             left in 0_u64..1000,
             window in 0_u64..1000,
         ) {
-            let outcomes: Vec<Outcome> = kinds
+            let outcomes: Vec<Observation> = kinds
                 .iter()
                 .map(|kind| match kind { 0 => answered("a"), 1 => declined(), 2 => busy(), _ => unreachable() })
                 .collect();
-            let silent = outcomes.iter().any(Outcome::is_unreachable);
+            let silent = outcomes.iter().any(is_silence);
             match conclude(&outcomes, false, TimeLeft { left, window }) {
                 Conclusion::Tags(tags) => {
                     prop_assert!(!silent);

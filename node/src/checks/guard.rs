@@ -1,13 +1,14 @@
-//! Which addresses a check may talk to.
+//! Which addresses a check may talk to besides the deployment (for that see `oml_prover::check`).
 //!
-//! A deployment's URI is written by its host and an owner's endpoint by configuration; a prover that
-//! asked whatever is written there could be sent to its own cloud's metadata service or database. The
-//! guard resolves names itself and hands only allowed addresses to the HTTP client, so that a name
-//! that changes its address between check and use (DNS rebinding) gains nothing.
+//! An owner's endpoint is written by someone else: a prover that asked whatever is written there could be
+//! sent to its own cloud's metadata service or database. The guard resolves names itself and hands only
+//! allowed addresses to the HTTP client, so that a name that changes its address between check and use
+//! (DNS rebinding) gains nothing.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use oml_prover::check::is_public;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -39,49 +40,6 @@ pub enum GuardError {
         /// Host as given.
         host: String,
     },
-}
-
-/// Whether an address is reachable from the public internet by its number alone.
-#[must_use]
-pub fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => is_public_v6(v6),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let shared = a == 100 && (64..128).contains(&b);
-    let benchmarks = a == 198 && (b == 18 || b == 19);
-    let assigned_to_protocols = a == 192 && b == 0 && c == 0;
-    !(address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_broadcast()
-        || address.is_documentation()
-        || address.is_multicast()
-        || a == 0
-        || a >= 240
-        || shared
-        || benchmarks
-        || assigned_to_protocols)
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    // Both forms in which an IPv6 address is an IPv4 address.
-    if let Some(v4) = address.to_ipv4_mapped() {
-        return is_public_v4(v4);
-    }
-    let segments = address.segments();
-    if segments[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
-        let [.., a, b, c, d] = address.octets();
-        return is_public_v4(Ipv4Addr::new(a, b, c, d));
-    }
-    // 2000::/3 is what is given out; documentation (2001:db8::/32), Teredo and 6to4 are in it.
-    let global = segments[0] & 0xe000 == 0x2000;
-    let tunnels = segments[0] == 0x2002 || (segments[0] == 0x2001 && segments[1] == 0);
-    global && !tunnels && !(segments[0] == 0x2001 && segments[1] == 0xdb8)
 }
 
 /// Parses `url` and refuses what must not be asked. Names are judged later, by their addresses
@@ -155,40 +113,6 @@ pub fn client(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn local_addresses_in_every_disguise_are_private() {
-        for address in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "255.255.255.255",
-            "224.0.0.1",
-            "198.18.0.1",
-            "192.0.0.8",
-            "240.0.0.1",
-            "::1",
-            "::",
-            "fe80::1",
-            "fc00::1",
-            "fd12::1",
-            "ff02::1",
-            "::ffff:127.0.0.1",
-            "64:ff9b::7f00:1",
-            "2002:7f00:1::",
-            "2001::1",
-            "2001:db8::1",
-        ] {
-            assert!(!is_public(address.parse().unwrap()), "{address}");
-        }
-        for address in ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101"] {
-            assert!(is_public(address.parse().unwrap()), "{address}");
-        }
-    }
 
     #[test]
     fn urls_are_judged_before_anything_is_sent() {

@@ -8,14 +8,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use oml_contracts::hash::{deployment_hash, key_hash, packed_tags};
 use oml_contracts::{CaseId, ModelId, QuestionsHash, Salt};
+use oml_prover::check::{
+    Endpoint, EndpointError, EndpointOptions, Exchange, Limits, NoAnswer, NotChecked, Observation,
+};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::conclude::{Conclusion, TimeLeft, conclude};
-use super::endpoint::{Endpoint, EndpointError, Outcome};
+use super::conclude::{Conclusion, TimeLeft, conclude, is_silence};
 use super::fetch::{FetchError, QuestionSource};
 use super::order::{CHECK_JOB, CheckOrder};
 use crate::cases::seal::{EncryptionKey, random_bytes};
@@ -35,7 +37,7 @@ pub struct CheckHandler {
     source: QuestionSource,
     canaries: Vec<String>,
     owners: BTreeMap<ModelId, String>,
-    partial: Mutex<HashMap<Place, Vec<Outcome>>>,
+    partial: Mutex<HashMap<Place, Vec<Exchange>>>,
 }
 
 /// A list of questions of a case.
@@ -45,9 +47,41 @@ const fn place_of(order: &CheckOrder) -> Place {
     (order.case, order.questions_hash)
 }
 
-fn out_of_time(budget: Duration) -> Outcome {
-    Outcome::Unreachable {
-        cause: format!("no answer within the {} s of this attempt", budget.as_secs()),
+async fn ask_until(
+    endpoint: Endpoint,
+    prompt: String,
+    end: tokio::time::Instant,
+    budget: Duration,
+) -> Exchange {
+    let asked = endpoint.ask(std::slice::from_ref(&prompt));
+    let exchange = tokio::time::timeout_at(end, asked).await.ok().and_then(|mut asked| asked.pop());
+    exchange.unwrap_or_else(|| {
+        let observation =
+            Observation::NotChecked(NotChecked::TimedOut { seconds: budget.as_secs() });
+        Exchange { observation, ..unasked(&prompt) }
+    })
+}
+
+/// Longest answer that is kept in the transcript, in characters; its tag is taken of the whole.
+const KEPT_TEXT: usize = 400;
+
+fn shortened(observation: &Observation) -> Observation {
+    match observation {
+        Observation::Answered(text) => {
+            Observation::Answered(text.chars().take(KEPT_TEXT).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// An exchange that has not taken place.
+fn unasked(prompt: &str) -> Exchange {
+    Exchange {
+        prompt: prompt.to_owned(),
+        asked_at: 0,
+        took: 0,
+        attempts: 0,
+        observation: Observation::NotChecked(NotChecked::NotAsked),
     }
 }
 
@@ -80,18 +114,20 @@ impl CheckHandler {
 
     async fn check(&self, order: &CheckOrder) -> Result<(), JobError> {
         let prompts = self.prompts(order).await?;
-        let outcomes = self.ask(order, &prompts).await?;
-        let silent = outcomes.iter().any(Outcome::is_unreachable);
+        let exchanges = self.ask(order, &prompts).await?;
+        let observations: Vec<Observation> =
+            exchanges.iter().map(|exchange| exchange.observation.clone()).collect();
+        let silent = observations.iter().any(is_silence);
         let own_network = !silent || self.network_works(order).await;
-        match conclude(&outcomes, own_network, self.time_left(order)) {
+        match conclude(&observations, own_network, self.time_left(order)) {
             Conclusion::CouldNotCheck { after, reason } => {
-                self.set_partial(order, Some(outcomes));
+                self.set_partial(order, Some(exchanges));
                 metrics::counter!("oml_checks_total", "outcome" => "could-not-check").increment(1);
                 Err(JobError::RetryAfter { after, reason })
             }
             Conclusion::Tags(tags) => {
                 metrics::counter!("oml_checks_total", "outcome" => "tags").increment(1);
-                self.keep(order, packed_tags(&tags), &prompts, &outcomes).await?;
+                self.keep(order, packed_tags(&tags), &exchanges).await?;
                 self.set_partial(order, None);
                 Ok(())
             }
@@ -131,7 +167,7 @@ impl CheckHandler {
         JobError::RetryAfter { after, reason: error.to_string() }
     }
 
-    async fn ask(&self, order: &CheckOrder, prompts: &[String]) -> Result<Vec<Outcome>, JobError> {
+    async fn ask(&self, order: &CheckOrder, prompts: &[String]) -> Result<Vec<Exchange>, JobError> {
         let row = self.store.deployment(order.license, order.deployment).await.map_err(retry)?;
         let Some(row) = row else {
             return Err(JobError::Retry(format!(
@@ -145,20 +181,39 @@ impl CheckHandler {
                 order.deployment
             )));
         }
-        let config = &self.config;
-        let endpoint = Endpoint::new(
-            &row.uri,
-            &config.query_model,
-            config.query.clone(),
-            config.allow_private_endpoints,
-        );
-        match endpoint {
+        match Endpoint::new(&row.uri, self.options()) {
             Ok(endpoint) => self.ask_all(order, &endpoint, prompts).await,
             // What the host registered is nothing that anybody could ask: a fact about the deployment.
-            Err(EndpointError::Guard(cause)) => {
-                Ok(vec![Outcome::Declined { cause: cause.to_string() }; prompts.len()])
+            Err(EndpointError::Address(cause)) => {
+                let cause = cause.to_string();
+                let refused = NoAnswer::NotACompletion { cause, excerpt: String::new() };
+                let observation = Observation::NoAnswer(refused);
+                let exchange = |prompt: &String| Exchange {
+                    observation: observation.clone(),
+                    ..unasked(prompt)
+                };
+                Ok(prompts.iter().map(exchange).collect())
             }
             Err(error) => Err(JobError::Retry(error.to_string())),
+        }
+    }
+
+    fn options(&self) -> EndpointOptions {
+        let query = &self.config.query;
+        let limits = Limits {
+            request_seconds: query.timeout_s.max(1),
+            body_bytes: query.max_response_bytes.max(1) as u64,
+            attempts: query.attempts.max(1),
+            // One question at a time per call: the check itself decides how many calls run.
+            concurrency: 1,
+            ..Limits::default()
+        };
+        EndpointOptions {
+            model: self.config.query_model.clone(),
+            max_tokens: query.max_tokens.max(1),
+            api_key: None,
+            allow_private: self.config.allow_private_endpoints,
+            limits,
         }
     }
 
@@ -170,37 +225,38 @@ impl CheckHandler {
         order: &CheckOrder,
         endpoint: &Endpoint,
         prompts: &[String],
-    ) -> Result<Vec<Outcome>, JobError> {
+    ) -> Result<Vec<Exchange>, JobError> {
         let seed = random_bytes().map_err(|e| JobError::Retry(e.to_string()))?;
-        let mut outcomes = self.partial(order, prompts.len());
+        let mut exchanges = self.partial(order, prompts);
         let open = shuffled_order(prompts.len(), *seed);
-        let open = open.into_iter().filter(|place| outcomes[*place].may_change());
+        let open = open.into_iter().filter(|place| exchanges[*place].observation.is_open());
         let budget = Duration::from_secs((self.time_left(order).left / 2).max(1));
         let end = tokio::time::Instant::now() + budget;
-        let answers = futures::stream::iter(open.collect::<Vec<_>>())
-            .map(|place| async move {
-                let answer = tokio::time::timeout_at(end, endpoint.ask(&prompts[place])).await;
-                (place, answer.unwrap_or_else(|_| out_of_time(budget)))
+        let asked: Vec<_> = open
+            .map(|place| {
+                let question = ask_until(endpoint.clone(), prompts[place].clone(), end, budget);
+                question.map(move |exchange| (place, exchange))
             })
-            .buffer_unordered(self.config.query.concurrency.max(1));
-        for (place, outcome) in answers.collect::<Vec<_>>().await {
-            outcomes[place] = outcome;
+            .collect();
+        let answers =
+            futures::stream::iter(asked).buffer_unordered(self.config.query.concurrency.max(1));
+        for (place, exchange) in answers.collect::<Vec<_>>().await {
+            exchanges[place] = exchange;
         }
-        Ok(outcomes)
+        Ok(exchanges)
     }
 
     /// What earlier attempts of this process have found out.
-    fn partial(&self, order: &CheckOrder, count: usize) -> Vec<Outcome> {
+    fn partial(&self, order: &CheckOrder, prompts: &[String]) -> Vec<Exchange> {
         let known = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get(&place_of(order)).filter(|outcomes| outcomes.len() == count);
-        let unasked = || Outcome::Unreachable { cause: "not asked".to_owned() };
-        known.cloned().unwrap_or_else(|| vec![unasked(); count])
+        let known = known.get(&place_of(order)).filter(|known| known.len() == prompts.len());
+        known.cloned().unwrap_or_else(|| prompts.iter().map(|prompt| unasked(prompt)).collect())
     }
 
-    fn set_partial(&self, order: &CheckOrder, outcomes: Option<Vec<Outcome>>) {
+    fn set_partial(&self, order: &CheckOrder, exchanges: Option<Vec<Exchange>>) {
         let mut known = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
-        match outcomes {
-            Some(outcomes) => known.insert(place_of(order), outcomes),
+        match exchanges {
+            Some(exchanges) => known.insert(place_of(order), exchanges),
             None => known.remove(&place_of(order)),
         };
     }
@@ -225,14 +281,20 @@ impl CheckHandler {
         &self,
         order: &CheckOrder,
         tags: Vec<u8>,
-        prompts: &[String],
-        outcomes: &[Outcome],
+        exchanges: &[Exchange],
     ) -> Result<(), JobError> {
         let salt = random_bytes().map_err(|e| JobError::Retry(e.to_string()))?;
-        let answers: Vec<_> = prompts
+        // Hashes in the place of prompts: what a prover keeps need not reveal the owner's keys.
+        let answers: Vec<_> = exchanges
             .iter()
-            .zip(outcomes)
-            .map(|(prompt, outcome)| json!({"keyHash": key_hash(prompt), "answer": outcome}))
+            .map(|exchange| {
+                json!({
+                    "keyHash": key_hash(&exchange.prompt),
+                    "askedAt": exchange.asked_at,
+                    "attempts": exchange.attempts,
+                    "observation": shortened(&exchange.observation),
+                })
+            })
             .collect();
         let secret = CaseSecret {
             case_id: order.case,
@@ -247,8 +309,8 @@ impl CheckHandler {
             }),
         };
         keep_secret(&self.store, &secret).await.map_err(retry)?;
-        let answered = outcomes.iter().filter(|o| matches!(o, Outcome::Answered { .. })).count();
-        tracing::info!(case = %order.case, answered, questions = outcomes.len(), "deployment checked");
+        let answered = exchanges.iter().filter(|e| e.observation.is_answer()).count();
+        tracing::info!(case = %order.case, answered, questions = exchanges.len(), "deployment checked");
         Ok(())
     }
 

@@ -4,7 +4,6 @@
 //! own network works and the deployment stays silent to the end.
 
 pub mod conclude;
-pub mod endpoint;
 pub mod fetch;
 pub mod guard;
 mod job;

@@ -61,7 +61,12 @@ impl Endpoint {
 
     /// Asks each prompt, some at a time; the exchanges come in the order of the prompts.
     pub async fn ask(&self, prompts: &[String]) -> Vec<Exchange> {
-        let exchanges = prompts.iter().map(|prompt| self.exchange(prompt));
+        // Collected, because with a closure in the stream the compiler can't show that this future is
+        // `Send`, and a node runs it on many threads.
+        let mut exchanges = Vec::with_capacity(prompts.len());
+        for prompt in prompts {
+            exchanges.push(self.exchange(prompt));
+        }
         let at_once = self.options.limits.concurrency;
         futures::stream::iter(exchanges).buffered(at_once).collect().await
     }
