@@ -240,7 +240,13 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         }
 
         amount = row.cumulativeAmount - c.claimed;
-        _settle(channelId, row.cumulativeAmount, row.cumulativeRequests, row.cumulativeTokens);
+        // Units never fall, but a row need not raise them: a payer who claims its own voucher with many units
+        // would otherwise make the host's vouchers unclaimable.
+        uint64 requests = row.cumulativeRequests > c.settledRequests
+            ? row.cumulativeRequests
+            : c.settledRequests;
+        uint64 tokens = row.cumulativeTokens > c.settledTokens ? row.cumulativeTokens : c.settledTokens;
+        _settle(channelId, row.cumulativeAmount, requests, tokens);
         emit VoucherClaimed(
             channelId, amount, row.cumulativeAmount, row.cumulativeRequests, row.cumulativeTokens
         );
@@ -258,11 +264,9 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         // its own.
         if (c.openedAt == 0) return ClaimError.UnknownChannel;
         uint128 cumulativeAmount = row.cumulativeAmount;
-        if (
-            cumulativeAmount <= c.claimed || row.cumulativeRequests < c.settledRequests
-                || row.cumulativeTokens < c.settledTokens
-        ) return ClaimError.NotIncreasing;
-        if (cumulativeAmount < _price(terms, row)) return ClaimError.BelowPrice;
+        if (cumulativeAmount <= c.claimed) return ClaimError.NotIncreasing;
+        uint256 price = TermsLib.price(terms, row.cumulativeRequests, row.cumulativeTokens);
+        if (cumulativeAmount < price) return ClaimError.BelowPrice;
         if (cumulativeAmount > c.deposited) return ClaimError.ExceedsDeposit;
         if (cumulativeAmount - c.claimed > limit) return ClaimError.ExceedsCollateralRatio;
         return _isSigned(channelId, row) ? ClaimError.None : ClaimError.BadSignature;
@@ -330,12 +334,6 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         channelId = channelIdOf(licenseId, payer, signer, salt);
         c = _channels[channelId];
         require(c.openedAt != 0, PaymentEscrow_UnknownChannel(channelId));
-    }
-
-    /// @dev Least cumulative amount for the units of a row.
-    function _price(Terms calldata terms, ClaimRow calldata row) private pure returns (uint256) {
-        return uint256(terms.pricePerRequest) * row.cumulativeRequests
-            + uint256(terms.pricePerThousandTokens) * row.cumulativeTokens / 1000;
     }
 
     /// @dev Rounds down; at most `amount` because `bps <= BPS`.

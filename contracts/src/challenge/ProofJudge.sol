@@ -8,6 +8,7 @@ import { IChallengeManager } from "../interfaces/IChallengeManager.sol";
 import { ILicenseRegistry } from "../interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "../interfaces/IPaymentEscrow.sol";
 import { Receipts } from "../libraries/Receipts.sol";
+import { TermsLib } from "../libraries/TermsLib.sol";
 import { LicenseRef, Receipt, SlashTerms, Violation } from "../libraries/Types.sol";
 import { ReportDesk } from "./ReportDesk.sol";
 
@@ -48,13 +49,13 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         // A channel that does not exist has nothing settled: the host served what no one could be paid for.
         IPaymentEscrow.Channel memory channel = escrow.channel(receipt.channelId);
         uint256 settleBy = uint256(receipt.servedAt) + ref.terms.settlementPeriod;
+        // Money, not units: anyone may claim, so a payer could settle few units for a high amount and leave the
+        // host without a voucher that it could still claim.
+        uint256 owed =
+            TermsLib.price(ref.terms, receipt.cumulativeRequests, receipt.cumulativeTokens);
         require(
-            block.timestamp > settleBy
-                && (receipt.cumulativeRequests > channel.settledRequests
-                    || receipt.cumulativeTokens > channel.settledTokens),
-            ChallengeManager_NoUnderMetering(
-                settleBy, channel.settledRequests, channel.settledTokens
-            )
+            block.timestamp > settleBy && owed > channel.claimed,
+            ChallengeManager_NoUnderMetering(settleBy, owed, channel.claimed)
         );
 
         _accept(ref, Violation.UnderMetering, receipt, digest, salt);

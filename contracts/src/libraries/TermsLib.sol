@@ -163,4 +163,9 @@ library TermsLib {
     function _requireSlash(bytes32 name, uint16 bps) private pure {
         require(bps != 0 && bps <= BPS, Terms_BadBps(name, bps));
     }
+
+    /// @notice What these units cost; rounded down, in the payer's favour.
+    function price(Terms calldata terms, uint256 requests, uint256 tokens) internal pure returns (uint256) {
+        return requests * terms.pricePerRequest + tokens * terms.pricePerThousandTokens / 1000;
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use oml_contracts::ChannelId;
+use oml_contracts::{Amount, ChannelId};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 
@@ -156,10 +156,8 @@ pub fn replay(channel: &ChannelRef, entries: &[LogEntry]) -> PayerState {
 /// What the chain says about a channel and its license, as far as proofs need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProofContext {
-    /// Requests settled on the channel.
-    pub settled_requests: u64,
-    /// Tokens settled on the channel.
-    pub settled_tokens: u64,
+    /// Claimed on the channel.
+    pub claimed: Amount,
     /// Seconds that the host has to settle.
     pub settlement_period: u64,
     /// End of the license's term, or time of its termination, Unix seconds.
@@ -203,8 +201,10 @@ pub fn proofs(channel: &ChannelRef, receipts: &[SignedReceipt], at: &ProofContex
     });
     let unsettled = signed.iter().find(|r| {
         at.now > r.served_at.saturating_add(at.settlement_period)
-            && (r.cumulative_requests > at.settled_requests
-                || r.cumulative_tokens > at.settled_tokens)
+            && channel
+                .price
+                .of(r.cumulative_requests, r.cumulative_tokens)
+                .is_none_or(|owed| owed > at.claimed)
     });
     let late = signed.iter().find(|r| r.served_at > at.term_end);
     let mut found = Vec::new();

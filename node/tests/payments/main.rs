@@ -66,8 +66,7 @@ async fn what_is_served_is_paid_for() {
     assert!(view.settled_requests >= last.cumulative_requests);
     assert!(view.settled_tokens >= last.cumulative_tokens);
     let at = ProofContext {
-        settled_requests: view.settled_requests,
-        settled_tokens: view.settled_tokens,
+        claimed: view.claimed,
         settlement_period: 0,
         term_end: terms.expires_at,
         now: u64::MAX,

@@ -7,7 +7,7 @@ import { LicenseStatus, Receipt, Violation } from "../../../src/libraries/Types.
 import { CaseTest } from "../../utils/CaseTest.sol";
 
 contract ChallengeManager_proveUnderMetering is CaseTest {
-    /// @dev A channel with one settled request of 500 tokens.
+    /// @dev A channel with one settled request of 500 tokens, for which 0.01 ether was claimed: five times the price.
     function _settled() private returns (bytes32 channelId) {
         channelId = _openChannel(payer.addr, address(0), 1 ether);
         IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](1);
@@ -34,14 +34,14 @@ contract ChallengeManager_proveUnderMetering is CaseTest {
         manager.proveUnderMetering(ref(), receipt, signature_, SALT);
     }
 
-    function _expectRefused(Receipt memory receipt, uint64 requests, uint64 tokens) private {
+    function _expectRefused(Receipt memory receipt, uint256 owed) private {
         bytes memory signature_ = _sign(receipt);
         vm.expectRevert(
             abi.encodeWithSelector(
                 IChallengeTypes.ChallengeManager_NoUnderMetering.selector,
                 uint256(receipt.servedAt) + 2 days,
-                requests,
-                tokens
+                owed,
+                uint128(0.01 ether)
             )
         );
         vm.prank(reporter);
@@ -54,25 +54,25 @@ contract ChallengeManager_proveUnderMetering is CaseTest {
     }
 
     function test_revertWhen_settlementPeriodNotOver() public {
-        Receipt memory receipt = _receiptOver(_settled(), 2, 500);
+        Receipt memory receipt = _receiptOver(_settled(), 10, 500);
         _reportProof(reporter, Violation.UnderMetering, receipt);
         vm.warp(receipt.servedAt + 2 days);
-        _expectRefused(receipt, 1, 500);
+        _expectRefused(receipt, 0.011 ether);
     }
 
     function test_revertWhen_settled() public {
-        Receipt memory receipt = _receiptOver(_settled(), 1, 500);
+        Receipt memory receipt = _receiptOver(_settled(), 9, 500);
         _reportProof(reporter, Violation.UnderMetering, receipt);
         skip(2 days);
-        _expectRefused(receipt, 1, 500);
+        _expectRefused(receipt, 0.01 ether);
     }
 
     function test_revertWhen_punishedBefore() public {
-        Receipt memory receipt = _receiptOver(_settled(), 2, 500);
+        Receipt memory receipt = _receiptOver(_settled(), 10, 500);
         _reportProof(reporter, Violation.UnderMetering, receipt);
         skip(2 days);
         _prove(receipt);
-        receipt.cumulativeRequests = 3;
+        receipt.cumulativeRequests = 11;
         _reportProof(reporter, Violation.UnderMetering, receipt);
         bytes memory signature_ = _sign(receipt);
         vm.expectRevert(
@@ -88,7 +88,7 @@ contract ChallengeManager_proveUnderMetering is CaseTest {
     }
 
     function test_slashesForRequests() public {
-        Receipt memory receipt = _receiptOver(_settled(), 2, 500);
+        Receipt memory receipt = _receiptOver(_settled(), 10, 500);
         _reportProof(reporter, Violation.UnderMetering, receipt);
         vm.warp(receipt.servedAt + 2 days + 1);
         _prove(receipt);
@@ -96,7 +96,7 @@ contract ChallengeManager_proveUnderMetering is CaseTest {
     }
 
     function test_slashesForTokens() public {
-        Receipt memory receipt = _receiptOver(_settled(), 1, 501);
+        Receipt memory receipt = _receiptOver(_settled(), 1, 4501);
         _reportProof(reporter, Violation.UnderMetering, receipt);
         skip(2 days);
         _prove(receipt);
@@ -109,5 +109,39 @@ contract ChallengeManager_proveUnderMetering is CaseTest {
         skip(2 days);
         _prove(receipt);
         _assertSlashed();
+    }
+
+    /// @dev A payer claims its own voucher with many requests and few tokens, so that the host's own voucher would
+    /// have to lower the requests. The host is still paid and can't be convicted.
+    function test_payerCannotFrameTheHostByClaimingFirst() public {
+        bytes32 channelId = _openChannel(payer.addr, address(0), 1 ether);
+        IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](1);
+        rows[0] = _voucher(payer, "key");
+        rows[0].cumulativeRequests = 10;
+        rows[0].cumulativeTokens = 0;
+        _signRow(rows[0], payer.key);
+        escrow.claim(ref(), rows);
+
+        rows[0].cumulativeAmount = 0.012 ether;
+        rows[0].cumulativeRequests = 2;
+        rows[0].cumulativeTokens = 5000;
+        _signRow(rows[0], payer.key);
+        escrow.claim(ref(), rows);
+        assertEq(escrow.channel(channelId).claimed, 0.012 ether, "the host's voucher counts");
+
+        Receipt memory receipt = _receiptOver(channelId, 2, 5000);
+        _reportProof(reporter, Violation.UnderMetering, receipt);
+        skip(2 days);
+        bytes memory signature_ = _sign(receipt);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_NoUnderMetering.selector,
+                uint256(receipt.servedAt) + 2 days,
+                0.012 ether,
+                uint128(0.012 ether)
+            )
+        );
+        vm.prank(reporter);
+        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
     }
 }

@@ -54,9 +54,16 @@ contract PaymentEscrow_claim is LicensingTest {
         _rejected(ref, _row(ref, 1 ether, 10, 1000), reason);
         _rejected(ref, _row(ref, 1 ether, 11, 1001), reason);
         _rejected(ref, _row(ref, 1 ether - 1, 11, 1001), reason);
-        _rejected(ref, _row(ref, 2 ether, 9, 1000), reason);
-        _rejected(ref, _row(ref, 2 ether, 10, 999), reason);
         _rejected(ref, _row(ref, 0, 0, 0), reason);
+    }
+
+    function test_unitsNeverFall() public {
+        (LicenseRef memory ref,) = _open();
+        assertEq(_claim(ref, _row(ref, 1 ether, 10, 1000)), 1 ether);
+        assertEq(_claim(ref, _row(ref, 2 ether, 9, 1001)), 1 ether);
+        IPaymentEscrow.Channel memory channel = escrow.channel(channelId);
+        assertEq(channel.settledRequests, 10, "requests");
+        assertEq(channel.settledTokens, 1001, "tokens");
     }
 
     function test_rejectsBelowPrice() public {
