@@ -70,7 +70,8 @@ impl Artefact {
 }
 
 /// What a deployment fixes for ever.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeployParams {
     /// Windows, committee and penalties of cases.
     pub cases: CaseParams,
