@@ -791,9 +791,7 @@ interface ChallengeManager {
     /// @notice The two receipts do not contradict each other.
     error ChallengeManager_NoEquivocation();
     /// @notice The receipt's units are settled, or the settlement period is not over.
-    error ChallengeManager_NoUnderMetering(
-        uint256 settleBy, uint64 settledRequests, uint64 settledTokens
-    );
+    error ChallengeManager_NoUnderMetering(uint256 settleBy, uint256 owed, uint128 claimed);
     /// @notice The receipt was served within the term.
     error ChallengeManager_WithinTerm(uint64 servedAt, uint40 end);
     /// @notice This violation was punished before.
