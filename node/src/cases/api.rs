@@ -3,7 +3,7 @@
 //! `GET /v1/cases/{caseId}/questions?prover=0x…` answers with the questions sealed to that member's key
 //! on chain. It asks for no credentials because it needs none: what it hands out is useless to
 //! everybody else. Answers: 200; 400 malformed; 403 not a member; 404 no such case here; 409 not the
-//! time; 503 the chain can't be read.
+//! time; 503 too many ask, or the chain can't be read.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use axum::{Json, Router};
 use oml_contracts::{CaseId, EthAddress, QuestionsHash};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::handout::{SealedQuestions, seal_questions};
 use super::machine::{self, Phase};
@@ -25,6 +25,9 @@ use super::reading::{CaseReader, ReadError};
 use super::service::{Universes, posted_questions};
 use crate::chain::{ChainClient, Head};
 use crate::store::Store;
+
+/// Requests answered at once; each costs reads of the chain, and anybody may ask.
+const REQUESTS_AT_ONCE: usize = 8;
 
 /// Question lists kept in memory; a case has one.
 const KEPT_LISTS: usize = 64;
@@ -37,6 +40,7 @@ struct Desk {
     heads: watch::Receiver<Head>,
     universes: Arc<Universes>,
     lists: Mutex<HashMap<(CaseId, QuestionsHash), Arc<QuestionSet>>>,
+    seats: Semaphore,
 }
 
 /// Routes of the owner's endpoint.
@@ -47,8 +51,8 @@ pub fn questions_router(
     heads: watch::Receiver<Head>,
     universes: Arc<Universes>,
 ) -> Router {
-    let lists = Mutex::default();
-    let desk = Arc::new(Desk { reader, chain, store, heads, universes, lists });
+    let (lists, seats) = (Mutex::default(), Semaphore::new(REQUESTS_AT_ONCE));
+    let desk = Arc::new(Desk { reader, chain, store, heads, universes, lists, seats });
     Router::new().route("/v1/cases/{case}/questions", get(questions)).with_state(desk)
 }
 
@@ -67,6 +71,8 @@ enum Refusal {
     NotNow { case: CaseId, status: crate::chain::CaseStatus },
     #[error("the chain or the store can't be read; try again")]
     Unavailable,
+    #[error("too many members ask at once; try again")]
+    Busy,
     #[error("the questions can't be handed out: {0}")]
     Failed(String),
 }
@@ -78,7 +84,7 @@ impl Refusal {
             Self::NotMember { .. } => StatusCode::FORBIDDEN,
             Self::Unknown(_) => StatusCode::NOT_FOUND,
             Self::NotNow { .. } => StatusCode::CONFLICT,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -102,7 +108,9 @@ async fn questions(
 ) -> Result<Json<SealedQuestions>, Refusal> {
     let case = case.parse().map_err(|e| Refusal::Malformed(format!("case: {e}")))?;
     let member = member.prover.parse().map_err(|e| Refusal::Malformed(format!("prover: {e}")))?;
+    let seat = desk.seats.try_acquire().map_err(|_| Refusal::Busy)?;
     let handed = desk.hand_out(case, member).await;
+    drop(seat);
     let outcome = if handed.is_ok() { "handed-out" } else { "refused" };
     metrics::counter!("oml_question_requests_total", "outcome" => outcome).increment(1);
     handed.map(Json)

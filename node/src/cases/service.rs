@@ -25,6 +25,9 @@ use crate::chain::{CaseStatus, ChainClient, ChainError, Head, Sender};
 use crate::checks::CheckOrder;
 use crate::store::{CaseRow, CaseSecret, Store, StoreError, VoucherRow};
 
+/// Seconds after which somebody who has no part in a case draws or resolves it.
+const OUTSIDER_PATIENCE: u64 = 300;
+
 /// Universes whose secrets the node holds.
 pub type Universes = BTreeMap<(ModelId, u32), Arc<SecretUniverse>>;
 
@@ -186,7 +189,7 @@ impl CaseService {
     /// What this account is in the case.
     async fn actors(&mut self, file: &CaseFile) -> Result<Vec<Actor>, StepError> {
         let address = self.sender.address();
-        let patience = patience(address, file);
+        let patience = patience(address, self.duties.prover, file);
         let mut roles = Vec::new();
         if self.duties.owner && file.owner == address {
             let has_universe = self.universes.contains_key(&(file.model, file.epoch));
@@ -401,14 +404,16 @@ fn paying_member(file: &CaseFile, voucher: &VoucherRow) -> Option<EthAddress> {
     file.members.iter().map(|member| member.address).find(is_payer)
 }
 
-/// Seconds to leave a shared step to others: parties first, the rest spread by chance.
-fn patience(me: EthAddress, file: &CaseFile) -> u64 {
+/// Seconds to leave a shared step to others: parties first, then provers, who are paid by the case, in
+/// an order of chance; outsiders only when nobody else moves.
+fn patience(me: EthAddress, is_prover: bool, file: &CaseFile) -> u64 {
     if me == file.owner || me == file.host || me == file.case.reporter {
         return 0;
     }
     let [place, ..] = keccak256(&[me.as_bytes().as_slice(), file.case.id.as_bytes()].concat());
     let spread = u64::from(place % 8) * 3;
-    if file.members.is_empty() || file.member(&me).is_some() { spread } else { 300 + spread }
+    let may_be_member = is_prover && (file.members.is_empty() || file.member(&me).is_some());
+    if may_be_member { spread } else { OUTSIDER_PATIENCE + spread }
 }
 
 fn report(file: &CaseFile, action: Action, submitted: &Submitted) {
