@@ -31,7 +31,9 @@ abstract contract CaseBook is ChallengeBase {
             c.status == CaseStatus.Committing && block.timestamp > c.deadline && c.commits >= needed
         ) _startReveal(caseId, c, c.deadline);
         if (c.status == CaseStatus.Revealing && block.timestamp > c.deadline && c.reveals >= needed)
-        _startOpening(caseId, c, c.deadline);
+        {
+            _startOpening(caseId, c, c.deadline);
+        }
     }
 
     // ---- Checks

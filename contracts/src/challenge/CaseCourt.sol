@@ -8,6 +8,7 @@ import { Consensus } from "../libraries/Consensus.sol";
 import { EValue } from "../libraries/EValue.sol";
 import { Leaves } from "../libraries/Leaves.sol";
 import { Receipts } from "../libraries/Receipts.sol";
+import { TermsLib } from "../libraries/TermsLib.sol";
 import { CaseStatus, LicenseRef } from "../libraries/Types.sol";
 import { Vouchers } from "../libraries/Vouchers.sol";
 import { CaseOpening } from "./CaseOpening.sol";
@@ -102,8 +103,8 @@ contract CaseCourt is CaseOpening {
     ) private view returns (bytes32 channelId) {
         channelId = escrow.channelIdOf(licenseId, voucher.payer, voucher.signer, voucher.salt);
         uint128 deposited = escrow.channel(channelId).deposited;
-        uint256 price = uint256(ref.terms.pricePerRequest) * voucher.cumulativeRequests
-            + uint256(ref.terms.pricePerThousandTokens) * voucher.cumulativeTokens / 1000;
+        uint256 price =
+            TermsLib.price(ref.terms, voucher.cumulativeRequests, voucher.cumulativeTokens);
         require(
             voucher.cumulativeRequests != 0 && deposited != 0
                 && voucher.cumulativeAmount <= deposited && voucher.cumulativeAmount >= price,

@@ -109,9 +109,7 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
         internal
         returns (uint128 slashed, uint128 toReporter, uint128 toOwner)
     {
-        if (registry.isActive(licenseId, uint40(block.timestamp))) {
-            registry.terminateFor(licenseId);
-        }
+        registry.terminateFor(licenseId);
         return vault.slash(ref, bps, reporter, _payoutDelay);
     }
 

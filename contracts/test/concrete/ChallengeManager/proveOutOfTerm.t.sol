@@ -58,9 +58,12 @@ contract ChallengeManager_proveOutOfTerm is CaseTest {
     }
 
     function test_slashesAfterExpiry() public {
-        Receipt memory receipt = _servedAt(registry.license(licenseId).deadline + 1);
+        uint40 expiry = registry.license(licenseId).deadline;
+        Receipt memory receipt = _servedAt(expiry + 1);
+        vm.warp(expiry + 1 days);
         _reportProof(reporter, Violation.OutOfTerm, receipt);
         _prove(receipt);
+        assertEq(registry.license(licenseId).deadline, expiry, "the term is not longer");
         assertEq(vault.collateral(licenseId).amount, COLLATERAL / 2, "half of it");
     }
 

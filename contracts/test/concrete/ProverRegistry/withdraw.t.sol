@@ -83,4 +83,18 @@ contract ProverRegistry_withdraw is ProverTest {
         _register(alice, MIN_STAKE);
         assertEq(provers.provers().length, 2, "again");
     }
+
+    /// @dev Who takes the place of another in the list can still leave it.
+    function test_allLeaveInAnyOrder() public {
+        address[] memory accounts = _registerMany(4);
+        uint8[4] memory order = [0, 3, 1, 2];
+        for (uint256 i; i < 4; ++i) {
+            _thaw(accounts[order[i]]);
+            address[] memory list = provers.provers();
+            assertEq(list.length, 3 - i, "list");
+            for (uint256 j; j < list.length; ++j) {
+                assertEq(provers.prover(list[j]).thawEnd, 0, "stays");
+            }
+        }
+    }
 }
