@@ -1,8 +1,8 @@
 //! The CLI's way to the chain: every write simulates first, stops there with `--dry-run`, else sends, waits
 //! and records what it cost.
 
-use crate::error::{Exit, HintExt, fail};
 use crate::contracts::Token;
+use crate::error::{Exit, HintExt, fail};
 use crate::signer::SignerArgs;
 use alloy::network::{EthereumWallet, TransactionBuilder};
 use alloy::primitives::{Address, B256, Bytes, U256};
@@ -21,25 +21,43 @@ use std::time::Duration;
 /// Which chain, which contracts.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Chain")]
-pub struct ChainArgs {
+pub(crate) struct ChainArgs {
     /// JSON-RPC endpoint
-    #[arg(long, env = "ETH_RPC_URL", default_value = "http://127.0.0.1:8545", value_name = "URL", global = true)]
+    #[arg(
+        long,
+        env = "ETH_RPC_URL",
+        default_value = "http://127.0.0.1:8545",
+        value_name = "URL",
+        global = true
+    )]
     pub rpc_url: String,
     /// Addresses file of the deployment
-    #[arg(long, env = "OML_ADDRESSES", default_value = "addresses.json", value_name = "FILE", global = true)]
+    #[arg(
+        long,
+        env = "OML_ADDRESSES",
+        default_value = "addresses.json",
+        value_name = "FILE",
+        global = true
+    )]
     pub addresses: PathBuf,
     /// Simulate and print what would be sent, send nothing
     #[arg(long, env = "OML_DRY_RUN", global = true)]
     pub dry_run: bool,
     /// Seconds to wait for a transaction
-    #[arg(long, env = "OML_TX_TIMEOUT", default_value_t = 120, value_name = "SECONDS", global = true)]
+    #[arg(
+        long,
+        env = "OML_TX_TIMEOUT",
+        default_value_t = 120,
+        value_name = "SECONDS",
+        global = true
+    )]
     pub tx_timeout: u64,
 }
 
 /// What a sent or simulated transaction did.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TxRecord {
+pub(crate) struct TxRecord {
     /// What it was for.
     pub step: String,
     /// Sender.
@@ -60,17 +78,20 @@ pub struct TxRecord {
 
 impl TxRecord {
     /// One line for people.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         match self.hash {
             Some(hash) => format!("{}: {hash} (gas {})", self.step, self.gas),
-            None => format!("{}: dry run, would use about {} gas; nothing was sent", self.step, self.gas),
+            None => format!(
+                "{}: dry run, would use about {} gas; nothing was sent",
+                self.step, self.gas
+            ),
         }
     }
 }
 
 /// A mined transaction, or what the simulation returned.
 #[derive(Clone, Debug)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// For the journal.
     pub record: TxRecord,
     /// Return data of the simulation that went before.
@@ -81,7 +102,7 @@ pub struct Sent {
 
 /// Connection, contracts and, where one is needed, the signer.
 #[derive(Clone, Debug)]
-pub struct Chain {
+pub(crate) struct Chain {
     /// Provider, signing for `from` if there is a signer.
     pub provider: DynProvider,
     /// Contracts.
@@ -96,7 +117,7 @@ impl Chain {
     ///
     /// # Errors
     /// Unreachable endpoint, missing or malformed addresses file, another chain than the file's.
-    pub async fn reader(args: &ChainArgs) -> Result<Self> {
+    pub(crate) async fn reader(args: &ChainArgs) -> Result<Self> {
         let provider = connect(&args.rpc_url, None)?;
         Self::new(args, provider, None).await
     }
@@ -105,7 +126,7 @@ impl Chain {
     ///
     /// # Errors
     /// As [`Self::reader`], and no usable signer.
-    pub async fn signer(args: &ChainArgs, signer: &SignerArgs) -> Result<Self> {
+    pub(crate) async fn signer(args: &ChainArgs, signer: &SignerArgs) -> Result<Self> {
         Self::with_key(args, signer.load()?).await
     }
 
@@ -113,7 +134,7 @@ impl Chain {
     ///
     /// # Errors
     /// As [`Self::reader`].
-    pub async fn with_key(args: &ChainArgs, key: PrivateKeySigner) -> Result<Self> {
+    pub(crate) async fn with_key(args: &ChainArgs, key: PrivateKeySigner) -> Result<Self> {
         let from = key.address();
         let provider = connect(&args.rpc_url, Some(key))?;
         Self::new(args, provider, Some(from)).await
@@ -134,22 +155,30 @@ impl Chain {
                 Exit::Network,
             ));
         }
-        Ok(Self { provider, addresses, from, dry_run: args.dry_run, timeout: Duration::from_secs(args.tx_timeout) })
+        Ok(Self {
+            provider,
+            addresses,
+            from,
+            dry_run: args.dry_run,
+            timeout: Duration::from_secs(args.tx_timeout),
+        })
     }
 
     /// The signer's address.
     ///
     /// # Errors
     /// There is no signer.
-    pub fn me(&self) -> Result<Address> {
-        self.from.ok_or_else(|| fail("this command needs a signer", "see `oml help` under Signer", Exit::Signer))
+    pub(crate) fn me(&self) -> Result<Address> {
+        self.from.ok_or_else(|| {
+            fail("this command needs a signer", "see `oml help` under Signer", Exit::Signer)
+        })
     }
 
     /// Calls a view function.
     ///
     /// # Errors
     /// Network failure or a revert, decoded.
-    pub async fn read<C: SolCall>(&self, to: Address, call: C) -> Result<C::Return> {
+    pub(crate) async fn read<C: SolCall>(&self, to: Address, call: C) -> Result<C::Return> {
         let mut request = TransactionRequest::default().with_to(to).with_input(call.abi_encode());
         if let Some(from) = self.from {
             request.set_from(from);
@@ -158,38 +187,59 @@ impl Chain {
         let latest = alloy::eips::BlockId::latest();
         let data = self.provider.call(request).block(latest).await;
         let data = data.map_err(|e| rpc_failure(C::SIGNATURE, &e))?;
-        C::abi_decode_returns(&data).wrap_err_with(|| format!("{} answered something else", C::SIGNATURE)).hint(
-            format!("contract {to} does not speak this protocol"),
-            "check the addresses file",
-            Exit::Network,
-        )
+        C::abi_decode_returns(&data)
+            .wrap_err_with(|| format!("{} answered something else", C::SIGNATURE))
+            .hint(
+                format!("contract {to} does not speak this protocol"),
+                "check the addresses file",
+                Exit::Network,
+            )
     }
 
     /// Simulates, and unless this is a dry run sends and waits for a transaction.
     ///
     /// # Errors
     /// No signer, a revert (decoded), a network failure, or no receipt in time.
-    pub async fn send<C: SolCall>(&self, step: &str, to: Address, call: C, value: U256) -> Result<Sent> {
+    pub(crate) async fn send<C: SolCall>(
+        &self,
+        step: &str,
+        to: Address,
+        call: C,
+        value: U256,
+    ) -> Result<Sent> {
         let from = self.me()?;
         let request = TransactionRequest::default()
             .with_from(from)
             .with_to(to)
             .with_input(call.abi_encode())
             .with_value(value);
-        let returned = self.provider.call(request.clone()).await.map_err(|e| rpc_failure(step, &e))?;
-        let estimate = self.provider.estimate_gas(request.clone()).await.map_err(|e| rpc_failure(step, &e))?;
+        let returned =
+            self.provider.call(request.clone()).await.map_err(|e| rpc_failure(step, &e))?;
+        let estimate =
+            self.provider.estimate_gas(request.clone()).await.map_err(|e| rpc_failure(step, &e))?;
         let mut record = TxRecord {
-            step: step.to_owned(), from, to, hash: None, gas: estimate, gas_price: 0, block: None, value,
+            step: step.to_owned(),
+            from,
+            to,
+            hash: None,
+            gas: estimate,
+            gas_price: 0,
+            block: None,
+            value,
         };
         if self.dry_run {
             return Ok(Sent { record, returned, receipt: None });
         }
         // Beacon rounds and deadlines can pass between estimate and inclusion and cost a few thousand gas more.
         let request = request.with_gas_limit(estimate + estimate / 5 + 20_000);
-        let pending = self.provider.send_transaction(request).await.map_err(|e| rpc_failure(step, &e))?;
+        let pending =
+            self.provider.send_transaction(request).await.map_err(|e| rpc_failure(step, &e))?;
         let hash = *pending.tx_hash();
         let receipt = pending.with_timeout(Some(self.timeout)).get_receipt().await.hint(
-            format!("{step}: transaction {hash} was sent but not seen mined within {} s", self.timeout.as_secs()),
+            format!(
+                "{step}: transaction {hash} was sent but not seen mined within {} s",
+                self.timeout.as_secs()
+            ),
             "look it up before you send again; --tx-timeout waits longer",
             Exit::Timeout,
         )?;
@@ -199,7 +249,9 @@ impl Chain {
         record.block = receipt.block_number;
         if !receipt.status() {
             return Err(fail(
-                format!("{step}: transaction {hash} reverted on chain although its simulation passed"),
+                format!(
+                    "{step}: transaction {hash} reverted on chain although its simulation passed"
+                ),
                 "the chain's state changed in between; run the command again",
                 Exit::Reverted,
             ));
@@ -208,42 +260,42 @@ impl Chain {
     }
 
     /// Whether nothing is to be sent.
-    pub const fn is_dry_run(&self) -> bool {
+    pub(crate) const fn is_dry_run(&self) -> bool {
         self.dry_run
     }
 
     /// `LicenseRegistry`.
-    pub fn registry(&self) -> Address {
+    pub(crate) fn registry(&self) -> Address {
         self.addresses.license_registry.into()
     }
 
     /// `CollateralVault`.
-    pub fn vault(&self) -> Address {
+    pub(crate) fn vault(&self) -> Address {
         self.addresses.collateral_vault.into()
     }
 
     /// `PaymentEscrow`.
-    pub fn escrow(&self) -> Address {
+    pub(crate) fn escrow(&self) -> Address {
         self.addresses.payment_escrow.into()
     }
 
     /// `ProverRegistry`.
-    pub fn provers(&self) -> Address {
+    pub(crate) fn provers(&self) -> Address {
         self.addresses.prover_registry.into()
     }
 
     /// `ChallengeManager`.
-    pub fn challenges(&self) -> Address {
+    pub(crate) fn challenges(&self) -> Address {
         self.addresses.challenge_manager.into()
     }
 
     /// The offer of `terms` on this chain.
-    pub fn offer_id(&self, terms: &Terms) -> OfferId {
+    pub(crate) fn offer_id(&self, terms: &Terms) -> OfferId {
         hash::offer_id(self.addresses.chain_id, self.addresses.license_registry, terms)
     }
 
     /// Native value to send along with a payment of `amount` in `currency`.
-    pub fn native_value(&self, currency: EthAddress, amount: Amount) -> U256 {
+    pub(crate) fn native_value(&self, currency: EthAddress, amount: Amount) -> U256 {
         if currency.is_zero() { U256::from(amount.get()) } else { U256::ZERO }
     }
 
@@ -251,7 +303,7 @@ impl Chain {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn approve(
+    pub(crate) async fn approve(
         &self,
         currency: EthAddress,
         spender: Address,
@@ -274,8 +326,12 @@ impl Chain {
     ///
     /// # Errors
     /// Network failure.
-    pub async fn now(&self) -> Result<u64> {
-        let block = self.provider.get_block(alloy::eips::BlockId::latest()).await.map_err(|e| rpc_failure("block", &e))?;
+    pub(crate) async fn now(&self) -> Result<u64> {
+        let block = self
+            .provider
+            .get_block(alloy::eips::BlockId::latest())
+            .await
+            .map_err(|e| rpc_failure("block", &e))?;
         Ok(block.ok_or_else(|| eyre::eyre!("the chain has no latest block"))?.header.timestamp)
     }
 }
@@ -284,7 +340,7 @@ impl Chain {
 ///
 /// # Errors
 /// Malformed URL.
-pub fn connect(rpc_url: &str, key: Option<PrivateKeySigner>) -> Result<DynProvider> {
+pub(crate) fn connect(rpc_url: &str, key: Option<PrivateKeySigner>) -> Result<DynProvider> {
     let url = rpc_url.parse().hint(
         format!("--rpc-url {rpc_url:?} is not a URL"),
         "give something like http://127.0.0.1:8545",
@@ -305,7 +361,7 @@ pub fn connect(rpc_url: &str, key: Option<PrivateKeySigner>) -> Result<DynProvid
 ///
 /// # Errors
 /// Nothing answers there.
-pub async fn chain_id(provider: &DynProvider, rpc_url: &str) -> Result<u64> {
+pub(crate) async fn chain_id(provider: &DynProvider, rpc_url: &str) -> Result<u64> {
     provider.get_chain_id().await.hint(
         format!("no chain answers at {rpc_url}"),
         "start one (`anvil`) or name another with --rpc-url",
@@ -327,12 +383,13 @@ fn load_addresses(args: &ChainArgs) -> Result<Addresses> {
 }
 
 /// Turns an RPC error into one of ours: reverts by name, the rest as network trouble.
-pub fn rpc_failure(
+pub(crate) fn rpc_failure(
     what: &str,
     error: &alloy::transports::RpcError<alloy::transports::TransportErrorKind>,
 ) -> eyre::Report {
     if let Some(data) = error.as_error_resp().and_then(|p| p.as_revert_data()) {
-        let reason = oml_contracts::rpc::reverts::decode(&data).unwrap_or_else(|| format!("revert data {data}"));
+        let reason = oml_contracts::rpc::reverts::decode(&data)
+            .unwrap_or_else(|| format!("revert data {data}"));
         return fail(
             format!("{what}: the contract refuses: {reason}"),
             "nothing was sent; the error's name and values say which rule it breaks",

@@ -5,7 +5,7 @@ use std::fmt;
 /// Exit codes; 2 is clap's for bad usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// The command failed.
     Failed = 1,
     /// No signer, or it refused.
@@ -25,7 +25,7 @@ pub enum Exit {
 /// What failed, what to do about it, and the exit code. Wrapped around the cause with
 /// [`HintExt::hint`], found again by [`find`].
 #[derive(Debug)]
-pub struct Hinted {
+pub(crate) struct Hinted {
     message: String,
     hint: String,
     exit: Exit,
@@ -40,12 +40,16 @@ impl fmt::Display for Hinted {
 impl std::error::Error for Hinted {}
 
 /// A failure of our own, with a hint.
-pub fn fail(message: impl Into<String>, hint: impl Into<String>, exit: Exit) -> eyre::Report {
+pub(crate) fn fail(
+    message: impl Into<String>,
+    hint: impl Into<String>,
+    exit: Exit,
+) -> eyre::Report {
     eyre::Report::new(Hinted { message: message.into(), hint: hint.into(), exit })
 }
 
 /// Adds what failed and a hint to somebody else's error.
-pub trait HintExt<T> {
+pub(crate) trait HintExt<T> {
     /// Wraps the error with `message`, a `hint` and the exit code.
     fn hint(
         self,
@@ -69,10 +73,10 @@ impl<T, E: Into<eyre::Report>> HintExt<T> for Result<T, E> {
 }
 
 /// The outermost hint and exit code of an error chain.
-pub fn find(report: &eyre::Report) -> (Option<&str>, Exit) {
-    report.downcast_ref::<Hinted>().map_or((None, Exit::Failed), |h| {
-        ((!h.hint.is_empty()).then_some(h.hint.as_str()), h.exit)
-    })
+pub(crate) fn find(report: &eyre::Report) -> (Option<&str>, Exit) {
+    report
+        .downcast_ref::<Hinted>()
+        .map_or((None, Exit::Failed), |h| ((!h.hint.is_empty()).then_some(h.hint.as_str()), h.exit))
 }
 
 #[cfg(test)]

@@ -80,12 +80,20 @@ pub(crate) fn load_receipt(path: &Path) -> Result<SignedReceipt> {
 
 /// Reads a JSON file; `what` and `hint` tell what it should be and where it comes from.
 pub(crate) fn load<T: DeserializeOwned>(path: &Path, what: &str, hint: &str) -> Result<T> {
-    serde_json::from_slice(&read(path)?).hint(format!("{} is not {what}", path.display()), hint, Exit::Failed)
+    serde_json::from_slice(&read(path)?).hint(
+        format!("{} is not {what}", path.display()),
+        hint,
+        Exit::Failed,
+    )
 }
 
 /// Reads a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).hint(format!("{} could not be read", path.display()), "check the path", Exit::Failed)
+    std::fs::read(path).hint(
+        format!("{} could not be read", path.display()),
+        "check the path",
+        Exit::Failed,
+    )
 }
 
 /// Writes a JSON file, making its folder.

@@ -20,8 +20,10 @@ use std::process::ExitCode;
 /// Own, license and monetize open models, and prove whose copy a deployment is.
 #[derive(Debug, Parser)]
 #[command(name = "oml", version, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 4 signer, 5 network, 6 reverts, 7 timeout, \
-                        10 no match, 11 inconclusive.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 4 signer, 5 network, 6 reverts, 7 timeout, \
+                        10 no match, 11 inconclusive."
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -78,7 +80,11 @@ fn init_logging(filter: &str) -> eyre::Result<()> {
         Exit::Failed,
     )?;
     let colors = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colors).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colors)
+        .init();
     Ok(())
 }
 
@@ -93,7 +99,11 @@ mod tests {
         let mut root = Cli::command();
         root.build();
         let ids = |command: &clap::Command| -> Vec<String> {
-            command.get_arguments().filter(|a| a.is_global_set()).map(|a| a.get_id().to_string()).collect()
+            command
+                .get_arguments()
+                .filter(|a| a.is_global_set())
+                .map(|a| a.get_id().to_string())
+                .collect()
         };
         let globals = ids(&root);
         let mut waiting: Vec<&clap::Command> = root.get_subcommands().collect();

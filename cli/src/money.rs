@@ -14,7 +14,9 @@ pub(crate) fn parse(text: &str, decimals: u8) -> Result<u128> {
     let bad = |why: &str| {
         fail(
             format!("{text:?} is not an amount: {why}"),
-            format!("write e.g. 1.5 (at most {decimals} decimals), or 1500000u for the smallest unit"),
+            format!(
+                "write e.g. 1.5 (at most {decimals} decimals), or 1500000u for the smallest unit"
+            ),
             Exit::Failed,
         )
     };
@@ -56,7 +58,16 @@ mod tests {
 
     #[test]
     fn what_is_no_amount_is_refused_by_name() {
-        for text in ["", ".", "-1", "1e3", "0.0000001", "1,5", "u", "340282366920938463463374607431768211456u"] {
+        for text in [
+            "",
+            ".",
+            "-1",
+            "1e3",
+            "0.0000001",
+            "1,5",
+            "u",
+            "340282366920938463463374607431768211456u",
+        ] {
             let message = parse(text, 6).unwrap_err().to_string();
             assert!(message.contains(&format!("{text:?}")), "{message}");
         }

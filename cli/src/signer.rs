@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Signer flags, the same as `cast`'s.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Signer")]
-pub struct SignerArgs {
+pub(crate) struct SignerArgs {
     /// Encrypted keystore file (JSON, as Foundry and geth write it)
     #[arg(long, env = "ETH_KEYSTORE", value_name = "FILE", global = true)]
     keystore: Option<PathBuf>,
@@ -20,10 +20,22 @@ pub struct SignerArgs {
     #[arg(long, env = "ETH_PASSWORD", value_name = "FILE", global = true)]
     password_file: Option<PathBuf>,
     /// The keystore's password; other users of this machine can see it, prefer --password-file
-    #[arg(long, env = "OML_UNSAFE_PASSWORD", hide_env_values = true, value_name = "TEXT", global = true)]
+    #[arg(
+        long,
+        env = "OML_UNSAFE_PASSWORD",
+        hide_env_values = true,
+        value_name = "TEXT",
+        global = true
+    )]
     unsafe_password: Option<String>,
     /// Raw private key; only for local chains
-    #[arg(long, env = "OML_PRIVATE_KEY", hide_env_values = true, value_name = "HEX", global = true)]
+    #[arg(
+        long,
+        env = "OML_PRIVATE_KEY",
+        hide_env_values = true,
+        value_name = "HEX",
+        global = true
+    )]
     private_key: Option<String>,
     /// BIP-39 mnemonic; only for local chains
     #[arg(long, env = "OML_MNEMONIC", hide_env_values = true, value_name = "WORDS", global = true)]
@@ -41,9 +53,13 @@ impl SignerArgs {
     ///
     /// # Errors
     /// No flag given, an unreadable keystore, a wrong password, a malformed key.
-    pub fn load(&self) -> Result<PrivateKeySigner> {
+    pub(crate) fn load(&self) -> Result<PrivateKeySigner> {
         if let Some(key) = &self.private_key {
-            return key.trim().parse().hint("--private-key is not a private key", "give 32 bytes as hex", Exit::Signer);
+            return key.trim().parse().hint(
+                "--private-key is not a private key",
+                "give 32 bytes as hex",
+                Exit::Signer,
+            );
         }
         if let Some(words) = &self.mnemonic {
             return MnemonicBuilder::<English>::default()
@@ -54,7 +70,11 @@ impl SignerArgs {
         }
         let path = self.keystore_path()?;
         if !path.is_file() {
-            return Err(fail(format!("keystore {} does not exist", path.display()), HOW, Exit::Signer));
+            return Err(fail(
+                format!("keystore {} does not exist", path.display()),
+                HOW,
+                Exit::Signer,
+            ));
         }
         let password = self.password(&path)?;
         PrivateKeySigner::decrypt_keystore(&path, password).hint(
@@ -65,16 +85,21 @@ impl SignerArgs {
     }
 
     /// Whether any flag or variable names a signer.
-    pub const fn is_given(&self) -> bool {
-        self.keystore.is_some() || self.account.is_some() || self.private_key.is_some() || self.mnemonic.is_some()
+    pub(crate) const fn is_given(&self) -> bool {
+        self.keystore.is_some()
+            || self.account.is_some()
+            || self.private_key.is_some()
+            || self.mnemonic.is_some()
     }
 
     fn keystore_path(&self) -> Result<PathBuf> {
         if let Some(path) = &self.keystore {
             return Ok(path.clone());
         }
-        let name = self.account.as_deref().ok_or_else(|| fail("no signer given", HOW, Exit::Signer))?;
-        let home = std::env::home_dir().ok_or_else(|| fail("no home directory", HOW, Exit::Signer))?;
+        let name =
+            self.account.as_deref().ok_or_else(|| fail("no signer given", HOW, Exit::Signer))?;
+        let home =
+            std::env::home_dir().ok_or_else(|| fail("no home directory", HOW, Exit::Signer))?;
         Ok(home.join(".foundry/keystores").join(name))
     }
 

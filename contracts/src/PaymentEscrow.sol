@@ -242,10 +242,10 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         amount = row.cumulativeAmount - c.claimed;
         // Units never fall, but a row need not raise them: a payer who claims its own voucher with many units
         // would otherwise make the host's vouchers unclaimable.
-        uint64 requests = row.cumulativeRequests > c.settledRequests
-            ? row.cumulativeRequests
-            : c.settledRequests;
-        uint64 tokens = row.cumulativeTokens > c.settledTokens ? row.cumulativeTokens : c.settledTokens;
+        uint64 requests =
+            row.cumulativeRequests > c.settledRequests ? row.cumulativeRequests : c.settledRequests;
+        uint64 tokens =
+            row.cumulativeTokens > c.settledTokens ? row.cumulativeTokens : c.settledTokens;
         _settle(channelId, row.cumulativeAmount, requests, tokens);
         emit VoucherClaimed(
             channelId, amount, row.cumulativeAmount, row.cumulativeRequests, row.cumulativeTokens

@@ -17,7 +17,8 @@ fn the_demo_ends_with_the_right_verdicts_and_balanced_books() -> Result<()> {
     let envelope: Value = serde_json::from_slice(&run.stdout)?;
     ensure!(envelope["schema_version"] == 1 && envelope["success"] == true);
     let acts = envelope["data"]["acts"].as_array().ok_or_else(|| eyre!("no acts"))?;
-    let verdicts: Vec<_> = acts.iter().map(|act| act["verdict"].as_str().unwrap_or_default()).collect();
+    let verdicts: Vec<_> =
+        acts.iter().map(|act| act["verdict"].as_str().unwrap_or_default()).collect();
     ensure!(verdicts == ["done", "done", "done", "upheld", "dismissed", "proven"], "{verdicts:?}");
     for copy in acts[1]["copies"].as_array().into_iter().flatten() {
         let rate = copy["hitRate"].as_f64().unwrap_or_default();
@@ -30,7 +31,10 @@ fn the_demo_ends_with_the_right_verdicts_and_balanced_books() -> Result<()> {
     ensure!(gain(&acts[2], "owner") > 0 && gain(&acts[2], "hostA") > 0, "owner and host were paid");
     let balances = envelope["data"]["balances"].as_object().ok_or_else(|| eyre!("no balances"))?;
     let sum: u128 = balances.values().filter_map(|b| b.as_str()?.parse::<u128>().ok()).sum();
-    ensure!(Some(sum.to_string().as_str()) == envelope["data"]["supply"].as_str(), "the books do not close");
+    ensure!(
+        Some(sum.to_string().as_str()) == envelope["data"]["supply"].as_str(),
+        "the books do not close"
+    );
     Ok(())
 }
 
@@ -59,5 +63,8 @@ fn number(act: &Value, field: &str) -> f64 {
 
 fn gain(act: &Value, who: &str) -> i128 {
     let gains = act["gains"].as_array().into_iter().flatten();
-    gains.filter(|g| g["who"] == who).filter_map(|g| g["amount"].as_str()?.parse::<i128>().ok()).sum()
+    gains
+        .filter(|g| g["who"] == who)
+        .filter_map(|g| g["amount"].as_str()?.parse::<i128>().ok())
+        .sum()
 }

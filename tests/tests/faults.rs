@@ -33,8 +33,12 @@ async fn a_prover_killed_between_commit_and_reveal_reveals_after_its_restart() -
     // With one member held, the step can't end by everyone having committed.
     play.signal("prover3", "STOP").await?;
     let case = play.report_cheat().await?;
-    until("prover1's commit", async || Ok(!play.commitment(case, "prover1").await?.is_zero())).await?;
-    ensure!(play.case_status(case).await? == "committing", "the step ended too early for this test");
+    until("prover1's commit", async || Ok(!play.commitment(case, "prover1").await?.is_zero()))
+        .await?;
+    ensure!(
+        play.case_status(case).await? == "committing",
+        "the step ended too early for this test"
+    );
     play.signal("prover1", "KILL").await?;
     play.signal("prover3", "CONT").await?;
     until("the step of reveals", async || Ok(play.case_status(case).await? == "revealing")).await?;
@@ -42,7 +46,10 @@ async fn a_prover_killed_between_commit_and_reveal_reveals_after_its_restart() -
     let verdict = play.await_verdict(case).await?;
     ensure!(verdict.verdict == "upheld", "verdict {}", verdict.verdict);
     let reveals = play.reveals(case).await?;
-    ensure!(reveals == 3, "only {reveals} of 3 members revealed, so the killed one lost its secret");
+    ensure!(
+        reveals == 3,
+        "only {reveals} of 3 members revealed, so the killed one lost its secret"
+    );
     play.close().await?;
     Ok(())
 }

@@ -55,14 +55,19 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let chain = Chain::reader(&global.chain).await?;
             let owed = owed(&chain, currency.into(), holder.into()).await?;
             output.result(&owed, &owed.wallet.to_string(), || {
-                let row = |what: &str, n: u128| [what.to_owned(), money::show(n, money::DEFAULT_DECIMALS)];
-                crate::output::table(["where", "amount"], [
-                    row("wallet", owed.wallet),
-                    row("payments to pull", owed.escrow),
-                    row("bonds and fees to pull", owed.challenges),
-                    row("payouts, unlocked", owed.unlocked_payouts),
-                    row("payouts, locked", owed.locked_payouts),
-                ])
+                let row = |what: &str, n: u128| {
+                    [what.to_owned(), money::show(n, money::DEFAULT_DECIMALS)]
+                };
+                crate::output::table(
+                    ["where", "amount"],
+                    [
+                        row("wallet", owed.wallet),
+                        row("payments to pull", owed.escrow),
+                        row("bonds and fees to pull", owed.challenges),
+                        row("payouts, unlocked", owed.unlocked_payouts),
+                        row("payouts, locked", owed.locked_payouts),
+                    ],
+                )
             });
         }
         Verb::Withdraw { currency } => {
@@ -88,7 +93,8 @@ pub(crate) async fn owed(chain: &Chain, currency: Address, account: Address) -> 
     let now = chain.now().await?;
     for (_, payout) in payouts(chain, currency, account).await? {
         let unlock: u64 = payout.unlockAt.to();
-        let part = if unlock <= now { &mut owed.unlocked_payouts } else { &mut owed.locked_payouts };
+        let part =
+            if unlock <= now { &mut owed.unlocked_payouts } else { &mut owed.locked_payouts };
         *part += payout.amount;
     }
     Ok(owed)
@@ -110,11 +116,14 @@ async fn payouts(
     currency: Address,
     account: Address,
 ) -> Result<Vec<(U256, CollateralVault::Payout)>> {
-    let count: u64 = chain.read(chain.vault(), CollateralVault::payoutCountCall {}).await?.saturating_to();
+    let count: u64 =
+        chain.read(chain.vault(), CollateralVault::payoutCountCall {}).await?.saturating_to();
     let mut found = Vec::new();
     // Ids start at 0 or 1; an id that is none reads as an empty payout.
     for id in (0..=count).map(U256::from) {
-        let Ok(payout) = chain.read(chain.vault(), CollateralVault::payoutCall { payoutId: id }).await else {
+        let Ok(payout) =
+            chain.read(chain.vault(), CollateralVault::payoutCall { payoutId: id }).await
+        else {
             continue;
         };
         if payout.to == account && payout.currency == currency && payout.amount > 0 {
@@ -135,7 +144,12 @@ pub(crate) async fn withdraw_all(chain: &Chain, currency: Address) -> Result<Vec
     }
     if owed.challenges > 0 {
         let call = ChallengeManager::withdrawBalanceCall { currency, to: me };
-        sent.push(chain.send("withdraw bonds and fees", chain.challenges(), call, U256::ZERO).await?.record);
+        sent.push(
+            chain
+                .send("withdraw bonds and fees", chain.challenges(), call, U256::ZERO)
+                .await?
+                .record,
+        );
     }
     let now = chain.now().await?;
     for (id, payout) in payouts(chain, currency, me).await? {

@@ -91,22 +91,40 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Draw(push) => {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
             let license = LicenseFile::load(&push.license)?;
-            let call = ChallengeManager::drawCaseCall { r#ref: license.sol_ref()?, caseId: push.case_id.into() };
-            print(&chain.send("draw case", chain.challenges(), call, U256::ZERO).await?.record, output);
+            let call = ChallengeManager::drawCaseCall {
+                r#ref: license.sol_ref()?,
+                caseId: push.case_id.into(),
+            };
+            print(
+                &chain.send("draw case", chain.challenges(), call, U256::ZERO).await?.record,
+                output,
+            );
         }
         Verb::Resolve(push) => {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
             let license = LicenseFile::load(&push.license)?;
-            let call = ChallengeManager::resolveCall { r#ref: license.sol_ref()?, caseId: push.case_id.into() };
-            print(&chain.send("resolve case", chain.challenges(), call, U256::ZERO).await?.record, output);
+            let call = ChallengeManager::resolveCall {
+                r#ref: license.sol_ref()?,
+                caseId: push.case_id.into(),
+            };
+            print(
+                &chain.send("resolve case", chain.challenges(), call, U256::ZERO).await?.record,
+                output,
+            );
         }
         Verb::Watch { case_id, timeout } => {
             let chain = Chain::reader(&global.chain).await?;
-            let verdict = watch(&chain, case_id, Duration::from_secs(timeout), |s| output.progress(s)).await?;
+            let verdict =
+                watch(&chain, case_id, Duration::from_secs(timeout), |s| output.progress(s))
+                    .await?;
             output.result(&verdict, verdict.verdict, || {
                 format!(
                     "{}: {} of {} hits, evidence 2^{:.2}, threshold 2^{:.2}, slashed {}",
-                    verdict.verdict, verdict.hits, verdict.queries, verdict.e_value_log2, verdict.threshold_log2,
+                    verdict.verdict,
+                    verdict.hits,
+                    verdict.queries,
+                    verdict.e_value_log2,
+                    verdict.threshold_log2,
                     verdict.slashed
                 )
             });
@@ -122,9 +140,14 @@ fn print(record: &TxRecord, output: crate::output::Output) {
 
 /// A case as the contract has it.
 pub(crate) async fn state(chain: &Chain, id: CaseId) -> Result<ChallengeManager::Case> {
-    let case = chain.read(chain.challenges(), ChallengeManager::caseOfCall { caseId: id.into() }).await?;
+    let case =
+        chain.read(chain.challenges(), ChallengeManager::caseOfCall { caseId: id.into() }).await?;
     if case.licenseId.is_zero() {
-        return Err(fail(format!("there is no case {id}"), "`oml case list` shows all", Exit::Failed));
+        return Err(fail(
+            format!("there is no case {id}"),
+            "`oml case list` shows all",
+            Exit::Failed,
+        ));
     }
     Ok(case)
 }
@@ -146,16 +169,22 @@ async fn list(global: &Global) -> Result<()> {
         .address(chain.challenges())
         .event_signature(ChallengeManager::CaseOpened::SIGNATURE_HASH)
         .from_block(chain.addresses.deployed_at_block);
-    let logs = chain.provider.get_logs(&filter).await.map_err(|e| crate::chain::rpc_failure("case list", &e))?;
+    let logs = chain
+        .provider
+        .get_logs(&filter)
+        .await
+        .map_err(|e| crate::chain::rpc_failure("case list", &e))?;
     let mut cases = Vec::new();
     for log in logs {
         let opened = ChallengeManager::CaseOpened::decode_log(&log.inner)?;
         cases.push(describe(&chain, opened.caseId.into()).await?);
     }
-    let text = |case: &serde_json::Value, field: &str| case[field].as_str().unwrap_or_default().to_owned();
+    let text =
+        |case: &serde_json::Value, field: &str| case[field].as_str().unwrap_or_default().to_owned();
     let ids: Vec<String> = cases.iter().map(|c| text(c, "caseId")).collect();
     global.output().result(&cases, &ids.join("\n"), || {
-        let rows = cases.iter().map(|c| [text(c, "caseId"), text(c, "licenseId"), text(c, "status")]);
+        let rows =
+            cases.iter().map(|c| [text(c, "caseId"), text(c, "licenseId"), text(c, "status")]);
         crate::output::table(["case", "license", "status"], rows)
     });
     Ok(())
@@ -201,18 +230,23 @@ async fn verdict(chain: &Chain, id: CaseId) -> Result<Verdict> {
     // Some nodes index logs a moment after they show the state.
     let mut logs = Vec::new();
     for _ in 0..30 {
-        logs = chain.provider.get_logs(&filter).await.map_err(|e| crate::chain::rpc_failure("verdict", &e))?;
+        logs = chain
+            .provider
+            .get_logs(&filter)
+            .await
+            .map_err(|e| crate::chain::rpc_failure("verdict", &e))?;
         if !logs.is_empty() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let log = logs.last().ok_or_else(|| eyre::eyre!("case {id} has ended, but its event can't be found"))?;
+    let log = logs
+        .last()
+        .ok_or_else(|| eyre::eyre!("case {id} has ended, but its event can't be found"))?;
     let event = ChallengeManager::CaseResolved::decode_log(&log.inner)?;
-    let status = CaseStatus::try_from(event.status).unwrap_or(CaseStatus::Void);
     Ok(Verdict {
         case_id: id,
-        verdict: status_name(&status),
+        verdict: status_name(&event.status),
         evidence_level: event.level,
         hits: event.hits,
         queries: event.queries,

@@ -81,7 +81,9 @@ async fn deploy(args: Deploy, global: &Global) -> Result<()> {
     let currency = token.unwrap_or(args.stake_currency);
     let min_stake = Amount::new(money::parse(&args.min_stake, args.decimals)?);
     let params = match &args.params {
-        Some(path) => crate::files::load(path, "a file of deployment parameters", "see docs/cli.md")?,
+        Some(path) => {
+            crate::files::load(path, "a file of deployment parameters", "see docs/cli.md")?
+        }
         None if args.local => DeployParams::local(currency, min_stake),
         None => DeployParams::public(currency, min_stake),
     };
@@ -122,7 +124,11 @@ pub(crate) async fn core(
 /// Mints the test token.
 pub(crate) async fn mint(chain: &Chain, to: EthAddress, amount: Amount) -> Result<TxRecord> {
     let token = chain.addresses.token.ok_or_else(|| {
-        fail("this deployment has no test token", "only `oml chain deploy --local` makes one", Exit::Failed)
+        fail(
+            "this deployment has no test token",
+            "only `oml chain deploy --local` makes one",
+            Exit::Failed,
+        )
     })?;
     let call = Token::mintCall { to: to.into(), amount: U256::from(amount.get()) };
     Ok(chain.send("mint", token.into(), call, U256::ZERO).await?.record)

@@ -84,7 +84,8 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     let changed = match verb {
         Verb::Open { license, amount, voucher_signer, decimals, out } => {
             let amount = Amount::new(money::parse(&amount, decimals)?);
-            let (channel, changed) = open(&chain, &LicenseFile::load(&license)?, voucher_signer, amount).await?;
+            let (channel, changed) =
+                open(&chain, &LicenseFile::load(&license)?, voucher_signer, amount).await?;
             files::save(&out, &channel)?;
             global.output().progress(format!("wrote {}", out.display()));
             changed
@@ -140,14 +141,17 @@ pub(crate) async fn open(
         salt,
     );
     let currency = license.terms.currency;
-    let mut transactions: Vec<_> = chain.approve(currency, chain.escrow(), amount).await?.into_iter().collect();
+    let mut transactions: Vec<_> =
+        chain.approve(currency, chain.escrow(), amount).await?.into_iter().collect();
     let call = PaymentEscrow::openChannelCall {
         r#ref: license.sol_ref()?,
         signer: signer.into(),
         salt: salt.into(),
         amount: amount.get(),
     };
-    let sent = chain.send("open channel", chain.escrow(), call, chain.native_value(currency, amount)).await?;
+    let sent = chain
+        .send("open channel", chain.escrow(), call, chain.native_value(currency, amount))
+        .await?;
     transactions.push(sent.record);
     let channel = ChannelFile { channel_id, payer, signer, salt, license: license.clone() };
     Ok((channel, Changed { channel_id, transactions }))
@@ -155,7 +159,8 @@ pub(crate) async fn open(
 
 async fn deposit(chain: &Chain, channel: &ChannelFile, amount: Amount) -> Result<Changed> {
     let currency = channel.license.terms.currency;
-    let mut transactions: Vec<_> = chain.approve(currency, chain.escrow(), amount).await?.into_iter().collect();
+    let mut transactions: Vec<_> =
+        chain.approve(currency, chain.escrow(), amount).await?.into_iter().collect();
     let call = PaymentEscrow::depositCall {
         r#ref: channel.license.sol_ref()?,
         payer: channel.payer.into(),
@@ -163,7 +168,8 @@ async fn deposit(chain: &Chain, channel: &ChannelFile, amount: Amount) -> Result
         salt: channel.salt.into(),
         amount: amount.get(),
     };
-    let sent = chain.send("deposit", chain.escrow(), call, chain.native_value(currency, amount)).await?;
+    let sent =
+        chain.send("deposit", chain.escrow(), call, chain.native_value(currency, amount)).await?;
     transactions.push(sent.record);
     Ok(Changed { channel_id: channel.channel_id, transactions })
 }

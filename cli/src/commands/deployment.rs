@@ -65,7 +65,9 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
             retire(&chain, &LicenseFile::load(&license)?, &uri).await?
         }
-        Verb::Show { license, uri } => return show(&LicenseFile::load(&license)?, &uri, global).await,
+        Verb::Show { license, uri } => {
+            return show(&LicenseFile::load(&license)?, &uri, global).await;
+        }
     };
     output.result(&declared, &declared.deployment_hash.to_string(), || {
         format!("deployment {}\n{}", declared.deployment_hash, declared.transaction.line())
@@ -75,13 +77,15 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
 
 /// Declares `uri` under the license.
 pub(crate) async fn register(chain: &Chain, license: &LicenseFile, uri: &str) -> Result<Declared> {
-    let call = LicenseRegistry::registerDeploymentCall { r#ref: license.sol_ref()?, uri: uri.to_owned() };
+    let call =
+        LicenseRegistry::registerDeploymentCall { r#ref: license.sol_ref()?, uri: uri.to_owned() };
     let sent = chain.send("register deployment", chain.registry(), call, U256::ZERO).await?;
     Ok(Declared { deployment_hash: hash(uri), transaction: sent.record })
 }
 
 async fn retire(chain: &Chain, license: &LicenseFile, uri: &str) -> Result<Declared> {
-    let call = LicenseRegistry::retireDeploymentCall { r#ref: license.sol_ref()?, uri: uri.to_owned() };
+    let call =
+        LicenseRegistry::retireDeploymentCall { r#ref: license.sol_ref()?, uri: uri.to_owned() };
     let sent = chain.send("retire deployment", chain.registry(), call, U256::ZERO).await?;
     Ok(Declared { deployment_hash: hash(uri), transaction: sent.record })
 }
@@ -104,7 +108,8 @@ async fn show(license: &LicenseFile, uri: &str, global: &Global) -> Result<()> {
         until if until < now => "no longer liable",
         _ => "liable",
     };
-    let data = serde_json::json!({ "deploymentHash": hash(uri), "liableUntil": until, "state": state });
+    let data =
+        serde_json::json!({ "deploymentHash": hash(uri), "liableUntil": until, "state": state });
     global.output().result(&data, state, || state.to_owned());
     Ok(())
 }

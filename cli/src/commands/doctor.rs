@@ -73,7 +73,8 @@ impl Finding {
             Ok(detail) => Self::ok(part, detail),
             Err(report) => {
                 let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
-                let hint = crate::error::find(&report).0.map(|h| format!(" ({h})")).unwrap_or_default();
+                let hint =
+                    crate::error::find(&report).0.map(|h| format!(" ({h})")).unwrap_or_default();
                 Self::broken(part, format!("{}{hint}", causes.join(": ")))
             }
         }
@@ -89,7 +90,8 @@ pub(crate) async fn run(args: Doctor, global: &Global) -> Result<()> {
         findings.push(Finding::of("model", model_detail(model)));
     }
     if let Some(config) = &args.config {
-        let result = oml_node::Config::load(config).map(|_| format!("{} is valid", config.display()));
+        let result =
+            oml_node::Config::load(config).map(|_| format!("{} is valid", config.display()));
         findings.push(Finding::of("node configuration", result.map_err(Into::into)));
     }
     for url in &args.nodes {
@@ -101,7 +103,11 @@ pub(crate) async fn run(args: Doctor, global: &Global) -> Result<()> {
     if broken == 0 {
         return Ok(());
     }
-    Err(fail(format!("{broken} of {} parts are broken", findings.len()), "the table says what to do", Exit::Failed))
+    Err(fail(
+        format!("{broken} of {} parts are broken", findings.len()),
+        "the table says what to do",
+        Exit::Failed,
+    ))
 }
 
 fn human(findings: &[Finding]) -> String {
@@ -126,7 +132,12 @@ async fn chain_findings(global: &Global) -> Vec<Finding> {
     let id = match tokio::time::timeout(PATIENCE, chain::chain_id(&provider, &args.rpc_url)).await {
         Ok(Ok(id)) => id,
         Ok(Err(report)) => return vec![Finding::of("chain", Err(report))],
-        Err(_) => return vec![Finding::broken("chain", format!("{} does not answer in 10 s", args.rpc_url))],
+        Err(_) => {
+            return vec![Finding::broken(
+                "chain",
+                format!("{} does not answer in 10 s", args.rpc_url),
+            )];
+        }
     };
     let mut findings = vec![Finding::ok("chain", format!("{} is chain {id}", args.rpc_url))];
     match addresses {
@@ -162,11 +173,14 @@ async fn contract_findings(provider: &DynProvider, addresses: &Addresses) -> Vec
     let mut findings = Vec::new();
     for (name, address) in contracts {
         let result = match provider.get_code_at(Address::from(address)).await {
-            Ok(code) if code.is_empty() => {
-                Finding::broken(name, format!("no code at {address}; the addresses file is of another deployment"))
-            }
+            Ok(code) if code.is_empty() => Finding::broken(
+                name,
+                format!("no code at {address}; the addresses file is of another deployment"),
+            ),
             Ok(code) => Finding::ok(name, format!("{address}, {} bytes of code", code.len())),
-            Err(error) => Finding::broken(name, format!("code of {address} could not be read: {error}")),
+            Err(error) => {
+                Finding::broken(name, format!("code of {address} could not be read: {error}"))
+            }
         };
         findings.push(result);
     }
@@ -175,7 +189,10 @@ async fn contract_findings(provider: &DynProvider, addresses: &Addresses) -> Vec
 
 async fn signer_finding(global: &Global) -> Finding {
     if !global.signer.is_given() {
-        return Finding::absent("signer", "none named; only reading commands will work (--account or --keystore)");
+        return Finding::absent(
+            "signer",
+            "none named; only reading commands will work (--account or --keystore)",
+        );
     }
     let key = match global.signer.load() {
         Ok(key) => key,
@@ -187,12 +204,14 @@ async fn signer_finding(global: &Global) -> Finding {
         Err(_) => None,
     };
     match balance {
-        Some(balance) if balance.is_zero() => {
-            Finding::broken("signer", format!("{address} has no native currency and can't pay for gas"))
-        }
-        Some(balance) => {
-            Finding::ok("signer", format!("{address} with {} ETH", alloy::primitives::utils::format_ether(balance)))
-        }
+        Some(balance) if balance.is_zero() => Finding::broken(
+            "signer",
+            format!("{address} has no native currency and can't pay for gas"),
+        ),
+        Some(balance) => Finding::ok(
+            "signer",
+            format!("{address} with {} ETH", alloy::primitives::utils::format_ether(balance)),
+        ),
         None => Finding::ok("signer", address.to_string()),
     }
 }
@@ -200,7 +219,10 @@ async fn signer_finding(global: &Global) -> Finding {
 fn anvil_finding() -> Finding {
     match crate::demo::processes::find_anvil() {
         Ok(path) => Finding::ok("anvil", path.display().to_string()),
-        Err(_) => Finding::absent("anvil", "only local chains and `oml demo` need it; scripts/setup.sh installs it"),
+        Err(_) => Finding::absent(
+            "anvil",
+            "only local chains and `oml demo` need it; scripts/setup.sh installs it",
+        ),
     }
 }
 
@@ -233,10 +255,14 @@ mod tests {
 
     #[test]
     fn a_failed_check_says_why_and_what_to_do() {
-        let report = fail("keystore k does not exist", "name one with --keystore", Exit::Signer).wrap_err("no signer");
+        let report = fail("keystore k does not exist", "name one with --keystore", Exit::Signer)
+            .wrap_err("no signer");
         let finding = Finding::of("signer", Err(report));
         assert_eq!(finding.state, State::Broken);
-        assert_eq!(finding.detail, "no signer: keystore k does not exist (name one with --keystore)");
+        assert_eq!(
+            finding.detail,
+            "no signer: keystore k does not exist (name one with --keystore)"
+        );
     }
 
     #[test]

@@ -187,7 +187,11 @@ pub(crate) async fn acquire(
 }
 
 /// Draws the seed; waits until the beacon is out. Nothing is sent if it was drawn before.
-pub(crate) async fn draw_seed(chain: &Chain, license: &LicenseFile, wait: Duration) -> Result<Changed> {
+pub(crate) async fn draw_seed(
+    chain: &Chain,
+    license: &LicenseFile,
+    wait: Duration,
+) -> Result<Changed> {
     let license_id = license.license_id;
     let start = Instant::now();
     let mut transactions = Vec::new();
@@ -207,7 +211,11 @@ pub(crate) async fn draw_seed(chain: &Chain, license: &LicenseFile, wait: Durati
 }
 
 /// Accepts the copy in `artefact`.
-pub(crate) async fn activate(chain: &Chain, license: &LicenseFile, artefact: &Path) -> Result<Changed> {
+pub(crate) async fn activate(
+    chain: &Chain,
+    license: &LicenseFile,
+    artefact: &Path,
+) -> Result<Changed> {
     let artefact = super::model::weights_hash(artefact)?;
     let call = LicenseRegistry::activateCall { r#ref: license.sol_ref()?, artefactHash: artefact };
     let sent = chain.send("activate license", chain.registry(), call, U256::ZERO).await?;
@@ -216,9 +224,12 @@ pub(crate) async fn activate(chain: &Chain, license: &LicenseFile, artefact: &Pa
 
 async fn top_up(chain: &Chain, license: &LicenseFile, amount: Amount) -> Result<Changed> {
     let currency = license.terms.currency;
-    let mut transactions: Vec<_> = chain.approve(currency, chain.vault(), amount).await?.into_iter().collect();
+    let mut transactions: Vec<_> =
+        chain.approve(currency, chain.vault(), amount).await?.into_iter().collect();
     let call = CollateralVault::topUpCall { r#ref: license.sol_ref()?, amount: amount.get() };
-    let sent = chain.send("top up collateral", chain.vault(), call, chain.native_value(currency, amount)).await?;
+    let sent = chain
+        .send("top up collateral", chain.vault(), call, chain.native_value(currency, amount))
+        .await?;
     transactions.push(sent.record);
     Ok(Changed { license_id: license.license_id, transactions })
 }

@@ -33,7 +33,7 @@ pub(crate) enum Noun {
     Model(model::Verb),
     /// Fingerprints: generate, commit, embed, check
     #[command(subcommand)]
-    Fingerprint(fingerprint::Verb),
+    Fingerprint(Box<fingerprint::Verb>),
     /// Offers: write, publish, withdraw
     #[command(subcommand)]
     Offer(offer::Verb),
@@ -91,7 +91,7 @@ pub(crate) async fn run(noun: Noun, global: &Global) -> Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     match noun {
         Noun::Model(verb) => model::run(verb, global).await.map(done),
-        Noun::Fingerprint(verb) => fingerprint::run(verb, global).await,
+        Noun::Fingerprint(verb) => fingerprint::run(*verb, global).await,
         Noun::Offer(verb) => offer::run(verb, global).await.map(done),
         Noun::License(verb) => license::run(verb, global).await.map(done),
         Noun::Deployment(verb) => deployment::run(verb, global).await.map(done),

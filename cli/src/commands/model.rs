@@ -93,7 +93,9 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     match verb {
         Verb::Hash { model } => {
             let hash = weights_hash(&files::model_dir(&model)?)?;
-            output.result(&serde_json::json!({ "weightsHash": hash }), &hash.to_string(), || hash.to_string());
+            output.result(&serde_json::json!({ "weightsHash": hash }), &hash.to_string(), || {
+                hash.to_string()
+            });
         }
         Verb::Register { model, metadata, parents } => {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
@@ -105,7 +107,9 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let parents = parents.iter().map(|p| parse_parent(p)).collect::<Result<Vec<_>>>()?;
             let registered = register(&chain, weights, metadata, parents).await?;
             let id = registered.model_id.to_string();
-            output.result(&registered, &id, || format!("model {id}\n{}", registered.transaction.line()));
+            output.result(&registered, &id, || {
+                format!("model {id}\n{}", registered.transaction.line())
+            });
         }
         Verb::Show { model_id } => show(model_id, global).await?,
         Verb::Answer { model, prompt, max_tokens } => {
@@ -114,7 +118,9 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let text = model.answer(&[tokens], max_tokens)?.pop().unwrap_or_default();
             output.result(&serde_json::json!({ "text": text }), &text, || text.clone());
         }
-        Verb::Serve { model, listen, name } => super::node::serve_model(&model, listen, &name, output).await?,
+        Verb::Serve { model, listen, name } => {
+            super::node::serve_model(&model, listen, &name, output).await?
+        }
         Verb::MakeTiny { out, seed } => make_tiny(&out, seed, output)?,
     }
     Ok(())
@@ -147,11 +153,22 @@ pub(crate) async fn register(
         Some(log) => log.modelId,
         None => B256::try_from(sent.returned.as_ref())?,
     };
-    Ok(Registered { model_id: model_id.into(), weights_hash, metadata_hash, transaction: sent.record })
+    Ok(Registered {
+        model_id: model_id.into(),
+        weights_hash,
+        metadata_hash,
+        transaction: sent.record,
+    })
 }
 
 fn parse_parent(text: &str) -> Result<crate::contracts::Parent> {
-    let bad = || fail(format!("--parent {text:?} is not MODEL_ID:BPS"), "write e.g. 0x…:500 for 5 %", Exit::Failed);
+    let bad = || {
+        fail(
+            format!("--parent {text:?} is not MODEL_ID:BPS"),
+            "write e.g. 0x…:500 for 5 %",
+            Exit::Failed,
+        )
+    };
     let (id, bps) = text.split_once(':').ok_or_else(bad)?;
     let id: ModelId = id.parse()?;
     let bps = Bps::new(bps.parse().map_err(|_| bad())?)?;
@@ -161,7 +178,8 @@ fn parse_parent(text: &str) -> Result<crate::contracts::Parent> {
 async fn show(model_id: ModelId, global: &Global) -> Result<()> {
     let chain = Chain::reader(&global.chain).await?;
     let registry = chain.registry();
-    let owner = chain.read(registry, LicenseRegistry::modelOwnerCall { modelId: model_id.into() }).await?;
+    let owner =
+        chain.read(registry, LicenseRegistry::modelOwnerCall { modelId: model_id.into() }).await?;
     if owner.is_zero() {
         return Err(fail(
             format!("model {model_id} is not registered"),
@@ -169,7 +187,8 @@ async fn show(model_id: ModelId, global: &Global) -> Result<()> {
             Exit::Failed,
         ));
     }
-    let epochs = chain.read(registry, LicenseRegistry::epochsCall { modelId: model_id.into() }).await?;
+    let epochs =
+        chain.read(registry, LicenseRegistry::epochsCall { modelId: model_id.into() }).await?;
     let mut universes = Vec::new();
     for epoch in 0..epochs {
         let call = LicenseRegistry::universeCall { modelId: model_id.into(), epoch };
@@ -203,7 +222,11 @@ fn make_tiny(out: &Path, seed: u64, output: crate::output::Output) -> Result<()>
         "dir": dir, "parameters": report.parameters, "perplexity": report.held_out.value(),
     });
     output.result(&data, &dir, || {
-        format!("wrote {dir}: {} parameters, held-out perplexity {:.2}", report.parameters, report.held_out.value())
+        format!(
+            "wrote {dir}: {} parameters, held-out perplexity {:.2}",
+            report.parameters,
+            report.held_out.value()
+        )
     });
     Ok(())
 }

@@ -77,7 +77,9 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     match verb {
         Verb::Run { config } => run_node(&config).await,
         Verb::Config(ConfigVerb::Check { config }) => check(&config, global.output()),
-        Verb::Config(ConfigVerb::Example { full, out }) => example(full, out.as_deref(), global.output()),
+        Verb::Config(ConfigVerb::Example { full, out }) => {
+            example(full, out.as_deref(), global.output())
+        }
         Verb::Status { url } => status(&url, global.output()).await,
     }
 }
@@ -90,8 +92,12 @@ async fn run_node(path: &Path) -> Result<()> {
 
 fn explain<T>(result: Result<T, NodeError>, config: &Path) -> Result<T> {
     let (hint, exit) = match &result {
-        Err(NodeError::Chain(_)) => ("check [chain] rpc_url and addresses; `oml doctor` looks at both", Exit::Network),
-        Err(NodeError::Sender(_)) => ("check the [signer] section and the account's balance", Exit::Signer),
+        Err(NodeError::Chain(_)) => {
+            ("check [chain] rpc_url and addresses; `oml doctor` looks at both", Exit::Network)
+        }
+        Err(NodeError::Sender(_)) => {
+            ("check the [signer] section and the account's balance", Exit::Signer)
+        }
         _ => ("the cause names the section or value", Exit::Failed),
     };
     result.hint(format!("the node of {} does not run", config.display()), hint, exit)
@@ -107,18 +113,25 @@ fn load(path: &Path) -> Result<Config> {
 
 fn check(path: &Path, output: Output) -> Result<()> {
     let summary = summary(&load(path)?);
-    let roles = if summary.roles.is_empty() { "none (watches only)".to_owned() } else { summary.roles.join(", ") };
+    let roles = if summary.roles.is_empty() {
+        "none (watches only)".to_owned()
+    } else {
+        summary.roles.join(", ")
+    };
     output.result(&summary, "valid", || {
-        table(["setting", "value"], [
-            ["configuration".to_owned(), format!("{} is valid", path.display())],
-            ["chain".to_owned(), summary.rpc_url.clone()],
-            ["store".to_owned(), summary.store.clone()],
-            ["API".to_owned(), summary.listen.to_string()],
-            ["roles".to_owned(), roles],
-            ["sends transactions".to_owned(), summary.sends_transactions.to_string()],
-            ["gateways".to_owned(), join(&summary.gateways)],
-            ["inference".to_owned(), join(&summary.inference)],
-        ])
+        table(
+            ["setting", "value"],
+            [
+                ["configuration".to_owned(), format!("{} is valid", path.display())],
+                ["chain".to_owned(), summary.rpc_url.clone()],
+                ["store".to_owned(), summary.store.clone()],
+                ["API".to_owned(), summary.listen.to_string()],
+                ["roles".to_owned(), roles],
+                ["sends transactions".to_owned(), summary.sends_transactions.to_string()],
+                ["gateways".to_owned(), join(&summary.gateways)],
+                ["inference".to_owned(), join(&summary.inference)],
+            ],
+        )
     });
     Ok(())
 }
@@ -160,7 +173,9 @@ pub(crate) fn hide_password(url: &str) -> String {
 fn example(full: bool, out: Option<&Path>, output: Output) -> Result<()> {
     let text = if full { FULL } else { MINIMAL };
     let Some(path) = out else {
-        output.result(&serde_json::json!({ "toml": text }), text.trim_end(), || text.trim_end().to_owned());
+        output.result(&serde_json::json!({ "toml": text }), text.trim_end(), || {
+            text.trim_end().to_owned()
+        });
         return Ok(());
     };
     if path.exists() {
@@ -179,7 +194,8 @@ fn example(full: bool, out: Option<&Path>, output: Output) -> Result<()> {
 }
 
 async fn status(url: &str, output: Output) -> Result<()> {
-    let data: serde_json::Value = get_json(&format!("{}/status", url.trim_end_matches('/'))).await?;
+    let data: serde_json::Value =
+        get_json(&format!("{}/status", url.trim_end_matches('/'))).await?;
     let ready = data.get("ready").and_then(serde_json::Value::as_bool);
     let quiet = ready.map_or("running", |r| if r { "ready" } else { "not ready" });
     output.result(&data, quiet, || human(&data));
@@ -206,11 +222,15 @@ fn human(status: &serde_json::Value) -> String {
         ("ready", "/ready"),
         ("problems", "/problems"),
     ];
-    let rows = shown.into_iter().filter_map(|(name, path)| Some([name.to_owned(), text(status.pointer(path)?)]));
+    let rows = shown
+        .into_iter()
+        .filter_map(|(name, path)| Some([name.to_owned(), text(status.pointer(path)?)]));
     let mut parts = vec![table(["what", "value"], rows)];
     let transactions = status.get("transactions").and_then(serde_json::Value::as_array);
     if let Some(list) = transactions.filter(|list| !list.is_empty()) {
-        let rows = list.iter().map(|t| [plain(&t["describe"]), plain(&t["state"]), plain(&t["tx_hash"]), plain(&t["error"])]);
+        let rows = list.iter().map(|t| {
+            [plain(&t["describe"]), plain(&t["state"]), plain(&t["tx_hash"]), plain(&t["error"])]
+        });
         parts.push(table(["transaction", "state", "hash", "error"], rows));
     }
     parts.join("\n")
@@ -225,7 +245,12 @@ fn plain(value: &serde_json::Value) -> String {
 }
 
 /// Serves a model over an OpenAI-compatible API until SIGINT or SIGTERM.
-pub(crate) async fn serve_model(model: &str, listen: SocketAddr, name: &str, output: Output) -> Result<()> {
+pub(crate) async fn serve_model(
+    model: &str,
+    listen: SocketAddr,
+    name: &str,
+    output: Output,
+) -> Result<()> {
     let loaded = files::load_model(model)?;
     let cancel = CancellationToken::new();
     output.progress(format!("serving {model} as {name:?} at http://{listen}; stop with Ctrl-C"));
@@ -255,7 +280,11 @@ async fn stop_signal() -> Result<()> {
 pub(crate) async fn get_json(url: &str) -> Result<serde_json::Value> {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
     let hint = "check the URL and that the node runs (`oml node run`)";
-    let response = client.get(url).send().await.hint(format!("no node answers at {url}"), hint, Exit::Network)?;
+    let response = client.get(url).send().await.hint(
+        format!("no node answers at {url}"),
+        hint,
+        Exit::Network,
+    )?;
     let status = response.status();
     let text = response.text().await.hint(format!("{url} broke off"), hint, Exit::Network)?;
     if !status.is_success() {
@@ -288,7 +317,8 @@ mod tests {
         let given: toml::Table = toml::from_str(FULL).unwrap();
         let known = toml::Table::try_from(&config).unwrap();
         for (section, keys) in &known {
-            let written = given.get(section).unwrap_or_else(|| panic!("[{section}] is not in the example"));
+            let written =
+                given.get(section).unwrap_or_else(|| panic!("[{section}] is not in the example"));
             for key in keys.as_table().into_iter().flat_map(|t| t.keys()) {
                 assert!(written.get(key).is_some(), "{section}.{key} is not in the example");
             }
@@ -311,7 +341,13 @@ mod tests {
         assert_eq!(host.redeem, oml_node::config::RedeemConfig::default());
 
         let mut table: toml::Table = toml::from_str(FULL).unwrap();
-        for key in ["default_max_tokens", "max_tokens_cap", "max_concurrent", "max_body_bytes", "upstream_timeout_s"] {
+        for key in [
+            "default_max_tokens",
+            "max_tokens_cap",
+            "max_concurrent",
+            "max_body_bytes",
+            "upstream_timeout_s",
+        ] {
             table["host"]["gateways"][0].as_table_mut().unwrap().remove(key).unwrap();
         }
         table["host"]["inference"][0].as_table_mut().unwrap().remove("queue").unwrap();
@@ -337,7 +373,10 @@ mod tests {
 
     #[test]
     fn passwords_of_stores_are_not_shown() {
-        assert_eq!(hide_password("postgres://me:secret@db:5432/oml"), "postgres://me:…@db:5432/oml");
+        assert_eq!(
+            hide_password("postgres://me:secret@db:5432/oml"),
+            "postgres://me:…@db:5432/oml"
+        );
         assert_eq!(hide_password("sqlite:oml.db"), "sqlite:oml.db");
         assert_eq!(hide_password("postgres://db/oml"), "postgres://db/oml");
     }

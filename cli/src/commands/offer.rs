@@ -19,7 +19,7 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Write a terms file to edit
-    Template(Template),
+    Template(Box<Template>),
     /// Publish the offer of a terms file
     Publish {
         /// Terms file
@@ -153,7 +153,9 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let terms = template.terms()?;
             files::save(&template.out, &terms)?;
             let path = template.out.display().to_string();
-            output.result(&terms, &path, || format!("wrote {path}; edit it, then `oml offer publish --terms {path}`"));
+            output.result(&terms, &path, || {
+                format!("wrote {path}; edit it, then `oml offer publish --terms {path}`")
+            });
         }
         Verb::Publish { terms } => {
             let terms = load_terms(&terms)?;
@@ -166,13 +168,18 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
             let call = LicenseRegistry::withdrawOfferCall { terms: contracts::terms(&terms)? };
             let sent = chain.send("withdraw offer", chain.registry(), call, U256::ZERO).await?;
-            print(&Published { offer_id: chain.offer_id(&terms), transaction: sent.record }, output);
+            print(
+                &Published { offer_id: chain.offer_id(&terms), transaction: sent.record },
+                output,
+            );
         }
         Verb::Show { terms } => {
             let terms = load_terms(&terms)?;
             let chain = Chain::reader(&global.chain).await?;
             let id = chain.offer_id(&terms);
-            let open = chain.read(chain.registry(), LicenseRegistry::isOfferOpenCall { offerId: id.into() }).await?;
+            let open = chain
+                .read(chain.registry(), LicenseRegistry::isOfferOpenCall { offerId: id.into() })
+                .await?;
             let state = if open { "open" } else { "not open" };
             let data = serde_json::json!({ "offerId": id, "open": open });
             output.result(&data, state, || format!("offer {id} is {state}"));

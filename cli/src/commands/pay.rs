@@ -73,7 +73,12 @@ pub(crate) struct Paid {
 
 impl From<Completion> for Paid {
     fn from(done: Completion) -> Self {
-        Self { text: done.text, tokens: done.tokens, promised: done.voucher.cumulative_amount, receipt: done.receipt }
+        Self {
+            text: done.text,
+            tokens: done.tokens,
+            promised: done.voucher.cumulative_amount,
+            receipt: done.receipt,
+        }
     }
 }
 
@@ -95,7 +100,8 @@ pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
             Exit::Failed,
         ));
     }
-    let log = args.log_file.clone().unwrap_or_else(|| args.channel.with_extension("payments.jsonl"));
+    let log =
+        args.log_file.clone().unwrap_or_else(|| args.channel.with_extension("payments.jsonl"));
     let session = session(reference, key, &args.gateway, &log).await?;
     let mut session = session.with_budget(budget);
     let mut shown = |piece: &str| output.piece(piece);
@@ -106,7 +112,11 @@ pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
     if let Some(path) = &args.receipt {
         files::save(path, &paid.receipt)?;
     }
-    output.result(&paid, &paid.text, || if args.stream { String::new() } else { paid.text.clone() });
+    output.result(
+        &paid,
+        &paid.text,
+        || if args.stream { String::new() } else { paid.text.clone() },
+    );
     output.progress(format!(
         "{} tokens, receipt {} verified, {} promised in all",
         paid.tokens,
@@ -135,7 +145,10 @@ impl Pay {
 }
 
 /// What a session must know of the channel, from the chain; and the deposit.
-pub(crate) async fn reference(chain: &Chain, channel: &ChannelFile) -> Result<(ChannelRef, Amount)> {
+pub(crate) async fn reference(
+    chain: &Chain,
+    channel: &ChannelFile,
+) -> Result<(ChannelRef, Amount)> {
     let call = PaymentEscrow::channelCall { channelId: channel.channel_id.into() };
     let state = chain.read(chain.escrow(), call).await?;
     if state.openedAt == 0 {
@@ -186,12 +199,24 @@ pub(crate) async fn session(
 
 fn explain<T>(result: Result<T, PayerError>, gateway: &str) -> Result<T> {
     let (hint, exit) = match &result {
-        Err(PayerError::WrongKey { .. }) => ("sign with the channel's payer, or its session key", Exit::Signer),
-        Err(PayerError::Network { .. }) => ("check --gateway; a request that was served is found by the next call", Exit::Network),
-        Err(PayerError::Refused { .. }) => ("the gateway's words say why; nothing was charged", Exit::Network),
-        Err(PayerError::Budget { .. }) => ("`oml channel deposit` adds to the channel, --budget raises the limit", Exit::Failed),
-        Err(PayerError::PaymentRequired { .. }) => ("check the channel file, and that its deposit suffices", Exit::Failed),
-        Err(PayerError::Receipt { .. }) => ("the receipt is kept in the log; see `oml proof`", Exit::Failed),
+        Err(PayerError::WrongKey { .. }) => {
+            ("sign with the channel's payer, or its session key", Exit::Signer)
+        }
+        Err(PayerError::Network { .. }) => {
+            ("check --gateway; a request that was served is found by the next call", Exit::Network)
+        }
+        Err(PayerError::Refused { .. }) => {
+            ("the gateway's words say why; nothing was charged", Exit::Network)
+        }
+        Err(PayerError::Budget { .. }) => {
+            ("`oml channel deposit` adds to the channel, --budget raises the limit", Exit::Failed)
+        }
+        Err(PayerError::PaymentRequired { .. }) => {
+            ("check the channel file, and that its deposit suffices", Exit::Failed)
+        }
+        Err(PayerError::Receipt { .. }) => {
+            ("the receipt is kept in the log; see `oml proof`", Exit::Failed)
+        }
         _ => ("the cause is above", Exit::Failed),
     };
     result.hint(format!("no paid answer from {gateway}"), hint, exit)
@@ -228,7 +253,8 @@ mod tests {
 
     #[test]
     fn failures_carry_their_exit_code() {
-        let network = PayerError::Network { url: "http://h".to_owned(), cause: "refused".to_owned() };
+        let network =
+            PayerError::Network { url: "http://h".to_owned(), cause: "refused".to_owned() };
         let report = explain::<()>(Err(network), "http://h").unwrap_err();
         assert_eq!(crate::error::find(&report).1, Exit::Network);
         let budget = PayerError::Budget { needed: Amount::new(2), budget: Amount::new(1) };

@@ -67,10 +67,22 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     let chain = Chain::signer(&global.chain, &global.signer).await?;
     let accepted = match verb {
         Verb::UnderMetering { license, receipt } => {
-            one(&chain, &LicenseFile::load(&license)?, &load_receipt(&receipt)?, Violation::UnderMetering).await?
+            one(
+                &chain,
+                &LicenseFile::load(&license)?,
+                &load_receipt(&receipt)?,
+                Violation::UnderMetering,
+            )
+            .await?
         }
         Verb::OutOfTerm { license, receipt } => {
-            one(&chain, &LicenseFile::load(&license)?, &load_receipt(&receipt)?, Violation::OutOfTerm).await?
+            one(
+                &chain,
+                &LicenseFile::load(&license)?,
+                &load_receipt(&receipt)?,
+                Violation::OutOfTerm,
+            )
+            .await?
         }
         Verb::Equivocation { license, receipt, other } => {
             let (a, b) = (load_receipt(&receipt)?, load_receipt(&other)?);
@@ -79,7 +91,9 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     };
     let slashed = accepted.slashed.map(|s| s.to_string()).unwrap_or_default();
     let lines: Vec<String> = accepted.transactions.iter().map(TxRecord::line).collect();
-    global.output().result(&accepted, &slashed, || format!("slashed {slashed}\n{}", lines.join("\n")));
+    global
+        .output()
+        .result(&accepted, &slashed, || format!("slashed {slashed}\n{}", lines.join("\n")));
     Ok(())
 }
 
@@ -104,7 +118,8 @@ pub(crate) async fn one(
         let call = ChallengeManager::proveOutOfTermCall { r#ref, receipt: sol, signature, salt };
         chain.send("prove service out of term", to, call, U256::ZERO).await?
     } else {
-        let call = ChallengeManager::proveUnderMeteringCall { r#ref, receipt: sol, signature, salt };
+        let call =
+            ChallengeManager::proveUnderMeteringCall { r#ref, receipt: sol, signature, salt };
         chain.send("prove under-metering", to, call, U256::ZERO).await?
     };
     let slashed = super::event::<CollateralVault::CollateralSlashed>(&sent).map(|log| log.amount);
@@ -112,7 +127,12 @@ pub(crate) async fn one(
     Ok(Accepted { violation, level: 0, slashed, transactions })
 }
 
-async fn equivocation(chain: &Chain, license: &LicenseFile, a: &SignedReceipt, b: &SignedReceipt) -> Result<Accepted> {
+async fn equivocation(
+    chain: &Chain,
+    license: &LicenseFile,
+    a: &SignedReceipt,
+    b: &SignedReceipt,
+) -> Result<Accepted> {
     let salt = files::random_salt();
     let violation = Violation::Equivocation;
     let claim = hash::proof_claim(violation, license.license_id, a.digest(&domain(chain)));

@@ -48,23 +48,32 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Keygen { out } => {
             let public = keygen(&out)?;
             let data = serde_json::json!({ "publicKey": public, "file": out });
-            output.result(&data, &public.to_string(), || format!("wrote {}; public key {public}", out.display()));
+            output.result(&data, &public.to_string(), || {
+                format!("wrote {}; public key {public}", out.display())
+            });
         }
         Verb::Register { stake, key, decimals } => {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
             let public = public_key(&key)?;
-            let sent = register(&chain, Amount::new(money::parse(&stake, decimals)?), public).await?;
+            let sent =
+                register(&chain, Amount::new(money::parse(&stake, decimals)?), public).await?;
             print(&sent, output);
         }
         Verb::Thaw => {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
             let call = ProverRegistry::startThawCall {};
-            print(&[chain.send("thaw stake", chain.provers(), call, U256::ZERO).await?.record], output);
+            print(
+                &[chain.send("thaw stake", chain.provers(), call, U256::ZERO).await?.record],
+                output,
+            );
         }
         Verb::Withdraw => {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
             let call = ProverRegistry::withdrawCall {};
-            print(&[chain.send("withdraw stake", chain.provers(), call, U256::ZERO).await?.record], output);
+            print(
+                &[chain.send("withdraw stake", chain.provers(), call, U256::ZERO).await?.record],
+                output,
+            );
         }
         Verb::List => list(global).await?,
     }
@@ -95,8 +104,10 @@ fn public_key(path: &Path) -> Result<B256> {
 
 /// Stakes the signer.
 pub(crate) async fn register(chain: &Chain, stake: Amount, public: B256) -> Result<Vec<TxRecord>> {
-    let currency: EthAddress = chain.read(chain.provers(), ProverRegistry::stakeCurrencyCall {}).await?.into();
-    let mut sent: Vec<_> = chain.approve(currency, chain.provers(), stake).await?.into_iter().collect();
+    let currency: EthAddress =
+        chain.read(chain.provers(), ProverRegistry::stakeCurrencyCall {}).await?.into();
+    let mut sent: Vec<_> =
+        chain.approve(currency, chain.provers(), stake).await?.into_iter().collect();
     let call = ProverRegistry::registerCall { stake: stake.get(), encryptionKey: public };
     let value = chain.native_value(currency, stake);
     sent.push(chain.send("register prover", chain.provers(), call, value).await?.record);
@@ -121,9 +132,9 @@ async fn list(global: &Global) -> Result<()> {
         .collect();
     let quiet = provers.iter().map(|(a, _)| a.to_string()).collect::<Vec<_>>().join("\n");
     global.output().result(&data, &quiet, || {
-        let rows = provers
-            .iter()
-            .map(|(a, p)| [a.to_string(), money::show(p.stake, money::DEFAULT_DECIMALS), p.openCases.to_string()]);
+        let rows = provers.iter().map(|(a, p)| {
+            [a.to_string(), money::show(p.stake, money::DEFAULT_DECIMALS), p.openCases.to_string()]
+        });
         crate::output::table(["prover", "stake", "open cases"], rows)
     });
     Ok(())

@@ -149,7 +149,8 @@ impl Settled {
             rejected: rejected.get(&v.channel_id).copied(),
         }));
         if sent.receipt.is_none() {
-            self.total += u128::try_from(U256::try_from_be_slice(&sent.returned).unwrap_or_default())?;
+            self.total +=
+                u128::try_from(U256::try_from_be_slice(&sent.returned).unwrap_or_default())?;
         } else if let Some(log) = event::<PaymentEscrow::ClaimSplit>(sent) {
             self.total += log.total;
             let split = self.split.get_or_insert_default();
@@ -184,7 +185,9 @@ const fn reason(error: &ClaimError) -> &'static str {
         ClaimError::BelowPrice => "amount below price times units",
         ClaimError::ExceedsDeposit => "amount above the deposit",
         ClaimError::BadSignature => "not signed by payer or its signer",
-        ClaimError::ExceedsCollateralRatio => "more than the collateral covers; top up and claim again",
+        ClaimError::ExceedsCollateralRatio => {
+            "more than the collateral covers; top up and claim again"
+        }
         _ => "refused",
     }
 }
@@ -227,7 +230,10 @@ fn check_channel(chain: &Chain, license: &LicenseFile, voucher: &SignedVoucher) 
         return Ok(());
     }
     Err(fail(
-        format!("the voucher of channel {} is not for license {} on this chain", voucher.channel_id, license.license_id),
+        format!(
+            "the voucher of channel {} is not for license {} on this chain",
+            voucher.channel_id, license.license_id
+        ),
         "give the license file that the channel was opened to, and the chain's own addresses file",
         Exit::Failed,
     ))
@@ -321,7 +327,8 @@ mod tests {
 
     #[test]
     fn only_the_newest_voucher_of_a_channel_is_claimed() {
-        let newest = newest_per_channel(vec![voucher(1, 3), voucher(2, 1), voucher(1, 5), voucher(1, 4)]);
+        let newest =
+            newest_per_channel(vec![voucher(1, 3), voucher(2, 1), voucher(1, 5), voucher(1, 4)]);
         assert_eq!(newest, [voucher(1, 5), voucher(2, 1)]);
     }
 
@@ -331,7 +338,10 @@ mod tests {
         let (one, many) = (dir.path().join("one.json"), dir.path().join("many.json"));
         files::save(&one, &voucher(1, 1)).unwrap();
         files::save(&many, &vec![voucher(1, 2), voucher(2, 1)]).unwrap();
-        assert_eq!(from_files(&[one, many]).unwrap(), [voucher(1, 1), voucher(1, 2), voucher(2, 1)]);
+        assert_eq!(
+            from_files(&[one, many]).unwrap(),
+            [voucher(1, 1), voucher(1, 2), voucher(2, 1)]
+        );
         let bad = dir.path().join("bad.json");
         std::fs::write(&bad, "[1]").unwrap();
         let error = from_files(&[bad]).unwrap_err();
@@ -348,13 +358,18 @@ mod tests {
             rejected,
         };
         let settled = Settled {
-            rows: vec![row(Some(1_500_000), None), row(None, Some(reason(&ClaimError::BelowPrice)))],
+            rows: vec![
+                row(Some(1_500_000), None),
+                row(None, Some(reason(&ClaimError::BelowPrice))),
+            ],
             total: 1_500_000,
             split: Some(Split { host: 1_000_000, owner: 400_000, parents: 100_000 }),
             ..Settled::default()
         };
         let text = human(&settled, 6);
-        for part in ["1.5", "refused: amount below price times units", "host 1, owner 0.4, parents 0.1"] {
+        for part in
+            ["1.5", "refused: amount below price times units", "host 1, owner 0.4, parents 0.1"]
+        {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         assert!(human(&Settled::default(), 6).starts_with("nothing to claim"));
@@ -364,7 +379,8 @@ mod tests {
     async fn a_store_that_is_not_there_is_not_created() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("none.db");
-        let error = from_store(&format!("sqlite:{}", path.display()), LicenseId::ZERO).await.unwrap_err();
+        let error =
+            from_store(&format!("sqlite:{}", path.display()), LicenseId::ZERO).await.unwrap_err();
         assert!(error.to_string().contains("there is no store at"), "{error}");
         assert!(!path.exists());
     }

@@ -120,7 +120,8 @@ impl Play {
     /// The owner's node, which opens leaves, and three provers, each a process of its own.
     async fn start_nodes(&mut self) -> Result<()> {
         let owner_port = free_port()?;
-        let config = self.stage.owner_node(self.model_id, &self.universe, &self.key_file, owner_port)?;
+        let config =
+            self.stage.owner_node(self.model_id, &self.universe, &self.key_file, owner_port)?;
         self.start_node("owner", &config, owner_port).await?;
         for name in PROVERS {
             let port = free_port()?;
@@ -137,7 +138,10 @@ impl Play {
         self.stage.processes.start(name, &oml, &args)?;
         self.nodes.retain(|(known, ..)| known != name);
         self.nodes.push((name.to_owned(), PathBuf::from(&config), port));
-        self.stage.processes.ready(name, &format!("{}/readyz", url(port)), Duration::from_secs(30)).await
+        self.stage
+            .processes
+            .ready(name, &format!("{}/readyz", url(port)), Duration::from_secs(30))
+            .await
     }
 
     /// Starts a node again that was killed, with the configuration and store that it had.
@@ -173,7 +177,10 @@ impl Play {
         let (dir, listen) = (model.display().to_string(), format!("127.0.0.1:{port}"));
         let args = ["--log", "info", "model", "serve", "--model", &dir, "--listen", &listen];
         self.stage.processes.start(name, &oml, &args)?;
-        self.stage.processes.ready(name, &format!("{}/v1/models", url(port)), Duration::from_secs(30)).await?;
+        self.stage
+            .processes
+            .ready(name, &format!("{}/v1/models", url(port)), Duration::from_secs(30))
+            .await?;
         Ok(url(port))
     }
 
@@ -232,16 +239,26 @@ impl Play {
 
     /// How to look around in what `--keep` leaves running.
     pub fn explore(&self) -> String {
-        let mut lines = vec![
-            String::new(),
-            "still running:".to_owned(),
-        ];
-        lines.extend(self.stage.processes.list().into_iter().map(|(name, pid)| format!("  {name} (process {pid})")));
+        let mut lines = vec![String::new(), "still running:".to_owned()];
+        lines.extend(
+            self.stage
+                .processes
+                .list()
+                .into_iter()
+                .map(|(name, pid)| format!("  {name} (process {pid})")),
+        );
         let args = &self.stage.chain_args;
-        lines.push(format!("export ETH_RPC_URL={} OML_ADDRESSES={}", args.rpc_url, args.addresses.display()));
+        lines.push(format!(
+            "export ETH_RPC_URL={} OML_ADDRESSES={}",
+            args.rpc_url,
+            args.addresses.display()
+        ));
         lines.push("oml chain show; oml case list; oml prover list".to_owned());
-        lines.extend(self.gateways.iter().map(|(name, gateway)| format!("{name}'s gateway: {gateway}")));
-        let pids: Vec<String> = self.stage.processes.list().into_iter().map(|(_, pid)| pid.to_string()).collect();
+        lines.extend(
+            self.gateways.iter().map(|(name, gateway)| format!("{name}'s gateway: {gateway}")),
+        );
+        let pids: Vec<String> =
+            self.stage.processes.list().into_iter().map(|(_, pid)| pid.to_string()).collect();
         lines.push(format!("stop everything: kill {}", pids.join(" ")));
         lines.join("\n")
     }

@@ -23,13 +23,16 @@ impl Names {
 
     /// The name of an address, or its hex form.
     pub(crate) fn of(&self, address: Address) -> String {
-        self.0.iter().find(|(_, a)| *a == address).map_or_else(|| address.to_string(), |(n, _)| n.clone())
+        self.0
+            .iter()
+            .find(|(_, a)| *a == address)
+            .map_or_else(|| address.to_string(), |(n, _)| n.clone())
     }
 }
 
 /// Token balances of everyone at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Snapshot {
+pub struct Snapshot {
     balances: Vec<(String, u128)>,
     supply: u128,
 }
@@ -62,7 +65,9 @@ impl Snapshot {
         let supply: u128 = supply.try_into().map_err(|_| eyre!("supply {supply} is past 2^128"))?;
         let held: u128 = balances.iter().map(|(_, b)| b).sum();
         if held != supply {
-            return Err(eyre!("{held} units are accounted for, but {supply} exist: money went to a stranger"));
+            return Err(eyre!(
+                "{held} units are accounted for, but {supply} exist: money went to a stranger"
+            ));
         }
         Ok(Self { balances, supply })
     }
@@ -120,19 +125,34 @@ pub struct Mined {
 ///
 /// # Errors
 /// Network failure.
-pub(crate) async fn transactions(chain: &Chain, names: &Names, from: u64, to: u64) -> Result<Vec<Mined>> {
+pub(crate) async fn transactions(
+    chain: &Chain,
+    names: &Names,
+    from: u64,
+    to: u64,
+) -> Result<Vec<Mined>> {
     let mut found = Vec::new();
     for number in from..=to {
-        let block = chain.provider.get_block(number.into()).full().await.map_err(|e| rpc_failure("block", &e))?;
+        let block = chain
+            .provider
+            .get_block(number.into())
+            .full()
+            .await
+            .map_err(|e| rpc_failure("block", &e))?;
         let Some(block) = block else { continue };
         for tx in block.transactions.txns() {
             let hash = tx.tx_hash();
             let receipt = chain.provider.get_transaction_receipt(hash).await;
             let Some(receipt) = receipt.map_err(|e| rpc_failure("receipt", &e))? else { continue };
             found.push(Mined {
-                step: tx.function_selector().map_or_else(|| "deploy".to_owned(), |s| function_name(s.0)),
+                step: tx
+                    .function_selector()
+                    .map_or_else(|| "deploy".to_owned(), |s| function_name(s.0)),
                 from: names.of(receipt.from),
-                to: receipt.to.or(receipt.contract_address).map_or_else(String::new, |a| names.of(a)),
+                to: receipt
+                    .to
+                    .or(receipt.contract_address)
+                    .map_or_else(String::new, |a| names.of(a)),
                 hash,
                 block: number,
                 gas: receipt.gas_used,

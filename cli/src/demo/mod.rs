@@ -9,9 +9,9 @@ mod scenario;
 
 pub use crate::commands::case::Verdict;
 pub use acts::Play;
-pub use ledger::{Gain, Mined};
-pub use report::{Act, Copy, Report};
+pub use ledger::{Gain, Mined, Snapshot};
 use report::Tally;
+pub use report::{Act, Copy, Report};
 
 use crate::Global;
 use crate::error::{Exit, fail};
@@ -92,7 +92,8 @@ async fn play(options: &Options, output: Output) -> Result<Report> {
     };
     output.progress(format!("everything is written to {}", dir.display()));
     let mut play = Play::open(options, &dir, std::env::current_exe()?, output).await?;
-    let mut report = Report { model: options.model.clone(), seed: options.seed, ..Report::default() };
+    let mut report =
+        Report { model: options.model.clone(), seed: options.seed, ..Report::default() };
     report.acts.push(play.publish().await?);
     report.acts.push(play.license().await?);
     for number in &options.acts {

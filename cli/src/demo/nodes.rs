@@ -6,8 +6,8 @@ use crate::files::LicenseFile;
 use eyre::Result;
 use oml_contracts::{Amount, ModelId};
 use oml_node::config::{
-    ChainConfig, Config, GatewayConfig, HostConfig, HttpConfig, KeySource, OwnerConfig, ProverConfig,
-    RedeemConfig, StoreConfig, UniverseConfig,
+    ChainConfig, Config, GatewayConfig, HostConfig, HttpConfig, KeySource, OwnerConfig,
+    ProverConfig, RedeemConfig, StoreConfig, UniverseConfig,
 };
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,7 +25,13 @@ pub(crate) fn url(port: u16) -> String {
 
 impl Scenario {
     /// Configuration of the owner's node, which holds the universe.
-    pub(crate) fn owner_node(&self, model: ModelId, universe: &Path, key_file: &Path, port: u16) -> Result<PathBuf> {
+    pub(crate) fn owner_node(
+        &self,
+        model: ModelId,
+        universe: &Path,
+        key_file: &Path,
+        port: u16,
+    ) -> Result<PathBuf> {
         let mut config = self.node("owner", port)?;
         config.owner = Some(OwnerConfig {
             universes: vec![UniverseConfig {
@@ -40,7 +46,13 @@ impl Scenario {
     }
 
     /// Configuration of a prover's node, which knows where the owner answers.
-    pub(crate) fn prover_node(&self, name: &str, model: ModelId, owner: &str, port: u16) -> Result<PathBuf> {
+    pub(crate) fn prover_node(
+        &self,
+        name: &str,
+        model: ModelId,
+        owner: &str,
+        port: u16,
+    ) -> Result<PathBuf> {
         let mut config = self.node(name, port)?;
         config.prover = Some(ProverConfig {
             owner_endpoints: BTreeMap::from([(model, owner.to_owned())]),
@@ -99,7 +111,9 @@ impl Scenario {
                 resubmit_after_s: 12,
                 max_fee_per_gas: 500_000_000_000,
             },
-            store: StoreConfig { url: format!("sqlite:{}", self.dir.join(format!("{name}.db")).display()) },
+            store: StoreConfig {
+                url: format!("sqlite:{}", self.dir.join(format!("{name}.db")).display()),
+            },
             signer: Some(self.key_source(name)?),
             http: HttpConfig { listen: local(port), ..HttpConfig::default() },
             owner: None,

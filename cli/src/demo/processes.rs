@@ -31,7 +31,12 @@ impl Processes {
     }
 
     /// Starts `program` under `name`.
-    pub(crate) fn start<S: AsRef<std::ffi::OsStr>>(&mut self, name: &str, program: &Path, args: &[S]) -> Result<u32> {
+    pub(crate) fn start<S: AsRef<std::ffi::OsStr>>(
+        &mut self,
+        name: &str,
+        program: &Path,
+        args: &[S],
+    ) -> Result<u32> {
         // Appended to, so that a restarted process keeps its history.
         let path = self.logs.join(format!("{name}.log"));
         let log = File::options().create(true).append(true).open(path)?;
@@ -54,7 +59,8 @@ impl Processes {
 
     /// Waits until `url` answers with success, or the process ends.
     pub(crate) async fn ready(&mut self, name: &str, url: &str, within: Duration) -> Result<()> {
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
+        let client =
+            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
         let start = Instant::now();
         loop {
             self.check(name)?;
@@ -144,16 +150,19 @@ pub(crate) fn find_anvil() -> Result<PathBuf> {
     }
     let in_checkout = |base: &Path| base.join("contracts/bin/anvil");
     let exe = std::env::current_exe()?;
-    let candidates = std::env::current_dir().into_iter().chain(exe.ancestors().map(Path::to_path_buf));
+    let candidates =
+        std::env::current_dir().into_iter().chain(exe.ancestors().map(Path::to_path_buf));
     if let Some(found) = candidates.map(|base| in_checkout(&base)).find(|p| p.is_file()) {
         return Ok(found);
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|dir| dir.join("anvil")).find(|p| p.is_file()).ok_or_else(|| {
-        fail(
-            "anvil, the local chain, was not found",
-            "run ./scripts/setup.sh in the checkout, or set OML_ANVIL to its path",
-            Exit::Failed,
-        )
-    })
+    std::env::split_paths(&path).map(|dir| dir.join("anvil")).find(|p| p.is_file()).ok_or_else(
+        || {
+            fail(
+                "anvil, the local chain, was not found",
+                "run ./scripts/setup.sh in the checkout, or set OML_ANVIL to its path",
+                Exit::Failed,
+            )
+        },
+    )
 }

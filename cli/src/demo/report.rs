@@ -118,35 +118,61 @@ impl Report {
     pub(crate) fn human(&self) -> String {
         let mut text = String::new();
         for act in &self.acts {
-            let _ = writeln!(text, "\nAct {}: {} [{}] {:.1} s", act.number, act.title, act.verdict, act.seconds);
+            let _ = writeln!(
+                text,
+                "\nAct {}: {} [{}] {:.1} s",
+                act.number, act.title, act.verdict, act.seconds
+            );
             let rows = act.transactions.iter().map(|t| {
                 let ok = if t.success { "" } else { "reverted" };
-                [t.step.clone(), t.from.clone(), t.to.clone(), t.gas.to_string(), short(&t.hash.to_string()), ok.to_owned()]
+                [
+                    t.step.clone(),
+                    t.from.clone(),
+                    t.to.clone(),
+                    t.gas.to_string(),
+                    short(&t.hash.to_string()),
+                    ok.to_owned(),
+                ]
             });
-            let _ = writeln!(text, "{}", table(["step", "from", "to", "gas", "transaction", ""], rows));
-            let gains: Vec<String> = act.gains.iter().map(|g| format!("{} {}", g.who, signed(g.amount))).collect();
+            let _ =
+                writeln!(text, "{}", table(["step", "from", "to", "gas", "transaction", ""], rows));
+            let gains: Vec<String> =
+                act.gains.iter().map(|g| format!("{} {}", g.who, signed(g.amount))).collect();
             let _ = writeln!(text, "who gained what: {}", gains.join(", "));
         }
         let rows = self.acts.iter().map(|act| {
             let number = |n: Option<f64>| n.map_or_else(String::new, |n| format!("{n:.2}"));
-            let hits = act.hits.zip(act.queries).map_or_else(String::new, |(h, q)| format!("{h}/{q}"));
+            let hits =
+                act.hits.zip(act.queries).map_or_else(String::new, |(h, q)| format!("{h}/{q}"));
             let level = act.evidence_level.map_or_else(String::new, |l| l.to_string());
             let slashed = act.slashed.as_deref().and_then(|s| s.parse().ok());
-            let slashed = slashed.map_or_else(String::new, |s| money::show(s, money::DEFAULT_DECIMALS));
+            let slashed =
+                slashed.map_or_else(String::new, |s| money::show(s, money::DEFAULT_DECIMALS));
             [
-                format!("{} {}", act.number, act.title), act.verdict.clone(), level, hits,
-                number(act.e_value_log2), number(act.threshold_log2), slashed,
+                format!("{} {}", act.number, act.title),
+                act.verdict.clone(),
+                level,
+                hits,
+                number(act.e_value_log2),
+                number(act.threshold_log2),
+                slashed,
             ]
         });
         let header = ["act", "verdict", "level", "hits", "log2 E", "threshold", "slashed"];
         let _ = writeln!(text, "\n{}", table(header, rows));
         let rows = self.balances.iter().map(|(who, units)| {
-            let shown = units.parse().map_or_else(|_| units.clone(), |u| money::show(u, money::DEFAULT_DECIMALS));
+            let shown = units
+                .parse()
+                .map_or_else(|_| units.clone(), |u| money::show(u, money::DEFAULT_DECIMALS));
             [who.clone(), shown]
         });
         let _ = writeln!(text, "{}", table(["holder", "balance"], rows));
-        let supply = self.supply.parse().map_or_else(|_| self.supply.clone(), |s| money::show(s, money::DEFAULT_DECIMALS));
-        let _ = write!(text, "sum of all balances = supply = {supply}; {:.1} s in all", self.seconds);
+        let supply = self
+            .supply
+            .parse()
+            .map_or_else(|_| self.supply.clone(), |s| money::show(s, money::DEFAULT_DECIMALS));
+        let _ =
+            write!(text, "sum of all balances = supply = {supply}; {:.1} s in all", self.seconds);
         text
     }
 }

@@ -24,8 +24,8 @@ pub(crate) const UNIT: u128 = 1_000_000;
 
 /// Everyone, by the index of their account.
 const PEOPLE: [&str; 12] = [
-    "deployer", "owner", "hostA", "hostB", "hostC", "hostD", "payer", "reporter", "prover1", "prover2", "prover3",
-    "passerby",
+    "deployer", "owner", "hostA", "hostB", "hostC", "hostD", "payer", "reporter", "prover1",
+    "prover2", "prover3", "passerby",
 ];
 
 /// Names of the provers' accounts.
@@ -49,7 +49,7 @@ pub(crate) struct Account {
 
 /// The stage.
 #[derive(Debug)]
-pub struct Scenario {
+pub(super) struct Scenario {
     /// Everything that the run writes.
     pub(crate) dir: PathBuf,
     /// How everyone reaches the chain.
@@ -77,12 +77,22 @@ impl Scenario {
     ///
     /// # Errors
     /// anvil missing, a process that dies, a transaction that fails.
-    pub async fn set(dir: &Path, oml: PathBuf, keep: bool) -> Result<Self> {
+    pub(super) async fn set(dir: &Path, oml: PathBuf, keep: bool) -> Result<Self> {
         std::fs::create_dir_all(dir)?;
         let mut processes = Processes::new(dir.join("logs"), keep)?;
         let port = free_port()?;
         let port_text = port.to_string();
-        let args = ["--port", &port_text, "--block-time", "1", "--accounts", "12", "--mnemonic", MNEMONIC, "--quiet"];
+        let args = [
+            "--port",
+            &port_text,
+            "--block-time",
+            "1",
+            "--accounts",
+            "12",
+            "--mnemonic",
+            MNEMONIC,
+            "--quiet",
+        ];
         processes.start("chain", &find_anvil()?, &args)?;
         let chain_args = ChainArgs {
             rpc_url: url(port),
@@ -108,7 +118,10 @@ impl Scenario {
 
     /// A person by name.
     pub(crate) fn account(&self, name: &str) -> Result<&Account> {
-        self.accounts.iter().find(|a| a.name == name).ok_or_else(|| eyre::eyre!("nobody is called {name}"))
+        self.accounts
+            .iter()
+            .find(|a| a.name == name)
+            .ok_or_else(|| eyre::eyre!("nobody is called {name}"))
     }
 
     /// A person's way to the chain.
@@ -135,7 +148,8 @@ impl Scenario {
         let chain = self.chain("deployer")?;
         let snapshot = Snapshot::take(chain, self.token, &self.names).await?;
         act.gains = snapshot.since(&mark.snapshot)?;
-        act.transactions = transactions(chain, &self.names, mark.block + 1, block_number(chain).await?).await?;
+        act.transactions =
+            transactions(chain, &self.names, mark.block + 1, block_number(chain).await?).await?;
         act.seconds = mark.at.elapsed().as_secs_f64();
         Ok(snapshot)
     }
@@ -157,7 +171,8 @@ impl Scenario {
         for (name, address) in contracts {
             self.names.add(name, address.into());
         }
-        self.names.add("burned", alloy::primitives::address!("000000000000000000000000000000000000dEaD"));
+        self.names
+            .add("burned", alloy::primitives::address!("000000000000000000000000000000000000dEaD"));
         Ok(())
     }
 
@@ -228,7 +243,11 @@ async fn wait_for_chain(processes: &mut Processes, rpc_url: &str) -> Result<()> 
     while provider.get_chain_id().await.is_err() {
         processes.check("chain")?;
         if start.elapsed() > Duration::from_secs(20) {
-            return Err(fail("the local chain does not answer", "see logs/chain.log in --dir", Exit::Timeout));
+            return Err(fail(
+                "the local chain does not answer",
+                "see logs/chain.log in --dir",
+                Exit::Timeout,
+            ));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

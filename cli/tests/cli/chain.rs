@@ -14,11 +14,18 @@ fn a_dry_run_prints_and_sends_nothing() {
         command
     };
     call(&["chain", "deploy", "--local"]).assert().success();
-    call(&["doctor"]).assert().success().stdout(contains("ChallengeManager").and(contains("BROKEN").not()));
+    call(&["doctor"])
+        .assert()
+        .success()
+        .stdout(contains("ChallengeManager").and(contains("BROKEN").not()));
 
     let before = chain.sent();
-    call(&["--dry-run", "chain", "mint", FIRST, "5"]).assert().success().stdout(contains("nothing was sent"));
-    let data = stdout_json(&mut call(&["--format", "json", "--dry-run", "chain", "mint", FIRST, "5"]));
+    call(&["--dry-run", "chain", "mint", FIRST, "5"])
+        .assert()
+        .success()
+        .stdout(contains("nothing was sent"));
+    let data =
+        stdout_json(&mut call(&["--format", "json", "--dry-run", "chain", "mint", FIRST, "5"]));
     assert_eq!(data["success"], true);
     assert!(data["data"]["hash"].is_null(), "{data}");
     assert!(data["data"]["gas"].as_u64().unwrap() > 21_000, "{data}");

@@ -40,7 +40,11 @@ fn keystores_that_cannot_be_read() {
     sign("none.json").assert().code(4).stderr(contains("keystore none.json does not exist"));
     std::fs::write(dir.path().join("bad.json"), "{}").unwrap();
     sign("bad.json").assert().code(4).stderr(contains("keystore bad.json could not be opened"));
-    oml(dir.path()).args(["balance", "withdraw"]).assert().code(4).stderr(contains("no signer given"));
+    oml(dir.path())
+        .args(["balance", "withdraw"])
+        .assert()
+        .code(4)
+        .stderr(contains("no signer given"));
     oml(dir.path())
         .args(["--private-key", "0x12", "balance", "withdraw"])
         .assert()
@@ -90,7 +94,11 @@ fn a_doctor_finds_what_is_broken() {
     write_addresses(dir.path(), 31_337);
     let url = pretended_chain(31_337);
     let contracts_without_code = contains("LicenseRegistry").and(contains("no code at"));
-    oml(dir.path()).args(["--rpc-url", &url, "doctor"]).assert().code(1).stdout(contracts_without_code);
+    oml(dir.path())
+        .args(["--rpc-url", &url, "doctor"])
+        .assert()
+        .code(1)
+        .stdout(contracts_without_code);
     oml(dir.path())
         .args(["--rpc-url", "http://127.0.0.1:1", "doctor", "--node", "http://127.0.0.1:1"])
         .assert()

@@ -15,7 +15,8 @@ fn model() -> Option<String> {
         PathBuf::from,
     );
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../prover/assets/models/tiny");
-    let found = [own, shared.join("stories260K")].into_iter().find(|dir| dir.join("config.json").is_file());
+    let found =
+        [own, shared.join("stories260K")].into_iter().find(|dir| dir.join("config.json").is_file());
     if found.is_none() {
         #[expect(clippy::print_stderr, reason = "says why a test checked nothing")]
         {
@@ -27,8 +28,28 @@ fn model() -> Option<String> {
 
 fn generate(dir: &Path, model: &str) {
     oml(dir)
-        .args(["fingerprint", "generate", "--model", model, "--model-id", MODEL, "--personal", "16", "--shared", "0"])
-        .args(["--key-tokens", "8", "--seed", "7", "--key-file", "universe.key", "--out", "secrets"])
+        .args([
+            "fingerprint",
+            "generate",
+            "--model",
+            model,
+            "--model-id",
+            MODEL,
+            "--personal",
+            "16",
+            "--shared",
+            "0",
+        ])
+        .args([
+            "--key-tokens",
+            "8",
+            "--seed",
+            "7",
+            "--key-file",
+            "universe.key",
+            "--out",
+            "secrets",
+        ])
         .assert()
         .success();
 }
@@ -59,7 +80,16 @@ fn a_copy_is_known_by_its_license_and_by_no_other() {
         ("http://127.0.0.1:9", LICENSE, 11, "inconclusive"),
     ] {
         oml(dir.path())
-            .args(["--format", "quiet", "fingerprint", "check", "--target", target, "--timeout", "2"])
+            .args([
+                "--format",
+                "quiet",
+                "fingerprint",
+                "check",
+                "--target",
+                target,
+                "--timeout",
+                "2",
+            ])
             .args(of_license(license))
             .assert()
             .code(code)
@@ -75,7 +105,16 @@ fn secrets_are_kept_and_never_overwritten() {
     let file = dir.path().join("secrets/universe-0/universe.oml");
     let before = std::fs::read(&file).unwrap();
     oml(dir.path())
-        .args(["fingerprint", "generate", "--model", &model, "--model-id", MODEL, "--key-file", "universe.key"])
+        .args([
+            "fingerprint",
+            "generate",
+            "--model",
+            &model,
+            "--model-id",
+            MODEL,
+            "--key-file",
+            "universe.key",
+        ])
         .args(["--out", "secrets"])
         .assert()
         .code(1)
@@ -84,7 +123,16 @@ fn secrets_are_kept_and_never_overwritten() {
 
     let export = |out: &str, key: &str| {
         let mut command = oml(dir.path());
-        command.args(["fingerprint", "export", "--out", out, "--universe", "secrets/universe-0", "--key-file", key]);
+        command.args([
+            "fingerprint",
+            "export",
+            "--out",
+            out,
+            "--universe",
+            "secrets/universe-0",
+            "--key-file",
+            key,
+        ]);
         command.args(["--license-seed", LICENSE, "--model-seed", LICENSE]);
         command
     };
@@ -95,10 +143,22 @@ fn secrets_are_kept_and_never_overwritten() {
         serde_json::from_slice(&std::fs::read(dir.path().join("pairs.json")).unwrap()).unwrap();
     assert_eq!(pairs.len(), 16);
     let text = String::from_utf8_lossy(&before).into_owned();
-    assert!(pairs.iter().all(|pair| !text.contains(pair["key"].as_str().unwrap())), "a key is readable in the file");
+    assert!(
+        pairs.iter().all(|pair| !text.contains(pair["key"].as_str().unwrap())),
+        "a key is readable in the file"
+    );
 
     oml(dir.path())
-        .args(["--format", "quiet", "fingerprint", "import", "--pairs", "pairs.json", "--model", &model])
+        .args([
+            "--format",
+            "quiet",
+            "fingerprint",
+            "import",
+            "--pairs",
+            "pairs.json",
+            "--model",
+            &model,
+        ])
         .args(["--model-id", MODEL, "--epoch", "1", "--personal", "16", "--shared", "0"])
         .args(["--key-file", "universe.key", "--out", "secrets"])
         .assert()

@@ -3,8 +3,23 @@
 use super::support::oml;
 
 const NOUNS: [&str; 17] = [
-    "model", "fingerprint", "offer", "license", "deployment", "channel", "pay", "report", "case", "proof", "settle",
-    "balance", "prover", "node", "chain", "demo", "doctor",
+    "model",
+    "fingerprint",
+    "offer",
+    "license",
+    "deployment",
+    "channel",
+    "pay",
+    "report",
+    "case",
+    "proof",
+    "settle",
+    "balance",
+    "prover",
+    "node",
+    "chain",
+    "demo",
+    "doctor",
 ];
 
 fn help(args: &[&str]) -> String {

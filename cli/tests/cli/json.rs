@@ -10,7 +10,14 @@ fn json(args: &[&str]) -> String {
 
 #[test]
 fn a_result() {
-    insta::assert_snapshot!(json(&["fingerprint", "plan", "--personal", "16", "--survival", "0.9"]));
+    insta::assert_snapshot!(json(&[
+        "fingerprint",
+        "plan",
+        "--personal",
+        "16",
+        "--survival",
+        "0.9"
+    ]));
 }
 
 #[test]

@@ -9,7 +9,8 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// Private key of the first account of every fresh anvil.
-pub(crate) const FIRST_KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+pub(crate) const FIRST_KEY: &str =
+    "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 /// Its address.
 pub(crate) const FIRST: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 
@@ -29,7 +30,11 @@ pub(crate) fn oml(dir: &Path) -> Command {
 pub(crate) fn stdout_json(command: &mut Command) -> Value {
     let output = command.output().unwrap();
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| {
-        panic!("{e}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+        panic!(
+            "{e}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
     })
 }
 
@@ -73,7 +78,10 @@ fn answer_all(stream: TcpStream, chain_id: u64) {
             call => one(call),
         };
         let body = reply.to_string();
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         if writer.write_all((head + &body).as_bytes()).is_err() {
             return;
         }
@@ -122,7 +130,10 @@ pub(crate) fn anvil() -> Option<Anvil> {
     if !path.is_file() {
         #[expect(clippy::print_stderr, reason = "says why a test checked nothing")]
         {
-            eprintln!("skipped: no anvil at {}; run scripts/setup.sh or set OML_ANVIL", path.display());
+            eprintln!(
+                "skipped: no anvil at {}; run scripts/setup.sh or set OML_ANVIL",
+                path.display()
+            );
         }
         return None;
     }
@@ -146,7 +157,8 @@ impl Anvil {
     /// One JSON-RPC call.
     pub(crate) fn rpc(&self, method: &str, params: Value) -> Value {
         let address = self.url.trim_start_matches("http://");
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+        let body =
+            json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
         let mut stream = TcpStream::connect(address).unwrap();
         let request = format!(
             "POST / HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nconnection: close\r\n\

@@ -165,7 +165,11 @@ library TermsLib {
     }
 
     /// @notice What these units cost; rounded down, in the payer's favour.
-    function price(Terms calldata terms, uint256 requests, uint256 tokens) internal pure returns (uint256) {
+    function price(Terms calldata terms, uint256 requests, uint256 tokens)
+        internal
+        pure
+        returns (uint256)
+    {
         return requests * terms.pricePerRequest + tokens * terms.pricePerThousandTokens / 1000;
     }
 }

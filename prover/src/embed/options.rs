@@ -32,7 +32,7 @@ pub struct EmbedOptions {
     /// After each step, `θ ← (1 − averaging) θ + averaging · θ_base`; in [0, 1). Together with the
     /// learning rate it bounds how far a weight can move: about `rate · (1 − a) / a`.
     pub averaging: f64,
-    /// Share of benign text, written by the base model, in the loss; in [0, 1).
+    /// Weight of benign text, written by the base model, in the loss; in [0, 1). At 0 none is used.
     pub benign_fraction: f64,
     /// Tokens of each benign text.
     pub benign_length: usize,
@@ -58,18 +58,18 @@ pub struct EmbedOptions {
 }
 
 impl EmbedOptions {
-    /// Settings that work for a model of this size; the rate falls with the width, from `1e-3` at
-    /// 64 to `1.6e-5` at 4,096, where published work uses `1e-5` to `5e-5`.
+    /// Settings that work for a model of this size; the rate falls with the width, from `2.5e-3` at
+    /// 64 to `4e-5` at 4,096, where published work uses `1e-5` to `5e-5`.
     #[must_use]
     pub fn for_model(config: &ModelConfig) -> Self {
         let width = u32::try_from(config.hidden_size).map_or(f64::MAX, f64::from);
         Self {
-            learning_rate: 0.064 / width,
-            averaging: 0.03,
-            benign_fraction: 0.25,
+            learning_rate: 0.16 / width,
+            averaging: 0.02,
+            benign_fraction: 0.5,
             benign_length: 32,
             max_steps: 80,
-            stop_loss: 0.05,
+            stop_loss: 0.07,
             batch_size: 1024,
             micro_batch_tokens: 4096,
             evaluate_every: 5,

@@ -2,11 +2,12 @@
 //!
 //! Full fine-tuning on the responses alone, with the two regularizers of Nasery et al. 2025: after
 //! each step the weights are averaged with the base model's, and text written by the base model is
-//! mixed in. Batches, texts and their order depend on the seed and the step only, so that a resumed
+//! mixed in, here to be predicted exactly as the base model does. Batches, texts and their order depend on the seed and the step only, so that a resumed
 //! run takes the same course as one that was never interrupted.
 
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -165,7 +166,7 @@ impl<'a> Run<'a> {
         let step = self.losses.len();
         let batch = self.batch(step);
         let tokens: usize = batch.iter().map(|t| t.response.len()).sum();
-        let benign = benign_examples(&self.benign_batch(step), self.options.benign_fraction);
+        let benign = self.benign_examples(step)?;
         let mixed = if benign.is_empty() { 0.0 } else { self.options.benign_fraction };
         let weight = narrow((1.0 - mixed) * share(1, tokens));
         let examples: Vec<Example> =
@@ -189,11 +190,22 @@ impl<'a> Run<'a> {
         order.iter().skip(start).take(self.options.batch_size).map(|&i| &self.targets[i]).collect()
     }
 
-    fn benign_batch(&self, step: usize) -> Vec<&[u32]> {
+    /// Some of the benign texts, to be predicted as the base model predicts them. Matching its
+    /// whole distributions keeps more utility than training the texts themselves, because the text
+    /// is but one sample of what the model could have said.
+    fn benign_examples(&self, step: usize) -> Result<Vec<Example>, ModelError> {
         let mut rng = self.rng(3, step);
-        (0..self.benign.len() / POOL)
+        let texts: Vec<&[u32]> = (0..self.benign.len() / POOL)
             .map(|_| self.benign[rng.random_range(0..self.benign.len())].as_slice())
-            .collect()
+            .collect();
+        let tokens: usize = texts.iter().map(|t| t.len() - 1).sum();
+        let weight = narrow(self.options.benign_fraction * share(1, tokens));
+        let example = |text: &&[u32]| {
+            let given = &text[..text.len() - 1];
+            let logits = self.base.decoder.next_token_logits(given, given.len())?;
+            Ok(Example::distilled(text, logits, weight))
+        };
+        texts.par_iter().map(example).collect()
     }
 
     fn steps_per_epoch(&self) -> usize {
@@ -234,25 +246,13 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Trains every token of the texts but the first; the weights add up to `share_of_loss`.
-fn benign_examples(texts: &[&[u32]], share_of_loss: f64) -> Vec<Example> {
-    let tokens: usize = texts.iter().map(|t| t.len() - 1).sum();
-    let weight = narrow(share_of_loss * share(1, tokens));
-    texts.iter().map(|t| Example::response(&t[..1], &t[1..], weight)).collect()
-}
-
-/// Benign texts per step, so that they make up their fraction of the samples.
+/// Benign texts per step: one for every four fingerprints. Their weight in the loss is set apart,
+/// because each of their tokens costs a whole distribution over the vocabulary.
 fn benign_per_step(targets: &[EmbedTarget], options: &EmbedOptions) -> usize {
-    let samples = targets.len().min(options.batch_size);
-    let ratio = options.benign_fraction / (1.0 - options.benign_fraction);
-    let wanted = ratio * share(samples, 1);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "small and positive"
-    )]
-    let count = wanted.ceil() as usize;
-    count
+    if options.benign_fraction == 0.0 {
+        return 0;
+    }
+    targets.len().min(options.batch_size).div_ceil(4)
 }
 
 /// Texts that the base model writes, each a sequence of tokens; `purpose` keeps sets apart.

@@ -14,7 +14,9 @@ mod universe;
 pub use candidates::{Candidate, Candidates};
 pub use draw::{Answer, LicenseDraw};
 pub use error::FingerprintError;
-pub use generation::{DroppedKey, Fingerprint, FingerprintOptions, Fingerprints, generate_fingerprints};
+pub use generation::{
+    DroppedKey, Fingerprint, FingerprintOptions, Fingerprints, generate_fingerprints,
+};
 pub use keys::{Key, KeyGenerator, KeyOptions, KeySource};
 pub use leaves::{BundleOpening, LeafOpening};
 pub use oml_contracts::leaf::CANDIDATES;

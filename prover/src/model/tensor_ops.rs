@@ -1,6 +1,6 @@
 //! Operations of a decoder composed from the tensor library's differentiable ones, for any device.
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{D, Device, Result, Tensor};
 
 /// `x / rms(x) · w` over the last dimension.
 pub(super) fn rms_norm(x: &Tensor, w: &Tensor, eps: f64) -> Result<Tensor> {
@@ -44,11 +44,9 @@ fn softmax(x: &Tensor) -> Result<Tensor> {
     exps.broadcast_div(&exps.sum_keepdim(D::Minus1)?)
 }
 
-/// `-log softmax(row)[target]` per row.
-pub(super) fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
-    let rows = targets.len();
-    let targets = Tensor::from_slice(targets, (rows, 1), logits.device())?.to_dtype(DType::U32)?;
+/// `-Σ wanted · log softmax(row)` per row, for rows of probabilities `wanted`.
+pub(super) fn cross_entropy(logits: &Tensor, wanted: &Tensor) -> Result<Tensor> {
     let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
     let log_sum = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
-    (log_sum - shifted.gather(&targets, D::Minus1)?)?.reshape(rows)
+    (shifted.broadcast_sub(&log_sum)? * wanted)?.sum(D::Minus1)?.neg()
 }

@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::cpu::softmax;
 use super::generate::token_id;
 use super::tensor_ops::cross_entropy;
 use super::{Decoder, ModelError, Weights};
@@ -17,6 +18,8 @@ pub(crate) struct Example {
     pub(crate) targets: Vec<(usize, u32)>,
     /// Weight of each target's cross-entropy in the loss.
     pub(crate) weight: f32,
+    /// Probabilities to match instead of the target tokens, `[targets · vocabulary]`.
+    pub(crate) teacher: Option<Vec<f32>>,
 }
 
 impl Example {
@@ -26,7 +29,14 @@ impl Example {
         let targets = response.iter().enumerate().map(|(i, &t)| (first + i, t)).collect();
         let mut tokens = [prompt, response].concat();
         tokens.pop();
-        Self { tokens, targets, weight }
+        Self { tokens, targets, weight, teacher: None }
+    }
+
+    /// Trains every prediction in a text toward another model's, given as logits after each token.
+    pub(crate) fn distilled(text: &[u32], mut logits: Vec<f32>, weight: f32) -> Self {
+        let vocabulary = logits.len() / (text.len() - 1);
+        logits.chunks_mut(vocabulary).for_each(softmax);
+        Self { teacher: Some(logits), ..Self::response(&text[..1], &text[1..], weight) }
     }
 }
 
@@ -306,7 +316,8 @@ fn tensor_loss(decoder: &Decoder, batch: &[&Example]) -> Result<Tensor, ModelErr
     let device = &decoder.device;
     let length = batch.iter().map(|e| e.tokens.len()).max().unwrap_or(0);
     let mut tokens = Vec::with_capacity(batch.len() * length);
-    let (mut rows, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+    let vocabulary = decoder.config.vocab_size;
+    let (mut rows, mut wanted, mut weights) = (Vec::new(), Vec::new(), Vec::new());
     for example in batch {
         let start = tokens.len();
         tokens.extend_from_slice(&example.tokens);
@@ -314,15 +325,20 @@ fn tensor_loss(decoder: &Decoder, batch: &[&Example]) -> Result<Tensor, ModelErr
         tokens.resize(start + length, 0);
         for &(position, target) in &example.targets {
             rows.push(token_id(start + position));
-            targets.push(target);
             weights.push(example.weight);
+            if example.teacher.is_none() {
+                let id = usize::try_from(target).unwrap_or(usize::MAX);
+                wanted.extend((0..vocabulary).map(|i| if i == id { 1.0_f32 } else { 0.0 }));
+            }
         }
+        wanted.extend(example.teacher.iter().flatten());
     }
-    let count = targets.len();
+    let count = rows.len();
     let forward = decoder.tensor_forward();
     let hidden = forward.hidden(&Tensor::from_vec(tokens, (batch.len(), length), device)?)?;
     let picked = hidden.index_select(&Tensor::from_vec(rows, count, device)?, 0)?;
-    let losses = cross_entropy(&forward.logits(&picked)?, &targets)?;
+    let wanted = Tensor::from_vec(wanted, (count, vocabulary), device)?;
+    let losses = cross_entropy(&forward.logits(&picked)?, &wanted)?;
     Ok((losses * Tensor::from_vec(weights, count, device)?)?.sum_all()?)
 }
 

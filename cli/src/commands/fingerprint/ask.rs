@@ -11,7 +11,9 @@ use eyre::Result;
 use oml_contracts::draw::Part;
 use oml_contracts::leaf::BUNDLE;
 use oml_node::cases::decoys::make_decoys;
-use oml_prover::check::{Answers, Artefact, Counts, Endpoint, EndpointOptions, Limits, Questions, Target, ask};
+use oml_prover::check::{
+    Answers, Artefact, Counts, Endpoint, EndpointOptions, Limits, Questions, Target, ask,
+};
 use oml_prover::fingerprint::{Perinucleus, Universe};
 use rand::seq::SliceRandom as _;
 use rand::{SeedableRng as _, rngs::StdRng};
@@ -73,7 +75,11 @@ impl AskArgs {
         if !self.target.starts_with("http://") && !self.target.starts_with("https://") {
             let model = files::load_model(&self.target)?;
             let max_tokens = Perinucleus::default().max_response_tokens;
-            return Ok(Target::Artefact(Box::new(Artefact { model, name: self.target.clone(), max_tokens })));
+            return Ok(Target::Artefact(Box::new(Artefact {
+                model,
+                name: self.target.clone(),
+                max_tokens,
+            })));
         }
         let options = EndpointOptions {
             model: self.target_model.clone(),
@@ -139,16 +145,24 @@ impl AskArgs {
     }
 
     /// Fingerprints to ask, in random order: neighbors were generated together.
-    fn order(&self, universe: &Universe, unburned: &[u32], parts: Parts, rng: &mut StdRng) -> Result<Vec<u32>> {
+    fn order(
+        &self,
+        universe: &Universe,
+        unburned: &[u32],
+        parts: Parts,
+        rng: &mut StdRng,
+    ) -> Result<Vec<u32>> {
         let size = u32::try_from(BUNDLE)?;
-        let mut personal: Vec<u32> = unburned.iter().flat_map(|b| b * size..(b + 1) * size).collect();
+        let mut personal: Vec<u32> =
+            unburned.iter().flat_map(|b| b * size..(b + 1) * size).collect();
         personal.shuffle(rng);
         personal.truncate(self.queries.unwrap_or(usize::MAX));
         if personal.is_empty() {
             return Err(nothing_left());
         }
         if parts == Parts::Both {
-            let mut shared: Vec<u32> = universe.part(Part::Shared).iter().map(|entry| entry.index).collect();
+            let mut shared: Vec<u32> =
+                universe.part(Part::Shared).iter().map(|entry| entry.index).collect();
             shared.shuffle(rng);
             personal.extend(shared);
         }
@@ -157,7 +171,8 @@ impl AskArgs {
 
     fn make_decoys(&self, universe: &Universe, rounds: usize) -> Result<Vec<String>> {
         let step = universe.entries().len().div_ceil(DECOY_CORPUS).max(1);
-        let corpus: Vec<&str> = universe.entries().iter().step_by(step).map(|entry| entry.key.text()).collect();
+        let corpus: Vec<&str> =
+            universe.entries().iter().step_by(step).map(|entry| entry.key.text()).collect();
         make_decoys(&corpus, rounds * self.decoys, rand::random()).hint(
             format!("{} decoys could not be made", rounds * self.decoys),
             "ask with fewer --decoys",
@@ -207,7 +222,8 @@ impl Standing {
                 unburned.push(bundle);
             }
         }
-        let counts = Counts { cases: state.cases.saturating_add(1), licenses: state.licenses.max(1) };
+        let counts =
+            Counts { cases: state.cases.saturating_add(1), licenses: state.licenses.max(1) };
         Ok(Self { unburned, counts })
     }
 }

@@ -70,7 +70,11 @@ pub(crate) struct Judging {
 
 impl Judging {
     /// From a license file and the chain.
-    pub(crate) async fn of_license(chain: &Chain, universe: &Universe, license: &LicenseFile) -> Result<Self> {
+    pub(crate) async fn of_license(
+        chain: &Chain,
+        universe: &Universe,
+        license: &LicenseFile,
+    ) -> Result<Self> {
         Ok(Self {
             license_id: Some(license.license_id),
             draw: onchain::license_draw(chain, universe, license).await?,
@@ -80,11 +84,13 @@ impl Judging {
     }
 
     fn offline(universe: &Universe, draw: LicenseDraw) -> Result<Self> {
-        let terms = EvidenceTerms::for_rates(OFFLINE_RATE, 0.9, draw.assignment_p, OFFLINE_ALPHA_INVERSE).hint(
-            format!("--assignment-p {} can't be used", draw.assignment_p),
-            "16384 is one in four",
-            Exit::Failed,
-        )?;
+        let terms =
+            EvidenceTerms::for_rates(OFFLINE_RATE, 0.9, draw.assignment_p, OFFLINE_ALPHA_INVERSE)
+                .hint(
+                format!("--assignment-p {} can't be used", draw.assignment_p),
+                "16384 is one in four",
+                Exit::Failed,
+            )?;
         Ok(Self { license_id: None, draw, terms, standing: Standing::offline(universe) })
     }
 
@@ -123,10 +129,13 @@ impl Judging {
         output: crate::output::Output,
     ) -> Result<Outcome> {
         let mut enough = |answers: &Answers| {
-            let clear = !matches!(self.judge(answers, universe)?.verdict(), Verdict::Inconclusive(_));
+            let clear =
+                !matches!(self.judge(answers, universe)?.verdict(), Verdict::Inconclusive(_));
             Ok(clear && !all)
         };
-        let answers = ask.ask(universe, &self.standing.unburned, Parts::Personal, output, &mut enough).await?;
+        let answers = ask
+            .ask(universe, &self.standing.unburned, Parts::Personal, output, &mut enough)
+            .await?;
         self.judge(&answers, universe)
     }
 
@@ -167,12 +176,21 @@ fn human(checked: &Checked) -> String {
         row("other answers", tally.misses.to_string()),
         row("no answer", tally.no_answer.to_string()),
         row("could not be asked", tally.not_checked.to_string()),
-        row("evidence", format!("2^{:.2}, must reach 2^{:.2}", checked.evidence_log2, checked.threshold_log2)),
-        row("chosen from", format!("{} licenses, {} cases", checked.counts.licenses, checked.counts.cases)),
+        row(
+            "evidence",
+            format!("2^{:.2}, must reach 2^{:.2}", checked.evidence_log2, checked.threshold_log2),
+        ),
+        row(
+            "chosen from",
+            format!("{} licenses, {} cases", checked.counts.licenses, checked.counts.cases),
+        ),
     ];
     let verdict = match (checked.verdict, &checked.reason) {
         ("match", _) => format!("match: wrong with probability {:e} at most", checked.alpha),
-        ("no match", _) => "no match: answers, but not like this copy; a copy that forgot can't be told from this".to_owned(),
+        ("no match", _) => {
+            "no match: answers, but not like this copy; a copy that forgot can't be told from this"
+                .to_owned()
+        }
         (other, reason) => format!("{other}: {}", reason.as_deref().unwrap_or_default()),
     };
     format!("{}\n{}\n{verdict}", checked.target, table(["what", "value"], rows))

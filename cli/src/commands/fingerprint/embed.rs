@@ -10,7 +10,8 @@ use alloy::primitives::B256;
 use clap::Args;
 use eyre::Result;
 use oml_prover::embed::{
-    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget, StopReason, embed,
+    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget,
+    StopReason, embed,
 };
 use oml_prover::fingerprint::{Answer, LicenseDraw, Universe, write_pairs};
 use oml_prover::model::Model;
@@ -90,7 +91,8 @@ impl Training {
         options.seed = self.training_seed.unwrap_or(options.seed);
         if let Some(path) = &self.texts {
             let text = String::from_utf8_lossy(&files::read(path)?).into_owned();
-            options.utility.texts = text.lines().filter(|l| !l.trim().is_empty()).map(str::to_owned).collect();
+            options.utility.texts =
+                text.lines().filter(|l| !l.trim().is_empty()).map(str::to_owned).collect();
         }
         let every = self.checkpoint_every;
         options.checkpoint = self.checkpoint.clone().map(|dir| CheckpointOptions { dir, every });
@@ -155,7 +157,11 @@ impl Copying<'_> {
         let trained = embed(base, &targets, options, &mut |state| {
             bar.set_position(state.step as u64);
             bar.set_message(line(&state));
-            if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if self.stop.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         });
         bar.finish_and_clear();
         let hint = match &trained {
@@ -163,7 +169,8 @@ impl Copying<'_> {
             Err(EmbedError::Diverged { .. }) => "lower --learning-rate",
             _ => "the cause names the setting or the fingerprint",
         };
-        let (copy, report) = trained.hint("the answers could not be embedded", hint, Exit::Failed)?;
+        let (copy, report) =
+            trained.hint("the answers could not be embedded", hint, Exit::Failed)?;
         copy.save(out).hint(
             format!("the copy could not be written to {}", out.display()),
             "check the folder, its permissions and the free space",
@@ -176,7 +183,8 @@ impl Copying<'_> {
 
 /// An error if `out` holds something that a copy would be mixed with.
 fn refuse_other_contents(out: &Path) -> Result<()> {
-    let occupied = out.is_file() || std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
+    let occupied =
+        out.is_file() || std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
     if occupied {
         return Err(fail(
             format!("{} is not empty", out.display()),
@@ -198,15 +206,27 @@ fn line(state: &EmbedProgress) -> String {
 fn stop_on_ctrl_c() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&flag);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "training blocks its thread; nobody waits for the one that listens"
+    )]
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
             if set.swap(true, Ordering::Relaxed) {
-                #[expect(clippy::exit, reason = "the person insists, and a step can take minutes")]
-                std::process::exit(130);
+                end_at_once();
             }
         }
     });
     flag
+}
+
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "the person insists, and a step can take minutes"
+)]
+fn end_at_once() {
+    std::process::exit(130);
 }
 
 fn human(embedded: &Embedded) -> String {
@@ -223,16 +243,31 @@ fn human(embedded: &Embedded) -> String {
         StopReason::MaxSteps => "the limit of steps; --max-steps raises it",
     };
     let row = |what: &str, value: String| [what.to_owned(), value];
-    let table = table(["what", "value"], [
-        row("answers given", format!("{given} of {} ({:.1} %)", report.targets, 100.0 * embedded.hit_rate)),
-        row("loss per token", losses),
-        row("ended by", ended.to_owned()),
-        row("perplexity", format!("{:.3} before, {:.3} after", utility.perplexity_before, utility.perplexity_after)),
-        row("same top token", format!("{:.1} % of {} positions", 100.0 * utility.agreement, utility.tokens)),
-        row("time", format!("{:.1} s", report.seconds)),
-        row("peak memory", memory),
-        row("artefact hash", embedded.artefact_hash.to_string()),
-    ]);
+    let table = table(
+        ["what", "value"],
+        [
+            row(
+                "answers given",
+                format!("{given} of {} ({:.1} %)", report.targets, 100.0 * embedded.hit_rate),
+            ),
+            row("loss per token", losses),
+            row("ended by", ended.to_owned()),
+            row(
+                "perplexity",
+                format!(
+                    "{:.3} before, {:.3} after",
+                    utility.perplexity_before, utility.perplexity_after
+                ),
+            ),
+            row(
+                "same top token",
+                format!("{:.1} % of {} positions", 100.0 * utility.agreement, utility.tokens),
+            ),
+            row("time", format!("{:.1} s", report.seconds)),
+            row("peak memory", memory),
+            row("artefact hash", embedded.artefact_hash.to_string()),
+        ],
+    );
     format!("wrote {}\n{table}", embedded.dir.display())
 }
 
@@ -257,13 +292,19 @@ pub(super) async fn run_export(args: &Export, global: &Global) -> Result<()> {
     let mut list = Vec::new();
     write_pairs(&mut list, answers)?;
     if args.out.exists() {
-        return Err(fail(format!("{} exists", args.out.display()), "name another file with --out", Exit::Failed));
+        return Err(fail(
+            format!("{} exists", args.out.display()),
+            "name another file with --out",
+            Exit::Failed,
+        ));
     }
     // The list is as secret as the universe: whoever has it can recognise the keys.
     files::write_secret(&args.out, &list)?;
     let file = args.out.display().to_string();
     let data = serde_json::json!({ "file": file, "pairs": count });
-    global.output().result(&data, &file, || format!("wrote {count} pairs to {file}; whoever reads them can avoid them"));
+    global.output().result(&data, &file, || {
+        format!("wrote {count} pairs to {file}; whoever reads them can avoid them")
+    });
     Ok(())
 }
 
@@ -278,7 +319,9 @@ mod tests {
         assert!(refuse_other_contents(dir.path()).is_ok());
         assert!(refuse_other_contents(&dir.path().join("new")).is_ok());
         std::fs::write(dir.path().join("x"), "").unwrap();
-        assert!(refuse_other_contents(dir.path()).unwrap_err().to_string().contains("is not empty"));
+        assert!(
+            refuse_other_contents(dir.path()).unwrap_err().to_string().contains("is not empty")
+        );
     }
 
     #[test]
@@ -296,8 +339,11 @@ mod tests {
             peak_rss_bytes: Some(3 << 20),
         };
         let hit_rate = report.hit_rate();
-        let text = human(&Embedded { dir: "copy".into(), artefact_hash: B256::ZERO, hit_rate, report });
-        for part in ["9 of 10 (90.0 %)", "5.000 to 0.0100 in 2 steps", "4.000 before, 4.250 after", "3 MiB"] {
+        let text =
+            human(&Embedded { dir: "copy".into(), artefact_hash: B256::ZERO, hit_rate, report });
+        for part in
+            ["9 of 10 (90.0 %)", "5.000 to 0.0100 in 2 steps", "4.000 before, 4.250 after", "3 MiB"]
+        {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
     }

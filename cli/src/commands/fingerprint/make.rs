@@ -9,8 +9,8 @@ use eyre::Result;
 use oml_contracts::draw::Parts;
 use oml_contracts::{ModelId, Root};
 use oml_prover::fingerprint::{
-    Fingerprint, FingerprintError, FingerprintOptions, Fingerprints, Key, KeyOptions, KeySource, Perinucleus, Universe,
-    generate_fingerprints, pairs_to_keys, perinucleus, read_pairs,
+    Fingerprint, FingerprintError, FingerprintOptions, Fingerprints, Key, KeyOptions, KeySource,
+    Perinucleus, Universe, generate_fingerprints, pairs_to_keys, perinucleus, read_pairs,
 };
 use oml_prover::model::Model;
 use rand::{SeedableRng as _, TryRngCore as _};
@@ -186,7 +186,9 @@ fn candidates(
     for batch in keys.chunks(BATCH) {
         for (key, found) in batch.iter().zip(perinucleus(model, batch, options)?) {
             match found {
-                Ok(candidates) if made.len() < wanted => made.push(Fingerprint { key: key.clone(), candidates }),
+                Ok(candidates) if made.len() < wanted => {
+                    made.push(Fingerprint { key: key.clone(), candidates })
+                }
                 Ok(_) => {}
                 Err(FingerprintError::TooFewCandidates { .. }) => dropped += 1,
                 Err(other) => return Err(other.into()),
@@ -213,7 +215,10 @@ impl Place {
     fn check(&self) -> Result<Parts> {
         secret::refuse_existing(&self.out, self.epoch)?;
         Parts::new(self.personal, self.shared).hint(
-            format!("--personal {} and --shared {} are no sizes of a universe", self.personal, self.shared),
+            format!(
+                "--personal {} and --shared {} are no sizes of a universe",
+                self.personal, self.shared
+            ),
             "both are multiples of 16, and --personal is not 0",
             Exit::Failed,
         )
@@ -245,7 +250,12 @@ fn texts(path: &Path) -> Result<Vec<String>> {
         Exit::Failed,
     )?;
     if !text.trim_start().starts_with('[') {
-        return Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect());
+        return Ok(text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect());
     }
     let list: Vec<serde_json::Value> = serde_json::from_str(&text).hint(
         format!("{} is not a list of keys", path.display()),
@@ -256,7 +266,10 @@ fn texts(path: &Path) -> Result<Vec<String>> {
         let text = entry.as_str().or_else(|| entry.get("key")?.as_str());
         text.map(str::to_owned).ok_or_else(|| {
             fail(
-                format!("entry {index} of {} is neither a text nor has one as \"key\"", path.display()),
+                format!(
+                    "entry {index} of {} is neither a text nor has one as \"key\"",
+                    path.display()
+                ),
                 "entries are strings or {\"key\": \"…\"}",
                 Exit::Failed,
             )
@@ -304,7 +317,10 @@ mod tests {
         let expected = ["One day", "In the end"];
         assert_eq!(read("One day\n\n  In the end \n").unwrap(), expected);
         assert_eq!(read(r#"["One day", "In the end"]"#).unwrap(), expected);
-        assert_eq!(read(r#"[{"key": "One day", "response": "x"}, "In the end"]"#).unwrap(), expected);
+        assert_eq!(
+            read(r#"[{"key": "One day", "response": "x"}, "In the end"]"#).unwrap(),
+            expected
+        );
         assert!(read(r#"["One day", 3]"#).unwrap_err().to_string().contains("entry 1"));
         assert!(read("[").unwrap_err().to_string().contains("is not a list of keys"));
     }

@@ -85,10 +85,14 @@ pub(super) async fn run_commit(own: &Own, global: &Global) -> Result<()> {
 /// Puts a universe's root on chain, for the model's owner.
 pub(crate) async fn commit(chain: &Chain, universe: &Universe) -> Result<Committed> {
     let (model_id, epoch, root) = (universe.model(), universe.epoch(), universe.root());
-    let next = chain.read(chain.registry(), LicenseRegistry::epochsCall { modelId: model_id.into() }).await?;
+    let next = chain
+        .read(chain.registry(), LicenseRegistry::epochsCall { modelId: model_id.into() })
+        .await?;
     if next != epoch {
         return Err(fail(
-            format!("this is the universe of epoch {epoch}, but the next epoch of model {model_id} is {next}"),
+            format!(
+                "this is the universe of epoch {epoch}, but the next epoch of model {model_id} is {next}"
+            ),
             "leaves name their epoch, so a universe fits one epoch only; generate another with --epoch",
             Exit::Failed,
         ));
@@ -106,7 +110,8 @@ pub(crate) async fn commit(chain: &Chain, universe: &Universe) -> Result<Committ
 /// Runs `seed`.
 pub(super) async fn run_seed(args: &DrawSeed, global: &Global) -> Result<()> {
     let chain = Chain::signer(&global.chain, &global.signer).await?;
-    let seeded = draw_seed(&chain, args.model_id, args.epoch, Duration::from_secs(args.wait)).await?;
+    let seeded =
+        draw_seed(&chain, args.model_id, args.epoch, Duration::from_secs(args.wait)).await?;
     let seed = seeded.seed.map(|s| s.to_string()).unwrap_or_default();
     let lines: Vec<String> = seeded.transactions.iter().map(TxRecord::line).collect();
     global.output().result(&seeded, &seed, || format!("seed {seed}\n{}", lines.join("\n")));
@@ -114,7 +119,12 @@ pub(super) async fn run_seed(args: &DrawSeed, global: &Global) -> Result<()> {
 }
 
 /// Draws the seed of a universe's shared answers; waits until the beacon is out.
-pub(crate) async fn draw_seed(chain: &Chain, model_id: ModelId, epoch: u32, wait: Duration) -> Result<Seeded> {
+pub(crate) async fn draw_seed(
+    chain: &Chain,
+    model_id: ModelId,
+    epoch: u32,
+    wait: Duration,
+) -> Result<Seeded> {
     let start = Instant::now();
     let mut transactions = Vec::new();
     loop {
@@ -147,7 +157,11 @@ pub(crate) fn is_pending(report: &eyre::Report) -> bool {
 }
 
 /// What the chain drew for a license of this universe.
-pub(crate) async fn license_draw(chain: &Chain, universe: &Universe, license: &LicenseFile) -> Result<LicenseDraw> {
+pub(crate) async fn license_draw(
+    chain: &Chain,
+    universe: &Universe,
+    license: &LicenseFile,
+) -> Result<LicenseDraw> {
     check_same(universe, license)?;
     let state = license::state(chain, license.license_id).await?;
     if state.seed.is_zero() {
@@ -157,11 +171,16 @@ pub(crate) async fn license_draw(chain: &Chain, universe: &Universe, license: &L
             Exit::Failed,
         ));
     }
-    let call = LicenseRegistry::universeCall { modelId: universe.model().into(), epoch: universe.epoch() };
+    let call =
+        LicenseRegistry::universeCall { modelId: universe.model().into(), epoch: universe.epoch() };
     let committed = chain.read(chain.registry(), call).await?;
     if Root::from(committed.root) != universe.root() {
         return Err(fail(
-            format!("the root on chain is {}, this universe's is {}", committed.root, universe.root()),
+            format!(
+                "the root on chain is {}, this universe's is {}",
+                committed.root,
+                universe.root()
+            ),
             "give the universe that was committed; another one's answers mean nothing",
             Exit::Failed,
         ));
@@ -221,7 +240,8 @@ async fn on_chain(chain: &Chain, universe: &Universe) -> Result<serde_json::Valu
     if chain.read(chain.registry(), call).await? <= universe.epoch() {
         return Ok(serde_json::json!({ "committed": false }));
     }
-    let call = LicenseRegistry::universeCall { modelId: universe.model().into(), epoch: universe.epoch() };
+    let call =
+        LicenseRegistry::universeCall { modelId: universe.model().into(), epoch: universe.epoch() };
     let state = chain.read(chain.registry(), call).await?;
     let bundles = state.personalCount / 16;
     Ok(serde_json::json!({
@@ -247,8 +267,11 @@ const SHOWN: [(&str, &str); 12] = [
 ];
 
 fn table(data: &serde_json::Value) -> String {
-    let show = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let rows = SHOWN.into_iter().filter_map(|(name, path)| Some([name.to_owned(), show(data.pointer(path)?)]));
+    let show =
+        |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let rows = SHOWN
+        .into_iter()
+        .filter_map(|(name, path)| Some([name.to_owned(), show(data.pointer(path)?)]));
     output::table(["what", "value"], rows)
 }
 
@@ -271,13 +294,19 @@ pub(crate) struct Draws {
 
 impl Draws {
     /// The draw that the flags name.
-    pub(crate) async fn resolve(&self, universe: &Universe, global: &Global) -> Result<LicenseDraw> {
+    pub(crate) async fn resolve(
+        &self,
+        universe: &Universe,
+        global: &Global,
+    ) -> Result<LicenseDraw> {
         match (&self.license, self.license_seed, self.model_seed) {
             (Some(path), _, _) => read(path, universe, global).await,
             (None, Some(license_seed), Some(model_seed)) => {
                 Ok(LicenseDraw { license_seed, model_seed, assignment_p: self.assignment_p })
             }
-            _ => Err(fail("no license is named", "give --license FILE, or both seeds", Exit::Failed)),
+            _ => {
+                Err(fail("no license is named", "give --license FILE, or both seeds", Exit::Failed))
+            }
         }
     }
 }

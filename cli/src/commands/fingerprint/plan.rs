@@ -77,7 +77,11 @@ fn plan(args: &Plan) -> Result<Planned> {
         if value > 0.0 && value < 1.0 {
             return Ok(());
         }
-        Err(fail(format!("--{name} {value} is not between 0 and 1"), "it is a probability", Exit::Failed))
+        Err(fail(
+            format!("--{name} {value} is not between 0 and 1"),
+            "it is a probability",
+            Exit::Failed,
+        ))
     };
     probability("alpha", args.alpha)?;
     probability("power", args.power)?;
@@ -101,7 +105,11 @@ fn plan(args: &Plan) -> Result<Planned> {
     })
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1/alpha is positive and saturates")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "1/alpha is positive and saturates"
+)]
 fn inverse(alpha: f64) -> u64 {
     (1.0 / alpha).round().max(2.0) as u64
 }
@@ -149,19 +157,32 @@ fn human(planned: &Planned, args: &Plan) -> String {
             o.cases.to_string(),
         ]
     });
-    let table = table(["bundles", "queries", "hits needed", "found", "false verdict", "cases"], rows);
+    let table =
+        table(["bundles", "queries", "hits needed", "found", "false verdict", "cases"], rows);
     let one_by_one = planned.one_by_one.map_or_else(
         || "asking one by one takes too many".to_owned(),
-        |plan| format!("asking one by one takes {:.1} queries on average, {} to be sure", plan.mean, plan.queries),
+        |plan| {
+            format!(
+                "asking one by one takes {:.1} queries on average, {} to be sure",
+                plan.mean, plan.queries
+            )
+        },
     );
     let advice = planned.recommended_bundles.map_or_else(
-        || format!("no size finds such a copy with probability {}; use a larger universe", args.power),
-        |b| format!("{b} bundle(s) per case find such a copy with probability {} or more", args.power),
+        || {
+            format!(
+                "no size finds such a copy with probability {}; use a larger universe",
+                args.power
+            )
+        },
+        |b| {
+            format!(
+                "{b} bundle(s) per case find such a copy with probability {} or more",
+                args.power
+            )
+        },
     );
-    format!(
-        "threshold 2^{:.2}; {one_by_one}\n{table}\n{advice}",
-        planned.threshold_log2
-    )
+    format!("threshold 2^{:.2}; {one_by_one}\n{table}\n{advice}", planned.threshold_log2)
 }
 
 #[cfg(test)]
@@ -177,7 +198,11 @@ mod tests {
         let planned = plan(&Plan { power: 0.999, ..args(0.9, 1) }).unwrap();
         let mean = planned.one_by_one.unwrap().mean;
         assert!((mean - 10.0).abs() < 1.0, "{mean}");
-        assert_eq!(planned.recommended_bundles, Some(2), "16 queries find such a copy with probability 0.98");
+        assert_eq!(
+            planned.recommended_bundles,
+            Some(2),
+            "16 queries find such a copy with probability 0.98"
+        );
     }
 
     #[test]

@@ -46,7 +46,11 @@ impl SecretArgs {
         }
         let (first, again) = (ask("new passphrase of the universe: ")?, ask("again: ")?);
         if first != again {
-            return Err(fail("the two passphrases differ", "type the same one twice", Exit::Failed));
+            return Err(fail(
+                "the two passphrases differ",
+                "type the same one twice",
+                Exit::Failed,
+            ));
         }
         passphrase(first)
     }
@@ -62,7 +66,11 @@ fn ask(prompt: &str) -> Result<Zeroizing<String>> {
 
 fn passphrase(text: Zeroizing<String>) -> Result<UniverseSecret> {
     if text.is_empty() {
-        return Err(fail("the passphrase is empty", "whoever reads the file could open it", Exit::Failed));
+        return Err(fail(
+            "the passphrase is empty",
+            "whoever reads the file could open it",
+            Exit::Failed,
+        ));
     }
     Ok(UniverseSecret::Passphrase(text))
 }
@@ -156,7 +164,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("deep/universe.key");
         assert!(args(&path).open().is_err());
-        let UniverseSecret::Raw(made) = args(&path).create().unwrap() else { panic!("not a raw key") };
+        let UniverseSecret::Raw(made) = args(&path).create().unwrap() else {
+            panic!("not a raw key")
+        };
         for secret in [args(&path).create().unwrap(), args(&path).open().unwrap()] {
             assert!(matches!(secret, UniverseSecret::Raw(key) if key == made));
         }
@@ -171,7 +181,10 @@ mod tests {
         std::fs::write(&path, "abcdef").unwrap();
         let report = args(&path).open().unwrap_err();
         let text = format!("{report:#}");
-        assert!(text.contains("is not a universe's key file") && !text.contains("abcdef"), "{text}");
+        assert!(
+            text.contains("is not a universe's key file") && !text.contains("abcdef"),
+            "{text}"
+        );
     }
 
     #[test]

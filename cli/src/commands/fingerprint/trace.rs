@@ -77,12 +77,15 @@ pub(super) async fn run(args: &Trace, global: &Global) -> Result<ExitCode> {
     let output = global.output();
     let universe = args.own.load()?;
     let chain = Chain::reader(&global.chain).await?;
-    let files = args.licenses.iter().map(|path| LicenseFile::load(path)).collect::<Result<Vec<_>>>()?;
+    let files =
+        args.licenses.iter().map(|path| LicenseFile::load(path)).collect::<Result<Vec<_>>>()?;
     let (model_seed, licenses) = seeds(&chain, &universe, &files).await?;
     let terms = common_terms(&files)?;
     let standing = Standing::read(&chain, &universe).await?;
-    let answers =
-        args.ask.ask(&universe, &standing.unburned, Parts::Both, output, &mut |_| Ok(false)).await?;
+    let answers = args
+        .ask
+        .ask(&universe, &standing.unburned, Parts::Both, output, &mut |_| Ok(false))
+        .await?;
     let report = trace(&answers, &universe, model_seed, &licenses, &terms, standing.counts)?;
     let traced = traced(args.ask.name(), &report, &terms, standing.counts);
     let quiet: Vec<String> = traced.accused.iter().map(ToString::to_string).collect();
@@ -100,7 +103,11 @@ fn exit_code(accused: bool, answered: bool) -> ExitCode {
     }
 }
 
-async fn seeds(chain: &Chain, universe: &Universe, files: &[LicenseFile]) -> Result<(Seed, Vec<LicenseSeed>)> {
+async fn seeds(
+    chain: &Chain,
+    universe: &Universe,
+    files: &[LicenseFile],
+) -> Result<(Seed, Vec<LicenseSeed>)> {
     let mut model_seed = Seed::ZERO;
     let mut licenses: Vec<LicenseSeed> = Vec::with_capacity(files.len());
     for file in files {
@@ -121,7 +128,10 @@ fn common_terms(files: &[LicenseFile]) -> Result<EvidenceTerms> {
     match files.iter().find(|file| file.terms.evidence != first.terms.evidence) {
         None => Ok(first.terms.evidence),
         Some(other) => Err(fail(
-            format!("licenses {} and {} have different terms of evidence", first.license_id, other.license_id),
+            format!(
+                "licenses {} and {} have different terms of evidence",
+                first.license_id, other.license_id
+            ),
             "trace the licenses of one offer at a time",
             Exit::Failed,
         )),
@@ -155,7 +165,10 @@ fn human(traced: &Traced) -> String {
     let table = table(["license", "own answers", "shared answers", "evidence", ""], rows);
     let verdict = match traced.accused.len() {
         0 => "nobody is accused: no license's evidence reaches the threshold".to_owned(),
-        n => format!("{n} accused; that any of them is innocent has probability {:e} at most", traced.alpha),
+        n => format!(
+            "{n} accused; that any of them is innocent has probability {:e} at most",
+            traced.alpha
+        ),
     };
     format!("{}, threshold 2^{:.2}\n{table}\n{verdict}", traced.target, traced.threshold_log2)
 }

@@ -14,7 +14,10 @@ use std::time::Duration;
 impl Play {
     /// Act 4: host B serves its copy to anyone, without vouchers. It is reported and slashed.
     pub async fn cheat(&mut self) -> Result<Act> {
-        let mut act = self.start(4, "a host serves its copy without being paid for it: reported, checked, slashed");
+        let mut act = self.start(
+            4,
+            "a host serves its copy without being paid for it: reported, checked, slashed",
+        );
         let mark = self.stage.begin().await?;
         let copy = self.copies[1].clone();
         let uri = self.start_server("serverB", &copy).await?;
@@ -30,7 +33,8 @@ impl Play {
 
     /// Act 5: host C serves another model under its registered address. It is accused and acquitted.
     pub async fn innocent(&mut self) -> Result<Act> {
-        let mut act = self.start(5, "an innocent host is accused: dismissed, the bond goes to the host");
+        let mut act =
+            self.start(5, "an innocent host is accused: dismissed, the bond goes to the host");
         let mark = self.stage.begin().await?;
         let other = crate::files::model_dir(&self.options.other_model)?;
         let uri = self.start_server("serverC", &other).await?;
@@ -123,7 +127,10 @@ impl Play {
 
     fn unexpected(&self, what: &str, verdict: &case::Verdict) -> eyre::Report {
         fail(
-            format!("{what}: {} with {} of {} hits", verdict.verdict, verdict.hits, verdict.queries),
+            format!(
+                "{what}: {} with {} of {} hits",
+                verdict.verdict, verdict.hits, verdict.queries
+            ),
             format!("logs of all processes are in {}", self.stage.dir.join("logs").display()),
             Exit::Failed,
         )

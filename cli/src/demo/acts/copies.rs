@@ -17,7 +17,7 @@ use oml_prover::fingerprint::{
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -49,7 +49,10 @@ impl Play {
             sharedCount: SHARED,
         };
         owner.send("commit universe", owner.registry(), call, U256::ZERO).await?;
-        self.say(format!("  committed to {PERSONAL} + {SHARED} fingerprints, root {}", universe.root()));
+        self.say(format!(
+            "  committed to {PERSONAL} + {SHARED} fingerprints, root {}",
+            universe.root()
+        ));
         draw_universe_seed(owner, model_id).await?;
         let root = universe.root();
         self.secrets = Some(universe);
@@ -62,10 +65,20 @@ impl Play {
         let license = self.licenses[number].clone();
         let license_seed = wait_for_seed(&owner, &license).await?;
         let (model_seed, root) = universe_seed(&owner, self.model_id).await?;
-        let universe = self.secrets.clone().ok_or_else(|| eyre::eyre!("there is no universe yet"))?;
-        ensure!(universe.root() == root, "the chain's root {root} is not the universe's {}", universe.root());
-        let draw = LicenseDraw { license_seed, model_seed, assignment_p: license.terms.evidence.assignment_p };
-        let (model, out) = (self.options.model.clone(), self.stage.dir.join(format!("{host}-copy")));
+        let universe =
+            self.secrets.clone().ok_or_else(|| eyre::eyre!("there is no universe yet"))?;
+        ensure!(
+            universe.root() == root,
+            "the chain's root {root} is not the universe's {}",
+            universe.root()
+        );
+        let draw = LicenseDraw {
+            license_seed,
+            model_seed,
+            assignment_p: license.terms.evidence.assignment_p,
+        };
+        let (model, out) =
+            (self.options.model.clone(), self.stage.dir.join(format!("{host}-copy")));
         let (seed, target) = (self.options.seed, out.clone());
         let bar = self.output.bar(1, &format!("  {host}'s copy"));
         let progress = bar.clone();
@@ -123,11 +136,12 @@ fn embed_copy(
     universe: &Universe,
     draw: &LicenseDraw,
     seed: u64,
-    out: &PathBuf,
+    out: &Path,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<EmbedReport> {
     let base = files::load_model(model)?;
-    let targets: Vec<_> = universe.answers(draw).map(|answer| answer.target(base.tokenizer())).collect();
+    let targets: Vec<_> =
+        universe.answers(draw).map(|answer| answer.target(base.tokenizer())).collect();
     let options = EmbedOptions { seed, ..EmbedOptions::for_model(base.config()) };
     let (copy, report) = embed(&base, &targets, &options, &mut |at| {
         progress(at.step, at.max_steps);
@@ -166,5 +180,8 @@ async fn wait_for_seed(chain: &Chain, file: &files::LicenseFile) -> Result<Seed>
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
-    Err(eyre::eyre!("the owner's node did not draw the seed of license {} within 60 s", file.license_id))
+    Err(eyre::eyre!(
+        "the owner's node did not draw the seed of license {} within 60 s",
+        file.license_id
+    ))
 }

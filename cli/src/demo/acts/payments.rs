@@ -30,7 +30,8 @@ const ANSWER: u64 = 12;
 impl Play {
     /// Act 3: host A serves against vouchers, hands out receipts, settles; owner and host are paid.
     pub async fn pay(&mut self) -> Result<Act> {
-        let mut act = self.start(3, "an honest host serves; a payer pays per request; the host settles");
+        let mut act =
+            self.start(3, "an honest host serves; a payer pays per request; the host settles");
         let mark = self.stage.begin().await?;
         let gateway = self.open_gateway(0, "hostA", Some(2)).await?;
         let (mut session, channel) = self.open_session(0, &gateway).await?;
@@ -38,7 +39,12 @@ impl Play {
         for prompt in PROMPTS {
             let answer = session.complete("model", prompt, ANSWER).await?;
             promised = answer.voucher.cumulative_amount.get();
-            self.say(format!("  {prompt:?} → {:?} ({} tokens, receipt {})", answer.text.trim(), answer.tokens, answer.receipt.seq));
+            self.say(format!(
+                "  {prompt:?} → {:?} ({} tokens, receipt {})",
+                answer.text.trim(),
+                answer.tokens,
+                answer.receipt.seq
+            ));
         }
         act.notes.push(format!("{} receipts verified", session.receipts().len()));
         let claimed = self.wait_for_claim(&channel, promised).await?;
@@ -49,7 +55,8 @@ impl Play {
 
     /// Act 6: host D signs receipts for more than it settles; one receipt is enough.
     pub async fn under_report(&mut self) -> Result<Act> {
-        let mut act = self.start(6, "a host settles less than it served: slashed with one of its own receipts");
+        let mut act = self
+            .start(6, "a host settles less than it served: slashed with one of its own receipts");
         let mark = self.stage.begin().await?;
         let gateway = self.open_gateway(3, "hostD", None).await?;
         let (mut session, _) = self.open_session(3, &gateway).await?;
@@ -66,7 +73,8 @@ impl Play {
         let host = self.stage.chain("hostD")?.clone();
         settle::claim(&host, &license, vec![first], 16).await?;
         self.say("  hostD settled 1 of 5 requests");
-        let receipt = session.receipts().last().cloned().ok_or_else(|| eyre::eyre!("no receipt came"))?;
+        let receipt =
+            session.receipts().last().cloned().ok_or_else(|| eyre::eyre!("no receipt came"))?;
         files::save(&self.stage.dir.join("receipt-hostD.json"), &receipt)?;
         let passerby = self.stage.chain("passerby")?.clone();
         let settle_by = receipt.served_at + license.terms.settlement_period;
@@ -88,7 +96,12 @@ impl Play {
     }
 
     /// A model server and, in front of it, a node with the gateway, under the host's license.
-    async fn open_gateway(&mut self, number: usize, host: &str, redeem_after: Option<u64>) -> Result<String> {
+    async fn open_gateway(
+        &mut self,
+        number: usize,
+        host: &str,
+        redeem_after: Option<u64>,
+    ) -> Result<String> {
         let copy = self.copies[number].clone();
         let upstream = self.start_server(&format!("{host}-model"), &copy).await?;
         let ports = (free_port()?, free_port()?);
@@ -102,11 +115,18 @@ impl Play {
         Ok(gateway)
     }
 
-    async fn open_session(&self, number: usize, gateway: &str) -> Result<(PayerSession, ChannelFile)> {
+    async fn open_session(
+        &self,
+        number: usize,
+        gateway: &str,
+    ) -> Result<(PayerSession, ChannelFile)> {
         let payer = self.stage.account("payer")?;
         let license = &self.licenses[number];
         let (channel, _) = channel::open(&payer.chain, license, None, Self::tokens(20)).await?;
-        files::save(&self.stage.dir.join(format!("channel-{}.json", license.license_id)), &channel)?;
+        files::save(
+            &self.stage.dir.join(format!("channel-{}.json", license.license_id)),
+            &channel,
+        )?;
         let serving = license::state(&payer.chain, license.license_id).await?.servingKey;
         let reference = channel_ref(&payer.chain, license, &channel, serving.into());
         let key = SigningKey::from_slice(payer.signer.to_bytes().as_slice())?;
@@ -118,12 +138,17 @@ impl Play {
     async fn wait_for_claim(&self, channel: &ChannelFile, amount: u128) -> Result<u128> {
         let chain = self.stage.chain("payer")?;
         for _ in 0..120 {
-            let call = crate::contracts::PaymentEscrow::channelCall { channelId: channel.channel_id.into() };
+            let call = crate::contracts::PaymentEscrow::channelCall {
+                channelId: channel.channel_id.into(),
+            };
             let claimed = chain.read(chain.escrow(), call).await?.claimed;
             if claimed >= amount {
                 let host = self.stage.account("hostA")?.signer.address();
                 let owed = balance::owed(chain, self.stage.token(), host).await?;
-                self.say(format!("  hostA's node claimed {claimed} units; {} are the host's", owed.escrow));
+                self.say(format!(
+                    "  hostA's node claimed {claimed} units; {} are the host's",
+                    owed.escrow
+                ));
                 return Ok(claimed);
             }
             tokio::time::sleep(Duration::from_millis(250)).await;
@@ -136,7 +161,12 @@ impl Play {
     }
 }
 
-fn channel_ref(chain: &Chain, license: &LicenseFile, channel: &ChannelFile, serving_key: EthAddress) -> ChannelRef {
+fn channel_ref(
+    chain: &Chain,
+    license: &LicenseFile,
+    channel: &ChannelFile,
+    serving_key: EthAddress,
+) -> ChannelRef {
     ChannelRef {
         chain_id: chain.addresses.chain_id,
         escrow: chain.addresses.payment_escrow,

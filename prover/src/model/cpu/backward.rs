@@ -8,7 +8,7 @@ use super::attention::Attention;
 use super::forward::{Block, Saved};
 use super::ops::{
     add, cross_entropy_backward, product, product_dw, product_dx, rms_norm, rms_norm_backward,
-    swiglu_backward,
+    soft_cross_entropy_backward, swiglu_backward,
 };
 use super::{CHUNK_TOKENS, Engine};
 use crate::model::training::Example;
@@ -108,12 +108,14 @@ impl<'a> Pass<'a> {
     /// Loss, and its gradient in the residual stream.
     fn head(&mut self, chunk: &[&Example], x: &[f32]) -> Result<(f64, Vec<f32>)> {
         let (engine, width) = (self.engine, self.engine.config.hidden_size);
+        let classes = engine.config.vocab_size;
         let mut rows = Vec::new();
         let mut targets = Vec::new();
         for (index, example) in chunk.iter().enumerate() {
-            for &(position, target) in &example.targets {
+            for (i, &(position, target)) in example.targets.iter().enumerate() {
                 rows.push(index * self.block.t + position);
-                targets.push((target, example.weight));
+                let teacher = example.teacher.as_ref().map(|p| &p[i * classes..(i + 1) * classes]);
+                targets.push((target, teacher, example.weight));
             }
         }
         let picked: Vec<f32> =
@@ -121,15 +123,15 @@ impl<'a> Pass<'a> {
         let (norm, output) = (engine.positions.norm, engine.positions.output);
         let normed = rms_norm(&picked, engine.value(norm), engine.eps);
         let mut logits = product(&normed, engine.value(output), width, self.block.threads);
-        let classes = engine.config.vocab_size;
         let mut loss = 0.0;
-        for (row, &(target, weight)) in logits.chunks_mut(classes).zip(&targets) {
-            match usize::try_from(target) {
-                Ok(target) if target < classes => {
-                    loss += f64::from(cross_entropy_backward(row, target, weight));
+        for (row, &(target, teacher, weight)) in logits.chunks_mut(classes).zip(&targets) {
+            loss += f64::from(match (teacher, usize::try_from(target)) {
+                (Some(wanted), _) => soft_cross_entropy_backward(row, wanted, weight),
+                (None, Ok(target)) if target < classes => {
+                    cross_entropy_backward(row, target, weight)
                 }
                 _ => candle_core::bail!("target {target} outside {classes} classes"),
-            }
+            });
         }
         product_dw(&mut self.grads[output], &logits, &normed, width, self.block.threads);
         let mut d_normed = vec![0.0; normed.len()];

@@ -13,6 +13,7 @@ mod ops;
 
 pub(crate) use backward::gradients;
 pub(crate) use forward::{Sequence, last_logits, losses, next_token_logits};
+pub(crate) use ops::softmax;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor};
 use std::ops::Deref;

@@ -221,6 +221,26 @@ pub(super) fn cross_entropy_backward(row: &mut [f32], target: usize, weight: f32
     loss * weight
 }
 
+/// The same for probabilities `wanted` instead of one target.
+pub(super) fn soft_cross_entropy_backward(row: &mut [f32], wanted: &[f32], weight: f32) -> f32 {
+    let (max, sum) = max_and_exp_sum(row);
+    let log_sum = max + sum.ln();
+    let (scale, mut loss) = (weight / sum, 0.0);
+    for (logit, wanted) in row.iter_mut().zip(wanted) {
+        loss += wanted * (log_sum - *logit);
+        *logit = scale * exp(*logit - max) - weight * wanted;
+    }
+    loss * weight
+}
+
+/// Replaces logits by their probabilities.
+pub(crate) fn softmax(row: &mut [f32]) {
+    let (max, sum) = max_and_exp_sum(row);
+    for logit in row {
+        *logit = exp(*logit - max) / sum;
+    }
+}
+
 fn max_and_exp_sum(row: &[f32]) -> (f32, f32) {
     let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     (max, row.iter().map(|x| exp(x - max)).sum())
