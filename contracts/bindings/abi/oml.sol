@@ -850,7 +850,7 @@ interface ChallengeManager {
         bytes32 salt
     ) external;
 
-    /// @notice Level 0: a receipt whose cumulative units exceed what is settled after the settlement period.
+    /// @notice Level 0: a receipt whose units cost more than was claimed when the settlement period is over.
     function proveUnderMetering(
         LicenseRef calldata ref,
         Receipt calldata receipt,
