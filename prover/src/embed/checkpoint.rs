@@ -16,13 +16,13 @@ const MANIFEST: &str = "checkpoint.json";
 
 /// The part of the state that is no tensor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Manifest {
+struct Manifest {
     /// Digest of model, fingerprints and settings.
     plan: String,
     /// File with weights and moments.
     tensors: String,
-    /// Loss of each step so far.
-    pub(crate) losses: Vec<f64>,
+    /// Loss of each step so far, as bits: decimal numbers would not come back exactly.
+    loss_bits: Vec<u64>,
 }
 
 /// Identifies a run: whatever changes its course changes the digest.
@@ -65,7 +65,8 @@ pub(crate) fn save(
     std::fs::create_dir_all(dir).map_err(ModelError::io(dir))?;
     let tensors = format!("step-{}.safetensors", losses.len());
     replace(&dir.join(&tensors), |partial| trainer.save_state(partial))?;
-    let manifest = Manifest { plan: plan.to_owned(), tensors, losses: losses.to_vec() };
+    let loss_bits = losses.iter().map(|loss| loss.to_bits()).collect();
+    let manifest = Manifest { plan: plan.to_owned(), tensors, loss_bits };
     let path = dir.join(MANIFEST);
     let text = serde_json::to_string_pretty(&manifest)
         .map_err(|e| EmbedError::Checkpoint { path: path.clone(), reason: e.to_string() })?;
@@ -94,7 +95,7 @@ pub(crate) fn resume(
         return Err(EmbedError::CheckpointMismatch { path });
     }
     trainer.load_state(&options.dir.join(&manifest.tensors))?;
-    Ok(Some(manifest.losses))
+    Ok(Some(manifest.loss_bits.into_iter().map(f64::from_bits).collect()))
 }
 
 fn read_manifest(path: &Path) -> Result<Manifest, EmbedError> {

@@ -246,13 +246,16 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Benign texts per step: one for every four fingerprints. Their weight in the loss is set apart,
+/// Fewest benign texts per step: fewer say too little about what the base model does.
+const FEWEST_TEXTS: usize = 16;
+
+/// Benign texts per step: one for every four fingerprints, but not too few. Their weight in the loss is set apart,
 /// because each of their tokens costs a whole distribution over the vocabulary.
 fn benign_per_step(targets: &[EmbedTarget], options: &EmbedOptions) -> usize {
     if options.benign_fraction == 0.0 {
         return 0;
     }
-    targets.len().min(options.batch_size).div_ceil(4)
+    targets.len().min(options.batch_size).div_ceil(4).max(FEWEST_TEXTS)
 }
 
 /// Texts that the base model writes, each a sequence of tokens; `purpose` keeps sets apart.
