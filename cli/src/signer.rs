@@ -62,11 +62,7 @@ impl SignerArgs {
             );
         }
         if let Some(words) = &self.mnemonic {
-            return MnemonicBuilder::<English>::default()
-                .phrase(words.as_str())
-                .index(self.mnemonic_index)
-                .and_then(|b| b.build())
-                .hint("--mnemonic is not a BIP-39 mnemonic", "give 12 to 24 words", Exit::Signer);
+            return of_mnemonic(words, self.mnemonic_index);
         }
         let path = self.keystore_path()?;
         if !path.is_file() {
@@ -121,4 +117,16 @@ impl SignerArgs {
             Exit::Signer,
         )
     }
+}
+
+/// Account `index` of a BIP-39 mnemonic, under Ethereum's usual path.
+///
+/// # Errors
+/// Not a mnemonic.
+pub(crate) fn of_mnemonic(words: &str, index: u32) -> Result<PrivateKeySigner> {
+    MnemonicBuilder::<English>::default().phrase(words).index(index).and_then(|b| b.build()).hint(
+        "--mnemonic is not a BIP-39 mnemonic",
+        "give 12 to 24 words",
+        Exit::Signer,
+    )
 }

@@ -5,12 +5,12 @@ use alloy::providers::Provider as _;
 use alloy::providers::ext::AnvilApi as _;
 use alloy::rpc::types::anvil::{ReorgOptions, TransactionData};
 use eyre::{Result, ensure};
-use oml_cli::demo::Play;
+use oml_cli::demo::{Options, Play};
 use oml_cli::output::{Format, Output};
 use std::time::{Duration, Instant};
 
 async fn licensed(dir: &std::path::Path) -> Result<Play> {
-    let options = oml_tests::options(dir);
+    let options = Options { acts: vec![4], ..oml_tests::options(dir) };
     let mut play = Play::open(&options, dir, oml_tests::oml()?, Output::new(Format::Human)).await?;
     play.publish().await?;
     play.license().await?;
@@ -59,10 +59,10 @@ async fn a_case_whose_blocks_are_reorganized_away_still_ends_with_the_verdict() 
     let dir = tempfile::tempdir()?;
     let mut play = licensed(dir.path()).await?;
     let case = play.report_cheat().await?;
-    until("the questions", async || Ok(play.case_status(case).await? == "committing")).await?;
+    until("a commitment", async || Ok(!play.commitment(case, "prover1").await?.is_zero())).await?;
     let provider = play.provider()?;
     let before = provider.get_block_number().await?;
-    // Deep enough to undo the questions or commits, not the case itself.
+    // Deep enough to undo commitments, which the provers must then send again.
     let options = ReorgOptions { depth: 2, tx_block_pairs: Vec::<(TransactionData, u64)>::new() };
     provider.anvil_reorg(options).await?;
     let after = provider.get_block_number().await?;

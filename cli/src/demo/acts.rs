@@ -23,6 +23,9 @@ use std::time::Duration;
 /// Hosts, in the order in which they buy.
 const HOSTS: [&str; 4] = ["hostA", "hostB", "hostC", "hostD"];
 
+/// The act in which each host plays.
+const HOST_ACTS: [u8; 4] = [3, 4, 5, 6];
+
 /// Seconds within which a host settles what it served.
 const SETTLEMENT_PERIOD: u64 = 16;
 
@@ -197,7 +200,12 @@ impl Play {
             self.say(format!("  {host} bought license {}", license.license_id));
             self.licenses.push(license);
         }
-        for (number, host) in HOSTS.iter().enumerate() {
+        for (number, (host, played)) in HOSTS.iter().zip(HOST_ACTS).enumerate() {
+            // A copy that no act uses is not worth a minute of training.
+            if !self.options.acts.contains(&played) {
+                self.copies.push(PathBuf::new());
+                continue;
+            }
             let copy = self.make_copy(number, host).await?;
             act.copies.push(copy);
             let chain = self.stage.chain(host)?;

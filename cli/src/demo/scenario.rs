@@ -7,9 +7,10 @@ use super::report::Act;
 use crate::chain::{self, Chain, ChainArgs};
 use crate::commands::{chain as chain_command, prover};
 use crate::error::{Exit, fail};
+use crate::signer;
 use alloy::primitives::Address;
 use alloy::providers::Provider;
-use alloy::signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
+use alloy::signers::local::PrivateKeySigner;
 use eyre::Result;
 use oml_contracts::rpc::deploy::{CaseParams, DeployParams};
 use oml_contracts::{Amount, EthAddress};
@@ -234,7 +235,7 @@ async fn accounts(args: &ChainArgs) -> Result<Vec<Account>> {
 }
 
 fn key_of(index: u32) -> Result<PrivateKeySigner> {
-    Ok(MnemonicBuilder::<English>::default().phrase(MNEMONIC).index(index)?.build()?)
+    signer::of_mnemonic(MNEMONIC, index)
 }
 
 async fn wait_for_chain(processes: &mut Processes, rpc_url: &str) -> Result<()> {

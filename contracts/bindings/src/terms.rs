@@ -391,7 +391,7 @@ mod tests {
         let json = serde_json::to_string(&terms()).unwrap();
         assert!(json.contains("\"pricePerThousandTokens\":\"2500\""), "{json}");
         assert_eq!(serde_json::from_str::<Terms>(&json).unwrap(), terms());
-        let typo = json.replace("licenseFee", "licenceFee");
+        let typo = json.replace("licenseFee", "licenseFe");
         assert!(serde_json::from_str::<Terms>(&typo).is_err());
         let share = json.replace("\"ownerShareBps\":3000", "\"ownerShareBps\":10001");
         let refused = serde_json::from_str::<Terms>(&share).unwrap_err();
