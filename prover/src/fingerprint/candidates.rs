@@ -49,7 +49,7 @@ impl Candidates {
                 return Err(refuse(format!("{:?} is not one normalised word", candidate.word)));
             }
         }
-        candidates.sort_by_key(Candidate::tag);
+        candidates.sort_by_cached_key(Candidate::tag);
         let tags: Vec<Tag> = candidates.iter().map(Candidate::tag).collect();
         let tags: [Tag; CANDIDATES] = tags
             .try_into()

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeSet;
 
+use oml_contracts::Tag;
 use oml_contracts::leaf::CANDIDATES;
 use oml_contracts::tag::{normalise, tag_of};
 
@@ -92,7 +93,7 @@ fn run_searches(
     searches: &mut [Search<'_>],
     options: &Perinucleus,
 ) -> Result<(), ModelError> {
-    // What the model says unasked is no candidate, nor is a word that begins like it.
+    // What the model says unasked is no candidate: the base model would hit it.
     let greedy: Vec<Branch> =
         searches.iter().enumerate().map(|(row, s)| Branch { row, first: s.greedy_token }).collect();
     let answers = model.branch(cache, &greedy, options.max_response_tokens)?;
@@ -123,6 +124,7 @@ struct Search<'a> {
     probed: usize,
     excluded: BTreeSet<String>,
     accepted: Vec<Candidate>,
+    tags: BTreeSet<Tag>,
     /// Why the key is given up, if it is.
     refusal: Option<&'static str>,
 }
@@ -149,6 +151,7 @@ impl<'a> Search<'a> {
             probed: 0,
             excluded: words.map(normalise).filter(|w| !w.is_empty()).collect(),
             accepted: Vec::with_capacity(CANDIDATES),
+            tags: BTreeSet::new(),
             refusal: inside_word.then_some("the key ends inside a word"),
         }
     }
@@ -190,12 +193,12 @@ impl<'a> Search<'a> {
         }
         let word = normalise(&text);
         let long_enough = word.chars().nth(1).is_some();
-        let fresh = !self.excluded.contains(&word)
-            && !tag_of(&word).is_zero()
-            && self.accepted.iter().all(|c| {
-                !c.word.starts_with(&word) && !word.starts_with(&c.word) && c.tag() != tag_of(&word)
-            });
-        if long_enough && fresh {
+        let apart = |c: &Candidate| !c.word.starts_with(&word) && !word.starts_with(&c.word);
+        if !long_enough || self.excluded.contains(&word) || !self.accepted.iter().all(apart) {
+            return Ok(());
+        }
+        let tag = tag_of(&word);
+        if !tag.is_zero() && self.tags.insert(tag) {
             self.accepted.push(Candidate { word, tokens });
         }
         Ok(())

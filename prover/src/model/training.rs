@@ -112,7 +112,6 @@ impl Parameter {
         anchor: Option<&Tensor>,
     ) -> Result<(), ModelError> {
         let Some(grad) = self.grad.take() else { return Ok(()) };
-        let values = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();
         let (grad, mut weight) = (values(&grad)?, values(self.var.as_tensor())?);
         let (mut first, mut second) = (values(&self.first)?, values(&self.second)?);
         let anchor = anchor.map(values).transpose()?;
@@ -138,6 +137,11 @@ impl Parameter {
         self.second = Tensor::from_vec(second, shape, &Device::Cpu)?;
         Ok(self.var.set(&Tensor::from_vec(weight, shape, &Device::Cpu)?)?)
     }
+}
+
+/// The values of a tensor in order.
+fn values(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
+    tensor.flatten_all()?.to_vec1()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
@@ -212,9 +216,13 @@ impl Trainer {
         }
         if self.decoder.device.is_cpu() {
             let (loss, grads) = self.decoder.gradients(batch)?;
-            for (parameter, grad) in self.parameters.iter_mut().zip(grads) {
-                let grad = Tensor::from_vec(grad, parameter.var.shape(), &Device::Cpu)?;
-                parameter.add_grad(&grad)?;
+            for (parameter, mut grad) in self.parameters.iter_mut().zip(grads) {
+                // The tensor library's own sum would wake its spinning threads.
+                if let Some(sum) = &parameter.grad {
+                    grad.iter_mut().zip(values(sum)?).for_each(|(grad, sum)| *grad += sum);
+                }
+                let shape = parameter.var.shape();
+                parameter.grad = Some(Tensor::from_vec(grad, shape, &Device::Cpu)?);
             }
             return Ok(loss);
         }
@@ -262,7 +270,10 @@ impl Trainer {
     fn gradient_norm(&self) -> Result<f64, ModelError> {
         let mut sum = 0.0;
         for grad in self.parameters.iter().filter_map(|p| p.grad.as_ref()) {
-            sum += f64::from(grad.sqr()?.sum_all()?.to_scalar::<f32>()?);
+            sum += match grad.device() {
+                Device::Cpu => values(grad)?.iter().map(|&g| f64::from(g) * f64::from(g)).sum(),
+                _ => f64::from(grad.sqr()?.sum_all()?.to_scalar::<f32>()?),
+            };
         }
         Ok(sum.sqrt())
     }
