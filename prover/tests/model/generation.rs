@@ -111,3 +111,17 @@ fn texts_round_trip_and_word_starts_are_found() {
     assert_eq!(initial[1], Some("saw"));
     assert_eq!(initial[tokens.len() - 1], None, "a full stop starts no word");
 }
+
+#[test]
+fn threads_can_share_a_model() {
+    fn shareable<T: Send + Sync + Clone + 'static>(_: &T) {}
+    let model = tiny();
+    shareable(&model);
+    let prompts = prompts(&model);
+    let expected = model.answer(&prompts, 4).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(model.answer(&prompts, 4).unwrap(), expected));
+        }
+    });
+}

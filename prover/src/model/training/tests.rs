@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::ModelConfig;
+use crate::model::tensor_forward::TensorCache;
 
 /// A random model of each kind of layer that the families have.
 fn decoders() -> Vec<Decoder> {
@@ -87,6 +88,30 @@ fn a_cache_changes_nothing() {
         let again = decoder.last_logits(&[third, first, first], &mut branched).unwrap();
         assert!(largest_difference(&again[..50], &whole[100..]) < 1e-4);
         assert!(largest_difference(&again[50..100], &whole[..50]) < 1e-4);
+    }
+}
+
+#[test]
+fn the_tensor_library_with_a_cache_agrees() {
+    for decoder in decoders() {
+        let (batch, t) = (4, 6);
+        let tokens = tokens(batch * t, 5);
+        let expected = decoder.last_logits(&tokens, &mut decoder.new_cache(batch)).unwrap();
+        let all = Tensor::from_slice(&tokens, (batch, t), &Device::Cpu).unwrap();
+        let part = |from: usize, count: usize| all.narrow(1, from, count).unwrap();
+        let forward = decoder.tensor_forward();
+        let mut cache = TensorCache::new(batch);
+        forward.last_logits(&part(0, 4), &mut cache).unwrap();
+        let mut reordered = cache.select(&[3, 1]).unwrap();
+        let rows = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let found = rows(forward.last_logits(&part(4, 2), &mut cache).unwrap());
+        assert!(largest_difference(&found, &expected) < 1e-4);
+
+        let chosen = Tensor::from_slice(&[3_u32, 1], 2, &Device::Cpu).unwrap();
+        let rest = part(4, 2).contiguous().unwrap().index_select(&chosen, 0).unwrap();
+        let found = rows(forward.last_logits(&rest, &mut reordered).unwrap());
+        assert!(largest_difference(&found[..50], &expected[150..]) < 1e-4);
+        assert!(largest_difference(&found[50..], &expected[50..100]) < 1e-4);
     }
 }
 
