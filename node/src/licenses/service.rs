@@ -95,7 +95,7 @@ impl LicenseService {
     /// Draws what is due at `head`.
     ///
     /// # Errors
-    /// [`LicenseError`].
+    /// `LicenseError`.
     pub async fn act(&mut self, head: &Head) -> Result<(), LicenseError> {
         if head.number <= self.seen.number && head.hash != self.seen.hash {
             self.drawn_licenses.clear();
