@@ -322,6 +322,17 @@ impl Chain {
         Ok(Some(self.send("approve", token, call, U256::ZERO).await?.record))
     }
 
+    /// Waits until the chain's time is past `time`, Unix seconds.
+    ///
+    /// # Errors
+    /// Network failure.
+    pub(crate) async fn wait_past(&self, time: u64) -> Result<()> {
+        while self.now().await? <= time {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        Ok(())
+    }
+
     /// Time of the newest block, Unix seconds.
     ///
     /// # Errors

@@ -119,13 +119,9 @@ async fn payouts(
     let count: u64 =
         chain.read(chain.vault(), CollateralVault::payoutCountCall {}).await?.saturating_to();
     let mut found = Vec::new();
-    // Ids start at 0 or 1; an id that is none reads as an empty payout.
-    for id in (0..=count).map(U256::from) {
-        let Ok(payout) =
-            chain.read(chain.vault(), CollateralVault::payoutCall { payoutId: id }).await
-        else {
-            continue;
-        };
+    for id in (0..count).map(U256::from) {
+        let call = CollateralVault::payoutCall { payoutId: id };
+        let payout = chain.read(chain.vault(), call).await?;
         if payout.to == account && payout.currency == currency && payout.amount > 0 {
             found.push((id, payout));
         }

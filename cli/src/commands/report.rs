@@ -12,7 +12,6 @@ use oml_contracts::ids::ClaimHash;
 use oml_contracts::{Amount, CaseId, Salt, hash};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Report a deployment that serves a license's copy without payment.
 #[derive(Args, Clone, Debug)]
@@ -95,9 +94,7 @@ pub(crate) async fn commit(chain: &Chain, claim: ClaimHash, salt: Salt) -> Resul
     let committed = chain.now().await?;
     let delay: u64 = config(chain).await?.reportDelay.to();
     // The next block's time counts, so one second past the delay in the newest block is enough.
-    while chain.now().await? <= committed + delay {
-        tokio::time::sleep(Duration::from_millis(250)).await;
-    }
+    chain.wait_past(committed + delay).await?;
     Ok(sent.record)
 }
 

@@ -119,10 +119,7 @@ impl Play {
         let chain = self.stage.chain("reporter")?;
         let delay: u64 = report::config(chain).await?.payoutDelay.to();
         let until = chain.now().await? + delay;
-        while chain.now().await? <= until {
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
-        Ok(())
+        chain.wait_past(until).await
     }
 
     fn unexpected(&self, what: &str, verdict: &case::Verdict) -> eyre::Report {

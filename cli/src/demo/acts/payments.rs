@@ -78,9 +78,7 @@ impl Play {
         files::save(&self.stage.dir.join("receipt-hostD.json"), &receipt)?;
         let passerby = self.stage.chain("passerby")?.clone();
         let settle_by = receipt.served_at + license.terms.settlement_period;
-        while passerby.now().await? <= settle_by {
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
+        passerby.wait_past(settle_by).await?;
         let accepted = proof::one(&passerby, &license, &receipt, Violation::UnderMetering).await?;
         act.verdict = "proven".to_owned();
         act.evidence_level = Some(accepted.level);
