@@ -67,7 +67,7 @@ contract Deploy {
         _requireAt("beacon", beacon, address(core.beacon));
         core.registry = new LicenseRegistry(vault, escrow, manager, beacon);
         _requireAt("licenseRegistry", registry, address(core.registry));
-        core.vault = new CollateralVault(registry, manager);
+        core.vault = new CollateralVault(registry, escrow, manager);
         _requireAt("collateralVault", vault, address(core.vault));
         core.escrow = new PaymentEscrow(registry, vault);
         _requireAt("paymentEscrow", escrow, address(core.escrow));
@@ -95,6 +95,7 @@ contract Deploy {
         c.payoutDelay = uint40(vm.envOr("OML_PAYOUT_DELAY", 7 days));
         c.committeeSize = uint8(vm.envOr("OML_COMMITTEE_SIZE", 5));
         c.bundlesPerCase = uint8(vm.envOr("OML_BUNDLES_PER_CASE", 2));
+        c.sharedBundlesPerCase = uint8(vm.envOr("OML_SHARED_BUNDLES_PER_CASE", 1));
         c.minDecoys = uint8(vm.envOr("OML_MIN_DECOYS", 16));
         c.nonRevealPenalty = uint128(vm.envOr("OML_NON_REVEAL_PENALTY", 0.2 ether));
         c.dissentPenalty = uint128(vm.envOr("OML_DISSENT_PENALTY", 0.05 ether));

@@ -7,7 +7,7 @@ import { ChallengeBase } from "./challenge/ChallengeBase.sol";
 import { ProofJudge } from "./challenge/ProofJudge.sol";
 import { IChallengeManager } from "./interfaces/IChallengeManager.sol";
 import { IPaymentEscrow } from "./interfaces/IPaymentEscrow.sol";
-import { LicenseRef } from "./libraries/Types.sol";
+import { CaseRef, Drawn } from "./libraries/Types.sol";
 
 /// @title The only place that decides and slashes
 /// @notice Immutable: no owner, no upgrade, no pause. See `IChallengeManager`.
@@ -27,29 +27,24 @@ contract ChallengeManager is ProofJudge, CaseSteps {
     }
 
     /// @inheritdoc IChallengeManager
-    function openLeaves(
-        LicenseRef calldata,
-        bytes32,
-        OpenedBundle[] calldata,
-        bytes32[] calldata,
-        bytes[] calldata
-    ) external {
+    function openLeaves(CaseRef calldata, Drawn calldata, LeafOpening calldata) external {
         _delegate();
     }
 
     /// @inheritdoc IChallengeManager
     function rebut(
-        LicenseRef calldata,
-        bytes32,
-        uint16,
+        CaseRef calldata,
+        Drawn calldata,
+        Outcome calldata,
         bytes32[] calldata,
+        uint16,
         IPaymentEscrow.ClaimRow calldata
     ) external {
         _delegate();
     }
 
     /// @inheritdoc IChallengeManager
-    function resolve(LicenseRef calldata, bytes32) external {
+    function resolve(CaseRef calldata, Drawn calldata, bytes32, Outcome calldata) external {
         _delegate();
     }
 

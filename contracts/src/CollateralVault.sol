@@ -11,14 +11,24 @@ import { Currency } from "./libraries/Currency.sol";
 import { TermsLib } from "./libraries/TermsLib.sol";
 import { BPS, BURN, LicenseRef, LicenseStatus } from "./libraries/Types.sol";
 
-/// @title Hosts' collateral, by license, and the delayed payout of what was slashed
-/// @dev Immutable: no owner, no proxy. The sum of all collateral and unpaid payouts in a currency
-/// never exceeds the vault's balance of it.
+/// @title Hosts' collateral, by license, undelivered license fees, and the delayed payout of what was slashed
+/// @dev Immutable: no owner, no proxy. What a license brings when it is acquired follows from its terms, so only what
+/// has changed since is stored. The sum of all collateral, undelivered fees and unpaid payouts in a currency never
+/// exceeds the vault's balance of it.
 contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
+    /// @dev One slot. Collateral is `terms.collateral + added − taken` from the purchase on.
+    struct Change {
+        uint96 added;
+        uint96 taken;
+        uint40 thawEnd;
+        uint16 freezes;
+    }
+
     ILicenseRegistry private immutable REGISTRY;
+    address private immutable ESCROW;
     address private immutable CHALLENGE_MANAGER;
 
-    mapping(bytes32 licenseId => Collateral) private _collateral;
+    mapping(bytes32 licenseId => Change) private _changes;
     Payout[] private _payouts;
 
     modifier onlyRegistry() {
@@ -31,25 +41,26 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         _;
     }
 
-    /// @param registry knows licenses; @param challengeManager may freeze and slash
-    constructor(address registry, address challengeManager) {
+    /// @param registry knows licenses; @param escrow splits fees; @param challengeManager may freeze and slash
+    constructor(address registry, address escrow, address challengeManager) {
         REGISTRY = ILicenseRegistry(registry);
+        ESCROW = escrow;
         CHALLENGE_MANAGER = challengeManager;
     }
 
     /* -------------------------------- in and out -------------------------------- */
 
     /// @inheritdoc ICollateralVault
-    function depositFor(bytes32 licenseId, address from, address currency, uint128 amount)
-        external
-        payable
-        onlyRegistry
-        nonReentrant
-    {
-        require(amount != 0, CollateralVault_NoAmount());
-        require(_collateral[licenseId].amount == 0, CollateralVault_AlreadyDeposited(licenseId));
-
-        _deposit(licenseId, from, currency, amount);
+    function depositFor(
+        bytes32 licenseId,
+        address from,
+        address currency,
+        uint128 collateral_,
+        uint128 fee
+    ) external payable onlyRegistry nonReentrant {
+        emit CollateralDeposited(licenseId, from, currency, collateral_);
+        if (fee != 0) emit FeeHeld(licenseId, currency, fee);
+        Currency.pull(currency, from, uint256(collateral_) + fee);
     }
 
     /// @inheritdoc ICollateralVault
@@ -61,13 +72,18 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
             status != LicenseStatus.None && status != LicenseStatus.Cancelled,
             CollateralVault_NoSuchLicense(licenseId)
         );
+        Change storage c = _changes[licenseId];
+        uint256 added = uint256(c.added) + amount;
+        require(added + ref.terms.collateral <= type(uint96).max, CollateralVault_TooLarge(amount));
 
-        _deposit(licenseId, msg.sender, ref.terms.currency, amount);
+        c.added = uint96(added);
+        emit CollateralDeposited(licenseId, msg.sender, ref.terms.currency, amount);
+        Currency.pull(ref.terms.currency, msg.sender, amount);
     }
 
     /// @inheritdoc ICollateralVault
     function startThaw(LicenseRef calldata ref) external {
-        (bytes32 licenseId, Collateral storage c) = _ownCollateral(ref);
+        (bytes32 licenseId, Change storage c) = _own(ref);
         (LicenseStatus status, uint40 deadline) = REGISTRY.licenseState(licenseId);
         require(
             status == LicenseStatus.Terminated
@@ -83,38 +99,52 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
 
     /// @inheritdoc ICollateralVault
     function withdraw(LicenseRef calldata ref) external nonReentrant {
-        (bytes32 licenseId, Collateral storage c) = _ownCollateral(ref);
-        Collateral memory current = c;
+        (bytes32 licenseId, Change storage c) = _own(ref);
         require(
-            current.thawEnd != 0 && block.timestamp >= current.thawEnd,
-            CollateralVault_NotThawed(licenseId, current.thawEnd)
+            c.thawEnd != 0 && block.timestamp >= c.thawEnd,
+            CollateralVault_NotThawed(licenseId, c.thawEnd)
         );
-        require(current.freezes == 0, CollateralVault_Frozen(licenseId, current.freezes));
-        require(current.amount != 0, CollateralVault_NothingToWithdraw(licenseId));
+        require(c.freezes == 0, CollateralVault_Frozen(licenseId, c.freezes));
+        uint128 amount = _take(c, ref.terms.collateral, BPS);
+        require(amount != 0, CollateralVault_NothingToWithdraw(licenseId));
 
-        _release(licenseId, msg.sender, ref.terms.currency);
+        emit CollateralWithdrawn(licenseId, msg.sender, ref.terms.currency, amount);
+        Currency.push(ref.terms.currency, msg.sender, amount);
     }
 
     /// @inheritdoc ICollateralVault
-    function refund(bytes32 licenseId, address host, address currency)
-        external
-        onlyRegistry
-        nonReentrant
-    {
-        _release(licenseId, host, currency);
+    function refund(
+        bytes32 licenseId,
+        address host,
+        address currency,
+        uint128 collateral_,
+        uint128 fee
+    ) external onlyRegistry nonReentrant {
+        uint128 amount = _take(_changes[licenseId], collateral_, BPS);
+        emit CollateralWithdrawn(licenseId, host, currency, amount);
+        if (fee != 0) emit FeeRefunded(licenseId, host, fee);
+        Currency.push(currency, host, uint256(amount) + fee);
+    }
+
+    /// @inheritdoc ICollateralVault
+    function payFee(address currency, uint128 fee) external nonReentrant {
+        require(msg.sender == ESCROW, CollateralVault_OnlyEscrow(msg.sender));
+        Currency.push(currency, ESCROW, fee);
     }
 
     /* -------------------------------- enforcement -------------------------------- */
 
     /// @inheritdoc ICollateralVault
-    function freeze(bytes32 licenseId) external onlyChallengeManager {
-        uint16 freezes = ++_collateral[licenseId].freezes;
+    function freeze(bytes32 licenseId, uint128 bought) external onlyChallengeManager {
+        Change storage c = _changes[licenseId];
+        require(_amount(c, bought) != 0, CollateralVault_NothingToFreeze(licenseId));
+        uint16 freezes = ++c.freezes;
         emit CollateralFrozen(licenseId, freezes);
     }
 
     /// @inheritdoc ICollateralVault
     function unfreeze(bytes32 licenseId) external onlyChallengeManager {
-        Collateral storage c = _collateral[licenseId];
+        Change storage c = _changes[licenseId];
         require(c.freezes != 0, CollateralVault_NotFrozen(licenseId));
         uint16 freezes = --c.freezes;
         emit CollateralUnfrozen(licenseId, freezes);
@@ -130,10 +160,8 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         require(bps <= BPS, CollateralVault_BadBps(bps));
         require(reporter != address(0), CollateralVault_NoReporter());
         bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
-        Collateral storage c = _collateral[licenseId];
 
-        slashed = _share(c.amount, bps);
-        c.amount -= slashed;
+        slashed = _take(_changes[licenseId], ref.terms.collateral, bps);
         toReporter = _share(slashed, ref.terms.slash.reporterBps);
         toOwner = _share(slashed, ref.terms.slash.ownerBps);
         uint128 burned = slashed - toReporter - toOwner;
@@ -163,8 +191,17 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
     /* -------------------------------- views -------------------------------- */
 
     /// @inheritdoc ICollateralVault
-    function collateral(bytes32 licenseId) external view returns (Collateral memory) {
-        return _collateral[licenseId];
+    function collateral(LicenseRef calldata ref) external view returns (Collateral memory) {
+        bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
+        Change storage c = _changes[licenseId];
+        (LicenseStatus status,) = REGISTRY.licenseState(licenseId);
+        uint128 amount = status == LicenseStatus.None ? 0 : _amount(c, ref.terms.collateral);
+        return Collateral(amount, c.freezes, c.thawEnd);
+    }
+
+    /// @inheritdoc ICollateralVault
+    function collateralLeft(bytes32 licenseId, uint128 bought) external view returns (uint128) {
+        return _amount(_changes[licenseId], bought);
     }
 
     /// @inheritdoc ICollateralVault
@@ -180,18 +217,15 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
 
     /* -------------------------------- helpers -------------------------------- */
 
-    function _deposit(bytes32 licenseId, address from, address currency, uint128 amount) private {
-        _collateral[licenseId].amount += amount;
-        emit CollateralDeposited(licenseId, from, currency, amount);
-        Currency.pull(currency, from, amount);
+    /// @dev `added + bought` fits its type by `topUp` and by the terms' limit, and bounds `taken`.
+    function _amount(Change storage c, uint128 bought) private view returns (uint128) {
+        return uint128(uint256(c.added) + bought - c.taken);
     }
 
-    function _release(bytes32 licenseId, address host, address currency) private {
-        Collateral storage c = _collateral[licenseId];
-        uint128 amount = c.amount;
-        c.amount = 0;
-        emit CollateralWithdrawn(licenseId, host, currency, amount);
-        Currency.push(currency, host, amount);
+    /// @dev Takes `bps` of what is left, rounded down.
+    function _take(Change storage c, uint128 bought, uint16 bps) private returns (uint128 amount) {
+        amount = _share(_amount(c, bought), bps);
+        c.taken += uint96(amount);
     }
 
     function _queue(address to, address currency, uint128 amount, uint40 unlockAt) private {
@@ -200,14 +234,14 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         emit PayoutQueued(_payouts.length - 1, to, currency, amount, unlockAt);
     }
 
-    function _ownCollateral(LicenseRef calldata ref)
+    function _own(LicenseRef calldata ref)
         private
         view
-        returns (bytes32 licenseId, Collateral storage c)
+        returns (bytes32 licenseId, Change storage c)
     {
         require(msg.sender == ref.host, CollateralVault_OnlyHost(ref.host, msg.sender));
         licenseId = TermsLib.licenseId(ref, address(REGISTRY));
-        c = _collateral[licenseId];
+        c = _changes[licenseId];
     }
 
     /// @dev Rounds down; at most `amount` because `bps <= BPS`.

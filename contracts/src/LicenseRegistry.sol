@@ -45,6 +45,9 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
 
     uint256 private constant MAX_URI_LENGTH = 2048;
 
+    /// @dev Renewals reach at most this far ahead, like the longest single term.
+    uint40 private constant MAX_TERM = TermsLib.MAX_PERIOD;
+
     /// @dev `liableUntil` of a registered deployment.
     uint40 private constant REGISTERED = type(uint40).max;
 
@@ -184,7 +187,10 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
         l.seedRound = round;
         emit LicenseAcquired(licenseId, offerId, msg.sender, nonce, servingKey, round, deadline);
 
-        _collect(terms, licenseId);
+        // What is sent goes on as it is; the vault refuses an amount that is not fee + collateral.
+        VAULT.depositFor{ value: msg.value }(
+            licenseId, msg.sender, terms.currency, terms.collateral, terms.licenseFee
+        );
     }
 
     /// @inheritdoc ILicenseRegistry
@@ -223,6 +229,22 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc ILicenseRegistry
+    function renew(LicenseRef calldata ref) external payable nonReentrant {
+        (bytes32 licenseId, License storage l) = _ownLicense(ref);
+        require(isActive(licenseId, _now()), LicenseRegistry_NotActive(licenseId));
+        bytes32 offerId = TermsLib.offerId(ref.terms, address(this));
+        require(_openOffers[offerId], LicenseRegistry_OfferNotOpen(offerId));
+
+        uint40 expiry = l.deadline + ref.terms.duration;
+        require(expiry <= _now() + MAX_TERM, LicenseRegistry_TermTooLong(expiry, _now() + MAX_TERM));
+        l.deadline = expiry;
+        emit LicenseRenewed(licenseId, expiry);
+
+        if (ref.terms.licenseFee != 0) ESCROW.takeFee{ value: msg.value }(ref);
+        else require(msg.value == 0, Currency.Currency_WrongValue(msg.value, 0));
+    }
+
+    /// @inheritdoc ILicenseRegistry
     function cancel(LicenseRef calldata ref) external nonReentrant {
         (bytes32 licenseId, License storage l) = _ownLicense(ref);
         LicenseStatus status = l.status;
@@ -235,8 +257,9 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
         l.status = LicenseStatus.Cancelled;
         emit LicenseCancelled(licenseId);
 
-        if (ref.terms.licenseFee != 0) ESCROW.refundFee(licenseId, msg.sender, ref.terms.currency);
-        VAULT.refund(licenseId, msg.sender, ref.terms.currency);
+        VAULT.refund(
+            licenseId, msg.sender, ref.terms.currency, ref.terms.collateral, ref.terms.licenseFee
+        );
     }
 
     /// @inheritdoc ILicenseRegistry
@@ -296,25 +319,47 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
     /* -------------------------------- cases -------------------------------- */
 
     /// @inheritdoc ILicenseRegistry
-    function countCase(bytes32 modelId, uint32 epoch) external onlyChallengeManager {
-        ++_universe(modelId, epoch).cases;
+    function countCase(bytes32 modelId, uint32 epoch)
+        external
+        onlyChallengeManager
+        returns (uint32 cases, uint32 licenses, uint32 personalLeft)
+    {
+        Universe storage u = _universe(modelId, epoch);
+        cases = ++u.cases;
+        licenses = u.licenses;
+        personalLeft = u.personalCount / BUNDLE - u.burnedBundles;
     }
 
     /// @inheritdoc ILicenseRegistry
-    function burnPersonalBundles(bytes32 modelId, uint32 epoch, bytes32 seed, uint8 count)
-        external
-        onlyChallengeManager
-        returns (uint32[] memory bundles)
-    {
+    function burnBundles(
+        bytes32 modelId,
+        uint32 epoch,
+        bytes32 seed,
+        uint8 personal,
+        uint8 sharedAtMost
+    ) external onlyChallengeManager returns (uint32[] memory bundles) {
         Universe storage u = _universe(modelId, epoch);
-        uint256 total = u.personalCount / BUNDLE;
-        uint256 left = total - u.burnedBundles;
-        require(count <= left, LicenseRegistry_BundlesExhausted(left, count));
+        uint32 personalTotal = u.personalCount / BUNDLE;
+        uint32 left = personalTotal - u.burnedBundles;
+        require(personal <= left, LicenseRegistry_BundlesExhausted(left, personal));
+        // Without a model seed no shared fingerprint has an answer.
+        uint32 sharedLeft = u.seed == 0 ? 0 : u.sharedCount / BUNDLE - u.burnedShared;
+        uint32 shared = sharedAtMost < sharedLeft ? sharedAtMost : sharedLeft;
 
-        u.burnedBundles += count;
-        bundles = new uint32[](count);
-        for (uint32 j = 0; j < count; ++j) {
-            bundles[j] = Bundles.pick(_burned[modelId][epoch], total, left - j, seed, j);
+        u.burnedBundles += personal;
+        if (shared != 0) u.burnedShared += shared;
+        bundles = new uint32[](personal + shared);
+        for (uint32 j = 0; j < bundles.length; ++j) {
+            bundles[j] = j < personal
+                ? Bundles.pick(_burned[modelId][epoch], 0, personalTotal, left - j, seed, j)
+                : Bundles.pick(
+                    _burned[modelId][epoch],
+                    personalTotal,
+                    personalTotal + u.sharedCount / BUNDLE,
+                    sharedLeft - (j - personal),
+                    seed,
+                    j
+                );
             emit BundleBurned(modelId, epoch, bundles[j]);
         }
     }
@@ -421,22 +466,6 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
         require(status != IBeacon.Status.Pending, LicenseRegistry_SeedPending(subject, round));
         if (status == IBeacon.Status.Stale) return (0, BEACON.nextRound());
         return (keccak256(abi.encodePacked(value, address(this), subject)), round);
-    }
-
-    /// @dev Fee and collateral go straight from the host to the contract that holds them.
-    function _collect(Terms calldata terms, bytes32 licenseId) private {
-        uint128 fee = terms.licenseFee;
-        uint128 collateral = terms.collateral;
-        bool native = terms.currency == NATIVE;
-        uint256 expected = native ? uint256(fee) + collateral : 0;
-        require(msg.value == expected, Currency.Currency_WrongValue(msg.value, expected));
-
-        if (fee != 0) {
-            ESCROW.holdFee{ value: native ? fee : 0 }(licenseId, msg.sender, terms.currency, fee);
-        }
-        VAULT.depositFor{ value: native ? collateral : 0 }(
-            licenseId, msg.sender, terms.currency, collateral
-        );
     }
 
     /// @dev An expired license keeps its earlier deadline: a late termination must not extend the

@@ -15,15 +15,16 @@ import { BPS, LicenseRef, Royalty, Terms } from "./libraries/Types.sol";
 import { Vouchers } from "./libraries/Vouchers.sol";
 
 /// @title Payers' channels, batched claims of vouchers, atomic split, pulled balances
-/// @dev Immutable: no owner, no proxy. In every currency the unclaimed deposits, the balances and
-/// the held fees together never exceed the escrow's balance of it.
+/// @dev Immutable: no owner, no proxy. In every currency the unclaimed deposits and the balances together never exceed
+/// the escrow's balance of it.
 contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     ILicenseRegistry private immutable REGISTRY;
     ICollateralVault private immutable VAULT;
 
     mapping(bytes32 channelId => Channel) private _channels;
     mapping(address currency => mapping(address account => uint256)) private _balances;
-    mapping(bytes32 licenseId => uint128) private _heldFees;
+    /// @dev Apart from the channel, which stays one slot: few channels ever need it.
+    mapping(bytes32 channelId => uint96) private _reserved;
 
     modifier onlyRegistry() {
         require(msg.sender == address(REGISTRY), PaymentEscrow_OnlyRegistry(msg.sender));
@@ -53,14 +54,13 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         );
         channelId = channelIdOf(licenseId, msg.sender, signer, salt);
         Channel storage c = _channels[channelId];
-        require(c.openedAt == 0, PaymentEscrow_ChannelExists(channelId));
+        require(!c.isOpen, PaymentEscrow_ChannelExists(channelId));
 
         address currency = ref.terms.currency;
-        uint40 thawPeriod = ref.terms.thawPeriod;
-        c.deposited = amount;
-        c.thawPeriod = thawPeriod;
-        c.openedAt = uint40(block.timestamp);
-        emit ChannelOpened(channelId, licenseId, msg.sender, signer, salt, currency, thawPeriod);
+        (c.deposited, c.isOpen) = (_toUint96(amount), true);
+        emit ChannelOpened(
+            channelId, licenseId, msg.sender, signer, salt, currency, ref.terms.thawPeriod
+        );
         emit ChannelDeposited(channelId, amount, amount);
 
         Currency.pull(currency, msg.sender, amount);
@@ -78,7 +78,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
         (bytes32 channelId, Channel storage c) = _channel(licenseId, payer, signer, salt);
 
-        uint128 deposited = c.deposited + amount;
+        uint96 deposited = _toUint96(uint256(c.deposited) + amount);
         c.deposited = deposited;
         emit ChannelDeposited(channelId, amount, deposited);
 
@@ -86,11 +86,12 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     }
 
     /// @inheritdoc IPaymentEscrow
-    function startThaw(bytes32 licenseId, address signer, bytes32 salt) external {
+    function startThaw(LicenseRef calldata ref, address signer, bytes32 salt) external {
+        bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
         (bytes32 channelId, Channel storage c) = _channel(licenseId, msg.sender, signer, salt);
         require(c.thawEnd == 0, PaymentEscrow_AlreadyThawing(channelId, c.thawEnd));
 
-        uint40 thawEnd = uint40(block.timestamp) + c.thawPeriod;
+        uint40 thawEnd = uint40(block.timestamp) + ref.terms.thawPeriod;
         c.thawEnd = thawEnd;
         emit ChannelThawing(channelId, thawEnd);
     }
@@ -104,12 +105,41 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
             thawEnd != 0 && block.timestamp >= thawEnd, PaymentEscrow_NotThawed(channelId, thawEnd)
         );
 
-        uint128 amount = c.deposited - c.claimed;
-        c.deposited = c.claimed;
-        c.thawEnd = 0;
+        uint96 kept = _declared(channelId, c);
+        uint96 amount = c.deposited - kept;
+        (c.deposited, c.thawEnd) = (kept, 0);
         emit ChannelWithdrawn(channelId, msg.sender, amount);
 
         Currency.push(ref.terms.currency, msg.sender, amount);
+    }
+
+    /// @inheritdoc IPaymentEscrow
+    function close(
+        LicenseRef calldata ref,
+        address payer,
+        address signer,
+        bytes32 salt,
+        uint128 finalAmount,
+        bytes calldata hostSignature
+    ) external nonReentrant {
+        bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
+        (bytes32 channelId, Channel storage c) = _channel(licenseId, payer, signer, salt);
+        require(
+            msg.sender == ref.host
+                || Vouchers.isSignedBy(
+                    ref.host, closeDigest(channelId, finalAmount), hostSignature
+                ),
+            PaymentEscrow_NotByHost(ref.host, msg.sender)
+        );
+        uint256 kept = _declared(channelId, c);
+        if (finalAmount > kept) kept = finalAmount;
+        require(kept < c.deposited, PaymentEscrow_NothingToClose(channelId));
+
+        uint96 toPayer = uint96(c.deposited - kept);
+        (c.deposited, c.thawEnd) = (uint96(kept), 0);
+        emit ChannelClosed(channelId, uint128(kept), toPayer);
+
+        Currency.push(ref.terms.currency, payer, toPayer);
     }
 
     /* -------------------------------- claims -------------------------------- */
@@ -121,7 +151,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         returns (uint128 total)
     {
         bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
-        uint256 limit = _claimLimit(licenseId, ref.terms.minCollateralRatioBps);
+        uint256 limit = _claimLimit(licenseId, ref.terms);
         for (uint256 i = 0; i < rows.length; ++i) {
             total += _claimRow(ref.terms, licenseId, rows[i], limit - total);
         }
@@ -131,6 +161,21 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         _balances[ref.terms.currency][ref.host] += total - ownerShare;
         (uint128 toOwner, uint128 toParents) = _creditOwner(ref.terms, ownerShare);
         emit ClaimSplit(licenseId, total, total - ownerShare, toOwner, toParents);
+    }
+
+    /// @inheritdoc IPaymentEscrow
+    function reserve(LicenseRef calldata ref, ClaimRow calldata row) external {
+        bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
+        bytes32 channelId = channelIdOf(licenseId, row.payer, row.signer, row.salt);
+        Channel memory c = _channels[channelId];
+        ClaimError reason = _check(ref.terms, c, channelId, row, type(uint256).max);
+        require(reason == ClaimError.None, PaymentEscrow_Rejected(channelId, reason));
+        uint96 secured = _reserved[channelId];
+        require(row.cumulativeAmount > secured, PaymentEscrow_NotIncreasing(channelId, secured));
+
+        // At most `c.deposited`, which `_check` has seen to.
+        _reserved[channelId] = uint96(row.cumulativeAmount);
+        emit VoucherReserved(channelId, row.cumulativeAmount);
     }
 
     /// @inheritdoc IPaymentEscrow
@@ -151,39 +196,26 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
 
     /* -------------------------------- license fees -------------------------------- */
 
-    /// @inheritdoc IPaymentEscrow
-    function holdFee(bytes32 licenseId, address from, address currency, uint128 amount)
-        external
-        payable
-        onlyRegistry
-        nonReentrant
-    {
-        require(amount != 0, PaymentEscrow_NoAmount());
-        require(_heldFees[licenseId] == 0, PaymentEscrow_FeeAlreadyHeld(licenseId));
-
-        _heldFees[licenseId] = amount;
-        emit FeeHeld(licenseId, currency, amount);
-
-        Currency.pull(currency, from, amount);
+    /// @dev Only the vault pays in without a call of its own, see `releaseFee`.
+    receive() external payable {
+        require(msg.sender == address(VAULT), PaymentEscrow_OnlyVault(msg.sender));
     }
 
     /// @inheritdoc IPaymentEscrow
-    function releaseFee(LicenseRef calldata ref) external onlyRegistry {
-        bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
-        uint128 fee = _takeFee(licenseId);
-        (uint128 toOwner, uint128 toParents) = _creditOwner(ref.terms, fee);
-        emit FeeReleased(licenseId, toOwner, toParents);
+    function releaseFee(LicenseRef calldata ref) external onlyRegistry nonReentrant {
+        address currency = ref.terms.currency;
+        uint128 fee = ref.terms.licenseFee;
+        uint256 balanceBefore = Currency.balance(currency);
+        VAULT.payFee(currency, fee);
+        Currency.requireReceived(currency, balanceBefore, fee);
+
+        _creditFee(ref, fee);
     }
 
     /// @inheritdoc IPaymentEscrow
-    function refundFee(bytes32 licenseId, address host, address currency)
-        external
-        onlyRegistry
-        nonReentrant
-    {
-        uint128 fee = _takeFee(licenseId);
-        emit FeeRefunded(licenseId, host, fee);
-        Currency.push(currency, host, fee);
+    function takeFee(LicenseRef calldata ref) external payable onlyRegistry nonReentrant {
+        Currency.pull(ref.terms.currency, ref.host, ref.terms.licenseFee);
+        _creditFee(ref, ref.terms.licenseFee);
     }
 
     /* -------------------------------- views -------------------------------- */
@@ -191,6 +223,16 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     /// @inheritdoc IPaymentEscrow
     function channel(bytes32 channelId) external view returns (Channel memory) {
         return _channels[channelId];
+    }
+
+    /// @inheritdoc IPaymentEscrow
+    function reserved(bytes32 channelId) external view returns (uint128) {
+        return _reserved[channelId];
+    }
+
+    /// @inheritdoc IPaymentEscrow
+    function declared(bytes32 channelId) external view returns (uint128) {
+        return _declared(channelId, _channels[channelId]);
     }
 
     /// @inheritdoc IPaymentEscrow
@@ -222,6 +264,11 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         );
     }
 
+    /// @inheritdoc IPaymentEscrow
+    function closeDigest(bytes32 channelId, uint128 finalAmount) public view returns (bytes32) {
+        return _hashTypedData(Vouchers.closeHash(channelId, finalAmount));
+    }
+
     /* -------------------------------- helpers -------------------------------- */
 
     /// @dev Takes one row whole, or rejects it and returns 0.
@@ -240,16 +287,8 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         }
 
         amount = row.cumulativeAmount - c.claimed;
-        // Units never fall, but a row need not raise them: a payer who claims its own voucher with many units
-        // would otherwise make the host's vouchers unclaimable.
-        uint64 requests =
-            row.cumulativeRequests > c.settledRequests ? row.cumulativeRequests : c.settledRequests;
-        uint64 tokens =
-            row.cumulativeTokens > c.settledTokens ? row.cumulativeTokens : c.settledTokens;
-        _settle(channelId, row.cumulativeAmount, requests, tokens);
-        emit VoucherClaimed(
-            channelId, amount, row.cumulativeAmount, row.cumulativeRequests, row.cumulativeTokens
-        );
+        _channels[channelId].claimed = uint96(row.cumulativeAmount);
+        emit VoucherClaimed(channelId, amount, row.cumulativeAmount);
     }
 
     /// @dev Cheap checks first; the signature, which may call a contract, last.
@@ -262,7 +301,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     ) private view returns (ClaimError) {
         // A channel exists only for a license that was active, so the license needs no look-up of
         // its own.
-        if (c.openedAt == 0) return ClaimError.UnknownChannel;
+        if (!c.isOpen) return ClaimError.UnknownChannel;
         uint128 cumulativeAmount = row.cumulativeAmount;
         if (cumulativeAmount <= c.claimed) return ClaimError.NotIncreasing;
         uint256 price = TermsLib.price(terms, row.cumulativeRequests, row.cumulativeTokens);
@@ -270,15 +309,6 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         if (cumulativeAmount > c.deposited) return ClaimError.ExceedsDeposit;
         if (cumulativeAmount - c.claimed > limit) return ClaimError.ExceedsCollateralRatio;
         return _isSigned(channelId, row) ? ClaimError.None : ClaimError.BadSignature;
-    }
-
-    /// @dev One write for the three values that share the channel's second slot; the compiler would make three.
-    function _settle(bytes32 channelId, uint128 claimed, uint64 requests, uint64 tokens) private {
-        Channel storage c = _channels[channelId];
-        uint256 packed = uint256(claimed) | uint256(requests) << 128 | uint256(tokens) << 192;
-        assembly ("memory-safe") {
-            sstore(add(c.slot, 1), packed)
-        }
     }
 
     function _isSigned(bytes32 channelId, ClaimRow calldata row) private view returns (bool) {
@@ -296,11 +326,24 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     }
 
     /// @dev Largest total of one batch: `total * ratio <= collateral`, and it must fit its type.
-    function _claimLimit(bytes32 licenseId, uint16 ratioBps) private view returns (uint256 limit) {
+    function _claimLimit(bytes32 licenseId, Terms calldata terms) private view returns (uint256) {
+        uint16 ratioBps = terms.minCollateralRatioBps;
         // Every license has a positive ratio; a made-up one has no channels, so any limit will do.
         if (ratioBps == 0) return 0;
-        limit = uint256(VAULT.collateral(licenseId).amount) * BPS / ratioBps;
-        if (limit > type(uint128).max) limit = type(uint128).max;
+        // 96 bits times 14 bits: every total fits its type.
+        return uint256(VAULT.collateralLeft(licenseId, terms.collateral)) * BPS / ratioBps;
+    }
+
+    function _declared(bytes32 channelId, Channel storage c) private view returns (uint96) {
+        uint96 secured = _reserved[channelId];
+        uint96 claimed = c.claimed;
+        return secured > claimed ? secured : claimed;
+    }
+
+    function _creditFee(LicenseRef calldata ref, uint128 fee) private {
+        bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
+        (uint128 toOwner, uint128 toParents) = _creditOwner(ref.terms, fee);
+        emit FeeReleased(licenseId, toOwner, toParents);
     }
 
     /// @dev Credits the parents' parts of the owner's share, and the rest to the owner.
@@ -320,12 +363,6 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         if (toOwner != 0) _balances[currency][terms.owner] += toOwner;
     }
 
-    function _takeFee(bytes32 licenseId) private returns (uint128 fee) {
-        fee = _heldFees[licenseId];
-        require(fee != 0, PaymentEscrow_NoFeeHeld(licenseId));
-        _heldFees[licenseId] = 0;
-    }
-
     function _channel(bytes32 licenseId, address payer, address signer, bytes32 salt)
         private
         view
@@ -333,12 +370,17 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     {
         channelId = channelIdOf(licenseId, payer, signer, salt);
         c = _channels[channelId];
-        require(c.openedAt != 0, PaymentEscrow_UnknownChannel(channelId));
+        require(c.isOpen, PaymentEscrow_UnknownChannel(channelId));
     }
 
     /// @dev Rounds down; at most `amount` because `bps <= BPS`.
     function _share(uint128 amount, uint16 bps) private pure returns (uint128) {
         return uint128(uint256(amount) * bps / BPS);
+    }
+
+    function _toUint96(uint256 amount) private pure returns (uint96) {
+        require(amount <= type(uint96).max, PaymentEscrow_TooLarge(amount));
+        return uint96(amount);
     }
 
     function _domainNameAndVersion() internal pure override returns (string memory, string memory) {

@@ -77,6 +77,31 @@ struct LicenseRef {
     uint96 nonce;
 }
 
+/// @notice Names a case and proves what was fixed when it was opened: `caseId` is the hash of all of it, so none of it
+/// needs storage. `CaseOpened` announces every field.
+/// @param license the accused license
+/// @param deploymentHash hash of the accused deployment's URI
+/// @param reporter whose bond it is
+/// @param openedAt time of opening; provers that joined later are not drawn
+/// @param cases number of the universe's cases so far, this one included; raises the threshold
+/// @param licenses licenses that a false accuser could have chosen from when it was opened
+/// @param leak whether the deployment was not registered, so that the verdict is a flag unless the terms say more
+struct CaseRef {
+    LicenseRef license;
+    bytes32 deploymentHash;
+    address reporter;
+    uint40 openedAt;
+    uint32 cases;
+    uint32 licenses;
+    bool leak;
+}
+
+/// @notice What a case's seed drew, as `CaseDrawn` announces it. Personal bundles come before shared ones.
+struct Drawn {
+    uint32[] bundles;
+    address[] committee;
+}
+
 enum LicenseStatus {
     None,
     Acquired,
@@ -154,6 +179,7 @@ interface LicenseRegistry {
     /// @param licenses licenses ever activated: those a false accuser could have chosen from
     /// @param cases cases ever counted
     /// @param burnedBundles burned bundles of the personal part
+    /// @param burnedShared burned bundles of the shared part
     struct Universe {
         bytes32 root;
         bytes32 seed;
@@ -163,6 +189,7 @@ interface LicenseRegistry {
         uint32 licenses;
         uint32 cases;
         uint32 burnedBundles;
+        uint32 burnedShared;
     }
 
     /// @param servingKey signs receipts
@@ -202,6 +229,8 @@ interface LicenseRegistry {
     error LicenseRegistry_WrongStatus(bytes32 licenseId, LicenseStatus status);
     error LicenseRegistry_DeliveryNotOver(bytes32 licenseId, uint40 deadline);
     error LicenseRegistry_NotActive(bytes32 licenseId);
+    /// @notice The renewed term would end too far ahead.
+    error LicenseRegistry_TermTooLong(uint40 expiry, uint40 max);
     error LicenseRegistry_BadUri(uint256 length);
     error LicenseRegistry_DeploymentExists(bytes32 licenseId, bytes32 deploymentHash);
     error LicenseRegistry_UnknownDeployment(bytes32 licenseId, bytes32 deploymentHash);
@@ -240,6 +269,7 @@ interface LicenseRegistry {
     event LicenseSeeded(bytes32 indexed licenseId, bytes32 seed);
     event SeedRoundMoved(bytes32 indexed subject, uint48 seedRound);
     event LicenseActivated(bytes32 indexed licenseId, bytes32 artefactHash, uint40 expiry);
+    event LicenseRenewed(bytes32 indexed licenseId, uint40 expiry);
     event LicenseCancelled(bytes32 indexed licenseId);
     event LicenseTerminated(bytes32 indexed licenseId, uint40 endedAt);
     event DeploymentRegistered(
@@ -272,9 +302,9 @@ interface LicenseRegistry {
     /// untouched.
     function withdrawOffer(Terms calldata terms) external;
 
-    /// @notice Buys a license of an open offer: pays fee + collateral (held by escrow and vault),
+    /// @notice Buys a license of an open offer: pays fee + collateral (held by the vault),
     /// fixes the seed's beacon round. Native currency: `msg.value` = fee + collateral exactly.
-    /// ERC-20: allowances to escrow (fee) and vault (collateral).
+    /// ERC-20: an allowance of the same amount to the vault, which holds both.
     function acquire(Terms calldata terms, uint96 nonce, address servingKey)
         external
         payable
@@ -286,6 +316,10 @@ interface LicenseRegistry {
     /// @notice The host accepts its delivered copy; the term starts, the fee is split. Only the
     /// host.
     function activate(LicenseRef calldata ref, bytes32 artefactHash) external;
+
+    /// @notice Pays the fee once more and adds `terms.duration` to a running term, as long as the offer is open. Native
+    /// currency: `msg.value` = fee. ERC-20: allowance to the escrow. Only the host.
+    function renew(LicenseRef calldata ref) external payable;
 
     /// @notice Refunds fee and collateral of a license that was not activated until the delivery
     /// deadline. Only the host.
@@ -306,15 +340,21 @@ interface LicenseRegistry {
     /// the host.
     function retireDeployment(LicenseRef calldata ref, string calldata uri) external;
 
-    /// @notice Counts a case against the universe (raises every later threshold). Only
-    /// `ChallengeManager`.
-    function countCase(bytes32 modelId, uint32 epoch) external;
-
-    /// @notice Picks `count` unburned personal bundles by `seed` and burns them. Only
-    /// `ChallengeManager`.
-    function burnPersonalBundles(bytes32 modelId, uint32 epoch, bytes32 seed, uint8 count)
+    /// @notice Counts a case against the universe (raises every later threshold). Only `ChallengeManager`.
+    /// @return cases counted so far; @return licenses ever activated; @return personalLeft unburned personal bundles
+    function countCase(bytes32 modelId, uint32 epoch)
         external
-        returns (uint32[] memory bundles);
+        returns (uint32 cases, uint32 licenses, uint32 personalLeft);
+
+    /// @notice Picks unburned bundles by `seed` and burns them: `personal` of the personal part, then as many of the
+    /// shared part as are left, `sharedAtMost` at most. Only `ChallengeManager`.
+    function burnBundles(
+        bytes32 modelId,
+        uint32 epoch,
+        bytes32 seed,
+        uint8 personal,
+        uint8 sharedAtMost
+    ) external returns (uint32[] memory bundles);
 
     function modelOwner(bytes32 modelId) external view returns (address);
     function epochs(bytes32 modelId) external view returns (uint32);
@@ -342,7 +382,7 @@ interface LicenseRegistry {
         returns (uint40);
 }
 
-/// @title Hosts' collateral, by license, and the delayed payout of what was slashed
+/// @title Hosts' collateral, by license, undelivered fees, and the delayed payout of what was slashed
 interface CollateralVault {
     /// @param amount what the license has at stake, in its currency
     /// @param freezes open cases and proofs that hold it
@@ -363,11 +403,15 @@ interface CollateralVault {
     }
 
     error CollateralVault_OnlyRegistry(address caller);
+    error CollateralVault_OnlyEscrow(address caller);
     error CollateralVault_OnlyChallengeManager(address caller);
     error CollateralVault_OnlyHost(address host, address caller);
     error CollateralVault_NoAmount();
-    error CollateralVault_AlreadyDeposited(bytes32 licenseId);
     error CollateralVault_NoSuchLicense(bytes32 licenseId);
+    /// @notice Collateral is counted in 96 bits.
+    error CollateralVault_TooLarge(uint128 amount);
+    /// @notice The license's collateral is gone.
+    error CollateralVault_NothingToFreeze(bytes32 licenseId);
     error CollateralVault_NotFrozen(bytes32 licenseId);
     error CollateralVault_LicenseNotEnded(bytes32 licenseId);
     error CollateralVault_AlreadyThawing(bytes32 licenseId, uint40 thawEnd);
@@ -382,6 +426,8 @@ interface CollateralVault {
     event CollateralDeposited(
         bytes32 indexed licenseId, address indexed from, address currency, uint128 amount
     );
+    event FeeHeld(bytes32 indexed licenseId, address currency, uint128 amount);
+    event FeeRefunded(bytes32 indexed licenseId, address indexed host, uint128 amount);
     event CollateralFrozen(bytes32 indexed licenseId, uint16 freezes);
     event CollateralUnfrozen(bytes32 indexed licenseId, uint16 freezes);
     event ThawStarted(bytes32 indexed licenseId, uint40 thawEnd);
@@ -406,18 +452,24 @@ interface CollateralVault {
         uint256 indexed payoutId, address indexed to, address currency, uint128 amount
     );
 
-    /// @notice Takes the collateral of a new license. Only `LicenseRegistry`.
-    function depositFor(bytes32 licenseId, address from, address currency, uint128 amount)
-        external
-        payable;
+    /// @notice Takes collateral and fee of a new license in one transfer. The fee stays here until the copy is
+    /// delivered. Only `LicenseRegistry`, which calls once per license.
+    function depositFor(
+        bytes32 licenseId,
+        address from,
+        address currency,
+        uint128 collateral,
+        uint128 fee
+    ) external payable;
 
     /// @notice Adds collateral. Anyone.
     function topUp(LicenseRef calldata ref, uint128 amount) external payable;
 
-    /// @notice A case or proof holds the collateral. Only `ChallengeManager`.
-    function freeze(bytes32 licenseId) external;
+    /// @notice A case holds the collateral, of which there must be some. Only `ChallengeManager`.
+    /// @param bought the terms' `collateral`
+    function freeze(bytes32 licenseId, uint128 bought) external;
 
-    /// @notice The case or proof has ended. Only `ChallengeManager`.
+    /// @notice The case has ended. Only `ChallengeManager`.
     function unfreeze(bytes32 licenseId) external;
 
     /// @notice Starts the way out of an ended license. Only the host.
@@ -426,9 +478,19 @@ interface CollateralVault {
     /// @notice Pays the rest out after the thaw, unless frozen. Only the host.
     function withdraw(LicenseRef calldata ref) external;
 
-    /// @notice Returns everything at once to the host of a cancelled license. Only
-    /// `LicenseRegistry`.
-    function refund(bytes32 licenseId, address host, address currency) external;
+    /// @notice Returns collateral and fee to the host of a cancelled license. Only `LicenseRegistry`, which calls
+    /// once per license.
+    function refund(
+        bytes32 licenseId,
+        address host,
+        address currency,
+        uint128 collateral,
+        uint128 fee
+    ) external;
+
+    /// @notice Hands the fee of a delivered license to the escrow. Only `PaymentEscrow`, when the registry asks it
+    /// to, once per license.
+    function payFee(address currency, uint128 fee) external;
 
     /// @notice Takes `bps` of the collateral; queues reporter's and owner's parts, burns the rest.
     /// Only `ChallengeManager`. @dev If the currency refuses the burn, that part is queued as a
@@ -440,28 +502,28 @@ interface CollateralVault {
     /// @notice Pays an unlocked payout to its beneficiary. Anyone may call.
     function payOut(uint256 payoutId) external;
 
-    function collateral(bytes32 licenseId) external view returns (Collateral memory);
+    /// @notice Collateral of a license; nothing for one that was never acquired.
+    function collateral(LicenseRef calldata ref) external view returns (Collateral memory);
+
+    /// @notice What is left of the collateral of an acquired license, one storage read.
+    /// @param bought its terms' `collateral`; the caller vouches for it and for the license's existence
+    function collateralLeft(bytes32 licenseId, uint128 bought) external view returns (uint128);
     function payout(uint256 payoutId) external view returns (Payout memory);
     function payoutCount() external view returns (uint256);
 }
 
 /// @title Payers' channels, batched claims of vouchers, atomic split, pulled balances
 interface PaymentEscrow {
+    /// @notice One slot. Amounts are counted in 96 bits.
     /// @param deposited all that was ever deposited, less what the payer took back
-    /// @param thawPeriod of the license's terms
-    /// @param thawEnd time from which the payer can withdraw, 0 while not thawing
-    /// @param openedAt time of opening, 0 for an unknown channel
     /// @param claimed cumulative amount claimed by vouchers
-    /// @param settledRequests cumulative requests of the newest claimed voucher
-    /// @param settledTokens cumulative tokens of the newest claimed voucher
+    /// @param thawEnd time from which the payer can withdraw, 0 while not thawing
+    /// @param isOpen false for an unknown channel
     struct Channel {
-        uint128 deposited;
-        uint40 thawPeriod;
+        uint96 deposited;
+        uint96 claimed;
         uint40 thawEnd;
-        uint40 openedAt;
-        uint128 claimed;
-        uint64 settledRequests;
-        uint64 settledTokens;
+        bool isOpen;
     }
 
     /// @notice One voucher in a claim. The channel follows from (license, payer, signer, salt).
@@ -487,6 +549,7 @@ interface PaymentEscrow {
     }
 
     error PaymentEscrow_OnlyRegistry(address caller);
+    error PaymentEscrow_OnlyVault(address caller);
     error PaymentEscrow_NoAmount();
     error PaymentEscrow_LicenseNotActive(bytes32 licenseId);
     error PaymentEscrow_ChannelExists(bytes32 channelId);
@@ -495,8 +558,16 @@ interface PaymentEscrow {
     error PaymentEscrow_NotThawed(bytes32 channelId, uint40 thawEnd);
     error PaymentEscrow_NoRecipient();
     error PaymentEscrow_NoBalance(address currency, address account);
-    error PaymentEscrow_FeeAlreadyHeld(bytes32 licenseId);
-    error PaymentEscrow_NoFeeHeld(bytes32 licenseId);
+    /// @notice A channel's amounts are counted in 96 bits.
+    error PaymentEscrow_TooLarge(uint256 amount);
+    /// @notice The voucher would not be claimed for this reason.
+    error PaymentEscrow_Rejected(bytes32 channelId, ClaimError reason);
+    /// @notice The channel has a reservation or a claim of at least this amount.
+    error PaymentEscrow_NotIncreasing(bytes32 channelId, uint128 secured);
+    /// @notice Neither the host itself nor signed by it.
+    error PaymentEscrow_NotByHost(address host, address caller);
+    /// @notice Nothing would go back to the payer.
+    error PaymentEscrow_NothingToClose(bytes32 channelId);
 
     event ChannelOpened(
         bytes32 indexed channelId,
@@ -510,20 +581,15 @@ interface PaymentEscrow {
     event ChannelDeposited(bytes32 indexed channelId, uint128 amount, uint128 deposited);
     event ChannelThawing(bytes32 indexed channelId, uint40 thawEnd);
     event ChannelWithdrawn(bytes32 indexed channelId, address indexed payer, uint128 amount);
-    event VoucherClaimed(
-        bytes32 indexed channelId,
-        uint128 amount,
-        uint128 cumulativeAmount,
-        uint64 cumulativeRequests,
-        uint64 cumulativeTokens
-    );
+    /// @param amount what this claim adds
+    event VoucherClaimed(bytes32 indexed channelId, uint128 amount, uint128 cumulativeAmount);
+    event VoucherReserved(bytes32 indexed channelId, uint128 cumulativeAmount);
+    event ChannelClosed(bytes32 indexed channelId, uint128 finalAmount, uint128 toPayer);
     event VoucherRejected(bytes32 indexed channelId, ClaimError reason);
     event ClaimSplit(
         bytes32 indexed licenseId, uint128 total, uint128 toHost, uint128 toOwner, uint128 toParents
     );
-    event FeeHeld(bytes32 indexed licenseId, address currency, uint128 amount);
     event FeeReleased(bytes32 indexed licenseId, uint128 toOwner, uint128 toParents);
-    event FeeRefunded(bytes32 indexed licenseId, address indexed host, uint128 amount);
     event BalanceWithdrawn(
         address indexed currency, address indexed account, address indexed to, uint256 amount
     );
@@ -545,32 +611,53 @@ interface PaymentEscrow {
     ) external payable;
 
     /// @notice The payer starts to leave; the host has the thaw period to claim. Only the payer.
-    function startThaw(bytes32 licenseId, address signer, bytes32 salt) external;
+    function startThaw(LicenseRef calldata ref, address signer, bytes32 salt) external;
 
-    /// @notice Pays the unclaimed rest back after the thaw. Only the payer.
+    /// @notice Pays the rest that is neither claimed nor reserved back after the thaw. Only the payer.
     function withdraw(LicenseRef calldata ref, address signer, bytes32 salt) external;
 
-    /// @notice Claims vouchers of one license. A bad row is skipped with `VoucherRejected`, never a
-    /// revert. Anyone. @dev A row is taken whole or not at all, so that nobody can burn a voucher
-    /// for a part of its worth. A batch
-    /// takes at most what the collateral covers by `minCollateralRatioBps`. Parts are rounded down:
-    /// the owner's remainder stays with the host, the parents' with the owner.
+    /// @notice Claims vouchers of one license. A bad row is skipped with `VoucherRejected`, never a revert. Anyone.
+    /// @dev A row is taken whole or not at all, so that nobody can burn a voucher for a part of its worth. A batch
+    /// takes at most what the collateral covers by `minCollateralRatioBps`. Parts are rounded down: the owner's
+    /// remainder stays with the host, the parents' with the owner.
     /// @return total newly claimed, already split into balances
     function claim(LicenseRef calldata ref, ClaimRow[] calldata rows)
         external
         returns (uint128 total);
 
+    /// @notice Reserves a voucher's amount: no withdrawal takes it any more, and it counts as declared by the host.
+    /// For a host whose collateral does not cover a claim now, or that claims later. Anyone.
+    function reserve(LicenseRef calldata ref, ClaimRow calldata row) external;
+
+    /// @notice Ends a channel without a thaw: the host, by call or by signature over `closeDigest`, claims nothing
+    /// above `finalAmount`, and what is above it, claimed and reserved amounts goes to the payer at once. Anyone may
+    /// bring the host's signature.
+    function close(
+        LicenseRef calldata ref,
+        address payer,
+        address signer,
+        bytes32 salt,
+        uint128 finalAmount,
+        bytes calldata hostSignature
+    ) external;
+
     /// @notice Pulls the caller's balance.
     function withdrawBalance(address currency, address to) external returns (uint256 amount);
 
-    /// @notice Holds, releases, refunds a license fee. Only `LicenseRegistry`.
-    function holdFee(bytes32 licenseId, address from, address currency, uint128 amount)
-        external
-        payable;
+    /// @notice Fetches the fee of a delivered license from the vault and splits it. Only `LicenseRegistry`, which
+    /// calls once per license.
     function releaseFee(LicenseRef calldata ref) external;
-    function refundFee(bytes32 licenseId, address host, address currency) external;
+
+    /// @notice Takes a renewal's fee from the host and splits it. Only `LicenseRegistry`.
+    function takeFee(LicenseRef calldata ref) external payable;
 
     function channel(bytes32 channelId) external view returns (Channel memory);
+
+    /// @notice Cumulative amount that is reserved, 0 if nothing is.
+    function reserved(bytes32 channelId) external view returns (uint128);
+
+    /// @notice Cumulative amount that the host has declared on chain: claimed or reserved.
+    function declared(bytes32 channelId) external view returns (uint128);
     function channelIdOf(bytes32 licenseId, address payer, address signer, bytes32 salt)
         external
         view
@@ -583,6 +670,7 @@ interface PaymentEscrow {
         uint64 cumulativeTokens,
         bytes32 requestHash
     ) external view returns (bytes32);
+    function closeDigest(bytes32 channelId, uint128 finalAmount) external view returns (bytes32);
 }
 
 /// @title Staked provers and the draw of committees
@@ -663,31 +751,36 @@ interface ChallengeManager {
         uint40 payoutDelay;
         uint8 committeeSize;
         uint8 bundlesPerCase;
+        /// @dev bundles of the shared part that a case opens besides, as long as the universe has them
+        uint8 sharedBundlesPerCase;
         uint8 minDecoys;
         uint128 nonRevealPenalty;
         uint128 dissentPenalty;
     }
 
+    /// @notice Two slots; everything else about a case is in its id and in `facts`, see `CaseBook`.
     struct Case {
-        bytes32 licenseId;
-        bytes32 deploymentHash;
-        address reporter;
         CaseStatus status;
-        uint40 openedAt;
         /// @dev end of the present step; acting is possible up to and including it
         uint40 deadline;
         uint48 seedRound;
         uint16 questionCount;
         uint8 commits;
         uint8 reveals;
-        /// @dev binary logarithm, 32 fractional bits; fixed when the case is opened
-        int64 threshold;
-        bytes32 questionsHash;
-        /// @dev bit j: fingerprint j (in the order of the drawn bundles) was a hit / was removed by a rebuttal
+        /// @dev bit i: member i dissented
+        uint16 dissenters;
+        /// @dev hash of what was drawn, asked and found
+        bytes32 facts;
+    }
+
+    /// @notice What the opening has found, bit j for fingerprint j in the order of the drawn bundles.
+    /// @param hits hits of the personal part, and those of the shared part inside of the license's assignment
+    /// @param outside hits of the shared part outside of it
+    /// @param keysHash `keccak` of the opened key hashes one after the other
+    struct Outcome {
         uint256 hits;
-        uint256 removed;
-        uint32[] bundles;
-        address[] committee;
+        uint256 outside;
+        bytes32 keysHash;
     }
 
     /// @notice One opened leaf; `position` is its place among the questions.
@@ -702,6 +795,18 @@ interface ChallengeManager {
     struct OpenedBundle {
         OpenedLeaf[16] leaves;
         bytes32[] siblings;
+    }
+
+    /// @notice What the owner brings to open the drawn leaves.
+    /// @param bundles in the order of the draw
+    /// @param decoyHashes key hashes of the questions that are not opened, in their order
+    /// @param sheets tags as revealed; members that answered alike share a sheet
+    /// @param sheetOf one byte by member in committee order: number of its sheet, 0xff for one that did not reveal
+    struct LeafOpening {
+        OpenedBundle[] bundles;
+        bytes32[] decoyHashes;
+        bytes[] sheets;
+        bytes sheetOf;
     }
 
     event ReportCommitted(bytes32 indexed commitment, address indexed reporter);
@@ -720,7 +825,15 @@ interface ChallengeManager {
         address indexed reporter,
         bytes32 deploymentHash,
         uint48 seedRound,
-        uint128 bond
+        uint128 bond,
+        uint40 openedAt,
+        uint32 cases,
+        uint32 licenses,
+        bool leak
+    );
+    event DeploymentAccused(bytes32 indexed caseId, bytes32 indexed deploymentHash, string uri);
+    event DeploymentFlagged(
+        bytes32 indexed deploymentHash, bytes32 indexed licenseId, bytes32 indexed caseId
     );
     event CaseDrawn(
         bytes32 indexed caseId, uint32[] bundles, address[] committee, uint40 questionsDeadline
@@ -733,7 +846,14 @@ interface ChallengeManager {
     event RevealStarted(bytes32 indexed caseId, uint40 revealDeadline);
     event TagsRevealed(bytes32 indexed caseId, address indexed prover, bytes tags);
     event OpeningStarted(bytes32 indexed caseId, uint40 openingDeadline);
-    event LeavesOpened(bytes32 indexed caseId, uint256 hits, uint16 count, uint40 rebuttalDeadline);
+    event LeavesOpened(
+        bytes32 indexed caseId,
+        uint256 hits,
+        uint256 outside,
+        bytes32 keysHash,
+        uint16 count,
+        uint40 rebuttalDeadline
+    );
     event RequestPaid(
         bytes32 indexed caseId,
         uint16 indexed fingerprint,
@@ -778,8 +898,10 @@ interface ChallengeManager {
     error ChallengeManager_LevelNotAccepted(uint8 level);
     /// @notice The license was never active.
     error ChallengeManager_LicenseNotLiable(bytes32 licenseId, LicenseStatus status);
-    /// @notice The license's collateral is gone.
-    error ChallengeManager_NoCollateral(bytes32 licenseId);
+    /// @notice The deployment is registered under the license: it is accused by `openCase`.
+    error ChallengeManager_DeploymentRegistered(bytes32 deploymentHash);
+    /// @notice Draw, questions or outcome are not those of the case.
+    error ChallengeManager_WrongFacts(bytes32 caseId);
     /// @notice The deployment is not, or no longer, the host's to answer for.
     error ChallengeManager_DeploymentNotLiable(bytes32 deploymentHash, uint40 liableUntil);
     /// @notice The universe has too few unburned personal bundles for a case.
@@ -791,7 +913,7 @@ interface ChallengeManager {
     /// @notice The two receipts do not contradict each other.
     error ChallengeManager_NoEquivocation();
     /// @notice The receipt's units are settled, or the settlement period is not over.
-    error ChallengeManager_NoUnderMetering(uint256 settleBy, uint256 owed, uint128 claimed);
+    error ChallengeManager_NoUnderMetering(uint256 settleBy, uint256 owed, uint128 declared);
     /// @notice The receipt was served within the term.
     error ChallengeManager_WithinTerm(uint64 servedAt, uint40 end);
     /// @notice This violation was punished before.
@@ -816,7 +938,7 @@ interface ChallengeManager {
     error ChallengeManager_WrongLength(bytes32 name, uint256 given, uint256 expected);
     /// @notice The key hashes are not those that were posted or opened.
     error ChallengeManager_WrongKeyHashes(bytes32 caseId);
-    /// @notice A fingerprint's position among the questions is taken, outside, or names another key.
+    /// @notice A fingerprint's position among the questions is taken or outside, or its key hash is 0.
     error ChallengeManager_BadPosition(uint256 fingerprint, uint16 position);
     /// @notice The tags of a leaf are not 16 strictly increasing non-zero values.
     error ChallengeManager_MalformedLeaf(uint32 leaf);
@@ -866,66 +988,92 @@ interface ChallengeManager {
         bytes32 salt
     ) external;
 
-    /// @notice Level 2: opens a case against a registered deployment; takes `reportBond + committeeSize * proverFee`; freezes the collateral.
+    /// @notice Level 2: opens a case against a registered deployment; takes `reportBond + committeeSize * proverFee`;
+    /// freezes the collateral.
     function openCase(LicenseRef calldata ref, bytes32 deploymentHash, bytes32 salt)
         external
         payable
         returns (bytes32 caseId);
 
-    /// @notice Draws bundles and committee once the beacon round is out. Anyone. Re-commits a stale round.
-    function drawCase(LicenseRef calldata ref, bytes32 caseId) external;
+    /// @notice Level 2: opens a case about a deployment that is not registered, to show that it serves this license's
+    /// copy. An upheld case flags the deployment; it costs the host its collateral only if the terms carry leak
+    /// liability, since the owner, too, could have deployed the copy. Same bond and fees.
+    function openLeakCase(LicenseRef calldata ref, string calldata uri, bytes32 salt)
+        external
+        payable
+        returns (bytes32 caseId);
 
-    /// @notice The owner fixes what the committee asks. Only `terms.owner`.
+    /// @notice Draws bundles and committee once the beacon round is out. Anyone. Re-commits a stale round.
+    function drawCase(CaseRef calldata ref) external;
+
+    /// @notice The owner fixes what the committee asks. Only `terms.owner`. Naming the draw ties the questions to it:
+    /// after a reorg they can't be taken for another draw's.
     function postQuestions(
-        LicenseRef calldata ref,
-        bytes32 caseId,
+        CaseRef calldata ref,
+        Drawn calldata drawn,
         bytes32 questionsHash,
         uint16 count
     ) external;
 
-    /// @notice A member commits to the tags it observed. Only committee members, once.
-    function commitTags(bytes32 caseId, bytes32 commitment) external;
+    /// @notice A member commits to the tags it observed for these questions. Only committee members, once. The lowest
+    /// bit of the commitment is not kept.
+    function commitTags(
+        bytes32 caseId,
+        Drawn calldata drawn,
+        bytes32 questionsHash,
+        bytes32 commitment
+    ) external;
 
     /// @notice A member reveals. After the last commit or the commit deadline.
     function revealTags(bytes32 caseId, bytes calldata tags, bytes32 salt) external;
 
     /// @notice The owner opens the leaves; the contract recomputes answers and counts. Only `terms.owner`.
-    /// @param keyHashes all questions in order; @param memberTags tags by committee order, empty for a member that did not reveal
     function openLeaves(
-        LicenseRef calldata ref,
-        bytes32 caseId,
-        OpenedBundle[] calldata bundles,
-        bytes32[] calldata keyHashes,
-        bytes[] calldata memberTags
+        CaseRef calldata ref,
+        Drawn calldata drawn,
+        LeafOpening calldata given
     ) external;
 
     /// @notice Shows that a committee member paid for a tested request. Anyone, in the rebuttal window. Once fewer
     /// members than the quorum are left that got the answer without payment, the observation no longer counts.
     /// @dev The voucher must be a committee member's, as payer or signer: only members asked, and a voucher of anyone
     /// else could be made up by the host after the leaves are open.
-    /// @param fingerprint 0-based among the opened ones
+    /// @param outcome as `LeavesOpened` announced it
     /// @param openedKeyHashes key hashes of all opened fingerprints, in their order
+    /// @param fingerprint 0-based among the opened ones
     function rebut(
-        LicenseRef calldata ref,
-        bytes32 caseId,
-        uint16 fingerprint,
+        CaseRef calldata ref,
+        Drawn calldata drawn,
+        Outcome calldata outcome,
         bytes32[] calldata openedKeyHashes,
+        uint16 fingerprint,
         PaymentEscrow.ClaimRow calldata voucher
     ) external;
 
-    /// @notice Ends the case when its time has come: verdict after the rebuttal window, `Void` where a party let a deadline pass. Anyone.
-    function resolve(LicenseRef calldata ref, bytes32 caseId) external;
+    /// @notice Ends the case when its time has come: verdict after the rebuttal window, `Void` where a party let a
+    /// deadline pass. Anyone.
+    /// @param drawn empty before the draw; @param questionsHash from the questions to the opening, else ignored
+    /// @param outcome after the opening, else ignored
+    function resolve(
+        CaseRef calldata ref,
+        Drawn calldata drawn,
+        bytes32 questionsHash,
+        Outcome calldata outcome
+    ) external;
 
+    /// @notice State of a case; status `None` for an unknown one.
     function caseOf(bytes32 caseId) external view returns (Case memory);
+    function caseIdOf(CaseRef calldata ref) external view returns (bytes32 caseId);
 
-    /// @notice Number of cases ever opened; the next case's number.
-    function caseCount() external view returns (uint256);
+    /// @notice Bit j: fingerprint j was removed by a rebuttal.
+    function removedOf(bytes32 caseId) external view returns (uint256);
 
-    /// @notice Commitment of a member to its tags, 0 if none.
-    function commitmentOf(bytes32 caseId, address prover) external view returns (bytes32);
+    /// @notice What is kept of a member: 0 before it acts; its commitment with lowest bit 0; then the hash of its
+    /// revealed tags with lowest bit 1.
+    function wordOf(bytes32 caseId, address prover) external view returns (bytes32);
 
-    /// @notice `keccak(tags)` that a member revealed, 0 if it has not.
-    function revealedTagsHash(bytes32 caseId, address prover) external view returns (bytes32);
+    /// @notice Case that found this deployment to serve a license's copy without being registered, 0 if none.
+    function flagOf(bytes32 deploymentHash) external view returns (bytes32 caseId);
 
     /// @notice When the reporter made the commitment; 0 if it did not or has used it.
     function reportCommittedAt(address reporter, bytes32 commitment) external view returns (uint40);

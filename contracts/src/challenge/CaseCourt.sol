@@ -9,7 +9,7 @@ import { EValue } from "../libraries/EValue.sol";
 import { Leaves } from "../libraries/Leaves.sol";
 import { Receipts } from "../libraries/Receipts.sol";
 import { TermsLib } from "../libraries/TermsLib.sol";
-import { CaseStatus, LicenseRef } from "../libraries/Types.sol";
+import { CaseRef, CaseStatus, Drawn, EvidenceTerms, LicenseRef } from "../libraries/Types.sol";
 import { Vouchers } from "../libraries/Vouchers.sol";
 import { CaseOpening } from "./CaseOpening.sol";
 import { ChallengeBase } from "./ChallengeBase.sol";
@@ -32,6 +32,7 @@ contract CaseCourt is CaseOpening {
         uint256 hits;
         uint256 queries;
         int64 evidence;
+        int64 threshold;
         uint128 slashed;
         uint128 toReporter;
         uint128 toOwner;
@@ -39,48 +40,37 @@ contract CaseCourt is CaseOpening {
 
     /// @dev See `IChallengeManager`.
     function rebut(
-        LicenseRef calldata ref,
-        bytes32 caseId,
-        uint16 fingerprint,
+        CaseRef calldata ref,
+        Drawn calldata drawn,
+        Outcome calldata outcome,
         bytes32[] calldata openedKeyHashes,
+        uint16 fingerprint,
         IPaymentEscrow.ClaimRow calldata voucher
     ) external {
-        Case storage c = _case(ref, caseId);
+        (bytes32 caseId, bytes32 licenseId, Case storage c) = _case(ref);
         _requireStep(caseId, c, CaseStatus.Rebuttal);
+        _requireFacts(caseId, c, _factsOf(drawn, _outcomeHash(outcome)));
         require(
-            keccak256(abi.encodePacked(openedKeyHashes)) == _openedKeysHash[caseId],
+            keccak256(abi.encodePacked(openedKeyHashes)) == outcome.keysHash,
             ChallengeManager_WrongKeyHashes(caseId)
         );
         require(
             fingerprint < openedKeyHashes.length, ChallengeManager_NoSuchFingerprint(fingerprint)
         );
-        bytes32 expected = Receipts.requestHash(ref.terms.modelId, openedKeyHashes[fingerprint]);
-        require(
-            voucher.requestHash == expected,
-            ChallengeManager_WrongRequest(voucher.requestHash, expected)
-        );
-        bytes32 channelId = _requirePaid(ref, c.licenseId, voucher);
-        uint256 member = _payingMember(caseId, c, voucher);
-
-        uint256 paid = _paidMembers[caseId][fingerprint];
-        require(paid >> member & 1 == 0, ChallengeManager_AlreadyDone(caseId, c.committee[member]));
-        paid |= 1 << member;
-        _paidMembers[caseId][fingerprint] = paid;
-        emit RequestPaid(caseId, fingerprint, c.committee[member], channelId);
-
-        uint256 size = c.committee.length;
-        if (
-            size - LibBit.popCount(paid) < Consensus.quorum(size)
-                && c.removed >> fingerprint & 1 == 0
-        ) {
-            c.removed |= 1 << fingerprint;
-            emit ObservationRemoved(caseId, fingerprint, channelId);
-        }
+        _requireRequest(ref.license.terms.modelId, openedKeyHashes[fingerprint], voucher);
+        bytes32 channelId = _requirePaid(ref.license, licenseId, voucher);
+        uint256 member = _payingMember(caseId, drawn.committee, voucher);
+        _countPayment(caseId, fingerprint, drawn.committee, member, channelId);
     }
 
     /// @dev See `IChallengeManager`.
-    function resolve(LicenseRef calldata ref, bytes32 caseId) external nonReentrant {
-        Case storage c = _case(ref, caseId);
+    function resolve(
+        CaseRef calldata ref,
+        Drawn calldata drawn,
+        bytes32 questionsHash,
+        Outcome calldata outcome
+    ) external nonReentrant {
+        (bytes32 caseId, bytes32 licenseId, Case storage c) = _case(ref);
         _advance(caseId, c);
         CaseStatus status = c.status;
         require(
@@ -88,12 +78,63 @@ contract CaseCourt is CaseOpening {
                 && block.timestamp > c.deadline,
             ChallengeManager_NotResolvable(caseId, status, c.deadline)
         );
-        if (status == CaseStatus.Rebuttal) _judge(ref, caseId, c);
-        else _void(ref, caseId, c, status);
-        vault.unfreeze(c.licenseId);
+        _requireFacts(caseId, c, _expectedFacts(status, drawn, questionsHash, outcome));
+        if (status == CaseStatus.Rebuttal) _judge(ref, caseId, licenseId, drawn, outcome);
+        else _void(ref, caseId, drawn, status);
+        if (_slashes(ref)) vault.unfreeze(licenseId);
+    }
+
+    /// @dev What the facts must be in a step, given what the caller says of them.
+    function _expectedFacts(
+        CaseStatus status,
+        Drawn calldata drawn,
+        bytes32 questionsHash,
+        Outcome calldata outcome
+    ) private pure returns (bytes32) {
+        if (status == CaseStatus.Opened) return 0;
+        if (status == CaseStatus.Drawn) return _hashDrawn(drawn);
+        if (status == CaseStatus.Rebuttal) return _factsOf(drawn, _outcomeHash(outcome));
+        return _factsOf(drawn, questionsHash);
     }
 
     // ---- Rebuttal
+
+    /// @dev The voucher is the permission of this request.
+    function _requireRequest(
+        bytes32 modelId,
+        bytes32 keyHash,
+        IPaymentEscrow.ClaimRow calldata voucher
+    ) private pure {
+        bytes32 expected = Receipts.requestHash(modelId, keyHash);
+        require(
+            voucher.requestHash == expected,
+            ChallengeManager_WrongRequest(voucher.requestHash, expected)
+        );
+    }
+
+    /// @dev Once fewer members than the quorum are left that did not pay, the observation is removed.
+    function _countPayment(
+        bytes32 caseId,
+        uint16 fingerprint,
+        address[] calldata committee,
+        uint256 member,
+        bytes32 channelId
+    ) private {
+        uint256 paid = _paidMembers[caseId][fingerprint];
+        require(paid >> member & 1 == 0, ChallengeManager_AlreadyDone(caseId, committee[member]));
+        paid |= 1 << member;
+        _paidMembers[caseId][fingerprint] = paid;
+        emit RequestPaid(caseId, fingerprint, committee[member], channelId);
+
+        uint256 size = committee.length;
+        uint256 removed = _removed[caseId];
+        if (
+            size - LibBit.popCount(paid) < Consensus.quorum(size) && removed >> fingerprint & 1 == 0
+        ) {
+            _removed[caseId] = removed | 1 << fingerprint;
+            emit ObservationRemoved(caseId, fingerprint, channelId);
+        }
+    }
 
     /// @dev The voucher is signed, at least at the price, and backed by its channel.
     function _requirePaid(
@@ -125,16 +166,14 @@ contract CaseCourt is CaseOpening {
     }
 
     /// @dev Place in the committee of the voucher's signer, or of its payer.
-    function _payingMember(bytes32 caseId, Case storage c, IPaymentEscrow.ClaimRow calldata voucher)
-        private
-        view
-        returns (uint256)
-    {
+    function _payingMember(
+        bytes32 caseId,
+        address[] calldata committee,
+        IPaymentEscrow.ClaimRow calldata voucher
+    ) private pure returns (uint256) {
         address signer = _signerOf(voucher);
-        uint256 size = c.committee.length;
-        for (uint256 i; i < size; ++i) {
-            address member = c.committee[i];
-            if (member == signer || member == voucher.payer) return i;
+        for (uint256 i; i < committee.length; ++i) {
+            if (committee[i] == signer || committee[i] == voucher.payer) return i;
         }
         revert ChallengeManager_NotMember(caseId, signer);
     }
@@ -146,86 +185,123 @@ contract CaseCourt is CaseOpening {
     // ---- Ends
 
     /// @dev The contract's own verdict over what was opened and not removed.
-    function _judge(LicenseRef calldata ref, bytes32 caseId, Case storage c) private {
-        Verdict memory v;
-        v.hits = LibBit.popCount(c.hits & ~c.removed);
-        v.queries = Leaves.BUNDLE * c.bundles.length - LibBit.popCount(c.removed);
-        v.evidence = EValue.evidence(
-            v.hits,
-            v.queries - v.hits,
-            ref.terms.evidence.personalHit,
-            ref.terms.evidence.personalMiss
-        );
-        bool upheld = v.evidence >= c.threshold;
-        c.status = upheld ? CaseStatus.Upheld : CaseStatus.Dismissed;
+    function _judge(
+        CaseRef calldata ref,
+        bytes32 caseId,
+        bytes32 licenseId,
+        Drawn calldata drawn,
+        Outcome calldata outcome
+    ) private {
+        Verdict memory v = _weigh(ref, _removed[caseId], outcome);
+        bool upheld = v.evidence >= v.threshold;
+        _cases[caseId].status = upheld ? CaseStatus.Upheld : CaseStatus.Dismissed;
 
-        _payBond(ref, caseId, upheld ? c.reporter : ref.host);
-        _settleCommittee(ref, caseId, c, true);
-        if (upheld) {
-            (v.slashed, v.toReporter, v.toOwner) =
-                _punish(ref, c.licenseId, ref.terms.slash.unpaidUseBps, c.reporter);
+        _payBond(ref, caseId, upheld ? ref.reporter : ref.license.host);
+        _settleCommittee(ref, caseId, drawn.committee, true);
+        if (upheld && _slashes(ref)) {
+            (v.slashed, v.toReporter, v.toOwner) = _punish(
+                ref.license, licenseId, ref.license.terms.slash.unpaidUseBps, ref.reporter
+            );
         }
-        _emitResolved(caseId, c, v);
+        if (upheld && ref.leak) {
+            _flags[ref.deploymentHash] = caseId;
+            emit DeploymentFlagged(ref.deploymentHash, licenseId, caseId);
+        }
+        _emitResolved(caseId, v);
+    }
+
+    /// @dev Personal fingerprints count as hit or miss; of the shared ones only observed hits do, as inside or outside
+    /// of the license's assignment.
+    function _weigh(CaseRef calldata ref, uint256 removed, Outcome calldata outcome)
+        private
+        view
+        returns (Verdict memory v)
+    {
+        EvidenceTerms calldata terms = ref.license.terms.evidence;
+        uint256 personal = (uint256(1) << Leaves.BUNDLE * _bundlesPerCase) - 1;
+        uint256 hits = LibBit.popCount(outcome.hits & personal & ~removed);
+        uint256 misses = LibBit.popCount(personal & ~removed) - hits;
+        uint256 inside = LibBit.popCount(outcome.hits & ~personal & ~removed);
+        uint256 outside = LibBit.popCount(outcome.outside & ~removed);
+
+        v.hits = hits + inside;
+        v.queries = hits + misses + inside + outside;
+        v.evidence = EValue.evidence(hits, misses, terms.personalHit, terms.personalMiss);
+        if (inside + outside != 0) {
+            v.evidence += EValue.evidence(inside, outside, terms.sharedHit, terms.sharedMiss);
+        }
+        v.threshold = EValue.threshold(terms.alphaInverse, ref.cases, ref.licenses);
     }
 
     /// @dev Nothing was decided: the bond returns. Members are paid for a reveal, and penalised where it is certain
     /// that they had the questions: a quorum that has committed proves that the owner handed them out. Before that
     /// the owner may have withheld them, and nobody can tell.
-    function _void(LicenseRef calldata ref, bytes32 caseId, Case storage c, CaseStatus step)
+    function _void(CaseRef calldata ref, bytes32 caseId, Drawn calldata drawn, CaseStatus step)
         private
     {
-        c.status = CaseStatus.Void;
-        _payBond(ref, caseId, c.reporter);
-        _settleCommittee(ref, caseId, c, step >= CaseStatus.Revealing);
+        _cases[caseId].status = CaseStatus.Void;
+        _payBond(ref, caseId, ref.reporter);
+        // Nobody was drawn yet, whatever the caller says.
+        if (step == CaseStatus.Opened) {
+            _returnFees(ref, caseId, _fees(ref.license.terms.proverFee));
+        } else {
+            _settleCommittee(ref, caseId, drawn.committee, step >= CaseStatus.Revealing);
+        }
         Verdict memory v;
-        _emitResolved(caseId, c, v);
+        _emitResolved(caseId, v);
     }
 
-    function _payBond(LicenseRef calldata ref, bytes32 caseId, address to) private {
-        uint128 bond = ref.terms.reportBond;
-        _credit(ref.terms.currency, to, bond);
-        emit BondPaid(caseId, to, ref.terms.currency, bond);
+    function _payBond(CaseRef calldata ref, bytes32 caseId, address to) private {
+        uint128 bond = ref.license.terms.reportBond;
+        address currency = ref.license.terms.currency;
+        _credit(currency, to, bond);
+        emit BondPaid(caseId, to, currency, bond);
     }
 
     /// @dev Releases every member; pays those that revealed with the consensus and returns the other fees.
     function _settleCommittee(
-        LicenseRef calldata ref,
+        CaseRef calldata ref,
         bytes32 caseId,
-        Case storage c,
+        address[] calldata committee,
         bool penalise
     ) private {
-        uint256 unpaid = _fees(ref);
-        uint256 dissenters = _dissenters[caseId];
-        address[] memory committee = c.committee;
+        uint128 fee = ref.license.terms.proverFee;
+        address currency = ref.license.terms.currency;
+        uint256 unpaid = _fees(fee);
+        uint256 dissenters = _cases[caseId].dissenters;
         for (uint256 i; i < committee.length; ++i) {
             address member = committee[i];
             uint128 penalty;
-            if (_revealedTagsHash[caseId][member] == 0) {
+            if (!_isRevealed(_words[caseId][member])) {
                 if (penalise) penalty = _nonRevealPenalty;
             } else if (dissenters >> i & 1 != 0) {
                 penalty = _dissentPenalty;
             } else {
-                unpaid -= ref.terms.proverFee;
-                _credit(ref.terms.currency, member, ref.terms.proverFee);
-                emit ProverPaid(caseId, member, ref.terms.currency, ref.terms.proverFee);
+                unpaid -= fee;
+                _credit(currency, member, fee);
+                emit ProverPaid(caseId, member, currency, fee);
             }
             provers.release(caseId, member, penalty);
         }
-        if (unpaid != 0) {
-            _credit(ref.terms.currency, c.reporter, unpaid);
-            emit FeesReturned(caseId, c.reporter, ref.terms.currency, unpaid);
-        }
+        _returnFees(ref, caseId, unpaid);
     }
 
-    function _emitResolved(bytes32 caseId, Case storage c, Verdict memory v) private {
+    function _returnFees(CaseRef calldata ref, bytes32 caseId, uint256 unpaid) private {
+        if (unpaid == 0) return;
+        address currency = ref.license.terms.currency;
+        _credit(currency, ref.reporter, unpaid);
+        emit FeesReturned(caseId, ref.reporter, currency, unpaid);
+    }
+
+    function _emitResolved(bytes32 caseId, Verdict memory v) private {
         emit CaseResolved(
             caseId,
-            c.status,
+            _cases[caseId].status,
             CASE_LEVEL,
             uint16(v.hits),
             uint16(v.queries),
             v.evidence,
-            c.threshold,
+            v.threshold,
             v.slashed,
             v.toReporter,
             v.toOwner

@@ -3,12 +3,10 @@ pragma solidity ^0.8.30;
 
 import { IBeacon } from "../interfaces/IBeacon.sol";
 import { IChallengeManager } from "../interfaces/IChallengeManager.sol";
-import { ILicenseRegistry } from "../interfaces/ILicenseRegistry.sol";
 import { Currency } from "../libraries/Currency.sol";
 import { Draw } from "../libraries/Draw.sol";
-import { EValue } from "../libraries/EValue.sol";
 import { Leaves } from "../libraries/Leaves.sol";
-import { CaseStatus, LicenseRef } from "../libraries/Types.sol";
+import { CaseRef, CaseStatus, Drawn, LicenseRef, LicenseStatus } from "../libraries/Types.sol";
 import { CaseBook } from "./CaseBook.sol";
 import { ReportDesk } from "./ReportDesk.sol";
 
@@ -22,33 +20,34 @@ abstract contract CaseSteps is CaseBook, ReportDesk {
         returns (bytes32 caseId)
     {
         bytes32 licenseId = _licenseId(ref);
-        _liableLicense(ref, licenseId, CASE_LEVEL);
-        _consumeReport(keccak256(abi.encode(licenseId, deploymentHash)), salt);
-        require(vault.collateral(licenseId).amount != 0, ChallengeManager_NoCollateral(licenseId));
-        _requireLiableDeployment(licenseId, deploymentHash);
-
-        caseId = keccak256(
-            abi.encode(block.chainid, address(this), licenseId, deploymentHash, _caseCount++)
+        uint40 liableUntil = registry.deploymentLiableUntil(licenseId, deploymentHash);
+        require(
+            liableUntil >= block.timestamp,
+            ChallengeManager_DeploymentNotLiable(deploymentHash, liableUntil)
         );
-        Case storage c = _cases[caseId];
-        c.licenseId = licenseId;
-        c.deploymentHash = deploymentHash;
-        c.reporter = msg.sender;
-        c.status = CaseStatus.Opened;
-        c.openedAt = uint40(block.timestamp);
-        c.deadline = uint40(block.timestamp) + _questionsWindow;
-        c.seedRound = beacon.nextRound();
-        c.threshold = _countCase(ref);
-        vault.freeze(licenseId);
-        Currency.pull(ref.terms.currency, msg.sender, ref.terms.reportBond + _fees(ref));
-        emit CaseOpened(
-            caseId, licenseId, msg.sender, deploymentHash, c.seedRound, ref.terms.reportBond
-        );
+        return _open(ref, licenseId, deploymentHash, salt, false);
     }
 
     /// @inheritdoc IChallengeManager
-    function drawCase(LicenseRef calldata ref, bytes32 caseId) external nonReentrant {
-        Case storage c = _case(ref, caseId);
+    function openLeakCase(LicenseRef calldata ref, string calldata uri, bytes32 salt)
+        external
+        payable
+        nonReentrant
+        returns (bytes32 caseId)
+    {
+        bytes32 licenseId = _licenseId(ref);
+        bytes32 deploymentHash = keccak256(bytes(uri));
+        require(
+            registry.deploymentLiableUntil(licenseId, deploymentHash) < block.timestamp,
+            ChallengeManager_DeploymentRegistered(deploymentHash)
+        );
+        caseId = _open(ref, licenseId, deploymentHash, salt, true);
+        emit DeploymentAccused(caseId, deploymentHash, uri);
+    }
+
+    /// @inheritdoc IChallengeManager
+    function drawCase(CaseRef calldata ref) external nonReentrant {
+        (bytes32 caseId,, Case storage c) = _case(ref);
         _requireStep(caseId, c, CaseStatus.Opened);
         (IBeacon.Status status, bytes32 value) = beacon.valueOf(c.seedRound);
         require(status != IBeacon.Status.Pending, ChallengeManager_SeedPending(c.seedRound));
@@ -59,51 +58,64 @@ abstract contract CaseSteps is CaseBook, ReportDesk {
         }
 
         bytes32 seed = Draw.seed(value, address(this), caseId);
-        c.status = CaseStatus.Drawn;
-        c.deadline = uint40(block.timestamp) + _questionsWindow;
-        c.bundles = registry.burnPersonalBundles(
-            ref.terms.modelId, ref.terms.epoch, seed, _bundlesPerCase
+        uint40 deadline = uint40(block.timestamp) + _questionsWindow;
+        (c.status, c.deadline) = (CaseStatus.Drawn, deadline);
+        uint32[] memory bundles = registry.burnBundles(
+            ref.license.terms.modelId,
+            ref.license.terms.epoch,
+            seed,
+            _bundlesPerCase,
+            _sharedBundlesPerCase
         );
-        c.committee = provers.drawCommittee(
-            keccak256(abi.encodePacked(seed, "committee")), _committeeSize, c.openedAt
+        address[] memory committee = provers.drawCommittee(
+            keccak256(abi.encodePacked(seed, "committee")), _committeeSize, ref.openedAt
         );
-        emit CaseDrawn(caseId, c.bundles, c.committee, c.deadline);
+        c.facts = _hashDrawn(bundles, committee);
+        emit CaseDrawn(caseId, bundles, committee, deadline);
     }
 
     /// @inheritdoc IChallengeManager
     function postQuestions(
-        LicenseRef calldata ref,
-        bytes32 caseId,
+        CaseRef calldata ref,
+        Drawn calldata drawn,
         bytes32 questionsHash,
         uint16 count
     ) external {
-        Case storage c = _case(ref, caseId);
+        (bytes32 caseId,, Case storage c) = _case(ref);
         _requireOwner(ref);
         _requireStep(caseId, c, CaseStatus.Drawn);
+        _requireFacts(caseId, c, _hashDrawn(drawn));
         require(questionsHash != 0, ChallengeManager_EmptyHash());
-        uint256 min = Leaves.BUNDLE * _bundlesPerCase + _minDecoys;
+        uint256 min = Leaves.BUNDLE * drawn.bundles.length + _minDecoys;
         require(
             count >= min && count <= MAX_QUESTIONS,
             ChallengeManager_BadQuestionCount(count, min, MAX_QUESTIONS)
         );
-        c.status = CaseStatus.Committing;
-        c.deadline = uint40(block.timestamp) + _commitWindow;
-        c.questionsHash = questionsHash;
-        c.questionCount = count;
-        emit QuestionsPosted(caseId, questionsHash, count, c.deadline);
+        uint40 deadline = uint40(block.timestamp) + _commitWindow;
+        (c.status, c.deadline, c.questionCount) = (CaseStatus.Committing, deadline, count);
+        c.facts = _factsOf(drawn, questionsHash);
+        emit QuestionsPosted(caseId, questionsHash, count, deadline);
     }
 
     /// @inheritdoc IChallengeManager
-    function commitTags(bytes32 caseId, bytes32 commitment) external {
+    function commitTags(
+        bytes32 caseId,
+        Drawn calldata drawn,
+        bytes32 questionsHash,
+        bytes32 commitment
+    ) external {
         Case storage c = _cases[caseId];
         _requireStep(caseId, c, CaseStatus.Committing);
-        require(commitment != 0, ChallengeManager_EmptyHash());
-        require(_isMember(c, msg.sender), ChallengeManager_NotMember(caseId, msg.sender));
+        _requireFacts(caseId, c, _factsOf(drawn, questionsHash));
+        bytes32 word = _committedWord(commitment);
+        require(word != 0, ChallengeManager_EmptyHash());
         require(
-            _commitments[caseId][msg.sender] == 0, ChallengeManager_AlreadyDone(caseId, msg.sender)
+            _isMember(drawn.committee, msg.sender), ChallengeManager_NotMember(caseId, msg.sender)
         );
-        _commitments[caseId][msg.sender] = commitment;
-        uint8 commits = ++c.commits;
+        require(_words[caseId][msg.sender] == 0, ChallengeManager_AlreadyDone(caseId, msg.sender));
+        _words[caseId][msg.sender] = word;
+        uint8 commits = c.commits + 1;
+        c.commits = commits;
         emit TagsCommitted(caseId, msg.sender, commitment);
         if (commits == _committeeSize) _startReveal(caseId, c, uint40(block.timestamp));
     }
@@ -113,23 +125,23 @@ abstract contract CaseSteps is CaseBook, ReportDesk {
         Case storage c = _cases[caseId];
         _advance(caseId, c);
         _requireStep(caseId, c, CaseStatus.Revealing);
-        require(
-            _revealedTagsHash[caseId][msg.sender] == 0,
-            ChallengeManager_AlreadyDone(caseId, msg.sender)
-        );
+        bytes32 word = _words[caseId][msg.sender];
+        require(!_isRevealed(word), ChallengeManager_AlreadyDone(caseId, msg.sender));
         require(
             tags.length == 4 * uint256(c.questionCount),
             ChallengeManager_WrongLength("tags", tags.length, 4 * uint256(c.questionCount))
         );
         bytes32 tagsHash = keccak256(tags);
-        // Someone who has not committed has the commitment 0, which nothing hashes to.
+        // Someone who has not committed has the word 0, which no commitment has.
         require(
-            keccak256(abi.encode(caseId, msg.sender, salt, tagsHash))
-                == _commitments[caseId][msg.sender],
+            word != 0
+                && _committedWord(keccak256(abi.encode(caseId, msg.sender, salt, tagsHash)))
+                    == word,
             ChallengeManager_WrongTags(caseId, msg.sender)
         );
-        _revealedTagsHash[caseId][msg.sender] = tagsHash;
-        uint8 reveals = ++c.reveals;
+        _words[caseId][msg.sender] = _revealedWord(tagsHash);
+        uint8 reveals = c.reveals + 1;
+        c.reveals = reveals;
         emit TagsRevealed(caseId, msg.sender, tags);
         if (reveals == c.commits) _startOpening(caseId, c, uint40(block.timestamp));
     }
@@ -140,46 +152,85 @@ abstract contract CaseSteps is CaseBook, ReportDesk {
     }
 
     /// @inheritdoc IChallengeManager
-    function caseCount() external view returns (uint256) {
-        return _caseCount;
+    function caseIdOf(CaseRef calldata ref) external view returns (bytes32 caseId) {
+        (caseId,,) = _case(ref);
     }
 
     /// @inheritdoc IChallengeManager
-    function commitmentOf(bytes32 caseId, address prover) external view returns (bytes32) {
-        return _commitments[caseId][prover];
+    function removedOf(bytes32 caseId) external view returns (uint256) {
+        return _removed[caseId];
     }
 
     /// @inheritdoc IChallengeManager
-    function revealedTagsHash(bytes32 caseId, address prover) external view returns (bytes32) {
-        return _revealedTagsHash[caseId][prover];
+    function wordOf(bytes32 caseId, address prover) external view returns (bytes32) {
+        return _words[caseId][prover];
+    }
+
+    /// @inheritdoc IChallengeManager
+    function flagOf(bytes32 deploymentHash) external view returns (bytes32 caseId) {
+        return _flags[deploymentHash];
     }
 
     // ---- Opening
 
-    function _requireLiableDeployment(bytes32 licenseId, bytes32 deploymentHash) private view {
-        uint40 liableUntil = registry.deploymentLiableUntil(licenseId, deploymentHash);
-        require(
-            liableUntil >= block.timestamp,
-            ChallengeManager_DeploymentNotLiable(deploymentHash, liableUntil)
+    /// @dev Freezes, takes bond and fees, counts the case. Fixes what the evidence must reach: 1/α times the cases so
+    /// far and the licenses that could have been chosen from. Opening many cases and keeping the lucky one is thereby
+    /// paid for.
+    function _open(
+        LicenseRef calldata ref,
+        bytes32 licenseId,
+        bytes32 deploymentHash,
+        bytes32 salt,
+        bool leak
+    ) private returns (bytes32 caseId) {
+        _requireLevel(ref, CASE_LEVEL);
+        (LicenseStatus status,) = registry.licenseState(licenseId);
+        _requireLiable(licenseId, status);
+        _consumeReport(keccak256(abi.encode(licenseId, deploymentHash)), salt);
+        Fixed memory f = Fixed({
+            licenseId: licenseId,
+            deploymentHash: deploymentHash,
+            reporter: msg.sender,
+            openedAt: uint40(block.timestamp),
+            cases: 0,
+            licenses: 0,
+            leak: leak
+        });
+        uint32 left;
+        (f.cases, f.licenses, left) = registry.countCase(ref.terms.modelId, ref.terms.epoch);
+        require(left >= _bundlesPerCase, ChallengeManager_TooFewBundles(left, _bundlesPerCase));
+        caseId = _enter(f, ref.terms.reportBond);
+        if (!leak || ref.terms.leakLiability) vault.freeze(licenseId, ref.terms.collateral);
+        Currency.pull(
+            ref.terms.currency,
+            msg.sender,
+            uint256(ref.terms.reportBond) + _fees(ref.terms.proverFee)
         );
     }
 
-    /// @dev Counts the case and fixes what its evidence must reach: 1/α times the cases so far and the licenses that
-    /// could have been chosen from. Opening many cases and keeping the lucky one is thereby paid for.
-    function _countCase(LicenseRef calldata ref) private returns (int64) {
-        bytes32 modelId = ref.terms.modelId;
-        uint32 epoch = ref.terms.epoch;
-        registry.countCase(modelId, epoch);
-        ILicenseRegistry.Universe memory universe = registry.universe(modelId, epoch);
-        uint256 left = universe.personalCount / Leaves.BUNDLE - universe.burnedBundles;
-        require(left >= _bundlesPerCase, ChallengeManager_TooFewBundles(left, _bundlesPerCase));
-        return EValue.threshold(ref.terms.evidence.alphaInverse, universe.cases, universe.licenses);
+    function _enter(Fixed memory f, uint128 bond) private returns (bytes32 caseId) {
+        caseId = _caseIdOf(f);
+        uint48 seedRound = beacon.nextRound();
+        Case storage c = _cases[caseId];
+        (c.status, c.deadline, c.seedRound) =
+        (CaseStatus.Opened, f.openedAt + _questionsWindow, seedRound);
+        emit CaseOpened(
+            caseId,
+            f.licenseId,
+            f.reporter,
+            f.deploymentHash,
+            seedRound,
+            bond,
+            f.openedAt,
+            f.cases,
+            f.licenses,
+            f.leak
+        );
     }
 
-    function _isMember(Case storage c, address account) private view returns (bool) {
-        uint256 size = c.committee.length;
-        for (uint256 i; i < size; ++i) {
-            if (c.committee[i] == account) return true;
+    function _isMember(address[] calldata committee, address account) private pure returns (bool) {
+        for (uint256 i; i < committee.length; ++i) {
+            if (committee[i] == account) return true;
         }
         return false;
     }

@@ -12,10 +12,9 @@ import { ILicenseRegistry } from "../interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "../interfaces/IPaymentEscrow.sol";
 import { IProverRegistry } from "../interfaces/IProverRegistry.sol";
 import { Consensus } from "../libraries/Consensus.sol";
-import { Currency } from "../libraries/Currency.sol";
 import { Leaves } from "../libraries/Leaves.sol";
 import { TermsLib } from "../libraries/TermsLib.sol";
-import { LicenseRef, LicenseStatus } from "../libraries/Types.sol";
+import { LicenseRef } from "../libraries/Types.sol";
 
 /// @title What proofs and cases share: wiring, configuration, all storage
 /// @dev `ChallengeManager` runs the code of `CaseCourt` on its own storage, so every variable is declared here and
@@ -48,6 +47,7 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
     uint40 internal immutable _payoutDelay;
     uint8 internal immutable _committeeSize;
     uint8 internal immutable _bundlesPerCase;
+    uint8 internal immutable _sharedBundlesPerCase;
     uint8 internal immutable _minDecoys;
     uint128 internal immutable _nonRevealPenalty;
     uint128 internal immutable _dissentPenalty;
@@ -56,15 +56,15 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
     mapping(address reporter => mapping(bytes32 commitment => uint40)) internal _committedAt;
     mapping(address currency => mapping(address account => uint256)) internal _balances;
     mapping(bytes32 punishmentId => bool) internal _punished;
-    uint256 internal _caseCount;
     mapping(bytes32 caseId => Case) internal _cases;
-    mapping(bytes32 caseId => mapping(address prover => bytes32)) internal _commitments;
-    mapping(bytes32 caseId => mapping(address prover => bytes32)) internal _revealedTagsHash;
-    /// @dev Bit i: member i dissented.
-    mapping(bytes32 caseId => uint256) internal _dissenters;
-    mapping(bytes32 caseId => bytes32) internal _openedKeysHash;
+    /// @dev Commitment, then hash of the revealed tags, told apart by the lowest bit; 0 before either.
+    mapping(bytes32 caseId => mapping(address prover => bytes32)) internal _words;
+    /// @dev Bit j: fingerprint j was removed by a rebuttal.
+    mapping(bytes32 caseId => uint256) internal _removed;
     /// @dev Bit i: member i paid for the request of this fingerprint.
     mapping(bytes32 caseId => mapping(uint256 fingerprint => uint256)) internal _paidMembers;
+    /// @dev The case that found the deployment to serve a license's copy without being registered.
+    mapping(bytes32 deploymentHash => bytes32 caseId) internal _flags;
 
     constructor(
         address registry_,
@@ -95,6 +95,7 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
         _payoutDelay = config_.payoutDelay;
         _committeeSize = config_.committeeSize;
         _bundlesPerCase = config_.bundlesPerCase;
+        _sharedBundlesPerCase = config_.sharedBundlesPerCase;
         _minDecoys = config_.minDecoys;
         _nonRevealPenalty = config_.nonRevealPenalty;
         _dissentPenalty = config_.dissentPenalty;
@@ -132,7 +133,8 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
             ChallengeManager_BadConfig("committeeSize", c.committeeSize)
         );
         require(c.bundlesPerCase != 0, ChallengeManager_BadConfig("bundlesPerCase", 0));
-        uint256 questions = Leaves.BUNDLE * c.bundlesPerCase + c.minDecoys;
+        uint256 bundles = uint256(c.bundlesPerCase) + c.sharedBundlesPerCase;
+        uint256 questions = Leaves.BUNDLE * bundles + c.minDecoys;
         require(questions <= MAX_QUESTIONS, ChallengeManager_BadConfig("questions", questions));
         // Else hiding a reveal would be the cheaper way to dissent.
         require(

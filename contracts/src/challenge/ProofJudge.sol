@@ -6,7 +6,6 @@ import { EIP712 } from "solady/utils/EIP712.sol";
 
 import { IChallengeManager } from "../interfaces/IChallengeManager.sol";
 import { ILicenseRegistry } from "../interfaces/ILicenseRegistry.sol";
-import { IPaymentEscrow } from "../interfaces/IPaymentEscrow.sol";
 import { Receipts } from "../libraries/Receipts.sol";
 import { TermsLib } from "../libraries/TermsLib.sol";
 import { LicenseRef, Receipt, SlashTerms, Violation } from "../libraries/Types.sol";
@@ -47,15 +46,15 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         bytes32 licenseId = _licenseId(ref);
         (, bytes32 digest) = _checkReceipt(ref, licenseId, receipt, signature);
         // A channel that does not exist has nothing settled: the host served what no one could be paid for.
-        IPaymentEscrow.Channel memory channel = escrow.channel(receipt.channelId);
+        uint128 declared = escrow.declared(receipt.channelId);
         uint256 settleBy = uint256(receipt.servedAt) + ref.terms.settlementPeriod;
         // Money, not units: anyone may claim, so a payer could settle few units for a high amount and leave the
         // host without a voucher that it could still claim.
         uint256 owed =
             TermsLib.price(ref.terms, receipt.cumulativeRequests, receipt.cumulativeTokens);
         require(
-            block.timestamp > settleBy && owed > channel.claimed,
-            ChallengeManager_NoUnderMetering(settleBy, owed, channel.claimed)
+            block.timestamp > settleBy && owed > declared,
+            ChallengeManager_NoUnderMetering(settleBy, owed, declared)
         );
 
         _accept(ref, Violation.UnderMetering, receipt, digest, salt);
@@ -100,7 +99,9 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         Receipt calldata receipt,
         bytes calldata signature
     ) private view returns (ILicenseRegistry.License memory license, bytes32 digest) {
-        license = _liableLicense(ref, licenseId, LEVEL);
+        _requireLevel(ref, LEVEL);
+        license = registry.license(licenseId);
+        _requireLiable(licenseId, license.status);
         digest = _checkSignature(licenseId, license.servingKey, receipt, signature);
     }
 

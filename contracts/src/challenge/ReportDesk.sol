@@ -2,7 +2,6 @@
 pragma solidity ^0.8.30;
 
 import { IChallengeManager } from "../interfaces/IChallengeManager.sol";
-import { ILicenseRegistry } from "../interfaces/ILicenseRegistry.sol";
 import { Currency } from "../libraries/Currency.sol";
 import { LicenseRef, LicenseStatus } from "../libraries/Types.sol";
 import { ChallengeBase } from "./ChallengeBase.sol";
@@ -43,6 +42,7 @@ abstract contract ReportDesk is ChallengeBase, IChallengeManager {
             payoutDelay: _payoutDelay,
             committeeSize: _committeeSize,
             bundlesPerCase: _bundlesPerCase,
+            sharedBundlesPerCase: _sharedBundlesPerCase,
             minDecoys: _minDecoys,
             nonRevealPenalty: _nonRevealPenalty,
             dissentPenalty: _dissentPenalty
@@ -75,19 +75,18 @@ abstract contract ReportDesk is ChallengeBase, IChallengeManager {
         delete _committedAt[msg.sender][commitment];
     }
 
-    /// @dev The license of a report: it accepts the level and was active once.
-    function _liableLicense(LicenseRef calldata ref, bytes32 licenseId, uint8 level)
-        internal
-        view
-        returns (ILicenseRegistry.License memory license)
-    {
+    /// @dev The license of a report accepts this level of evidence.
+    function _requireLevel(LicenseRef calldata ref, uint8 level) internal pure {
         require(
             ref.terms.evidenceLevels >> level & 1 != 0, ChallengeManager_LevelNotAccepted(level)
         );
-        license = registry.license(licenseId);
+    }
+
+    /// @dev The license of a report was active once.
+    function _requireLiable(bytes32 licenseId, LicenseStatus status) internal pure {
         require(
-            license.status == LicenseStatus.Active || license.status == LicenseStatus.Terminated,
-            ChallengeManager_LicenseNotLiable(licenseId, license.status)
+            status == LicenseStatus.Active || status == LicenseStatus.Terminated,
+            ChallengeManager_LicenseNotLiable(licenseId, status)
         );
     }
 }

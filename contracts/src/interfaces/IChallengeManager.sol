@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { LicenseRef, Receipt } from "../libraries/Types.sol";
+import { CaseRef, Drawn, LicenseRef, Receipt } from "../libraries/Types.sol";
 import { IChallengeTypes } from "./IChallengeTypes.sol";
 import { IPaymentEscrow } from "./IPaymentEscrow.sol";
 
@@ -36,66 +36,89 @@ interface IChallengeManager is IChallengeTypes {
         bytes32 salt
     ) external;
 
-    /// @notice Level 2: opens a case against a registered deployment; takes `reportBond + committeeSize * proverFee`; freezes the collateral.
+    /// @notice Level 2: opens a case against a registered deployment; takes `reportBond + committeeSize * proverFee`;
+    /// freezes the collateral.
     function openCase(LicenseRef calldata ref, bytes32 deploymentHash, bytes32 salt)
         external
         payable
         returns (bytes32 caseId);
 
-    /// @notice Draws bundles and committee once the beacon round is out. Anyone. Re-commits a stale round.
-    function drawCase(LicenseRef calldata ref, bytes32 caseId) external;
+    /// @notice Level 2: opens a case about a deployment that is not registered, to show that it serves this license's
+    /// copy. An upheld case flags the deployment; it costs the host its collateral only if the terms carry leak
+    /// liability, since the owner, too, could have deployed the copy. Same bond and fees.
+    function openLeakCase(LicenseRef calldata ref, string calldata uri, bytes32 salt)
+        external
+        payable
+        returns (bytes32 caseId);
 
-    /// @notice The owner fixes what the committee asks. Only `terms.owner`.
+    /// @notice Draws bundles and committee once the beacon round is out. Anyone. Re-commits a stale round.
+    function drawCase(CaseRef calldata ref) external;
+
+    /// @notice The owner fixes what the committee asks. Only `terms.owner`. Naming the draw ties the questions to it:
+    /// after a reorg they can't be taken for another draw's.
     function postQuestions(
-        LicenseRef calldata ref,
-        bytes32 caseId,
+        CaseRef calldata ref,
+        Drawn calldata drawn,
         bytes32 questionsHash,
         uint16 count
     ) external;
 
-    /// @notice A member commits to the tags it observed. Only committee members, once.
-    function commitTags(bytes32 caseId, bytes32 commitment) external;
+    /// @notice A member commits to the tags it observed for these questions. Only committee members, once. The lowest
+    /// bit of the commitment is not kept.
+    function commitTags(
+        bytes32 caseId,
+        Drawn calldata drawn,
+        bytes32 questionsHash,
+        bytes32 commitment
+    ) external;
 
     /// @notice A member reveals. After the last commit or the commit deadline.
     function revealTags(bytes32 caseId, bytes calldata tags, bytes32 salt) external;
 
     /// @notice The owner opens the leaves; the contract recomputes answers and counts. Only `terms.owner`.
-    /// @param keyHashes all questions in order; @param memberTags tags by committee order, empty for a member that did not reveal
-    function openLeaves(
-        LicenseRef calldata ref,
-        bytes32 caseId,
-        OpenedBundle[] calldata bundles,
-        bytes32[] calldata keyHashes,
-        bytes[] calldata memberTags
-    ) external;
+    function openLeaves(CaseRef calldata ref, Drawn calldata drawn, LeafOpening calldata given)
+        external;
 
     /// @notice Shows that a committee member paid for a tested request. Anyone, in the rebuttal window. Once fewer
     /// members than the quorum are left that got the answer without payment, the observation no longer counts.
     /// @dev The voucher must be a committee member's, as payer or signer: only members asked, and a voucher of anyone
     /// else could be made up by the host after the leaves are open.
-    /// @param fingerprint 0-based among the opened ones
+    /// @param outcome as `LeavesOpened` announced it
     /// @param openedKeyHashes key hashes of all opened fingerprints, in their order
+    /// @param fingerprint 0-based among the opened ones
     function rebut(
-        LicenseRef calldata ref,
-        bytes32 caseId,
-        uint16 fingerprint,
+        CaseRef calldata ref,
+        Drawn calldata drawn,
+        Outcome calldata outcome,
         bytes32[] calldata openedKeyHashes,
+        uint16 fingerprint,
         IPaymentEscrow.ClaimRow calldata voucher
     ) external;
 
-    /// @notice Ends the case when its time has come: verdict after the rebuttal window, `Void` where a party let a deadline pass. Anyone.
-    function resolve(LicenseRef calldata ref, bytes32 caseId) external;
+    /// @notice Ends the case when its time has come: verdict after the rebuttal window, `Void` where a party let a
+    /// deadline pass. Anyone.
+    /// @param drawn empty before the draw; @param questionsHash from the questions to the opening, else ignored
+    /// @param outcome after the opening, else ignored
+    function resolve(
+        CaseRef calldata ref,
+        Drawn calldata drawn,
+        bytes32 questionsHash,
+        Outcome calldata outcome
+    ) external;
 
+    /// @notice State of a case; status `None` for an unknown one.
     function caseOf(bytes32 caseId) external view returns (Case memory);
+    function caseIdOf(CaseRef calldata ref) external view returns (bytes32 caseId);
 
-    /// @notice Number of cases ever opened; the next case's number.
-    function caseCount() external view returns (uint256);
+    /// @notice Bit j: fingerprint j was removed by a rebuttal.
+    function removedOf(bytes32 caseId) external view returns (uint256);
 
-    /// @notice Commitment of a member to its tags, 0 if none.
-    function commitmentOf(bytes32 caseId, address prover) external view returns (bytes32);
+    /// @notice What is kept of a member: 0 before it acts; its commitment with lowest bit 0; then the hash of its
+    /// revealed tags with lowest bit 1.
+    function wordOf(bytes32 caseId, address prover) external view returns (bytes32);
 
-    /// @notice `keccak(tags)` that a member revealed, 0 if it has not.
-    function revealedTagsHash(bytes32 caseId, address prover) external view returns (bytes32);
+    /// @notice Case that found this deployment to serve a license's copy without being registered, 0 if none.
+    function flagOf(bytes32 deploymentHash) external view returns (bytes32 caseId);
 
     /// @notice When the reporter made the commitment; 0 if it did not or has used it.
     function reportCommittedAt(address reporter, bytes32 commitment) external view returns (uint40);

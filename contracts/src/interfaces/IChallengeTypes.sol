@@ -16,31 +16,36 @@ interface IChallengeTypes {
         uint40 payoutDelay;
         uint8 committeeSize;
         uint8 bundlesPerCase;
+        /// @dev bundles of the shared part that a case opens besides, as long as the universe has them
+        uint8 sharedBundlesPerCase;
         uint8 minDecoys;
         uint128 nonRevealPenalty;
         uint128 dissentPenalty;
     }
 
+    /// @notice Two slots; everything else about a case is in its id and in `facts`, see `CaseBook`.
     struct Case {
-        bytes32 licenseId;
-        bytes32 deploymentHash;
-        address reporter;
         CaseStatus status;
-        uint40 openedAt;
         /// @dev end of the present step; acting is possible up to and including it
         uint40 deadline;
         uint48 seedRound;
         uint16 questionCount;
         uint8 commits;
         uint8 reveals;
-        /// @dev binary logarithm, 32 fractional bits; fixed when the case is opened
-        int64 threshold;
-        bytes32 questionsHash;
-        /// @dev bit j: fingerprint j (in the order of the drawn bundles) was a hit / was removed by a rebuttal
+        /// @dev bit i: member i dissented
+        uint16 dissenters;
+        /// @dev hash of what was drawn, asked and found
+        bytes32 facts;
+    }
+
+    /// @notice What the opening has found, bit j for fingerprint j in the order of the drawn bundles.
+    /// @param hits hits of the personal part, and those of the shared part inside of the license's assignment
+    /// @param outside hits of the shared part outside of it
+    /// @param keysHash `keccak` of the opened key hashes one after the other
+    struct Outcome {
         uint256 hits;
-        uint256 removed;
-        uint32[] bundles;
-        address[] committee;
+        uint256 outside;
+        bytes32 keysHash;
     }
 
     /// @notice One opened leaf; `position` is its place among the questions.
@@ -55,6 +60,18 @@ interface IChallengeTypes {
     struct OpenedBundle {
         OpenedLeaf[16] leaves;
         bytes32[] siblings;
+    }
+
+    /// @notice What the owner brings to open the drawn leaves.
+    /// @param bundles in the order of the draw
+    /// @param decoyHashes key hashes of the questions that are not opened, in their order
+    /// @param sheets tags as revealed; members that answered alike share a sheet
+    /// @param sheetOf one byte by member in committee order: number of its sheet, 0xff for one that did not reveal
+    struct LeafOpening {
+        OpenedBundle[] bundles;
+        bytes32[] decoyHashes;
+        bytes[] sheets;
+        bytes sheetOf;
     }
 
     event ReportCommitted(bytes32 indexed commitment, address indexed reporter);
@@ -73,7 +90,15 @@ interface IChallengeTypes {
         address indexed reporter,
         bytes32 deploymentHash,
         uint48 seedRound,
-        uint128 bond
+        uint128 bond,
+        uint40 openedAt,
+        uint32 cases,
+        uint32 licenses,
+        bool leak
+    );
+    event DeploymentAccused(bytes32 indexed caseId, bytes32 indexed deploymentHash, string uri);
+    event DeploymentFlagged(
+        bytes32 indexed deploymentHash, bytes32 indexed licenseId, bytes32 indexed caseId
     );
     event CaseDrawn(
         bytes32 indexed caseId, uint32[] bundles, address[] committee, uint40 questionsDeadline
@@ -86,7 +111,14 @@ interface IChallengeTypes {
     event RevealStarted(bytes32 indexed caseId, uint40 revealDeadline);
     event TagsRevealed(bytes32 indexed caseId, address indexed prover, bytes tags);
     event OpeningStarted(bytes32 indexed caseId, uint40 openingDeadline);
-    event LeavesOpened(bytes32 indexed caseId, uint256 hits, uint16 count, uint40 rebuttalDeadline);
+    event LeavesOpened(
+        bytes32 indexed caseId,
+        uint256 hits,
+        uint256 outside,
+        bytes32 keysHash,
+        uint16 count,
+        uint40 rebuttalDeadline
+    );
     event RequestPaid(
         bytes32 indexed caseId,
         uint16 indexed fingerprint,
@@ -131,8 +163,10 @@ interface IChallengeTypes {
     error ChallengeManager_LevelNotAccepted(uint8 level);
     /// @notice The license was never active.
     error ChallengeManager_LicenseNotLiable(bytes32 licenseId, LicenseStatus status);
-    /// @notice The license's collateral is gone.
-    error ChallengeManager_NoCollateral(bytes32 licenseId);
+    /// @notice The deployment is registered under the license: it is accused by `openCase`.
+    error ChallengeManager_DeploymentRegistered(bytes32 deploymentHash);
+    /// @notice Draw, questions or outcome are not those of the case.
+    error ChallengeManager_WrongFacts(bytes32 caseId);
     /// @notice The deployment is not, or no longer, the host's to answer for.
     error ChallengeManager_DeploymentNotLiable(bytes32 deploymentHash, uint40 liableUntil);
     /// @notice The universe has too few unburned personal bundles for a case.
@@ -144,7 +178,7 @@ interface IChallengeTypes {
     /// @notice The two receipts do not contradict each other.
     error ChallengeManager_NoEquivocation();
     /// @notice The receipt's units are settled, or the settlement period is not over.
-    error ChallengeManager_NoUnderMetering(uint256 settleBy, uint256 owed, uint128 claimed);
+    error ChallengeManager_NoUnderMetering(uint256 settleBy, uint256 owed, uint128 declared);
     /// @notice The receipt was served within the term.
     error ChallengeManager_WithinTerm(uint64 servedAt, uint40 end);
     /// @notice This violation was punished before.
@@ -169,7 +203,7 @@ interface IChallengeTypes {
     error ChallengeManager_WrongLength(bytes32 name, uint256 given, uint256 expected);
     /// @notice The key hashes are not those that were posted or opened.
     error ChallengeManager_WrongKeyHashes(bytes32 caseId);
-    /// @notice A fingerprint's position among the questions is taken, outside, or names another key.
+    /// @notice A fingerprint's position among the questions is taken or outside, or its key hash is 0.
     error ChallengeManager_BadPosition(uint256 fingerprint, uint16 position);
     /// @notice The tags of a leaf are not 16 strictly increasing non-zero values.
     error ChallengeManager_MalformedLeaf(uint32 leaf);

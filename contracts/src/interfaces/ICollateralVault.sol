@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import { LicenseRef } from "../libraries/Types.sol";
 
-/// @title Hosts' collateral, by license, and the delayed payout of what was slashed
+/// @title Hosts' collateral, by license, undelivered fees, and the delayed payout of what was slashed
 interface ICollateralVault {
     /// @param amount what the license has at stake, in its currency
     /// @param freezes open cases and proofs that hold it
@@ -24,11 +24,15 @@ interface ICollateralVault {
     }
 
     error CollateralVault_OnlyRegistry(address caller);
+    error CollateralVault_OnlyEscrow(address caller);
     error CollateralVault_OnlyChallengeManager(address caller);
     error CollateralVault_OnlyHost(address host, address caller);
     error CollateralVault_NoAmount();
-    error CollateralVault_AlreadyDeposited(bytes32 licenseId);
     error CollateralVault_NoSuchLicense(bytes32 licenseId);
+    /// @notice Collateral is counted in 96 bits.
+    error CollateralVault_TooLarge(uint128 amount);
+    /// @notice The license's collateral is gone.
+    error CollateralVault_NothingToFreeze(bytes32 licenseId);
     error CollateralVault_NotFrozen(bytes32 licenseId);
     error CollateralVault_LicenseNotEnded(bytes32 licenseId);
     error CollateralVault_AlreadyThawing(bytes32 licenseId, uint40 thawEnd);
@@ -43,6 +47,8 @@ interface ICollateralVault {
     event CollateralDeposited(
         bytes32 indexed licenseId, address indexed from, address currency, uint128 amount
     );
+    event FeeHeld(bytes32 indexed licenseId, address currency, uint128 amount);
+    event FeeRefunded(bytes32 indexed licenseId, address indexed host, uint128 amount);
     event CollateralFrozen(bytes32 indexed licenseId, uint16 freezes);
     event CollateralUnfrozen(bytes32 indexed licenseId, uint16 freezes);
     event ThawStarted(bytes32 indexed licenseId, uint40 thawEnd);
@@ -67,18 +73,24 @@ interface ICollateralVault {
         uint256 indexed payoutId, address indexed to, address currency, uint128 amount
     );
 
-    /// @notice Takes the collateral of a new license. Only `LicenseRegistry`.
-    function depositFor(bytes32 licenseId, address from, address currency, uint128 amount)
-        external
-        payable;
+    /// @notice Takes collateral and fee of a new license in one transfer. The fee stays here until the copy is
+    /// delivered. Only `LicenseRegistry`, which calls once per license.
+    function depositFor(
+        bytes32 licenseId,
+        address from,
+        address currency,
+        uint128 collateral,
+        uint128 fee
+    ) external payable;
 
     /// @notice Adds collateral. Anyone.
     function topUp(LicenseRef calldata ref, uint128 amount) external payable;
 
-    /// @notice A case or proof holds the collateral. Only `ChallengeManager`.
-    function freeze(bytes32 licenseId) external;
+    /// @notice A case holds the collateral, of which there must be some. Only `ChallengeManager`.
+    /// @param bought the terms' `collateral`
+    function freeze(bytes32 licenseId, uint128 bought) external;
 
-    /// @notice The case or proof has ended. Only `ChallengeManager`.
+    /// @notice The case has ended. Only `ChallengeManager`.
     function unfreeze(bytes32 licenseId) external;
 
     /// @notice Starts the way out of an ended license. Only the host.
@@ -87,9 +99,19 @@ interface ICollateralVault {
     /// @notice Pays the rest out after the thaw, unless frozen. Only the host.
     function withdraw(LicenseRef calldata ref) external;
 
-    /// @notice Returns everything at once to the host of a cancelled license. Only
-    /// `LicenseRegistry`.
-    function refund(bytes32 licenseId, address host, address currency) external;
+    /// @notice Returns collateral and fee to the host of a cancelled license. Only `LicenseRegistry`, which calls
+    /// once per license.
+    function refund(
+        bytes32 licenseId,
+        address host,
+        address currency,
+        uint128 collateral,
+        uint128 fee
+    ) external;
+
+    /// @notice Hands the fee of a delivered license to the escrow. Only `PaymentEscrow`, when the registry asks it
+    /// to, once per license.
+    function payFee(address currency, uint128 fee) external;
 
     /// @notice Takes `bps` of the collateral; queues reporter's and owner's parts, burns the rest.
     /// Only `ChallengeManager`. @dev If the currency refuses the burn, that part is queued as a
@@ -101,7 +123,12 @@ interface ICollateralVault {
     /// @notice Pays an unlocked payout to its beneficiary. Anyone may call.
     function payOut(uint256 payoutId) external;
 
-    function collateral(bytes32 licenseId) external view returns (Collateral memory);
+    /// @notice Collateral of a license; nothing for one that was never acquired.
+    function collateral(LicenseRef calldata ref) external view returns (Collateral memory);
+
+    /// @notice What is left of the collateral of an acquired license, one storage read.
+    /// @param bought its terms' `collateral`; the caller vouches for it and for the license's existence
+    function collateralLeft(bytes32 licenseId, uint128 bought) external view returns (uint128);
     function payout(uint256 payoutId) external view returns (Payout memory);
     function payoutCount() external view returns (uint256);
 }

@@ -13,6 +13,7 @@ interface ILicenseRegistry {
     /// @param licenses licenses ever activated: those a false accuser could have chosen from
     /// @param cases cases ever counted
     /// @param burnedBundles burned bundles of the personal part
+    /// @param burnedShared burned bundles of the shared part
     struct Universe {
         bytes32 root;
         bytes32 seed;
@@ -22,6 +23,7 @@ interface ILicenseRegistry {
         uint32 licenses;
         uint32 cases;
         uint32 burnedBundles;
+        uint32 burnedShared;
     }
 
     /// @param servingKey signs receipts
@@ -61,6 +63,8 @@ interface ILicenseRegistry {
     error LicenseRegistry_WrongStatus(bytes32 licenseId, LicenseStatus status);
     error LicenseRegistry_DeliveryNotOver(bytes32 licenseId, uint40 deadline);
     error LicenseRegistry_NotActive(bytes32 licenseId);
+    /// @notice The renewed term would end too far ahead.
+    error LicenseRegistry_TermTooLong(uint40 expiry, uint40 max);
     error LicenseRegistry_BadUri(uint256 length);
     error LicenseRegistry_DeploymentExists(bytes32 licenseId, bytes32 deploymentHash);
     error LicenseRegistry_UnknownDeployment(bytes32 licenseId, bytes32 deploymentHash);
@@ -99,6 +103,7 @@ interface ILicenseRegistry {
     event LicenseSeeded(bytes32 indexed licenseId, bytes32 seed);
     event SeedRoundMoved(bytes32 indexed subject, uint48 seedRound);
     event LicenseActivated(bytes32 indexed licenseId, bytes32 artefactHash, uint40 expiry);
+    event LicenseRenewed(bytes32 indexed licenseId, uint40 expiry);
     event LicenseCancelled(bytes32 indexed licenseId);
     event LicenseTerminated(bytes32 indexed licenseId, uint40 endedAt);
     event DeploymentRegistered(
@@ -131,9 +136,9 @@ interface ILicenseRegistry {
     /// untouched.
     function withdrawOffer(Terms calldata terms) external;
 
-    /// @notice Buys a license of an open offer: pays fee + collateral (held by escrow and vault),
+    /// @notice Buys a license of an open offer: pays fee + collateral (held by the vault),
     /// fixes the seed's beacon round. Native currency: `msg.value` = fee + collateral exactly.
-    /// ERC-20: allowances to escrow (fee) and vault (collateral).
+    /// ERC-20: an allowance of the same amount to the vault, which holds both.
     function acquire(Terms calldata terms, uint96 nonce, address servingKey)
         external
         payable
@@ -145,6 +150,10 @@ interface ILicenseRegistry {
     /// @notice The host accepts its delivered copy; the term starts, the fee is split. Only the
     /// host.
     function activate(LicenseRef calldata ref, bytes32 artefactHash) external;
+
+    /// @notice Pays the fee once more and adds `terms.duration` to a running term, as long as the offer is open. Native
+    /// currency: `msg.value` = fee. ERC-20: allowance to the escrow. Only the host.
+    function renew(LicenseRef calldata ref) external payable;
 
     /// @notice Refunds fee and collateral of a license that was not activated until the delivery
     /// deadline. Only the host.
@@ -165,15 +174,21 @@ interface ILicenseRegistry {
     /// the host.
     function retireDeployment(LicenseRef calldata ref, string calldata uri) external;
 
-    /// @notice Counts a case against the universe (raises every later threshold). Only
-    /// `ChallengeManager`.
-    function countCase(bytes32 modelId, uint32 epoch) external;
-
-    /// @notice Picks `count` unburned personal bundles by `seed` and burns them. Only
-    /// `ChallengeManager`.
-    function burnPersonalBundles(bytes32 modelId, uint32 epoch, bytes32 seed, uint8 count)
+    /// @notice Counts a case against the universe (raises every later threshold). Only `ChallengeManager`.
+    /// @return cases counted so far; @return licenses ever activated; @return personalLeft unburned personal bundles
+    function countCase(bytes32 modelId, uint32 epoch)
         external
-        returns (uint32[] memory bundles);
+        returns (uint32 cases, uint32 licenses, uint32 personalLeft);
+
+    /// @notice Picks unburned bundles by `seed` and burns them: `personal` of the personal part, then as many of the
+    /// shared part as are left, `sharedAtMost` at most. Only `ChallengeManager`.
+    function burnBundles(
+        bytes32 modelId,
+        uint32 epoch,
+        bytes32 seed,
+        uint8 personal,
+        uint8 sharedAtMost
+    ) external returns (uint32[] memory bundles);
 
     function modelOwner(bytes32 modelId) external view returns (address);
     function epochs(bytes32 modelId) external view returns (uint32);

@@ -5,21 +5,16 @@ import { LicenseRef } from "../libraries/Types.sol";
 
 /// @title Payers' channels, batched claims of vouchers, atomic split, pulled balances
 interface IPaymentEscrow {
+    /// @notice One slot. Amounts are counted in 96 bits.
     /// @param deposited all that was ever deposited, less what the payer took back
-    /// @param thawPeriod of the license's terms
-    /// @param thawEnd time from which the payer can withdraw, 0 while not thawing
-    /// @param openedAt time of opening, 0 for an unknown channel
     /// @param claimed cumulative amount claimed by vouchers
-    /// @param settledRequests cumulative requests of the newest claimed voucher
-    /// @param settledTokens cumulative tokens of the newest claimed voucher
+    /// @param thawEnd time from which the payer can withdraw, 0 while not thawing
+    /// @param isOpen false for an unknown channel
     struct Channel {
-        uint128 deposited;
-        uint40 thawPeriod;
+        uint96 deposited;
+        uint96 claimed;
         uint40 thawEnd;
-        uint40 openedAt;
-        uint128 claimed;
-        uint64 settledRequests;
-        uint64 settledTokens;
+        bool isOpen;
     }
 
     /// @notice One voucher in a claim. The channel follows from (license, payer, signer, salt).
@@ -45,6 +40,7 @@ interface IPaymentEscrow {
     }
 
     error PaymentEscrow_OnlyRegistry(address caller);
+    error PaymentEscrow_OnlyVault(address caller);
     error PaymentEscrow_NoAmount();
     error PaymentEscrow_LicenseNotActive(bytes32 licenseId);
     error PaymentEscrow_ChannelExists(bytes32 channelId);
@@ -53,8 +49,16 @@ interface IPaymentEscrow {
     error PaymentEscrow_NotThawed(bytes32 channelId, uint40 thawEnd);
     error PaymentEscrow_NoRecipient();
     error PaymentEscrow_NoBalance(address currency, address account);
-    error PaymentEscrow_FeeAlreadyHeld(bytes32 licenseId);
-    error PaymentEscrow_NoFeeHeld(bytes32 licenseId);
+    /// @notice A channel's amounts are counted in 96 bits.
+    error PaymentEscrow_TooLarge(uint256 amount);
+    /// @notice The voucher would not be claimed for this reason.
+    error PaymentEscrow_Rejected(bytes32 channelId, ClaimError reason);
+    /// @notice The channel has a reservation or a claim of at least this amount.
+    error PaymentEscrow_NotIncreasing(bytes32 channelId, uint128 secured);
+    /// @notice Neither the host itself nor signed by it.
+    error PaymentEscrow_NotByHost(address host, address caller);
+    /// @notice Nothing would go back to the payer.
+    error PaymentEscrow_NothingToClose(bytes32 channelId);
 
     event ChannelOpened(
         bytes32 indexed channelId,
@@ -68,20 +72,15 @@ interface IPaymentEscrow {
     event ChannelDeposited(bytes32 indexed channelId, uint128 amount, uint128 deposited);
     event ChannelThawing(bytes32 indexed channelId, uint40 thawEnd);
     event ChannelWithdrawn(bytes32 indexed channelId, address indexed payer, uint128 amount);
-    event VoucherClaimed(
-        bytes32 indexed channelId,
-        uint128 amount,
-        uint128 cumulativeAmount,
-        uint64 cumulativeRequests,
-        uint64 cumulativeTokens
-    );
+    /// @param amount what this claim adds
+    event VoucherClaimed(bytes32 indexed channelId, uint128 amount, uint128 cumulativeAmount);
+    event VoucherReserved(bytes32 indexed channelId, uint128 cumulativeAmount);
+    event ChannelClosed(bytes32 indexed channelId, uint128 finalAmount, uint128 toPayer);
     event VoucherRejected(bytes32 indexed channelId, ClaimError reason);
     event ClaimSplit(
         bytes32 indexed licenseId, uint128 total, uint128 toHost, uint128 toOwner, uint128 toParents
     );
-    event FeeHeld(bytes32 indexed licenseId, address currency, uint128 amount);
     event FeeReleased(bytes32 indexed licenseId, uint128 toOwner, uint128 toParents);
-    event FeeRefunded(bytes32 indexed licenseId, address indexed host, uint128 amount);
     event BalanceWithdrawn(
         address indexed currency, address indexed account, address indexed to, uint256 amount
     );
@@ -103,32 +102,53 @@ interface IPaymentEscrow {
     ) external payable;
 
     /// @notice The payer starts to leave; the host has the thaw period to claim. Only the payer.
-    function startThaw(bytes32 licenseId, address signer, bytes32 salt) external;
+    function startThaw(LicenseRef calldata ref, address signer, bytes32 salt) external;
 
-    /// @notice Pays the unclaimed rest back after the thaw. Only the payer.
+    /// @notice Pays the rest that is neither claimed nor reserved back after the thaw. Only the payer.
     function withdraw(LicenseRef calldata ref, address signer, bytes32 salt) external;
 
-    /// @notice Claims vouchers of one license. A bad row is skipped with `VoucherRejected`, never a
-    /// revert. Anyone. @dev A row is taken whole or not at all, so that nobody can burn a voucher
-    /// for a part of its worth. A batch
-    /// takes at most what the collateral covers by `minCollateralRatioBps`. Parts are rounded down:
-    /// the owner's remainder stays with the host, the parents' with the owner.
+    /// @notice Claims vouchers of one license. A bad row is skipped with `VoucherRejected`, never a revert. Anyone.
+    /// @dev A row is taken whole or not at all, so that nobody can burn a voucher for a part of its worth. A batch
+    /// takes at most what the collateral covers by `minCollateralRatioBps`. Parts are rounded down: the owner's
+    /// remainder stays with the host, the parents' with the owner.
     /// @return total newly claimed, already split into balances
     function claim(LicenseRef calldata ref, ClaimRow[] calldata rows)
         external
         returns (uint128 total);
 
+    /// @notice Reserves a voucher's amount: no withdrawal takes it any more, and it counts as declared by the host.
+    /// For a host whose collateral does not cover a claim now, or that claims later. Anyone.
+    function reserve(LicenseRef calldata ref, ClaimRow calldata row) external;
+
+    /// @notice Ends a channel without a thaw: the host, by call or by signature over `closeDigest`, claims nothing
+    /// above `finalAmount`, and what is above it, claimed and reserved amounts goes to the payer at once. Anyone may
+    /// bring the host's signature.
+    function close(
+        LicenseRef calldata ref,
+        address payer,
+        address signer,
+        bytes32 salt,
+        uint128 finalAmount,
+        bytes calldata hostSignature
+    ) external;
+
     /// @notice Pulls the caller's balance.
     function withdrawBalance(address currency, address to) external returns (uint256 amount);
 
-    /// @notice Holds, releases, refunds a license fee. Only `LicenseRegistry`.
-    function holdFee(bytes32 licenseId, address from, address currency, uint128 amount)
-        external
-        payable;
+    /// @notice Fetches the fee of a delivered license from the vault and splits it. Only `LicenseRegistry`, which
+    /// calls once per license.
     function releaseFee(LicenseRef calldata ref) external;
-    function refundFee(bytes32 licenseId, address host, address currency) external;
+
+    /// @notice Takes a renewal's fee from the host and splits it. Only `LicenseRegistry`.
+    function takeFee(LicenseRef calldata ref) external payable;
 
     function channel(bytes32 channelId) external view returns (Channel memory);
+
+    /// @notice Cumulative amount that is reserved, 0 if nothing is.
+    function reserved(bytes32 channelId) external view returns (uint128);
+
+    /// @notice Cumulative amount that the host has declared on chain: claimed or reserved.
+    function declared(bytes32 channelId) external view returns (uint128);
     function channelIdOf(bytes32 licenseId, address payer, address signer, bytes32 salt)
         external
         view
@@ -141,4 +161,5 @@ interface IPaymentEscrow {
         uint64 cumulativeTokens,
         bytes32 requestHash
     ) external view returns (bytes32);
+    function closeDigest(bytes32 channelId, uint128 finalAmount) external view returns (bytes32);
 }

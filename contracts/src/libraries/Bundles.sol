@@ -18,27 +18,29 @@ library Bundles {
     }
 
     /// @notice Picks and burns the `j`-th bundle of a draw.
-    /// @param remaining number of unburned bundles among the first `total`; must be right and
-    /// positive
+    /// @param first first bundle of the part; @param end one past its last
+    /// @param remaining number of unburned bundles of the part; must be right and positive
     function pick(
         mapping(uint256 word => uint256 bits) storage burned,
-        uint256 total,
+        uint256 first,
+        uint256 end,
         uint256 remaining,
         bytes32 seed,
         uint32 j
     ) internal returns (uint32 bundle) {
         uint256 index = uint256(keccak256(abi.encodePacked(seed, j))) % remaining;
-        for (uint256 word = 0; word << 8 < total; ++word) {
+        for (uint256 word = first >> 8; word << 8 < end; ++word) {
             uint256 bits = burned[word];
             uint256 free = ~bits;
-            uint256 left = total - (word << 8);
-            if (left < 256) free &= (uint256(1) << left) - 1;
+            uint256 from = word << 8;
+            if (from < first) free &= type(uint256).max << (first - from);
+            if (end - from < 256) free &= (uint256(1) << (end - from)) - 1;
 
             uint256 count = LibBit.popCount(free);
             if (index < count) {
                 uint256 bit = select(free, index);
                 burned[word] = bits | uint256(1) << bit;
-                return uint32(word << 8 | bit);
+                return uint32(from | bit);
             }
             index -= count;
         }

@@ -8,24 +8,31 @@ library Consensus {
         return (2 * committeeSize + 2) / 3;
     }
 
+    /// @dev In `sheetOf`: the member did not reveal.
+    uint256 internal constant NO_SHEET = 0xff;
+
     /// @notice Per question the tag that at least `needed` members gave, or 0 if there is none or it is 0; and who
     /// disagrees with that.
-    /// @param memberTags 4·count bytes by member, or empty for a member that did not reveal
+    /// @param sheets answers as revealed, 4·count bytes each; members that answered alike can share one
+    /// @param sheetOf by member, one byte each: number of its sheet, or `NO_SHEET`. Numbers must be valid
     /// @param needed more than half of the members, so that no two tags can reach it
     /// @return tags by question
     /// @return dissenters bit i: member i revealed and differs on more than half of the questions with a consensus.
     /// Decoys are among them, so a member that answers blindly is found out there.
-    function judge(bytes[] calldata memberTags, uint256 count, uint256 needed)
+    function judge(bytes[] calldata sheets, bytes calldata sheetOf, uint256 count, uint256 needed)
         internal
         pure
         returns (bytes4[] memory tags, uint256 dissenters)
     {
-        uint256 size = memberTags.length;
+        uint256 size = sheetOf.length;
         bytes32[] memory hashes = new bytes32[](size);
         uint256[] memory places = new uint256[](size);
         for (uint256 i; i < size; ++i) {
-            hashes[i] = keccak256(memberTags[i]);
-            places[i] = _placeOf(memberTags[i]);
+            uint256 sheet = uint8(sheetOf[i]);
+            // Without a sheet there is the hash 0, which no sheet has.
+            if (sheet == NO_SHEET) continue;
+            hashes[i] = keccak256(sheets[sheet]);
+            places[i] = _placeOf(sheets[sheet]);
         }
         uint256 speaker = _speaker(hashes, needed);
         tags = speaker == size ? _count(places, count, needed) : _read(places[speaker], count);

@@ -27,9 +27,24 @@ library Currency {
         require(msg.value == expected, Currency_WrongValue(msg.value, expected));
         if (currency == NATIVE || amount == 0) return;
 
-        uint256 balanceBefore = SafeTransferLib.balanceOf(currency, address(this));
+        uint256 balanceBefore = balance(currency);
         SafeTransferLib.safeTransferFrom(currency, from, address(this), amount);
-        uint256 balanceAfter = SafeTransferLib.balanceOf(currency, address(this));
+        requireReceived(currency, balanceBefore, amount);
+    }
+
+    /// @notice This contract's balance.
+    function balance(address currency) internal view returns (uint256) {
+        return currency == NATIVE
+            ? address(this).balance
+            : SafeTransferLib.balanceOf(currency, address(this));
+    }
+
+    /// @notice Reverts unless the balance has risen by exactly `amount`.
+    function requireReceived(address currency, uint256 balanceBefore, uint256 amount)
+        internal
+        view
+    {
+        uint256 balanceAfter = balance(currency);
         require(
             balanceAfter >= balanceBefore && balanceAfter - balanceBefore == amount,
             Currency_WrongAmountReceived(

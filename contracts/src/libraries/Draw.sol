@@ -3,18 +3,22 @@ pragma solidity ^0.8.30;
 
 /// @title What randomness after the commitment decides: answers, assignments, seeds
 library Draw {
-    /// @notice Candidate that a license's copy answers to personal fingerprint `index`, 0 … 15.
-    function personal(bytes32 licenseSeed, bytes32 root, uint32 index)
+    /// @notice Candidate, 0 … 15, that is the answer to fingerprint `index`: of the personal part for the license whose
+    /// seed it is, of the shared part for the model whose seed it is.
+    function candidate(bytes32 drawSeed, bytes32 root, uint32 index)
         internal
         pure
-        returns (uint256)
+        returns (uint256 result)
     {
-        return _candidate(licenseSeed, root, index);
-    }
-
-    /// @notice Candidate that every carrying copy answers to shared fingerprint `index`, 0 … 15.
-    function shared(bytes32 modelSeed, bytes32 root, uint32 index) internal pure returns (uint256) {
-        return _candidate(modelSeed, root, index);
+        // keccak(drawSeed ‖ root ‖ index) in scratch memory; the free memory pointer is put back.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(0x00, drawSeed)
+            mstore(0x20, root)
+            mstore(0x40, shl(224, index))
+            result := and(keccak256(0x00, 0x44), 0x0f)
+            mstore(0x40, free)
+        }
     }
 
     /// @notice Whether a license's copy carries shared fingerprint `index`.
@@ -35,13 +39,5 @@ library Draw {
         returns (bytes32)
     {
         return keccak256(abi.encodePacked(beaconValue, user, subject));
-    }
-
-    function _candidate(bytes32 drawSeed, bytes32 root, uint32 index)
-        private
-        pure
-        returns (uint256)
-    {
-        return uint256(keccak256(abi.encodePacked(drawSeed, root, index))) % 16;
     }
 }

@@ -9,6 +9,15 @@ library Leaves {
 
     bytes32 internal constant LEAF_DOMAIN = keccak256("OML.leaf.v1");
 
+    /// @dev Low halves of the four 64-bit lanes of a word.
+    uint256 private constant LOW =
+        0x00000000ffffffff00000000ffffffff00000000ffffffff00000000ffffffff;
+    /// @dev Bit 32 of each lane, and bit 0.
+    uint256 private constant CARRY =
+        0x0000000100000000000000010000000000000001000000000000000100000000;
+    uint256 private constant ONES =
+        0x0000000000000001000000000000000100000000000000010000000000000001;
+
     /// @notice Hash of leaf `index`.
     /// @param tags 16 tags of 4 bytes each, packed in order
     function hash(
@@ -19,33 +28,59 @@ library Leaves {
         bytes32 keyHash,
         bytes32[2] memory tags
     ) internal pure returns (bytes32) {
-        return keccak256(
-            abi.encodePacked(LEAF_DOMAIN, modelId, epoch, index, salt, keyHash, tags[0], tags[1])
-        );
+        return hashWith(preimage(modelId, epoch), index, salt, keyHash, tags[0], tags[1]);
     }
 
-    /// @notice Whether all 16 tags are above 0 and strictly increasing, hence pairwise distinct:
-    /// only then can a response match at most one candidate.
-    function tagsValid(bytes32[2] memory tags) internal pure returns (bool) {
-        uint256 previous;
-        for (uint256 word; word < 2; ++word) {
-            uint256 packed = uint256(tags[word]);
-            // From the first tag's place to the last one's; the shift never underflows.
-            unchecked {
-                for (uint256 shift = 256; shift != 0;) {
-                    shift -= 32;
-                    uint256 tag = (packed >> shift) & 0xffffffff;
-                    if (tag <= previous) return false;
-                    previous = tag;
-                }
-            }
+    /// @notice The 200 bytes that a leaf of this universe hashes, with the leaf's own part still empty.
+    function preimage(bytes32 modelId, uint32 epoch) internal pure returns (bytes memory) {
+        return abi.encodePacked(LEAF_DOMAIN, modelId, epoch, new bytes(132));
+    }
+
+    /// @notice Hash of leaf `index`, whose part is written into `buffer`, a `preimage`.
+    function hashWith(
+        bytes memory buffer,
+        uint32 index,
+        bytes32 salt,
+        bytes32 keyHash,
+        bytes32 tags0,
+        bytes32 tags1
+    ) internal pure returns (bytes32 result) {
+        assembly ("memory-safe") {
+            // Each word's end is overwritten by the next, so four bytes of index need no mask of their own.
+            let place := add(buffer, 0x64)
+            mstore(place, shl(224, index))
+            mstore(add(place, 0x04), salt)
+            mstore(add(place, 0x24), keyHash)
+            mstore(add(place, 0x44), tags0)
+            mstore(add(place, 0x64), tags1)
+            result := keccak256(add(buffer, 0x20), 200)
         }
-        return true;
+    }
+
+    /// @notice Whether all 16 tags are above 0 and strictly increasing, hence pairwise distinct: only then can a
+    /// response match at most one candidate.
+    /// @dev Four comparisons at a time: with bit 32 set, `b − a − 1` keeps it exactly if `a < b`.
+    function tagsValid(bytes32 tags0, bytes32 tags1) internal pure returns (bool) {
+        uint256 first = uint256(tags0);
+        uint256 second = uint256(tags1);
+        return first >> 224 != 0 && first & 0xffffffff < second >> 224 && _increasing(first)
+            && _increasing(second);
+    }
+
+    /// @dev Whether the eight tags of a word are strictly increasing.
+    function _increasing(uint256 word) private pure returns (bool) {
+        unchecked {
+            uint256 odd = word & LOW;
+            uint256 pairs = (odd | CARRY) - (word >> 32 & LOW) - ONES;
+            uint256 between = (word << 32 & LOW | CARRY) - odd - ONES;
+            // The last tag has no next one in this word.
+            return pairs & CARRY == CARRY && (between & CARRY) >> 64 == CARRY >> 64;
+        }
     }
 
     /// @notice Tag of candidate `j`.
-    function tagAt(bytes32[2] memory tags, uint256 j) internal pure returns (bytes4) {
-        return bytes4(tags[j >> 3] << ((j & 7) * 32));
+    function tagAt(bytes32 tags0, bytes32 tags1, uint256 j) internal pure returns (bytes4) {
+        return bytes4((j >> 3 == 0 ? tags0 : tags1) << ((j & 7) * 32));
     }
 
     /// @notice Root of the aligned subtree over one bundle's leaves.

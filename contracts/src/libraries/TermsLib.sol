@@ -21,6 +21,8 @@ library TermsLib {
     error Terms_NoCollateral();
     /// @notice The collateral ratio must be positive.
     error Terms_NoCollateralRatio();
+    /// @notice Amounts of a license are counted in 96 bits.
+    error Terms_TooLarge(bytes32 name, uint128 amount);
     /// @notice A period must be positive and at most ten years.
     error Terms_BadPeriod(bytes32 name, uint40 period);
     /// @notice Collateral and channels must outlive the settlement period, else an unsettled use
@@ -106,6 +108,8 @@ library TermsLib {
         require(Currency.exists(terms.currency), Terms_NoSuchCurrency(terms.currency));
         require(terms.ownerShareBps <= BPS, Terms_OwnerShareTooHigh(terms.ownerShareBps));
         require(terms.collateral != 0, Terms_NoCollateral());
+        _requireUint96("collateral", terms.collateral);
+        _requireUint96("licenseFee", terms.licenseFee);
         require(terms.minCollateralRatioBps != 0, Terms_NoCollateralRatio());
     }
 
@@ -125,7 +129,6 @@ library TermsLib {
         uint8 levels = terms.evidenceLevels;
         require(levels != 0 && levels & ~KNOWN_LEVELS == 0, Terms_BadEvidenceLevels(levels));
         require(levels & LEVEL_2 == 0 || terms.reportBond != 0, Terms_NoReportBond());
-        require(!terms.leakLiability, Terms_NotEnforced("leakLiability"));
     }
 
     function _validateSlash(SlashTerms calldata slash) private pure {
@@ -154,6 +157,10 @@ library TermsLib {
             EValue.isValid(evidence.sharedHit, evidence.sharedMiss, evidence.assignmentP, 65_536),
             Terms_BadMultipliers("shared", evidence.sharedHit, evidence.sharedMiss)
         );
+    }
+
+    function _requireUint96(bytes32 name, uint128 amount) private pure {
+        require(amount <= type(uint96).max, Terms_TooLarge(name, amount));
     }
 
     function _requirePeriod(bytes32 name, uint40 period) private pure {

@@ -88,6 +88,31 @@ struct LicenseRef {
     uint96 nonce;
 }
 
+/// @notice Names a case and proves what was fixed when it was opened: `caseId` is the hash of all of it, so none of it
+/// needs storage. `CaseOpened` announces every field.
+/// @param license the accused license
+/// @param deploymentHash hash of the accused deployment's URI
+/// @param reporter whose bond it is
+/// @param openedAt time of opening; provers that joined later are not drawn
+/// @param cases number of the universe's cases so far, this one included; raises the threshold
+/// @param licenses licenses that a false accuser could have chosen from when it was opened
+/// @param leak whether the deployment was not registered, so that the verdict is a flag unless the terms say more
+struct CaseRef {
+    LicenseRef license;
+    bytes32 deploymentHash;
+    address reporter;
+    uint40 openedAt;
+    uint32 cases;
+    uint32 licenses;
+    bool leak;
+}
+
+/// @notice What a case's seed drew, as `CaseDrawn` announces it. Personal bundles come before shared ones.
+struct Drawn {
+    uint32[] bundles;
+    address[] committee;
+}
+
 enum LicenseStatus {
     None,
     Acquired,

@@ -11,6 +11,10 @@ library Vouchers {
         "Voucher(bytes32 channelId,uint128 cumulativeAmount,uint64 cumulativeRequests,uint64 cumulativeTokens,bytes32 requestHash)"
     );
 
+    /// @dev A host's word that it claims nothing above an amount.
+    bytes32 internal constant CLOSE_TYPEHASH =
+        keccak256("Close(bytes32 channelId,uint128 finalAmount)");
+
     /// @dev Enough for multi-signature wallets; bounds what one row of a batch can burn.
     uint256 internal constant CONTRACT_SIGNER_GAS = 100_000;
 
@@ -52,9 +56,13 @@ library Vouchers {
         );
     }
 
-    /// @notice Whether `signature` over `digest` is `signer`'s, by its key or by EIP-1271. Never
-    /// reverts. @dev The key goes first, so that an account which delegates to code (EIP-7702)
-    /// can't take back what its key
+    /// @notice EIP-712 struct hash of a cooperative close.
+    function closeHash(bytes32 channel, uint128 finalAmount) internal pure returns (bytes32) {
+        return EfficientHashLib.hash(uint256(CLOSE_TYPEHASH), uint256(channel), finalAmount);
+    }
+
+    /// @notice Whether `signature` over `digest` is `signer`'s, by its key or by EIP-1271. Never reverts.
+    /// @dev The key goes first, so that an account which delegates to code (EIP-7702) can't take back what its key
     /// has signed.
     function isSignedBy(address signer, bytes32 digest, bytes calldata signature)
         internal

@@ -8,11 +8,16 @@ import { LicenseRegistry } from "../../src/LicenseRegistry.sol";
 import { PaymentEscrow } from "../../src/PaymentEscrow.sol";
 import { ProverRegistry } from "../../src/ProverRegistry.sol";
 import { IChallengeTypes } from "../../src/interfaces/IChallengeTypes.sol";
+import { ILicenseRegistry } from "../../src/interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
 import { Draw } from "../../src/libraries/Draw.sol";
+import { EValue } from "../../src/libraries/EValue.sol";
+import { Consensus } from "../../src/libraries/Consensus.sol";
 import { Receipts } from "../../src/libraries/Receipts.sol";
 import {
+    CaseRef,
     CaseStatus,
+    Drawn,
     LicenseRef,
     NATIVE,
     Parent,
@@ -24,6 +29,7 @@ import { TestToken } from "../../src/testing/TestToken.sol";
 import { FingerprintTree } from "./FingerprintTree.sol";
 import { SampleTerms } from "./SampleTerms.sol";
 import { TestBase } from "./TestBase.sol";
+import { Vm } from "./Vm.sol";
 
 /// @title The whole core as deployed, an active license, provers, and the steps of proofs and cases
 abstract contract CaseTest is TestBase {
@@ -42,6 +48,9 @@ abstract contract CaseTest is TestBase {
     /// @dev Off-chain state of a case, as owner and members have it.
     struct Round {
         bytes32 caseId;
+        CaseRef id;
+        bytes32 questionsHash;
+        IChallengeTypes.Outcome outcome;
         uint32[] bundles;
         address[] committee;
         bytes32[] keyHashes;
@@ -128,6 +137,7 @@ abstract contract CaseTest is TestBase {
             payoutDelay: 7 days,
             committeeSize: 5,
             bundlesPerCase: 2,
+            sharedBundlesPerCase: 0,
             minDecoys: 8,
             nonRevealPenalty: 2 ether,
             dissentPenalty: 1 ether
@@ -262,14 +272,60 @@ abstract contract CaseTest is TestBase {
         uint256 value = _value(BOND + FEES);
         vm.prank(reporter);
         round.caseId = manager.openCase{ value: value }(ref(), deployment, SALT);
+        round.id = _caseRef(ref(), deployment, reporter, false);
+    }
+
+    /// @dev What names a case that was opened just now.
+    function _caseRef(LicenseRef memory license, bytes32 accused, address by, bool leak)
+        internal
+        view
+        returns (CaseRef memory)
+    {
+        ILicenseRegistry.Universe memory u =
+            registry.universe(license.terms.modelId, license.terms.epoch);
+        return CaseRef({
+            license: license,
+            deploymentHash: accused,
+            reporter: by,
+            openedAt: uint40(block.timestamp),
+            cases: u.cases,
+            licenses: u.licenses,
+            leak: leak
+        });
     }
 
     function _draw(Round memory round) internal {
         _mineBeacon("case");
-        manager.drawCase(ref(), round.caseId);
-        IChallengeTypes.Case memory c = manager.caseOf(round.caseId);
-        round.bundles = c.bundles;
-        round.committee = c.committee;
+        _drawNow(round);
+    }
+
+    /// @dev Draws and notes what was drawn, as the event tells it.
+    function _drawNow(Round memory round) internal {
+        vm.recordLogs();
+        manager.drawCase(round.id);
+        bytes memory data = _lastLog(IChallengeTypes.CaseDrawn.selector);
+        (round.bundles, round.committee,) = abi.decode(data, (uint32[], address[], uint40));
+    }
+
+    /// @dev Data of the last event of this kind since `recordLogs`.
+    function _lastLog(bytes32 topic) internal returns (bytes memory) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = logs.length; i != 0; --i) {
+            if (logs[i - 1].topics[0] == topic) return logs[i - 1].data;
+        }
+        revert("no such event");
+    }
+
+    function _drawnOf(Round memory round) internal pure returns (Drawn memory) {
+        return Drawn(round.bundles, round.committee);
+    }
+
+    function _threshold(CaseRef memory id) internal pure returns (int64) {
+        return EValue.threshold(id.license.terms.evidence.alphaInverse, id.cases, id.licenses);
+    }
+
+    function _resolve(Round memory round) internal {
+        manager.resolve(round.id, _drawnOf(round), round.questionsHash, round.outcome);
     }
 
     function _drawn() internal returns (Round memory round) {
@@ -281,9 +337,7 @@ abstract contract CaseTest is TestBase {
     function _post(Round memory round) internal {
         _prepare(round);
         vm.prank(owner.addr);
-        manager.postQuestions(
-            ref(), round.caseId, keccak256(abi.encodePacked(round.keyHashes)), QUESTIONS
-        );
+        manager.postQuestions(round.id, _drawnOf(round), round.questionsHash, QUESTIONS);
     }
 
     function _prepare(Round memory round) internal view {
@@ -300,6 +354,7 @@ abstract contract CaseTest is TestBase {
                 round.keyHashes[position] = round.opened[k].leaves[l].keyHash;
             }
         }
+        round.questionsHash = keccak256(abi.encodePacked(round.keyHashes));
     }
 
     /// @dev 7 and 40 are coprime.
@@ -335,7 +390,7 @@ abstract contract CaseTest is TestBase {
     /// @dev Answer of the accused license's copy to fingerprint `j`, or the next candidate.
     function _candidateTag(Round memory round, uint256 j, bool own) internal view returns (bytes4) {
         uint32 index = round.bundles[j / 16] * 16 + uint32(j % 16);
-        uint256 candidate = Draw.personal(registry.license(licenseId).seed, tree.root(), index);
+        uint256 candidate = Draw.candidate(registry.license(licenseId).seed, tree.root(), index);
         return tree.tag(index, own ? candidate : (candidate + 1) % 16);
     }
 
@@ -354,6 +409,8 @@ abstract contract CaseTest is TestBase {
         vm.prank(member);
         manager.commitTags(
             round.caseId,
+            _drawnOf(round),
+            round.questionsHash,
             keccak256(
                 abi.encode(round.caseId, member, _memberSalt(member), keccak256(round.tags[i]))
             )
@@ -379,8 +436,71 @@ abstract contract CaseTest is TestBase {
     }
 
     function _openLeaves(Round memory round) internal {
+        vm.recordLogs();
         vm.prank(owner.addr);
-        manager.openLeaves(ref(), round.caseId, round.opened, round.keyHashes, round.tags);
+        manager.openLeaves(round.id, _drawnOf(round), _opening(round));
+        _noteOutcome(round);
+    }
+
+    function _opening(Round memory round)
+        internal
+        pure
+        returns (IChallengeTypes.LeafOpening memory given)
+    {
+        given.bundles = round.opened;
+        given.decoyHashes = _decoyHashes(round);
+        (given.sheets, given.sheetOf) = _sheets(round);
+    }
+
+    /// @dev What the opening found, as the event tells it.
+    function _noteOutcome(Round memory round) internal {
+        (uint256 hits, uint256 outside, bytes32 keysHash,,) = abi.decode(
+            _lastLog(IChallengeTypes.LeavesOpened.selector),
+            (uint256, uint256, bytes32, uint16, uint40)
+        );
+        round.outcome = IChallengeTypes.Outcome(hits, outside, keysHash);
+    }
+
+    /// @dev Each different answer once, and whose it is; a member with empty tags did not reveal.
+    function _sheets(Round memory round)
+        internal
+        pure
+        returns (bytes[] memory sheets, bytes memory sheetOf)
+    {
+        bytes[] memory found = new bytes[](round.tags.length);
+        uint256 count;
+        sheetOf = new bytes(round.tags.length);
+        for (uint256 i; i < round.tags.length; ++i) {
+            if (round.tags[i].length == 0) {
+                sheetOf[i] = bytes1(uint8(Consensus.NO_SHEET));
+                continue;
+            }
+            uint256 known;
+            while (known < count && keccak256(found[known]) != keccak256(round.tags[i])) ++known;
+            if (known == count) found[count++] = round.tags[i];
+            sheetOf[i] = bytes1(uint8(known));
+        }
+        sheets = new bytes[](count);
+        for (uint256 i; i < count; ++i) {
+            sheets[i] = found[i];
+        }
+    }
+
+    /// @dev The questions that are no drawn fingerprint, in their order.
+    function _decoyHashes(Round memory round) internal pure returns (bytes32[] memory decoys) {
+        bool[] memory taken = new bool[](round.keyHashes.length);
+        uint256 opened;
+        for (uint256 j; j < 16 * round.opened.length; ++j) {
+            uint16 position = round.opened[j / 16].leaves[j % 16].position;
+            if (position >= taken.length || taken[position]) continue;
+            taken[position] = true;
+            ++opened;
+        }
+        decoys = new bytes32[](round.keyHashes.length - opened);
+        uint256 next;
+        for (uint256 i; i < taken.length; ++i) {
+            if (!taken[i]) decoys[next++] = round.keyHashes[i];
+        }
     }
 
     function _posted(Behaviour behaviour) internal returns (Round memory round) {
@@ -407,7 +527,7 @@ abstract contract CaseTest is TestBase {
     function _judged(Behaviour behaviour) internal returns (Round memory round) {
         round = _opened(behaviour);
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
     }
 
     // ---- Rebuttals

@@ -97,6 +97,6 @@ contract FingerprintTree {
         for (uint256 j; j < 16; ++j) {
             packed[j / 8] |= bytes32(tag(i, j)) >> (32 * (j % 8));
         }
-        require(Leaves.tagsValid(packed), "tags of the test universe");
+        require(Leaves.tagsValid(packed[0], packed[1]), "tags of the test universe");
     }
 }

@@ -78,7 +78,7 @@ abstract contract LicensingTest is TestBase {
         address escrowAddress = vm.computeCreateAddress(address(this), nonce + 2);
         registry =
             new LicenseRegistry(vaultAddress, escrowAddress, challengeManager, address(beacon));
-        vault = new CollateralVault(address(registry), challengeManager);
+        vault = new CollateralVault(address(registry), escrowAddress, challengeManager);
         escrow = new PaymentEscrow(address(registry), address(vault));
         require(
             address(vault) == vaultAddress && address(escrow) == escrowAddress, "addresses differ"
