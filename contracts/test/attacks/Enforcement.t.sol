@@ -29,9 +29,9 @@ contract EnforcementAttacks is CaseTest {
         );
         _openLeaves(round);
         skip(4 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
         _assertCase(round.caseId, CaseStatus.Void);
-        assertEq(vault.collateral(licenseId).amount, COLLATERAL, "collateral");
+        assertEq(vault.collateral(ref()).amount, COLLATERAL, "collateral");
     }
 
     /// @dev The owner commits, as one candidate of each leaf, what the victim's own model answers. The draw takes
@@ -48,7 +48,7 @@ contract EnforcementAttacks is CaseTest {
         _revealAll(round);
         _openLeaves(round);
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
         _assertCase(round.caseId, CaseStatus.Dismissed);
     }
 
@@ -72,7 +72,7 @@ contract EnforcementAttacks is CaseTest {
         for (uint256 i; i < 4; ++i) {
             Round memory round = _drawn();
             skip(1 hours + 1);
-            manager.resolve(ref(), round.caseId);
+            _resolve(round);
         }
         assertEq(vault.collateral(licenseId).freezes, 0, "freezes");
         _reportCase(reporter);
@@ -141,7 +141,7 @@ contract EnforcementAttacks is CaseTest {
         vm.prank(host.addr);
         manager.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
         assertEq(vault.payout(0).amount, COLLATERAL * 3 / 10, "back");
-        assertEq(vault.collateral(licenseId).amount, 0, "collateral");
+        assertEq(vault.collateral(ref()).amount, 0, "collateral");
     }
 
     // ---- By the host
@@ -167,8 +167,8 @@ contract EnforcementAttacks is CaseTest {
         _revealAll(round);
         _openLeaves(round);
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
-        assertEq(vault.collateral(licenseId).amount, COLLATERAL / 5, "slashed all the same");
+        _resolve(round);
+        assertEq(vault.collateral(ref()).amount, COLLATERAL / 5, "slashed all the same");
     }
 
     /// @dev The end of one case must not free what another one holds.
@@ -180,7 +180,7 @@ contract EnforcementAttacks is CaseTest {
         vault.startThaw(ref());
         vm.stopPrank();
         skip(14 days);
-        manager.resolve(ref(), first.caseId);
+        _resolve(first);
         vm.expectRevert(
             abi.encodeWithSelector(ICollateralVault.CollateralVault_Frozen.selector, licenseId, 1)
         );
@@ -219,7 +219,7 @@ contract EnforcementAttacks is CaseTest {
             );
         }
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
         _assertCase(round.caseId, CaseStatus.Upheld);
     }
 
@@ -249,9 +249,9 @@ contract EnforcementAttacks is CaseTest {
         for (uint256 i; i < 4; ++i) {
             _commitTags(round, i);
         }
-        bytes32 copied = manager.commitmentOf(round.caseId, round.committee[0]);
+        bytes32 copied = manager.wordOf(round.caseId, round.committee[0]);
         vm.prank(round.committee[4]);
-        manager.commitTags(round.caseId, copied);
+        manager.commitTags(round.caseId, _drawnOf(round), round.questionsHash, copied);
         _revealTags(round, 0);
         vm.expectRevert(
             abi.encodeWithSelector(
@@ -294,7 +294,7 @@ contract EnforcementAttacks is CaseTest {
         );
         provers.withdraw();
         vm.stopPrank();
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
         assertEq(provers.prover(round.committee[4]).stake, MIN_STAKE * 10 - 2 ether, "penalty");
     }
 
@@ -309,7 +309,7 @@ contract EnforcementAttacks is CaseTest {
         _commitAll(round);
         _revealAll(round);
         _openLeaves(round);
-        assertEq(manager.caseOf(round.caseId).hits, 0, "hits");
+        assertEq(round.outcome.hits, 0, "hits");
     }
 
     // ---- Money
@@ -325,7 +325,7 @@ contract EnforcementAttacks is CaseTest {
                 deadline
             )
         );
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
         _assertManagerOwes(BOND + FEES);
     }
 }
@@ -362,7 +362,7 @@ contract ReentrancyAttacks is CaseTest {
         vm.prank(reporter);
         manager.openCase(ref(), deployment, SALT);
         _assertRefused();
-        assertEq(manager.caseCount(), 1, "cases");
+        assertEq(registry.universe(modelId, 0).cases, 1, "cases");
     }
 
     function test_withdrawalIsNotReentered() public {
@@ -382,7 +382,7 @@ contract ReentrancyAttacks is CaseTest {
         Round memory round = _opened(Behaviour.OwnCopy);
         skip(5 hours + 1);
         _reentrant.arm(address(manager), abi.encodeCall(manager.resolve, (ref(), round.caseId)));
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
         _assertRefused();
         _assertCase(round.caseId, CaseStatus.Upheld);
     }
@@ -428,10 +428,10 @@ contract BlockingAttacks is CaseTest {
         _blocking.setBlocked(BURN, true);
         _blocking.setBlocked(round.committee[0], true);
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
 
         _assertCase(round.caseId, CaseStatus.Upheld);
-        assertEq(vault.collateral(licenseId).amount, COLLATERAL / 5, "collateral");
+        assertEq(vault.collateral(ref()).amount, COLLATERAL / 5, "collateral");
         vm.prank(round.committee[1]);
         assertEq(manager.withdrawBalance(address(_blocking), round.committee[1]), FEE, "fee");
         // The reporter gets its bond elsewhere.

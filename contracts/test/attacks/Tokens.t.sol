@@ -129,7 +129,7 @@ contract TokenAttacks is LicensingTest {
         blocking.setBlocked(BURN, true);
         vm.prank(challengeManager);
         vault.slash(ref, 10_000, reporter, 0);
-        assertEq(vault.collateral(id).amount, 0);
+        assertEq(vault.collateral(ref).amount, 0);
     }
 
     // ---- Reentrancy
@@ -222,7 +222,7 @@ contract TokenAttacks is LicensingTest {
         vault.withdraw(ref);
         vm.stopPrank();
         _assertRefused(re);
-        assertEq(vault.collateral(id).amount, 0);
+        assertEq(vault.collateral(ref).amount, 0);
     }
 
     function test_reentrancy_depositInPayersWithdrawal() public {
@@ -252,6 +252,6 @@ contract TokenAttacks is LicensingTest {
         bytes32 id = registry.acquire(terms, 1, servingKey);
         _assertRefused(re);
         _assertStatus(id, LicenseStatus.Acquired);
-        assertEq(vault.collateral(id).amount, terms.collateral);
+        assertEq(vault.collateral(ref).amount, terms.collateral);
     }
 }

@@ -25,13 +25,13 @@ contract Enforcement is CaseTest {
         skip(5 hours + 1);
         uint256 burnedBefore = _held(BURN);
         vm.prank(stranger);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
 
         _assertCase(round.caseId, CaseStatus.Upheld);
-        assertEq(manager.caseOf(round.caseId).hits, type(uint32).max, "every fingerprint hit");
+        assertEq(round.outcome.hits, type(uint32).max, "every fingerprint hit");
         assertEq(uint256(registry.license(licenseId).status), uint256(LicenseStatus.Terminated));
         assertEq(vault.collateral(licenseId).freezes, 0, "unfrozen");
-        assertEq(vault.collateral(licenseId).amount, COLLATERAL - SLASHED, "the rest");
+        assertEq(vault.collateral(ref()).amount, COLLATERAL - SLASHED, "the rest");
         assertEq(_held(BURN) - burnedBefore, SLASHED - TO_REPORTER - TO_OWNER, "burned");
 
         assertEq(_balance(reporter), BOND, "bond back");
@@ -63,7 +63,7 @@ contract Enforcement is CaseTest {
     function test_ownerWithholdsQuestions() public {
         Round memory round = _drawn();
         skip(1 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
 
         _assertCase(round.caseId, CaseStatus.Void);
         assertEq(_balance(reporter), BOND + FEES, "bond and fees back");
@@ -78,7 +78,7 @@ contract Enforcement is CaseTest {
             _commitTags(round, i);
         }
         skip(2 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
 
         _assertCase(round.caseId, CaseStatus.Void);
         assertEq(_balance(reporter), BOND + FEES, "bond and fees back");
@@ -89,7 +89,7 @@ contract Enforcement is CaseTest {
     function test_ownerWithholdsLeaves() public {
         Round memory round = _revealed(Behaviour.OwnCopy);
         skip(4 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
 
         _assertCase(round.caseId, CaseStatus.Void);
         assertEq(_balance(reporter), BOND, "bond back");
@@ -109,7 +109,7 @@ contract Enforcement is CaseTest {
         skip(3 hours + 1);
         _openLeaves(round);
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
 
         _assertCase(round.caseId, CaseStatus.Upheld);
         assertEq(_balance(round.committee[4]), 0, "no fee");
@@ -124,7 +124,7 @@ contract Enforcement is CaseTest {
             _revealTags(round, i);
         }
         skip(3 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
 
         _assertCase(round.caseId, CaseStatus.Void);
         assertEq(_balance(reporter), BOND + 2 * FEE, "bond and unused fees");
@@ -148,7 +148,7 @@ contract Enforcement is CaseTest {
         round.tags[4] = "";
         _openLeaves(round);
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
 
         _assertCase(round.caseId, CaseStatus.Upheld);
         assertEq(provers.prover(round.committee[4]).stake, MIN_STAKE * 10 - 2 ether, "penalty");
@@ -161,7 +161,7 @@ contract Enforcement is CaseTest {
         _revealAll(round);
         _openLeaves(round);
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
 
         _assertCase(round.caseId, CaseStatus.Upheld);
         assertEq(provers.prover(round.committee[2]).stake, MIN_STAKE * 10 - 1 ether, "penalty");
@@ -180,7 +180,7 @@ contract Enforcement is CaseTest {
         manager.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
 
         assertEq(uint256(registry.license(licenseId).status), uint256(LicenseStatus.Terminated));
-        assertEq(vault.collateral(licenseId).amount, 0, "all of it");
+        assertEq(vault.collateral(ref()).amount, 0, "all of it");
         _payOut(0, reporter, COLLATERAL * 3 / 10);
         _payOut(1, owner.addr, COLLATERAL * 4 / 10);
     }
@@ -194,7 +194,7 @@ contract Enforcement is CaseTest {
         manager.proveUnderMetering(ref(), receipt, signature_, SALT);
 
         assertEq(uint256(registry.license(licenseId).status), uint256(LicenseStatus.Terminated));
-        assertEq(vault.collateral(licenseId).amount, COLLATERAL / 2, "half of it");
+        assertEq(vault.collateral(ref()).amount, COLLATERAL / 2, "half of it");
     }
 
     function test_hostServesAfterExpiry() public {
@@ -206,7 +206,7 @@ contract Enforcement is CaseTest {
         vm.prank(reporter);
         manager.proveOutOfTerm(ref(), receipt, signature_, SALT);
 
-        assertEq(vault.collateral(licenseId).amount, COLLATERAL / 2, "half of it");
+        assertEq(vault.collateral(ref()).amount, COLLATERAL / 2, "half of it");
         _hostLeaves(COLLATERAL / 2);
     }
 
@@ -215,7 +215,7 @@ contract Enforcement is CaseTest {
     function _assertDismissed(Behaviour behaviour) private {
         Round memory round = _judged(behaviour);
         _assertCase(round.caseId, CaseStatus.Dismissed);
-        assertEq(manager.caseOf(round.caseId).hits, 0, "hits");
+        assertEq(round.outcome.hits, 0, "hits");
         assertEq(_balance(host.addr), BOND, "the accused gets the bond");
         assertEq(_balance(reporter), 0, "the reporter loses it");
         for (uint256 i; i < 5; ++i) {

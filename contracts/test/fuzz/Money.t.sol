@@ -61,7 +61,7 @@ contract MoneyFuzz is LicensingTest {
 
         assertLe(slashed, terms.collateral);
         assertEq(slashed, uint256(terms.collateral) * bps / 10_000);
-        assertEq(vault.collateral(id).amount, terms.collateral - slashed);
+        assertEq(vault.collateral(ref).amount, terms.collateral - slashed);
         assertEq(token.balanceOf(BURN), slashed - toReporter - toOwner);
         assertLe(toReporter, slashed / 2);
         uint256 queued;

@@ -11,9 +11,7 @@ contract VerdictFuzz is CaseTest {
     function testFuzz_verdictIsTheFormula(uint32 pattern, bytes32 beacon) public {
         Round memory round = _open();
         _mineBeacon(string(abi.encodePacked(beacon)));
-        manager.drawCase(ref(), round.caseId);
-        round.bundles = manager.caseOf(round.caseId).bundles;
-        round.committee = manager.caseOf(round.caseId).committee;
+        _drawNow(round);
         _post(round);
         _ask(round, Behaviour.OtherCopy);
         uint256 hits;
@@ -27,17 +25,17 @@ contract VerdictFuzz is CaseTest {
         _commitAll(round);
         _revealAll(round);
         _openLeaves(round);
-        assertEq(manager.caseOf(round.caseId).hits, pattern, "hits");
+        assertEq(round.outcome.hits, pattern, "hits");
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
 
         EvidenceTerms memory e = _terms().evidence;
         int64 evidence = EValue.evidence(hits, 32 - hits, e.personalHit, e.personalMiss);
         bool guilty = evidence >= EValue.threshold(e.alphaInverse, 1, 1);
         _assertCase(round.caseId, guilty ? CaseStatus.Upheld : CaseStatus.Dismissed);
         assertEq(_balance(guilty ? reporter : host.addr), BOND, "bond");
-        assertEq(vault.collateral(licenseId).amount, guilty ? COLLATERAL / 5 : COLLATERAL);
-        assertEq(vault.collateral(licenseId).freezes, 0, "freezes");
+        assertEq(vault.collateral(ref()).amount, guilty ? COLLATERAL / 5 : COLLATERAL);
+        assertEq(vault.collateral(ref()).freezes, 0, "freezes");
         _assertManagerOwes(BOND + FEES);
     }
 }

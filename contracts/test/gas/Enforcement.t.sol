@@ -25,11 +25,10 @@ contract EnforcementGas is CaseTest {
         vm.prank(reporter);
         round.caseId = manager.openCase(ref(), deployment, SALT);
         vm.snapshotGasLastCall(GROUP, "openCase");
+        round.id = _caseRef(ref(), deployment, reporter, false);
         _mineBeacon("case");
-        manager.drawCase(ref(), round.caseId);
+        _drawNow(round);
         vm.snapshotGasLastCall(GROUP, "drawCase, 7 provers");
-        round.bundles = manager.caseOf(round.caseId).bundles;
-        round.committee = manager.caseOf(round.caseId).committee;
         _post(round);
         vm.snapshotGasLastCall(GROUP, "postQuestions");
         _ask(round, Behaviour.OwnCopy);
@@ -48,7 +47,7 @@ contract EnforcementGas is CaseTest {
         _openLeaves(round);
         vm.snapshotGasLastCall(GROUP, "openLeaves, 32 leaves");
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
         vm.snapshotGasLastCall(GROUP, "resolve, upheld");
         address currency = _currency();
         vm.prank(reporter);
@@ -59,7 +58,7 @@ contract EnforcementGas is CaseTest {
     function test_gas_dismissal() public {
         Round memory round = _opened(Behaviour.OtherCopy);
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
         vm.snapshotGasLastCall(GROUP, "resolve, dismissed");
     }
 
@@ -95,21 +94,27 @@ contract CommitteeGas is ProverTest {
         super.setUp();
     }
 
-    function judge(bytes[] calldata memberTags, uint256 count) external pure returns (uint256) {
+    function judge(bytes[] calldata sheets, bytes calldata sheetOf, uint256 count)
+        external
+        pure
+        returns (uint256)
+    {
         (, uint256 dissenters) =
-            Consensus.judge(memberTags, count, Consensus.quorum(memberTags.length));
+            Consensus.judge(sheets, sheetOf, count, Consensus.quorum(sheetOf.length));
         return dissenters;
     }
 
     /// @dev 16 members, 255 questions, and no two members agree on anything.
     function test_gas_worstCount() public {
-        bytes[] memory memberTags = new bytes[](16);
+        bytes[] memory sheets = new bytes[](16);
+        bytes memory sheetOf = new bytes(16);
         for (uint256 i; i < 16; ++i) {
+            sheetOf[i] = bytes1(uint8(i));
             for (uint256 p; p < 255; ++p) {
-                memberTags[i] = abi.encodePacked(memberTags[i], uint32(i * 255 + p + 1));
+                sheets[i] = abi.encodePacked(sheets[i], uint32(i * 255 + p + 1));
             }
         }
-        this.judge(memberTags, 255);
+        this.judge(sheets, sheetOf, 255);
         vm.snapshotGasLastCall("Enforcement", "count votes, 16 members, 255 questions");
     }
 

@@ -36,6 +36,15 @@ contract MoneyGas is LicensingTest {
         vm.snapshotGasLastCall(GROUP, "acquire, native, no fee");
     }
 
+    function test_gas_acquireTokenWithoutFee() public {
+        Terms memory terms = _terms();
+        terms.licenseFee = 0;
+        (LicenseRef memory first,) = _acquired(terms);
+        // The vault has a balance by now, as it has for all but the first license in a currency.
+        _acquire(LicenseRef(first.terms, first.host, 2));
+        vm.snapshotGasLastCall(GROUP, "acquire, token, no fee");
+    }
+
     function test_gas_activate() public {
         _active();
         vm.snapshotGasLastCall(GROUP, "activate");
@@ -70,6 +79,22 @@ contract MoneyGas is LicensingTest {
             }
             escrow.claim(ref, rows);
             if (round == 2) vm.snapshotGasLastCall(GROUP, "claim, 100 rows");
+        }
+    }
+
+    function test_gas_claimTen() public {
+        (LicenseRef memory ref, bytes32 id) = _active();
+        IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](10);
+        for (uint256 round = 1; round < 3; ++round) {
+            for (uint256 i = 0; i < rows.length; ++i) {
+                if (round == 1) {
+                    vm.prank(payer.addr);
+                    escrow.openChannel(ref, address(0), bytes32(i), 1 ether);
+                }
+                rows[i] = _rowOf(id, bytes32(i), uint128(round * 0.1 ether), uint64(round));
+            }
+            escrow.claim(ref, rows);
+            if (round == 2) vm.snapshotGasLastCall(GROUP, "claim, 10 rows");
         }
     }
 

@@ -89,7 +89,7 @@ contract CaseHandler is CaseTest {
 
     function open(uint256 behaviour) external step {
         if (_ghosts.length == MAX_CASES) return;
-        if (vault.collateral(licenseId).amount == 0) return;
+        if (vault.collateral(ref()).amount == 0) return;
         Round memory round = _open();
         CaseGhost storage g = _ghosts.push();
         g.id = round.caseId;
@@ -147,11 +147,11 @@ contract CaseHandler is CaseTest {
         if (_ghosts.length == 0) return;
         CaseGhost storage g = _ghosts[seed % _ghosts.length];
         uint256 credited = _credited();
-        uint256 collateralBefore = vault.collateral(licenseId).amount;
+        uint256 collateralBefore = vault.collateral(ref()).amount;
         uint256 stakeBefore = _stakes();
         try manager.resolve(ref(), g.id) {
             assertEq(_credited() - credited, BOND + FEES, "C2: credited");
-            slashed += collateralBefore - vault.collateral(licenseId).amount;
+            slashed += collateralBefore - vault.collateral(ref()).amount;
             penalties += stakeBefore - _stakes();
         } catch (bytes memory reason) {
             assertEq(
@@ -176,11 +176,11 @@ contract CaseHandler is CaseTest {
         b.responseHash = "another response";
         if (seed % 16 == 0) {
             _reportProof(reporter, Violation.Equivocation, a);
-            uint256 before = vault.collateral(licenseId).amount;
+            uint256 before = vault.collateral(ref()).amount;
             (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
             vm.prank(reporter);
             manager.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
-            slashed += before - vault.collateral(licenseId).amount;
+            slashed += before - vault.collateral(ref()).amount;
         }
     }
 
@@ -266,13 +266,13 @@ contract CaseHandler is CaseTest {
 
     function _commitStep(Round memory round, uint256 seed) private {
         uint256 i = seed % 5;
-        if (manager.commitmentOf(round.caseId, round.committee[i]) == 0) _commitTags(round, i);
+        if (manager.wordOf(round.caseId, round.committee[i]) == 0) _commitTags(round, i);
     }
 
     function _revealStep(Round memory round, uint256 seed) private {
         uint256 i = seed % 5;
         address member = round.committee[i];
-        if (manager.commitmentOf(round.caseId, member) == 0) return;
+        if (manager.wordOf(round.caseId, member) == 0) return;
         if (manager.revealedTagsHash(round.caseId, member) != 0) return;
         _revealTags(round, i);
     }

@@ -70,7 +70,7 @@ contract CasesInvariant is TestBase {
         _checkProvers();
         assertEq(
             handler.paidIn(),
-            vault.collateral(licenseId).amount + handler.slashed(),
+            vault.collateral(ref()).amount + handler.slashed(),
             "C4: collateral"
         );
     }
@@ -123,7 +123,7 @@ contract CasesInvariant is TestBase {
         assertEq(token.balanceOf(address(manager)), owed + open * 1.5 ether, "C1: manager");
         assertEq(vault.collateral(licenseId).freezes, open, "C3: freezes");
         assertEq(registry.universe(modelId, 0).cases, handler.caseCount(), "C5: cases counted");
-        assertEq(manager.caseCount(), handler.caseCount(), "C5: cases");
+        assertEq(registry.universe(modelId, 0).cases, handler.caseCount(), "C5: cases");
         assertEq(registry.universe(modelId, 0).burnedBundles, bundles, "C5: bundles");
         assertEq(handler.burnedBundles(), bundles, "C5: burned twice");
         if (upheld) {

@@ -18,7 +18,7 @@ contract ChallengeManager_commitTags is CaseTest {
             )
         );
         vm.prank(round.committee[0]);
-        manager.commitTags(round.caseId, COMMITMENT);
+        manager.commitTags(round.caseId, _drawnOf(round), round.questionsHash, COMMITMENT);
     }
 
     function test_revertWhen_tooLate() public {
@@ -29,14 +29,14 @@ contract ChallengeManager_commitTags is CaseTest {
             abi.encodeWithSelector(IChallengeTypes.ChallengeManager_TooLate.selector, deadline)
         );
         vm.prank(round.committee[0]);
-        manager.commitTags(round.caseId, COMMITMENT);
+        manager.commitTags(round.caseId, _drawnOf(round), round.questionsHash, COMMITMENT);
     }
 
     function test_revertWhen_empty() public {
         Round memory round = _posted(Behaviour.OwnCopy);
         vm.expectRevert(abi.encodeWithSelector(IChallengeTypes.ChallengeManager_EmptyHash.selector));
         vm.prank(round.committee[0]);
-        manager.commitTags(round.caseId, 0);
+        manager.commitTags(round.caseId, _drawnOf(round), round.questionsHash, 0);
     }
 
     function test_revertWhen_notMember() public {
@@ -47,7 +47,7 @@ contract ChallengeManager_commitTags is CaseTest {
             )
         );
         vm.prank(stranger);
-        manager.commitTags(round.caseId, COMMITMENT);
+        manager.commitTags(round.caseId, _drawnOf(round), round.questionsHash, COMMITMENT);
     }
 
     function test_revertWhen_committedBefore() public {
@@ -61,7 +61,7 @@ contract ChallengeManager_commitTags is CaseTest {
             )
         );
         vm.prank(round.committee[0]);
-        manager.commitTags(round.caseId, COMMITMENT);
+        manager.commitTags(round.caseId, _drawnOf(round), round.questionsHash, COMMITMENT);
     }
 
     function test_records() public {
@@ -69,8 +69,8 @@ contract ChallengeManager_commitTags is CaseTest {
         vm.expectEmit(address(manager));
         emit IChallengeTypes.TagsCommitted(round.caseId, round.committee[3], COMMITMENT);
         vm.prank(round.committee[3]);
-        manager.commitTags(round.caseId, COMMITMENT);
-        assertEq(manager.commitmentOf(round.caseId, round.committee[3]), COMMITMENT);
+        manager.commitTags(round.caseId, _drawnOf(round), round.questionsHash, COMMITMENT);
+        assertEq(manager.wordOf(round.caseId, round.committee[3]), COMMITMENT);
         assertEq(manager.caseOf(round.caseId).commits, 1);
         _assertCase(round.caseId, CaseStatus.Committing);
     }

@@ -30,7 +30,7 @@ contract ChallengeManager_drawCase is CaseTest {
                 CaseStatus.Drawn
             )
         );
-        manager.drawCase(ref(), round.caseId);
+        manager.drawCase(round.id);
     }
 
     function test_revertWhen_tooLate() public {
@@ -41,7 +41,7 @@ contract ChallengeManager_drawCase is CaseTest {
         vm.expectRevert(
             abi.encodeWithSelector(IChallengeTypes.ChallengeManager_TooLate.selector, deadline)
         );
-        manager.drawCase(ref(), round.caseId);
+        manager.drawCase(round.id);
     }
 
     function test_revertWhen_seedPending() public {
@@ -51,7 +51,7 @@ contract ChallengeManager_drawCase is CaseTest {
                 IChallengeTypes.ChallengeManager_SeedPending.selector, uint48(block.number) + 2
             )
         );
-        manager.drawCase(ref(), round.caseId);
+        manager.drawCase(round.id);
     }
 
     function test_movesStaleRound() public {
@@ -60,7 +60,7 @@ contract ChallengeManager_drawCase is CaseTest {
         uint48 moved = uint48(block.number) + 2;
         vm.expectEmit(address(manager));
         emit IChallengeTypes.SeedRoundMoved(round.caseId, moved);
-        manager.drawCase(ref(), round.caseId);
+        manager.drawCase(round.id);
         assertEq(manager.caseOf(round.caseId).seedRound, moved, "round");
         _assertCase(round.caseId, CaseStatus.Opened);
     }
@@ -75,14 +75,14 @@ contract ChallengeManager_drawCase is CaseTest {
         vm.expectRevert(
             abi.encodeWithSelector(IProverRegistry.ProverRegistry_TooFewProvers.selector, 4, 5)
         );
-        manager.drawCase(ref(), round.caseId);
+        manager.drawCase(round.id);
     }
 
     function test_draws() public {
         Round memory round = _open();
         _mineBeacon("case");
         vm.prank(stranger);
-        manager.drawCase(ref(), round.caseId);
+        manager.drawCase(round.id);
 
         IChallengeTypes.Case memory c = manager.caseOf(round.caseId);
         assertEq(uint256(c.status), uint256(CaseStatus.Drawn));

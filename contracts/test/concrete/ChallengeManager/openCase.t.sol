@@ -118,7 +118,7 @@ contract ChallengeManager_openCase is CaseTest {
         assertEq(caseId, expected, "case id");
         assertEq(before - token.balanceOf(reporter), BOND + FEES, "taken");
         assertEq(vault.collateral(licenseId).freezes, 1, "freezes");
-        assertEq(manager.caseCount(), 1, "cases");
+        assertEq(registry.universe(modelId, 0).cases, 1, "cases");
         assertEq(registry.universe(modelId, 0).cases, 1, "cases of the universe");
         IChallengeTypes.Case memory c = manager.caseOf(caseId);
         assertEq(c.licenseId, licenseId);
@@ -138,13 +138,13 @@ contract ChallengeManager_openCase is CaseTest {
         Round memory second = _open();
         assertNotEq(first.caseId, second.caseId, "case ids");
         assertEq(
-            int256(manager.caseOf(second.caseId).threshold),
+            int256(_threshold(second.id)),
             int256(EValue.threshold(1e9, 2, 2)),
             "threshold"
         );
         assertEq(
-            int256(manager.caseOf(second.caseId).threshold),
-            int256(manager.caseOf(first.caseId).threshold) + 2 * (int256(1) << 32),
+            int256(_threshold(second.id)),
+            int256(_threshold(first.id)) + 2 * (int256(1) << 32),
             "two bits more"
         );
         assertEq(vault.collateral(licenseId).freezes, 2, "freezes");

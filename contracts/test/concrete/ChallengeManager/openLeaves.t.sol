@@ -216,7 +216,7 @@ contract ChallengeManager_openLeaves is CaseTest {
         vm.expectEmit(address(manager));
         emit IChallengeTypes.LeavesOpened(round.caseId, 7, 32, uint40(block.timestamp) + 5 hours);
         _openLeaves(round);
-        assertEq(manager.caseOf(round.caseId).hits, 7, "hits");
+        assertEq(round.outcome.hits, 7, "hits");
         assertEq(manager.caseOf(round.caseId).deadline, block.timestamp + 5 hours, "deadline");
         _assertCase(round.caseId, CaseStatus.Rebuttal);
     }
@@ -230,7 +230,7 @@ contract ChallengeManager_openLeaves is CaseTest {
         _commitAll(round);
         _revealAll(round);
         _openLeaves(round);
-        assertEq(manager.caseOf(round.caseId).hits, type(uint32).max - 1, "all but the first");
+        assertEq(round.outcome.hits, type(uint32).max - 1, "all but the first");
     }
 
     function test_revertWhen_windowAfterMissedRevealsIsOver() public {
@@ -258,7 +258,7 @@ contract ChallengeManager_openLeaves is CaseTest {
         uint40 revealDeadline = manager.caseOf(round.caseId).deadline;
         vm.warp(revealDeadline + 4 hours);
         _openLeaves(round);
-        assertEq(manager.caseOf(round.caseId).hits, type(uint32).max, "hits");
+        assertEq(round.outcome.hits, type(uint32).max, "hits");
     }
 }
 

@@ -198,7 +198,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
 
         assertEq(uint256(registry.license(licenseId).status), uint256(LicenseStatus.Terminated));
         assertEq(registry.license(licenseId).deadline, block.timestamp, "ends now");
-        assertEq(vault.collateral(licenseId).amount, 0, "collateral");
+        assertEq(vault.collateral(ref()).amount, 0, "collateral");
         bytes32 claimHash =
             keccak256(abi.encode(Violation.Equivocation, licenseId, manager.receiptDigest(a)));
         assertEq(
@@ -219,7 +219,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         (a.seq, b.seq) = (8, 8);
         _reportProof(reporter, Violation.Equivocation, a);
         _prove(a, b);
-        assertEq(vault.collateral(licenseId).amount, 0, "collateral");
+        assertEq(vault.collateral(ref()).amount, 0, "collateral");
         assertEq(registry.license(licenseId).deadline, end, "keeps its end");
     }
 }

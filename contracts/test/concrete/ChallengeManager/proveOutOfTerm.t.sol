@@ -64,7 +64,7 @@ contract ChallengeManager_proveOutOfTerm is CaseTest {
         _reportProof(reporter, Violation.OutOfTerm, receipt);
         _prove(receipt);
         assertEq(registry.license(licenseId).deadline, expiry, "the term is not longer");
-        assertEq(vault.collateral(licenseId).amount, COLLATERAL / 2, "half of it");
+        assertEq(vault.collateral(ref()).amount, COLLATERAL / 2, "half of it");
     }
 
     function test_slashesAfterTermination() public {
@@ -73,6 +73,6 @@ contract ChallengeManager_proveOutOfTerm is CaseTest {
         Receipt memory receipt = _servedAt(uint64(block.timestamp) + 1);
         _reportProof(reporter, Violation.OutOfTerm, receipt);
         _prove(receipt);
-        assertEq(vault.collateral(licenseId).amount, COLLATERAL / 2, "half of it");
+        assertEq(vault.collateral(ref()).amount, COLLATERAL / 2, "half of it");
     }
 }

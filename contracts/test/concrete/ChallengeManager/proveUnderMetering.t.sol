@@ -49,7 +49,7 @@ contract ChallengeManager_proveUnderMetering is CaseTest {
     }
 
     function _assertSlashed() private view {
-        assertEq(vault.collateral(licenseId).amount, COLLATERAL / 2, "half of it");
+        assertEq(vault.collateral(ref()).amount, COLLATERAL / 2, "half of it");
         assertEq(uint256(registry.license(licenseId).status), uint256(LicenseStatus.Terminated));
     }
 

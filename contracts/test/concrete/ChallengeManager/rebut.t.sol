@@ -176,7 +176,7 @@ contract ChallengeManager_rebut is CaseTest {
         vm.expectEmit(address(manager));
         emit IChallengeTypes.RequestPaid(round.caseId, 17, member.addr, channelId);
         _rebut(round, 17, row);
-        assertEq(manager.caseOf(round.caseId).removed, 0, "four of five did not pay");
+        assertEq(manager.removedOf(round.caseId), 0, "four of five did not pay");
     }
 
     function test_removesObservation() public {
@@ -188,13 +188,13 @@ contract ChallengeManager_rebut is CaseTest {
         vm.expectEmit(address(manager));
         emit IChallengeTypes.ObservationRemoved(round.caseId, 17, channelId);
         _rebut(round, 17, row);
-        assertEq(manager.caseOf(round.caseId).removed, 1 << 17, "removed");
+        assertEq(manager.removedOf(round.caseId), 1 << 17, "removed");
 
         // A third payment of the same request is recorded and removes nothing more.
         Account memory third = _accountOf(round.committee[2]);
         _openChannel(third.addr, address(0), 1 ether);
         _rebut(round, 17, _voucher(third, _keyHash(round, 17)));
-        assertEq(manager.caseOf(round.caseId).removed, 1 << 17, "removed once");
+        assertEq(manager.removedOf(round.caseId), 1 << 17, "removed once");
     }
 
     function test_countsSessionKeyOfMember() public {

@@ -58,12 +58,12 @@ contract ChallengeManager_resolve is CaseTest {
         Round memory round = _open();
         skip(1 hours - 60);
         _expectNotResolvable(round.caseId);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
 
         round = _opened(Behaviour.OwnCopy);
         vm.warp(manager.caseOf(round.caseId).deadline);
         _expectNotResolvable(round.caseId);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
     }
 
     function test_revertWhen_membersCanGoOn() public {
@@ -81,14 +81,14 @@ contract ChallengeManager_resolve is CaseTest {
                 commitDeadline + 3 hours
             )
         );
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
     }
 
     function test_revertWhen_ended() public {
         Round memory round = _judged(Behaviour.OwnCopy);
         skip(365 days);
         _expectNotResolvable(round.caseId);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
     }
 
     function test_voidWhenNotDrawn() public {
@@ -98,7 +98,7 @@ contract ChallengeManager_resolve is CaseTest {
         emit IChallengeTypes.BondPaid(round.caseId, reporter, address(token), BOND);
         vm.expectEmit(address(manager));
         emit IChallengeTypes.FeesReturned(round.caseId, reporter, address(token), FEES);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
         _assertCase(round.caseId, CaseStatus.Void);
         assertEq(_balance(reporter), BOND + FEES, "balance");
         assertEq(vault.collateral(licenseId).freezes, 0, "freezes");
@@ -110,7 +110,7 @@ contract ChallengeManager_resolve is CaseTest {
             _commitTags(round, i);
         }
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
         _assertCase(round.caseId, CaseStatus.Void);
         for (uint256 i; i < 5; ++i) {
             assertEq(provers.prover(round.committee[i]).stake, MIN_STAKE * 10 - 2 ether, "stake");
@@ -133,18 +133,18 @@ contract ChallengeManager_resolve is CaseTest {
             24 ether,
             32 ether
         );
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
     }
 
     function test_upheldWithJustEnoughHits() public {
         Round memory round = _withHits(_fewestHits());
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
         _assertCase(round.caseId, CaseStatus.Upheld);
     }
 
     function test_dismissedWithOneHitLess() public {
         Round memory round = _withHits(_fewestHits() - 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
         _assertCase(round.caseId, CaseStatus.Dismissed);
     }
 
@@ -178,7 +178,7 @@ contract ChallengeManager_resolve is CaseTest {
             0,
             0
         );
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
     }
 
     function test_slashesLicenseThatHasEnded() public {
@@ -187,10 +187,10 @@ contract ChallengeManager_resolve is CaseTest {
         registry.terminate(ref());
         uint40 end = registry.license(licenseId).deadline;
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
+        _resolve(round);
         _assertCase(round.caseId, CaseStatus.Upheld);
         assertEq(registry.license(licenseId).deadline, end, "end");
-        assertEq(vault.collateral(licenseId).amount, 20 ether, "collateral");
+        assertEq(vault.collateral(ref()).amount, 20 ether, "collateral");
     }
 
     function test_takesShareOfTheRest() public {
@@ -202,7 +202,7 @@ contract ChallengeManager_resolve is CaseTest {
         vm.prank(reporter);
         manager.proveOutOfTerm(ref(), receipt, signature_, SALT);
         skip(5 hours + 1);
-        manager.resolve(ref(), round.caseId);
-        assertEq(vault.collateral(licenseId).amount, 10 ether, "a fifth of the half");
+        _resolve(round);
+        assertEq(vault.collateral(ref()).amount, 10 ether, "a fifth of the half");
     }
 }

@@ -74,7 +74,7 @@ contract CollateralVault_deposits is LicensingTest {
         emit ICollateralVault.CollateralDeposited(id, stranger, address(token), 5 ether);
         vm.prank(stranger);
         vault.topUp(ref, 5 ether);
-        assertEq(vault.collateral(id).amount, ref.terms.collateral + 5 ether);
+        assertEq(vault.collateral(ref).amount, ref.terms.collateral + 5 ether);
         assertEq(token.balanceOf(address(vault)), ref.terms.collateral + 5 ether);
     }
 
@@ -82,7 +82,7 @@ contract CollateralVault_deposits is LicensingTest {
         (LicenseRef memory ref, bytes32 id) = _active(_termsIn(NATIVE));
         vm.prank(stranger);
         vault.topUp{ value: 5 ether }(ref, 5 ether);
-        assertEq(vault.collateral(id).amount, ref.terms.collateral + 5 ether);
+        assertEq(vault.collateral(ref).amount, ref.terms.collateral + 5 ether);
         assertEq(address(vault).balance, ref.terms.collateral + 5 ether);
     }
 
@@ -95,7 +95,7 @@ contract CollateralVault_deposits is LicensingTest {
         );
         vm.prank(address(registry));
         vault.refund(id, host.addr, address(token));
-        assertEq(vault.collateral(id).amount, 0);
+        assertEq(vault.collateral(ref).amount, 0);
         assertEq(token.balanceOf(host.addr), balanceBefore + ref.terms.collateral);
     }
 }

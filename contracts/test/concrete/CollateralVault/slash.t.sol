@@ -57,7 +57,7 @@ contract CollateralVault_slash is LicensingTest {
         assertEq(slashed, 80 ether);
         assertEq(toReporter, 24 ether);
         assertEq(toOwner, 32 ether);
-        assertEq(vault.collateral(id).amount, 20 ether);
+        assertEq(vault.collateral(ref).amount, 20 ether);
         assertEq(token.balanceOf(BURN), 24 ether);
         assertEq(vault.payoutCount(), 2);
         ICollateralVault.Payout memory p = vault.payout(0);
@@ -86,7 +86,7 @@ contract CollateralVault_slash is LicensingTest {
         (uint128 slashed,,) = _slash(ref, 5000);
         assertEq(slashed, 25 ether);
         _slash(ref, 10_000);
-        assertEq(vault.collateral(id).amount, 0);
+        assertEq(vault.collateral(ref).amount, 0);
         uint256 count = vault.payoutCount();
         (slashed,,) = _slash(ref, 10_000);
         assertEq(slashed, 0);
@@ -115,7 +115,7 @@ contract CollateralVault_slash is LicensingTest {
         (uint128 slashed,,) = _slash(ref, 10_000);
 
         assertEq(slashed, 100 ether);
-        assertEq(vault.collateral(id).amount, 0);
+        assertEq(vault.collateral(ref).amount, 0);
         assertEq(vault.payout(2).to, BURN);
         assertEq(vault.payout(2).amount, 30 ether);
         blocking.setBlocked(BURN, false);

@@ -121,7 +121,7 @@ contract CollateralVault_withdraw is LicensingTest {
         );
         _withdraw(ref);
         assertEq(token.balanceOf(host.addr), balanceBefore + ref.terms.collateral);
-        assertEq(vault.collateral(id).amount, 0);
+        assertEq(vault.collateral(ref).amount, 0);
     }
 
     function test_withdrawsInNative() public {

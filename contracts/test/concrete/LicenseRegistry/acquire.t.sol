@@ -98,7 +98,7 @@ contract LicenseRegistry_acquire is LicensingTest {
         assertEq(token.balanceOf(host.addr), balanceBefore - terms.licenseFee - terms.collateral);
         assertEq(token.balanceOf(address(escrow)), terms.licenseFee);
         assertEq(token.balanceOf(address(vault)), terms.collateral);
-        assertEq(vault.collateral(id).amount, terms.collateral);
+        assertEq(vault.collateral(ref).amount, terms.collateral);
     }
 
     function test_acquiresInNative() public {
@@ -107,7 +107,7 @@ contract LicenseRegistry_acquire is LicensingTest {
         assertEq(address(escrow).balance, terms.licenseFee);
         assertEq(address(vault).balance, terms.collateral);
         assertEq(address(registry).balance, 0);
-        assertEq(vault.collateral(id).amount, terms.collateral);
+        assertEq(vault.collateral(ref).amount, terms.collateral);
     }
 
     function test_acquiresWithoutFee() public {

@@ -69,7 +69,7 @@ contract LicenseRegistry_cancel is LicensingTest {
 
         _assertStatus(id, LicenseStatus.Cancelled);
         assertEq(token.balanceOf(host.addr), balanceBefore);
-        assertEq(vault.collateral(id).amount, 0);
+        assertEq(vault.collateral(ref).amount, 0);
         assertEq(token.balanceOf(address(escrow)), 0);
     }
 
