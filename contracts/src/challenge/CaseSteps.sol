@@ -19,6 +19,7 @@ abstract contract CaseSteps is CaseBook, ReportDesk {
         nonReentrant
         returns (bytes32 caseId)
     {
+        _requireLevel(ref, CASE_LEVEL);
         bytes32 licenseId = _licenseId(ref);
         uint40 liableUntil = registry.deploymentLiableUntil(licenseId, deploymentHash);
         require(
@@ -35,6 +36,7 @@ abstract contract CaseSteps is CaseBook, ReportDesk {
         nonReentrant
         returns (bytes32 caseId)
     {
+        _requireLevel(ref, CASE_LEVEL);
         bytes32 licenseId = _licenseId(ref);
         bytes32 deploymentHash = keccak256(bytes(uri));
         require(
@@ -183,7 +185,6 @@ abstract contract CaseSteps is CaseBook, ReportDesk {
         bytes32 salt,
         bool leak
     ) private returns (bytes32 caseId) {
-        _requireLevel(ref, CASE_LEVEL);
         (LicenseStatus status,) = registry.licenseState(licenseId);
         _requireLiable(licenseId, status);
         _consumeReport(keccak256(abi.encode(licenseId, deploymentHash)), salt);

@@ -63,7 +63,7 @@ contract EnforcementAttacks is CaseTest {
             )
         );
         vm.prank(owner.addr);
-        manager.postQuestions(ref(), round.caseId, "other questions", QUESTIONS);
+        manager.postQuestions(round.id, _drawnOf(round), "other questions", QUESTIONS);
     }
 
     /// @dev The owner's accomplice freezes a license for ever by cases that the owner then lets lapse: each draw
@@ -74,7 +74,7 @@ contract EnforcementAttacks is CaseTest {
             skip(1 hours + 1);
             _resolve(round);
         }
-        assertEq(vault.collateral(licenseId).freezes, 0, "freezes");
+        assertEq(vault.collateral(ref()).freezes, 0, "freezes");
         _reportCase(reporter);
         vm.expectRevert(
             abi.encodeWithSelector(IChallengeTypes.ChallengeManager_TooFewBundles.selector, 0, 2)
@@ -87,10 +87,10 @@ contract EnforcementAttacks is CaseTest {
 
     /// @dev Evidence that would convict in a first case does not in a later one.
     function test_reporterKeepsTheLuckyCase() public {
-        int64 first = manager.caseOf(_open().caseId).threshold;
+        int64 first = _threshold(_open().id);
         int64 last = first;
         for (uint256 i; i < 7; ++i) {
-            int64 next = manager.caseOf(_open().caseId).threshold;
+            int64 next = _threshold(_open().id);
             assertGt(int256(next), int256(last), "rises");
             last = next;
         }
@@ -200,7 +200,7 @@ contract EnforcementAttacks is CaseTest {
                     IChallengeTypes.ChallengeManager_NotMember.selector, round.caseId, payer.addr
                 )
             );
-            manager.rebut(ref(), round.caseId, j, _openedKeyHashes(round), row);
+            manager.rebut(round.id, _drawnOf(round), round.outcome, _openedKeyHashes(round), j, row);
         }
     }
 
@@ -211,10 +211,11 @@ contract EnforcementAttacks is CaseTest {
         _openChannel(member.addr, address(0), 10 ether);
         for (uint16 j; j < 32; ++j) {
             manager.rebut(
-                ref(),
-                round.caseId,
-                j,
+                round.id,
+                _drawnOf(round),
+                round.outcome,
                 _openedKeyHashes(round),
+                j,
                 _voucher(member, round.opened[j / 16].leaves[j % 16].keyHash)
             );
         }
@@ -381,7 +382,12 @@ contract ReentrancyAttacks is CaseTest {
     function test_resolveIsNotReentered() public {
         Round memory round = _opened(Behaviour.OwnCopy);
         skip(5 hours + 1);
-        _reentrant.arm(address(manager), abi.encodeCall(manager.resolve, (ref(), round.caseId)));
+        _reentrant.arm(
+            address(manager),
+            abi.encodeCall(
+                manager.resolve, (round.id, _drawnOf(round), round.questionsHash, round.outcome)
+            )
+        );
         _resolve(round);
         _assertRefused();
         _assertCase(round.caseId, CaseStatus.Upheld);

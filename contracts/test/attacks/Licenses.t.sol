@@ -21,7 +21,7 @@ contract LicenseAttacks is LicensingTest {
         vm.stopPrank();
         skip(ref.terms.thawPeriod - 1);
         vm.prank(challengeManager);
-        vault.freeze(id);
+        vault.freeze(id, ref.terms.collateral);
         skip(1 days);
         vm.expectRevert(
             abi.encodeWithSelector(ICollateralVault.CollateralVault_Frozen.selector, id, 1)

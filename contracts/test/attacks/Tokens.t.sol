@@ -46,7 +46,7 @@ contract TokenAttacks is LicensingTest {
         _publish(terms);
         vm.expectRevert(
             abi.encodeWithSelector(
-                Currency.Currency_WrongAmountReceived.selector, address(fee), 49.5 ether, 50 ether
+                Currency.Currency_WrongAmountReceived.selector, address(fee), 148.5 ether, 150 ether
             )
         );
         vm.prank(host.addr);
@@ -75,7 +75,7 @@ contract TokenAttacks is LicensingTest {
         vault.payOut(0);
         assertEq(missing.balanceOf(reporter), 15 ether);
         vm.startPrank(payer.addr);
-        escrow.startThaw(id, address(0), 0);
+        escrow.startThaw(ref, address(0), 0);
         skip(ref.terms.thawPeriod);
         escrow.withdraw(ref, address(0), 0);
         assertEq(missing.balanceOf(payer.addr), 996 ether);
@@ -197,15 +197,30 @@ contract TokenAttacks is LicensingTest {
         assertEq(re.balanceOf(reporter), 0);
     }
 
-    function test_reentrancy_depositInRefundOfTheFee() public {
+    /// @dev The fee's arrival is measured; a deposit in the middle would be measured with it.
+    function test_reentrancy_depositInReleaseOfTheFee() public {
+        (ReentrantToken re, LicenseRef memory first,) = _reentrant();
+        _channel(first);
+        LicenseRef memory ref = LicenseRef(first.terms, host.addr, 2);
+        bytes32 id = _acquire(ref);
+        mine(3);
+        registry.drawLicenseSeed(id);
+        re.arm(
+            address(escrow),
+            abi.encodeCall(PaymentEscrow.deposit, (first, payer.addr, address(0), 0, 1 ether))
+        );
+        vm.prank(host.addr);
+        registry.activate(ref, ARTEFACT);
+        _assertRefused(re);
+        assertEq(escrow.balanceOf(address(re), owner.addr), 90 ether);
+    }
+
+    function test_reentrancy_topUpInRefund() public {
         ReentrantToken re = new ReentrantToken();
         _fundIn(address(re));
         (LicenseRef memory ref,) = _acquired(_termsIn(address(re)));
         skip(ref.terms.deliveryPeriod + 1);
-        re.arm(
-            address(escrow),
-            abi.encodeCall(PaymentEscrow.deposit, (ref, payer.addr, address(0), 0, 1 ether))
-        );
+        re.arm(address(vault), abi.encodeCall(CollateralVault.topUp, (ref, 1 ether)));
         vm.prank(host.addr);
         registry.cancel(ref);
         _assertRefused(re);
@@ -229,7 +244,7 @@ contract TokenAttacks is LicensingTest {
         (ReentrantToken re, LicenseRef memory ref, bytes32 id) = _reentrant();
         _channel(ref);
         vm.startPrank(payer.addr);
-        escrow.startThaw(id, address(0), 0);
+        escrow.startThaw(ref, address(0), 0);
         skip(ref.terms.thawPeriod);
         re.arm(
             address(escrow),
@@ -252,6 +267,6 @@ contract TokenAttacks is LicensingTest {
         bytes32 id = registry.acquire(terms, 1, servingKey);
         _assertRefused(re);
         _assertStatus(id, LicenseStatus.Acquired);
-        assertEq(vault.collateral(ref).amount, terms.collateral);
+        assertEq(vault.collateral(_ref(terms)).amount, terms.collateral);
     }
 }

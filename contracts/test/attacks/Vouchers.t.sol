@@ -124,7 +124,7 @@ contract VoucherAttacks is LicensingTest {
         bytes32 channelId = _channel(ref);
         IPaymentEscrow.ClaimRow memory row = _row(ref, DEPOSIT, 1, 0);
         vm.startPrank(payer.addr);
-        escrow.startThaw(id, address(0), 0);
+        escrow.startThaw(ref, address(0), 0);
         uint40 thawEnd = escrow.channel(channelId).thawEnd;
         assertGe(thawEnd, block.timestamp + ref.terms.settlementPeriod);
         vm.warp(thawEnd - 1);
@@ -149,7 +149,7 @@ contract VoucherAttacks is LicensingTest {
         (LicenseRef memory ref, bytes32 id) = _active();
         _channel(ref);
         vm.prank(payer.addr);
-        escrow.startThaw(id, address(0), 0);
+        escrow.startThaw(ref, address(0), 0);
         skip(ref.terms.thawPeriod - 1);
         vm.prank(stranger);
         escrow.deposit(ref, payer.addr, address(0), 0, 1);
@@ -176,13 +176,13 @@ contract VoucherAttacks is LicensingTest {
         bytes32 channelId = _channel(ref);
         _expectRejected(channelId, IPaymentEscrow.ClaimError.BelowPrice);
         assertEq(_claim(ref, _row(ref, 0.5 ether, 1000, 0)), 0);
-        assertEq(escrow.channel(channelId).settledRequests, 0);
+        assertEq(escrow.channel(channelId).claimed, 0);
     }
 
-    /// @dev Deposits of a worthless token beyond 2^128 must not make a batch overflow.
+    /// @dev Deposits of a worthless token of 2^96 each must not make a batch overflow.
     function test_hugeDepositsOverflowNoBatch() public {
         (LicenseRef memory ref,) = _active();
-        uint128 huge = type(uint128).max;
+        uint128 huge = type(uint96).max;
         token.mint(payer.addr, type(uint256).max - token.totalSupply());
         bytes32 first = _channel(ref, address(0), huge);
         _channel(ref, session.addr, huge);

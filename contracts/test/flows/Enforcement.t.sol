@@ -21,7 +21,7 @@ contract Enforcement is CaseTest {
 
     function test_cheatIsFoundAndSlashed() public {
         Round memory round = _opened(Behaviour.OwnCopy);
-        assertEq(vault.collateral(licenseId).freezes, 1, "frozen");
+        assertEq(vault.collateral(ref()).freezes, 1, "frozen");
         skip(5 hours + 1);
         uint256 burnedBefore = _held(BURN);
         vm.prank(stranger);
@@ -30,7 +30,7 @@ contract Enforcement is CaseTest {
         _assertCase(round.caseId, CaseStatus.Upheld);
         assertEq(round.outcome.hits, type(uint32).max, "every fingerprint hit");
         assertEq(uint256(registry.license(licenseId).status), uint256(LicenseStatus.Terminated));
-        assertEq(vault.collateral(licenseId).freezes, 0, "unfrozen");
+        assertEq(vault.collateral(ref()).freezes, 0, "unfrozen");
         assertEq(vault.collateral(ref()).amount, COLLATERAL - SLASHED, "the rest");
         assertEq(_held(BURN) - burnedBefore, SLASHED - TO_REPORTER - TO_OWNER, "burned");
 
@@ -228,7 +228,7 @@ contract Enforcement is CaseTest {
 
     /// @dev The accused keeps license and collateral, and nothing stays frozen.
     function _assertUntouched() private view {
-        ICollateralVault.Collateral memory c = vault.collateral(licenseId);
+        ICollateralVault.Collateral memory c = vault.collateral(ref());
         assertEq(c.amount, COLLATERAL, "collateral");
         assertEq(c.freezes, 0, "freezes");
         assertEq(uint256(registry.license(licenseId).status), uint256(LicenseStatus.Active));

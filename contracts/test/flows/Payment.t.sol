@@ -34,7 +34,7 @@ contract PaymentFlow is LicensingTest {
 
         // The payer leaves; one more voucher is redeemed in its thaw.
         vm.prank(payer.addr);
-        escrow.startThaw(id, session.addr, 0);
+        escrow.startThaw(ref, session.addr, 0);
         amount += 0.5 ether;
         _claim(ref, _row(ref, session.addr, session.key, amount, 4, tokens + 1));
         skip(ref.terms.thawPeriod);

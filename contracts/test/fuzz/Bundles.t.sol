@@ -30,18 +30,34 @@ contract BundlesFuzz is TestBase {
         bytes32 seed,
         uint256[3] memory words,
         uint256 total,
+        uint256 first,
         uint8 picks
     ) public {
         (bool[] memory burned, uint256 remaining) = _fill(words, bound(total, 1, 700));
+        // Bundles before the part count as burned here: none of them may be picked.
+        first = bound(first, 0, burned.length - 1);
+        for (uint256 i = 0; i < first; ++i) {
+            if (!burned[i]) --remaining;
+            burned[i] = true;
+        }
         uint256 count = bound(picks, 0, remaining < 9 ? remaining : 9);
         for (uint32 j = 0; j < count; ++j) {
-            uint256 index = uint256(keccak256(abi.encodePacked(seed, j))) % remaining;
-            uint32 expected = _nthUnburned(burned, index);
-            assertEq(Bundles.pick(_burned, burned.length, remaining, seed, j), expected);
-            burned[expected] = true;
-            assertTrue(Bundles.isBurned(_burned, expected));
-            --remaining;
+            _pickOne(burned, first, remaining - j, seed, j);
         }
+    }
+
+    function _pickOne(
+        bool[] memory burned,
+        uint256 first,
+        uint256 remaining,
+        bytes32 seed,
+        uint32 j
+    ) private {
+        uint256 index = uint256(keccak256(abi.encodePacked(seed, j))) % remaining;
+        uint32 expected = _nthUnburned(burned, index);
+        assertEq(Bundles.pick(_burned, first, burned.length, remaining, seed, j), expected);
+        burned[expected] = true;
+        assertTrue(Bundles.isBurned(_burned, expected));
     }
 
     /// @dev Sets the bitmap; returns it as a list with the number of unburned ones.

@@ -5,6 +5,7 @@ import { ProverRegistry } from "../../src/ProverRegistry.sol";
 import { IProverRegistry } from "../../src/interfaces/IProverRegistry.sol";
 import { Consensus } from "../../src/libraries/Consensus.sol";
 import { ProverTest } from "../utils/ProverTest.sol";
+import { Sheets } from "../utils/Sheets.sol";
 
 contract CommitteeFuzz is ProverTest {
     function testFuzz_drawsDistinctEligibleMembers(bytes32 seed, uint8 size, uint8 leaving) public {
@@ -69,12 +70,12 @@ contract CommitteeFuzz is ProverTest {
         assertApproxEqAbs(aliceSecond * 4, draws, 380, "a quarter");
     }
 
-    function judge(bytes[] calldata memberTags, uint256 count, uint256 needed)
+    function judge(bytes[] calldata sheets, bytes calldata sheetOf, uint256 count, uint256 needed)
         external
         pure
         returns (bytes4[] memory tags, uint256 mask)
     {
-        return Consensus.judge(memberTags, count, needed);
+        return Consensus.judge(sheets, sheetOf, count, needed);
     }
 
     /// @dev Against counting each tag of each member.
@@ -95,7 +96,8 @@ contract CommitteeFuzz is ProverTest {
             }
         }
         uint256 needed = Consensus.quorum(size);
-        (bytes4[] memory tags, uint256 mask) = this.judge(memberTags, count, needed);
+        (bytes[] memory sheets, bytes memory sheetOf) = Sheets.from(memberTags);
+        (bytes4[] memory tags, uint256 mask) = this.judge(sheets, sheetOf, count, needed);
         for (uint256 p; p < count; ++p) {
             assertEq(bytes32(tags[p]), bytes32(_counted(memberTags, p, needed)), "consensus");
         }

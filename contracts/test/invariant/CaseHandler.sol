@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { IChallengeTypes } from "../../src/interfaces/IChallengeTypes.sol";
+import { ICollateralVault } from "../../src/interfaces/ICollateralVault.sol";
 import { IProverRegistry } from "../../src/interfaces/IProverRegistry.sol";
 import { CaseStatus, Receipt, Violation } from "../../src/libraries/Types.sol";
 import { CaseTest } from "../utils/CaseTest.sol";
@@ -13,8 +14,10 @@ contract CaseHandler is CaseTest {
         bytes32 id;
         Behaviour behaviour;
         CaseStatus last;
-        uint256 hits;
+        bytes32 facts;
         uint256 removed;
+        /// @dev `Round`, encoded because the compiler copies no dynamic array of structs to storage
+        bytes round;
     }
 
     uint256 private constant MAX_CASES = 24;
@@ -72,6 +75,16 @@ contract CaseHandler is CaseTest {
         return _ghosts[i];
     }
 
+    function drawnOf(uint256 i) external view returns (uint32[] memory, address[] memory) {
+        Round memory round = abi.decode(_ghosts[i].round, (Round));
+        return (round.bundles, round.committee);
+    }
+
+    function collateral() external view returns (uint256 amount, uint256 freezes) {
+        ICollateralVault.Collateral memory c = vault.collateral(ref());
+        return (c.amount, c.freezes);
+    }
+
     function memberCount() external view returns (uint256) {
         return members.length;
     }
@@ -95,6 +108,7 @@ contract CaseHandler is CaseTest {
         g.id = round.caseId;
         g.behaviour = Behaviour(behaviour % 4);
         g.last = CaseStatus.Opened;
+        g.round = abi.encode(round);
     }
 
     /// @dev The next thing that someone does in a case; now and then they do not.
@@ -104,11 +118,7 @@ contract CaseHandler is CaseTest {
         IChallengeTypes.Case memory c = manager.caseOf(g.id);
         if (block.timestamp > c.deadline) return;
         if (c.status == CaseStatus.Opened) return _drawStep(g);
-        Round memory round = _roundOf(g, c);
-        if (c.status == CaseStatus.Drawn) _post(round);
-        else if (c.status == CaseStatus.Committing) _commitStep(round, seed);
-        else if (c.status == CaseStatus.Revealing) _revealStep(round, seed);
-        else if (c.status == CaseStatus.Opening) _openStep(round);
+        _actStep(g, c.status, seed);
     }
 
     /// @dev All the steps that are left, so that runs see verdicts too.
@@ -123,12 +133,23 @@ contract CaseHandler is CaseTest {
                 if (manager.caseOf(g.id).status == CaseStatus.Opened) return;
                 continue;
             }
-            Round memory round = _roundOf(g, c);
-            if (c.status == CaseStatus.Drawn) _post(round);
-            else if (c.status == CaseStatus.Committing) _commitStep(round, i);
-            else if (c.status == CaseStatus.Revealing) _revealStep(round, i);
-            else if (c.status == CaseStatus.Opening) _openStep(round);
+            _actStep(g, c.status, i);
         }
+    }
+
+    function _actStep(CaseGhost storage g, CaseStatus status, uint256 seed) private {
+        Round memory round = abi.decode(g.round, (Round));
+        if (status == CaseStatus.Drawn) {
+            _post(round);
+            _hear(round, g.behaviour);
+        } else if (status == CaseStatus.Committing) {
+            _commitStep(round, seed);
+        } else if (status == CaseStatus.Revealing) {
+            _revealStep(round, seed);
+        } else if (status == CaseStatus.Opening) {
+            _openStep(round);
+        }
+        g.round = abi.encode(round);
     }
 
     function rebut(uint256 seed, uint16 fingerprint) external step {
@@ -136,7 +157,7 @@ contract CaseHandler is CaseTest {
         CaseGhost storage g = _ghosts[seed % _ghosts.length];
         IChallengeTypes.Case memory c = manager.caseOf(g.id);
         if (c.status != CaseStatus.Rebuttal || block.timestamp > c.deadline) return;
-        Round memory round = _roundOf(g, c);
+        Round memory round = abi.decode(g.round, (Round));
         for (uint256 i; i < 2; ++i) {
             _rebutStep(round, (seed + i) % 5, fingerprint % 32);
         }
@@ -149,7 +170,8 @@ contract CaseHandler is CaseTest {
         uint256 credited = _credited();
         uint256 collateralBefore = vault.collateral(ref()).amount;
         uint256 stakeBefore = _stakes();
-        try manager.resolve(ref(), g.id) {
+        Round memory round = abi.decode(g.round, (Round));
+        try manager.resolve(round.id, _drawnOf(round), round.questionsHash, round.outcome) {
             assertEq(_credited() - credited, BOND + FEES, "C2: credited");
             slashed += collateralBefore - vault.collateral(ref()).amount;
             penalties += stakeBefore - _stakes();
@@ -236,8 +258,12 @@ contract CaseHandler is CaseTest {
 
     function _drawStep(CaseGhost storage g) private {
         _mineBeacon("case");
-        try manager.drawCase(ref(), g.id) {
+        Round memory round = abi.decode(g.round, (Round));
+        vm.recordLogs();
+        try manager.drawCase(round.id) {
             burnedBundles += 2;
+            _noteDraw(round);
+            g.round = abi.encode(round);
         } catch (bytes memory reason) {
             assertEq(
                 bytes32(bytes4(reason)),
@@ -247,18 +273,10 @@ contract CaseHandler is CaseTest {
     }
 
     /// @dev One member of seven answers blindly.
-    function _roundOf(CaseGhost storage g, IChallengeTypes.Case memory c)
-        private
-        view
-        returns (Round memory round)
-    {
-        round.caseId = g.id;
-        round.bundles = c.bundles;
-        round.committee = c.committee;
-        _prepare(round);
-        _ask(round, g.behaviour);
+    function _hear(Round memory round, Behaviour behaviour) private view {
+        _ask(round, behaviour);
         for (uint256 i; i < 5; ++i) {
-            if (uint256(keccak256(abi.encode(g.id, i))) % 7 == 0) {
+            if (uint256(keccak256(abi.encode(round.caseId, i))) % 7 == 0) {
                 round.tags[i] = _answers(round, Behaviour.Silent);
             }
         }
@@ -273,7 +291,7 @@ contract CaseHandler is CaseTest {
         uint256 i = seed % 5;
         address member = round.committee[i];
         if (manager.wordOf(round.caseId, member) == 0) return;
-        if (manager.revealedTagsHash(round.caseId, member) != 0) return;
+        if (_hasRevealed(round.caseId, member)) return;
         _revealTags(round, i);
     }
 
@@ -287,7 +305,14 @@ contract CaseHandler is CaseTest {
         bytes32[] memory hashes = _openedKeyHashes(round);
         bytes memory call_ = abi.encodeCall(
             manager.rebut,
-            (ref(), round.caseId, fingerprint, hashes, _voucher(member, hashes[fingerprint]))
+            (
+                round.id,
+                _drawnOf(round),
+                round.outcome,
+                hashes,
+                fingerprint,
+                _voucher(member, hashes[fingerprint])
+            )
         );
         (bool done, bytes memory reason) = address(manager).call(call_);
         // The only excuse: this member's payment was shown before.
@@ -301,9 +326,7 @@ contract CaseHandler is CaseTest {
 
     function _openStep(Round memory round) private {
         for (uint256 i; i < 5; ++i) {
-            if (manager.revealedTagsHash(round.caseId, round.committee[i]) == 0) {
-                round.tags[i] = "";
-            }
+            if (!_hasRevealed(round.caseId, round.committee[i])) round.tags[i] = "";
         }
         _openLeaves(round);
     }
@@ -335,9 +358,10 @@ contract CaseHandler is CaseTest {
                 c.status == g.last || (g.last < CaseStatus.Upheld && c.status > g.last),
                 "C6: status went back"
             );
-            if (g.last >= CaseStatus.Rebuttal) assertEq(c.hits, g.hits, "C7: hits changed");
-            assertEq(c.removed & g.removed, g.removed, "C7: a removal was taken back");
-            (g.last, g.hits, g.removed) = (c.status, c.hits, c.removed);
+            if (g.last >= CaseStatus.Rebuttal) assertEq(c.facts, g.facts, "C7: facts changed");
+            uint256 removed = manager.removedOf(g.id);
+            assertEq(removed & g.removed, g.removed, "C7: a removal was taken back");
+            (g.last, g.facts, g.removed) = (c.status, c.facts, removed);
         }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import { ICollateralVault } from "../../src/interfaces/ICollateralVault.sol";
 import { ILicenseRegistry } from "../../src/interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
 import { LicenseRef, LicenseStatus, NATIVE } from "../../src/libraries/Types.sol";
@@ -25,11 +26,8 @@ abstract contract HandlerBase is LicensingTest {
         uint256 license;
         bytes32 salt;
         uint128 signedAmount;
-        uint64 signedRequests;
-        uint64 signedTokens;
         uint128 claimed;
-        uint64 settledRequests;
-        uint64 settledTokens;
+        uint128 reserved;
     }
 
     uint256 internal constant MAX_LICENSES = 8;
@@ -85,6 +83,10 @@ abstract contract HandlerBase is LicensingTest {
         return (address(registry), address(vault), address(escrow), address(token));
     }
 
+    function collateralOf(uint256 i) external view returns (ICollateralVault.Collateral memory) {
+        return vault.collateral(_refOf(_licenseGhosts[i]));
+    }
+
     function people() external view returns (address[4] memory) {
         return [host.addr, owner.addr, parentOwner.addr, payer.addr];
     }
@@ -115,10 +117,9 @@ abstract contract HandlerBase is LicensingTest {
             ChannelGhost storage g = _channelGhosts[i];
             IPaymentEscrow.Channel memory c = escrow.channel(g.id);
             assertGe(c.claimed, g.claimed, "E4: claimed fell");
-            assertGe(c.settledRequests, g.settledRequests, "E4: requests fell");
-            assertGe(c.settledTokens, g.settledTokens, "E4: tokens fell");
-            (g.claimed, g.settledRequests, g.settledTokens) =
-            (c.claimed, c.settledRequests, c.settledTokens);
+            uint128 reserved = escrow.reserved(g.id);
+            assertGe(reserved, g.reserved, "E4: reservation fell");
+            (g.claimed, g.reserved) = (c.claimed, reserved);
         }
     }
 

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { ICollateralVault } from "../../src/interfaces/ICollateralVault.sol";
+import { ILicenseRegistry } from "../../src/interfaces/ILicenseRegistry.sol";
 import { LicenseRef, LicenseStatus } from "../../src/libraries/Types.sol";
 import { HandlerBase } from "./HandlerBase.sol";
 
@@ -38,12 +39,30 @@ abstract contract LicenseActions is HandlerBase {
         releasedFees[g.native] += ref.terms.licenseFee;
     }
 
+    function renew(uint256 i) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found || !registry.isActive(g.id, uint40(vm.getBlockTimestamp()))) return;
+        LicenseRef memory ref = _refOf(g);
+        (, uint40 before) = registry.licenseState(g.id);
+        vm.prank(host.addr);
+        try registry.renew{ value: g.native ? ref.terms.licenseFee : 0 }(ref) {
+            (, uint40 deadline) = registry.licenseState(g.id);
+            assertEq(deadline, before + ref.terms.duration, "renewed");
+            releasedFees[g.native] += ref.terms.licenseFee;
+        } catch (bytes memory reason) {
+            assertEq(
+                bytes32(bytes4(reason)),
+                bytes32(ILicenseRegistry.LicenseRegistry_TermTooLong.selector)
+            );
+        }
+    }
+
     function cancel(uint256 i) external step {
         (bool found, LicenseGhost storage g) = _pick(i);
         if (!found) return;
         (LicenseStatus status, uint40 deadline) = registry.licenseState(g.id);
         LicenseRef memory ref = _refOf(g);
-        uint256 amount = vault.collateral(g.id).amount;
+        uint256 amount = vault.collateral(ref).amount;
         vm.prank(host.addr);
         try registry.cancel(ref) {
             assertTrue(
@@ -79,8 +98,10 @@ abstract contract LicenseActions is HandlerBase {
     function freeze(uint256 i) external step {
         (bool found, LicenseGhost storage g) = _pick(i);
         if (!found || g.last < LicenseStatus.Active || g.last == LicenseStatus.Cancelled) return;
+        uint128 bought = _refOf(g).terms.collateral;
+        if (vault.collateralLeft(g.id, bought) == 0) return;
         vm.prank(challengeManager);
-        vault.freeze(g.id);
+        vault.freeze(g.id, bought);
         ++g.freezes;
     }
 
@@ -118,8 +139,8 @@ abstract contract LicenseActions is HandlerBase {
     function withdraw(uint256 i) external step {
         (bool found, LicenseGhost storage g) = _pick(i);
         if (!found) return;
-        ICollateralVault.Collateral memory c = vault.collateral(g.id);
         LicenseRef memory ref = _refOf(g);
+        ICollateralVault.Collateral memory c = vault.collateral(ref);
         vm.prank(host.addr);
         try vault.withdraw(ref) {
             assertEq(c.freezes, 0, "V5: frozen");
@@ -144,7 +165,7 @@ abstract contract LicenseActions is HandlerBase {
         uint256 left = PERSONAL / 16 - burnedBundles;
         count = uint8(bound(count, 0, left < 3 ? left : 3));
         vm.prank(challengeManager);
-        uint32[] memory bundles = registry.burnPersonalBundles(modelId, 0, seed, count);
+        uint32[] memory bundles = registry.burnBundles(modelId, 0, seed, count, 0);
         for (uint256 j = 0; j < bundles.length; ++j) {
             assertFalse(_burned[bundles[j]], "R2: burned twice");
             _burned[bundles[j]] = true;

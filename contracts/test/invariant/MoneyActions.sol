@@ -44,8 +44,9 @@ abstract contract MoneyActions is HandlerBase {
     function thawChannel(uint256 i) external step {
         (bool found, ChannelGhost storage g) = _pickChannel(i);
         if (!found || escrow.channel(g.id).thawEnd != 0) return;
+        LicenseRef memory ref = _refOf(_licenseGhosts[g.license]);
         vm.prank(payer.addr);
-        escrow.startThaw(_licenseGhosts[g.license].id, session.addr, g.salt);
+        escrow.startThaw(ref, session.addr, g.salt);
     }
 
     function withdrawChannel(uint256 i) external step {
@@ -73,6 +74,32 @@ abstract contract MoneyActions is HandlerBase {
         escrow.claim(ref, rows);
     }
 
+    function reserve(uint256 i, VoucherInput memory input) external step {
+        (bool found, ChannelGhost storage g) = _pickChannel(i);
+        if (!found) return;
+        IPaymentEscrow.ClaimRow memory row = _sign(g, input);
+        LicenseRef memory ref = _refOf(_licenseGhosts[g.license]);
+        try escrow.reserve(ref, row) {
+            assertFalse(input.forged, "E7: reserved by a forged voucher");
+        } catch { }
+    }
+
+    function closeChannel(uint256 i, uint128 amount) external step {
+        (bool found, ChannelGhost storage g) = _pickChannel(i);
+        if (!found) return;
+        amount = uint128(bound(amount, 0, 40 ether));
+        LicenseRef memory ref = _refOf(_licenseGhosts[g.license]);
+        vm.prank(host.addr);
+        try escrow.close(ref, payer.addr, session.addr, g.salt, amount, "") {
+            assertGe(escrow.channel(g.id).deposited, amount, "E6: paid back what was kept");
+        } catch (bytes memory reason) {
+            assertEq(
+                bytes32(bytes4(reason)),
+                bytes32(IPaymentEscrow.PaymentEscrow_NothingToClose.selector)
+            );
+        }
+    }
+
     function pull(uint256 who, bool native) external step {
         address account = [host.addr, owner.addr, parentOwner.addr][bound(who, 0, 2)];
         address currency = _currency(native);
@@ -90,8 +117,8 @@ abstract contract MoneyActions is HandlerBase {
         row.signer = session.addr;
         row.salt = g.salt;
         row.cumulativeAmount = g.claimed + uint128(bound(input.amount, 0, 30 ether));
-        row.cumulativeRequests = g.settledRequests + uint64(bound(input.requests, 0, 5000));
-        row.cumulativeTokens = g.settledTokens + uint64(bound(input.tokens, 0, 5_000_000));
+        row.cumulativeRequests = uint64(bound(input.requests, 0, 5000));
+        row.cumulativeTokens = uint64(bound(input.tokens, 0, 5_000_000));
         row.requestHash = REQUEST;
         bytes32 digest = escrow.voucherDigest(
             g.id, row.cumulativeAmount, row.cumulativeRequests, row.cumulativeTokens, REQUEST
@@ -99,8 +126,6 @@ abstract contract MoneyActions is HandlerBase {
         row.signature = signature(input.forged ? host.key : session.key, digest);
         if (input.forged) return row;
         if (row.cumulativeAmount > g.signedAmount) g.signedAmount = row.cumulativeAmount;
-        if (row.cumulativeRequests > g.signedRequests) g.signedRequests = row.cumulativeRequests;
-        if (row.cumulativeTokens > g.signedTokens) g.signedTokens = row.cumulativeTokens;
     }
 
     function _pickChannel(uint256 i) private view returns (bool found, ChannelGhost storage g) {

@@ -12,7 +12,6 @@ import { ILicenseRegistry } from "../../src/interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
 import { Draw } from "../../src/libraries/Draw.sol";
 import { EValue } from "../../src/libraries/EValue.sol";
-import { Consensus } from "../../src/libraries/Consensus.sol";
 import { Receipts } from "../../src/libraries/Receipts.sol";
 import {
     CaseRef,
@@ -28,6 +27,7 @@ import {
 import { TestToken } from "../../src/testing/TestToken.sol";
 import { FingerprintTree } from "./FingerprintTree.sol";
 import { SampleTerms } from "./SampleTerms.sol";
+import { Sheets } from "./Sheets.sol";
 import { TestBase } from "./TestBase.sol";
 import { Vm } from "./Vm.sol";
 
@@ -303,17 +303,22 @@ abstract contract CaseTest is TestBase {
     function _drawNow(Round memory round) internal {
         vm.recordLogs();
         manager.drawCase(round.id);
+        _noteDraw(round);
+    }
+
+    function _noteDraw(Round memory round) internal {
         bytes memory data = _lastLog(IChallengeTypes.CaseDrawn.selector);
+        if (data.length == 0) return;
         (round.bundles, round.committee,) = abi.decode(data, (uint32[], address[], uint40));
     }
 
-    /// @dev Data of the last event of this kind since `recordLogs`.
+    /// @dev Data of the last event of this kind since `recordLogs`; empty if there is none, where a revert was expected.
     function _lastLog(bytes32 topic) internal returns (bytes memory) {
         Vm.Log[] memory logs = vm.getRecordedLogs();
         for (uint256 i = logs.length; i != 0; --i) {
             if (logs[i - 1].topics[0] == topic) return logs[i - 1].data;
         }
-        revert("no such event");
+        return "";
     }
 
     function _drawnOf(Round memory round) internal pure returns (Drawn memory) {
@@ -333,16 +338,21 @@ abstract contract CaseTest is TestBase {
         _draw(round);
     }
 
-    /// @dev Fingerprints and decoys in an order that mixes them: fingerprint j is question 7j mod n.
+    /// @dev Questions of a case; at least 8 are decoys.
+    function _questions() internal pure virtual returns (uint16) {
+        return QUESTIONS;
+    }
+
+    /// @dev Fingerprints and decoys in an order that mixes them: fingerprint j is question 13j mod n.
     function _post(Round memory round) internal {
         _prepare(round);
         vm.prank(owner.addr);
-        manager.postQuestions(round.id, _drawnOf(round), round.questionsHash, QUESTIONS);
+        manager.postQuestions(round.id, _drawnOf(round), round.questionsHash, _questions());
     }
 
     function _prepare(Round memory round) internal view {
-        round.keyHashes = new bytes32[](QUESTIONS);
-        for (uint256 i; i < QUESTIONS; ++i) {
+        round.keyHashes = new bytes32[](_questions());
+        for (uint256 i; i < _questions(); ++i) {
             round.keyHashes[i] = keccak256(abi.encode("decoy", i));
         }
         round.opened = new IChallengeTypes.OpenedBundle[](round.bundles.length);
@@ -357,9 +367,9 @@ abstract contract CaseTest is TestBase {
         round.questionsHash = keccak256(abi.encodePacked(round.keyHashes));
     }
 
-    /// @dev 7 and 40 are coprime.
+    /// @dev 13 is coprime to 40 and to 56.
     function _position(uint256 fingerprint) internal pure returns (uint16) {
-        return uint16(7 * fingerprint % QUESTIONS);
+        return uint16(13 * fingerprint % _questions());
     }
 
     /// @dev What every member of the committee hears from a deployment.
@@ -376,20 +386,44 @@ abstract contract CaseTest is TestBase {
         view
         returns (bytes memory answers)
     {
-        answers = new bytes(4 * uint256(QUESTIONS));
+        answers = new bytes(4 * uint256(_questions()));
         if (behaviour == Behaviour.Silent) return answers;
-        for (uint256 i; i < QUESTIONS; ++i) {
+        for (uint256 i; i < _questions(); ++i) {
             _setTag(answers, i, bytes4(keccak256(abi.encode("plain answer", i))));
         }
         if (behaviour == Behaviour.OtherModel) return answers;
         for (uint256 j; j < 16 * round.bundles.length; ++j) {
-            _setTag(answers, _position(j), _candidateTag(round, j, behaviour == Behaviour.OwnCopy));
+            bool own = behaviour == Behaviour.OwnCopy;
+            // Of the shared part a copy carries what is assigned to its license; the other copy, here, the rest.
+            if (_isShared(round, j) && _isAssigned(round, j) != own) continue;
+            _setTag(answers, _position(j), _candidateTag(round, j, own));
         }
+    }
+
+    function _index(Round memory round, uint256 j) internal pure returns (uint32) {
+        return round.bundles[j / 16] * 16 + uint32(j % 16);
+    }
+
+    function _isShared(Round memory round, uint256 j) internal pure returns (bool) {
+        return _index(round, j) >= _personalCount();
+    }
+
+    function _isAssigned(Round memory round, uint256 j) internal view returns (bool) {
+        return Draw.isAssigned(
+            registry.license(licenseId).seed,
+            tree.root(),
+            _index(round, j),
+            ref().terms.evidence.assignmentP
+        );
     }
 
     /// @dev Answer of the accused license's copy to fingerprint `j`, or the next candidate.
     function _candidateTag(Round memory round, uint256 j, bool own) internal view returns (bytes4) {
-        uint32 index = round.bundles[j / 16] * 16 + uint32(j % 16);
+        uint32 index = _index(round, j);
+        if (_isShared(round, j)) {
+            bytes32 modelSeed = registry.universe(modelId, 0).seed;
+            return tree.tag(index, Draw.candidate(modelSeed, tree.root(), index));
+        }
         uint256 candidate = Draw.candidate(registry.license(licenseId).seed, tree.root(), index);
         return tree.tag(index, own ? candidate : (candidate + 1) % 16);
     }
@@ -449,41 +483,16 @@ abstract contract CaseTest is TestBase {
     {
         given.bundles = round.opened;
         given.decoyHashes = _decoyHashes(round);
-        (given.sheets, given.sheetOf) = _sheets(round);
+        (given.sheets, given.sheetOf) = Sheets.from(round.tags);
     }
 
     /// @dev What the opening found, as the event tells it.
     function _noteOutcome(Round memory round) internal {
-        (uint256 hits, uint256 outside, bytes32 keysHash,,) = abi.decode(
-            _lastLog(IChallengeTypes.LeavesOpened.selector),
-            (uint256, uint256, bytes32, uint16, uint40)
-        );
+        bytes memory data = _lastLog(IChallengeTypes.LeavesOpened.selector);
+        if (data.length == 0) return;
+        (uint256 hits, uint256 outside, bytes32 keysHash,,) =
+            abi.decode(data, (uint256, uint256, bytes32, uint16, uint40));
         round.outcome = IChallengeTypes.Outcome(hits, outside, keysHash);
-    }
-
-    /// @dev Each different answer once, and whose it is; a member with empty tags did not reveal.
-    function _sheets(Round memory round)
-        internal
-        pure
-        returns (bytes[] memory sheets, bytes memory sheetOf)
-    {
-        bytes[] memory found = new bytes[](round.tags.length);
-        uint256 count;
-        sheetOf = new bytes(round.tags.length);
-        for (uint256 i; i < round.tags.length; ++i) {
-            if (round.tags[i].length == 0) {
-                sheetOf[i] = bytes1(uint8(Consensus.NO_SHEET));
-                continue;
-            }
-            uint256 known;
-            while (known < count && keccak256(found[known]) != keccak256(round.tags[i])) ++known;
-            if (known == count) found[count++] = round.tags[i];
-            sheetOf[i] = bytes1(uint8(known));
-        }
-        sheets = new bytes[](count);
-        for (uint256 i; i < count; ++i) {
-            sheets[i] = found[i];
-        }
     }
 
     /// @dev The questions that are no drawn fingerprint, in their order.
@@ -591,6 +600,10 @@ abstract contract CaseTest is TestBase {
 
     function _balance(address account) internal view returns (uint256) {
         return manager.balanceOf(_currency(), account);
+    }
+
+    function _hasRevealed(bytes32 caseId, address member) internal view returns (bool) {
+        return uint256(manager.wordOf(caseId, member)) & 1 != 0;
     }
 
     /// @dev Everything owed is there, and nothing else.

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
-import { CaseStatus } from "../../../src/libraries/Types.sol";
+import { CaseStatus, Drawn } from "../../../src/libraries/Types.sol";
 import { CaseTest } from "../../utils/CaseTest.sol";
 
 contract ChallengeManager_commitTags is CaseTest {
@@ -37,6 +37,28 @@ contract ChallengeManager_commitTags is CaseTest {
         vm.expectRevert(abi.encodeWithSelector(IChallengeTypes.ChallengeManager_EmptyHash.selector));
         vm.prank(round.committee[0]);
         manager.commitTags(round.caseId, _drawnOf(round), round.questionsHash, 0);
+        vm.expectRevert(abi.encodeWithSelector(IChallengeTypes.ChallengeManager_EmptyHash.selector));
+        vm.prank(round.committee[0]);
+        manager.commitTags(round.caseId, _drawnOf(round), round.questionsHash, bytes32(uint256(1)));
+    }
+
+    /// @dev After a reorg a member's old transaction must not commit it to answers of other questions.
+    function test_revertWhen_otherFacts() public {
+        Round memory round = _posted(Behaviour.OwnCopy);
+        bytes memory reason = abi.encodeWithSelector(
+            IChallengeTypes.ChallengeManager_WrongFacts.selector, round.caseId
+        );
+        vm.startPrank(round.committee[0]);
+        vm.expectRevert(reason);
+        manager.commitTags(round.caseId, _drawnOf(round), "other questions", COMMITMENT);
+        Drawn memory drawn = _drawnOf(round);
+        drawn.bundles[0] ^= 1;
+        vm.expectRevert(reason);
+        manager.commitTags(round.caseId, drawn, round.questionsHash, COMMITMENT);
+        drawn = _drawnOf(round);
+        drawn.committee[1] = round.committee[0];
+        vm.expectRevert(reason);
+        manager.commitTags(round.caseId, drawn, round.questionsHash, COMMITMENT);
     }
 
     function test_revertWhen_notMember() public {
@@ -70,7 +92,11 @@ contract ChallengeManager_commitTags is CaseTest {
         emit IChallengeTypes.TagsCommitted(round.caseId, round.committee[3], COMMITMENT);
         vm.prank(round.committee[3]);
         manager.commitTags(round.caseId, _drawnOf(round), round.questionsHash, COMMITMENT);
-        assertEq(manager.wordOf(round.caseId, round.committee[3]), COMMITMENT);
+        assertEq(
+            manager.wordOf(round.caseId, round.committee[3]),
+            COMMITMENT & ~bytes32(uint256(1)),
+            "all but the lowest bit"
+        );
         assertEq(manager.caseOf(round.caseId).commits, 1);
         _assertCase(round.caseId, CaseStatus.Committing);
     }

@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import { ChallengeManager } from "../../../src/ChallengeManager.sol";
 import { IChallengeManager } from "../../../src/interfaces/IChallengeManager.sol";
 import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { CaseStatus } from "../../../src/libraries/Types.sol";
 import { CaseTest } from "../../utils/CaseTest.sol";
 
 contract ChallengeManager_constructor is CaseTest {
@@ -136,10 +137,27 @@ contract ChallengeManager_constructor is CaseTest {
         address court = manager.court();
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_WrongLicense.selector, bytes32(0), licenseId
+                IChallengeTypes.ChallengeManager_NotResolvable.selector,
+                // Another address, another id.
+                keccak256(
+                    abi.encode(
+                        block.chainid,
+                        court,
+                        licenseId,
+                        deployment,
+                        reporter,
+                        round.id.openedAt,
+                        round.id.cases,
+                        round.id.licenses,
+                        false
+                    )
+                ),
+                CaseStatus.None,
+                0
             )
         );
-        IChallengeManager(court).resolve(ref(), round.caseId);
+        IChallengeManager(court)
+            .resolve(round.id, _drawnOf(round), round.questionsHash, round.outcome);
     }
 
     function test_staysWithinTheSizeLimit() public {

@@ -3,22 +3,50 @@ pragma solidity ^0.8.30;
 
 import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
 import { IProverRegistry } from "../../../src/interfaces/IProverRegistry.sol";
-import { CaseStatus, LicenseRef } from "../../../src/libraries/Types.sol";
+import { CaseRef, CaseStatus } from "../../../src/libraries/Types.sol";
 import { CaseTest } from "../../utils/CaseTest.sol";
 
 contract ChallengeManager_drawCase is CaseTest {
-    function test_revertWhen_anotherLicense() public {
-        Round memory round = _open();
-        LicenseRef memory other = ref();
-        other.nonce = 9;
+    function _expectUnknown(CaseRef memory id) private {
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_WrongLicense.selector,
-                licenseId,
-                registry.licenseIdOf(other)
+                IChallengeTypes.ChallengeManager_WrongStatus.selector,
+                manager.caseIdOf(id),
+                CaseStatus.None
             )
         );
-        manager.drawCase(other, round.caseId);
+        manager.drawCase(id);
+    }
+
+    /// @dev Whatever is changed in a reference names another case, which nobody has opened.
+    function test_revertWhen_anotherReference() public {
+        CaseRef memory id = _open().id;
+        _mineBeacon("case");
+        CaseRef memory other = abi.decode(abi.encode(id), (CaseRef));
+        other.license.nonce = 9;
+        _expectUnknown(other);
+        other = abi.decode(abi.encode(id), (CaseRef));
+        other.license.terms.reportBond += 1;
+        _expectUnknown(other);
+        other = abi.decode(abi.encode(id), (CaseRef));
+        other.deploymentHash = "another";
+        _expectUnknown(other);
+        other = abi.decode(abi.encode(id), (CaseRef));
+        other.reporter = stranger;
+        _expectUnknown(other);
+        other = abi.decode(abi.encode(id), (CaseRef));
+        other.openedAt += 1;
+        _expectUnknown(other);
+        other = abi.decode(abi.encode(id), (CaseRef));
+        other.cases += 1;
+        _expectUnknown(other);
+        other = abi.decode(abi.encode(id), (CaseRef));
+        other.licenses = 0;
+        _expectUnknown(other);
+        other = abi.decode(abi.encode(id), (CaseRef));
+        other.leak = true;
+        _expectUnknown(other);
+        manager.drawCase(id);
     }
 
     function test_revertWhen_drawn() public {
@@ -81,23 +109,23 @@ contract ChallengeManager_drawCase is CaseTest {
     function test_draws() public {
         Round memory round = _open();
         _mineBeacon("case");
-        vm.prank(stranger);
-        manager.drawCase(round.id);
+        _drawNow(round);
 
         IChallengeTypes.Case memory c = manager.caseOf(round.caseId);
         assertEq(uint256(c.status), uint256(CaseStatus.Drawn));
         assertEq(c.deadline, block.timestamp + 1 hours, "deadline");
-        assertEq(c.bundles.length, 2, "bundles");
-        assertNotEq(uint256(c.bundles[0]), uint256(c.bundles[1]), "distinct bundles");
+        assertEq(c.facts, keccak256(abi.encode(round.bundles, round.committee)), "facts");
+        assertEq(round.bundles.length, 2, "bundles");
+        assertNotEq(uint256(round.bundles[0]), uint256(round.bundles[1]), "distinct bundles");
         for (uint256 k; k < 2; ++k) {
-            assertLt(c.bundles[k], PERSONAL / 16, "personal");
-            assertTrue(registry.isBurned(modelId, 0, c.bundles[k]), "burned");
+            assertLt(round.bundles[k], PERSONAL / 16, "personal");
+            assertTrue(registry.isBurned(modelId, 0, round.bundles[k]), "burned");
         }
-        assertEq(c.committee.length, 5, "committee");
+        assertEq(round.committee.length, 5, "committee");
         for (uint256 i; i < 5; ++i) {
-            assertEq(provers.prover(c.committee[i]).openCases, 1, "held");
+            assertEq(provers.prover(round.committee[i]).openCases, 1, "held");
             for (uint256 j; j < i; ++j) {
-                assertNotEq(c.committee[i], c.committee[j]);
+                assertNotEq(round.committee[i], round.committee[j]);
             }
         }
     }

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import { IBeacon } from "../../../src/interfaces/IBeacon.sol";
 import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { ICollateralVault } from "../../../src/interfaces/ICollateralVault.sol";
 import { EValue } from "../../../src/libraries/EValue.sol";
 import { CaseStatus, LicenseRef, Terms } from "../../../src/libraries/Types.sol";
 import { CaseTest } from "../../utils/CaseTest.sol";
@@ -49,7 +50,7 @@ contract ChallengeManager_openCase is CaseTest {
         _reportCase(reporter);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NoCollateral.selector, licenseId
+                ICollateralVault.CollateralVault_NothingToFreeze.selector, licenseId
             )
         );
         _openBy(reporter, deployment);
@@ -100,36 +101,54 @@ contract ChallengeManager_openCase is CaseTest {
         // The token library's error for a transfer that the token refuses.
         vm.expectRevert(abi.encodeWithSignature("TransferFromFailed()"));
         _openBy(stranger, deployment);
-        assertEq(vault.collateral(licenseId).freezes, 0, "freezes");
+        assertEq(vault.collateral(ref()).freezes, 0, "freezes");
     }
 
     function test_opens() public {
         _reportCase(reporter);
         uint256 before = token.balanceOf(reporter);
+        uint40 openedAt = uint40(block.timestamp);
         bytes32 expected = keccak256(
-            abi.encode(block.chainid, address(manager), licenseId, deployment, uint256(0))
+            abi.encode(
+                block.chainid,
+                address(manager),
+                licenseId,
+                deployment,
+                reporter,
+                openedAt,
+                uint32(1),
+                uint32(1),
+                false
+            )
         );
         vm.expectEmit(address(manager));
         emit IChallengeTypes.CaseOpened(
-            expected, licenseId, reporter, deployment, uint48(block.number) + 2, BOND
+            expected,
+            licenseId,
+            reporter,
+            deployment,
+            uint48(block.number) + 2,
+            BOND,
+            openedAt,
+            1,
+            1,
+            false
         );
         bytes32 caseId = _openBy(reporter, deployment);
 
         assertEq(caseId, expected, "case id");
+        assertEq(
+            manager.caseIdOf(_caseRef(ref(), deployment, reporter, false)), expected, "by reference"
+        );
         assertEq(before - token.balanceOf(reporter), BOND + FEES, "taken");
-        assertEq(vault.collateral(licenseId).freezes, 1, "freezes");
-        assertEq(registry.universe(modelId, 0).cases, 1, "cases");
+        assertEq(vault.collateral(ref()).freezes, 1, "freezes");
         assertEq(registry.universe(modelId, 0).cases, 1, "cases of the universe");
         IChallengeTypes.Case memory c = manager.caseOf(caseId);
-        assertEq(c.licenseId, licenseId);
-        assertEq(c.deploymentHash, deployment);
-        assertEq(c.reporter, reporter);
         assertEq(uint256(c.status), uint256(CaseStatus.Opened));
-        assertEq(c.openedAt, block.timestamp);
         assertEq(c.deadline, block.timestamp + 1 hours);
+        assertEq(c.facts, bytes32(0), "no facts yet");
         (IBeacon.Status status,) = manager.beacon().valueOf(c.seedRound);
         assertEq(uint256(status), uint256(IBeacon.Status.Pending), "seed is not out");
-        assertEq(int256(c.threshold), int256(EValue.threshold(1e9, 1, 1)), "threshold");
     }
 
     function test_raisesTheThresholdWithEachCaseAndLicense() public {
@@ -137,17 +156,13 @@ contract ChallengeManager_openCase is CaseTest {
         _activeLicense(LicenseRef(_terms(), host.addr, 2));
         Round memory second = _open();
         assertNotEq(first.caseId, second.caseId, "case ids");
-        assertEq(
-            int256(_threshold(second.id)),
-            int256(EValue.threshold(1e9, 2, 2)),
-            "threshold"
-        );
+        assertEq(int256(_threshold(second.id)), int256(EValue.threshold(1e9, 2, 2)), "threshold");
         assertEq(
             int256(_threshold(second.id)),
             int256(_threshold(first.id)) + 2 * (int256(1) << 32),
             "two bits more"
         );
-        assertEq(vault.collateral(licenseId).freezes, 2, "freezes");
+        assertEq(vault.collateral(ref()).freezes, 2, "freezes");
     }
 
     function test_acceptsLicenseThatHasEnded() public {

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
-import { CaseStatus } from "../../../src/libraries/Types.sol";
+import { CaseStatus, Drawn } from "../../../src/libraries/Types.sol";
 import { CaseTest } from "../../utils/CaseTest.sol";
 import { FingerprintTree } from "../../utils/FingerprintTree.sol";
 
@@ -45,7 +45,7 @@ contract ChallengeManager_openLeaves is CaseTest {
             )
         );
         vm.prank(stranger);
-        manager.openLeaves(ref(), round.caseId, round.opened, round.keyHashes, round.tags);
+        manager.openLeaves(round.id, _drawnOf(round), _opening(round));
     }
 
     function test_revertWhen_othersMayReveal() public {
@@ -72,15 +72,50 @@ contract ChallengeManager_openLeaves is CaseTest {
         _openLeaves(round);
     }
 
-    function test_revertWhen_otherKeyHashes() public {
-        Round memory round = _revealed(Behaviour.OwnCopy);
-        (round.keyHashes[0], round.keyHashes[1]) = (round.keyHashes[1], round.keyHashes[0]);
+    function _expectWrongFacts(Round memory round) private {
         _expect(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_WrongKeyHashes.selector, round.caseId
+                IChallengeTypes.ChallengeManager_WrongFacts.selector, round.caseId
             )
         );
-        _openLeaves(round);
+    }
+
+    function test_revertWhen_otherDecoys() public {
+        Round memory round = _revealed(Behaviour.OwnCopy);
+        IChallengeTypes.LeafOpening memory given = _opening(round);
+        (given.decoyHashes[0], given.decoyHashes[1]) = (given.decoyHashes[1], given.decoyHashes[0]);
+        _expectWrongFacts(round);
+        vm.prank(owner.addr);
+        manager.openLeaves(round.id, _drawnOf(round), given);
+    }
+
+    function test_revertWhen_decoyMissing() public {
+        Round memory round = _revealed(Behaviour.OwnCopy);
+        IChallengeTypes.LeafOpening memory given = _opening(round);
+        bytes32[] memory seven = new bytes32[](7);
+        given.decoyHashes = seven;
+        _expectWrongLength("decoyHashes", 7, 8);
+        vm.prank(owner.addr);
+        manager.openLeaves(round.id, _drawnOf(round), given);
+    }
+
+    function test_revertWhen_sheetUnknown() public {
+        Round memory round = _revealed(Behaviour.OwnCopy);
+        IChallengeTypes.LeafOpening memory given = _opening(round);
+        given.sheetOf[2] = 0x01;
+        _expectWrongTags(round, 2);
+        vm.prank(owner.addr);
+        manager.openLeaves(round.id, _drawnOf(round), given);
+    }
+
+    function test_revertWhen_anotherDraw() public {
+        Round memory round = _revealed(Behaviour.OwnCopy);
+        Drawn memory drawn = _drawnOf(round);
+        (drawn.committee[0], drawn.committee[1]) = (drawn.committee[1], drawn.committee[0]);
+        IChallengeTypes.LeafOpening memory given = _opening(round);
+        _expectWrongFacts(round);
+        vm.prank(owner.addr);
+        manager.openLeaves(round.id, drawn, given);
     }
 
     function test_revertWhen_memberMissing() public {
@@ -90,7 +125,7 @@ contract ChallengeManager_openLeaves is CaseTest {
             four[i] = round.tags[i];
         }
         round.tags = four;
-        _expectWrongLength("memberTags", 4, 5);
+        _expectWrongLength("sheetOf", 4, 5);
         _openLeaves(round);
     }
 
@@ -135,27 +170,41 @@ contract ChallengeManager_openLeaves is CaseTest {
     }
 
     function test_revertWhen_positionTwice() public {
-        Round memory round = _drawn();
-        _prepare(round);
-        // The owner asks one key twice and leaves another out.
+        Round memory round = _revealed(Behaviour.OwnCopy);
         uint16 position = round.opened[0].leaves[0].position;
         round.opened[0].leaves[1].position = position;
+        _expectBadPosition(1, position);
+        _openLeaves(round);
+    }
+
+    /// @dev The owner asks one key twice and leaves another out: no opening fits such questions.
+    function test_revertWhen_aKeyWasNotAsked() public {
+        Round memory round = _drawn();
+        _prepare(round);
+        uint16 left = round.opened[0].leaves[1].position;
+        round.keyHashes[left] = round.opened[0].leaves[0].keyHash;
+        round.questionsHash = keccak256(abi.encodePacked(round.keyHashes));
         vm.prank(owner.addr);
-        manager.postQuestions(
-            ref(), round.caseId, keccak256(abi.encodePacked(round.keyHashes)), QUESTIONS
-        );
+        manager.postQuestions(round.id, _drawnOf(round), round.questionsHash, QUESTIONS);
         _ask(round, Behaviour.OwnCopy);
         _commitAll(round);
         _revealAll(round);
-        _expectBadPosition(1, position);
+        _expectWrongFacts(round);
         _openLeaves(round);
     }
 
     function test_revertWhen_positionOfAnotherKey() public {
         Round memory round = _revealed(Behaviour.OwnCopy);
-        uint16 other = round.opened[0].leaves[5].position;
-        round.opened[0].leaves[0].position = other;
-        _expectBadPosition(0, other);
+        IChallengeTypes.OpenedLeaf[16] memory leaves = round.opened[0].leaves;
+        (leaves[0].position, leaves[5].position) = (leaves[5].position, leaves[0].position);
+        _expectWrongFacts(round);
+        _openLeaves(round);
+    }
+
+    function test_revertWhen_keyHashZero() public {
+        Round memory round = _revealed(Behaviour.OwnCopy);
+        round.opened[0].leaves[4].keyHash = 0;
+        _expectBadPosition(4, round.opened[0].leaves[4].position);
         _openLeaves(round);
     }
 
@@ -214,7 +263,14 @@ contract ChallengeManager_openLeaves is CaseTest {
         _commitAll(round);
         _revealAll(round);
         vm.expectEmit(address(manager));
-        emit IChallengeTypes.LeavesOpened(round.caseId, 7, 32, uint40(block.timestamp) + 5 hours);
+        emit IChallengeTypes.LeavesOpened(
+            round.caseId,
+            7,
+            0,
+            keccak256(abi.encodePacked(_openedKeyHashes(round))),
+            32,
+            uint40(block.timestamp) + 5 hours
+        );
         _openLeaves(round);
         assertEq(round.outcome.hits, 7, "hits");
         assertEq(manager.caseOf(round.caseId).deadline, block.timestamp + 5 hours, "deadline");

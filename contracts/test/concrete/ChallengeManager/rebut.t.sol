@@ -21,7 +21,7 @@ contract ChallengeManager_rebut is CaseTest {
 
     function _rebut(Round memory round, uint16 j, IPaymentEscrow.ClaimRow memory row) private {
         vm.prank(host.addr);
-        manager.rebut(ref(), round.caseId, j, _openedKeyHashes(round), row);
+        manager.rebut(round.id, _drawnOf(round), round.outcome, _openedKeyHashes(round), j, row);
     }
 
     function _expectNotPaid(IPaymentEscrow.ClaimRow memory row, uint256 price, uint128 deposited)
@@ -72,7 +72,15 @@ contract ChallengeManager_rebut is CaseTest {
                 IChallengeTypes.ChallengeManager_WrongKeyHashes.selector, round.caseId
             )
         );
-        manager.rebut(ref(), round.caseId, 0, hashes, row);
+        manager.rebut(round.id, _drawnOf(round), round.outcome, hashes, 0, row);
+        // Nor by an outcome made to fit.
+        round.outcome.keysHash = keccak256(abi.encodePacked(hashes));
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_WrongFacts.selector, round.caseId
+            )
+        );
+        manager.rebut(round.id, _drawnOf(round), round.outcome, hashes, 0, row);
     }
 
     function test_revertWhen_noSuchFingerprint() public {

@@ -46,12 +46,76 @@ contract ChallengeManager_resolve is CaseTest {
     }
 
     function test_revertWhen_noSuchCase() public {
+        Round memory round = _open();
+        round.id.cases = 7;
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_WrongLicense.selector, bytes32(0), licenseId
+                IChallengeTypes.ChallengeManager_NotResolvable.selector,
+                manager.caseIdOf(round.id),
+                CaseStatus.None,
+                0
             )
         );
-        manager.resolve(ref(), keccak256("no case"));
+        _resolve(round);
+    }
+
+    /// @dev Whoever ends a case must tell what was drawn, asked and found; nothing else is believed.
+    function test_revertWhen_otherFacts() public {
+        Round memory round = _opened(Behaviour.OwnCopy);
+        skip(5 hours + 1);
+        _expectWrongFacts(round);
+        IChallengeTypes.Outcome memory outcome = round.outcome;
+        round.outcome = IChallengeTypes.Outcome(1, outcome.outside, outcome.keysHash);
+        _resolve(round);
+        _expectWrongFacts(round);
+        round.outcome = IChallengeTypes.Outcome(outcome.hits, 1, outcome.keysHash);
+        _resolve(round);
+        round.outcome = outcome;
+        address member = round.committee[0];
+        round.committee[0] = stranger;
+        _expectWrongFacts(round);
+        _resolve(round);
+        round.committee[0] = member;
+        _resolve(round);
+    }
+
+    function test_revertWhen_otherDrawOrQuestions() public {
+        Round memory round = _drawn();
+        skip(1 hours + 1);
+        address member = round.committee[0];
+        round.committee[0] = stranger;
+        _expectWrongFacts(round);
+        _resolve(round);
+
+        round = _posted(Behaviour.OwnCopy);
+        skip(2 hours + 1);
+        bytes32 questionsHash = round.questionsHash;
+        round.questionsHash = "others";
+        _expectWrongFacts(round);
+        _resolve(round);
+        round.questionsHash = questionsHash;
+        _resolve(round);
+        assertNotEq(member, stranger);
+    }
+
+    /// @dev Before the draw nobody was drawn, whoever the caller names.
+    function test_namesNobodyBeforeTheDraw() public {
+        Round memory round = _open();
+        skip(1 hours + 1);
+        round.committee = new address[](1);
+        round.committee[0] = members[0].addr;
+        _resolve(round);
+        _assertCase(round.caseId, CaseStatus.Void);
+        assertEq(provers.prover(members[0].addr).openCases, 0);
+        assertEq(_balance(reporter), BOND + FEES, "bond and fees");
+    }
+
+    function _expectWrongFacts(Round memory round) private {
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_WrongFacts.selector, round.caseId
+            )
+        );
     }
 
     function test_revertWhen_stepNotOver() public {
@@ -101,7 +165,7 @@ contract ChallengeManager_resolve is CaseTest {
         _resolve(round);
         _assertCase(round.caseId, CaseStatus.Void);
         assertEq(_balance(reporter), BOND + FEES, "balance");
-        assertEq(vault.collateral(licenseId).freezes, 0, "freezes");
+        assertEq(vault.collateral(ref()).freezes, 0, "freezes");
     }
 
     function test_voidWhenNobodyRevealed() public {
@@ -156,10 +220,11 @@ contract ChallengeManager_resolve is CaseTest {
             _openChannel(member.addr, address(0), 1 ether);
             for (uint16 j = 8; j < 32; ++j) {
                 manager.rebut(
-                    ref(),
-                    round.caseId,
-                    j,
+                    round.id,
+                    _drawnOf(round),
+                    round.outcome,
                     _openedKeyHashes(round),
+                    j,
                     _voucher(member, round.opened[j / 16].leaves[j % 16].keyHash)
                 );
             }

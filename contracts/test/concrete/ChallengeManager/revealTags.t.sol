@@ -101,7 +101,9 @@ contract ChallengeManager_revealTags is CaseTest {
         emit IChallengeTypes.TagsRevealed(round.caseId, round.committee[1], round.tags[1]);
         _revealTags(round, 1);
         assertEq(
-            manager.revealedTagsHash(round.caseId, round.committee[1]), keccak256(round.tags[1])
+            manager.wordOf(round.caseId, round.committee[1]),
+            keccak256(round.tags[1]) | bytes32(uint256(1)),
+            "word"
         );
         assertEq(manager.caseOf(round.caseId).reveals, 1);
         _assertCase(round.caseId, CaseStatus.Revealing);

@@ -13,9 +13,9 @@ contract CollateralVault_deposits is LicensingTest {
         );
         vm.startPrank(stranger);
         vm.expectRevert(reason);
-        vault.depositFor(bytes32(0), stranger, address(token), 1);
+        vault.depositFor(bytes32(0), stranger, address(token), 1, 0);
         vm.expectRevert(reason);
-        vault.refund(bytes32(0), stranger, address(token));
+        vault.refund(bytes32(0), stranger, address(token), 1, 0);
     }
 
     function test_revertWhen_noAmount() public {
@@ -23,18 +23,38 @@ contract CollateralVault_deposits is LicensingTest {
         vm.expectRevert(ICollateralVault.CollateralVault_NoAmount.selector);
         vm.prank(host.addr);
         vault.topUp(ref, 0);
-        vm.expectRevert(ICollateralVault.CollateralVault_NoAmount.selector);
-        vm.prank(address(registry));
-        vault.depositFor(bytes32(uint256(1)), host.addr, address(token), 0);
     }
 
-    function test_revertWhen_alreadyDeposited() public {
-        (, bytes32 id) = _active();
+    function test_revertWhen_tooLarge() public {
+        (LicenseRef memory ref,) = _active();
+        uint128 amount = type(uint96).max - ref.terms.collateral + 1;
         vm.expectRevert(
-            abi.encodeWithSelector(ICollateralVault.CollateralVault_AlreadyDeposited.selector, id)
+            abi.encodeWithSelector(ICollateralVault.CollateralVault_TooLarge.selector, amount)
         );
-        vm.prank(address(registry));
-        vault.depositFor(id, host.addr, address(token), 1);
+        vm.prank(host.addr);
+        vault.topUp(ref, amount);
+    }
+
+    function test_payFee_revertWhen_notEscrow() public {
+        vm.expectRevert(
+            abi.encodeWithSelector(ICollateralVault.CollateralVault_OnlyEscrow.selector, host.addr)
+        );
+        vm.prank(host.addr);
+        vault.payFee(address(token), 1);
+    }
+
+    function test_nothingForALicenseThatNobodyBought() public {
+        LicenseRef memory ref = _ref(_terms());
+        assertEq(vault.collateral(ref).amount, 0);
+    }
+
+    function test_holdsTheFee() public {
+        (LicenseRef memory ref,) = _acquired(_terms());
+        assertEq(
+            token.balanceOf(address(vault)), ref.terms.collateral + ref.terms.licenseFee, "both"
+        );
+        assertEq(vault.collateral(ref).amount, ref.terms.collateral, "the fee is no collateral");
+        assertEq(vault.collateralLeft(_id(ref), ref.terms.collateral), ref.terms.collateral, "left");
     }
 
     function test_revertWhen_toppingUpUnknown() public {
@@ -79,7 +99,7 @@ contract CollateralVault_deposits is LicensingTest {
     }
 
     function test_topsUpInNative() public {
-        (LicenseRef memory ref, bytes32 id) = _active(_termsIn(NATIVE));
+        (LicenseRef memory ref,) = _active(_termsIn(NATIVE));
         vm.prank(stranger);
         vault.topUp{ value: 5 ether }(ref, 5 ether);
         assertEq(vault.collateral(ref).amount, ref.terms.collateral + 5 ether);
@@ -94,8 +114,10 @@ contract CollateralVault_deposits is LicensingTest {
             id, host.addr, address(token), ref.terms.collateral
         );
         vm.prank(address(registry));
-        vault.refund(id, host.addr, address(token));
+        vault.refund(id, host.addr, address(token), ref.terms.collateral, ref.terms.licenseFee);
         assertEq(vault.collateral(ref).amount, 0);
-        assertEq(token.balanceOf(host.addr), balanceBefore + ref.terms.collateral);
+        assertEq(
+            token.balanceOf(host.addr), balanceBefore + ref.terms.collateral + ref.terms.licenseFee
+        );
     }
 }

@@ -51,7 +51,7 @@ contract CollateralVault_withdraw is LicensingTest {
     function test_startThaw_revertWhen_thawing() public {
         (LicenseRef memory ref, bytes32 id) = _terminated();
         _startThaw(ref);
-        uint40 thawEnd = vault.collateral(id).thawEnd;
+        uint40 thawEnd = vault.collateral(ref).thawEnd;
         skip(1);
         vm.expectRevert(
             abi.encodeWithSelector(
@@ -68,7 +68,7 @@ contract CollateralVault_withdraw is LicensingTest {
         vm.expectEmit(address(vault));
         emit ICollateralVault.ThawStarted(id, thawEnd);
         _startThaw(ref);
-        assertEq(vault.collateral(id).thawEnd, thawEnd);
+        assertEq(vault.collateral(ref).thawEnd, thawEnd);
     }
 
     function test_revertWhen_notThawed() public {
@@ -79,7 +79,7 @@ contract CollateralVault_withdraw is LicensingTest {
         _withdraw(ref);
 
         _startThaw(ref);
-        uint40 thawEnd = vault.collateral(id).thawEnd;
+        uint40 thawEnd = vault.collateral(ref).thawEnd;
         vm.warp(thawEnd - 1);
         vm.expectRevert(
             abi.encodeWithSelector(ICollateralVault.CollateralVault_NotThawed.selector, id, thawEnd)
@@ -91,7 +91,7 @@ contract CollateralVault_withdraw is LicensingTest {
         (LicenseRef memory ref, bytes32 id) = _terminated();
         _startThaw(ref);
         vm.prank(challengeManager);
-        vault.freeze(id);
+        vault.freeze(id, ref.terms.collateral);
         skip(ref.terms.thawPeriod);
         vm.expectRevert(
             abi.encodeWithSelector(ICollateralVault.CollateralVault_Frozen.selector, id, 1)

@@ -96,16 +96,16 @@ contract LicenseRegistry_acquire is LicensingTest {
         assertEq(registry.universe(modelId, 0).licenses, 0);
         assertFalse(registry.isActive(id, uint40(block.timestamp)));
         assertEq(token.balanceOf(host.addr), balanceBefore - terms.licenseFee - terms.collateral);
-        assertEq(token.balanceOf(address(escrow)), terms.licenseFee);
-        assertEq(token.balanceOf(address(vault)), terms.collateral);
-        assertEq(vault.collateral(ref).amount, terms.collateral);
+        assertEq(token.balanceOf(address(escrow)), 0);
+        assertEq(token.balanceOf(address(vault)), terms.licenseFee + terms.collateral);
+        assertEq(vault.collateral(_ref(terms)).amount, terms.collateral);
     }
 
     function test_acquiresInNative() public {
         Terms memory terms = _termsIn(NATIVE);
-        (, bytes32 id) = _acquired(terms);
-        assertEq(address(escrow).balance, terms.licenseFee);
-        assertEq(address(vault).balance, terms.collateral);
+        (LicenseRef memory ref,) = _acquired(terms);
+        assertEq(address(escrow).balance, 0);
+        assertEq(address(vault).balance, terms.licenseFee + terms.collateral);
         assertEq(address(registry).balance, 0);
         assertEq(vault.collateral(ref).amount, terms.collateral);
     }
@@ -114,7 +114,7 @@ contract LicenseRegistry_acquire is LicensingTest {
         Terms memory terms = _terms();
         terms.licenseFee = 0;
         (, bytes32 id) = _acquired(terms);
-        assertEq(token.balanceOf(address(escrow)), 0);
+        assertEq(token.balanceOf(address(vault)), terms.collateral);
         _assertStatus(id, LicenseStatus.Acquired);
     }
 

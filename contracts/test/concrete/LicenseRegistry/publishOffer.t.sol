@@ -113,6 +113,17 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         terms = _expect(terms, abi.encodeWithSelector(TermsLib.Terms_NoCollateral.selector));
         terms.minCollateralRatioBps = 0;
         terms = _expect(terms, abi.encodeWithSelector(TermsLib.Terms_NoCollateralRatio.selector));
+        uint128 large = uint128(type(uint96).max) + 1;
+        terms.collateral = large;
+        terms = _expect(
+            terms,
+            abi.encodeWithSelector(TermsLib.Terms_TooLarge.selector, bytes32("collateral"), large)
+        );
+        terms.licenseFee = large;
+        terms = _expect(
+            terms,
+            abi.encodeWithSelector(TermsLib.Terms_TooLarge.selector, bytes32("licenseFee"), large)
+        );
     }
 
     function test_revertWhen_periodOutOfRange() public {
@@ -150,11 +161,6 @@ contract LicenseRegistry_publishOffer is LicensingTest {
 
     function test_revertWhen_notEnforced() public {
         Terms memory terms = _terms();
-        terms.leakLiability = true;
-        terms = _expect(
-            terms,
-            abi.encodeWithSelector(TermsLib.Terms_NotEnforced.selector, bytes32("leakLiability"))
-        );
         terms.slash.unlicensedModelBps = 1;
         terms = _expect(
             terms,

@@ -51,51 +51,31 @@ contract PaymentEscrow_balances is LicensingTest {
             abi.encodeWithSelector(IPaymentEscrow.PaymentEscrow_OnlyRegistry.selector, host.addr);
         vm.startPrank(host.addr);
         vm.expectRevert(reason);
-        escrow.holdFee(0, host.addr, address(token), 1);
-        vm.expectRevert(reason);
         escrow.releaseFee(ref);
         vm.expectRevert(reason);
-        escrow.refundFee(0, host.addr, address(token));
+        escrow.takeFee(ref);
     }
 
-    function test_fees_revertWhen_noAmount() public {
-        vm.expectRevert(IPaymentEscrow.PaymentEscrow_NoAmount.selector);
-        vm.prank(address(registry));
-        escrow.holdFee(0, host.addr, address(token), 0);
-    }
-
-    function test_fees_revertWhen_alreadyHeld() public {
-        (, bytes32 id) = _acquired(_terms());
-        vm.expectRevert(
-            abi.encodeWithSelector(IPaymentEscrow.PaymentEscrow_FeeAlreadyHeld.selector, id)
+    function test_receive_revertWhen_notVault() public {
+        vm.prank(host.addr);
+        (bool ok, bytes memory reason) = address(escrow).call{ value: 1 }("");
+        assertFalse(ok);
+        assertEq(
+            reason,
+            abi.encodeWithSelector(IPaymentEscrow.PaymentEscrow_OnlyVault.selector, host.addr)
         );
-        vm.prank(address(registry));
-        escrow.holdFee(id, host.addr, address(token), 1);
     }
 
-    function test_fees_releasedOnce() public {
-        (LicenseRef memory ref, bytes32 id) = _acquired(_terms());
-        vm.startPrank(address(registry));
+    function test_fees_splitOnDelivery() public {
+        (LicenseRef memory ref, bytes32 id) = _seeded(_terms());
+        assertEq(token.balanceOf(address(escrow)), 0, "with the vault until then");
         vm.expectEmit(address(escrow));
         emit IPaymentEscrow.FeeReleased(id, 45 ether, 5 ether);
-        escrow.releaseFee(ref);
-        bytes memory reason =
-            abi.encodeWithSelector(IPaymentEscrow.PaymentEscrow_NoFeeHeld.selector, id);
-        vm.expectRevert(reason);
-        escrow.releaseFee(ref);
-        vm.expectRevert(reason);
-        escrow.refundFee(id, host.addr, address(token));
-    }
-
-    function test_fees_refundedOnce() public {
-        (, bytes32 id) = _acquired(_terms());
-        uint256 balanceBefore = token.balanceOf(host.addr);
-        vm.startPrank(address(registry));
-        vm.expectEmit(address(escrow));
-        emit IPaymentEscrow.FeeRefunded(id, host.addr, 50 ether);
-        escrow.refundFee(id, host.addr, address(token));
-        assertEq(token.balanceOf(host.addr), balanceBefore + 50 ether);
-        vm.expectRevert(abi.encodeWithSelector(IPaymentEscrow.PaymentEscrow_NoFeeHeld.selector, id));
-        escrow.refundFee(id, host.addr, address(token));
+        vm.prank(ref.host);
+        registry.activate(ref, ARTEFACT);
+        assertEq(token.balanceOf(address(escrow)), 50 ether, "fee");
+        assertEq(token.balanceOf(address(vault)), ref.terms.collateral, "collateral");
+        assertEq(escrow.balanceOf(address(token), owner.addr), 45 ether, "owner");
+        assertEq(escrow.balanceOf(address(token), parentOwner.addr), 5 ether, "parent");
     }
 }

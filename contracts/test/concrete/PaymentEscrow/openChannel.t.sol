@@ -80,12 +80,9 @@ contract PaymentEscrow_openChannel is LicensingTest {
         assertEq(channelId, expected);
         IPaymentEscrow.Channel memory c = escrow.channel(channelId);
         assertEq(c.deposited, DEPOSIT);
-        assertEq(c.thawPeriod, ref.terms.thawPeriod);
         assertEq(c.thawEnd, 0);
-        assertEq(c.openedAt, block.timestamp);
+        assertTrue(c.isOpen);
         assertEq(c.claimed, 0);
-        assertEq(c.settledRequests, 0);
-        assertEq(c.settledTokens, 0);
         assertEq(token.balanceOf(address(escrow)), ref.terms.licenseFee + DEPOSIT);
     }
 
@@ -121,11 +118,29 @@ contract PaymentEscrow_openChannel is LicensingTest {
         assertEq(address(escrow).balance, ref.terms.licenseFee + DEPOSIT + 1 ether);
     }
 
+    function test_revertWhen_tooLarge() public {
+        (LicenseRef memory ref,) = _active();
+        uint128 amount = uint128(type(uint96).max) + 1;
+        vm.expectRevert(
+            abi.encodeWithSelector(IPaymentEscrow.PaymentEscrow_TooLarge.selector, amount)
+        );
+        vm.prank(payer.addr);
+        escrow.openChannel(ref, address(0), 0, amount);
+        _channel(ref);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IPaymentEscrow.PaymentEscrow_TooLarge.selector, DEPOSIT + type(uint96).max
+            )
+        );
+        vm.prank(payer.addr);
+        escrow.deposit(ref, payer.addr, address(0), 0, type(uint96).max);
+    }
+
     function test_depositLeavesThaw() public {
-        (LicenseRef memory ref, bytes32 id) = _active();
+        (LicenseRef memory ref,) = _active();
         bytes32 channelId = _channel(ref);
         vm.startPrank(payer.addr);
-        escrow.startThaw(id, address(0), 0);
+        escrow.startThaw(ref, address(0), 0);
         uint40 thawEnd = escrow.channel(channelId).thawEnd;
         skip(1 days);
         escrow.deposit(ref, payer.addr, address(0), 0, 1);

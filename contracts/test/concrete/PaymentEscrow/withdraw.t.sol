@@ -6,9 +6,9 @@ import { LicenseRef, NATIVE } from "../../../src/libraries/Types.sol";
 import { LicensingTest } from "../../utils/LicensingTest.sol";
 
 contract PaymentEscrow_withdraw is LicensingTest {
-    function _thaw(bytes32 id) private {
+    function _thaw(LicenseRef memory ref) private {
         vm.prank(payer.addr);
-        escrow.startThaw(id, address(0), 0);
+        escrow.startThaw(ref, address(0), 0);
     }
 
     function _withdraw(LicenseRef memory ref) private {
@@ -25,7 +25,7 @@ contract PaymentEscrow_withdraw is LicensingTest {
         );
         vm.startPrank(stranger);
         vm.expectRevert(reason);
-        escrow.startThaw(id, address(0), 0);
+        escrow.startThaw(ref, address(0), 0);
         vm.expectRevert(reason);
         escrow.withdraw(ref, address(0), 0);
     }
@@ -33,14 +33,14 @@ contract PaymentEscrow_withdraw is LicensingTest {
     function test_revertWhen_thawing() public {
         (LicenseRef memory ref, bytes32 id) = _active();
         bytes32 channelId = _channel(ref);
-        _thaw(id);
+        _thaw(ref);
         uint40 thawEnd = escrow.channel(channelId).thawEnd;
         vm.expectRevert(
             abi.encodeWithSelector(
                 IPaymentEscrow.PaymentEscrow_AlreadyThawing.selector, channelId, thawEnd
             )
         );
-        _thaw(id);
+        _thaw(ref);
     }
 
     function test_revertWhen_notThawed() public {
@@ -50,7 +50,7 @@ contract PaymentEscrow_withdraw is LicensingTest {
             abi.encodeWithSelector(IPaymentEscrow.PaymentEscrow_NotThawed.selector, channelId, 0)
         );
         _withdraw(ref);
-        _thaw(id);
+        _thaw(ref);
         uint40 thawEnd = escrow.channel(channelId).thawEnd;
         vm.warp(thawEnd - 1);
         vm.expectRevert(
@@ -68,7 +68,7 @@ contract PaymentEscrow_withdraw is LicensingTest {
         uint40 thawEnd = uint40(block.timestamp) + ref.terms.thawPeriod;
         vm.expectEmit(address(escrow));
         emit IPaymentEscrow.ChannelThawing(channelId, thawEnd);
-        _thaw(id);
+        _thaw(ref);
         assertEq(_claim(ref, _row(ref, 4 ether, 1, 0)), 4 ether);
 
         vm.warp(thawEnd);
@@ -85,7 +85,7 @@ contract PaymentEscrow_withdraw is LicensingTest {
         (LicenseRef memory ref, bytes32 id) = _active(_termsIn(NATIVE));
         uint256 balanceBefore = payer.addr.balance;
         _channel(ref);
-        _thaw(id);
+        _thaw(ref);
         skip(ref.terms.thawPeriod);
         _withdraw(ref);
         assertEq(payer.addr.balance, balanceBefore);
@@ -95,7 +95,7 @@ contract PaymentEscrow_withdraw is LicensingTest {
         (LicenseRef memory ref, bytes32 id) = _active();
         bytes32 channelId = _channel(ref);
         _claim(ref, _row(ref, 4 ether, 1, 0));
-        _thaw(id);
+        _thaw(ref);
         skip(ref.terms.thawPeriod);
         _withdraw(ref);
 
@@ -106,7 +106,7 @@ contract PaymentEscrow_withdraw is LicensingTest {
             abi.encodeWithSelector(IPaymentEscrow.PaymentEscrow_NotThawed.selector, channelId, 0)
         );
         _withdraw(ref);
-        _thaw(id);
+        _thaw(ref);
         skip(ref.terms.thawPeriod);
         uint256 balanceBefore = token.balanceOf(payer.addr);
         _withdraw(ref);
@@ -118,7 +118,7 @@ contract PaymentEscrow_withdraw is LicensingTest {
         _channel(ref);
         vm.prank(challengeManager);
         registry.terminateFor(id);
-        _thaw(id);
+        _thaw(ref);
         skip(ref.terms.thawPeriod);
         uint256 balanceBefore = token.balanceOf(payer.addr);
         _withdraw(ref);

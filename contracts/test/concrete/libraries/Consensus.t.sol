@@ -2,18 +2,28 @@
 pragma solidity ^0.8.30;
 
 import { Consensus } from "../../../src/libraries/Consensus.sol";
+import { Sheets } from "../../utils/Sheets.sol";
 import { TestBase } from "../../utils/TestBase.sol";
 
 contract ConsensusTest is TestBase {
     bytes4 private constant A = 0xaaaaaaaa;
     bytes4 private constant B = 0xbbbbbbbb;
 
-    function judge(bytes[] calldata memberTags, uint256 count)
+    function judge(bytes[] calldata sheets, bytes calldata sheetOf, uint256 count)
         external
         pure
         returns (bytes4[] memory tags, uint256 dissenters)
     {
-        return Consensus.judge(memberTags, count, Consensus.quorum(memberTags.length));
+        return Consensus.judge(sheets, sheetOf, count, Consensus.quorum(sheetOf.length));
+    }
+
+    function _judge(bytes[] memory tags, uint256 count)
+        private
+        view
+        returns (bytes4[] memory, uint256)
+    {
+        (bytes[] memory sheets, bytes memory sheetOf) = Sheets.from(tags);
+        return this.judge(sheets, sheetOf, count);
     }
 
     function test_quorum() public pure {
@@ -30,7 +40,7 @@ contract ConsensusTest is TestBase {
         tags[2] = abi.encodePacked(A, B, bytes4(0), A);
         tags[3] = abi.encodePacked(A, B, bytes4(0), A);
         tags[4] = abi.encodePacked(B, A, A, A);
-        (bytes4[] memory agreed, uint256 dissenters) = this.judge(tags, 4);
+        (bytes4[] memory agreed, uint256 dissenters) = _judge(tags, 4);
         assertEq(bytes32(agreed[0]), bytes32(A), "four of five");
         assertEq(bytes32(agreed[1]), 0, "three of five");
         assertEq(bytes32(agreed[2]), 0, "nothing");
@@ -44,7 +54,7 @@ contract ConsensusTest is TestBase {
         tags[2] = abi.encodePacked(A, A);
         tags[3] = abi.encodePacked(A, A);
         tags[4] = abi.encodePacked(A, B);
-        (bytes4[] memory agreed, uint256 dissenters) = this.judge(tags, 2);
+        (bytes4[] memory agreed, uint256 dissenters) = _judge(tags, 2);
         assertEq(bytes32(agreed[0]), bytes32(A), "four of five");
         assertEq(bytes32(agreed[1]), 0, "three of five");
         assertEq(dissenters, 0, "nobody");
@@ -57,7 +67,7 @@ contract ConsensusTest is TestBase {
         }
         tags[4] = abi.encodePacked(B, B, A, A, A);
         tags[5] = abi.encodePacked(B, B, B, A, A);
-        (, uint256 dissenters) = this.judge(tags, 5);
+        (, uint256 dissenters) = _judge(tags, 5);
         assertEq(dissenters, 1 << 5, "three of five differ");
     }
 }

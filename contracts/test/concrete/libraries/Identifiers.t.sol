@@ -100,7 +100,7 @@ contract IdentifiersTest is TestBase {
         assertGt(picked.length, 0);
         for (uint32 j = 0; j < picked.length; ++j) {
             uint256 remaining = total - burned.length - j;
-            assertEq(Bundles.pick(_burned, total, remaining, seed, j), picked[j]);
+            assertEq(Bundles.pick(_burned, 0, total, remaining, seed, j), picked[j]);
         }
     }
 }

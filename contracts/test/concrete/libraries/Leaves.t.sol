@@ -15,6 +15,30 @@ contract LeavesTest is TestBase {
         return Leaves.verify(root, subtree, bundle, siblings, count);
     }
 
+    function _valid(uint32[16] memory values) private pure returns (bool) {
+        bytes32[2] memory tags = _tags(values);
+        return Leaves.tagsValid(tags[0], tags[1]);
+    }
+
+    /// @dev Against looking at each pair.
+    function testFuzz_tagsValidIsStrictlyIncreasing(uint32[16] memory values, uint256 seed)
+        public
+        pure
+    {
+        // Mostly increasing, else nearly every case would be refused at the first pair.
+        uint32 step = uint32(bound(seed >> 64, 1, type(uint32).max / 17));
+        for (uint32 j; j < 16; ++j) {
+            if (seed >> (4 * j) & 15 != 0 || seed % 3 == 0) {
+                values[j] = (j + 1) * step + values[j] % step;
+            }
+        }
+        bool expected = values[0] != 0;
+        for (uint256 j = 1; j < 16; ++j) {
+            expected = expected && values[j - 1] < values[j];
+        }
+        assertEq(_valid(values), expected);
+    }
+
     function _tags(uint32[16] memory values) private pure returns (bytes32[2] memory tags) {
         for (uint256 j; j < 16; ++j) {
             tags[j / 8] |= bytes32(bytes4(values[j])) >> (32 * (j % 8));
@@ -30,18 +54,22 @@ contract LeavesTest is TestBase {
 
     function test_tagsValid() public pure {
         uint32[16] memory values = _increasing();
-        assertTrue(Leaves.tagsValid(_tags(values)), "increasing");
+        assertTrue(_valid(values), "increasing");
         for (uint256 j; j < 16; ++j) {
-            assertEq(bytes32(Leaves.tagAt(_tags(values), j)), bytes32(bytes4(values[j])), "tag");
+            assertEq(
+                bytes32(Leaves.tagAt(_tags(values)[0], _tags(values)[1], j)),
+                bytes32(bytes4(values[j])),
+                "tag"
+            );
         }
         values[0] = 0;
-        assertFalse(Leaves.tagsValid(_tags(values)), "zero");
+        assertFalse(_valid(values), "zero");
         for (uint256 j = 1; j < 16; ++j) {
             values = _increasing();
             values[j] = values[j - 1];
-            assertFalse(Leaves.tagsValid(_tags(values)), "equal");
+            assertFalse(_valid(values), "equal");
             values[j] = values[j - 1] - 1;
-            assertFalse(Leaves.tagsValid(_tags(values)), "falling");
+            assertFalse(_valid(values), "falling");
         }
     }
 

@@ -33,8 +33,8 @@ contract DrawVectors is VectorTest {
         _assertFilled(indices.length);
         for (uint256 i; i < indices.length; ++i) {
             uint32 index = uint32(indices[i]);
-            assertEq(Draw.personal(licenseSeed, root, index), personal[i], "personal");
-            assertEq(Draw.shared(modelSeed, root, index), shared[i], "shared");
+            assertEq(Draw.candidate(licenseSeed, root, index), personal[i], "personal");
+            assertEq(Draw.candidate(modelSeed, root, index), shared[i], "shared");
             assertEq(Draw.isAssigned(licenseSeed, root, index, p), assigned[i] == 1, "assigned");
         }
     }
@@ -49,7 +49,7 @@ contract DrawVectors is VectorTest {
         _assertFilled(picked.length);
         uint256 remaining = total - burned.length;
         for (uint32 j; j < picked.length; ++j) {
-            uint32 bundle = Bundles.pick(_burned, total, remaining - j, _word("caseSeed"), j);
+            uint32 bundle = Bundles.pick(_burned, 0, total, remaining - j, _word("caseSeed"), j);
             assertEq(bundle, picked[j], "bundle");
         }
     }

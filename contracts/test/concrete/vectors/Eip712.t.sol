@@ -28,6 +28,7 @@ contract Eip712Vectors is VectorTest {
             payoutDelay: 1,
             committeeSize: 1,
             bundlesPerCase: 1,
+            sharedBundlesPerCase: 0,
             minDecoys: 1,
             nonRevealPenalty: 1,
             dissentPenalty: 0

@@ -16,7 +16,7 @@ contract LeafVectors is VectorTest {
         _assertFilled(leaves.length);
         for (uint256 i; i < leaves.length; ++i) {
             bytes32[2] memory tags = [tags0[i], tags1[i]];
-            assertTrue(Leaves.tagsValid(tags), "tags");
+            assertTrue(Leaves.tagsValid(tags[0], tags[1]), "tags");
             bytes32 computed = Leaves.hash(
                 _word("modelId"),
                 uint32(_number("epoch")),

@@ -4,13 +4,13 @@ pragma solidity ^0.8.30;
 import { ILicenseRegistry } from "../../../src/interfaces/ILicenseRegistry.sol";
 import { LicensingTest } from "../../utils/LicensingTest.sol";
 
-contract LicenseRegistry_burnPersonalBundles is LicensingTest {
+contract LicenseRegistry_burnBundles is LicensingTest {
     bytes32 internal constant SEED = keccak256("draw seed");
     uint32 internal constant BUNDLES = PERSONAL / 16;
 
     function _burn(bytes32 seed, uint8 count) private returns (uint32[] memory) {
         vm.prank(challengeManager);
-        return registry.burnPersonalBundles(modelId, 0, seed, count);
+        return registry.burnBundles(modelId, 0, seed, count, 0);
     }
 
     function test_revertWhen_notChallengeManager() public {
@@ -19,7 +19,7 @@ contract LicenseRegistry_burnPersonalBundles is LicensingTest {
         );
         vm.startPrank(owner.addr);
         vm.expectRevert(reason);
-        registry.burnPersonalBundles(modelId, 0, SEED, 1);
+        registry.burnBundles(modelId, 0, SEED, 1, 0);
         vm.expectRevert(reason);
         registry.countCase(modelId, 0);
     }
@@ -30,7 +30,7 @@ contract LicenseRegistry_burnPersonalBundles is LicensingTest {
         );
         vm.startPrank(challengeManager);
         vm.expectRevert(reason);
-        registry.burnPersonalBundles(modelId, 9, SEED, 1);
+        registry.burnBundles(modelId, 9, SEED, 1, 0);
         vm.expectRevert(reason);
         registry.countCase(modelId, 9);
     }
@@ -94,7 +94,52 @@ contract LicenseRegistry_burnPersonalBundles is LicensingTest {
     function test_countsCases() public {
         vm.startPrank(challengeManager);
         registry.countCase(modelId, 0);
-        registry.countCase(modelId, 0);
+        (uint32 cases, uint32 licenses, uint32 left) = registry.countCase(modelId, 0);
         assertEq(registry.universe(modelId, 0).cases, 2);
+        assertEq(cases, 2);
+        assertEq(licenses, 0);
+        assertEq(left, BUNDLES);
+    }
+
+    function _burnShared(bytes32 seed, uint8 personal, uint8 shared)
+        private
+        returns (uint32[] memory)
+    {
+        vm.prank(challengeManager);
+        return registry.burnBundles(modelId, 0, seed, personal, shared);
+    }
+
+    function test_drawsNoSharedBundlesWithoutModelSeed() public {
+        assertEq(_burnShared(SEED, 1, 2).length, 1);
+        assertEq(registry.universe(modelId, 0).burnedShared, 0);
+    }
+
+    function test_drawsSharedBundlesAfterPersonalOnes() public {
+        mine(3);
+        registry.drawUniverseSeed(modelId, 0);
+        uint32 count = SHARED / 16;
+        bool[] memory seen = new bool[](count);
+        for (uint32 i; i < count; ++i) {
+            uint32[] memory bundles = _burnShared(bytes32(uint256(i)), 1, 1);
+            assertEq(bundles.length, 2);
+            assertLt(bundles[0], BUNDLES);
+            assertGe(bundles[1], BUNDLES);
+            assertLt(bundles[1], BUNDLES + count);
+            assertFalse(seen[bundles[1] - BUNDLES], "burned twice");
+            seen[bundles[1] - BUNDLES] = true;
+            assertTrue(registry.isBurned(modelId, 0, bundles[1]));
+        }
+        assertEq(registry.universe(modelId, 0).burnedShared, count);
+        assertEq(registry.universe(modelId, 0).burnedBundles, count);
+        // What is left is what is drawn; a case never fails for want of shared bundles.
+        assertEq(_burnShared("more", 1, 3).length, 1);
+    }
+
+    function test_picksSharedBundlesByIndexAmongUnburned() public {
+        mine(3);
+        registry.drawUniverseSeed(modelId, 0);
+        uint32 count = SHARED / 16;
+        uint32 index = uint32(uint256(keccak256(abi.encodePacked(SEED, uint32(1)))) % count);
+        assertEq(_burnShared(SEED, 1, 1)[1], BUNDLES + index);
     }
 }
