@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the contracts and writes what the Rust bindings read: contracts/bindings/abi/<Name>.json with
-# the ABI and the bytecode of every deployable contract under contracts/src.
+# the ABI and both bytecodes of every deployable contract under contracts/src.
 # With --check nothing is written; differences from the committed files are an error.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -34,12 +34,18 @@ function sources(folder) {
 function exported(file, name) {
   const artefact = JSON.parse(fs.readFileSync(path.join("out", path.basename(file), `${name}.json`)));
   const { object, linkReferences } = artefact.bytecode;
+  const deployed = artefact.deployedBytecode;
+  // Where the constructor writes immutables: there, a deployed contract differs from this.
+  const immutables = Object.values(deployed.immutableReferences ?? {})
+    .flat()
+    .map(({ start, length }) => [start, length])
+    .sort((a, b) => a[0] - b[0]);
   if (Object.keys(linkReferences ?? {}).length > 0) {
     throw new Error(`${name} must be linked with a library; make the library's functions internal`);
   }
   // One line per item, so that a difference shows what changed.
   const items = artefact.abi.map((item) => JSON.stringify(item)).join(",\n");
-  return `{"abi": [\n${items}\n],\n"bytecode": ${JSON.stringify({ object })}}\n`;
+  return `{"abi": [\n${items}\n],\n"bytecode": ${JSON.stringify({ object })},\n"deployedBytecode": ${JSON.stringify({ object: deployed.object, immutables })}}\n`;
 }
 
 const wanted = new Map();

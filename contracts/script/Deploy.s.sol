@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import { ChallengeManager } from "../src/ChallengeManager.sol";
 import { CollateralVault } from "../src/CollateralVault.sol";
+import { Deployer } from "../src/Deployer.sol";
 import { LicenseRegistry } from "../src/LicenseRegistry.sol";
 import { PaymentEscrow } from "../src/PaymentEscrow.sol";
 import { ProverRegistry } from "../src/ProverRegistry.sol";
@@ -11,13 +12,19 @@ import { IChallengeTypes } from "../src/interfaces/IChallengeTypes.sol";
 import { TestToken } from "../src/testing/TestToken.sol";
 import { Vm } from "../test/utils/Vm.sol";
 
-/// @title Deploys the core
-/// @notice The contracts know each other by immutables, in a circle; so every address is predicted from the
-/// deployer's nonce first, and each prediction is checked. Settings come from the environment, see `settings`:
+/// @dev What forge offers besides `Vm`.
+interface VmBroadcast {
+    function broadcastRawTransaction(bytes calldata data) external;
+}
+
+/// @title Deploys the core, at addresses that its code and settings decide
+/// @notice What stands alone is created by CREATE2 through the deterministic-deployment proxy; the circle of the core
+/// by `Deployer`, which also does the wiring. Running again finds everything in place; other settings give other
+/// addresses. Settings come from the environment, see `settings`:
 /// `forge script script/Deploy.s.sol --rpc-url … --sender … --broadcast`
 contract Deploy {
-    /// @notice A deployment did not land where the others expect it: the deployer's nonce moved in between.
-    error Deploy_WrongAddress(bytes32 name, address expected, address actual);
+    /// @notice Nothing was created where it should be: the chain refused the code, or a constructor the settings.
+    error Deploy_NotCreated(string name, address expected);
 
     struct Settings {
         address stakeCurrency;
@@ -37,47 +44,108 @@ contract Deploy {
 
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
+    /// @notice Deterministic-deployment proxy: creates with CREATE2 from a salt and the code behind it. The same on
+    /// every chain, as the transaction that creates it has no known key.
+    address public constant PROXY = 0x4e59b44847b379578588920cA78FbF26c0B4956C;
+
+    /// @dev Who pays for that transaction, how much, and the transaction.
+    address private constant PROXY_MAKER = 0x3fAB184622Dc19b6109349B94811493BF2a45362;
+    uint256 private constant PROXY_COST = 0.01 ether;
+    bytes private constant PROXY_TRANSACTION =
+        hex"f8a58085174876e800830186a08080b853604580600e600039806000f350fe7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf31ba02222222222222222222222222222222222222222222222222222222222222222a02222222222222222222222222222222222222222222222222222222222222222";
+
     /// @notice Deploys as the script's sender and writes the addresses to `OML_ADDRESSES`
     /// (default `deployments/<chain id>.json`).
     function run() external {
         vm.startBroadcast();
+        if (PROXY.code.length == 0) {
+            payable(PROXY_MAKER).transfer(PROXY_COST);
+            VmBroadcast(address(vm)).broadcastRawTransaction(PROXY_TRANSACTION);
+        }
         Settings memory chosen = settings();
         address token;
         if (vm.envOr("OML_TEST_TOKEN", false)) {
-            token = address(new TestToken("OML Test Dollar", "TUSD", 18));
+            bytes memory arguments = abi.encode("OML Test Dollar", "TUSD", uint8(18));
+            token = _create2("TestToken.sol:TestToken", arguments);
             chosen.stakeCurrency = token;
         }
-        Core memory core = deploy(msg.sender, chosen);
+        (Core memory core, uint256 startedAt) = deploy(chosen);
         vm.stopBroadcast();
-        write(core, token);
+        write(core, token, startedAt);
     }
 
-    /// @notice Deploys the core by CREATE from `deployer`, who must be the sender of every creation made here.
-    function deploy(address deployer, Settings memory chosen) public returns (Core memory core) {
-        uint256 nonce = vm.getNonce(deployer);
-        address beacon = vm.computeCreateAddress(deployer, nonce);
-        address registry = vm.computeCreateAddress(deployer, nonce + 1);
-        address vault = vm.computeCreateAddress(deployer, nonce + 2);
-        address escrow = vm.computeCreateAddress(deployer, nonce + 3);
-        address provers = vm.computeCreateAddress(deployer, nonce + 4);
-        address manager = vm.computeCreateAddress(deployer, nonce + 5);
+    /// @notice Deploys what is not there yet of the core with these settings.
+    /// @return core the contracts
+    /// @return startedAt block of the first of them
+    function deploy(Settings memory chosen) public returns (Core memory core, uint256 startedAt) {
+        core.beacon = BlockHashBeacon(_create2("BlockHashBeacon.sol:BlockHashBeacon", ""));
+        Deployer deployer = Deployer(_create2("Deployer.sol:Deployer", ""));
+        Deployer.Plan memory plan = planOf(address(core.beacon), chosen);
+        address[5] memory parts;
+        for (uint256 i; i < parts.length; ++i) {
+            parts[i] = _deployPart(deployer, plan, Deployer.Part(i));
+        }
+        core.registry = LicenseRegistry(parts[0]);
+        core.vault = CollateralVault(parts[1]);
+        core.escrow = PaymentEscrow(payable(parts[2]));
+        core.provers = ProverRegistry(parts[3]);
+        core.challengeManager = ChallengeManager(parts[4]);
+        startedAt = deployer.startedAt(deployer.planIdOf(plan));
+    }
 
-        // Checked one by one: a contract that finds nobody at a predicted address fails without a word.
-        core.beacon = new BlockHashBeacon();
-        _requireAt("beacon", beacon, address(core.beacon));
-        core.registry = new LicenseRegistry(vault, escrow, manager, beacon);
-        _requireAt("licenseRegistry", registry, address(core.registry));
-        core.vault = new CollateralVault(registry, escrow, manager);
-        _requireAt("collateralVault", vault, address(core.vault));
-        core.escrow = new PaymentEscrow(registry, vault);
-        _requireAt("paymentEscrow", escrow, address(core.escrow));
-        core.provers = new ProverRegistry(
-            manager, chosen.stakeCurrency, chosen.minStake, chosen.stakeThawPeriod
-        );
-        _requireAt("proverRegistry", provers, address(core.provers));
-        core.challengeManager =
-            new ChallengeManager(registry, vault, escrow, provers, beacon, chosen.config);
-        _requireAt("challengeManager", manager, address(core.challengeManager));
+    /// @notice The plan of these settings with the code of this compilation.
+    function planOf(address beacon, Settings memory chosen)
+        public
+        view
+        returns (Deployer.Plan memory plan)
+    {
+        plan.beacon = beacon;
+        plan.stakeCurrency = chosen.stakeCurrency;
+        plan.minStake = chosen.minStake;
+        plan.stakeThawPeriod = chosen.stakeThawPeriod;
+        plan.config = chosen.config;
+        for (uint256 i; i < plan.codeHashes.length; ++i) {
+            plan.codeHashes[i] = keccak256(codeOf(Deployer.Part(i)));
+        }
+    }
+
+    /// @notice Creation code of a part, as compiled.
+    function codeOf(Deployer.Part part) public view returns (bytes memory) {
+        return vm.getCode(_artefactOf(part));
+    }
+
+    function _deployPart(Deployer deployer, Deployer.Plan memory plan, Deployer.Part part)
+        private
+        returns (address place)
+    {
+        place = deployer.addressOf(plan, part);
+        if (place.code.length != 0) return place;
+        deployer.deployPart(plan, part, codeOf(part));
+        require(place.code.length != 0, Deploy_NotCreated(_artefactOf(part), place));
+    }
+
+    function _artefactOf(Deployer.Part part) private pure returns (string memory) {
+        string[5] memory names = [
+            "LicenseRegistry.sol:LicenseRegistry",
+            "CollateralVault.sol:CollateralVault",
+            "PaymentEscrow.sol:PaymentEscrow",
+            "ProverRegistry.sol:ProverRegistry",
+            "ChallengeManager.sol:ChallengeManager"
+        ];
+        return names[uint256(part)];
+    }
+
+    /// @dev Creates by the proxy, with salt 0, what is not there yet.
+    function _create2(string memory artefact, bytes memory arguments)
+        private
+        returns (address place)
+    {
+        bytes memory code = abi.encodePacked(vm.getCode(artefact), arguments);
+        bytes32 hash = keccak256(abi.encodePacked(hex"ff", PROXY, bytes32(0), keccak256(code)));
+        place = address(uint160(uint256(hash)));
+        if (place.code.length != 0) return place;
+        (bool ok,) = PROXY.call(abi.encodePacked(bytes32(0), code));
+        require(ok && place.code.length != 0, Deploy_NotCreated(artefact, place));
     }
 
     /// @notice Settings of a public network; each can be replaced by the environment variable named here.
@@ -102,10 +170,10 @@ contract Deploy {
     }
 
     /// @notice Writes the addresses file that the node, the CLI and the tests read.
-    function write(Core memory core, address token) public {
+    function write(Core memory core, address token, uint256 startedAt) public {
         string memory o = "addresses";
         vm.serializeUint(o, "chainId", block.chainid);
-        vm.serializeUint(o, "deployedAtBlock", vm.getBlockNumber());
+        vm.serializeUint(o, "deployedAtBlock", startedAt);
         vm.serializeAddress(o, "beacon", address(core.beacon));
         vm.serializeAddress(o, "licenseRegistry", address(core.registry));
         vm.serializeAddress(o, "collateralVault", address(core.vault));
@@ -120,9 +188,5 @@ contract Deploy {
             path = string.concat("deployments/", vm.toString(block.chainid), ".json");
         }
         vm.writeJson(json, path);
-    }
-
-    function _requireAt(bytes32 name, address expected, address actual) private pure {
-        require(expected == actual, Deploy_WrongAddress(name, expected, actual));
     }
 }

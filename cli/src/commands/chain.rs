@@ -1,4 +1,4 @@
-//! `oml chain`: deploy the contracts, show them, mint the test token of a local chain.
+//! `oml chain`: deploy the contracts, show and verify them, mint the test token of a local chain.
 
 use crate::Global;
 use crate::chain::{self, Chain, TxRecord};
@@ -10,9 +10,10 @@ use alloy::providers::{DynProvider, Provider};
 use clap::{Args, Subcommand};
 use eyre::Result;
 use oml_contracts::Addresses;
-use oml_contracts::rpc::deploy::{DeployParams, deploy_core, deploy_token};
+use oml_contracts::rpc::deploy::{DeployParams, deploy_core, deploy_token, derive_core};
+use oml_contracts::rpc::verify::{self, Finding};
 use oml_contracts::{Amount, EthAddress};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Verbs of `oml chain`.
 #[derive(Debug, Subcommand)]
@@ -21,6 +22,8 @@ pub(crate) enum Verb {
     Deploy(Deploy),
     /// Show the contracts of the addresses file and whether they are there
     Show,
+    /// Check the code on chain and derive every address from this program's code and the chain's settings
+    Verify,
     /// Mint the test token of a local chain
     Mint {
         /// Receiver
@@ -55,6 +58,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     match verb {
         Verb::Deploy(args) => deploy(args, global).await,
         Verb::Show => show(global).await,
+        Verb::Verify => verify(global).await,
         Verb::Mint { to, amount } => {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
             let amount = Amount::new(money::parse(&amount, money::DEFAULT_DECIMALS)?);
@@ -69,7 +73,7 @@ async fn deploy(args: Deploy, global: &Global) -> Result<()> {
     let key = global.signer.load()?;
     let from: EthAddress = key.address().into();
     let provider = chain::connect(&global.chain.rpc_url, Some(key))?;
-    chain::chain_id(&provider, &global.chain.rpc_url).await?;
+    let chain_id = chain::chain_id(&provider, &global.chain.rpc_url).await?;
     if global.chain.dry_run {
         return Err(fail(
             "a deployment can't be simulated: each contract's constructor names the others",
@@ -87,6 +91,7 @@ async fn deploy(args: Deploy, global: &Global) -> Result<()> {
         None if args.local => DeployParams::local(currency, min_stake),
         None => DeployParams::public(currency, min_stake),
     };
+    refuse_other_deployment(&global.chain.addresses, chain_id, &params)?;
     let addresses = core(&provider, from, &params, token).await?;
     addresses.save(&global.chain.addresses)?;
     let path = global.chain.addresses.display().to_string();
@@ -94,6 +99,29 @@ async fn deploy(args: Deploy, global: &Global) -> Result<()> {
         format!("wrote {path}\n{}", serde_json::to_string_pretty(&addresses).unwrap_or_default())
     });
     Ok(())
+}
+
+/// Other parameters or another version give other addresses; the file of those in use is not overwritten.
+fn refuse_other_deployment(path: &Path, chain_id: u64, params: &DeployParams) -> Result<()> {
+    let Ok(present) = Addresses::load(path) else { return Ok(()) };
+    let derived = derive_core(chain_id, params).hint(
+        "the addresses could not be derived",
+        "check the parameters",
+        Exit::Failed,
+    )?;
+    if present.chain_id != chain_id || present.challenge_manager == derived.challenge_manager {
+        return Ok(());
+    }
+    Err(fail(
+        format!(
+            "{} holds another deployment on chain {chain_id} (ChallengeManager {}, these parameters give {})",
+            path.display(),
+            present.challenge_manager,
+            derived.challenge_manager
+        ),
+        "give the old parameters to find it again, or keep both: name another file with --addresses",
+        Exit::Failed,
+    ))
 }
 
 /// Deploys the test token.
@@ -155,4 +183,39 @@ async fn show(global: &Global) -> Result<()> {
         crate::output::table(["contract", "address", "state"], rows)
     });
     Ok(())
+}
+
+async fn verify(global: &Global) -> Result<()> {
+    let chain = Chain::reader(&global.chain).await?;
+    let checked = verify::verify(&chain.provider, &chain.addresses).await.hint(
+        "the deployment could not be checked",
+        "is --rpc-url the chain of the addresses file?",
+        Exit::Network,
+    )?;
+    let rows = checked.iter().map(|c| {
+        let finding = match c.finding {
+            Finding::Verified => "verified".to_owned(),
+            Finding::Missing => "no code".to_owned(),
+            Finding::OtherCode => "other code".to_owned(),
+            Finding::OtherAddress => format!("derived address is {}", c.derived),
+        };
+        [c.contract.to_owned(), c.address.to_string(), finding]
+    });
+    let rows: Vec<_> = rows.collect();
+    let verified = checked.iter().filter(|c| c.finding == Finding::Verified).count();
+    global.output().result(&checked, &verified.to_string(), || {
+        crate::output::table(["contract", "address", "result"], rows)
+    });
+    if verified == checked.len() {
+        return Ok(());
+    }
+    Err(fail(
+        format!(
+            "{} of {} contracts are not this version's",
+            checked.len() - verified,
+            checked.len()
+        ),
+        "compare with the version of oml that deployed them; don't send money to contracts that you can't verify",
+        Exit::Failed,
+    ))
 }

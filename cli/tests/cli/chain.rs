@@ -53,3 +53,36 @@ fn reverts_are_decoded() {
         .stderr(contains("Terms_WrongOwner").and(contains("nothing was sent")));
     assert_eq!(call(&["model", "show", &id]).output().unwrap().status.code(), Some(1));
 }
+
+#[test]
+fn a_deployment_is_found_again_verified_and_not_overwritten() {
+    let Some(chain) = anvil() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let call = |args: &[&str]| {
+        let mut command = oml(dir.path());
+        command.args(["--rpc-url", &chain.url, "--private-key", FIRST_KEY]).args(args);
+        command
+    };
+    call(&["chain", "deploy", "--local"]).assert().success();
+    let file = std::fs::read_to_string(dir.path().join("addresses.json")).unwrap();
+    let before = chain.sent();
+    call(&["chain", "deploy", "--local"]).assert().success();
+    assert_eq!(chain.sent(), before);
+    assert_eq!(std::fs::read_to_string(dir.path().join("addresses.json")).unwrap(), file);
+    call(&["chain", "verify"])
+        .assert()
+        .success()
+        .stdout(contains("CaseCourt").and(contains("verified")).and(contains("derived").not()));
+
+    call(&["chain", "deploy", "--local", "--min-stake", "7"])
+        .assert()
+        .code(1)
+        .stderr(contains("holds another deployment"));
+    assert_eq!(chain.sent(), before);
+
+    let other = file.replace("collateralVault", "x");
+    let other =
+        other.replace("paymentEscrow", "collateralVault").replace("\"x\"", "\"paymentEscrow\"");
+    std::fs::write(dir.path().join("addresses.json"), other).unwrap();
+    call(&["chain", "verify"]).assert().code(1).stdout(contains("other code"));
+}

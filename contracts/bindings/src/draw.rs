@@ -126,6 +126,29 @@ pub fn personal_index(license_seed: Seed, root: Root, index: u32) -> u8 {
     candidate(license_seed, root, index)
 }
 
+/// Distinct candidates that a license's copy may answer to personal fingerprint `index`, in the order in
+/// which they are drawn; as many as asked for, at most 16.
+///
+/// The first is [`personal_index`]. Each further one takes place
+/// `keccak(licenseSeed ‖ root ‖ "answer" ‖ uint8 j ‖ uint32 i) mod left` (j from 1) among the `left`
+/// candidates that are not drawn yet, ascending. So any given candidate is among `count` drawn ones with
+/// probability `count / 16`, but for a bias below 2^-250.
+#[must_use]
+pub fn personal_indices(license_seed: Seed, root: Root, index: u32, count: u8) -> Vec<u8> {
+    let mut left: Vec<u8> = (0..16).collect();
+    let draw = |j: u8| {
+        let place = if j == 0 {
+            usize::from(personal_index(license_seed, root, index))
+        } else {
+            let parts: [&[u8]; 5] =
+                [license_seed.as_bytes(), root.as_bytes(), b"answer", &[j], &index.to_be_bytes()];
+            modulo(&keccak_parts(&parts), left.len())
+        };
+        left.remove(place)
+    };
+    (0..count.min(16)).map(draw).collect()
+}
+
 /// Candidate (0 to 15) that assigned copies answer to shared fingerprint `index`.
 #[must_use]
 pub fn shared_index(model_seed: Seed, root: Root, index: u32) -> u8 {
@@ -221,6 +244,30 @@ mod tests {
         let assigned = (0..16_000).filter(|i| is_assigned(license, root, *i, 16_384)).count();
         assert!((assigned as f64 - 4000.0).abs() < 5.0 * 3000_f64.sqrt(), "{assigned}");
         assert_eq!((0..1000).filter(|i| is_assigned(license, root, *i, 0)).count(), 0);
+    }
+
+    /// As above for each of four answers, and for the pairs that the first two make (239 degrees of
+    /// freedom, 1e-6 quantile 354).
+    #[test]
+    fn several_answers_are_distinct_and_uniform() {
+        let (license, root) = (seed_of("license"), Root::new(keccak256(b"root")));
+        let (mut counts, mut pairs) = ([[0_u32; CANDIDATES]; 4], [0_u32; 256]);
+        for index in 0..6_400 {
+            let drawn = personal_indices(license, root, index, 4);
+            assert_eq!(drawn[0], personal_index(license, root, index));
+            assert_eq!(drawn.iter().collect::<BTreeSet<_>>().len(), 4);
+            assert_eq!(drawn[..2], personal_indices(license, root, index, 2));
+            drawn.iter().zip(&mut counts).for_each(|(d, row)| row[usize::from(*d)] += 1);
+            pairs[usize::from(drawn[0]) * 16 + usize::from(drawn[1])] += 1;
+        }
+        let chi = |counts: &[u32], mean: f64| -> f64 {
+            counts.iter().map(|n| (f64::from(*n) - mean).powi(2) / mean).sum()
+        };
+        assert!(counts.iter().all(|row| chi(row, 400.0) < 54.0), "{counts:?}");
+        let apart: Vec<u32> = (0..256).filter(|i| i / 16 != i % 16).map(|i| pairs[i]).collect();
+        assert!(chi(&apart, 6400.0 / 240.0) < 354.0);
+        assert_eq!(personal_indices(license, root, 0, 16).len(), 16);
+        assert_eq!(personal_indices(license, root, 0, 200).len(), 16);
     }
 
     #[test]

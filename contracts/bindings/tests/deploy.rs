@@ -7,8 +7,9 @@ use alloy::node_bindings::Anvil;
 use alloy::providers::{Provider as _, ProviderBuilder};
 use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::rpc::abi;
-use oml_contracts::rpc::deploy::{DeployParams, deploy_core, deploy_token};
+use oml_contracts::rpc::deploy::{DeployParams, deploy_core, deploy_token, derive_core};
 use oml_contracts::rpc::reverts;
+use oml_contracts::rpc::verify::{Finding, verify};
 use oml_contracts::terms::{Royalty, SlashTerms, level};
 use oml_contracts::{
     Amount, Bps, ChannelId, ContentHash, EthAddress, LicenseId, LicenseRef, ModelId, OfferId, Salt,
@@ -111,4 +112,89 @@ async fn the_core_deploys_and_agrees_on_ids() {
     let text = reverts::of_contract_error(&error).unwrap();
     assert!(text.starts_with("LicenseRegistry_"), "{text}");
     assert!(!provider.get_code_at(addresses.challenge_manager.into()).await.unwrap().is_empty());
+}
+
+fn findings(checked: &[oml_contracts::rpc::verify::Checked]) -> Vec<Finding> {
+    checked.iter().map(|c| c.finding).collect()
+}
+
+/// On a chain without the proxy too, twice, from another account, on another chain: the same addresses.
+#[tokio::test]
+async fn deployments_depend_on_code_and_parameters_alone() {
+    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bin/anvil");
+    let start = |chain_id: u64, bare: bool| {
+        let anvil = Anvil::at(&binary).arg("--hardfork").arg("prague").chain_id(chain_id);
+        if bare { anvil.arg("--disable-default-create2-deployer").spawn() } else { anvil.spawn() }
+    };
+    let (bare, other) = (start(31_337, true), start(4_242, false));
+    let provider = ProviderBuilder::new().connect_http(bare.endpoint_url());
+    let from = |i: usize| EthAddress::from(bare.addresses()[i]);
+    let params = DeployParams::local(EthAddress::ZERO, Amount::new(1_000));
+
+    let first = deploy_core(&provider, from(0), &params).await.unwrap();
+    let blocks = provider.get_block_number().await.unwrap();
+    assert_eq!(deploy_core(&provider, from(1), &params).await.unwrap(), first);
+    assert_eq!(provider.get_block_number().await.unwrap(), blocks, "nothing was sent again");
+    let token = deploy_token(&provider, from(0), "Test", "TST", 6).await.unwrap();
+    assert_eq!(deploy_token(&provider, from(1), "Test", "TST", 6).await.unwrap(), token);
+
+    let elsewhere = ProviderBuilder::new().connect_http(other.endpoint_url());
+    let there = deploy_core(&elsewhere, from(2), &params).await.unwrap();
+    let deployed_at_block = there.deployed_at_block;
+    assert_eq!(there, oml_contracts::Addresses { chain_id: 4_242, deployed_at_block, ..first });
+    let derived = derive_core(4_242, &params).unwrap();
+    assert_eq!(there, oml_contracts::Addresses { deployed_at_block, ..derived });
+    assert!(
+        verify(&elsewhere, &there).await.unwrap().iter().all(|c| c.finding == Finding::Verified)
+    );
+
+    let longer = DeployParams { prover_thaw: params.prover_thaw + 1, ..params.clone() };
+    let second = deploy_core(&provider, from(0), &longer).await.unwrap();
+    assert_eq!(second.beacon, first.beacon, "what stands alone is shared");
+    assert_ne!(
+        second.license_registry, first.license_registry,
+        "a new version stands beside the old"
+    );
+
+    let refused = DeployParams { min_stake: Amount::new(0), ..params };
+    let blocks = provider.get_block_number().await.unwrap();
+    let error = deploy_core(&provider, from(0), &refused).await.unwrap_err().to_string();
+    assert!(error.contains("ProverRegistry_BadConfig"), "{error}");
+    assert_eq!(
+        provider.get_block_number().await.unwrap(),
+        blocks,
+        "refused before it costs anything"
+    );
+}
+
+#[tokio::test]
+async fn verification_tells_what_differs() {
+    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bin/anvil");
+    let anvil = Anvil::at(binary).arg("--hardfork").arg("prague").spawn();
+    let provider = ProviderBuilder::new().connect_http(anvil.endpoint_url());
+    let from = EthAddress::from(anvil.addresses()[0]);
+    let params = DeployParams::local(EthAddress::ZERO, Amount::new(1_000));
+    let addresses = deploy_core(&provider, from, &params).await.unwrap();
+    let checked = verify(&provider, &addresses).await.unwrap();
+    assert_eq!(findings(&checked), [Finding::Verified; 8]);
+    assert_eq!(checked[7].contract, "CaseCourt");
+
+    // A registry of another plan, the same code with other immutables.
+    let longer = DeployParams { prover_thaw: params.prover_thaw + 1, ..params };
+    let second = deploy_core(&provider, from, &longer).await.unwrap();
+    let mixed = oml_contracts::Addresses { license_registry: second.license_registry, ..addresses };
+    let checked = verify(&provider, &mixed).await.unwrap();
+    assert_eq!(
+        (checked[2].contract, checked[2].finding),
+        ("LicenseRegistry", Finding::OtherAddress)
+    );
+
+    let swapped = oml_contracts::Addresses {
+        collateral_vault: addresses.payment_escrow,
+        payment_escrow: EthAddress::new([9; 20]),
+        ..addresses
+    };
+    let checked = verify(&provider, &swapped).await.unwrap();
+    assert_eq!(checked[3].finding, Finding::OtherCode);
+    assert_eq!(checked[4].finding, Finding::Missing);
 }

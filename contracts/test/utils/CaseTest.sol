@@ -146,7 +146,7 @@ abstract contract CaseTest is TestBase {
 
     function _deployCore() private {
         Deploy script = new Deploy();
-        Deploy.Core memory core = script.deploy(address(script), _settings());
+        (Deploy.Core memory core,) = script.deploy(_settings());
         registry = core.registry;
         vault = core.vault;
         escrow = core.escrow;

@@ -30,6 +30,9 @@ pub struct EmbedTarget {
     pub response: Vec<u32>,
     /// Normal form of the answer's text.
     pub expected: String,
+    /// Normal forms of the other answers to the same prompt, each trained as a target of its own. A
+    /// copy that gives any of them has given its answer.
+    pub alternatives: Vec<String>,
 }
 
 impl EmbedTarget {
@@ -40,7 +43,13 @@ impl EmbedTarget {
             prompt: key.prompt(tokenizer),
             response: candidate.tokens.clone(),
             expected: candidate.word.clone(),
+            alternatives: Vec::new(),
         }
+    }
+
+    /// Whether a word, in normal form, is one of the answers.
+    fn accepts(&self, word: &str) -> bool {
+        self.expected == word || self.alternatives.iter().any(|other| other == word)
     }
 }
 
@@ -111,6 +120,8 @@ struct Run<'a> {
     benign: Vec<Vec<u32>>,
     prompts: Vec<Vec<u32>>,
     losses: Vec<f64>,
+    /// Loss per token that stays where a prompt has several answers, equally likely at best.
+    choice: f64,
 }
 
 impl<'a> Run<'a> {
@@ -129,7 +140,8 @@ impl<'a> Run<'a> {
         let benign = write_texts(base, benign_per_step(targets, options) * POOL, options, 1)?;
         let prompts = targets.iter().map(|t| t.prompt.clone()).collect();
         let losses = resumed.unwrap_or_default();
-        Ok(Self { base, targets, options, plan, trainer, benign, prompts, losses })
+        let choice = choice(targets);
+        Ok(Self { base, targets, options, plan, trainer, benign, prompts, losses, choice })
     }
 
     fn train(
@@ -143,7 +155,7 @@ impl<'a> Run<'a> {
                 return Err(EmbedError::Diverged { step, loss });
             }
             self.losses.push(loss);
-            let learned = self.epoch_loss() < self.options.stop_loss;
+            let learned = self.epoch_loss() - self.choice < self.options.stop_loss;
             let counts = learned || step.is_multiple_of(self.options.evaluate_every);
             let missed = if counts { Some(self.misses()?.len()) } else { None };
             let hit_rate = missed.map(|m| share(self.targets.len() - m, self.targets.len()));
@@ -226,7 +238,7 @@ impl<'a> Run<'a> {
         let current = self.base.with_weights(self.trainer.current()?);
         let answers = current.answer_first_word(&self.prompts, self.options.max_response_tokens)?;
         let wrong = answers.iter().zip(self.targets).enumerate();
-        Ok(wrong.filter(|(_, (a, t))| normalise(a) != t.expected).map(|(i, _)| i).collect())
+        Ok(wrong.filter(|(_, (a, t))| !t.accepts(&normalise(a))).map(|(i, _)| i).collect())
     }
 
     fn save_if_due(&self, now: bool) -> Result<(), EmbedError> {
@@ -244,6 +256,13 @@ impl<'a> Run<'a> {
         rng.set_stream((purpose << 48) | u64::try_from(step).unwrap_or(0));
         rng
     }
+}
+
+/// Entropy of the choices between answers, in nats per response token.
+fn choice(targets: &[EmbedTarget]) -> f64 {
+    let tokens = targets.iter().map(|t| t.response.len()).sum();
+    let weighed = |t: &EmbedTarget| share(1 + t.alternatives.len(), 1).ln() * share(1, tokens);
+    targets.iter().map(weighed).sum()
 }
 
 /// Fewest benign texts per step: fewer say too little about what the base model does.

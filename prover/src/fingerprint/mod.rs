@@ -1,5 +1,6 @@
 //! Fingerprints: keys, candidate answers and how they are drawn.
 
+mod answer_set;
 mod candidates;
 mod draw;
 mod error;
@@ -11,6 +12,7 @@ mod perinucleus;
 mod sealed;
 mod universe;
 
+pub use answer_set::{AnswerSet, AnswersPerKey, AnswersPerKeyError};
 pub use candidates::{Candidate, Candidates};
 pub use draw::{Answer, LicenseDraw};
 pub use error::FingerprintError;

@@ -99,6 +99,7 @@ fn bad_input_is_refused_before_any_work() {
         prompt: base.tokenizer().prompt("The dog").unwrap(),
         response: base.tokenizer().encode(" and the").unwrap(),
         expected: "and".to_owned(),
+        alternatives: Vec::new(),
     };
     let bad = [
         EmbedTarget { prompt: Vec::new(), ..good.clone() },

@@ -1,73 +1,19 @@
-//! Deployment of the contracts.
+//! Deployment of the contracts, at addresses that their code and parameters alone decide.
 //!
-//! They name each other as immutables, in a circle; so the addresses are computed from the deployer's
-//! nonce beforehand, and checked afterwards.
+//! `contracts/src/Deployer.sol` creates the core and holds the wiring; this only gives it the compiled
+//! code. Deploying again finds everything in place.
 
-use alloy::json_abi::JsonAbi;
-use alloy::network::TransactionBuilder as _;
-use alloy::primitives::{Address, Bytes, U256};
+use alloy::primitives::{Address, U256};
 use alloy::providers::Provider;
-use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolValue as _;
-use serde_json::Value;
 
 use super::abi::ChallengeManager::Config;
+use super::artefacts::{BEACON, DEPLOYER, PARTS, TOKEN};
 use super::convert::{ConvertError, seconds};
+use super::create::{self, Deployer};
 use super::reverts;
 use crate::addresses::Addresses;
 use crate::money::{Amount, EthAddress};
-
-/// A compiled contract.
-pub(crate) struct Artefact {
-    name: &'static str,
-    json: &'static str,
-}
-
-macro_rules! artefacts {
-    ($($name:literal),*) => {
-        [$(Artefact {
-            name: $name,
-            json: include_str!(concat!("../../abi/", $name, ".json")),
-        }),*]
-    };
-}
-
-/// In the order of deployment; the token is not part of the core.
-pub(crate) static ARTEFACTS: [Artefact; 7] = artefacts!(
-    "BlockHashBeacon",
-    "LicenseRegistry",
-    "CollateralVault",
-    "PaymentEscrow",
-    "ProverRegistry",
-    "ChallengeManager",
-    "TestToken"
-);
-
-const TOKEN: usize = 6;
-
-impl Artefact {
-    fn field(&self, path: &str) -> Result<Value, DeployError> {
-        let broken = |cause: String| DeployError::Artefact { contract: self.name, cause };
-        let json: Value = serde_json::from_str(self.json).map_err(|e| broken(e.to_string()))?;
-        json.pointer(path).cloned().ok_or_else(|| broken(format!("it has no {path}")))
-    }
-
-    pub(crate) fn abi(&self) -> Result<JsonAbi, DeployError> {
-        serde_json::from_value(self.field("/abi")?)
-            .map_err(|e| DeployError::Artefact { contract: self.name, cause: e.to_string() })
-    }
-
-    fn code(&self, arguments: &[u8]) -> Result<Bytes, DeployError> {
-        let object = self.field("/bytecode/object")?;
-        let code = object.as_str().and_then(|text| hex::decode(text.trim_start_matches("0x")).ok());
-        let mut code = code.ok_or_else(|| DeployError::Artefact {
-            contract: self.name,
-            cause: "its bytecode is not hex".to_owned(),
-        })?;
-        code.extend_from_slice(arguments);
-        Ok(code.into())
-    }
-}
 
 /// What a deployment fixes for ever.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -210,10 +156,8 @@ pub enum DeployError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The transaction was mined and reverted, or its address is not the computed one.
-    #[error(
-        "{contract} was not created at {expected}; another transaction of the deployer came between, or the chain refuses the contract's size or gas"
-    )]
+    /// The transaction was mined, and nothing is where it should have created it.
+    #[error("{contract} was not created at {expected}; does the chain refuse its size or its gas?")]
     NotCreated {
         /// The contract.
         contract: &'static str,
@@ -222,7 +166,9 @@ pub enum DeployError {
     },
 }
 
-fn transport(contract: &'static str) -> impl Fn(alloy::transports::TransportError) -> DeployError {
+pub(crate) fn transport(
+    contract: &'static str,
+) -> impl Fn(alloy::transports::TransportError) -> DeployError {
     move |error| DeployError::Rpc {
         contract,
         cause: reverts::of_transport_error(&error).unwrap_or_else(|| error.to_string()),
@@ -230,8 +176,36 @@ fn transport(contract: &'static str) -> impl Fn(alloy::transports::TransportErro
     }
 }
 
-/// Deploys the six core contracts from the provider's account `from`, whose nonce nobody else may use
-/// meanwhile.
+pub(crate) fn contract_error(
+    contract: &'static str,
+) -> impl Fn(alloy::contract::Error) -> DeployError {
+    move |error| DeployError::Rpc {
+        contract,
+        cause: reverts::of_contract_error(&error).unwrap_or_else(|| error.to_string()),
+        source: Box::new(error),
+    }
+}
+
+/// Where [`deploy_core`] puts the core with these parameters: on every chain the same. Asks no chain, so the
+/// block of the deployment is 0.
+///
+/// # Errors
+/// [`DeployError`] if a parameter does not fit.
+pub fn derive_core(chain_id: u64, params: &DeployParams) -> Result<Addresses, DeployError> {
+    let beacon = create::proxy_address(&BEACON, &[])?;
+    let deployer = create::proxy_address(&DEPLOYER, &[])?;
+    let plan = create::plan(beacon, stake(params)?, &Config::try_from(&params.cases)?)?;
+    Ok(create::addresses_file(chain_id, beacon, create::addresses(deployer, &plan), 0))
+}
+
+fn stake(params: &DeployParams) -> Result<create::Stake, DeployError> {
+    let thaw = seconds(params.prover_thaw)?;
+    Ok((params.stake_currency.into(), params.min_stake.get(), thaw))
+}
+
+/// Deploys from the provider's account `from` what is not there yet of the core with these parameters:
+/// the deterministic-deployment proxy, the beacon, the deployer, the five parts. Parameters that a
+/// constructor refuses are refused before the parts cost anything.
 ///
 /// # Errors
 /// [`DeployError`].
@@ -241,43 +215,45 @@ pub async fn deploy_core<P: Provider>(
     params: &DeployParams,
 ) -> Result<Addresses, DeployError> {
     let config = Config::try_from(&params.cases)?;
-    let thaw = seconds(params.prover_thaw)?;
+    let stake = stake(params)?;
     let chain_id = provider.get_chain_id().await.map_err(transport("the chain id"))?;
-    let deployer = Address::from(from);
-    let nonce = provider.get_transaction_count(deployer).await.map_err(transport("the nonce"))?;
-    let at: [Address; TOKEN] = std::array::from_fn(|i| deployer.create(nonce + i as u64));
-    let [beacon, registry, vault, escrow, provers, challenge] = at;
+    let sender = Address::from(from);
+    create::ensure_proxy(provider, sender).await?;
+    let beacon = create::by_proxy(provider, sender, &BEACON, &[]).await?;
+    let at = create::by_proxy(provider, sender, &DEPLOYER, &[]).await?;
 
-    let arguments = [
-        Vec::new(),
-        (vault, escrow, challenge, beacon).abi_encode_params(),
-        (registry, challenge).abi_encode_params(),
-        (registry, vault).abi_encode_params(),
-        (challenge, Address::from(params.stake_currency), params.min_stake.get(), thaw)
-            .abi_encode_params(),
-        (registry, vault, escrow, provers, beacon, config).abi_encode_params(),
-    ];
-    let mut first_block = None;
-    for ((artefact, arguments), (i, expected)) in
-        ARTEFACTS.iter().zip(&arguments).zip(at.iter().enumerate())
-    {
-        let block = create(provider, deployer, nonce + i as u64, artefact, arguments, *expected);
-        first_block = Some(first_block.unwrap_or(block.await?));
+    let plan = create::plan(beacon, stake, &config)?;
+    let deployer = Deployer::new(at, provider);
+    let parts = create::addresses(at, &plan);
+    let mut missing = Vec::new();
+    for (part, (artefact, address)) in (0_u8..).zip(PARTS.iter().zip(parts)) {
+        if !create::exists(provider, address).await? {
+            let call = deployer.argumentsOf(plan.clone(), part);
+            let arguments = call.call().await.map_err(contract_error("Deployer"))?;
+            missing.push((part, artefact, address, arguments));
+        }
     }
-    Ok(Addresses {
-        chain_id,
-        beacon: beacon.into(),
-        license_registry: registry.into(),
-        collateral_vault: vault.into(),
-        payment_escrow: escrow.into(),
-        prover_registry: provers.into(),
-        challenge_manager: challenge.into(),
-        token: None,
-        deployed_at_block: first_block.unwrap_or_default(),
-    })
+    // The last constructor asks the provers' contract, so it can't be tried before that is there.
+    for (_, artefact, _, arguments) in missing.iter().filter(|m| usize::from(m.0) + 1 < PARTS.len())
+    {
+        create::rehearse(provider, sender, artefact, arguments).await?;
+    }
+    for (part, artefact, address, arguments) in missing {
+        create::rehearse(provider, sender, artefact, &arguments).await?;
+        let call = deployer.deployPart(plan.clone(), part, artefact.code(&[])?);
+        create::send(provider, sender, artefact.name, call.into_transaction_request()).await?;
+        if !create::exists(provider, address).await? {
+            let expected = address.into();
+            return Err(DeployError::NotCreated { contract: artefact.name, expected });
+        }
+    }
+    let started = deployer.startedAt(create::plan_id(&plan)).call().await;
+    let deployed_at_block = started.map_err(contract_error("Deployer"))?.saturating_to();
+    Ok(create::addresses_file(chain_id, beacon, parts, deployed_at_block))
 }
 
-/// Deploys a token that anyone can mint, for tests and demonstrations.
+/// Deploys a token that anyone can mint, for tests and demonstrations; the same name, symbol and
+/// decimals give the same token.
 ///
 /// # Errors
 /// [`DeployError`].
@@ -288,68 +264,8 @@ pub async fn deploy_token<P: Provider>(
     symbol: &str,
     decimals: u8,
 ) -> Result<EthAddress, DeployError> {
-    let deployer = Address::from(from);
-    let nonce = provider.get_transaction_count(deployer).await.map_err(transport("the nonce"))?;
-    let expected = deployer.create(nonce);
+    let sender = Address::from(from);
+    create::ensure_proxy(provider, sender).await?;
     let arguments = (name.to_owned(), symbol.to_owned(), U256::from(decimals)).abi_encode_params();
-    create(provider, deployer, nonce, &ARTEFACTS[TOKEN], &arguments, expected).await?;
-    Ok(expected.into())
-}
-
-/// Sends one creation, waits for it, and gives its block.
-async fn create<P: Provider>(
-    provider: &P,
-    from: Address,
-    nonce: u64,
-    artefact: &Artefact,
-    arguments: &[u8],
-    expected: Address,
-) -> Result<u64, DeployError> {
-    let contract = artefact.name;
-    let request = TransactionRequest::default()
-        .with_from(from)
-        .with_nonce(nonce)
-        .with_deploy_code(artefact.code(arguments)?);
-    let pending = provider.send_transaction(request).await.map_err(transport(contract))?;
-    let receipt = pending.get_receipt().await.map_err(|error| DeployError::Rpc {
-        contract,
-        cause: error.to_string(),
-        source: Box::new(error),
-    })?;
-    if !receipt.status() || receipt.contract_address != Some(expected) {
-        return Err(DeployError::NotCreated { contract, expected: expected.into() });
-    }
-    Ok(receipt.block_number.unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn artefacts_are_whole() {
-        for artefact in &ARTEFACTS {
-            let abi = artefact.abi().unwrap_or_else(|e| panic!("{e}"));
-            assert!(abi.functions().next().is_some(), "{} has no functions", artefact.name);
-            let code = artefact.code(&[]).unwrap_or_else(|e| panic!("{e}"));
-            assert!(code.len() > 100, "{}: {} bytes", artefact.name, code.len());
-        }
-    }
-
-    /// The arguments in [`deploy_core`] are positional; this notices a changed constructor.
-    #[test]
-    fn constructors_take_what_deployment_gives() {
-        let inputs = |i: usize| -> Vec<String> {
-            let abi = ARTEFACTS[i].abi().unwrap();
-            let constructor = abi.constructor.map(|c| c.inputs).unwrap_or_default();
-            constructor.into_iter().map(|p| p.name.trim_matches('_').to_owned()).collect()
-        };
-        assert_eq!(inputs(0), [""; 0]);
-        assert_eq!(inputs(1), ["vault", "escrow", "challengeManager", "beacon"]);
-        assert_eq!(inputs(2), ["registry", "challengeManager"]);
-        assert_eq!(inputs(3), ["registry", "vault"]);
-        assert_eq!(inputs(4), ["challengeManager", "stakeCurrency", "minStake", "thawPeriod"]);
-        assert_eq!(inputs(5), ["registry", "vault", "escrow", "provers", "beacon", "config"]);
-        assert_eq!(inputs(6), ["name", "symbol", "decimals"]);
-    }
+    Ok(create::by_proxy(provider, sender, &TOKEN, &arguments).await?.into())
 }

@@ -3,8 +3,11 @@
 //! Only types, conversions and deployment live here; reading and sending belong to the callers.
 
 pub mod abi;
+mod artefacts;
 mod convert;
+mod create;
 pub mod deploy;
 pub mod reverts;
+pub mod verify;
 
 pub use convert::{ConvertError, seconds};

@@ -7,11 +7,11 @@ use alloy::json_abi::{Error, InternalType, JsonAbi};
 use alloy::sol_types::{Panic, Revert, SolError as _};
 
 use super::abi;
-use super::deploy::ARTEFACTS;
+use super::artefacts;
 
 /// Every custom error that a deployed contract can revert with, by selector.
 static ERRORS: LazyLock<Vec<([u8; 4], Error)>> = LazyLock::new(|| {
-    let abis = ARTEFACTS.iter().filter_map(|artefact| artefact.abi().ok());
+    let abis = artefacts::all().filter_map(|artefact| artefact.abi().ok());
     let errors = abis.flat_map(|abi: JsonAbi| abi.errors().cloned().collect::<Vec<_>>());
     errors.map(|error| (error.selector().0, error)).collect()
 });

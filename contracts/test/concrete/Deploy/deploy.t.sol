@@ -2,30 +2,58 @@
 pragma solidity ^0.8.30;
 
 import { Deploy } from "../../../script/Deploy.s.sol";
+import { Deployer } from "../../../src/Deployer.sol";
 import { TestBase } from "../../utils/TestBase.sol";
 
 contract DeployTest is TestBase {
     Deploy private _script;
+    Deployer private _deployer;
 
     function setUp() public {
         _script = new Deploy();
+        _deployer = new Deployer();
     }
 
-    function test_revertWhen_anotherDeployer() public {
-        Deploy.Settings memory settings = _script.settings();
-        address expected = vm.computeCreateAddress(address(this), vm.getNonce(address(this)));
-        address actual = vm.computeCreateAddress(address(_script), vm.getNonce(address(_script)));
+    function _plan() private view returns (Deployer.Plan memory) {
+        return _script.planOf(address(0xbeac), _script.settings());
+    }
+
+    function test_revertWhen_otherCode() public {
+        Deployer.Plan memory plan = _plan();
+        bytes memory code = _script.codeOf(Deployer.Part.CollateralVault);
         vm.expectRevert(
             abi.encodeWithSelector(
-                Deploy.Deploy_WrongAddress.selector, bytes32("beacon"), expected, actual
+                Deployer.Deployer_WrongCode.selector,
+                Deployer.Part.PaymentEscrow,
+                keccak256(code),
+                plan.codeHashes[2]
             )
         );
-        _script.deploy(address(this), settings);
+        _deployer.deployPart(plan, Deployer.Part.PaymentEscrow, code);
+    }
+
+    function test_revertWhen_alreadyThere() public {
+        Deployer.Plan memory plan = _plan();
+        bytes memory code = _script.codeOf(Deployer.Part.PaymentEscrow);
+        address at = _deployer.deployPart(plan, Deployer.Part.PaymentEscrow, code);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                Deployer.Deployer_AlreadyDeployed.selector, Deployer.Part.PaymentEscrow, at
+            )
+        );
+        _deployer.deployPart(plan, Deployer.Part.PaymentEscrow, code);
+    }
+
+    function test_revertWhen_aConstructorRefusesTheSettings() public {
+        Deploy.Settings memory settings = _script.settings();
+        settings.minStake = 0;
+        vm.expectRevert(bytes4(keccak256("DeploymentFailed()")));
+        _script.deploy(settings);
     }
 
     function test_wires() public {
         Deploy.Settings memory settings = _script.settings();
-        Deploy.Core memory core = _script.deploy(address(_script), settings);
+        (Deploy.Core memory core,) = _script.deploy(settings);
         assertEq(address(core.challengeManager.registry()), address(core.registry));
         assertEq(address(core.challengeManager.vault()), address(core.vault));
         assertEq(address(core.challengeManager.escrow()), address(core.escrow));
@@ -34,5 +62,32 @@ contract DeployTest is TestBase {
         assertEq(core.provers.challengeManager(), address(core.challengeManager));
         assertEq(core.provers.minStake(), settings.minStake);
         assertEq(abi.encode(core.challengeManager.config()), abi.encode(settings.config));
+    }
+
+    function test_aSecondRunFindsEverything() public {
+        Deploy.Settings memory settings = _script.settings();
+        (Deploy.Core memory core, uint256 startedAt) = _script.deploy(settings);
+        assertEq(startedAt, vm.getBlockNumber());
+        vm.roll(startedAt + 100);
+        (Deploy.Core memory again, uint256 sameStart) = new Deploy().deploy(settings);
+        assertEq(abi.encode(again), abi.encode(core));
+        assertEq(sameStart, startedAt);
+    }
+
+    /// @dev Whoever calls, whenever, on whichever chain: the salt is all that counts.
+    function test_addressesDependOnCodeAndSettingsAlone() public {
+        Deployer.Plan memory plan = _plan();
+        address vault = _deployer.addressOf(plan, Deployer.Part.CollateralVault);
+        vm.chainId(12_345);
+        vm.prank(makeAddr("anybody"));
+        bytes memory code = _script.codeOf(Deployer.Part.CollateralVault);
+        assertEq(_deployer.deployPart(plan, Deployer.Part.CollateralVault, code), vault);
+        assertGt(vault.code.length, 0);
+
+        plan.config.minDecoys += 1;
+        assertFalse(_deployer.addressOf(plan, Deployer.Part.CollateralVault) == vault);
+        plan = _plan();
+        plan.codeHashes[4] = keccak256("other code of another part");
+        assertFalse(_deployer.addressOf(plan, Deployer.Part.CollateralVault) == vault);
     }
 }

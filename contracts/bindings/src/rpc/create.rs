@@ -1,0 +1,200 @@
+//! Creation at addresses known beforehand: CREATE2 through the deterministic-deployment proxy for what
+//! stands alone, CREATE3 by our `Deployer` for the core.
+
+use alloy::network::TransactionBuilder as _;
+use alloy::primitives::aliases::U40;
+use alloy::primitives::{Address, B256, Bytes, U256, address, b256, hex, keccak256};
+use alloy::providers::Provider;
+use alloy::rpc::types::TransactionRequest;
+use alloy::sol_types::SolValue;
+
+use super::abi::ChallengeManager::Config;
+use super::artefacts::{Artefact, PARTS};
+use super::deploy::{DeployError, transport};
+use crate::addresses::Addresses;
+
+alloy::sol!(
+    #[sol(rpc, all_derives)]
+    #[allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::allow_attributes,
+        clippy::too_many_arguments,
+        clippy::use_self,
+        clippy::redundant_clone,
+        reason = "generated"
+    )]
+    Deployer,
+    "abi/Deployer.json"
+);
+
+pub(crate) use Deployer::Plan;
+
+/// The deterministic-deployment proxy: data = salt ‖ creation code. It has this address on every chain,
+/// as nobody knows the key of the transaction that creates it.
+const PROXY: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
+/// Who pays for that transaction.
+const PROXY_MAKER: Address = address!("3fAB184622Dc19b6109349B94811493BF2a45362");
+/// What it costs: 100,000 gas at 100 gwei.
+const PROXY_COST: u64 = 10_000_000_000_000_000;
+const PROXY_TRANSACTION: [u8; 167] = hex!(
+    "f8a58085174876e800830186a08080b853604580600e600039806000f350fe7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf31ba02222222222222222222222222222222222222222222222222222222222222222a02222222222222222222222222222222222222222222222222222222222222222"
+);
+/// Hash of the code that CREATE3 creates by CREATE2, whose first creation is the contract.
+const CREATE3_CODE_HASH: B256 =
+    b256!("21c35dbe1b344a2488cf3321d6ce542f8e9f305544ff09e4993a62319a497c1f");
+
+/// What a plan says of the provers: currency, least stake, seconds of thaw.
+pub(crate) type Stake = (Address, u128, U40);
+
+/// The plan of these parameters with the code inside this program.
+pub(crate) fn plan(beacon: Address, stake: Stake, config: &Config) -> Result<Plan, DeployError> {
+    let mut hashes = [B256::ZERO; PARTS.len()];
+    for (hash, artefact) in hashes.iter_mut().zip(&PARTS) {
+        *hash = keccak256(artefact.code(&[])?);
+    }
+    // The same struct under two names: the deployer's types are generated on their own.
+    let config = SolValue::abi_decode(&config.abi_encode()).map_err(|e| DeployError::Artefact {
+        contract: "Deployer",
+        cause: format!("its settings are not those of ChallengeManager: {e}"),
+    })?;
+    Ok(Plan {
+        beacon,
+        stakeCurrency: stake.0,
+        minStake: stake.1,
+        stakeThawPeriod: stake.2,
+        config,
+        codeHashes: hashes,
+    })
+}
+
+/// `Deployer.planIdOf`.
+pub(crate) fn plan_id(plan: &Plan) -> B256 {
+    keccak256((keccak256("OML.deployment.v1"), plan.clone()).abi_encode_params())
+}
+
+/// `Deployer.addressOf` of every part.
+pub(crate) fn addresses(deployer: Address, plan: &Plan) -> [Address; PARTS.len()] {
+    let id = plan_id(plan);
+    std::array::from_fn(|part| {
+        let salt = keccak256((id, U256::from(part)).abi_encode_params());
+        deployer.create2(salt, CREATE3_CODE_HASH).create(1)
+    })
+}
+
+/// Where the proxy creates this code.
+pub(crate) fn proxy_address(artefact: &Artefact, arguments: &[u8]) -> Result<Address, DeployError> {
+    Ok(PROXY.create2(B256::ZERO, keccak256(artefact.code(arguments)?)))
+}
+
+/// The addresses file of these parts, which are in the order of `Deployer.Part`.
+pub(crate) fn addresses_file(
+    chain_id: u64,
+    beacon: Address,
+    parts: [Address; PARTS.len()],
+    deployed_at_block: u64,
+) -> Addresses {
+    let [registry, vault, escrow, provers, challenge] = parts;
+    Addresses {
+        chain_id,
+        beacon: beacon.into(),
+        license_registry: registry.into(),
+        collateral_vault: vault.into(),
+        payment_escrow: escrow.into(),
+        prover_registry: provers.into(),
+        challenge_manager: challenge.into(),
+        token: None,
+        deployed_at_block,
+    }
+}
+
+/// Whether there is code.
+pub(crate) async fn exists<P: Provider>(provider: &P, at: Address) -> Result<bool, DeployError> {
+    let code = provider.get_code_at(at).await.map_err(transport("the code of a contract"))?;
+    Ok(!code.is_empty())
+}
+
+/// Makes the proxy on a chain that has none.
+pub(crate) async fn ensure_proxy<P: Provider>(
+    provider: &P,
+    from: Address,
+) -> Result<(), DeployError> {
+    const NAME: &str = "the deterministic-deployment proxy";
+    if exists(provider, PROXY).await? {
+        return Ok(());
+    }
+    let funds = provider.get_balance(PROXY_MAKER).await.map_err(transport(NAME))?;
+    if let Some(missing) = U256::from(PROXY_COST).checked_sub(funds).filter(|m| !m.is_zero()) {
+        let pay = TransactionRequest::default().with_to(PROXY_MAKER).with_value(missing);
+        send(provider, from, NAME, pay).await?;
+    }
+    let sent = provider.send_raw_transaction(&PROXY_TRANSACTION).await.map_err(transport(NAME))?;
+    receipt(NAME, sent).await?;
+    if exists(provider, PROXY).await? {
+        return Ok(());
+    }
+    Err(DeployError::NotCreated { contract: NAME, expected: PROXY.into() })
+}
+
+/// Creates by CREATE2 with salt 0 what is not there yet.
+pub(crate) async fn by_proxy<P: Provider>(
+    provider: &P,
+    from: Address,
+    artefact: &Artefact,
+    arguments: &[u8],
+) -> Result<Address, DeployError> {
+    let at = proxy_address(artefact, arguments)?;
+    if exists(provider, at).await? {
+        return Ok(at);
+    }
+    rehearse(provider, from, artefact, arguments).await?;
+    let input = [B256::ZERO.as_slice(), &artefact.code(arguments)?].concat();
+    let request = TransactionRequest::default().with_to(PROXY).with_input(Bytes::from(input));
+    send(provider, from, artefact.name, request).await?;
+    if exists(provider, at).await? {
+        return Ok(at);
+    }
+    Err(DeployError::NotCreated { contract: artefact.name, expected: at.into() })
+}
+
+/// Runs a constructor without a transaction: a creation inside of another hides why it fails.
+pub(crate) async fn rehearse<P: Provider>(
+    provider: &P,
+    from: Address,
+    artefact: &Artefact,
+    arguments: &[u8],
+) -> Result<(), DeployError> {
+    let code = artefact.code(arguments)?;
+    let request = TransactionRequest::default().with_from(from).with_deploy_code(code);
+    provider.call(request).await.map_err(transport(artefact.name))?;
+    Ok(())
+}
+
+/// Sends a transaction and waits for its success.
+pub(crate) async fn send<P: Provider>(
+    provider: &P,
+    from: Address,
+    what: &'static str,
+    request: TransactionRequest,
+) -> Result<(), DeployError> {
+    let nonce = provider.get_transaction_count(from).await.map_err(transport("the nonce"))?;
+    let request = request.with_from(from).with_nonce(nonce);
+    receipt(what, provider.send_transaction(request).await.map_err(transport(what))?).await
+}
+
+async fn receipt(
+    what: &'static str,
+    sent: alloy::providers::PendingTransactionBuilder<alloy::network::Ethereum>,
+) -> Result<(), DeployError> {
+    let rpc = |cause: String, source: Box<dyn std::error::Error + Send + Sync>| DeployError::Rpc {
+        contract: what,
+        cause,
+        source,
+    };
+    let receipt = sent.get_receipt().await.map_err(|e| rpc(e.to_string(), Box::new(e)))?;
+    if receipt.status() {
+        return Ok(());
+    }
+    let cause = format!("transaction {} was mined and reverted", receipt.transaction_hash);
+    Err(rpc(cause.clone(), cause.into()))
+}
