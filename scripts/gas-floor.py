@@ -18,7 +18,10 @@ An item list has these fields, all optional numbers: `zeroBytes`, `nonzeroBytes`
 non-zero), `updatedSlots` (cold, non-zero to non-zero), `readSlots` (cold, only read), `clearedSlots` (cold, to zero),
 `warmAccesses`, `coldAccounts`, `transfers` (of value, to an account that exists), `newAccounts`, `ecrecovers`,
 `hashes` with `hashWords` in all, `other` (gas of anything else, said in `why`); `logs` is a list of
-[topics, data bytes]; `value` is true if the transaction carries value.
+[topics, data bytes] or [topics, data bytes, times]; `value` is true if the transaction carries value. The design's
+calldata is the measured call's, noted by the tests in Calldata.json under the operation's `calldata`.
+
+The gate is `gates` by kind, or the operation's `allowance`, whose price is then said in `buys`.
 
 The floor of the next fork's measured figure is not known before the fork; the table shows
 measured + (design under the next schedule - design today): code costs the same, items cost the new price.
@@ -51,8 +54,8 @@ def floor(items, prices):
     gas = prices["baseWithValue"] if items.get("value") else prices["base"]
     gas += sum(items.get(field, 0) * prices[price] for field, price in UNIT_PRICES.items())
     gas += items.get("other", 0)
-    for topics, size in items.get("logs", []):
-        gas += prices["log"] + topics * prices["topic"] + size * prices["logByte"]
+    for topics, size, *times in items.get("logs", []):
+        gas += (times[0] if times else 1) * (prices["log"] + topics * prices["topic"] + size * prices["logByte"])
     refund = items.get("clearedSlots", 0) * prices["clearedSlotRefund"]
     gas -= min(refund, gas // prices["refundCap"])
     return max(gas, calldata_floor(items, prices))
@@ -82,6 +85,21 @@ def measured_gas(operation, snapshots):
         return None
 
 
+def design_items(operation, snapshots):
+    """Items of the design with the measured call's bytes; None if they were not noted."""
+    items = dict(operation["design"])
+    name = operation.get("calldata")
+    if name is None:
+        return items
+    noted = snapshots.get("Calldata.json", {})
+    try:
+        items["zeroBytes"] = int(noted[f"{name}: zero bytes"])
+        items["nonzeroBytes"] = int(noted[f"{name}: other bytes"])
+    except KeyError:
+        return None
+    return items
+
+
 def report(schedule, operations, snapshots, out):
     """Prints the tables; returns what is above its gate and what was not measured."""
     above, missing = [], []
@@ -92,21 +110,27 @@ def report(schedule, operations, snapshots, out):
         print("|---|---|---|---|---|---|---|", file=out)
         for operation in operations["operations"]:
             gas = measured_gas(operation, snapshots)
-            if gas is None:
+            items = design_items(operation, snapshots)
+            if gas is None or items is None:
                 missing.append(operation["name"])
                 continue
             rows = operation.get("rows", 1)
             minimal = floor(operation["minimal"], prices) if operation.get("minimal") else None
-            design = floor(operation["design"], prices)
+            design = floor(items, prices)
             if fork == "next":
-                gas += design - floor(operation["design"], schedule["today"])
-            gate = operations["gates"][operation["gate"]]
+                gas += design - floor(items, schedule["today"])
+            gate = operation.get("allowance", operations["gates"][operation["gate"]])
             ratio = gas / design
             failed = ratio > gate
             if failed:
                 above.append(f"{operation['name']} ({fork}): {ratio:.3f} > {gate}")
             print(row(operation, [minimal, design, gas], rows, gate, failed), file=out)
         print(file=out)
+    print("What operations with a gate of their own buy for it:\n", file=out)
+    for operation in operations["operations"]:
+        if "allowance" in operation:
+            print(f"* {operation['name']}: {operation['buys']}", file=out)
+    print(file=out)
     return above, sorted(set(missing))
 
 

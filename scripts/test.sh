@@ -37,6 +37,15 @@ rust_tests() {
     fi
 }
 
+# Every operation against the floor of the gas schedules; only the gas tests and what they need are compiled.
+gas_gates() {
+    local others=(concrete fuzz invariant attacks flows differential symbolic) skip=()
+    for folder in "${others[@]}"; do skip+=(--skip "test/$folder/**"); done
+    FOUNDRY_PROFILE=gas contracts/bin/forge test --root contracts --match-path 'test/gas/*' \
+        "${skip[@]}" || return 1
+    python3 scripts/gas-floor.py --self-test && python3 scripts/gas-floor.py
+}
+
 # What the runners themselves said about the tests named in $1.
 closing_lines() {
     [ -f "$logs/$1.log" ] || return 0
@@ -52,6 +61,7 @@ step "layers" scripts/check-layers.sh
 step "contract build" env FOUNDRY_DENY=warnings "${forge[@]}" build --root contracts --force --sizes --skip test
 step "abi" scripts/export-abi.sh --check
 step "contract tests" "${forge[@]}" test --root contracts
+step "gas" gas_gates
 step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 step "rust tests" rust_tests

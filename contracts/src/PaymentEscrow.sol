@@ -10,6 +10,7 @@ import { ICollateralVault } from "./interfaces/ICollateralVault.sol";
 import { ILicenseRegistry } from "./interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "./interfaces/IPaymentEscrow.sol";
 import { Currency } from "./libraries/Currency.sol";
+import { RowPage } from "./libraries/RowPage.sol";
 import { TermsLib } from "./libraries/TermsLib.sol";
 import { BPS, LicenseRef, Royalty, Terms } from "./libraries/Types.sol";
 import { Vouchers } from "./libraries/Vouchers.sol";
@@ -18,6 +19,10 @@ import { Vouchers } from "./libraries/Vouchers.sol";
 /// @dev Immutable: no owner, no proxy. In every currency the unclaimed deposits and the balances together never exceed
 /// the escrow's balance of it.
 contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
+    /// @dev Places of `claimed` and `isOpen` in a channel's slot.
+    uint256 private constant CLAIMED = 96;
+    uint256 private constant OPEN = 232;
+
     ILicenseRegistry private immutable REGISTRY;
     ICollateralVault private immutable VAULT;
 
@@ -151,10 +156,17 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         returns (uint128 total)
     {
         bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
-        uint256 limit = _claimLimit(licenseId, ref.terms);
+        Terms calldata terms = ref.terms;
+        uint256 limit = _claimLimit(licenseId, terms);
+        uint256 page = RowPage.open(address(this), licenseId);
+        uint256 sum;
         for (uint256 i = 0; i < rows.length; ++i) {
-            total += _claimRow(ref.terms, licenseId, rows[i], limit - total);
+            // No row takes more than what is left of the limit, which has 110 bits.
+            unchecked {
+                sum += _claimRow(terms, page, rows[i], limit - sum);
+            }
         }
+        total = uint128(sum);
         if (total == 0) return 0;
 
         uint128 ownerShare = _share(total, ref.terms.ownerShareBps);
@@ -166,9 +178,11 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     /// @inheritdoc IPaymentEscrow
     function reserve(LicenseRef calldata ref, ClaimRow calldata row) external {
         bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
-        bytes32 channelId = channelIdOf(licenseId, row.payer, row.signer, row.salt);
-        Channel memory c = _channels[channelId];
-        ClaimError reason = _check(ref.terms, c, channelId, row, type(uint256).max);
+        uint256 page = RowPage.open(address(this), licenseId);
+        bytes32 channelId = RowPage.load(page, row);
+        ClaimError reason = _check(
+            ref.terms, page, channelId, _word(channelId), row.signature, type(uint256).max
+        );
         require(reason == ClaimError.None, PaymentEscrow_Rejected(channelId, reason));
         uint96 secured = _reserved[channelId];
         require(row.cumulativeAmount > secured, PaymentEscrow_NotIncreasing(channelId, secured));
@@ -271,58 +285,73 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
 
     /* -------------------------------- helpers -------------------------------- */
 
-    /// @dev Takes one row whole, or rejects it and returns 0.
-    function _claimRow(
-        Terms calldata terms,
-        bytes32 licenseId,
-        ClaimRow calldata row,
-        uint256 limit
-    ) private returns (uint128 amount) {
-        bytes32 channelId = channelIdOf(licenseId, row.payer, row.signer, row.salt);
-        Channel memory c = _channels[channelId];
-        ClaimError reason = _check(terms, c, channelId, row, limit);
+    /// @dev Takes one row whole, or rejects it and returns 0. Works on words, because a batch runs this a hundred times.
+    function _claimRow(Terms calldata terms, uint256 page, ClaimRow calldata row, uint256 limit)
+        private
+        returns (uint256 amount)
+    {
+        bytes32 channelId = RowPage.load(page, row);
+        uint256 word = _word(channelId);
+        ClaimError reason = _check(terms, page, channelId, word, row.signature, limit);
         if (reason != ClaimError.None) {
             emit VoucherRejected(channelId, reason);
             return 0;
         }
 
-        amount = row.cumulativeAmount - c.claimed;
-        _channels[channelId].claimed = uint96(row.cumulativeAmount);
-        emit VoucherClaimed(channelId, amount, row.cumulativeAmount);
+        uint256 cumulativeAmount = RowPage.amount(page);
+        // `_check` has seen that it is above what was claimed and at most the deposit, which has 96 bits.
+        unchecked {
+            amount = cumulativeAmount - uint96(word >> CLAIMED);
+        }
+        word = word & ~(uint256(type(uint96).max) << CLAIMED) | cumulativeAmount << CLAIMED;
+        Channel storage c = _channels[channelId];
+        bytes32 topic = VoucherClaimed.selector;
+        // emit VoucherClaimed(channelId, amount, cumulativeAmount)
+        assembly ("memory-safe") {
+            sstore(c.slot, word)
+            mstore(0x00, amount)
+            mstore(0x20, cumulativeAmount)
+            log2(0x00, 0x40, topic, channelId)
+        }
     }
 
     /// @dev Cheap checks first; the signature, which may call a contract, last.
     function _check(
         Terms calldata terms,
-        Channel memory c,
+        uint256 page,
         bytes32 channelId,
-        ClaimRow calldata row,
+        uint256 word,
+        bytes calldata signature,
         uint256 limit
     ) private view returns (ClaimError) {
-        // A channel exists only for a license that was active, so the license needs no look-up of
-        // its own.
-        if (!c.isOpen) return ClaimError.UnknownChannel;
-        uint128 cumulativeAmount = row.cumulativeAmount;
-        if (cumulativeAmount <= c.claimed) return ClaimError.NotIncreasing;
-        uint256 price = TermsLib.price(terms, row.cumulativeRequests, row.cumulativeTokens);
-        if (cumulativeAmount < price) return ClaimError.BelowPrice;
-        if (cumulativeAmount > c.deposited) return ClaimError.ExceedsDeposit;
-        if (cumulativeAmount - c.claimed > limit) return ClaimError.ExceedsCollateralRatio;
-        return _isSigned(channelId, row) ? ClaimError.None : ClaimError.BadSignature;
+        // A channel exists only for a license that was active, so the license needs no look-up of its own.
+        if (word >> OPEN & 1 == 0) return ClaimError.UnknownChannel;
+        uint256 cumulativeAmount = RowPage.amount(page);
+        uint256 claimed = uint96(word >> CLAIMED);
+        if (cumulativeAmount <= claimed) return ClaimError.NotIncreasing;
+        (bool fits, uint64 requests, uint64 tokens) = RowPage.units(page);
+        if (!fits) return ClaimError.BadSignature;
+        if (cumulativeAmount < TermsLib.price(terms, requests, tokens)) {
+            return ClaimError.BelowPrice;
+        }
+        if (cumulativeAmount > uint96(word)) return ClaimError.ExceedsDeposit;
+        unchecked {
+            if (cumulativeAmount - claimed > limit) return ClaimError.ExceedsCollateralRatio;
+        }
+        address signer = RowPage.signer(page);
+        bytes32 digest = _hashTypedData(RowPage.structHash(page, channelId));
+        return
+            Vouchers.isSignedBy(signer, digest, signature)
+                ? ClaimError.None
+                : ClaimError.BadSignature;
     }
 
-    function _isSigned(bytes32 channelId, ClaimRow calldata row) private view returns (bool) {
-        bytes32 digest = _hashTypedData(
-            Vouchers.structHash(
-                channelId,
-                row.cumulativeAmount,
-                row.cumulativeRequests,
-                row.cumulativeTokens,
-                row.requestHash
-            )
-        );
-        address signer = row.signer == address(0) ? row.payer : row.signer;
-        return Vouchers.isSignedBy(signer, digest, row.signature);
+    /// @dev The channel's slot: deposited, claimed, thawEnd, isOpen from the lowest bit on.
+    function _word(bytes32 channelId) private view returns (uint256 word) {
+        Channel storage c = _channels[channelId];
+        assembly ("memory-safe") {
+            word := sload(c.slot)
+        }
     }
 
     /// @dev Largest total of one batch: `total * ratio <= collateral`, and it must fit its type.

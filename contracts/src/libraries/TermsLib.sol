@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import { EfficientHashLib } from "solady/utils/EfficientHashLib.sol";
+
 import { Currency } from "./Currency.sol";
 import { EValue } from "./EValue.sol";
 import { BPS, EvidenceTerms, LicenseRef, Royalty, SlashTerms, Terms } from "./Types.sol";
@@ -23,6 +25,8 @@ library TermsLib {
     error Terms_NoCollateralRatio();
     /// @notice Amounts of a license are counted in 96 bits.
     error Terms_TooLarge(bytes32 name, uint128 amount);
+    /// @notice The royalties do not follow the other terms, as every encoder puts them.
+    error Terms_NotCanonical(uint256 royaltiesOffset);
     /// @notice A period must be positive and at most ten years.
     error Terms_BadPeriod(bytes32 name, uint40 period);
     /// @notice Collateral and channels must outlive the settlement period, else an unsettled use
@@ -57,17 +61,36 @@ library TermsLib {
     /// @notice Candidate answers per fingerprint: p0 = 1/16.
     uint256 internal constant CANDIDATES = 16;
 
+    /// @dev Bytes of the static part of encoded terms; its last word is the offset of the royalties.
+    uint256 private constant HEAD = 33 * 32;
+
     uint8 private constant KNOWN_LEVELS = 0x05;
     uint8 private constant LEVEL_2 = 0x04;
 
-    /// @notice Identifier of an offer of the registry, see `docs/formats.md`.
-    function offerId(Terms calldata terms, address registry) internal view returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, registry, terms));
+    /// @notice Identifier of an offer of the registry, `keccak(abi.encode(chainid, registry, terms))`, see
+    /// `docs/formats.md`.
+    /// @dev Hashes the calldata as it came: encoding 33 words anew would cost ten times as much. Only the one layout in
+    /// which encoders write terms is taken, so the hash is that of the encoding. A word with dirty high bits changes
+    /// the hash to that of no offer.
+    function offerId(Terms calldata terms, address registry) internal view returns (bytes32 id) {
+        uint256 rows = terms.royalties.length;
+        uint256 offset;
+        assembly ("memory-safe") {
+            offset := calldataload(add(terms, sub(HEAD, 0x20)))
+            let free := mload(0x40)
+            mstore(free, chainid())
+            mstore(add(free, 0x20), registry)
+            mstore(add(free, 0x40), 0x60)
+            let size := add(add(HEAD, 0x20), shl(6, rows))
+            calldatacopy(add(free, 0x60), terms, size)
+            id := keccak256(free, add(size, 0x60))
+        }
+        require(offset == HEAD, Terms_NotCanonical(offset));
     }
 
     /// @notice Identifier of a license, given its offer.
     function licenseId(bytes32 offer, address host, uint96 nonce) internal pure returns (bytes32) {
-        return keccak256(abi.encode(offer, host, nonce));
+        return EfficientHashLib.hash(uint256(offer), uint160(host), nonce);
     }
 
     /// @notice Identifier of a license; proves the terms that `ref` carries.
@@ -172,11 +195,15 @@ library TermsLib {
     }
 
     /// @notice What these units cost; rounded down, in the payer's favour.
-    function price(Terms calldata terms, uint256 requests, uint256 tokens)
+    function price(Terms calldata terms, uint64 requests, uint64 tokens)
         internal
         pure
         returns (uint256)
     {
-        return requests * terms.pricePerRequest + tokens * terms.pricePerThousandTokens / 1000;
+        // Units have 64 bits and prices 128.
+        unchecked {
+            return uint256(requests) * terms.pricePerRequest + uint256(tokens)
+                * terms.pricePerThousandTokens / 1000;
+        }
     }
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import { Deploy } from "../../script/Deploy.s.sol";
 import { Consensus } from "../../src/libraries/Consensus.sol";
-import { Receipt, Violation } from "../../src/libraries/Types.sol";
+import { NATIVE, Receipt, Terms, Violation } from "../../src/libraries/Types.sol";
+import { Calldata } from "../utils/Calldata.sol";
 import { CaseTest } from "../utils/CaseTest.sol";
 import { ProverTest } from "../utils/ProverTest.sol";
 
@@ -25,6 +27,7 @@ contract EnforcementGas is CaseTest {
         vm.prank(reporter);
         round.caseId = manager.openCase(ref(), deployment, SALT);
         vm.snapshotGasLastCall(GROUP, "openCase");
+        Calldata.note("openCase", abi.encodeCall(manager.openCase, (ref(), deployment, SALT)));
         round.id = _caseRef(ref(), deployment, reporter, false);
         _mineBeacon("case");
         _drawNow(round);
@@ -34,18 +37,33 @@ contract EnforcementGas is CaseTest {
         _ask(round, Behaviour.OwnCopy);
         _commitTags(round, 1);
         vm.snapshotGasLastCall(GROUP, "commitTags");
+        Calldata.note(
+            "commitTags",
+            abi.encodeCall(
+                manager.commitTags,
+                (round.caseId, _drawnOf(round), round.questionsHash, keccak256("commitment"))
+            )
+        );
         _commitTags(round, 0);
         for (uint256 i = 2; i < 5; ++i) {
             _commitTags(round, i);
         }
         _revealTags(round, 1);
         vm.snapshotGasLastCall(GROUP, "revealTags");
+        Calldata.note(
+            "revealTags",
+            abi.encodeCall(manager.revealTags, (round.caseId, round.tags[1], keccak256("salt")))
+        );
         _revealTags(round, 0);
         for (uint256 i = 2; i < 5; ++i) {
             _revealTags(round, i);
         }
         _openLeaves(round);
         vm.snapshotGasLastCall(GROUP, "openLeaves, 32 leaves");
+        Calldata.note(
+            "openLeaves, 32 leaves",
+            abi.encodeCall(manager.openLeaves, (round.id, _drawnOf(round), _opening(round)))
+        );
         skip(5 hours + 1);
         _resolve(round);
         vm.snapshotGasLastCall(GROUP, "resolve, upheld");
@@ -70,6 +88,10 @@ contract EnforcementGas is CaseTest {
         vm.prank(reporter);
         manager.proveUnderMetering(ref(), receipt, signature_, SALT);
         vm.snapshotGasLastCall(GROUP, "proveUnderMetering, with slash");
+        Calldata.note(
+            "proveUnderMetering",
+            abi.encodeCall(manager.proveUnderMetering, (ref(), receipt, signature_, SALT))
+        );
     }
 
     function test_gas_commitReport() public {
@@ -83,6 +105,40 @@ contract EnforcementGas is CaseTest {
         _fund(prover);
         _stake(prover, MIN_STAKE);
         vm.snapshotGasLastCall(GROUP, "register a prover");
+    }
+}
+
+/// @dev The same in native currency with one bundle, and a later case: collateral that was frozen before.
+contract NativeEnforcementGas is CaseTest {
+    string internal constant GROUP = "Enforcement";
+
+    function setUp() public override {
+        bytes32 profile = keccak256(bytes(vm.envOr("FOUNDRY_PROFILE", string(""))));
+        vm.skip(profile != keccak256("gas"), "only with FOUNDRY_PROFILE=gas");
+        super.setUp();
+    }
+
+    function _settings() internal override returns (Deploy.Settings memory chosen) {
+        chosen = super._settings();
+        chosen.config.bundlesPerCase = 1;
+    }
+
+    function _terms() internal view override returns (Terms memory terms) {
+        terms = super._terms();
+        terms.currency = NATIVE;
+    }
+
+    function test_gas_nativeCase() public {
+        Round memory round = _opened(Behaviour.OwnCopy);
+        vm.snapshotGasLastCall(GROUP, "openLeaves, 16 leaves");
+        Calldata.note(
+            "openLeaves, 16 leaves",
+            abi.encodeCall(manager.openLeaves, (round.id, _drawnOf(round), _opening(round)))
+        );
+        _reportCase(reporter);
+        vm.prank(reporter);
+        manager.openCase{ value: BOND + FEES }(ref(), deployment, SALT);
+        vm.snapshotGasLastCall(GROUP, "openCase, native, later");
     }
 }
 

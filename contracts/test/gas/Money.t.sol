@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
 import { LicenseRef, NATIVE, Parent, Terms } from "../../src/libraries/Types.sol";
+import { Calldata } from "../utils/Calldata.sol";
 import { LicensingTest } from "../utils/LicensingTest.sol";
 
 /// @dev What licensing and payment cost. Honest only with `FOUNDRY_PROFILE=gas`: every call is then a transaction of
@@ -25,11 +26,13 @@ contract MoneyGas is LicensingTest {
     function test_gas_publishOffer() public {
         _publish(_terms());
         vm.snapshotGasLastCall(GROUP, "publishOffer");
+        Calldata.note("publishOffer", abi.encodeCall(registry.publishOffer, (_terms())));
     }
 
     function test_gas_acquire() public {
         _acquired(_terms());
         vm.snapshotGasLastCall(GROUP, "acquire, token");
+        Calldata.note("acquire", abi.encodeCall(registry.acquire, (_terms(), 1, servingKey)));
         Terms memory terms = _termsIn(NATIVE);
         terms.licenseFee = 0;
         _acquired(terms);
@@ -61,6 +64,9 @@ contract MoneyGas is LicensingTest {
         _channel(ref);
         _claim(ref, _row(ref, 1 ether, 1, 1));
         vm.snapshotGasLastCall(GROUP, "claim, first of a channel");
+        IPaymentEscrow.ClaimRow[] memory one = new IPaymentEscrow.ClaimRow[](1);
+        one[0] = _row(ref, 1 ether, 1, 1);
+        Calldata.note("claim, 1 row", abi.encodeCall(escrow.claim, (ref, one)));
         IPaymentEscrow.ClaimRow memory row = _row(ref, 2 ether, 2, 2);
         _claim(ref, row);
         vm.snapshotGasLastCall(GROUP, "claim, 1 row");
@@ -80,6 +86,7 @@ contract MoneyGas is LicensingTest {
             escrow.claim(ref, rows);
             if (round == 2) vm.snapshotGasLastCall(GROUP, "claim, 100 rows");
         }
+        Calldata.note("claim, 100 rows", abi.encodeCall(escrow.claim, (ref, rows)));
     }
 
     function test_gas_claimTen() public {
@@ -96,6 +103,7 @@ contract MoneyGas is LicensingTest {
             escrow.claim(ref, rows);
             if (round == 2) vm.snapshotGasLastCall(GROUP, "claim, 10 rows");
         }
+        Calldata.note("claim, 10 rows", abi.encodeCall(escrow.claim, (ref, rows)));
     }
 
     function _rowOf(bytes32 id, bytes32 salt, uint128 amount, uint64 requests)
