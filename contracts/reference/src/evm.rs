@@ -1,0 +1,228 @@
+//! The contracts' bytecode in an EVM of this process.
+
+use alloy::primitives::{Address, B256, Bytes, LogData, TxKind, U256, keccak256};
+use alloy::sol_types::{SolCall, SolValue};
+use oml_contracts::rpc::abi::Token;
+use revm::context::result::{ExecutionResult, Output};
+use revm::context::{BlockEnv, Context, TxEnv};
+use revm::database::{CacheDB, EmptyDB};
+use revm::primitives::hardfork::SpecId;
+use revm::state::AccountInfo;
+use revm::{Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
+
+/// Chain of the tests.
+pub const CHAIN_ID: u64 = 31_337;
+
+/// Gas of every call: below the cap of EIP-7825.
+const GAS: u64 = 16_000_000;
+
+/// Who deploys.
+const DEPLOYER: Address = Address::repeat_byte(0xde);
+
+type Db = CacheDB<EmptyDB>;
+type Vm = MainnetEvm<revm::handler::MainnetContext<Db>>;
+
+/// What a transaction did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It went through, with these logs of the contracts under test.
+    Done {
+        /// What the call returned.
+        output: Bytes,
+        /// Who emitted what, in order; transfers of the token left out.
+        logs: Vec<(Address, LogData)>,
+    },
+    /// It reverted with this data.
+    Reverted(Bytes),
+}
+
+/// The deployed contracts and the EVM that runs them.
+pub struct Chain {
+    vm: Vm,
+    block: BlockEnv,
+    /// `LicenseRegistry`.
+    pub registry: Address,
+    /// `CollateralVault`.
+    pub vault: Address,
+    /// `PaymentEscrow`.
+    pub escrow: Address,
+    /// `TestToken`.
+    pub token: Address,
+}
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chain").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}
+
+/// Why the chain could not be set up or run: a fault of this program, not of the contracts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetUpError(pub String);
+
+impl std::fmt::Display for SetUpError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the chain of the reference model can't be set up: {}", self.0)
+    }
+}
+
+impl std::error::Error for SetUpError {}
+
+fn failed(what: &str, cause: impl std::fmt::Debug) -> SetUpError {
+    SetUpError(format!("{what}: {cause:?}"))
+}
+
+/// Creation code of a contract from the exported artefact.
+fn code(artefact: &str) -> Result<Vec<u8>, SetUpError> {
+    let json: serde_json::Value =
+        serde_json::from_str(artefact).map_err(|e| failed("artefact", e))?;
+    let hex = json["bytecode"].as_str().ok_or_else(|| failed("artefact", "no bytecode"))?;
+    alloy::hex::decode(hex).map_err(|e| failed("bytecode", e))
+}
+
+const REGISTRY: &str = include_str!("../../bindings/abi/LicenseRegistry.json");
+const VAULT: &str = include_str!("../../bindings/abi/CollateralVault.json");
+const ESCROW: &str = include_str!("../../bindings/abi/PaymentEscrow.json");
+const BEACON: &str = include_str!("../../bindings/abi/BlockHashBeacon.json");
+const TOKEN: &str = include_str!("../../bindings/abi/TestToken.json");
+
+impl Chain {
+    /// Deploys registry, vault, escrow, beacon and token; `manager` takes the challenge manager's place.
+    ///
+    /// # Errors
+    /// [`SetUpError`].
+    pub fn new(manager: Address, time: u64) -> Result<Self, SetUpError> {
+        let block = BlockEnv {
+            number: U256::from(1_000),
+            timestamp: U256::from(time),
+            gas_limit: 1_000_000_000,
+            ..BlockEnv::default()
+        };
+        let vm = Context::mainnet()
+            .with_db(CacheDB::new(EmptyDB::default()))
+            .with_block(block.clone())
+            .modify_cfg_chained(|cfg| {
+                cfg.chain_id = CHAIN_ID;
+                cfg.set_spec_and_mainnet_gas_params(SpecId::PRAGUE);
+                cfg.disable_nonce_check = true;
+                // The challenge manager's code is over the limit of init code with its court; not deployed here.
+                cfg.limit_contract_code_size = None;
+            })
+            .build_mainnet();
+        let [registry, vault, escrow, beacon, token] =
+            [0, 1, 2, 3, 4].map(|nonce| DEPLOYER.create(nonce));
+        let mut chain = Self { vm, block, registry, vault, escrow, token };
+        chain.deploy(REGISTRY, (vault, escrow, manager, beacon).abi_encode_params(), registry)?;
+        chain.deploy(VAULT, (registry, escrow, manager).abi_encode_params(), vault)?;
+        chain.deploy(ESCROW, (registry, vault).abi_encode_params(), escrow)?;
+        chain.deploy(BEACON, Vec::new(), beacon)?;
+        let arguments = ("Test Dollar".to_owned(), "TUSD".to_owned(), 18_u8).abi_encode_params();
+        chain.deploy(TOKEN, arguments, token)?;
+        Ok(chain)
+    }
+
+    fn deploy(
+        &mut self,
+        artefact: &str,
+        arguments: Vec<u8>,
+        expected: Address,
+    ) -> Result<(), SetUpError> {
+        let data = [code(artefact)?, arguments].concat();
+        let tx = TxEnv {
+            caller: DEPLOYER,
+            kind: TxKind::Create,
+            data: data.into(),
+            gas_limit: GAS,
+            gas_price: 0,
+            chain_id: Some(CHAIN_ID),
+            ..TxEnv::default()
+        };
+        let result = self.vm.transact_commit(tx).map_err(|e| failed("creation", e))?;
+        match result {
+            ExecutionResult::Success { output: Output::Create(_, Some(place)), .. }
+                if place == expected =>
+            {
+                Ok(())
+            }
+            other => Err(failed("creation", other)),
+        }
+    }
+
+    /// Gives native currency.
+    pub fn fund(&mut self, account: Address, amount: u128) {
+        let info = AccountInfo { balance: U256::from(amount), ..AccountInfo::default() };
+        self.vm.ctx.journaled_state.database.insert_account_info(account, info);
+    }
+
+    /// Runs one transaction.
+    ///
+    /// # Errors
+    /// [`SetUpError`] if the EVM itself fails; a revert is an outcome.
+    pub fn call(
+        &mut self,
+        from: Address,
+        to: Address,
+        value: u128,
+        data: Vec<u8>,
+    ) -> Result<Outcome, SetUpError> {
+        let tx = TxEnv {
+            caller: from,
+            kind: TxKind::Call(to),
+            value: U256::from(value),
+            data: data.into(),
+            gas_limit: GAS,
+            gas_price: 0,
+            chain_id: Some(CHAIN_ID),
+            ..TxEnv::default()
+        };
+        match self.vm.transact_commit(tx).map_err(|e| failed("transaction", e))? {
+            ExecutionResult::Success { logs, output, .. } => {
+                let logs = logs.into_iter().filter(|log| log.address != self.token);
+                Ok(Outcome::Done {
+                    output: output.into_data(),
+                    logs: logs.map(|log| (log.address, log.data)).collect(),
+                })
+            }
+            ExecutionResult::Revert { output, .. } => Ok(Outcome::Reverted(output)),
+            other => Err(failed("transaction", other)),
+        }
+    }
+
+    /// Calls a view.
+    ///
+    /// # Errors
+    /// [`SetUpError`] if it reverts or returns something else.
+    pub fn read<C: SolCall>(&mut self, to: Address, call: &C) -> Result<C::Return, SetUpError> {
+        match self.call(Address::ZERO, to, 0, call.abi_encode())? {
+            Outcome::Done { output, .. } => {
+                C::abi_decode_returns(&output).map_err(|e| failed(C::SIGNATURE, e))
+            }
+            Outcome::Reverted(reason) => Err(failed(C::SIGNATURE, reason)),
+        }
+    }
+
+    /// Balance in native currency (`None`) or in the token.
+    ///
+    /// # Errors
+    /// [`SetUpError`].
+    pub fn balance(&mut self, native: bool, account: Address) -> Result<U256, SetUpError> {
+        if native {
+            let info = self.vm.ctx.journaled_state.database.basic(account);
+            return Ok(info.map_err(|e| failed("account", e))?.unwrap_or_default().balance);
+        }
+        self.read(self.token, &Token::balanceOfCall { account })
+    }
+
+    /// Lets blocks and time pass.
+    pub fn pass(&mut self, blocks: u64, seconds: u64) {
+        self.block.number += U256::from(blocks);
+        self.block.timestamp += U256::from(seconds);
+        self.vm.set_block(self.block.clone());
+    }
+}
+
+/// Hash of a block of this chain, as its database answers.
+#[must_use]
+pub fn block_hash(number: u64) -> B256 {
+    keccak256(number.to_string())
+}

@@ -1,0 +1,821 @@
+//! The money of the protocol as plain state and rules, written from `docs/` and the interfaces, not from the code.
+//!
+//! Every operation either refuses, and nothing has happened, or returns the events that it must cause.
+
+use std::collections::BTreeMap;
+
+use alloy::primitives::aliases::{U40, U48};
+use alloy::primitives::{Address, B256, LogData, U256, keccak256};
+use alloy::sol_types::{SolEvent, SolValue};
+use oml_contracts::rpc::abi;
+
+use crate::evm::{CHAIN_ID, block_hash};
+
+const BPS: u128 = 10_000;
+const MAX_96: u128 = (1 << 96) - 1;
+const MAX_TERM: u64 = 3650 * 86_400;
+/// Where burned money goes.
+pub const BURN: Address = alloy::primitives::address!("000000000000000000000000000000000000dEaD");
+
+/// The rules refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused;
+
+/// Events of a successful operation, in their order.
+pub type Events = Vec<(Address, LogData)>;
+type Verdict = Result<Events, Refused>;
+
+fn require(holds: bool) -> Result<(), Refused> {
+    if holds { Ok(()) } else { Err(Refused) }
+}
+
+fn share(amount: u128, bps: u16) -> u128 {
+    amount * u128::from(bps) / BPS
+}
+
+fn time40(seconds: u64) -> U40 {
+    U40::from(seconds)
+}
+
+/// Life cycle of a license.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Bought.
+    Acquired,
+    /// Its seed is drawn.
+    Seeded,
+    /// Its copy was accepted.
+    Active,
+    /// Ended early.
+    Terminated,
+    /// Never delivered, refunded.
+    Cancelled,
+}
+
+/// A license with its collateral.
+#[derive(Debug, Clone)]
+pub struct License {
+    /// Terms, host, nonce.
+    pub reference: abi::LicenseRef,
+    /// Id by its formula.
+    pub id: B256,
+    /// Whether the currency is native.
+    pub native: bool,
+    /// Life cycle.
+    pub status: Status,
+    /// End of delivery, then of the term.
+    pub deadline: u64,
+    /// Beacon round of the seed.
+    pub round: u64,
+    /// Collateral.
+    pub collateral: u128,
+    /// Fee that the vault still holds.
+    pub held_fee: u128,
+    /// End of the thaw, 0 before.
+    pub thaw_end: u64,
+    /// Freezes.
+    pub freezes: u16,
+}
+
+/// A payer's channel.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    /// Place of its license.
+    pub license: usize,
+    /// Id by its formula.
+    pub id: B256,
+    /// Who pays.
+    pub payer: Address,
+    /// Session signer, zero for the payer.
+    pub signer: Address,
+    /// Salt.
+    pub salt: B256,
+    /// Paid in, less what was taken back.
+    pub deposited: u128,
+    /// Claimed.
+    pub claimed: u128,
+    /// Reserved.
+    pub reserved: u128,
+    /// End of the thaw, 0 while not thawing.
+    pub thaw_end: u64,
+}
+
+/// A queued payout.
+#[derive(Debug, Clone)]
+pub struct Payout {
+    to: Address,
+    native: bool,
+    amount: u128,
+    unlock: u64,
+}
+
+/// One row of a claim with what makes it good or bad.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Channel it is for; `None` for one that does not exist.
+    pub channel: Option<usize>,
+    /// Id of that channel.
+    pub channel_id: B256,
+    /// Cumulative amount.
+    pub amount: u128,
+    /// Cumulative requests.
+    pub requests: u64,
+    /// Cumulative tokens.
+    pub tokens: u64,
+    /// Whether the right key signed.
+    pub signed: bool,
+}
+
+/// All money, who has what.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// Addresses of the contracts: they emit events and hold money.
+    pub registry: Address,
+    /// The vault.
+    pub vault: Address,
+    /// The escrow.
+    pub escrow: Address,
+    /// The token.
+    pub token: Address,
+    /// Who may freeze and slash.
+    pub manager: Address,
+    /// Now.
+    pub time: u64,
+    /// Block in which the next operation runs.
+    pub block: u64,
+    /// Whether the offer in token (0), native currency (1) is open.
+    pub offers: [bool; 2],
+    /// All licenses.
+    pub licenses: Vec<License>,
+    /// All channels.
+    pub channels: Vec<Channel>,
+    /// All payouts.
+    pub payouts: Vec<Payout>,
+    /// Escrow balances by (native, account).
+    pub balances: BTreeMap<(bool, Address), u128>,
+    /// What everybody, contracts too, has by (native, account).
+    pub wallets: BTreeMap<(bool, Address), u128>,
+    /// Licenses ever activated.
+    pub activated: u32,
+}
+
+impl Model {
+    fn pay(&mut self, native: bool, from: Address, to: Address, amount: u128) -> Result<(), Refused> {
+        let purse = self.wallets.entry((native, from)).or_default();
+        *purse = purse.checked_sub(amount).ok_or(Refused)?;
+        *self.wallets.entry((native, to)).or_default() += amount;
+        Ok(())
+    }
+
+    /// Takes `amount` from `from`; native currency must come with the call, exactly.
+    fn pull(
+        &mut self,
+        native: bool,
+        from: Address,
+        to: Address,
+        amount: u128,
+        value: u128,
+    ) -> Result<(), Refused> {
+        require(value == if native { amount } else { 0 })?;
+        self.pay(native, from, to, amount)
+    }
+
+    /// Runs `operation` on a copy, so that a refusal leaves nothing behind.
+    fn atomically(&mut self, operation: impl FnOnce(&mut Self) -> Verdict) -> Verdict {
+        let mut next = self.clone();
+        let events = operation(&mut next)?;
+        *self = next;
+        Ok(events)
+    }
+
+    fn registry_event(&self, event: &impl SolEvent) -> (Address, LogData) {
+        (self.registry, event.encode_log_data())
+    }
+
+    fn vault_event(&self, event: &impl SolEvent) -> (Address, LogData) {
+        (self.vault, event.encode_log_data())
+    }
+
+    fn escrow_event(&self, event: &impl SolEvent) -> (Address, LogData) {
+        (self.escrow, event.encode_log_data())
+    }
+
+    fn currency(&self, native: bool) -> Address {
+        if native { Address::ZERO } else { self.token }
+    }
+
+    fn license(&self, at: usize) -> Result<License, Refused> {
+        self.licenses.get(at).cloned().ok_or(Refused)
+    }
+
+    /// Offer id by its formula.
+    #[must_use]
+    pub fn offer_id(&self, terms: &abi::Terms) -> B256 {
+        keccak256((U256::from(CHAIN_ID), self.registry, terms.clone()).abi_encode_params())
+    }
+
+    /// License id by its formula.
+    #[must_use]
+    pub fn license_id(&self, reference: &abi::LicenseRef) -> B256 {
+        let offer = self.offer_id(&reference.terms);
+        keccak256((offer, reference.host, U256::from(reference.nonce)).abi_encode_params())
+    }
+
+    // ---- Licenses
+
+    /// `acquire`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn acquire(&mut self, reference: &abi::LicenseRef, serving: Address, value: u128) -> Verdict {
+        self.atomically(|m| {
+            let terms = &reference.terms;
+            let native = terms.currency.is_zero();
+            let id = m.license_id(reference);
+            require(m.offers[usize::from(native)] && !serving.is_zero())?;
+            require(m.licenses.iter().all(|license| license.id != id))?;
+            let (fee, collateral) = (terms.licenseFee, terms.collateral);
+            m.pull(native, reference.host, m.vault, fee + collateral, value)?;
+
+            let deadline = m.time + terms.deliveryPeriod.to::<u64>();
+            let round = m.block + 2;
+            m.licenses.push(License {
+                reference: reference.clone(),
+                id,
+                native,
+                status: Status::Acquired,
+                deadline,
+                round,
+                collateral,
+                held_fee: fee,
+                thaw_end: 0,
+                freezes: 0,
+            });
+            let mut events = vec![
+                m.registry_event(&abi::LicenseRegistry::LicenseAcquired {
+                    licenseId: id,
+                    offerId: m.offer_id(terms),
+                    host: reference.host,
+                    nonce: reference.nonce,
+                    servingKey: serving,
+                    seedRound: U48::from(round),
+                    deliveryDeadline: time40(deadline),
+                }),
+                m.vault_event(&abi::CollateralVault::CollateralDeposited {
+                    licenseId: id,
+                    from: reference.host,
+                    currency: m.currency(native),
+                    amount: collateral,
+                }),
+            ];
+            if fee != 0 {
+                events.push(m.vault_event(&abi::CollateralVault::FeeHeld {
+                    licenseId: id,
+                    currency: m.currency(native),
+                    amount: fee,
+                }));
+            }
+            Ok(events)
+        })
+    }
+
+    /// `drawLicenseSeed`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn draw_seed(&mut self, at: usize) -> Verdict {
+        let license = self.license(at)?;
+        require(license.status == Status::Acquired && license.round < self.block)?;
+        // Without the history contract of EIP-2935 hashes are there for 256 blocks.
+        if self.block - license.round > 256 {
+            let round = self.block + 2;
+            self.licenses[at].round = round;
+            return Ok(vec![self.registry_event(&abi::LicenseRegistry::SeedRoundMoved {
+                subject: license.id,
+                seedRound: U48::from(round),
+            })]);
+        }
+        let value = block_hash(license.round);
+        let seed =
+            keccak256([value.as_slice(), self.registry.as_slice(), license.id.as_slice()].concat());
+        self.licenses[at].status = Status::Seeded;
+        Ok(vec![self.registry_event(&abi::LicenseRegistry::LicenseSeeded {
+            licenseId: license.id,
+            seed,
+        })])
+    }
+
+    /// `activate`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn activate(&mut self, at: usize, by: Address, artefact: B256) -> Verdict {
+        self.atomically(|m| {
+            let license = m.license(at)?;
+            require(by == license.reference.host && license.status == Status::Seeded)?;
+            require(!artefact.is_zero())?;
+            let expiry = m.time + license.reference.terms.duration.to::<u64>();
+            m.licenses[at].status = Status::Active;
+            m.licenses[at].deadline = expiry;
+            m.activated += 1;
+            let mut events = vec![m.registry_event(&abi::LicenseRegistry::LicenseActivated {
+                licenseId: license.id,
+                artefactHash: artefact,
+                expiry: time40(expiry),
+            })];
+            if license.held_fee != 0 {
+                m.licenses[at].held_fee = 0;
+                m.pay(license.native, m.vault, m.escrow, license.held_fee)?;
+                events.push(m.split_fee(&license, license.held_fee));
+            }
+            Ok(events)
+        })
+    }
+
+    fn split_fee(&mut self, license: &License, fee: u128) -> (Address, LogData) {
+        let (to_owner, to_parents) = self.credit_owner(license, fee);
+        self.escrow_event(&abi::PaymentEscrow::FeeReleased {
+            licenseId: license.id,
+            toOwner: to_owner,
+            toParents: to_parents,
+        })
+    }
+
+    fn credit_owner(&mut self, license: &License, amount: u128) -> (u128, u128) {
+        let terms = &license.reference.terms;
+        let mut to_parents = 0;
+        for royalty in &terms.royalties {
+            let part = share(amount, royalty.bps);
+            *self.balances.entry((license.native, royalty.payee)).or_default() += part;
+            to_parents += part;
+        }
+        *self.balances.entry((license.native, terms.owner)).or_default() += amount - to_parents;
+        (amount - to_parents, to_parents)
+    }
+
+    /// `renew`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn renew(&mut self, at: usize, by: Address, value: u128) -> Verdict {
+        self.atomically(|m| {
+            let license = m.license(at)?;
+            require(by == license.reference.host && m.offers[usize::from(license.native)])?;
+            require(license.status == Status::Active && m.time <= license.deadline)?;
+            let expiry = license.deadline + license.reference.terms.duration.to::<u64>();
+            require(expiry <= m.time + MAX_TERM)?;
+            m.licenses[at].deadline = expiry;
+            let fee = license.reference.terms.licenseFee;
+            m.pull(license.native, license.reference.host, m.escrow, fee, value)?;
+            let mut events = vec![m.registry_event(&abi::LicenseRegistry::LicenseRenewed {
+                licenseId: license.id,
+                expiry: time40(expiry),
+            })];
+            if fee != 0 {
+                events.push(m.split_fee(&license, fee));
+            }
+            Ok(events)
+        })
+    }
+
+    /// `cancel`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn cancel(&mut self, at: usize, by: Address) -> Verdict {
+        self.atomically(|m| {
+            let license = m.license(at)?;
+            let host = license.reference.host;
+            require(by == host && m.time > license.deadline)?;
+            require(matches!(license.status, Status::Acquired | Status::Seeded))?;
+            let own = &mut m.licenses[at];
+            own.status = Status::Cancelled;
+            (own.collateral, own.held_fee) = (0, 0);
+            let (collateral, fee) = (license.collateral, license.held_fee);
+            m.pay(license.native, m.vault, host, collateral + fee)?;
+            let mut events = vec![
+                m.registry_event(&abi::LicenseRegistry::LicenseCancelled { licenseId: license.id }),
+                m.vault_event(&abi::CollateralVault::CollateralWithdrawn {
+                    licenseId: license.id,
+                    to: host,
+                    currency: m.currency(license.native),
+                    amount: collateral,
+                }),
+            ];
+            if fee != 0 {
+                events.push(m.vault_event(&abi::CollateralVault::FeeRefunded {
+                    licenseId: license.id,
+                    host,
+                    amount: fee,
+                }));
+            }
+            Ok(events)
+        })
+    }
+
+    /// `terminate` by the host, `terminateFor` by the manager.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn terminate(&mut self, at: usize, by: Address) -> Verdict {
+        let license = self.license(at)?;
+        require(by == license.reference.host || by == self.manager)?;
+        if by == self.manager && license.status == Status::Terminated {
+            return Ok(Vec::new());
+        }
+        require(license.status == Status::Active)?;
+        let ended = license.deadline.min(self.time);
+        self.licenses[at].status = Status::Terminated;
+        self.licenses[at].deadline = ended;
+        Ok(vec![self.registry_event(&abi::LicenseRegistry::LicenseTerminated {
+            licenseId: license.id,
+            endedAt: time40(ended),
+        })])
+    }
+
+    // ---- Collateral
+
+    /// `topUp`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn top_up(&mut self, at: usize, by: Address, amount: u128, value: u128) -> Verdict {
+        self.atomically(|m| {
+            let license = m.license(at)?;
+            require(amount != 0 && license.status != Status::Cancelled)?;
+            require(license.collateral.saturating_add(amount) <= MAX_96)?;
+            m.pull(license.native, by, m.vault, amount, value)?;
+            m.licenses[at].collateral += amount;
+            Ok(vec![m.vault_event(&abi::CollateralVault::CollateralDeposited {
+                licenseId: license.id,
+                from: by,
+                currency: m.currency(license.native),
+                amount,
+            })])
+        })
+    }
+
+    /// The vault's `startThaw`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn thaw_collateral(&mut self, at: usize, by: Address) -> Verdict {
+        let license = self.license(at)?;
+        let ended = match license.status {
+            Status::Terminated => true,
+            Status::Active => self.time > license.deadline,
+            _ => false,
+        };
+        require(by == license.reference.host && ended && license.thaw_end == 0)?;
+        let thaw_end = self.time + license.reference.terms.thawPeriod.to::<u64>();
+        self.licenses[at].thaw_end = thaw_end;
+        Ok(vec![self.vault_event(&abi::CollateralVault::ThawStarted {
+            licenseId: license.id,
+            thawEnd: time40(thaw_end),
+        })])
+    }
+
+    /// The vault's `withdraw`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn withdraw_collateral(&mut self, at: usize, by: Address) -> Verdict {
+        self.atomically(|m| {
+            let license = m.license(at)?;
+            require(by == license.reference.host && license.freezes == 0)?;
+            require(license.thaw_end != 0 && m.time >= license.thaw_end)?;
+            require(license.collateral != 0)?;
+            m.licenses[at].collateral = 0;
+            m.pay(license.native, m.vault, by, license.collateral)?;
+            Ok(vec![m.vault_event(&abi::CollateralVault::CollateralWithdrawn {
+                licenseId: license.id,
+                to: by,
+                currency: m.currency(license.native),
+                amount: license.collateral,
+            })])
+        })
+    }
+
+    /// `freeze` or `unfreeze`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn freeze(&mut self, at: usize, by: Address, on: bool) -> Verdict {
+        let license = self.license(at)?;
+        require(by == self.manager)?;
+        require(if on { license.collateral != 0 } else { license.freezes != 0 })?;
+        let freezes = if on { license.freezes + 1 } else { license.freezes - 1 };
+        self.licenses[at].freezes = freezes;
+        let licenseId = license.id;
+        Ok(vec![if on {
+            self.vault_event(&abi::CollateralVault::CollateralFrozen { licenseId, freezes })
+        } else {
+            self.vault_event(&abi::CollateralVault::CollateralUnfrozen { licenseId, freezes })
+        }])
+    }
+
+    /// `slash`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn slash(
+        &mut self,
+        at: usize,
+        by: Address,
+        bps: u16,
+        reporter: Address,
+        delay: u64,
+    ) -> Verdict {
+        self.atomically(|m| {
+            let license = m.license(at)?;
+            require(by == m.manager && u128::from(bps) <= BPS && !reporter.is_zero())?;
+            let terms = &license.reference.terms;
+            let slashed = share(license.collateral, bps);
+            let to_reporter = share(slashed, terms.slash.reporterBps);
+            let to_owner = share(slashed, terms.slash.ownerBps);
+            let burned = slashed - to_reporter - to_owner;
+            m.licenses[at].collateral -= slashed;
+            m.pay(license.native, m.vault, BURN, burned)?;
+            let mut events = vec![m.vault_event(&abi::CollateralVault::CollateralSlashed {
+                licenseId: license.id,
+                amount: slashed,
+                toReporter: to_reporter,
+                toOwner: to_owner,
+                burned,
+            })];
+            for (to, amount) in [(reporter, to_reporter), (terms.owner, to_owner)] {
+                if amount == 0 {
+                    continue;
+                }
+                let unlock = m.time + delay;
+                m.payouts.push(Payout { to, native: license.native, amount, unlock });
+                events.push(m.vault_event(&abi::CollateralVault::PayoutQueued {
+                    payoutId: U256::from(m.payouts.len() - 1),
+                    to,
+                    currency: m.currency(license.native),
+                    amount,
+                    unlockAt: time40(unlock),
+                }));
+            }
+            Ok(events)
+        })
+    }
+
+    /// `payOut`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn pay_out(&mut self, id: usize) -> Verdict {
+        self.atomically(|m| {
+            let payout = m.payouts.get(id).cloned().ok_or(Refused)?;
+            require(payout.amount != 0 && m.time >= payout.unlock)?;
+            m.payouts[id].amount = 0;
+            m.pay(payout.native, m.vault, payout.to, payout.amount)?;
+            Ok(vec![m.vault_event(&abi::CollateralVault::PayoutPaid {
+                payoutId: U256::from(id),
+                to: payout.to,
+                currency: m.currency(payout.native),
+                amount: payout.amount,
+            })])
+        })
+    }
+
+    // ---- Channels
+
+    /// Channel id by its formula.
+    #[must_use]
+    pub fn channel_id(&self, license: B256, payer: Address, signer: Address, salt: B256) -> B256 {
+        let chain = U256::from(CHAIN_ID);
+        keccak256((chain, self.escrow, license, payer, signer, salt).abi_encode_params())
+    }
+
+    /// `openChannel`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn open_channel(
+        &mut self,
+        at: usize,
+        payer: Address,
+        signer: Address,
+        salt: B256,
+        amount: u128,
+        value: u128,
+    ) -> Verdict {
+        self.atomically(|m| {
+            let license = m.license(at)?;
+            require(license.status == Status::Active && m.time <= license.deadline)?;
+            require(amount != 0 && amount <= MAX_96)?;
+            let id = m.channel_id(license.id, payer, signer, salt);
+            require(m.channels.iter().all(|channel| channel.id != id))?;
+            m.pull(license.native, payer, m.escrow, amount, value)?;
+            m.channels.push(Channel {
+                license: at,
+                id,
+                payer,
+                signer,
+                salt,
+                deposited: amount,
+                claimed: 0,
+                reserved: 0,
+                thaw_end: 0,
+            });
+            Ok(vec![
+                m.escrow_event(&abi::PaymentEscrow::ChannelOpened {
+                    channelId: id,
+                    licenseId: license.id,
+                    payer,
+                    signer,
+                    salt,
+                    currency: m.currency(license.native),
+                    thawPeriod: license.reference.terms.thawPeriod,
+                }),
+                m.escrow_event(&abi::PaymentEscrow::ChannelDeposited {
+                    channelId: id,
+                    amount,
+                    deposited: amount,
+                }),
+            ])
+        })
+    }
+
+    /// `deposit`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn deposit(&mut self, at: usize, by: Address, amount: u128, value: u128) -> Verdict {
+        self.atomically(|m| {
+            let channel = m.channels.get(at).cloned().ok_or(Refused)?;
+            let license = m.license(channel.license)?;
+            let deposited = channel.deposited.saturating_add(amount);
+            require(amount != 0 && deposited <= MAX_96)?;
+            m.pull(license.native, by, m.escrow, amount, value)?;
+            m.channels[at].deposited = deposited;
+            Ok(vec![m.escrow_event(&abi::PaymentEscrow::ChannelDeposited {
+                channelId: channel.id,
+                amount,
+                deposited,
+            })])
+        })
+    }
+
+    /// The escrow's `startThaw`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn thaw_channel(&mut self, at: usize) -> Verdict {
+        let channel = self.channels.get(at).cloned().ok_or(Refused)?;
+        let license = self.license(channel.license)?;
+        require(channel.thaw_end == 0)?;
+        let thaw_end = self.time + license.reference.terms.thawPeriod.to::<u64>();
+        self.channels[at].thaw_end = thaw_end;
+        Ok(vec![self.escrow_event(&abi::PaymentEscrow::ChannelThawing {
+            channelId: channel.id,
+            thawEnd: time40(thaw_end),
+        })])
+    }
+
+    /// The escrow's `withdraw`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn withdraw_channel(&mut self, at: usize) -> Verdict {
+        self.atomically(|m| {
+            let channel = m.channels.get(at).cloned().ok_or(Refused)?;
+            let license = m.license(channel.license)?;
+            require(channel.thaw_end != 0 && m.time >= channel.thaw_end)?;
+            let kept = channel.claimed.max(channel.reserved);
+            let amount = channel.deposited - kept;
+            m.channels[at].deposited = kept;
+            m.channels[at].thaw_end = 0;
+            m.pay(license.native, m.escrow, channel.payer, amount)?;
+            Ok(vec![m.escrow_event(&abi::PaymentEscrow::ChannelWithdrawn {
+                channelId: channel.id,
+                payer: channel.payer,
+                amount,
+            })])
+        })
+    }
+
+    /// `close` by the host's call, or by its signature if `signed`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn close(&mut self, at: usize, by: Address, last: u128, signed: bool) -> Verdict {
+        self.atomically(|m| {
+            let channel = m.channels.get(at).cloned().ok_or(Refused)?;
+            let license = m.license(channel.license)?;
+            require(by == license.reference.host || signed)?;
+            let kept = channel.claimed.max(channel.reserved).max(last);
+            require(kept < channel.deposited)?;
+            m.channels[at].deposited = kept;
+            m.channels[at].thaw_end = 0;
+            m.pay(license.native, m.escrow, channel.payer, channel.deposited - kept)?;
+            Ok(vec![m.escrow_event(&abi::PaymentEscrow::ChannelClosed {
+                channelId: channel.id,
+                finalAmount: kept,
+                toPayer: channel.deposited - kept,
+            })])
+        })
+    }
+
+    /// Why a row is not taken; 0 if it is. Numbers are those of `ClaimError`.
+    fn fault(&self, license: &License, row: &Row, limit: u128) -> u8 {
+        let Some(channel) = row.channel.and_then(|at| self.channels.get(at)) else { return 1 };
+        let terms = &license.reference.terms;
+        let price = U256::from(row.requests) * U256::from(terms.pricePerRequest)
+            + U256::from(row.tokens) * U256::from(terms.pricePerThousandTokens) / U256::from(1000);
+        if row.amount <= channel.claimed {
+            2
+        } else if U256::from(row.amount) < price {
+            3
+        } else if row.amount > channel.deposited {
+            4
+        } else if row.amount - channel.claimed > limit {
+            6
+        } else if !row.signed {
+            5
+        } else {
+            0
+        }
+    }
+
+    /// `claim`.
+    ///
+    /// # Errors
+    /// [`Refused`] for a license that does not exist.
+    pub fn claim(&mut self, at: usize, rows: &[Row]) -> Result<(Events, u128), Refused> {
+        let license = self.license(at)?;
+        let ratio = u128::from(license.reference.terms.minCollateralRatioBps);
+        let limit = license.collateral * BPS / ratio;
+        let mut events = Vec::new();
+        let mut total = 0;
+        for row in rows {
+            let fault = self.fault(&license, row, limit - total);
+            if let (0, Some(channel)) = (fault, row.channel) {
+                let amount = row.amount - self.channels[channel].claimed;
+                self.channels[channel].claimed = row.amount;
+                total += amount;
+                events.push(self.escrow_event(&abi::PaymentEscrow::VoucherClaimed {
+                    channelId: row.channel_id,
+                    amount,
+                    cumulativeAmount: row.amount,
+                }));
+            } else {
+                let reason = abi::PaymentEscrow::ClaimError::try_from(fault).map_err(|_| Refused)?;
+                events.push(self.escrow_event(&abi::PaymentEscrow::VoucherRejected {
+                    channelId: row.channel_id,
+                    reason,
+                }));
+            }
+        }
+        if total != 0 {
+            let for_owner = share(total, license.reference.terms.ownerShareBps);
+            let host = license.reference.host;
+            *self.balances.entry((license.native, host)).or_default() += total - for_owner;
+            let (to_owner, to_parents) = self.credit_owner(&license, for_owner);
+            events.push(self.escrow_event(&abi::PaymentEscrow::ClaimSplit {
+                licenseId: license.id,
+                total,
+                toHost: total - for_owner,
+                toOwner: to_owner,
+                toParents: to_parents,
+            }));
+        }
+        Ok((events, total))
+    }
+
+    /// `reserve`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn reserve(&mut self, at: usize, row: &Row) -> Verdict {
+        let license = self.license(at)?;
+        require(self.fault(&license, row, u128::MAX) == 0)?;
+        let channel = row.channel.ok_or(Refused)?;
+        require(row.amount > self.channels[channel].reserved)?;
+        self.channels[channel].reserved = row.amount;
+        Ok(vec![self.escrow_event(&abi::PaymentEscrow::VoucherReserved {
+            channelId: row.channel_id,
+            cumulativeAmount: row.amount,
+        })])
+    }
+
+    /// `withdrawBalance`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn pull_balance(&mut self, native: bool, by: Address, to: Address) -> Verdict {
+        self.atomically(|m| {
+            let amount = m.balances.remove(&(native, by)).unwrap_or_default();
+            require(amount != 0 && !to.is_zero())?;
+            m.pay(native, m.escrow, to, amount)?;
+            Ok(vec![m.escrow_event(&abi::PaymentEscrow::BalanceWithdrawn {
+                currency: m.currency(native),
+                account: by,
+                to,
+                amount: U256::from(amount),
+            })])
+        })
+    }
+}
