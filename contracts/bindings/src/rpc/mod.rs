@@ -10,4 +10,4 @@ pub mod deploy;
 pub mod reverts;
 pub mod verify;
 
-pub use convert::{ConvertError, seconds};
+pub use convert::{ConvertError, case_ref, seconds};
