@@ -193,8 +193,7 @@ impl Redeemer {
             idle.insert(id, (amount, head.number));
             return Ok(None);
         }
-        let first = channel.settled_requests.saturating_add(1);
-        let oldest = PaymentLedger::receipt(&self.store, id, first).await?;
+        let oldest = PaymentLedger::first_unpaid(&self.store, id, channel.claimed).await?;
         let oldest_unsettled = oldest.map_or(receipt.served_at, |oldest| oldest.served_at);
         Ok(Some(ChannelClaim { channel, voucher, oldest_unsettled }))
     }
@@ -214,7 +213,7 @@ impl Redeemer {
     ) -> Result<ClaimedLicense, RedeemError> {
         let reader = self.chain.reader().at(head.hash);
         let view = reader.license(id).await?;
-        let collateral = reader.collateral(id).await?;
+        let collateral = reader.collateral(license).await?;
         let state = LicenseState {
             license_id: id,
             active: view.status == LicenseStatus::Active,

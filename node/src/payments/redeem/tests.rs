@@ -21,11 +21,9 @@ fn owes(id: u8, owed: u128, age: u64) -> ChannelClaim {
     ChannelClaim {
         channel: ChannelView {
             deposited: Amount::new(100_000),
-            thaw_period: 100,
-            thaw_end: 0,
             claimed: Amount::new(50),
-            settled_requests: 1,
-            settled_tokens: 10,
+            thaw_end: 0,
+            is_open: true,
         },
         voucher: SignedVoucher {
             channel_id: ChannelId::new([id; 32]),
