@@ -4,8 +4,8 @@ use crate::contracts;
 use crate::error::{Exit, HintExt};
 use eyre::Result;
 use oml_contracts::{
-    Amount, ChannelId, Close, DeploymentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef,
-    OfferId, Salt, Signature, Terms,
+    Amount, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef, OfferId,
+    Salt, Signature, Terms,
 };
 use oml_node::payments::SignedReceipt;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -83,11 +83,6 @@ impl CloseFile {
     /// Reads a signed close.
     pub(crate) fn load(path: &Path) -> Result<Self> {
         load(path, "a signed close", "the host's `oml channel sign-close --out FILE` writes one")
-    }
-
-    /// What is signed.
-    pub(crate) const fn close(&self) -> Close {
-        Close { channel_id: self.channel_id, final_amount: self.final_amount }
     }
 }
 

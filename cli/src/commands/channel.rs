@@ -156,6 +156,18 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let (amount, signature) = match (signed, amount) {
                 (Some(path), _) => {
                     let signed = CloseFile::load(&path)?;
+                    if signed.channel_id != channel.channel_id {
+                        return Err(fail(
+                            format!(
+                                "{} closes channel {}, not {}",
+                                path.display(),
+                                signed.channel_id,
+                                channel.channel_id
+                            ),
+                            "give the channel file that the host signed for",
+                            Exit::Failed,
+                        ));
+                    }
                     (signed.final_amount, Some(signed.signature))
                 }
                 (None, Some(text)) => (Amount::new(money::parse(&text, decimals)?), None),

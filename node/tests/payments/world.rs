@@ -270,7 +270,7 @@ impl World {
 
     pub(crate) async fn start_thaw(&self, salt: Salt) {
         let thaw = PaymentEscrow::startThawCall {
-            licenseId: self.license_id.into(),
+            r#ref: (&self.license).try_into().unwrap(),
             signer: Address::ZERO,
             salt: salt.into(),
         };
