@@ -41,7 +41,7 @@ pub enum Phase {
 }
 
 /// Status and deadline that a transaction sent now meets: the contract goes on by itself where a
-/// deadline has passed and enough members have acted (`CaseJudge._advance`).
+/// deadline has passed and enough members have acted (`CaseBook._advance`).
 #[must_use]
 pub fn advanced(file: &CaseFile, now: u64) -> (CaseStatus, u64) {
     let (mut status, mut deadline) = (file.case.status, file.case.deadline);

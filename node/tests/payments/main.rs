@@ -66,7 +66,7 @@ async fn what_is_served_is_paid_for() {
     let owed = world.license.terms.price_of(last.cumulative_requests, last.cumulative_tokens);
     assert!(view.claimed >= owed.unwrap());
     let at = ProofContext {
-        claimed: view.claimed,
+        declared: view.claimed,
         settlement_period: 0,
         term_end: terms.expires_at,
         now: u64::MAX,
