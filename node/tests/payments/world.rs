@@ -70,7 +70,7 @@ pub(crate) struct World {
     addresses: Addresses,
     pub(crate) accounts: Vec<EthAddress>,
     pub(crate) keys: Vec<PrivateKeySigner>,
-    license: LicenseRef,
+    pub(crate) license: LicenseRef,
     license_id: LicenseId,
     folder: tempfile::TempDir,
     upstream: String,
