@@ -4,7 +4,8 @@ use crate::contracts;
 use crate::error::{Exit, HintExt};
 use eyre::Result;
 use oml_contracts::{
-    ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, OfferId, Salt, Terms,
+    Amount, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef, OfferId,
+    Salt, Signature, Terms,
 };
 use oml_node::payments::SignedReceipt;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -30,6 +31,11 @@ impl LicenseFile {
     /// Reads a license file.
     pub(crate) fn load(path: &Path) -> Result<Self> {
         load(path, "a license file", "`oml license acquire --out FILE` writes one")
+    }
+
+    /// What names the license.
+    pub(crate) fn reference(&self) -> LicenseRef {
+        LicenseRef { terms: self.terms.clone(), host: self.host, nonce: self.nonce }
     }
 
     /// The form that the contracts take.
@@ -58,6 +64,25 @@ impl ChannelFile {
     /// Reads a channel file.
     pub(crate) fn load(path: &Path) -> Result<Self> {
         load(path, "a channel file", "`oml channel open --out FILE` writes one")
+    }
+}
+
+/// A host's signed word that it claims nothing above an amount.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CloseFile {
+    /// The channel.
+    pub(crate) channel_id: ChannelId,
+    /// All that the host ever claims of it, smallest units.
+    pub(crate) final_amount: Amount,
+    /// By the license's host.
+    pub(crate) signature: Signature,
+}
+
+impl CloseFile {
+    /// Reads a signed close.
+    pub(crate) fn load(path: &Path) -> Result<Self> {
+        load(path, "a signed close", "the host's `oml channel sign-close --out FILE` writes one")
     }
 }
 

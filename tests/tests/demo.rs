@@ -41,7 +41,7 @@ fn the_demo_ends_with_the_right_verdicts_and_balanced_books() -> Result<()> {
 fn convicted(act: &Value) -> Result<()> {
     let (e, threshold) = (number(act, "eValueLog2"), number(act, "thresholdLog2"));
     ensure!(e >= threshold && threshold > 29.0, "evidence {e}, threshold {threshold}");
-    ensure!(act["evidenceLevel"] == 2 && act["queries"] == 16);
+    ensure!(act["evidenceLevel"] == 2 && number(act, "queries") >= 16.0);
     ensure!(number(act, "hits") >= 12.0, "hits {}", act["hits"]);
     ensure!(gain(act, "reporter") > 0 && gain(act, "owner") > 0 && gain(act, "burned") > 0);
     ensure!(gain(act, "CollateralVault") == -1_000_000_000, "the whole collateral was slashed");

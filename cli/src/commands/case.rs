@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use eyre::Result;
 use oml_contracts::CaseId;
 use oml_contracts::evidence::Log2;
+use oml_contracts::rpc::CaseStory;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -91,10 +92,8 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Draw(push) => {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
             let license = LicenseFile::load(&push.license)?;
-            let call = ChallengeManager::drawCaseCall {
-                r#ref: license.sol_ref()?,
-                caseId: push.case_id.into(),
-            };
+            let (_, story) = state(&chain, push.case_id).await?;
+            let call = ChallengeManager::drawCaseCall { r#ref: accused(&story, &license)? };
             print(
                 &chain.send("draw case", chain.challenges(), call, U256::ZERO).await?.record,
                 output,
@@ -103,9 +102,12 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Resolve(push) => {
             let chain = Chain::signer(&global.chain, &global.signer).await?;
             let license = LicenseFile::load(&push.license)?;
+            let (_, story) = state(&chain, push.case_id).await?;
             let call = ChallengeManager::resolveCall {
-                r#ref: license.sol_ref()?,
-                caseId: push.case_id.into(),
+                r#ref: accused(&story, &license)?,
+                drawn: (&story.drawn).into(),
+                questionsHash: story.questions.into(),
+                outcome: (&story.outcome).into(),
             };
             print(
                 &chain.send("resolve case", chain.challenges(), call, U256::ZERO).await?.record,
@@ -138,11 +140,11 @@ fn print(record: &TxRecord, output: crate::output::Output) {
     output.result(record, &hash, || record.line());
 }
 
-/// A case as the contract has it.
-pub(crate) async fn state(chain: &Chain, id: CaseId) -> Result<ChallengeManager::Case> {
+/// A case as the contract keeps it.
+pub(crate) async fn kept(chain: &Chain, id: CaseId) -> Result<ChallengeManager::Case> {
     let case =
         chain.read(chain.challenges(), ChallengeManager::caseOfCall { caseId: id.into() }).await?;
-    if case.licenseId.is_zero() {
+    if case.status == CaseStatus::None {
         return Err(fail(
             format!("there is no case {id}"),
             "`oml case list` shows all",
@@ -152,14 +154,57 @@ pub(crate) async fn state(chain: &Chain, id: CaseId) -> Result<ChallengeManager:
     Ok(case)
 }
 
+/// A case as the contract keeps it, and what its events announced up to there.
+async fn state(chain: &Chain, id: CaseId) -> Result<(ChallengeManager::Case, CaseStory)> {
+    let filter = Filter::new()
+        .address(chain.challenges())
+        .topic1(B256::from(id))
+        .from_block(chain.addresses.deployed_at_block);
+    // State and events are two reads: a block may come in between, and some nodes index logs a moment later.
+    for _ in 0..30 {
+        let case = kept(chain, id).await?;
+        let logs = chain.provider.get_logs(&filter).await;
+        let logs = logs.map_err(|e| crate::chain::rpc_failure("events of the case", &e))?;
+        let story = CaseStory::read(logs.iter().map(|log| log.data()))?;
+        if let Some(story) = story.and_then(|story| story.at(case.facts.into())) {
+            return Ok((case, story));
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Err(fail(
+        format!("the events of case {id} are not those that the contract has kept a hash of"),
+        "the endpoint must have every log since the contracts' deployment; give another --rpc-url",
+        Exit::Network,
+    ))
+}
+
+/// The case as calls name it, if the license is the accused one.
+fn accused(story: &CaseStory, license: &LicenseFile) -> Result<crate::contracts::CaseRef> {
+    if story.license_id != license.license_id {
+        return Err(fail(
+            format!("the case is against license {}, not {}", story.license_id, license.license_id),
+            "give the license file of the accused",
+            Exit::Failed,
+        ));
+    }
+    Ok(story.case_ref(&license.reference())?)
+}
+
 async fn describe(chain: &Chain, id: CaseId) -> Result<serde_json::Value> {
-    let case = state(chain, id).await?;
+    let (case, story) = state(chain, id).await?;
+    let call = ChallengeManager::removedOfCall { caseId: id.into() };
+    let removed = chain.read(chain.challenges(), call).await?;
+    let count = |bits: &[u8; 32]| bits.iter().map(|byte| byte.count_ones()).sum::<u32>();
+    let opening = &story.opening;
     Ok(serde_json::json!({
-        "caseId": id, "licenseId": case.licenseId, "deploymentHash": case.deploymentHash, "reporter": case.reporter,
+        "caseId": id, "licenseId": story.license_id, "deploymentHash": opening.deployment,
+        "reporter": opening.reporter, "openedAt": opening.opened_at, "leak": opening.leak, "uri": story.uri,
+        "cases": opening.cases, "licenses": opening.licenses,
         "status": status_name(&case.status), "deadline": u64::try_from(case.deadline).unwrap_or(u64::MAX),
-        "committee": case.committee, "bundles": case.bundles, "questions": case.questionCount,
+        "committee": story.drawn.committee, "bundles": story.drawn.bundles, "questions": case.questionCount,
         "commits": case.commits, "reveals": case.reveals,
-        "hits": case.hits.count_ones(), "removed": case.removed.count_ones(),
+        "hits": count(&story.outcome.hits), "outside": count(&story.outcome.outside),
+        "removed": removed.count_ones(),
     }))
 }
 
@@ -200,7 +245,7 @@ pub(crate) async fn watch(
     let start = std::time::Instant::now();
     let mut last = "";
     loop {
-        let case = state(chain, id).await?;
+        let case = kept(chain, id).await?;
         let status = status_name(&case.status);
         if status != last {
             say(format!("  case {status}"));

@@ -2,12 +2,12 @@
 
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
-use crate::contracts::LicenseRegistry;
+use crate::contracts::{ChallengeManager, LicenseRegistry};
 use crate::files::LicenseFile;
 use alloy::primitives::{U256, keccak256};
 use clap::Subcommand;
 use eyre::Result;
-use oml_contracts::DeploymentHash;
+use oml_contracts::{CaseId, DeploymentHash};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -32,7 +32,7 @@ pub(crate) enum Verb {
         #[arg(long)]
         uri: String,
     },
-    /// Until when a case may name a deployment
+    /// Until when a case may name a deployment, and whether it was found unregistered
     Show {
         /// License file
         #[arg(long, value_name = "FILE")]
@@ -108,8 +108,17 @@ async fn show(license: &LicenseFile, uri: &str, global: &Global) -> Result<()> {
         until if until < now => "no longer liable",
         _ => "liable",
     };
-    let data =
-        serde_json::json!({ "deploymentHash": hash(uri), "liableUntil": until, "state": state });
-    global.output().result(&data, state, || state.to_owned());
+    let call = ChallengeManager::flagOfCall { deploymentHash: hash(uri).into() };
+    let flag = chain.read(chain.challenges(), call).await?;
+    let flag = (!flag.is_zero()).then(|| CaseId::from(flag));
+    let data = serde_json::json!({
+        "deploymentHash": hash(uri), "liableUntil": until, "state": state, "flaggedBy": flag,
+    });
+    global.output().result(&data, state, || match flag {
+        Some(case) => {
+            format!("{state}; case {case} found it to serve a license's copy unregistered")
+        }
+        None => state.to_owned(),
+    });
     Ok(())
 }

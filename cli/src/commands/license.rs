@@ -52,6 +52,8 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "DIR")]
         artefact: PathBuf,
     },
+    /// Pay the fee once more and add the terms' duration to the running term
+    Renew(Named),
     /// Get everything back for a copy that was not delivered in time
     Cancel(Named),
     /// End the license early
@@ -114,6 +116,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Activate { license, artefact } => {
             activate(&chain, &LicenseFile::load(&license)?, &artefact).await?
         }
+        Verb::Renew(named) => renew(&chain, &LicenseFile::load(&named.license)?).await?,
         Verb::Cancel(named) => {
             simple(&chain, &named.license, "cancel license", chain.registry(), |r| {
                 LicenseRegistry::cancelCall { r#ref: r }
@@ -161,15 +164,14 @@ pub(crate) async fn acquire(
     let nonce = LicenseNonce::new(u128::from(nonce))?;
     let offer_id = chain.offer_id(terms);
     let license_id = hash::license_id(offer_id, host, nonce);
+    let price = terms.license_fee.checked_add(terms.collateral).unwrap_or(Amount::MAX);
     let mut transactions = Vec::new();
-    transactions.extend(chain.approve(terms.currency, chain.escrow(), terms.license_fee).await?);
-    transactions.extend(chain.approve(terms.currency, chain.vault(), terms.collateral).await?);
+    transactions.extend(chain.approve(terms.currency, chain.vault(), price).await?);
     let call = LicenseRegistry::acquireCall {
         terms: crate::contracts::terms(terms)?,
         nonce: nonce.into(),
         servingKey: serving_key.into(),
     };
-    let price = terms.license_fee.checked_add(terms.collateral).unwrap_or(Amount::MAX);
     let value = chain.native_value(terms.currency, price);
     let sent = chain.send("acquire license", chain.registry(), call, value).await?;
     if let Some(log) = event::<LicenseRegistry::LicenseAcquired>(&sent)
@@ -222,6 +224,17 @@ pub(crate) async fn activate(
     Ok(Changed { license_id: license.license_id, transactions: vec![sent.record] })
 }
 
+/// Adds a term to the running one.
+pub(crate) async fn renew(chain: &Chain, license: &LicenseFile) -> Result<Changed> {
+    let (currency, fee) = (license.terms.currency, license.terms.license_fee);
+    let mut transactions: Vec<_> =
+        chain.approve(currency, chain.escrow(), fee).await?.into_iter().collect();
+    let call = LicenseRegistry::renewCall { r#ref: license.sol_ref()? };
+    let value = chain.native_value(currency, fee);
+    transactions.push(chain.send("renew license", chain.registry(), call, value).await?.record);
+    Ok(Changed { license_id: license.license_id, transactions })
+}
+
 async fn top_up(chain: &Chain, license: &LicenseFile, amount: Amount) -> Result<Changed> {
     let currency = license.terms.currency;
     let mut transactions: Vec<_> =
@@ -254,7 +267,7 @@ pub(crate) async fn state(chain: &Chain, id: LicenseId) -> Result<LicenseRegistr
 async fn show(license: &LicenseFile, global: &Global) -> Result<()> {
     let chain = Chain::reader(&global.chain).await?;
     let state = state(&chain, license.license_id).await?;
-    let call = CollateralVault::collateralCall { licenseId: license.license_id.into() };
+    let call = CollateralVault::collateralCall { r#ref: license.sol_ref()? };
     let collateral = chain.read(chain.vault(), call).await?;
     let status = status_name(&state.status);
     let data = serde_json::json!({

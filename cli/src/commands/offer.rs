@@ -82,6 +82,9 @@ pub(crate) struct Template {
     /// Seconds that a license lasts
     #[arg(long, default_value_t = 365 * 86_400)]
     pub(crate) duration: u64,
+    /// The collateral also answers for the host's copy on deployments that it did not register
+    #[arg(long)]
+    pub(crate) leak_liability: bool,
     /// Decimals of the currency
     #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
     pub(crate) decimals: u8,
@@ -111,7 +114,7 @@ impl Template {
             thaw_period: self.thaw_period,
             max_deployments: 4,
             evidence_levels: level::PROOF | level::COMMITTEE,
-            leak_liability: false,
+            leak_liability: self.leak_liability,
             report_bond: amount(&self.report_bond)?,
             prover_fee: amount(&self.prover_fee)?,
             evidence: default_evidence()?,

@@ -151,7 +151,7 @@ pub(crate) async fn reference(
 ) -> Result<(ChannelRef, Amount)> {
     let call = PaymentEscrow::channelCall { channelId: channel.channel_id.into() };
     let state = chain.read(chain.escrow(), call).await?;
-    if state.openedAt == 0 {
+    if !state.isOpen {
         return Err(fail(
             format!("channel {} is not open on this chain", channel.channel_id),
             "open it with `oml channel open`, or give the addresses file of its chain",
@@ -178,7 +178,7 @@ pub(crate) async fn reference(
         salt: channel.salt,
         price: Price::of_terms(&channel.license.terms),
     };
-    Ok((reference, Amount::new(state.deposited)))
+    Ok((reference, Amount::new(state.deposited.to())))
 }
 
 /// A session that goes on where `log` ends; without a log it asks the gateway for its newest receipt.

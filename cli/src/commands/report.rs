@@ -19,9 +19,13 @@ pub(crate) struct Report {
     /// License file of the accused
     #[arg(long, value_name = "FILE")]
     license: PathBuf,
-    /// Registered base URL of the deployment
+    /// Base URL of the deployment, as its host registered it
     #[arg(long)]
     uri: String,
+    /// The deployment is not registered: show that it serves this license's copy. The verdict flags it; it
+    /// slashes only if the terms carry leak liability
+    #[arg(long)]
+    unregistered: bool,
     /// Where the salt is kept between the two transactions
     #[arg(long, default_value = "report.json", value_name = "FILE")]
     report: PathBuf,
@@ -41,19 +45,30 @@ pub(crate) struct Opened {
 pub(crate) async fn run(args: Report, global: &Global) -> Result<()> {
     let chain = Chain::signer(&global.chain, &global.signer).await?;
     let license = LicenseFile::load(&args.license)?;
-    let opened = open_case(&chain, &license, &args.uri, Some(&args.report)).await?;
+    let opened = open(&chain, &license, &args.uri, Some(&args.report), args.unregistered).await?;
     let id = opened.case_id.map(|id| id.to_string()).unwrap_or_default();
     let lines: Vec<String> = opened.transactions.iter().map(TxRecord::line).collect();
     global.output().result(&opened, &id, || format!("case {id}\n{}", lines.join("\n")));
     Ok(())
 }
 
-/// Commits, waits, and opens a case against `uri`. The salt is written to `keep` before anything is sent.
+/// Commits, waits, and opens a case against the registered `uri`. The salt is written to `keep` before anything
+/// is sent.
 pub(crate) async fn open_case(
     chain: &Chain,
     license: &LicenseFile,
     uri: &str,
     keep: Option<&Path>,
+) -> Result<Opened> {
+    open(chain, license, uri, keep, false).await
+}
+
+async fn open(
+    chain: &Chain,
+    license: &LicenseFile,
+    uri: &str,
+    keep: Option<&Path>,
+    leak: bool,
 ) -> Result<Opened> {
     let deployment_hash = super::deployment::hash(uri);
     let salt = files::random_salt();
@@ -68,16 +83,19 @@ pub(crate) async fn open_case(
         terms.report_bond.get() + terms.prover_fee.get() * u128::from(config.committeeSize),
     );
     transactions.extend(chain.approve(terms.currency, chain.challenges(), stake).await?);
-    let call = ChallengeManager::openCaseCall {
-        r#ref: license.sol_ref()?,
-        deploymentHash: deployment_hash.into(),
-        salt: salt.into(),
-    };
     if chain.is_dry_run() {
         return Ok(Opened { case_id: None, transactions });
     }
+    let (r#ref, salt, to) = (license.sol_ref()?, salt.into(), chain.challenges());
     let value = chain.native_value(terms.currency, stake);
-    let sent = chain.send("open case", chain.challenges(), call, value).await?;
+    let sent = if leak {
+        let call = ChallengeManager::openLeakCaseCall { r#ref, uri: uri.to_owned(), salt };
+        chain.send("open leak case", to, call, value).await?
+    } else {
+        let deployment = deployment_hash.into();
+        let call = ChallengeManager::openCaseCall { r#ref, deploymentHash: deployment, salt };
+        chain.send("open case", to, call, value).await?
+    };
     let case_id = event::<ChallengeManager::CaseOpened>(&sent).map(|log| log.caseId.into());
     transactions.push(sent.record);
     Ok(Opened { case_id, transactions })

@@ -35,6 +35,10 @@ pub(crate) struct Settle {
     /// Configuration of the host's node, which names its store
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Do not claim, reserve: no withdrawal takes the vouchers' amounts any more, and they count as declared.
+    /// For a claim that the collateral does not cover now
+    #[arg(long)]
+    reserve: bool,
     /// Most vouchers in one transaction
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=512), value_name = "N")]
     batch: u16,
@@ -105,6 +109,12 @@ pub(crate) async fn run(args: Settle, global: &Global) -> Result<()> {
         (None, None) => from_files(&args.vouchers)?,
     };
     let chain = Chain::signer(&global.chain, &global.signer).await?;
+    if args.reserve {
+        let reserved = reserve(&chain, &license, vouchers).await?;
+        let count = reserved.rows.len().to_string();
+        global.output().result(&reserved, &count, || reserved.human(args.decimals));
+        return Ok(());
+    }
     let settled = claim(&chain, &license, vouchers, usize::from(args.batch)).await?;
     global.output().result(&settled, &settled.total.to_string(), || human(&settled, args.decimals));
     Ok(())
@@ -123,7 +133,7 @@ pub(crate) async fn claim(
         check_channel(chain, license, &voucher)?;
         let call = PaymentEscrow::channelCall { channelId: voucher.channel_id.into() };
         let state = chain.read(chain.escrow(), call).await?;
-        if state.openedAt != 0 && voucher.cumulative_amount.get() <= state.claimed {
+        if state.isOpen && voucher.cumulative_amount.get() <= state.claimed.to() {
             settled.already_settled.push(voucher.channel_id);
         } else {
             open.push(voucher);
@@ -136,6 +146,71 @@ pub(crate) async fn claim(
         settled.add(vouchers, &sent)?;
     }
     Ok(settled)
+}
+
+/// Vouchers whose amounts were reserved.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Reserved {
+    /// The license.
+    pub(crate) license_id: LicenseId,
+    /// One row per voucher.
+    pub(crate) rows: Vec<ReservedRow>,
+    /// Channels whose newest voucher was claimed or reserved before.
+    pub(crate) already_declared: Vec<ChannelId>,
+    /// What was sent.
+    pub(crate) transactions: Vec<TxRecord>,
+}
+
+/// A reserved voucher.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReservedRow {
+    /// Its channel.
+    pub(crate) channel_id: ChannelId,
+    /// Declared on the channel in all, smallest units.
+    pub(crate) declared: u128,
+}
+
+impl Reserved {
+    fn human(&self, decimals: u8) -> String {
+        let mut text = Vec::new();
+        if self.rows.is_empty() {
+            text.push("nothing to reserve".to_owned());
+        } else {
+            let rows = self
+                .rows
+                .iter()
+                .map(|row| [row.channel_id.to_string(), money::show(row.declared, decimals)]);
+            text.push(table(["channel", "declared"], rows));
+        }
+        text.extend(self.transactions.iter().map(TxRecord::line));
+        text.join("\n")
+    }
+}
+
+/// Reserves the newest voucher of every channel, one transaction each.
+pub(crate) async fn reserve(
+    chain: &Chain,
+    license: &LicenseFile,
+    vouchers: Vec<SignedVoucher>,
+) -> Result<Reserved> {
+    let mut reserved = Reserved { license_id: license.license_id, ..Reserved::default() };
+    for voucher in newest_per_channel(vouchers) {
+        check_channel(chain, license, &voucher)?;
+        let (channel_id, amount) = (voucher.channel_id, voucher.cumulative_amount.get());
+        let call = PaymentEscrow::declaredCall { channelId: channel_id.into() };
+        if chain.read(chain.escrow(), call).await? >= amount {
+            reserved.already_declared.push(channel_id);
+            continue;
+        }
+        let call =
+            PaymentEscrow::reserveCall { r#ref: license.sol_ref()?, row: claim_row(&voucher) };
+        let sent = chain.send("reserve voucher", chain.escrow(), call, U256::ZERO).await?;
+        reserved.rows.push(ReservedRow { channel_id, declared: amount });
+        reserved.transactions.push(sent.record);
+    }
+    Ok(reserved)
 }
 
 impl Settled {
@@ -186,7 +261,7 @@ const fn reason(error: &ClaimError) -> &'static str {
         ClaimError::ExceedsDeposit => "amount above the deposit",
         ClaimError::BadSignature => "not signed by payer or its signer",
         ClaimError::ExceedsCollateralRatio => {
-            "more than the collateral covers; top up and claim again"
+            "more than the collateral covers; top up and claim again, or reserve it with --reserve"
         }
         _ => "refused",
     }

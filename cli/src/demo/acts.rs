@@ -111,6 +111,7 @@ impl Play {
             settlement_period: SETTLEMENT_PERIOD,
             thaw_period: 3_600,
             duration: 30 * 86_400,
+            leak_liability: false,
             decimals: crate::money::DEFAULT_DECIMALS,
             out: PathBuf::new(),
         };

@@ -205,6 +205,7 @@ fn params(token: EthAddress) -> DeployParams {
             payout_delay: 4,
             committee_size: 3,
             bundles_per_case: 1,
+            shared_bundles_per_case: 1,
             min_decoys: 8,
             non_reveal_penalty: Amount::new(20 * UNIT),
             dissent_penalty: Amount::new(10 * UNIT),

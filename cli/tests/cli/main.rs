@@ -7,4 +7,5 @@ mod failures;
 mod fingerprint;
 mod help;
 mod json;
+mod money;
 mod support;

@@ -54,7 +54,9 @@ pub enum PartsError {
     #[error("a universe part of {0} fingerprints is not whole bundles; take a multiple of 16")]
     NotWholeBundles(u32),
     /// No fingerprint that a case could open.
-    #[error("a universe needs personal fingerprints: cases open only these; take at least 16")]
+    #[error(
+        "a universe needs personal fingerprints: no case can do without them; take at least 16"
+    )]
     NoPersonal,
     /// Too many for one tree.
     #[error("{0} fingerprints are more than one universe holds; split them into epochs")]
@@ -167,26 +169,39 @@ pub fn is_assigned(license_seed: Seed, root: Root, index: u32, assignment_p: u16
     u16::from_be_bytes([hash[0], hash[1]]) < assignment_p
 }
 
-/// `count` bundles among the unburned of the `total` first ones, as the contract picks them for a
-/// case: pick `j` takes index `keccak(seed ‖ uint32 j) mod remaining` among those left, ascending.
+/// The bundles of a case as the contract picks them: `personal` of the personal part, then as many of
+/// the shared part as are unburned, `shared_at_most` at most (give 0 while the universe has no model seed).
+/// Pick `j`, which goes on counting in the shared part, takes index `keccak(seed ‖ uint32 j) mod remaining`
+/// among the part's unburned ones, ascending.
 ///
 /// # Errors
-/// [`BundlesExhausted`] if fewer than `count` are left.
+/// [`BundlesExhausted`] if fewer than `personal` are left.
 pub fn draw_bundles(
     seed: Seed,
-    total: u32,
+    parts: Parts,
     burned: &BTreeSet<u32>,
-    count: u8,
+    personal: u8,
+    shared_at_most: u8,
 ) -> Result<Vec<u32>, BundlesExhausted> {
-    let mut left: Vec<u32> = (0..total).filter(|bundle| !burned.contains(bundle)).collect();
-    if left.len() < usize::from(count) {
-        return Err(BundlesExhausted { left: left.len(), wanted: count });
+    let unburned = |bundles: std::ops::Range<u32>| -> Vec<u32> {
+        bundles.filter(|bundle| !burned.contains(bundle)).collect()
+    };
+    let split = parts.personal / BUNDLE_LEAVES;
+    let mut left = unburned(0..split);
+    if left.len() < usize::from(personal) {
+        return Err(BundlesExhausted { left: left.len(), wanted: personal });
     }
-    let pick = |j: u32| {
-        let hash = keccak_parts(&[seed.as_bytes(), &j.to_be_bytes()]);
+    let mut left_shared = unburned(split..parts.total() / BUNDLE_LEAVES);
+    let shared = left_shared.len().min(shared_at_most.into());
+    let pick = |left: &mut Vec<u32>, j: usize| {
+        let hash =
+            keccak_parts(&[seed.as_bytes(), &u32::try_from(j).unwrap_or(u32::MAX).to_be_bytes()]);
         left.remove(modulo(&hash, left.len()))
     };
-    Ok((0..u32::from(count)).map(pick).collect())
+    let personal = usize::from(personal);
+    let mut drawn: Vec<u32> = (0..personal).map(|j| pick(&mut left, j)).collect();
+    drawn.extend((personal..personal + shared).map(|j| pick(&mut left_shared, j)));
+    Ok(drawn)
 }
 
 /// Too few unburned bundles for a case; the owner commits a new epoch.
@@ -273,14 +288,21 @@ mod tests {
     #[test]
     fn bundles_are_distinct_and_unburned() {
         let burned = BTreeSet::from([0, 2, 7]);
-        let drawn = draw_bundles(seed_of("case"), 8, &burned, 5).unwrap();
+        let parts = Parts::new(8 * 16, 0).unwrap();
+        let drawn = draw_bundles(seed_of("case"), parts, &burned, 5, 1).unwrap();
         let all: BTreeSet<u32> = drawn.iter().copied().collect();
         assert_eq!(all, BTreeSet::from([1, 3, 4, 5, 6]));
         assert_eq!(
-            draw_bundles(seed_of("case"), 8, &burned, 6),
+            draw_bundles(seed_of("case"), parts, &burned, 6, 0),
             Err(BundlesExhausted { left: 5, wanted: 6 })
         );
-        assert_ne!(drawn, draw_bundles(seed_of("other"), 8, &burned, 5).unwrap());
+        assert_ne!(drawn, draw_bundles(seed_of("other"), parts, &burned, 5, 0).unwrap());
+
+        let parts = Parts::new(8 * 16, 3 * 16).unwrap();
+        let burned = BTreeSet::from([0, 9]);
+        let drawn = draw_bundles(seed_of("case"), parts, &burned, 2, 5).unwrap();
+        assert!(drawn[..2].iter().all(|bundle| *bundle < 8), "{drawn:?}");
+        assert_eq!(drawn[2..].iter().copied().collect::<BTreeSet<_>>(), BTreeSet::from([8, 10]));
     }
 
     #[test]

@@ -17,6 +17,7 @@ const VOUCHER_TYPE: &str = "Voucher(bytes32 channelId,uint128 cumulativeAmount,\
 const RECEIPT_TYPE: &str = "Receipt(bytes32 licenseId,bytes32 channelId,uint64 seq,\
     uint64 cumulativeRequests,uint64 cumulativeTokens,uint64 servedAt,bytes32 requestHash,\
     bytes32 responseHash)";
+const CLOSE_TYPE: &str = "Close(bytes32 channelId,uint128 finalAmount)";
 
 /// What a signature is for: a chain and the contract that verifies it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,6 +85,44 @@ impl Voucher {
     }
 
     /// Who signed this voucher.
+    ///
+    /// # Errors
+    /// [`SignatureError`] if the signature belongs to no key.
+    pub fn signer(&self, domain: &Domain, by: &Signature) -> Result<EthAddress, SignatureError> {
+        by.recover(self.digest(domain))
+    }
+}
+
+/// A host's word that it claims nothing above an amount, so that the payer needs no thaw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Close {
+    /// The channel that ends.
+    pub channel_id: ChannelId,
+    /// All that the host ever claims of it.
+    pub final_amount: Amount,
+}
+
+impl Close {
+    /// EIP-712 digest under `PaymentEscrow`'s domain.
+    #[must_use]
+    pub fn digest(&self, domain: &Domain) -> Digest {
+        let words = Words::default()
+            .bytes32(keccak256(CLOSE_TYPE.as_bytes()))
+            .bytes32(self.channel_id)
+            .uint(self.final_amount);
+        domain.digest(words.hash())
+    }
+
+    /// Signs as the license's host.
+    ///
+    /// # Errors
+    /// [`SignatureError::CannotSign`], which no valid key runs into in practice.
+    pub fn sign(&self, domain: &Domain, key: &SigningKey) -> Result<Signature, SignatureError> {
+        Signature::sign(self.digest(domain), key)
+    }
+
+    /// Who signed this close.
     ///
     /// # Errors
     /// [`SignatureError`] if the signature belongs to no key.
@@ -255,6 +294,11 @@ mod tests {
                 bytes32 requestHash;
             }
 
+            struct Close {
+                bytes32 channelId;
+                uint128 finalAmount;
+            }
+
             struct Receipt {
                 bytes32 licenseId;
                 bytes32 channelId;
@@ -317,6 +361,15 @@ mod tests {
             requestHash: (*v.request_hash.as_bytes()).into(),
         };
         assert_eq!(*v.digest(&domain()).as_bytes(), theirs.eip712_signing_hash(&alloy_domain).0);
+        let close = Close { channel_id: v.channel_id, final_amount: v.cumulative_amount };
+        let theirs = sol::Close {
+            channelId: (*close.channel_id.as_bytes()).into(),
+            finalAmount: close.final_amount.get(),
+        };
+        assert_eq!(
+            *close.digest(&domain()).as_bytes(),
+            theirs.eip712_signing_hash(&alloy_domain).0
+        );
         let r = receipt();
         let theirs = sol::Receipt {
             licenseId: (*r.license_id.as_bytes()).into(),

@@ -88,19 +88,6 @@ pub fn channel_id(
     ChannelId::new(words.address(payer).address(signer).bytes32(salt).hash())
 }
 
-/// Id of the `number`-th case.
-#[must_use]
-pub fn case_id(
-    chain_id: u64,
-    challenge_manager: EthAddress,
-    license: LicenseId,
-    deployment: DeploymentHash,
-    number: u128,
-) -> CaseId {
-    let words = Words::default().uint(chain_id).address(challenge_manager).bytes32(license);
-    CaseId::new(words.bytes32(deployment).uint(number).hash())
-}
-
 /// Hash of a deployment's URI, as registered.
 #[must_use]
 pub fn deployment_hash(uri: &str) -> DeploymentHash {
@@ -147,8 +134,7 @@ pub fn tags_commitment(case: CaseId, prover: EthAddress, salt: Salt, tags: TagsH
 /// Hash of a case's questions, in the order in which they are asked.
 #[must_use]
 pub fn questions_hash(keys: &[KeyHash]) -> QuestionsHash {
-    let packed: Vec<u8> = keys.iter().flat_map(|key| *key.as_bytes()).collect();
-    QuestionsHash::new(keccak256(&packed))
+    crate::case::keys_hash(keys)
 }
 
 /// What the report of a case claims.

@@ -163,6 +163,8 @@ bytes_newtype! {
     Commitment: 32;
     /// What a report claims; part of its commitment.
     ClaimHash: 32;
+    /// Hash of what a case has drawn, asked and found.
+    Facts: 32;
     /// EIP-712 digest that a voucher's or receipt's signature covers.
     Digest: 32;
     /// Hash of a file or of a set of files: weights, metadata, a delivered copy.

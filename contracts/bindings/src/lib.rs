@@ -9,6 +9,7 @@
 
 mod abi_encode;
 pub mod addresses;
+pub mod case;
 pub mod draw;
 pub mod eip712;
 pub mod evidence;
@@ -23,7 +24,8 @@ pub mod terms;
 pub mod tree;
 
 pub use addresses::Addresses;
-pub use eip712::{Domain, Receipt, Signature, Voucher};
+pub use case::{CaseOpening, Drawn, Outcome};
+pub use eip712::{Close, Domain, Receipt, Signature, Voucher};
 pub use ids::*;
 pub use money::{Amount, AmountError, Bps, EthAddress, LicenseNonce};
 pub use terms::{LicenseRef, Terms};

@@ -15,6 +15,9 @@ pub const MAX_SECONDS: u64 = (1 << 40) - 1;
 /// Longest period that `publishOffer` accepts, ten years in seconds: nothing locks for ever.
 pub const MAX_PERIOD: u64 = 3_650 * 86_400;
 
+/// Most of a license fee, of collateral, and of a channel's deposits: amounts are kept in 96 bits.
+pub const MAX_LICENSE_AMOUNT: Amount = Amount::new((1 << 96) - 1);
+
 /// Bits of [`Terms::evidence_levels`].
 pub mod level {
     /// Proofs that the contract judges alone.
@@ -108,7 +111,7 @@ pub struct Terms {
     pub max_deployments: u16,
     /// Accepted levels of proof, see [`level`].
     pub evidence_levels: u8,
-    /// Whether a traced copy on an unregistered deployment slashes; no code enforces it yet.
+    /// Whether the host's collateral answers for its copy on a deployment that it did not register.
     pub leak_liability: bool,
     /// What a reporter risks.
     pub report_bond: Amount,
@@ -173,9 +176,16 @@ pub enum TermsError {
     /// Unknown or missing evidence levels.
     #[error("evidenceLevels {0:#010b} is not a mix of bit 0 (proofs) and bit 2 (committee)")]
     EvidenceLevels(u8),
-    /// Not enforced yet.
-    #[error("leakLiability is not enforced by the contracts; set it to false")]
-    LeakLiability,
+    /// More than the contracts count.
+    #[error(
+        "{field} of {amount} is above {MAX_LICENSE_AMOUNT} (2^96 - 1), the most that the contracts count"
+    )]
+    TooLarge {
+        /// Name of the term.
+        field: &'static str,
+        /// Its value.
+        amount: Amount,
+    },
     /// Not enforced yet.
     #[error("slash.unlicensedModelBps is not enforced by the contracts; set it to 0")]
     UnlicensedModel,
@@ -222,8 +232,10 @@ impl Terms {
         if levels == 0 || levels & !(level::PROOF | level::COMMITTEE) != 0 {
             errors.push(TermsError::EvidenceLevels(levels));
         }
-        if self.leak_liability {
-            errors.push(TermsError::LeakLiability);
+        for (field, amount) in [("licenseFee", self.license_fee), ("collateral", self.collateral)] {
+            if amount > MAX_LICENSE_AMOUNT {
+                errors.push(TermsError::TooLarge { field, amount });
+            }
         }
         if self.slash.unlicensed_model_bps != Bps::ZERO {
             errors.push(TermsError::UnlicensedModel);
@@ -407,6 +419,7 @@ mod tests {
         bad.thaw_period = bad.settlement_period;
         bad.evidence_levels = 0b10;
         bad.leak_liability = true;
+        bad.license_fee = Amount::new(1 << 96);
         bad.slash.unlicensed_model_bps = Bps::WHOLE;
         bad.evidence.alpha_inverse = 1;
         bad.slash.reporter_bps = Bps::new(6_001).unwrap();

@@ -164,9 +164,9 @@ fn simulated(out: &mut impl Write, trials: u64) -> Result<bool, Box<dyn std::err
 fn informed(out: &mut impl Write, terms: EvidenceTerms, trials: u64) -> io::Result<()> {
     writeln!(
         out,
-        "\n## Coalitions that know the victim's draws (unregistered deployments only), 32 leaves, alpha 1e-9\n"
+        "\n## Coalitions that compare their answers (unregistered deployments only), 32 leaves, alpha 1e-9\n"
     )?;
-    writeln!(out, "| members | hit rate | accused |\n|---|---|---|")?;
+    writeln!(out, "| members | hit rate of a license without part | accused |\n|---|---|---|")?;
     for members in [1, 4, 8, 12, 16] {
         let plan = Plan { trials: (trials / 100).max(100), seed: 9 };
         let (rate, hit) = simulate::informed_coalition(&terms, 32, members, plan);

@@ -252,12 +252,12 @@ fn unanimous(answers: &[u8]) -> Option<u8> {
     answers.iter().all(|a| *a == first).then_some(first)
 }
 
-/// What `members` licensees reach if they know which leaf each question is and what the victim's seed
-/// draws there, and give the victim's answer wherever one of them has it.
+/// What `members` licensees reach who compare their own answers, in a case about a deployment that is theirs.
 ///
-/// Seeds are public. Which leaf a question is is not, but members who compare their answers learn much of
-/// it; see `docs/contracts.md`. A draw that takes the leaf's secret salt closes this: then it is
-/// [`coalition`] again.
+/// Seeds and the drawn bundles are public, so everybody's candidate at every drawn leaf is; and candidates are
+/// sorted by tag. So the order of the members' own tags at a question tells which leaf it can be, and then
+/// which of them, if any, holds the victim's answer. A draw that takes the leaf's secret salt closes this: then
+/// it is [`coalition`] again. Gives the accusations, and the victim's rate of hits.
 #[must_use]
 pub fn informed_coalition(
     terms: &EvidenceTerms,
@@ -267,17 +267,41 @@ pub fn informed_coalition(
 ) -> (Rate, f64) {
     let null = Null::personal(terms);
     let limit = threshold(terms.alpha_inverse, 1, 1);
+    let total = std::sync::atomic::AtomicU64::new(0);
     let [rate] = play(plan, |random| {
         let root = Root::new(random.random());
         let victim = seed(random);
         let seeds: Vec<Seed> = (0..members).map(|_| seed(random)).collect();
-        let has = |i| {
-            let drawn = personal_index(victim, root, i);
-            seeds.iter().any(|s| personal_index(*s, root, i) == drawn)
-        };
-        let hits = (0..n).map(|i| u32::from(has(i))).sum();
+        let leaves: Vec<(Vec<usize>, Option<usize>)> = (0..n)
+            .map(|i| {
+                let own: Vec<u8> = seeds.iter().map(|s| personal_index(*s, root, i)).collect();
+                let drawn = personal_index(victim, root, i);
+                (ranks(&own), own.iter().position(|answer| *answer == drawn))
+            })
+            .collect();
+        let hits = leaves.iter().map(|leaf| u32::from(guesses_right(leaf, &leaves))).sum();
+        total.fetch_add(u64::from(hits), std::sync::atomic::Ordering::Relaxed);
         [reached(null, hits, n, limit)]
     });
-    let missed = (15.0_f64 / 16.0).powi(i32::try_from(members).unwrap_or(i32::MAX));
-    (rate, 1.0 - missed)
+    let questions = plan.trials.max(1) * u64::from(n);
+    (rate, total.into_inner() as f64 / questions as f64)
+}
+
+/// Place of each answer among the distinct ones: all that the order of tags shows of the candidates.
+fn ranks(answers: &[u8]) -> Vec<usize> {
+    let distinct: std::collections::BTreeSet<u8> = answers.iter().copied().collect();
+    answers.iter().map(|answer| distinct.range(..answer).count()).collect()
+}
+
+/// Whether the coalition's best guess at this leaf is the victim's answer: among all leaves that look like it,
+/// the answer that is the victim's at most of them.
+fn guesses_right(
+    leaf: &(Vec<usize>, Option<usize>),
+    leaves: &[(Vec<usize>, Option<usize>)],
+) -> bool {
+    let alike = leaves.iter().filter(|other| other.0 == leaf.0);
+    let named: Vec<usize> =
+        alike.filter_map(|other| other.1.map(|holder| other.0[holder])).collect();
+    let best = named.iter().max_by_key(|rank| named.iter().filter(|other| other == rank).count());
+    leaf.1.is_some_and(|holder| Some(&leaf.0[holder]) == best)
 }

@@ -86,15 +86,16 @@ fn attacks_stay_below_alpha() {
     assert!(found.hits_without_rule > 2_000, "{found:?}");
 }
 
-/// Licensees who know the victim's draws can frame it: why such evidence must not slash as it is.
+/// Licensees who compare their answers can frame another one at a deployment of their own: why such evidence must
+/// not slash as it is.
 #[test]
-fn whoever_knows_the_draws_can_frame() {
+fn many_colluding_licensees_can_frame_at_their_own_deployment() {
     let terms = sets::shipped().unwrap()[0].terms;
     let plan = Plan { trials: 200, seed: 2 };
     let (few, _) = simulate::informed_coalition(&terms, 32, 1, plan);
     let (many, hit) = simulate::informed_coalition(&terms, 32, 16, plan);
     assert_eq!(few.accused, 0);
-    assert!(hit > 0.6 && many.share() > 0.9, "{many:?}");
+    assert!(hit > 0.5 && many.share() > 0.8, "{many:?}");
 }
 
 /// `OML_BLESS=1 cargo test -p oml-statistics` writes the vector anew; forge reads it too.

@@ -1,6 +1,7 @@
 //! Routes that every node has.
 
 use super::{ApiError, metrics_handle};
+use crate::cases::case_view;
 use crate::chain::{CaseStatus, CaseView, Head};
 use crate::jobs::unix_now;
 use crate::node::NodeContext;
@@ -10,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use oml_contracts::CaseId;
+use oml_contracts::{CaseId, LicenseRef};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -177,7 +178,7 @@ async fn cases(
     for row in node.store.cases(query.open).await? {
         // What has ended does not change, so only open cases are read from the chain.
         let view = match row.resolved_block {
-            None => Some(node.reader.case_of(row.case_id).await?),
+            None => Some(node.reader.case_state(row.case_id).await?),
             Some(_) => None,
         };
         items.push(CaseItem {
@@ -221,13 +222,19 @@ async fn case(
     let id: CaseId = id.parse().map_err(|cause| ApiError::bad_request(format!("{cause}")))?;
     let row =
         node.store.case(id).await?.ok_or_else(|| ApiError::not_found(format!("no case {id}")))?;
+    let known = node.store.license_ref(row.license_id).await?;
+    let (offer, held) = known
+        .ok_or_else(|| ApiError::not_found(format!("license {} is not indexed", row.license_id)))?;
+    let license = LicenseRef { terms: offer.terms, host: held.host, nonce: held.nonce };
     let events = node.store.events_of(id.into()).await?;
-    let chain_time = node.heads.borrow().timestamp;
+    // At the head of the indexed events, so that these and the contract's state belong together.
+    let head = *node.heads.borrow();
+    let reader = node.reader.at(head.hash);
     Ok(Json(CaseDetail {
-        view: node.reader.case_of(id).await?,
+        view: case_view(&node.store, &reader, id, &license).await?,
         block: row.block,
         resolved_block: row.resolved_block,
-        chain_time,
+        chain_time: head.timestamp,
         events: events.into_iter().map(TimelineEntry::from).collect(),
     }))
 }

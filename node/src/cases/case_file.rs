@@ -10,7 +10,7 @@ use crate::chain::{BeaconValue, CaseView, ChallengeConfig};
 pub struct Member {
     /// The prover.
     pub address: EthAddress,
-    /// Its commitment to the tags, once sent.
+    /// Its commitment to the tags as the contract keeps it, from when it is sent until it is revealed.
     pub commitment: Option<Commitment>,
     /// Whether it has revealed.
     pub revealed: bool,
@@ -43,8 +43,6 @@ pub struct CaseFile {
     pub beacon: BeaconValue,
     /// Drawn committee, in order.
     pub members: Vec<Member>,
-    /// Whether the transaction that began the present step can't be undone by a reorg any more.
-    pub is_final: bool,
     /// What has been shown by rebuttals so far (`RequestPaid`).
     pub paid: Vec<PaidRequest>,
     /// Rules of all cases.
@@ -61,7 +59,7 @@ impl CaseFile {
     /// Number of commitments seen.
     #[must_use]
     pub fn commits(&self) -> usize {
-        self.members.iter().filter(|m| m.commitment.is_some()).count()
+        self.members.iter().filter(|m| m.commitment.is_some() || m.revealed).count()
     }
 
     /// Number of reveals seen.

@@ -15,9 +15,6 @@ use oml_contracts::{Commitment, EthAddress};
 use super::case_file::{CaseFile, Member, PaidRequest};
 use crate::chain::{BeaconValue, CaseStatus};
 
-/// Part of a window that is waited where the chain finalizes slower than that.
-const SETTLING_PART: u64 = 24;
-
 /// Which transaction a case waits for, at a given chain time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
@@ -44,7 +41,7 @@ pub enum Phase {
 }
 
 /// Status and deadline that a transaction sent now meets: the contract goes on by itself where a
-/// deadline has passed and enough members have acted (`CaseJudge._advance`).
+/// deadline has passed and enough members have acted (`CaseBook._advance`).
 #[must_use]
 pub fn advanced(file: &CaseFile, now: u64) -> (CaseStatus, u64) {
     let (mut status, mut deadline) = (file.case.status, file.case.deadline);
@@ -160,8 +157,8 @@ impl Action {
         }
     }
 
-    /// Key under which this action of `actor` is done at most once. It names what the action is
-    /// derived from, so that the same step after a reorg or of a later round is another action.
+    /// Key under which this action of `actor` is done at most once. It names the facts that the transaction
+    /// names, so that the same step after a reorg or of a later round is another action.
     #[must_use]
     pub fn key(self, file: &CaseFile, actor: &Actor) -> String {
         let case = file.case.id;
@@ -174,13 +171,10 @@ impl Action {
                 Role::Prover { answers: Some(answers) } => format!("{}/{answers}", self.name()),
                 _ => self.name().to_owned(),
             },
-            Self::PostQuestions => format!("{}/{:?}", self.name(), file.case.bundles),
-            Self::OpenLeaves => {
-                format!("{}/{}/{}", self.name(), file.case.questions_hash, file.reveals())
-            }
-            Self::Ask => self.name().to_owned(),
+            Self::OpenLeaves => format!("{}/{}", self.name(), file.reveals()),
+            Self::PostQuestions | Self::Ask => self.name().to_owned(),
         };
-        format!("case/{case}/{}/{what}", actor.address)
+        format!("case/{case}/{}/{}/{what}", actor.address, file.case.facts)
     }
 }
 
@@ -192,11 +186,9 @@ pub fn next_action(file: &CaseFile, actor: &Actor, now: u64) -> Option<Action> {
     match phase(file, now) {
         Phase::Draw => patient(file.case.opened_at, actor, now).then_some(Action::Draw),
         Phase::Resolve => patient(advanced(file, now).1, actor, now).then_some(Action::Resolve),
-        Phase::Questions => {
-            (owner_of(file, actor) && is_settled(file, now)).then_some(Action::PostQuestions)
-        }
+        Phase::Questions => owner_of(file, actor).then_some(Action::PostQuestions),
         Phase::Open => owner_of(file, actor).then_some(Action::OpenLeaves),
-        Phase::Commit => commit(file, actor, now),
+        Phase::Commit => commit(file, actor),
         Phase::Reveal => reveal(file, actor),
         Phase::Rebut => rebut(file, actor),
         Phase::AwaitBeacon | Phase::Idle | Phase::Closed => None,
@@ -227,27 +219,13 @@ fn seat<'a>(file: &'a CaseFile, actor: &Actor) -> Option<(&'a Member, Option<Com
     }
 }
 
-fn commit(file: &CaseFile, actor: &Actor, now: u64) -> Option<Action> {
+fn commit(file: &CaseFile, actor: &Actor) -> Option<Action> {
     let (member, answers) = seat(file, actor)?;
     match (member.commitment, answers) {
         (Some(_), _) => None,
         (None, None) => Some(Action::Ask),
-        (None, Some(_)) => is_settled(file, now).then_some(Action::CommitTags),
+        (None, Some(_)) => Some(Action::CommitTags),
     }
-}
-
-/// Whether it is safe to answer the step before: with questions for drawn bundles, with tags for
-/// posted questions. The contract does not tie one to the other, so after a reorg an answer to the old
-/// draw could be mined on the new one, and nobody could take it back. Where finality is slower than the
-/// windows, a small part of the window must do.
-fn is_settled(file: &CaseFile, now: u64) -> bool {
-    let window = match file.case.status {
-        CaseStatus::Drawn => file.rules.questions_window,
-        CaseStatus::Committing => file.rules.commit_window,
-        _ => return true,
-    };
-    let begun = file.case.deadline.saturating_sub(window);
-    file.is_final || now >= begun.saturating_add(window / SETTLING_PART)
 }
 
 fn reveal(file: &CaseFile, actor: &Actor) -> Option<Action> {

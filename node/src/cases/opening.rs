@@ -78,28 +78,36 @@ fn opened_leaf((leaf, position): (&SecretLeaf, &u16)) -> OpenedLeaf {
     }
 }
 
-/// Tags by committee order, empty for a member that did not reveal.
+/// The revealed tags as the contract takes them: each sheet once, and by member in committee order the number
+/// of its sheet, or [`NO_SHEET`] for one that did not reveal.
 ///
 /// # Errors
 /// [`OpeningError::MissingTags`] where the chain says "revealed" and no event with the tags is known.
-pub fn member_tags(
+pub fn tag_sheets(
     members: &[Member],
     revealed: &[(EthAddress, Vec<u8>)],
-) -> Result<Vec<Bytes>, OpeningError> {
-    members
-        .iter()
-        .map(|member| {
-            if !member.revealed {
-                return Ok(Bytes::new());
-            }
-            revealed
-                .iter()
-                .find(|(prover, _)| *prover == member.address)
-                .map(|(_, tags)| tags.clone().into())
-                .ok_or(OpeningError::MissingTags(member.address))
-        })
-        .collect()
+) -> Result<(Vec<Bytes>, Bytes), OpeningError> {
+    let mut sheets: Vec<Bytes> = Vec::new();
+    let mut sheet_of = Vec::with_capacity(members.len());
+    for member in members {
+        if !member.revealed {
+            sheet_of.push(NO_SHEET);
+            continue;
+        }
+        let known = revealed.iter().find(|(prover, _)| *prover == member.address);
+        let (_, tags) = known.ok_or(OpeningError::MissingTags(member.address))?;
+        let place = sheets.iter().position(|sheet| **sheet == **tags).unwrap_or_else(|| {
+            sheets.push(tags.clone().into());
+            sheets.len() - 1
+        });
+        // A committee has at most 16 members.
+        sheet_of.push(u8::try_from(place).unwrap_or(NO_SHEET));
+    }
+    Ok((sheets, sheet_of.into()))
 }
+
+/// Stands for a member that did not reveal.
+const NO_SHEET: u8 = 0xff;
 
 /// Key hashes of the opened fingerprints in their order, out of the call data of `openLeaves`.
 ///
@@ -107,7 +115,7 @@ pub fn member_tags(
 #[must_use]
 pub fn opened_keys(calldata: &[u8]) -> Option<Vec<KeyHash>> {
     let call = openLeavesCall::abi_decode(calldata).ok()?;
-    let keys = call.bundles.iter().flat_map(|bundle| &bundle.leaves);
+    let keys = call.given.bundles.iter().flat_map(|bundle| &bundle.leaves);
     Some(keys.map(|leaf| leaf.keyHash.into()).collect())
 }
 
@@ -123,12 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn tags_stand_in_the_order_of_the_committee() {
-        let known = [(B, vec![2; 4]), (A, vec![1; 4])];
-        let members = [member(A, true), member(B, false)];
-        let tags = member_tags(&members, &known).unwrap();
-        assert_eq!(tags, [Bytes::from(vec![1; 4]), Bytes::new()]);
-        assert_eq!(member_tags(&[member(B, true)], &known[1..]), Err(OpeningError::MissingTags(B)));
+    fn members_that_answered_alike_share_a_sheet() {
+        let c = EthAddress::new([3; 20]);
+        let known = [(B, vec![2; 4]), (A, vec![1; 4]), (c, vec![2; 4])];
+        let members = [member(A, false), member(B, true), member(A, true), member(c, true)];
+        let (sheets, sheet_of) = tag_sheets(&members, &known).unwrap();
+        assert_eq!(sheets, [Bytes::from(vec![2; 4]), Bytes::from(vec![1; 4])]);
+        assert_eq!(sheet_of.to_vec(), [0xff, 0, 1, 0]);
+        assert_eq!(tag_sheets(&[member(B, true)], &known[1..]), Err(OpeningError::MissingTags(B)));
     }
 
     #[test]

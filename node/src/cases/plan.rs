@@ -1,12 +1,12 @@
 //! From a decided action to the transaction that does it.
 
-use alloy::primitives::{Address, B256, Bytes};
-use oml_contracts::rpc::ConvertError;
+use alloy::primitives::{Address, B256};
 use oml_contracts::rpc::abi::ChallengeManager::{
-    commitTagsCall, drawCaseCall, openLeavesCall, postQuestionsCall, rebutCall, resolveCall,
-    revealTagsCall,
+    LeafOpening, commitTagsCall, drawCaseCall, openLeavesCall, postQuestionsCall, rebutCall,
+    resolveCall, revealTagsCall,
 };
 use oml_contracts::rpc::abi::{self, PaymentEscrow::ClaimRow};
+use oml_contracts::rpc::{ConvertError, case_ref};
 use oml_contracts::terms::LicenseRef;
 use oml_contracts::{Commitment, KeyHash, QuestionsHash};
 
@@ -30,8 +30,16 @@ impl Calls<'_> {
         self.file.case.id.into()
     }
 
-    fn license(&self) -> Result<abi::LicenseRef, ConvertError> {
-        self.license.try_into()
+    fn case(&self) -> Result<abi::CaseRef, ConvertError> {
+        case_ref(self.license, &self.file.case.opening())
+    }
+
+    fn drawn(&self) -> abi::Drawn {
+        (&self.file.case.drawn()).into()
+    }
+
+    fn outcome(&self) -> abi::ChallengeManager::Outcome {
+        (&self.file.case.outcome()).into()
     }
 
     fn describe(&self, what: &str) -> String {
@@ -43,7 +51,7 @@ impl Calls<'_> {
     /// # Errors
     /// [`ConvertError`] if the terms can't be encoded.
     pub fn draw(&self, key: &str) -> Result<Intent, ConvertError> {
-        let call = drawCaseCall { r#ref: self.license()?, caseId: self.id() };
+        let call = drawCaseCall { r#ref: self.case()? };
         Ok(Intent::call(key, self.manager, &call, self.describe("draw")))
     }
 
@@ -52,7 +60,12 @@ impl Calls<'_> {
     /// # Errors
     /// [`ConvertError`] if the terms can't be encoded.
     pub fn resolve(&self, key: &str) -> Result<Intent, ConvertError> {
-        let call = resolveCall { r#ref: self.license()?, caseId: self.id() };
+        let call = resolveCall {
+            r#ref: self.case()?,
+            drawn: self.drawn(),
+            questionsHash: self.file.case.questions_hash.into(),
+            outcome: self.outcome(),
+        };
         Ok(Intent::call(key, self.manager, &call, self.describe("resolution")))
     }
 
@@ -67,8 +80,8 @@ impl Calls<'_> {
         count: u16,
     ) -> Result<Intent, ConvertError> {
         let call = postQuestionsCall {
-            r#ref: self.license()?,
-            caseId: self.id(),
+            r#ref: self.case()?,
+            drawn: self.drawn(),
             questionsHash: hash.into(),
             count,
         };
@@ -78,7 +91,12 @@ impl Calls<'_> {
     /// Commits to tags.
     #[must_use]
     pub fn commit(&self, key: &str, commitment: Commitment) -> Intent {
-        let call = commitTagsCall { caseId: self.id(), commitment: commitment.into() };
+        let call = commitTagsCall {
+            caseId: self.id(),
+            drawn: self.drawn(),
+            questionsHash: self.file.case.questions_hash.into(),
+            commitment: commitment.into(),
+        };
         Intent::call(key, self.manager, &call, self.describe("commitment to the tags"))
     }
 
@@ -97,20 +115,8 @@ impl Calls<'_> {
     ///
     /// # Errors
     /// [`ConvertError`] if the terms can't be encoded.
-    pub fn open_leaves(
-        &self,
-        key: &str,
-        bundles: Vec<abi::ChallengeManager::OpenedBundle>,
-        key_hashes: Vec<KeyHash>,
-        member_tags: Vec<Bytes>,
-    ) -> Result<Intent, ConvertError> {
-        let call = openLeavesCall {
-            r#ref: self.license()?,
-            caseId: self.id(),
-            bundles,
-            keyHashes: key_hashes.into_iter().map(B256::from).collect(),
-            memberTags: member_tags,
-        };
+    pub fn open_leaves(&self, key: &str, given: LeafOpening) -> Result<Intent, ConvertError> {
+        let call = openLeavesCall { r#ref: self.case()?, drawn: self.drawn(), given };
         Ok(Intent::call(key, self.manager, &call, self.describe("leaves")))
     }
 
@@ -126,10 +132,11 @@ impl Calls<'_> {
         voucher: &VoucherRow,
     ) -> Result<Intent, ConvertError> {
         let call = rebutCall {
-            r#ref: self.license()?,
-            caseId: self.id(),
-            fingerprint,
+            r#ref: self.case()?,
+            drawn: self.drawn(),
+            outcome: self.outcome(),
             openedKeyHashes: opened.iter().copied().map(B256::from).collect(),
+            fingerprint,
             voucher: claim_row(voucher),
         };
         Ok(Intent::call(key, self.manager, &call, self.describe("rebuttal")))

@@ -138,6 +138,14 @@ impl QuestionSet {
         self.prompts.iter().map(|prompt| key_hash(prompt)).collect()
     }
 
+    /// Hashes of the questions that are not fingerprints, in order.
+    #[must_use]
+    pub fn decoy_hashes(&self) -> Vec<KeyHash> {
+        let is_decoy = |place: &usize| !self.positions.iter().any(|p| usize::from(*p) == *place);
+        let decoys = (0..self.prompts.len()).filter(is_decoy);
+        decoys.map(|place| key_hash(&self.prompts[place])).collect()
+    }
+
     /// Position among the questions of each fingerprint, bundle by bundle.
     #[must_use]
     pub fn positions(&self) -> &[u16] {

@@ -1,13 +1,19 @@
 //! Reads a case with everything that decisions need, at one block.
 
+use alloy::primitives::{B256, LogData};
 use alloy::sol_types::SolEvent;
-use oml_contracts::rpc::abi::ChallengeManager::{RequestPaid, TagsRevealed};
+use oml_contracts::case::MemberWord;
+use oml_contracts::rpc::CaseStory;
+use oml_contracts::rpc::abi::ChallengeManager::{
+    CaseDrawn, CaseOpened, DeploymentAccused, LeavesOpened, QuestionsPosted, RequestPaid,
+    TagsRevealed,
+};
 use oml_contracts::terms::LicenseRef;
 use oml_contracts::{CaseId, EthAddress, LicenseId};
 
 use super::case_file::{CaseFile, Member, PaidRequest};
 use crate::chain::{
-    BeaconValue, CaseStatus, CaseView, ChainClient, ChainError, ChallengeConfig, Head,
+    BeaconValue, CaseStatus, CaseView, ChainClient, ChainError, ChallengeConfig, Head, Reader,
 };
 use crate::store::{EventRow, Store, StoreError};
 
@@ -26,6 +32,9 @@ pub enum ReadError {
         "license {0} or its offer is not in the store; is chain.start_block after its publication?"
     )]
     UnknownLicense(LicenseId),
+    /// The contract's state and the indexed events are of different blocks; the next head settles it.
+    #[error("the events of case {0} are not those of the block that is looked at; try again")]
+    Unsettled(CaseId),
     /// An event can't be decoded.
     #[error("event {name} of case {case} can't be decoded: {cause}")]
     Event {
@@ -83,7 +92,7 @@ impl CaseReader {
         head: &Head,
     ) -> Result<CaseFile, ReadError> {
         let reader = self.chain.reader().at(head.hash);
-        let case = reader.case_of(id).await?;
+        let case = case_view(&self.store, &reader, id, license).await?;
         let beacon = match case.status {
             CaseStatus::Opened => reader.beacon(case.seed_round).await?,
             _ => BeaconValue::Pending,
@@ -92,8 +101,7 @@ impl CaseReader {
             CaseStatus::Rebuttal => self.paid(id).await?,
             _ => Vec::new(),
         };
-        let members = self.members(&case, head).await?;
-        let is_final = self.is_final(&case, head).await?;
+        let members = members(&reader, &case).await?;
         Ok(CaseFile {
             model: license.terms.model_id,
             epoch: license.terms.epoch,
@@ -101,44 +109,10 @@ impl CaseReader {
             host: license.host,
             beacon,
             members,
-            is_final,
             paid,
             rules: self.rules,
             case,
         })
-    }
-
-    /// Whether the transaction that began the step is final. Only asked where something is built on it.
-    async fn is_final(&self, case: &CaseView, head: &Head) -> Result<bool, ReadError> {
-        let name = match case.status {
-            CaseStatus::Drawn => "CaseDrawn",
-            CaseStatus::Committing => "QuestionsPosted",
-            _ => return Ok(true),
-        };
-        let events = self.store.events_named(case.id.into(), name).await?;
-        Ok(events.last().is_some_and(|event| event.block <= head.finalized))
-    }
-
-    async fn members(&self, case: &CaseView, head: &Head) -> Result<Vec<Member>, ReadError> {
-        let reader = self.chain.reader().at(head.hash);
-        let acting = matches!(
-            case.status,
-            CaseStatus::Committing | CaseStatus::Revealing | CaseStatus::Opening
-        );
-        let mut members = Vec::with_capacity(case.committee.len());
-        for address in case.committee.iter().copied() {
-            let mut member = Member { address, commitment: None, revealed: false };
-            if acting && case.commits > 0 {
-                let commitment = reader.commitment_of(case.id, address).await?;
-                member.commitment = (!commitment.is_zero()).then_some(commitment);
-            }
-            if member.commitment.is_some() && case.reveals > 0 {
-                let tags = self.chain.revealed_tags_hash(head.hash, case.id, address).await?;
-                member.revealed = !tags.is_zero();
-            }
-            members.push(member);
-        }
-        Ok(members)
     }
 
     /// What rebuttals have shown so far, from the indexed events.
@@ -182,6 +156,74 @@ impl CaseReader {
         let input = self.chain.transaction_input(opening.tx_hash).await?;
         Ok(input.and_then(|input| super::opening::opened_keys(&input)))
     }
+}
+
+/// A case from what the contract keeps at the reader's block and what the indexed events announced.
+///
+/// # Errors
+/// [`ReadError`]; [`ReadError::Unsettled`] while the index is behind or ahead of the reader's block.
+pub async fn case_view(
+    store: &Store,
+    reader: &Reader,
+    id: CaseId,
+    license: &LicenseRef,
+) -> Result<CaseView, ReadError> {
+    let state = reader.case_state(id).await?;
+    let removed = match state.status {
+        CaseStatus::Rebuttal | CaseStatus::Upheld | CaseStatus::Dismissed => {
+            reader.removed_of(id).await?
+        }
+        _ => [0; 32],
+    };
+    let story = case_story(store, id).await?.ok_or(ReadError::Unsettled(id))?;
+    let alpha_inverse = license.terms.evidence.alpha_inverse;
+    CaseView::new(id, &state, story, removed, alpha_inverse).ok_or(ReadError::Unsettled(id))
+}
+
+/// What the indexed events of a case announced; `None` if there is no such case.
+///
+/// # Errors
+/// [`ReadError::Store`], [`ReadError::Event`].
+pub async fn case_story(store: &Store, id: CaseId) -> Result<Option<CaseStory>, ReadError> {
+    let mut logs = Vec::new();
+    for (name, signature) in STORY_EVENTS {
+        for row in store.events_named(id.into(), name).await? {
+            let topics = std::iter::once(signature).chain(row.topics.iter().copied()).collect();
+            logs.extend(LogData::new(topics, row.data.into()));
+        }
+    }
+    CaseStory::read(&logs).map_err(|cause| ReadError::Event {
+        name: "CaseOpened",
+        case: id,
+        cause: cause.to_string(),
+    })
+}
+
+/// The events that a case's calls quote, in the order of its steps.
+const STORY_EVENTS: [(&str, B256); 5] = [
+    ("CaseOpened", CaseOpened::SIGNATURE_HASH),
+    ("DeploymentAccused", DeploymentAccused::SIGNATURE_HASH),
+    ("CaseDrawn", CaseDrawn::SIGNATURE_HASH),
+    ("QuestionsPosted", QuestionsPosted::SIGNATURE_HASH),
+    ("LeavesOpened", LeavesOpened::SIGNATURE_HASH),
+];
+
+async fn members(reader: &Reader, case: &CaseView) -> Result<Vec<Member>, ReadError> {
+    let acting =
+        matches!(case.status, CaseStatus::Committing | CaseStatus::Revealing | CaseStatus::Opening);
+    let mut members = Vec::with_capacity(case.committee.len());
+    for address in case.committee.iter().copied() {
+        let mut member = Member { address, commitment: None, revealed: false };
+        if acting && case.commits > 0 {
+            match reader.word_of(case.id, address).await? {
+                MemberWord::None => {}
+                MemberWord::Committed(commitment) => member.commitment = Some(commitment),
+                MemberWord::Revealed(_) => member.revealed = true,
+            }
+        }
+        members.push(member);
+    }
+    Ok(members)
 }
 
 fn decode<E: SolEvent>(row: &EventRow, case: CaseId, name: &'static str) -> Result<E, ReadError> {

@@ -1,8 +1,9 @@
 //! Tags and salts of a prover, one secret per list of questions.
 //!
 //! A case has one list, except when a reorg draws its bundles anew. A secret is then never replaced,
-//! because the chain may turn back to where its commitment stands; the newer one is kept beside it.
+//! because the chain may turn back to the draw that it answers; the newer one is kept beside it.
 
+use oml_contracts::case::kept_commitment;
 use oml_contracts::hash::{tags_commitment, tags_hash};
 use oml_contracts::{CaseId, Commitment, EthAddress, QuestionsHash, Salt, Tag};
 use serde::{Deserialize, Serialize};
@@ -17,12 +18,12 @@ struct Later {
     transcript: serde_json::Value,
 }
 
-/// The commitment to a stored secret.
+/// The commitment to a stored secret, as the contract keeps it.
 #[must_use]
 pub fn commitment_of(secret: &CaseSecret) -> Commitment {
     let tags: Vec<Tag> =
         secret.tags.chunks_exact(4).map(|tag| Tag::new([tag[0], tag[1], tag[2], tag[3]])).collect();
-    tags_commitment(secret.case_id, secret.prover, secret.salt, tags_hash(&tags))
+    kept_commitment(tags_commitment(secret.case_id, secret.prover, secret.salt, tags_hash(&tags)))
 }
 
 /// The secret that answers these questions.
@@ -48,28 +49,6 @@ pub async fn secret_for(
         return Ok(None);
     };
     Ok(decode_later(case, prover, &text))
-}
-
-/// The secret behind what stands on chain: for a commitment already made the one that opens it, even
-/// if the questions were posted anew since (dissent costs less than not revealing); before that the
-/// one that answers the posted questions.
-///
-/// # Errors
-/// The store's.
-pub async fn secret_in_use(
-    store: &Store,
-    case: CaseId,
-    prover: EthAddress,
-    questions: QuestionsHash,
-    committed: Option<Commitment>,
-) -> Result<Option<CaseSecret>, StoreError> {
-    let current = secret_for(store, case, prover, questions).await?;
-    let Some(committed) = committed else { return Ok(current) };
-    let opens = |secret: &CaseSecret| commitment_of(secret) == committed;
-    if current.as_ref().is_some_and(opens) {
-        return Ok(current);
-    }
-    Ok(store.case_secret(case, prover).await?.filter(opens))
 }
 
 /// Keeps a secret, unless one for the same questions is kept already: that one may have been committed to.
@@ -141,15 +120,6 @@ mod tests {
         assert_eq!(find(2).await, Some(secret(2, 2)));
         assert_eq!(find(3).await, None);
         assert_eq!(find(0).await, None);
-
-        let in_use = async |committed: Option<Commitment>| {
-            let questions = QuestionsHash::new([2; 32]);
-            secret_in_use(&store, CASE, ME, questions, committed).await.unwrap()
-        };
-        assert_eq!(in_use(None).await, Some(secret(2, 2)));
-        assert_eq!(in_use(Some(commitment_of(&secret(2, 2)))).await, Some(secret(2, 2)));
-        assert_eq!(in_use(Some(commitment_of(&secret(1, 1)))).await, Some(secret(1, 1)));
-        assert_eq!(in_use(Some(Commitment::new([7; 32]))).await, None);
     }
 
     #[test]

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use oml_contracts::case::keys_hash;
 use oml_contracts::hash::{keccak256, request_hash};
+use oml_contracts::rpc::abi::ChallengeManager::LeafOpening;
 use oml_contracts::terms::LicenseRef;
 use oml_contracts::{CaseId, EthAddress, KeyHash, ModelId, QuestionsHash};
 use tokio::sync::watch;
@@ -14,11 +16,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::case_file::{CaseFile, PaidRequest};
 use super::machine::{self, Action, Actor, Phase, Role};
-use super::opening::{OpeningError, member_tags};
+use super::opening::{OpeningError, tag_sheets};
 use super::plan::Calls;
 use super::questions::{QuestionSet, QuestionsError};
 use super::reading::{CaseReader, ReadError};
-use super::secrets::{commitment_of, secret_in_use};
+use super::secrets::{commitment_of, secret_for};
 use super::submit::{SubmitError, Submitted, submit_once};
 use super::universe::{SecretUniverse, UniverseError};
 use crate::chain::{CaseStatus, ChainClient, ChainError, Head, Sender};
@@ -207,7 +209,7 @@ impl CaseService {
         Ok(roles.into_iter().map(|role| Actor { address, role, patience }).collect())
     }
 
-    /// Commitment to our stored tags, see [`secret_in_use`].
+    /// Commitment to our stored tags, see [`secret_for`].
     async fn answers(
         &self,
         file: &CaseFile,
@@ -221,9 +223,10 @@ impl CaseService {
         file: &CaseFile,
         me: EthAddress,
     ) -> Result<Option<CaseSecret>, StepError> {
-        let Some(member) = file.member(&me) else { return Ok(None) };
-        let (case, questions) = (file.case.id, file.case.questions_hash);
-        Ok(secret_in_use(&self.store, case, me, questions, member.commitment).await?)
+        if file.member(&me).is_none() {
+            return Ok(None);
+        }
+        Ok(secret_for(&self.store, file.case.id, me, file.case.questions_hash).await?)
     }
 
     /// Opened fingerprints for which we keep a member's voucher.
@@ -256,6 +259,8 @@ impl CaseService {
             return Ok(Some(keys.clone()));
         }
         let keys = self.reader.opened_keys(file.case.id).await?;
+        // Of an opening that a reorg has undone, or through a contract that repeats other calls.
+        let keys = keys.filter(|keys| keys_hash(keys) == file.case.keys_hash);
         if let Some(keys) = &keys {
             self.opened.insert(place, keys.clone());
         }
@@ -336,11 +341,15 @@ impl CaseService {
         let set = posted_questions(&universe, file)?;
         let bundles = universe.open(&file.case.bundles, &set)?;
         let revealed = self.reader.revealed_tags(file.case.id).await?;
-        let tags = member_tags(&file.members, &revealed)?;
-        Ok(submit_once(&self.sender, key, deadline, |key| {
-            calls.open_leaves(key, bundles.clone(), set.key_hashes(), tags.clone())
-        })
-        .await?)
+        let (sheets, sheet_of) = tag_sheets(&file.members, &revealed)?;
+        let given = LeafOpening {
+            bundles,
+            decoyHashes: set.decoy_hashes().into_iter().map(Into::into).collect(),
+            sheets,
+            sheetOf: sheet_of,
+        };
+        Ok(submit_once(&self.sender, key, deadline, |key| calls.open_leaves(key, given.clone()))
+            .await?)
     }
 
     /// All rebuttals that are worth it: their window is short, and they do not depend on each other.

@@ -13,8 +13,8 @@ pub use follower::Follower;
 pub use reader::Reader;
 pub use sender::{Intent, IntentStatus, Sender, SenderError};
 pub use views::{
-    BeaconValue, CaseStatus, CaseView, ChallengeConfig, ChannelView, CollateralView, LicenseStatus,
-    LicenseView, PayoutView, ProverView, UniverseView,
+    BeaconValue, CaseState, CaseStatus, CaseView, ChallengeConfig, ChannelView, CollateralView,
+    LicenseStatus, LicenseView, PayoutView, ProverView, UniverseView,
 };
 
 use serde::{Deserialize, Serialize};

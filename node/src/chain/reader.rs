@@ -2,15 +2,17 @@
 
 use super::client::within;
 use super::{
-    BeaconValue, CaseStatus, CaseView, ChainClient, ChainError, ChallengeConfig, ChannelView,
+    BeaconValue, CaseState, CaseStatus, ChainClient, ChainError, ChallengeConfig, ChannelView,
     CollateralView, LicenseStatus, LicenseView, PayoutView, ProverView, UniverseView,
 };
 use alloy::eips::{BlockId, BlockNumberOrTag};
 use alloy::primitives::{Address, B256, U256, aliases::U48};
 use alloy::providers::{DynProvider, Provider};
+use oml_contracts::case::MemberWord;
 use oml_contracts::rpc::abi;
+use oml_contracts::terms::LicenseRef;
 use oml_contracts::{
-    Amount, CaseId, ChannelId, Commitment, DeploymentHash, EthAddress, LicenseId, ModelId, OfferId,
+    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, OfferId,
 };
 
 /// Reads contracts at one block, the latest unless [`Reader::at`] says otherwise. Cheap to clone.
@@ -103,10 +105,11 @@ impl Reader {
             licenses: found.licenses,
             cases: found.cases,
             burned_bundles: found.burnedBundles,
+            burned_shared: found.burnedShared,
         })
     }
 
-    /// Whether a personal bundle was opened and can't be used again.
+    /// Whether a bundle was opened and can't be used again.
     ///
     /// # Errors
     /// [`ChainError`].
@@ -167,45 +170,55 @@ impl Reader {
         Ok(until.to())
     }
 
-    /// A case; status [`CaseStatus::None`] if there is none.
+    /// What the contract keeps of a case; status [`CaseStatus::None`] if there is none.
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn case_of(&self, id: CaseId) -> Result<CaseView, ChainError> {
+    pub async fn case_state(&self, id: CaseId) -> Result<CaseState, ChainError> {
         let found = read!(self, format!("case {id}"), self.challenge().caseOf(id.into()))?;
-        Ok(CaseView {
-            id,
-            license_id: found.licenseId.into(),
-            deployment: found.deploymentHash.into(),
-            reporter: found.reporter.into(),
+        Ok(CaseState {
             status: case_status(found.status)?,
-            opened_at: found.openedAt.to(),
             deadline: found.deadline.to(),
             seed_round: found.seedRound.to(),
-            questions_hash: found.questionsHash.into(),
             question_count: found.questionCount,
             commits: found.commits,
             reveals: found.reveals,
-            hits: found.hits.to_le_bytes(),
-            removed: found.removed.to_le_bytes(),
-            threshold: found.threshold,
-            bundles: found.bundles,
-            committee: found.committee.into_iter().map(EthAddress::from).collect(),
+            dissenters: found.dissenters,
+            facts: found.facts.into(),
         })
     }
 
-    /// What a member committed to; zero if nothing.
+    /// Fingerprints that rebuttals removed, bit order as in [`super::CaseView::hits`].
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn commitment_of(
+    pub async fn removed_of(&self, id: CaseId) -> Result<[u8; 32], ChainError> {
+        let what = format!("rebuttals of case {id}");
+        let found = read!(self, what, self.challenge().removedOf(id.into()))?;
+        Ok(found.to_le_bytes())
+    }
+
+    /// What is kept of a committee member.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn word_of(
         &self,
         case: CaseId,
         prover: EthAddress,
-    ) -> Result<Commitment, ChainError> {
-        let what = format!("commitment of {prover} in case {case}");
-        let found = read!(self, what, self.challenge().commitmentOf(case.into(), prover.into()))?;
-        Ok(found.into())
+    ) -> Result<MemberWord, ChainError> {
+        let what = format!("what {prover} did in case {case}");
+        let found = read!(self, what, self.challenge().wordOf(case.into(), prover.into()))?;
+        Ok(MemberWord::of(found.0))
+    }
+
+    /// Case that found a deployment to serve a license's copy without being registered; zero if none.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn flag_of(&self, deployment: DeploymentHash) -> Result<CaseId, ChainError> {
+        let what = format!("flag of deployment {deployment}");
+        Ok(read!(self, what, self.challenge().flagOf(deployment.into()))?.into())
     }
 
     /// Rules of all cases.
@@ -224,6 +237,7 @@ impl Reader {
             payout_delay: found.payoutDelay.to(),
             committee_size: found.committeeSize,
             bundles_per_case: found.bundlesPerCase,
+            shared_bundles_per_case: found.sharedBundlesPerCase,
             min_decoys: found.minDecoys,
             non_reveal_penalty: Amount::new(found.nonRevealPenalty),
             dissent_penalty: Amount::new(found.dissentPenalty),
@@ -246,19 +260,26 @@ impl Reader {
         )
     }
 
-    /// A channel; nothing deposited if there is none.
+    /// Cumulative amount of a channel that its host has declared: claimed or reserved.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn declared(&self, id: ChannelId) -> Result<Amount, ChainError> {
+        let what = format!("amount declared on channel {id}");
+        Ok(Amount::new(read!(self, what, self.escrow().declared(id.into()))?))
+    }
+
+    /// A channel; not open if there is none.
     ///
     /// # Errors
     /// [`ChainError`].
     pub async fn channel(&self, id: ChannelId) -> Result<ChannelView, ChainError> {
         let found = read!(self, format!("channel {id}"), self.escrow().channel(id.into()))?;
         Ok(ChannelView {
-            deposited: Amount::new(found.deposited),
-            thaw_period: found.thawPeriod.to(),
+            deposited: Amount::new(found.deposited.to()),
+            claimed: Amount::new(found.claimed.to()),
             thaw_end: found.thawEnd.to(),
-            claimed: Amount::new(found.claimed),
-            settled_requests: found.settledRequests,
-            settled_tokens: found.settledTokens,
+            is_open: found.isOpen,
         })
     }
 
@@ -279,9 +300,15 @@ impl Reader {
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn collateral(&self, license: LicenseId) -> Result<CollateralView, ChainError> {
-        let what = format!("collateral of license {license}");
-        let found = read!(self, what, self.vault().collateral(license.into()))?;
+    pub async fn collateral(&self, license: &LicenseRef) -> Result<CollateralView, ChainError> {
+        let addresses = self.client.addresses();
+        let id = license.license_id(addresses.chain_id, addresses.license_registry);
+        let what = format!("collateral of license {id}");
+        let call = abi::LicenseRef::try_from(license).map_err(|cause| ChainError::Unexpected {
+            what: what.clone(),
+            cause: cause.to_string(),
+        })?;
+        let found = read!(self, what, self.vault().collateral(call))?;
         Ok(CollateralView {
             amount: Amount::new(found.amount),
             freezes: found.freezes,

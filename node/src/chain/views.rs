@@ -1,7 +1,9 @@
 //! What a contract says, as Rust values: ids and money as newtypes, times in unix seconds.
 
+use oml_contracts::rpc::CaseStory;
 use oml_contracts::{
-    Amount, CaseId, ContentHash, DeploymentHash, EthAddress, LicenseId, QuestionsHash, Root, Seed,
+    Amount, CaseId, CaseOpening, ContentHash, DeploymentHash, Drawn, EthAddress, Facts, LicenseId,
+    Outcome, QuestionsHash, Root, Seed,
 };
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +69,8 @@ pub struct UniverseView {
     pub cases: u32,
     /// Personal bundles burned so far.
     pub burned_bundles: u32,
+    /// Shared bundles burned so far.
+    pub burned_shared: u32,
 }
 
 /// Where a case stands.
@@ -103,7 +107,28 @@ impl CaseStatus {
     }
 }
 
-/// A case (`ChallengeManager.caseOf`).
+/// What the contract keeps of a case (`ChallengeManager.caseOf`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseState {
+    /// Status.
+    pub status: CaseStatus,
+    /// End of the current window.
+    pub deadline: u64,
+    /// Beacon round of the draw.
+    pub seed_round: u64,
+    /// Number of questions.
+    pub question_count: u16,
+    /// Members that committed.
+    pub commits: u8,
+    /// Members that revealed.
+    pub reveals: u8,
+    /// Bit i: member i dissented.
+    pub dissenters: u16,
+    /// Hash of what was drawn, asked and found.
+    pub facts: Facts,
+}
+
+/// A case: what the contract keeps, and what its events announced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseView {
     /// Its id.
@@ -118,6 +143,12 @@ pub struct CaseView {
     pub status: CaseStatus,
     /// When it was opened.
     pub opened_at: u64,
+    /// The universe's cases when it was opened, itself included.
+    pub cases: u32,
+    /// Licenses that could have been accused when it was opened.
+    pub licenses: u32,
+    /// Whether the deployment was not registered: the verdict is a flag unless the terms say more.
+    pub leak: bool,
     /// End of the current window.
     pub deadline: u64,
     /// Beacon round of the draw.
@@ -130,8 +161,16 @@ pub struct CaseView {
     pub commits: u8,
     /// Members that revealed.
     pub reveals: u8,
+    /// Bit i: member i dissented.
+    pub dissenters: u16,
+    /// Hash of what was drawn, asked and found.
+    pub facts: Facts,
     /// Bit j set: fingerprint j was a hit (little-endian bit order over 256 bits, byte 0 = bits 0..8).
     pub hits: [u8; 32],
+    /// Bit j set: fingerprint j was a hit of the shared part outside of the license's assignment.
+    pub outside: [u8; 32],
+    /// Hash of the opened key hashes; zero before the opening.
+    pub keys_hash: QuestionsHash,
     /// Bit j set: fingerprint j was removed by a rebuttal; same bit order.
     pub removed: [u8; 32],
     /// Evidence needed, log2 with 32 fractional bits.
@@ -143,6 +182,71 @@ pub struct CaseView {
 }
 
 impl CaseView {
+    /// Puts together what the contract keeps and what its events announced; `None` if the two do not belong
+    /// together. `removed` as `removedOf` gives it, `alpha_inverse` from the license's terms.
+    #[must_use]
+    pub fn new(
+        id: CaseId,
+        state: &CaseState,
+        story: CaseStory,
+        removed: [u8; 32],
+        alpha_inverse: u64,
+    ) -> Option<Self> {
+        let story = story.at(state.facts)?;
+        let opening = story.opening;
+        Some(Self {
+            id,
+            license_id: story.license_id,
+            deployment: opening.deployment,
+            reporter: opening.reporter,
+            status: state.status,
+            opened_at: opening.opened_at,
+            cases: opening.cases,
+            licenses: opening.licenses,
+            leak: opening.leak,
+            deadline: state.deadline,
+            seed_round: state.seed_round,
+            questions_hash: story.questions,
+            question_count: state.question_count,
+            commits: state.commits,
+            reveals: state.reveals,
+            dissenters: state.dissenters,
+            facts: state.facts,
+            hits: story.outcome.hits,
+            outside: story.outcome.outside,
+            keys_hash: story.outcome.keys_hash,
+            removed,
+            threshold: opening.threshold(alpha_inverse).raw(),
+            bundles: story.drawn.bundles,
+            committee: story.drawn.committee,
+        })
+    }
+
+    /// What was fixed at its opening.
+    #[must_use]
+    pub const fn opening(&self) -> CaseOpening {
+        CaseOpening {
+            deployment: self.deployment,
+            reporter: self.reporter,
+            opened_at: self.opened_at,
+            cases: self.cases,
+            licenses: self.licenses,
+            leak: self.leak,
+        }
+    }
+
+    /// What was drawn.
+    #[must_use]
+    pub fn drawn(&self) -> Drawn {
+        Drawn { bundles: self.bundles.clone(), committee: self.committee.clone() }
+    }
+
+    /// What the opening found.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        Outcome { hits: self.hits, outside: self.outside, keys_hash: self.keys_hash }
+    }
+
     /// Whether fingerprint `index` (in the order of the opened bundles) was a hit.
     #[must_use]
     pub fn is_hit(&self, index: u16) -> bool {
@@ -185,8 +289,10 @@ pub struct ChallengeConfig {
     pub payout_delay: u64,
     /// Members of a committee.
     pub committee_size: u8,
-    /// Bundles per case.
+    /// Personal bundles per case.
     pub bundles_per_case: u8,
+    /// Shared bundles per case, as long as the universe has them.
+    pub shared_bundles_per_case: u8,
     /// Least number of decoys.
     pub min_decoys: u8,
     /// Taken from a member that does not reveal.
@@ -198,18 +304,14 @@ pub struct ChallengeConfig {
 /// A payer's channel (`PaymentEscrow.channel`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelView {
-    /// Paid in so far.
+    /// Paid in so far, less what the payer took back.
     pub deposited: Amount,
-    /// Time the payer must wait to leave.
-    pub thaw_period: u64,
-    /// When the payer can leave; 0 if it did not start to.
-    pub thaw_end: u64,
     /// Claimed so far.
     pub claimed: Amount,
-    /// Requests settled so far.
-    pub settled_requests: u64,
-    /// Tokens settled so far.
-    pub settled_tokens: u64,
+    /// When the payer can leave; 0 if it did not start to.
+    pub thaw_end: u64,
+    /// Whether it was ever opened.
+    pub is_open: bool,
 }
 
 /// A license's collateral (`CollateralVault.collateral`).

@@ -21,7 +21,7 @@ use super::conclude::{Conclusion, TimeLeft, conclude, is_silence};
 use super::fetch::{FetchError, QuestionSource};
 use super::order::{CHECK_JOB, CheckOrder};
 use crate::cases::seal::{EncryptionKey, random_bytes};
-use crate::cases::{keep_secret, secret_for, shuffled_order};
+use crate::cases::{case_story, keep_secret, secret_for, shuffled_order};
 use crate::chain::Head;
 use crate::config::ProverConfig;
 use crate::jobs::{JobError, JobHandler};
@@ -168,20 +168,14 @@ impl CheckHandler {
     }
 
     async fn ask(&self, order: &CheckOrder, prompts: &[String]) -> Result<Vec<Exchange>, JobError> {
-        let row = self.store.deployment(order.license, order.deployment).await.map_err(retry)?;
-        let Some(row) = row else {
-            return Err(JobError::Retry(format!(
-                "deployment {} is not indexed yet",
-                order.deployment
-            )));
-        };
-        if deployment_hash(&row.uri) != order.deployment {
+        let uri = self.uri(order).await?;
+        if deployment_hash(&uri) != order.deployment {
             return Err(JobError::Permanent(format!(
                 "the stored address of deployment {} is another one; the store is damaged",
                 order.deployment
             )));
         }
-        match Endpoint::new(&row.uri, self.options()) {
+        match Endpoint::new(&uri, self.options()) {
             Ok(endpoint) => self.ask_all(order, &endpoint, prompts).await,
             // What the host registered is nothing that anybody could ask: a fact about the deployment.
             Err(EndpointError::Address(cause)) => {
@@ -196,6 +190,19 @@ impl CheckHandler {
             }
             Err(error) => Err(JobError::Retry(error.to_string())),
         }
+    }
+
+    /// Where the deployment is: as its host registered it, or as the reporter named it.
+    async fn uri(&self, order: &CheckOrder) -> Result<String, JobError> {
+        let row = self.store.deployment(order.license, order.deployment).await.map_err(retry)?;
+        if let Some(row) = row {
+            return Ok(row.uri);
+        }
+        let story = case_story(&self.store, order.case).await;
+        let story = story.map_err(|error| JobError::Retry(error.to_string()))?;
+        story.and_then(|story| story.uri).ok_or_else(|| {
+            JobError::Retry(format!("deployment {} is not indexed yet", order.deployment))
+        })
     }
 
     fn options(&self) -> EndpointOptions {

@@ -298,12 +298,10 @@ fn judge_units(
     Admission::Accept(Accepted { seq, tokens_before: served_tokens, headroom })
 }
 
-/// Requests and tokens from which the next receipt counts on. A payer can settle more than it was
-/// served, by claiming its own voucher; counting on from there keeps later vouchers claimable.
-fn counted(input: &AdmissionInput<'_>) -> (u64, u64) {
-    let (requests, tokens) =
-        input.channel.map_or((0, 0), |c| (c.settled_requests, c.settled_tokens));
-    (input.ledger.requests.max(requests), input.ledger.tokens.max(tokens))
+/// Requests and tokens from which the next receipt counts on: what this host has served. The chain knows
+/// amounts only.
+const fn counted(input: &AdmissionInput<'_>) -> (u64, u64) {
+    (input.ledger.requests, input.ledger.tokens)
 }
 
 /// Tokens that a voucher must reach: what was served and this request, and never below what an

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k256::ecdsa::SigningKey;
-use oml_contracts::{Amount, Domain, EthAddress};
+use oml_contracts::{Amount, Domain, EthAddress, LicenseRef};
 
 use super::meter::{ByteEstimate, TokenCounter, TokenizerCounter};
 use super::{ChainSource, GatewayDeps, GatewayError, serve};
@@ -78,7 +78,7 @@ async fn run(
             reader,
             context.heads.clone(),
             gateway.license,
-            offer.terms,
+            LicenseRef { terms: offer.terms, host: license.host, nonce: license.nonce },
         )),
         serving_key: key,
         counter,

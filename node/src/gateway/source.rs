@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use oml_contracts::{ChannelId, LicenseId, Terms};
+use oml_contracts::{ChannelId, LicenseId, LicenseRef};
 use tokio::sync::watch;
 
 use super::admission::LicenseState;
@@ -41,21 +41,21 @@ struct Cached {
 pub struct ChainSource {
     reader: Reader,
     heads: watch::Receiver<Head>,
-    license: LicenseId,
-    terms: Terms,
+    id: LicenseId,
+    license: LicenseRef,
     cached: Mutex<Cached>,
 }
 
 impl ChainSource {
-    /// Reads `license`, which was bought under `terms`.
+    /// Reads `license`, whose id is `id`.
     #[must_use]
     pub fn new(
         reader: Reader,
         heads: watch::Receiver<Head>,
-        license: LicenseId,
-        terms: Terms,
+        id: LicenseId,
+        license: LicenseRef,
     ) -> Self {
-        Self { reader, heads, license, terms, cached: Mutex::default() }
+        Self { reader, heads, id, license, cached: Mutex::default() }
     }
 
     /// Runs `read` on what is known at the newest head.
@@ -75,15 +75,16 @@ impl LicenseSource for ChainSource {
         if let Some(state) = self.at_head(|cached| cached.license) {
             return Ok(state);
         }
-        let view = self.reader.license(self.license).await?;
-        let collateral = self.reader.collateral(self.license).await?;
+        let view = self.reader.license(self.id).await?;
+        let collateral = self.reader.collateral(&self.license).await?;
+        let terms = &self.license.terms;
         let state = LicenseState {
-            license_id: self.license,
+            license_id: self.id,
             active: view.status == LicenseStatus::Active,
             expires_at: view.deadline,
-            price: Price::of_terms(&self.terms),
+            price: Price::of_terms(terms),
             collateral: collateral.amount,
-            min_collateral_ratio_bps: self.terms.min_collateral_ratio_bps.into(),
+            min_collateral_ratio_bps: terms.min_collateral_ratio_bps.into(),
         };
         self.at_head(|cached| cached.license = Some(state));
         Ok(state)
@@ -94,8 +95,7 @@ impl LicenseSource for ChainSource {
             return Ok(Some(view));
         }
         let view = self.reader.channel(id).await?;
-        // The thaw period of an opened channel is never zero: terms demand it.
-        if view.thaw_period == 0 {
+        if !view.is_open {
             return Ok(None);
         }
         self.at_head(|cached| cached.channels.insert(id, view));

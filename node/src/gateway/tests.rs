@@ -190,11 +190,9 @@ impl World {
         };
         let view = ChannelView {
             deposited: Amount::new(1_000_000),
-            thaw_period: 100,
-            thaw_end: 0,
             claimed: Amount::ZERO,
-            settled_requests: 0,
-            settled_tokens: 0,
+            thaw_end: 0,
+            is_open: true,
         };
         let state = Arc::new(Upstream {
             mode: Mutex::new(Mode::Works),

@@ -160,6 +160,7 @@ mod tests {
             licenses: 0,
             cases: 0,
             burned_bundles: 0,
+            burned_shared: 0,
         };
         let ready = BeaconValue::Ready([1; 32]);
         assert_eq!(universe_action(&universe, ready), Some(SeedAction::Draw { round: 9 }));

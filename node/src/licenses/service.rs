@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use oml_contracts::rpc::abi::LicenseRegistry::{drawLicenseSeedCall, drawUniverseSeedCall};
-use oml_contracts::{LicenseId, ModelId};
+use oml_contracts::{LicenseId, LicenseRef, ModelId};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -178,17 +178,17 @@ impl LicenseService {
 }
 
 /// Where a license stands for its host: `GET /v1/licenses/{licenseId}/status`.
-fn status_router(chain: ChainClient, heads: watch::Receiver<Head>) -> Router {
+fn status_router(chain: ChainClient, store: Store, heads: watch::Receiver<Head>) -> Router {
     Router::new()
         .route("/v1/licenses/{license}/status", get(status))
-        .with_state(Arc::new((chain, heads)))
+        .with_state(Arc::new((chain, store, heads)))
 }
 
 async fn status(
-    State(state): State<Arc<(ChainClient, watch::Receiver<Head>)>>,
+    State(state): State<Arc<(ChainClient, Store, watch::Receiver<Head>)>>,
     Path(license): Path<String>,
 ) -> Response {
-    let (chain, heads) = &*state;
+    let (chain, store, heads) = &*state;
     let refuse =
         |status: StatusCode, error: String| (status, Json(json!({"error": error}))).into_response();
     let id: LicenseId = match license.parse() {
@@ -197,7 +197,18 @@ async fn status(
     };
     let head = *heads.borrow();
     let reader = chain.reader().at(head.hash);
-    match tokio::try_join!(reader.license(id), reader.collateral(id)) {
+    let known = match store.license_ref(id).await {
+        Ok(Some((offer, row))) => {
+            LicenseRef { terms: offer.terms, host: row.host, nonce: row.nonce }
+        }
+        Ok(None) => return refuse(StatusCode::NOT_FOUND, format!("no license {id}")),
+        Err(error) => {
+            tracing::warn!(%error, "license can't be read for now");
+            let text = "the store can't be read; try again";
+            return refuse(StatusCode::SERVICE_UNAVAILABLE, text.to_owned());
+        }
+    };
+    match tokio::try_join!(reader.license(id), reader.collateral(&known)) {
         Ok((license, collateral)) => {
             let status = host_status(&license, &collateral, head.timestamp);
             Json(json!({"licenseId": id, "at": head.timestamp, "host": status})).into_response()
@@ -215,7 +226,8 @@ async fn status(
 /// [`NodeError::Role`] if an owner has no signer.
 pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
     let mut parts = RoleParts::default();
-    parts.routers.push(status_router(context.chain.clone(), context.heads.clone()));
+    let (chain, store) = (context.chain.clone(), context.store.clone());
+    parts.routers.push(status_router(chain, store, context.heads.clone()));
     if let Some(owner) = &context.config.owner {
         let sender = context.require_sender("owner")?;
         let universes = owner.universes.iter().map(|u| (u.model, u.epoch)).collect();

@@ -156,8 +156,8 @@ pub fn replay(channel: &ChannelRef, entries: &[LogEntry]) -> PayerState {
 /// What the chain says about a channel and its license, as far as proofs need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProofContext {
-    /// Claimed on the channel.
-    pub claimed: Amount,
+    /// What the host has declared on chain for the channel: claimed or reserved.
+    pub declared: Amount,
     /// Seconds that the host has to settle.
     pub settlement_period: u64,
     /// End of the license's term, or time of its termination, Unix seconds.
@@ -204,7 +204,7 @@ pub fn proofs(channel: &ChannelRef, receipts: &[SignedReceipt], at: &ProofContex
             && channel
                 .price
                 .of(r.cumulative_requests, r.cumulative_tokens)
-                .is_none_or(|owed| owed > at.claimed)
+                .is_none_or(|owed| owed > at.declared)
     });
     let late = signed.iter().find(|r| r.served_at > at.term_end);
     let mut found = Vec::new();

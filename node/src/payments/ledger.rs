@@ -48,6 +48,13 @@ pub trait PaymentLedger: std::fmt::Debug + Send + Sync {
         seq: u64,
     ) -> Result<Option<SignedReceipt>, LedgerError>;
 
+    /// The first receipt that no voucher of at most `claimed` pays for.
+    async fn first_unpaid(
+        &self,
+        channel: ChannelId,
+        claimed: Amount,
+    ) -> Result<Option<SignedReceipt>, LedgerError>;
+
     /// The voucher that arrived last among those for this number of requests.
     async fn newest_voucher(
         &self,
@@ -181,6 +188,23 @@ pub(crate) mod memory {
         ) -> Result<Option<SignedReceipt>, LedgerError> {
             let receipts = self.receipts.lock().unwrap();
             Ok(receipts.iter().find(|r| r.channel_id == channel && r.seq == seq).cloned())
+        }
+
+        async fn first_unpaid(
+            &self,
+            channel: ChannelId,
+            claimed: Amount,
+        ) -> Result<Option<SignedReceipt>, LedgerError> {
+            let vouchers = self.vouchers.lock().unwrap();
+            let paid = vouchers
+                .iter()
+                .filter(|v| v.channel_id == channel && v.cumulative_amount <= claimed)
+                .map(|v| v.cumulative_requests)
+                .max()
+                .unwrap_or_default();
+            let receipts = self.receipts.lock().unwrap();
+            let unpaid = receipts.iter().filter(|r| r.channel_id == channel && r.seq > paid);
+            Ok(unpaid.min_by_key(|r| r.seq).cloned())
         }
 
         async fn newest_voucher(

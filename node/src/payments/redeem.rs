@@ -134,6 +134,36 @@ pub fn plan(
     (!chosen.rows.is_empty()).then_some(chosen)
 }
 
+/// Vouchers to reserve: of channels that can't wait, where `chosen` left them out because the collateral does not
+/// cover them now. A reservation keeps the amount from the payer's withdrawal and counts as declared.
+#[must_use]
+pub fn reservations<'a>(
+    channels: &'a [ChannelClaim],
+    license: &ClaimedLicense,
+    policy: &ClaimPolicy,
+    chosen: Option<&ClaimPlan>,
+    now: u64,
+) -> Vec<&'a ChannelClaim> {
+    let is_chosen = |claim: &ChannelClaim| {
+        let rows = chosen.map_or(&[][..], |plan| &plan.rows);
+        rows.iter().any(|row| row.channel_id == claim.voucher.channel_id)
+    };
+    // What only lacked a place among the rows is claimed at the next head.
+    let total = chosen.map_or(Amount::ZERO, |plan| plan.total);
+    let is_uncovered = |claim: &ChannelClaim| {
+        total.checked_add(claim.claimable()).is_none_or(|sum| sum > license.at_once)
+    };
+    let cannot_wait = |claim: &ChannelClaim| {
+        let reason = own_reason(claim, license, policy, now);
+        matches!(reason, Some(ClaimReason::Thaw | ClaimReason::SettlementDue))
+    };
+    channels
+        .iter()
+        .filter(|claim| !claim.claimable().is_zero() && !is_chosen(claim))
+        .filter(|claim| is_uncovered(claim) && cannot_wait(claim))
+        .collect()
+}
+
 fn own_reason(
     claim: &ChannelClaim,
     license: &ClaimedLicense,

@@ -7,13 +7,13 @@ use std::time::Duration;
 use alloy::primitives::Address;
 use oml_contracts::hash::keccak256;
 use oml_contracts::rpc::ConvertError;
-use oml_contracts::rpc::abi::PaymentEscrow::{ClaimRow, claimCall};
+use oml_contracts::rpc::abi::PaymentEscrow::{ClaimRow, claimCall, reserveCall};
 use oml_contracts::terms::LicenseRef;
 use oml_contracts::{Amount, ChannelId, LicenseId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::redeem::{ChannelClaim, ClaimPlan, ClaimPolicy, ClaimedLicense, plan};
+use super::redeem::{ChannelClaim, ClaimPlan, ClaimPolicy, ClaimedLicense, plan, reservations};
 use super::{LedgerError, PaymentLedger, SignedVoucher, newest_paid};
 use crate::chain::{
     ChainClient, ChainError, Head, Intent, IntentStatus, LicenseStatus, Sender, SenderError,
@@ -170,10 +170,40 @@ impl Redeemer {
         let policy =
             if everything { ClaimPolicy { interval_secs: 0, ..self.policy } } else { self.policy };
         // Receipts are dated by the later of the two clocks.
-        match plan(&claims, &claimed, &policy, head.timestamp.max(unix_now())) {
-            Some(plan) => self.send(id, &terms, &plan).await,
-            None => Ok(()),
+        let now = head.timestamp.max(unix_now());
+        let plan = plan(&claims, &claimed, &policy, now);
+        if let Some(plan) = &plan {
+            self.send(id, &terms, plan).await?;
         }
+        for claim in reservations(&claims, &claimed, &policy, plan.as_ref(), now) {
+            self.reserve(id, &terms, &claim.voucher, head).await?;
+        }
+        Ok(())
+    }
+
+    /// Reserves a voucher that can't be claimed now, unless that was done.
+    async fn reserve(
+        &self,
+        id: LicenseId,
+        license: &LicenseRef,
+        voucher: &SignedVoucher,
+        head: &Head,
+    ) -> Result<(), RedeemError> {
+        let channel = voucher.channel_id;
+        let declared = self.chain.reader().at(head.hash).declared(channel).await?;
+        if declared >= voucher.cumulative_amount {
+            return Ok(());
+        }
+        let call = reserveCall { r#ref: license.try_into()?, row: row(voucher) };
+        let describe =
+            format!("reserve {} on channel {channel} of license {id}", voucher.cumulative_amount);
+        let escrow = Address::from(self.chain.addresses().payment_escrow);
+        let key = key("reserve", id, std::slice::from_ref(voucher));
+        let status = self.sender.submit(Intent::call(key, escrow, &call, describe)).await?;
+        if status == IntentStatus::Pending {
+            metrics::counter!("oml_reservations_total").increment(1);
+        }
+        Ok(())
     }
 
     /// What a channel owes at `head`.
@@ -193,8 +223,7 @@ impl Redeemer {
             idle.insert(id, (amount, head.number));
             return Ok(None);
         }
-        let first = channel.settled_requests.saturating_add(1);
-        let oldest = PaymentLedger::receipt(&self.store, id, first).await?;
+        let oldest = PaymentLedger::first_unpaid(&self.store, id, channel.claimed).await?;
         let oldest_unsettled = oldest.map_or(receipt.served_at, |oldest| oldest.served_at);
         Ok(Some(ChannelClaim { channel, voucher, oldest_unsettled }))
     }
@@ -214,7 +243,7 @@ impl Redeemer {
     ) -> Result<ClaimedLicense, RedeemError> {
         let reader = self.chain.reader().at(head.hash);
         let view = reader.license(id).await?;
-        let collateral = reader.collateral(id).await?;
+        let collateral = reader.collateral(license).await?;
         let state = LicenseState {
             license_id: id,
             active: view.status == LicenseStatus::Active,
@@ -246,7 +275,7 @@ impl Redeemer {
             plan.reason.name()
         );
         let escrow = Address::from(self.chain.addresses().payment_escrow);
-        let key = key(id, &plan.rows);
+        let key = key("claim", id, &plan.rows);
         let status = self.sender.submit(Intent::call(key, escrow, &call, describe.clone())).await?;
         if status == IntentStatus::Pending {
             metrics::counter!("oml_claims_total", "reason" => plan.reason.name()).increment(1);
@@ -261,13 +290,13 @@ impl Redeemer {
 }
 
 /// Same vouchers, same claim: a claim that the contract skipped is not repeated until a voucher changes.
-fn key(license: LicenseId, rows: &[SignedVoucher]) -> String {
+fn key(what: &str, license: LicenseId, rows: &[SignedVoucher]) -> String {
     let mut bytes = Vec::with_capacity(rows.len() * 65);
     for row in rows {
         bytes.extend_from_slice(row.signature.as_bytes());
     }
     let digest = keccak256(&bytes);
-    format!("claim:{license}:{}", alloy::hex::encode(&digest[..8]))
+    format!("{what}:{license}:{}", alloy::hex::encode(&digest[..8]))
 }
 
 fn row(voucher: &SignedVoucher) -> ClaimRow {

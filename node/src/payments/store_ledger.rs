@@ -4,7 +4,7 @@
 //! while the disk is busy share the next write, which is what bounds the requests a second.
 
 use async_trait::async_trait;
-use oml_contracts::{ChannelId, LicenseId, Signature};
+use oml_contracts::{Amount, ChannelId, LicenseId, Signature};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{LedgerError, PaymentLedger, SignedReceipt, SignedVoucher};
@@ -51,6 +51,15 @@ impl PaymentLedger for Store {
         seq: u64,
     ) -> Result<Option<SignedReceipt>, LedgerError> {
         Self::receipt(self, channel, seq).await?.map(|row| signed_receipt(&row)).transpose()
+    }
+
+    async fn first_unpaid(
+        &self,
+        channel: ChannelId,
+        claimed: Amount,
+    ) -> Result<Option<SignedReceipt>, LedgerError> {
+        let row = Self::first_unpaid(self, channel, claimed).await?;
+        row.map(|row| signed_receipt(&row)).transpose()
     }
 
     async fn newest_voucher(
@@ -142,6 +151,14 @@ impl PaymentLedger for SharedLedger {
         seq: u64,
     ) -> Result<Option<SignedReceipt>, LedgerError> {
         PaymentLedger::receipt(&self.store, channel, seq).await
+    }
+
+    async fn first_unpaid(
+        &self,
+        channel: ChannelId,
+        claimed: Amount,
+    ) -> Result<Option<SignedReceipt>, LedgerError> {
+        PaymentLedger::first_unpaid(&self.store, channel, claimed).await
     }
 
     async fn newest_voucher(

@@ -7,7 +7,7 @@ use super::StoreError;
 use super::engine::{Store, Value, bytes, counter, int, text, wide};
 use super::money::{KEEP_RECEIPT, receipt, receipt_values, voucher};
 use super::rows::{ReceiptRow, VoucherRow};
-use oml_contracts::{ChannelId, LicenseId};
+use oml_contracts::{Amount, ChannelId, LicenseId};
 
 /// A row to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,27 @@ impl Store {
     ) -> Result<Option<ReceiptRow>, StoreError> {
         let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 AND seq = $2";
         let row = self.pool.first("read a receipt", sql, &[text(channel), counter(seq)]).await?;
+        row.map(|row| receipt(&row)).transpose()
+    }
+
+    /// The first receipt of a channel that no voucher of at most `claimed` pays for.
+    ///
+    /// # Errors
+    /// The engine's error.
+    pub async fn first_unpaid(
+        &self,
+        channel: ChannelId,
+        claimed: Amount,
+    ) -> Result<Option<ReceiptRow>, StoreError> {
+        let paid = "SELECT MAX(cumulative_requests) FROM vouchers \
+                    WHERE channel_id = $1 AND cumulative_amount <= $2";
+        let values = [text(channel), wide(claimed.get())];
+        let paid = self.pool.first("read the newest paid voucher", paid, &values).await?;
+        let paid = paid.map_or(Ok(None), |row| row.opt_parse::<u64>(0))?.unwrap_or_default();
+        let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 AND seq > $2 \
+                   ORDER BY seq LIMIT 1";
+        let values = [text(channel), counter(paid)];
+        let row = self.pool.first("read the first unpaid receipt", sql, &values).await?;
         row.map(|row| receipt(&row)).transpose()
     }
 

@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use alloy::network::TransactionBuilder;
 use alloy::node_bindings::{Anvil, AnvilInstance};
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256, U256};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
-use alloy::rpc::types::TransactionRequest;
+use alloy::rpc::types::{Filter, TransactionReceipt, TransactionRequest};
 use alloy::signers::local::PrivateKeySigner;
-use alloy::sol_types::SolCall;
+use alloy::sol_types::{SolCall, SolEvent};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
-use oml_contracts::draw::personal_index;
+use oml_contracts::draw::{is_assigned, personal_index, shared_index};
 use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::hash::{channel_id, deployment_hash, key_hash, request_hash};
 use oml_contracts::leaf::LeafTags;
+use oml_contracts::rpc::CaseStory;
 use oml_contracts::rpc::abi::{
     self, ChallengeManager, LicenseRegistry, PaymentEscrow, ProverRegistry,
 };
@@ -27,12 +28,12 @@ use oml_contracts::tag::tag_of;
 use oml_contracts::terms::{SlashTerms, level};
 use oml_contracts::{
     Addresses, Amount, Bps, CaseId, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
-    LicenseRef, ModelId, Root, Salt, Seed, Terms, Voucher,
+    LicenseRef, ModelId, Salt, Seed, Terms, Voucher,
 };
 use oml_node::cases::SecretUniverse;
 use oml_node::cases::questions::SecretLeaf;
 use oml_node::cases::seal::EncryptionKey;
-use oml_node::chain::ChainClient;
+use oml_node::chain::{CaseView, ChainClient};
 use oml_node::store::{Store, VoucherRow};
 use serde_json::{Value, json};
 
@@ -43,6 +44,8 @@ pub(crate) const PROVERS: [usize; 3] = [3, 4, 5];
 pub(crate) const FEE: u128 = 1_000;
 pub(crate) const BOND: u128 = 5_000;
 pub(crate) const COLLATERAL: u128 = 1_000_000;
+const PERSONAL: u32 = 64;
+const SHARED: u32 = 48;
 
 /// Path of anvil, or `None` with a message where it is not installed.
 pub(crate) fn anvil_path() -> Option<PathBuf> {
@@ -89,8 +92,10 @@ impl World {
             accounts,
             keys,
             encryption: PROVERS.map(|_| EncryptionKey::generate().unwrap()).into(),
-            universe: Arc::new(SecretUniverse::new(ModelId::ZERO, 0, secret_leaves(64).0).unwrap()),
-            candidates: secret_leaves(64).1,
+            universe: Arc::new(
+                SecretUniverse::new(ModelId::ZERO, 0, secret_leaves(PERSONAL + SHARED).0).unwrap(),
+            ),
+            candidates: secret_leaves(PERSONAL + SHARED).1,
             license: LicenseRef {
                 terms: terms(ModelId::ZERO, EthAddress::ZERO),
                 host: EthAddress::ZERO,
@@ -115,7 +120,7 @@ impl World {
         to: EthAddress,
         call: &C,
         value: u128,
-    ) {
+    ) -> TransactionReceipt {
         let request = TransactionRequest::default()
             .with_from(self.accounts[from].into())
             .with_to(to.into())
@@ -125,6 +130,7 @@ impl World {
         let sent = sent.unwrap_or_else(|e| panic!("{}: {e}", C::SIGNATURE));
         let receipt = sent.with_timeout(Some(Duration::from_secs(30))).get_receipt().await.unwrap();
         assert!(receipt.status(), "{} reverted", C::SIGNATURE);
+        receipt
     }
 
     async fn register_provers(&self) {
@@ -150,14 +156,14 @@ impl World {
         let model: ModelId = call.from(owner.into()).call().await.unwrap().into();
         self.send(OWNER, registry, &register, 0).await;
 
-        let (leaves, candidates) = secret_leaves(64);
+        let (leaves, candidates) = secret_leaves(PERSONAL + SHARED);
         self.universe = Arc::new(SecretUniverse::new(model, 0, leaves).unwrap());
         self.candidates = candidates;
         let commit = LicenseRegistry::commitUniverseCall {
             modelId: model.into(),
             root: self.universe.root().into(),
-            personalCount: 64,
-            sharedCount: 0,
+            personalCount: PERSONAL,
+            sharedCount: SHARED,
         };
         self.send(OWNER, registry, &commit, 0).await;
         self.license.terms = terms(model, owner);
@@ -198,29 +204,73 @@ impl World {
         deployment_hash(uri)
     }
 
-    /// A reporter opens a case.
-    pub(crate) async fn open_case(&self, deployment: DeploymentHash, number: u64) -> CaseId {
-        let manager = self.addresses.challenge_manager;
-        let claim = oml_contracts::hash::case_claim(self.license_id, deployment);
-        let salt = Salt::new([number as u8; 32]);
-        let commitment =
-            oml_contracts::hash::report_commitment(self.accounts[REPORTER], claim, salt);
-        let commit = ChallengeManager::commitReportCall { commitment: commitment.into() };
-        self.send(REPORTER, manager, &commit, 0).await;
-        tokio::time::sleep(Duration::from_secs(2)).await;
+    /// A reporter opens a case; `number` tells its cases apart.
+    pub(crate) async fn open_case(&self, deployment: DeploymentHash, number: u8) -> CaseId {
+        let salt = self.report(deployment, number).await;
         let open = ChallengeManager::openCaseCall {
             r#ref: (&self.license).try_into().unwrap(),
             deploymentHash: deployment.into(),
             salt: salt.into(),
         };
-        self.send(REPORTER, manager, &open, BOND + 3 * FEE).await;
-        oml_contracts::hash::case_id(
-            self.addresses.chain_id,
-            manager,
-            self.license_id,
-            deployment,
-            number.into(),
-        )
+        self.open(&open).await
+    }
+
+    /// A reporter opens a case about a deployment that nobody registered.
+    pub(crate) async fn open_leak_case(&self, uri: &str, number: u8) -> CaseId {
+        let salt = self.report(deployment_hash(uri), number).await;
+        let open = ChallengeManager::openLeakCaseCall {
+            r#ref: (&self.license).try_into().unwrap(),
+            uri: uri.to_owned(),
+            salt: salt.into(),
+        };
+        self.open(&open).await
+    }
+
+    async fn report(&self, deployment: DeploymentHash, number: u8) -> Salt {
+        let claim = oml_contracts::hash::case_claim(self.license_id, deployment);
+        let salt = Salt::new([number; 32]);
+        let commitment =
+            oml_contracts::hash::report_commitment(self.accounts[REPORTER], claim, salt);
+        let commit = ChallengeManager::commitReportCall { commitment: commitment.into() };
+        self.send(REPORTER, self.addresses.challenge_manager, &commit, 0).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        salt
+    }
+
+    async fn open<C: SolCall>(&self, call: &C) -> CaseId {
+        let manager = self.addresses.challenge_manager;
+        let receipt = self.send(REPORTER, manager, call, BOND + 3 * FEE).await;
+        let logs = receipt.logs().iter();
+        let opened: Vec<ChallengeManager::CaseOpened> = logs
+            .filter_map(|log| ChallengeManager::CaseOpened::decode_log(&log.inner).ok())
+            .map(|log| log.data)
+            .collect();
+        let story = CaseStory::opened(&opened[0]);
+        let id = story.opening.case_id(self.addresses.chain_id, manager, self.license_id);
+        assert_eq!(id, opened[0].caseId.into());
+        id
+    }
+
+    /// A case as its state and events tell it.
+    pub(crate) async fn case(&self, id: CaseId) -> CaseView {
+        let reader = self.client().await.reader();
+        let filter = Filter::new()
+            .address(Address::from(self.addresses.challenge_manager))
+            .topic1(B256::from(id))
+            .from_block(0);
+        // A block may come between the reads.
+        for _ in 0..50 {
+            let state = reader.case_state(id).await.unwrap();
+            let removed = reader.removed_of(id).await.unwrap();
+            let logs = self.provider.get_logs(&filter).await.unwrap();
+            let story = CaseStory::read(logs.iter().map(|log| log.data())).unwrap().unwrap();
+            let alpha = self.license.terms.evidence.alpha_inverse;
+            if let Some(view) = CaseView::new(id, &state, story, removed, alpha) {
+                return view;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the events of case {id} do not lead to its facts");
     }
 
     /// A prover opens a channel and pays one request per prompt; the host's store keeps the vouchers.
@@ -279,18 +329,56 @@ impl World {
         self.provider.raw_request(method.into(), params).await.unwrap()
     }
 
-    /// What a copy with this license's answers embedded says.
-    pub(crate) fn embedded_answers(&self, seed: Seed, root: Root) -> HashMap<String, String> {
-        let (leaves, _) = secret_leaves(64);
+    /// What a copy with this license's answers embedded says: its personal ones, and the shared ones that
+    /// are assigned to it.
+    pub(crate) async fn embedded_answers(&self, seed: Seed) -> HashMap<String, String> {
+        let root = self.universe.root();
+        let model_seed = self.model_seed().await;
+        let p = self.license.terms.evidence.assignment_p;
+        let (leaves, _) = secret_leaves(PERSONAL + SHARED);
+        let is_carried = |index| index < PERSONAL || is_assigned(seed, root, index, p);
         leaves
             .iter()
+            .filter(|leaf| is_carried(leaf.index))
             .map(|leaf| {
-                let drawn = leaf.tags.get(personal_index(seed, root, leaf.index)).unwrap();
+                let candidate = if leaf.index < PERSONAL {
+                    personal_index(seed, root, leaf.index)
+                } else {
+                    shared_index(model_seed, root, leaf.index)
+                };
+                let drawn = leaf.tags.get(candidate).unwrap();
                 let words = &self.candidates[leaf.index as usize];
                 let answer = words.iter().find(|word| tag_of(word) == drawn).unwrap();
                 (leaf.key.clone(), format!(" {answer} and more"))
             })
             .collect()
+    }
+
+    /// Bits of a case's fingerprints that a copy of this license answers: all personal ones, and the
+    /// assigned shared ones.
+    pub(crate) fn expected_hits(&self, seed: Seed, bundles: &[u32]) -> [u8; 32] {
+        let p = self.license.terms.evidence.assignment_p;
+        let mut bits = [0; 32];
+        let leaves = bundles.iter().flat_map(|bundle| bundle * 16..bundle * 16 + 16);
+        for (place, index) in leaves.enumerate() {
+            if index < PERSONAL || is_assigned(seed, self.universe.root(), index, p) {
+                bits[place / 8] |= 1 << (place % 8);
+            }
+        }
+        bits
+    }
+
+    /// The universe's seed, which the owner's node draws.
+    async fn model_seed(&self) -> Seed {
+        let reader = self.client().await.reader();
+        for _ in 0..160 {
+            let universe = reader.universe(self.universe.model(), 0).await.unwrap();
+            if !universe.seed.is_zero() {
+                return universe.seed;
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        panic!("the owner's node did not draw the model seed");
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) struct World {
     addresses: Addresses,
     pub(crate) accounts: Vec<EthAddress>,
     pub(crate) keys: Vec<PrivateKeySigner>,
-    license: LicenseRef,
+    pub(crate) license: LicenseRef,
     license_id: LicenseId,
     folder: tempfile::TempDir,
     upstream: String,
@@ -270,7 +270,7 @@ impl World {
 
     pub(crate) async fn start_thaw(&self, salt: Salt) {
         let thaw = PaymentEscrow::startThawCall {
-            licenseId: self.license_id.into(),
+            r#ref: (&self.license).try_into().unwrap(),
             signer: Address::ZERO,
             salt: salt.into(),
         };

@@ -85,13 +85,13 @@ impl Play {
         case::watch(chain, case_id, Duration::from_secs(300), |line| output.progress(line)).await
     }
 
-    /// What a prover has committed to in a case; zero if nothing yet.
+    /// What is kept of a prover in a case, its commitment or the hash of its tags; zero if nothing yet.
     ///
     /// # Errors
     /// Network failure.
     pub async fn commitment(&self, case_id: CaseId, prover: &str) -> Result<B256> {
         let chain = self.stage.chain("reporter")?;
-        let call = ChallengeManager::commitmentOfCall {
+        let call = ChallengeManager::wordOfCall {
             caseId: case_id.into(),
             prover: self.stage.account(prover)?.signer.address(),
         };
@@ -103,7 +103,7 @@ impl Play {
     /// # Errors
     /// Network failure, no such case.
     pub async fn reveals(&self, case_id: CaseId) -> Result<u8> {
-        Ok(case::state(self.stage.chain("reporter")?, case_id).await?.reveals)
+        Ok(case::kept(self.stage.chain("reporter")?, case_id).await?.reveals)
     }
 
     /// Status of a case, in the contract's words.
@@ -111,7 +111,7 @@ impl Play {
     /// # Errors
     /// Network failure, no such case.
     pub async fn case_status(&self, case_id: CaseId) -> Result<&'static str> {
-        Ok(case::status_name(&case::state(self.stage.chain("reporter")?, case_id).await?.status))
+        Ok(case::status_name(&case::kept(self.stage.chain("reporter")?, case_id).await?.status))
     }
 
     /// Slashed money is held for a while, so that a wrong slash could be noticed before it is gone.

@@ -139,7 +139,7 @@ impl Play {
             let call = crate::contracts::PaymentEscrow::channelCall {
                 channelId: channel.channel_id.into(),
             };
-            let claimed = chain.read(chain.escrow(), call).await?.claimed;
+            let claimed = chain.read(chain.escrow(), call).await?.claimed.to();
             if claimed >= amount {
                 let host = self.stage.account("hostA")?.signer.address();
                 let owed = balance::owed(chain, self.stage.token(), host).await?;

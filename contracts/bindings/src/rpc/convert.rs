@@ -1,8 +1,9 @@
 //! Between this crate's types and those of alloy.
 
-use alloy::primitives::{Address, B256, FixedBytes, Uint};
+use alloy::primitives::{Address, B256, FixedBytes, U256, Uint};
 
 use super::abi;
+use crate::case::{CaseOpening, Drawn, Outcome};
 use crate::evidence::{EvidenceTerms, Multiplier};
 use crate::ids::*;
 use crate::money::{Amount, AmountError, Bps, EthAddress, LicenseNonce};
@@ -55,6 +56,7 @@ as_b256!(
     Commitment,
     ClaimHash,
     Digest,
+    Facts,
     ContentHash
 );
 
@@ -244,6 +246,73 @@ impl TryFrom<abi::LicenseRef> for LicenseRef {
             host: license.host.into(),
             nonce: license.nonce.try_into()?,
         })
+    }
+}
+
+/// Names a case: its license and what was fixed at its opening.
+///
+/// # Errors
+/// [`ConvertError`] if a period or time does not fit.
+pub fn case_ref(license: &LicenseRef, opening: &CaseOpening) -> Result<abi::CaseRef, ConvertError> {
+    Ok(abi::CaseRef {
+        license: license.try_into()?,
+        deploymentHash: opening.deployment.into(),
+        reporter: opening.reporter.into(),
+        openedAt: seconds(opening.opened_at)?,
+        cases: opening.cases,
+        licenses: opening.licenses,
+        leak: opening.leak,
+    })
+}
+
+impl From<&abi::ChallengeManager::CaseOpened> for CaseOpening {
+    fn from(event: &abi::ChallengeManager::CaseOpened) -> Self {
+        Self {
+            deployment: event.deploymentHash.into(),
+            reporter: event.reporter.into(),
+            opened_at: event.openedAt.to(),
+            cases: event.cases,
+            licenses: event.licenses,
+            leak: event.leak,
+        }
+    }
+}
+
+impl From<&Drawn> for abi::Drawn {
+    fn from(drawn: &Drawn) -> Self {
+        Self {
+            bundles: drawn.bundles.clone(),
+            committee: drawn.committee.iter().map(|member| (*member).into()).collect(),
+        }
+    }
+}
+
+impl From<&abi::ChallengeManager::CaseDrawn> for Drawn {
+    fn from(event: &abi::ChallengeManager::CaseDrawn) -> Self {
+        Self {
+            bundles: event.bundles.clone(),
+            committee: event.committee.iter().map(|member| (*member).into()).collect(),
+        }
+    }
+}
+
+impl From<&Outcome> for abi::ChallengeManager::Outcome {
+    fn from(outcome: &Outcome) -> Self {
+        Self {
+            hits: U256::from_le_bytes(outcome.hits),
+            outside: U256::from_le_bytes(outcome.outside),
+            keysHash: outcome.keys_hash.into(),
+        }
+    }
+}
+
+impl From<&abi::ChallengeManager::LeavesOpened> for Outcome {
+    fn from(event: &abi::ChallengeManager::LeavesOpened) -> Self {
+        Self {
+            hits: event.hits.to_le_bytes(),
+            outside: event.outside.to_le_bytes(),
+            keys_hash: event.keysHash.into(),
+        }
     }
 }
 

@@ -49,8 +49,10 @@ pub struct CaseParams {
     pub payout_delay: u64,
     /// Members of a committee.
     pub committee_size: u8,
-    /// Bundles of 16 fingerprints per case.
+    /// Bundles of 16 personal fingerprints per case.
     pub bundles_per_case: u8,
+    /// Bundles of the shared part that a case opens besides, as long as the universe has them.
+    pub shared_bundles_per_case: u8,
     /// Least number of decoys among the questions.
     pub min_decoys: u8,
     /// For not committing or not revealing.
@@ -77,6 +79,7 @@ impl DeployParams {
                 payout_delay: 72 * HOUR,
                 committee_size: 7,
                 bundles_per_case: 2,
+                shared_bundles_per_case: 1,
                 min_decoys: 16,
                 non_reveal_penalty: Amount::new(min_stake.get() / 5),
                 dissent_penalty: Amount::new(min_stake.get() / 10),
@@ -124,6 +127,7 @@ impl TryFrom<&CaseParams> for Config {
             payoutDelay: seconds(cases.payout_delay)?,
             committeeSize: cases.committee_size,
             bundlesPerCase: cases.bundles_per_case,
+            sharedBundlesPerCase: cases.shared_bundles_per_case,
             minDecoys: cases.min_decoys,
             nonRevealPenalty: cases.non_reveal_penalty.get(),
             dissentPenalty: cases.dissent_penalty.get(),

@@ -4,10 +4,12 @@
 
 pub mod abi;
 mod artefacts;
+pub mod cases;
 mod convert;
 mod create;
 pub mod deploy;
 pub mod reverts;
 pub mod verify;
 
-pub use convert::{ConvertError, seconds};
+pub use cases::CaseStory;
+pub use convert::{ConvertError, case_ref, seconds};

@@ -33,9 +33,16 @@ pub(crate) fn drawn() -> Value {
     }
 
     let burned = [0_u32, 3, 4, 255, 256, 299];
-    let picked = draw::draw_bundles(case_seed, 300, &burned.iter().copied().collect(), 8).unwrap();
+    let shared_burned = [300_u32, 511, 512];
+    let all_burned = burned.iter().chain(&shared_burned).copied().collect();
+    let parts = draw::Parts::new(300 * 16, 260 * 16).unwrap();
+    let drawn = draw::draw_bundles(case_seed, parts, &all_burned, 8, 5).unwrap();
+    let (picked, shared_picked) = drawn.split_at(8);
     let mut left: Vec<u32> = (0..300).filter(|i| !burned.contains(i)).collect();
-    for (j, bundle) in (0_u32..).zip(&picked) {
+    for (j, bundle) in (0_u32..).zip(&drawn) {
+        if j == 8 {
+            left = (300..560).filter(|i| !shared_burned.contains(i)).collect();
+        }
         let hash = keccak256((b(case_seed), j).abi_encode_packed());
         let index = U256::from_be_bytes(hash.0) % U256::from(left.len());
         assert_eq!(left.remove(index.to()), *bundle);
@@ -53,6 +60,9 @@ pub(crate) fn drawn() -> Value {
         }),
         "bundleTotal": "300",
         "burned": column(&burned, ToString::to_string),
-        "picked": column(&picked, ToString::to_string),
+        "picked": column(picked, ToString::to_string),
+        "sharedTotal": "260",
+        "sharedBurned": column(&shared_burned, ToString::to_string),
+        "sharedPicked": column(shared_picked, ToString::to_string),
     })
 }

@@ -62,6 +62,16 @@ pub(crate) fn eip712() -> Value {
         let digest = theirs.eip712_signing_hash(&alloy_domain(manager));
         assert_eq!(b(r.digest(&receipts_domain)), digest);
     }
+    let closes: Vec<Close> = vouchers
+        .iter()
+        .map(|v| Close { channel_id: v.channel_id, final_amount: v.cumulative_amount })
+        .collect();
+    for close in &closes {
+        let theirs =
+            sol::Close { channelId: b(close.channel_id), finalAmount: close.final_amount.get() };
+        let digest = theirs.eip712_signing_hash(&alloy_domain(escrow));
+        assert_eq!(b(close.digest(&vouchers_domain)), digest);
+    }
     let voucher_signature = |v: &Voucher| v.sign(&vouchers_domain, &key).unwrap().to_string();
     let receipt_signature = |r: &Receipt| r.sign(&receipts_domain, &key).unwrap().to_string();
     json!({
@@ -76,6 +86,10 @@ pub(crate) fn eip712() -> Value {
         "voucherRequestHash": column(&vouchers, |v| v.request_hash.to_string()),
         "voucherDigest": column(&vouchers, |v| v.digest(&vouchers_domain).to_string()),
         "voucherSignature": column(&vouchers, voucher_signature),
+        "closeDigest": column(&closes, |c| c.digest(&vouchers_domain).to_string()),
+        "closeSignature": column(&closes, |c| {
+            c.sign(&vouchers_domain, &key).unwrap().to_string()
+        }),
         "receiptLicenseId": column(&receipts, |r| r.license_id.to_string()),
         "receiptChannelId": column(&receipts, |r| r.channel_id.to_string()),
         "receiptSeq": column(&receipts, |r| r.seq.to_string()),

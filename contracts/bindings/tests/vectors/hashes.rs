@@ -119,9 +119,37 @@ pub(crate) fn hashes() -> Value {
     assert_eq!(b(channel), keccak256(direct.abi_encode_params()));
 
     let deployment = hash::deployment_hash("http://127.0.0.1:9001");
-    let case = hash::case_id(CHAIN, manager, license, deployment, 3);
-    let direct = (U256::from(CHAIN), a(manager), b(license), b(deployment), U256::from(3));
-    assert_eq!(b(case), keccak256(direct.abi_encode_params()));
+    let reporter = address("reporter", 0);
+    let opening = CaseOpening {
+        deployment,
+        reporter,
+        opened_at: 1_800_000_000,
+        cases: 3,
+        licenses: 70_000,
+        leak: true,
+    };
+    let case = opening.case_id(CHAIN, manager, license);
+    let fixed = (b(license), b(deployment), a(reporter), U256::from(1_800_000_000));
+    let counts = (U256::from(3), U256::from(70_000), true);
+    let direct = (U256::from(CHAIN), a(manager), fixed, counts).abi_encode();
+    assert_eq!(b(case), keccak256(direct));
+
+    let drawn = Drawn {
+        bundles: vec![7, 3, 65_535],
+        committee: (0..4).map(|i| address("member", i)).collect(),
+    };
+    let members: Vec<Address> = drawn.committee.iter().map(|m| a(*m)).collect();
+    let drawn_hash = keccak256((drawn.bundles.clone(), members).abi_encode_params());
+    assert_eq!(b(drawn.facts()), drawn_hash);
+    let outcome = Outcome {
+        hits: bytes("hits", 0),
+        outside: bytes("outside", 0),
+        keys_hash: QuestionsHash::new(bytes("keys", 0)),
+    };
+    let (hits, outside) = (U256::from_le_bytes(outcome.hits), U256::from_le_bytes(outcome.outside));
+    let outcome_hash = keccak256((hits, outside, b(outcome.keys_hash)).abi_encode());
+    let opened = keccak256((drawn_hash, outcome_hash).abi_encode());
+    assert_eq!(b(drawn.facts_with_outcome(&outcome)), opened);
 
     let keys: Vec<KeyHash> = texts().iter().map(|t| hash::key_hash(t)).collect();
     let requests: Vec<RequestHash> = keys.iter().map(|k| hash::request_hash(model, *k)).collect();
@@ -146,7 +174,8 @@ pub(crate) fn hashes() -> Value {
     let direct: Vec<u8> = keys.iter().flat_map(|k| *k.as_bytes()).collect();
     assert_eq!(b(questions), keccak256(direct));
 
-    let reporter = address("reporter", 0);
+    let asked = keccak256((drawn_hash, b(questions)).abi_encode());
+    assert_eq!(b(drawn.facts_with_questions(questions)), asked);
     let case_claim = hash::case_claim(license, deployment);
     assert_eq!(b(case_claim), keccak256((b(license), b(deployment)).abi_encode_params()));
     let receipt = Digest::new(bytes("digest", 0));
@@ -170,7 +199,14 @@ pub(crate) fn hashes() -> Value {
         "host": host, "nonce": nonce, "licenseId": license,
         "payer": payer, "signer": signer, "salt": salt, "channelId": channel,
         "uri": "http://127.0.0.1:9001", "deploymentHash": deployment,
-        "caseNumber": "3", "caseId": case,
+        "openedAt": "1800000000", "cases": "3", "licenses": "70000", "leak": true,
+        "caseId": case,
+        "bundles": column(&drawn.bundles, ToString::to_string),
+        "committee": column(&drawn.committee, ToString::to_string),
+        "factsDrawn": drawn.facts(),
+        "factsAsked": drawn.facts_with_questions(questions),
+        "hits": hits.to_string(), "outside": outside.to_string(), "keysHash": outcome.keys_hash,
+        "factsOpened": drawn.facts_with_outcome(&outcome),
         "text": texts(),
         "keyHash": column(&keys, ToString::to_string),
         "requestHash": column(&requests, ToString::to_string),
@@ -178,6 +214,7 @@ pub(crate) fn hashes() -> Value {
         "normalised": column(&texts(), |t| normalise(t)),
         "tag": column(&tags, ToString::to_string),
         "prover": prover, "tags": hex(&packed), "tagsCommitment": commitment,
+        "keptCommitment": kept_commitment(commitment),
         "questionsHash": questions,
         "reporter": reporter, "caseClaim": case_claim, "caseReport": report,
         "violation": column(&violations, |v| (*v as u8).to_string()),

@@ -2,6 +2,7 @@
 //! encoders compute. Forge reads the same files.
 //!
 //! `OML_BLESS=1 cargo test -p oml-contracts --test vectors` writes them anew.
+#![recursion_limit = "256"]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use alloy::primitives::{Address, B256, U256, keccak256, uint};
 use alloy::sol_types::{SolStruct as _, SolValue as _, eip712_domain};
 use k256::ecdsa::SigningKey;
+use oml_contracts::case::kept_commitment;
 use oml_contracts::draw::{self, Subject};
 use oml_contracts::evidence::{
     EValue, EvidenceTerms, Multiplier, log2_ceil, log2_floor, threshold,
@@ -43,6 +45,7 @@ mod sol {
             bytes32 channelId; uint128 cumulativeAmount; uint64 cumulativeRequests;
             uint64 cumulativeTokens; bytes32 requestHash;
         }
+        struct Close { bytes32 channelId; uint128 finalAmount; }
         struct Receipt {
             bytes32 licenseId; bytes32 channelId; uint64 seq; uint64 cumulativeRequests;
             uint64 cumulativeTokens; uint64 servedAt; bytes32 requestHash; bytes32 responseHash;

@@ -35,10 +35,10 @@ contract DeployTest is TestBase {
     function test_revertWhen_alreadyThere() public {
         Deployer.Plan memory plan = _plan();
         bytes memory code = _script.codeOf(Deployer.Part.PaymentEscrow);
-        address at = _deployer.deployPart(plan, Deployer.Part.PaymentEscrow, code);
+        address place = _deployer.deployPart(plan, Deployer.Part.PaymentEscrow, code);
         vm.expectRevert(
             abi.encodeWithSelector(
-                Deployer.Deployer_AlreadyDeployed.selector, Deployer.Part.PaymentEscrow, at
+                Deployer.Deployer_AlreadyDeployed.selector, Deployer.Part.PaymentEscrow, place
             )
         );
         _deployer.deployPart(plan, Deployer.Part.PaymentEscrow, code);

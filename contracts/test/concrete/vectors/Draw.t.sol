@@ -39,6 +39,23 @@ contract DrawVectors is VectorTest {
         }
     }
 
+    /// @dev The picks of the shared part go on counting where those of the personal part ended.
+    function _checkShared(uint256 first, uint32 from) private {
+        uint256 end = first + _number("sharedTotal");
+        uint256[] memory burned = _numbers("sharedBurned");
+        for (uint256 i; i < burned.length; ++i) {
+            _burned[burned[i] >> 8] |= 1 << (burned[i] & 0xff);
+        }
+        uint256[] memory picked = _numbers("sharedPicked");
+        _assertFilled(picked.length);
+        uint256 remaining = end - first - burned.length;
+        for (uint32 i; i < picked.length; ++i) {
+            uint32 bundle =
+                Bundles.pick(_burned, first, end, remaining - i, _word("caseSeed"), from + i);
+            assertEq(bundle, picked[i], "shared bundle");
+        }
+    }
+
     function test_bundles() public {
         uint256 total = _number("bundleTotal");
         uint256[] memory burned = _numbers("burned");
@@ -52,5 +69,6 @@ contract DrawVectors is VectorTest {
             uint32 bundle = Bundles.pick(_burned, 0, total, remaining - j, _word("caseSeed"), j);
             assertEq(bundle, picked[j], "bundle");
         }
+        _checkShared(total, uint32(picked.length));
     }
 }

@@ -70,6 +70,19 @@ contract Eip712Vectors is VectorTest {
         }
     }
 
+    function test_closes() public view {
+        bytes32[] memory digests = _words("closeDigest");
+        bytes[] memory signatures = _bytesArray("closeSignature");
+        _assertFilled(digests.length);
+        for (uint256 i; i < digests.length; ++i) {
+            bytes32 digest = _escrow.closeDigest(
+                _words("voucherChannelId")[i], uint128(_numbers("voucherCumulativeAmount")[i])
+            );
+            assertEq(digest, digests[i], "digest");
+            assertEq(ECDSA.recover(digests[i], signatures[i]), _address("signer"), "signer");
+        }
+    }
+
     function _receipt(uint256 i) private view returns (Receipt memory) {
         return Receipt({
             licenseId: _words("receiptLicenseId")[i],

@@ -57,23 +57,10 @@ contract HashVectors is VectorTest {
         );
     }
 
-    function test_caseIdAndReports() public view {
+    function test_reports() public view {
         bytes32 licenseId = _word("licenseId");
         bytes32 deployment = keccak256(bytes(_string("uri")));
         assertEq(deployment, _word("deploymentHash"), "deployment");
-        assertEq(
-            keccak256(
-                abi.encode(
-                    block.chainid,
-                    _address("challengeManager"),
-                    licenseId,
-                    deployment,
-                    _number("caseNumber")
-                )
-            ),
-            _word("caseId"),
-            "case id"
-        );
         bytes32 claimHash = keccak256(abi.encode(licenseId, deployment));
         assertEq(claimHash, _word("caseClaim"), "claim of a case");
         assertEq(
@@ -130,6 +117,9 @@ contract HashVectors is VectorTest {
             ),
             _word("tagsCommitment"),
             "commitment"
+        );
+        assertEq(
+            _word("tagsCommitment") & ~bytes32(uint256(1)), _word("keptCommitment"), "kept word"
         );
     }
 }

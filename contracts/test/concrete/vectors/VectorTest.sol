@@ -24,6 +24,14 @@ abstract contract VectorTest is TestBase {
         return vm.parseJsonUint(_json, _path(key));
     }
 
+    function _flag(string memory key) internal view returns (bool) {
+        return vm.parseJsonBool(_json, _path(key));
+    }
+
+    function _addresses(string memory key) internal view returns (address[] memory) {
+        return vm.parseJsonAddressArray(_json, _path(key));
+    }
+
     function _numbers(string memory key) internal view returns (uint256[] memory) {
         return vm.parseJsonUintArray(_json, _path(key));
     }

@@ -1,6 +1,6 @@
 //! Tables of single decisions, and whole cases played against a model of the contract.
 
-use oml_contracts::{Amount, CaseId, DeploymentHash, LicenseId, ModelId, QuestionsHash};
+use oml_contracts::{Amount, CaseId, DeploymentHash, Facts, LicenseId, ModelId, QuestionsHash};
 use proptest::prelude::*;
 
 use super::*;
@@ -29,6 +29,7 @@ fn rules() -> ChallengeConfig {
         payout_delay: 1,
         committee_size: 3,
         bundles_per_case: 1,
+        shared_bundles_per_case: 0,
         min_decoys: 4,
         non_reveal_penalty: Amount::new(2),
         dissent_penalty: Amount::new(1),
@@ -49,13 +50,20 @@ fn file(status: CaseStatus) -> CaseFile {
             reporter: OTHER,
             status,
             opened_at: 1000,
+            cases: 1,
+            licenses: 1,
+            leak: false,
             deadline: 1100,
             seed_round: 7,
             questions_hash: QuestionsHash::ZERO,
             question_count: 20,
             commits: 0,
             reveals: 0,
+            dissenters: 0,
+            facts: Facts::ZERO,
             hits: [0; 32],
+            outside: [0; 32],
+            keys_hash: QuestionsHash::ZERO,
             removed: [0; 32],
             threshold: 0,
             bundles: if drawn { vec![5] } else { vec![] },
@@ -67,7 +75,6 @@ fn file(status: CaseStatus) -> CaseFile {
         host: HOST,
         beacon: BeaconValue::Ready([9; 32]),
         members,
-        is_final: true,
         paid: vec![],
         rules: rules(),
     }
@@ -158,20 +165,14 @@ fn patience_leaves_shared_steps_to_others_first() {
 }
 
 #[test]
-fn nothing_is_built_on_a_step_that_a_reorg_may_undo() {
-    let mut drawn = file(CaseStatus::Drawn);
-    drawn.is_final = false;
-    // Begun at 1000; a 24th of the window of 100 seconds is 4.
-    assert_eq!(next_action(&drawn, &owner(), 1003), None);
-    assert_eq!(next_action(&drawn, &owner(), 1004), Some(Action::PostQuestions));
-    let mut committing = file(CaseStatus::Committing);
-    committing.is_final = false;
-    assert_eq!(next_action(&committing, &member(0, None), 1000), Some(Action::Ask));
+fn the_same_step_on_another_draw_is_another_action() {
+    let drawn = file(CaseStatus::Drawn);
+    let mut redrawn = drawn.clone();
+    redrawn.case.facts = Facts::new([5; 32]);
+    let key = |file: &CaseFile| Action::PostQuestions.key(file, &owner());
+    assert_ne!(key(&drawn), key(&redrawn));
     let ready = member(0, Some(commitment(0)));
-    assert_eq!(next_action(&committing, &ready, 1003), None);
-    assert_eq!(next_action(&committing, &ready, 1004), Some(Action::CommitTags));
-    committing.is_final = true;
-    assert_eq!(next_action(&committing, &ready, 1001), Some(Action::CommitTags));
+    assert_ne!(Action::CommitTags.key(&drawn, &ready), Action::CommitTags.key(&redrawn, &ready));
 }
 
 #[test]

@@ -69,11 +69,9 @@ impl World {
             },
             channel: Some(ChannelView {
                 deposited: Amount::new(5_000),
-                thaw_period: 100,
-                thaw_end: 0,
                 claimed: Amount::new(200),
-                settled_requests: 1,
-                settled_tokens: 100,
+                thaw_end: 0,
+                is_open: true,
             }),
             ledger,
             limits: RiskLimits { expiry_margin_secs: 30, max_unsettled: Amount::new(2_000) },
@@ -227,20 +225,12 @@ fn free_units_still_raise_the_amount() {
 }
 
 #[test]
-fn units_that_the_payer_settled_itself_are_counted() {
+fn an_amount_that_the_payer_settled_itself_must_be_exceeded() {
     let mut world = World::new();
-    let channel = world.channel.as_mut().unwrap();
-    channel.settled_requests = 90;
-    channel.settled_tokens = 1_000;
-    assert_eq!(world.outcome(), "wrong_sequence");
-    world.resign(|v| {
-        v.cumulative_requests = 91;
-        v.cumulative_tokens = 1_100;
-        v.cumulative_amount = Amount::new(910 + 2_200);
-    });
-    world.limits.max_unsettled = Amount::MAX;
-    let accepted = Accepted { seq: 91, tokens_before: 1_000, headroom: 100 };
-    assert_eq!(world.decide(), Admission::Accept(accepted));
+    world.channel.as_mut().unwrap().claimed = Amount::new(2_000);
+    assert_eq!(world.outcome(), "amount_too_low");
+    world.resign(|v| v.cumulative_amount = Amount::new(2_001));
+    assert_eq!(world.outcome(), "accept");
 }
 
 #[test]
@@ -270,14 +260,13 @@ proptest! {
         (requests, tokens) in (0_u64..5, 0_u64..700),
         amount in 0_u128..6_000,
         promised in (0_u128..2_000, 0_u64..700),
-        settled in (0_u64..5, 0_u64..700, 0_u128..2_000),
+        claimed in 0_u128..2_000,
     ) {
         let mut world = World::new();
         world.ledger.promised_amount = Amount::new(promised.0);
         world.ledger.promised_tokens = promised.1.max(world.ledger.tokens);
         let channel = world.channel.as_mut().unwrap();
-        (channel.settled_requests, channel.settled_tokens) = (settled.0, settled.1);
-        channel.claimed = Amount::new(settled.2);
+        channel.claimed = Amount::new(claimed);
         let channel = *channel;
         world.resign(|v| {
             v.cumulative_requests = requests;
@@ -287,8 +276,7 @@ proptest! {
         if let Admission::Accept(accepted) = world.decide() {
             // The checks of PaymentEscrow.claim.
             prop_assert!(amount > channel.claimed.get() && amount > promised.0);
-            prop_assert!(requests >= channel.settled_requests && requests > world.ledger.requests);
-            prop_assert!(tokens >= channel.settled_tokens && tokens >= promised.1);
+            prop_assert!(requests > world.ledger.requests && tokens >= promised.1);
             prop_assert!(Amount::new(amount) >= price().of(requests, tokens).unwrap());
             prop_assert!(Amount::new(amount) <= channel.deposited);
             prop_assert!(amount - channel.claimed.get() <= world.license.claimable_at_once().get());

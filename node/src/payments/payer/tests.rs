@@ -137,7 +137,7 @@ fn a_log_knows_where_to_go_on() {
 fn proofs_are_found_where_the_contract_would_accept_them() {
     let at = ProofContext {
         // Two requests at 5, 60 tokens at 1 each.
-        claimed: Amount::new(70),
+        declared: Amount::new(70),
         settlement_period: 100,
         term_end: 2_000,
         now: 1_101,

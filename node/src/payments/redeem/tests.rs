@@ -21,11 +21,9 @@ fn owes(id: u8, owed: u128, age: u64) -> ChannelClaim {
     ChannelClaim {
         channel: ChannelView {
             deposited: Amount::new(100_000),
-            thaw_period: 100,
-            thaw_end: 0,
             claimed: Amount::new(50),
-            settled_requests: 1,
-            settled_tokens: 10,
+            thaw_end: 0,
+            is_open: true,
         },
         voucher: SignedVoucher {
             channel_id: ChannelId::new([id; 32]),
@@ -109,6 +107,26 @@ fn rows_and_collateral_bound_a_claim_and_urgent_rows_come_first() {
     // 3 thaws; 1 and 2 pass the collateral's 5,000 with it; 4 and 5 fill the three rows.
     assert_eq!(ids(&found), [3, 2, 4]);
     assert_eq!((found.total, found.left), (Amount::new(5_000), 2));
+}
+
+#[test]
+fn what_leaves_and_is_not_covered_is_reserved() {
+    let channels = [
+        thawing(owes(1, 6_000, 1)),
+        thawing(owes(2, 2_000, 1)),
+        owes(3, 5_500, 1_000),
+        owes(4, 9_000, 1),
+        thawing(owes(5, 0, 1)),
+    ];
+    let found = plan(&channels, &license(), &POLICY, NOW).unwrap();
+    assert_eq!(ids(&found), [2]);
+    let kept = reservations(&channels, &license(), &POLICY, Some(&found), NOW);
+    let kept: Vec<u8> = kept.iter().map(|c| c.voucher.channel_id.as_bytes()[0]).collect();
+    assert_eq!(kept, [1, 3]);
+    // Nothing can be claimed at all: both that leave are kept.
+    let poor = ClaimedLicense { at_once: Amount::ZERO, ..license() };
+    assert_eq!(plan(&channels, &poor, &POLICY, NOW), None);
+    assert_eq!(reservations(&channels, &poor, &POLICY, None, NOW).len(), 3);
 }
 
 proptest! {

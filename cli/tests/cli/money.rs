@@ -1,0 +1,235 @@
+//! What a license and its channels can do besides serving: renewal, reservation, a close by agreement, a report of
+//! a leak. Against a real local chain.
+
+use super::support::{Anvil, FIRST, FIRST_KEY, anvil, oml, stdout_json};
+use alloy::hex;
+use alloy::sol_types::SolCall;
+use k256::ecdsa::SigningKey;
+use oml_contracts::rpc::abi::LicenseRegistry;
+use oml_contracts::{
+    Addresses, Amount, ChannelId, ContentHash, EthAddress, LicenseNonce, LicenseRef, ModelId,
+    RequestHash, Salt, Terms, Voucher, hash,
+};
+use oml_node::payments::SignedVoucher;
+use predicates::str::contains;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Private key of the second account of every fresh anvil.
+const SECOND_KEY: &str = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+
+struct World {
+    chain: Anvil,
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    /// A chain with the contracts and a license that the first account sells to itself.
+    fn licensed() -> Option<Self> {
+        let chain = anvil()?;
+        // Beacons and report delays need blocks that come by themselves.
+        chain.rpc("evm_setIntervalMining", json!([1]));
+        let world = Self { chain, dir: tempfile::tempdir().unwrap() };
+        world.host(&["chain", "deploy", "--local"]);
+        let model = world.register_model().to_string();
+        world.host(&[
+            "offer",
+            "template",
+            "--model-id",
+            &model,
+            "--owner",
+            FIRST,
+            "--license-fee",
+            "1",
+            "--duration",
+            "1000",
+            "--settlement-period",
+            "60",
+            "--thaw-period",
+            "600",
+        ]);
+        world.host(&["offer", "publish", "--terms", "terms.json"]);
+        world.host(&["license", "acquire", "--terms", "terms.json", "--serving-key", FIRST]);
+        world.host(&["license", "seed"]);
+        let license = world.license();
+        let activate = LicenseRegistry::activateCall {
+            r#ref: (&license).try_into().unwrap(),
+            artefactHash: [9; 32].into(),
+        };
+        world.send(world.addresses().license_registry, &activate);
+        Some(world)
+    }
+
+    fn register_model(&self) -> ModelId {
+        let registry = self.addresses().license_registry;
+        let (weights, metadata) = (ContentHash::new([1; 32]), ContentHash::new([2; 32]));
+        let register = LicenseRegistry::registerModelCall {
+            weightsHash: weights.into(),
+            metadataHash: metadata.into(),
+            parents: vec![],
+        };
+        self.send(registry, &register);
+        let chain_id = self.addresses().chain_id;
+        let model = hash::model_id(chain_id, registry, FIRST.parse().unwrap(), weights, metadata);
+        let commit = LicenseRegistry::commitUniverseCall {
+            modelId: model.into(),
+            root: [3; 32].into(),
+            personalCount: 32,
+            sharedCount: 0,
+        };
+        self.send(registry, &commit);
+        model
+    }
+
+    fn addresses(&self) -> Addresses {
+        Addresses::load(&self.dir.path().join("addresses.json")).unwrap()
+    }
+
+    fn license(&self) -> LicenseRef {
+        let terms: Terms = read(&self.dir.path().join("terms.json"));
+        LicenseRef { terms, host: FIRST.parse().unwrap(), nonce: LicenseNonce::from(0) }
+    }
+
+    /// Sends as the first account, which anvil unlocks, and waits for the block.
+    fn send<C: SolCall>(&self, to: EthAddress, call: &C) {
+        let data = hex::encode_prefixed(call.abi_encode());
+        let transaction = json!([{ "from": FIRST, "to": to, "data": data }]);
+        let id = self.chain.rpc("eth_sendTransaction", transaction);
+        for _ in 0..100 {
+            let receipt = self.chain.rpc("eth_getTransactionReceipt", json!([id]));
+            if !receipt.is_null() {
+                assert_eq!(receipt["status"], "0x1", "{} reverted", C::SIGNATURE);
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("{} is not mined", C::SIGNATURE);
+    }
+
+    fn command(&self, key: &str, args: &[&str]) -> assert_cmd::Command {
+        let mut command = oml(self.dir.path());
+        command.args(["--rpc-url", &self.chain.url, "--private-key", key]).args(args);
+        command
+    }
+
+    fn json(&self, key: &str, args: &[&str]) -> Value {
+        let mut command = self.command(key, args);
+        let answer = stdout_json(command.args(["--format", "json"]));
+        assert_eq!(answer["success"], true, "{args:?}: {answer}");
+        answer["data"].clone()
+    }
+
+    fn host(&self, args: &[&str]) -> Value {
+        self.json(FIRST_KEY, args)
+    }
+
+    fn payer(&self, args: &[&str]) -> Value {
+        self.json(SECOND_KEY, args)
+    }
+
+    /// The payer's promise of `amount` for one request, in a file.
+    fn promise(&self, amount: u128) {
+        let channel: Value = read(&self.dir.path().join("channel.json"));
+        let id: ChannelId = field(&channel, "channelId");
+        let voucher = Voucher {
+            channel_id: id,
+            cumulative_amount: Amount::new(amount),
+            cumulative_requests: 1,
+            cumulative_tokens: 10,
+            request_hash: RequestHash::new([5; 32]),
+        };
+        let key = SigningKey::from_slice(&hex::decode(SECOND_KEY).unwrap()).unwrap();
+        let signed = SignedVoucher {
+            channel_id: id,
+            payer: field(&channel, "payer"),
+            signer: field(&channel, "signer"),
+            salt: field::<Salt>(&channel, "salt"),
+            cumulative_amount: voucher.cumulative_amount,
+            cumulative_requests: voucher.cumulative_requests,
+            cumulative_tokens: voucher.cumulative_tokens,
+            request_hash: voucher.request_hash,
+            signature: voucher.sign(&self.addresses().voucher_domain(), &key).unwrap(),
+        };
+        let text = serde_json::to_string(&signed).unwrap();
+        std::fs::write(self.dir.path().join("voucher.json"), text).unwrap();
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn field<T: std::str::FromStr<Err: std::fmt::Debug>>(value: &Value, name: &str) -> T {
+    value[name].as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_license_is_renewed_and_channels_end_by_reservation_and_agreement() {
+    let Some(world) = World::licensed() else { return };
+    let expiry = |shown: &Value| shown["deadline"].as_u64().unwrap();
+    let before = world.host(&["license", "show"]);
+    world.host(&["license", "renew"]);
+    assert_eq!(expiry(&world.host(&["license", "show"])), expiry(&before) + 1_000);
+
+    world.payer(&["channel", "open", "--license", "license.json", "--amount", "5"]);
+    world.promise(2_000_000);
+    let reserved = world.host(&["settle", "--voucher", "voucher.json", "--reserve"]);
+    assert_eq!(reserved["rows"][0]["declared"], 2_000_000, "{reserved}");
+    let again = world.host(&["settle", "--voucher", "voucher.json", "--reserve"]);
+    assert_eq!(again["alreadyDeclared"].as_array().unwrap().len(), 1, "{again}");
+    let shown = world.payer(&["channel", "show"]);
+    assert_eq!(
+        (shown["claimed"].as_str(), shown["declared"].as_str()),
+        (Some("0"), Some("2000000"))
+    );
+
+    // Only the host can say what it will not claim, and not less than what it has declared.
+    world
+        .command(SECOND_KEY, &["channel", "close", "--amount", "3"])
+        .assert()
+        .code(6)
+        .stderr(contains("PaymentEscrow_NotByHost"));
+    world.command(SECOND_KEY, &["channel", "sign-close", "--amount", "3"]).assert().code(4);
+    world
+        .command(FIRST_KEY, &["channel", "sign-close", "--amount", "1"])
+        .assert()
+        .failure()
+        .stderr(contains("claimed or reserved already"));
+    world.host(&["channel", "sign-close", "--amount", "3"]);
+    world.payer(&["channel", "close", "--signed", "close.json"]);
+    let shown = world.payer(&["channel", "show"]);
+    assert_eq!(shown["deposited"].as_str(), Some("3000000"), "{shown}");
+
+    // What was reserved can still be claimed.
+    let settled = world.host(&["settle", "--voucher", "voucher.json"]);
+    assert_eq!(settled["total"], 2_000_000, "{settled}");
+}
+
+#[test]
+fn a_copy_on_an_unregistered_deployment_is_reported() {
+    let Some(world) = World::licensed() else { return };
+    let uri = "http://leak.test/v1";
+    let accuse = ["report", "--license", "license.json", "--uri", uri];
+    world
+        .command(SECOND_KEY, &accuse)
+        .assert()
+        .code(6)
+        .stderr(contains("ChallengeManager_DeploymentNotLiable"));
+    let opened = world.payer(&[&accuse[..], &["--unregistered"]].concat());
+    let id = opened["caseId"].as_str().unwrap();
+    let case = world.payer(&["case", "show", id]);
+    assert_eq!((case["status"].as_str(), case["leak"].as_bool()), (Some("opened"), Some(true)));
+    assert_eq!((case["uri"].as_str(), case["cases"].as_u64()), (Some(uri), Some(1)));
+    assert_eq!(case["deploymentHash"], hash::deployment_hash(uri).to_string());
+    // The committee can't be drawn without provers; the license is not touched by an open leak case.
+    let license = world.host(&["license", "show"]);
+    assert_eq!(
+        (license["status"].as_str(), license["freezes"].as_u64()),
+        (Some("active"), Some(0))
+    );
+    let shown = world.payer(&["deployment", "show", "--license", "license.json", "--uri", uri]);
+    assert_eq!(
+        (shown["state"].as_str(), shown["flaggedBy"].is_null()),
+        (Some("never registered"), true)
+    );
+}
