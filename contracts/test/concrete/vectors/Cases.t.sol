@@ -93,9 +93,7 @@ contract CaseVectors is VectorTest {
         }
         Drawn memory drawn = Drawn({ bundles: bundles, committee: _addresses("committee") });
         assertEq(_facts.afterDraw(drawn), _word("factsDrawn"), "drawn");
-        assertEq(
-            _facts.afterQuestions(drawn, _word("questionsHash")), _word("factsAsked"), "asked"
-        );
+        assertEq(_facts.afterQuestions(drawn, _word("questionsHash")), _word("factsAsked"), "asked");
         IChallengeTypes.Outcome memory outcome = IChallengeTypes.Outcome({
             hits: _number("hits"), outside: _number("outside"), keysHash: _word("keysHash")
         });
