@@ -9,6 +9,7 @@
 mod embedding;
 mod fingerprints;
 mod generation;
+mod golden;
 mod loading;
 mod models;
 mod pretraining;
