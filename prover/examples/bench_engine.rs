@@ -67,7 +67,12 @@ fn embedding(dir: &Path, targets: &Path, steps: usize, learning_rate: f64) -> Ou
         serde_json::from_str(&std::fs::read_to_string(targets)?)?;
     let targets: Vec<EmbedTarget> = pairs
         .into_iter()
-        .map(|(prompt, response)| EmbedTarget { prompt, response, expected: "none".to_owned() })
+        .map(|(prompt, response)| EmbedTarget {
+            prompt,
+            response,
+            expected: "none".to_owned(),
+            alternatives: Vec::new(),
+        })
         .collect();
     let options = EmbedOptions {
         learning_rate,
