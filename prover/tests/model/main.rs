@@ -13,4 +13,5 @@ mod golden;
 mod loading;
 mod models;
 mod pretraining;
+mod robustness;
 mod stories;
