@@ -6,7 +6,7 @@
 
 use oml_contracts::draw::personal_index;
 use oml_contracts::evidence::log2_floor;
-use oml_contracts::{Root, Seed};
+use oml_contracts::{Root, Salt, Seed};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -141,12 +141,14 @@ impl Tables {
         rng.set_stream(chunk + 1);
         let mut convicted = vec![[0_u64; 2]; limits.len()];
         let mut bets = vec![0_i64; self.bets];
+        // The seed is new in each trial, so any salt will do.
+        let salt = Salt::new([0; 32]);
         for _ in 0..trials {
             let license = Seed::new(rng.random());
             let (mut answers, mut most) = (0_i64, [i64::MIN; 2]);
             bets.fill(0);
             for ((index, table), ranks) in (0_u32..).zip(&self.answers).zip(&self.ranks) {
-                let choice = usize::from(personal_index(license, root, index));
+                let choice = usize::from(personal_index(license, root, index, salt));
                 answers += table[choice];
                 bets.iter_mut().zip(&ranks[choice]).for_each(|(bet, log)| *bet += log);
                 let best = bets.iter().copied().max().unwrap_or(0) - self.choice;
