@@ -201,6 +201,8 @@ def forge(folder, arguments, limit, profile, fuzz):
     process = subprocess.Popen(
         [str(folder / "bin" / "forge"), "test", "--root", str(folder), "--fail-fast", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True,
+        # forge keeps failing inputs below the working directory.
+        cwd=folder,
     )
     try:
         output, _ = process.communicate(timeout=limit)

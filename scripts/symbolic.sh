@@ -17,5 +17,7 @@ export FOUNDRY_SRC=test/symbolic FOUNDRY_TEST=test/symbolic FOUNDRY_SCRIPT=test/
 export FOUNDRY_OUT=cache/symbolic/out FOUNDRY_CACHE_PATH=cache/symbolic/cache
 export FOUNDRY_DYNAMIC_TEST_LINKING=false FOUNDRY_PROFILE=default
 cd "$root/contracts"
+# Of a removed contract the artefact would stay, and be proved.
+rm -rf "$FOUNDRY_OUT"
 exec "$venv/bin/halmos" --root . --forge-build-out "$FOUNDRY_OUT" --match-contract '^Symbolic' \
     --solver-timeout-assertion 60s --loop 20 "$@"

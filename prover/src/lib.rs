@@ -7,4 +7,6 @@ pub mod check;
 pub mod embed;
 pub mod fingerprint;
 pub mod model;
+pub mod robustness;
+pub mod science;
 pub mod trace;

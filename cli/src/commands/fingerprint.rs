@@ -2,12 +2,17 @@
 
 mod ask;
 pub(crate) mod check;
+mod coalition;
 pub(crate) mod embed;
 pub(crate) mod make;
 pub(crate) mod onchain;
 mod plan;
+mod ranks;
+mod robustness;
+mod science;
 pub(crate) mod secret;
 mod trace;
+mod visibility;
 
 use crate::Global;
 use clap::Subcommand;
@@ -39,6 +44,14 @@ pub(crate) enum Verb {
     },
     /// How many queries a decision takes, and how far a universe lasts
     Plan(plan::Plan),
+    /// What is left of fingerprints after fine-tuning, rounding, pruning, merging, sampling, suppression
+    Robustness(robustness::Robustness),
+    /// Queries until a coalition of hosts is convicted, and false accusations, by simulation over the draw
+    Coalition(coalition::Coalition),
+    /// The science table: capacity, utility, persistence, attacks, false positives of a model
+    Science(science::Science),
+    /// How much keys stand out from ordinary prompts, in the eyes of who scores all prompts
+    Visibility(visibility::Show),
     /// Write a license's keys and answers as a list of {"key", "response"}
     Export(embed::Export),
     /// Make a universe of the keys of a list of {"key", "response"}
@@ -57,6 +70,10 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<ExitCode> {
         Verb::Trace(args) => return trace::run(&args, global).await,
         Verb::Show { own, offline } => onchain::run_show(&own, offline, global).await?,
         Verb::Plan(args) => plan::run(&args, output)?,
+        Verb::Robustness(args) => robustness::run(&args, output)?,
+        Verb::Coalition(args) => coalition::run(&args, output)?,
+        Verb::Science(args) => science::run(&args, output).await?,
+        Verb::Visibility(args) => visibility::run(&args, output)?,
         Verb::Export(args) => embed::run_export(&args, global).await?,
         Verb::Import(args) => make::run_import(&args, output)?,
     }

@@ -71,7 +71,7 @@ fn bad_terms_are_named() {
     };
     refused("not json").stderr(contains("terms.json is not a terms file"));
     for (field, value, message) in [
-        ("leakLiability", serde_json::json!(true), "leakLiability is not enforced"),
+        ("licenseFee", serde_json::json!((1_u128 << 96).to_string()), "2^96 - 1"),
         ("thawPeriod", serde_json::json!(1), "thawPeriod 1 is not longer"),
         ("evidenceLevels", serde_json::json!(2), "evidenceLevels"),
         ("collateral", serde_json::json!("0"), "collateral is 0"),

@@ -1,6 +1,7 @@
 //! Fingerprints without a chain: made, embedded, checked, kept apart.
 
 use super::support::{oml, stdout_json};
+use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use std::path::{Path, PathBuf};
 
@@ -74,7 +75,6 @@ fn a_copy_is_known_by_its_license_and_by_no_other() {
     assert!(data["data"]["hitRate"].as_f64().unwrap() >= 0.8, "{data}");
     for (target, license, code, verdict) in [
         ("copy", LICENSE, 0, "match"),
-        ("copy", OTHER, 10, "no match"),
         (model.as_str(), LICENSE, 10, "no match"),
         // Nothing listens there: what could not be asked is no verdict.
         ("http://127.0.0.1:9", LICENSE, 11, "inconclusive"),
@@ -95,6 +95,14 @@ fn a_copy_is_known_by_its_license_and_by_no_other() {
             .code(code)
             .stdout(format!("{verdict}\n"));
     }
+    // Sixteen answers can agree with another license's draw by chance, too few times for a match but, in
+    // one of fourteen cases, too often for a clear no.
+    let other = oml(dir.path())
+        .args(["--format", "quiet", "fingerprint", "check", "--target", "copy"])
+        .args(of_license(OTHER))
+        .output()
+        .unwrap();
+    assert!(matches!(other.status.code(), Some(10 | 11)), "{other:?}");
 }
 
 #[test]
@@ -164,4 +172,152 @@ fn secrets_are_kept_and_never_overwritten() {
         .assert()
         .success();
     assert!(dir.path().join("secrets/universe-1/universe.oml").is_file());
+}
+
+#[test]
+fn the_rank_test_knows_copies_with_several_answers() {
+    let Some(model) = model() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    generate(dir.path(), &model);
+    oml(dir.path())
+        .args(["fingerprint", "embed", "--model", &model, "--out", "copy", "--answers", "2"])
+        .args(of_license(LICENSE))
+        .assert()
+        .success();
+    let check = |license: &str, test: &str| {
+        let output = oml(dir.path())
+            .args(["--format", "json", "fingerprint", "check", "--target", "copy", "--all"])
+            .args(["--test", test, "--answers", "2", "--reference", &model])
+            .args(of_license(license))
+            .output()
+            .unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), json["data"].clone())
+    };
+    let (code, data) = check(LICENSE, "rank");
+    assert_eq!((code, data["verdict"].as_str()), (Some(0), Some("match")), "{data}");
+    let mut fields: Vec<&str> = data.as_object().unwrap().keys().map(String::as_str).collect();
+    fields.sort_unstable();
+    assert_eq!(
+        fields,
+        [
+            "alpha",
+            "answersPerKey",
+            "bet",
+            "counts",
+            "evidenceLog2",
+            "licenseId",
+            "ranks",
+            "reason",
+            "tally",
+            "target",
+            "test",
+            "thresholdLog2",
+            "verdict",
+        ]
+    );
+    assert_eq!((data["test"].as_str(), data["answersPerKey"].as_u64()), (Some("rank"), Some(2)));
+    assert_eq!(
+        (data["ranks"]["scored"].as_u64(), &data["tally"]),
+        (Some(16), &serde_json::Value::Null)
+    );
+    let ranks: u64 =
+        data["ranks"]["ranks"].as_array().unwrap().iter().filter_map(|n| n.as_u64()).sum();
+    assert_eq!(ranks, 32);
+    let (code, data) = check(OTHER, "rank");
+    assert_ne!(code, Some(0), "{data}");
+    let (code, data) = check(LICENSE, "argmax");
+    assert_eq!(
+        (code, data["tally"]["hits"].as_u64().map(|n| n >= 14)),
+        (Some(0), Some(true)),
+        "{data}"
+    );
+
+    let seen = stdout_json(
+        oml(dir.path())
+            .args(["--format", "json", "fingerprint", "visibility", "--model", &model])
+            .args(["--universe", "secrets/universe-0", "--key-file", "universe.key"]),
+    );
+    let auc = seen["data"]["auc"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&auc) && seen["data"]["keys"]["prompts"] == 16, "{seen}");
+}
+
+#[test]
+fn robustness_reports_every_attack_on_every_copy() {
+    let Some(model) = model() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let json = stdout_json(
+        oml(dir.path())
+            .args([
+                "--format",
+                "json",
+                "fingerprint",
+                "robustness",
+                "--model",
+                &model,
+                "--keys",
+                "16",
+            ])
+            .args([
+                "--answers",
+                "1",
+                "--attack",
+                "none",
+                "--attack",
+                "int8",
+                "--attack",
+                "suppress=0.9",
+            ]),
+    );
+    let rows = json["data"]["rows"].as_array().unwrap();
+    let attacks: Vec<&str> = rows.iter().filter_map(|row| row["attack"].as_str()).collect();
+    assert_eq!(attacks, ["none", "int8", "suppress=0.9"]);
+    assert_eq!(rows[0]["held"]["answers"]["verdict"], "match");
+    assert_eq!(rows[2]["held"]["ranks"]["verdict"], "match", "{}", rows[2]);
+    for field in ["perplexity", "agreement", "tokens"] {
+        assert!(rows[1]["utility"][field].as_f64().is_some(), "{field}");
+    }
+    oml(dir.path())
+        .args(["fingerprint", "robustness", "--model", &model, "--attack", "melt"])
+        .assert()
+        .code(1)
+        .stderr(contains("melt").and(contains("suppress=PROBABILITY")));
+}
+
+#[test]
+fn coalitions_and_exchange_forms() {
+    let dir = tempfile::tempdir().unwrap();
+    let json = stdout_json(oml(dir.path()).args([
+        "--format",
+        "json",
+        "fingerprint",
+        "coalition",
+        "--members",
+        "2",
+        "--trials",
+        "50",
+        "--queries",
+        "512",
+    ]));
+    let rows = json["data"]["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2 * 3 * 6);
+    assert!(rows.iter().all(|row| row["falseAccusations"] == 0), "{json}");
+    assert_eq!(
+        (rows[0]["scoring"].as_str(), rows[0]["strategy"].as_str()),
+        (Some("personal"), Some("random-member"))
+    );
+    assert!(rows[0]["meanQueries"].as_f64().unwrap() < 25.0, "{}", rows[0]);
+
+    let Some(model) = model() else { return };
+    let import = |content: &str| {
+        std::fs::write(dir.path().join("pairs.json"), content).unwrap();
+        let mut command = oml(dir.path());
+        command.args(["fingerprint", "import", "--pairs", "pairs.json", "--model", &model]);
+        command.args(["--model-id", MODEL, "--key-file", "universe.key", "--out", "secrets"]);
+        command.assert().code(1)
+    };
+    import("[]").stderr(contains("empty"));
+    import(r#"[{"key": "The dog ran", "response": "dog"}]"#).stderr(contains("its own answer"));
+    let twice = r#"{"key": "The dog ran", "response": "x"}"#;
+    import(&format!("{twice}\n{twice}\n")).stderr(contains("equals entry 0"));
 }

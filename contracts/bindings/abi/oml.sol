@@ -1028,11 +1028,8 @@ interface ChallengeManager {
     function revealTags(bytes32 caseId, bytes calldata tags, bytes32 salt) external;
 
     /// @notice The owner opens the leaves; the contract recomputes answers and counts. Only `terms.owner`.
-    function openLeaves(
-        CaseRef calldata ref,
-        Drawn calldata drawn,
-        LeafOpening calldata given
-    ) external;
+    function openLeaves(CaseRef calldata ref, Drawn calldata drawn, LeafOpening calldata given)
+        external;
 
     /// @notice Shows that a committee member paid for a tested request. Anyone, in the rebuttal window. Once fewer
     /// members than the quorum are left that got the answer without payment, the observation no longer counts.

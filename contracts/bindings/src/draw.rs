@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::abi_encode::Words;
 use crate::hash::keccak_parts;
-use crate::ids::{CaseId, LicenseId, ModelId, Root, Seed};
+use crate::ids::{CaseId, LicenseId, ModelId, Root, Salt, Seed};
 use crate::leaf::BUNDLE_LEAVES;
 use crate::money::EthAddress;
 
@@ -116,34 +116,49 @@ impl Parts {
     }
 }
 
-fn candidate(seed: Seed, root: Root, index: u32) -> u8 {
-    let hash = keccak_parts(&[seed.as_bytes(), root.as_bytes(), &index.to_be_bytes()]);
+/// `salt` is the leaf's, secret until the leaf is opened: seeds are public, and whoever knew the draw could
+/// answer like a license whose copy it does not have.
+fn candidate(seed: Seed, root: Root, index: u32, salt: Salt) -> u8 {
+    let index = index.to_be_bytes();
+    let hash = keccak_parts(&[seed.as_bytes(), root.as_bytes(), salt.as_bytes(), &index]);
     // 16 divides 2^256, so the last four bits decide, without bias.
     hash[31] & 0x0f
 }
 
-/// Candidate (0 to 15) that a license's copy answers to personal fingerprint `index`.
+/// Candidate (0 to 15) that a license's copy answers to personal fingerprint `index`; `salt` is its leaf's.
 #[must_use]
-pub fn personal_index(license_seed: Seed, root: Root, index: u32) -> u8 {
-    candidate(license_seed, root, index)
+pub fn personal_index(license_seed: Seed, root: Root, index: u32, salt: Salt) -> u8 {
+    candidate(license_seed, root, index, salt)
 }
 
 /// Distinct candidates that a license's copy may answer to personal fingerprint `index`, in the order in
 /// which they are drawn; as many as asked for, at most 16.
 ///
 /// The first is [`personal_index`]. Each further one takes place
-/// `keccak(licenseSeed ‖ root ‖ "answer" ‖ uint8 j ‖ uint32 i) mod left` (j from 1) among the `left`
+/// `keccak(licenseSeed ‖ root ‖ salt ‖ "answer" ‖ uint8 j ‖ uint32 i) mod left` (j from 1) among the `left`
 /// candidates that are not drawn yet, ascending. So any given candidate is among `count` drawn ones with
 /// probability `count / 16`, but for a bias below 2^-250.
 #[must_use]
-pub fn personal_indices(license_seed: Seed, root: Root, index: u32, count: u8) -> Vec<u8> {
+pub fn personal_indices(
+    license_seed: Seed,
+    root: Root,
+    index: u32,
+    salt: Salt,
+    count: u8,
+) -> Vec<u8> {
     let mut left: Vec<u8> = (0..16).collect();
     let draw = |j: u8| {
         let place = if j == 0 {
-            usize::from(personal_index(license_seed, root, index))
+            usize::from(personal_index(license_seed, root, index, salt))
         } else {
-            let parts: [&[u8]; 5] =
-                [license_seed.as_bytes(), root.as_bytes(), b"answer", &[j], &index.to_be_bytes()];
+            let parts: [&[u8]; 6] = [
+                license_seed.as_bytes(),
+                root.as_bytes(),
+                salt.as_bytes(),
+                b"answer",
+                &[j],
+                &index.to_be_bytes(),
+            ];
             modulo(&keccak_parts(&parts), left.len())
         };
         left.remove(place)
@@ -151,18 +166,25 @@ pub fn personal_indices(license_seed: Seed, root: Root, index: u32, count: u8) -
     (0..count.min(16)).map(draw).collect()
 }
 
-/// Candidate (0 to 15) that assigned copies answer to shared fingerprint `index`.
+/// Candidate (0 to 15) that assigned copies answer to shared fingerprint `index`; `salt` is its leaf's.
 #[must_use]
-pub fn shared_index(model_seed: Seed, root: Root, index: u32) -> u8 {
-    candidate(model_seed, root, index)
+pub fn shared_index(model_seed: Seed, root: Root, index: u32, salt: Salt) -> u8 {
+    candidate(model_seed, root, index, salt)
 }
 
-/// Whether a license carries shared fingerprint `index`; `assignment_p` in 1/65,536.
+/// Whether a license carries shared fingerprint `index`; `salt` is its leaf's, `assignment_p` in 1/65,536.
 #[must_use]
-pub fn is_assigned(license_seed: Seed, root: Root, index: u32, assignment_p: u16) -> bool {
+pub fn is_assigned(
+    license_seed: Seed,
+    root: Root,
+    index: u32,
+    salt: Salt,
+    assignment_p: u16,
+) -> bool {
     let hash = keccak_parts(&[
         license_seed.as_bytes(),
         root.as_bytes(),
+        salt.as_bytes(),
         b"assigned",
         &index.to_be_bytes(),
     ]);
@@ -228,6 +250,8 @@ mod tests {
     use crate::hash::keccak256;
     use crate::leaf::CANDIDATES;
 
+    const SALT: Salt = Salt::new([7; 32]);
+
     fn seed_of(name: &str) -> Seed {
         Seed::new(keccak256(name.as_bytes()))
     }
@@ -251,14 +275,14 @@ mod tests {
         let (license, root) = (seed_of("license"), Root::new(keccak256(b"root")));
         let mut counts = [0_u32; CANDIDATES];
         for index in 0..16_000 {
-            counts[usize::from(personal_index(license, root, index))] += 1;
+            counts[usize::from(personal_index(license, root, index, SALT))] += 1;
         }
         let chi: f64 = counts.iter().map(|n| (f64::from(*n) - 1000.0).powi(2) / 1000.0).sum();
         assert!(chi < 54.0, "chi-square {chi}");
 
-        let assigned = (0..16_000).filter(|i| is_assigned(license, root, *i, 16_384)).count();
+        let assigned = (0..16_000).filter(|i| is_assigned(license, root, *i, SALT, 16_384)).count();
         assert!((assigned as f64 - 4000.0).abs() < 5.0 * 3000_f64.sqrt(), "{assigned}");
-        assert_eq!((0..1000).filter(|i| is_assigned(license, root, *i, 0)).count(), 0);
+        assert_eq!((0..1000).filter(|i| is_assigned(license, root, *i, SALT, 0)).count(), 0);
     }
 
     /// As above for each of four answers, and for the pairs that the first two make (239 degrees of
@@ -268,10 +292,10 @@ mod tests {
         let (license, root) = (seed_of("license"), Root::new(keccak256(b"root")));
         let (mut counts, mut pairs) = ([[0_u32; CANDIDATES]; 4], [0_u32; 256]);
         for index in 0..6_400 {
-            let drawn = personal_indices(license, root, index, 4);
-            assert_eq!(drawn[0], personal_index(license, root, index));
+            let drawn = personal_indices(license, root, index, SALT, 4);
+            assert_eq!(drawn[0], personal_index(license, root, index, SALT));
             assert_eq!(drawn.iter().collect::<BTreeSet<_>>().len(), 4);
-            assert_eq!(drawn[..2], personal_indices(license, root, index, 2));
+            assert_eq!(drawn[..2], personal_indices(license, root, index, SALT, 2));
             drawn.iter().zip(&mut counts).for_each(|(d, row)| row[usize::from(*d)] += 1);
             pairs[usize::from(drawn[0]) * 16 + usize::from(drawn[1])] += 1;
         }
@@ -281,8 +305,8 @@ mod tests {
         assert!(counts.iter().all(|row| chi(row, 400.0) < 54.0), "{counts:?}");
         let apart: Vec<u32> = (0..256).filter(|i| i / 16 != i % 16).map(|i| pairs[i]).collect();
         assert!(chi(&apart, 6400.0 / 240.0) < 354.0);
-        assert_eq!(personal_indices(license, root, 0, 16).len(), 16);
-        assert_eq!(personal_indices(license, root, 0, 200).len(), 16);
+        assert_eq!(personal_indices(license, root, 0, SALT, 16).len(), 16);
+        assert_eq!(personal_indices(license, root, 0, SALT, 200).len(), 16);
     }
 
     #[test]
@@ -326,7 +350,9 @@ mod tests {
         let root = Root::new([5; 32]);
         let other = seed([8; 32], registry, license);
         let same = (0..1600)
-            .filter(|i| personal_index(one, root, *i) == personal_index(other, root, *i))
+            .filter(|i| {
+                personal_index(one, root, *i, SALT) == personal_index(other, root, *i, SALT)
+            })
             .count();
         assert!((60..140).contains(&same), "two licenses agree on {same} of 1,600 answers");
     }

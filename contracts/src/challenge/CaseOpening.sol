@@ -168,9 +168,12 @@ abstract contract CaseOpening is CaseBook {
         require(Leaves.tagsValid(tags0, tags1), ChallengeManager_MalformedLeaf(index));
         bytes32 seed = index < o.personalCount ? o.licenseSeed : o.modelSeed;
         // A valid tag is never 0, so a question without a consensus is a miss.
-        if (o.agreed[position] == Leaves.tagAt(tags0, tags1, Draw.candidate(seed, o.root, index))) {
+        if (
+            o.agreed[position]
+                == Leaves.tagAt(tags0, tags1, Draw.candidate(seed, o.root, index, leaf.salt))
+        ) {
             bool counts = index < o.personalCount
-                || Draw.isAssigned(o.licenseSeed, o.root, index, o.assignmentP);
+                || Draw.isAssigned(o.licenseSeed, o.root, index, leaf.salt, o.assignmentP);
             if (counts) o.hits |= 1 << j;
             else o.outside |= 1 << j;
         }

@@ -5,30 +5,36 @@ pragma solidity ^0.8.30;
 library Draw {
     /// @notice Candidate, 0 … 15, that is the answer to fingerprint `index`: of the personal part for the license whose
     /// seed it is, of the shared part for the model whose seed it is.
-    function candidate(bytes32 drawSeed, bytes32 root, uint32 index)
+    /// @param salt the leaf's, secret until it is opened: seeds are public, and whoever knew the draw could answer like
+    /// a license whose copy it does not have
+    function candidate(bytes32 drawSeed, bytes32 root, uint32 index, bytes32 salt)
         internal
         pure
         returns (uint256 result)
     {
-        // keccak(drawSeed ‖ root ‖ index) in scratch memory; the free memory pointer is put back.
+        // keccak(drawSeed ‖ root ‖ salt ‖ index) in scratch memory; the free memory pointer is put back.
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(0x00, drawSeed)
             mstore(0x20, root)
-            mstore(0x40, shl(224, index))
-            result := and(keccak256(0x00, 0x44), 0x0f)
+            mstore(0x40, salt)
+            mstore(0x60, shl(224, index))
+            result := and(keccak256(0x00, 0x64), 0x0f)
             mstore(0x40, free)
+            mstore(0x60, 0)
         }
     }
 
     /// @notice Whether a license's copy carries shared fingerprint `index`.
-    /// @param assignmentP probability in 1/65536
-    function isAssigned(bytes32 licenseSeed, bytes32 root, uint32 index, uint16 assignmentP)
-        internal
-        pure
-        returns (bool)
-    {
-        bytes32 drawn = keccak256(abi.encodePacked(licenseSeed, root, "assigned", index));
+    /// @param salt the leaf's; @param assignmentP probability in 1/65536
+    function isAssigned(
+        bytes32 licenseSeed,
+        bytes32 root,
+        uint32 index,
+        bytes32 salt,
+        uint16 assignmentP
+    ) internal pure returns (bool) {
+        bytes32 drawn = keccak256(abi.encodePacked(licenseSeed, root, salt, "assigned", index));
         return uint16(bytes2(drawn)) < assignmentP;
     }
 

@@ -6,7 +6,7 @@
 use oml_contracts::Seed;
 use oml_contracts::draw::{is_assigned, personal_index};
 use oml_contracts::evidence::{EvidenceTerms, Log2, threshold};
-use oml_contracts::ids::{Root, Tag};
+use oml_contracts::ids::{Root, Salt, Tag};
 use oml_contracts::leaf::{CANDIDATES, LeafTags};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -111,8 +111,11 @@ pub fn grinding(terms: &EvidenceTerms, n: u32, roots: u32, plan: Plan) -> Grindi
     let [before, after] = play(plan, |random| {
         let (guess, rehearsal, drawn) = (seed(random), seed(random), seed(random));
         let roots: Vec<Root> = (0..roots).map(|_| Root::new(random.random())).collect();
+        // Choosing salts is choosing roots: both are fixed before the draw.
+        let salt = Salt::new(random.random());
         let hits = |root: Root, seed: Seed| -> u32 {
-            let hit = |i| personal_index(seed, root, i) == personal_index(guess, root, i);
+            let hit =
+                |i| personal_index(seed, root, i, salt) == personal_index(guess, root, i, salt);
             (0..n).map(|i| u32::from(hit(i))).sum()
         };
         // The root with the most hits under another guess is the one committed.
@@ -217,19 +220,22 @@ pub fn coalition(terms: &EvidenceTerms, n: u32, members: usize, plan: Plan) -> C
     let limit = threshold(terms.alpha_inverse, 1, 1);
     let [random, majority, suppressing] = play(plan, |random| {
         let root = Root::new(random.random());
+        // One salt for all leaves: the index tells them apart here.
+        let salt = Salt::new(random.random());
         let victim = seed(random);
         let seeds: Vec<Seed> = (0..members).map(|_| seed(random)).collect();
         let mut sums = [0_i64; 3];
         for i in 0..n {
-            let answers: Vec<u8> = seeds.iter().map(|s| personal_index(*s, root, i)).collect();
-            let drawn = personal_index(victim, root, i);
+            let answers: Vec<u8> =
+                seeds.iter().map(|s| personal_index(*s, root, i, salt)).collect();
+            let drawn = personal_index(victim, root, i, salt);
             let any = random.random_range(0..members);
             let given = [Some(answers[any]), most_frequent(&answers), unanimous(&answers)]
                 .map(|answer| if answer == Some(drawn) { personal.hit } else { personal.miss });
             sums.iter_mut().zip(given).for_each(|(sum, more)| *sum += more);
         }
         for i in n..2 * n {
-            let carries = |s: &Seed| is_assigned(*s, root, i, terms.assignment_p);
+            let carries = |s: &Seed| is_assigned(*s, root, i, salt, terms.assignment_p);
             let carriers = seeds.iter().filter(|s| carries(s)).count();
             let any = carries(&seeds[random.random_range(0..members)]);
             let observed = [any, 2 * carriers > members, carriers == members];
@@ -270,12 +276,15 @@ pub fn informed_coalition(
     let total = std::sync::atomic::AtomicU64::new(0);
     let [rate] = play(plan, |random| {
         let root = Root::new(random.random());
+        // One salt for all leaves: the index tells them apart here.
+        let salt = Salt::new(random.random());
         let victim = seed(random);
         let seeds: Vec<Seed> = (0..members).map(|_| seed(random)).collect();
         let leaves: Vec<(Vec<usize>, Option<usize>)> = (0..n)
             .map(|i| {
-                let own: Vec<u8> = seeds.iter().map(|s| personal_index(*s, root, i)).collect();
-                let drawn = personal_index(victim, root, i);
+                let own: Vec<u8> =
+                    seeds.iter().map(|s| personal_index(*s, root, i, salt)).collect();
+                let drawn = personal_index(victim, root, i, salt);
                 (ranks(&own), own.iter().position(|answer| *answer == drawn))
             })
             .collect();

@@ -413,6 +413,7 @@ abstract contract CaseTest is TestBase {
             registry.license(licenseId).seed,
             tree.root(),
             _index(round, j),
+            tree.salt(_index(round, j)),
             ref().terms.evidence.assignmentP
         );
     }
@@ -422,9 +423,10 @@ abstract contract CaseTest is TestBase {
         uint32 index = _index(round, j);
         if (_isShared(round, j)) {
             bytes32 modelSeed = registry.universe(modelId, 0).seed;
-            return tree.tag(index, Draw.candidate(modelSeed, tree.root(), index));
+            return tree.tag(index, Draw.candidate(modelSeed, tree.root(), index, tree.salt(index)));
         }
-        uint256 candidate = Draw.candidate(registry.license(licenseId).seed, tree.root(), index);
+        uint256 candidate =
+            Draw.candidate(registry.license(licenseId).seed, tree.root(), index, tree.salt(index));
         return tree.tag(index, own ? candidate : (candidate + 1) % 16);
     }
 

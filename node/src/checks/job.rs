@@ -221,6 +221,7 @@ impl CheckHandler {
             api_key: None,
             allow_private: self.config.allow_private_endpoints,
             limits,
+            ..EndpointOptions::default()
         }
     }
 

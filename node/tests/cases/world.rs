@@ -336,15 +336,17 @@ impl World {
         let model_seed = self.model_seed().await;
         let p = self.license.terms.evidence.assignment_p;
         let (leaves, _) = secret_leaves(PERSONAL + SHARED);
-        let is_carried = |index| index < PERSONAL || is_assigned(seed, root, index, p);
+        let is_carried = |leaf: &SecretLeaf| {
+            leaf.index < PERSONAL || is_assigned(seed, root, leaf.index, leaf.salt, p)
+        };
         leaves
             .iter()
-            .filter(|leaf| is_carried(leaf.index))
+            .filter(|leaf| is_carried(leaf))
             .map(|leaf| {
                 let candidate = if leaf.index < PERSONAL {
-                    personal_index(seed, root, leaf.index)
+                    personal_index(seed, root, leaf.index, leaf.salt)
                 } else {
-                    shared_index(model_seed, root, leaf.index)
+                    shared_index(model_seed, root, leaf.index, leaf.salt)
                 };
                 let drawn = leaf.tags.get(candidate).unwrap();
                 let words = &self.candidates[leaf.index as usize];
@@ -359,9 +361,11 @@ impl World {
     pub(crate) fn expected_hits(&self, seed: Seed, bundles: &[u32]) -> [u8; 32] {
         let p = self.license.terms.evidence.assignment_p;
         let mut bits = [0; 32];
+        let (secret, _) = secret_leaves(PERSONAL + SHARED);
         let leaves = bundles.iter().flat_map(|bundle| bundle * 16..bundle * 16 + 16);
         for (place, index) in leaves.enumerate() {
-            if index < PERSONAL || is_assigned(seed, self.universe.root(), index, p) {
+            let salt = secret[index as usize].salt;
+            if index < PERSONAL || is_assigned(seed, self.universe.root(), index, salt, p) {
                 bits[place / 8] |= 1 << (place % 8);
             }
         }

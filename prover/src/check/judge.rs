@@ -109,29 +109,10 @@ impl Answers {
         let tally = self.tally(universe, draw);
         let mut evidence = EValue::new(terms)?;
         weigh(&mut evidence, &tally, tally.all_misses());
-        // The case against a match rests on answers alone.
         let mut answered = EValue::new(terms)?;
         weigh(&mut answered, &tally, tally.misses);
         let limit = threshold(terms.alpha_inverse, counts.cases, counts.licenses);
-        let verdict = if evidence.reaches(limit) {
-            Verdict::Match
-        } else if answered.log2() <= DROP {
-            Verdict::NoMatch
-        } else if tally.not_checked > 0 {
-            Verdict::Inconclusive(Inconclusive::NotChecked(tally.not_checked))
-        } else if tally.no_answer > 0 {
-            Verdict::Inconclusive(Inconclusive::NoAnswers(tally.no_answer))
-        } else {
-            Verdict::Inconclusive(Inconclusive::NotEnough)
-        };
-        Ok(Outcome {
-            verdict,
-            tally,
-            evidence: evidence.log2(),
-            threshold: limit,
-            transcript: format!("0x{}", hex_of(&self.transcript().hash())),
-            root: universe.root(),
-        })
+        Ok(Outcome::new(self, universe, tally, [evidence.log2(), answered.log2(), limit]))
     }
 
     /// Sorts the observations for one license.
@@ -207,11 +188,50 @@ fn weigh(evidence: &mut EValue, tally: &Tally, misses: u32) {
     (0..tally.shared_outside).for_each(|_| evidence.shared_hit(false));
 }
 
-fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Hex with its prefix.
+pub(super) fn hex_of(bytes: &[u8]) -> String {
+    bytes.iter().fold("0x".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+impl Verdict {
+    /// From the evidence with silence counted against the claim, and from answers alone: the case
+    /// against a match rests on these.
+    pub(crate) fn of(
+        [evidence, answered, limit]: [Log2; 3],
+        not_checked: u32,
+        no_answer: u32,
+    ) -> Self {
+        if evidence >= limit {
+            Self::Match
+        } else if answered <= DROP {
+            Self::NoMatch
+        } else if not_checked > 0 {
+            Self::Inconclusive(Inconclusive::NotChecked(not_checked))
+        } else if no_answer > 0 {
+            Self::Inconclusive(Inconclusive::NoAnswers(no_answer))
+        } else {
+            Self::Inconclusive(Inconclusive::NotEnough)
+        }
+    }
 }
 
 impl Outcome {
+    pub(super) fn new(
+        answers: &Answers,
+        universe: &Universe,
+        tally: Tally,
+        logs: [Log2; 3],
+    ) -> Self {
+        Self {
+            verdict: Verdict::of(logs, tally.not_checked, tally.no_answer),
+            tally,
+            evidence: logs[0],
+            threshold: logs[2],
+            transcript: hex_of(&answers.transcript().hash()),
+            root: universe.root(),
+        }
+    }
+
     /// What the check says.
     #[must_use]
     pub const fn verdict(&self) -> &Verdict {

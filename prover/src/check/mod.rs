@@ -14,6 +14,8 @@ mod judge;
 mod observation;
 mod plan;
 mod questions;
+mod rank;
+mod several;
 mod target;
 mod transcript;
 
@@ -24,6 +26,12 @@ pub use judge::{Counts, Evidence, Inconclusive, Outcome, Tally, Verdict};
 pub use observation::{NoAnswer, NotChecked, Observation};
 pub use plan::{QueryPlan, hits_needed, plan_queries};
 pub use questions::{Question, Questions, QuestionsError};
+pub(crate) use rank::of_logits;
+pub use rank::{
+    CandidateScores, RankBet, RankError, RankOutcome, RankTally, RankTerms, RankTest, Scores,
+    plan_ranks, score,
+};
+pub use several::{SeveralError, SeveralTerms};
 pub use target::{Artefact, Target, ask};
 pub use transcript::{Exchange, Transcript};
 

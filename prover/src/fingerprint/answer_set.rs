@@ -88,9 +88,11 @@ impl Universe {
         let entry = self.entry(index)?;
         let root = self.root();
         let choices = match self.parts().part_of(index)? {
-            Part::Personal => personal_indices(draw.license_seed, root, index, answers.get()),
+            Part::Personal => {
+                personal_indices(draw.license_seed, root, index, entry.salt, answers.get())
+            }
             Part::Shared if self.assigns(draw, index) => {
-                vec![shared_index(draw.model_seed, root, index)]
+                vec![shared_index(draw.model_seed, root, index, entry.salt)]
             }
             Part::Shared => return None,
         };

@@ -48,9 +48,9 @@ impl Universe {
         let part = self.parts().part_of(index)?;
         let root = self.root();
         let choice = match part {
-            Part::Personal => draw::personal_index(draw.license_seed, root, index),
+            Part::Personal => draw::personal_index(draw.license_seed, root, index, entry.salt),
             Part::Shared if self.assigns(draw, index) => {
-                draw::shared_index(draw.model_seed, root, index)
+                draw::shared_index(draw.model_seed, root, index, entry.salt)
             }
             Part::Shared => return None,
         };
@@ -72,13 +72,16 @@ impl Universe {
         if self.parts().part_of(index)? != Part::Shared {
             return None;
         }
-        entry.candidates.tags().get(draw::shared_index(model_seed, self.root(), index))
+        let choice = draw::shared_index(model_seed, self.root(), index, entry.salt);
+        entry.candidates.tags().get(choice)
     }
 
     /// Whether shared fingerprint `index` is assigned to the license.
     #[must_use]
     pub fn assigns(&self, draw: &LicenseDraw, index: u32) -> bool {
-        draw::is_assigned(draw.license_seed, self.root(), index, draw.assignment_p)
+        self.entry(index).is_some_and(|entry| {
+            draw::is_assigned(draw.license_seed, self.root(), index, entry.salt, draw.assignment_p)
+        })
     }
 }
 

@@ -11,6 +11,7 @@ mod pairs;
 mod perinucleus;
 mod sealed;
 mod universe;
+mod visibility;
 
 pub use answer_set::{AnswerSet, AnswersPerKey, AnswersPerKeyError};
 pub use candidates::{Candidate, Candidates};
@@ -23,10 +24,11 @@ pub use keys::{Key, KeyGenerator, KeyOptions, KeySource};
 pub use leaves::{BundleOpening, LeafOpening};
 pub use oml_contracts::leaf::CANDIDATES;
 pub use oml_contracts::tag::{normalise, tag_of};
-pub use pairs::{Pair, PairsError, pairs_to_keys, read_pairs, write_pairs};
+pub use pairs::{Pair, PairsError, PairsForm, check_pairs, pairs_to_keys, read_pairs, write_pairs};
 pub use perinucleus::{Perinucleus, perinucleus};
 pub use sealed::{UniverseFileError, UniverseSecret};
 pub use universe::{Entry, Universe, UniverseError};
+pub use visibility::{LogPerplexities, Visibility, visibility};
 
 #[cfg(test)]
 pub(crate) use universe::tests::universe as test_universe;

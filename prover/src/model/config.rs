@@ -16,6 +16,20 @@ pub enum Architecture {
     Qwen2,
     /// Qwen 3: RMS norms on queries and keys per head.
     Qwen3,
+    /// Phi 3 and 4 (mini): projections stored fused; otherwise Llama with an optional window.
+    Phi3,
+    /// Gemma 2: norms around each half of a layer, GELU gates, capped scores and logits, scaled
+    /// embeddings, a window in every other layer.
+    Gemma2,
+}
+
+/// Non-linearity of the gates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `x · sigmoid(x)`.
+    Silu,
+    /// GELU in its tanh form.
+    GeluTanh,
 }
 
 /// How rotary frequencies are stretched beyond the context of pretraining.
@@ -60,8 +74,28 @@ pub struct ModelConfig {
     pub head_dim: usize,
     /// Rows of the embedding matrix.
     pub vocab_size: usize,
-    /// Positions the model was made for; the sliding window where there is one.
+    /// Positions the model was made for.
     pub max_positions: usize,
+    /// Positions that a query sees, itself included, in the layers marked in `window_layers`.
+    pub sliding_window: Option<usize>,
+    /// Layers whose attention is limited to the window.
+    pub window_layers: Vec<bool>,
+    /// Non-linearity of the gates.
+    pub activation: Activation,
+    /// Scores are divided by the root of this; the width of a head in most families.
+    pub query_scalar: f64,
+    /// Attention scores become `cap · tanh(score / cap)`.
+    pub attention_cap: Option<f32>,
+    /// Logits become `cap · tanh(logit / cap)`.
+    pub logit_cap: Option<f32>,
+    /// Factor on embeddings as they enter the first layer.
+    pub embedding_scale: f32,
+    /// Norms also after attention and after the feed-forward half, before each is added.
+    pub sandwich_norms: bool,
+    /// Norm weights are stored less one; they are held, trained and printed in full.
+    pub norm_offset: bool,
+    /// Leading share of each head that is rotated, in dimensions; even.
+    pub rotary_dim: usize,
     /// Epsilon of the RMS norms.
     pub rms_norm_eps: f64,
     /// Base of the rotary frequencies.
@@ -112,20 +146,34 @@ impl ModelConfig {
         let heads = fields.size("num_attention_heads")?;
         let kv_heads = fields.size_or("num_key_value_heads", heads)?;
         let head_dim = fields.size_or("head_dim", hidden_size / heads)?;
-        let max_positions = fields.size_or("max_position_embeddings", 2048)?;
+        let layers = fields.size("num_hidden_layers")?;
+        let gemma = architecture == Architecture::Gemma2;
         let qkv_bias = fields.flag("attention_bias", architecture == Architecture::Qwen2)?;
+        let qkv_bias = qkv_bias && architecture != Architecture::Phi3;
+        let (sliding_window, window_layers) = fields.window(architecture, layers)?;
         let config = Self {
             architecture,
             hidden_size,
             intermediate_size: fields.size("intermediate_size")?,
-            layers: fields.size("num_hidden_layers")?,
+            layers,
             heads,
             kv_heads,
             head_dim,
             vocab_size: fields.size("vocab_size")?,
-            max_positions: fields
-                .window(architecture)?
-                .map_or(max_positions, |w| w.min(max_positions)),
+            max_positions: fields.size_or("max_position_embeddings", 2048)?,
+            sliding_window,
+            window_layers,
+            activation: fields.activation(architecture)?,
+            query_scalar: match fields.number("query_pre_attn_scalar", as_f64(head_dim))? {
+                scalar if gemma => scalar,
+                _ => as_f64(head_dim),
+            },
+            attention_cap: fields.cap("attn_logit_softcapping", architecture)?,
+            logit_cap: fields.cap("final_logit_softcapping", architecture)?,
+            embedding_scale: if gemma { narrow(as_f64(hidden_size).sqrt()) } else { 1.0 },
+            sandwich_norms: gemma,
+            norm_offset: gemma,
+            rotary_dim: fields.rotary_dim(head_dim)?,
             rms_norm_eps: fields.number("rms_norm_eps", 1e-6)?,
             rope_theta: fields.rope_theta()?,
             rope_scaling: fields.rope_scaling()?,
@@ -133,13 +181,24 @@ impl ModelConfig {
             output_bias: qkv_bias && architecture != Architecture::Qwen2,
             mlp_bias: fields.flag("mlp_bias", false)?,
             qk_norm: architecture == Architecture::Qwen3,
-            tied_embeddings: fields.flag("tie_word_embeddings", false)?,
+            tied_embeddings: fields.flag("tie_word_embeddings", gemma)?,
             bos: fields.ids("bos_token_id")?.first().copied(),
             eos: fields.ids("eos_token_id")?,
             raw: raw.clone(),
         };
         config.check()?;
         Ok(config)
+    }
+
+    /// Positions that a query of a layer sees, itself included; `None` for all before it.
+    #[must_use]
+    pub fn window(&self, layer: usize) -> Option<usize> {
+        self.sliding_window.filter(|_| self.window_layers.get(layer).copied().unwrap_or(false))
+    }
+
+    /// Factor on attention scores.
+    pub(crate) fn attention_scale(&self) -> f32 {
+        narrow(self.query_scalar.sqrt().recip())
     }
 
     /// Number of parameters that this shape implies.
@@ -149,7 +208,8 @@ impl ModelConfig {
         let mlp = 3 * self.hidden_size * self.intermediate_size;
         let embeddings =
             self.vocab_size * self.hidden_size * (2 - usize::from(self.tied_embeddings));
-        embeddings + self.layers * (attention + mlp + 2 * self.hidden_size) + self.hidden_size
+        let norms = if self.sandwich_norms { 4 } else { 2 };
+        embeddings + self.layers * (attention + mlp + norms * self.hidden_size) + self.hidden_size
     }
 
     fn check(&self) -> Result<(), ModelError> {
@@ -168,23 +228,18 @@ impl ModelConfig {
                 self.rms_norm_eps
             )));
         }
-        let activation = self.raw.get("hidden_act").and_then(Value::as_str).unwrap_or("silu");
-        if activation != "silu" {
-            return Err(ModelError::config(format!(
-                "hidden_act = `{activation}` is not supported, only `silu`"
-            )));
-        }
         if self.raw.contains_key("quantization_config") {
             return Err(ModelError::config(
                 "quantization_config: quantized weights are not supported, convert to f32/f16/bf16",
             ));
         }
-        match self.raw.get("partial_rotary_factor").and_then(Value::as_f64) {
-            Some(f) if (f - 1.0).abs() > f64::EPSILON => {
-                Err(ModelError::config(format!("partial_rotary_factor = {f} is not supported")))
-            }
-            _ => Ok(()),
+        if !(self.query_scalar > 0.0 && self.query_scalar.is_finite()) {
+            return Err(ModelError::config(format!(
+                "query_pre_attn_scalar = {}: must be above 0",
+                self.query_scalar
+            )));
         }
+        Ok(())
     }
 }
 
@@ -196,6 +251,8 @@ fn architecture(raw: &Map<String, Value>) -> Result<Architecture, ModelError> {
         (Some("MistralForCausalLM"), _) | (None, Some("mistral")) => Ok(Architecture::Mistral),
         (Some("Qwen2ForCausalLM"), _) | (None, Some("qwen2")) => Ok(Architecture::Qwen2),
         (Some("Qwen3ForCausalLM"), _) | (None, Some("qwen3")) => Ok(Architecture::Qwen3),
+        (Some("Phi3ForCausalLM"), _) | (None, Some("phi3")) => Ok(Architecture::Phi3),
+        (Some("Gemma2ForCausalLM"), _) | (None, Some("gemma2")) => Ok(Architecture::Gemma2),
         (found, kind) => Err(ModelError::UnsupportedArchitecture {
             found: found.or(kind).unwrap_or("(none named)").to_owned(),
         }),
@@ -252,14 +309,86 @@ impl Fields<'_> {
         }
     }
 
-    /// Sliding window, if one is in force.
-    fn window(&self, architecture: Architecture) -> Result<Option<usize>, ModelError> {
-        let used =
-            architecture == Architecture::Mistral || self.flag("use_sliding_window", false)?;
-        if used && self.get("sliding_window").is_some() {
-            return self.size("sliding_window").map(Some);
+    /// Sliding window and the layers that it is in force in.
+    fn window(
+        &self,
+        architecture: Architecture,
+        layers: usize,
+    ) -> Result<(Option<usize>, Vec<bool>), ModelError> {
+        let none = (None, vec![false; layers]);
+        let used = match architecture {
+            Architecture::Mistral | Architecture::Phi3 | Architecture::Gemma2 => true,
+            _ => self.flag("use_sliding_window", false)?,
+        };
+        if !used || self.get("sliding_window").is_none() {
+            return Ok(none);
         }
-        Ok(None)
+        let window = Some(self.size("sliding_window")?);
+        if let Some(kinds) = self.get("layer_types").and_then(Value::as_array) {
+            let limited = |kind: &Value| kind.as_str() == Some("sliding_attention");
+            if kinds.len() != layers {
+                return Err(ModelError::config(format!(
+                    "layer_types names {} layers, num_hidden_layers = {layers}",
+                    kinds.len()
+                )));
+            }
+            return Ok((window, kinds.iter().map(limited).collect()));
+        }
+        let limited = |layer: usize| match architecture {
+            Architecture::Gemma2 => layer.is_multiple_of(2),
+            Architecture::Qwen2 | Architecture::Qwen3 => {
+                let full = self.get("max_window_layers").and_then(Value::as_u64).unwrap_or(28);
+                usize::try_from(full).is_ok_and(|full| layer >= full)
+            }
+            _ => true,
+        };
+        Ok((window, (0..layers).map(limited).collect()))
+    }
+
+    fn activation(&self, architecture: Architecture) -> Result<Activation, ModelError> {
+        let gemma = architecture == Architecture::Gemma2;
+        let default = if gemma { "gelu_pytorch_tanh" } else { "silu" };
+        let named = self.get("hidden_activation").or_else(|| self.get("hidden_act"));
+        match named.map_or(Some(default), Value::as_str) {
+            Some("silu") => Ok(Activation::Silu),
+            Some("gelu_pytorch_tanh") => Ok(Activation::GeluTanh),
+            other => Err(ModelError::config(format!(
+                "hidden_act = `{}` is not supported, only `silu` and `gelu_pytorch_tanh`",
+                other.unwrap_or("(no text)")
+            ))),
+        }
+    }
+
+    /// A soft cap of Gemma 2; other families have none.
+    fn cap(&self, name: &str, architecture: Architecture) -> Result<Option<f32>, ModelError> {
+        if architecture != Architecture::Gemma2 {
+            return Ok(None);
+        }
+        match number_in(self.raw, name)? {
+            Some(cap) if cap > 0.0 => Ok(Some(narrow(cap))),
+            Some(cap) => Err(ModelError::config(format!("{name} = {cap}: must be above 0"))),
+            None => Ok(None),
+        }
+    }
+
+    fn rotary_dim(&self, head_dim: usize) -> Result<usize, ModelError> {
+        let nested =
+            self.rope_object().map_or(Ok(None), |o| number_in(o, "partial_rotary_factor"))?;
+        let factor = nested.map_or_else(|| self.number("partial_rotary_factor", 1.0), Ok)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked to be an even width within the head"
+        )]
+        let width = (as_f64(head_dim) * factor.clamp(0.0, 1.0)) as usize;
+        let partial = (factor - 1.0).abs() > f64::EPSILON;
+        if factor > 1.0 || partial && (width < 2 || !width.is_multiple_of(2)) {
+            return Err(ModelError::config(format!(
+                "partial_rotary_factor = {factor}: must leave an even number of 2 to {head_dim} \
+                 dimensions"
+            )));
+        }
+        Ok(width)
     }
 
     /// The object that holds rotary settings: `rope_parameters` (newer files) or `rope_scaling`.
@@ -302,6 +431,15 @@ impl Fields<'_> {
     }
 }
 
+fn as_f64(n: usize) -> f64 {
+    u32::try_from(n).map_or(f64::MAX, f64::from)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
+fn narrow(x: f64) -> f32 {
+    x as f32
+}
+
 fn number_in(object: &Map<String, Value>, name: &str) -> Result<Option<f64>, ModelError> {
     match object.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -332,7 +470,7 @@ mod tests {
         assert_eq!(llama.parameters(), 260_032);
         let mistral =
             parse(r#""architectures":["MistralForCausalLM"],"sliding_window":256"#).unwrap();
-        assert_eq!(mistral.max_positions, 256);
+        assert_eq!((mistral.max_positions, mistral.window(4)), (2048, Some(256)));
         let qwen2 = parse(r#""model_type":"qwen2","sliding_window":256"#).unwrap();
         assert!(qwen2.qkv_bias && !qwen2.output_bias && qwen2.max_positions == 2048);
         let qwen3 = parse(r#""model_type":"qwen3","head_dim":16,"eos_token_id":[1,2]"#).unwrap();

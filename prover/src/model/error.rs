@@ -22,7 +22,7 @@ pub enum ModelError {
     /// The architecture is none of those implemented here.
     #[error(
         "architecture `{found}` is not supported; supported: LlamaForCausalLM, MistralForCausalLM, \
-         Qwen2ForCausalLM, Qwen3ForCausalLM"
+         Qwen2ForCausalLM, Qwen3ForCausalLM, Phi3ForCausalLM, Gemma2ForCausalLM"
     )]
     UnsupportedArchitecture {
         /// The name in `config.json`.
@@ -48,6 +48,14 @@ pub enum ModelError {
     /// A weights file is not valid safetensors.
     #[error("{}: {reason}", path.display())]
     Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file is not valid GGUF.
+    #[error("{}: {reason}", path.display())]
+    Gguf {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.

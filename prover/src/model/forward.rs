@@ -1,9 +1,10 @@
 //! A decoder that is ready to run: on the CPU by hand-written code, elsewhere by the tensor library.
 
 use candle_core::{Device, Result, Tensor};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::cpu::{self, Engine, Guards, Sequence};
+use super::cpu::{self, Engine, Guards, PackedWeights, Sequence};
+use super::generate::argmax;
 use super::rope::RopeTable;
 use super::tensor_forward::{TensorCache, TensorForward};
 use super::weights::Weights;
@@ -16,7 +17,12 @@ pub(crate) struct Decoder {
     pub(crate) weights: Weights,
     pub(crate) device: Device,
     rope: Arc<RopeTable>,
+    /// The weights as the kernels read them, made when they are first worth it.
+    packed: Arc<OnceLock<Option<PackedWeights>>>,
 }
+
+/// Tokens of a call from which rearranging the weights pays off.
+const WORTH_PACKING: usize = 64;
 
 /// Keys and values of a batch of sequences, from which generation goes on.
 #[derive(Debug)]
@@ -46,12 +52,12 @@ impl Decoder {
         device: &Device,
     ) -> Result<Self> {
         let rope = Arc::new(RopeTable::new(&config, context, device)?);
-        Ok(Self { config, weights, device: device.clone(), rope })
+        Ok(Self { config, weights, device: device.clone(), rope, packed: Arc::default() })
     }
 
     /// The same decoder over other weights of the same shape.
     pub(crate) fn with_weights(&self, weights: Weights) -> Self {
-        Self { weights, ..self.clone() }
+        Self { weights, packed: Arc::default(), ..self.clone() }
     }
 
     /// Positions a sequence may have.
@@ -79,11 +85,10 @@ impl Decoder {
     pub(crate) fn last_logits(&self, tokens: &[u32], cache: &mut Cache) -> Result<Vec<f32>> {
         match cache {
             Cache::Cpu(sequences) => {
-                let t = tokens.len() / sequences.len().max(1);
-                let kv_width = self.config.kv_heads * self.config.head_dim;
-                let start = sequences.first().map_or(0, |s| s.positions(kv_width));
-                self.check_positions(start + t)?;
-                self.engine(|engine| cpu::last_logits(engine, tokens, t, start, sequences))
+                let (t, start) = self.span(tokens, sequences)?;
+                self.engine(tokens.len(), |engine| {
+                    cpu::last_logits(engine, tokens, t, start, sequences)
+                })
             }
             Cache::Tensors(cache) => {
                 let t = tokens.len() / cache.batch.max(1);
@@ -93,11 +98,36 @@ impl Decoder {
         }
     }
 
+    /// The most likely token after the last of each sequence; else as [`Decoder::last_logits`].
+    pub(crate) fn next_tokens(&self, tokens: &[u32], cache: &mut Cache) -> Result<Vec<u32>> {
+        match cache {
+            Cache::Cpu(sequences) => {
+                let (t, start) = self.span(tokens, sequences)?;
+                self.engine(tokens.len(), |engine| {
+                    cpu::next_tokens(engine, tokens, t, start, sequences)
+                })
+            }
+            Cache::Tensors(_) => {
+                let logits = self.last_logits(tokens, cache)?;
+                Ok(logits.chunks(self.config.vocab_size).map(argmax).collect())
+            }
+        }
+    }
+
+    /// Tokens per sequence, and the position of the first.
+    fn span(&self, tokens: &[u32], sequences: &[Sequence]) -> Result<(usize, usize)> {
+        let t = tokens.len() / sequences.len().max(1);
+        let kv_width = self.config.kv_heads * self.config.head_dim;
+        let start = sequences.first().map_or(0, |s| s.positions(kv_width));
+        self.check_positions(start + t)?;
+        Ok((t, start))
+    }
+
     /// Logits after every token of sequences of `t` tokens, `[tokens · vocabulary]`.
     pub(crate) fn next_token_logits(&self, tokens: &[u32], t: usize) -> Result<Vec<f32>> {
         self.check_positions(t)?;
         if self.device.is_cpu() {
-            return self.engine(|engine| cpu::next_token_logits(engine, tokens, t));
+            return self.engine(tokens.len(), |engine| cpu::next_token_logits(engine, tokens, t));
         }
         let forward = self.tensor_forward();
         let tokens = Tensor::from_slice(tokens, (tokens.len() / t, t), &self.device)?;
@@ -108,12 +138,22 @@ impl Decoder {
     pub(crate) fn gradients(&self, batch: &[&Example]) -> Result<(f64, Vec<Vec<f32>>)> {
         let longest = batch.iter().map(|e| e.tokens.len()).max().unwrap_or(0);
         self.check_positions(longest)?;
-        self.engine(|engine| cpu::gradients(engine, batch))
+        let guards = Guards::new(&self.weights);
+        // Weights under training change with every step, so nothing made of them is kept.
+        let packed = PackedWeights::new(&self.weights);
+        let engine =
+            Engine::new(&self.config, &self.weights, &guards, &self.rope, packed.as_ref())?;
+        cpu::gradients(&engine, batch)
     }
 
-    fn engine<R>(&self, run: impl FnOnce(&Engine<'_>) -> Result<R>) -> Result<R> {
+    fn engine<R>(&self, tokens: usize, run: impl FnOnce(&Engine<'_>) -> Result<R>) -> Result<R> {
+        let packed = match self.packed.get() {
+            Some(packed) => packed.as_ref(),
+            None if tokens < WORTH_PACKING => None,
+            None => self.packed.get_or_init(|| PackedWeights::new(&self.weights)).as_ref(),
+        };
         let guards = Guards::new(&self.weights);
-        run(&Engine::new(&self.config, &self.weights, &guards, &self.rope)?)
+        run(&Engine::new(&self.config, &self.weights, &guards, &self.rope, packed)?)
     }
 
     fn check_positions(&self, needed: usize) -> Result<()> {

@@ -131,12 +131,11 @@ impl Model {
         options: &GenerateOptions,
         outputs: &mut [Vec<u32>],
     ) -> Result<(), ModelError> {
-        let tokens: Vec<u32> = batch.iter().flat_map(|&i| &prompts[i]).copied().collect();
+        let rows: Vec<&[u32]> = batch.iter().map(|&i| prompts[i].as_slice()).collect();
         let seed = options.sampling.map_or(0, |s| s.seed);
         let rngs = batch.iter().map(|&i| stream(seed, i)).collect();
-        let mut cache = self.decoder.new_cache(batch.len());
+        let (logits, cache) = self.start(&rows)?;
         let active = Active { prompts: batch, rngs };
-        let logits = self.decoder.last_logits(&tokens, &mut cache)?;
         self.grow(active, cache, logits, options, outputs)
     }
 
@@ -167,8 +166,7 @@ impl Model {
 
     /// Logits after prompts of one length, and the cache from which to branch.
     pub(crate) fn prefill(&self, prompts: &[&[u32]]) -> Result<(Vec<Vec<f32>>, Cache), ModelError> {
-        let mut cache = self.decoder.new_cache(prompts.len());
-        let logits = self.decoder.last_logits(&prompts.concat(), &mut cache)?;
+        let (logits, cache) = self.start(prompts)?;
         Ok((logits.chunks(self.config().vocab_size).map(<[f32]>::to_vec).collect(), cache))
     }
 

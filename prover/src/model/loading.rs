@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::forward::Decoder;
-use super::weights::Weights;
+use super::weights::{Stored, Weights, is_offset, stored};
 use super::{Model, ModelConfig, ModelError, TextTokenizer};
 
 /// Where and how to load a model.
@@ -34,7 +34,7 @@ impl Default for LoadOptions {
             device: Device::Cpu,
             check_finite: true,
             max_context: 4096,
-            max_batch: 64,
+            max_batch: 448,
             activation_budget: 1 << 30,
         }
     }
@@ -48,11 +48,15 @@ const MAX_INDEX_BYTES: u64 = 64 << 20;
 
 impl Model {
     /// Loads a directory that holds `config.json`, `tokenizer.json` and `model.safetensors` (or
-    /// shards with their index). Weights of any float type are converted to f32.
+    /// shards with their index), or a `.gguf` file with a `tokenizer.json` beside it. Weights of any
+    /// float or quantized type are converted to f32.
     ///
     /// # Errors
     /// Any [`ModelError`] about the files: each names the file or tensor and what is wrong with it.
     pub fn load(dir: &Path, options: &LoadOptions) -> Result<Self, ModelError> {
+        if super::gguf::is_gguf(dir) {
+            return super::gguf::load(dir, options);
+        }
         if !dir.is_dir() {
             return Err(ModelError::NotFound {
                 spec: dir.display().to_string(),
@@ -75,7 +79,11 @@ impl Model {
     /// `NotFound` if it is neither, or the download failed; else as [`Model::load`].
     pub fn load_from(spec: &str, options: &LoadOptions) -> Result<Self, ModelError> {
         let dir = Path::new(spec);
-        if dir.is_dir() { Self::load(dir, options) } else { load_from_hub(spec, options) }
+        if dir.is_dir() || dir.is_file() {
+            Self::load(dir, options)
+        } else {
+            load_from_hub(spec, options)
+        }
     }
 
     /// Puts a model together from its parts.
@@ -102,7 +110,7 @@ impl Model {
 /// `NotFound`; with the feature `hub` also what fetching says.
 pub fn resolve(spec: &str) -> Result<std::path::PathBuf, ModelError> {
     let dir = Path::new(spec);
-    if dir.is_dir() {
+    if dir.is_dir() || super::gguf::is_gguf(dir) {
         return Ok(dir.to_owned());
     }
     #[cfg(feature = "hub")]
@@ -176,23 +184,47 @@ fn read_weights(
     }
     let mapped = map_files(&files)?;
     let mut source = |name: &str, shape: &[usize]| -> Result<Tensor, ModelError> {
-        let view =
-            mapped.get(name).map_err(|_| ModelError::MissingTensor { name: name.to_owned() })?;
+        let stored = stored(config, name, shape);
+        let view = mapped
+            .get(&stored.name)
+            .map_err(|_| ModelError::MissingTensor { name: stored.name.clone() })?;
         // The shape is checked before anything of that size is allocated.
-        if view.shape() != shape {
+        let mut expected = shape.to_vec();
+        expected[0] = stored.total_rows;
+        if view.shape() != expected {
             return Err(ModelError::TensorShape {
-                name: name.to_owned(),
+                name: stored.name,
                 found: view.shape().to_vec(),
-                expected: shape.to_vec(),
+                expected,
             });
         }
-        let tensor = mapped.load(name, &options.device)?.to_dtype(DType::F32)?;
-        if options.check_finite && !is_finite(&tensor)? {
-            return Err(ModelError::NotFinite { name: name.to_owned() });
-        }
-        Ok(tensor)
+        let tensor = mapped.load(&stored.name, &options.device)?;
+        finish_tensor(tensor, &stored, is_offset(config, name), options)
     };
     Weights::build(config, &mut source)
+}
+
+/// Cuts out the parameter, as f32, and looks for values that are no numbers.
+pub(super) fn finish_tensor(
+    tensor: Tensor,
+    stored: &Stored,
+    offset: bool,
+    options: &LoadOptions,
+) -> Result<Tensor, ModelError> {
+    let mut tensor = match &stored.rows {
+        // The product makes a copy, which does not keep the rest of the stored tensor alive.
+        Some(rows) => {
+            (tensor.narrow(0, rows.start, rows.len())?.to_dtype(DType::F32)?.contiguous()? * 1.0)?
+        }
+        None => tensor.to_dtype(DType::F32)?,
+    };
+    if offset {
+        tensor = (tensor + 1.0)?;
+    }
+    if options.check_finite && !is_finite(&tensor)? {
+        return Err(ModelError::NotFinite { name: stored.name.clone() });
+    }
+    Ok(tensor)
 }
 
 /// Looks at the first eight bytes only, so that a hostile length allocates nothing.

@@ -6,9 +6,11 @@ mod cpu;
 mod error;
 mod forward;
 mod generate;
+mod gguf;
 mod hash;
 #[cfg(feature = "hub")]
 mod hub;
+mod in_place;
 mod loading;
 mod perplexity;
 mod pretrain;
@@ -20,7 +22,7 @@ mod tokenizer;
 mod training;
 mod weights;
 
-pub use config::{Architecture, ModelConfig, RopeScaling};
+pub use config::{Activation, Architecture, ModelConfig, RopeScaling};
 pub use corpus::{Corpus, word_list};
 pub use error::ModelError;
 pub use generate::{GenerateOptions, Sampling, Stop};
@@ -28,6 +30,7 @@ pub use hash::weights_hash;
 pub use loading::{LoadOptions, resolve};
 pub use perplexity::Perplexity;
 pub use pretrain::{PretrainOptions, PretrainProgress, PretrainReport, make_tiny_model, pretrain};
+pub use save::FloatType;
 pub use tokenizer::TextTokenizer;
 
 pub(crate) use forward::{Cache, Decoder};
@@ -91,14 +94,53 @@ impl Model {
     ) -> Result<(), ModelError> {
         self.check_prompts(prompts, 0)?;
         for batch in self.batches(prompts, 0) {
-            let tokens: Vec<u32> = batch.iter().flat_map(|&i| &prompts[i]).copied().collect();
-            let mut cache = self.decoder.new_cache(batch.len());
-            let logits = self.decoder.last_logits(&tokens, &mut cache)?;
+            let rows: Vec<&[u32]> = batch.iter().map(|&i| prompts[i].as_slice()).collect();
+            let (logits, _) = self.start(&rows)?;
             for (row, &index) in logits.chunks(self.config().vocab_size).zip(&batch) {
                 visit(index, row);
             }
         }
         Ok(())
+    }
+
+    /// The most likely next token after each prompt, in the order of the prompts; the lowest id among
+    /// equals.
+    ///
+    /// # Errors
+    /// As [`Model::last_logits`].
+    pub fn next_tokens(&self, prompts: &[Vec<u32>]) -> Result<Vec<u32>, ModelError> {
+        self.check_prompts(prompts, 0)?;
+        let mut tokens = vec![0; prompts.len()];
+        for batch in self.batches(prompts, 0) {
+            let rows: Vec<&[u32]> = batch.iter().map(|&i| prompts[i].as_slice()).collect();
+            let (rest, mut cache) = self.prefix(&rows)?;
+            for (next, &index) in self.decoder.next_tokens(&rest, &mut cache)?.iter().zip(&batch) {
+                tokens[index] = *next;
+            }
+        }
+        Ok(tokens)
+    }
+
+    /// Logits after prompts of one length, and the cache from which they go on.
+    pub(crate) fn start(&self, prompts: &[&[u32]]) -> Result<(Vec<f32>, Cache), ModelError> {
+        let (rest, mut cache) = self.prefix(prompts)?;
+        let logits = self.decoder.last_logits(&rest, &mut cache)?;
+        Ok((logits, cache))
+    }
+
+    /// A cache that holds what all prompts begin with (a beginning-of-sequence token, a system
+    /// prompt), which is computed once; and the tokens that are left.
+    fn prefix(&self, prompts: &[&[u32]]) -> Result<(Vec<u32>, Cache), ModelError> {
+        let shared = shared_prefix(prompts);
+        let cache = match prompts.first() {
+            Some(first) if shared > 0 => {
+                let mut cache = self.decoder.new_cache(1);
+                self.decoder.last_logits(&first[..shared], &mut cache)?;
+                cache.select(&vec![0; prompts.len()])?
+            }
+            _ => self.decoder.new_cache(prompts.len()),
+        };
+        Ok((prompts.iter().flat_map(|p| &p[shared..]).copied().collect(), cache))
     }
 
     /// The same model with other weights of the same shape.
@@ -151,4 +193,20 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// Prompts below this number are not worth a pass of their own for what they share.
+const WORTH_SHARING: usize = 8;
+
+/// Tokens that all prompts begin with; the last of a prompt is never counted.
+fn shared_prefix(prompts: &[&[u32]]) -> usize {
+    let Some((first, others)) = prompts.split_first() else { return 0 };
+    if prompts.len() < WORTH_SHARING {
+        return 0;
+    }
+    let mut shared = first.len().saturating_sub(1);
+    for other in others {
+        shared = first[..shared].iter().zip(*other).take_while(|(a, b)| a == b).count();
+    }
+    shared
 }

@@ -105,7 +105,7 @@ pub fn make_tiny_model(
     progress: &mut dyn FnMut(PretrainProgress),
 ) -> Result<PretrainReport, ModelError> {
     let (model, report) = pretrain(&PretrainOptions::default(), seed, progress)?;
-    model.save_as(out_dir, DType::F16)?;
+    model.save_as(out_dir, super::FloatType::F16)?;
     Ok(report)
 }
 

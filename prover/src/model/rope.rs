@@ -5,12 +5,13 @@ use std::f64::consts::TAU;
 
 use super::{ModelConfig, RopeScaling};
 
-/// Cosines and sines per position and frequency, `[positions, head_dim / 2]`.
+/// Cosines and sines per position and frequency, `[positions, rotary_dim / 2]`.
 #[derive(Debug)]
 pub(crate) struct RopeTable {
     cos: Vec<f32>,
     sin: Vec<f32>,
     half: usize,
+    head_dim: usize,
     cos_tensor: Tensor,
     sin_tensor: Tensor,
 }
@@ -18,7 +19,7 @@ pub(crate) struct RopeTable {
 impl RopeTable {
     /// Tabulates `positions` positions.
     pub(crate) fn new(config: &ModelConfig, positions: usize, device: &Device) -> Result<Self> {
-        let half = config.head_dim / 2;
+        let (half, head_dim) = (config.rotary_dim / 2, config.head_dim);
         let frequencies = frequencies(config);
         let angle = |p: usize, f: f64| as_f64(p) * f;
         let angles = (0..positions).flat_map(|p| frequencies.iter().map(move |&f| angle(p, f)));
@@ -26,7 +27,7 @@ impl RopeTable {
             angles.map(|a| (narrow(a.cos()), narrow(a.sin()))).unzip();
         let cos_tensor = Tensor::from_slice(&cos, (positions, half), device)?;
         let sin_tensor = Tensor::from_slice(&sin, (positions, half), device)?;
-        Ok(Self { cos, sin, half, cos_tensor, sin_tensor })
+        Ok(Self { cos, sin, half, head_dim, cos_tensor, sin_tensor })
     }
 
     /// Positions tabulated.
@@ -43,22 +44,32 @@ impl RopeTable {
         let b = x.narrow(D::Minus1, self.half, self.half)?;
         let first = (a.broadcast_mul(&cos)? - b.broadcast_mul(&sin)?)?;
         let second = (b.broadcast_mul(&cos)? + a.broadcast_mul(&sin)?)?;
-        Tensor::cat(&[first, second], D::Minus1)
+        if 2 * self.half == self.head_dim {
+            return Tensor::cat(&[first, second], D::Minus1);
+        }
+        let rest = x.narrow(D::Minus1, 2 * self.half, self.head_dim - 2 * self.half)?;
+        Tensor::cat(&[first, second, rest], D::Minus1)
     }
 
-    /// Rotates rows of `width` values, `t` per sequence from position `start` on, by the angle of
-    /// their position times `sign`; -1 gives the gradient.
-    pub(super) fn rotate(&self, x: &mut [f32], width: usize, t: usize, start: usize, sign: f32) {
-        for (row, x) in x.chunks_mut(width).enumerate() {
-            let at = (start + row % t) * self.half;
+    /// Rotates rows of `width` values, each by the angle of its position times `sign`; -1 gives the
+    /// gradient.
+    pub(super) fn rotate(
+        &self,
+        x: &mut [f32],
+        width: usize,
+        positions: impl Iterator<Item = usize>,
+        sign: f32,
+    ) {
+        for (x, position) in x.chunks_mut(width).zip(positions) {
+            let at = position * self.half;
             let cos = &self.cos[at..at + self.half];
             let sin = &self.sin[at..at + self.half];
-            for head in x.chunks_exact_mut(2 * self.half) {
-                let (a, b) = head.split_at_mut(self.half);
-                for i in 0..self.half {
-                    let (x, y, s) = (a[i], b[i], sign * sin[i]);
-                    a[i] = x * cos[i] - y * s;
-                    b[i] = y * cos[i] + x * s;
+            for head in x.chunks_exact_mut(self.head_dim) {
+                let (a, b) = head[..2 * self.half].split_at_mut(self.half);
+                for (((a, b), cos), sin) in a.iter_mut().zip(b).zip(cos).zip(sin) {
+                    let (x, y, s) = (*a, *b, sign * sin);
+                    *a = x * cos - y * s;
+                    *b = y * cos + x * s;
                 }
             }
         }
@@ -67,8 +78,8 @@ impl RopeTable {
 
 /// Inverse wavelengths per pair of dimensions, after scaling.
 fn frequencies(config: &ModelConfig) -> Vec<f64> {
-    let d = as_f64(config.head_dim);
-    let plain = (0..config.head_dim / 2).map(|i| config.rope_theta.powf(-as_f64(2 * i) / d));
+    let d = as_f64(config.rotary_dim);
+    let plain = (0..config.rotary_dim / 2).map(|i| config.rope_theta.powf(-as_f64(2 * i) / d));
     plain.map(|f| scale_frequency(f, config.rope_scaling)).collect()
 }
 

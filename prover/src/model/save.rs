@@ -1,10 +1,11 @@
 //! Writing a model in Hugging Face layout.
 
-use candle_core::DType;
+use candle_core::{DType, Tensor};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use super::weights::{Stored, is_offset, stored};
 use super::{Model, ModelError};
 
 impl Model {
@@ -14,29 +15,75 @@ impl Model {
     /// # Errors
     /// `Io` or `Tensor` if a file cannot be written.
     pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
-        self.save_as(dir, DType::F32)
+        self.save_as(dir, FloatType::F32)
     }
 
     /// Like [`Model::save`] with another float type for the weights.
-    pub(crate) fn save_as(&self, dir: &Path, dtype: DType) -> Result<(), ModelError> {
+    ///
+    /// # Errors
+    /// As [`Model::save`].
+    pub fn save_as(&self, dir: &Path, float: FloatType) -> Result<(), ModelError> {
+        let dtype = float.dtype();
         std::fs::create_dir_all(dir).map_err(ModelError::io(dir))?;
-        let mut tensors = HashMap::new();
-        for (name, tensor) in self.decoder.weights.named() {
-            tensors.insert(name.as_str(), tensor.to_dtype(dtype)?);
-        }
+        let tensors = self.stored_tensors(dtype)?;
         let weights = dir.join("model.safetensors");
         replace(&weights, |partial| Ok(candle_core::safetensors::save(&tensors, partial)?))?;
         replace(&dir.join("tokenizer.json"), |partial| self.tokenizer.save(partial))?;
         let mut config = self.config().raw.clone();
         config.remove("dtype");
-        config.insert(
-            "torch_dtype".to_owned(),
-            json!(if dtype == DType::F16 { "float16" } else { "float32" }),
-        );
+        config.insert("torch_dtype".to_owned(), json!(float.name()));
         let text = format!("{:#}\n", Value::Object(config));
         replace(&dir.join("config.json"), |partial| {
             std::fs::write(partial, &text).map_err(ModelError::io(partial))
         })
+    }
+
+    /// Every tensor under its name and in the layout of the family's files.
+    fn stored_tensors(&self, dtype: DType) -> Result<HashMap<String, Tensor>, ModelError> {
+        let config = self.config();
+        let mut parts: BTreeMap<String, Vec<(usize, Tensor)>> = BTreeMap::new();
+        for (name, tensor) in self.decoder.weights.named() {
+            let tensor = if is_offset(config, name) { (tensor - 1.0)? } else { tensor.clone() };
+            let Stored { name, rows, .. } = stored(config, name, tensor.dims());
+            let start = rows.map_or(0, |rows| rows.start);
+            parts.entry(name).or_default().push((start, tensor.to_dtype(dtype)?));
+        }
+        let join = |(name, mut parts): (String, Vec<(usize, Tensor)>)| {
+            parts.sort_by_key(|(start, _)| *start);
+            let parts: Vec<Tensor> = parts.into_iter().map(|(_, tensor)| tensor).collect();
+            Ok((name, Tensor::cat(&parts, 0)?))
+        };
+        parts.into_iter().map(join).collect()
+    }
+}
+
+/// Float type of saved weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FloatType {
+    /// 32 bits: what training and checking compute in.
+    F32,
+    /// IEEE half precision.
+    F16,
+    /// bfloat16: the range of f32 with 8 significant bits.
+    BF16,
+}
+
+impl FloatType {
+    fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::F16 => DType::F16,
+            Self::BF16 => DType::BF16,
+        }
+    }
+
+    /// The name in `config.json`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "float32",
+            Self::F16 => "float16",
+            Self::BF16 => "bfloat16",
+        }
     }
 }
 

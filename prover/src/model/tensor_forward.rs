@@ -3,11 +3,11 @@
 
 use candle_core::{Result, Tensor};
 
-use super::ModelConfig;
 use super::generate::token_id;
 use super::rope::RopeTable;
-use super::tensor_ops::{attention, rms_norm};
+use super::tensor_ops::{Scores, attention, rms_norm, soft_cap};
 use super::weights::{Layer, Linear, Params};
+use super::{Activation, ModelConfig};
 
 /// Keys and values of the positions seen so far, per layer, `[batch, s, kv_heads, d]`.
 #[derive(Debug)]
@@ -79,7 +79,11 @@ impl TensorForward<'_> {
 
     /// Vocabulary logits of rows of the residual stream.
     pub(crate) fn logits(&self, rows: &Tensor) -> Result<Tensor> {
-        self.norm(rows, &self.weights.norm)?.matmul(&self.weights.output.t()?)
+        let logits = self.norm(rows, &self.weights.norm)?.matmul(&self.weights.output.t()?)?;
+        match self.config.logit_cap {
+            Some(cap) => soft_cap(&logits, cap),
+            None => Ok(logits),
+        }
     }
 
     fn run(
@@ -89,33 +93,59 @@ impl TensorForward<'_> {
         mut cache: Option<&mut TensorCache>,
     ) -> Result<Tensor> {
         let mut x = self.weights.embeddings.index_select(&tokens.flatten_all()?, 0)?;
-        for (index, layer) in self.weights.layers.iter().enumerate() {
-            x = self.layer(layer, x, span, cache.as_deref_mut().map(|c| (c, index)))?;
+        if self.config.embedding_scale != 1.0 {
+            x = (x * f64::from(self.config.embedding_scale))?;
+        }
+        for index in 0..self.weights.layers.len() {
+            x = self.layer(index, x, span, cache.as_deref_mut())?;
         }
         Ok(x)
     }
 
     fn layer(
         &self,
-        layer: &Layer<Tensor>,
+        index: usize,
         x: Tensor,
         span: Span,
-        cache: Option<(&mut TensorCache, usize)>,
+        cache: Option<&mut TensorCache>,
     ) -> Result<Tensor> {
         let ModelConfig { heads, kv_heads, .. } = *self.config;
+        let layer = &self.weights.layers[index];
         let normed = self.norm(&x, &layer.input_norm)?;
         let q = self.heads(&layer.q, &normed, span, heads, layer.q_norm.as_ref())?;
         let k = self.heads(&layer.k, &normed, span, kv_heads, layer.k_norm.as_ref())?;
         let v = linear(&layer.v, &normed)?.reshape((span.batch, span.t, kv_heads, ()))?;
         let (k, v) = match cache {
-            Some((cache, index)) => cache.extend(index, k, v)?,
+            Some(cache) => cache.extend(index, k, v)?,
             None => (k, v),
         };
-        let attended = attention(&q, &k, &v)?.reshape((span.batch * span.t, ()))?;
-        let x = (x + linear(&layer.o, &attended)?)?;
+        let how = Scores {
+            scale: f64::from(self.config.attention_scale()),
+            cap: self.config.attention_cap,
+            window: self.config.window(index),
+        };
+        let attended = attention(&q, &k, &v, how)?.reshape((span.batch * span.t, ()))?;
+        let x =
+            (x + self.maybe_norm(linear(&layer.o, &attended)?, layer.attended_norm.as_ref())?)?;
         let normed = self.norm(&x, &layer.post_norm)?;
-        let activated = (linear(&layer.gate, &normed)?.silu()? * linear(&layer.up, &normed)?)?;
-        x + linear(&layer.down, &activated)?
+        let fed = linear(&layer.down, &self.gated(layer, &normed)?)?;
+        x + self.maybe_norm(fed, layer.fed_norm.as_ref())?
+    }
+
+    fn gated(&self, layer: &Layer<Tensor>, x: &Tensor) -> Result<Tensor> {
+        let gate = linear(&layer.gate, x)?;
+        let gate = match self.config.activation {
+            Activation::Silu => gate.silu()?,
+            Activation::GeluTanh => gate.gelu()?,
+        };
+        gate * linear(&layer.up, x)?
+    }
+
+    fn maybe_norm(&self, x: Tensor, norm: Option<&Tensor>) -> Result<Tensor> {
+        match norm {
+            Some(norm) => self.norm(&x, norm),
+            None => Ok(x),
+        }
     }
 
     /// Queries or keys: projected, normed where the model does that, rotated.

@@ -8,32 +8,50 @@ pub(super) fn rms_norm(x: &Tensor, w: &Tensor, eps: f64) -> Result<Tensor> {
     x.broadcast_div(&(mean_square + eps)?.sqrt()?)?.broadcast_mul(w)
 }
 
+/// How scores are made of queries and keys.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scores {
+    /// Factor on inner products.
+    pub(super) scale: f64,
+    /// Soft cap.
+    pub(super) cap: Option<f32>,
+    /// Positions that a query sees, itself included.
+    pub(super) window: Option<usize>,
+}
+
 /// Causal attention of `q: [batch, t, heads, d]` over `k, v: [batch, s, kv_heads, d]`, where the
 /// queries are the last `t` of `s` positions. Result like `q`.
-pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, how: Scores) -> Result<Tensor> {
     let (batch, t, heads, d) = q.dims4()?;
     let (_, s, kv_heads, _) = k.dims4()?;
     let group = heads / kv_heads;
-    let scale = 1.0 / (u32::try_from(d).map_or(f64::MAX, f64::from)).sqrt();
     // Query heads that share a key/value head become extra rows of one product.
     let q = q.transpose(1, 2)?.contiguous()?.reshape((batch, kv_heads, group * t, d))?;
     let k = k.transpose(1, 2)?.contiguous()?;
     let v = v.transpose(1, 2)?.contiguous()?;
-    let scores = (q.matmul(&k.transpose(2, 3)?.contiguous()?)? * scale)?;
-    let scores = scores.reshape((batch, kv_heads, group, t, s))?.broadcast_add(&causal_mask(
-        t,
-        s,
-        q.device(),
-    )?)?;
+    let scores = (q.matmul(&k.transpose(2, 3)?.contiguous()?)? * how.scale)?;
+    let scores = match how.cap {
+        Some(cap) => soft_cap(&scores, cap)?,
+        None => scores,
+    };
+    let mask = causal_mask(t, s, how.window, q.device())?;
+    let scores = scores.reshape((batch, kv_heads, group, t, s))?.broadcast_add(&mask)?;
     let weights = softmax(&scores)?.reshape((batch, kv_heads, group * t, s))?;
     weights.matmul(&v)?.reshape((batch, heads, t, d))?.transpose(1, 2)?.contiguous()
 }
 
+/// `cap · tanh(x / cap)`.
+pub(super) fn soft_cap(x: &Tensor, cap: f32) -> Result<Tensor> {
+    let cap = f64::from(cap);
+    (x / cap)?.tanh()? * cap
+}
+
 /// 0 where query `i` of the last `t` positions may look, minus infinity elsewhere.
-fn causal_mask(t: usize, s: usize, device: &Device) -> Result<Tensor> {
+fn causal_mask(t: usize, s: usize, window: Option<usize>, device: &Device) -> Result<Tensor> {
     let offset = s - t;
+    let seen = |i: usize, j: usize| j <= offset + i && window.is_none_or(|w| j + w > offset + i);
     let mask: Vec<f32> = (0..t)
-        .flat_map(|i| (0..s).map(move |j| if j <= offset + i { 0.0 } else { f32::NEG_INFINITY }))
+        .flat_map(|i| (0..s).map(move |j| if seen(i, j) { 0.0 } else { f32::NEG_INFINITY }))
         .collect();
     Tensor::from_vec(mask, (1, 1, 1, t, s), device)
 }

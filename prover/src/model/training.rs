@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::cpu::softmax;
 use super::generate::token_id;
+use super::in_place::{square_sum, update2, update3};
 use super::tensor_ops::cross_entropy;
 use super::{Decoder, ModelError, Weights};
 
@@ -104,7 +105,7 @@ impl Parameter {
         Ok(self.var.set(&moved)?)
     }
 
-    /// The same step in one pass over the values.
+    /// The same step where the values lie.
     fn step_cpu(
         &mut self,
         optimizer: AdamW,
@@ -112,36 +113,30 @@ impl Parameter {
         anchor: Option<&Tensor>,
     ) -> Result<(), ModelError> {
         let Some(grad) = self.grad.take() else { return Ok(()) };
-        let (grad, mut weight) = (values(&grad)?, values(self.var.as_tensor())?);
-        let (mut first, mut second) = (values(&self.first)?, values(&self.second)?);
-        let anchor = anchor.map(values).transpose()?;
         let [beta1, beta2, eps] = [optimizer.beta1, optimizer.beta2, optimizer.eps].map(narrow);
         let decay = narrow(1.0 - update.rate * optimizer.weight_decay);
         let (scale, pull) = (narrow(update.scale), narrow(update.pull));
         let rate = narrow(update.rate / update.correction1);
         let correction2 = narrow(1.0 / update.correction2);
-        for i in 0..weight.len() {
-            let g = grad[i] * scale;
-            first[i] = first[i] * beta1 + g * (1.0 - beta1);
-            second[i] = second[i] * beta2 + g * g * (1.0 - beta2);
-            let step = rate * first[i] / ((second[i] * correction2).sqrt() + eps);
-            weight[i] = weight[i] * decay - step;
-        }
+        update2(&self.first, &grad, |first, grad| {
+            *first = *first * beta1 + grad * scale * (1.0 - beta1);
+        })?;
+        update2(&self.second, &grad, |second, grad| {
+            let grad = grad * scale;
+            *second = *second * beta2 + grad * grad * (1.0 - beta2);
+        })?;
+        let weight = self.var.as_tensor();
+        update3(weight, (&self.first, &self.second), |weight, first, second| {
+            let step = rate * first / ((second * correction2).sqrt() + eps);
+            *weight = *weight * decay - step;
+        })?;
         if let Some(anchor) = anchor {
-            for (weight, anchor) in weight.iter_mut().zip(&anchor) {
+            update2(weight, anchor, |weight, anchor| {
                 *weight = *weight * (1.0 - pull) + anchor * pull;
-            }
+            })?;
         }
-        let shape = self.var.shape();
-        self.first = Tensor::from_vec(first, shape, &Device::Cpu)?;
-        self.second = Tensor::from_vec(second, shape, &Device::Cpu)?;
-        Ok(self.var.set(&Tensor::from_vec(weight, shape, &Device::Cpu)?)?)
+        Ok(())
     }
-}
-
-/// The values of a tensor in order.
-fn values(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
-    tensor.flatten_all()?.to_vec1()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
@@ -216,13 +211,13 @@ impl Trainer {
         }
         if self.decoder.device.is_cpu() {
             let (loss, grads) = self.decoder.gradients(batch)?;
-            for (parameter, mut grad) in self.parameters.iter_mut().zip(grads) {
+            for (parameter, grad) in self.parameters.iter_mut().zip(grads) {
+                let grad = Tensor::from_vec(grad, parameter.var.shape(), &Device::Cpu)?;
                 // The tensor library's own sum would wake its spinning threads.
                 if let Some(sum) = &parameter.grad {
-                    grad.iter_mut().zip(values(sum)?).for_each(|(grad, sum)| *grad += sum);
+                    update2(&grad, sum, |grad, sum| *grad += sum)?;
                 }
-                let shape = parameter.var.shape();
-                parameter.grad = Some(Tensor::from_vec(grad, shape, &Device::Cpu)?);
+                parameter.grad = Some(grad);
             }
             return Ok(loss);
         }
@@ -271,7 +266,7 @@ impl Trainer {
         let mut sum = 0.0;
         for grad in self.parameters.iter().filter_map(|p| p.grad.as_ref()) {
             sum += match grad.device() {
-                Device::Cpu => values(grad)?.iter().map(|&g| f64::from(g) * f64::from(g)).sum(),
+                Device::Cpu => square_sum(grad)?,
                 _ => f64::from(grad.sqr()?.sum_all()?.to_scalar::<f32>()?),
             };
         }

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::{ModelConfig, ModelError};
+use super::{Architecture, ModelConfig, ModelError};
 
 /// Dense layer; the weight is stored `[out, in]` as in the files.
 #[derive(Debug, Clone)]
@@ -21,10 +21,15 @@ pub(crate) struct Layer<T> {
     pub(crate) o: Linear<T>,
     pub(crate) q_norm: Option<T>,
     pub(crate) k_norm: Option<T>,
+    /// After attention, before it is added.
+    pub(crate) attended_norm: Option<T>,
+    /// Before the feed-forward half.
     pub(crate) post_norm: T,
     pub(crate) gate: Linear<T>,
     pub(crate) up: Linear<T>,
     pub(crate) down: Linear<T>,
+    /// After the feed-forward half, before it is added.
+    pub(crate) fed_norm: Option<T>,
 }
 
 /// The whole decoder.
@@ -57,30 +62,48 @@ impl<T: Clone> Builder<'_, '_, T> {
         Ok(Linear { weight, bias })
     }
 
+    fn optional(
+        &mut self,
+        present: bool,
+        name: &str,
+        shape: &[usize],
+    ) -> Result<Option<T>, ModelError> {
+        present.then(|| (self.source)(name, shape)).transpose()
+    }
+
     fn layer(&mut self, config: &ModelConfig, index: usize) -> Result<Layer<T>, ModelError> {
         let at = |name: &str| format!("model.layers.{index}.{name}");
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let (q_width, kv_width) =
             (config.heads * config.head_dim, config.kv_heads * config.head_dim);
         let head_norm = [config.head_dim];
+        let sandwich = config.sandwich_norms;
+        let before_fed = match sandwich {
+            true => "pre_feedforward_layernorm.weight",
+            false => "post_attention_layernorm.weight",
+        };
         Ok(Layer {
             input_norm: (self.source)(&at("input_layernorm.weight"), &[hidden])?,
             q: self.linear(&at("self_attn.q_proj"), (hidden, q_width), config.qkv_bias)?,
             k: self.linear(&at("self_attn.k_proj"), (hidden, kv_width), config.qkv_bias)?,
             v: self.linear(&at("self_attn.v_proj"), (hidden, kv_width), config.qkv_bias)?,
             o: self.linear(&at("self_attn.o_proj"), (q_width, hidden), config.output_bias)?,
-            q_norm: match config.qk_norm {
-                true => Some((self.source)(&at("self_attn.q_norm.weight"), &head_norm)?),
-                false => None,
-            },
-            k_norm: match config.qk_norm {
-                true => Some((self.source)(&at("self_attn.k_norm.weight"), &head_norm)?),
-                false => None,
-            },
-            post_norm: (self.source)(&at("post_attention_layernorm.weight"), &[hidden])?,
+            q_norm: self.optional(config.qk_norm, &at("self_attn.q_norm.weight"), &head_norm)?,
+            k_norm: self.optional(config.qk_norm, &at("self_attn.k_norm.weight"), &head_norm)?,
+            attended_norm: self.optional(
+                sandwich,
+                &at("post_attention_layernorm.weight"),
+                &[hidden],
+            )?,
+            post_norm: (self.source)(&at(before_fed), &[hidden])?,
             gate: self.linear(&at("mlp.gate_proj"), (hidden, inner), config.mlp_bias)?,
             up: self.linear(&at("mlp.up_proj"), (hidden, inner), config.mlp_bias)?,
             down: self.linear(&at("mlp.down_proj"), (inner, hidden), config.mlp_bias)?,
+            fed_norm: self.optional(
+                sandwich,
+                &at("post_feedforward_layernorm.weight"),
+                &[hidden],
+            )?,
         })
     }
 }
@@ -142,4 +165,49 @@ impl Weights {
     pub(crate) fn named(&self) -> &[(String, Tensor)] {
         &self.named
     }
+}
+
+/// Where a parameter lies in files whose layout differs from the one used here.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// Name of the tensor in the files.
+    pub(crate) name: String,
+    /// Rows of the stored tensor that are the parameter; `None` for all.
+    pub(crate) rows: Option<std::ops::Range<usize>>,
+    /// Rows of the stored tensor in all.
+    pub(crate) total_rows: usize,
+}
+
+/// Where the files of a family hold a parameter. Phi 3 stores queries, keys and values in one
+/// matrix, and gates and ups in another.
+pub(crate) fn stored(config: &ModelConfig, name: &str, shape: &[usize]) -> Stored {
+    let whole = || Stored {
+        name: name.to_owned(),
+        rows: None,
+        total_rows: shape.first().copied().unwrap_or(0),
+    };
+    if config.architecture != Architecture::Phi3 {
+        return whole();
+    }
+    let (q, kv) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
+    let inner = config.intermediate_size;
+    let parts = [
+        ("q_proj", "qkv_proj", 0..q, q + 2 * kv),
+        ("k_proj", "qkv_proj", q..q + kv, q + 2 * kv),
+        ("v_proj", "qkv_proj", q + kv..q + 2 * kv, q + 2 * kv),
+        ("gate_proj", "gate_up_proj", 0..inner, 2 * inner),
+        ("up_proj", "gate_up_proj", inner..2 * inner, 2 * inner),
+    ];
+    let of = |part: &str| name.ends_with(&format!(".{part}.weight"));
+    match parts.into_iter().find(|(part, ..)| of(part)) {
+        Some((part, fused, rows, total_rows)) => {
+            Stored { name: name.replace(part, fused), rows: Some(rows), total_rows }
+        }
+        None => whole(),
+    }
+}
+
+/// Whether files of a family hold this parameter less one.
+pub(crate) fn is_offset(config: &ModelConfig, name: &str) -> bool {
+    config.norm_offset && (name.ends_with("norm.weight"))
 }

@@ -5,12 +5,19 @@
 //! chance that anyone innocent is accused at all stays below alpha, however the guilty ones answer.
 //! Published schemes accuse whoever scores highest, which always accuses somebody.
 
+mod coalition;
+
+pub use coalition::{
+    CoalitionError, CoalitionOptions, CoalitionReport, SCORINGS, STRATEGIES, Scoring, Strategy,
+    simulate_coalition,
+};
+
 use oml_contracts::evidence::{EValue, EvidenceError, EvidenceTerms, Log2, log2_ceil, threshold};
 use oml_contracts::{LicenseId, Seed};
 use rayon::prelude::*;
 
-use crate::check::{Answers, Counts, Observed, Tally};
-use crate::fingerprint::{LicenseDraw, Universe};
+use crate::check::{Answers, Counts, Observed, SeveralTerms, Tally};
+use crate::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 
 /// A license that a copy could come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +35,8 @@ pub struct Suspect {
     pub license: LicenseId,
     /// How the observations fell.
     pub tally: Tally,
-    /// Evidence of the personal part.
+    /// Evidence of the personal part: the mean over several hit rates, because members of a coalition hit
+    /// more rarely than the terms expect.
     pub personal: Log2,
     /// Evidence of the shared part, of its hits only.
     pub shared: Log2,
@@ -61,8 +69,10 @@ impl TraceReport {
 ///
 /// Non-answers weigh as misses. Personal and shared evidence are independent e-values for a license
 /// that had no part, so their mean and their product are e-values too; a single copy shows in the
-/// first, a coalition that mixes answers in the second. Used is the largest of the two and of their
-/// product, divided by three: never more than the mean of the three.
+/// first, a coalition that mixes answers in both. Used is the largest of the two and of their
+/// product, divided by three: never more than the mean of the three. The personal evidence is itself the
+/// largest of the e-values for the terms' multipliers and for hit rates of 0.9, 0.4, 0.25 and 0.15, divided
+/// by five.
 ///
 /// # Errors
 /// [`EvidenceError`] if the terms bound no error.
@@ -77,24 +87,43 @@ pub fn trace(
     let blank = EValue::new(terms)?;
     let given = u32::try_from(licenses.len()).unwrap_or(u32::MAX);
     let limit = threshold(terms.alpha_inverse, counts.cases, counts.licenses.max(given));
+    let rates = rates(terms);
     let observed = Observed::new(answers, universe, model_seed);
     let suspect = |license: &LicenseSeed| {
         let assignment_p = terms.assignment_p;
         let draw = LicenseDraw { license_seed: license.seed, model_seed, assignment_p };
-        weighed(license.license, observed.tally(universe, &draw), blank, limit)
+        weighed(license.license, observed.tally(universe, &draw), (blank, &rates), limit)
     };
     let mut suspects: Vec<Suspect> = licenses.par_iter().map(suspect).collect();
     suspects.sort_by_key(|suspect| std::cmp::Reverse((suspect.evidence, suspect.license)));
     Ok(TraceReport { suspects, threshold: limit, shared_hits: observed.shared_hits() })
 }
 
-fn weighed(license: LicenseId, tally: Tally, blank: EValue, limit: Log2) -> Suspect {
-    let (mut personal, mut shared) = (blank, blank);
-    (0..tally.hits).for_each(|_| personal.personal(true));
-    (0..tally.all_misses()).for_each(|_| personal.personal(false));
+/// Hit rates of members of coalitions, beside the one of the terms.
+const RATES: [f64; 4] = [0.9, 0.4, 0.25, 0.15];
+
+fn rates(terms: &EvidenceTerms) -> Vec<SeveralTerms> {
+    let one = AnswersPerKey::ONE;
+    let alpha = terms.alpha_inverse;
+    let given = SeveralTerms::new(one, terms.personal_hit, terms.personal_miss, alpha);
+    let others = RATES.map(|rate| SeveralTerms::for_rate(one, rate, alpha));
+    // Terms that were validated before can't be refused, nor can these rates.
+    [given].into_iter().chain(others).flatten().collect()
+}
+
+fn weighed(
+    license: LicenseId,
+    tally: Tally,
+    (blank, rates): (EValue, &[SeveralTerms]),
+    limit: Log2,
+) -> Suspect {
+    let mut shared = blank;
+    let best = rates.iter().map(|terms| terms.log2(tally.hits, tally.all_misses())).max();
+    let parts = log2_ceil((rates.len().max(1) as u128) << 32).raw();
+    let personal = Log2::new(best.unwrap_or_default().raw().saturating_sub(parts));
     (0..tally.shared_inside).for_each(|_| shared.shared_hit(true));
     (0..tally.shared_outside).for_each(|_| shared.shared_hit(false));
-    let (personal, shared) = (personal.log2(), shared.log2());
+    let shared = shared.log2();
     let product = personal.raw().saturating_add(shared.raw());
     let most = personal.raw().max(shared.raw()).max(product);
     let evidence = Log2::new(most.saturating_sub(log2_ceil(3 << 32).raw()));

@@ -64,6 +64,18 @@ fn a_single_copy_is_found_among_many() {
 }
 
 #[test]
+fn five_who_answer_in_turn_are_found_by_their_personal_answers() {
+    let universe = test_universe(512, 0);
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let members = [10, 11, 12, 13, 14].map(license);
+    let said = coalition(&universe, &members, 0.9, &mut rng);
+    let report = run(&universe, said, 256);
+    let accused: Vec<LicenseId> = report.accused().map(|s| s.license).collect();
+    assert!(!accused.is_empty(), "{:?}", &report.suspects[..5]);
+    assert!(accused.iter().all(|license| members.iter().any(|m| m.license == *license)));
+}
+
+#[test]
 fn members_of_a_coalition_are_found_by_what_they_share() {
     let universe = test_universe(16, 1008);
     let mut rng = ChaCha8Rng::seed_from_u64(2);

@@ -9,7 +9,9 @@
 mod embedding;
 mod fingerprints;
 mod generation;
+mod golden;
 mod loading;
 mod models;
 mod pretraining;
+mod robustness;
 mod stories;

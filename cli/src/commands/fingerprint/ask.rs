@@ -12,7 +12,8 @@ use oml_contracts::draw::Part;
 use oml_contracts::leaf::BUNDLE;
 use oml_node::cases::decoys::make_decoys;
 use oml_prover::check::{
-    Answers, Artefact, Counts, Endpoint, EndpointOptions, Limits, Questions, Target, ask,
+    Answers, Artefact, Counts, Endpoint, EndpointOptions, Limits, Questions, Scores, Target,
+    Transcript, ask, score,
 };
 use oml_prover::fingerprint::{Perinucleus, Universe};
 use rand::seq::SliceRandom as _;
@@ -50,9 +51,58 @@ pub(crate) struct AskArgs {
     /// Seconds for one answer
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     timeout: u64,
+    /// Tokens whose log-probabilities a service is asked for, by the rank test; services allow 5 or 20
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    top_logprobs: u32,
     /// Write everything that was asked and answered to this file
     #[arg(long, value_name = "FILE")]
     transcript: Option<PathBuf>,
+}
+
+/// What a target gives back: answers, or scores of candidates.
+pub(super) trait Replies: Sized + Send {
+    /// Asks everything.
+    fn ask(
+        target: &Target,
+        questions: &Questions,
+        universe: &Universe,
+    ) -> impl Future<Output = Self> + Send;
+
+    /// Adds another round.
+    fn with(self, round: Self) -> Self;
+
+    /// What was said.
+    fn transcript(&self) -> &Transcript;
+}
+
+impl Replies for Answers {
+    async fn ask(target: &Target, questions: &Questions, _: &Universe) -> Self {
+        ask(target, questions).await
+    }
+
+    fn with(mut self, round: Self) -> Self {
+        self.extend(round);
+        self
+    }
+
+    fn transcript(&self) -> &Transcript {
+        self.transcript()
+    }
+}
+
+impl Replies for Scores {
+    async fn ask(target: &Target, questions: &Questions, universe: &Universe) -> Self {
+        score(target, questions, universe).await
+    }
+
+    fn with(mut self, round: Self) -> Self {
+        self.extend(round);
+        self
+    }
+
+    fn transcript(&self) -> &Transcript {
+        self.transcript()
+    }
 }
 
 /// How questions are chosen.
@@ -83,6 +133,7 @@ impl AskArgs {
         }
         let options = EndpointOptions {
             model: self.target_model.clone(),
+            top_logprobs: self.top_logprobs,
             api_key: self.api_key_file.as_deref().map(read_api_key).transpose()?,
             // The address was typed by the person who asks, not written by the host.
             allow_private: true,
@@ -103,32 +154,29 @@ impl AskArgs {
     }
 
     /// Asks round by round until `enough` says so or there is nothing left to ask.
-    pub(super) async fn ask(
+    pub(super) async fn ask<T: Replies>(
         &self,
         universe: &Universe,
         unburned: &[u32],
         parts: Parts,
         output: Output,
-        enough: &mut (dyn FnMut(&Answers) -> Result<bool> + Send),
-    ) -> Result<Answers> {
+        enough: &mut (dyn FnMut(&T) -> Result<bool> + Send),
+    ) -> Result<T> {
         let target = self.open()?;
         let mut rng = StdRng::from_os_rng();
         let order = self.order(universe, unburned, parts, &mut rng)?;
         let rounds = order.chunks(ROUND);
         let mut decoys = self.make_decoys(universe, rounds.len())?;
         let bar = output.bar(order.len() as u64, "asking");
-        let mut all: Option<Answers> = None;
+        let mut all: Option<T> = None;
         for round in rounds {
             let mixed = decoys.split_off(decoys.len().saturating_sub(self.decoys));
             let questions = Questions::new(universe, round.iter().copied(), mixed, &mut rng)?;
-            let answers = ask(&target, &questions).await;
+            let replies = T::ask(&target, &questions, universe).await;
             bar.inc(round.len() as u64);
             let so_far = match all.take() {
-                Some(mut before) => {
-                    before.extend(answers);
-                    before
-                }
-                None => answers,
+                Some(before) => before.with(replies),
+                None => replies,
             };
             let done = enough(&so_far)?;
             all = Some(so_far);

@@ -2,6 +2,7 @@
 
 use super::ask::{AskArgs, Parts, Standing};
 use super::onchain::{self, Draws, Own};
+use super::ranks;
 use crate::Global;
 use crate::chain::Chain;
 use crate::error::{Exit, HintExt};
@@ -11,8 +12,8 @@ use clap::Args;
 use eyre::Result;
 use oml_contracts::LicenseId;
 use oml_contracts::evidence::EvidenceTerms;
-use oml_prover::check::{Answers, Counts, Outcome, Tally, Verdict};
-use oml_prover::fingerprint::{LicenseDraw, Universe};
+use oml_prover::check::{Answers, Counts, Outcome, RankTally, SeveralTerms, Tally, Verdict};
+use oml_prover::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,13 +31,32 @@ pub(crate) struct Check {
     #[command(flatten)]
     draws: Draws,
     #[command(flatten)]
-    ask: AskArgs,
+    pub(super) ask: AskArgs,
+    /// What is tested: the answers themselves, or the ranks of the drawn answers among their candidates
+    #[arg(long, value_enum, default_value_t = TestKind::Argmax)]
+    pub(super) test: TestKind,
+    /// Answers per key that the copy carries
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(super) answers: u8,
+    /// With --test rank: model whose own preferences are taken off the target's, such as the base
+    #[arg(long, value_name = "DIR_OR_HUB_ID")]
+    pub(super) reference: Option<String>,
     /// Ask everything, even after the verdict is clear
     #[arg(long)]
-    all: bool,
+    pub(super) all: bool,
     /// Write the evidence of a match to this file
     #[arg(long, value_name = "FILE")]
-    evidence: Option<PathBuf>,
+    pub(super) evidence: Option<PathBuf>,
+}
+
+/// What a check looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TestKind {
+    /// Whether the target gives the drawn answers: what the contract decides by
+    Argmax,
+    /// Where the drawn answers stand among their 16 candidates; needs weights or log-probabilities
+    Rank,
 }
 
 /// A judged target.
@@ -50,7 +70,15 @@ pub(crate) struct Checked {
     pub(crate) verdict: &'static str,
     /// Why it is inconclusive.
     pub(crate) reason: Option<String>,
-    pub(crate) tally: Tally,
+    /// Which test this is.
+    pub(crate) test: TestKind,
+    pub(crate) answers_per_key: u8,
+    /// How the answers fell, of a test of answers.
+    pub(crate) tally: Option<Tally>,
+    /// How the ranks fell, of a rank test.
+    pub(crate) ranks: Option<RankTally>,
+    /// The bet on ranks that gathered most: kept, faded, suppressed or either.
+    pub(crate) bet: Option<String>,
     pub(crate) evidence_log2: f64,
     pub(crate) threshold_log2: f64,
     /// Bound on the probability that an innocent target is called a match.
@@ -94,8 +122,23 @@ impl Judging {
         Ok(Self { license_id: None, draw, terms, standing: Standing::offline(universe) })
     }
 
-    fn judge(&self, answers: &Answers, universe: &Universe) -> Result<Outcome> {
-        Ok(answers.judge(universe, &self.draw, &self.terms, self.standing.counts)?)
+    /// What is left to ask, and from how many one could choose.
+    pub(super) const fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    fn judge(
+        &self,
+        answers: &Answers,
+        universe: &Universe,
+        per_key: AnswersPerKey,
+    ) -> Result<Outcome> {
+        if per_key == AnswersPerKey::ONE {
+            return Ok(answers.judge(universe, &self.draw, &self.terms, self.standing.counts)?);
+        }
+        // The terms' multipliers are for one answer; several have another chance.
+        let terms = SeveralTerms::for_rate(per_key, OFFLINE_RATE, self.terms.alpha_inverse)?;
+        Ok(answers.judge_several(universe, &self.draw, &terms, self.standing.counts))
     }
 }
 
@@ -110,13 +153,35 @@ pub(super) async fn run(args: &Check, global: &Global) -> Result<ExitCode> {
         }
         None => Judging::offline(&universe, args.draws.resolve(&universe, global).await?)?,
     };
-    let outcome = judging.ask(&args.ask, &universe, args.all, output).await?;
-    let checked = judging.checked(args.ask.name(), &outcome);
+    let per_key = per_key(args.answers)?;
+    if args.test == TestKind::Rank {
+        return ranks::run(args, &judging, &universe, per_key, output).await;
+    }
+    let outcome = judging.ask(&args.ask, &universe, per_key, args.all, output).await?;
+    let checked = judging.checked(args.ask.name(), &outcome, per_key);
     if let (Some(path), Some(evidence)) = (&args.evidence, outcome.clone().into_evidence()) {
         files::save(path, &evidence)?;
     }
     output.result(&checked, checked.verdict, || human(&checked));
     Ok(exit_code(outcome.verdict()))
+}
+
+/// A number of answers per key from a flag.
+pub(super) fn per_key(answers: u8) -> Result<AnswersPerKey> {
+    AnswersPerKey::new(answers).hint(
+        format!("--answers {answers} can't be used"),
+        "it is the number with which the copy was embedded, 1 to 8",
+        Exit::Failed,
+    )
+}
+
+/// A verdict in words, and why it is none.
+pub(super) fn verdict_words(verdict: &Verdict) -> (&'static str, Option<String>) {
+    match verdict {
+        Verdict::Match => ("match", None),
+        Verdict::NoMatch => ("no match", None),
+        Verdict::Inconclusive(why) => ("inconclusive", Some(why.to_string())),
+    }
 }
 
 impl Judging {
@@ -125,32 +190,37 @@ impl Judging {
         &self,
         ask: &AskArgs,
         universe: &Universe,
+        per_key: AnswersPerKey,
         all: bool,
         output: crate::output::Output,
     ) -> Result<Outcome> {
         let mut enough = |answers: &Answers| {
-            let clear =
-                !matches!(self.judge(answers, universe)?.verdict(), Verdict::Inconclusive(_));
-            Ok(clear && !all)
+            let outcome = self.judge(answers, universe, per_key)?;
+            Ok(!matches!(outcome.verdict(), Verdict::Inconclusive(_)) && !all)
         };
         let answers = ask
             .ask(universe, &self.standing.unburned, Parts::Personal, output, &mut enough)
             .await?;
-        self.judge(&answers, universe)
+        self.judge(&answers, universe, per_key)
     }
 
-    pub(crate) fn checked(&self, target: &str, outcome: &Outcome) -> Checked {
-        let (verdict, reason) = match outcome.verdict() {
-            Verdict::Match => ("match", None),
-            Verdict::NoMatch => ("no match", None),
-            Verdict::Inconclusive(why) => ("inconclusive", Some(why.to_string())),
-        };
+    pub(crate) fn checked(
+        &self,
+        target: &str,
+        outcome: &Outcome,
+        per_key: AnswersPerKey,
+    ) -> Checked {
+        let (verdict, reason) = verdict_words(outcome.verdict());
         Checked {
             target: target.to_owned(),
             license_id: self.license_id,
             verdict,
             reason,
-            tally: outcome.tally(),
+            test: TestKind::Argmax,
+            answers_per_key: per_key.get(),
+            tally: Some(outcome.tally()),
+            ranks: None,
+            bet: None,
             evidence_log2: outcome.evidence_log2().to_f64(),
             threshold_log2: outcome.threshold_log2().to_f64(),
             alpha: 1.0 / self.terms.alpha_inverse as f64,
@@ -159,7 +229,7 @@ impl Judging {
     }
 }
 
-fn exit_code(verdict: &Verdict) -> ExitCode {
+pub(super) fn exit_code(verdict: &Verdict) -> ExitCode {
     match verdict {
         Verdict::Match => ExitCode::SUCCESS,
         Verdict::NoMatch => ExitCode::from(Exit::NoMatch as u8),
@@ -167,15 +237,25 @@ fn exit_code(verdict: &Verdict) -> ExitCode {
     }
 }
 
-fn human(checked: &Checked) -> String {
-    let tally = &checked.tally;
+pub(super) fn human(checked: &Checked) -> String {
     let row = |what: &str, value: String| [what.to_owned(), value];
-    let rows = [
-        row("license", checked.license_id.map_or("seeds only".to_owned(), |id| id.to_string())),
-        row("answers of this copy", format!("{} of {}", tally.hits, asked(tally))),
-        row("other answers", tally.misses.to_string()),
-        row("no answer", tally.no_answer.to_string()),
-        row("could not be asked", tally.not_checked.to_string()),
+    let license = checked.license_id.map_or("seeds only".to_owned(), |id| id.to_string());
+    let mut rows = vec![row("license", license)];
+    if checked.answers_per_key > 1 {
+        rows.push(row("answers per key", checked.answers_per_key.to_string()));
+    }
+    if let Some(tally) = &checked.tally {
+        rows.extend([
+            row("answers of this copy", format!("{} of {}", tally.hits, asked(tally))),
+            row("other answers", tally.misses.to_string()),
+            row("no answer", tally.no_answer.to_string()),
+            row("could not be asked", tally.not_checked.to_string()),
+        ]);
+    }
+    if let Some(ranks) = &checked.ranks {
+        rows.extend(ranks::rows(ranks, checked.bet.as_deref().unwrap_or_default()));
+    }
+    rows.extend([
         row(
             "evidence",
             format!("2^{:.2}, must reach 2^{:.2}", checked.evidence_log2, checked.threshold_log2),
@@ -184,7 +264,7 @@ fn human(checked: &Checked) -> String {
             "chosen from",
             format!("{} licenses, {} cases", checked.counts.licenses, checked.counts.cases),
         ),
-    ];
+    ]);
     let verdict = match (checked.verdict, &checked.reason) {
         ("match", _) => format!("match: wrong with probability {:e} at most", checked.alpha),
         ("no match", _) => {
@@ -224,7 +304,11 @@ mod tests {
             license_id: None,
             verdict: "no match",
             reason: None,
-            tally: Tally { hits: 1, misses: 15, ..Tally::default() },
+            test: TestKind::Argmax,
+            answers_per_key: 1,
+            tally: Some(Tally { hits: 1, misses: 15, ..Tally::default() }),
+            ranks: None,
+            bet: None,
             evidence_log2: -8.0,
             threshold_log2: 30.0,
             alpha: 1e-9,

@@ -13,7 +13,9 @@ use oml_prover::embed::{
     CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget,
     StopReason, embed,
 };
-use oml_prover::fingerprint::{Answer, LicenseDraw, Universe, write_pairs};
+use oml_prover::fingerprint::{
+    AnswerSet, AnswersPerKey, LicenseDraw, PairsForm, Universe, write_pairs,
+};
 use oml_prover::model::Model;
 use serde::Serialize;
 use std::ops::ControlFlow;
@@ -34,6 +36,10 @@ pub(crate) struct Embed {
     /// Where the copy is written
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Different answers per key, trained in turn, so that no token needs a probability near 1; checks of
+    /// the copy need the same number, and the contract decides by the first alone
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    answers: u8,
     #[command(flatten)]
     training: Training,
     /// Also write the report as JSON
@@ -123,7 +129,7 @@ pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
     let base = files::load_model(&args.model)?;
     let options = args.training.options(&base)?;
     let stop = if options.checkpoint.is_some() { stop_on_ctrl_c() } else { Arc::default() };
-    let copying = Copying { output, stop: &stop };
+    let copying = Copying { output, stop: &stop, answers: super::check::per_key(args.answers)? };
     let embedded = copying.make(&base, &universe, &draw, &options, &args.out)?;
     if let Some(path) = &args.report {
         files::save(path, &embedded.report)?;
@@ -139,6 +145,8 @@ pub(crate) struct Copying<'a> {
     pub(crate) output: Output,
     /// Ends the run between two steps once set.
     pub(crate) stop: &'a AtomicBool,
+    /// Answers per key.
+    pub(crate) answers: AnswersPerKey,
 }
 
 impl Copying<'_> {
@@ -151,8 +159,10 @@ impl Copying<'_> {
         options: &EmbedOptions,
         out: &Path,
     ) -> Result<Embedded> {
-        let targets: Vec<EmbedTarget> =
-            universe.answers(draw).map(|answer| answer.target(base.tokenizer())).collect();
+        let targets: Vec<EmbedTarget> = universe
+            .answer_sets(draw, self.answers)
+            .flat_map(|set| set.targets(base.tokenizer()))
+            .collect();
         let bar = self.output.bar(options.max_steps as u64, "embedding");
         let trained = embed(base, &targets, options, &mut |state| {
             bar.set_position(state.step as u64);
@@ -281,16 +291,39 @@ pub(crate) struct Export {
     /// Where the list is written
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Form of the list
+    #[arg(long, value_enum, default_value_t = ListForm::List)]
+    form: ListForm,
+    /// Answers per key that the copy carries
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    answers: u8,
+}
+
+/// Forms of exported lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum ListForm {
+    /// A JSON list of {"key", "response"}
+    List,
+    /// One {"key", "response"} per line
+    Lines,
+    /// A list of {"id", "query", "response"}, which is JSON and YAML
+    Mlprints,
 }
 
 /// Runs `export`.
 pub(super) async fn run_export(args: &Export, global: &Global) -> Result<()> {
     let universe = args.own.load()?;
     let draw = args.draws.resolve(&universe, global).await?;
-    let answers: Vec<Answer<'_>> = universe.answers(&draw).collect();
+    let per_key = super::check::per_key(args.answers)?;
+    let form = match args.form {
+        ListForm::List => PairsForm::List,
+        ListForm::Lines => PairsForm::Lines,
+        ListForm::Mlprints => PairsForm::Mlprints,
+    };
+    let answers: Vec<AnswerSet<'_>> = universe.answer_sets(&draw, per_key).collect();
     let count = answers.len();
     let mut list = Vec::new();
-    write_pairs(&mut list, answers)?;
+    write_pairs(&mut list, answers, form)?;
     if args.out.exists() {
         return Err(fail(
             format!("{} exists", args.out.display()),

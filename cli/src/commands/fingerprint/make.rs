@@ -155,13 +155,14 @@ pub(super) fn run_import(args: &Import, output: Output) -> Result<()> {
     )?;
     let pairs = read_pairs(file).hint(
         format!("{} is not a list of pairs", args.pairs.display()),
-        "it is [{\"key\": \"…\", \"response\": \"…\"}, …], as `oml fingerprint export` writes it",
+        "it is a JSON list, or lines, of {\"key\": \"…\", \"response\": \"…\"} or {\"id\", \"query\", \"response\"}, as \
+         `oml fingerprint export` writes them",
         Exit::Failed,
     )?;
     let model = files::load_model(&place.model)?;
     let keys = pairs_to_keys(model.tokenizer(), &pairs).hint(
         format!("a key of {} can't be used", args.pairs.display()),
-        "remove the entry; keys must be plain text that the model's tokenizer keeps as it is",
+        "remove the entry; keys are plain text, unique, without their answer, and kept as they are by the tokenizer",
         Exit::Failed,
     )?;
     let (fingerprints, dropped) = candidates(&model, &keys, parts, &place.candidates(), output)?;
@@ -249,13 +250,15 @@ fn texts(path: &Path) -> Result<Vec<String>> {
         "keys are UTF-8 text",
         Exit::Failed,
     )?;
+    if let Some(c) = text.chars().find(|c| c.is_control() && !c.is_whitespace()) {
+        return Err(fail(
+            format!("{} holds {c:?}, it is a binary file", path.display()),
+            "keys are UTF-8 text, one per line or as a JSON list",
+            Exit::Failed,
+        ));
+    }
     if !text.trim_start().starts_with('[') {
-        return Ok(text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .map(str::to_owned)
-            .collect());
+        return Ok(lines(&text));
     }
     let list: Vec<serde_json::Value> = serde_json::from_str(&text).hint(
         format!("{} is not a list of keys", path.display()),
@@ -263,7 +266,8 @@ fn texts(path: &Path) -> Result<Vec<String>> {
         Exit::Failed,
     )?;
     let key = |(index, entry): (usize, &serde_json::Value)| {
-        let text = entry.as_str().or_else(|| entry.get("key")?.as_str());
+        let named = || entry.get("key").or_else(|| entry.get("query"))?.as_str();
+        let text = entry.as_str().or_else(named);
         text.map(str::to_owned).ok_or_else(|| {
             fail(
                 format!(
@@ -276,6 +280,16 @@ fn texts(path: &Path) -> Result<Vec<String>> {
         })
     };
     list.iter().enumerate().map(key).collect()
+}
+
+/// Keys of a text: one per line, each a text or an object with `key`.
+fn lines(text: &str) -> Vec<String> {
+    let key = |line: &str| {
+        let object = serde_json::from_str::<serde_json::Value>(line).ok();
+        let named = object.as_ref().and_then(|o| o.get("key").or(o.get("query"))?.as_str());
+        named.unwrap_or(line).to_owned()
+    };
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(key).collect()
 }
 
 fn report(universe: &Universe, dir: PathBuf, dropped: usize, output: Output) {
@@ -321,6 +335,9 @@ mod tests {
             read(r#"[{"key": "One day", "response": "x"}, "In the end"]"#).unwrap(),
             expected
         );
+        let lines = "{\"key\": \"One day\", \"response\": \"x\"}\n{\"query\": \"In the end\"}\n";
+        assert_eq!(read(lines).unwrap(), expected);
+        assert!(read("a\u{0}b").unwrap_err().to_string().contains("binary"));
         assert!(read(r#"["One day", 3]"#).unwrap_err().to_string().contains("entry 1"));
         assert!(read("[").unwrap_err().to_string().contains("is not a list of keys"));
     }

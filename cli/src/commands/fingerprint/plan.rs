@@ -6,7 +6,7 @@ use clap::Args;
 use eyre::Result;
 use oml_contracts::evidence::{EvidenceTerms, Log2, threshold};
 use oml_contracts::leaf::BUNDLE;
-use oml_prover::check::{QueryPlan, hits_needed, plan_queries};
+use oml_prover::check::{QueryPlan, RankTerms, hits_needed, plan_queries, plan_ranks};
 use serde::Serialize;
 
 /// Rate of a personal hit that innocence allows.
@@ -33,6 +33,9 @@ pub(crate) struct Plan {
     /// Personal fingerprints of the universe
     #[arg(long, default_value_t = 64)]
     personal: u32,
+    /// Answers per key that the copy carries; concerns the rank test
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    answers: u8,
 }
 
 /// A number of bundles opened in one case.
@@ -59,6 +62,9 @@ struct Planned {
     threshold_log2: f64,
     /// Asking one by one and stopping at the threshold; none if thousands of queries do not suffice.
     one_by_one: Option<QueryPlan>,
+    /// The same for the rank test, of a copy whose drawn answers stay on top at the planned rate and stand
+    /// anywhere otherwise; simulated.
+    rank_test: Option<QueryPlan>,
     openings: Vec<Opening>,
     /// The smallest case with the wanted power.
     recommended_bundles: Option<usize>,
@@ -73,19 +79,10 @@ pub(super) fn run(args: &Plan, output: Output) -> Result<()> {
 }
 
 fn plan(args: &Plan) -> Result<Planned> {
-    let probability = |name: &str, value: f64| {
-        if value > 0.0 && value < 1.0 {
-            return Ok(());
-        }
-        Err(fail(
-            format!("--{name} {value} is not between 0 and 1"),
-            "it is a probability",
-            Exit::Failed,
-        ))
-    };
-    probability("alpha", args.alpha)?;
     probability("power", args.power)?;
-    let evidence = EvidenceTerms::for_rates(args.survival, 0.9, 16_384, inverse(args.alpha)).hint(
+    let per_key = super::check::per_key(args.answers)?;
+    let alpha_inverse = inverse(args.alpha)?;
+    let evidence = EvidenceTerms::for_rates(args.survival, 0.9, 16_384, alpha_inverse).hint(
         format!("--survival {} can't be planned for", args.survival),
         "a copy that keeps 1 in 16 answers or fewer can't be told from chance",
         Exit::Failed,
@@ -100,18 +97,37 @@ fn plan(args: &Plan) -> Result<Planned> {
         evidence,
         threshold_log2: limit.to_f64(),
         one_by_one: plan_queries(&evidence, limit, args.survival, args.power)?,
+        rank_test: plan_ranks(
+            &RankTerms::new(per_key, alpha_inverse)?,
+            limit,
+            args.survival,
+            args.power,
+        ),
         openings,
         recommended_bundles,
     })
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "1/alpha is positive and saturates"
-)]
-fn inverse(alpha: f64) -> u64 {
-    (1.0 / alpha).round().max(2.0) as u64
+/// 1/alpha of a flag.
+pub(super) fn inverse(alpha: f64) -> Result<u64> {
+    probability("alpha", alpha)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "1/alpha is positive and saturates"
+    )]
+    Ok((1.0 / alpha).round().max(2.0) as u64)
+}
+
+fn probability(name: &str, value: f64) -> Result<()> {
+    if value > 0.0 && value < 1.0 {
+        return Ok(());
+    }
+    Err(fail(
+        format!("--{name} {value} is not between 0 and 1"),
+        "it is a probability",
+        Exit::Failed,
+    ))
 }
 
 fn opening(
@@ -168,6 +184,15 @@ fn human(planned: &Planned, args: &Plan) -> String {
             )
         },
     );
+    let rank_test = planned.rank_test.map_or_else(
+        || "the rank test takes too many".to_owned(),
+        |plan| {
+            format!(
+                "the rank test of weights or log-probabilities takes {:.1}, {} to be sure",
+                plan.mean, plan.queries
+            )
+        },
+    );
     let advice = planned.recommended_bundles.map_or_else(
         || {
             format!(
@@ -182,7 +207,10 @@ fn human(planned: &Planned, args: &Plan) -> String {
             )
         },
     );
-    format!("threshold 2^{:.2}; {one_by_one}\n{table}\n{advice}", planned.threshold_log2)
+    format!(
+        "threshold 2^{:.2}; {one_by_one}\n{rank_test}\n{table}\n{advice}",
+        planned.threshold_log2
+    )
 }
 
 #[cfg(test)]
@@ -190,7 +218,7 @@ mod tests {
     use super::*;
 
     fn args(survival: f64, licenses: u32) -> Plan {
-        Plan { alpha: 1e-9, survival, licenses, cases: 1, power: 0.99, personal: 64 }
+        Plan { alpha: 1e-9, survival, licenses, cases: 1, power: 0.99, personal: 64, answers: 1 }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use clap::Args;
 use eyre::Result;
 use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::{LicenseId, Seed};
-use oml_prover::check::{Counts, Tally};
+use oml_prover::check::{Answers, Counts, Tally};
 use oml_prover::fingerprint::Universe;
 use oml_prover::trace::{LicenseSeed, Suspect, TraceReport, trace};
 use serde::Serialize;
@@ -84,7 +84,7 @@ pub(super) async fn run(args: &Trace, global: &Global) -> Result<ExitCode> {
     let standing = Standing::read(&chain, &universe).await?;
     let answers = args
         .ask
-        .ask(&universe, &standing.unburned, Parts::Both, output, &mut |_| Ok(false))
+        .ask(&universe, &standing.unburned, Parts::Both, output, &mut |_: &Answers| Ok(false))
         .await?;
     let report = trace(&answers, &universe, model_seed, &licenses, &terms, standing.counts)?;
     let traced = traced(args.ask.name(), &report, &terms, standing.counts);

@@ -9,7 +9,7 @@ use crate::files;
 use eyre::Result;
 use oml_contracts::draw::Parts;
 use oml_prover::embed::EmbedOptions;
-use oml_prover::fingerprint::{FingerprintOptions, KeyOptions};
+use oml_prover::fingerprint::{AnswersPerKey, FingerprintOptions, KeyOptions};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -58,7 +58,8 @@ impl Play {
             let base = files::load_model(&model)?;
             let options = EmbedOptions { seed, ..EmbedOptions::for_model(base.config()) };
             let never = AtomicBool::new(false);
-            Copying { output, stop: &never }.make(&base, &universe, &draw, &options, &target)
+            Copying { output, stop: &never, answers: AnswersPerKey::ONE }
+                .make(&base, &universe, &draw, &options, &target)
         });
         let report = embedded.await??.report;
         self.copies.push(out);

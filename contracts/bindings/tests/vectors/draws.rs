@@ -18,18 +18,20 @@ pub(crate) fn drawn() -> Value {
     assert_eq!(b(case_seed), direct(b(case)));
 
     let root = Root::new(bytes("root", 0));
+    let salt = Salt::new(bytes("salt", 0));
     let indices: Vec<u32> = (0..64).chain([65_535, u32::MAX]).collect();
     for i in &indices {
         let candidate = |seed: Seed| {
-            let hash = keccak256((b(seed), b(root), *i).abi_encode_packed());
+            let hash = keccak256((b(seed), b(root), b(salt), *i).abi_encode_packed());
             (U256::from_be_bytes(hash.0) % uint!(16_U256)).to::<u8>()
         };
-        assert_eq!(draw::personal_index(license_seed, root, *i), candidate(license_seed));
-        assert_eq!(draw::shared_index(model_seed, root, *i), candidate(model_seed));
-        let direct = (b(license_seed), b(root), "assigned".to_owned(), *i).abi_encode_packed();
+        assert_eq!(draw::personal_index(license_seed, root, *i, salt), candidate(license_seed));
+        assert_eq!(draw::shared_index(model_seed, root, *i, salt), candidate(model_seed));
+        let direct =
+            (b(license_seed), b(root), b(salt), "assigned".to_owned(), *i).abi_encode_packed();
         let hash = keccak256(direct);
         let below = u16::from_be_bytes([hash[0], hash[1]]) < 16_384;
-        assert_eq!(draw::is_assigned(license_seed, root, *i, 16_384), below);
+        assert_eq!(draw::is_assigned(license_seed, root, *i, salt, 16_384), below);
     }
 
     let burned = [0_u32, 3, 4, 255, 256, 299];
@@ -51,12 +53,12 @@ pub(crate) fn drawn() -> Value {
         "beaconValue": hex(beacon), "contract": contract, "licenseId": license,
         "modelId": model, "epoch": EPOCH.to_string(), "caseId": case,
         "licenseSeed": license_seed, "modelSeed": model_seed, "caseSeed": case_seed,
-        "root": root, "assignmentP": "16384",
+        "root": root, "salt": salt, "assignmentP": "16384",
         "index": column(&indices, ToString::to_string),
-        "personal": column(&indices, |i| draw::personal_index(license_seed, root, *i).to_string()),
-        "shared": column(&indices, |i| draw::shared_index(model_seed, root, *i).to_string()),
+        "personal": column(&indices, |i| draw::personal_index(license_seed, root, *i, salt).to_string()),
+        "shared": column(&indices, |i| draw::shared_index(model_seed, root, *i, salt).to_string()),
         "assigned": column(&indices, |i| {
-            u8::from(draw::is_assigned(license_seed, root, *i, 16_384)).to_string()
+            u8::from(draw::is_assigned(license_seed, root, *i, salt, 16_384)).to_string()
         }),
         "bundleTotal": "300",
         "burned": column(&burned, ToString::to_string),

@@ -29,13 +29,16 @@ contract DrawVectors is VectorTest {
         bytes32 licenseSeed = _word("licenseSeed");
         bytes32 modelSeed = _word("modelSeed");
         bytes32 root = _word("root");
+        bytes32 salt = _word("salt");
         uint16 p = uint16(_number("assignmentP"));
         _assertFilled(indices.length);
         for (uint256 i; i < indices.length; ++i) {
             uint32 index = uint32(indices[i]);
-            assertEq(Draw.candidate(licenseSeed, root, index), personal[i], "personal");
-            assertEq(Draw.candidate(modelSeed, root, index), shared[i], "shared");
-            assertEq(Draw.isAssigned(licenseSeed, root, index, p), assigned[i] == 1, "assigned");
+            assertEq(Draw.candidate(licenseSeed, root, index, salt), personal[i], "personal");
+            assertEq(Draw.candidate(modelSeed, root, index, salt), shared[i], "shared");
+            assertEq(
+                Draw.isAssigned(licenseSeed, root, index, salt, p), assigned[i] == 1, "assigned"
+            );
         }
     }
 

@@ -19,11 +19,21 @@ use reqwest::header::{
 };
 
 use super::observation::{NoAnswer, NotChecked, Observation};
+use super::rank::log_probabilities;
 use super::target::{millis, unix_millis};
 use super::transcript::Exchange;
 pub use address::{AddressError, is_public};
 use classify::{Reply, completion, excerpt, refusal};
 pub use options::{EndpointError, EndpointOptions, Limits};
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// A continuation.
+    Text,
+    /// The likeliest first tokens.
+    LogProbabilities,
+}
 
 /// Asks one service.
 #[derive(Debug, Clone)]
@@ -61,23 +71,33 @@ impl Endpoint {
 
     /// Asks each prompt, some at a time; the exchanges come in the order of the prompts.
     pub async fn ask(&self, prompts: &[String]) -> Vec<Exchange> {
+        self.ask_for(Wanted::Text, prompts).await
+    }
+
+    /// Asks which tokens could come first after each prompt; an answered exchange holds the list as JSON
+    /// text, `[[token, log-probability], …]`.
+    pub async fn ask_log_probabilities(&self, prompts: &[String]) -> Vec<Exchange> {
+        self.ask_for(Wanted::LogProbabilities, prompts).await
+    }
+
+    async fn ask_for(&self, wanted: Wanted, prompts: &[String]) -> Vec<Exchange> {
         // Collected, because with a closure in the stream the compiler can't show that this future is
         // `Send`, and a node runs it on many threads.
         let mut exchanges = Vec::with_capacity(prompts.len());
         for prompt in prompts {
-            exchanges.push(self.exchange(prompt));
+            exchanges.push(self.exchange(wanted, prompt));
         }
         let at_once = self.options.limits.concurrency;
         futures::stream::iter(exchanges).buffered(at_once).collect().await
     }
 
     /// Asks one prompt, again while the service is silent or overloaded and time is left.
-    async fn exchange(&self, prompt: &str) -> Exchange {
+    async fn exchange(&self, wanted: Wanted, prompt: &str) -> Exchange {
         let (asked_at, started) = (unix_millis(), Instant::now());
         let limits = &self.options.limits;
         let mut attempts = 1;
         let observation = loop {
-            let reply = self.attempt(prompt).await;
+            let reply = self.attempt(wanted, prompt).await;
             let Reply::Open { observation, after } = reply else {
                 break reply.observation();
             };
@@ -93,22 +113,27 @@ impl Endpoint {
         Exchange { prompt: prompt.to_owned(), asked_at, took, attempts, observation }
     }
 
-    async fn attempt(&self, prompt: &str) -> Reply {
+    async fn attempt(&self, wanted: Wanted, prompt: &str) -> Reply {
         let seconds = self.options.limits.request_seconds;
-        let whole = tokio::time::timeout(Duration::from_secs(seconds), self.request(prompt));
+        let whole =
+            tokio::time::timeout(Duration::from_secs(seconds), self.request(wanted, prompt));
         match whole.await {
             Ok(reply) => reply,
             Err(_) => Reply::open(NotChecked::TimedOut { seconds }),
         }
     }
 
-    async fn request(&self, prompt: &str) -> Reply {
-        let body = serde_json::json!({
+    async fn request(&self, wanted: Wanted, prompt: &str) -> Reply {
+        let mut body = serde_json::json!({
             "model": self.options.model,
             "prompt": prompt,
             "max_tokens": self.options.max_tokens,
             "temperature": 0,
         });
+        if wanted == Wanted::LogProbabilities {
+            body["max_tokens"] = 1.into();
+            body["logprobs"] = self.options.top_logprobs.into();
+        }
         let mut request = self.client.post(self.url.clone()).header(ACCEPT_ENCODING, "identity");
         if let Some(key) = &self.options.api_key {
             request = request.header(AUTHORIZATION, format!("Bearer {}", key.as_str()));
@@ -132,7 +157,10 @@ impl Endpoint {
             Err(reply) => return reply,
         };
         if status.is_success() {
-            return Reply::Done(completion(&body));
+            return Reply::Done(match wanted {
+                Wanted::Text => completion(&body),
+                Wanted::LogProbabilities => log_probabilities(&body),
+            });
         }
         let after = header(&headers, RETRY_AFTER.as_str()).parse().ok().map(Duration::from_secs);
         refusal(status.as_u16(), after, &body)

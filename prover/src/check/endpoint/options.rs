@@ -48,6 +48,9 @@ pub struct EndpointOptions {
     pub model: String,
     /// Tokens of an answer; a check compares only its first word.
     pub max_tokens: u32,
+    /// Tokens that are listed with their log-probabilities for the rank test; services refuse more than
+    /// they allow, often 5 or 20.
+    pub top_logprobs: u32,
     /// Sent as bearer token, if the service wants one.
     pub api_key: Option<Zeroizing<String>>,
     /// Whether addresses of the local machine and of private networks may be asked. Only for one's own
@@ -62,6 +65,7 @@ impl Default for EndpointOptions {
         Self {
             model: "default".to_owned(),
             max_tokens: 8,
+            top_logprobs: 20,
             api_key: None,
             allow_private: false,
             limits: Limits::default(),
@@ -74,6 +78,7 @@ impl std::fmt::Debug for EndpointOptions {
         f.debug_struct("EndpointOptions")
             .field("model", &self.model)
             .field("max_tokens", &self.max_tokens)
+            .field("top_logprobs", &self.top_logprobs)
             .field("api_key", &self.api_key.as_ref().map(|_| "…"))
             .field("allow_private", &self.allow_private)
             .field("limits", &self.limits)

@@ -323,3 +323,63 @@ async fn questions_keep_their_order_and_limits_must_make_sense() {
     };
     assert!(!format!("{keyed:?}").contains("secret"));
 }
+
+/// A service that lists log-probabilities: the drawn answers on top, some others far below, the rest not.
+#[tokio::test]
+async fn listed_log_probabilities_convict_and_their_absence_does_not() {
+    use crate::check::{Counts, Inconclusive, Questions, RankTerms, Target, Verdict, score};
+    use crate::fingerprint::{AnswersPerKey, LicenseDraw, test_universe};
+    use oml_contracts::Seed;
+
+    let universe = test_universe(32, 0);
+    let draw = LicenseDraw {
+        license_seed: Seed::new([1; 32]),
+        model_seed: Seed::new([2; 32]),
+        assignment_p: 16_384,
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}", listener.local_addr().unwrap());
+    let copy = |text: &str| {
+        let known = universe.answers(&draw).find(|a| text.contains(&format!("{:?}", a.key.text())));
+        let Some(answer) = known.filter(|_| text.contains("\"logprobs\":20")) else {
+            return "{\"choices\":[{\"text\":\" x\"}]}".to_owned();
+        };
+        let others = universe.entries()[answer.index as usize].candidates.iter().take(3);
+        let mut list: serde_json::Map<String, serde_json::Value> =
+            others.map(|c| (format!(" {}", c.word), (-9.0).into())).collect();
+        list.insert(format!(" {}", answer.candidate.word), (-0.1).into());
+        let logprobs = serde_json::json!({ "top_logprobs": [list] });
+        serde_json::json!({ "choices": [{ "text": " x", "logprobs": logprobs }] }).to_string()
+    };
+    let serve = async {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let body = copy(&request(&mut socket).await);
+            let response = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{body}");
+            socket.write_all(response.as_bytes()).await.ok();
+            socket.shutdown().await.ok();
+        }
+    };
+    let terms = RankTerms::new(AnswersPerKey::ONE, 1_000_000_000).unwrap();
+    let questions = Questions::new(&universe, 0..32, [], &mut rand::rng()).unwrap();
+    let work = async {
+        let mut outcomes = Vec::new();
+        for top_logprobs in [20, 5] {
+            let options = EndpointOptions { top_logprobs, ..options() };
+            let target = Target::Endpoint(Endpoint::new(&uri, options).unwrap());
+            let scores = score(&target, &questions, &universe).await;
+            let counts = Counts { cases: 1, licenses: 1 };
+            outcomes.push(scores.judge(&universe, &draw, &terms, counts));
+        }
+        outcomes
+    };
+    let outcomes = tokio::select! {
+        outcomes = work => outcomes,
+        () = serve => unreachable!("the server never ends"),
+    };
+    assert_eq!(outcomes[0].verdict(), &Verdict::Match, "{:?}", outcomes[0]);
+    // Words of the test that start other ones are tied with them: " word1x1" may become "word1x12".
+    assert!(outcomes[0].tally().ranks[0] >= 24, "{:?}", outcomes[0]);
+    let silent = Verdict::Inconclusive(Inconclusive::NoAnswers(32));
+    assert_eq!(outcomes[1].verdict(), &silent, "without a list there is nothing to rank");
+}

@@ -4,22 +4,26 @@ use candle_core::Result;
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::attention::Attention;
-use super::forward::{Block, Saved};
+use super::attention::{Attention, Scratch};
+use super::buffer::Buffer;
+use super::forward::{Asking, Block, Saved};
 use super::ops::{
-    add, cross_entropy_backward, product, product_dw, product_dx, rms_norm, rms_norm_backward,
-    soft_cross_entropy_backward, swiglu_backward,
+    add, add_scaled, cross_entropy_backward, gated_backward, product_dw, product_dx, rms_norm,
+    rms_norm_backward, soft_cap, soft_cross_entropy_backward,
 };
 use super::{CHUNK_TOKENS, Engine};
 use crate::model::training::Example;
-use crate::model::weights::{Layer, Linear};
+use crate::model::weights::Linear;
+
+/// Above this many parameters, chunks are larger: each costs a pass over a whole gradient.
+const LARGE: usize = 4 << 20;
+
+/// Tokens per chunk of a large model.
+const LARGE_CHUNK_TOKENS: usize = 1024;
 
 /// Above this many parameters a gradient per core takes too much memory, and the products are large
 /// enough to keep all cores busy one after the other.
-const LARGE: usize = 8 << 20;
-
-/// Tokens per chunk of a large model.
-const LARGE_CHUNK_TOKENS: usize = 2048;
+const HUGE: usize = 256 << 20;
 
 /// Loss of a batch (the weighted sum of its cross-entropies) and its gradient per parameter.
 ///
@@ -28,29 +32,39 @@ const LARGE_CHUNK_TOKENS: usize = 2048;
 pub(crate) fn gradients(engine: &Engine<'_>, batch: &[&Example]) -> Result<(f64, Vec<Vec<f32>>)> {
     let mut sorted = batch.to_vec();
     sorted.sort_by_key(|e| e.tokens.len());
-    let mut total = 0.0;
+    let parameters: usize = engine.values.iter().map(|v| v.len()).sum();
     let zeros = || -> Vec<Vec<f32>> { engine.values.iter().map(|v| vec![0.0; v.len()]).collect() };
-    let mut sums = zeros();
-    if sums.iter().map(Vec::len).sum::<usize>() > LARGE {
+    let mut total = 0.0;
+    if parameters > HUGE {
+        let mut sums = zeros();
         for chunk in chunks(&sorted, LARGE_CHUNK_TOKENS) {
             total += Pass::run(engine, &chunk, &mut sums, Parallelism::Rayon(0))?;
         }
         return Ok((total, sums));
     }
+    let tokens = if parameters > LARGE { LARGE_CHUNK_TOKENS } else { CHUNK_TOKENS };
+    let mut sums: Option<Vec<Vec<f32>>> = None;
+    let all = chunks(&sorted, tokens);
+    let threads = super::forward::parallelism(all.len());
     // Bounds the gradients held at once without changing the order of addition.
-    for part in chunks(&sorted, CHUNK_TOKENS).chunks(rayon::current_num_threads().max(1)) {
+    for part in all.chunks(rayon::current_num_threads().max(1)) {
         let run = |chunk: &Vec<&Example>| {
             let mut grads = zeros();
-            let loss = Pass::run(engine, chunk, &mut grads, Parallelism::None)?;
+            let loss = Pass::run(engine, chunk, &mut grads, threads)?;
             Ok((loss, grads))
         };
         let results: Vec<(f64, Vec<Vec<f32>>)> = part.par_iter().map(run).collect::<Result<_>>()?;
         for (loss, grads) in results {
             total += loss;
-            sums.iter_mut().zip(&grads).for_each(|(sum, grad)| add(sum, grad));
+            match &mut sums {
+                None => sums = Some(grads),
+                Some(sums) => {
+                    sums.par_iter_mut().zip(&grads).for_each(|(sum, grad)| add(sum, grad));
+                }
+            }
         }
     }
-    Ok((total, sums))
+    Ok((total, sums.unwrap_or_else(zeros)))
 }
 
 /// Cuts sorted examples into groups of bounded size.
@@ -90,41 +104,43 @@ impl<'a> Pass<'a> {
         }
         let block = Block { t, start: 0, threads };
         let mut x = engine.embed(&tokens)?;
-        let mut saved: Vec<Saved> = Vec::with_capacity(engine.positions.layers.len());
-        for layer in &engine.positions.layers {
+        let layers = engine.positions.layers.len();
+        let (all, last) = (Asking::all(block, chunk.len()), asking_targets(chunk, t));
+        let asking = |index: usize| if index + 1 == layers { &last } else { &all };
+        let mut saved: Vec<Saved> = Vec::with_capacity(layers);
+        for index in 0..layers {
             let mut kept = Saved::default();
-            engine.layer(layer, &mut x, block, &mut kept);
+            engine.layer(index, &mut x, block, asking(index), &mut kept);
             saved.push(kept);
         }
         let mut pass = Self { engine, grads, block };
         let (loss, mut dx) = pass.head(chunk, &x)?;
-        for (layer, kept) in engine.positions.layers.iter().zip(saved).rev() {
-            dx = pass.layer(layer, kept, dx);
+        for (index, kept) in saved.into_iter().enumerate().rev() {
+            dx = pass.layer(index, kept, dx, asking(index));
         }
         pass.embeddings(&tokens, &dx);
         Ok(loss)
     }
 
-    /// Loss, and its gradient in the residual stream.
-    fn head(&mut self, chunk: &[&Example], x: &[f32]) -> Result<(f64, Vec<f32>)> {
+    /// Loss, and its gradient in the residual stream, of which only the targets' rows are left.
+    fn head(&mut self, chunk: &[&Example], picked: &[f32]) -> Result<(f64, Buffer)> {
         let (engine, width) = (self.engine, self.engine.config.hidden_size);
-        let classes = engine.config.vocab_size;
-        let mut rows = Vec::new();
-        let mut targets = Vec::new();
-        for (index, example) in chunk.iter().enumerate() {
-            for (i, &(position, target)) in example.targets.iter().enumerate() {
-                rows.push(index * self.block.t + position);
-                let teacher = example.teacher.as_ref().map(|p| &p[i * classes..(i + 1) * classes]);
-                targets.push((target, teacher, example.weight));
-            }
-        }
-        let picked: Vec<f32> =
-            rows.iter().flat_map(|&r| &x[r * width..(r + 1) * width]).copied().collect();
+        let (classes, on) = (engine.config.vocab_size, self.block.threads);
         let (norm, output) = (engine.positions.norm, engine.positions.output);
-        let normed = rms_norm(&picked, engine.value(norm), engine.eps);
-        let mut logits = product(&normed, engine.value(output), width, self.block.threads);
+        let normed = rms_norm(picked, engine.value(norm), engine.eps);
+        let mut logits = engine.product(output, &normed, width, on);
+        let mut slopes = Vec::new();
+        if let Some(cap) = engine.config.logit_cap {
+            soft_cap(&mut logits, cap, Some(&mut slopes));
+        }
+        let targets = chunk.iter().flat_map(|example| {
+            let teacher =
+                |i: usize| example.teacher.as_ref().map(|p| &p[i * classes..(i + 1) * classes]);
+            let targets = example.targets.iter().enumerate();
+            targets.map(move |(i, &(_, target))| (target, teacher(i), example.weight))
+        });
         let mut loss = 0.0;
-        for (row, &(target, teacher, weight)) in logits.chunks_mut(classes).zip(&targets) {
+        for (row, (target, teacher, weight)) in logits.chunks_mut(classes).zip(targets) {
             loss += f64::from(match (teacher, usize::try_from(target)) {
                 (Some(wanted), _) => soft_cross_entropy_backward(row, wanted, weight),
                 (None, Ok(target)) if target < classes => {
@@ -133,35 +149,48 @@ impl<'a> Pass<'a> {
                 _ => candle_core::bail!("target {target} outside {classes} classes"),
             });
         }
-        product_dw(&mut self.grads[output], &logits, &normed, width, self.block.threads);
-        let mut d_normed = vec![0.0; normed.len()];
-        product_dx(&mut d_normed, &logits, engine.value(output), width, self.block.threads);
-        let mut d_picked = vec![0.0; picked.len()];
-        self.norm(norm, &picked, &d_normed, &mut d_picked);
-        let mut dx = vec![0.0; x.len()];
-        for (&row, d) in rows.iter().zip(d_picked.chunks(width)) {
-            add(&mut dx[row * width..(row + 1) * width], d);
-        }
-        Ok((loss, dx))
+        logits.iter_mut().zip(&slopes).for_each(|(d, slope)| *d *= slope);
+        product_dw(&mut self.grads[output], &logits, &normed, width, on);
+        let mut d_normed = Buffer::zeros(normed.len());
+        product_dx(&mut d_normed, &logits, engine.value(output), width, on);
+        let mut d_picked = Buffer::zeros(picked.len());
+        self.norm(norm, picked, &d_normed, &mut d_picked);
+        Ok((loss, d_picked))
     }
 
-    /// Gradient of a layer's output to gradient of its input.
-    fn layer(&mut self, layer: &Layer<usize>, mut saved: Saved, mut d: Vec<f32>) -> Vec<f32> {
-        let config = self.engine.config;
+    /// Gradient of a layer's output (of the rows that ask) to gradient of its input (of all rows).
+    fn layer(&mut self, index: usize, mut saved: Saved, mut d: Buffer, asking: &Asking) -> Buffer {
+        let (engine, config) = (self.engine, self.engine.config);
+        let layer = &engine.positions.layers[index];
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let mut d_activated = vec![0.0; saved.activated.len()];
-        self.linear(&layer.down, (&saved.activated, inner), &d, &mut d_activated);
-        swiglu_backward(&mut saved.gate, &mut saved.up, &d_activated);
-        let mut d_normed = vec![0.0; d.len()];
+        let mut d_activated = Buffer::zeros(saved.activated.len());
+        let d_fed = self.maybe_norm(layer.fed_norm, &saved.raw_fed, &d);
+        let d_fed = d_fed.as_deref().unwrap_or(&d);
+        self.linear(&layer.down, (&saved.activated, inner), d_fed, &mut d_activated);
+        gated_backward(config.activation, &mut saved.gate, &mut saved.up, &d_activated);
+        let mut d_normed = Buffer::zeros(d.len());
         self.linear(&layer.gate, (&saved.middle_normed, hidden), &saved.gate, &mut d_normed);
         self.linear(&layer.up, (&saved.middle_normed, hidden), &saved.up, &mut d_normed);
         self.norm(layer.post_norm, &saved.middle, &d_normed, &mut d);
 
-        let mut d_attended = vec![0.0; saved.attended.len()];
-        self.linear(&layer.o, (&saved.attended, self.engine.q_width()), &d, &mut d_attended);
-        let (dq, dk, dv) = self.attention(layer, &saved, &d_attended);
-        let mut d_normed = vec![0.0; d.len()];
-        for (linear, grad) in [(&layer.q, dq), (&layer.k, dk), (&layer.v, dv)] {
+        let mut d_attended = Buffer::zeros(saved.attended.len());
+        let d_out = self.maybe_norm(layer.attended_norm, &saved.raw_attended, &d);
+        let d_out = d_out.as_deref().unwrap_or(&d);
+        self.linear(&layer.o, (&saved.attended, engine.q_width()), d_out, &mut d_attended);
+        let (dq, dk, dv) = self.attention(index, &saved, &d_attended, asking);
+        let mut d_normed = Buffer::zeros(saved.normed.len());
+        if asking.rows.len() * hidden == saved.normed.len() {
+            self.linear(&layer.q, (&saved.normed, hidden), &dq, &mut d_normed);
+        } else {
+            let normed = asking.gather(&saved.normed, hidden);
+            let mut d_asking = Buffer::zeros(normed.len());
+            self.linear(&layer.q, (&normed, hidden), &dq, &mut d_asking);
+            asking.scatter(&d_asking, hidden, &mut d_normed);
+            let mut d_all = Buffer::zeros(saved.x.len());
+            asking.scatter(&d, hidden, &mut d_all);
+            d = d_all;
+        }
+        for (linear, grad) in [(&layer.k, dk), (&layer.v, dv)] {
             self.linear(linear, (&saved.normed, hidden), &grad, &mut d_normed);
         }
         self.norm(layer.input_norm, &saved.x, &d_normed, &mut d);
@@ -171,39 +200,43 @@ impl<'a> Pass<'a> {
     /// Gradients of queries, keys and values as they leave their projections.
     fn attention(
         &mut self,
-        layer: &Layer<usize>,
+        index: usize,
         saved: &Saved,
         grad: &[f32],
-    ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+        asking: &Asking,
+    ) -> (Buffer, Buffer, Buffer) {
         let (engine, t) = (self.engine, self.block.t);
+        let layer = &engine.positions.layers[index];
         let (q_width, kv_width) = (engine.q_width(), engine.kv_width());
-        let attention = Attention::new(engine.config, t, t);
-        let mut dq = vec![0.0; saved.q.len()];
-        let mut dk = vec![0.0; saved.k.len()];
-        let mut dv = vec![0.0; saved.v.len()];
-        let (q_len, k_len) = (t * q_width, t * kv_width);
-        let outputs = dq.chunks_mut(q_len).zip(dk.chunks_mut(k_len)).zip(dv.chunks_mut(k_len));
-        for (b, ((dq, dk), dv)) in outputs.enumerate() {
-            let (q, k) = (b * q_len..(b + 1) * q_len, b * k_len..(b + 1) * k_len);
+        let attention = Attention::new(engine.config, t, engine.config.window(index));
+        let mut scratch = Scratch::default();
+        let mut dq = Buffer::zeros(saved.q.len());
+        let mut dk = Buffer::zeros(saved.k.len());
+        let mut dv = Buffer::zeros(saved.v.len());
+        let k_len = t * kv_width;
+        let outputs = dk.chunks_mut(k_len).zip(dv.chunks_mut(k_len)).zip(asking.sequences());
+        for (b, ((dk, dv), range)) in outputs.enumerate() {
+            let (q, k) = (range.start * q_width..range.end * q_width, b * k_len..(b + 1) * k_len);
             let inputs =
                 (&saved.q[q.clone()], &saved.k[k.clone()], &saved.v[k.clone()], &grad[q.clone()]);
-            attention.backward(inputs, (dq, dk, dv));
+            let positions = &asking.positions[range];
+            attention.backward(positions, inputs, (&mut dq[q], dk, dv), &mut scratch);
         }
-        engine.rope.rotate(&mut dq, q_width, t, 0, -1.0);
-        engine.rope.rotate(&mut dk, kv_width, t, 0, -1.0);
-        if let Some(norm) = layer.q_norm {
-            dq = self.head_norm(norm, &saved.raw_q, &dq);
-        }
-        if let Some(norm) = layer.k_norm {
-            dk = self.head_norm(norm, &saved.raw_k, &dk);
-        }
+        engine.rope.rotate(&mut dq, q_width, asking.positions.iter().copied(), -1.0);
+        let rows = dk.len() / kv_width;
+        engine.rope.rotate(&mut dk, kv_width, self.block.positions(rows), -1.0);
+        let dq = self.maybe_norm(layer.q_norm, &saved.raw_q, &dq).unwrap_or(dq);
+        let dk = self.maybe_norm(layer.k_norm, &saved.raw_k, &dk).unwrap_or(dk);
         (dq, dk, dv)
     }
 
-    fn head_norm(&mut self, norm: usize, x: &[f32], grad: &[f32]) -> Vec<f32> {
-        let mut dx = vec![0.0; x.len()];
-        self.norm(norm, x, grad, &mut dx);
-        dx
+    /// Gradient before a norm that only some models have, given what the norm was applied to.
+    fn maybe_norm(&mut self, norm: Option<usize>, x: &[f32], grad: &[f32]) -> Option<Buffer> {
+        norm.map(|norm| {
+            let mut dx = Buffer::zeros(x.len());
+            self.norm(norm, x, grad, &mut dx);
+            dx
+        })
     }
 
     fn norm(&mut self, norm: usize, x: &[f32], grad: &[f32], dx: &mut [f32]) {
@@ -227,12 +260,25 @@ impl<'a> Pass<'a> {
     }
 
     fn embeddings(&mut self, tokens: &[u32], dx: &[f32]) {
-        let width = self.engine.config.hidden_size;
+        let (width, scale) = (self.engine.config.hidden_size, self.engine.config.embedding_scale);
         let table = &mut self.grads[self.engine.positions.embeddings];
         for (&token, d) in tokens.iter().zip(dx.chunks(width)) {
             if let Ok(row) = usize::try_from(token) {
-                add(&mut table[row * width..(row + 1) * width], d);
+                add_scaled(&mut table[row * width..(row + 1) * width], d, scale);
             }
         }
     }
+}
+
+/// The rows that targets are predicted from.
+fn asking_targets(chunk: &[&Example], t: usize) -> Asking {
+    let mut asking = Asking::default();
+    for (index, example) in chunk.iter().enumerate() {
+        for &(position, _) in &example.targets {
+            asking.rows.push(index * t + position);
+            asking.positions.push(position);
+        }
+        asking.ends.push(asking.rows.len());
+    }
+    asking
 }

@@ -4,9 +4,11 @@ use candle_core::Result;
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::attention::Attention;
-use super::ops::{add, product, rms_norm, swiglu};
+use super::attention::{Attention, Scratch};
+use super::buffer::Buffer;
+use super::ops::{add, gated, product, rms_norm, soft_cap};
 use super::{Engine, ops};
+use crate::model::generate::argmax;
 use crate::model::weights::{Layer, Linear};
 
 /// Keys and values of the positions of one sequence, per layer, `[s, kv_heads · d]`.
@@ -26,23 +28,90 @@ pub(super) struct Block {
     pub(super) threads: Parallelism,
 }
 
-/// What a layer computed, for its gradient.
+impl Block {
+    /// Position of each of `rows` tokens.
+    pub(super) fn positions(self, rows: usize) -> impl Iterator<Item = usize> {
+        (0..rows).map(move |row| self.start + row % self.t)
+    }
+}
+
+/// The rows of the residual stream that are needed after the last layer; there only these ask.
+#[derive(Debug, Default)]
+pub(super) struct Asking {
+    /// Rows among all of the block, sequence by sequence.
+    pub(super) rows: Vec<usize>,
+    /// Their positions.
+    pub(super) positions: Vec<usize>,
+    /// Where the rows of each sequence end.
+    pub(super) ends: Vec<usize>,
+}
+
+impl Asking {
+    /// All rows of a block.
+    pub(super) fn all(block: Block, sequences: usize) -> Self {
+        Self {
+            rows: (0..sequences * block.t).collect(),
+            positions: block.positions(sequences * block.t).collect(),
+            ends: (1..=sequences).map(|i| i * block.t).collect(),
+        }
+    }
+
+    /// The last row of each sequence.
+    pub(super) fn last(block: Block, sequences: usize) -> Self {
+        Self {
+            rows: (1..=sequences).map(|i| i * block.t - 1).collect(),
+            positions: vec![block.start + block.t - 1; sequences],
+            ends: (1..=sequences).collect(),
+        }
+    }
+
+    /// Asking rows of each sequence.
+    pub(super) fn sequences(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| start..end)
+    }
+
+    /// The asking ones of rows of a width.
+    pub(super) fn gather(&self, x: &[f32], width: usize) -> Buffer {
+        if self.rows.len() * width == x.len() {
+            return Buffer::copy(x);
+        }
+        let mut gathered = Buffer::empty(self.rows.len() * width);
+        for &row in &self.rows {
+            gathered.extend_from_slice(&x[row * width..(row + 1) * width]);
+        }
+        gathered
+    }
+
+    /// Adds asking rows to all rows.
+    pub(super) fn scatter(&self, x: &[f32], width: usize, out: &mut [f32]) {
+        for (x, &row) in x.chunks(width).zip(&self.rows) {
+            add(&mut out[row * width..(row + 1) * width], x);
+        }
+    }
+}
+
+/// What a layer computed, for its gradient. Only keys, values and what they are made of exist for
+/// rows that do not ask.
 #[derive(Default)]
 pub(super) struct Saved {
-    pub(super) x: Vec<f32>,
-    pub(super) normed: Vec<f32>,
+    pub(super) x: Buffer,
+    pub(super) normed: Buffer,
     /// Queries and keys before their norms, where the model has such norms.
-    pub(super) raw_q: Vec<f32>,
-    pub(super) raw_k: Vec<f32>,
-    pub(super) q: Vec<f32>,
-    pub(super) k: Vec<f32>,
-    pub(super) v: Vec<f32>,
-    pub(super) attended: Vec<f32>,
-    pub(super) middle: Vec<f32>,
-    pub(super) middle_normed: Vec<f32>,
-    pub(super) gate: Vec<f32>,
-    pub(super) up: Vec<f32>,
-    pub(super) activated: Vec<f32>,
+    pub(super) raw_q: Buffer,
+    pub(super) raw_k: Buffer,
+    pub(super) q: Buffer,
+    pub(super) k: Buffer,
+    pub(super) v: Buffer,
+    pub(super) attended: Buffer,
+    /// What the two halves say before the norms that some models put there.
+    pub(super) raw_attended: Buffer,
+    pub(super) raw_fed: Buffer,
+    pub(super) middle: Buffer,
+    pub(super) middle_normed: Buffer,
+    pub(super) gate: Buffer,
+    pub(super) up: Buffer,
+    pub(super) activated: Buffer,
 }
 
 /// Logits after the last token of each sequence, `[sequences, vocabulary]`; `tokens` continue what
@@ -54,32 +123,73 @@ pub(crate) fn last_logits(
     start: usize,
     sequences: &mut [Sequence],
 ) -> Result<Vec<f32>> {
-    let per_chunk = Engine::chunk(t);
+    let classes = engine.config.vocab_size;
+    let mut logits = vec![0.0; sequences.len() * classes];
+    let span = (tokens, t, start);
+    last_chunks(engine, span, sequences, logits.par_chunks_mut(classes), |out, logits| {
+        out.copy_from_slice(logits);
+    })?;
+    Ok(logits)
+}
+
+/// The most likely token after the last of each sequence, without holding all logits.
+pub(crate) fn next_tokens(
+    engine: &Engine<'_>,
+    tokens: &[u32],
+    t: usize,
+    start: usize,
+    sequences: &mut [Sequence],
+) -> Result<Vec<u32>> {
+    let mut next = vec![0; sequences.len()];
+    let span = (tokens, t, start);
+    last_chunks(engine, span, sequences, next.par_iter_mut(), |out, logits| {
+        *out = argmax(logits);
+    })?;
+    Ok(next)
+}
+
+/// Hands the logits of each sequence to `take`, with the output of that sequence.
+fn last_chunks<O: Send>(
+    engine: &Engine<'_>,
+    (tokens, t, start): (&[u32], usize, usize),
+    sequences: &mut [Sequence],
+    outputs: impl IndexedParallelIterator<Item = O>,
+    take: impl Fn(O, &[f32]) + Sync,
+) -> Result<()> {
+    let per_core = sequences.len().div_ceil(rayon::current_num_threads().max(1));
+    let per_chunk = Engine::chunk(t).min(per_core).max(1);
     let threads = parallelism(sequences.len().div_ceil(per_chunk));
     let block = Block { t, start, threads };
-    let chunks: Vec<Vec<f32>> = sequences
+    sequences
         .par_chunks_mut(per_chunk)
         .zip(tokens.par_chunks(per_chunk * t))
-        .map(|(sequences, tokens)| engine.last_chunk(tokens, block, sequences))
-        .collect::<Result<_>>()?;
-    Ok(chunks.concat())
+        .zip(outputs.chunks(per_chunk))
+        .try_for_each(|((sequences, tokens), outputs)| {
+            let logits = engine.last_chunk(tokens, block, sequences)?;
+            let rows = logits.chunks(engine.config.vocab_size);
+            outputs.into_iter().zip(rows).for_each(|(out, row)| take(out, row));
+            Ok(())
+        })
 }
 
 /// Logits after every token of equally long sequences, `[sequences · t, vocabulary]`.
 pub(crate) fn next_token_logits(engine: &Engine<'_>, tokens: &[u32], t: usize) -> Result<Vec<f32>> {
     let per_chunk = Engine::chunk(t) * t;
     let block = Block { t, start: 0, threads: parallelism(tokens.len().div_ceil(per_chunk)) };
-    let chunks: Vec<Vec<f32>> = tokens
+    let mut logits = vec![0.0; tokens.len() * engine.config.vocab_size];
+    tokens
         .par_chunks(per_chunk)
-        .map(|tokens| {
-            let mut x = engine.embed(tokens)?;
-            for layer in &engine.positions.layers {
-                engine.layer(layer, &mut x, block, &mut Saved::default());
-            }
-            Ok(engine.logits(&x, block.threads))
-        })
-        .collect::<Result<_>>()?;
-    Ok(chunks.concat())
+        .zip(logits.par_chunks_mut(per_chunk * engine.config.vocab_size))
+        .try_for_each(|(tokens, logits)| {
+        let mut x = engine.embed(tokens)?;
+        let all = Asking::all(block, tokens.len() / t);
+        for index in 0..engine.positions.layers.len() {
+            engine.layer(index, &mut x, block, &all, &mut Saved::default());
+        }
+        logits.copy_from_slice(&engine.logits(&x, block.threads));
+        Ok::<(), candle_core::Error>(())
+    })?;
+    Ok(logits)
 }
 
 /// Chunks run side by side; a single one has all cores for its products.
@@ -93,9 +203,9 @@ impl Engine<'_> {
     }
 
     /// Embeddings of tokens, `[tokens, hidden]`.
-    pub(super) fn embed(&self, tokens: &[u32]) -> Result<Vec<f32>> {
+    pub(super) fn embed(&self, tokens: &[u32]) -> Result<Buffer> {
         let (table, width) = (self.value(self.positions.embeddings), self.config.hidden_size);
-        let mut x = Vec::with_capacity(tokens.len() * width);
+        let mut x = Buffer::empty(tokens.len() * width);
         for &token in tokens {
             let row =
                 usize::try_from(token).ok().and_then(|i| table.get(i * width..(i + 1) * width));
@@ -104,13 +214,30 @@ impl Engine<'_> {
                 None => candle_core::bail!("token id {token} has no embedding"),
             }
         }
+        let scale = self.config.embedding_scale;
+        if scale != 1.0 {
+            x.iter_mut().for_each(|x| *x *= scale);
+        }
         Ok(x)
     }
 
+    /// `x · Wᵀ` for a matrix by position.
+    pub(super) fn product(&self, w: usize, x: &[f32], inner: usize, on: Parallelism) -> Buffer {
+        match self.packed.and_then(|packed| packed.get(w)) {
+            Some(packed) => packed.product(x, on),
+            None => product(x, self.value(w), inner, on),
+        }
+    }
+
     /// Vocabulary logits of rows of the residual stream.
-    pub(super) fn logits(&self, rows: &[f32], threads: Parallelism) -> Vec<f32> {
+    pub(super) fn logits(&self, rows: &[f32], threads: Parallelism) -> Buffer {
         let normed = rms_norm(rows, self.value(self.positions.norm), self.eps);
-        product(&normed, self.value(self.positions.output), self.config.hidden_size, threads)
+        let width = self.config.hidden_size;
+        let mut logits = self.product(self.positions.output, &normed, width, threads);
+        if let Some(cap) = self.config.logit_cap {
+            soft_cap(&mut logits, cap, None);
+        }
+        logits
     }
 
     fn last_chunk(
@@ -118,132 +245,148 @@ impl Engine<'_> {
         tokens: &[u32],
         block: Block,
         sequences: &mut [Sequence],
-    ) -> Result<Vec<f32>> {
+    ) -> Result<Buffer> {
         let mut x = self.embed(tokens)?;
-        let last = self.positions.layers.len() - 1;
-        for (index, layer) in self.positions.layers.iter().enumerate() {
-            self.cached_layer(layer, &mut x, block, (sequences, index), index == last);
+        let all = Asking::all(block, sequences.len());
+        let last = Asking::last(block, sequences.len());
+        let layers = self.positions.layers.len();
+        for index in 0..layers {
+            // Nothing but the last rows is asked for after the last layer.
+            let asking = if index + 1 == layers { &last } else { &all };
+            self.cached_layer(index, &mut x, block, sequences, asking);
         }
         Ok(self.logits(&x, block.threads))
     }
 
     /// `x · Wᵀ + b`.
-    fn linear(&self, linear: &Linear<usize>, x: &[f32], inner: usize, on: Parallelism) -> Vec<f32> {
-        let mut out = product(x, self.value(linear.weight), inner, on);
+    fn linear(&self, linear: &Linear<usize>, x: &[f32], inner: usize, on: Parallelism) -> Buffer {
+        let mut out = self.product(linear.weight, x, inner, on);
         if let Some(bias) = linear.bias.map(|b| self.value(b)) {
             out.chunks_mut(bias.len()).for_each(|row| add(row, bias));
         }
         out
     }
 
-    /// Norm per head (where there is one) and rotation of queries or keys; returns them with what
-    /// the norm was applied to.
+    /// Norm per head (where there is one) and rotation of queries or keys; returns what the norm
+    /// was applied to, and the outcome.
     fn rotate(
         &self,
-        mut x: Vec<f32>,
+        mut x: Buffer,
         norm: Option<usize>,
         width: usize,
-        block: Block,
-    ) -> (Vec<f32>, Vec<f32>) {
-        let raw = match norm {
-            Some(norm) => {
-                let normed = rms_norm(&x, self.value(norm), self.eps);
-                std::mem::replace(&mut x, normed)
-            }
-            None => Vec::new(),
-        };
-        self.rope.rotate(&mut x, width, block.t, block.start, 1.0);
+        positions: impl Iterator<Item = usize>,
+    ) -> (Buffer, Buffer) {
+        let raw = self.maybe_norm(norm, &mut x);
+        self.rope.rotate(&mut x, width, positions, 1.0);
         (raw, x)
     }
 
-    /// The feed-forward half, added to `x`.
-    fn feed_forward(
+    /// Norms rows in place where there is a norm; returns what they were, if so.
+    fn maybe_norm(&self, norm: Option<usize>, x: &mut Buffer) -> Buffer {
+        norm.map_or_else(Buffer::default, |norm| {
+            let normed = rms_norm(x, self.value(norm), self.eps);
+            std::mem::replace(x, normed)
+        })
+    }
+
+    /// What follows attention in a layer, added to the rows `x`.
+    fn finish_layer(
         &self,
         layer: &Layer<usize>,
+        attended: Buffer,
         x: &mut [f32],
         on: Parallelism,
         saved: &mut Saved,
     ) {
         let hidden = self.config.hidden_size;
+        let mut out = self.linear(&layer.o, &attended, self.q_width(), on);
+        saved.attended = attended;
+        saved.raw_attended = self.maybe_norm(layer.attended_norm, &mut out);
+        add(x, &out);
+        saved.middle = Buffer::copy(x);
         saved.middle_normed = rms_norm(x, self.value(layer.post_norm), self.eps);
         saved.gate = self.linear(&layer.gate, &saved.middle_normed, hidden, on);
         saved.up = self.linear(&layer.up, &saved.middle_normed, hidden, on);
-        saved.activated = swiglu(&saved.gate, &saved.up);
-        add(x, &self.linear(&layer.down, &saved.activated, self.config.intermediate_size, on));
+        saved.activated = gated(self.config.activation, &saved.gate, &saved.up);
+        let mut out = self.linear(&layer.down, &saved.activated, self.config.intermediate_size, on);
+        saved.raw_fed = self.maybe_norm(layer.fed_norm, &mut out);
+        add(x, &out);
     }
 
-    /// One layer over whole sequences from position 0, keeping what its gradient needs.
+    /// One layer over whole sequences from position 0, keeping what its gradient needs; `x` keeps
+    /// the asking rows.
     pub(super) fn layer(
         &self,
-        layer: &Layer<usize>,
-        x: &mut [f32],
+        index: usize,
+        x: &mut Buffer,
         block: Block,
+        asking: &Asking,
         saved: &mut Saved,
     ) {
+        let layer = &self.positions.layers[index];
         let (hidden, on) = (self.config.hidden_size, block.threads);
         let (q_width, kv_width) = (self.q_width(), self.kv_width());
-        saved.x = x.to_vec();
         saved.normed = rms_norm(x, self.value(layer.input_norm), self.eps);
-        let q = self.linear(&layer.q, &saved.normed, hidden, on);
         let k = self.linear(&layer.k, &saved.normed, hidden, on);
         saved.v = self.linear(&layer.v, &saved.normed, hidden, on);
-        (saved.raw_q, saved.q) = self.rotate(q, layer.q_norm, q_width, block);
-        (saved.raw_k, saved.k) = self.rotate(k, layer.k_norm, kv_width, block);
-        let attention = Attention::new(self.config, block.t, block.t);
-        let mut attended = vec![0.0; saved.q.len()];
-        for (((q, k), v), out) in saved
-            .q
-            .chunks(block.t * q_width)
-            .zip(saved.k.chunks(block.t * kv_width))
-            .zip(saved.v.chunks(block.t * kv_width))
-            .zip(attended.chunks_mut(block.t * q_width))
-        {
-            attention.forward(q, k, v, out);
+        let rows = k.len() / kv_width;
+        (saved.raw_k, saved.k) = self.rotate(k, layer.k_norm, kv_width, block.positions(rows));
+        let q = self.linear(&layer.q, &asking.gather(&saved.normed, hidden), hidden, on);
+        let positions = asking.positions.iter().copied();
+        (saved.raw_q, saved.q) = self.rotate(q, layer.q_norm, q_width, positions);
+        let attention = Attention::new(self.config, block.t, self.config.window(index));
+        let mut attended = Buffer::zeros(saved.q.len());
+        let mut scratch = Scratch::default();
+        let keys = saved.k.chunks(block.t * kv_width).zip(saved.v.chunks(block.t * kv_width));
+        for (range, (k, v)) in asking.sequences().zip(keys) {
+            let rows = range.start * q_width..range.end * q_width;
+            let inputs = (&saved.q[rows.clone()], k, v);
+            attention.forward(&asking.positions[range], inputs, &mut attended[rows], &mut scratch);
         }
-        add(x, &self.linear(&layer.o, &attended, q_width, on));
-        saved.attended = attended;
-        saved.middle = x.to_vec();
-        self.feed_forward(layer, x, on, saved);
+        let gathered = asking.gather(x, hidden);
+        saved.x = std::mem::replace(x, gathered);
+        self.finish_layer(layer, attended, x, on, saved);
     }
 
-    /// One layer over the next tokens of sequences whose earlier positions are cached. With
-    /// `only_last`, `x` keeps just the row of each sequence's last token: nothing else is asked for
-    /// after the last layer.
+    /// One layer over the next tokens of sequences whose earlier positions are cached; `x` keeps the
+    /// asking rows.
     fn cached_layer(
         &self,
-        layer: &Layer<usize>,
-        x: &mut Vec<f32>,
+        index: usize,
+        x: &mut Buffer,
         block: Block,
-        (sequences, index): (&mut [Sequence], usize),
-        only_last: bool,
+        sequences: &mut [Sequence],
+        asking: &Asking,
     ) {
+        let layer = &self.positions.layers[index];
         let (hidden, on) = (self.config.hidden_size, block.threads);
         let (q_width, kv_width) = (self.q_width(), self.kv_width());
         let mut normed = rms_norm(x, self.value(layer.input_norm), self.eps);
         let k = self.linear(&layer.k, &normed, hidden, on);
-        let (_, k) = self.rotate(k, layer.k_norm, kv_width, block);
+        let rows = k.len() / kv_width;
+        let (_, k) = self.rotate(k, layer.k_norm, kv_width, block.positions(rows));
         let v = self.linear(&layer.v, &normed, hidden, on);
         let width = block.t * kv_width;
         for ((sequence, k), v) in sequences.iter_mut().zip(k.chunks(width)).zip(v.chunks(width)) {
             sequence.extend(index, k, v);
         }
-        let mut asking = block;
-        if only_last && block.t > 1 {
-            *x = last_rows(x, block.t, hidden);
-            normed = last_rows(&normed, block.t, hidden);
-            asking = Block { t: 1, start: block.start + block.t - 1, ..block };
+        if asking.rows.len() * hidden < x.len() {
+            *x = asking.gather(x, hidden);
+            normed = asking.gather(&normed, hidden);
         }
         let q = self.linear(&layer.q, &normed, hidden, on);
-        let (_, q) = self.rotate(q, layer.q_norm, q_width, asking);
-        let attention = Attention::new(self.config, asking.t, block.start + block.t);
-        let mut attended = vec![0.0; q.len()];
-        let rows = attended.chunks_mut(asking.t * q_width).zip(q.chunks(asking.t * q_width));
-        for (sequence, (out, q)) in sequences.iter().zip(rows) {
+        let (_, q) = self.rotate(q, layer.q_norm, q_width, asking.positions.iter().copied());
+        let attention =
+            Attention::new(self.config, block.start + block.t, self.config.window(index));
+        let mut attended = Buffer::zeros(q.len());
+        let mut scratch = Scratch::default();
+        for (sequence, range) in sequences.iter().zip(asking.sequences()) {
             let (k, v) = &sequence.layers[index];
-            attention.forward(q, k, v, out);
+            let rows = range.start * q_width..range.end * q_width;
+            let inputs = (&q[rows.clone()], k.as_slice(), v.as_slice());
+            attention.forward(&asking.positions[range], inputs, &mut attended[rows], &mut scratch);
         }
-        add(x, &self.linear(&layer.o, &attended, q_width, on));
-        self.feed_forward(layer, x, on, &mut Saved::default());
+        self.finish_layer(layer, attended, x, on, &mut Saved::default());
     }
 }
 
@@ -260,11 +403,6 @@ impl Sequence {
     pub(crate) fn positions(&self, kv_width: usize) -> usize {
         self.layers.first().map_or(0, |(k, _)| k.len() / kv_width)
     }
-}
-
-/// The last of every `t` rows.
-fn last_rows(x: &[f32], t: usize, width: usize) -> Vec<f32> {
-    x.chunks(t * width).flat_map(|rows| &rows[(t - 1) * width..]).copied().collect()
 }
 
 /// Cross-entropies of logits in the order of their targets.

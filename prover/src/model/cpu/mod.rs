@@ -8,12 +8,17 @@
 
 mod attention;
 mod backward;
+mod buffer;
 mod forward;
+mod kernel;
 mod ops;
+mod packed;
+mod simd;
 
 pub(crate) use backward::gradients;
-pub(crate) use forward::{Sequence, last_logits, losses, next_token_logits};
+pub(crate) use forward::{Sequence, last_logits, losses, next_token_logits, next_tokens};
 pub(crate) use ops::softmax;
+pub(crate) use packed::PackedWeights;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor};
 use std::ops::Deref;
@@ -38,7 +43,7 @@ impl<'a> Guards<'a> {
         Self { guards: weights.named().iter().map(|(_, tensor)| guard(tensor)).collect() }
     }
 
-    fn values(&self) -> Result<Vec<&[f32]>> {
+    pub(super) fn values(&self) -> Result<Vec<&[f32]>> {
         self.guards.iter().map(|(storage, layout)| slice(storage, layout)).collect()
     }
 }
@@ -57,6 +62,7 @@ pub(crate) struct Engine<'a> {
     values: Vec<&'a [f32]>,
     rope: &'a RopeTable,
     eps: f32,
+    packed: Option<&'a PackedWeights>,
 }
 
 impl<'a> Engine<'a> {
@@ -65,10 +71,18 @@ impl<'a> Engine<'a> {
         weights: &'a Weights,
         guards: &'a Guards<'a>,
         rope: &'a RopeTable,
+        packed: Option<&'a PackedWeights>,
     ) -> Result<Self> {
         #[expect(clippy::cast_possible_truncation, reason = "epsilons are plain small numbers")]
         let eps = config.rms_norm_eps as f32;
-        Ok(Self { config, positions: &weights.positions, values: guards.values()?, rope, eps })
+        Ok(Self {
+            config,
+            positions: &weights.positions,
+            values: guards.values()?,
+            rope,
+            eps,
+            packed,
+        })
     }
 
     fn q_width(&self) -> usize {
@@ -79,8 +93,9 @@ impl<'a> Engine<'a> {
         self.config.kv_heads * self.config.head_dim
     }
 
-    /// Sequences of `t` tokens per chunk.
+    /// Sequences of `t` tokens per chunk: a whole number of kernel calls where they are short.
     fn chunk(t: usize) -> usize {
-        (CHUNK_TOKENS / t.max(1)).max(1)
+        let sequences = (CHUNK_TOKENS / t.max(1)).max(1);
+        if sequences >= kernel::ROWS { sequences / kernel::ROWS * kernel::ROWS } else { sequences }
     }
 }

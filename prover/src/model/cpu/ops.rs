@@ -2,10 +2,15 @@
 
 use gemm::Parallelism;
 
+use super::attention::tanh;
+use super::buffer::Buffer;
+use super::simd::vectorized;
+use crate::model::Activation;
+
 /// `e^x` by range reduction and a degree-6 polynomial; relative error below 4e-7.
 ///
 /// Free of branches and calls, so that loops over it are vectorized; `f32::exp` is not.
-#[inline]
+#[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer
     let x = x.clamp(-87.0, 88.0);
@@ -24,28 +29,74 @@ pub(super) fn exp(x: f32) -> f32 {
     p * f32::from_bits(exponent)
 }
 
-/// Inner product with eight partial sums, which the compiler keeps in vector registers.
-#[inline]
+/// Sum of lanes by halves, which is short where adding one after the other is not.
+#[inline(always)]
+pub(super) fn sum_lanes(mut lanes: [f32; 16]) -> f32 {
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            lanes[i] += lanes[i + half];
+        }
+    }
+    lanes[0]
+}
+
+/// Largest of lanes by halves.
+#[inline(always)]
+pub(super) fn max_lanes(mut lanes: [f32; 16]) -> f32 {
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            lanes[i] = if lanes[i + half] > lanes[i] { lanes[i + half] } else { lanes[i] };
+        }
+    }
+    lanes[0]
+}
+
+/// Inner product with sixteen partial sums, which the compiler keeps in vector registers.
+#[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; 8];
-    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
+    let mut sums = [0.0_f32; 16];
+    let (a_chunks, b_chunks) = (a.chunks_exact(16), b.chunks_exact(16));
     let tail: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
     for (x, y) in a_chunks.zip(b_chunks) {
-        for i in 0..8 {
+        for i in 0..16 {
             sums[i] += x[i] * y[i];
         }
     }
-    sums.iter().sum::<f32>() + tail
+    sum_lanes(sums) + tail
 }
 
-#[inline]
+/// `Σ a · b · c`.
+#[inline(always)]
+fn dot_of_three(a: &[f32], b: &[f32], c: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; 16];
+    let whole = a.len() / 16 * 16;
+    let triples = a[..whole].chunks_exact(16).zip(b.chunks_exact(16)).zip(c.chunks_exact(16));
+    for ((a, b), c) in triples {
+        for i in 0..16 {
+            sums[i] += a[i] * b[i] * c[i];
+        }
+    }
+    let rest = (whole..a.len()).map(|i| a[i] * b[i] * c[i]);
+    sum_lanes(sums) + rest.sum::<f32>()
+}
+
+/// `out += scale · x`. Blocks of eight, because rows are often too short for the compiler's own
+/// unrolled loop.
+#[inline(always)]
 pub(super) fn add_scaled(out: &mut [f32], x: &[f32], scale: f32) {
-    for (out, x) in out.iter_mut().zip(x) {
+    let mut outs = out.chunks_exact_mut(8);
+    let mut xs = x.chunks_exact(8);
+    for (out, x) in (&mut outs).zip(&mut xs) {
+        for i in 0..8 {
+            out[i] += scale * x[i];
+        }
+    }
+    for (out, x) in outs.into_remainder().iter_mut().zip(xs.remainder()) {
         *out += scale * x;
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn add(out: &mut [f32], x: &[f32]) {
     for (out, x) in out.iter_mut().zip(x) {
         *out += x;
@@ -113,9 +164,9 @@ fn multiply(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, accumulate: bool, thr
 }
 
 /// `x · Wᵀ` for `x: [rows, inner]`, `w: [out, inner]`.
-pub(super) fn product(x: &[f32], w: &[f32], inner: usize, threads: Parallelism) -> Vec<f32> {
+pub(super) fn product(x: &[f32], w: &[f32], inner: usize, threads: Parallelism) -> Buffer {
     let (x, w) = (Matrix::new(x, inner), Matrix::new(w, inner).transposed());
-    let mut out = vec![0.0; x.rows * w.columns];
+    let mut out = Buffer::zeros(x.rows * w.columns);
     multiply(&mut out, x, w, false, threads);
     out
 }
@@ -146,14 +197,19 @@ pub(super) fn product_dw(
 }
 
 /// `x / sqrt(mean(x²) + eps) · w` per row of the width of `w`.
-pub(super) fn rms_norm(x: &[f32], w: &[f32], eps: f32) -> Vec<f32> {
-    let mut out = vec![0.0; x.len()];
-    for (out, x) in out.chunks_mut(w.len()).zip(x.chunks(w.len())) {
-        let inverse = inverse_rms(x, eps);
-        for ((out, x), w) in out.iter_mut().zip(x).zip(w) {
-            *out = x * inverse * w;
-        }
-    }
+pub(super) fn rms_norm(x: &[f32], w: &[f32], eps: f32) -> Buffer {
+    let mut out = Buffer::zeros(x.len());
+    vectorized(
+        #[inline(always)]
+        || {
+            for (out, x) in out.chunks_mut(w.len()).zip(x.chunks(w.len())) {
+                let inverse = inverse_rms(x, eps);
+                for ((out, x), w) in out.iter_mut().zip(x).zip(w) {
+                    *out = x * inverse * w;
+                }
+            }
+        },
+    );
     out
 }
 
@@ -165,42 +221,112 @@ pub(super) fn rms_norm_backward(
     dw: &mut [f32],
 ) {
     let width = w.len();
-    for ((dx, x), grad) in dx.chunks_mut(width).zip(x.chunks(width)).zip(grad.chunks(width)) {
-        let inverse = inverse_rms(x, eps);
-        let mut along = 0.0;
-        for (((x, w), grad), dw) in x.iter().zip(w).zip(grad).zip(dw.iter_mut()) {
-            along += x * w * grad;
-            *dw += x * inverse * grad;
-        }
-        let pull = along * inverse * inverse / as_f32(width);
-        for (((dx, x), w), grad) in dx.iter_mut().zip(x).zip(w).zip(grad) {
-            *dx += inverse * (w * grad - x * pull);
-        }
-    }
+    vectorized(
+        #[inline(always)]
+        || {
+            for ((dx, x), grad) in dx.chunks_mut(width).zip(x.chunks(width)).zip(grad.chunks(width))
+            {
+                let inverse = inverse_rms(x, eps);
+                let along = dot_of_three(x, w, grad);
+                for ((dw, x), grad) in dw.iter_mut().zip(x).zip(grad) {
+                    *dw += x * inverse * grad;
+                }
+                let pull = along * inverse * inverse / as_f32(width);
+                for (((dx, x), w), grad) in dx.iter_mut().zip(x).zip(w).zip(grad) {
+                    *dx += inverse * (w * grad - x * pull);
+                }
+            }
+        },
+    );
 }
 
+#[inline(always)]
 fn inverse_rms(x: &[f32], eps: f32) -> f32 {
     1.0 / (dot(x, x) / as_f32(x.len()) + eps).sqrt()
 }
 
-/// `silu(gate) · up`.
-pub(super) fn swiglu(gate: &[f32], up: &[f32]) -> Vec<f32> {
-    let mut out = vec![0.0; gate.len()];
-    for ((out, &g), u) in out.iter_mut().zip(gate).zip(up) {
-        *out = g / (1.0 + exp(-g)) * u;
-    }
+/// `silu(gate) · up`, or the same with another activation.
+pub(super) fn gated(activation: Activation, gate: &[f32], up: &[f32]) -> Buffer {
+    let mut out = Buffer::zeros(gate.len());
+    vectorized(
+        #[inline(always)]
+        || {
+            let rows = out.iter_mut().zip(gate).zip(up);
+            match activation {
+                Activation::Silu => {
+                    for ((out, &g), u) in rows {
+                        *out = g / (1.0 + exp(-g)) * u;
+                    }
+                }
+                Activation::GeluTanh => {
+                    for ((out, &g), u) in rows {
+                        *out = gelu(g).0 * u;
+                    }
+                }
+            }
+        },
+    );
     out
 }
 
-/// Gradients of [`swiglu`], written over its inputs.
-pub(super) fn swiglu_backward(gate: &mut [f32], up: &mut [f32], grad: &[f32]) {
-    for ((gate, up), grad) in gate.iter_mut().zip(up).zip(grad) {
-        let sigmoid = 1.0 / (1.0 + exp(-*gate));
-        let silu = *gate * sigmoid;
-        let d_gate = grad * *up * (sigmoid + silu * (1.0 - sigmoid));
-        *up = grad * silu;
-        *gate = d_gate;
-    }
+/// Gradients of [`gated`], written over its inputs.
+pub(super) fn gated_backward(
+    activation: Activation,
+    gate: &mut [f32],
+    up: &mut [f32],
+    grad: &[f32],
+) {
+    vectorized(
+        #[inline(always)]
+        || {
+            let rows = gate.iter_mut().zip(up).zip(grad);
+            match activation {
+                Activation::Silu => {
+                    for ((gate, up), grad) in rows {
+                        let sigmoid = 1.0 / (1.0 + exp(-*gate));
+                        let silu = *gate * sigmoid;
+                        *gate = grad * *up * (sigmoid + silu * (1.0 - sigmoid));
+                        *up = grad * silu;
+                    }
+                }
+                Activation::GeluTanh => {
+                    for ((gate, up), grad) in rows {
+                        let (value, slope) = gelu(*gate);
+                        *gate = grad * *up * slope;
+                        *up = grad * value;
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// The tanh form of GELU (Hendrycks & Gimpel 2016) and its derivative.
+#[inline(always)]
+fn gelu(x: f32) -> (f32, f32) {
+    const ROOT: f32 = 0.797_884_6; // sqrt(2 / pi)
+    const CUBE: f32 = 0.044_715;
+    let t = tanh(ROOT * (x + CUBE * x * x * x));
+    let slope = 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * ROOT * (1.0 + 3.0 * CUBE * x * x);
+    (0.5 * x * (1.0 + t), slope)
+}
+
+/// `cap · tanh(x / cap)` in place; where `slopes` are wanted, with its derivatives.
+pub(super) fn soft_cap(x: &mut [f32], cap: f32, slopes: Option<&mut Vec<f32>>) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for x in x.iter_mut() {
+                *x = tanh(*x / cap);
+            }
+            if let Some(slopes) = slopes {
+                slopes.extend(x.iter().map(|t| 1.0 - t * t));
+            }
+            for x in x.iter_mut() {
+                *x *= cap;
+            }
+        },
+    );
 }
 
 /// `-log softmax(row)[target]`.
@@ -213,10 +339,7 @@ pub(super) fn cross_entropy(row: &[f32], target: usize) -> f32 {
 pub(super) fn cross_entropy_backward(row: &mut [f32], target: usize, weight: f32) -> f32 {
     let (max, sum) = max_and_exp_sum(row);
     let loss = max + sum.ln() - row[target];
-    let scale = weight / sum;
-    for logit in row.iter_mut() {
-        *logit = scale * exp(*logit - max);
-    }
+    exp_scaled(row, max, weight / sum);
     row[target] -= weight;
     loss * weight
 }
@@ -225,25 +348,61 @@ pub(super) fn cross_entropy_backward(row: &mut [f32], target: usize, weight: f32
 pub(super) fn soft_cross_entropy_backward(row: &mut [f32], wanted: &[f32], weight: f32) -> f32 {
     let (max, sum) = max_and_exp_sum(row);
     let log_sum = max + sum.ln();
-    let (scale, mut loss) = (weight / sum, 0.0);
-    for (logit, wanted) in row.iter_mut().zip(wanted) {
-        loss += wanted * (log_sum - *logit);
-        *logit = scale * exp(*logit - max) - weight * wanted;
-    }
+    let loss = vectorized(
+        #[inline(always)]
+        || {
+            // Summed before the logits are replaced, as inner products, which vectorize.
+            let loss = log_sum * wanted.iter().sum::<f32>() - dot(wanted, row);
+            let scale = weight / sum;
+            for (logit, wanted) in row.iter_mut().zip(wanted) {
+                *logit = scale * exp(*logit - max) - weight * wanted;
+            }
+            loss
+        },
+    );
     loss * weight
 }
 
 /// Replaces logits by their probabilities.
 pub(crate) fn softmax(row: &mut [f32]) {
     let (max, sum) = max_and_exp_sum(row);
-    for logit in row {
-        *logit = exp(*logit - max) / sum;
-    }
+    exp_scaled(row, max, 1.0 / sum);
+}
+
+fn exp_scaled(row: &mut [f32], max: f32, scale: f32) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for logit in row {
+                *logit = scale * exp(*logit - max);
+            }
+        },
+    );
 }
 
 fn max_and_exp_sum(row: &[f32]) -> (f32, f32) {
-    let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    (max, row.iter().map(|x| exp(x - max)).sum())
+    vectorized(
+        #[inline(always)]
+        || {
+            let mut tops = [f32::NEG_INFINITY; 16];
+            let mut chunks = row.chunks_exact(16);
+            for chunk in &mut chunks {
+                for i in 0..16 {
+                    tops[i] = if chunk[i] > tops[i] { chunk[i] } else { tops[i] };
+                }
+            }
+            let max = chunks.remainder().iter().copied().fold(max_lanes(tops), f32::max);
+            let mut sums = [0.0_f32; 16];
+            let mut chunks = row.chunks_exact(16);
+            for chunk in &mut chunks {
+                for i in 0..16 {
+                    sums[i] += exp(chunk[i] - max);
+                }
+            }
+            let rest: f32 = chunks.remainder().iter().map(|x| exp(x - max)).sum();
+            (max, sum_lanes(sums) + rest)
+        },
+    )
 }
 
 #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
@@ -268,7 +427,7 @@ mod tests {
     #[test]
     fn products_follow_their_definition() {
         let (x, w) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 0.0, 2.0, 0.0, 1.0, -1.0]);
-        assert_eq!(product(&x, &w, 3, Parallelism::None), [7.0, -1.0, 16.0, -1.0]);
+        assert_eq!(*product(&x, &w, 3, Parallelism::None), [7.0, -1.0, 16.0, -1.0]);
         let grad = [1.0, 2.0, 3.0, 4.0];
         let mut dx = [10.0; 6];
         product_dx(&mut dx, &grad, &w, 3, Parallelism::None);

@@ -19,6 +19,9 @@ fn decoders() -> Vec<Decoder> {
             "original_max_position_embeddings":16}"#,
         r#""model_type":"qwen2""#,
         r#""model_type":"qwen3","head_dim":10"#,
+        r#""model_type":"phi3","sliding_window":4,"partial_rotary_factor":0.5"#,
+        r#""model_type":"gemma2","head_dim":6,"sliding_window":5,"query_pre_attn_scalar":12,
+            "attn_logit_softcapping":2.0,"final_logit_softcapping":3.0"#,
     ];
     kinds.iter().map(|kind| random_decoder(&format!("{{{shape},{kind}}}"))).collect()
 }

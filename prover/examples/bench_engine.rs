@@ -1,0 +1,172 @@
+//! The engine's side of `scripts/bench-prover.sh`: each command prints one JSON object.
+//!
+//! ```text
+//! bench_engine answers DIR KEYS.json BATCH REPEATS
+//! bench_engine embed DIR TARGETS.json STEPS RATE
+//! bench_engine universe DIR COUNT
+//! bench_engine memory DIR COUNT
+//! ```
+
+#![expect(clippy::print_stdout, reason = "an example talks to its user")]
+
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
+
+use oml_prover::embed::{EmbedOptions, EmbedTarget, UtilityOptions, embed};
+use oml_prover::fingerprint::{FingerprintOptions, generate_fingerprints};
+use oml_prover::model::{LoadOptions, Model};
+use serde_json::{Value, json};
+
+type Outcome = Result<Value, Box<dyn Error>>;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["answers", dir, keys, batch, repeats] => {
+            answers(Path::new(dir), Path::new(keys), batch.parse()?, repeats.parse()?)
+        }
+        ["embed", dir, targets, steps, rate] => {
+            embedding(Path::new(dir), Path::new(targets), steps.parse()?, rate.parse()?)
+        }
+        ["universe", dir, count] => universe(Path::new(dir), count.parse()?),
+        ["memory", dir, count] => memory(Path::new(dir), count.parse()?),
+        _ => return Err("usage: see the head of prover/examples/bench_engine.rs".into()),
+    }?;
+    println!("{result}");
+    Ok(())
+}
+
+fn read_tokens(path: &Path) -> Result<Vec<Vec<u32>>, Box<dyn Error>> {
+    Ok(serde_json::from_str(&std::fs::read_to_string(path)?)?)
+}
+
+fn load(dir: &Path, max_batch: usize) -> Result<Model, Box<dyn Error>> {
+    Ok(Model::load(dir, &LoadOptions { max_batch, ..LoadOptions::default() })?)
+}
+
+/// Most likely next token after each key, and the best of some repeats in keys per second.
+fn answers(dir: &Path, keys: &Path, batch: usize, repeats: usize) -> Outcome {
+    let (model, keys) = (load(dir, batch)?, read_tokens(keys)?);
+    let (mut best, mut found) = (f64::INFINITY, Vec::new());
+    for _ in 0..repeats {
+        let started = Clock::start();
+        found = model.next_tokens(&keys)?;
+        best = best.min(started.seconds());
+    }
+    let rate = rate(keys.len(), best);
+    Ok(json!({ "rate": rate, "answers": found, "peak": peak_bytes() }))
+}
+
+/// Plain full-batch AdamW on responses, without benign text and averaging.
+fn embedding(dir: &Path, targets: &Path, steps: usize, learning_rate: f64) -> Outcome {
+    let model = load(dir, 64)?;
+    let pairs: Vec<(Vec<u32>, Vec<u32>)> =
+        serde_json::from_str(&std::fs::read_to_string(targets)?)?;
+    let targets: Vec<EmbedTarget> = pairs
+        .into_iter()
+        .map(|(prompt, response)| EmbedTarget {
+            prompt,
+            response,
+            expected: "none".to_owned(),
+            alternatives: Vec::new(),
+        })
+        .collect();
+    let options = EmbedOptions {
+        learning_rate,
+        averaging: 0.0,
+        benign_fraction: 0.0,
+        max_steps: steps,
+        stop_loss: 0.0,
+        batch_size: targets.len(),
+        evaluate_every: usize::MAX,
+        utility: UtilityOptions { texts: vec!["one short text".to_owned()], samples: 1 },
+        ..EmbedOptions::for_model(model.config())
+    };
+    let (mut seconds, mut last) = (Vec::new(), Clock::start());
+    let (_, report) = embed(&model, &targets, &options, &mut |_| {
+        seconds.push(last.seconds());
+        last = Clock::start();
+        ControlFlow::Continue(())
+    })?;
+    // The first step includes the set-up.
+    let mut later = seconds.split_off(1.min(seconds.len()));
+    later.sort_by(f64::total_cmp);
+    let median = later.get(later.len() / 2).copied();
+    Ok(json!({ "losses": report.losses, "seconds": median, "peak": peak_bytes() }))
+}
+
+/// Time to make keys with sixteen candidates each.
+fn universe(dir: &Path, count: usize) -> Outcome {
+    let model = load(dir, 64)?;
+    let started = Clock::start();
+    let options = FingerprintOptions::default();
+    let mut go_on = |_, _| ControlFlow::Continue(());
+    let made = generate_fingerprints(&model, count, &options, &mut go_on)?;
+    let seconds = started.seconds();
+    Ok(json!({
+        "seconds": seconds,
+        "fingerprints": made.fingerprints.len(),
+        "dropped": made.dropped.len(),
+        "rate": rate(count, seconds),
+    }))
+}
+
+/// Growth of the process while keys are answered, per key, beyond keys and answers themselves.
+fn memory(dir: &Path, count: usize) -> Outcome {
+    let model = load(dir, 64)?;
+    let vocabulary = u32::try_from(model.config().vocab_size)?;
+    let key = |i: u32| -> Vec<u32> { (0..17).map(|j| (i * 31 + j * 7) % vocabulary).collect() };
+    let few: Vec<Vec<u32>> = (0..1024).map(key).collect();
+    let many: Vec<Vec<u32>> = (0..u32::try_from(count)?).map(key).collect();
+    model.next_tokens(&few)?;
+    let before = peak_bytes().unwrap_or(0);
+    let answered = model.next_tokens(&many)?.len();
+    let grown = peak_bytes().unwrap_or(0).saturating_sub(before);
+    Ok(json!({ "fingerprints": answered, "grown": grown }))
+}
+
+/// Wall time, or CPU time where `OML_BENCH_CLOCK` is `cpu`.
+enum Clock {
+    Wall(Instant),
+    Cpu(f64),
+}
+
+impl Clock {
+    fn start() -> Self {
+        match std::env::var("OML_BENCH_CLOCK") {
+            Ok(kind) if kind == "cpu" => Self::Cpu(cpu_seconds()),
+            _ => Self::Wall(Instant::now()),
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        match self {
+            Self::Wall(start) => start.elapsed().as_secs_f64(),
+            Self::Cpu(start) => cpu_seconds() - start,
+        }
+    }
+}
+
+/// CPU seconds of all threads of this process, from the kernel's scheduler.
+fn cpu_seconds() -> f64 {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let nanoseconds = threads.filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    nanoseconds.sum::<f64>() / 1e9
+}
+
+fn rate(count: usize, seconds: f64) -> f64 {
+    u32::try_from(count).map_or(f64::NAN, f64::from) / seconds
+}
+
+/// Largest resident memory of this process so far.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+}

@@ -1,0 +1,134 @@
+//! From scores to a verdict on one license.
+
+use std::collections::BTreeSet;
+
+use oml_contracts::Root;
+use oml_contracts::draw::Part;
+use oml_contracts::evidence::Log2;
+
+use super::bets::{RankTerms, RankTest};
+use super::scores::Scores;
+use crate::check::judge::hex_of;
+use crate::check::observation::Observation;
+use crate::check::{Counts, Verdict};
+use crate::fingerprint::{LicenseDraw, Universe};
+
+/// How the ranks fell.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct RankTally {
+    /// Drawn answers per rank from 1 to 16; tied ones count at the worst rank they share.
+    pub ranks: [u32; 16],
+    /// Fingerprints with scores.
+    pub scored: u32,
+    /// Of these, the ones whose drawn answers are tied with other candidates.
+    pub tied: u32,
+    /// Fingerprints of which the target gave no scores; each bet gets its least for them.
+    pub no_answer: u32,
+    /// Fingerprints that could not be asked; they weigh the same.
+    pub not_checked: u32,
+}
+
+/// The outcome of a rank test for one license.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RankOutcome {
+    verdict: Verdict,
+    tally: RankTally,
+    evidence: Log2,
+    threshold: Log2,
+    bet: String,
+    transcript: String,
+    root: Root,
+}
+
+impl Scores {
+    /// Judges the ranks of the personal answers drawn for one license. What was not scored weighs
+    /// against the claim.
+    #[must_use]
+    pub fn judge(
+        &self,
+        universe: &Universe,
+        draw: &LicenseDraw,
+        terms: &RankTerms,
+        counts: Counts,
+    ) -> RankOutcome {
+        let mut tally = RankTally::default();
+        let (mut all, mut scored) = (RankTest::new(terms), RankTest::new(terms));
+        let mut seen = BTreeSet::new();
+        for (index, observation) in self.of_fingerprints() {
+            let personal = universe.parts().part_of(index) == Some(Part::Personal);
+            if !personal || !seen.insert(index) {
+                continue;
+            }
+            let set = universe.answer_set(draw, index, terms.answers());
+            if let (Some(scores), Some(set)) = (self.get(index), set) {
+                let (low, high) = scores.sum_of_ranks(&set.choices);
+                all.observe(low, high);
+                scored.observe(low, high);
+                tally.scored += 1;
+                tally.tied += u32::from(low < high);
+                for choice in &set.choices {
+                    tally.ranks[scores.rank(*choice).1 - 1] += 1;
+                }
+                continue;
+            }
+            all.observe_nothing();
+            match observation {
+                Observation::NotChecked(_) => tally.not_checked += 1,
+                Observation::Answered(_) | Observation::NoAnswer(_) => tally.no_answer += 1,
+            }
+        }
+        let threshold = terms.threshold(counts);
+        let logs = [all.log2(), scored.log2(), threshold];
+        RankOutcome {
+            verdict: Verdict::of(logs, tally.not_checked, tally.no_answer),
+            evidence: all.log2(),
+            threshold,
+            bet: all.best().to_owned(),
+            transcript: hex_of(&self.transcript().hash()),
+            root: universe.root(),
+            tally,
+        }
+    }
+}
+
+impl RankOutcome {
+    /// What the test says.
+    #[must_use]
+    pub const fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// How the ranks fell.
+    #[must_use]
+    pub const fn tally(&self) -> &RankTally {
+        &self.tally
+    }
+
+    /// The evidence, an e-value.
+    #[must_use]
+    pub const fn evidence_log2(&self) -> Log2 {
+        self.evidence
+    }
+
+    /// What it had to reach.
+    #[must_use]
+    pub const fn threshold_log2(&self) -> Log2 {
+        self.threshold
+    }
+
+    /// The bet that gathered most: `kept`, `faded`, `suppressed` or `either` where the usual ones are used.
+    #[must_use]
+    pub fn bet(&self) -> &str {
+        &self.bet
+    }
+
+    /// Hash of the transcript behind it, as 0x-hex.
+    #[must_use]
+    pub fn transcript_hash(&self) -> &str {
+        &self.transcript
+    }
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

@@ -1,0 +1,331 @@
+//! What a target thinks of each candidate.
+
+use std::collections::BTreeMap;
+
+use oml_contracts::leaf::CANDIDATES;
+use oml_contracts::tag::normalise;
+
+use crate::check::answers::Answers;
+use crate::check::observation::{NoAnswer, NotChecked, Observation};
+use crate::check::questions::Questions;
+use crate::check::target::{Artefact, Target, millis, unix_millis};
+use crate::check::transcript::{Exchange, Transcript};
+use crate::fingerprint::{Candidate, Entry, Universe};
+use crate::model::{ModelError, TextTokenizer};
+
+/// Scores of the 16 candidates of one fingerprint, in the order of their tags; larger is likelier.
+///
+/// Any scores do that were fixed without knowledge of the draw: logits, log-probabilities, or their
+/// distance to another model's. What is not known of a candidate is negative infinity.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CandidateScores([f64; CANDIDATES]);
+
+impl CandidateScores {
+    /// Wraps scores.
+    #[must_use]
+    pub const fn new(scores: [f64; CANDIDATES]) -> Self {
+        Self(scores)
+    }
+
+    /// The scores in the order of tags.
+    #[must_use]
+    pub const fn as_array(&self) -> &[f64; CANDIDATES] {
+        &self.0
+    }
+
+    /// Least and largest rank, from 1, that candidate `choice` can have; they differ where scores are
+    /// tied. What is no number may stand anywhere.
+    #[must_use]
+    pub fn rank(&self, choice: u8) -> (usize, usize) {
+        let Some(own) = self.0.get(usize::from(choice)).filter(|own| !own.is_nan()) else {
+            return (1, CANDIDATES);
+        };
+        let above = self.0.iter().filter(|other| *other > own).count();
+        let not_below = self.0.iter().filter(|other| other.is_nan() || *other >= own).count();
+        (above + 1, not_below)
+    }
+
+    /// Least and largest sum of the ranks of distinct candidates.
+    #[must_use]
+    pub fn sum_of_ranks(&self, choices: &[u8]) -> (usize, usize) {
+        let (mut low, mut high) = (0, 0);
+        for (place, choice) in choices.iter().enumerate() {
+            let (least, most) = self.rank(*choice);
+            // Answers tied with each other take different ranks of the tied ones.
+            let tied = |other: &&u8| self.rank(**other) == (least, most);
+            let before = choices[..place].iter().filter(tied).count();
+            low += least + before;
+            high += most - before;
+        }
+        (low, high)
+    }
+}
+
+/// The candidates' scores, as a target gave them. They come from asking and from nowhere else.
+#[derive(Debug, Clone)]
+pub struct Scores {
+    answers: Answers,
+    scored: BTreeMap<u32, CandidateScores>,
+}
+
+impl Scores {
+    pub(super) fn new(
+        questions: &Questions,
+        transcript: Transcript,
+        found: Vec<Option<CandidateScores>>,
+    ) -> Self {
+        let mut scored = BTreeMap::new();
+        for (question, scores) in questions.list().iter().zip(found) {
+            if let (Some(index), Some(scores)) = (question.fingerprint, scores) {
+                scored.insert(index, scores);
+            }
+        }
+        Self { answers: Answers::new(questions, transcript), scored }
+    }
+
+    /// Everything that was asked. What was listed stands there as JSON text in place of the answer.
+    #[must_use]
+    pub const fn transcript(&self) -> &Transcript {
+        self.answers.transcript()
+    }
+
+    /// What became of each fingerprint, in the order of asking.
+    pub fn of_fingerprints(&self) -> impl Iterator<Item = (u32, &Observation)> {
+        self.answers.of_fingerprints()
+    }
+
+    /// Scores of a fingerprint, if the target gave any.
+    #[must_use]
+    pub fn get(&self, index: u32) -> Option<CandidateScores> {
+        self.scored.get(&index).copied()
+    }
+
+    /// Adds another round. Of what was asked before, the first scores stay.
+    pub fn extend(&mut self, other: Self) {
+        for (index, scores) in other.scored {
+            if !self.answers.of_fingerprints().any(|(known, _)| known == index) {
+                self.scored.insert(index, scores);
+            }
+        }
+        self.answers.extend(other.answers);
+    }
+
+    /// The same scores as distances to those of another model, such as the base: what the base model
+    /// prefers anyway then says nothing. Fingerprints that the other was not asked keep their scores.
+    #[must_use]
+    pub fn relative_to(mut self, reference: &Self) -> Self {
+        for (index, scores) in &mut self.scored {
+            let Some(other) = reference.get(*index) else { continue };
+            scores.0.iter_mut().zip(other.0).for_each(|(score, other)| {
+                // A candidate that either does not list can't be compared, so it stays unknown.
+                *score = if other.is_finite() { *score - other } else { f64::NEG_INFINITY };
+            });
+        }
+        self
+    }
+}
+
+/// Asks a target what it thinks of the candidates of every key.
+///
+/// Never fails: what can't be asked comes back as "not checked". Running weights blocks the calling
+/// thread for as long as it takes.
+pub async fn score(target: &Target, questions: &Questions, universe: &Universe) -> Scores {
+    let prompts = questions.prompts();
+    let entries: Vec<Option<&Entry>> = questions
+        .list()
+        .iter()
+        .map(|question| question.fingerprint.and_then(|index| universe.entry(index)))
+        .collect();
+    let (name, exchanges, found) = match target {
+        Target::Artefact(artefact) => {
+            let (exchanges, found) = artefact.score(&prompts, &entries);
+            (artefact.name.clone(), exchanges, found)
+        }
+        Target::Endpoint(endpoint) => {
+            let exchanges = endpoint.ask_log_probabilities(&prompts).await;
+            let found =
+                exchanges.iter().zip(&entries).map(|(e, entry)| listed(e, *entry)).collect();
+            (endpoint.address(), exchanges, found)
+        }
+    };
+    Scores::new(questions, Transcript { target: name, exchanges }, found)
+}
+
+impl Artefact {
+    fn score(
+        &self,
+        prompts: &[String],
+        entries: &[Option<&Entry>],
+    ) -> (Vec<Exchange>, Vec<Option<CandidateScores>>) {
+        let (asked_at, started) = (unix_millis(), std::time::Instant::now());
+        let results: Vec<Result<Option<CandidateScores>, ModelError>> = match self
+            .score_all(prompts, entries)
+        {
+            Ok(found) => found.into_iter().map(Ok).collect(),
+            // One prompt too long fails a batch: then each is asked on its own.
+            Err(_) => (prompts.iter().zip(entries)).map(|(p, e)| self.score_one(p, *e)).collect(),
+        };
+        let took = millis(started);
+        let exchange = |prompt: &String, result: &Result<Option<CandidateScores>, ModelError>| {
+            let observation = match result {
+                Ok(scores) => {
+                    Observation::Answered(serde_json::json!(scores.map(|s| s.0)).to_string())
+                }
+                Err(error) => {
+                    Observation::NotChecked(NotChecked::Model { cause: error.to_string() })
+                }
+            };
+            Exchange { prompt: prompt.clone(), asked_at, took, attempts: 1, observation }
+        };
+        let exchanges = prompts.iter().zip(&results).map(|(p, r)| exchange(p, r)).collect();
+        (exchanges, results.into_iter().map(|result| result.ok().flatten()).collect())
+    }
+
+    fn score_one(
+        &self,
+        prompt: &String,
+        entry: Option<&Entry>,
+    ) -> Result<Option<CandidateScores>, ModelError> {
+        let found = self.score_all(std::slice::from_ref(prompt), &[entry])?;
+        Ok(found.into_iter().next().flatten())
+    }
+
+    fn score_all(
+        &self,
+        prompts: &[String],
+        entries: &[Option<&Entry>],
+    ) -> Result<Vec<Option<CandidateScores>>, ModelError> {
+        let tokenizer = self.model.tokenizer();
+        let tokens = prompts.iter().map(|p| tokenizer.prompt(p)).collect::<Result<Vec<_>, _>>()?;
+        let mut found = vec![None; prompts.len()];
+        let mut failed = None;
+        self.model.for_each_last_logits(&tokens, |i, logits| {
+            match of_logits(tokenizer, entries[i], logits) {
+                Ok(scores) => found[i] = scores,
+                Err(error) => failed = Some(error),
+            }
+        })?;
+        failed.map_or(Ok(found), Err)
+    }
+}
+
+/// Logits of the candidates' first tokens.
+pub(crate) fn of_logits(
+    tokenizer: &TextTokenizer,
+    entry: Option<&Entry>,
+    logits: &[f32],
+) -> Result<Option<CandidateScores>, ModelError> {
+    let Some(entry) = entry else { return Ok(None) };
+    let mut scores = [f64::NEG_INFINITY; CANDIDATES];
+    for (score, candidate) in scores.iter_mut().zip(entry.candidates.iter()) {
+        let token = first_token(tokenizer, entry.key.text(), candidate)?;
+        let logit = token.and_then(|token| logits.get(usize::try_from(token).ok()?));
+        *score = logit.map_or(f64::NEG_INFINITY, |logit| f64::from(*logit));
+    }
+    Ok(Some(CandidateScores(scores)))
+}
+
+/// The token with which a candidate's word starts: the trained one where the suspect's vocabulary
+/// means the same by it, else what the suspect's own tokenizer makes of the text.
+fn first_token(
+    tokenizer: &TextTokenizer,
+    key: &str,
+    candidate: &Candidate,
+) -> Result<Option<u32>, ModelError> {
+    let trained = candidate.tokens.first().copied();
+    let same = |token: &u32| {
+        let piece = tokenizer.word_initial(*token).map(normalise);
+        piece.is_some_and(|piece| !piece.is_empty() && candidate.word.starts_with(&piece))
+    };
+    if let Some(token) = trained.filter(same) {
+        return Ok(Some(token));
+    }
+    let (before, whole) =
+        (tokenizer.encode(key)?, tokenizer.encode(&format!("{key} {}", candidate.word))?);
+    Ok(whole.strip_prefix(before.as_slice()).and_then(|rest| rest.first().copied()))
+}
+
+/// Scores from a list of tokens with their log-probabilities.
+fn listed(exchange: &Exchange, entry: Option<&Entry>) -> Option<CandidateScores> {
+    let (Observation::Answered(text), Some(entry)) = (&exchange.observation, entry) else {
+        return None;
+    };
+    let list: Vec<(String, f64)> = serde_json::from_str(text).ok()?;
+    Some(of_list(&list, entry))
+}
+
+/// A candidate's score is that of the longest listed token with which its word starts; a candidate
+/// without one is tied at the bottom with all others of that kind.
+fn of_list(list: &[(String, f64)], entry: &Entry) -> CandidateScores {
+    let words: Vec<&str> = entry.candidates.iter().map(|c| c.word.as_str()).collect();
+    let mut scores = [f64::NEG_INFINITY; CANDIDATES];
+    for (place, candidate) in entry.candidates.iter().enumerate() {
+        let own = candidate.tokens.first().map(|token| format!("token_id:{token}"));
+        let fit = |text: &str| -> usize {
+            if own.as_deref() == Some(text) {
+                return usize::MAX;
+            }
+            let piece = piece_of(text);
+            if !piece.is_empty() && words[place].starts_with(&piece) { piece.len() } else { 0 }
+        };
+        let best = list.iter().map(|(text, _)| fit(text)).max().unwrap_or(0);
+        let fitting = list.iter().filter(|(text, _)| best > 0 && fit(text) == best);
+        scores[place] = fitting.map(|(_, score)| *score).fold(f64::NEG_INFINITY, f64::max);
+    }
+    CandidateScores(scores)
+}
+
+/// Letters and digits with which a listed token starts a word; empty if it starts none. Servers show
+/// the blank before a word as it is or as the vocabulary's sign for it.
+fn piece_of(token: &str) -> String {
+    let start = token.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '▁' | 'Ġ'));
+    if start.starts_with(char::is_alphanumeric) { normalise(start) } else { String::new() }
+}
+
+/// The token list of a completion, as JSON text, in either form of the OpenAI API.
+pub(in crate::check) fn log_probabilities(body: &[u8]) -> Observation {
+    let not = |cause: &str| {
+        let excerpt: String = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
+        Observation::NoAnswer(NoAnswer::NotACompletion { cause: cause.to_owned(), excerpt })
+    };
+    let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else {
+        return not("it is no JSON");
+    };
+    if value.get("error").is_some_and(|error| !error.is_null()) {
+        return not("it reports an error with a status of success");
+    }
+    let Some(given) = value.pointer("/choices/0/logprobs").filter(|given| !given.is_null()) else {
+        return not("it lists no log-probabilities; the rank test needs a service that does");
+    };
+    let mut list: Vec<(String, f64)> = Vec::new();
+    let mut add = |token: &str, score: Option<f64>| {
+        let known = list.iter().any(|(known, _)| known == token) || list.len() >= MOST_LISTED;
+        match score {
+            Some(score) if score.is_finite() && !known => list.push((token.to_owned(), score)),
+            _ => {}
+        }
+    };
+    // Completions: an object per position; chat: an array of objects.
+    if let Some(top) = given.pointer("/top_logprobs/0").and_then(serde_json::Value::as_object) {
+        top.iter().for_each(|(token, score)| add(token, score.as_f64()));
+    }
+    if let Some(first) = given.pointer("/content/0") {
+        let top = first.get("top_logprobs").and_then(serde_json::Value::as_array);
+        for entry in top.into_iter().flatten().chain([first]) {
+            let token = entry.get("token").and_then(serde_json::Value::as_str);
+            let score = entry.get("logprob").and_then(serde_json::Value::as_f64);
+            token.into_iter().for_each(|token| add(token, score));
+        }
+    }
+    if list.is_empty() {
+        return not("its list of log-probabilities is empty");
+    }
+    Observation::Answered(serde_json::json!(list).to_string())
+}
+
+/// Longest list that is kept.
+const MOST_LISTED: usize = 1024;
+
+#[cfg(test)]
+#[path = "scores_tests.rs"]
+mod tests;

@@ -1,0 +1,48 @@
+//! All weights of a decoder, rearranged for the kernels.
+
+use super::Guards;
+use super::kernel::Packed;
+use crate::model::Weights;
+use crate::model::weights::Params;
+
+/// Rearranged matrices by the position of their parameter; none for norms, biases, and for
+/// embeddings that are only looked up.
+#[derive(Debug)]
+pub(crate) struct PackedWeights {
+    matrices: Vec<Option<Packed>>,
+}
+
+/// Weights above this many bytes are not held twice; their products pack what they need each time.
+const LIMIT: usize = 4 << 30;
+
+impl PackedWeights {
+    /// Rearranges all matrices; `None` where the processor has no kernels, or the weights are too
+    /// large to hold twice.
+    pub(crate) fn new(weights: &Weights) -> Option<Self> {
+        let total: usize = weights.named().iter().map(|(_, t)| 4 * t.elem_count()).sum();
+        if total > LIMIT {
+            return None;
+        }
+        let guards = Guards::new(weights);
+        let values = guards.values().ok()?;
+        let mut matrices: Vec<Option<Packed>> = values.iter().map(|_| None).collect();
+        for position in products(&weights.positions) {
+            let inner = *weights.named()[position].1.dims().last()?;
+            matrices[position] = Some(Packed::new(values[position], inner)?);
+        }
+        Some(Self { matrices })
+    }
+
+    pub(super) fn get(&self, position: usize) -> Option<&Packed> {
+        self.matrices[position].as_ref()
+    }
+}
+
+/// Positions of the matrices that activations are multiplied by.
+fn products(positions: &Params<usize>) -> Vec<usize> {
+    let of_layer = |layer: &crate::model::weights::Layer<usize>| {
+        [&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down]
+            .map(|linear| linear.weight)
+    };
+    positions.layers.iter().flat_map(of_layer).chain([positions.output]).collect()
+}

@@ -1,0 +1,24 @@
+//! First aid on robustness: what is left of fingerprints after what hosts do to copies.
+//!
+//! ```text
+//! base ─▶ MarkedCopy ─Attack─▶ Suspect ─▶ answers, ranks, utility ─▶ Row
+//! ```
+//!
+//! Attacks on weights (fine-tuning, rounding, pruning, merging) make another model; attacks on serving
+//! (temperature, a prefix, suppression of near-certain tokens) leave the weights alone and change what is
+//! said. Both are asked what a check asks, and judged by the test of answers and by the rank test.
+
+mod attack;
+mod copy;
+mod error;
+mod report;
+mod suspect;
+mod utility;
+mod weights;
+
+pub use attack::{Attack, usual_attacks};
+pub use copy::{CopyOptions, MarkedCopy};
+pub use error::RobustnessError;
+pub use report::{Held, Row, TestResult, judge_attack};
+pub use suspect::{Serving, Suspect};
+pub use utility::{ServedUtility, base_texts, served_utility};

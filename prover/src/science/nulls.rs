@@ -1,0 +1,202 @@
+//! Convictions of the innocent, counted.
+//!
+//! The suspect is fixed, the license is drawn anew in every trial: the randomness on which the bound
+//! rests. The suspect of the test of answers gives a candidate every time, which no model does and which
+//! makes chance as likely as it can be; the one of the rank test is a real model's view of the candidates.
+
+use oml_contracts::draw::personal_index;
+use oml_contracts::evidence::log2_floor;
+use oml_contracts::{Root, Salt, Seed};
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::check::{CandidateScores, Counts, RankError, RankTerms, SeveralError, SeveralTerms};
+use crate::fingerprint::AnswersPerKey;
+
+/// What is counted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NullOptions {
+    /// Trials; each draws another license.
+    pub trials: u64,
+    /// Seed of the licenses.
+    pub seed: u64,
+    /// 1/alpha of each row.
+    pub alpha_inverses: Vec<u64>,
+}
+
+/// Convictions at one error rate.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NullRow {
+    /// `answers` or `ranks`.
+    pub test: &'static str,
+    /// The bound.
+    pub alpha: f64,
+    /// Trials.
+    pub trials: u64,
+    /// Trials in which the evidence reached the threshold after any of its queries.
+    pub convictions: u64,
+    /// Their share.
+    pub rate: f64,
+}
+
+/// Trials per task, with a stream of its own.
+const CHUNK: u64 = 4096;
+
+/// Counts convictions of a suspect that has no part in any license. `scores` is the suspect's view of the
+/// candidates of fingerprints 0, 1, …; every trial asks all of them in order and looks after each.
+///
+/// # Errors
+/// If an error rate bounds nothing.
+pub fn null_trials(
+    root: Root,
+    scores: &[CandidateScores],
+    options: &NullOptions,
+) -> Result<Vec<NullRow>, NullError> {
+    let counts = Counts { cases: 1, licenses: 1 };
+    let mut limits = Vec::new();
+    for alpha_inverse in &options.alpha_inverses {
+        let terms = RankTerms::new(AnswersPerKey::ONE, *alpha_inverse)?;
+        limits.push(terms.threshold(counts).raw());
+    }
+    let tables = Tables::new(scores)?;
+    let chunks = options.trials.div_ceil(CHUNK);
+    let most: Vec<[u64; 2]> = (0..chunks)
+        .into_par_iter()
+        .map(|chunk| {
+            let trials = CHUNK.min(options.trials - chunk * CHUNK);
+            tables.count(root, &limits, (options.seed, chunk, trials))
+        })
+        .reduce(
+            || vec![[0; 2]; limits.len()],
+            |a, b| a.iter().zip(&b).map(|(x, y)| [x[0] + y[0], x[1] + y[1]]).collect(),
+        );
+    let row = |test, alpha_inverse: u64, convictions: u64| NullRow {
+        test,
+        alpha: 1.0 / alpha_inverse as f64,
+        trials: options.trials,
+        convictions,
+        rate: convictions as f64 / options.trials.max(1) as f64,
+    };
+    let rows = |test: &'static str, slot: usize| {
+        let pairs = options.alpha_inverses.iter().zip(&most);
+        pairs.map(|(alpha, counts)| row(test, *alpha, counts[slot])).collect::<Vec<_>>()
+    };
+    Ok([rows("answers", 0), rows("ranks", 1)].concat())
+}
+
+/// Why nothing can be counted.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum NullError {
+    /// The rank test bounds no error.
+    #[error(transparent)]
+    Rank(#[from] RankError),
+    /// The test of answers bounds no error.
+    #[error(transparent)]
+    Several(#[from] SeveralError),
+}
+
+/// What each draw of each fingerprint adds, as logarithms with 32 fractional bits.
+struct Tables {
+    /// Of the test of answers, per fingerprint and candidate.
+    answers: Vec<[i64; 16]>,
+    /// Of the bets on ranks.
+    ranks: Vec<[Vec<i64>; 16]>,
+    bets: usize,
+    /// What choosing the best bet costs.
+    choice: i64,
+}
+
+impl Tables {
+    fn new(scores: &[CandidateScores]) -> Result<Self, NullError> {
+        let several = SeveralTerms::for_rate(AnswersPerKey::ONE, 0.6, 2)?;
+        let (hit, miss) = (several.log2(1, 0).raw(), several.log2(0, 1).raw());
+        let terms = RankTerms::new(AnswersPerKey::ONE, 2)?;
+        let answers = scores.iter().map(|scores| {
+            let favorite = favorite(scores);
+            std::array::from_fn(|choice| if choice == favorite { hit } else { miss })
+        });
+        let ranks = scores.iter().map(|scores| {
+            std::array::from_fn(|choice| {
+                let choice = u8::try_from(choice).unwrap_or(u8::MAX);
+                let (low, high) = scores.rank(choice);
+                terms.bets().iter().map(|bet| bet.least_log2(low, high)).collect()
+            })
+        });
+        let bets = terms.bets().len();
+        // One more than the floor: never less than the true logarithm.
+        let choice = log2_floor((bets as u128) << 32).raw() + 1;
+        Ok(Self { answers: answers.collect(), ranks: ranks.collect(), bets, choice })
+    }
+
+    /// Convictions per limit, of both tests.
+    fn count(
+        &self,
+        root: Root,
+        limits: &[i64],
+        (seed, chunk, trials): (u64, u64, u64),
+    ) -> Vec<[u64; 2]> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(chunk + 1);
+        let mut convicted = vec![[0_u64; 2]; limits.len()];
+        let mut bets = vec![0_i64; self.bets];
+        // The seed is new in each trial, so any salt will do.
+        let salt = Salt::new([0; 32]);
+        for _ in 0..trials {
+            let license = Seed::new(rng.random());
+            let (mut answers, mut most) = (0_i64, [i64::MIN; 2]);
+            bets.fill(0);
+            for ((index, table), ranks) in (0_u32..).zip(&self.answers).zip(&self.ranks) {
+                let choice = usize::from(personal_index(license, root, index, salt));
+                answers += table[choice];
+                bets.iter_mut().zip(&ranks[choice]).for_each(|(bet, log)| *bet += log);
+                let best = bets.iter().copied().max().unwrap_or(0) - self.choice;
+                most = [most[0].max(answers), most[1].max(best)];
+            }
+            for (convicted, limit) in convicted.iter_mut().zip(limits) {
+                convicted[0] += u64::from(most[0] >= *limit);
+                convicted[1] += u64::from(most[1] >= *limit);
+            }
+        }
+        convicted
+    }
+}
+
+/// The candidate that the suspect finds likeliest.
+fn favorite(scores: &CandidateScores) -> usize {
+    let all = scores.as_array();
+    (0..all.len()).max_by(|a, b| all[*a].total_cmp(&all[*b])).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scores(count: usize) -> Vec<CandidateScores> {
+        let mut rng = ChaCha8Rng::seed_from_u64(9);
+        (0..count).map(|_| CandidateScores::new(std::array::from_fn(|_| rng.random()))).collect()
+    }
+
+    #[test]
+    fn the_innocent_are_convicted_less_often_than_agreed_and_not_never() {
+        let options =
+            NullOptions { trials: 6000, seed: 3, alpha_inverses: vec![20, 100, 1_000_000_000] };
+        let rows = null_trials(Root::new([7; 32]), &scores(16), &options).unwrap();
+        assert_eq!(rows.len(), 6);
+        for row in &rows {
+            // Three standard deviations above the bound.
+            let bound = row.alpha + 3.0 * (row.alpha / 6000.0).sqrt();
+            assert!(row.rate <= bound && row.trials == 6000, "{row:?}");
+        }
+        assert!(rows[0].convictions > 30, "the test is not merely shy: {:?}", rows[0]);
+        assert!(rows[3].convictions > 5, "{:?}", rows[3]);
+        assert_eq!((rows[2].convictions, rows[5].convictions), (0, 0));
+    }
+
+    #[test]
+    fn error_rates_that_bound_nothing_are_refused() {
+        let options = NullOptions { trials: 1, seed: 0, alpha_inverses: vec![1] };
+        assert!(null_trials(Root::new([7; 32]), &scores(1), &options).is_err());
+    }
+}
