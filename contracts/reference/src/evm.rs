@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, Bytes, LogData, TxKind, U256, keccak256};
 use alloy::sol_types::{SolCall, SolValue};
 use oml_contracts::rpc::abi::Token;
-use revm::context::result::{ExecutionResult, Output};
+use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction, Output};
 use revm::context::{BlockEnv, Context, TxEnv};
 use revm::database::{CacheDB, EmptyDB};
 use revm::primitives::hardfork::SpecId;
@@ -76,7 +76,8 @@ fn failed(what: &str, cause: impl std::fmt::Debug) -> SetUpError {
 fn code(artefact: &str) -> Result<Vec<u8>, SetUpError> {
     let json: serde_json::Value =
         serde_json::from_str(artefact).map_err(|e| failed("artefact", e))?;
-    let hex = json["bytecode"].as_str().ok_or_else(|| failed("artefact", "no bytecode"))?;
+    let hex =
+        json["bytecode"]["object"].as_str().ok_or_else(|| failed("artefact", "no bytecode"))?;
     alloy::hex::decode(hex).map_err(|e| failed("bytecode", e))
 }
 
@@ -116,7 +117,8 @@ impl Chain {
         chain.deploy(VAULT, (registry, escrow, manager).abi_encode_params(), vault)?;
         chain.deploy(ESCROW, (registry, vault).abi_encode_params(), escrow)?;
         chain.deploy(BEACON, Vec::new(), beacon)?;
-        let arguments = ("Test Dollar".to_owned(), "TUSD".to_owned(), 18_u8).abi_encode_params();
+        let arguments =
+            ("Test Dollar".to_owned(), "TUSD".to_owned(), U256::from(18)).abi_encode_params();
         chain.deploy(TOKEN, arguments, token)?;
         Ok(chain)
     }
@@ -175,7 +177,14 @@ impl Chain {
             chain_id: Some(CHAIN_ID),
             ..TxEnv::default()
         };
-        match self.vm.transact_commit(tx).map_err(|e| failed("transaction", e))? {
+        let result = match self.vm.transact_commit(tx) {
+            // Who sends more than it has is refused before any code runs.
+            Err(EVMError::Transaction(InvalidTransaction::LackOfFundForMaxFee { .. })) => {
+                return Ok(Outcome::Reverted(Bytes::new()));
+            }
+            other => other.map_err(|e| failed("transaction", e))?,
+        };
+        match result {
             ExecutionResult::Success { logs, output, .. } => {
                 let logs = logs.into_iter().filter(|log| log.address != self.token);
                 Ok(Outcome::Done {

@@ -1,5 +1,9 @@
 //! `oml-reference [SEQUENCES] [STEPS] [SEED]`: holds the bytecode against the model and prints how often.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program's result and its progress")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program's result and its progress"
+)]
 
 use std::process::ExitCode;
 
@@ -7,7 +11,9 @@ use oml_reference::run::{Counts, World};
 
 fn argument(at: usize, default: u64) -> Result<u64, String> {
     std::env::args().nth(at).map_or(Ok(default), |text| {
-        text.parse().map_err(|_| format!("{text:?} is no number; usage: oml-reference [SEQUENCES] [STEPS] [SEED]"))
+        text.parse().map_err(|_| {
+            format!("{text:?} is no number; usage: oml-reference [SEQUENCES] [STEPS] [SEED]")
+        })
     })
 }
 

@@ -160,7 +160,13 @@ pub struct Model {
 }
 
 impl Model {
-    fn pay(&mut self, native: bool, from: Address, to: Address, amount: u128) -> Result<(), Refused> {
+    fn pay(
+        &mut self,
+        native: bool,
+        from: Address,
+        to: Address,
+        amount: u128,
+    ) -> Result<(), Refused> {
         let purse = self.wallets.entry((native, from)).or_default();
         *purse = purse.checked_sub(amount).ok_or(Refused)?;
         *self.wallets.entry((native, to)).or_default() += amount;
@@ -227,7 +233,12 @@ impl Model {
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn acquire(&mut self, reference: &abi::LicenseRef, serving: Address, value: u128) -> Verdict {
+    pub fn acquire(
+        &mut self,
+        reference: &abi::LicenseRef,
+        serving: Address,
+        value: u128,
+    ) -> Verdict {
         self.atomically(|m| {
             let terms = &reference.terms;
             let native = terms.currency.is_zero();
@@ -299,10 +310,12 @@ impl Model {
         let seed =
             keccak256([value.as_slice(), self.registry.as_slice(), license.id.as_slice()].concat());
         self.licenses[at].status = Status::Seeded;
-        Ok(vec![self.registry_event(&abi::LicenseRegistry::LicenseSeeded {
-            licenseId: license.id,
-            seed,
-        })])
+        Ok(vec![
+            self.registry_event(&abi::LicenseRegistry::LicenseSeeded {
+                licenseId: license.id,
+                seed,
+            }),
+        ])
     }
 
     /// `activate`.
@@ -506,11 +519,17 @@ impl Model {
         require(if on { license.collateral != 0 } else { license.freezes != 0 })?;
         let freezes = if on { license.freezes + 1 } else { license.freezes - 1 };
         self.licenses[at].freezes = freezes;
-        let licenseId = license.id;
+        let license_id = license.id;
         Ok(vec![if on {
-            self.vault_event(&abi::CollateralVault::CollateralFrozen { licenseId, freezes })
+            self.vault_event(&abi::CollateralVault::CollateralFrozen {
+                licenseId: license_id,
+                freezes,
+            })
         } else {
-            self.vault_event(&abi::CollateralVault::CollateralUnfrozen { licenseId, freezes })
+            self.vault_event(&abi::CollateralVault::CollateralUnfrozen {
+                licenseId: license_id,
+                freezes,
+            })
         }])
     }
 
@@ -597,8 +616,7 @@ impl Model {
         &mut self,
         at: usize,
         payer: Address,
-        signer: Address,
-        salt: B256,
+        (signer, salt): (Address, B256),
         amount: u128,
         value: u128,
     ) -> Verdict {
@@ -762,7 +780,8 @@ impl Model {
                     cumulativeAmount: row.amount,
                 }));
             } else {
-                let reason = abi::PaymentEscrow::ClaimError::try_from(fault).map_err(|_| Refused)?;
+                let reason =
+                    abi::PaymentEscrow::ClaimError::try_from(fault).map_err(|_| Refused)?;
                 events.push(self.escrow_event(&abi::PaymentEscrow::VoucherRejected {
                     channelId: row.channel_id,
                     reason,

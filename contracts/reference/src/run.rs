@@ -344,7 +344,12 @@ impl World {
     }
 }
 
-fn set_up(chain: &mut Chain, from: Address, to: Address, data: Vec<u8>) -> Result<Bytes, SetUpError> {
+fn set_up(
+    chain: &mut Chain,
+    from: Address,
+    to: Address,
+    data: Vec<u8>,
+) -> Result<Bytes, SetUpError> {
     match chain.call(from, to, 0, data)? {
         Outcome::Done { output, .. } => Ok(output),
         Outcome::Reverted(reason) => Err(SetUpError(format!("a first call reverted: {reason}"))),
@@ -380,4 +385,35 @@ fn publish(
         set_up(chain, owner, registry, call.abi_encode())?;
     }
     Ok(offers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A comparison that finds nothing would be worth nothing.
+    #[test]
+    fn a_wrong_rule_is_found() {
+        let mut world = World::new(1).unwrap();
+        world.model.offers = [false; 2];
+        let found = world.run(200);
+        assert!(matches!(found, Err(Difference::Refusal { .. })), "{found:?}");
+    }
+
+    #[test]
+    fn a_wrong_event_is_found() {
+        let mut world = World::new(1).unwrap();
+        world.model.block += 1;
+        let found = world.run(200);
+        assert!(matches!(found, Err(Difference::Events { .. })), "{found:?}");
+    }
+
+    #[test]
+    fn a_wrong_balance_is_found() {
+        let mut world = World::new(1).unwrap();
+        let stranger = world.stranger;
+        *world.model.wallets.entry((true, stranger)).or_default() += 1;
+        let found = world.run(10);
+        assert!(matches!(found, Err(Difference::Balance { .. })), "{found:?}");
+    }
 }

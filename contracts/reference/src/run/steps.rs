@@ -16,7 +16,7 @@ const BOTH: [bool; 2] = [false, true];
 
 impl World {
     pub(super) fn acquire(&mut self) -> Result<(), Difference> {
-        let native = self.random.random();
+        let native: bool = self.random.random();
         let host = self.hosts[usize::from(self.random.random::<bool>())].address();
         let repeated = self.chance(15) && !self.model.licenses.is_empty();
         let reference = if repeated {
@@ -105,7 +105,10 @@ impl World {
         use alloy::sol_types::SolEvent;
         let (data, event) = if open {
             let event = abi::LicenseRegistry::OfferWithdrawn { offerId: offer_id };
-            (abi::LicenseRegistry::withdrawOfferCall { terms }.abi_encode(), event.encode_log_data())
+            (
+                abi::LicenseRegistry::withdrawOfferCall { terms }.abi_encode(),
+                event.encode_log_data(),
+            )
         } else {
             let event = abi::LicenseRegistry::OfferPublished {
                 offerId: offer_id,
@@ -200,10 +203,9 @@ impl World {
         let salt = B256::from(U256::from(self.random.random_range(0..6_u8)));
         let amount = self.amount();
         let value = self.value(native, amount);
-        let data =
-            abi::PaymentEscrow::openChannelCall { r#ref: reference, signer, salt, amount };
+        let data = abi::PaymentEscrow::openChannelCall { r#ref: reference, signer, salt, amount };
         let call = self.escrow_call("openChannel", payer, value, &data);
-        let verdict = self.model.open_channel(at, payer, signer, salt, amount, value);
+        let verdict = self.model.open_channel(at, payer, (signer, salt), amount, value);
         self.hold(&call, verdict).map(drop)
     }
 
@@ -292,7 +294,11 @@ impl World {
         let by = if !signed {
             self.hosts[0].clone()
         } else if signer.is_zero() {
-            self.payers.iter().find(|p| p.address() == payer).cloned().unwrap_or(self.session.clone())
+            self.payers
+                .iter()
+                .find(|p| p.address() == payer)
+                .cloned()
+                .unwrap_or(self.session.clone())
         } else {
             self.session.clone()
         };
@@ -401,7 +407,8 @@ impl World {
     }
 
     fn compare_wallets(&mut self) -> Result<(), Difference> {
-        let mut people = vec![self.owner, self.parent, self.stranger, BURN, Address::repeat_byte(7)];
+        let mut people =
+            vec![self.owner, self.parent, self.stranger, BURN, Address::repeat_byte(7)];
         people.extend([self.model.vault, self.model.escrow, self.model.registry]);
         people.extend(self.hosts.iter().chain(&self.payers).map(PrivateKeySigner::address));
         for account in people {
@@ -456,7 +463,7 @@ fn same(what: &str, expected: U256, found: U256) -> Result<(), Difference> {
 }
 
 fn domain(model: &Model) -> Domain {
-    Domain { chain_id: CHAIN_ID, contract: model.escrow.into() }
+    Domain { chain_id: CHAIN_ID, verifying_contract: model.escrow.into() }
 }
 
 fn sign(by: &PrivateKeySigner, digest: B256) -> Result<Bytes, SetUpError> {
