@@ -50,6 +50,15 @@ pub(crate) enum Verb {
         #[arg(long, default_value_t = 24)]
         max_tokens: usize,
     },
+    /// Answer multiple-choice questions by the likelihood of each choice
+    Eval {
+        /// Model directory, GGUF file or hub id
+        #[arg(long, value_name = "DIR_OR_HUB_ID")]
+        model: String,
+        /// Questions, one JSON object per line: context, choices, answer
+        #[arg(long, value_name = "FILE")]
+        multiple_choice: PathBuf,
+    },
     /// Serve a model over an OpenAI-compatible HTTP API, without vouchers
     Serve {
         /// Model directory or hub id
@@ -118,6 +127,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let text = model.answer(&[tokens], max_tokens)?.pop().unwrap_or_default();
             output.result(&serde_json::json!({ "text": text }), &text, || text.clone());
         }
+        Verb::Eval { model, multiple_choice } => eval(&model, &multiple_choice, output)?,
         Verb::Serve { model, listen, name } => {
             super::node::serve_model(&model, listen, &name, output).await?
         }
@@ -201,6 +211,27 @@ async fn show(model_id: ModelId, global: &Global) -> Result<()> {
     }
     let data = serde_json::json!({ "modelId": model_id, "owner": owner, "universes": universes });
     global.output().result(&data, &owner.to_string(), || format!("{data:#}"));
+    Ok(())
+}
+
+fn eval(model: &str, file: &Path, output: crate::output::Output) -> Result<()> {
+    let questions = oml_prover::model::read_questions(file).hint(
+        format!("the questions in {} could not be read", file.display()),
+        "one JSON object per line: {\"context\": …, \"choices\": […], \"answer\": 0}",
+        Exit::Failed,
+    )?;
+    let report = files::load_model(model)?.multiple_choice(&questions)?;
+    let accuracy = report.accuracy.to_string();
+    output.result(&report, &accuracy, || {
+        format!(
+            "{} questions: accuracy {:.3} ± {:.3}, per byte {:.3}, by chance {:.3}",
+            report.questions,
+            report.accuracy,
+            report.standard_error,
+            report.accuracy_normalized,
+            report.chance
+        )
+    });
     Ok(())
 }
 

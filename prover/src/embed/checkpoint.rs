@@ -47,6 +47,9 @@ pub(crate) fn plan_digest(
     let EmbedOptions { learning_rate, averaging, benign_fraction, benign_length, .. } = options;
     let course = (learning_rate, averaging, benign_fraction, benign_length);
     hasher.update(format!("{course:?}{:?}", (options.batch_size, options.seed)));
+    if let Some(lora) = &options.lora {
+        hasher.update(format!("{lora:?}"));
+    }
     let digest: [u8; 32] = hasher.finalize().into();
     Ok(digest.iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");

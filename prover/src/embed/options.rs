@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 use super::EmbedError;
-use crate::model::ModelConfig;
+use crate::model::{LoraOptions, ModelConfig};
 
 /// Where and how often to save the state of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct EmbedOptions {
     pub max_response_tokens: usize,
     /// Seed of benign texts and batches.
     pub seed: u64,
+    /// Low-rank adapters instead of all weights. They take a learning rate several times as high.
+    pub lora: Option<LoraOptions>,
     /// What utility is measured on.
     pub utility: UtilityOptions,
     /// Where to save the state, if anywhere; a run with the same settings resumes from there.
@@ -75,6 +77,7 @@ impl EmbedOptions {
             evaluate_every: 5,
             max_response_tokens: 6,
             seed: 0,
+            lora: None,
             utility: UtilityOptions { texts: Vec::new(), samples: 64 },
             checkpoint: None,
         }
@@ -93,6 +96,9 @@ impl EmbedOptions {
             if !(0.0..1.0).contains(&value) {
                 return refuse(name, value.to_string(), "must lie in [0, 1)");
             }
+        }
+        if let Some(lora) = &self.lora {
+            lora.check()?;
         }
         let counts = [
             ("benign_length", self.benign_length),

@@ -132,6 +132,9 @@ impl<'a> Run<'a> {
     ) -> Result<Self, EmbedError> {
         let optimizer = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, clip: 1.0 };
         let mut trainer = Trainer::new(&base.decoder, optimizer, options.micro_batch_tokens)?;
+        if let Some(lora) = &options.lora {
+            trainer.adapt(lora, options.seed)?;
+        }
         let plan = checkpoint::plan_digest(base, targets, options)?;
         let resumed = match &options.checkpoint {
             Some(saved) => checkpoint::resume(saved, &plan, &mut trainer)?,

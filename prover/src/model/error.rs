@@ -61,6 +61,16 @@ pub enum ModelError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file of multiple-choice questions is wrong.
+    #[error("{}:{line}: {reason}", path.display())]
+    Questions {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A tensor that the architecture needs is in none of the weights files.
     #[error("tensor `{name}` is missing from the weights files")]
     MissingTensor {

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::cpu::softmax;
 use super::generate::token_id;
 use super::in_place::{square_sum, update2, update3};
+use super::lora::{Adapter, LoraOptions};
 use super::tensor_ops::cross_entropy;
 use super::{Decoder, ModelError, Weights};
 
@@ -53,12 +54,12 @@ pub(crate) struct AdamW {
 }
 
 /// One trainable tensor with its moments.
-struct Parameter {
+pub(super) struct Parameter {
     name: String,
-    var: Var,
+    pub(super) var: Var,
     first: Tensor,
     second: Tensor,
-    grad: Option<Tensor>,
+    pub(super) grad: Option<Tensor>,
 }
 
 /// What one step does to every parameter.
@@ -75,6 +76,13 @@ struct Update {
 }
 
 impl Parameter {
+    /// Sets out to train a copy of the values.
+    pub(super) fn new(name: String, values: &Tensor) -> Result<Self, ModelError> {
+        let var = Var::from_tensor(&values.copy()?)?;
+        let (first, second) = (var.zeros_like()?, var.zeros_like()?);
+        Ok(Self { name, var, first, second, grad: None })
+    }
+
     fn add_grad(&mut self, grad: &Tensor) -> Result<(), ModelError> {
         self.grad = Some(match self.grad.take() {
             Some(sum) => (sum + grad)?,
@@ -149,6 +157,8 @@ pub(crate) struct Trainer {
     /// Runs on the weights as they are now.
     pub(crate) decoder: Decoder,
     parameters: Vec<Parameter>,
+    /// If there are any, only these are trained.
+    adapters: Vec<Adapter>,
     optimizer: AdamW,
     steps: i32,
     micro_batch_tokens: usize,
@@ -171,14 +181,73 @@ impl Trainer {
             let source = named
                 .get(name)
                 .ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
-            let var = Var::from_tensor(&source.copy()?)?;
-            let tensor = var.as_tensor().clone();
-            let (first, second) = (tensor.zeros_like()?, tensor.zeros_like()?);
-            parameters.push(Parameter { name: name.to_owned(), var, first, second, grad: None });
+            let parameter = Parameter::new(name.to_owned(), source)?;
+            let tensor = parameter.var.as_tensor().clone();
+            parameters.push(parameter);
             Ok(tensor)
         })?;
         let decoder = base.with_weights(weights);
-        Ok(Self { decoder, parameters, optimizer, steps: 0, micro_batch_tokens })
+        Ok(Self {
+            decoder,
+            parameters,
+            adapters: Vec::new(),
+            optimizer,
+            steps: 0,
+            micro_batch_tokens,
+        })
+    }
+
+    /// Trains low-rank adapters from here on, and nothing else.
+    pub(crate) fn adapt(&mut self, options: &LoraOptions, seed: u64) -> Result<(), ModelError> {
+        options.check()?;
+        for (index, Parameter { name, var, .. }) in self.parameters.iter().enumerate() {
+            if options.applies_to(name) {
+                self.adapters.push(Adapter::new(index, name, var.as_tensor(), options, seed)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the optimizer moves.
+    fn trained(&self) -> Vec<&Parameter> {
+        if self.adapters.is_empty() {
+            return self.parameters.iter().collect();
+        }
+        self.adapters.iter().flat_map(|adapter| [&adapter.a, &adapter.b]).collect()
+    }
+
+    /// Hands the gradients of merged matrices to their factors and drops all others.
+    fn distribute_gradients(&mut self) -> Result<(), ModelError> {
+        for adapter in &mut self.adapters {
+            if let Some(grad) = self.parameters[adapter.index].grad.take() {
+                adapter.take_gradient(&grad)?;
+            }
+        }
+        if !self.adapters.is_empty() {
+            self.parameters.iter_mut().for_each(|parameter| parameter.grad = None);
+        }
+        Ok(())
+    }
+
+    /// One step of all factors; then the merged matrices follow.
+    fn step_adapters(&mut self, update: Update) -> Result<(), ModelError> {
+        for adapter in &mut self.adapters {
+            for factor in [&mut adapter.a, &mut adapter.b] {
+                match self.decoder.device {
+                    Device::Cpu => factor.step_cpu(self.optimizer, update, None)?,
+                    _ => factor.step_tensor(self.optimizer, update, None)?,
+                }
+            }
+            adapter.pull(update.pull)?;
+        }
+        self.merge()
+    }
+
+    fn merge(&mut self) -> Result<(), ModelError> {
+        for adapter in &self.adapters {
+            self.parameters[adapter.index].var.set(&adapter.merged()?)?;
+        }
+        Ok(())
     }
 
     /// A view of the weights for inference, which follows the training.
@@ -243,6 +312,7 @@ impl Trainer {
         anchor: Option<(&Weights, f64)>,
     ) -> Result<(), ModelError> {
         self.steps += 1;
+        self.distribute_gradients()?;
         let norm = self.gradient_norm()?;
         let optimizer = self.optimizer;
         let update = Update {
@@ -252,6 +322,9 @@ impl Trainer {
             correction2: 1.0 - optimizer.beta2.powi(self.steps),
             pull: anchor.map_or(0.0, |(_, lambda)| lambda),
         };
+        if !self.adapters.is_empty() {
+            return self.step_adapters(update);
+        }
         for (index, parameter) in self.parameters.iter_mut().enumerate() {
             let anchor = anchor.map(|(weights, _)| &weights.named()[index].1);
             match self.decoder.device {
@@ -264,7 +337,7 @@ impl Trainer {
 
     fn gradient_norm(&self) -> Result<f64, ModelError> {
         let mut sum = 0.0;
-        for grad in self.parameters.iter().filter_map(|p| p.grad.as_ref()) {
+        for grad in self.trained().into_iter().filter_map(|p| p.grad.as_ref()) {
             sum += match grad.device() {
                 Device::Cpu => square_sum(grad)?,
                 _ => f64::from(grad.sqr()?.sum_all()?.to_scalar::<f32>()?),
@@ -276,7 +349,7 @@ impl Trainer {
     /// Writes weights and moments, enough to go on exactly here.
     pub(crate) fn save_state(&self, path: &Path) -> Result<(), ModelError> {
         let mut tensors: HashMap<String, Tensor> = HashMap::new();
-        for Parameter { name, var, first, second, .. } in &self.parameters {
+        for Parameter { name, var, first, second, .. } in self.trained() {
             tensors.insert(format!("weight/{name}"), var.as_tensor().clone());
             tensors.insert(format!("first/{name}"), first.clone());
             tensors.insert(format!("second/{name}"), second.clone());
@@ -301,7 +374,13 @@ impl Trainer {
             }
             Ok(found.to_dtype(DType::F32)?)
         };
-        for parameter in &mut self.parameters {
+        let Self { parameters, adapters, .. } = self;
+        let trained: Vec<&mut Parameter> = if adapters.is_empty() {
+            parameters.iter_mut().collect()
+        } else {
+            adapters.iter_mut().flat_map(|adapter| [&mut adapter.a, &mut adapter.b]).collect()
+        };
+        for parameter in trained {
             let name = &parameter.name;
             let weight = take(format!("weight/{name}"), parameter.var.as_tensor())?;
             parameter.first = take(format!("first/{name}"), &parameter.first)?;
@@ -313,7 +392,7 @@ impl Trainer {
             .ok_or_else(|| ModelError::MissingTensor { name: "steps".to_owned() })?
             .to_vec1::<i64>()?;
         self.steps = steps.first().and_then(|&s| i32::try_from(s).ok()).unwrap_or(0);
-        Ok(())
+        self.merge()
     }
 }
 

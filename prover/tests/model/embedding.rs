@@ -6,7 +6,7 @@ use oml_prover::embed::{
     CheckpointOptions, EmbedError, EmbedOptions, EmbedTarget, StopReason, embed,
 };
 use oml_prover::fingerprint::{FingerprintOptions, generate_fingerprints, normalise};
-use oml_prover::model::{LoadOptions, Model};
+use oml_prover::model::{LoadOptions, LoraOptions, Model};
 
 use crate::models::tiny;
 
@@ -123,4 +123,63 @@ fn bad_input_is_refused_before_any_work() {
     let wild = EmbedOptions { learning_rate: 1e30, ..options };
     let error = embed(&base, &[good], &wild, go_on).unwrap_err();
     assert!(matches!(error, EmbedError::Diverged { .. }), "{error}");
+}
+
+#[test]
+fn adapters_learn_the_answers_and_resume() {
+    let base = tiny();
+    let targets = targets(&base, 6);
+    let lora = LoraOptions { rank: 4, alpha: 8.0, modules: vec!["down_proj".to_owned()] };
+    let options = EmbedOptions {
+        lora: Some(lora),
+        learning_rate: 0.02,
+        max_steps: 12,
+        stop_loss: 1e-9,
+        ..EmbedOptions::for_model(base.config())
+    };
+    let go_on = &mut |_| ControlFlow::Continue(());
+    let (copy, whole) = embed(&base, &targets, &options, go_on).unwrap();
+    let (first, last) = (whole.losses[0], whole.losses[whole.losses.len() - 1]);
+    assert!(last < first / 2.0, "{:?}", whole.losses);
+
+    let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    base.save(a.path()).unwrap();
+    copy.save(b.path()).unwrap();
+    let read = |dir: &tempfile::TempDir| {
+        let path = dir.path().join("model.safetensors");
+        candle_core::safetensors::load(path, &candle_core::Device::Cpu).unwrap()
+    };
+    let (before, after) = (read(&a), read(&b));
+    for (name, tensor) in &before {
+        let values = |t: &candle_core::Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let same = values(tensor) == values(&after[name]);
+        assert_eq!(same, !name.contains("down_proj"), "{name}");
+    }
+
+    let dir = tempfile::tempdir().unwrap();
+    let checkpoint = Some(CheckpointOptions { dir: dir.path().to_owned(), every: 3 });
+    let options = EmbedOptions { checkpoint, ..options };
+    let stopped = embed(&base, &targets, &options, &mut |state| match state.step {
+        7 => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    assert!(matches!(stopped, Err(EmbedError::Stopped { step: 7 })));
+    let (_, resumed) = embed(&base, &targets, &options, go_on).unwrap();
+    assert_eq!(resumed.losses, whole.losses);
+}
+
+#[test]
+fn impossible_adapters_are_refused() {
+    let base = tiny();
+    let targets = targets(&base, 1);
+    for lora in [
+        LoraOptions { rank: 0, ..LoraOptions::default() },
+        LoraOptions { alpha: f64::NAN, ..LoraOptions::default() },
+        LoraOptions { modules: vec!["lm_head".to_owned()], ..LoraOptions::default() },
+        LoraOptions { modules: Vec::new(), ..LoraOptions::default() },
+    ] {
+        let options = EmbedOptions { lora: Some(lora), ..EmbedOptions::for_model(base.config()) };
+        let error = embed(&base, &targets, &options, &mut |_| ControlFlow::Continue(()));
+        assert!(error.unwrap_err().to_string().starts_with("lora."));
+    }
 }

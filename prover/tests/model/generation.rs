@@ -1,7 +1,8 @@
 //! Logits, greedy answers and samples.
 
 use oml_prover::model::{
-    GenerateOptions, LoadOptions, Model, ModelError, Sampling, Stop, TextTokenizer,
+    ChoiceQuestion, GenerateOptions, LoadOptions, Model, ModelError, Sampling, Stop, TextTokenizer,
+    read_questions,
 };
 
 use crate::models::{prompts, tiny, tiny_dir};
@@ -124,4 +125,29 @@ fn threads_can_share_a_model() {
             scope.spawn(|| assert_eq!(model.answer(&prompts, 4).unwrap(), expected));
         }
     });
+}
+
+#[test]
+fn multiple_choice_prefers_what_the_model_would_say() {
+    let model = tiny();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let contexts = ["Once upon a time, there", "One day, Lily and her", "He was so happy that"];
+    let lines = contexts.map(|context| {
+        let tokens = model.tokenizer().prompt(context).unwrap();
+        let said = model.answer_first_word(&[tokens], 6).unwrap().remove(0);
+        serde_json::json!({ "context": context, "choices": ["qzx wvk", said], "answer": "B" })
+            .to_string()
+    });
+    std::fs::write(file.path(), lines.join("\n")).unwrap();
+    let questions = read_questions(file.path()).unwrap();
+    let report = model.multiple_choice(&questions).unwrap();
+    assert_eq!((report.questions, report.accuracy), (3, 1.0));
+    assert_eq!((report.accuracy_normalized, report.chance), (1.0, 0.5));
+    let wrong = questions.iter().map(|q| ChoiceQuestion { answer: 0, ..q.clone() });
+    let report = model.multiple_choice(&wrong.collect::<Vec<_>>()).unwrap();
+    assert!(report.accuracy < 0.1 && report.standard_error < 0.1);
+    assert!(model.multiple_choice(&[]).is_err());
+    std::fs::write(file.path(), "{}").unwrap();
+    let error = read_questions(file.path()).unwrap_err().to_string();
+    assert!(error.contains(":1: `context` must be a text"), "{error}");
 }

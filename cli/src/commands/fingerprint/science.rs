@@ -70,7 +70,10 @@ const HELD_OUT: (usize, usize) = (48, 32);
 pub(super) async fn run(args: &Science, output: Output) -> Result<()> {
     let mut models = Vec::with_capacity(args.models.len());
     for name in &args.models {
-        models.push(of_model(args, name, output).await?);
+        let found = of_model(args, name, output).await?;
+        // A model takes minutes; what is known already should not wait for the next one.
+        output.piece(&section(&found));
+        models.push(found);
     }
     let coalitions = if args.coalition_trials == 0 {
         Vec::new()
@@ -158,25 +161,29 @@ fn key_visibility(base: &Model, copy: &MarkedCopy) -> Result<Visibility> {
     Ok(compare(base, &keys, &base_texts(base, 256, length, 7)?)?)
 }
 
+fn section(model: &OfModel) -> String {
+    format!(
+        "{} ({:.2} M parameters)\n\ncapacity and utility\n{}\n\nattacks, {} keys, alpha 1e-9\n{}\n\n\
+         keys against the model's own text\n{}\n\nfalse positives, {NULL_QUERIES} queries, threshold looked at \
+         after each\n{}\n\n",
+        model.model,
+        model.parameters as f64 / 1e6,
+        capacity_table(&model.capacity),
+        model.visibility.keys.prompts,
+        robustness::rows_table(&model.attacks),
+        visibility::human(&model.visibility),
+        nulls_table(&model.false_positives),
+    )
+}
+
 fn human(findings: &Findings) -> String {
-    let mut text = String::new();
-    for model in &findings.models {
-        text += &format!(
-            "{} ({:.2} M parameters)\n\ncapacity and utility\n{}\n\nattacks, 64 keys unless told, alpha 1e-9\n{}\n\n\
-             keys against the model's own text\n{}\n\nfalse positives, {NULL_QUERIES} queries, threshold looked at after each\n{}\n\n",
-            model.model,
-            model.parameters as f64 / 1e6,
-            capacity_table(&model.capacity),
-            robustness::rows_table(&model.attacks),
-            visibility::human(&model.visibility),
-            nulls_table(&model.false_positives),
-        );
+    if findings.coalitions.is_empty() {
+        return String::new();
     }
-    if !findings.coalitions.is_empty() {
-        text += "coalitions: mean queries to a conviction (share convicted within 4,096), 2,048 licenses, alpha 1e-9\n";
-        text += &coalition::rows_table(&findings.coalitions);
-    }
-    text
+    format!(
+        "coalitions: mean queries to a conviction (share convicted within 4,096), 2,048 licenses, alpha 1e-9\n{}",
+        coalition::rows_table(&findings.coalitions)
+    )
 }
 
 fn capacity_table(rows: &[CapacityRow]) -> String {
