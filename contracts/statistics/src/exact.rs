@@ -50,7 +50,7 @@ impl Null {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counting {
     /// log2(c), the contract's. The cases of one license have one law of the evidence E, so their errors add up
-    /// to Σ P(αE ≥ c) ≤ E[αE] ≤ α.
+    /// to `Σ P(αE ≥ c) ≤ E[αE] ≤ α`.
     Cases,
     /// log2(c·(c+1)): the errors add up to α even if every case had a law of its own.
     CasesTimesNext,

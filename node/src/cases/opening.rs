@@ -79,7 +79,7 @@ fn opened_leaf((leaf, position): (&SecretLeaf, &u16)) -> OpenedLeaf {
 }
 
 /// The revealed tags as the contract takes them: each sheet once, and by member in committee order the number
-/// of its sheet, or [`NO_SHEET`] for one that did not reveal.
+/// of its sheet, or `NO_SHEET` for one that did not reveal.
 ///
 /// # Errors
 /// [`OpeningError::MissingTags`] where the chain says "revealed" and no event with the tags is known.
