@@ -18,12 +18,14 @@ impl World {
     pub(super) fn acquire(&mut self) -> Result<(), Difference> {
         let native: bool = self.random.random();
         let host = self.hosts[usize::from(self.random.random::<bool>())].address();
-        let repeated = self.chance(15) && !self.model.licenses.is_empty();
-        let reference = if repeated {
-            self.pick().1
-        } else {
-            let nonce = alloy::primitives::aliases::U96::from(self.random.next_u32());
-            abi::LicenseRef { terms: self.terms[usize::from(native)].clone(), host, nonce }
+        // Now and then one that was bought before.
+        let bought = if self.chance(15) { self.model.licenses.first() } else { None };
+        let reference = match bought {
+            Some(license) => license.reference.clone(),
+            None => {
+                let nonce = alloy::primitives::aliases::U96::from(self.random.next_u32());
+                abi::LicenseRef { terms: self.terms[usize::from(native)].clone(), host, nonce }
+            }
         };
         let native = reference.terms.currency.is_zero();
         let serving = if self.chance(30) { Address::ZERO } else { Address::repeat_byte(5) };
