@@ -280,14 +280,14 @@ impl World {
     fn row(&mut self, license: usize) -> Result<(abi::PaymentEscrow::ClaimRow, Row), Difference> {
         let channel = self.channel();
         let known = channel.filter(|_| !self.chance(15));
-        let (at, payer, signer, salt, claimed) = match known {
-            Some((at, c, _, _)) => (Some(at), c.payer, c.signer, c.salt, c.claimed),
-            None => (None, self.stranger, Address::ZERO, B256::repeat_byte(9), 0),
+        let (payer, signer, salt, claimed) = match known {
+            Some((_, c, _, _)) => (c.payer, c.signer, c.salt, c.claimed),
+            None => (self.stranger, Address::ZERO, B256::repeat_byte(9), 0),
         };
         let license_id = self.model.licenses.get(license).map_or(B256::ZERO, |l| l.id);
         let channel_id = self.model.channel_id(license_id, payer, signer, salt);
-        // A channel of another license is no channel of this one.
-        let channel = at.filter(|at| self.model.channels[*at].license == license);
+        // A channel of another license is no channel of this one, but its people may have one here, too.
+        let channel = self.model.channels.iter().position(|known| known.id == channel_id);
         let amount = claimed.saturating_add(self.amount() / 4);
         let requests = self.random.random_range(0..2_000_u64);
         let tokens = self.random.random_range(0..2_000_000_u64);
