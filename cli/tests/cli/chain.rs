@@ -1,18 +1,24 @@
 //! Against a real local chain.
 
-use super::support::{FIRST, FIRST_KEY, anvil, oml, stdout_json};
+use std::path::Path;
+
+use super::support::{Anvil, FIRST, FIRST_KEY, anvil, oml, stdout_json};
+use assert_cmd::Command;
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
+
+/// A command of the chain's first account.
+fn as_first(dir: &Path, chain: &Anvil, args: &[&str]) -> Command {
+    let mut command = oml(dir);
+    command.args(["--rpc-url", &chain.url, "--private-key", FIRST_KEY]).args(args);
+    command
+}
 
 #[test]
 fn a_dry_run_prints_and_sends_nothing() {
     let Some(chain) = anvil() else { return };
     let dir = tempfile::tempdir().unwrap();
-    let call = |args: &[&str]| {
-        let mut command = oml(dir.path());
-        command.args(["--rpc-url", &chain.url, "--private-key", FIRST_KEY]).args(args);
-        command
-    };
+    let call = |args: &[&str]| as_first(dir.path(), &chain, args);
     call(&["chain", "deploy", "--local"]).assert().success();
     call(&["doctor"])
         .assert()
@@ -39,11 +45,7 @@ fn a_dry_run_prints_and_sends_nothing() {
 fn reverts_are_decoded() {
     let Some(chain) = anvil() else { return };
     let dir = tempfile::tempdir().unwrap();
-    let call = |args: &[&str]| {
-        let mut command = oml(dir.path());
-        command.args(["--rpc-url", &chain.url, "--private-key", FIRST_KEY]).args(args);
-        command
-    };
+    let call = |args: &[&str]| as_first(dir.path(), &chain, args);
     call(&["chain", "deploy", "--local"]).assert().success();
     let id = format!("0x{}", "11".repeat(32));
     call(&["offer", "template", "--model-id", &id, "--owner", FIRST]).assert().success();
@@ -58,11 +60,7 @@ fn reverts_are_decoded() {
 fn a_deployment_is_found_again_verified_and_not_overwritten() {
     let Some(chain) = anvil() else { return };
     let dir = tempfile::tempdir().unwrap();
-    let call = |args: &[&str]| {
-        let mut command = oml(dir.path());
-        command.args(["--rpc-url", &chain.url, "--private-key", FIRST_KEY]).args(args);
-        command
-    };
+    let call = |args: &[&str]| as_first(dir.path(), &chain, args);
     call(&["chain", "deploy", "--local"]).assert().success();
     let file = std::fs::read_to_string(dir.path().join("addresses.json")).unwrap();
     let before = chain.sent();

@@ -3,6 +3,7 @@
 use alloy::primitives::{Address, B256, Bytes, LogData, TxKind, U256, keccak256};
 use alloy::sol_types::{SolCall, SolValue};
 use oml_contracts::rpc::abi::Token;
+use oml_contracts::rpc::creation_code;
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction, Output};
 use revm::context::{BlockEnv, Context, TxEnv};
 use revm::database::{CacheDB, EmptyDB};
@@ -72,21 +73,6 @@ fn failed(what: &str, cause: impl std::fmt::Debug) -> SetUpError {
     SetUpError(format!("{what}: {cause:?}"))
 }
 
-/// Creation code of a contract from the exported artefact.
-fn code(artefact: &str) -> Result<Vec<u8>, SetUpError> {
-    let json: serde_json::Value =
-        serde_json::from_str(artefact).map_err(|e| failed("artefact", e))?;
-    let hex =
-        json["bytecode"]["object"].as_str().ok_or_else(|| failed("artefact", "no bytecode"))?;
-    alloy::hex::decode(hex).map_err(|e| failed("bytecode", e))
-}
-
-const REGISTRY: &str = include_str!("../../bindings/abi/LicenseRegistry.json");
-const VAULT: &str = include_str!("../../bindings/abi/CollateralVault.json");
-const ESCROW: &str = include_str!("../../bindings/abi/PaymentEscrow.json");
-const BEACON: &str = include_str!("../../bindings/abi/BlockHashBeacon.json");
-const TOKEN: &str = include_str!("../../bindings/abi/TestToken.json");
-
 impl Chain {
     /// Deploys registry, vault, escrow, beacon and token; `manager` takes the challenge manager's place.
     ///
@@ -106,34 +92,36 @@ impl Chain {
                 cfg.chain_id = CHAIN_ID;
                 cfg.set_spec_and_mainnet_gas_params(SpecId::PRAGUE);
                 cfg.disable_nonce_check = true;
-                // The challenge manager's code is over the limit of init code with its court; not deployed here.
-                cfg.limit_contract_code_size = None;
             })
             .build_mainnet();
         let [registry, vault, escrow, beacon, token] =
             [0, 1, 2, 3, 4].map(|nonce| DEPLOYER.create(nonce));
         let mut chain = Self { vm, block, registry, vault, escrow, token };
-        chain.deploy(REGISTRY, (vault, escrow, manager, beacon).abi_encode_params(), registry)?;
-        chain.deploy(VAULT, (registry, escrow, manager).abi_encode_params(), vault)?;
-        chain.deploy(ESCROW, (registry, vault).abi_encode_params(), escrow)?;
-        chain.deploy(BEACON, Vec::new(), beacon)?;
+        chain.deploy(
+            "LicenseRegistry",
+            (vault, escrow, manager, beacon).abi_encode_params(),
+            registry,
+        )?;
+        chain.deploy("CollateralVault", (registry, escrow, manager).abi_encode_params(), vault)?;
+        chain.deploy("PaymentEscrow", (registry, vault).abi_encode_params(), escrow)?;
+        chain.deploy("BlockHashBeacon", Vec::new(), beacon)?;
         let arguments =
             ("Test Dollar".to_owned(), "TUSD".to_owned(), U256::from(18)).abi_encode_params();
-        chain.deploy(TOKEN, arguments, token)?;
+        chain.deploy("TestToken", arguments, token)?;
         Ok(chain)
     }
 
     fn deploy(
         &mut self,
-        artefact: &str,
+        contract: &'static str,
         arguments: Vec<u8>,
         expected: Address,
     ) -> Result<(), SetUpError> {
-        let data = [code(artefact)?, arguments].concat();
+        let data = creation_code(contract, &arguments).map_err(|e| failed("bytecode", e))?;
         let tx = TxEnv {
             caller: DEPLOYER,
             kind: TxKind::Create,
-            data: data.into(),
+            data,
             gas_limit: GAS,
             gas_price: 0,
             chain_id: Some(CHAIN_ID),

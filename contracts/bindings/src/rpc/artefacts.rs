@@ -38,6 +38,16 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Artefact> {
     PARTS.iter().chain([&BEACON, &DEPLOYER, &TOKEN])
 }
 
+/// Creation code of a contract of this version, with constructor arguments.
+///
+/// # Errors
+/// [`DeployError::Artefact`] if this program has no contract of that name.
+pub fn creation_code(contract: &'static str, arguments: &[u8]) -> Result<Bytes, DeployError> {
+    let found = all().find(|artefact| artefact.name == contract);
+    let unknown = || DeployError::Artefact { contract, cause: "no such contract".to_owned() };
+    found.ok_or_else(unknown)?.code(arguments)
+}
+
 /// Code of a deployed contract, but for its immutables.
 pub(crate) struct Runtime {
     code: Vec<u8>,

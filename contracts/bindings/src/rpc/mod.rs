@@ -11,5 +11,6 @@ pub mod deploy;
 pub mod reverts;
 pub mod verify;
 
+pub use artefacts::creation_code;
 pub use cases::CaseStory;
 pub use convert::{ConvertError, case_ref, seconds};

@@ -18,21 +18,7 @@ contract Eip712Vectors is VectorTest {
     function setUp() public {
         _load("eip712");
         vm.chainId(_number("chainId"));
-        IChallengeTypes.Config memory c = IChallengeTypes.Config({
-            reportDelay: 1,
-            questionsWindow: 1,
-            commitWindow: 1,
-            revealWindow: 1,
-            openingWindow: 1,
-            rebuttalWindow: 1,
-            payoutDelay: 1,
-            committeeSize: 1,
-            bundlesPerCase: 1,
-            sharedBundlesPerCase: 0,
-            minDecoys: 1,
-            nonRevealPenalty: 1,
-            dissentPenalty: 0
-        });
+        IChallengeTypes.Config memory c = _smallestConfig();
         address provers = address(new ProverRegistry(address(this), NATIVE, 1, 1));
         address any = address(this);
         _manager = ChallengeManager(_address("challengeManager"));
