@@ -2,6 +2,7 @@
 
 use alloy::primitives::{Address, B256, Bytes, LogData, TxKind, U256, keccak256};
 use alloy::sol_types::{SolCall, SolValue};
+use oml_contracts::rpc::abi::ChallengeManager::Config;
 use oml_contracts::rpc::abi::Token;
 use oml_contracts::rpc::creation_code;
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction, Output};
@@ -49,6 +50,34 @@ pub struct Chain {
     pub escrow: Address,
     /// `TestToken`.
     pub token: Address,
+    /// `ProverRegistry`.
+    pub provers: Address,
+    /// `ChallengeManager`, or the account that takes its place.
+    pub manager: Address,
+}
+
+/// What the deployment fixes.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Time of the first block.
+    pub time: u64,
+    /// Least stake of a prover.
+    pub min_stake: u128,
+    /// Seconds from a prover's leave to its stake.
+    pub stake_thaw: u64,
+    /// Whether the stake is in native currency, else in the token.
+    pub stake_native: bool,
+    /// Who decides.
+    pub manager: Manager,
+}
+
+/// Who decides.
+#[derive(Debug, Clone)]
+pub enum Manager {
+    /// An account plays the challenge manager: it freezes, slashes and draws when it likes.
+    Account(Address),
+    /// The contract.
+    Contract(Box<Config>),
 }
 
 impl std::fmt::Debug for Chain {
@@ -73,42 +102,63 @@ fn failed(what: &str, cause: impl std::fmt::Debug) -> SetUpError {
     SetUpError(format!("{what}: {cause:?}"))
 }
 
+fn machine(database: Db, block: &BlockEnv) -> Vm {
+    Context::mainnet()
+        .with_db(database)
+        .with_block(block.clone())
+        .modify_cfg_chained(|cfg| {
+            cfg.chain_id = CHAIN_ID;
+            cfg.set_spec_and_mainnet_gas_params(SpecId::PRAGUE);
+            cfg.disable_nonce_check = true;
+        })
+        .build_mainnet()
+}
+
 impl Chain {
-    /// Deploys registry, vault, escrow, beacon and token; `manager` takes the challenge manager's place.
+    /// Deploys registry, vault, escrow, beacon, token, prover registry and, where it is not an account, the manager.
     ///
     /// # Errors
     /// [`SetUpError`].
-    pub fn new(manager: Address, time: u64) -> Result<Self, SetUpError> {
+    pub fn new(settings: &Settings) -> Result<Self, SetUpError> {
         let block = BlockEnv {
             number: U256::from(1_000),
-            timestamp: U256::from(time),
+            timestamp: U256::from(settings.time),
             gas_limit: 1_000_000_000,
             ..BlockEnv::default()
         };
-        let vm = Context::mainnet()
-            .with_db(CacheDB::new(EmptyDB::default()))
-            .with_block(block.clone())
-            .modify_cfg_chained(|cfg| {
-                cfg.chain_id = CHAIN_ID;
-                cfg.set_spec_and_mainnet_gas_params(SpecId::PRAGUE);
-                cfg.disable_nonce_check = true;
-            })
-            .build_mainnet();
-        let [registry, vault, escrow, beacon, token] =
-            [0, 1, 2, 3, 4].map(|nonce| DEPLOYER.create(nonce));
-        let mut chain = Self { vm, block, registry, vault, escrow, token };
-        chain.deploy(
-            "LicenseRegistry",
-            (vault, escrow, manager, beacon).abi_encode_params(),
-            registry,
-        )?;
+        let [registry, vault, escrow, beacon, token, provers, contract] =
+            [0, 1, 2, 3, 4, 5, 6].map(|nonce| DEPLOYER.create(nonce));
+        let manager = match &settings.manager {
+            Manager::Account(account) => *account,
+            Manager::Contract(_) => contract,
+        };
+        let vm = machine(CacheDB::new(EmptyDB::default()), &block);
+        let mut chain = Self { vm, block, registry, vault, escrow, token, provers, manager };
+        let arguments = (vault, escrow, manager, beacon).abi_encode_params();
+        chain.deploy("LicenseRegistry", arguments, registry)?;
         chain.deploy("CollateralVault", (registry, escrow, manager).abi_encode_params(), vault)?;
         chain.deploy("PaymentEscrow", (registry, vault).abi_encode_params(), escrow)?;
         chain.deploy("BlockHashBeacon", Vec::new(), beacon)?;
         let arguments =
             ("Test Dollar".to_owned(), "TUSD".to_owned(), U256::from(18)).abi_encode_params();
         chain.deploy("TestToken", arguments, token)?;
+        let currency = if settings.stake_native { Address::ZERO } else { token };
+        let (least, thaw) = (U256::from(settings.min_stake), U256::from(settings.stake_thaw));
+        let arguments = (manager, currency, least, thaw).abi_encode_params();
+        chain.deploy("ProverRegistry", arguments, provers)?;
+        if let Manager::Contract(config) = &settings.manager {
+            let config = Config::clone(config);
+            let arguments = (registry, vault, escrow, provers, beacon, config).abi_encode_params();
+            chain.deploy("ChallengeManager", arguments, contract)?;
+        }
         Ok(chain)
+    }
+
+    /// Another chain with the same past.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let database = self.vm.ctx.journaled_state.database.clone();
+        Self { vm: machine(database, &self.block), block: self.block.clone(), ..*self }
     }
 
     fn deploy(

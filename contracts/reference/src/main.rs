@@ -25,12 +25,13 @@ fn compare() -> Result<(), String> {
         let own = seed.wrapping_add(sequence);
         let mut world = World::new(own).map_err(|e| format!("seed {own}: {e}"))?;
         let counts = world.run(steps).map_err(|e| format!("seed {own}: {e}"))?;
-        total.calls += counts.calls;
-        total.accepted += counts.accepted;
-        total.events += counts.events;
+        total.add(&counts);
         if sequence % 1_000 == 999 {
             eprintln!("{} of {sequences} sequences", sequence + 1);
         }
+    }
+    for (reached, times) in &total.reached {
+        println!("{times:>9}  {reached}");
     }
     println!(
         "{sequences} sequences of {steps} steps from seed {seed}: {} calls, {} accepted by both, {} events, no difference",

@@ -2,7 +2,7 @@
 //!
 //! Every operation either refuses, and nothing has happened, or returns the events that it must cause.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::aliases::{U40, U48};
 use alloy::primitives::{Address, B256, LogData, U256, keccak256};
@@ -12,6 +12,12 @@ use oml_contracts::rpc::abi;
 use crate::evm::{CHAIN_ID, block_hash};
 
 mod channels;
+mod collateral;
+mod faults;
+mod logarithm;
+mod provers;
+
+pub use provers::{Prover, Provers};
 
 const BPS: u128 = 10_000;
 const MAX_96: u128 = (1 << 96) - 1;
@@ -20,15 +26,23 @@ const MAX_TERM: u64 = 3650 * 86_400;
 pub const BURN: Address = alloy::primitives::address!("000000000000000000000000000000000000dEaD");
 
 /// The rules refuse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused;
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// Reverts that name a rule that is broken, the bytecode must give one of them; empty where reasons are not modelled.
+    pub reasons: Vec<Vec<u8>>,
+}
+
+impl Refused {
+    /// For any reason.
+    pub const ANY: Self = Self { reasons: Vec::new() };
+}
 
 /// Events of a successful operation, in their order.
 pub type Events = Vec<(Address, LogData)>;
 type Verdict = Result<Events, Refused>;
 
 fn require(holds: bool) -> Result<(), Refused> {
-    if holds { Ok(()) } else { Err(Refused) }
+    if holds { Ok(()) } else { Err(Refused::ANY) }
 }
 
 fn share(amount: u128, bps: u16) -> u128 {
@@ -145,8 +159,8 @@ pub struct Model {
     pub time: u64,
     /// Block in which the next operation runs.
     pub block: u64,
-    /// Whether the offer in token (0), native currency (1) is open.
-    pub offers: [bool; 2],
+    /// Open offers.
+    pub offers: BTreeSet<B256>,
     /// All licenses.
     pub licenses: Vec<License>,
     /// All channels.
@@ -159,6 +173,8 @@ pub struct Model {
     pub wallets: BTreeMap<(bool, Address), u128>,
     /// Licenses ever activated.
     pub activated: u32,
+    /// Staked provers.
+    pub provers: Provers,
 }
 
 impl Model {
@@ -170,9 +186,13 @@ impl Model {
         amount: u128,
     ) -> Result<(), Refused> {
         let purse = self.wallets.entry((native, from)).or_default();
-        *purse = purse.checked_sub(amount).ok_or(Refused)?;
+        *purse = purse.checked_sub(amount).ok_or(Refused::ANY)?;
         *self.wallets.entry((native, to)).or_default() += amount;
         Ok(())
+    }
+
+    fn has(&self, native: bool, account: Address, amount: u128) -> bool {
+        self.wallets.get(&(native, account)).copied().unwrap_or_default() >= amount
     }
 
     /// Takes `amount` from `from`; native currency must come with the call, exactly.
@@ -213,7 +233,7 @@ impl Model {
     }
 
     fn license(&self, at: usize) -> Result<License, Refused> {
-        self.licenses.get(at).cloned().ok_or(Refused)
+        self.licenses.get(at).cloned().ok_or(Refused::ANY)
     }
 
     /// Offer id by its formula.
@@ -245,7 +265,7 @@ impl Model {
             let terms = &reference.terms;
             let native = terms.currency.is_zero();
             let id = m.license_id(reference);
-            require(m.offers[usize::from(native)] && !serving.is_zero())?;
+            require(m.offers.contains(&m.offer_id(terms)) && !serving.is_zero())?;
             require(m.licenses.iter().all(|license| license.id != id))?;
             let (fee, collateral) = (terms.licenseFee, terms.collateral);
             m.pull(native, reference.host, m.vault, fee + collateral, value)?;
@@ -375,7 +395,8 @@ impl Model {
     pub fn renew(&mut self, at: usize, by: Address, value: u128) -> Verdict {
         self.atomically(|m| {
             let license = m.license(at)?;
-            require(by == license.reference.host && m.offers[usize::from(license.native)])?;
+            let offer = m.offer_id(&license.reference.terms);
+            require(by == license.reference.host && m.offers.contains(&offer))?;
             require(license.status == Status::Active && m.time <= license.deadline)?;
             let expiry = license.deadline + license.reference.terms.duration.to::<u64>();
             require(expiry <= m.time + MAX_TERM)?;
@@ -446,158 +467,5 @@ impl Model {
             licenseId: license.id,
             endedAt: time40(ended),
         })])
-    }
-
-    // ---- Collateral
-
-    /// `topUp`.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub fn top_up(&mut self, at: usize, by: Address, amount: u128, value: u128) -> Verdict {
-        self.atomically(|m| {
-            let license = m.license(at)?;
-            require(amount != 0 && license.status != Status::Cancelled)?;
-            require(license.collateral.saturating_add(amount) <= MAX_96)?;
-            m.pull(license.native, by, m.vault, amount, value)?;
-            m.licenses[at].collateral += amount;
-            Ok(vec![m.vault_event(&abi::CollateralVault::CollateralDeposited {
-                licenseId: license.id,
-                from: by,
-                currency: m.currency(license.native),
-                amount,
-            })])
-        })
-    }
-
-    /// The vault's `startThaw`.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub fn thaw_collateral(&mut self, at: usize, by: Address) -> Verdict {
-        let license = self.license(at)?;
-        let ended = match license.status {
-            Status::Terminated => true,
-            Status::Active => self.time > license.deadline,
-            _ => false,
-        };
-        require(by == license.reference.host && ended && license.thaw_end == 0)?;
-        let thaw_end = self.time + license.reference.terms.thawPeriod.to::<u64>();
-        self.licenses[at].thaw_end = thaw_end;
-        Ok(vec![self.vault_event(&abi::CollateralVault::ThawStarted {
-            licenseId: license.id,
-            thawEnd: time40(thaw_end),
-        })])
-    }
-
-    /// The vault's `withdraw`.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub fn withdraw_collateral(&mut self, at: usize, by: Address) -> Verdict {
-        self.atomically(|m| {
-            let license = m.license(at)?;
-            require(by == license.reference.host && license.freezes == 0)?;
-            require(license.thaw_end != 0 && m.time >= license.thaw_end)?;
-            require(license.collateral != 0)?;
-            m.licenses[at].collateral = 0;
-            m.pay(license.native, m.vault, by, license.collateral)?;
-            Ok(vec![m.vault_event(&abi::CollateralVault::CollateralWithdrawn {
-                licenseId: license.id,
-                to: by,
-                currency: m.currency(license.native),
-                amount: license.collateral,
-            })])
-        })
-    }
-
-    /// `freeze` or `unfreeze`.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub fn freeze(&mut self, at: usize, by: Address, on: bool) -> Verdict {
-        let license = self.license(at)?;
-        require(by == self.manager)?;
-        require(if on { license.collateral != 0 } else { license.freezes != 0 })?;
-        let freezes = if on { license.freezes + 1 } else { license.freezes - 1 };
-        self.licenses[at].freezes = freezes;
-        let license_id = license.id;
-        Ok(vec![if on {
-            self.vault_event(&abi::CollateralVault::CollateralFrozen {
-                licenseId: license_id,
-                freezes,
-            })
-        } else {
-            self.vault_event(&abi::CollateralVault::CollateralUnfrozen {
-                licenseId: license_id,
-                freezes,
-            })
-        }])
-    }
-
-    /// `slash`.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub fn slash(
-        &mut self,
-        at: usize,
-        by: Address,
-        bps: u16,
-        reporter: Address,
-        delay: u64,
-    ) -> Verdict {
-        self.atomically(|m| {
-            let license = m.license(at)?;
-            require(by == m.manager && u128::from(bps) <= BPS && !reporter.is_zero())?;
-            let terms = &license.reference.terms;
-            let slashed = share(license.collateral, bps);
-            let to_reporter = share(slashed, terms.slash.reporterBps);
-            let to_owner = share(slashed, terms.slash.ownerBps);
-            let burned = slashed - to_reporter - to_owner;
-            m.licenses[at].collateral -= slashed;
-            m.pay(license.native, m.vault, BURN, burned)?;
-            let mut events = vec![m.vault_event(&abi::CollateralVault::CollateralSlashed {
-                licenseId: license.id,
-                amount: slashed,
-                toReporter: to_reporter,
-                toOwner: to_owner,
-                burned,
-            })];
-            for (to, amount) in [(reporter, to_reporter), (terms.owner, to_owner)] {
-                if amount == 0 {
-                    continue;
-                }
-                let unlock = m.time + delay;
-                m.payouts.push(Payout { to, native: license.native, amount, unlock });
-                events.push(m.vault_event(&abi::CollateralVault::PayoutQueued {
-                    payoutId: U256::from(m.payouts.len() - 1),
-                    to,
-                    currency: m.currency(license.native),
-                    amount,
-                    unlockAt: time40(unlock),
-                }));
-            }
-            Ok(events)
-        })
-    }
-
-    /// `payOut`.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub fn pay_out(&mut self, id: usize) -> Verdict {
-        self.atomically(|m| {
-            let payout = m.payouts.get(id).cloned().ok_or(Refused)?;
-            require(payout.amount != 0 && m.time >= payout.unlock)?;
-            m.payouts[id].amount = 0;
-            m.pay(payout.native, m.vault, payout.to, payout.amount)?;
-            Ok(vec![m.vault_event(&abi::CollateralVault::PayoutPaid {
-                payoutId: U256::from(id),
-                to: payout.to,
-                currency: m.currency(payout.native),
-                amount: payout.amount,
-            })])
-        })
     }
 }

@@ -1,81 +1,28 @@
 //! Random sequences of calls, made to the bytecode and to the model alike.
 
+mod compare;
+mod counts;
+mod difference;
+mod provers;
+mod set_up;
 mod steps;
 
-use alloy::primitives::aliases::{U40, U96};
-use alloy::primitives::{Address, B256, Bytes, LogData, U256, keccak256};
-use alloy::signers::local::PrivateKeySigner;
-use alloy::sol_types::SolCall;
+pub use counts::{Counts, Reached};
+pub use difference::Difference;
+use difference::{reason, shown};
+use set_up::People;
+
+use alloy::primitives::aliases::U96;
+use alloy::primitives::{Address, Bytes, LogData};
 use oml_contracts::rpc::abi;
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
-use crate::evm::{Chain, Outcome, SetUpError};
+use crate::evm::{Chain, Outcome};
 use crate::model::{Events, License, Model, Refused};
 
 const ETHER: u128 = 1_000_000_000_000_000_000;
 const DAY: u64 = 86_400;
-const START: u64 = 1_800_000_000;
-const FUNDS: u128 = 100_000 * ETHER;
-
-/// The bytecode did something else than the rules say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Difference {
-    /// One refused and the other did not.
-    Refusal {
-        /// What was called.
-        step: String,
-        /// Whether the model refused.
-        model_refuses: bool,
-        /// What the bytecode answered.
-        answer: String,
-    },
-    /// Other events.
-    Events {
-        /// What was called.
-        step: String,
-        /// The model's.
-        expected: String,
-        /// The bytecode's.
-        found: String,
-    },
-    /// Another amount at the end.
-    Balance {
-        /// Whose, of what.
-        what: String,
-        /// The model's.
-        expected: U256,
-        /// The bytecode's.
-        found: U256,
-    },
-    /// This program's own fault.
-    SetUp(SetUpError),
-}
-
-impl std::fmt::Display for Difference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{self:?}")
-    }
-}
-
-impl std::error::Error for Difference {}
-
-impl From<SetUpError> for Difference {
-    fn from(error: SetUpError) -> Self {
-        Self::SetUp(error)
-    }
-}
-
-/// What a run has done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Calls.
-    pub calls: u64,
-    /// Of these, accepted by both.
-    pub accepted: u64,
-    /// Events compared.
-    pub events: u64,
-}
 
 /// One call, for the bytecode.
 struct Call {
@@ -91,13 +38,8 @@ pub struct World {
     chain: Chain,
     model: Model,
     random: ChaCha12Rng,
-    terms: [abi::Terms; 2],
-    owner: Address,
-    parent: Address,
-    hosts: [PrivateKeySigner; 2],
-    payers: [PrivateKeySigner; 2],
-    session: PrivateKeySigner,
-    stranger: Address,
+    terms: Vec<abi::Terms>,
+    people: People,
     counts: Counts,
 }
 
@@ -107,125 +49,21 @@ impl std::fmt::Debug for World {
     }
 }
 
-fn key(name: &str) -> Result<PrivateKeySigner, SetUpError> {
-    PrivateKeySigner::from_bytes(&keccak256(name)).map_err(|e| SetUpError(e.to_string()))
-}
-
-fn person(name: &str) -> Address {
-    Address::from_word(keccak256(name))
-}
-
-/// Terms in the currency; periods short enough for every end to be reached in a sequence.
-fn terms(model: B256, owner: Address, parent: Address, currency: Address) -> abi::Terms {
-    let hit = (128_u64 << 32) / 10;
-    let shared = (32_u64 << 32) / 10;
-    abi::Terms {
-        modelId: model,
-        epoch: 0,
-        owner,
-        currency,
-        licenseFee: if currency.is_zero() { 50 * ETHER } else { 7 * ETHER + 3 },
-        pricePerRequest: ETHER / 1000,
-        pricePerThousandTokens: ETHER / 500,
-        ownerShareBps: 3_333,
-        collateral: 100 * ETHER + 1,
-        minCollateralRatioBps: 20_000,
-        duration: U40::from(30 * DAY),
-        deliveryPeriod: U40::from(3 * DAY),
-        settlementPeriod: U40::from(2 * DAY),
-        thawPeriod: U40::from(5 * DAY),
-        maxDeployments: 2,
-        evidenceLevels: 5,
-        leakLiability: false,
-        reportBond: ETHER,
-        proverFee: ETHER / 10,
-        evidence: abi::EvidenceTerms {
-            personalHit: hit,
-            personalMiss: ((16_u64 << 32) - hit) / 15,
-            sharedHit: shared,
-            sharedMiss: ((65_536_u64 << 32) - 16_384 * shared) / 49_152,
-            assignmentP: 16_384,
-            alphaInverse: 1_000_000_000,
-        },
-        slash: abi::SlashTerms {
-            equivocationBps: 10_000,
-            underMeteringBps: 5_000,
-            outOfTermBps: 5_000,
-            unlicensedModelBps: 0,
-            unpaidUseBps: 8_000,
-            reporterBps: 3_001,
-            ownerBps: 4_000,
-        },
-        royalties: vec![abi::Royalty { payee: parent, bps: 1_111 }],
-    }
-}
-
 impl World {
-    /// Contracts, models, offers, and funded people.
+    /// Contracts, models, offers, and funded people; an account plays the challenge manager.
     ///
     /// # Errors
     /// [`Difference::SetUp`].
     pub fn new(seed: u64) -> Result<Self, Difference> {
-        let manager = person("challenge manager");
-        let (owner, parent) = (person("owner"), person("parent owner"));
-        let mut chain = Chain::new(manager, START)?;
-        let hosts = [key("host 0")?, key("host 1")?];
-        let payers = [key("payer 0")?, key("payer 1")?];
-        let stranger = person("stranger");
-        let model = Model {
-            registry: chain.registry,
-            vault: chain.vault,
-            escrow: chain.escrow,
-            token: chain.token,
-            manager,
-            time: START,
-            block: 1_000,
-            offers: [true; 2],
-            licenses: Vec::new(),
-            channels: Vec::new(),
-            payouts: Vec::new(),
-            balances: std::collections::BTreeMap::new(),
-            wallets: std::collections::BTreeMap::new(),
-            activated: 0,
-        };
-        let terms = publish(&mut chain, owner, parent)?;
-        let mut world = Self {
-            chain,
-            model,
+        let base = set_up::base(0)?;
+        Ok(Self {
+            chain: base.chain.fork(),
+            model: base.model.clone(),
             random: ChaCha12Rng::seed_from_u64(seed),
-            terms,
-            owner,
-            parent,
-            hosts,
-            payers,
-            session: key("session")?,
-            stranger,
+            terms: base.terms.clone(),
+            people: base.people.clone(),
             counts: Counts::default(),
-        };
-        world.fund()?;
-        Ok(world)
-    }
-
-    fn fund(&mut self) -> Result<(), Difference> {
-        let people = [
-            self.hosts[0].address(),
-            self.hosts[1].address(),
-            self.payers[0].address(),
-            self.payers[1].address(),
-            self.stranger,
-        ];
-        for account in people {
-            self.chain.fund(account, FUNDS);
-            let mint = abi::Token::mintCall { to: account, amount: U256::from(FUNDS) };
-            set_up(&mut self.chain, account, self.model.token, mint.abi_encode())?;
-            for spender in [self.model.vault, self.model.escrow] {
-                let approve = abi::Token::approveCall { spender, amount: U256::MAX };
-                set_up(&mut self.chain, account, self.model.token, approve.abi_encode())?;
-            }
-            self.model.wallets.insert((true, account), FUNDS);
-            self.model.wallets.insert((false, account), FUNDS);
-        }
-        Ok(())
+        })
     }
 
     /// Makes `steps` random calls, then compares every balance.
@@ -245,7 +83,7 @@ impl World {
             self.step()?;
         }
         self.compare_all()?;
-        Ok(self.counts)
+        Ok(self.counts.clone())
     }
 
     fn chance(&mut self, one_in: u32) -> bool {
@@ -259,7 +97,7 @@ impl World {
 
     /// Mostly who should act, now and then somebody else.
     fn mostly(&mut self, right: Address) -> Address {
-        if self.chance(12) { self.stranger } else { right }
+        if self.chance(12) { self.people.stranger } else { right }
     }
 
     /// Mostly what is asked for, now and then another value.
@@ -278,7 +116,7 @@ impl World {
     }
 
     fn step(&mut self) -> Result<(), Difference> {
-        match self.random.random_range(0..30_u32) {
+        match self.random.random_range(0..38_u32) {
             0..=2 => self.acquire(),
             3..=4 => self.draw_seed(),
             5..=6 => self.activate(),
@@ -297,7 +135,12 @@ impl World {
             23..=26 => self.claim(),
             27 => self.reserve(),
             28 => self.pull_balance(),
-            _ => self.toggle_offer(),
+            29 => self.toggle_offer(),
+            30..=31 => self.register_prover(),
+            32 => self.add_stake(),
+            33..=34 => self.leave_provers(),
+            35..=36 => self.draw_committee(),
+            _ => self.release(),
         }
     }
 
@@ -307,22 +150,27 @@ impl World {
         self.counts.calls += 1;
         let step = format!("{} by {} with {}", call.name, call.from, call.value);
         match (verdict, outcome) {
-            (Err(Refused), Outcome::Reverted(_)) => Ok(Bytes::new()),
+            (Err(Refused { reasons }), Outcome::Reverted(found)) => {
+                self.counts.refused(call.name, &found);
+                if reasons.is_empty() || reasons.iter().any(|reason| **reason == *found) {
+                    return Ok(Bytes::new());
+                }
+                Err(Difference::Reason { step, expected: shown(&reasons), found: reason(&found) })
+            }
             (Ok(expected), Outcome::Done { output, logs }) => {
-                self.counts.accepted += 1;
-                self.counts.events += logs.len() as u64;
+                self.counts.accepted(call.name, &logs);
                 if expected == logs {
                     return Ok(output);
                 }
                 let show = |logs: &[(Address, LogData)]| format!("{logs:?}");
                 Err(Difference::Events { step, expected: show(&expected), found: show(&logs) })
             }
-            (Err(Refused), Outcome::Done { logs, .. }) => {
-                Err(Difference::Refusal { step, model_refuses: true, answer: format!("{logs:?}") })
+            (Err(Refused { reasons }), Outcome::Done { logs, .. }) => {
+                let answer = format!("{logs:?} instead of {}", shown(&reasons));
+                Err(Difference::Refusal { step, model_refuses: true, answer })
             }
-            (Ok(_), Outcome::Reverted(reason)) => {
-                let answer = reason.to_string();
-                Err(Difference::Refusal { step, model_refuses: false, answer })
+            (Ok(_), Outcome::Reverted(found)) => {
+                Err(Difference::Refusal { step, model_refuses: false, answer: reason(&found) })
             }
         }
     }
@@ -335,56 +183,13 @@ impl World {
             None => {
                 let reference = abi::LicenseRef {
                     terms: self.terms[0].clone(),
-                    host: self.hosts[0].address(),
+                    host: self.people.hosts[0].address(),
                     nonce: U96::from(999_999_u64),
                 };
                 (at, reference, false)
             }
         }
     }
-}
-
-fn set_up(
-    chain: &mut Chain,
-    from: Address,
-    to: Address,
-    data: Vec<u8>,
-) -> Result<Bytes, SetUpError> {
-    match chain.call(from, to, 0, data)? {
-        Outcome::Done { output, .. } => Ok(output),
-        Outcome::Reverted(reason) => Err(SetUpError(format!("a first call reverted: {reason}"))),
-    }
-}
-
-/// Registers parent and model, commits a universe, publishes an offer in each currency.
-fn publish(
-    chain: &mut Chain,
-    owner: Address,
-    parent: Address,
-) -> Result<[abi::Terms; 2], SetUpError> {
-    let registry = chain.registry;
-    let register = |parents| abi::LicenseRegistry::registerModelCall {
-        weightsHash: B256::repeat_byte(1),
-        metadataHash: B256::repeat_byte(2),
-        parents,
-    };
-    let id = set_up(chain, parent, registry, register(Vec::new()).abi_encode())?;
-    let lineage = vec![abi::Parent { modelId: B256::from_slice(&id), bps: 1_111 }];
-    let id = set_up(chain, owner, registry, register(lineage).abi_encode())?;
-    let model = B256::from_slice(&id);
-    let universe = abi::LicenseRegistry::commitUniverseCall {
-        modelId: model,
-        root: B256::repeat_byte(3),
-        personalCount: 128,
-        sharedCount: 32,
-    };
-    set_up(chain, owner, registry, universe.abi_encode())?;
-    let offers = [chain.token, Address::ZERO].map(|c| terms(model, owner, parent, c));
-    for terms in &offers {
-        let call = abi::LicenseRegistry::publishOfferCall { terms: terms.clone() };
-        set_up(chain, owner, registry, call.abi_encode())?;
-    }
-    Ok(offers)
 }
 
 #[cfg(test)]
@@ -395,7 +200,7 @@ mod tests {
     #[test]
     fn a_wrong_rule_is_found() {
         let mut world = World::new(1).unwrap();
-        world.model.offers = [false; 2];
+        world.model.offers.clear();
         let found = world.run(200);
         assert!(matches!(found, Err(Difference::Refusal { .. })), "{found:?}");
     }
@@ -411,7 +216,7 @@ mod tests {
     #[test]
     fn a_wrong_balance_is_found() {
         let mut world = World::new(1).unwrap();
-        let stranger = world.stranger;
+        let stranger = world.people.stranger;
         *world.model.wallets.entry((true, stranger)).or_default() += 1;
         let found = world.run(10);
         assert!(matches!(found, Err(Difference::Balance { .. })), "{found:?}");

@@ -8,9 +8,7 @@ fn bytecode_does_what_the_model_says() {
     for seed in 0..60 {
         let counts = World::new(seed).unwrap().run(80);
         let counts = counts.unwrap_or_else(|difference| panic!("seed {seed}: {difference}"));
-        total.calls += counts.calls;
-        total.accepted += counts.accepted;
-        total.events += counts.events;
+        total.add(&counts);
     }
     // Sequences in which everything is refused would show nothing.
     assert!(total.accepted * 4 > total.calls, "{total:?}");

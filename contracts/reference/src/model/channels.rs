@@ -73,7 +73,7 @@ impl Model {
     /// [`Refused`].
     pub fn deposit(&mut self, at: usize, by: Address, amount: u128, value: u128) -> Verdict {
         self.atomically(|m| {
-            let channel = m.channels.get(at).cloned().ok_or(Refused)?;
+            let channel = m.channels.get(at).cloned().ok_or(Refused::ANY)?;
             let license = m.license(channel.license)?;
             let deposited = channel.deposited.saturating_add(amount);
             require(amount != 0 && deposited <= MAX_96)?;
@@ -92,7 +92,7 @@ impl Model {
     /// # Errors
     /// [`Refused`].
     pub fn thaw_channel(&mut self, at: usize) -> Verdict {
-        let channel = self.channels.get(at).cloned().ok_or(Refused)?;
+        let channel = self.channels.get(at).cloned().ok_or(Refused::ANY)?;
         let license = self.license(channel.license)?;
         require(channel.thaw_end == 0)?;
         let thaw_end = self.time + license.reference.terms.thawPeriod.to::<u64>();
@@ -109,7 +109,7 @@ impl Model {
     /// [`Refused`].
     pub fn withdraw_channel(&mut self, at: usize) -> Verdict {
         self.atomically(|m| {
-            let channel = m.channels.get(at).cloned().ok_or(Refused)?;
+            let channel = m.channels.get(at).cloned().ok_or(Refused::ANY)?;
             let license = m.license(channel.license)?;
             require(channel.thaw_end != 0 && m.time >= channel.thaw_end)?;
             let kept = channel.claimed.max(channel.reserved);
@@ -131,7 +131,7 @@ impl Model {
     /// [`Refused`].
     pub fn close(&mut self, at: usize, by: Address, last: u128, signed: bool) -> Verdict {
         self.atomically(|m| {
-            let channel = m.channels.get(at).cloned().ok_or(Refused)?;
+            let channel = m.channels.get(at).cloned().ok_or(Refused::ANY)?;
             let license = m.license(channel.license)?;
             require(by == license.reference.host || signed)?;
             let kept = channel.claimed.max(channel.reserved).max(last);
@@ -191,7 +191,7 @@ impl Model {
                 }));
             } else {
                 let reason =
-                    abi::PaymentEscrow::ClaimError::try_from(fault).map_err(|_| Refused)?;
+                    abi::PaymentEscrow::ClaimError::try_from(fault).map_err(|_| Refused::ANY)?;
                 events.push(self.escrow_event(&abi::PaymentEscrow::VoucherRejected {
                     channelId: row.channel_id,
                     reason,
@@ -221,7 +221,7 @@ impl Model {
     pub fn reserve(&mut self, at: usize, row: &Row) -> Verdict {
         let license = self.license(at)?;
         require(self.fault(&license, row, u128::MAX) == 0)?;
-        let channel = row.channel.ok_or(Refused)?;
+        let channel = row.channel.ok_or(Refused::ANY)?;
         require(row.amount > self.channels[channel].reserved)?;
         self.channels[channel].reserved = row.amount;
         Ok(vec![self.escrow_event(&abi::PaymentEscrow::VoucherReserved {

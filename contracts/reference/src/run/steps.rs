@@ -8,16 +8,15 @@ use oml_contracts::eip712::{Domain, Voucher};
 use oml_contracts::rpc::abi;
 use rand::{Rng, RngCore};
 
+use super::compare::same;
 use super::{Call, Difference, World};
 use crate::evm::{CHAIN_ID, SetUpError};
-use crate::model::{BURN, Channel, Model, Row, Status};
-
-const BOTH: [bool; 2] = [false, true];
+use crate::model::{Channel, Model, Row, Status};
 
 impl World {
     pub(super) fn acquire(&mut self) -> Result<(), Difference> {
         let native: bool = self.random.random();
-        let host = self.hosts[usize::from(self.random.random::<bool>())].address();
+        let host = self.people.hosts[usize::from(self.random.random::<bool>())].address();
         // Now and then one that was bought before.
         let bought = if self.chance(15) { self.model.licenses.first() } else { None };
         let reference = match bought {
@@ -45,7 +44,7 @@ impl World {
         let (at, reference, _) = self.pick();
         let id = self.model.license_id(&reference);
         let data = abi::LicenseRegistry::drawLicenseSeedCall { licenseId: id };
-        let call = self.registry_call("drawLicenseSeed", self.stranger, 0, &data);
+        let call = self.registry_call("drawLicenseSeed", self.people.stranger, 0, &data);
         let verdict = self.model.draw_seed(at);
         self.hold(&call, verdict).map(drop)
     }
@@ -102,7 +101,7 @@ impl World {
         let native = self.random.random::<bool>();
         let terms = self.terms[usize::from(native)].clone();
         let offer_id = self.model.offer_id(&terms);
-        let open = self.model.offers[usize::from(native)];
+        let open = self.model.offers.contains(&offer_id);
         let registry = self.model.registry;
         use alloy::sol_types::SolEvent;
         let (data, event) = if open {
@@ -115,19 +114,23 @@ impl World {
             let event = abi::LicenseRegistry::OfferPublished {
                 offerId: offer_id,
                 modelId: terms.modelId,
-                owner: self.owner,
+                owner: self.people.owner,
                 terms: terms.clone(),
             };
             (abi::LicenseRegistry::publishOfferCall { terms }.abi_encode(), event.encode_log_data())
         };
-        self.model.offers[usize::from(native)] = !open;
-        let call = Call { name: "offer", from: self.owner, to: registry, value: 0, data };
+        if open {
+            self.model.offers.remove(&offer_id);
+        } else {
+            self.model.offers.insert(offer_id);
+        }
+        let call = Call { name: "offer", from: self.people.owner, to: registry, value: 0, data };
         self.hold(&call, Ok(vec![(registry, event)])).map(drop)
     }
 
     pub(super) fn top_up(&mut self) -> Result<(), Difference> {
         let (at, reference, native) = self.pick();
-        let (by, amount) = (self.stranger, self.amount());
+        let (by, amount) = (self.people.stranger, self.amount());
         let value = self.value(native, amount);
         let data = abi::CollateralVault::topUpCall { r#ref: reference, amount };
         let call = self.vault_call("topUp", by, value, &data);
@@ -193,15 +196,16 @@ impl World {
     pub(super) fn pay_out(&mut self) -> Result<(), Difference> {
         let id = self.place(self.model.payouts.len());
         let data = abi::CollateralVault::payOutCall { payoutId: U256::from(id) };
-        let call = self.vault_call("payOut", self.stranger, 0, &data);
+        let call = self.vault_call("payOut", self.people.stranger, 0, &data);
         let verdict = self.model.pay_out(id);
         self.hold(&call, verdict).map(drop)
     }
 
     pub(super) fn open_channel(&mut self) -> Result<(), Difference> {
         let (at, reference, native) = self.pick();
-        let payer = self.payers[usize::from(self.random.random::<bool>())].address();
-        let signer = if self.random.random() { self.session.address() } else { Address::ZERO };
+        let payer = self.people.payers[usize::from(self.random.random::<bool>())].address();
+        let signer =
+            if self.random.random() { self.people.session.address() } else { Address::ZERO };
         let salt = B256::from(U256::from(self.random.random_range(0..6_u8)));
         let amount = self.amount();
         let value = self.value(native, amount);
@@ -224,7 +228,7 @@ impl World {
 
     pub(super) fn deposit(&mut self) -> Result<(), Difference> {
         let Some((at, channel, reference, native)) = self.channel() else { return Ok(()) };
-        let (by, amount) = (self.stranger, self.amount());
+        let (by, amount) = (self.people.stranger, self.amount());
         let value = self.value(native, amount);
         let data = abi::PaymentEscrow::depositCall {
             r#ref: reference,
@@ -258,7 +262,7 @@ impl World {
         let by = self.mostly(reference.host);
         let last = self.amount() % (1 << 96);
         let signed = self.random.random();
-        let host = self.hosts.iter().find(|host| host.address() == reference.host).cloned();
+        let host = self.people.hosts.iter().find(|host| host.address() == reference.host).cloned();
         let host_signature = match host {
             Some(host) if signed => sign_close(&self.model, &host, channel.id, last)?,
             _ => Bytes::new(),
@@ -282,7 +286,7 @@ impl World {
         let known = channel.filter(|_| !self.chance(15));
         let (payer, signer, salt, claimed) = match known {
             Some((_, c, _, _)) => (c.payer, c.signer, c.salt, c.claimed),
-            None => (self.stranger, Address::ZERO, B256::repeat_byte(9), 0),
+            None => (self.people.stranger, Address::ZERO, B256::repeat_byte(9), 0),
         };
         let license_id = self.model.licenses.get(license).map_or(B256::ZERO, |l| l.id);
         let channel_id = self.model.channel_id(license_id, payer, signer, salt);
@@ -294,15 +298,16 @@ impl World {
         let request = B256::from(U256::from(self.random.next_u64()));
         let signed = !self.chance(10);
         let by = if !signed {
-            self.hosts[0].clone()
+            self.people.hosts[0].clone()
         } else if signer.is_zero() {
-            self.payers
+            self.people
+                .payers
                 .iter()
                 .find(|p| p.address() == payer)
                 .cloned()
-                .unwrap_or(self.session.clone())
+                .unwrap_or(self.people.session.clone())
         } else {
-            self.session.clone()
+            self.people.session.clone()
         };
         let voucher = Voucher {
             channel_id: channel_id.into(),
@@ -338,7 +343,7 @@ impl World {
             plain.push(model);
         }
         let data = abi::PaymentEscrow::claimCall { r#ref: reference, rows };
-        let call = self.escrow_call("claim", self.stranger, 0, &data);
+        let call = self.escrow_call("claim", self.people.stranger, 0, &data);
         let verdict = self.model.claim(at, &plain);
         let total = verdict.as_ref().map_or(0, |(_, total)| *total);
         let output = self.hold(&call, verdict.map(|(events, _)| events))?;
@@ -352,14 +357,19 @@ impl World {
         }
         let (row, plain) = self.row(at)?;
         let data = abi::PaymentEscrow::reserveCall { r#ref: reference, row };
-        let call = self.escrow_call("reserve", self.stranger, 0, &data);
+        let call = self.escrow_call("reserve", self.people.stranger, 0, &data);
         let verdict = self.model.reserve(at, &plain);
         self.hold(&call, verdict).map(drop)
     }
 
     pub(super) fn pull_balance(&mut self) -> Result<(), Difference> {
         let native = self.random.random();
-        let people = [self.owner, self.parent, self.hosts[0].address(), self.hosts[1].address()];
+        let people = [
+            self.people.owner,
+            self.people.parent,
+            self.people.hosts[0].address(),
+            self.people.hosts[1].address(),
+        ];
         let by = people[self.random.random_range(0..people.len())];
         let to = if self.chance(20) { Address::ZERO } else { by };
         let currency = if native { Address::ZERO } else { self.model.token };
@@ -367,64 +377,6 @@ impl World {
         let call = self.escrow_call("withdrawBalance", by, 0, &data);
         let verdict = self.model.pull_balance(native, by, to);
         self.hold(&call, verdict).map(drop)
-    }
-
-    // ---- The end of a sequence
-
-    /// Wallets, balances, collateral, channels: all of them.
-    pub(super) fn compare_all(&mut self) -> Result<(), Difference> {
-        self.compare_wallets()?;
-        for ((native, account), amount) in self.model.balances.clone() {
-            let currency = if native { Address::ZERO } else { self.model.token };
-            let call = abi::PaymentEscrow::balanceOfCall { currency, account };
-            let found = self.chain.read(self.model.escrow, &call)?;
-            same(&format!("balance of {account}"), U256::from(amount), found)?;
-        }
-        let call = abi::LicenseRegistry::universeCall { modelId: self.terms[0].modelId, epoch: 0 };
-        let counted = self.chain.read(self.model.registry, &call)?.licenses;
-        same("activated licenses", U256::from(self.model.activated), U256::from(counted))?;
-        for license in self.model.licenses.clone() {
-            let call = abi::CollateralVault::collateralCall { r#ref: license.reference };
-            let found = self.chain.read(self.model.vault, &call)?;
-            let what = format!("collateral of {}", license.id);
-            same(&what, U256::from(license.collateral), U256::from(found.amount))?;
-            same(&what, U256::from(license.freezes), U256::from(found.freezes))?;
-            same(&what, U256::from(license.thaw_end), U256::from(found.thawEnd))?;
-            let call = abi::LicenseRegistry::licenseCall { licenseId: license.id };
-            let found = self.chain.read(self.model.registry, &call)?;
-            same(&what, U256::from(license.deadline), U256::from(found.deadline))?;
-            let status = license.status as u8 + 1;
-            same(&what, U256::from(status), U256::from(found.status as u8))?;
-        }
-        for channel in self.model.channels.clone() {
-            let call = abi::PaymentEscrow::channelCall { channelId: channel.id };
-            let found = self.chain.read(self.model.escrow, &call)?;
-            let what = format!("channel {}", channel.id);
-            same(&what, U256::from(channel.deposited), U256::from(found.deposited))?;
-            same(&what, U256::from(channel.claimed), U256::from(found.claimed))?;
-            same(&what, U256::from(channel.thaw_end), U256::from(found.thawEnd))?;
-            let call = abi::PaymentEscrow::declaredCall { channelId: channel.id };
-            let declared = channel.claimed.max(channel.reserved);
-            let found = self.chain.read(self.model.escrow, &call)?;
-            same(&what, U256::from(declared), U256::from(found))?;
-        }
-        Ok(())
-    }
-
-    fn compare_wallets(&mut self) -> Result<(), Difference> {
-        let mut people =
-            vec![self.owner, self.parent, self.stranger, BURN, Address::repeat_byte(7)];
-        people.extend([self.model.vault, self.model.escrow, self.model.registry]);
-        people.extend(self.hosts.iter().chain(&self.payers).map(PrivateKeySigner::address));
-        for account in people {
-            for native in BOTH {
-                let expected = self.model.wallets.get(&(native, account)).copied();
-                let found = self.chain.balance(native, account)?;
-                let what = format!("wallet of {account}, native: {native}");
-                same(&what, U256::from(expected.unwrap_or_default()), found)?;
-            }
-        }
-        Ok(())
     }
 
     // ---- Calls
@@ -458,13 +410,6 @@ impl World {
     ) -> Call {
         Call { name, from, to: self.model.escrow, value, data: data.abi_encode() }
     }
-}
-
-fn same(what: &str, expected: U256, found: U256) -> Result<(), Difference> {
-    if expected == found {
-        return Ok(());
-    }
-    Err(Difference::Balance { what: what.to_owned(), expected, found })
 }
 
 fn domain(model: &Model) -> Domain {

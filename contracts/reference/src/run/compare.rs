@@ -1,0 +1,89 @@
+//! Wallets, balances, collateral, channels, stakes: all of them, at the end of a sequence.
+
+use alloy::primitives::{Address, U256};
+use alloy::signers::local::PrivateKeySigner;
+use oml_contracts::rpc::abi;
+
+use super::{Difference, World};
+use crate::model::BURN;
+
+const BOTH: [bool; 2] = [false, true];
+
+impl World {
+    /// Wallets, balances, collateral, channels: all of them.
+    pub(super) fn compare_all(&mut self) -> Result<(), Difference> {
+        self.compare_wallets()?;
+        self.compare_provers()?;
+        for ((native, account), amount) in self.model.balances.clone() {
+            let currency = if native { Address::ZERO } else { self.model.token };
+            let call = abi::PaymentEscrow::balanceOfCall { currency, account };
+            let found = self.chain.read(self.model.escrow, &call)?;
+            same(&format!("balance of {account}"), U256::from(amount), found)?;
+        }
+        let call = abi::LicenseRegistry::universeCall { modelId: self.terms[0].modelId, epoch: 0 };
+        let counted = self.chain.read(self.model.registry, &call)?.licenses;
+        same("activated licenses", U256::from(self.model.activated), U256::from(counted))?;
+        for license in self.model.licenses.clone() {
+            let call = abi::CollateralVault::collateralCall { r#ref: license.reference };
+            let found = self.chain.read(self.model.vault, &call)?;
+            let what = format!("collateral of {}", license.id);
+            same(&what, U256::from(license.collateral), U256::from(found.amount))?;
+            same(&what, U256::from(license.freezes), U256::from(found.freezes))?;
+            same(&what, U256::from(license.thaw_end), U256::from(found.thawEnd))?;
+            let call = abi::LicenseRegistry::licenseCall { licenseId: license.id };
+            let found = self.chain.read(self.model.registry, &call)?;
+            same(&what, U256::from(license.deadline), U256::from(found.deadline))?;
+            let status = license.status as u8 + 1;
+            same(&what, U256::from(status), U256::from(found.status as u8))?;
+        }
+        for channel in self.model.channels.clone() {
+            let call = abi::PaymentEscrow::channelCall { channelId: channel.id };
+            let found = self.chain.read(self.model.escrow, &call)?;
+            let what = format!("channel {}", channel.id);
+            same(&what, U256::from(channel.deposited), U256::from(found.deposited))?;
+            same(&what, U256::from(channel.claimed), U256::from(found.claimed))?;
+            same(&what, U256::from(channel.thaw_end), U256::from(found.thawEnd))?;
+            let call = abi::PaymentEscrow::declaredCall { channelId: channel.id };
+            let declared = channel.claimed.max(channel.reserved);
+            let found = self.chain.read(self.model.escrow, &call)?;
+            same(&what, U256::from(declared), U256::from(found))?;
+        }
+        Ok(())
+    }
+
+    fn compare_wallets(&mut self) -> Result<(), Difference> {
+        let mut people = vec![
+            self.people.owner,
+            self.people.parent,
+            self.people.stranger,
+            BURN,
+            Address::repeat_byte(7),
+        ];
+        people.extend([self.model.vault, self.model.escrow, self.model.registry]);
+        people.extend([self.model.provers.address, self.model.manager]);
+        people.extend(
+            self.people
+                .hosts
+                .iter()
+                .chain(&self.people.payers)
+                .chain(&self.people.provers)
+                .map(PrivateKeySigner::address),
+        );
+        for account in people {
+            for native in BOTH {
+                let expected = self.model.wallets.get(&(native, account)).copied();
+                let found = self.chain.balance(native, account)?;
+                let what = format!("wallet of {account}, native: {native}");
+                same(&what, U256::from(expected.unwrap_or_default()), found)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn same(what: &str, expected: U256, found: U256) -> Result<(), Difference> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Difference::Balance { what: what.to_owned(), expected, found })
+}

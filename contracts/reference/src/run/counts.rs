@@ -1,0 +1,98 @@
+//! How often what was reached: a comparison that never gets far shows little.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use alloy::primitives::{Address, B256, LogData};
+use oml_contracts::rpc::abi::{
+    ChallengeManager, CollateralVault, LicenseRegistry, PaymentEscrow, ProverRegistry,
+};
+
+/// Something that a call did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reached {
+    /// Both did what the call asks for.
+    Accepted(&'static str),
+    /// Both refused the call; the selector of the bytecode's reason.
+    Refused(&'static str, [u8; 4]),
+    /// Both caused the event of this first topic.
+    Emitted(B256),
+    /// A turn of a case.
+    Turn(&'static str),
+}
+
+impl fmt::Display for Reached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted(call) => write!(f, "{call}"),
+            Self::Refused(call, selector) => match error_name(*selector) {
+                Some(name) => write!(f, "{call} refused: {name}"),
+                None => write!(f, "{call} refused: {}", alloy::hex::encode_prefixed(selector)),
+            },
+            Self::Emitted(topic) => match event_name(topic.0) {
+                Some(name) => write!(f, "event {name}"),
+                None => write!(f, "event {topic}"),
+            },
+            Self::Turn(turn) => write!(f, "turn: {turn}"),
+        }
+    }
+}
+
+fn error_name(selector: [u8; 4]) -> Option<&'static str> {
+    ChallengeManager::ChallengeManagerErrors::name_by_selector(selector)
+        .or_else(|| ProverRegistry::ProverRegistryErrors::name_by_selector(selector))
+        .or_else(|| CollateralVault::CollateralVaultErrors::name_by_selector(selector))
+        .or_else(|| LicenseRegistry::LicenseRegistryErrors::name_by_selector(selector))
+        .or_else(|| PaymentEscrow::PaymentEscrowErrors::name_by_selector(selector))
+}
+
+fn event_name(topic: [u8; 32]) -> Option<&'static str> {
+    ChallengeManager::ChallengeManagerEvents::name_by_selector(topic)
+        .or_else(|| ProverRegistry::ProverRegistryEvents::name_by_selector(topic))
+        .or_else(|| CollateralVault::CollateralVaultEvents::name_by_selector(topic))
+        .or_else(|| LicenseRegistry::LicenseRegistryEvents::name_by_selector(topic))
+        .or_else(|| PaymentEscrow::PaymentEscrowEvents::name_by_selector(topic))
+}
+
+/// What a run has done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls.
+    pub calls: u64,
+    /// Of these, accepted by both.
+    pub accepted: u64,
+    /// Events compared.
+    pub events: u64,
+    /// How often what was reached.
+    pub reached: BTreeMap<Reached, u64>,
+}
+
+impl Counts {
+    /// Adds another run's.
+    pub fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.accepted += other.accepted;
+        self.events += other.events;
+        for (reached, times) in &other.reached {
+            *self.reached.entry(*reached).or_default() += times;
+        }
+    }
+
+    pub(super) fn reach(&mut self, reached: Reached) {
+        *self.reached.entry(reached).or_default() += 1;
+    }
+
+    pub(super) fn accepted(&mut self, call: &'static str, logs: &[(Address, LogData)]) {
+        self.accepted += 1;
+        self.events += logs.len() as u64;
+        self.reach(Reached::Accepted(call));
+        for topic in logs.iter().filter_map(|(_, log)| log.topics().first()) {
+            self.reach(Reached::Emitted(*topic));
+        }
+    }
+
+    pub(super) fn refused(&mut self, call: &'static str, reason: &[u8]) {
+        let selector = reason.first_chunk::<4>().copied().unwrap_or_default();
+        self.reach(Reached::Refused(call, selector));
+    }
+}
