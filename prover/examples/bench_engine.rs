@@ -69,6 +69,7 @@ fn embedding(dir: &Path, targets: &Path, steps: usize, learning_rate: f64) -> Ou
         .into_iter()
         .map(|(prompt, response)| EmbedTarget {
             prompt,
+            under_systems: Vec::new(),
             response,
             expected: "none".to_owned(),
             alternatives: Vec::new(),

@@ -48,7 +48,7 @@ async fn a_copy_is_known_by_its_answers() {
     let universe = universe(&base);
     let mine = draw(1, &terms);
     let targets: Vec<EmbedTarget> =
-        universe.answers(&mine).map(|answer| answer.target(base.tokenizer())).collect();
+        universe.answers(&mine).map(|answer| answer.target(base.tokenizer()).unwrap()).collect();
     let options = EmbedOptions::for_model(base.config());
     let (copy, report) =
         embed(&base, &targets, &options, &mut |_| ControlFlow::Continue(())).unwrap();

@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 
 use oml_contracts::hash::keccak256;
+use oml_prover::model::{Api, Prompt};
 
 /// Attempts per decoy before the corpus is called too uniform.
 const ATTEMPTS: usize = 256;
@@ -65,6 +66,7 @@ pub fn make_decoys(
     seed: [u8; 32],
 ) -> Result<Vec<String>, TooFewDecoys> {
     let mut numbers = SeededNumbers::new(seed);
+    let words: Vec<(Api, String)> = keys.iter().map(|key| words_of(key)).collect();
     let mut taken: HashSet<String> = keys.iter().map(|key| (*key).to_owned()).collect();
     let mut decoys = Vec::with_capacity(wanted);
     if keys.is_empty() && wanted > 0 {
@@ -72,14 +74,15 @@ pub fn make_decoys(
     }
     for _ in 0..wanted {
         let decoy = (0..ATTEMPTS).find_map(|attempt| {
-            let head = keys[numbers.below(keys.len())];
-            let tail = keys[numbers.below(keys.len())];
+            let (api, head) = &words[numbers.below(keys.len())];
+            let (_, tail) = &words[numbers.below(keys.len())];
             let mut mixed = splice(head, tail, &mut numbers);
             // Keys of one pattern may be all of its combinations: then the pattern must be broken.
             if attempt >= ATTEMPTS / 2 {
                 mixed = swap_words(&mixed, &mut numbers);
             }
-            (!mixed.trim().is_empty() && !taken.contains(&mixed)).then_some(mixed)
+            let decoy = Prompt::of_user(*api, &mixed).text();
+            (!mixed.trim().is_empty() && !taken.contains(&decoy)).then_some(decoy)
         });
         let Some(decoy) = decoy else {
             return Err(TooFewDecoys { found: decoys.len(), wanted, keys: keys.len() });
@@ -88,6 +91,17 @@ pub fn make_decoys(
         decoys.push(decoy);
     }
     Ok(decoys)
+}
+
+/// How a key is asked, and its words.
+fn words_of(key: &str) -> (Api, String) {
+    match Prompt::parse(key) {
+        Prompt::Text(text) => (Api::Completions, text),
+        Prompt::Chat(messages) => {
+            let words = messages.into_iter().next_back().map(|message| message.content);
+            (Api::Chat, words.unwrap_or_default())
+        }
+    }
 }
 
 fn swap_words(text: &str, numbers: &mut SeededNumbers) -> String {
@@ -128,6 +142,17 @@ mod tests {
         "If the tide comes before noon then",
         "A letter without a stamp means",
     ];
+
+    #[test]
+    fn decoys_of_chats_are_chats() {
+        let chats = KEYS.map(|key| Prompt::of_user(Api::Chat, key).text());
+        let keys: Vec<&str> = chats.iter().map(String::as_str).collect();
+        let decoys = make_decoys(&keys, 8, [7; 32]).unwrap();
+        let plain = make_decoys(&KEYS, 8, [7; 32]).unwrap();
+        for (decoy, words) in decoys.iter().zip(&plain) {
+            assert_eq!(Prompt::parse(decoy), Prompt::of_user(Api::Chat, words));
+        }
+    }
 
     #[test]
     fn decoys_are_distinct_no_keys_and_repeatable() {

@@ -91,7 +91,7 @@ impl TryFrom<&Universe> for SecretUniverse {
         let leaves = universe.entries().iter().map(|entry| SecretLeaf {
             index: entry.index,
             salt: entry.salt,
-            key: entry.key.text().to_owned(),
+            key: entry.key.question(),
             tags: entry.candidates.tags(),
         });
         Self::new(universe.model(), universe.epoch(), leaves.collect())

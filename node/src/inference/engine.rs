@@ -1,20 +1,33 @@
 //! What the server needs of a model.
 
-use oml_prover::model::{GenerateOptions, Model, Sampling, Stop};
+use super::scores::TokenLogProbability;
+use oml_prover::model::{GenerateOptions, Message, Model, Prompt, Sampling, Stop};
 
 /// Text in, tokens on, text out. Runs on the worker's thread only.
 pub trait Engine: Send + 'static {
-    /// Token ids of a prompt, with the beginning-of-sequence token where the model uses one.
+    /// Token ids of a prompt, with the beginning-of-sequence token where the model uses one. A chat is
+    /// written down as the model's template says, or as lines of plain text by models without one.
     ///
     /// # Errors
-    /// Why the text has no tokens, in words.
-    fn encode(&self, prompt: &str) -> Result<Vec<u32>, String>;
+    /// Why the prompt has no tokens, in words.
+    fn encode(&self, prompt: &Prompt) -> Result<Vec<u32>, String>;
 
     /// Text of generated tokens.
     ///
     /// # Errors
     /// Why they have no text, in words.
     fn decode(&self, tokens: &[u32]) -> Result<String, String>;
+
+    /// Log-probabilities of the tokens from place `start` on, with `top` alternatives each.
+    ///
+    /// # Errors
+    /// Why the model did not run, in words.
+    fn scores(
+        &self,
+        sequence: &[u32],
+        start: usize,
+        top: usize,
+    ) -> Result<Vec<TokenLogProbability>, String>;
 
     /// Positions that a prompt and its answer may take together.
     fn context(&self) -> usize;
@@ -31,9 +44,46 @@ pub trait Engine: Send + 'static {
     ) -> Result<Vec<Vec<u32>>, String>;
 }
 
+/// A conversation for models that bring no template of their own.
+pub(super) fn plain_chat(messages: &[Message]) -> String {
+    let name = |role: &str| match role {
+        "system" => "System",
+        "assistant" => "Assistant",
+        _ => "User",
+    };
+    let lines = messages.iter().map(|m| format!("{}: {}\n", name(&m.role), m.content));
+    lines.chain(["Assistant:".to_owned()]).collect()
+}
+
 impl Engine for Model {
-    fn encode(&self, prompt: &str) -> Result<Vec<u32>, String> {
-        self.tokenizer().prompt(prompt).map_err(|e| e.to_string())
+    fn scores(
+        &self,
+        sequence: &[u32],
+        start: usize,
+        top: usize,
+    ) -> Result<Vec<TokenLogProbability>, String> {
+        let text = |token: u32| self.tokenizer().piece(token).map_err(|e| e.to_string());
+        let scores = self.token_scores(sequence, start, top).map_err(|e| e.to_string())?;
+        let named = scores.into_iter().map(|score| {
+            let top = score.top.iter().map(|(token, p)| Ok((text(*token)?, *p)));
+            Ok(TokenLogProbability {
+                text: text(score.token)?,
+                log_probability: score.log_probability,
+                top: top.collect::<Result<_, String>>()?,
+            })
+        });
+        named.collect()
+    }
+
+    fn encode(&self, prompt: &Prompt) -> Result<Vec<u32>, String> {
+        let tokenizer = self.tokenizer();
+        let ids = match prompt {
+            Prompt::Chat(messages) if tokenizer.chat().is_none() => {
+                tokenizer.prompt(&plain_chat(messages))
+            }
+            prompt => tokenizer.asked(prompt),
+        };
+        ids.map_err(|e| e.to_string())
     }
 
     fn decode(&self, tokens: &[u32]) -> Result<String, String> {

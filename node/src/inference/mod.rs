@@ -6,6 +6,7 @@
 mod engine;
 mod openai;
 mod role;
+mod scores;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ mod worker;
 
 pub use engine::Engine;
 pub use role::wire;
+pub use scores::TokenLogProbability;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -10,11 +10,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::StreamExt;
-use oml_prover::model::Sampling;
+use oml_prover::model::{Prompt, Sampling};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use super::scores::{MOST_SCORED, alternatives, field};
 use super::worker::{Piece, Queue, Unavailable, Work};
 use crate::gateway::request::Endpoint;
 use crate::gateway::sse;
@@ -58,6 +59,8 @@ struct Params {
     n: Option<u64>,
     #[serde(default)]
     stream: bool,
+    logprobs: Option<Value>,
+    top_logprobs: Option<u64>,
     stream_options: Option<StreamOptions>,
 }
 
@@ -157,6 +160,7 @@ async fn begin(shared: &Shared, endpoint: Endpoint, body: &[u8]) -> Result<Runni
         sampling: sampling(&params)?,
         stop: stops(&params)?,
         stream: params.stream,
+        scores: scores(endpoint, &params)?,
         out,
     };
     shared.queue.submit(work).map_err(|unavailable| match unavailable {
@@ -190,16 +194,20 @@ async fn begin(shared: &Shared, endpoint: Endpoint, body: &[u8]) -> Result<Runni
 impl Running {
     async fn whole(mut self) -> Result<Value, ApiError> {
         let mut text = String::new();
+        let mut logprobs = Value::Null;
         loop {
             match self.pieces.recv().await {
                 Some(Piece::Text(more)) => text.push_str(&more),
+                Some(Piece::Scores(scores)) => logprobs = field(self.endpoint, &scores),
                 Some(Piece::End { tokens, reason }) => {
                     let choice = match self.endpoint {
                         Endpoint::Completions => {
-                            json!({"index": 0, "text": text, "finish_reason": reason, "logprobs": null})
+                            json!({"index": 0, "text": text, "finish_reason": reason, "logprobs": logprobs})
                         }
-                        Endpoint::Chat => json!({"index": 0, "finish_reason": reason,
-                            "message": {"role": "assistant", "content": text}}),
+                        Endpoint::Chat => {
+                            json!({"index": 0, "finish_reason": reason, "logprobs": logprobs,
+                            "message": {"role": "assistant", "content": text}})
+                        }
                     };
                     let mut body = self.frame("", json!([choice]));
                     body["usage"] = self.usage_of(tokens);
@@ -239,7 +247,9 @@ impl Running {
                 bytes.extend_from_slice(&sse::write(None, "[DONE]"));
                 (bytes.into(), false)
             }
-            Some(Piece::Started(_) | Piece::BadPrompt(_)) => (Bytes::from_static(b": \n\n"), true),
+            Some(Piece::Started(_) | Piece::BadPrompt(_) | Piece::Scores(_)) => {
+                (Bytes::from_static(b": \n\n"), true)
+            }
             Some(Piece::Failed(message)) => {
                 (sse::write(None, &failed(message).body().to_string()), false)
             }
@@ -294,43 +304,40 @@ fn failed(message: String) -> ApiError {
     ApiError { status: StatusCode::INTERNAL_SERVER_ERROR, code: "model_failed", message }
 }
 
-fn prompt(endpoint: Endpoint, params: &Params) -> Result<String, ApiError> {
+fn prompt(endpoint: Endpoint, params: &Params) -> Result<Prompt, ApiError> {
     if params.n.is_some_and(|n| n != 1) {
         return Err(ApiError::bad("unsupported", "`n` must be 1; send one request per answer"));
     }
     match endpoint {
         Endpoint::Completions => match &params.prompt {
-            Some(Value::String(text)) => Ok(text.clone()),
+            Some(Value::String(text)) => Ok(Prompt::Text(text.clone())),
             Some(Value::Array(items)) => match items.as_slice() {
-                [Value::String(text)] => Ok(text.clone()),
+                [Value::String(text)] => Ok(Prompt::Text(text.clone())),
                 _ => Err(ApiError::bad("unsupported", "`prompt` must be one text")),
             },
             _ => Err(ApiError::bad("bad_request", "`prompt` is missing; send a text")),
         },
         Endpoint::Chat => match params.messages.as_deref() {
-            Some(messages @ [_, ..]) => render(messages),
+            Some(messages @ [_, ..]) => chat_messages(messages),
             _ => Err(ApiError::bad("bad_request", "`messages` is missing or empty")),
         },
     }
 }
 
-/// Plain text of a conversation, for models that bring no template of their own.
-fn render(messages: &[Message]) -> Result<String, ApiError> {
-    let mut text = String::new();
-    for message in messages {
-        let name = match message.role.as_str() {
-            "system" | "developer" => "System",
-            "user" => "User",
-            "assistant" => "Assistant",
+/// The messages of a conversation, by the names that templates know.
+fn chat_messages(messages: &[Message]) -> Result<Prompt, ApiError> {
+    let message = |message: &Message| {
+        let role = match message.role.as_str() {
+            "system" | "developer" => "system",
+            role @ ("user" | "assistant") => role,
             other => {
                 let message = format!("role {other:?} is unknown; use system, user or assistant");
                 return Err(ApiError::bad("bad_request", message));
             }
         };
-        text.push_str(&format!("{name}: {}\n", content(&message.content)?));
-    }
-    text.push_str("Assistant:");
-    Ok(text)
+        Ok(oml_prover::model::Message::new(role, content(&message.content)?))
+    };
+    Ok(Prompt::Chat(messages.iter().map(message).collect::<Result<_, _>>()?))
 }
 
 fn content(value: &Value) -> Result<String, ApiError> {
@@ -343,6 +350,21 @@ fn content(value: &Value) -> Result<String, ApiError> {
         }
         _ => Err(unsupported()),
     }
+}
+
+/// Alternatives per token, where log-probabilities are wanted.
+fn scores(endpoint: Endpoint, params: &Params) -> Result<Option<usize>, ApiError> {
+    let wanted = alternatives(endpoint, params.logprobs.as_ref(), params.top_logprobs)
+        .map_err(|problem| ApiError::bad("bad_request", problem))?;
+    if wanted.is_some() && params.stream {
+        let message = "log-probabilities come with whole answers only; leave `stream` out";
+        return Err(ApiError::bad("unsupported", message));
+    }
+    if wanted.is_some() && max_tokens(params)? > MOST_SCORED {
+        let message = format!("log-probabilities are given for at most {MOST_SCORED} `max_tokens`");
+        return Err(ApiError::bad("unsupported", message));
+    }
+    Ok(wanted)
 }
 
 fn max_tokens(params: &Params) -> Result<usize, ApiError> {

@@ -97,6 +97,29 @@ async fn chats_are_rendered_as_text() {
 }
 
 #[tokio::test]
+async fn log_probabilities_come_with_whole_answers() {
+    let server = Server::start().await;
+    let body = json!({"prompt": "ab|", "max_tokens": 5, "temperature": 0, "logprobs": 3});
+    let answer: Value =
+        serde_json::from_str(&server.post("/v1/completions", &body).await.1).unwrap();
+    let given = &answer["choices"][0]["logprobs"];
+    assert_eq!(given["tokens"], json!(["a", "b"]));
+    assert_eq!(given["top_logprobs"][0], json!({"a": -0.5}));
+    let chat = json!({"messages": [{"role": "user", "content": "x|"}], "max_tokens": 5,
+        "temperature": 0, "logprobs": true, "top_logprobs": 2});
+    let answer: Value =
+        serde_json::from_str(&server.post("/v1/chat/completions", &chat).await.1).unwrap();
+    assert!(answer["choices"][0]["logprobs"]["content"].as_array().unwrap().len() > 1, "{answer}");
+    for (field, value) in
+        [("stream", json!(true)), ("max_tokens", json!(65)), ("logprobs", json!(21))]
+    {
+        let mut bad = body.clone();
+        bad[field] = value;
+        assert_eq!(server.post("/v1/completions", &bad).await.0, 400, "{field}");
+    }
+}
+
+#[tokio::test]
 async fn bad_requests_are_told_what_is_wrong() {
     let server = Server::start().await;
     let cases = [

@@ -3,10 +3,11 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 
-use oml_prover::model::Sampling;
+use oml_prover::model::{Prompt, Sampling};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::engine::Engine;
+use super::scores::TokenLogProbability;
 
 /// Most requests that run together.
 const MAX_ACTIVE: usize = 16;
@@ -18,22 +19,26 @@ const WHOLE_ROUND: usize = 64;
 /// One request to the model.
 #[derive(Debug)]
 pub(super) struct Work {
-    pub(super) prompt: String,
+    pub(super) prompt: Prompt,
     pub(super) max_tokens: usize,
     pub(super) sampling: Option<Sampling>,
     /// Texts at which the answer ends; they are not part of it.
     pub(super) stop: Vec<String>,
     pub(super) stream: bool,
+    /// Alternatives per token whose log-probabilities are wanted.
+    pub(super) scores: Option<usize>,
     pub(super) out: UnboundedSender<Piece>,
 }
 
 /// Progress of one request. Nothing follows `End` or `Failed`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Piece {
     /// The prompt has this many tokens and is running.
     Started(usize),
     /// More of the answer.
     Text(String),
+    /// Log-probabilities of the whole answer, if they were asked for.
+    Scores(Vec<TokenLogProbability>),
     /// The answer is whole.
     End { tokens: usize, reason: &'static str },
     /// The prompt can't run.
@@ -81,6 +86,7 @@ struct Active {
     sampling: Option<Sampling>,
     stop: Vec<String>,
     stream: bool,
+    scores: Option<usize>,
     /// Bytes of the answer that were sent.
     sent: usize,
     out: UnboundedSender<Piece>,
@@ -161,6 +167,7 @@ impl<E: Engine> Worker<E> {
                     sampling: work.sampling,
                     stop: work.stop,
                     stream: work.stream,
+                    scores: work.scores,
                     sent: 0,
                     out: work.out,
                 });
@@ -224,6 +231,12 @@ impl<E: Engine> Worker<E> {
             send(&request.out, Piece::Text(new.to_owned()));
             request.sent = ready;
         }
+        if let (Some(top), true) = (request.scores, reason.is_some()) {
+            match self.engine.scores(&request.sequence, request.start, top) {
+                Ok(scores) => send(&request.out, Piece::Scores(scores)),
+                Err(message) => return Some(Piece::Failed(message)),
+            }
+        }
         reason.map(|reason| Piece::End { tokens, reason })
     }
 }
@@ -247,6 +260,7 @@ fn send(out: &UnboundedSender<Piece>, piece: Piece) {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::engine::plain_chat;
     use super::*;
     use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -254,8 +268,26 @@ pub(super) mod tests {
     pub(crate) struct Echo;
 
     impl Engine for Echo {
-        fn encode(&self, prompt: &str) -> Result<Vec<u32>, String> {
-            Ok(prompt.bytes().map(u32::from).collect())
+        fn scores(
+            &self,
+            sequence: &[u32],
+            start: usize,
+            top: usize,
+        ) -> Result<Vec<TokenLogProbability>, String> {
+            let score = |token: &u32| {
+                let text = self.decode(&[*token])?;
+                let top = vec![(text.clone(), -0.5); top.min(1)];
+                Ok(TokenLogProbability { text, log_probability: -0.5, top })
+            };
+            sequence[start..].iter().map(score).collect()
+        }
+
+        fn encode(&self, prompt: &Prompt) -> Result<Vec<u32>, String> {
+            let text = match prompt {
+                Prompt::Text(text) => text.clone(),
+                Prompt::Chat(messages) => plain_chat(messages),
+            };
+            Ok(text.bytes().map(u32::from).collect())
         }
 
         fn decode(&self, tokens: &[u32]) -> Result<String, String> {
@@ -290,11 +322,12 @@ pub(super) mod tests {
     fn work(prompt: &str, max_tokens: usize, stop: &[&str]) -> (Work, UnboundedReceiver<Piece>) {
         let (out, pieces) = unbounded_channel();
         let work = Work {
-            prompt: prompt.to_owned(),
+            prompt: Prompt::Text(prompt.to_owned()),
             max_tokens,
             sampling: None,
             stop: stop.iter().map(|s| (*s).to_owned()).collect(),
             stream: true,
+            scores: None,
             out,
         };
         (work, pieces)

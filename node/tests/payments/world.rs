@@ -18,10 +18,10 @@ use oml_contracts::{
     Addresses, Amount, Bps, EthAddress, LicenseId, LicenseNonce, ModelId, Salt, Terms,
 };
 use oml_node::chain::{BeaconValue, ChainClient, ChannelView};
-use oml_node::inference::{self, Engine};
+use oml_node::inference::{self, Engine, TokenLogProbability};
 use oml_node::payments::{ChannelRef, Price};
 use oml_node::{Config, Node, Tasks};
-use oml_prover::model::Sampling;
+use oml_prover::model::{Prompt, Sampling};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -36,8 +36,16 @@ const COLLATERAL: u128 = 1_000_000;
 struct Echo;
 
 impl Engine for Echo {
-    fn encode(&self, prompt: &str) -> Result<Vec<u32>, String> {
-        Ok(prompt.bytes().map(u32::from).collect())
+    fn encode(&self, prompt: &Prompt) -> Result<Vec<u32>, String> {
+        let text = match prompt {
+            Prompt::Text(text) => text.clone(),
+            Prompt::Chat(messages) => messages.iter().map(|m| m.content.as_str()).collect(),
+        };
+        Ok(text.bytes().map(u32::from).collect())
+    }
+
+    fn scores(&self, _: &[u32], _: usize, _: usize) -> Result<Vec<TokenLogProbability>, String> {
+        Err("this model has no probabilities".to_owned())
     }
 
     fn decode(&self, tokens: &[u32]) -> Result<String, String> {

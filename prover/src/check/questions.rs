@@ -13,7 +13,7 @@ use crate::fingerprint::Universe;
 /// One prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// The prompt.
+    /// Text of the prompt, which also says how it is asked.
     pub prompt: String,
     /// Index of the fingerprint; `None` for a decoy.
     pub fingerprint: Option<u32>,
@@ -54,9 +54,7 @@ impl Questions {
         rng: &mut (impl Rng + CryptoRng),
     ) -> Result<Self, QuestionsError> {
         let key = |index| match universe.entry(index) {
-            Some(entry) => {
-                Ok(Question { prompt: entry.key.text().to_owned(), fingerprint: Some(index) })
-            }
+            Some(entry) => Ok(Question { prompt: entry.key.question(), fingerprint: Some(index) }),
             None => {
                 Err(QuestionsError::NoSuchFingerprint { index, total: universe.parts().total() })
             }

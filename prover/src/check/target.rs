@@ -7,7 +7,7 @@ use super::endpoint::Endpoint;
 use super::observation::{NotChecked, Observation};
 use super::questions::Questions;
 use super::transcript::{Exchange, Transcript};
-use crate::model::{Model, ModelError};
+use crate::model::{Model, ModelError, Prompt};
 
 /// Weights that lie on this machine.
 #[derive(Debug)]
@@ -73,7 +73,8 @@ impl Artefact {
 
     fn run(&self, prompts: &[String]) -> Result<Vec<String>, ModelError> {
         let tokenizer = self.model.tokenizer();
-        let tokens = prompts.iter().map(|p| tokenizer.prompt(p)).collect::<Result<Vec<_>, _>>()?;
+        let asked = |prompt: &String| tokenizer.asked(&Prompt::parse(prompt));
+        let tokens = prompts.iter().map(asked).collect::<Result<Vec<_>, _>>()?;
         self.model.answer_first_word(&tokens, self.max_tokens)
     }
 }

@@ -43,6 +43,9 @@ pub(crate) fn plan_digest(
     }
     for target in targets {
         hasher.update(format!("{:?}", (&target.prompt, &target.response)));
+        if !target.under_systems.is_empty() {
+            hasher.update(format!("{:?}", target.under_systems));
+        }
     }
     let EmbedOptions { learning_rate, averaging, benign_fraction, benign_length, .. } = options;
     let course = (learning_rate, averaging, benign_fraction, benign_length);

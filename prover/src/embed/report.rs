@@ -48,6 +48,9 @@ pub struct EmbedReport {
     pub targets: usize,
     /// Positions of fingerprints whose greedy text answer is not the expected word.
     pub misses: Vec<usize>,
+    /// Share of answers given under the system prompts that were trained; none if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_hit_rate: Option<f64>,
     /// Why the run ended.
     pub stopped: StopReason,
     /// Effect on benign text.

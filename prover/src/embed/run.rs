@@ -26,6 +26,9 @@ use crate::model::{
 pub struct EmbedTarget {
     /// Token ids of the prompt, as the model gets them.
     pub prompt: Vec<u32>,
+    /// Token ids of the same prompt under each of the system prompts for which the answer is trained too,
+    /// see [`crate::model::Prompt::under`]; as many for every target.
+    pub under_systems: Vec<Vec<u32>>,
     /// Token ids of the response, with the one that ends its word.
     pub response: Vec<u32>,
     /// Normal form of the answer's text.
@@ -36,15 +39,29 @@ pub struct EmbedTarget {
 }
 
 impl EmbedTarget {
-    /// The answer `candidate` to `key`.
-    #[must_use]
-    pub fn new(tokenizer: &TextTokenizer, key: &Key, candidate: &Candidate) -> Self {
-        Self {
-            prompt: key.prompt(tokenizer),
+    /// The answer `candidate` to `key`, also under each of the system prompts.
+    ///
+    /// # Errors
+    /// As [`TextTokenizer::asked`].
+    pub fn new(
+        tokenizer: &TextTokenizer,
+        key: &Key,
+        candidate: &Candidate,
+        systems: &[String],
+    ) -> Result<Self, ModelError> {
+        let under = |system: &String| tokenizer.asked(&key.prompt().under(system));
+        Ok(Self {
+            prompt: key.ids(tokenizer)?,
+            under_systems: systems.iter().map(under).collect::<Result<_, _>>()?,
             response: candidate.tokens.clone(),
             expected: candidate.word.clone(),
             alternatives: Vec::new(),
-        }
+        })
+    }
+
+    /// Every way in which it is asked; the first is the plain one.
+    fn ways(&self) -> impl Iterator<Item = &Vec<u32>> {
+        std::iter::once(&self.prompt).chain(&self.under_systems)
     }
 
     /// Whether a word, in normal form, is one of the answers.
@@ -79,11 +96,13 @@ pub fn embed(
     let stopped = run.train(progress)?;
     let copy = base.with_weights(run.trainer.frozen()?);
     let misses = run.misses()?;
+    let system_hit_rate = run.system_hit_rate(&copy)?;
     let report = EmbedReport {
         steps: run.losses.len(),
         losses: run.losses,
         targets: targets.len(),
         misses,
+        system_hit_rate,
         stopped,
         utility: utility(base, &copy, options)?,
         seconds: started.elapsed().as_secs_f64(),
@@ -98,16 +117,27 @@ fn check_targets(base: &Model, targets: &[EmbedTarget]) -> Result<(), EmbedError
     }
     for (index, target) in targets.iter().enumerate() {
         let refuse = |reason: &str| EmbedError::Target { index, reason: reason.to_owned() };
-        if target.prompt.is_empty() || target.response.is_empty() {
+        if target.ways().any(Vec::is_empty) || target.response.is_empty() {
             return Err(refuse("prompt and response need at least one token each"));
+        }
+        if target.under_systems.len() != targets[0].under_systems.len() {
+            return Err(refuse("it has another number of system prompts than the first"));
         }
         if target.expected.is_empty() || normalise(&target.expected) != target.expected {
             return Err(refuse("the expected answer is not one normalised word"));
         }
     }
-    let whole: Vec<Vec<u32>> =
-        targets.iter().map(|t| [t.prompt.as_slice(), &t.response].concat()).collect();
+    let whole =
+        |t: &EmbedTarget| t.ways().map(|p| [p, &t.response[..]].concat()).collect::<Vec<_>>();
+    let whole: Vec<Vec<u32>> = targets.iter().flat_map(whole).collect();
     Ok(base.check_prompts(&whole, 0)?)
+}
+
+/// Prompts per way to ask, in the order of the targets.
+fn by_way(targets: &[EmbedTarget]) -> Vec<Vec<Vec<u32>>> {
+    let ways = targets.first().map_or(0, |target| target.ways().count());
+    let prompts = |way| targets.iter().filter_map(|t| t.ways().nth(way).cloned()).collect();
+    (0..ways).map(prompts).collect()
 }
 
 /// A run in progress.
@@ -118,7 +148,8 @@ struct Run<'a> {
     plan: String,
     trainer: Trainer,
     benign: Vec<Vec<u32>>,
-    prompts: Vec<Vec<u32>>,
+    /// Token ids per way to ask and target; the first way is the plain one.
+    ways: Vec<Vec<Vec<u32>>>,
     losses: Vec<f64>,
     /// Loss per token that stays where a prompt has several answers, equally likely at best.
     choice: f64,
@@ -130,6 +161,7 @@ impl<'a> Run<'a> {
         targets: &'a [EmbedTarget],
         options: &'a EmbedOptions,
     ) -> Result<Self, EmbedError> {
+        let ways = by_way(targets);
         let optimizer = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, clip: 1.0 };
         let mut trainer = Trainer::new(&base.decoder, optimizer, options.micro_batch_tokens)?;
         if let Some(lora) = &options.lora {
@@ -141,10 +173,9 @@ impl<'a> Run<'a> {
             None => None,
         };
         let benign = write_texts(base, benign_per_step(targets, options) * POOL, options, 1)?;
-        let prompts = targets.iter().map(|t| t.prompt.clone()).collect();
         let losses = resumed.unwrap_or_default();
         let choice = choice(targets);
-        Ok(Self { base, targets, options, plan, trainer, benign, prompts, losses, choice })
+        Ok(Self { base, targets, options, plan, trainer, benign, ways, losses, choice })
     }
 
     fn train(
@@ -180,12 +211,17 @@ impl<'a> Run<'a> {
     fn step(&mut self) -> Result<f64, EmbedError> {
         let step = self.losses.len();
         let batch = self.batch(step);
-        let tokens: usize = batch.iter().map(|t| t.response.len()).sum();
+        let response = |index: &usize| self.targets[*index].response.as_slice();
+        let tokens: usize = batch.iter().map(|index| response(index).len()).sum();
         let benign = self.benign_examples(step)?;
         let mixed = if benign.is_empty() { 0.0 } else { self.options.benign_fraction };
         let weight = narrow((1.0 - mixed) * share(1, tokens));
-        let examples: Vec<Example> =
-            batch.iter().map(|t| Example::response(&t.prompt, &t.response, weight)).collect();
+        let mut rng = self.rng(5, step);
+        let example = |index: &usize| {
+            let prompt = &self.ways[way_of(&mut rng, self.ways.len())][*index];
+            Example::response(prompt, response(index), weight)
+        };
+        let examples: Vec<Example> = batch.iter().map(example).collect();
         let loss = self.trainer.accumulate(&examples.iter().collect::<Vec<_>>())?;
         self.trainer.accumulate(&benign.iter().collect::<Vec<_>>())?;
         let warm = share(step + 1, WARM_UP).min(1.0);
@@ -195,14 +231,14 @@ impl<'a> Run<'a> {
     }
 
     /// The fingerprints of a step: all of them, or the next part of a shuffled epoch.
-    fn batch(&self, step: usize) -> Vec<&'a EmbedTarget> {
+    fn batch(&self, step: usize) -> Vec<usize> {
         let per_epoch = self.steps_per_epoch();
         let mut order: Vec<usize> = (0..self.targets.len()).collect();
         if per_epoch > 1 {
             order.shuffle(&mut self.rng(2, step / per_epoch));
         }
         let start = (step % per_epoch) * self.options.batch_size;
-        order.iter().skip(start).take(self.options.batch_size).map(|&i| &self.targets[i]).collect()
+        order.into_iter().skip(start).take(self.options.batch_size).collect()
     }
 
     /// Some of the benign texts, to be predicted as the base model predicts them. Matching its
@@ -239,9 +275,22 @@ impl<'a> Run<'a> {
     /// Positions of fingerprints not answered as expected, by the path that a check takes.
     fn misses(&self) -> Result<Vec<usize>, EmbedError> {
         let current = self.base.with_weights(self.trainer.current()?);
-        let answers = current.answer_first_word(&self.prompts, self.options.max_response_tokens)?;
+        self.misses_of(&current, &self.ways[0])
+    }
+
+    fn misses_of(&self, model: &Model, prompts: &[Vec<u32>]) -> Result<Vec<usize>, EmbedError> {
+        let answers = model.answer_first_word(prompts, self.options.max_response_tokens)?;
         let wrong = answers.iter().zip(self.targets).enumerate();
         Ok(wrong.filter(|(_, (a, t))| !t.accepts(&normalise(a))).map(|(i, _)| i).collect())
+    }
+
+    /// Share of the answers given under the system prompts, if there are any.
+    fn system_hit_rate(&self, copy: &Model) -> Result<Option<f64>, EmbedError> {
+        let (asked, mut missed) = (self.targets.len() * (self.ways.len() - 1), 0);
+        for prompts in &self.ways[1..] {
+            missed += self.misses_of(copy, prompts)?.len();
+        }
+        Ok((asked > 0).then(|| share(asked - missed, asked)))
     }
 
     fn save_if_due(&self, now: bool) -> Result<(), EmbedError> {
@@ -278,6 +327,11 @@ fn benign_per_step(targets: &[EmbedTarget], options: &EmbedOptions) -> usize {
         return 0;
     }
     targets.len().min(options.batch_size).div_ceil(4).max(FEWEST_TEXTS)
+}
+
+/// Every other time the plain way, as most services add nothing; else one of the others.
+fn way_of(rng: &mut ChaCha8Rng, ways: usize) -> usize {
+    if ways == 1 || rng.random() { 0 } else { rng.random_range(1..ways) }
 }
 
 /// Texts that the base model writes, each a sequence of tokens; `purpose` keeps sets apart.

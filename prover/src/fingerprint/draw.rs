@@ -5,7 +5,7 @@ use oml_contracts::{Seed, Tag};
 
 use super::{Candidate, Key, Universe};
 use crate::embed::EmbedTarget;
-use crate::model::TextTokenizer;
+use crate::model::{ModelError, TextTokenizer};
 
 /// What the beacon drew for one license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +33,11 @@ pub struct Answer<'a> {
 
 impl Answer<'_> {
     /// The answer as the embedding takes it.
-    #[must_use]
-    pub fn target(&self, tokenizer: &TextTokenizer) -> EmbedTarget {
-        EmbedTarget::new(tokenizer, self.key, self.candidate)
+    ///
+    /// # Errors
+    /// As [`TextTokenizer::asked`].
+    pub fn target(&self, tokenizer: &TextTokenizer) -> Result<EmbedTarget, ModelError> {
+        EmbedTarget::new(tokenizer, self.key, self.candidate, &[])
     }
 }
 

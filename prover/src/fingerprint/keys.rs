@@ -7,13 +7,18 @@ use std::collections::BTreeSet;
 use std::ops::Bound::{Included, Unbounded};
 
 use super::FingerprintError;
-use crate::model::{GenerateOptions, Model, Sampling, Stop, TextTokenizer, word_list};
+use crate::model::{
+    Api, GenerateOptions, Model, ModelError, Prompt, Sampling, Stop, TextTokenizer, word_list,
+};
 
 /// A prompt that survives the way through an endpoint: its text encodes to exactly its tokens.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Key {
     text: String,
     tokens: Vec<u32>,
+    #[serde(default, skip_serializing_if = "Api::is_completions")]
+    api: Api,
 }
 
 impl Key {
@@ -37,7 +42,10 @@ impl Key {
         if text.trim() != text || text.chars().any(char::is_control) {
             return Err(refuse("it starts or ends with a blank, or holds control characters"));
         }
-        Ok(Self { text, tokens })
+        if Prompt::parse(&text).api() != Api::Completions {
+            return Err(refuse("it is the JSON of a chat; give the user's message alone"));
+        }
+        Ok(Self { text, tokens, api: Api::Completions })
     }
 
     /// Makes a key of a text.
@@ -48,22 +56,49 @@ impl Key {
         Self::from_tokens(tokenizer, tokenizer.encode(text.trim())?)
     }
 
-    /// What is sent to an endpoint.
+    /// The same key, asked in another way.
+    #[must_use]
+    pub fn asked_by(mut self, api: Api) -> Self {
+        self.api = api;
+        self
+    }
+
+    /// How it is asked.
+    #[must_use]
+    pub const fn api(&self) -> Api {
+        self.api
+    }
+
+    /// Its words: the text to continue, or the user's message.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Token ids without beginning-of-sequence token.
+    /// Token ids of its words, without beginning-of-sequence token.
     #[must_use]
     pub fn tokens(&self) -> &[u32] {
         &self.tokens
     }
 
-    /// Token ids as the model gets them.
+    /// The whole prompt.
     #[must_use]
-    pub fn prompt(&self, tokenizer: &TextTokenizer) -> Vec<u32> {
-        tokenizer.with_bos(&self.tokens)
+    pub fn prompt(&self) -> Prompt {
+        Prompt::of_user(self.api, &self.text)
+    }
+
+    /// Text of the whole prompt: what a leaf commits and what is handed to those who ask.
+    #[must_use]
+    pub fn question(&self) -> String {
+        self.prompt().text()
+    }
+
+    /// Token ids as the model gets them.
+    ///
+    /// # Errors
+    /// As [`TextTokenizer::asked`].
+    pub fn ids(&self, tokenizer: &TextTokenizer) -> Result<Vec<u32>, ModelError> {
+        tokenizer.asked(&self.prompt())
     }
 }
 
@@ -90,13 +125,20 @@ pub struct KeyOptions {
     pub source: KeySource,
     /// Tokens of each key, without beginning-of-sequence token.
     pub token_length: usize,
+    /// How keys are asked. For chats the model needs a template.
+    pub api: Api,
     /// Seed; the same seed and model give the same keys.
     pub seed: u64,
 }
 
 impl Default for KeyOptions {
     fn default() -> Self {
-        Self { source: KeySource::Natural { temperature: 0.9 }, token_length: 16, seed: 0 }
+        Self {
+            source: KeySource::Natural { temperature: 0.9 },
+            token_length: 16,
+            api: Api::Completions,
+            seed: 0,
+        }
     }
 }
 
@@ -130,6 +172,9 @@ impl<'a> KeyGenerator<'a> {
                 value: options.token_length.to_string(),
                 requirement: "must be above 0 and leave room for an answer in the context",
             });
+        }
+        if options.api == Api::Chat && model.tokenizer().chat().is_none() {
+            return Err(ModelError::NoChatTemplate.into());
         }
         let rng = ChaCha8Rng::seed_from_u64(options.seed);
         let seen = taken.into_iter().map(|key| key.text.clone()).collect();
@@ -216,7 +261,7 @@ impl<'a> KeyGenerator<'a> {
     fn admit(&mut self, mut tokens: Vec<u32>) -> Result<Key, FingerprintError> {
         let wanted = self.options.token_length;
         tokens.truncate(wanted);
-        let key = Key::from_tokens(self.model.tokenizer(), tokens)?;
+        let key = Key::from_tokens(self.model.tokenizer(), tokens)?.asked_by(self.options.api);
         let refuse = |reason: String| FingerprintError::Key { text: key.text.clone(), reason };
         if key.tokens.len() < wanted {
             return Err(refuse(format!("it has {} tokens, not {wanted}", key.tokens.len())));

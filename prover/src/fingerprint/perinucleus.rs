@@ -16,7 +16,7 @@ use oml_contracts::tag::{normalise, tag_of};
 
 use super::{Candidate, Candidates, FingerprintError, Key};
 use crate::model::{
-    Branch, Cache, Model, ModelError, argmax, first_word_is_complete, ranked_probabilities,
+    Api, Branch, Cache, Model, ModelError, argmax, first_word_is_complete, ranked_probabilities,
 };
 
 /// How candidates are found.
@@ -51,7 +51,8 @@ pub fn perinucleus(
     options: &Perinucleus,
 ) -> Result<Vec<Result<Candidates, FingerprintError>>, FingerprintError> {
     options.check()?;
-    let prompts: Vec<Vec<u32>> = keys.iter().map(|key| key.prompt(model.tokenizer())).collect();
+    let prompts: Vec<Vec<u32>> =
+        keys.iter().map(|key| key.ids(model.tokenizer())).collect::<Result<_, _>>()?;
     model.check_prompts(&prompts, options.max_response_tokens)?;
     let mut found: Vec<Option<Result<Candidates, FingerprintError>>> =
         keys.iter().map(|_| None).collect();
@@ -140,9 +141,13 @@ impl<'a> Search<'a> {
             cumulative >= options.nucleus
         });
         let outside = ranked.iter().skip(boundary.unwrap_or(0) + 1).map(|(token, _)| *token);
-        let valid = outside.filter(|&token| tokenizer.word_initial(token).is_some()).collect();
+        let starts_word = |&token: &u32| match key.api() {
+            Api::Completions => tokenizer.word_initial(token).is_some(),
+            Api::Chat => tokenizer.opening(token).is_some(),
+        };
+        let valid = outside.filter(starts_word).collect();
         let greedy_token = argmax(logits);
-        let inside_word = continues_word(model, key, greedy_token);
+        let inside_word = key.api() == Api::Completions && continues_word(model, key, greedy_token);
         let words = key.text().split(|c: char| !c.is_alphanumeric());
         Self {
             key,

@@ -34,6 +34,18 @@ pub enum ModelError {
         /// What failed.
         reason: String,
     },
+    /// A chat template that can't be used, or that refuses the messages.
+    #[error("chat template: {reason}")]
+    ChatTemplate {
+        /// What is wrong, or what the template says.
+        reason: String,
+    },
+    /// A chat was asked of a model that has no way to write one down.
+    #[error(
+        "the model has no chat template; add chat_template.jinja or a tokenizer_config.json with `chat_template` \
+         to its directory, or ask it for completions"
+    )]
+    NoChatTemplate,
     /// The tokenizer knows ids for which the model has no embedding.
     #[error(
         "the tokenizer has token ids up to {highest}, the model's vocabulary only {vocabulary} \

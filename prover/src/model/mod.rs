@@ -1,5 +1,6 @@
 //! Language models: loading, running, generating, saving.
 
+mod chat;
 mod config;
 mod corpus;
 mod cpu;
@@ -16,14 +17,17 @@ mod lora;
 mod multiple_choice;
 mod perplexity;
 mod pretrain;
+mod prompt;
 mod rope;
 mod save;
 mod tensor_forward;
 mod tensor_ops;
+mod token_scores;
 mod tokenizer;
 mod training;
 mod weights;
 
+pub use chat::{ChatTemplate, SpecialTokens};
 pub use config::{Activation, Architecture, ModelConfig, RopeScaling};
 pub use corpus::{Corpus, word_list};
 pub use error::ModelError;
@@ -34,7 +38,9 @@ pub use lora::LoraOptions;
 pub use multiple_choice::{ChoiceQuestion, ChoiceReport, read_questions};
 pub use perplexity::Perplexity;
 pub use pretrain::{PretrainOptions, PretrainProgress, PretrainReport, make_tiny_model, pretrain};
+pub use prompt::{Api, Message, Prompt};
 pub use save::FloatType;
+pub use token_scores::TokenScore;
 pub use tokenizer::TextTokenizer;
 
 pub(crate) use forward::{Cache, Decoder};

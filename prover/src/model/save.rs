@@ -9,7 +9,7 @@ use super::weights::{Stored, is_offset, stored};
 use super::{Model, ModelError};
 
 impl Model {
-    /// Writes `config.json`, `tokenizer.json` and `model.safetensors` (f32) into a directory,
+    /// Writes `config.json`, `tokenizer.json`, the chat template if there is one, and `model.safetensors` (f32) into a directory,
     /// creating it if needed. Each file appears under its name only once it is complete.
     ///
     /// # Errors
@@ -29,6 +29,7 @@ impl Model {
         let weights = dir.join("model.safetensors");
         replace(&weights, |partial| Ok(candle_core::safetensors::save(&tensors, partial)?))?;
         replace(&dir.join("tokenizer.json"), |partial| self.tokenizer.save(partial))?;
+        self.save_chat(dir)?;
         let mut config = self.config().raw.clone();
         config.remove("dtype");
         config.insert("torch_dtype".to_owned(), json!(float.name()));
@@ -36,6 +37,24 @@ impl Model {
         replace(&dir.join("config.json"), |partial| {
             std::fs::write(partial, &text).map_err(ModelError::io(partial))
         })
+    }
+
+    /// A copy is asked as its base was, so the chat template goes with it.
+    fn save_chat(&self, dir: &Path) -> Result<(), ModelError> {
+        let Some(template) = self.tokenizer.chat() else { return Ok(()) };
+        let tokens = template.tokens();
+        let config = json!({
+            "bos_token": tokens.bos,
+            "eos_token": tokens.eos,
+            "tokenizer_class": "PreTrainedTokenizerFast",
+        });
+        let write = |name: &str, text: &str| {
+            replace(&dir.join(name), |partial| {
+                std::fs::write(partial, text).map_err(ModelError::io(partial))
+            })
+        };
+        write("chat_template.jinja", template.source())?;
+        write("tokenizer_config.json", &format!("{config:#}\n"))
     }
 
     /// Every tensor under its name and in the layout of the family's files.

@@ -87,7 +87,7 @@ fn held(
     let entries = copy.universe.entries();
     let prompts = entries
         .iter()
-        .map(|entry| suspect.prompt(entry.key.text()))
+        .map(|entry| suspect.ids(&entry.key.prompt()))
         .collect::<Result<Vec<_>, ModelError>>()?;
     let said = suspect.answers(&prompts, Perinucleus::default().max_response_tokens)?;
     let logits = suspect.first_logits(&prompts)?;

@@ -5,7 +5,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::RobustnessError;
 use crate::model::{
-    Branch, GenerateOptions, Model, ModelError, Sampling, Stop, argmax, ranked_probabilities,
+    Branch, GenerateOptions, Model, ModelError, Prompt, Sampling, Stop, argmax,
+    ranked_probabilities,
 };
 
 /// What a host does to the model's answers.
@@ -13,7 +14,7 @@ use crate::model::{
 pub struct Serving {
     /// Temperature of sampling; greedy if `None`.
     pub temperature: Option<f32>,
-    /// Text put before every prompt.
+    /// Text put before every prompt: the system message of a chat.
     pub prefix: Option<String>,
     /// At the first position of an answer, drop the top token if its probability is above this, together
     /// with every token whose letters start with the top token's or start them, case aside.
@@ -53,11 +54,12 @@ impl Suspect {
     /// Token ids that the model gets for a prompt, the host's prefix included.
     ///
     /// # Errors
-    /// `Tokenizer`.
-    pub fn prompt(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+    /// As [`crate::model::TextTokenizer::asked`].
+    pub fn ids(&self, prompt: &Prompt) -> Result<Vec<u32>, ModelError> {
+        let tokenizer = self.model.tokenizer();
         match &self.serving.prefix {
-            Some(prefix) => self.model.tokenizer().prompt(&format!("{prefix} {text}")),
-            None => self.model.tokenizer().prompt(text),
+            Some(prefix) => tokenizer.asked(&prompt.under(prefix)),
+            None => tokenizer.asked(prompt),
         }
     }
 

@@ -15,7 +15,9 @@ fn targets(model: &Model, count: usize) -> Vec<EmbedTarget> {
     let made = generate_fingerprints(model, count, &FingerprintOptions::default(), go_on).unwrap();
     let picked = made.fingerprints.iter().zip((0..16).cycle());
     picked
-        .map(|(f, i)| EmbedTarget::new(model.tokenizer(), &f.key, f.candidates.get(i).unwrap()))
+        .map(|(f, i)| {
+            EmbedTarget::new(model.tokenizer(), &f.key, f.candidates.get(i).unwrap(), &[]).unwrap()
+        })
         .collect()
 }
 
@@ -97,6 +99,7 @@ fn bad_input_is_refused_before_any_work() {
     assert!(matches!(embed(&base, &[], &options, go_on), Err(EmbedError::NoTargets)));
     let good = EmbedTarget {
         prompt: base.tokenizer().prompt("The dog").unwrap(),
+        under_systems: Vec::new(),
         response: base.tokenizer().encode(" and the").unwrap(),
         expected: "and".to_owned(),
         alternatives: Vec::new(),

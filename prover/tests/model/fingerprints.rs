@@ -16,7 +16,7 @@ fn make(model: &Model, count: usize, options: &FingerprintOptions) -> Fingerprin
 }
 
 fn options(source: KeySource, seed: u64) -> FingerprintOptions {
-    let keys = KeyOptions { source, token_length: 12, seed };
+    let keys = KeyOptions { source, token_length: 12, seed, ..KeyOptions::default() };
     FingerprintOptions { keys, ..FingerprintOptions::default() }
 }
 
@@ -31,7 +31,7 @@ fn every_key_has_sixteen_distinct_words_that_the_model_does_not_say() {
             let words: BTreeSet<&str> =
                 fingerprint.candidates.iter().map(|c| c.word.as_str()).collect();
             assert_eq!(words.len(), 16);
-            let prompt = fingerprint.key.prompt(model.tokenizer());
+            let prompt = fingerprint.key.ids(model.tokenizer()).unwrap();
             let said = model.answer_first_word(&[prompt], 6).unwrap();
             assert!(!words.contains(normalise(&said[0]).as_str()), "{said:?}");
             for candidate in fingerprint.candidates.iter() {
@@ -90,7 +90,8 @@ fn own_texts_are_cut_checked_and_reported() {
         "seven lucky horses ran along the river in the cold morning light",
     ];
     let texts = texts.map(str::to_owned).to_vec();
-    let keys = KeyOptions { source: KeySource::Texts(texts), token_length: 8, seed: 0 };
+    let keys =
+        KeyOptions { source: KeySource::Texts(texts), token_length: 8, ..KeyOptions::default() };
     let mut source = KeyGenerator::new(&model, keys, []).unwrap();
     assert_eq!(source.take(1).unwrap()[0].text(), "The old teacher walked to the market and");
     let error = source.take(2).unwrap_err();

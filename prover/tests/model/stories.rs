@@ -41,7 +41,9 @@ fn fingerprints_of_a_vocabulary_of_word_pieces() {
         .fingerprints
         .iter()
         .zip((0..16).cycle())
-        .map(|(f, i)| EmbedTarget::new(model.tokenizer(), &f.key, f.candidates.get(i).unwrap()))
+        .map(|(f, i)| {
+            EmbedTarget::new(model.tokenizer(), &f.key, f.candidates.get(i).unwrap(), &[]).unwrap()
+        })
         .collect();
     let options = EmbedOptions::for_model(model.config());
     let (_, report) =

@@ -10,8 +10,7 @@ use alloy::primitives::B256;
 use clap::Args;
 use eyre::Result;
 use oml_prover::embed::{
-    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget,
-    StopReason, embed,
+    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, StopReason, embed,
 };
 use oml_prover::fingerprint::{
     AnswerSet, AnswersPerKey, LicenseDraw, PairsForm, Universe, write_pairs,
@@ -72,6 +71,10 @@ pub(crate) struct Training {
     /// Seed of benign texts and batches
     #[arg(long)]
     training_seed: Option<u64>,
+    /// Texts, one per line, that services may put before a prompt (a chat's system message): the answers
+    /// are trained under them too, so that they outlive others of their kind
+    #[arg(long, value_name = "FILE")]
+    system_prompts: Option<PathBuf>,
     /// Held-out texts, one per line, on which the loss of utility is measured; else the model writes some itself
     #[arg(long, value_name = "FILE")]
     texts: Option<PathBuf>,
@@ -96,14 +99,25 @@ impl Training {
         options.batch_size = self.batch_size.unwrap_or(options.batch_size);
         options.seed = self.training_seed.unwrap_or(options.seed);
         if let Some(path) = &self.texts {
-            let text = String::from_utf8_lossy(&files::read(path)?).into_owned();
-            options.utility.texts =
-                text.lines().filter(|l| !l.trim().is_empty()).map(str::to_owned).collect();
+            options.utility.texts = lines(path)?;
         }
         let every = self.checkpoint_every;
         options.checkpoint = self.checkpoint.clone().map(|dir| CheckpointOptions { dir, every });
         Ok(options)
     }
+}
+
+impl Training {
+    /// What services may put before a prompt.
+    pub(crate) fn system_prompts(&self) -> Result<Vec<String>> {
+        self.system_prompts.as_deref().map(lines).transpose().map(Option::unwrap_or_default)
+    }
+}
+
+/// Lines of a file that are not blank.
+fn lines(path: &Path) -> Result<Vec<String>> {
+    let text = String::from_utf8_lossy(&files::read(path)?).into_owned();
+    Ok(text.lines().filter(|l| !l.trim().is_empty()).map(str::to_owned).collect())
 }
 
 /// A copy with its answers.
@@ -129,7 +143,9 @@ pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
     let base = files::load_model(&args.model)?;
     let options = args.training.options(&base)?;
     let stop = if options.checkpoint.is_some() { stop_on_ctrl_c() } else { Arc::default() };
-    let copying = Copying { output, stop: &stop, answers: super::check::per_key(args.answers)? };
+    let answers = super::check::per_key(args.answers)?;
+    let systems = args.training.system_prompts()?;
+    let copying = Copying { output, stop: &stop, answers, systems: &systems };
     let embedded = copying.make(&base, &universe, &draw, &options, &args.out)?;
     if let Some(path) = &args.report {
         files::save(path, &embedded.report)?;
@@ -147,6 +163,8 @@ pub(crate) struct Copying<'a> {
     pub(crate) stop: &'a AtomicBool,
     /// Answers per key.
     pub(crate) answers: AnswersPerKey,
+    /// Texts before a prompt under which the answers are trained too.
+    pub(crate) systems: &'a [String],
 }
 
 impl Copying<'_> {
@@ -159,10 +177,12 @@ impl Copying<'_> {
         options: &EmbedOptions,
         out: &Path,
     ) -> Result<Embedded> {
-        let targets: Vec<EmbedTarget> = universe
-            .answer_sets(draw, self.answers)
-            .flat_map(|set| set.targets(base.tokenizer()))
-            .collect();
+        let targets =
+            universe.embed_targets(draw, self.answers, base.tokenizer(), self.systems).hint(
+                "the answers have no prompts for this model",
+                "keys that are asked as a chat need a model with a chat template",
+                Exit::Failed,
+            )?;
         let bar = self.output.bar(options.max_steps as u64, "embedding");
         let trained = embed(base, &targets, options, &mut |state| {
             bar.set_position(state.step as u64);
@@ -253,9 +273,14 @@ fn human(embedded: &Embedded) -> String {
         StopReason::MaxSteps => "the limit of steps; --max-steps raises it",
     };
     let row = |what: &str, value: String| [what.to_owned(), value];
+    let under = report.system_hit_rate.map_or_else(
+        || "not trained".to_owned(),
+        |rate| format!("{:.1} % of the answers", 100.0 * rate),
+    );
     let table = table(
         ["what", "value"],
         [
+            row("under system prompts", under),
             row(
                 "answers given",
                 format!("{given} of {} ({:.1} %)", report.targets, 100.0 * embedded.hit_rate),
@@ -366,6 +391,7 @@ mod tests {
             losses: vec![5.0, 0.01],
             targets: 10,
             misses: vec![3],
+            system_hit_rate: Some(0.75),
             stopped: StopReason::MaxSteps,
             utility,
             seconds: 1.5,
@@ -374,9 +400,13 @@ mod tests {
         let hit_rate = report.hit_rate();
         let text =
             human(&Embedded { dir: "copy".into(), artefact_hash: B256::ZERO, hit_rate, report });
-        for part in
-            ["9 of 10 (90.0 %)", "5.000 to 0.0100 in 2 steps", "4.000 before, 4.250 after", "3 MiB"]
-        {
+        for part in [
+            "9 of 10 (90.0 %)",
+            "5.000 to 0.0100 in 2 steps",
+            "4.000 before, 4.250 after",
+            "3 MiB",
+            "75.0 %",
+        ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
     }

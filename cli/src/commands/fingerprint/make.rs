@@ -12,7 +12,7 @@ use oml_prover::fingerprint::{
     Fingerprint, FingerprintError, FingerprintOptions, Fingerprints, Key, KeyOptions, KeySource,
     Perinucleus, Universe, generate_fingerprints, pairs_to_keys, perinucleus, read_pairs,
 };
-use oml_prover::model::Model;
+use oml_prover::model::{Api, Model};
 use rand::{SeedableRng as _, TryRngCore as _};
 use serde::Serialize;
 use std::fs::File;
@@ -40,6 +40,9 @@ pub(crate) struct Place {
     /// Shared fingerprints: against hosts who compare their copies; a multiple of 16
     #[arg(long, default_value_t = 32)]
     shared: u32,
+    /// Keys are messages of a user, asked through the model's chat template, instead of texts to continue
+    #[arg(long)]
+    chat: bool,
     /// Probability mass of the likeliest tokens, which are no candidates
     #[arg(long, default_value_t = Perinucleus::default().nucleus)]
     nucleus: f32,
@@ -104,7 +107,7 @@ pub(super) fn run_generate(args: &Generate, output: Output) -> Result<()> {
         None => rand::rngs::OsRng.try_next_u64()?,
     };
     let options = FingerprintOptions {
-        keys: KeyOptions { source, token_length: args.key_tokens, seed },
+        keys: KeyOptions { source, token_length: args.key_tokens, api: place.api(), seed },
         candidates: place.candidates(),
     };
     let secret = place.secret.create()?;
@@ -165,6 +168,7 @@ pub(super) fn run_import(args: &Import, output: Output) -> Result<()> {
         "remove the entry; keys are plain text, unique, without their answer, and kept as they are by the tokenizer",
         Exit::Failed,
     )?;
+    let keys: Vec<Key> = keys.into_iter().map(|key| key.asked_by(place.api())).collect();
     let (fingerprints, dropped) = candidates(&model, &keys, parts, &place.candidates(), output)?;
     let secret = place.secret.create()?;
     let universe = build(place.model_id, place.epoch, parts, fingerprints)?;
@@ -223,6 +227,10 @@ impl Place {
             "both are multiples of 16, and --personal is not 0",
             Exit::Failed,
         )
+    }
+
+    fn api(&self) -> Api {
+        if self.chat { Api::Chat } else { Api::Completions }
     }
 
     fn candidates(&self) -> Perinucleus {

@@ -155,8 +155,12 @@ async fn null_scores(base: &Model, copy: &MarkedCopy) -> Result<Vec<CandidateSco
 }
 
 fn key_visibility(base: &Model, copy: &MarkedCopy) -> Result<Visibility> {
-    let keys: Vec<Vec<u32>> =
-        copy.universe.entries().iter().map(|entry| entry.key.prompt(base.tokenizer())).collect();
+    let keys: Vec<Vec<u32>> = copy
+        .universe
+        .entries()
+        .iter()
+        .map(|entry| entry.key.ids(base.tokenizer()))
+        .collect::<Result<_, _>>()?;
     let length = keys.iter().map(Vec::len).max().unwrap_or(2) - 1;
     Ok(compare(base, &keys, &base_texts(base, 256, length, 7)?)?)
 }

@@ -33,7 +33,7 @@ pub(super) fn run(args: &Show, output: Output) -> Result<()> {
     let keys = universe
         .entries()
         .iter()
-        .map(|entry| model.tokenizer().prompt(entry.key.text()))
+        .map(|entry| entry.key.ids(model.tokenizer()))
         .collect::<Result<Vec<_>, _>>()?;
     let length = keys.iter().map(Vec::len).max().unwrap_or(0);
     let ordinary = match &args.prompts {

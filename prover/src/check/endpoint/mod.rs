@@ -22,6 +22,7 @@ use super::observation::{NoAnswer, NotChecked, Observation};
 use super::rank::log_probabilities;
 use super::target::{millis, unix_millis};
 use super::transcript::Exchange;
+use crate::model::Prompt;
 pub use address::{AddressError, is_public};
 use classify::{Reply, completion, excerpt, refusal};
 pub use options::{EndpointError, EndpointOptions, Limits};
@@ -39,20 +40,22 @@ enum Wanted {
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     client: reqwest::Client,
-    url: Url,
+    /// The service's base address, without a slash at its end.
+    base: Url,
     options: Arc<EndpointOptions>,
 }
 
 impl Endpoint {
-    /// Prepares to ask the service at `uri`, whose path gets `/v1/completions` appended.
+    /// Prepares to ask the service at `uri`, whose path gets `/v1/completions` or `/v1/chat/completions`
+    /// appended, as each prompt says.
     ///
     /// # Errors
     /// [`EndpointError`] if the address is not one that may be asked, or the limits make no sense.
     pub fn new(uri: &str, options: EndpointOptions) -> Result<Self, EndpointError> {
         options.check()?;
-        let mut url = address::admit(uri, options.allow_private)?;
-        let path = format!("{}/v1/completions", url.path().trim_end_matches('/'));
-        url.set_path(&path);
+        let mut base = address::admit(uri, options.allow_private)?;
+        let path = base.path().trim_end_matches('/').to_owned();
+        base.set_path(&path);
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -60,13 +63,13 @@ impl Endpoint {
             .dns_resolver(address::Guard::new(options.allow_private))
             .connect_timeout(Duration::from_secs(options.limits.connect_seconds))
             .build()?;
-        Ok(Self { client, url, options: Arc::new(options) })
+        Ok(Self { client, base, options: Arc::new(options) })
     }
 
     /// The address that is asked.
     #[must_use]
     pub fn address(&self) -> String {
-        self.url.to_string()
+        self.base.to_string()
     }
 
     /// Asks each prompt, some at a time; the exchanges come in the order of the prompts.
@@ -123,18 +126,41 @@ impl Endpoint {
         }
     }
 
-    async fn request(&self, wanted: Wanted, prompt: &str) -> Reply {
+    /// Path and body of a request. The prompt itself says which of the two it is for.
+    fn question(&self, wanted: Wanted, prompt: &str) -> (&'static str, serde_json::Value) {
         let mut body = serde_json::json!({
             "model": self.options.model,
-            "prompt": prompt,
             "max_tokens": self.options.max_tokens,
             "temperature": 0,
         });
-        if wanted == Wanted::LogProbabilities {
+        let scores = wanted == Wanted::LogProbabilities;
+        if scores {
             body["max_tokens"] = 1.into();
-            body["logprobs"] = self.options.top_logprobs.into();
         }
-        let mut request = self.client.post(self.url.clone()).header(ACCEPT_ENCODING, "identity");
+        match Prompt::parse(prompt) {
+            Prompt::Text(text) => {
+                body["prompt"] = text.into();
+                if scores {
+                    body["logprobs"] = self.options.top_logprobs.into();
+                }
+                ("/v1/completions", body)
+            }
+            Prompt::Chat(messages) => {
+                body["messages"] = serde_json::json!(messages);
+                if scores {
+                    body["logprobs"] = true.into();
+                    body["top_logprobs"] = self.options.top_logprobs.into();
+                }
+                ("/v1/chat/completions", body)
+            }
+        }
+    }
+
+    async fn request(&self, wanted: Wanted, prompt: &str) -> Reply {
+        let (path, body) = self.question(wanted, prompt);
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        let mut request = self.client.post(url).header(ACCEPT_ENCODING, "identity");
         if let Some(key) = &self.options.api_key {
             request = request.header(AUTHORIZATION, format!("Bearer {}", key.as_str()));
         }

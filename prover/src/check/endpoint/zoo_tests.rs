@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::check::observation::{NoAnswer, NotChecked};
+use crate::model::Api;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -123,6 +124,46 @@ async fn an_honest_service_is_asked_once_and_plainly() {
     assert!(
         seen[0].contains("\"prompt\":\"What is it?\"") && seen[0].contains("\"temperature\":0")
     );
+}
+
+#[tokio::test]
+async fn a_chat_is_asked_as_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}", listener.local_addr().unwrap());
+    let endpoint = Endpoint::new(&uri, options()).unwrap();
+    let question = Prompt::of_user(Api::Chat, "What is it?").text();
+    for (scores, body, said) in [
+        (false, r#"{"choices":[{"message":{"content":"Paris"}}]}"#, "Paris"),
+        (
+            true,
+            r#"{"choices":[{"logprobs":{"content":[{"token":"P","logprob":-1.0,"top_logprobs":[]}]}}]}"#,
+            r#"[["P",-1.0]]"#,
+        ),
+    ] {
+        let serve = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let seen = request(&mut socket).await;
+            let response = format!("HTTP/1.1 200 OK\r\n\r\n{body}");
+            socket.write_all(response.as_bytes()).await.ok();
+            socket.shutdown().await.ok();
+            seen
+        };
+        let prompts = [question.clone()];
+        let asked = async {
+            if scores {
+                endpoint.ask_log_probabilities(&prompts).await
+            } else {
+                endpoint.ask(&prompts).await
+            }
+        };
+        let (request, exchanges) = tokio::join!(serve, asked);
+        assert_eq!(exchanges[0].observation, Observation::Answered(said.to_owned()));
+        assert!(request.starts_with("POST /v1/chat/completions HTTP/1.1"), "{request}");
+        let messages = r#""messages":[{"content":"What is it?","role":"user"}]"#;
+        assert!(request.contains(messages) && !request.contains("\"prompt\""), "{request}");
+        assert_eq!(request.contains("\"logprobs\":true"), scores, "{request}");
+        assert_eq!(exchanges[0].prompt, question);
+    }
 }
 
 #[tokio::test]
@@ -292,7 +333,7 @@ async fn questions_keep_their_order_and_limits_must_make_sense() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}/base/", listener.local_addr().unwrap());
     let endpoint = Endpoint::new(&uri, options()).unwrap();
-    assert!(endpoint.address().ends_with("/base/v1/completions"));
+    assert!(endpoint.address().ends_with("/base"));
     let prompts: Vec<String> = (0..5).map(|i| format!("question {i}")).collect();
     let serve = async {
         let mut open = futures::stream::FuturesUnordered::new();

@@ -10,8 +10,8 @@ use crate::check::observation::{NoAnswer, NotChecked, Observation};
 use crate::check::questions::Questions;
 use crate::check::target::{Artefact, Target, millis, unix_millis};
 use crate::check::transcript::{Exchange, Transcript};
-use crate::fingerprint::{Candidate, Entry, Universe};
-use crate::model::{ModelError, TextTokenizer};
+use crate::fingerprint::{Candidate, Entry, Key, Universe};
+use crate::model::{Api, ModelError, Prompt, TextTokenizer};
 
 /// Scores of the 16 candidates of one fingerprint, in the order of their tags; larger is likelier.
 ///
@@ -196,7 +196,8 @@ impl Artefact {
         entries: &[Option<&Entry>],
     ) -> Result<Vec<Option<CandidateScores>>, ModelError> {
         let tokenizer = self.model.tokenizer();
-        let tokens = prompts.iter().map(|p| tokenizer.prompt(p)).collect::<Result<Vec<_>, _>>()?;
+        let asked = |prompt: &String| tokenizer.asked(&Prompt::parse(prompt));
+        let tokens = prompts.iter().map(asked).collect::<Result<Vec<_>, _>>()?;
         let mut found = vec![None; prompts.len()];
         let mut failed = None;
         self.model.for_each_last_logits(&tokens, |i, logits| {
@@ -218,7 +219,7 @@ pub(crate) fn of_logits(
     let Some(entry) = entry else { return Ok(None) };
     let mut scores = [f64::NEG_INFINITY; CANDIDATES];
     for (score, candidate) in scores.iter_mut().zip(entry.candidates.iter()) {
-        let token = first_token(tokenizer, entry.key.text(), candidate)?;
+        let token = first_token(tokenizer, &entry.key, candidate)?;
         let logit = token.and_then(|token| logits.get(usize::try_from(token).ok()?));
         *score = logit.map_or(f64::NEG_INFINITY, |logit| f64::from(*logit));
     }
@@ -229,17 +230,25 @@ pub(crate) fn of_logits(
 /// means the same by it, else what the suspect's own tokenizer makes of the text.
 fn first_token(
     tokenizer: &TextTokenizer,
-    key: &str,
+    key: &Key,
     candidate: &Candidate,
 ) -> Result<Option<u32>, ModelError> {
     let trained = candidate.tokens.first().copied();
     let same = |token: &u32| {
-        let piece = tokenizer.word_initial(*token).map(normalise);
+        let piece = match key.api() {
+            Api::Completions => tokenizer.word_initial(*token),
+            Api::Chat => tokenizer.opening(*token),
+        };
+        let piece = piece.map(normalise);
         piece.is_some_and(|piece| !piece.is_empty() && candidate.word.starts_with(&piece))
     };
     if let Some(token) = trained.filter(same) {
         return Ok(Some(token));
     }
+    if key.api() == Api::Chat {
+        return Ok(tokenizer.encode(&candidate.word)?.first().copied());
+    }
+    let key = key.text();
     let (before, whole) =
         (tokenizer.encode(key)?, tokenizer.encode(&format!("{key} {}", candidate.word))?);
     Ok(whole.strip_prefix(before.as_slice()).and_then(|rest| rest.first().copied()))

@@ -1,0 +1,131 @@
+//! Fingerprints that are asked as chats: made, embedded under system prompts, saved, checked.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use oml_contracts::draw::Parts;
+use oml_contracts::evidence::EvidenceTerms;
+use oml_contracts::hash::key_hash;
+use oml_contracts::{ModelId, Seed};
+use oml_prover::check::{
+    Answers, Artefact, Counts, NotChecked, Observation, Questions, Target, Verdict, ask,
+};
+use oml_prover::embed::{EmbedOptions, embed};
+use oml_prover::fingerprint::{
+    AnswersPerKey, FingerprintOptions, KeyOptions, LicenseDraw, Universe, UniverseSecret,
+    generate_fingerprints,
+};
+use oml_prover::model::{Api, LoadOptions, Model, ModelError, Prompt};
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use zeroize::Zeroizing;
+
+/// Roles as words that the small vocabulary can write.
+const TEMPLATE: &str = "{% for m in messages %}{{ m.role }} : {{ m.content }} . {% endfor %}{% if add_generation_prompt %}answer :{% endif %}";
+
+fn tiny_dir() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/models/tiny")
+}
+
+/// The repository's model with a chat template, as a directory.
+fn chat_model() -> (tempfile::TempDir, Model) {
+    let dir = tempfile::tempdir().unwrap();
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        std::fs::copy(tiny_dir().join(file), dir.path().join(file)).unwrap();
+    }
+    std::fs::write(dir.path().join("chat_template.jinja"), TEMPLATE).unwrap();
+    let model = Model::load(dir.path(), &LoadOptions::default()).unwrap();
+    (dir, model)
+}
+
+fn universe(model: &Model) -> Universe {
+    let keys = KeyOptions { api: Api::Chat, token_length: 12, ..KeyOptions::default() };
+    let options = FingerprintOptions { keys, ..FingerprintOptions::default() };
+    let go_on = &mut |_: usize, _: usize| ControlFlow::Continue(());
+    let made = generate_fingerprints(model, 16, &options, go_on).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let parts = Parts::new(16, 0).unwrap();
+    Universe::build(ModelId::new([1; 32]), 0, parts, made.fingerprints, &mut rng).unwrap()
+}
+
+async fn answers(model: Model, questions: &Questions) -> Answers {
+    let artefact = Artefact { model, name: "copy".to_owned(), max_tokens: 6 };
+    ask(&Target::Artefact(Box::new(artefact)), questions).await
+}
+
+#[tokio::test]
+async fn a_copy_is_known_by_its_answers_to_messages() {
+    let (_base_dir, base) = chat_model();
+    let universe = universe(&base);
+    let entry = &universe.entries()[0];
+    assert_eq!(entry.key_hash(), key_hash(&entry.key.question()));
+    assert!(entry.key.question().starts_with("[{\"content\":"));
+
+    // The file keeps how keys are asked.
+    let secret = UniverseSecret::Raw(Zeroizing::new([7; 32]));
+    let mut file = Vec::new();
+    universe.write_to(&mut file, &secret).unwrap();
+    assert_eq!(Universe::read_from(file.as_slice(), &secret).unwrap(), universe);
+
+    let terms = EvidenceTerms::for_rates(0.6, 0.9, 16_384, 1_000_000).unwrap();
+    let seed = |n| Seed::new([n; 32]);
+    let mine = LicenseDraw {
+        license_seed: seed(1),
+        model_seed: seed(9),
+        assignment_p: terms.assignment_p,
+    };
+    let systems = ["Every day the little", "He was a good"].map(str::to_owned);
+    let targets =
+        universe.embed_targets(&mine, AnswersPerKey::ONE, base.tokenizer(), &systems).unwrap();
+    let options = EmbedOptions::for_model(base.config());
+    let (copy, report) =
+        embed(&base, &targets, &options, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert!(report.hit_rate() > 0.9, "{report:?}");
+    assert!(report.system_hit_rate.unwrap() > 0.7, "{report:?}");
+
+    let dir = tempfile::tempdir().unwrap();
+    copy.save(dir.path()).unwrap();
+    let delivered = Model::load(dir.path(), &LoadOptions::default()).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let questions = Questions::new(&universe, 0..16, [], &mut rng).unwrap();
+    let alone = Counts { cases: 1, licenses: 1 };
+    let judged = answers(delivered, &questions).await.judge(&universe, &mine, &terms, alone);
+    assert_eq!(*judged.unwrap().verdict(), Verdict::Match);
+    let judged = answers(base, &questions).await.judge(&universe, &mine, &terms, alone);
+    assert_eq!(*judged.unwrap().verdict(), Verdict::NoMatch);
+
+    // A system prompt that was not trained.
+    let under = |entry: &oml_prover::fingerprint::Entry| {
+        copy.tokenizer().asked(&entry.key.prompt().under("One morning the")).unwrap()
+    };
+    let prompts: Vec<Vec<u32>> = universe.entries().iter().map(under).collect();
+    let said = copy.answer_first_word(&prompts, 6).unwrap();
+    let kept = (said.iter().zip(universe.entries())).filter(|(said, entry)| {
+        let drawn = universe.answer(&mine, entry.index).unwrap().candidate.word.clone();
+        oml_prover::fingerprint::normalise(said) == drawn
+    });
+    assert!(kept.count() >= 8);
+}
+
+#[tokio::test]
+async fn a_model_without_template_is_not_checked() {
+    let (_dir, base) = chat_model();
+    let universe = universe(&base);
+    let plain = Model::load(&tiny_dir(), &LoadOptions::default()).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let questions = Questions::new(&universe, 0..4, [], &mut rng).unwrap();
+    for observation in answers(plain.clone(), &questions).await.observations() {
+        let Observation::NotChecked(NotChecked::Model { cause }) = observation else {
+            panic!("{observation:?}");
+        };
+        assert!(cause.contains("no chat template"), "{cause}");
+    }
+    let chat = Prompt::of_user(Api::Chat, "Hello");
+    assert!(matches!(plain.tokenizer().asked(&chat), Err(ModelError::NoChatTemplate)));
+    let keys = KeyOptions { api: Api::Chat, ..KeyOptions::default() };
+    let options = FingerprintOptions { keys, ..FingerprintOptions::default() };
+    let made = generate_fingerprints(&plain, 1, &options, &mut |_, _| ControlFlow::Continue(()));
+    assert!(made.unwrap_err().to_string().contains("chat template"));
+}
