@@ -7,6 +7,7 @@ import { ChallengeBase } from "./challenge/ChallengeBase.sol";
 import { ProofJudge } from "./challenge/ProofJudge.sol";
 import { IChallengeManager } from "./interfaces/IChallengeManager.sol";
 import { IPaymentEscrow } from "./interfaces/IPaymentEscrow.sol";
+import { IProverRegistry } from "./interfaces/IProverRegistry.sol";
 import { CaseRef, Drawn } from "./libraries/Types.sol";
 
 /// @title The only place that decides and slashes
@@ -23,6 +24,7 @@ contract ChallengeManager is ProofJudge, CaseSteps {
         address beacon_,
         Config memory config_
     ) ChallengeBase(registry_, vault_, escrow_, provers_, beacon_, config_) {
+        _validate(config_, IProverRegistry(provers_).minStake());
         court = address(new CaseCourt(registry_, vault_, escrow_, provers_, beacon_, config_));
     }
 

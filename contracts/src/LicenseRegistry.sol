@@ -63,6 +63,7 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
     mapping(bytes32 offerId => bool) private _openOffers;
     mapping(bytes32 licenseId => License) private _licenses;
     mapping(bytes32 licenseId => Deployments) private _deployments;
+    mapping(bytes32 licenseId => uint48 round) private _activationRounds;
 
     modifier onlyChallengeManager() {
         require(msg.sender == CHALLENGE_MANAGER, LicenseRegistry_OnlyChallengeManager(msg.sender));
@@ -220,6 +221,10 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
         l.status = LicenseStatus.Active;
         l.deadline = expiry;
         l.artefactHash = artefactHash;
+        // Whose terms do not ask for it does not pay for it.
+        if (ref.terms.slash.unlicensedModelBps != 0) {
+            _activationRounds[licenseId] = BEACON.nextRound();
+        }
         // Counted here and not at the purchase: only a delivered copy can be accused, and purchases
         // that end in a refund must not raise everybody's threshold for nothing.
         ++_universes[ref.terms.modelId][ref.terms.epoch].licenses;
@@ -364,6 +369,25 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
         }
     }
 
+    /// @inheritdoc ILicenseRegistry
+    function burnOpened(bytes32 modelId, uint32 epoch, uint32[] calldata bundles)
+        external
+        onlyChallengeManager
+    {
+        Universe storage u = _universe(modelId, epoch);
+        mapping(uint256 word => uint256 bits) storage burned = _burned[modelId][epoch];
+        u.burnedBundles += uint32(bundles.length);
+        for (uint256 j; j < bundles.length; ++j) {
+            uint32 bundle = bundles[j];
+            require(
+                bundle < u.personalCount / BUNDLE && !Bundles.isBurned(burned, bundle),
+                LicenseRegistry_BundleBurned(bundle)
+            );
+            burned[bundle >> 8] |= uint256(1) << (bundle & 0xff);
+            emit BundleBurned(modelId, epoch, bundle);
+        }
+    }
+
     /* -------------------------------- views -------------------------------- */
 
     /// @inheritdoc ILicenseRegistry
@@ -384,6 +408,11 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
     /// @inheritdoc ILicenseRegistry
     function isBurned(bytes32 modelId, uint32 epoch, uint32 bundle) external view returns (bool) {
         return Bundles.isBurned(_burned[modelId][epoch], bundle);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function activationRound(bytes32 licenseId) external view returns (uint48) {
+        return _activationRounds[licenseId];
     }
 
     /// @inheritdoc ILicenseRegistry

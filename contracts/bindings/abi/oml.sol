@@ -236,6 +236,8 @@ interface LicenseRegistry {
     error LicenseRegistry_UnknownDeployment(bytes32 licenseId, bytes32 deploymentHash);
     error LicenseRegistry_TooManyDeployments(bytes32 licenseId, uint16 max);
     error LicenseRegistry_BundlesExhausted(uint256 left, uint256 wanted);
+    /// @notice The bundle is burned or none of the personal part.
+    error LicenseRegistry_BundleBurned(uint32 bundle);
 
     event ModelRegistered(
         bytes32 indexed modelId,
@@ -356,10 +358,16 @@ interface LicenseRegistry {
         uint8 sharedAtMost
     ) external returns (uint32[] memory bundles);
 
+    /// @notice Burns personal bundles whose leaves a proof has opened; refuses what is burned. Only `ChallengeManager`.
+    function burnOpened(bytes32 modelId, uint32 epoch, uint32[] calldata bundles) external;
+
     function modelOwner(bytes32 modelId) external view returns (address);
     function epochs(bytes32 modelId) external view returns (uint32);
     function universe(bytes32 modelId, uint32 epoch) external view returns (Universe memory);
     function isBurned(bytes32 modelId, uint32 epoch, uint32 bundle) external view returns (bool);
+    /// @notice Beacon round of whose value nobody knew when the host accepted its artefact; 0 unless the license is
+    /// activated and its terms punish `UnlicensedModel`.
+    function activationRound(bytes32 licenseId) external view returns (uint48);
     function offerIdOf(Terms calldata terms) external view returns (bytes32);
     function isOfferOpen(bytes32 offerId) external view returns (bool);
     function licenseIdOf(LicenseRef calldata ref) external view returns (bytes32);
@@ -809,6 +817,36 @@ interface ChallengeManager {
         bytes sheetOf;
     }
 
+    /// @notice Which answers of a host shall be compared with which copy. All of it is in the report's commitment, so
+    /// none of it can be chosen by what the host answers.
+    /// @param copy another host's license of another model
+    /// @param channelId the host counts its receipts by channel
+    /// @param firstSeq number of the first receipt; each answer has the next one
+    /// @param bundles of the personal part of the copy's universe, in the order in which they are asked
+    struct Series {
+        LicenseRef copy;
+        bytes32 channelId;
+        uint64 firstSeq;
+        uint32[] bundles;
+    }
+
+    /// @notice What a series has found: leaves with `position` 0, 1, 2 … and the answers in their order.
+    struct SeriesEvidence {
+        OpenedBundle[] bundles;
+        ServedAnswer[] answers;
+    }
+
+    /// @notice An answer, with the parts of its receipt that do not follow from the series.
+    /// @param signature of the receipt by the serving key; empty if the host did not answer, which is a miss
+    /// @param text of the response
+    struct ServedAnswer {
+        uint64 cumulativeRequests;
+        uint64 cumulativeTokens;
+        uint64 servedAt;
+        bytes signature;
+        bytes text;
+    }
+
     event ReportCommitted(bytes32 indexed commitment, address indexed reporter);
     event ProofAccepted(
         Violation indexed violation,
@@ -818,6 +856,15 @@ interface ChallengeManager {
         uint128 slashed,
         uint128 toReporter,
         uint128 toOwner
+    );
+    /// @notice What convinced the contract that a host served another license's copy; `ProofAccepted` follows.
+    event CopyShown(
+        bytes32 indexed licenseId,
+        bytes32 indexed copyId,
+        uint16 hits,
+        uint16 queries,
+        int64 evidenceLog2,
+        int64 thresholdLog2
     );
     event CaseOpened(
         bytes32 indexed caseId,
@@ -916,6 +963,19 @@ interface ChallengeManager {
     error ChallengeManager_NoUnderMetering(uint256 settleBy, uint256 owed, uint128 declared);
     /// @notice The receipt was served within the term.
     error ChallengeManager_WithinTerm(uint64 servedAt, uint40 end);
+    /// @notice The terms do not punish this violation.
+    error ChallengeManager_NotAgreed(Violation violation);
+    /// @notice The copy is of the license's own model or of its own host, or was never delivered.
+    error ChallengeManager_NotForeign(bytes32 copyId);
+    /// @notice The copy's answers were drawn before the host accepted its own artefact, so that its licensor could have
+    /// put them there.
+    error ChallengeManager_DrawnBefore(uint48 seedRound, uint48 activationRound);
+    /// @notice Nobody has put the reader of copies on this chain yet; anyone can.
+    error ChallengeManager_NoReader(address reader);
+    /// @notice The answer was served before the report's delay was over: it could have chosen the report.
+    error ChallengeManager_ServedTooEarly(uint64 servedAt, uint256 from);
+    /// @notice The answers do not convict.
+    error ChallengeManager_NotEnough(int64 evidence, int64 threshold);
     /// @notice This violation was punished before.
     error ChallengeManager_AlreadyPunished(bytes32 punishmentId);
     /// @notice The case is not in the step that this action belongs to.
@@ -985,6 +1045,17 @@ interface ChallengeManager {
         LicenseRef calldata ref,
         Receipt calldata receipt,
         bytes calldata signature,
+        bytes32 salt
+    ) external;
+
+    /// @notice Level 0: receipts for plain requests, whose answers are those of another host's copy of another model.
+    /// The copy's answers must have been drawn after the host accepted its own artefact. The opened bundles are burned.
+    /// @dev See decision 015 for what is counted against whom. The claim is
+    /// `keccak(abi.encode(violation, licenseId, keccak(abi.encode(copyId, channelId, firstSeq, bundles))))`.
+    function proveUnlicensedModel(
+        LicenseRef calldata ref,
+        Series calldata series,
+        SeriesEvidence calldata given,
         bytes32 salt
     ) external;
 

@@ -24,6 +24,12 @@ pub(crate) mod domain {
         0xf3, 0x93, 0xae, 0xc1, 0x4f, 0xad, 0xe8, 0x02, 0x30, 0xd0, 0x65, 0x28, 0x03, 0xdb, 0x13,
         0xee, 0x17,
     ];
+    /// `keccak("OML.request.plain.v1")`
+    pub(crate) const PLAIN_REQUEST: [u8; 32] = [
+        0xc6, 0x50, 0x20, 0x63, 0x5b, 0xe6, 0xba, 0x22, 0x93, 0xae, 0x91, 0x90, 0xf0, 0xc5, 0x0a,
+        0xf3, 0xcf, 0x2d, 0x51, 0x46, 0xa1, 0x90, 0x22, 0x70, 0xea, 0x51, 0xb0, 0xd7, 0x4e, 0xd0,
+        0x48, 0x7b,
+    ];
     /// `keccak("OML.response.v1")`
     pub(crate) const RESPONSE: [u8; 32] = [
         0x15, 0x77, 0x5a, 0x32, 0x91, 0x70, 0x3f, 0x50, 0xf1, 0x95, 0xb0, 0xa9, 0xfd, 0x62, 0x4a,
@@ -106,6 +112,12 @@ pub fn request_hash(model: ModelId, key: KeyHash) -> RequestHash {
     RequestHash::new(keccak_parts(&[&domain::REQUEST, model.as_bytes(), key.as_bytes()]))
 }
 
+/// Hash of a plain request to a model: answered greedily, nothing in it but its prompt and the longest answer.
+#[must_use]
+pub fn plain_request_hash(model: ModelId, key: KeyHash) -> RequestHash {
+    RequestHash::new(keccak_parts(&[&domain::PLAIN_REQUEST, model.as_bytes(), key.as_bytes()]))
+}
+
 /// Hash of a response's text.
 #[must_use]
 pub fn response_hash(text: &str) -> ResponseHash {
@@ -150,6 +162,22 @@ pub fn proof_claim(violation: Violation, license: LicenseId, receipt: Digest) ->
     ClaimHash::new(words.bytes32(license).bytes32(receipt).hash())
 }
 
+/// Names the answers that shall show `copy` served by somebody else; what [`proof_claim`] takes for
+/// [`Violation::UnlicensedModel`]. Receipts of `channel` from number `first_seq` on, `bundles` of the copy's universe
+/// in the order in which they are asked.
+#[must_use]
+pub fn series_digest(
+    copy: LicenseId,
+    channel: ChannelId,
+    first_seq: u64,
+    bundles: &[u32],
+) -> Digest {
+    // The array comes last: its offset, its length, its elements.
+    let words = Words::default().bytes32(copy).bytes32(channel).uint(first_seq).uint(128_u8);
+    let words = words.uint(bundles.len() as u64);
+    Digest::new(bundles.iter().fold(words, |words, bundle| words.uint(*bundle)).hash())
+}
+
 /// First half of every report; the reporter is inside, so that nobody can copy it.
 #[must_use]
 pub fn report_commitment(reporter: EthAddress, claim: ClaimHash, salt: Salt) -> Commitment {
@@ -173,6 +201,7 @@ mod tests {
     fn domains_are_the_hashes_of_their_names() {
         assert_eq!(domain::LEAF, keccak256(b"OML.leaf.v1"));
         assert_eq!(domain::REQUEST, keccak256(b"OML.request.v1"));
+        assert_eq!(domain::PLAIN_REQUEST, keccak256(b"OML.request.plain.v1"));
         assert_eq!(domain::RESPONSE, keccak256(b"OML.response.v1"));
     }
 }

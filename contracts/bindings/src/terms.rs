@@ -186,9 +186,6 @@ pub enum TermsError {
         /// Its value.
         amount: Amount,
     },
-    /// Not enforced yet.
-    #[error("slash.unlicensedModelBps is not enforced by the contracts; set it to 0")]
-    UnlicensedModel,
     /// More than one half.
     #[error(
         "reporterBps {0} is more than one half of a slash (5000), which would pay for false reports"
@@ -236,9 +233,6 @@ impl Terms {
             if amount > MAX_LICENSE_AMOUNT {
                 errors.push(TermsError::TooLarge { field, amount });
             }
-        }
-        if self.slash.unlicensed_model_bps != Bps::ZERO {
-            errors.push(TermsError::UnlicensedModel);
         }
         errors.extend(self.evidence.validate().err().map(TermsError::from));
         errors.extend(self.broken_shares());
@@ -420,12 +414,11 @@ mod tests {
         bad.evidence_levels = 0b10;
         bad.leak_liability = true;
         bad.license_fee = Amount::new(1 << 96);
-        bad.slash.unlicensed_model_bps = Bps::WHOLE;
         bad.evidence.alpha_inverse = 1;
         bad.slash.reporter_bps = Bps::new(6_001).unwrap();
         bad.royalties = vec![Royalty { payee: EthAddress::ZERO, bps: Bps::WHOLE }; 9];
         let errors = bad.validate().unwrap_err();
-        assert_eq!(errors.len(), 12, "{errors:#?}");
+        assert_eq!(errors.len(), 11, "{errors:#?}");
         assert!(errors.contains(&TermsError::Zero("collateral")));
         assert!(errors.contains(&TermsError::Evidence(EvidenceError::AlphaInverse(1))));
     }

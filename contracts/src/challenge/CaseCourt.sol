@@ -107,7 +107,8 @@ contract CaseCourt is CaseOpening {
     ) private pure {
         bytes32 expected = Receipts.requestHash(modelId, keyHash);
         require(
-            voucher.requestHash == expected,
+            voucher.requestHash == expected
+                || voucher.requestHash == Receipts.plainRequestHash(modelId, keyHash),
             ChallengeManager_WrongRequest(voucher.requestHash, expected)
         );
     }

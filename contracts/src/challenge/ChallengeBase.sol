@@ -14,7 +14,7 @@ import { IProverRegistry } from "../interfaces/IProverRegistry.sol";
 import { Consensus } from "../libraries/Consensus.sol";
 import { Leaves } from "../libraries/Leaves.sol";
 import { TermsLib } from "../libraries/TermsLib.sol";
-import { LicenseRef } from "../libraries/Types.sol";
+import { LicenseRef, LicenseStatus } from "../libraries/Types.sol";
 
 /// @title What proofs and cases share: wiring, configuration, all storage
 /// @dev `ChallengeManager` runs the code of `CaseCourt` on its own storage, so every variable is declared here and
@@ -84,8 +84,6 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
         escrow = IPaymentEscrow(escrow_);
         provers = IProverRegistry(provers_);
         beacon = IBeacon(beacon_);
-        _validate(config_, IProverRegistry(provers_).minStake());
-
         _reportDelay = config_.reportDelay;
         _questionsWindow = config_.questionsWindow;
         _commitWindow = config_.commitWindow;
@@ -114,11 +112,37 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
         return vault.slash(ref, bps, reporter, _payoutDelay);
     }
 
+    /// @dev Uses up the caller's commitment to `claimHash`; returns the end of its delay.
+    function _consumeReport(bytes32 claimHash, bytes32 salt) internal returns (uint40 from) {
+        bytes32 commitment = keccak256(abi.encode(msg.sender, claimHash, salt));
+        uint40 committed = _committedAt[msg.sender][commitment];
+        require(committed != 0, ChallengeManager_NotCommitted(commitment));
+        from = committed + _reportDelay;
+        require(block.timestamp >= from, ChallengeManager_TooEarly(from));
+        delete _committedAt[msg.sender][commitment];
+    }
+
+    /// @dev The license of a report accepts this level of evidence.
+    function _requireLevel(LicenseRef calldata ref, uint8 level) internal pure {
+        require(
+            ref.terms.evidenceLevels >> level & 1 != 0, ChallengeManager_LevelNotAccepted(level)
+        );
+    }
+
+    /// @dev The license of a report was active once.
+    function _requireLiable(bytes32 licenseId, LicenseStatus status) internal pure {
+        require(
+            status == LicenseStatus.Active || status == LicenseStatus.Terminated,
+            ChallengeManager_LicenseNotLiable(licenseId, status)
+        );
+    }
+
     function _credit(address currency, address account, uint256 amount) internal {
         if (amount != 0) _balances[currency][account] += amount;
     }
 
-    function _validate(Config memory c, uint128 minStake) private pure {
+    /// @dev Only `ChallengeManager` asks: the code behind it gets the same values.
+    function _validate(Config memory c, uint128 minStake) internal pure {
         _requireWindow("reportDelay", c.reportDelay);
         _requireWindow("questionsWindow", c.questionsWindow);
         _requireWindow("commitWindow", c.commitWindow);

@@ -5,6 +5,7 @@ import { ECDSA } from "solady/utils/ECDSA.sol";
 import { EIP712 } from "solady/utils/EIP712.sol";
 
 import { IChallengeManager } from "../interfaces/IChallengeManager.sol";
+import { ICopyReader } from "../interfaces/ICopyReader.sol";
 import { ILicenseRegistry } from "../interfaces/ILicenseRegistry.sol";
 import { Receipts } from "../libraries/Receipts.sol";
 import { TermsLib } from "../libraries/TermsLib.sol";
@@ -14,6 +15,10 @@ import { ReportDesk } from "./ReportDesk.sol";
 /// @title Level 0: the evidence is the accused's own signature, so nobody has to be believed
 abstract contract ProofJudge is ReportDesk, EIP712 {
     uint8 private constant LEVEL = 0;
+
+    /// @notice Where `CopyReader` is: the deterministic-deployment proxy put it there with salt 0, so the address is that
+    /// of its code, on every chain.
+    address public constant COPY_READER = 0x800B6a334BC0cB40275c2EbE8fA227fC4F69e064;
 
     /// @inheritdoc IChallengeManager
     function proveEquivocation(
@@ -80,6 +85,31 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
     }
 
     /// @inheritdoc IChallengeManager
+    function proveUnlicensedModel(
+        LicenseRef calldata ref,
+        Series calldata series,
+        SeriesEvidence calldata,
+        bytes32 salt
+    ) external nonReentrant {
+        _requireLevel(ref, LEVEL);
+        ICopyReader.Reading memory read = _readCopy();
+        uint40 from = _consumeReport(
+            keccak256(abi.encode(Violation.UnlicensedModel, read.licenseId, read.seriesId)), salt
+        );
+        // What is served before could have been asked until it fitted.
+        require(
+            read.firstServedAt >= from, ChallengeManager_ServedTooEarly(read.firstServedAt, from)
+        );
+        _markPunished(Violation.UnlicensedModel, read.licenseId, read.copyId, 0);
+        emit CopyShown(
+            read.licenseId, read.copyId, read.hits, read.queries, read.evidence, read.threshold
+        );
+
+        registry.burnOpened(series.copy.terms.modelId, series.copy.terms.epoch, series.bundles);
+        _slash(ref, Violation.UnlicensedModel, read.licenseId);
+    }
+
+    /// @inheritdoc IChallengeManager
     function receiptDigest(Receipt calldata receipt) external view returns (bytes32) {
         return _digest(receipt);
     }
@@ -136,10 +166,19 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         bytes32 licenseId = receipt.licenseId;
         _consumeReport(keccak256(abi.encode(violation, licenseId, digest)), salt);
         uint64 seq = violation == Violation.Equivocation ? receipt.seq : 0;
-        bytes32 punishmentId = keccak256(abi.encode(violation, licenseId, receipt.channelId, seq));
+        _markPunished(violation, licenseId, receipt.channelId, seq);
+        _slash(ref, violation, licenseId);
+    }
+
+    function _markPunished(Violation violation, bytes32 licenseId, bytes32 subject, uint64 seq)
+        private
+    {
+        bytes32 punishmentId = keccak256(abi.encode(violation, licenseId, subject, seq));
         require(!_punished[punishmentId], ChallengeManager_AlreadyPunished(punishmentId));
         _punished[punishmentId] = true;
+    }
 
+    function _slash(LicenseRef calldata ref, Violation violation, bytes32 licenseId) private {
         (uint128 slashed, uint128 toReporter, uint128 toOwner) =
             _punish(ref, licenseId, _slashBps(ref.terms.slash, violation), msg.sender);
         emit ProofAccepted(violation, licenseId, msg.sender, LEVEL, slashed, toReporter, toOwner);
@@ -152,7 +191,20 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
     {
         if (violation == Violation.Equivocation) return slash.equivocationBps;
         if (violation == Violation.UnderMetering) return slash.underMeteringBps;
-        return slash.outOfTermBps;
+        if (violation == Violation.OutOfTerm) return slash.outOfTermBps;
+        return slash.unlicensedModelBps;
+    }
+
+    /// @dev What the reader finds in this call's data; reverts as it does.
+    function _readCopy() private view returns (ICopyReader.Reading memory read) {
+        (bool ok, bytes memory answer) = COPY_READER.staticcall(msg.data);
+        if (!ok) {
+            assembly ("memory-safe") {
+                revert(add(answer, 0x20), mload(answer))
+            }
+        }
+        require(answer.length != 0, ChallengeManager_NoReader(COPY_READER));
+        return abi.decode(answer, (ICopyReader.Reading));
     }
 
     function _digest(Receipt calldata receipt) private view returns (bytes32) {

@@ -3,7 +3,6 @@ pragma solidity ^0.8.30;
 
 import { IChallengeManager } from "../interfaces/IChallengeManager.sol";
 import { Currency } from "../libraries/Currency.sol";
-import { LicenseRef, LicenseStatus } from "../libraries/Types.sol";
 import { ChallengeBase } from "./ChallengeBase.sol";
 
 /// @title Where reports come in and money goes out
@@ -61,32 +60,5 @@ abstract contract ReportDesk is ChallengeBase, IChallengeManager {
         returns (uint40)
     {
         return _committedAt[reporter][commitment];
-    }
-
-    /// @dev Uses up the caller's commitment to `claimHash`.
-    function _consumeReport(bytes32 claimHash, bytes32 salt) internal {
-        bytes32 commitment = keccak256(abi.encode(msg.sender, claimHash, salt));
-        uint40 committed = _committedAt[msg.sender][commitment];
-        require(committed != 0, ChallengeManager_NotCommitted(commitment));
-        require(
-            block.timestamp >= committed + _reportDelay,
-            ChallengeManager_TooEarly(committed + _reportDelay)
-        );
-        delete _committedAt[msg.sender][commitment];
-    }
-
-    /// @dev The license of a report accepts this level of evidence.
-    function _requireLevel(LicenseRef calldata ref, uint8 level) internal pure {
-        require(
-            ref.terms.evidenceLevels >> level & 1 != 0, ChallengeManager_LevelNotAccepted(level)
-        );
-    }
-
-    /// @dev The license of a report was active once.
-    function _requireLiable(bytes32 licenseId, LicenseStatus status) internal pure {
-        require(
-            status == LicenseStatus.Active || status == LicenseStatus.Terminated,
-            ChallengeManager_LicenseNotLiable(licenseId, status)
-        );
     }
 }

@@ -36,6 +36,17 @@ interface IChallengeManager is IChallengeTypes {
         bytes32 salt
     ) external;
 
+    /// @notice Level 0: receipts for plain requests, whose answers are those of another host's copy of another model.
+    /// The copy's answers must have been drawn after the host accepted its own artefact. The opened bundles are burned.
+    /// @dev See decision 015 for what is counted against whom. The claim is
+    /// `keccak(abi.encode(violation, licenseId, keccak(abi.encode(copyId, channelId, firstSeq, bundles))))`.
+    function proveUnlicensedModel(
+        LicenseRef calldata ref,
+        Series calldata series,
+        SeriesEvidence calldata given,
+        bytes32 salt
+    ) external;
+
     /// @notice Level 2: opens a case against a registered deployment; takes `reportBond + committeeSize * proverFee`;
     /// freezes the collateral.
     function openCase(LicenseRef calldata ref, bytes32 deploymentHash, bytes32 salt)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { CaseStatus, LicenseStatus, Violation } from "../libraries/Types.sol";
+import { CaseStatus, LicenseRef, LicenseStatus, Violation } from "../libraries/Types.sol";
 
 /// @title Structs, events and errors of `IChallengeManager`, shared by the contracts that it is made of
 interface IChallengeTypes {
@@ -74,6 +74,36 @@ interface IChallengeTypes {
         bytes sheetOf;
     }
 
+    /// @notice Which answers of a host shall be compared with which copy. All of it is in the report's commitment, so
+    /// none of it can be chosen by what the host answers.
+    /// @param copy another host's license of another model
+    /// @param channelId the host counts its receipts by channel
+    /// @param firstSeq number of the first receipt; each answer has the next one
+    /// @param bundles of the personal part of the copy's universe, in the order in which they are asked
+    struct Series {
+        LicenseRef copy;
+        bytes32 channelId;
+        uint64 firstSeq;
+        uint32[] bundles;
+    }
+
+    /// @notice What a series has found: leaves with `position` 0, 1, 2 … and the answers in their order.
+    struct SeriesEvidence {
+        OpenedBundle[] bundles;
+        ServedAnswer[] answers;
+    }
+
+    /// @notice An answer, with the parts of its receipt that do not follow from the series.
+    /// @param signature of the receipt by the serving key; empty if the host did not answer, which is a miss
+    /// @param text of the response
+    struct ServedAnswer {
+        uint64 cumulativeRequests;
+        uint64 cumulativeTokens;
+        uint64 servedAt;
+        bytes signature;
+        bytes text;
+    }
+
     event ReportCommitted(bytes32 indexed commitment, address indexed reporter);
     event ProofAccepted(
         Violation indexed violation,
@@ -83,6 +113,15 @@ interface IChallengeTypes {
         uint128 slashed,
         uint128 toReporter,
         uint128 toOwner
+    );
+    /// @notice What convinced the contract that a host served another license's copy; `ProofAccepted` follows.
+    event CopyShown(
+        bytes32 indexed licenseId,
+        bytes32 indexed copyId,
+        uint16 hits,
+        uint16 queries,
+        int64 evidenceLog2,
+        int64 thresholdLog2
     );
     event CaseOpened(
         bytes32 indexed caseId,
@@ -181,6 +220,19 @@ interface IChallengeTypes {
     error ChallengeManager_NoUnderMetering(uint256 settleBy, uint256 owed, uint128 declared);
     /// @notice The receipt was served within the term.
     error ChallengeManager_WithinTerm(uint64 servedAt, uint40 end);
+    /// @notice The terms do not punish this violation.
+    error ChallengeManager_NotAgreed(Violation violation);
+    /// @notice The copy is of the license's own model or of its own host, or was never delivered.
+    error ChallengeManager_NotForeign(bytes32 copyId);
+    /// @notice The copy's answers were drawn before the host accepted its own artefact, so that its licensor could have
+    /// put them there.
+    error ChallengeManager_DrawnBefore(uint48 seedRound, uint48 activationRound);
+    /// @notice Nobody has put the reader of copies on this chain yet; anyone can.
+    error ChallengeManager_NoReader(address reader);
+    /// @notice The answer was served before the report's delay was over: it could have chosen the report.
+    error ChallengeManager_ServedTooEarly(uint64 servedAt, uint256 from);
+    /// @notice The answers do not convict.
+    error ChallengeManager_NotEnough(int64 evidence, int64 threshold);
     /// @notice This violation was punished before.
     error ChallengeManager_AlreadyPunished(bytes32 punishmentId);
     /// @notice The case is not in the step that this action belongs to.

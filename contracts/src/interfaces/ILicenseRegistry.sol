@@ -70,6 +70,8 @@ interface ILicenseRegistry {
     error LicenseRegistry_UnknownDeployment(bytes32 licenseId, bytes32 deploymentHash);
     error LicenseRegistry_TooManyDeployments(bytes32 licenseId, uint16 max);
     error LicenseRegistry_BundlesExhausted(uint256 left, uint256 wanted);
+    /// @notice The bundle is burned or none of the personal part.
+    error LicenseRegistry_BundleBurned(uint32 bundle);
 
     event ModelRegistered(
         bytes32 indexed modelId,
@@ -190,10 +192,16 @@ interface ILicenseRegistry {
         uint8 sharedAtMost
     ) external returns (uint32[] memory bundles);
 
+    /// @notice Burns personal bundles whose leaves a proof has opened; refuses what is burned. Only `ChallengeManager`.
+    function burnOpened(bytes32 modelId, uint32 epoch, uint32[] calldata bundles) external;
+
     function modelOwner(bytes32 modelId) external view returns (address);
     function epochs(bytes32 modelId) external view returns (uint32);
     function universe(bytes32 modelId, uint32 epoch) external view returns (Universe memory);
     function isBurned(bytes32 modelId, uint32 epoch, uint32 bundle) external view returns (bool);
+    /// @notice Beacon round of whose value nobody knew when the host accepted its artefact; 0 unless the license is
+    /// activated and its terms punish `UnlicensedModel`.
+    function activationRound(bytes32 licenseId) external view returns (uint48);
     function offerIdOf(Terms calldata terms) external view returns (bytes32);
     function isOfferOpen(bytes32 offerId) external view returns (bool);
     function licenseIdOf(LicenseRef calldata ref) external view returns (bytes32);

@@ -36,8 +36,6 @@ library TermsLib {
     error Terms_NoDeployments();
     /// @notice Only levels 0 (bit 0) and 2 (bit 2) are enforced, and at least one must be accepted.
     error Terms_BadEvidenceLevels(uint8 levels);
-    /// @notice No code enforces this term; it must be zero (or false).
-    error Terms_NotEnforced(bytes32 name);
     /// @notice Level 2 needs a bond, else cases that freeze collateral would be free.
     error Terms_NoReportBond();
     /// @notice A share in basis points is outside of its range.
@@ -159,7 +157,11 @@ library TermsLib {
         _requireSlash("underMeteringBps", slash.underMeteringBps);
         _requireSlash("outOfTermBps", slash.outOfTermBps);
         _requireSlash("unpaidUseBps", slash.unpaidUseBps);
-        require(slash.unlicensedModelBps == 0, Terms_NotEnforced("unlicensedModelBps"));
+        // 0: the host does not answer for it.
+        require(
+            slash.unlicensedModelBps <= BPS,
+            Terms_BadBps("unlicensedModelBps", slash.unlicensedModelBps)
+        );
         require(
             slash.reporterBps <= MAX_REPORTER_BPS, Terms_BadBps("reporterBps", slash.reporterBps)
         );

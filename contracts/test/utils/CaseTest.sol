@@ -7,6 +7,7 @@ import { CollateralVault } from "../../src/CollateralVault.sol";
 import { LicenseRegistry } from "../../src/LicenseRegistry.sol";
 import { PaymentEscrow } from "../../src/PaymentEscrow.sol";
 import { ProverRegistry } from "../../src/ProverRegistry.sol";
+import { CopyReader } from "../../src/challenge/CopyReader.sol";
 import { IChallengeTypes } from "../../src/interfaces/IChallengeTypes.sol";
 import { ILicenseRegistry } from "../../src/interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
@@ -152,6 +153,8 @@ abstract contract CaseTest is TestBase {
         escrow = core.escrow;
         provers = core.provers;
         manager = core.challengeManager;
+        // A build with other settings, as that of a coverage report, has it elsewhere.
+        vm.etch(manager.COPY_READER(), address(new CopyReader()).code);
     }
 
     function _fund(address account) internal virtual {

@@ -88,12 +88,12 @@ contract FingerprintTree {
     }
 
     /// @dev Tag of candidate `j` of leaf `i`; increasing in `j`, and not those of a neighbour.
-    function tag(uint32 i, uint256 j) public pure returns (bytes4) {
+    function tag(uint32 i, uint256 j) public pure virtual returns (bytes4) {
         uint32 base = uint32(bytes4(keccak256(abi.encodePacked("tags", i)))) >> 1;
         return bytes4(base + 1 + uint32(j) * 7);
     }
 
-    function tags(uint32 i) public pure returns (bytes32[2] memory packed) {
+    function tags(uint32 i) public pure virtual returns (bytes32[2] memory packed) {
         for (uint256 j; j < 16; ++j) {
             packed[j / 8] |= bytes32(tag(i, j)) >> (32 * (j % 8));
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use oml_contracts::case::keys_hash;
-use oml_contracts::hash::{keccak256, request_hash};
+use oml_contracts::hash::{keccak256, plain_request_hash, request_hash};
 use oml_contracts::rpc::abi::ChallengeManager::LeafOpening;
 use oml_contracts::terms::LicenseRef;
 use oml_contracts::{CaseId, EthAddress, KeyHash, ModelId, QuestionsHash};
@@ -249,8 +249,12 @@ impl CaseService {
     }
 
     async fn vouchers(&self, file: &CaseFile, key: KeyHash) -> Result<Vec<VoucherRow>, StepError> {
-        let request = request_hash(file.model, key);
-        Ok(self.store.voucher_for_request(file.case.license_id, request).await?)
+        let license = file.case.license_id;
+        let asked = request_hash(file.model, key);
+        let mut vouchers = self.store.voucher_for_request(license, asked).await?;
+        let plain = plain_request_hash(file.model, key);
+        vouchers.extend(self.store.voucher_for_request(license, plain).await?);
+        Ok(vouchers)
     }
 
     async fn opened_keys(&mut self, file: &CaseFile) -> Result<Option<Vec<KeyHash>>, StepError> {

@@ -1,6 +1,6 @@
 //! Reads an OpenAI request as far as payment depends on it, and prepares it for the upstream.
 
-use oml_contracts::hash::{key_hash, request_hash};
+use oml_contracts::hash::{key_hash, plain_request_hash, request_hash};
 use oml_contracts::{ModelId, RequestHash};
 use serde_json::{Map, Value, json};
 
@@ -47,6 +47,20 @@ pub struct TokenLimits {
     /// Longest answer.
     pub max_tokens_cap: u64,
 }
+
+/// What a plain request may hold. How long the answer may be changes no word of it but the last.
+const PLAIN_FIELDS: [&str; 10] = [
+    "model",
+    "prompt",
+    "messages",
+    "temperature",
+    "max_tokens",
+    "max_completion_tokens",
+    "stream",
+    "stream_options",
+    "n",
+    "best_of",
+];
 
 /// A request that can't be metered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -112,6 +126,15 @@ impl PaidRequest {
     #[must_use]
     pub fn hash(&self, model: ModelId) -> RequestHash {
         request_hash(model, key_hash(&self.prompt))
+    }
+
+    /// Hash that the voucher may name instead if the request is plain: answered greedily and nothing in it but its
+    /// prompt, so that whoever asks has no say in the answer. The receipt then says so too.
+    #[must_use]
+    pub fn plain_hash(&self, model: ModelId) -> Option<RequestHash> {
+        let plain = self.body.get("temperature").and_then(Value::as_f64) == Some(0.0)
+            && self.body.keys().all(|field| PLAIN_FIELDS.contains(&field.as_str()));
+        plain.then(|| plain_request_hash(model, key_hash(&self.prompt)))
     }
 
     /// Tokens of the prompt. Messages have four more each, for the marks of a chat template.
@@ -271,6 +294,32 @@ mod tests {
         let question = oml_prover::model::Prompt::of_user(oml_prover::model::Api::Chat, "hi");
         assert_eq!(question.text(), text);
         assert_eq!(parse(one).count_prompt(&ByteEstimate), 4 + 1 + 1);
+    }
+
+    #[test]
+    fn only_a_request_without_a_say_in_the_answer_is_plain() {
+        let model = ModelId::new([7; 32]);
+        let plain = |body: Value| parse(Endpoint::Completions, &body).unwrap().plain_hash(model);
+        let hash = plain_request_hash(model, key_hash("hi"));
+        assert_ne!(hash, request_hash(model, key_hash("hi")));
+        for body in [
+            json!({"prompt": "hi", "temperature": 0}),
+            json!({"prompt": "hi", "temperature": 0.0, "model": "m", "max_tokens": 9, "stream": true,
+                "stream_options": {"include_usage": true}, "n": 1}),
+        ] {
+            assert_eq!(plain(body.clone()), Some(hash), "{body}");
+        }
+        for body in [
+            json!({"prompt": "hi"}),
+            json!({"prompt": "hi", "temperature": 0.5}),
+            json!({"prompt": "hi", "temperature": "0"}),
+            json!({"prompt": "hi", "temperature": 0, "logit_bias": {"5": 100}}),
+            json!({"prompt": "hi", "temperature": 0, "guided_choice": ["yes"]}),
+            json!({"prompt": "hi", "temperature": 0, "stop": ["a"]}),
+            json!({"prompt": "hi", "temperature": 0, "seed": 1}),
+        ] {
+            assert_eq!(plain(body.clone()), None, "{body}");
+        }
     }
 
     #[test]

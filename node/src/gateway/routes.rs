@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::StreamExt;
-use oml_contracts::ChannelId;
+use oml_contracts::{ChannelId, RequestHash};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Shared;
@@ -80,7 +80,7 @@ async fn admit(
     let voucher: Option<SignedVoucher> =
         headers.get(VOUCHER_HEADER).map(|v| payments::decode(v.as_bytes())).transpose()?;
     let units = RequestUnits {
-        request_hash: request.hash(shared.model_id),
+        request_hash: permitted(&shared, &request, voucher.as_ref()),
         prompt_tokens: request.count_prompt(shared.counter.as_ref()),
         max_tokens: request.max_tokens,
     };
@@ -126,6 +126,18 @@ async fn admit(
     let (reply, answer) = oneshot::channel();
     shared.tasks.spawn_detached("gateway request", job.run(reply));
     answer.await.map_err(|_| Failure::Stopped)
+}
+
+/// The hash that the voucher must name: what is asked, or that it is asked plainly if the voucher says so and the
+/// client can't even choose among the upstream's models.
+fn permitted(
+    shared: &Shared,
+    request: &PaidRequest,
+    voucher: Option<&SignedVoucher>,
+) -> RequestHash {
+    let plain = request.plain_hash(shared.model_id).filter(|_| shared.upstream.fixes_model());
+    let named = voucher.map(|voucher| voucher.request_hash);
+    plain.filter(|plain| named == Some(*plain)).unwrap_or_else(|| request.hash(shared.model_id))
 }
 
 /// Locks a channel and makes sure that its sums are known.

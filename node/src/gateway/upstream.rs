@@ -39,6 +39,11 @@ impl Upstream {
         Ok(Self { http, base, model, timeout })
     }
 
+    /// Whether every request goes to one model, whatever the client names.
+    pub(super) const fn fixes_model(&self) -> bool {
+        self.model.is_some()
+    }
+
     /// When a request that starts now must be over.
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.timeout

@@ -29,13 +29,14 @@ pub(crate) static PARTS: [Artefact; 5] = [
 
 /// What stands alone.
 pub(crate) static BEACON: Artefact = artefact!("BlockHashBeacon");
+pub(crate) static READER: Artefact = artefact!("CopyReader");
 pub(crate) static DEPLOYER: Artefact = artefact!("Deployer");
 pub(crate) static COURT: Artefact = artefact!("CaseCourt");
 pub(crate) static TOKEN: Artefact = artefact!("TestToken");
 
 /// Every contract that can revert.
 pub(crate) fn all() -> impl Iterator<Item = &'static Artefact> {
-    PARTS.iter().chain([&BEACON, &DEPLOYER, &TOKEN])
+    PARTS.iter().chain([&BEACON, &READER, &DEPLOYER, &TOKEN])
 }
 
 /// Creation code of a contract of this version, with constructor arguments.
@@ -107,6 +108,18 @@ impl Artefact {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_manager_names_the_reader_of_this_version() {
+        let reader =
+            super::super::create::proxy_address(&READER, &[]).unwrap_or_else(|e| panic!("{e}"));
+        let manager = PARTS[4].runtime().unwrap_or_else(|e| panic!("{e}")).code;
+        let named = manager.windows(20).any(|window| window == reader.as_slice());
+        assert!(
+            named,
+            "set `COPY_READER` in ProofJudge.sol to {reader} and export the contracts again"
+        );
+    }
 
     #[test]
     fn artefacts_are_whole() {

@@ -8,7 +8,7 @@ use alloy::providers::Provider;
 use alloy::sol_types::SolValue as _;
 
 use super::abi::ChallengeManager::Config;
-use super::artefacts::{BEACON, DEPLOYER, PARTS, TOKEN};
+use super::artefacts::{BEACON, DEPLOYER, PARTS, READER, TOKEN};
 use super::convert::{ConvertError, seconds};
 use super::create::{self, Deployer};
 use super::reverts;
@@ -208,7 +208,7 @@ fn stake(params: &DeployParams) -> Result<create::Stake, DeployError> {
 }
 
 /// Deploys from the provider's account `from` what is not there yet of the core with these parameters:
-/// the deterministic-deployment proxy, the beacon, the deployer, the five parts. Parameters that a
+/// the deterministic-deployment proxy, the reader of copies, the beacon, the deployer, the five parts. Parameters that a
 /// constructor refuses are refused before the parts cost anything.
 ///
 /// # Errors
@@ -223,6 +223,7 @@ pub async fn deploy_core<P: Provider>(
     let chain_id = provider.get_chain_id().await.map_err(transport("the chain id"))?;
     let sender = Address::from(from);
     create::ensure_proxy(provider, sender).await?;
+    create::by_proxy(provider, sender, &READER, &[]).await?;
     let beacon = create::by_proxy(provider, sender, &BEACON, &[]).await?;
     let at = create::by_proxy(provider, sender, &DEPLOYER, &[]).await?;
 

@@ -4,7 +4,7 @@ use alloy::primitives::Address;
 use alloy::providers::Provider;
 
 use super::abi;
-use super::artefacts::{Artefact, BEACON, COURT, DEPLOYER, PARTS};
+use super::artefacts::{Artefact, BEACON, COURT, DEPLOYER, PARTS, READER};
 use super::create;
 use super::deploy::{DeployError, contract_error, transport};
 use crate::addresses::Addresses;
@@ -83,6 +83,8 @@ pub async fn verify<P: Provider>(
     // The manager's other half is its first creation.
     let court = Address::from(addresses.challenge_manager).create(1);
     checked.push(check(provider, &COURT, court, court).await?);
+    let reader = create::proxy_address(&READER, &[])?;
+    checked.push(check(provider, &READER, reader, reader).await?);
     Ok(checked)
 }
 

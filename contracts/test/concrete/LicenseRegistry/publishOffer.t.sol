@@ -159,17 +159,6 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         terms = _expect(terms, abi.encodeWithSelector(TermsLib.Terms_NoReportBond.selector));
     }
 
-    function test_revertWhen_notEnforced() public {
-        Terms memory terms = _terms();
-        terms.slash.unlicensedModelBps = 1;
-        terms = _expect(
-            terms,
-            abi.encodeWithSelector(
-                TermsLib.Terms_NotEnforced.selector, bytes32("unlicensedModelBps")
-            )
-        );
-    }
-
     function test_revertWhen_slashBad() public {
         Terms memory terms = _terms();
         terms.slash.equivocationBps = 0;
@@ -178,6 +167,8 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         terms = _expectBps(terms, "underMeteringBps", 10_001);
         terms.slash.outOfTermBps = 0;
         terms = _expectBps(terms, "outOfTermBps", 0);
+        terms.slash.unlicensedModelBps = 10_001;
+        terms = _expectBps(terms, "unlicensedModelBps", 10_001);
         terms.slash.unpaidUseBps = 0;
         terms = _expectBps(terms, "unpaidUseBps", 0);
         terms.slash.reporterBps = 5001;

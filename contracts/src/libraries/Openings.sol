@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { IChallengeTypes } from "../interfaces/IChallengeTypes.sol";
+import { ILicenseRegistry } from "../interfaces/ILicenseRegistry.sol";
+import { Draw } from "./Draw.sol";
+import { Leaves } from "./Leaves.sol";
+import { LicenseRef } from "./Types.sol";
+
+/// @title Opening of leaves: checks them against the root and counts the answers that are the drawn ones
+library Openings {
+    /// @notice What the opening of leaves carries from bundle to bundle.
+    struct Opening {
+        bytes32 root;
+        uint256 personalCount;
+        uint256 leafCount;
+        bytes32 licenseSeed;
+        bytes32 modelSeed;
+        uint16 assignmentP;
+        /// @dev `Leaves.preimage`, written over leaf by leaf
+        bytes buffer;
+        bytes4[] agreed;
+        /// @dev by position, 0 where nothing is opened
+        bytes32[] questions;
+        bytes32[] opened;
+        uint256 hits;
+        uint256 outside;
+    }
+
+    /// @notice What an opening needs to know of a license and its universe; nothing is opened yet.
+    /// @param bundles to be opened; @param questions positions that leaves can have
+    function start(
+        ILicenseRegistry registry,
+        LicenseRef calldata license,
+        bytes32 licenseId,
+        uint256 bundles,
+        uint256 questions
+    ) internal view returns (Openings.Opening memory o) {
+        bytes32 modelId = license.terms.modelId;
+        uint32 epoch = license.terms.epoch;
+        ILicenseRegistry.Universe memory universe = registry.universe(modelId, epoch);
+        o.root = universe.root;
+        o.personalCount = universe.personalCount;
+        o.leafCount = uint256(universe.personalCount) + universe.sharedCount;
+        o.modelSeed = universe.seed;
+        o.licenseSeed = registry.license(licenseId).seed;
+        o.assignmentP = license.terms.evidence.assignmentP;
+        o.buffer = Leaves.preimage(modelId, epoch);
+        o.questions = new bytes32[](questions);
+        o.opened = new bytes32[](Leaves.BUNDLE * bundles);
+    }
+
+    /// @notice Opens the bundles and counts where the drawn candidate is what was agreed on.
+    function open(
+        Opening memory o,
+        uint32[] calldata drawn,
+        IChallengeTypes.OpenedBundle[] calldata given
+    ) internal pure {
+        require(
+            given.length == drawn.length,
+            IChallengeTypes.ChallengeManager_WrongLength("bundles", given.length, drawn.length)
+        );
+        for (uint256 k; k < given.length; ++k) {
+            _openBundle(o, given[k], k, drawn[k]);
+        }
+    }
+
+    /// @dev Opens the `k`-th drawn bundle, number `bundle` of the universe.
+    function _openBundle(
+        Opening memory o,
+        IChallengeTypes.OpenedBundle calldata given,
+        uint256 k,
+        uint32 bundle
+    ) private pure {
+        bytes32[16] memory leaves;
+        for (uint256 l; l < Leaves.BUNDLE; ++l) {
+            leaves[l] =
+                _openLeaf(o, given.leaves[l], Leaves.BUNDLE * k + l, bundle * 16 + uint32(l));
+        }
+        require(
+            Leaves.verify(o.root, Leaves.bundleRoot(leaves), bundle, given.siblings, o.leafCount),
+            IChallengeTypes.ChallengeManager_BadProof(bundle)
+        );
+    }
+
+    /// @dev Opens leaf `index` as fingerprint `j` of the case, and counts its hit.
+    function _openLeaf(
+        Opening memory o,
+        IChallengeTypes.OpenedLeaf calldata leaf,
+        uint256 j,
+        uint32 index
+    ) private pure returns (bytes32) {
+        uint256 position = leaf.position;
+        bytes32 keyHash = leaf.keyHash;
+        require(
+            position < o.questions.length && o.questions[position] == 0 && keyHash != 0,
+            IChallengeTypes.ChallengeManager_BadPosition(j, leaf.position)
+        );
+        o.questions[position] = keyHash;
+        o.opened[j] = keyHash;
+
+        bytes32 tags0 = leaf.tags[0];
+        bytes32 tags1 = leaf.tags[1];
+        require(
+            Leaves.tagsValid(tags0, tags1), IChallengeTypes.ChallengeManager_MalformedLeaf(index)
+        );
+        bytes32 seed = index < o.personalCount ? o.licenseSeed : o.modelSeed;
+        // A valid tag is never 0, so a question without a consensus is a miss.
+        if (
+            o.agreed[position]
+                == Leaves.tagAt(tags0, tags1, Draw.candidate(seed, o.root, index, leaf.salt))
+        ) {
+            bool counts = index < o.personalCount
+                || Draw.isAssigned(o.licenseSeed, o.root, index, leaf.salt, o.assignmentP);
+            if (counts) o.hits |= 1 << j;
+            else o.outside |= 1 << j;
+        }
+        return Leaves.hashWith(o.buffer, index, leaf.salt, keyHash, tags0, tags1);
+    }
+
+    /// @notice `keccak` of the words one after the other.
+    function hashWords(bytes32[] memory words) internal pure returns (bytes32 result) {
+        assembly ("memory-safe") {
+            result := keccak256(add(words, 0x20), shl(5, mload(words)))
+        }
+    }
+}
