@@ -176,8 +176,9 @@ async fn verification_tells_what_differs() {
     let params = DeployParams::local(EthAddress::ZERO, Amount::new(1_000));
     let addresses = deploy_core(&provider, from, &params).await.unwrap();
     let checked = verify(&provider, &addresses).await.unwrap();
-    assert_eq!(findings(&checked), [Finding::Verified; 8]);
+    assert_eq!(findings(&checked), [Finding::Verified; 9]);
     assert_eq!(checked[7].contract, "CaseCourt");
+    assert_eq!(checked[8].contract, "CopyReader");
 
     // A registry of another plan, the same code with other immutables.
     let longer = DeployParams { prover_thaw: params.prover_thaw + 1, ..params };

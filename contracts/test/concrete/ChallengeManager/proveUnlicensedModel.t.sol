@@ -389,8 +389,11 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         _mineBeacon("universe");
         registry.drawUniverseSeed(victimModel, 0);
         IChallengeTypes.Series memory series = _series();
-        series.bundles = new uint32[](3);
-        (series.bundles[0], series.bundles[1], series.bundles[2]) = (0, 1, 8);
+        series.bundles = new uint32[](4);
+        for (uint32 k; k < 3; ++k) {
+            series.bundles[k] = k;
+        }
+        series.bundles[3] = 8;
         _reportSeries(series);
         IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
         bytes32 seed = registry.universe(victimModel, 0).seed;
@@ -398,7 +401,7 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         for (uint256 l; l < 16; ++l) {
             uint32 index = 128 + uint32(l);
             uint256 drawn = _sharedCandidate(seed, root, index);
-            _answer(given, 32 + l, series, string.concat(words.word(index, drawn), "."));
+            _answer(given, 48 + l, series, string.concat(words.word(index, drawn), "."));
         }
         _expect(
             series,
