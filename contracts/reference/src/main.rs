@@ -23,9 +23,10 @@ fn compare() -> Result<(), String> {
     let mut total = Counts::default();
     for sequence in 0..sequences {
         let own = seed.wrapping_add(sequence);
-        let mut world = World::new(own).map_err(|e| format!("seed {own}: {e}"))?;
-        let counts = world.run(steps).map_err(|e| format!("seed {own}: {e}"))?;
-        total.add(&counts);
+        for world in [World::new, World::with_court] {
+            let mut world = world(own).map_err(|e| format!("seed {own}: {e}"))?;
+            total.add(&world.run(steps).map_err(|e| format!("seed {own}: {e}"))?);
+        }
         if sequence % 1_000 == 999 {
             eprintln!("{} of {sequences} sequences", sequence + 1);
         }

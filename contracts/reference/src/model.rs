@@ -11,13 +11,24 @@ use oml_contracts::rpc::abi;
 
 use crate::evm::{CHAIN_ID, block_hash};
 
+mod accusations;
+mod answers;
 mod channels;
 mod collateral;
+mod court;
 mod faults;
+mod leaves;
 mod logarithm;
 mod provers;
+mod universe;
+mod verdict;
 
+pub use accusations::Report;
+pub use court::{Case, Court, Word, quorum};
+pub use leaves::{candidate, is_assigned, leaf_hash};
 pub use provers::{Prover, Provers};
+pub use universe::{BUNDLE, Universe};
+pub use verdict::{Payment, Weighed, weigh};
 
 const BPS: u128 = 10_000;
 const MAX_96: u128 = (1 << 96) - 1;
@@ -91,6 +102,12 @@ pub struct License {
     pub thaw_end: u64,
     /// Freezes.
     pub freezes: u16,
+    /// Decides its copy's answers, once drawn.
+    pub seed: B256,
+    /// Signs its receipts.
+    pub serving: Address,
+    /// Until when the host answers for its deployments.
+    pub deployments: BTreeMap<B256, u64>,
 }
 
 /// A payer's channel.
@@ -175,6 +192,10 @@ pub struct Model {
     pub activated: u32,
     /// Staked provers.
     pub provers: Provers,
+    /// Fingerprints.
+    pub universe: Universe,
+    /// Reports and cases.
+    pub court: Court,
 }
 
 impl Model {
@@ -283,6 +304,9 @@ impl Model {
                 held_fee: fee,
                 thaw_end: 0,
                 freezes: 0,
+                seed: B256::ZERO,
+                serving,
+                deployments: BTreeMap::new(),
             });
             let mut events = vec![
                 m.registry_event(&abi::LicenseRegistry::LicenseAcquired {
@@ -332,6 +356,7 @@ impl Model {
         let seed =
             keccak256([value.as_slice(), self.registry.as_slice(), license.id.as_slice()].concat());
         self.licenses[at].status = Status::Seeded;
+        self.licenses[at].seed = seed;
         Ok(vec![
             self.registry_event(&abi::LicenseRegistry::LicenseSeeded {
                 licenseId: license.id,

@@ -1,13 +1,21 @@
 //! Random sequences of calls, made to the bytecode and to the model alike.
 
+mod accuse;
+mod answer;
 mod compare;
 mod counts;
+mod court;
+mod deployments;
 mod difference;
+mod docket;
+mod judge;
+mod leaves;
 mod provers;
 mod set_up;
 mod steps;
 
 pub use counts::{Counts, Reached};
+use court::Registrar;
 pub use difference::Difference;
 use difference::{reason, shown};
 use set_up::People;
@@ -41,6 +49,8 @@ pub struct World {
     terms: Vec<abi::Terms>,
     people: People,
     counts: Counts,
+    /// What the people know of cases, where the contract decides.
+    court: Option<Registrar>,
 }
 
 impl std::fmt::Debug for World {
@@ -55,7 +65,20 @@ impl World {
     /// # Errors
     /// [`Difference::SetUp`].
     pub fn new(seed: u64) -> Result<Self, Difference> {
-        let base = set_up::base(0)?;
+        Self::of_kind(seed, 0)
+    }
+
+    /// As [`Self::new`], but the challenge manager is the contract; the seed chooses one of several settings, too.
+    ///
+    /// # Errors
+    /// [`Difference::SetUp`].
+    pub fn with_court(seed: u64) -> Result<Self, Difference> {
+        let kinds = u64::from(set_up::COURTS);
+        Self::of_kind(seed, 1 + u8::try_from(seed % kinds).unwrap_or(0))
+    }
+
+    fn of_kind(seed: u64, kind: u8) -> Result<Self, Difference> {
+        let base = set_up::base(kind)?;
         Ok(Self {
             chain: base.chain.fork(),
             model: base.model.clone(),
@@ -63,6 +86,7 @@ impl World {
             terms: base.terms.clone(),
             people: base.people.clone(),
             counts: Counts::default(),
+            court: base.leaves.clone().map(Registrar::new),
         })
     }
 
@@ -71,19 +95,29 @@ impl World {
     /// # Errors
     /// The first [`Difference`].
     pub fn run(&mut self, steps: u32) -> Result<Counts, Difference> {
+        if self.court.is_some() {
+            self.prologue()?;
+        }
         for _ in 0..steps {
-            let passed = self.random.random_range(0..4_u32) == 0;
-            if passed {
+            if self.court.is_some() {
+                self.court_step()?;
+                continue;
+            }
+            if self.chance(4) {
                 let seconds = self.random.random_range(1..=2 * DAY);
                 let blocks = if self.chance(30) { 300 } else { self.random.random_range(1..6) };
-                self.chain.pass(blocks, seconds);
-                self.model.block += blocks;
-                self.model.time += seconds;
+                self.pass(blocks, seconds);
             }
             self.step()?;
         }
         self.compare_all()?;
         Ok(self.counts.clone())
+    }
+
+    fn pass(&mut self, blocks: u64, seconds: u64) {
+        self.chain.pass(blocks, seconds);
+        self.model.block += blocks;
+        self.model.time += seconds;
     }
 
     fn chance(&mut self, one_in: u32) -> bool {
@@ -178,17 +212,20 @@ impl World {
     /// A license and its reference; a made-up one if the place is past the end.
     fn pick(&mut self) -> (usize, abi::LicenseRef, bool) {
         let at = self.place(self.model.licenses.len());
-        match self.model.licenses.get(at) {
-            Some(License { reference, native, .. }) => (at, reference.clone(), *native),
-            None => {
-                let reference = abi::LicenseRef {
-                    terms: self.terms[0].clone(),
-                    host: self.people.hosts[0].address(),
-                    nonce: U96::from(999_999_u64),
-                };
-                (at, reference, false)
-            }
+        let (reference, native) = self.license_at(at);
+        (at, reference, native)
+    }
+
+    fn license_at(&self, at: usize) -> (abi::LicenseRef, bool) {
+        if let Some(License { reference, native, .. }) = self.model.licenses.get(at) {
+            return (reference.clone(), *native);
         }
+        let reference = abi::LicenseRef {
+            terms: self.terms[0].clone(),
+            host: self.people.hosts[0].address(),
+            nonce: U96::from(999_999_u64),
+        };
+        (reference, false)
     }
 }
 

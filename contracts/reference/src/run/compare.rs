@@ -14,6 +14,9 @@ impl World {
     pub(super) fn compare_all(&mut self) -> Result<(), Difference> {
         self.compare_wallets()?;
         self.compare_provers()?;
+        if self.court.is_some() {
+            self.compare_court()?;
+        }
         for ((native, account), amount) in self.model.balances.clone() {
             let currency = if native { Address::ZERO } else { self.model.token };
             let call = abi::PaymentEscrow::balanceOfCall { currency, account };

@@ -9,13 +9,20 @@ use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use oml_contracts::rpc::abi;
+use oml_contracts::rpc::abi::ChallengeManager::Config;
 
+use super::leaves::Leaves;
 use super::{DAY, ETHER};
 use crate::evm::{Chain, Manager, Outcome, SetUpError, Settings};
-use crate::model::{Model, Provers};
+use crate::model::{Court, Model, Provers, Universe};
 
 const START: u64 = 1_800_000_000;
 const FUNDS: u128 = 100_000 * ETHER;
+/// Sizes of the universe's parts.
+const PERSONAL: u32 = 128;
+const SHARED: u32 = 32;
+/// Root of a universe that nobody opens.
+const NO_LEAVES: B256 = B256::repeat_byte(3);
 
 /// Everybody who makes calls.
 #[derive(Debug, Clone)]
@@ -27,11 +34,18 @@ pub(super) struct People {
     pub(super) session: PrivateKeySigner,
     pub(super) stranger: Address,
     pub(super) provers: Vec<PrivateKeySigner>,
+    /// Signs the hosts' receipts.
+    pub(super) serving: PrivateKeySigner,
 }
+
+/// Kinds of sequences in which the contract decides; kind 0 is that in which an account does.
+pub(super) const COURTS: u8 = 4;
 
 /// What sequences of one kind start from.
 #[derive(Debug)]
 pub(super) struct Base {
+    /// The owner's fingerprints where there are cases.
+    pub(super) leaves: Option<Rc<Leaves>>,
     pub(super) chain: Chain,
     pub(super) model: Model,
     pub(super) terms: Vec<abi::Terms>,
@@ -47,26 +61,66 @@ pub(super) fn base(kind: u8) -> Result<Rc<Base>, SetUpError> {
     if let Some(known) = BASES.with_borrow(|bases| bases.get(&kind).cloned()) {
         return Ok(known);
     }
-    let base = Rc::new(make()?);
+    let base = Rc::new(make(kind)?);
     BASES.with_borrow_mut(|bases| bases.insert(kind, Rc::clone(&base)));
     Ok(base)
 }
 
-fn make() -> Result<Base, SetUpError> {
+/// What the kinds differ in.
+fn config(kind: u8) -> Config {
+    let [size, personal, shared, decoys] = match kind {
+        1 => [3, 1, 1, 4],
+        2 => [5, 1, 1, 0],
+        3 => [4, 2, 0, 8],
+        _ => [3, 1, 2, 2],
+    };
+    Config {
+        reportDelay: U40::from(600),
+        questionsWindow: U40::from(DAY),
+        commitWindow: U40::from(DAY),
+        revealWindow: U40::from(DAY / 2),
+        openingWindow: U40::from(DAY / 2),
+        rebuttalWindow: U40::from(DAY),
+        payoutDelay: U40::from(2 * DAY),
+        committeeSize: size,
+        bundlesPerCase: personal,
+        sharedBundlesPerCase: shared,
+        minDecoys: decoys,
+        nonRevealPenalty: 60 * ETHER,
+        dissentPenalty: 25 * ETHER,
+    }
+}
+
+fn make(kind: u8) -> Result<Base, SetUpError> {
+    let manager = match kind {
+        0 => Manager::Account(person("challenge manager")),
+        _ => Manager::Contract(Box::new(config(kind))),
+    };
     let settings = Settings {
         time: START,
         min_stake: 100 * ETHER,
         stake_thaw: 4 * DAY,
-        stake_native: false,
-        manager: Manager::Account(person("challenge manager")),
+        stake_native: kind == 2,
+        manager,
     };
     let people = people()?;
     let mut chain = Chain::new(&settings)?;
-    let terms = publish(&mut chain, people.owner, people.parent)?;
     let mut model = model(&chain, &settings);
+    let leaves = (kind != 0).then_some(kind);
+    let (terms, leaves) = publish(&mut chain, &people, leaves)?;
     model.offers = terms.iter().map(|terms| model.offer_id(terms)).collect();
+    let root = leaves.as_ref().map_or(NO_LEAVES, Leaves::root);
+    model.universe = Universe {
+        model: terms.first().map_or(B256::ZERO, |terms| terms.modelId),
+        root,
+        personal: PERSONAL,
+        shared: SHARED,
+        round: model.block + 2,
+        ..Universe::default()
+    };
+    model.court.config = if kind == 0 { Config::default() } else { config(kind) };
     fund(&mut chain, &mut model, &people)?;
-    Ok(Base { chain, model, terms: terms.to_vec(), people })
+    Ok(Base { chain, model, terms, people, leaves: leaves.map(Rc::new) })
 }
 
 fn people() -> Result<People, SetUpError> {
@@ -79,6 +133,7 @@ fn people() -> Result<People, SetUpError> {
         session: key("session")?,
         stranger: person("stranger"),
         provers: provers?,
+        serving: key("serving")?,
     })
 }
 
@@ -113,6 +168,8 @@ fn model(chain: &Chain, settings: &Settings) -> Model {
             thaw: settings.stake_thaw,
             accounts: BTreeMap::new(),
         },
+        universe: Universe::default(),
+        court: Court::default(),
     }
 }
 
@@ -134,14 +191,14 @@ fn fund(chain: &mut Chain, model: &mut Model, people: &People) -> Result<(), Set
     Ok(())
 }
 
-/// Terms in the currency; periods short enough for every end to be reached in a sequence.
-fn terms(model: B256, owner: Address, parent: Address, currency: Address) -> abi::Terms {
+/// Terms of the kind in the currency; periods short enough for every end to be reached in a sequence.
+fn terms(model: B256, people: &People, currency: Address, kind: u8) -> abi::Terms {
     let hit = (128_u64 << 32) / 10;
     let shared = (32_u64 << 32) / 10;
     abi::Terms {
         modelId: model,
         epoch: 0,
-        owner,
+        owner: people.owner,
         currency,
         licenseFee: if currency.is_zero() { 50 * ETHER } else { 7 * ETHER + 3 },
         pricePerRequest: ETHER / 1000,
@@ -155,7 +212,8 @@ fn terms(model: B256, owner: Address, parent: Address, currency: Address) -> abi
         thawPeriod: U40::from(5 * DAY),
         maxDeployments: 2,
         evidenceLevels: 5,
-        leakLiability: false,
+        // Of two offers one makes the host answer for leaks.
+        leakLiability: kind != 0 && currency.is_zero(),
         reportBond: ETHER,
         proverFee: ETHER / 10,
         evidence: abi::EvidenceTerms {
@@ -164,7 +222,7 @@ fn terms(model: B256, owner: Address, parent: Address, currency: Address) -> abi
             sharedHit: shared,
             sharedMiss: ((65_536_u64 << 32) - 16_384 * shared) / 49_152,
             assignmentP: 16_384,
-            alphaInverse: 1_000_000_000,
+            alphaInverse: [1_000_000_000, 1_000_000_000, 1_000, 2, 1_000_000][usize::from(kind)],
         },
         slash: abi::SlashTerms {
             equivocationBps: 10_000,
@@ -175,8 +233,50 @@ fn terms(model: B256, owner: Address, parent: Address, currency: Address) -> abi
             reporterBps: 3_001,
             ownerBps: 4_000,
         },
-        royalties: vec![abi::Royalty { payee: parent, bps: 1_111 }],
+        royalties: vec![abi::Royalty { payee: people.parent, bps: 1_111 }],
     }
+}
+
+/// Registers parent and model, commits a universe, publishes an offer in each currency. Where there are cases, a third
+/// offer accepts only one level of evidence.
+fn publish(
+    chain: &mut Chain,
+    people: &People,
+    court: Option<u8>,
+) -> Result<(Vec<abi::Terms>, Option<Leaves>), SetUpError> {
+    let registry = chain.registry;
+    let register = |parents| abi::LicenseRegistry::registerModelCall {
+        weightsHash: B256::repeat_byte(1),
+        metadataHash: B256::repeat_byte(2),
+        parents,
+    };
+    let id = set_up(chain, people.parent, registry, register(Vec::new()).abi_encode())?;
+    let lineage = vec![abi::Parent { modelId: B256::from_slice(&id), bps: 1_111 }];
+    let id = set_up(chain, people.owner, registry, register(lineage).abi_encode())?;
+    let model = B256::from_slice(&id);
+    let malformed = |kind| [0, 0, 60, 0, 12][usize::from(kind)];
+    let leaves = court.map(|kind| Leaves::new(model, PERSONAL + SHARED, malformed(kind)));
+    let universe = abi::LicenseRegistry::commitUniverseCall {
+        modelId: model,
+        root: leaves.as_ref().map_or(NO_LEAVES, Leaves::root),
+        personalCount: PERSONAL,
+        sharedCount: SHARED,
+    };
+    set_up(chain, people.owner, registry, universe.abi_encode())?;
+    let kind = court.unwrap_or(0);
+    let currencies = [chain.token, Address::ZERO];
+    let mut offers: Vec<abi::Terms> =
+        currencies.iter().map(|currency| terms(model, people, *currency, kind)).collect();
+    if court.is_some() {
+        let levels = if kind % 2 == 0 { 1 } else { 4 };
+        offers
+            .push(abi::Terms { evidenceLevels: levels, ..terms(model, people, chain.token, kind) });
+    }
+    for terms in &offers {
+        let call = abi::LicenseRegistry::publishOfferCall { terms: terms.clone() };
+        set_up(chain, people.owner, registry, call.abi_encode())?;
+    }
+    Ok((offers, leaves))
 }
 
 fn set_up(
@@ -189,35 +289,4 @@ fn set_up(
         Outcome::Done { output, .. } => Ok(output),
         Outcome::Reverted(reason) => Err(SetUpError(format!("a first call reverted: {reason}"))),
     }
-}
-
-/// Registers parent and model, commits a universe, publishes an offer in each currency.
-fn publish(
-    chain: &mut Chain,
-    owner: Address,
-    parent: Address,
-) -> Result<[abi::Terms; 2], SetUpError> {
-    let registry = chain.registry;
-    let register = |parents| abi::LicenseRegistry::registerModelCall {
-        weightsHash: B256::repeat_byte(1),
-        metadataHash: B256::repeat_byte(2),
-        parents,
-    };
-    let id = set_up(chain, parent, registry, register(Vec::new()).abi_encode())?;
-    let lineage = vec![abi::Parent { modelId: B256::from_slice(&id), bps: 1_111 }];
-    let id = set_up(chain, owner, registry, register(lineage).abi_encode())?;
-    let model = B256::from_slice(&id);
-    let universe = abi::LicenseRegistry::commitUniverseCall {
-        modelId: model,
-        root: B256::repeat_byte(3),
-        personalCount: 128,
-        sharedCount: 32,
-    };
-    set_up(chain, owner, registry, universe.abi_encode())?;
-    let offers = [chain.token, Address::ZERO].map(|c| terms(model, owner, parent, c));
-    for terms in &offers {
-        let call = abi::LicenseRegistry::publishOfferCall { terms: terms.clone() };
-        set_up(chain, owner, registry, call.abi_encode())?;
-    }
-    Ok(offers)
 }

@@ -15,7 +15,7 @@ use crate::model::{Channel, Model, Row, Status};
 
 impl World {
     pub(super) fn acquire(&mut self) -> Result<(), Difference> {
-        let native: bool = self.random.random();
+        let offer = self.offer();
         let host = self.people.hosts[usize::from(self.random.random::<bool>())].address();
         // Now and then one that was bought before.
         let bought = if self.chance(15) { self.model.licenses.first() } else { None };
@@ -23,11 +23,11 @@ impl World {
             Some(license) => license.reference.clone(),
             None => {
                 let nonce = alloy::primitives::aliases::U96::from(self.random.next_u32());
-                abi::LicenseRef { terms: self.terms[usize::from(native)].clone(), host, nonce }
+                abi::LicenseRef { terms: self.terms[offer].clone(), host, nonce }
             }
         };
         let native = reference.terms.currency.is_zero();
-        let serving = if self.chance(30) { Address::ZERO } else { Address::repeat_byte(5) };
+        let serving = if self.chance(30) { Address::ZERO } else { self.people.serving.address() };
         let price = reference.terms.licenseFee + reference.terms.collateral;
         let value = self.value(native, price);
         let data = abi::LicenseRegistry::acquireCall {
@@ -42,7 +42,15 @@ impl World {
 
     pub(super) fn draw_seed(&mut self) -> Result<(), Difference> {
         let (at, reference, _) = self.pick();
-        let id = self.model.license_id(&reference);
+        self.draw_seed_of(at, &reference)
+    }
+
+    pub(super) fn draw_seed_of(
+        &mut self,
+        at: usize,
+        reference: &abi::LicenseRef,
+    ) -> Result<(), Difference> {
+        let id = self.model.license_id(reference);
         let data = abi::LicenseRegistry::drawLicenseSeedCall { licenseId: id };
         let call = self.registry_call("drawLicenseSeed", self.people.stranger, 0, &data);
         let verdict = self.model.draw_seed(at);
@@ -51,6 +59,14 @@ impl World {
 
     pub(super) fn activate(&mut self) -> Result<(), Difference> {
         let (at, reference, _) = self.pick();
+        self.activate_of(at, reference)
+    }
+
+    pub(super) fn activate_of(
+        &mut self,
+        at: usize,
+        reference: abi::LicenseRef,
+    ) -> Result<(), Difference> {
         let by = self.mostly(reference.host);
         let artefact = if self.chance(30) { B256::ZERO } else { B256::repeat_byte(6) };
         let data = abi::LicenseRegistry::activateCall { r#ref: reference, artefactHash: artefact };
@@ -80,7 +96,7 @@ impl World {
 
     pub(super) fn terminate(&mut self) -> Result<(), Difference> {
         let (at, reference, _) = self.pick();
-        if self.random.random() {
+        if self.court.is_some() || self.random.random() {
             let by = self.mostly(reference.host);
             // The manager has a function of its own.
             let data = abi::LicenseRegistry::terminateCall { r#ref: reference };
@@ -96,10 +112,15 @@ impl World {
         self.hold(&call, verdict).map(drop)
     }
 
+    /// Place of an offer; the one that accepts only one level of evidence is rare.
+    fn offer(&mut self) -> usize {
+        let rare = self.chance(8);
+        if rare { self.terms.len() - 1 } else { self.random.random_range(0..2) }
+    }
+
     /// Withdraws an offer or publishes it anew; the model only keeps whether it is open.
     pub(super) fn toggle_offer(&mut self) -> Result<(), Difference> {
-        let native = self.random.random::<bool>();
-        let terms = self.terms[usize::from(native)].clone();
+        let terms = self.terms[self.random.random_range(0..self.terms.len())].clone();
         let offer_id = self.model.offer_id(&terms);
         let open = self.model.offers.contains(&offer_id);
         let registry = self.model.registry;
@@ -202,10 +223,20 @@ impl World {
     }
 
     pub(super) fn open_channel(&mut self) -> Result<(), Difference> {
-        let (at, reference, native) = self.pick();
+        let (at, ..) = self.pick();
         let payer = self.people.payers[usize::from(self.random.random::<bool>())].address();
-        let signer =
-            if self.random.random() { self.people.session.address() } else { Address::ZERO };
+        let session = self.people.session.address();
+        let signer = if self.random.random() { session } else { Address::ZERO };
+        self.open_channel_of(at, payer, signer)
+    }
+
+    pub(super) fn open_channel_of(
+        &mut self,
+        at: usize,
+        payer: Address,
+        signer: Address,
+    ) -> Result<(), Difference> {
+        let (reference, native) = self.license_at(at);
         let salt = B256::from(U256::from(self.random.random_range(0..6_u8)));
         let amount = self.amount();
         let value = self.value(native, amount);
@@ -297,18 +328,9 @@ impl World {
         let tokens = self.random.random_range(0..2_000_000_u64);
         let request = B256::from(U256::from(self.random.next_u64()));
         let signed = !self.chance(10);
-        let by = if !signed {
-            self.people.hosts[0].clone()
-        } else if signer.is_zero() {
-            self.people
-                .payers
-                .iter()
-                .find(|p| p.address() == payer)
-                .cloned()
-                .unwrap_or(self.people.session.clone())
-        } else {
-            self.people.session.clone()
-        };
+        let right = if signer.is_zero() { payer } else { signer };
+        let by = self.signer(right).filter(|_| signed);
+        let by = by.unwrap_or_else(|| self.people.hosts[0].clone());
         let voucher = Voucher {
             channel_id: channel_id.into(),
             cumulative_amount: amount.into(),
@@ -412,11 +434,11 @@ impl World {
     }
 }
 
-fn domain(model: &Model) -> Domain {
+pub(super) fn domain(model: &Model) -> Domain {
     Domain { chain_id: CHAIN_ID, verifying_contract: model.escrow.into() }
 }
 
-fn sign(by: &PrivateKeySigner, digest: B256) -> Result<Bytes, SetUpError> {
+pub(super) fn sign(by: &PrivateKeySigner, digest: B256) -> Result<Bytes, SetUpError> {
     let signature = by.sign_hash_sync(&digest).map_err(|e| SetUpError(e.to_string()))?;
     Ok(signature.as_bytes().to_vec().into())
 }

@@ -1,0 +1,227 @@
+//! Fingerprints and deployments: what the license registry keeps for cases.
+
+use std::collections::BTreeSet;
+
+use alloy::primitives::aliases::U48;
+use alloy::primitives::{Address, B256, U256, keccak256};
+use alloy::sol_types::SolValue;
+use oml_contracts::rpc::abi::LicenseRegistry as Registry;
+
+use super::faults::Faults;
+use super::{Events, Model, Refused, Status, Verdict};
+use crate::evm::block_hash;
+
+/// Leaves of a bundle.
+pub const BUNDLE: u32 = 16;
+/// Longest URI.
+const MAX_URI: usize = 2_048;
+/// Without the history contract of EIP-2935 hashes are there for so many blocks.
+const BLOCK_HASHES: u64 = 256;
+/// Until when a host answers for what it has not retired.
+pub(super) const ALWAYS: u64 = (1 << 40) - 1;
+
+/// The fingerprints of the one model, epoch 0.
+#[derive(Debug, Clone, Default)]
+pub struct Universe {
+    /// Model.
+    pub model: B256,
+    /// Root of the leaves.
+    pub root: B256,
+    /// Personal fingerprints.
+    pub personal: u32,
+    /// Shared fingerprints.
+    pub shared: u32,
+    /// Beacon round of the model's seed.
+    pub round: u64,
+    /// The model's seed, once drawn.
+    pub seed: Option<B256>,
+    /// Cases so far.
+    pub cases: u32,
+    /// Bundles that were drawn.
+    pub burned: BTreeSet<u32>,
+}
+
+impl Universe {
+    fn left(&self, from: u32, to: u32) -> Vec<u32> {
+        (from / BUNDLE..to / BUNDLE).filter(|bundle| !self.burned.contains(bundle)).collect()
+    }
+
+    /// Unburned bundles of the personal part, ascending.
+    #[must_use]
+    pub fn left_personal(&self) -> Vec<u32> {
+        self.left(0, self.personal)
+    }
+
+    /// Burns what a seed draws; the personal part must have enough.
+    fn draw(&mut self, seed: B256, personal: u8, shared_at_most: u8) -> Vec<u32> {
+        let mut parts =
+            [self.left_personal(), self.left(self.personal, self.personal + self.shared)];
+        let available = if self.seed.is_some() { parts[1].len() } else { 0 };
+        let counts = [usize::from(personal), available.min(shared_at_most.into())];
+        let mut drawn = Vec::new();
+        for (left, count) in parts.iter_mut().zip(counts) {
+            for _ in 0..count {
+                let j = u32::try_from(drawn.len()).unwrap_or(u32::MAX).to_be_bytes();
+                let hash = keccak256([seed.as_slice(), &j].concat());
+                let place = U256::from_be_bytes(hash.0) % U256::from(left.len());
+                drawn.push(left.remove(place.to()));
+            }
+        }
+        self.burned.extend(&drawn);
+        drawn
+    }
+}
+
+/// What the beacon says of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beacon {
+    /// Not out yet.
+    Pending,
+    /// Its value.
+    Ready(B256),
+    /// Out of reach.
+    Stale,
+}
+
+impl Model {
+    pub(super) fn beacon(&self, round: u64) -> Beacon {
+        if round >= self.block {
+            Beacon::Pending
+        } else if self.block - round > BLOCK_HASHES {
+            Beacon::Stale
+        } else {
+            Beacon::Ready(block_hash(round))
+        }
+    }
+
+    /// The round to name in a commitment made now.
+    pub(super) const fn next_round(&self) -> u64 {
+        self.block + 2
+    }
+
+    /// `drawUniverseSeed`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn draw_model_seed(&mut self, model: B256, epoch: u32) -> Verdict {
+        let mut faults = Faults::default();
+        let known = model == self.universe.model && epoch == 0;
+        let unknown = Registry::LicenseRegistry_UnknownUniverse { modelId: model, epoch };
+        faults.unless(known, unknown);
+        let subject = keccak256((model, U256::from(epoch)).abi_encode_params());
+        let again = Registry::LicenseRegistry_AlreadySeeded { subject };
+        faults.unless(!known || self.universe.seed.is_none(), again);
+        let (round, value) = (self.universe.round, self.beacon(self.universe.round));
+        let seed_round = U48::from(round);
+        let pending = Registry::LicenseRegistry_SeedPending { subject, round: seed_round };
+        faults.unless(!known || value != Beacon::Pending, pending);
+        faults.none()?;
+        if let Beacon::Ready(value) = value {
+            let parts = [value.as_slice(), self.registry.as_slice(), subject.as_slice()];
+            let seed = keccak256(parts.concat());
+            self.universe.seed = Some(seed);
+            let event = Registry::UniverseSeeded { modelId: model, epoch, seed };
+            return Ok(vec![self.registry_event(&event)]);
+        }
+        self.universe.round = self.next_round();
+        let seed_round = U48::from(self.universe.round);
+        Ok(vec![self.registry_event(&Registry::SeedRoundMoved { subject, seedRound: seed_round })])
+    }
+
+    /// `burnBundles` by the manager.
+    pub(super) fn burn(
+        &mut self,
+        seed: B256,
+        personal: u8,
+        shared_at_most: u8,
+        faults: &mut Faults,
+    ) -> (Vec<u32>, Events) {
+        let left = self.universe.left_personal().len();
+        let (left_word, wanted) = (U256::from(left), U256::from(personal));
+        let few = Registry::LicenseRegistry_BundlesExhausted { left: left_word, wanted };
+        faults.unless(left >= personal.into(), few);
+        if faults.any() {
+            return (Vec::new(), Events::new());
+        }
+        let bundles = self.universe.draw(seed, personal, shared_at_most);
+        let model = self.universe.model;
+        let burned = |bundle: &u32| {
+            self.registry_event(&Registry::BundleBurned {
+                modelId: model,
+                epoch: 0,
+                bundle: *bundle,
+            })
+        };
+        let events = bundles.iter().map(burned).collect();
+        (bundles, events)
+    }
+
+    /// `registerDeployment`. A license past the end of the list was never bought; `id` is what its id would be.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn register_deployment(
+        &mut self,
+        (at, id): (usize, B256),
+        (host, max): (Address, u16),
+        by: Address,
+        uri: &str,
+    ) -> Verdict {
+        let mut faults = Faults::default();
+        faults.unless(by == host, Registry::LicenseRegistry_OnlyHost { host, caller: by });
+        let license = self.licenses.get(at);
+        let active = |l: &super::License| l.status == Status::Active && self.time <= l.deadline;
+        let not_active = Registry::LicenseRegistry_NotActive { licenseId: id };
+        faults.unless(license.is_some_and(active), not_active);
+        let length = uri.len();
+        let bad = Registry::LicenseRegistry_BadUri { length: U256::from(length) };
+        faults.unless(length != 0 && length <= MAX_URI, bad);
+        let deployment = keccak256(uri);
+        let registered: BTreeSet<B256> = license.map_or_else(BTreeSet::new, |license| {
+            let live = license.deployments.iter().filter(|(_, until)| **until == ALWAYS);
+            live.map(|(deployment, _)| *deployment).collect()
+        });
+        let exists = Registry::LicenseRegistry_DeploymentExists {
+            licenseId: id,
+            deploymentHash: deployment,
+        };
+        faults.unless(!registered.contains(&deployment), exists);
+        let many = Registry::LicenseRegistry_TooManyDeployments { licenseId: id, max };
+        faults.unless(registered.len() < max.into(), many);
+        faults.none()?;
+        self.licenses[at].deployments.insert(deployment, ALWAYS);
+        Ok(vec![self.registry_event(&Registry::DeploymentRegistered {
+            licenseId: id,
+            deploymentHash: deployment,
+            uri: uri.to_owned(),
+        })])
+    }
+
+    /// `retireDeployment`.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn retire_deployment(
+        &mut self,
+        (at, id): (usize, B256),
+        host: Address,
+        by: Address,
+        uri: &str,
+    ) -> Verdict {
+        let mut faults = Faults::default();
+        faults.unless(by == host, Registry::LicenseRegistry_OnlyHost { host, caller: by });
+        let deployment = keccak256(uri);
+        let until = self.licenses.get(at).and_then(|l| l.deployments.get(&deployment));
+        let unknown = Registry::LicenseRegistry_UnknownDeployment {
+            licenseId: id,
+            deploymentHash: deployment,
+        };
+        faults.unless(until == Some(&ALWAYS), unknown);
+        faults.none()?;
+        let license = self.licenses.get_mut(at).ok_or(Refused::ANY)?;
+        let until = self.time + license.reference.terms.thawPeriod.to::<u64>();
+        license.deployments.insert(deployment, until);
+        let event = Registry::DeploymentRetired { licenseId: id, deploymentHash: deployment };
+        Ok(vec![self.registry_event(&event)])
+    }
+}

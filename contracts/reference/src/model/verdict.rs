@@ -1,0 +1,353 @@
+//! The end of a case: rebuttal, evidence, verdict, and every coin back once.
+
+use alloy::primitives::{Address, B256, U256, keccak256};
+use oml_contracts::rpc::abi::ChallengeManager::{self as Manager, Outcome};
+use oml_contracts::rpc::abi::{CaseRef, CaseStatus, Drawn, EvidenceTerms};
+
+use super::court::{Case, quorum};
+use super::faults::Faults;
+use super::logarithm::log2;
+use super::universe::BUNDLE;
+use super::{Events, License, Model, Refused, Verdict, time40};
+
+/// Fractional bits of a multiplier and of a logarithm.
+const FRACTION: usize = 32;
+
+/// A voucher that is shown for a tested request.
+#[derive(Debug, Clone)]
+pub struct Payment {
+    /// Payer of its channel.
+    pub payer: Address,
+    /// Session signer, zero for the payer.
+    pub signer: Address,
+    /// Salt of the channel.
+    pub salt: B256,
+    /// Cumulative amount.
+    pub amount: u128,
+    /// Cumulative requests.
+    pub requests: u64,
+    /// Cumulative tokens.
+    pub tokens: u64,
+    /// What it names.
+    pub request: B256,
+    /// Whether the channel's signer signed it.
+    pub signed: bool,
+}
+
+/// What counts in a verdict, and what it is held against.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Weighed {
+    /// Hits and misses of the personal part.
+    pub personal: (u32, u32),
+    /// Shared hits inside and outside of the assignment.
+    pub shared: (u32, u32),
+    /// Logarithm of the evidence.
+    pub evidence: i64,
+    /// Logarithm of what it must reach.
+    pub threshold: i64,
+}
+
+fn whole_log2(x: U256, ceil: bool) -> i64 {
+    let floor = log2(x, FRACTION).to::<i64>();
+    floor + i64::from(ceil && x.count_ones() != 1)
+}
+
+/// Logarithm of a multiplier, rounded down.
+fn multiplier(raw: u64) -> i64 {
+    whole_log2(U256::from(raw), false) - ((FRACTION as i64) << FRACTION)
+}
+
+fn bits(word: U256) -> u32 {
+    u32::try_from(word.count_ones()).unwrap_or(u32::MAX)
+}
+
+/// Weighs what was found and not removed.
+#[must_use]
+pub fn weigh(terms: &EvidenceTerms, case: &Case, bundles: u8, found: &Outcome) -> Weighed {
+    let counted = !case.removed;
+    let personal = (U256::from(1) << (BUNDLE as usize * usize::from(bundles))) - U256::from(1);
+    let hits = bits(found.hits & personal & counted);
+    let misses = bits(personal & counted) - hits;
+    let inside = bits(found.hits & !personal & counted);
+    let outside = bits(found.outside & counted);
+    let sum = |count: u32, raw: u64| i64::from(count) * multiplier(raw);
+    let chosen = |n: u64| whole_log2(U256::from(n), true);
+    let reference = &case.reference;
+    Weighed {
+        personal: (hits, misses),
+        shared: (inside, outside),
+        evidence: sum(hits, terms.personalHit)
+            + sum(misses, terms.personalMiss)
+            + sum(inside, terms.sharedHit)
+            + sum(outside, terms.sharedMiss),
+        threshold: chosen(terms.alphaInverse)
+            + chosen(reference.cases.into())
+            + chosen(reference.licenses.into()),
+    }
+}
+
+impl Payment {
+    fn by(&self) -> Address {
+        if self.signer.is_zero() { self.payer } else { self.signer }
+    }
+}
+
+impl Model {
+    fn payment_faults(&self, license: &License, given: &Payment, faults: &mut Faults) -> B256 {
+        let id = self.channel_id(license.id, given.payer, given.signer, given.salt);
+        let channel = self.channels.iter().find(|channel| channel.id == id);
+        let deposited = channel.map_or(0, |channel| channel.deposited);
+        let terms = &license.reference.terms;
+        let price = U256::from(given.requests) * U256::from(terms.pricePerRequest)
+            + U256::from(given.tokens) * U256::from(terms.pricePerThousandTokens)
+                / U256::from(1000);
+        let paid = given.requests != 0
+            && deposited != 0
+            && given.amount <= deposited
+            && U256::from(given.amount) >= price;
+        let not_paid = Manager::ChallengeManager_NotPaid {
+            channelId: id,
+            amount: given.amount,
+            price,
+            deposited,
+        };
+        faults.unless(paid, not_paid);
+        let bad = Manager::ChallengeManager_BadVoucherSignature { signer: given.by() };
+        faults.unless(given.signed, bad);
+        id
+    }
+
+    /// `rebut`. Anyone.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn rebut(
+        &mut self,
+        reference: &CaseRef,
+        (drawn, found): (&Drawn, &Outcome),
+        keys: &[B256],
+        fingerprint: u16,
+        given: &Payment,
+    ) -> Verdict {
+        let id = self.case_id(reference);
+        let case = self.court.cases.get(&id).cloned();
+        let mut faults = Faults::default();
+        faults.step(id, case.as_ref(), CaseStatus::Rebuttal, self.time);
+        let same = |case: &Case| case.is_drawn(drawn) && case.outcome.as_ref() == Some(found);
+        faults.facts(id, case.as_ref().is_some_and(same));
+        let opened = keccak256(keys.concat()) == found.keysHash;
+        faults.unless(opened, Manager::ChallengeManager_WrongKeyHashes { caseId: id });
+        let key = keys.get(usize::from(fingerprint));
+        faults.unless(key.is_some(), Manager::ChallengeManager_NoSuchFingerprint { fingerprint });
+        if let Some(key) = key {
+            let model = reference.license.terms.modelId;
+            let domain = keccak256("OML.request.v1");
+            let expected = keccak256([domain, model, *key].concat());
+            let wrong = Manager::ChallengeManager_WrongRequest { given: given.request, expected };
+            faults.unless(given.request == expected, wrong);
+        }
+        // A case that is not known accuses no license whose channels could be looked at.
+        let Some(mut case) = case else {
+            faults.none()?;
+            return Err(Refused::ANY);
+        };
+        let license = self.license(case.license)?;
+        let channel = self.payment_faults(&license, given, &mut faults);
+        let paying = [given.by(), given.payer];
+        let member = drawn.committee.iter().position(|member| paying.contains(member));
+        let stranger = Manager::ChallengeManager_NotMember { caseId: id, caller: given.by() };
+        faults.unless(member.is_some(), stranger);
+        let member = member.unwrap_or_default();
+        let known = case.paid.get(&fingerprint).is_some_and(|paid| paid.contains(&member));
+        let prover = drawn.committee.get(member).copied().unwrap_or_default();
+        faults.unless(!known, Manager::ChallengeManager_AlreadyDone { caseId: id, prover });
+        faults.none()?;
+        let paid = case.paid.entry(fingerprint).or_default();
+        paid.insert(member);
+        let others = drawn.committee.len() - paid.len();
+        let event = Manager::RequestPaid { caseId: id, fingerprint, prover, channelId: channel };
+        let mut events = vec![self.court_event(&event)];
+        let bit = U256::from(1) << usize::from(fingerprint);
+        if others < quorum(drawn.committee.len()) && (case.removed & bit).is_zero() {
+            case.removed |= bit;
+            let event = Manager::ObservationRemoved { caseId: id, fingerprint, channelId: channel };
+            events.push(self.court_event(&event));
+        }
+        self.court.cases.insert(id, case);
+        Ok(events)
+    }
+
+    /// `resolve`. Anyone.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn resolve(
+        &mut self,
+        reference: &CaseRef,
+        drawn: &Drawn,
+        asked: B256,
+        found: &Outcome,
+    ) -> Verdict {
+        let id = self.case_id(reference);
+        let mut case = self.court.cases.get(&id).cloned();
+        let advanced = case.as_mut().map(|case| self.court.advance(case, self.time));
+        let (status, deadline) =
+            case.as_ref().map_or((CaseStatus::None, 0), |case| (case.status, case.deadline));
+        let running =
+            (CaseStatus::Opened as u8..=CaseStatus::Rebuttal as u8).contains(&(status as u8));
+        let mut faults = Faults::default();
+        let not_yet = Manager::ChallengeManager_NotResolvable {
+            caseId: id,
+            status,
+            deadline: time40(deadline),
+        };
+        faults.unless(running && self.time > deadline, not_yet);
+        let holds = |case: &Case| match status {
+            CaseStatus::Opened => true,
+            CaseStatus::Drawn => case.is_drawn(drawn),
+            CaseStatus::Rebuttal => case.is_drawn(drawn) && case.outcome.as_ref() == Some(found),
+            _ => case.is_drawn(drawn) && case.asked == asked,
+        };
+        faults.facts(id, case.as_ref().is_some_and(holds));
+        faults.none()?;
+        let case = case.ok_or(Refused::ANY)?;
+        let advanced = self.court_events(advanced.unwrap_or_default());
+        self.atomically(|m| m.end(case, advanced))
+    }
+
+    fn end(&mut self, mut case: Case, mut events: Events) -> Verdict {
+        let step = case.status;
+        let terms = case.reference.license.terms.clone();
+        let weighed = match (step, &case.outcome) {
+            (CaseStatus::Rebuttal, Some(found)) => {
+                let bundles = self.court.config.bundlesPerCase;
+                Some(weigh(&terms.evidence, &case, bundles, found))
+            }
+            _ => None,
+        };
+        let upheld = weighed.is_some_and(|w| w.evidence >= w.threshold);
+        case.status = match weighed {
+            None => CaseStatus::Void,
+            Some(_) if upheld => CaseStatus::Upheld,
+            Some(_) => CaseStatus::Dismissed,
+        };
+        let (reporter, host) = (case.reference.reporter, case.reference.license.host);
+        let dismissed = case.status == CaseStatus::Dismissed;
+        self.pay_bond(&case, if dismissed { host } else { reporter }, &mut events);
+        // Before the reveals the owner may have withheld the questions, and nobody can tell.
+        let penalise = step as u8 >= CaseStatus::Revealing as u8;
+        self.settle_members(&case, penalise, &mut events)?;
+        let mut split = (0, 0, 0);
+        if upheld && case.slashes() {
+            events.extend(self.terminate(case.license, self.manager)?);
+            let (caused, parts) = self.punish(case.license, terms.slash.unpaidUseBps, reporter)?;
+            events.extend(caused);
+            split = parts;
+        }
+        if upheld && case.reference.leak {
+            let deployment = case.reference.deploymentHash;
+            self.court.flags.insert(deployment, case.id);
+            events.push(self.court_event(&Manager::DeploymentFlagged {
+                deploymentHash: deployment,
+                licenseId: self.licenses[case.license].id,
+                caseId: case.id,
+            }));
+        }
+        events.push(self.resolved(&case, weighed.unwrap_or_default(), split));
+        if case.slashes() {
+            events.extend(self.freeze(case.license, self.manager, false)?);
+        }
+        self.court.cases.insert(case.id, case);
+        Ok(events)
+    }
+
+    /// Slashes by the manager; with what was slashed, the reporter's and the owner's parts.
+    pub(super) fn punish(
+        &mut self,
+        license: usize,
+        bps: u16,
+        reporter: Address,
+    ) -> Result<(Events, (u128, u128, u128)), Refused> {
+        let delay = self.court.config.payoutDelay.to::<u64>();
+        let own = self.license(license)?;
+        let slashed = super::share(own.collateral, bps);
+        let split = &own.reference.terms.slash;
+        let parts = (
+            slashed,
+            super::share(slashed, split.reporterBps),
+            super::share(slashed, split.ownerBps),
+        );
+        Ok((self.slash(license, self.manager, bps, reporter, delay)?, parts))
+    }
+
+    fn pay_bond(&mut self, case: &Case, to: Address, events: &mut Events) {
+        let terms = &case.reference.license.terms;
+        let (currency, amount) = (terms.currency, terms.reportBond);
+        self.credit(currency.is_zero(), to, amount);
+        events.push(self.court_event(&Manager::BondPaid { caseId: case.id, to, currency, amount }));
+    }
+
+    /// Each member is released; who revealed and agreed is paid, the other fees return to the reporter.
+    fn settle_members(
+        &mut self,
+        case: &Case,
+        penalise: bool,
+        events: &mut Events,
+    ) -> Result<(), Refused> {
+        let terms = &case.reference.license.terms;
+        let (currency, fee) = (terms.currency, terms.proverFee);
+        let native = currency.is_zero();
+        let mut unpaid = self.fees(fee);
+        let committee = case.drawn.as_ref().map_or(&[][..], |drawn| &drawn.committee);
+        for (place, member) in committee.iter().enumerate() {
+            let dissents = case.dissenters >> place & 1 == 1;
+            let penalty = match (case.revealed(*member), dissents) {
+                (None, _) if penalise => self.court.config.nonRevealPenalty,
+                (None, _) => 0,
+                (Some(_), true) => self.court.config.dissentPenalty,
+                (Some(_), false) => {
+                    unpaid -= fee;
+                    self.credit(native, *member, fee);
+                    events.push(self.court_event(&Manager::ProverPaid {
+                        caseId: case.id,
+                        prover: *member,
+                        currency,
+                        amount: fee,
+                    }));
+                    0
+                }
+            };
+            events.extend(self.release(self.manager, case.id, *member, penalty)?);
+        }
+        if unpaid != 0 {
+            let reporter = case.reference.reporter;
+            self.credit(native, reporter, unpaid);
+            let amount = U256::from(unpaid);
+            let event = Manager::FeesReturned { caseId: case.id, reporter, currency, amount };
+            events.push(self.court_event(&event));
+        }
+        Ok(())
+    }
+
+    fn resolved(
+        &self,
+        case: &Case,
+        weighed: Weighed,
+        (slashed, to_reporter, to_owner): (u128, u128, u128),
+    ) -> (Address, alloy::primitives::LogData) {
+        let ((hits, misses), (inside, outside)) = (weighed.personal, weighed.shared);
+        let small = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
+        self.court_event(&Manager::CaseResolved {
+            caseId: case.id,
+            status: case.status,
+            level: 2,
+            hits: small(hits + inside),
+            queries: small(hits + misses + inside + outside),
+            evidenceLog2: weighed.evidence,
+            thresholdLog2: weighed.threshold,
+            slashed,
+            toReporter: to_reporter,
+            toOwner: to_owner,
+        })
+    }
+}
