@@ -19,13 +19,16 @@ mod court;
 mod faults;
 mod leaves;
 mod logarithm;
+mod proofs;
 mod provers;
 mod universe;
 mod verdict;
 
 pub use accusations::Report;
 pub use court::{Case, Court, Word, quorum};
+pub use faults::Currency_WrongValue;
 pub use leaves::{candidate, is_assigned, leaf_hash};
+pub use proofs::{Proof, Signed};
 pub use provers::{Prover, Provers};
 pub use universe::{BUNDLE, Universe};
 pub use verdict::{Payment, Weighed, weigh};

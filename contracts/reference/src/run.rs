@@ -10,6 +10,7 @@ mod difference;
 mod docket;
 mod judge;
 mod leaves;
+mod proofs;
 mod provers;
 mod set_up;
 mod steps;
@@ -257,5 +258,34 @@ mod tests {
         *world.model.wallets.entry((true, stranger)).or_default() += 1;
         let found = world.run(10);
         assert!(matches!(found, Err(Difference::Balance { .. })), "{found:?}");
+    }
+
+    /// The first difference of these sequences in which the contract decides.
+    fn first_difference(spoil: impl Fn(&mut World)) -> Option<Difference> {
+        (0..40).find_map(|seed| {
+            let mut world = World::with_court(seed).unwrap();
+            spoil(&mut world);
+            world.run(80).err()
+        })
+    }
+
+    #[test]
+    fn a_wrong_rule_of_the_court_is_found() {
+        assert_eq!(first_difference(|_| {}), None);
+        let penalty = |world: &mut World| world.model.court.config.dissentPenalty += 1;
+        assert!(matches!(first_difference(penalty), Some(Difference::Events { .. })));
+        let window = |world: &mut World| {
+            world.model.court.config.rebuttalWindow += alloy::primitives::aliases::U40::from(1);
+        };
+        assert!(matches!(first_difference(window), Some(Difference::Events { .. })));
+        let root = |world: &mut World| world.model.universe.root = alloy::primitives::B256::ZERO;
+        assert!(matches!(first_difference(root), Some(Difference::Refusal { .. })));
+    }
+
+    #[test]
+    fn a_wrong_reason_is_found() {
+        let stake = |world: &mut World| world.model.provers.min_stake += 1;
+        let found = first_difference(stake);
+        assert!(matches!(found, Some(Difference::Reason { .. })), "{found:?}");
     }
 }

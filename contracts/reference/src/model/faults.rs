@@ -7,6 +7,7 @@ use super::Refused;
 
 alloy::sol! {
     /// What comes with the call is not what it has to bring.
+    #[derive(Debug)]
     error Currency_WrongValue(uint256 sent, uint256 expected);
 }
 

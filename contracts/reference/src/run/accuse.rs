@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256, keccak256};
 use alloy::sol_types::SolValue;
-use oml_contracts::rpc::abi::{CaseRef, ChallengeManager, Drawn};
+use oml_contracts::rpc::abi::{CaseRef, ChallengeManager, Drawn, LicenseRef};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
+use super::court::is_live;
 use super::docket::{Conduct, Docket, Prepared};
 use super::{Difference, World};
-use crate::model::{BUNDLE, Case, Report, candidate, is_assigned};
+use crate::model::{BUNDLE, Case, License, Report, Status, candidate, is_assigned};
 
 impl World {
-    fn reporter(&mut self) -> Address {
+    pub(super) fn reporter(&mut self) -> Address {
         let people = [
             self.people.payers[0].address(),
             self.people.payers[1].address(),
@@ -27,6 +28,10 @@ impl World {
     pub(super) fn report(&mut self) -> Result<(), Difference> {
         let Some(court) = &self.court else { return Ok(()) };
         let prepared = court.prepared.len();
+        let live = self.model.court.cases.values().filter(|case| is_live(case)).count();
+        if live > 1 && !self.chance(4) {
+            return Ok(());
+        }
         if prepared == 0 || (prepared < 3 && self.chance(3)) {
             return self.commit_report();
         }
@@ -44,8 +49,21 @@ impl World {
         self.open_case(at, report)
     }
 
+    /// Mostly a license in use, of which somebody may find a deployment.
+    fn accused(&mut self) -> (usize, LicenseRef) {
+        let all = self.model.licenses.iter().enumerate();
+        let used = |l: &License| l.status == Status::Active && !l.deployments.is_empty();
+        let used: Vec<usize> = all.filter(|(_, l)| used(l)).map(|(at, _)| at).collect();
+        if used.is_empty() || self.chance(8) {
+            let (at, reference, _) = self.pick();
+            return (at, reference);
+        }
+        let at = used[self.below(used.len())];
+        (at, self.license_at(at).0)
+    }
+
     fn commit_report(&mut self) -> Result<(), Difference> {
-        let (at, reference, _) = self.pick();
+        let (at, reference) = self.accused();
         let by = self.reporter();
         let registered = self.model.licenses.get(at).map(|license| &license.deployments);
         let live: Vec<B256> = registered.map_or_else(Vec::new, |all| all.keys().copied().collect());
@@ -218,10 +236,10 @@ impl World {
 
     fn conduct(&mut self) -> Conduct {
         match self.random.random_range(0..20_u32) {
-            0..=12 => Conduct::Honest,
-            13..=14 => Conduct::Noisy,
-            15 => Conduct::Absent,
-            16..=17 => Conduct::Mute,
+            0..=13 => Conduct::Honest,
+            14..=15 => Conduct::Noisy,
+            16 => Conduct::Absent,
+            17 => Conduct::Mute,
             _ => Conduct::Blind,
         }
     }
@@ -246,7 +264,7 @@ impl World {
         let Some(case) = self.case_of(&docket) else { return Ok(()) };
         let mut by = self.people.owner;
         let mut reference = docket.reference.clone();
-        let mut drawn = case.drawn.clone().unwrap_or_default();
+        let mut drawn = case.drawn.unwrap_or_default();
         let mut asked = keccak256(docket.questions.concat());
         let mut count = u16::try_from(docket.questions.len()).unwrap_or(u16::MAX);
         if spoil {

@@ -53,7 +53,7 @@ impl World {
 
     pub(super) fn go_on_opening(&mut self, at: usize, case: &Case) -> Result<(), Difference> {
         let acts = self.docket(at).is_some_and(|docket| docket.owner_acts[1]);
-        if self.model.time <= case.deadline && acts && !self.chance(10) {
+        if self.model.time <= case.deadline && acts && !self.chance(4) {
             return self.open_leaves(at, false);
         }
         if self.model.time <= case.deadline {

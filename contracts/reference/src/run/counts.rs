@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use alloy::primitives::{Address, B256, LogData};
+use alloy::sol_types::SolError;
 use oml_contracts::rpc::abi::{
     ChallengeManager, CollateralVault, LicenseRegistry, PaymentEscrow, ProverRegistry,
 };
+
+use crate::model::Currency_WrongValue;
 
 /// Something that a call did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +42,9 @@ impl fmt::Display for Reached {
 }
 
 fn error_name(selector: [u8; 4]) -> Option<&'static str> {
+    if selector == Currency_WrongValue::SELECTOR {
+        return Some("Currency_WrongValue");
+    }
     ChallengeManager::ChallengeManagerErrors::name_by_selector(selector)
         .or_else(|| ProverRegistry::ProverRegistryErrors::name_by_selector(selector))
         .or_else(|| CollateralVault::CollateralVaultErrors::name_by_selector(selector))

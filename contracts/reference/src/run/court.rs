@@ -10,6 +10,7 @@ use rand::{Rng, RngCore};
 use super::compare::same;
 use super::docket::{Docket, Prepared};
 use super::leaves::Leaves;
+use super::proofs::Brief;
 use super::{Call, DAY, Difference, World};
 use crate::model::{Case, Report};
 
@@ -19,11 +20,12 @@ pub(super) struct Registrar {
     pub(super) leaves: Rc<Leaves>,
     pub(super) dockets: Vec<Docket>,
     pub(super) prepared: Vec<Prepared<Report>>,
+    pub(super) briefs: Vec<Prepared<Brief>>,
 }
 
 impl Registrar {
     pub(super) const fn new(leaves: Rc<Leaves>) -> Self {
-        Self { leaves, dockets: Vec::new(), prepared: Vec::new() }
+        Self { leaves, dockets: Vec::new(), prepared: Vec::new(), briefs: Vec::new() }
     }
 }
 
@@ -53,6 +55,9 @@ impl World {
             if !self.chance(12) {
                 self.register_as(by)?;
             }
+            if !self.model.provers.accounts.contains_key(&by) && !self.chance(6) {
+                self.register_as(by)?;
+            }
         }
         self.pass(4, 60);
         if !self.chance(6) {
@@ -73,12 +78,13 @@ impl World {
                 self.some_time();
                 Ok(())
             }
-            7..=56 => self.go_on(),
-            57..=66 => self.report(),
-            67..=74 => self.meddle(),
-            75..=79 => self.stakes(),
-            80..=83 => self.money_out(),
-            84..=86 => self.deployments(),
+            7..=58 => self.go_on(),
+            59..=63 => self.report(),
+            64..=74 => self.meddle(),
+            75..=78 => self.stakes(),
+            79..=82 => self.money_out(),
+            83..=85 => self.deployments(),
+            86..=89 => self.prove(),
             _ => self.licensing(),
         }
     }
@@ -145,14 +151,14 @@ impl World {
         self.model.court.cases.get(&docket.id).cloned()
     }
 
-    /// A docket: of a live case if there is one, now and then of one that has ended.
+    /// A docket of a live case; now and then of one that has ended.
     pub(super) fn any_docket(&mut self) -> Option<usize> {
         let dockets = &self.court.as_ref()?.dockets;
         let cases = &self.model.court.cases;
         let live = |docket: &Docket| cases.get(&docket.id).is_some_and(is_live);
-        let all = 0..dockets.len();
-        let going: Vec<usize> = all.clone().filter(|at| live(&dockets[*at])).collect();
-        let from = if going.is_empty() || self.chance(20) { all.collect() } else { going };
+        let all: Vec<usize> = (0..dockets.len()).collect();
+        let going: Vec<usize> = all.iter().copied().filter(|at| live(&dockets[*at])).collect();
+        let from = if self.chance(25) { all } else { going };
         if from.is_empty() { None } else { Some(from[self.below(from.len())]) }
     }
 
@@ -193,6 +199,14 @@ impl World {
         if case.round >= self.model.block && !self.chance(10) {
             self.pass(3, 36);
         }
+        let opened_at = case.reference.openedAt.to::<u64>();
+        let eligible = self.model.provers.drawn_by(B256::ZERO, opened_at).len();
+        let needed = usize::from(self.model.court.config.committeeSize);
+        if eligible < needed && !self.chance(4) {
+            // Nobody may come, so the case ends as it is.
+            self.pass_to(case.deadline, 1);
+            return self.resolve_of(docket, case, false);
+        }
         self.draw_case(docket.reference.clone())
     }
 
@@ -211,18 +225,29 @@ impl World {
     fn meddle(&mut self) -> Result<(), Difference> {
         let Some(at) = self.any_docket() else { return Ok(()) };
         let Some(docket) = self.docket(at) else { return Ok(()) };
-        match self.random.random_range(0..16_u32) {
+        let status = self.case_of(&docket).map_or(CaseStatus::None, |case| case.status);
+        let spoil = self.chance(2);
+        match self.random.random_range(0..20_u32) {
             0 => {
                 let reference = self.spoiled_reference(&docket.reference);
                 self.draw_case(reference)
             }
             1 => self.draw_case(docket.reference),
-            2..=3 => self.post_questions(at, true),
-            4..=5 => self.commit_tags(at, true),
-            6..=8 => self.reveal_tags(at, true),
-            9..=12 => self.open_leaves(at, true),
-            13 => self.rebut(at, true),
-            _ => self.resolve(at, true),
+            2 => self.post_questions(at, spoil),
+            3 => self.commit_tags(at, spoil),
+            4 => self.reveal_tags(at, spoil),
+            5 => self.open_leaves(at, spoil),
+            6 => self.rebut(at, spoil),
+            7..=8 => self.resolve(at, spoil),
+            // What belongs to the step, but wrong.
+            _ => match status {
+                CaseStatus::Drawn => self.post_questions(at, true),
+                CaseStatus::Committing => self.commit_tags(at, true),
+                CaseStatus::Revealing => self.reveal_tags(at, true),
+                CaseStatus::Opening => self.open_leaves(at, true),
+                CaseStatus::Rebuttal => self.rebut(at, true),
+                _ => self.resolve(at, true),
+            },
         }
     }
 

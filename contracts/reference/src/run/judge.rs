@@ -181,7 +181,7 @@ impl World {
         let mut reference = docket.reference.clone();
         let mut drawn = case.drawn.clone().unwrap_or_default();
         let (mut asked, mut found) = (case.asked, case.outcome.clone().unwrap_or_default());
-        if spoil {
+        if spoil || self.chance(10) {
             match self.random.random_range(0..8_u32) {
                 0 => reference = self.spoiled_reference(&reference),
                 1 => drawn = self.spoiled_draw(&drawn),

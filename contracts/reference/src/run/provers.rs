@@ -31,7 +31,7 @@ impl World {
             0 => self.model.provers.min_stake - 1,
             1 => 0,
             2 => self.model.provers.min_stake,
-            _ => 100 * ETHER + u128::from(self.random.next_u64()) % (400 * ETHER),
+            _ => 100 * ETHER + u128::from(self.random.next_u64()) * 100 % (700 * ETHER),
         }
     }
 

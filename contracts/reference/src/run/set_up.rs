@@ -254,7 +254,7 @@ fn publish(
     let lineage = vec![abi::Parent { modelId: B256::from_slice(&id), bps: 1_111 }];
     let id = set_up(chain, people.owner, registry, register(lineage).abi_encode())?;
     let model = B256::from_slice(&id);
-    let malformed = |kind| [0, 0, 60, 0, 12][usize::from(kind)];
+    let malformed = |kind| [0, 0, 60, 0, 100][usize::from(kind)];
     let leaves = court.map(|kind| Leaves::new(model, PERSONAL + SHARED, malformed(kind)));
     let universe = abi::LicenseRegistry::commitUniverseCall {
         modelId: model,
@@ -268,7 +268,7 @@ fn publish(
     let mut offers: Vec<abi::Terms> =
         currencies.iter().map(|currency| terms(model, people, *currency, kind)).collect();
     if court.is_some() {
-        let levels = if kind % 2 == 0 { 1 } else { 4 };
+        let levels = if kind.is_multiple_of(2) { 1 } else { 4 };
         offers
             .push(abi::Terms { evidenceLevels: levels, ..terms(model, people, chain.token, kind) });
     }

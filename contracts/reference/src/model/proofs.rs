@@ -1,0 +1,157 @@
+//! Level 0: receipts that speak for themselves.
+
+use std::borrow::Cow;
+
+use alloy::primitives::{Address, B256, U256, keccak256};
+use alloy::sol_types::{Eip712Domain, SolStruct, SolValue};
+use oml_contracts::rpc::abi::ChallengeManager as Manager;
+use oml_contracts::rpc::abi::{LicenseRef, Receipt, Violation};
+
+use super::faults::Faults;
+use super::{Model, Refused, Verdict, time40};
+use crate::evm::CHAIN_ID;
+
+/// A receipt with the account that its signature names, zero for none.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// What was served.
+    pub receipt: Receipt,
+    /// Who signed it.
+    pub signer: Address,
+}
+
+/// Evidence of a violation.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    /// What it shows.
+    pub violation: Violation,
+    /// The accused license.
+    pub license: LicenseRef,
+    /// The receipt.
+    pub receipt: Signed,
+    /// The other receipt of an equivocation.
+    pub other: Option<Signed>,
+    /// Of the commitment.
+    pub salt: B256,
+}
+
+impl Model {
+    /// EIP-712 digest of a receipt.
+    #[must_use]
+    pub fn receipt_digest(&self, receipt: &Receipt) -> B256 {
+        let domain = Eip712Domain::new(
+            Some(Cow::Borrowed("OML")),
+            Some(Cow::Borrowed("1")),
+            Some(U256::from(CHAIN_ID)),
+            Some(self.manager),
+            None,
+        );
+        receipt.eip712_signing_hash(&domain)
+    }
+
+    /// What a report of this proof commits to.
+    #[must_use]
+    pub fn proof_claim(&self, proof: &Proof) -> B256 {
+        let receipt = &proof.receipt.receipt;
+        let violation = U256::from(proof.violation as u8);
+        let digest = self.receipt_digest(receipt);
+        keccak256((violation, receipt.licenseId, digest).abi_encode())
+    }
+
+    fn receipt_faults(&self, id: B256, serving: Address, signed: &Signed, faults: &mut Faults) {
+        let given = signed.receipt.licenseId;
+        let wrong = Manager::ChallengeManager_WrongLicense { expected: id, given };
+        faults.unless(given == id, wrong);
+        let signer = signed.signer;
+        let bad = Manager::ChallengeManager_BadReceiptSignature { signer, servingKey: serving };
+        faults.unless(signer == serving && !signer.is_zero(), bad);
+    }
+
+    fn violation_faults(&self, proof: &Proof, deadline: u64, faults: &mut Faults) {
+        let receipt = &proof.receipt.receipt;
+        let terms = &proof.license.terms;
+        match (&proof.violation, &proof.other) {
+            (Violation::Equivocation, Some(Signed { receipt: other, .. })) => {
+                let same = receipt.channelId == other.channelId && receipt.seq == other.seq;
+                let contradict = same && receipt != other;
+                faults.unless(contradict, Manager::ChallengeManager_NoEquivocation {});
+            }
+            (Violation::UnderMetering, _) => {
+                let channel = self.channels.iter().find(|c| c.id == receipt.channelId);
+                let declared = channel.map_or(0, |c| c.claimed.max(c.reserved));
+                let settle_by = receipt.servedAt as u128 + terms.settlementPeriod.to::<u128>();
+                let requests = U256::from(receipt.cumulativeRequests);
+                let tokens = U256::from(receipt.cumulativeTokens);
+                let owed = requests * U256::from(terms.pricePerRequest)
+                    + tokens * U256::from(terms.pricePerThousandTokens) / U256::from(1000);
+                let shown = u128::from(self.time) > settle_by && owed > U256::from(declared);
+                let none = Manager::ChallengeManager_NoUnderMetering {
+                    settleBy: U256::from(settle_by),
+                    owed,
+                    declared,
+                };
+                faults.unless(shown, none);
+            }
+            _ => {
+                let served = receipt.servedAt;
+                let within = Manager::ChallengeManager_WithinTerm {
+                    servedAt: served,
+                    end: time40(deadline),
+                };
+                faults.unless(served > deadline, within);
+            }
+        }
+    }
+
+    /// A proof of level 0.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn prove(&mut self, by: Address, proof: &Proof) -> Verdict {
+        let terms = &proof.license.terms;
+        let id = self.license_id(&proof.license);
+        let at = self.find_license(id);
+        let license = at.and_then(|at| self.licenses.get(at));
+        let mut faults = Faults::default();
+        faults.level(terms.evidenceLevels, 0);
+        faults.liable(id, license.map(|license| license.status));
+        let serving = license.map_or(Address::ZERO, |license| license.serving);
+        self.receipt_faults(id, serving, &proof.receipt, &mut faults);
+        if let Some(other) = &proof.other {
+            self.receipt_faults(id, serving, other, &mut faults);
+        }
+        let deadline = license.map_or(0, |license| license.deadline);
+        self.violation_faults(proof, deadline, &mut faults);
+        let commitment = self.commitment(by, self.proof_claim(proof), proof.salt, &mut faults);
+        let receipt = &proof.receipt.receipt;
+        let (seq, bps) = match proof.violation {
+            Violation::Equivocation => (receipt.seq, terms.slash.equivocationBps),
+            Violation::UnderMetering => (0, terms.slash.underMeteringBps),
+            _ => (0, terms.slash.outOfTermBps),
+        };
+        let violation = U256::from(proof.violation as u8);
+        let once = (violation, receipt.licenseId, receipt.channelId, U256::from(seq));
+        let once = keccak256(once.abi_encode());
+        let again = Manager::ChallengeManager_AlreadyPunished { punishmentId: once };
+        faults.unless(!self.court.punished.contains(&once), again);
+        faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
+        self.atomically(|m| {
+            m.court.commitments.remove(&commitment);
+            m.court.punished.insert(once);
+            let mut events = m.terminate(at, m.manager)?;
+            let (caused, (slashed, to_reporter, to_owner)) = m.punish(at, bps, by)?;
+            events.extend(caused);
+            events.push(m.court_event(&Manager::ProofAccepted {
+                violation: proof.violation,
+                licenseId: id,
+                reporter: by,
+                level: 0,
+                slashed,
+                toReporter: to_reporter,
+                toOwner: to_owner,
+            }));
+            Ok(events)
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! Proofs of level 0: receipts that a host signed, and others.
+
+use alloy::primitives::{Address, B256, Bytes, keccak256};
+use alloy::sol_types::SolValue;
+use oml_contracts::rpc::abi::{ChallengeManager, Receipt, Violation};
+use rand::{Rng, RngCore};
+
+use super::docket::Prepared;
+use super::steps::sign;
+use super::{Call, DAY, Difference, World};
+use crate::model::{Proof, Signed};
+
+/// A proof with its signatures.
+#[derive(Debug, Clone)]
+pub(super) struct Brief {
+    proof: Proof,
+    signatures: [Bytes; 2],
+}
+
+impl World {
+    /// Commits to a proof, or makes one that was committed to.
+    pub(super) fn prove(&mut self) -> Result<(), Difference> {
+        let known = self.court.as_ref().map_or(0, |court| court.briefs.len());
+        if known == 0 || (known < 3 && self.chance(3)) {
+            return self.commit_proof();
+        }
+        let at = self.below(known);
+        let brief = self.court.as_ref().and_then(|court| court.briefs.get(at).cloned());
+        let Some(Prepared { by, report, made_at }) = brief else { return Ok(()) };
+        let from = made_at + self.model.court.config.reportDelay.to::<u64>();
+        if self.model.time < from {
+            let early = u64::from(self.chance(8));
+            self.pass(1, (from - self.model.time).saturating_sub(early));
+        }
+        let by = self.mostly(by);
+        let call = self.proof_call(by, &report);
+        let verdict = self.model.prove(by, &report.proof);
+        let done = verdict.is_ok();
+        self.hold(&call, verdict)?;
+        if done && self.chance(3) {
+            // Once more: it must not count twice.
+            return self.commit_to(by, at);
+        }
+        if (done || self.chance(2))
+            && let Some(court) = &mut self.court
+        {
+            drop(court.briefs.swap_remove(at));
+        }
+        Ok(())
+    }
+
+    /// Commits to a proof that is known.
+    fn commit_to(&mut self, by: Address, at: usize) -> Result<(), Difference> {
+        let Some(brief) = self.court.as_ref().and_then(|court| court.briefs.get(at)) else {
+            return Ok(());
+        };
+        let proof = &brief.report.proof;
+        let claim = self.model.proof_claim(proof);
+        let commitment = keccak256((by, claim, proof.salt).abi_encode());
+        let data = ChallengeManager::commitReportCall { commitment };
+        let call = self.court_call("commitReport", by, 0, &data);
+        let verdict = self.model.commit_report(by, commitment);
+        self.hold(&call, verdict)?;
+        let made_at = self.model.time;
+        if let Some(brief) = self.court.as_mut().and_then(|court| court.briefs.get_mut(at)) {
+            brief.made_at = made_at;
+        }
+        Ok(())
+    }
+
+    fn receipt(&mut self, at: usize, license: B256) -> Receipt {
+        let own = self.model.channels.iter().find(|channel| channel.license == at);
+        let channel = own.map(|channel| channel.id).filter(|_| self.random.random());
+        let few = B256::with_last_byte(self.random.random_range(0..2));
+        let deadline = self.model.licenses.get(at).map_or(0, |license| license.deadline);
+        let served = match self.random.random_range(0..6_u32) {
+            0 => deadline,
+            1 => deadline + 1,
+            2 => deadline + self.random.random_range(0..DAY),
+            _ => self.model.time - self.random.random_range(0..6 * DAY),
+        };
+        let many = self.chance(12);
+        Receipt {
+            licenseId: if self.chance(25) { few } else { license },
+            channelId: channel.unwrap_or(few),
+            seq: self.random.random_range(0..2),
+            cumulativeRequests: if many {
+                self.random.next_u64()
+            } else {
+                self.random.random_range(0..4_000)
+            },
+            cumulativeTokens: if many {
+                self.random.next_u64()
+            } else {
+                self.random.random_range(0..4_000)
+            },
+            servedAt: if self.chance(60) { u64::MAX } else { served },
+            requestHash: B256::repeat_byte(1),
+            responseHash: B256::from(self.random.random::<[u8; 32]>()),
+        }
+    }
+
+    /// By the host's serving key, by another, or by none.
+    fn signed(&mut self, receipt: Receipt) -> Result<(Signed, Bytes), Difference> {
+        let key = match self.random.random_range(0..30_u32) {
+            0 => {
+                return Ok((
+                    Signed { receipt, signer: Address::ZERO },
+                    Bytes::from_static(&[1; 65]),
+                ));
+            }
+            1 => return Ok((Signed { receipt, signer: Address::ZERO }, Bytes::new())),
+            2 => self.people.session.clone(),
+            _ => self.people.serving.clone(),
+        };
+        let signature = sign(&key, self.model.receipt_digest(&receipt))?;
+        Ok((Signed { receipt, signer: key.address() }, signature))
+    }
+
+    fn commit_proof(&mut self) -> Result<(), Difference> {
+        let (at, license, _) = self.pick();
+        let by = self.reporter();
+        let id = self.model.license_id(&license);
+        let receipt = self.receipt(at, id);
+        let (receipt, first) = self.signed(receipt)?;
+        let violation = match self.random.random_range(0..3_u32) {
+            0 => Violation::Equivocation,
+            1 => Violation::UnderMetering,
+            _ => Violation::OutOfTerm,
+        };
+        let (mut other, mut second) = (None, Bytes::new());
+        if violation == Violation::Equivocation {
+            let mut contrary = receipt.receipt.clone();
+            match self.random.random_range(0..8_u32) {
+                0 => contrary.seq += 1,
+                1 => contrary.channelId = B256::repeat_byte(4),
+                2 => {}
+                3 => contrary.licenseId = B256::repeat_byte(4),
+                _ => contrary.responseHash = B256::repeat_byte(4),
+            }
+            let (signed, signature) = self.signed(contrary)?;
+            (other, second) = (Some(signed), signature);
+        }
+        let salt = self.word();
+        let proof = Proof { violation, license, receipt, other, salt };
+        let Some(court) = &mut self.court else { return Ok(()) };
+        let report = Brief { proof, signatures: [first, second] };
+        court.briefs.push(Prepared { by, report, made_at: 0 });
+        let last = court.briefs.len() - 1;
+        self.commit_to(by, last)
+    }
+
+    fn proof_call(&self, by: Address, brief: &Brief) -> Call {
+        let Brief { proof, signatures: [first, second] } = brief.clone();
+        let (r#ref, salt) = (proof.license, proof.salt);
+        let (receipt, signature) = (proof.receipt.receipt, first);
+        match (proof.violation, proof.other) {
+            (Violation::Equivocation, Some(other)) => {
+                let data = ChallengeManager::proveEquivocationCall {
+                    r#ref,
+                    a: receipt,
+                    signatureA: signature,
+                    b: other.receipt,
+                    signatureB: second,
+                    salt,
+                };
+                self.court_call("proveEquivocation", by, 0, &data)
+            }
+            (Violation::UnderMetering, _) => {
+                let data =
+                    ChallengeManager::proveUnderMeteringCall { r#ref, receipt, signature, salt };
+                self.court_call("proveUnderMetering", by, 0, &data)
+            }
+            _ => {
+                let data = ChallengeManager::proveOutOfTermCall { r#ref, receipt, signature, salt };
+                self.court_call("proveOutOfTerm", by, 0, &data)
+            }
+        }
+    }
+}
