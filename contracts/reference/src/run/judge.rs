@@ -51,7 +51,8 @@ impl World {
             2 => channel.as_ref().map_or(0, |c| c.deposited),
             _ => price,
         };
-        let request = keccak256([keccak256("OML.request.v1"), terms.modelId, key].concat());
+        let kind = if self.chance(3) { "OML.request.plain.v1" } else { "OML.request.v1" };
+        let request = keccak256([keccak256(kind), terms.modelId, key].concat());
         Payment {
             payer: channel.as_ref().map_or(member, |c| c.payer),
             signer: channel.as_ref().map_or(Address::ZERO, |c| c.signer),
