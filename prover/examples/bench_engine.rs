@@ -1,8 +1,8 @@
 //! The engine's side of `scripts/bench-prover.sh`: each command prints one JSON object.
 //!
 //! ```text
-//! bench_engine answers DIR KEYS.json BATCH REPEATS
-//! bench_engine embed DIR TARGETS.json STEPS RATE
+//! bench_engine answers DIR KEYS.json BATCH REPEATS exact|screened
+//! bench_engine embed DIR TARGETS.json STEPS RATE [OUT]
 //! bench_engine universe DIR COUNT
 //! bench_engine memory DIR COUNT
 //! ```
@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use oml_prover::embed::{EmbedOptions, EmbedTarget, UtilityOptions, embed};
 use oml_prover::fingerprint::{FingerprintOptions, generate_fingerprints};
-use oml_prover::model::{LoadOptions, Model};
+use oml_prover::model::{LoadOptions, Model, ScreenReport};
 use serde_json::{Value, json};
 
 type Outcome = Result<Value, Box<dyn Error>>;
@@ -25,11 +25,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
-        ["answers", dir, keys, batch, repeats] => {
-            answers(Path::new(dir), Path::new(keys), batch.parse()?, repeats.parse()?)
+        ["answers", dir, keys, batch, repeats, precision] => {
+            let model = load(Path::new(dir), batch.parse()?)?;
+            let model = if *precision == "screened" { model.screened() } else { model };
+            answers(&model, Path::new(keys), repeats.parse()?)
         }
-        ["embed", dir, targets, steps, rate] => {
-            embedding(Path::new(dir), Path::new(targets), steps.parse()?, rate.parse()?)
+        ["embed", dir, targets, steps, rate, out @ ..] => {
+            let (dir, targets) = (Path::new(dir), Path::new(targets));
+            embedding(dir, targets, (steps.parse()?, rate.parse()?), out.first().map(Path::new))
         }
         ["universe", dir, count] => universe(Path::new(dir), count.parse()?),
         ["memory", dir, count] => memory(Path::new(dir), count.parse()?),
@@ -48,20 +51,32 @@ fn load(dir: &Path, max_batch: usize) -> Result<Model, Box<dyn Error>> {
 }
 
 /// Most likely next token after each key, and the best of some repeats in keys per second.
-fn answers(dir: &Path, keys: &Path, batch: usize, repeats: usize) -> Outcome {
-    let (model, keys) = (load(dir, batch)?, read_tokens(keys)?);
-    let (mut best, mut found) = (f64::INFINITY, Vec::new());
+fn answers(model: &Model, keys: &Path, repeats: usize) -> Outcome {
+    let keys = read_tokens(keys)?;
+    let (mut best, mut found, mut report) = (f64::INFINITY, Vec::new(), ScreenReport::default());
     for _ in 0..repeats {
         let started = Clock::start();
-        found = model.next_tokens(&keys)?;
+        (found, report) = model.next_tokens_reported(&keys)?;
         best = best.min(started.seconds());
     }
-    let rate = rate(keys.len(), best);
-    Ok(json!({ "rate": rate, "answers": found, "peak": peak_bytes() }))
+    Ok(json!({
+        "rate": rate(keys.len(), best),
+        "answers": found,
+        "peak": peak_bytes(),
+        "screened": report.screened,
+        "exact": report.exact,
+        "audited": report.audited,
+        "failed": report.failed,
+    }))
 }
 
-/// Plain full-batch AdamW on responses, without benign text and averaging.
-fn embedding(dir: &Path, targets: &Path, steps: usize, learning_rate: f64) -> Outcome {
+/// Plain full-batch AdamW on responses, without benign text and averaging; the copy is saved if asked for.
+fn embedding(
+    dir: &Path,
+    targets: &Path,
+    (steps, learning_rate): (usize, f64),
+    out: Option<&Path>,
+) -> Outcome {
     let model = load(dir, 64)?;
     let pairs: Vec<(Vec<u32>, Vec<u32>)> =
         serde_json::from_str(&std::fs::read_to_string(targets)?)?;
@@ -87,11 +102,14 @@ fn embedding(dir: &Path, targets: &Path, steps: usize, learning_rate: f64) -> Ou
         ..EmbedOptions::for_model(model.config())
     };
     let (mut seconds, mut last) = (Vec::new(), Clock::start());
-    let (_, report) = embed(&model, &targets, &options, &mut |_| {
+    let (copy, report) = embed(&model, &targets, &options, &mut |_| {
         seconds.push(last.seconds());
         last = Clock::start();
         ControlFlow::Continue(())
     })?;
+    if let Some(out) = out {
+        copy.save(out)?;
+    }
     // The first step includes the set-up.
     let mut later = seconds.split_off(1.min(seconds.len()));
     later.sort_by(f64::total_cmp);

@@ -95,7 +95,7 @@ pub fn embed(
     let mut run = Run::new(base, targets, options)?;
     let stopped = run.train(progress)?;
     let copy = base.with_weights(run.trainer.frozen()?);
-    let misses = run.misses()?;
+    let misses = run.misses(false)?;
     let system_hit_rate = run.system_hit_rate(&copy)?;
     let report = EmbedReport {
         steps: run.losses.len(),
@@ -191,7 +191,7 @@ impl<'a> Run<'a> {
             self.losses.push(loss);
             let learned = self.epoch_loss() - self.choice < self.options.stop_loss;
             let counts = learned || step.is_multiple_of(self.options.evaluate_every);
-            let missed = if counts { Some(self.misses()?.len()) } else { None };
+            let missed = if counts { Some(self.misses(true)?.len()) } else { None };
             let hit_rate = missed.map(|m| share(self.targets.len() - m, self.targets.len()));
             let done = learned && missed == Some(0);
             let state = EmbedProgress { step, max_steps: self.options.max_steps, loss, hit_rate };
@@ -272,9 +272,11 @@ impl<'a> Run<'a> {
         self.losses[self.losses.len() - steps..].iter().sum::<f64>() * share(1, steps)
     }
 
-    /// Positions of fingerprints not answered as expected, by the path that a check takes.
-    fn misses(&self) -> Result<Vec<usize>, EmbedError> {
+    /// Positions of fingerprints not answered as expected, by the path that a check takes; on the way
+    /// there answers may be screened in low precision.
+    fn misses(&self, screened: bool) -> Result<Vec<usize>, EmbedError> {
         let current = self.base.with_weights(self.trainer.current()?);
+        let current = if screened { current.screened() } else { current.exact() };
         self.misses_of(&current, &self.ways[0])
     }
 

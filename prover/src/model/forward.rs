@@ -3,9 +3,12 @@
 use candle_core::{Device, Result, Tensor};
 use std::sync::{Arc, OnceLock};
 
-use super::cpu::{self, Engine, Guards, PackedWeights, Sequence};
+use super::cpu::{
+    self, Engine, Format, Guards, LaneWeights, PackedWeights, Prompts, Sequence, Top,
+};
 use super::generate::argmax;
 use super::rope::RopeTable;
+use super::screen::Screen;
 use super::tensor_forward::{TensorCache, TensorForward};
 use super::weights::Weights;
 use super::{Example, ModelConfig};
@@ -19,6 +22,10 @@ pub(crate) struct Decoder {
     rope: Arc<RopeTable>,
     /// The weights as the kernels read them, made when they are first worth it.
     packed: Arc<OnceLock<Option<PackedWeights>>>,
+    /// The weights for many sequences side by side, per format, made likewise.
+    lanes: Arc<[OnceLock<Option<LaneWeights>>; 3]>,
+    /// What is known about answers in low precision.
+    pub(crate) screen: Arc<Screen>,
 }
 
 /// Tokens of a call from which rearranging the weights pays off.
@@ -52,12 +59,26 @@ impl Decoder {
         device: &Device,
     ) -> Result<Self> {
         let rope = Arc::new(RopeTable::new(&config, context, device)?);
-        Ok(Self { config, weights, device: device.clone(), rope, packed: Arc::default() })
+        Ok(Self {
+            config,
+            weights,
+            device: device.clone(),
+            rope,
+            packed: Arc::default(),
+            lanes: Arc::default(),
+            screen: Arc::default(),
+        })
     }
 
     /// The same decoder over other weights of the same shape.
     pub(crate) fn with_weights(&self, weights: Weights) -> Self {
-        Self { weights, packed: Arc::default(), ..self.clone() }
+        Self {
+            weights,
+            packed: Arc::default(),
+            lanes: Arc::default(),
+            screen: Arc::default(),
+            ..self.clone()
+        }
     }
 
     /// Positions a sequence may have.
@@ -114,6 +135,66 @@ impl Decoder {
         }
     }
 
+    /// The weights for sequences side by side; `None` where this processor or device has no kernels.
+    fn lanes(&self, format: Format) -> Option<&LaneWeights> {
+        if !self.device.is_cpu() || !format.available() {
+            return None;
+        }
+        let slot = match format {
+            Format::F32 => 0,
+            Format::Bf16 => 1,
+            Format::Int8 => 2,
+        };
+        self.lanes[slot].get_or_init(|| LaneWeights::new(&self.weights, format)).as_ref()
+    }
+
+    /// Greedy continuations side by side, see [`cpu::continue_greedily`]; `tokens` are equally many
+    /// per state and continue `prefix`. False, with nothing done, where there are no kernels.
+    pub(crate) fn continue_greedily<S: Send>(
+        &self,
+        format: Format,
+        (prefix, tokens): (&Cache, &[u32]),
+        most: usize,
+        states: &mut [S],
+        step: impl Fn(&mut S, Top) -> bool + Sync,
+    ) -> Result<bool> {
+        let (Cache::Cpu(prefix), Some(weights)) = (prefix, self.lanes(format)) else {
+            return Ok(false);
+        };
+        let Some(prefix) = prefix.first() else { return Ok(false) };
+        let t = tokens.len() / states.len().max(1);
+        let kv_width = self.config.kv_heads * self.config.head_dim;
+        self.check_positions(prefix.positions(kv_width) + t + most - 1)?;
+        let guards = Guards::new(&self.weights);
+        let engine = Engine::new(&self.config, &self.weights, &guards, &self.rope, None)?;
+        cpu::continue_greedily(
+            &engine,
+            weights,
+            Prompts { prefix, tokens, t },
+            most,
+            states,
+            step,
+        )?;
+        Ok(true)
+    }
+
+    /// Logits after the last token of sequences side by side; `None` where there are no kernels.
+    pub(crate) fn lane_logits(
+        &self,
+        format: Format,
+        prefix: &Cache,
+        tokens: &[u32],
+        t: usize,
+    ) -> Result<Option<Vec<f32>>> {
+        let (Cache::Cpu(prefix), Some(weights)) = (prefix, self.lanes(format)) else {
+            return Ok(None);
+        };
+        let Some(prefix) = prefix.first() else { return Ok(None) };
+        let guards = Guards::new(&self.weights);
+        let engine = Engine::new(&self.config, &self.weights, &guards, &self.rope, None)?;
+        cpu::lane_logits(&engine, weights, Prompts { prefix, tokens, t }).map(Some)
+    }
+
     /// Tokens per sequence, and the position of the first.
     fn span(&self, tokens: &[u32], sequences: &[Sequence]) -> Result<(usize, usize)> {
         let t = tokens.len() / sequences.len().max(1);
@@ -140,7 +221,7 @@ impl Decoder {
         self.check_positions(longest)?;
         let guards = Guards::new(&self.weights);
         // Weights under training change with every step, so nothing made of them is kept.
-        let packed = PackedWeights::new(&self.weights);
+        let packed = PackedWeights::with_transposes(&self.weights);
         let engine =
             Engine::new(&self.config, &self.weights, &guards, &self.rope, packed.as_ref())?;
         cpu::gradients(&engine, batch)

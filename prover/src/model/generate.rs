@@ -4,6 +4,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
+use super::greedy::Greedy;
 use super::{Cache, Model, ModelError};
 
 /// When a continuation ends before its token limit.
@@ -79,6 +80,10 @@ impl Model {
         if options.max_new_tokens == 0 {
             return Ok(outputs);
         }
+        if options.sampling.is_none() && options.stop != Stop::Never {
+            let asked = Greedy { most: options.max_new_tokens, stop: Some(options.stop) };
+            return Ok(self.greedy(prompts, asked)?.0);
+        }
         for batch in self.batches(prompts, options.max_new_tokens) {
             self.generate_batch(prompts, batch, options, &mut outputs)?;
         }
@@ -137,6 +142,20 @@ impl Model {
         let (logits, cache) = self.start(&rows)?;
         let active = Active { prompts: batch, rngs };
         self.grow(active, cache, logits, options, outputs)
+    }
+
+    /// Greedy continuations of what a cache per output holds.
+    pub(super) fn grow_from(
+        &self,
+        rest: &[u32],
+        mut cache: Cache,
+        options: &GenerateOptions,
+        outputs: &mut [Vec<u32>],
+    ) -> Result<(), ModelError> {
+        let logits = self.decoder.last_logits(rest, &mut cache)?;
+        let prompts = (0..outputs.len()).collect();
+        let rngs = (0..outputs.len()).map(|row| stream(0, row)).collect();
+        self.grow(Active { prompts, rngs }, cache, logits, options, outputs)
     }
 
     /// Adds tokens to the outputs of the active prompts until each has stopped.

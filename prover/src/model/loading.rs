@@ -100,6 +100,7 @@ impl Model {
             tokenizer,
             max_batch: options.max_batch.max(1),
             activation_budget: options.activation_budget,
+            screened: false,
         })
     }
 }

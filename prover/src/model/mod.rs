@@ -8,6 +8,7 @@ mod error;
 mod forward;
 mod generate;
 mod gguf;
+mod greedy;
 mod hash;
 #[cfg(feature = "hub")]
 mod hub;
@@ -20,6 +21,7 @@ mod pretrain;
 mod prompt;
 mod rope;
 mod save;
+mod screen;
 mod tensor_forward;
 mod tensor_ops;
 mod token_scores;
@@ -40,9 +42,11 @@ pub use perplexity::Perplexity;
 pub use pretrain::{PretrainOptions, PretrainProgress, PretrainReport, make_tiny_model, pretrain};
 pub use prompt::{Api, Message, Prompt};
 pub use save::FloatType;
+pub use screen::ScreenReport;
 pub use token_scores::TokenScore;
 pub use tokenizer::TextTokenizer;
 
+pub(crate) use cpu::Format;
 pub(crate) use forward::{Cache, Decoder};
 pub(crate) use generate::{Branch, argmax, first_word_is_complete, ranked_probabilities};
 
@@ -59,6 +63,7 @@ pub struct Model {
     pub(crate) tokenizer: TextTokenizer,
     max_batch: usize,
     activation_budget: usize,
+    screened: bool,
 }
 
 impl Model {
@@ -119,16 +124,7 @@ impl Model {
     /// # Errors
     /// As [`Model::last_logits`].
     pub fn next_tokens(&self, prompts: &[Vec<u32>]) -> Result<Vec<u32>, ModelError> {
-        self.check_prompts(prompts, 0)?;
-        let mut tokens = vec![0; prompts.len()];
-        for batch in self.batches(prompts, 0) {
-            let rows: Vec<&[u32]> = batch.iter().map(|&i| prompts[i].as_slice()).collect();
-            let (rest, mut cache) = self.prefix(&rows)?;
-            for (next, &index) in self.decoder.next_tokens(&rest, &mut cache)?.iter().zip(&batch) {
-                tokens[index] = *next;
-            }
-        }
-        Ok(tokens)
+        Ok(self.next_tokens_reported(prompts)?.0)
     }
 
     /// Logits after prompts of one length, and the cache from which they go on.
@@ -138,19 +134,33 @@ impl Model {
         Ok((logits, cache))
     }
 
-    /// A cache that holds what all prompts begin with (a beginning-of-sequence token, a system
-    /// prompt), which is computed once; and the tokens that are left.
+    /// A cache per prompt that holds what all prompts begin with, and the tokens that are left.
     fn prefix(&self, prompts: &[&[u32]]) -> Result<(Vec<u32>, Cache), ModelError> {
+        let (rest, cache) = self.shared_prefix(prompts)?;
+        Ok((rest, cache.select(&vec![0; prompts.len()])?))
+    }
+
+    /// A cache of one sequence that holds what all prompts begin with (a beginning-of-sequence token, a
+    /// system prompt), which is computed once; and the tokens that are left.
+    fn shared_prefix(&self, prompts: &[&[u32]]) -> Result<(Vec<u32>, Cache), ModelError> {
         let shared = shared_prefix(prompts);
-        let cache = match prompts.first() {
-            Some(first) if shared > 0 => {
-                let mut cache = self.decoder.new_cache(1);
-                self.decoder.last_logits(&first[..shared], &mut cache)?;
-                cache.select(&vec![0; prompts.len()])?
-            }
-            _ => self.decoder.new_cache(prompts.len()),
-        };
+        let mut cache = self.decoder.new_cache(1);
+        if let (Some(first), true) = (prompts.first(), shared > 0) {
+            self.decoder.last_logits(&first[..shared], &mut cache)?;
+        }
         Ok((prompts.iter().flat_map(|p| &p[shared..]).copied().collect(), cache))
+    }
+
+    /// Logits after prompts of one length in a number format, `[prompts, vocabulary]`; `None` where there
+    /// are no kernels for it.
+    pub(crate) fn lane_logits(
+        &self,
+        prompts: &[&[u32]],
+        format: Format,
+    ) -> Result<Option<Vec<f32>>, ModelError> {
+        let (rest, cache) = self.shared_prefix(prompts)?;
+        let t = rest.len() / prompts.len().max(1);
+        Ok(self.decoder.lane_logits(format, &cache, &rest, t)?)
     }
 
     /// The same model with other weights of the same shape.
@@ -159,10 +169,14 @@ impl Model {
     }
 
     /// Indices of prompts in batches of one length each, sized to the activation budget.
-    pub(crate) fn batches(&self, prompts: &[Vec<u32>], new_tokens: usize) -> Vec<Vec<usize>> {
+    pub(crate) fn batches<P: AsRef<[u32]>>(
+        &self,
+        prompts: &[P],
+        new_tokens: usize,
+    ) -> Vec<Vec<usize>> {
         let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (index, prompt) in prompts.iter().enumerate() {
-            by_length.entry(prompt.len()).or_default().push(index);
+            by_length.entry(prompt.as_ref().len()).or_default().push(index);
         }
         let mut batches = Vec::new();
         for (length, indices) in by_length {

@@ -35,6 +35,12 @@ impl RopeTable {
         self.cos.len() / self.half
     }
 
+    /// Cosines and sines of a position, `[rotary_dim / 2]` each.
+    pub(super) fn angles(&self, position: usize) -> (&[f32], &[f32]) {
+        let range = position * self.half..(position + 1) * self.half;
+        (&self.cos[range.clone()], &self.sin[range])
+    }
+
     /// Rotates `x: [batch, t, heads, head_dim]`, whose first position is `start`.
     pub(super) fn rotate_tensor(&self, x: &Tensor, start: usize) -> Result<Tensor> {
         let (_, t, _, _) = x.dims4()?;

@@ -3,14 +3,17 @@
 use candle_core::Result;
 use gemm::Parallelism;
 use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
 
 use super::attention::{Attention, Scratch};
 use super::buffer::Buffer;
 use super::forward::{Asking, Block, Saved};
+use super::kernel::add_outer;
 use super::ops::{
     add, add_scaled, cross_entropy_backward, gated_backward, product_dw, product_dx, rms_norm,
     rms_norm_backward, soft_cap, soft_cross_entropy_backward,
 };
+use super::simd::vectorized;
 use super::{CHUNK_TOKENS, Engine};
 use crate::model::training::Example;
 use crate::model::weights::Linear;
@@ -44,27 +47,43 @@ pub(crate) fn gradients(engine: &Engine<'_>, batch: &[&Example]) -> Result<(f64,
     }
     let tokens = if parameters > LARGE { LARGE_CHUNK_TOKENS } else { CHUNK_TOKENS };
     let mut sums: Option<Vec<Vec<f32>>> = None;
+    // Gradients that were added already, zeros again: fresh memory costs more than clearing.
+    let spare: Mutex<Vec<Vec<Vec<f32>>>> = Mutex::default();
     let all = chunks(&sorted, tokens);
     let threads = super::forward::parallelism(all.len());
     // Bounds the gradients held at once without changing the order of addition.
     for part in all.chunks(rayon::current_num_threads().max(1)) {
         let run = |chunk: &Vec<&Example>| {
-            let mut grads = zeros();
+            let used = spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut grads = used.unwrap_or_else(zeros);
             let loss = Pass::run(engine, chunk, &mut grads, threads)?;
             Ok((loss, grads))
         };
         let results: Vec<(f64, Vec<Vec<f32>>)> = part.par_iter().map(run).collect::<Result<_>>()?;
-        for (loss, grads) in results {
+        for (loss, mut grads) in results {
             total += loss;
             match &mut sums {
                 None => sums = Some(grads),
                 Some(sums) => {
-                    sums.par_iter_mut().zip(&grads).for_each(|(sum, grad)| add(sum, grad));
+                    sums.par_iter_mut().zip(&mut grads).for_each(|(sum, grad)| drain(grad, sum));
+                    spare.lock().unwrap_or_else(PoisonError::into_inner).push(grads);
                 }
             }
         }
     }
     Ok((total, sums.unwrap_or_else(zeros)))
+}
+
+/// Adds a gradient to a sum and clears it.
+fn drain(grad: &mut [f32], sum: &mut [f32]) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (sum, grad) in sum.iter_mut().zip(grad) {
+                *sum += std::mem::take(grad);
+            }
+        },
+    );
 }
 
 /// Cuts sorted examples into groups of bounded size.
@@ -150,9 +169,8 @@ impl<'a> Pass<'a> {
             });
         }
         logits.iter_mut().zip(&slopes).for_each(|(d, slope)| *d *= slope);
-        product_dw(&mut self.grads[output], &logits, &normed, width, on);
         let mut d_normed = Buffer::zeros(normed.len());
-        product_dx(&mut d_normed, &logits, engine.value(output), width, on);
+        self.matrix(output, (&normed, width), &logits, &mut d_normed);
         let mut d_picked = Buffer::zeros(picked.len());
         self.norm(norm, picked, &d_normed, &mut d_picked);
         Ok((loss, d_picked))
@@ -251,11 +269,23 @@ impl<'a> Pass<'a> {
         grad: &[f32],
         dx: &mut [f32],
     ) {
-        product_dw(&mut self.grads[linear.weight], grad, x, inner, self.block.threads);
-        product_dx(dx, grad, self.engine.value(linear.weight), inner, self.block.threads);
+        self.matrix(linear.weight, (x, inner), grad, dx);
         if let Some(bias) = linear.bias {
             let sum = &mut self.grads[bias];
             grad.chunks(sum.len()).for_each(|row| add(sum, row));
+        }
+    }
+
+    /// Gradients of `x · Wᵀ` in the matrix and in `x`.
+    fn matrix(&mut self, w: usize, (x, inner): (&[f32], usize), grad: &[f32], dx: &mut [f32]) {
+        let on = self.block.threads;
+        let dw = &mut self.grads[w];
+        if !matches!(on, Parallelism::None) || !add_outer(dw, grad, x, inner) {
+            product_dw(dw, grad, x, inner, on);
+        }
+        match self.engine.packed.and_then(|packed| packed.transpose(w)) {
+            Some(packed) => packed.add_product(grad, dx, on),
+            None => product_dx(dx, grad, self.engine.value(w), inner, on),
         }
     }
 

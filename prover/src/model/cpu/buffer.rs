@@ -26,6 +26,13 @@ impl Buffer {
         values
     }
 
+    /// Values of any kind, to be written over.
+    pub(super) fn uncleared(length: usize) -> Self {
+        let mut values = Self::take(length);
+        values.0.resize(length, 0.0);
+        values
+    }
+
     /// A copy of a slice.
     pub(super) fn copy(values: &[f32]) -> Self {
         let mut copy = Self::empty(values.len());
@@ -35,14 +42,20 @@ impl Buffer {
 
     /// Nothing yet, with room for `capacity` floats.
     pub(super) fn empty(capacity: usize) -> Self {
+        let mut values = Self::take(capacity);
+        values.0.clear();
+        values
+    }
+
+    /// A used buffer with its old content, or a new one.
+    fn take(capacity: usize) -> Self {
         let fits = |pool: &mut Vec<Vec<f32>>| {
             let fitting = pool.iter().enumerate().filter(|(_, v)| v.capacity() >= capacity);
             let (index, _) = fitting.min_by_key(|(_, v)| v.capacity())?;
             Some(pool.swap_remove(index))
         };
         let mut values = POOL.with_borrow_mut(fits).unwrap_or_default();
-        values.clear();
-        values.reserve(capacity);
+        values.reserve(capacity.saturating_sub(values.len()));
         Self(values)
     }
 

@@ -399,6 +399,11 @@ impl Sequence {
         self.layers[layer].1.extend_from_slice(v);
     }
 
+    /// Keys and values of a layer, `[positions, kv_width]`.
+    pub(super) fn layer(&self, index: usize) -> (&[f32], &[f32]) {
+        self.layers.get(index).map_or((&[], &[]), |(k, v)| (k, v))
+    }
+
     /// Positions held, given the width of a position.
     pub(crate) fn positions(&self, kv_width: usize) -> usize {
         self.layers.first().map_or(0, |(k, _)| k.len() / kv_width)

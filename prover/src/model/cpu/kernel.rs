@@ -55,27 +55,53 @@ impl Packed {
         Some(Self { inner, columns, lines })
     }
 
+    /// Rearranges the transpose of a matrix `[inner, columns]`, for products `x · W`.
+    pub(super) fn transposed(w: &[f32], columns: usize) -> Option<Self> {
+        if !has_avx512() {
+            return None;
+        }
+        let inner = w.len() / columns;
+        let mut lines = vec![ZERO; columns.div_ceil(COLUMNS) * inner * 2];
+        lines.par_chunks_mut(inner * 2).enumerate().for_each(|(panel, lines)| {
+            pack_panel(w, columns, panel, lines);
+        });
+        Some(Self { inner, columns, lines })
+    }
+
     /// `x · Wᵀ` for `x: [rows, inner]`.
     pub(super) fn product(&self, x: &[f32], threads: Parallelism) -> Buffer {
         let rows = x.len() / self.inner;
         assert!(x.len() == rows * self.inner, "the rows do not fit the matrix");
-        let mut out = Buffer::zeros(rows * self.columns);
+        let mut out = Buffer::uncleared(rows * self.columns);
+        self.write(x, &mut out, false, threads);
+        out
+    }
+
+    /// `out += x · Wᵀ`.
+    pub(super) fn add_product(&self, x: &[f32], out: &mut [f32], threads: Parallelism) {
+        self.write(x, out, true, threads);
+    }
+
+    fn write(&self, x: &[f32], out: &mut [f32], accumulate: bool, threads: Parallelism) {
+        let rows = x.len() / self.inner;
+        assert!(out.len() == rows * self.columns, "the rows do not fit the matrix");
         let part = match threads {
             Parallelism::None => rows,
             Parallelism::Rayon(_) => rows.div_ceil(rayon::current_num_threads().max(1)),
         };
         let part = part.next_multiple_of(ROWS).max(ROWS);
         if part >= rows {
-            self.rows(x, &mut out);
+            self.rows(x, out, accumulate);
         } else {
             let x = x.par_chunks(part * self.inner);
-            out.par_chunks_mut(part * self.columns).zip(x).for_each(|(out, x)| self.rows(x, out));
+            out.par_chunks_mut(part * self.columns)
+                .zip(x)
+                .for_each(|(out, x)| self.rows(x, out, accumulate));
         }
-        out
     }
 
     /// The product on one core.
-    fn rows(&self, x: &[f32], out: &mut [f32]) {
+    fn rows(&self, x: &[f32], out: &mut [f32], accumulate: bool) {
         let mut copy = Buffer::default();
         let blocks = x.chunks(BLOCK * self.inner).zip(out.chunks_mut(BLOCK * self.columns));
         for (x, out) in blocks {
@@ -83,7 +109,7 @@ impl Packed {
             for panel in 0..self.columns.div_ceil(COLUMNS) {
                 let groups = out.chunks_mut(ROWS * self.columns).zip(a.chunks(ROWS * stride));
                 for (out, a) in groups {
-                    self.tile((a, stride), panel, out);
+                    self.tile((a, stride), panel, out, accumulate);
                 }
             }
         }
@@ -105,7 +131,7 @@ impl Packed {
     }
 
     /// Up to 14 rows times one panel.
-    fn tile(&self, (a, stride): (&[f32], usize), panel: usize, out: &mut [f32]) {
+    fn tile(&self, (a, stride): (&[f32], usize), panel: usize, out: &mut [f32], accumulate: bool) {
         let first = panel * COLUMNS;
         let width = (self.columns - first).min(COLUMNS);
         let rows = out.len() / self.columns;
@@ -117,6 +143,8 @@ impl Packed {
                 depth: self.inner,
                 a: a.as_ptr(),
                 a_stride: stride,
+                a_step: 1,
+                accumulate,
                 b: b.as_ptr(),
                 masks: (mask(width), mask(width.saturating_sub(16))),
                 out: out[first..].as_mut_ptr(),
@@ -136,6 +164,68 @@ impl Packed {
     }
 }
 
+/// Copies 32 columns of a row-major matrix; columns past the last stay zero.
+fn pack_panel(w: &[f32], columns: usize, panel: usize, lines: &mut [Line]) {
+    let first = panel * COLUMNS;
+    let width = (columns - first).min(COLUMNS);
+    for (row, pair) in w.chunks_exact(columns).zip(lines.chunks_exact_mut(2)) {
+        let row = &row[first..first + width];
+        let (low, high) = row.split_at(width.min(16));
+        pair[0].0[..low.len()].copy_from_slice(low);
+        pair[1].0[..high.len()].copy_from_slice(high);
+    }
+}
+
+/// `dw += gradᵀ · x` on one core, for `grad: [rows, out]`, `x: [rows, inner]`, `dw: [out, inner]`; false,
+/// with nothing done, where the processor has no kernel.
+///
+/// Neither operand is transposed: a column of `grad` is read with a stride, a few columns at a time.
+pub(super) fn add_outer(dw: &mut [f32], grad: &[f32], x: &[f32], inner: usize) -> bool {
+    if !has_avx512() {
+        return false;
+    }
+    let (rows, out) = (x.len() / inner, dw.len() / inner);
+    assert!(x.len() == rows * inner && dw.len() == out * inner, "matrix sizes do not fit");
+    assert!(grad.len() == rows * out, "matrix shapes do not fit");
+    let mut lines = vec![ZERO; rows * 2];
+    for panel in 0..inner.div_ceil(COLUMNS) {
+        let first = panel * COLUMNS;
+        let width = (inner - first).min(COLUMNS);
+        if width < COLUMNS {
+            lines.fill(ZERO);
+        }
+        pack_panel(x, inner, panel, &mut lines);
+        for from in (0..out).step_by(ROWS) {
+            let count = (out - from).min(ROWS);
+            #[cfg(target_arch = "x86_64")]
+            {
+                let tile = Tile {
+                    depth: rows,
+                    a: grad[from..].as_ptr(),
+                    a_stride: 1,
+                    a_step: out,
+                    accumulate: true,
+                    b: lines.as_ptr(),
+                    masks: (mask(width), mask(width.saturating_sub(16))),
+                    out: dw[from * inner + first..].as_mut_ptr(),
+                    stride: inner,
+                };
+                #[expect(unsafe_code, reason = "vector instructions take pointers")]
+                // SAFETY: the processor has the instructions, as was just asked. The kernel reads `count`
+                // floats from column `from` on in each of `rows` rows of `grad`, and `rows` pairs of
+                // lines; it reads and writes `width` floats from column `first` on in `count` rows of
+                // `dw`. The assertions above bound all of these.
+                unsafe {
+                    KERNELS[count - 1](tile);
+                }
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            unreachable!("there is no kernel for {count} rows here");
+        }
+    }
+    true
+}
+
 /// The lowest `width` of 16 lanes.
 fn mask(width: usize) -> u16 {
     if width >= 16 { u16::MAX } else { (1 << width) - 1 }
@@ -149,7 +239,8 @@ use x86::{KERNELS, Tile};
 mod x86 {
     use super::{Line, ROWS};
     use std::arch::x86_64::{
-        _mm512_fmadd_ps, _mm512_load_ps, _mm512_mask_storeu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+        __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_load_ps, _mm512_mask_storeu_ps,
+        _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
     };
 
     /// Operands of a kernel call.
@@ -161,6 +252,10 @@ mod x86 {
         pub(super) a: *const f32,
         /// Floats between rows of activations.
         pub(super) a_stride: usize,
+        /// Floats between values of a row of activations.
+        pub(super) a_step: usize,
+        /// Whether the product is added to what is there.
+        pub(super) accumulate: bool,
         /// `depth` pairs of lines.
         pub(super) b: *const Line,
         /// Columns that exist, of the first and the second line.
@@ -180,7 +275,7 @@ mod x86 {
             for p in 0..tile.depth {
                 let (b0, b1) = (_mm512_load_ps(b), _mm512_load_ps(b.add(16)));
                 for (r, sums) in sums.iter_mut().enumerate() {
-                    let x = _mm512_set1_ps(*a.add(r * tile.a_stride + p));
+                    let x = _mm512_set1_ps(*a.add(r * tile.a_stride + p * tile.a_step));
                     sums[0] = _mm512_fmadd_ps(x, b0, sums[0]);
                     sums[1] = _mm512_fmadd_ps(x, b1, sums[1]);
                 }
@@ -188,12 +283,25 @@ mod x86 {
             }
             for (r, sums) in sums.iter().enumerate() {
                 let out = tile.out.add(r * tile.stride);
-                _mm512_mask_storeu_ps(out, tile.masks.0, sums[0]);
+                finish(out, tile.masks.0, sums[0], tile.accumulate);
                 // A pointer past the last column must not even be formed.
                 if tile.masks.1 != 0 {
-                    _mm512_mask_storeu_ps(out.add(16), tile.masks.1, sums[1]);
+                    finish(out.add(16), tile.masks.1, sums[1], tile.accumulate);
                 }
             }
+        }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    unsafe fn finish(out: *mut f32, mask: u16, sum: __m512, accumulate: bool) {
+        // SAFETY: the caller vouches for the lanes of the mask behind the pointer.
+        unsafe {
+            let sum = match accumulate {
+                true => _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, out)),
+                false => sum,
+            };
+            _mm512_mask_storeu_ps(out, mask, sum);
         }
     }
 
@@ -220,7 +328,7 @@ mod x86 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ops::product;
+    use super::super::ops::{product, product_dw, product_dx};
     use super::*;
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
@@ -247,6 +355,32 @@ mod tests {
             }
         }
         Some(worst)
+    }
+
+    #[test]
+    fn products_of_the_backward_pass_follow_their_definition() {
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        for (rows, inner, columns) in
+            [(1, 1, 1), (13, 7, 31), (14, 8, 32), (15, 33, 48), (100, 64, 33), (29, 5, 100)]
+        {
+            let (x, w) = (values(rows * inner, &mut rng), values(columns * inner, &mut rng));
+            let grad = values(rows * columns, &mut rng);
+            let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+            let before = values(w.len(), &mut rng);
+            let (mut found, mut expected) = (before.clone(), before.clone());
+            product_dw(&mut expected, &grad, &x, inner, Parallelism::None);
+            // Elsewhere there is no kernel, and nothing to compare.
+            if !add_outer(&mut found, &grad, &x, inner) {
+                return;
+            }
+            assert!(close(&found, &expected), "{rows} {inner} {columns}");
+            let before = values(x.len(), &mut rng);
+            let (mut found, mut expected) = (before.clone(), before.clone());
+            product_dx(&mut expected, &grad, &w, inner, Parallelism::None);
+            let packed = Packed::transposed(&w, inner).unwrap();
+            packed.add_product(&grad, &mut found, Parallelism::Rayon(0));
+            assert!(close(&found, &expected), "{rows} {inner} {columns}");
+        }
     }
 
     #[test]

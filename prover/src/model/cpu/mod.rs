@@ -11,12 +11,15 @@ mod backward;
 mod buffer;
 mod forward;
 mod kernel;
+mod lanes;
 mod ops;
 mod packed;
 mod simd;
 
 pub(crate) use backward::gradients;
 pub(crate) use forward::{Sequence, last_logits, losses, next_token_logits, next_tokens};
+pub(crate) use lanes::last_logits as lane_logits;
+pub(crate) use lanes::{Format, LANES, LaneWeights, Prompts, Top, continue_greedily};
 pub(crate) use ops::softmax;
 pub(crate) use packed::PackedWeights;
 

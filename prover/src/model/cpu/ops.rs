@@ -303,7 +303,7 @@ pub(super) fn gated_backward(
 
 /// The tanh form of GELU (Hendrycks & Gimpel 2016) and its derivative.
 #[inline(always)]
-fn gelu(x: f32) -> (f32, f32) {
+pub(super) fn gelu(x: f32) -> (f32, f32) {
     const ROOT: f32 = 0.797_884_6; // sqrt(2 / pi)
     const CUBE: f32 = 0.044_715;
     let t = tanh(ROOT * (x + CUBE * x * x * x));

@@ -10,6 +10,8 @@ use crate::model::weights::Params;
 #[derive(Debug)]
 pub(crate) struct PackedWeights {
     matrices: Vec<Option<Packed>>,
+    /// Their transposes, for gradients.
+    transposes: Vec<Option<Packed>>,
 }
 
 /// Weights above this many bytes are not held twice; their products pack what they need each time.
@@ -30,7 +32,24 @@ impl PackedWeights {
             let inner = *weights.named()[position].1.dims().last()?;
             matrices[position] = Some(Packed::new(values[position], inner)?);
         }
-        Some(Self { matrices })
+        Some(Self { matrices, transposes: Vec::new() })
+    }
+
+    /// The same with what the backward pass needs.
+    pub(crate) fn with_transposes(weights: &Weights) -> Option<Self> {
+        let mut packed = Self::new(weights)?;
+        let guards = Guards::new(weights);
+        let values = guards.values().ok()?;
+        packed.transposes = values.iter().map(|_| None).collect();
+        for position in products(&weights.positions) {
+            let inner = *weights.named()[position].1.dims().last()?;
+            packed.transposes[position] = Some(Packed::transposed(values[position], inner)?);
+        }
+        Some(packed)
+    }
+
+    pub(super) fn transpose(&self, position: usize) -> Option<&Packed> {
+        self.transposes.get(position)?.as_ref()
     }
 
     pub(super) fn get(&self, position: usize) -> Option<&Packed> {
@@ -39,7 +58,7 @@ impl PackedWeights {
 }
 
 /// Positions of the matrices that activations are multiplied by.
-fn products(positions: &Params<usize>) -> Vec<usize> {
+pub(super) fn products(positions: &Params<usize>) -> Vec<usize> {
     let of_layer = |layer: &crate::model::weights::Layer<usize>| {
         [&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down]
             .map(|linear| linear.weight)

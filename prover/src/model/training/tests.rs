@@ -5,8 +5,9 @@ use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
 use super::*;
-use crate::model::ModelConfig;
+use crate::model::cpu::Top;
 use crate::model::tensor_forward::TensorCache;
+use crate::model::{Format, ModelConfig};
 
 /// A random model of each kind of layer that the families have.
 fn decoders() -> Vec<Decoder> {
@@ -164,6 +165,56 @@ fn both_forms_of_the_optimizer_take_the_same_steps() {
         let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         for (a, b) in [(a.var.as_tensor(), b.var.as_tensor()), (&a.second, &b.second)] {
             assert!(largest_difference(&values(a), &values(b)) < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn sequences_side_by_side_agree() {
+    for decoder in decoders() {
+        // Odd numbers, so that lanes and groups are not filled.
+        let (batch, t) = (77, 9);
+        let tokens = tokens(batch * t, 2);
+        let expected = decoder.last_logits(&tokens, &mut decoder.new_cache(batch)).unwrap();
+        let empty = decoder.new_cache(1);
+        let Some(found) = decoder.lane_logits(Format::F32, &empty, &tokens, t).unwrap() else {
+            return;
+        };
+        assert!(largest_difference(&found, &expected) < 1e-4);
+        for (format, bound) in [(Format::Bf16, 0.2), (Format::Int8, 0.6)] {
+            if let Some(found) = decoder.lane_logits(format, &empty, &tokens, t).unwrap() {
+                let difference = largest_difference(&found, &expected);
+                assert!(difference < bound, "{format:?} is off by {difference}");
+            }
+        }
+    }
+}
+
+#[test]
+fn greedy_continuations_side_by_side_agree() {
+    for decoder in decoders() {
+        let (batch, t, most) = (70, 6, 4);
+        let shared = tokens(3, 8);
+        let tokens = tokens(batch * t, 4);
+        let mut prefix = decoder.new_cache(1);
+        decoder.last_logits(&shared, &mut prefix).unwrap();
+        let mut found: Vec<Vec<u32>> = vec![Vec::new(); batch];
+        let step = |state: &mut Vec<u32>, top: Top| {
+            state.push(top.token);
+            true
+        };
+        let ran = decoder
+            .continue_greedily(Format::F32, (&prefix, &tokens), most, &mut found, step)
+            .unwrap();
+        if !ran {
+            return;
+        }
+        let mut cache = prefix.select(&vec![0; batch]).unwrap();
+        let mut next = decoder.next_tokens(&tokens, &mut cache).unwrap();
+        for i in 0..most {
+            let side_by_side: Vec<u32> = found.iter().map(|tokens| tokens[i]).collect();
+            assert_eq!(side_by_side, next);
+            next = decoder.next_tokens(&next, &mut cache).unwrap();
         }
     }
 }
