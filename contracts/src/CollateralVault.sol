@@ -24,12 +24,20 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         uint16 freezes;
     }
 
+    /// @dev `Payout` in two slots.
+    struct Queued {
+        address to;
+        uint96 amount;
+        address currency;
+        uint40 unlockAt;
+    }
+
     ILicenseRegistry private immutable REGISTRY;
     address private immutable ESCROW;
     address private immutable CHALLENGE_MANAGER;
 
     mapping(bytes32 licenseId => Change) private _changes;
-    Payout[] private _payouts;
+    Queued[] private _payouts;
 
     modifier onlyRegistry() {
         require(msg.sender == address(REGISTRY), CollateralVault_OnlyRegistry(msg.sender));
@@ -180,7 +188,7 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
             payoutId < _payouts.length && _payouts[payoutId].amount != 0,
             CollateralVault_UnknownPayout(payoutId)
         );
-        Payout memory p = _payouts[payoutId];
+        Queued memory p = _payouts[payoutId];
         require(block.timestamp >= p.unlockAt, CollateralVault_PayoutLocked(payoutId, p.unlockAt));
 
         _payouts[payoutId].amount = 0;
@@ -207,7 +215,8 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
     /// @inheritdoc ICollateralVault
     function payout(uint256 payoutId) external view returns (Payout memory) {
         require(payoutId < _payouts.length, CollateralVault_UnknownPayout(payoutId));
-        return _payouts[payoutId];
+        Queued storage p = _payouts[payoutId];
+        return Payout(p.to, p.currency, p.amount, p.unlockAt);
     }
 
     /// @inheritdoc ICollateralVault
@@ -230,7 +239,8 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
 
     function _queue(address to, address currency, uint128 amount, uint40 unlockAt) private {
         if (amount == 0) return;
-        _payouts.push(Payout(to, currency, amount, unlockAt));
+        // A part of a collateral, which has 96 bits.
+        _payouts.push(Queued(to, uint96(amount), currency, unlockAt));
         emit PayoutQueued(_payouts.length - 1, to, currency, amount, unlockAt);
     }
 

@@ -151,7 +151,13 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
         require(!_openOffers[offerId], LicenseRegistry_OfferExists(offerId));
 
         _openOffers[offerId] = true;
-        emit OfferPublished(offerId, terms.modelId, terms.owner, terms);
+        bytes memory data = TermsLib.encoded(terms);
+        bytes32 topic = OfferPublished.selector;
+        (bytes32 modelId, address owner) = (terms.modelId, terms.owner);
+        // emit OfferPublished(offerId, modelId, owner, terms)
+        assembly ("memory-safe") {
+            log4(add(data, 0x20), mload(data), topic, offerId, modelId, owner)
+        }
     }
 
     /// @inheritdoc ILicenseRegistry
@@ -443,6 +449,32 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
     {
         License storage l = _licenses[licenseId];
         return (l.status, l.deadline);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function servingOf(bytes32 licenseId)
+        external
+        view
+        returns (address servingKey, LicenseStatus status, uint40 deadline)
+    {
+        License storage l = _licenses[licenseId];
+        return (l.servingKey, l.status, l.deadline);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function drawsOf(bytes32 modelId, uint32 epoch, bytes32 licenseId)
+        external
+        view
+        returns (
+            bytes32 root,
+            uint32 personalCount,
+            uint32 sharedCount,
+            bytes32 modelSeed,
+            bytes32 licenseSeed
+        )
+    {
+        Universe storage u = _universes[modelId][epoch];
+        return (u.root, u.personalCount, u.sharedCount, u.seed, _licenses[licenseId].seed);
     }
 
     /// @inheritdoc ILicenseRegistry

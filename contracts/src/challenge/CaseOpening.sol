@@ -90,9 +90,17 @@ abstract contract CaseOpening is CaseBook {
             decoyHashes.length == expected,
             ChallengeManager_WrongLength("decoyHashes", decoyHashes.length, expected)
         );
-        uint256 next;
-        for (uint256 i; i < questions.length; ++i) {
-            if (questions[i] == 0) questions[i] = decoyHashes[next++];
+        // As many decoys as places that are left: opened leaves have taken one each, by `Openings`.
+        assembly ("memory-safe") {
+            let next := decoyHashes.offset
+            let to := add(questions, 0x20)
+            for { let end := add(to, shl(5, mload(questions))) } lt(to, end) { to := add(to, 0x20) }
+            {
+                if iszero(mload(to)) {
+                    mstore(to, calldataload(next))
+                    next := add(next, 0x20)
+                }
+            }
         }
     }
 }

@@ -44,12 +44,9 @@ contract CopyReader is ICopyReader {
             abi.encode(reading.copyId, series.channelId, series.firstSeq, series.bundles)
         );
         Openings.Opening memory o = _openSeries(registry, series, reading.copyId, given);
+        (address servingKey,,) = registry.servingOf(reading.licenseId);
         reading.firstServedAt = _checkAnswers(
-            ref,
-            registry.license(reading.licenseId).servingKey,
-            _unsigned(reading.licenseId, series),
-            given.answers,
-            o.opened
+            ref, servingKey, _unsigned(reading.licenseId, series), given.answers, o.opened
         );
         _weigh(reading, ref.terms.evidence, o, series.bundles.length);
     }

@@ -6,10 +6,9 @@ import { EIP712 } from "solady/utils/EIP712.sol";
 
 import { IChallengeManager } from "../interfaces/IChallengeManager.sol";
 import { ICopyReader } from "../interfaces/ICopyReader.sol";
-import { ILicenseRegistry } from "../interfaces/ILicenseRegistry.sol";
 import { Receipts } from "../libraries/Receipts.sol";
 import { TermsLib } from "../libraries/TermsLib.sol";
-import { LicenseRef, Receipt, SlashTerms, Violation } from "../libraries/Types.sol";
+import { LicenseRef, LicenseStatus, Receipt, SlashTerms, Violation } from "../libraries/Types.sol";
 import { ReportDesk } from "./ReportDesk.sol";
 
 /// @title Level 0: the evidence is the accused's own signature, so nobody has to be believed
@@ -18,7 +17,7 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
 
     /// @notice Where `CopyReader` is: the deterministic-deployment proxy put it there with salt 0, so the address is that
     /// of its code, on every chain.
-    address public constant COPY_READER = 0x800B6a334BC0cB40275c2EbE8fA227fC4F69e064;
+    address public constant COPY_READER = 0x32DB133351dA147B60E206D579E80D6D0764DDd0;
 
     /// @inheritdoc IChallengeManager
     function proveEquivocation(
@@ -30,9 +29,8 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         bytes32 salt
     ) external nonReentrant {
         bytes32 licenseId = _licenseId(ref);
-        (ILicenseRegistry.License memory license, bytes32 digest) =
-            _checkReceipt(ref, licenseId, a, signatureA);
-        bytes32 other = _checkSignature(licenseId, license.servingKey, b, signatureB);
+        (address servingKey,, bytes32 digest) = _checkReceipt(ref, licenseId, a, signatureA);
+        bytes32 other = _checkSignature(licenseId, servingKey, b, signatureB);
         require(
             a.channelId == b.channelId && a.seq == b.seq && digest != other,
             ChallengeManager_NoEquivocation()
@@ -49,7 +47,7 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         bytes32 salt
     ) external nonReentrant {
         bytes32 licenseId = _licenseId(ref);
-        (, bytes32 digest) = _checkReceipt(ref, licenseId, receipt, signature);
+        (,, bytes32 digest) = _checkReceipt(ref, licenseId, receipt, signature);
         // A channel that does not exist has nothing settled: the host served what no one could be paid for.
         uint128 declared = escrow.declared(receipt.channelId);
         uint256 settleBy = uint256(receipt.servedAt) + ref.terms.settlementPeriod;
@@ -73,13 +71,9 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         bytes32 salt
     ) external nonReentrant {
         bytes32 licenseId = _licenseId(ref);
-        (ILicenseRegistry.License memory license, bytes32 digest) =
-            _checkReceipt(ref, licenseId, receipt, signature);
+        (, uint40 end, bytes32 digest) = _checkReceipt(ref, licenseId, receipt, signature);
         // The deadline is the expiry of an active license and the end of a terminated one.
-        require(
-            receipt.servedAt > license.deadline,
-            ChallengeManager_WithinTerm(receipt.servedAt, license.deadline)
-        );
+        require(receipt.servedAt > end, ChallengeManager_WithinTerm(receipt.servedAt, end));
 
         _accept(ref, Violation.OutOfTerm, receipt, digest, salt);
     }
@@ -128,11 +122,12 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         bytes32 licenseId,
         Receipt calldata receipt,
         bytes calldata signature
-    ) private view returns (ILicenseRegistry.License memory license, bytes32 digest) {
+    ) private view returns (address servingKey, uint40 deadline, bytes32 digest) {
         _requireLevel(ref, LEVEL);
-        license = registry.license(licenseId);
-        _requireLiable(licenseId, license.status);
-        digest = _checkSignature(licenseId, license.servingKey, receipt, signature);
+        LicenseStatus status;
+        (servingKey, status, deadline) = registry.servingOf(licenseId);
+        _requireLiable(licenseId, status);
+        digest = _checkSignature(licenseId, servingKey, receipt, signature);
     }
 
     function _checkSignature(

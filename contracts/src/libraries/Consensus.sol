@@ -58,8 +58,14 @@ library Consensus {
 
     function _read(uint256 place, uint256 count) private pure returns (bytes4[] memory tags) {
         tags = new bytes4[](count);
-        for (uint256 position; position < count; ++position) {
-            tags[position] = _tagAt(place, position);
+        if (place == 0) return tags;
+        // As `_tagAt` for each position.
+        assembly ("memory-safe") {
+            let to := add(tags, 0x20)
+            for { let end := add(to, shl(5, count)) } lt(to, end) { to := add(to, 0x20) } {
+                mstore(to, and(calldataload(place), shl(224, 0xffffffff)))
+                place := add(place, 4)
+            }
         }
     }
 

@@ -38,12 +38,10 @@ library Openings {
     ) internal view returns (Openings.Opening memory o) {
         bytes32 modelId = license.terms.modelId;
         uint32 epoch = license.terms.epoch;
-        ILicenseRegistry.Universe memory universe = registry.universe(modelId, epoch);
-        o.root = universe.root;
-        o.personalCount = universe.personalCount;
-        o.leafCount = uint256(universe.personalCount) + universe.sharedCount;
-        o.modelSeed = universe.seed;
-        o.licenseSeed = registry.license(licenseId).seed;
+        uint256 sharedCount;
+        (o.root, o.personalCount, sharedCount, o.modelSeed, o.licenseSeed) =
+            registry.drawsOf(modelId, epoch, licenseId);
+        o.leafCount = o.personalCount + sharedCount;
         o.assignmentP = license.terms.evidence.assignmentP;
         o.buffer = Leaves.preimage(modelId, epoch);
         o.questions = new bytes32[](questions);
@@ -93,29 +91,55 @@ library Openings {
         uint256 position = leaf.position;
         bytes32 keyHash = leaf.keyHash;
         require(
-            position < o.questions.length && o.questions[position] == 0 && keyHash != 0,
+            position < o.questions.length && keyHash != 0
+                && _put(o.questions, position, keyHash) == 0,
             IChallengeTypes.ChallengeManager_BadPosition(j, leaf.position)
         );
-        o.questions[position] = keyHash;
-        o.opened[j] = keyHash;
+        _put(o.opened, j, keyHash);
 
         bytes32 tags0 = leaf.tags[0];
         bytes32 tags1 = leaf.tags[1];
         require(
             Leaves.tagsValid(tags0, tags1), IChallengeTypes.ChallengeManager_MalformedLeaf(index)
         );
-        bytes32 seed = index < o.personalCount ? o.licenseSeed : o.modelSeed;
         // A valid tag is never 0, so a question without a consensus is a miss.
-        if (
-            o.agreed[position]
-                == Leaves.tagAt(tags0, tags1, Draw.candidate(seed, o.root, index, leaf.salt))
-        ) {
+        if (_tagAt(o.agreed, position) == _drawnTag(o, index, leaf.salt, tags0, tags1)) {
             bool counts = index < o.personalCount
                 || Draw.isAssigned(o.licenseSeed, o.root, index, leaf.salt, o.assignmentP);
             if (counts) o.hits |= 1 << j;
             else o.outside |= 1 << j;
         }
         return Leaves.hashWith(o.buffer, index, leaf.salt, keyHash, tags0, tags1);
+    }
+
+    /// @dev Tag of the candidate that was drawn for leaf `index`.
+    function _drawnTag(Opening memory o, uint32 index, bytes32 salt, bytes32 tags0, bytes32 tags1)
+        private
+        pure
+        returns (bytes4)
+    {
+        bytes32 seed = index < o.personalCount ? o.licenseSeed : o.modelSeed;
+        return Leaves.tagAt(tags0, tags1, Draw.candidate(seed, o.root, index, salt));
+    }
+
+    /// @dev Writes to a place that is known to be inside of the array; returns what was there.
+    function _put(bytes32[] memory words, uint256 place, bytes32 word)
+        private
+        pure
+        returns (bytes32 before)
+    {
+        assembly ("memory-safe") {
+            let at := add(add(words, 0x20), shl(5, place))
+            before := mload(at)
+            mstore(at, word)
+        }
+    }
+
+    /// @dev There are as many tags as questions, so the place is inside.
+    function _tagAt(bytes4[] memory tags, uint256 place) private pure returns (bytes4 tag) {
+        assembly ("memory-safe") {
+            tag := mload(add(add(tags, 0x20), shl(5, place)))
+        }
     }
 
     /// @notice `keccak` of the words one after the other.

@@ -86,6 +86,18 @@ library TermsLib {
         require(offset == HEAD, Terms_NotCanonical(offset));
     }
 
+    /// @notice `abi.encode(terms)` of terms that have an `offerId`: their calldata as it came.
+    function encoded(Terms calldata terms) internal pure returns (bytes memory data) {
+        uint256 size = HEAD + 0x20 + 64 * terms.royalties.length;
+        assembly ("memory-safe") {
+            data := mload(0x40)
+            mstore(0x40, add(data, add(size, 0x40)))
+            mstore(data, add(size, 0x20))
+            mstore(add(data, 0x20), 0x20)
+            calldatacopy(add(data, 0x40), terms, size)
+        }
+    }
+
     /// @notice Identifier of a license, given its offer.
     function licenseId(bytes32 offer, address host, uint96 nonce) internal pure returns (bytes32) {
         return EfficientHashLib.hash(uint256(offer), uint160(host), nonce);
@@ -131,6 +143,9 @@ library TermsLib {
         require(terms.collateral != 0, Terms_NoCollateral());
         _requireUint96("collateral", terms.collateral);
         _requireUint96("licenseFee", terms.licenseFee);
+        // Reading a word refuses dirty bits, and nothing else reads these.
+        (terms.pricePerRequest, terms.pricePerThousandTokens, terms.proverFee, terms.reportBond);
+        terms.leakLiability;
         require(terms.minCollateralRatioBps != 0, Terms_NoCollateralRatio());
     }
 

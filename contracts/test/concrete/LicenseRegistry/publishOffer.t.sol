@@ -262,4 +262,31 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         _publish(terms);
         assertTrue(registry.isOfferOpen(registry.offerIdOf(terms)));
     }
+
+    /// @dev What is published is read by everybody's decoder, so no word may have bits that its type has not.
+    function test_revertWhen_wordDirty() public {
+        Terms memory terms = _terms();
+        bytes memory clean = abi.encodeCall(registry.publishOffer, (terms));
+        // Words of the terms: the first is a full word; so is none of the others, up to the royalties' offset.
+        for (uint256 word = 1; word < 32; ++word) {
+            bytes memory dirty = bytes.concat(clean);
+            // Four bytes of selector, one word of offset; the highest byte of each word.
+            dirty[4 + 32 + 32 * word] = 0x80;
+            vm.prank(owner.addr);
+            (bool ok,) = address(registry).call(dirty);
+            assertFalse(ok, "a dirty word was taken");
+        }
+        vm.prank(owner.addr);
+        (bool taken,) = address(registry).call(clean);
+        assertTrue(taken, "the clean terms");
+    }
+
+    /// @dev The event is what an encoder would write.
+    function test_announcesTheTerms() public {
+        Terms memory terms = _terms();
+        bytes32 id = registry.offerIdOf(terms);
+        vm.expectEmit(address(registry));
+        emit ILicenseRegistry.OfferPublished(id, modelId, owner.addr, terms);
+        _publish(terms);
+    }
 }
