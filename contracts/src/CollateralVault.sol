@@ -8,6 +8,7 @@ import {
 import { ICollateralVault } from "./interfaces/ICollateralVault.sol";
 import { ILicenseRegistry } from "./interfaces/ILicenseRegistry.sol";
 import { Currency } from "./libraries/Currency.sol";
+import { Shares } from "./libraries/Shares.sol";
 import { TermsLib } from "./libraries/TermsLib.sol";
 import { BPS, BURN, LicenseRef, LicenseStatus } from "./libraries/Types.sol";
 
@@ -113,7 +114,7 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
             CollateralVault_NotThawed(licenseId, c.thawEnd)
         );
         require(c.freezes == 0, CollateralVault_Frozen(licenseId, c.freezes));
-        uint128 amount = _take(c, ref.terms.collateral, BPS);
+        uint128 amount = _take(c, _amount(c, ref.terms.collateral));
         require(amount != 0, CollateralVault_NothingToWithdraw(licenseId));
 
         emit CollateralWithdrawn(licenseId, msg.sender, ref.terms.currency, amount);
@@ -128,7 +129,8 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         uint128 collateral_,
         uint128 fee
     ) external onlyRegistry nonReentrant {
-        uint128 amount = _take(_changes[licenseId], collateral_, BPS);
+        Change storage c = _changes[licenseId];
+        uint128 amount = _take(c, _amount(c, collateral_));
         emit CollateralWithdrawn(licenseId, host, currency, amount);
         if (fee != 0) emit FeeRefunded(licenseId, host, fee);
         Currency.push(currency, host, uint256(amount) + fee);
@@ -169,9 +171,10 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         require(reporter != address(0), CollateralVault_NoReporter());
         bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
 
-        slashed = _take(_changes[licenseId], ref.terms.collateral, bps);
-        toReporter = _share(slashed, ref.terms.slash.reporterBps);
-        toOwner = _share(slashed, ref.terms.slash.ownerBps);
+        Change storage c = _changes[licenseId];
+        slashed = _take(c, Shares.part(_amount(c, ref.terms.collateral), bps));
+        toReporter = Shares.part(slashed, ref.terms.slash.reporterBps);
+        toOwner = Shares.part(slashed, ref.terms.slash.ownerBps);
         uint128 burned = slashed - toReporter - toOwner;
         emit CollateralSlashed(licenseId, slashed, toReporter, toOwner, burned);
 
@@ -231,10 +234,10 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         return uint128(uint256(c.added) + bought - c.taken);
     }
 
-    /// @dev Takes `bps` of what is left, rounded down.
-    function _take(Change storage c, uint128 bought, uint16 bps) private returns (uint128 amount) {
-        amount = _share(_amount(c, bought), bps);
+    /// @dev Takes a part of what is left, which has 96 bits.
+    function _take(Change storage c, uint128 amount) private returns (uint128) {
         c.taken += uint96(amount);
+        return amount;
     }
 
     function _queue(address to, address currency, uint128 amount, uint40 unlockAt) private {
@@ -252,10 +255,5 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         require(msg.sender == ref.host, CollateralVault_OnlyHost(ref.host, msg.sender));
         licenseId = TermsLib.licenseId(ref, address(REGISTRY));
         c = _changes[licenseId];
-    }
-
-    /// @dev Rounds down; at most `amount` because `bps <= BPS`.
-    function _share(uint128 amount, uint16 bps) private pure returns (uint128) {
-        return uint128(uint256(amount) * bps / BPS);
     }
 }

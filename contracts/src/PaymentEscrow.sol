@@ -11,6 +11,7 @@ import { ILicenseRegistry } from "./interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "./interfaces/IPaymentEscrow.sol";
 import { Currency } from "./libraries/Currency.sol";
 import { RowPage } from "./libraries/RowPage.sol";
+import { Shares } from "./libraries/Shares.sol";
 import { TermsLib } from "./libraries/TermsLib.sol";
 import { BPS, LicenseRef, Royalty, Terms } from "./libraries/Types.sol";
 import { Vouchers } from "./libraries/Vouchers.sol";
@@ -169,7 +170,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         total = uint128(sum);
         if (total == 0) return 0;
 
-        uint128 ownerShare = _share(total, ref.terms.ownerShareBps);
+        uint128 ownerShare = Shares.part(total, ref.terms.ownerShareBps);
         _balances[ref.terms.currency][ref.host] += total - ownerShare;
         (uint128 toOwner, uint128 toParents) = _creditOwner(ref.terms, ownerShare);
         emit ClaimSplit(licenseId, total, total - ownerShare, toOwner, toParents);
@@ -383,7 +384,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         address currency = terms.currency;
         for (uint256 i = 0; i < terms.royalties.length; ++i) {
             Royalty calldata royalty = terms.royalties[i];
-            uint128 part = _share(share, royalty.bps);
+            uint128 part = Shares.part(share, royalty.bps);
             if (part == 0) continue;
             _balances[currency][royalty.payee] += part;
             toParents += part;
@@ -400,11 +401,6 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         channelId = channelIdOf(licenseId, payer, signer, salt);
         c = _channels[channelId];
         require(c.isOpen, PaymentEscrow_UnknownChannel(channelId));
-    }
-
-    /// @dev Rounds down; at most `amount` because `bps <= BPS`.
-    function _share(uint128 amount, uint16 bps) private pure returns (uint128) {
-        return uint128(uint256(amount) * bps / BPS);
     }
 
     function _toUint96(uint256 amount) private pure returns (uint96) {

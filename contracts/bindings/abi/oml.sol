@@ -379,6 +379,24 @@ interface LicenseRegistry {
         view
         returns (LicenseStatus status, uint40 deadline);
 
+    /// @notice Who signs its receipts, status and deadline: one storage read for callers that need no seed.
+    function servingOf(bytes32 licenseId)
+        external
+        view
+        returns (address servingKey, LicenseStatus status, uint40 deadline);
+
+    /// @notice What the opening of leaves needs to know: the universe, and the seeds of both parts.
+    function drawsOf(bytes32 modelId, uint32 epoch, bytes32 licenseId)
+        external
+        view
+        returns (
+            bytes32 root,
+            uint32 personalCount,
+            uint32 sharedCount,
+            bytes32 modelSeed,
+            bytes32 licenseSeed
+        );
+
     /// @notice Whether the license may serve at `time` (active, not past its expiry).
     function isActive(bytes32 licenseId, uint40 time) external view returns (bool);
 

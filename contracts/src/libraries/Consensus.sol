@@ -112,17 +112,16 @@ library Consensus {
         return 2 * different > settled;
     }
 
-    /// @dev Where in the calldata a member's tags begin, or 0 for a member that did not reveal. Looked up once: the
-    /// bounds checks of an array of arrays would cost more than the votes.
+    /// @dev Where in the calldata a member's tags begin. Looked up once: the bounds checks of an array of arrays would
+    /// cost more than the votes.
     function _placeOf(bytes calldata own) private pure returns (uint256 place) {
-        if (own.length == 0) return 0;
         assembly ("memory-safe") {
             place := own.offset
         }
     }
 
-    /// @dev A member's tag at a position, 0 for a member that did not reveal. The caller has checked that there are 0
-    /// or 4·count bytes.
+    /// @dev A member's tag at a position, 0 for a member that did not reveal. The caller has checked that a sheet has
+    /// 4·count bytes.
     function _tagAt(uint256 place, uint256 position) private pure returns (bytes4 tag) {
         if (place == 0) return 0;
         assembly ("memory-safe") {

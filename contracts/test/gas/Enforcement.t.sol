@@ -2,10 +2,12 @@
 pragma solidity ^0.8.30;
 
 import { Deploy } from "../../script/Deploy.s.sol";
+import { IChallengeTypes } from "../../src/interfaces/IChallengeTypes.sol";
 import { Consensus } from "../../src/libraries/Consensus.sol";
 import { NATIVE, Receipt, Terms, Violation } from "../../src/libraries/Types.sol";
 import { Calldata } from "../utils/Calldata.sol";
 import { CaseTest } from "../utils/CaseTest.sol";
+import { CopyTest } from "../utils/CopyTest.sol";
 import { ProverTest } from "../utils/ProverTest.sol";
 
 /// @dev What enforcement costs, with two bundles, 40 questions and a committee of five. Honest only with
@@ -139,6 +141,22 @@ contract NativeEnforcementGas is CaseTest {
         vm.prank(reporter);
         manager.openCase{ value: BOND + FEES }(ref(), deployment, SALT);
         vm.snapshotGasLastCall(GROUP, "openCase, native, later");
+    }
+}
+
+/// @dev The fourth proof of level 0 with two bundles, hence 32 receipts.
+contract CopyGas is CopyTest {
+    function setUp() public override {
+        bytes32 profile = keccak256(bytes(vm.envOr("FOUNDRY_PROFILE", string(""))));
+        vm.skip(profile != keccak256("gas"), "only with FOUNDRY_PROFILE=gas");
+        super.setUp();
+    }
+
+    function test_gas_unlicensedModel() public {
+        IChallengeTypes.Series memory series = _series();
+        _reportSeries(series);
+        _prove(series, _evidence(series, 0));
+        vm.snapshotGasLastCall("Enforcement", "proveUnlicensedModel, 32 answers, with slash");
     }
 }
 

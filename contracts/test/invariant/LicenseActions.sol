@@ -173,6 +173,23 @@ abstract contract LicenseActions is HandlerBase {
         burnedBundles += count;
     }
 
+    /// @dev As a proof does with what it opened; refused where the bundle is gone.
+    function burnOpened(uint32 bundle) external step {
+        uint32[] memory bundles = new uint32[](1);
+        bundles[0] = uint32(bound(bundle, 0, PERSONAL / 16));
+        vm.prank(challengeManager);
+        try registry.burnOpened(modelId, 0, bundles) {
+            assertLt(bundles[0], PERSONAL / 16, "R2: not of the personal part");
+            assertFalse(_burned[bundles[0]], "R2: burned twice");
+            _burned[bundles[0]] = true;
+            ++burnedBundles;
+        } catch {
+            assertTrue(
+                bundles[0] == PERSONAL / 16 || _burned[bundles[0]], "R2: refused without a reason"
+            );
+        }
+    }
+
     function pass(uint256 duration) external step {
         mine(3);
         skip(bound(duration, 0, 40 days));

@@ -36,7 +36,7 @@ contract LicensingInvariant is TestBase {
     }
 
     function _actions() private pure returns (bytes4[] memory selectors) {
-        selectors = new bytes4[](23);
+        selectors = new bytes4[](24);
         selectors[0] = LicenseActions.acquire.selector;
         selectors[1] = LicenseActions.drawSeed.selector;
         selectors[2] = LicenseActions.activate.selector;
@@ -57,6 +57,7 @@ contract LicensingInvariant is TestBase {
         selectors[17] = MoneyActions.withdrawChannel.selector;
         selectors[18] = MoneyActions.claim.selector;
         selectors[19] = MoneyActions.pull.selector;
+        selectors[23] = LicenseActions.burnOpened.selector;
         selectors[20] = MoneyActions.reserve.selector;
         selectors[21] = MoneyActions.closeChannel.selector;
         selectors[22] = LicenseActions.renew.selector;

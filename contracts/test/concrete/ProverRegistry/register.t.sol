@@ -78,4 +78,18 @@ contract ProverRegistry_register is ProverTest {
         provers.withdraw();
         assertEq(token.balanceOf(accounts[0]), 1_000_000 ether, "stake back");
     }
+
+    function test_replacesTheSmallestWhereverItStands() public {
+        address[] memory accounts = _registerMany(512);
+        // All but one, in the middle, add something.
+        for (uint256 i; i < accounts.length; ++i) {
+            if (i == 200) continue;
+            vm.prank(accounts[i]);
+            provers.addStake(1);
+        }
+        vm.expectEmit(address(provers));
+        emit IProverRegistry.ProverReplaced(accounts[200], alice);
+        _register(alice, 2 * MIN_STAKE);
+        assertEq(provers.provers().length, 512, "still full");
+    }
 }

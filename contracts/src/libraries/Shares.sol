@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import { BPS } from "./Types.sol";
+
+/// @title Parts of an amount in basis points
+library Shares {
+    /// @notice Rounds down; at most `amount` if `bps <= BPS`, as every published term is.
+    function part(uint128 amount, uint16 bps) internal pure returns (uint128) {
+        return uint128(uint256(amount) * bps / BPS);
+    }
+}
