@@ -26,6 +26,34 @@ contract BundlesFuzz is TestBase {
         assertEq(Bundles.select(type(uint256).max, 128), 128);
     }
 
+    /// @dev A part that ends with a word of the bitmap, and the first bundle of a later one.
+    function test_pick_atTheEndsOfWords() public {
+        uint256[3] memory words;
+        words[0] = type(uint256).max;
+        words[1] = type(uint256).max >> 1;
+        (bool[] memory burned, uint256 remaining) = _fill(words, 512);
+        assertEq(remaining, 1, "the last bundle of the second word");
+        _pickOne(burned, 0, remaining, bytes32("seed"), 0);
+        words[1] = type(uint256).max;
+        (burned, remaining) = _fill(words, 768);
+        assertEq(remaining, 256, "the third word");
+        _pickOne(burned, 512, remaining, bytes32("seed"), 0);
+    }
+
+    function pickOf(uint256 first, uint256 end, uint256 remaining) external returns (uint32) {
+        return Bundles.pick(_burned, first, end, remaining, bytes32(uint256(7)), 0);
+    }
+
+    /// @dev A count that is too large never reaches into the bundles behind the part.
+    function test_pick_ofABrokenCount() public {
+        for (uint256 end = 1; end <= 300; end += 13) {
+            (bool[] memory burned,) = _fill([type(uint256).max, type(uint256).max, 0], end);
+            assertEq(burned.length, end);
+            vm.expectRevert(abi.encodeWithSignature("Panic(uint256)", 1));
+            this.pickOf(0, end, 1);
+        }
+    }
+
     function testFuzz_pick_isTheIndexedUnburned(
         bytes32 seed,
         uint256[3] memory words,

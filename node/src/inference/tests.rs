@@ -105,7 +105,7 @@ async fn log_probabilities_come_with_whole_answers() {
     let given = &answer["choices"][0]["logprobs"];
     assert_eq!(given["tokens"], json!(["a", "b"]));
     assert_eq!(given["top_logprobs"][0], json!({"a": -0.5}));
-    let chat = json!({"messages": [{"role": "user", "content": "x|"}], "max_tokens": 5,
+    let chat = json!({"messages": [{"role": "user", "content": "long enough|"}], "max_tokens": 5,
         "temperature": 0, "logprobs": true, "top_logprobs": 2});
     let answer: Value =
         serde_json::from_str(&server.post("/v1/chat/completions", &chat).await.1).unwrap();
