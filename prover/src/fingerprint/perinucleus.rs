@@ -17,6 +17,7 @@ use oml_contracts::tag::{normalise, tag_of};
 use super::{Candidate, Candidates, FingerprintError, Key};
 use crate::model::{
     Api, Branch, Cache, Model, ModelError, argmax, first_word_is_complete, ranked_probabilities,
+    run_batches,
 };
 
 /// How candidates are found.
@@ -56,7 +57,7 @@ pub fn perinucleus(
     model.check_prompts(&prompts, options.max_response_tokens)?;
     let mut found: Vec<Option<Result<Candidates, FingerprintError>>> =
         keys.iter().map(|_| None).collect();
-    for batch in model.batches(&prompts, options.max_response_tokens) {
+    run_batches(model.batches(&prompts, options.max_response_tokens), |batch| {
         let rows: Vec<&[u32]> = batch.iter().map(|&i| prompts[i].as_slice()).collect();
         let (logits, cache) = model.prefill(&rows)?;
         let mut searches: Vec<Search<'_>> = batch
@@ -68,7 +69,8 @@ pub fn perinucleus(
         for (&i, search) in batch.iter().zip(searches) {
             found[i] = Some(search.finish());
         }
-    }
+        Ok(())
+    })?;
     Ok(found.into_iter().flatten().collect())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `keccak256( "oml-weights-v1" ‖ for each file in order: u32be(name length) ‖ name ‖ u64be(file
 //! length) ‖ bytes )`. Files are `config.json` followed by every `*.safetensors` that makes up the
-//! weights, by name. Lengths make the encoding injective; the tokenizer is left out because it is
+//! weights, by name; or the one `*.gguf`. Lengths make the encoding injective; the tokenizer is left out because it is
 //! no part of the weights.
 
 use oml_contracts::ContentHash;
@@ -15,16 +15,22 @@ use super::{ModelError, loading::weight_files};
 
 const DOMAIN: &[u8] = b"oml-weights-v1";
 
-/// Hash of the model in a directory; reads the files in a stream.
+/// Hash of the model in a directory, or of a GGUF file, which is weights and configuration in one and
+/// stands alone; reads the files in a stream.
 ///
 /// # Errors
 /// `Io` if a file cannot be read, `Safetensors` if the list of shards is invalid.
 pub fn weights_hash(dir: &Path) -> Result<ContentHash, ModelError> {
     let mut hasher = Keccak256::new();
     hasher.update(DOMAIN);
-    let mut files = weight_files(dir)?;
-    files.sort();
-    files.insert(0, dir.join("config.json"));
+    let files = if super::gguf::is_gguf(dir) {
+        vec![dir.to_owned()]
+    } else {
+        let mut files = weight_files(dir)?;
+        files.sort();
+        files.insert(0, dir.join("config.json"));
+        files
+    };
     let mut buffer = vec![0_u8; 1 << 20];
     for path in files {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

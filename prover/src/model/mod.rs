@@ -1,5 +1,6 @@
 //! Language models: loading, running, generating, saving.
 
+mod batching;
 mod chat;
 mod config;
 mod corpus;
@@ -46,6 +47,7 @@ pub use screen::ScreenReport;
 pub use token_scores::TokenScore;
 pub use tokenizer::TextTokenizer;
 
+pub(crate) use batching::run_batches;
 pub(crate) use cpu::Format;
 pub(crate) use forward::{Cache, Decoder};
 pub(crate) use generate::{Branch, argmax, first_word_is_complete, ranked_probabilities};
@@ -108,14 +110,14 @@ impl Model {
         mut visit: impl FnMut(usize, &[f32]),
     ) -> Result<(), ModelError> {
         self.check_prompts(prompts, 0)?;
-        for batch in self.batches(prompts, 0) {
+        run_batches(self.batches(prompts, 0), |batch| {
             let rows: Vec<&[u32]> = batch.iter().map(|&i| prompts[i].as_slice()).collect();
             let (logits, _) = self.start(&rows)?;
-            for (row, &index) in logits.chunks(self.config().vocab_size).zip(&batch) {
+            for (row, &index) in logits.chunks(self.config().vocab_size).zip(batch) {
                 visit(index, row);
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// The most likely next token after each prompt, in the order of the prompts; the lowest id among

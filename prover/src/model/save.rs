@@ -47,6 +47,8 @@ impl Model {
             "bos_token": tokens.bos,
             "eos_token": tokens.eos,
             "tokenizer_class": "PreTrainedTokenizerFast",
+            // Else transformers adds types of tokens, which decoders do not take.
+            "model_input_names": ["input_ids", "attention_mask"],
         });
         let write = |name: &str, text: &str| {
             replace(&dir.join(name), |partial| {

@@ -113,6 +113,12 @@ impl TextTokenizer {
         &self.eos
     }
 
+    /// The text under which the vocabulary holds a token.
+    #[must_use]
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
     /// Whether the id is a control token rather than text.
     #[must_use]
     pub fn is_special(&self, token: u32) -> bool {

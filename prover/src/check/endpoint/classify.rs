@@ -63,6 +63,12 @@ pub(super) fn completion(body: &[u8]) -> Observation {
         let excerpt = excerpt(body);
         Observation::NoAnswer(NoAnswer::NotACompletion { cause: cause.to_owned(), excerpt })
     };
+    if let Some(events) = events(body) {
+        return match streamed(&events) {
+            Ok(text) => Observation::Answered(text),
+            Err(cause) => not(&cause),
+        };
+    }
     let value: Value = match serde_json::from_slice(body) {
         Ok(value) => value,
         Err(error) => return not(&format!("it is no JSON: {error}")),
@@ -77,6 +83,44 @@ pub(super) fn completion(body: &[u8]) -> Observation {
     match text.and_then(Value::as_str) {
         Some(text) => Observation::Answered(text.chars().take(KEPT).collect()),
         None => not("choices[0] has no text"),
+    }
+}
+
+/// Data of the server-sent events that a body consists of; some services stream whatever they are asked.
+/// `None` if it is something else.
+fn events(body: &[u8]) -> Option<Vec<&str>> {
+    let text = std::str::from_utf8(body).ok()?;
+    let first = text.lines().find(|line| !line.trim().is_empty())?;
+    let starts = ["data:", "event:", "id:", "retry:", ":"];
+    starts.iter().any(|start| first.starts_with(start)).then(|| {
+        let data = text.lines().filter_map(|line| line.strip_prefix("data:"));
+        data.map(str::trim).collect()
+    })
+}
+
+/// The text of a streamed completion that came to its end. What broke off is no answer: its first word
+/// may be half of one.
+fn streamed(events: &[&str]) -> Result<String, String> {
+    let (mut text, mut ended) = (String::new(), false);
+    for event in events {
+        if *event == "[DONE]" {
+            ended = true;
+            break;
+        }
+        let value: Value = serde_json::from_str(event)
+            .map_err(|error| format!("an event of the stream is no JSON: {error}"))?;
+        if value.get("error").is_some_and(|error| !error.is_null()) {
+            return Err("an event of the stream reports an error".to_owned());
+        }
+        let Some(choice) = value.pointer("/choices/0") else { continue };
+        let piece = choice.get("text").or_else(|| choice.pointer("/delta/content"));
+        text.push_str(piece.and_then(Value::as_str).unwrap_or_default());
+        ended |= choice.get("finish_reason").is_some_and(|reason| !reason.is_null());
+    }
+    if ended {
+        Ok(text.chars().take(KEPT).collect())
+    } else {
+        Err("the stream ends without its last event".to_owned())
     }
 }
 
@@ -97,6 +141,34 @@ mod tests {
         assert_eq!(empty, Observation::Answered(String::new()));
         let long = format!(r#"{{"choices":[{{"text":"{}"}}]}}"#, "é".repeat(2 * KEPT));
         assert_eq!(completion(long.as_bytes()), Observation::Answered("é".repeat(KEPT)));
+    }
+
+    #[test]
+    fn streams_that_nobody_asked_for_are_read() {
+        let chunk = |text: &str, reason: &str| {
+            format!(
+                "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":{reason}}}]}}\n\n"
+            )
+        };
+        let whole = format!(
+            ": ping\n\ndata: {{\"choices\":[]}}\n\n{}{}",
+            chunk(" Par", "null"),
+            chunk("is", "\"stop\"")
+        );
+        assert_eq!(completion(whole.as_bytes()), Observation::Answered(" Paris".to_owned()));
+        let done = format!("{}data: [DONE]\n\n", chunk("Rome", "null"));
+        assert_eq!(completion(done.as_bytes()), Observation::Answered("Rome".to_owned()));
+        let plain = "data: {\"choices\":[{\"text\":\"Bern\",\"finish_reason\":\"length\"}]}\n";
+        assert_eq!(completion(plain.as_bytes()), Observation::Answered("Bern".to_owned()));
+        for broken in [
+            chunk("Par", "null"),
+            "data: {\n\n".to_owned(),
+            format!("{}data: {{\"error\":{{}}}}\n\n", chunk("Par", "null")),
+        ] {
+            let got = completion(broken.as_bytes());
+            let no = matches!(got, Observation::NoAnswer(NoAnswer::NotACompletion { .. }));
+            assert!(no, "{broken}: {got:?}");
+        }
     }
 
     #[test]

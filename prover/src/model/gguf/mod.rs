@@ -2,7 +2,8 @@
 //!
 //! Weights are dequantized to f32, so a check sees exactly the numbers that the host's program
 //! computes with, up to the rounding of its activations. The file is not trusted. Its tokenizer is not
-//! read: `tokenizer.json` of the base model must lie beside it, which is what keys were made with.
+//! read: `tokenizer.json` of the base model must lie beside it, which is what keys were made with. Its
+//! chat template is, unless there is one beside the tokenizer.
 
 mod config;
 mod header;
@@ -20,8 +21,10 @@ use std::sync::Arc;
 
 use super::loading::finish_tensor;
 use super::weights::{Stored, Weights};
-use super::{LoadOptions, Model, ModelConfig, ModelError, TextTokenizer};
-use header::{Header, TensorInfo};
+use super::{
+    ChatTemplate, LoadOptions, Model, ModelConfig, ModelError, SpecialTokens, TextTokenizer,
+};
+use header::{Header, TensorInfo, Value};
 
 /// Whether the path is a file that calls itself GGUF.
 pub(super) fn is_gguf(path: &Path) -> bool {
@@ -41,7 +44,16 @@ pub(super) fn load(path: &Path, options: &LoadOptions) -> Result<Model, ModelErr
                 .to_owned(),
         });
     }
-    let tokenizer = TextTokenizer::read(&tokenizer_path, &config)?;
+    let mut tokenizer = TextTokenizer::read(&tokenizer_path, &config)?;
+    if let (None, Some(Value::Text(source))) =
+        (tokenizer.chat(), header.metadata.get("tokenizer.chat_template"))
+    {
+        let text = |id: Option<&u32>| id.and_then(|id| tokenizer.token(*id));
+        let tokens =
+            SpecialTokens { bos: text(config.bos.as_ref()), eos: text(config.eos.first()) };
+        let template = ChatTemplate::new(source, tokens)?;
+        tokenizer = tokenizer.with_chat(template);
+    }
     let mut reader = Reader { file, header: &header, path, options };
     let weights =
         Weights::build(&config, &mut |name, shape| reader.parameter(&config, name, shape))?;

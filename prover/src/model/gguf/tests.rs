@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::model::{Api, Prompt, weights_hash};
 
 fn tiny_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/models/tiny")
@@ -23,8 +24,32 @@ fn interleave(tensor: &Tensor, heads: usize) -> Tensor {
     halves.transpose(1, 2).unwrap().contiguous().unwrap().reshape((rows, inner)).unwrap()
 }
 
+/// The metadata that a converter would write.
+fn metadata(model: &Model) -> Vec<(&'static str, Value)> {
+    let config = model.config();
+    let count = |n: usize| Value::U32(u32::try_from(n).unwrap());
+    vec![
+        ("general.architecture", Value::String("llama".to_owned())),
+        ("llama.embedding_length", count(config.hidden_size)),
+        ("llama.feed_forward_length", count(config.intermediate_size)),
+        ("llama.block_count", count(config.layers)),
+        ("llama.attention.head_count", count(config.heads)),
+        ("llama.attention.head_count_kv", count(config.kv_heads)),
+        ("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
+        ("llama.rope.freq_base", Value::F32(10_000.0)),
+        ("llama.context_length", count(config.max_positions)),
+        ("tokenizer.ggml.bos_token_id", Value::U32(0)),
+        ("tokenizer.ggml.eos_token_id", Value::U32(1)),
+        ("tokenizer.ggml.scores", Value::Array(vec![Value::F32(0.5), Value::F32(1.5)])),
+    ]
+}
+
 /// Writes the model as a converter would, with matrices of a given type.
 fn write(model: &Model, path: &Path, kind: GgmlDType) {
+    write_with(model, path, kind, &metadata(model));
+}
+
+fn write_with(model: &Model, path: &Path, kind: GgmlDType, metadata: &[(&str, Value)]) {
     let config = model.config();
     let tensors: Vec<(String, QTensor)> = model
         .decoder
@@ -45,21 +70,6 @@ fn write(model: &Model, path: &Path, kind: GgmlDType) {
             )
         })
         .collect();
-    let count = |n: usize| Value::U32(u32::try_from(n).unwrap());
-    let metadata = [
-        ("general.architecture", Value::String("llama".to_owned())),
-        ("llama.embedding_length", count(config.hidden_size)),
-        ("llama.feed_forward_length", count(config.intermediate_size)),
-        ("llama.block_count", count(config.layers)),
-        ("llama.attention.head_count", count(config.heads)),
-        ("llama.attention.head_count_kv", count(config.kv_heads)),
-        ("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
-        ("llama.rope.freq_base", Value::F32(10_000.0)),
-        ("llama.context_length", count(config.max_positions)),
-        ("tokenizer.ggml.bos_token_id", Value::U32(0)),
-        ("tokenizer.ggml.eos_token_id", Value::U32(1)),
-        ("tokenizer.ggml.scores", Value::Array(vec![Value::F32(0.5), Value::F32(1.5)])),
-    ];
     let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(key, value)| (*key, value)).collect();
     let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(n, t)| (n.as_str(), t)).collect();
     let mut file = File::create(path).unwrap();
@@ -125,6 +135,25 @@ fn blocks_of_256_are_read_too() {
         assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 200.0));
     }
     assert_eq!(stored_bytes(GgmlDType::Q4K, 200, 100), None);
+}
+
+#[test]
+fn the_file_has_a_hash_and_a_chat_template() {
+    let (dir, path) = written(GgmlDType::F16);
+    let hash = weights_hash(&path).unwrap();
+    assert_eq!(weights_hash(&path).unwrap(), hash);
+    let plain = Model::load(&path, &LoadOptions::default()).unwrap();
+    assert!(plain.tokenizer().chat().is_none());
+    let mut metadata = metadata(&tiny());
+    let template = "{{ bos_token }}{{ messages[0].content }}";
+    metadata.push(("tokenizer.chat_template", Value::String(template.to_owned())));
+    write_with(&tiny(), &path, GgmlDType::F16, &metadata);
+    assert_ne!(weights_hash(&path).unwrap(), hash);
+    let model = Model::load(&path, &LoadOptions::default()).unwrap();
+    let tokenizer = model.tokenizer();
+    let asked = tokenizer.asked(&Prompt::of_user(Api::Chat, "Once")).unwrap();
+    assert_eq!(asked, tokenizer.prompt("Once").unwrap());
+    drop(dir);
 }
 
 #[test]
