@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use super::greedy::Greedy;
-use super::{Cache, Model, ModelError};
+use super::{Cache, Model, ModelError, run_batches};
 
 /// When a continuation ends before its token limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,9 +84,11 @@ impl Model {
             let asked = Greedy { most: options.max_new_tokens, stop: Some(options.stop) };
             return Ok(self.greedy(prompts, asked)?.0);
         }
-        for batch in self.batches(prompts, options.max_new_tokens) {
-            self.generate_batch(prompts, batch, options, &mut outputs)?;
-        }
+        run_batches(self.batches(prompts, options.max_new_tokens), |batch| {
+            // What a batch that did not fit has left behind would be continued.
+            batch.iter().for_each(|&index| outputs[index].clear());
+            self.generate_batch(prompts, batch.to_vec(), options, &mut outputs)
+        })?;
         Ok(outputs)
     }
 

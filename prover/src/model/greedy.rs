@@ -3,7 +3,7 @@
 use super::cpu::{LANES, Top};
 use super::generate::first_word_is_complete;
 use super::screen::Growing;
-use super::{Cache, Format, GenerateOptions, Model, ModelError, ScreenReport, Stop};
+use super::{Cache, Format, GenerateOptions, Model, ModelError, ScreenReport, Stop, run_batches};
 
 /// Fewer prompts than this are not worth lanes of their own, most of which would be idle.
 const WORTH_LANES: usize = LANES * 3 / 4;
@@ -75,7 +75,7 @@ impl Model {
         (format, margin): (Format, f32),
     ) -> Result<Vec<Growing>, ModelError> {
         let mut outcomes: Vec<Growing> = prompts.iter().map(|_| Growing::new()).collect();
-        for batch in self.batches(prompts, asked.most) {
+        run_batches(self.batches(prompts, asked.most), |batch| {
             let rows: Vec<&[u32]> = batch.iter().map(|&i| prompts[i]).collect();
             let (rest, cache) = self.shared_prefix(&rows)?;
             let mut grown: Vec<Growing> = rows.iter().map(|_| Growing::new()).collect();
@@ -102,7 +102,8 @@ impl Model {
                     None => outcomes[index] = state,
                 }
             }
-        }
+            Ok(())
+        })?;
         Ok(outcomes)
     }
 
