@@ -42,7 +42,8 @@ fn same_answers(model: &Model, prompts: &[Vec<u32>]) -> ScreenReport {
 #[test]
 fn screened_answers_are_those_of_f32() {
     let model = tiny();
-    let prompts = keys(&model, 4096);
+    // Among so many, some err more than any of the sample.
+    let prompts = keys(&model, 16_384);
     same_answers(&model, &prompts);
     let words = model.screened().answer_first_word(&prompts[..1024], 4).unwrap();
     assert_eq!(words, model.answer_first_word(&prompts[..1024], 4).unwrap());

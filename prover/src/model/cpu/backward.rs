@@ -9,6 +9,7 @@ use super::attention::{Attention, Scratch};
 use super::buffer::Buffer;
 use super::forward::{Asking, Block, Saved};
 use super::kernel::add_outer;
+use super::lanes::{LANES, RowScratch};
 use super::ops::{
     add, add_scaled, cross_entropy_backward, gated_backward, product_dw, product_dx, rms_norm,
     rms_norm_backward, soft_cap, soft_cross_entropy_backward,
@@ -23,6 +24,9 @@ const LARGE: usize = 4 << 20;
 
 /// Tokens per chunk of a large model.
 const LARGE_CHUNK_TOKENS: usize = 1024;
+
+/// Examples in a batch of a small model from which chunks are cut to fill lanes.
+const WORTH_LANES: usize = 4 * LANES;
 
 /// Above this many parameters a gradient per core takes too much memory, and the products are large
 /// enough to keep all cores busy one after the other.
@@ -40,16 +44,21 @@ pub(crate) fn gradients(engine: &Engine<'_>, batch: &[&Example]) -> Result<(f64,
     let mut total = 0.0;
     if parameters > HUGE {
         let mut sums = zeros();
-        for chunk in chunks(&sorted, LARGE_CHUNK_TOKENS) {
+        for chunk in chunks(&sorted, LARGE_CHUNK_TOKENS, usize::MAX) {
             total += Pass::run(engine, &chunk, &mut sums, Parallelism::Rayon(0))?;
         }
         return Ok((total, sums));
     }
-    let tokens = if parameters > LARGE { LARGE_CHUNK_TOKENS } else { CHUNK_TOKENS };
+    let (tokens, most) = match parameters > LARGE {
+        true => (LARGE_CHUNK_TOKENS, 2 * LANES),
+        // Lanes filled once, if that leaves enough chunks for some cores.
+        false if batch.len() >= WORTH_LANES => (LARGE_CHUNK_TOKENS, LANES),
+        false => (CHUNK_TOKENS, usize::MAX),
+    };
     let mut sums: Option<Vec<Vec<f32>>> = None;
     // Gradients that were added already, zeros again: fresh memory costs more than clearing.
     let spare: Mutex<Vec<Vec<Vec<f32>>>> = Mutex::default();
-    let all = chunks(&sorted, tokens);
+    let all = chunks(&sorted, tokens, most);
     let threads = super::forward::parallelism(all.len());
     // Bounds the gradients held at once without changing the order of addition.
     for part in all.chunks(rayon::current_num_threads().max(1)) {
@@ -87,11 +96,13 @@ fn drain(grad: &mut [f32], sum: &mut [f32]) {
 }
 
 /// Cuts sorted examples into groups of bounded size.
-fn chunks<'a>(sorted: &[&'a Example], tokens: usize) -> Vec<Vec<&'a Example>> {
+fn chunks<'a>(sorted: &[&'a Example], tokens: usize, most: usize) -> Vec<Vec<&'a Example>> {
     let mut chunks: Vec<Vec<&Example>> = Vec::new();
     for &example in sorted {
         match chunks.last_mut() {
-            Some(chunk) if (chunk.len() + 1) * example.tokens.len() <= tokens => {
+            Some(chunk)
+                if chunk.len() < most && (chunk.len() + 1) * example.tokens.len() <= tokens =>
+            {
                 chunk.push(example);
             }
             _ => chunks.push(vec![example]),
@@ -226,12 +237,36 @@ impl<'a> Pass<'a> {
         let (engine, t) = (self.engine, self.block.t);
         let layer = &engine.positions.layers[index];
         let (q_width, kv_width) = (engine.q_width(), engine.kv_width());
-        let attention = Attention::new(engine.config, t, engine.config.window(index));
-        let mut scratch = Scratch::default();
         let mut dq = Buffer::zeros(saved.q.len());
         let mut dk = Buffer::zeros(saved.k.len());
         let mut dv = Buffer::zeros(saved.v.len());
-        let k_len = t * kv_width;
+        let rows = dk.len() / kv_width;
+        if let Some(lanes) = engine.row_attention(index, t, asking, rows) {
+            let inputs = (&*saved.q, &*saved.k, &*saved.v, grad);
+            lanes.backward(inputs, (&mut dq, &mut dk, &mut dv), &mut RowScratch::default());
+        } else {
+            self.attention_by_sequence(index, saved, grad, asking, (&mut dq, &mut dk, &mut dv));
+        }
+        engine.rope.rotate(&mut dq, q_width, asking.positions.iter().copied(), -1.0);
+        engine.rope.rotate(&mut dk, kv_width, self.block.positions(rows), -1.0);
+        let dq = self.maybe_norm(layer.q_norm, &saved.raw_q, &dq).unwrap_or(dq);
+        let dk = self.maybe_norm(layer.k_norm, &saved.raw_k, &dk).unwrap_or(dk);
+        (dq, dk, dv)
+    }
+
+    /// Gradients of attention, added, one sequence after the other.
+    fn attention_by_sequence(
+        &self,
+        index: usize,
+        saved: &Saved,
+        grad: &[f32],
+        asking: &Asking,
+        (dq, dk, dv): (&mut [f32], &mut [f32], &mut [f32]),
+    ) {
+        let (engine, t) = (self.engine, self.block.t);
+        let (q_width, k_len) = (engine.q_width(), t * engine.kv_width());
+        let attention = Attention::new(engine.config, t, engine.config.window(index));
+        let mut scratch = Scratch::default();
         let outputs = dk.chunks_mut(k_len).zip(dv.chunks_mut(k_len)).zip(asking.sequences());
         for (b, ((dk, dv), range)) in outputs.enumerate() {
             let (q, k) = (range.start * q_width..range.end * q_width, b * k_len..(b + 1) * k_len);
@@ -240,12 +275,6 @@ impl<'a> Pass<'a> {
             let positions = &asking.positions[range];
             attention.backward(positions, inputs, (&mut dq[q], dk, dv), &mut scratch);
         }
-        engine.rope.rotate(&mut dq, q_width, asking.positions.iter().copied(), -1.0);
-        let rows = dk.len() / kv_width;
-        engine.rope.rotate(&mut dk, kv_width, self.block.positions(rows), -1.0);
-        let dq = self.maybe_norm(layer.q_norm, &saved.raw_q, &dq).unwrap_or(dq);
-        let dk = self.maybe_norm(layer.k_norm, &saved.raw_k, &dk).unwrap_or(dk);
-        (dq, dk, dv)
     }
 
     /// Gradient before a norm that only some models have, given what the norm was applied to.

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::attention::{Attention, Scratch};
 use super::buffer::Buffer;
+use super::lanes::{RowAttention, RowScratch};
 use super::ops::{add, gated, product, rms_norm, soft_cap};
 use super::{Engine, ops};
 use crate::model::generate::argmax;
@@ -313,6 +314,18 @@ impl Engine<'_> {
         add(x, &out);
     }
 
+    /// Attention with a lane per sequence, where all rows ask and there are enough sequences.
+    pub(super) fn row_attention(
+        &self,
+        layer: usize,
+        t: usize,
+        asking: &Asking,
+        rows: usize,
+    ) -> Option<RowAttention> {
+        let all = asking.rows.len() == rows;
+        all.then(|| RowAttention::new(self.config, layer, (rows / t, t))).flatten()
+    }
+
     /// One layer over whole sequences from position 0, keeping what its gradient needs; `x` keeps
     /// the asking rows.
     pub(super) fn layer(
@@ -336,12 +349,18 @@ impl Engine<'_> {
         (saved.raw_q, saved.q) = self.rotate(q, layer.q_norm, q_width, positions);
         let attention = Attention::new(self.config, block.t, self.config.window(index));
         let mut attended = Buffer::zeros(saved.q.len());
-        let mut scratch = Scratch::default();
-        let keys = saved.k.chunks(block.t * kv_width).zip(saved.v.chunks(block.t * kv_width));
-        for (range, (k, v)) in asking.sequences().zip(keys) {
-            let rows = range.start * q_width..range.end * q_width;
-            let inputs = (&saved.q[rows.clone()], k, v);
-            attention.forward(&asking.positions[range], inputs, &mut attended[rows], &mut scratch);
+        if let Some(lanes) = self.row_attention(index, block.t, asking, rows) {
+            let inputs = (&*saved.q, &*saved.k, &*saved.v);
+            lanes.forward(inputs, &mut attended, &mut RowScratch::default());
+        } else {
+            let mut scratch = Scratch::default();
+            let keys = saved.k.chunks(block.t * kv_width).zip(saved.v.chunks(block.t * kv_width));
+            for (range, (k, v)) in asking.sequences().zip(keys) {
+                let rows = range.start * q_width..range.end * q_width;
+                let inputs = (&saved.q[rows.clone()], k, v);
+                let out = &mut attended[rows];
+                attention.forward(&asking.positions[range], inputs, out, &mut scratch);
+            }
         }
         let gathered = asking.gather(x, hidden);
         saved.x = std::mem::replace(x, gathered);

@@ -20,7 +20,7 @@ pub(crate) use backward::gradients;
 pub(crate) use forward::{Sequence, last_logits, losses, next_token_logits, next_tokens};
 pub(crate) use lanes::last_logits as lane_logits;
 pub(crate) use lanes::{Format, LANES, LaneWeights, Prompts, Top, continue_greedily};
-pub(crate) use ops::softmax;
+pub(crate) use ops::{as_f32, softmax};
 pub(crate) use packed::PackedWeights;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor};

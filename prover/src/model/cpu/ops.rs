@@ -198,7 +198,7 @@ pub(super) fn product_dw(
 
 /// `x / sqrt(mean(x²) + eps) · w` per row of the width of `w`.
 pub(super) fn rms_norm(x: &[f32], w: &[f32], eps: f32) -> Buffer {
-    let mut out = Buffer::zeros(x.len());
+    let mut out = Buffer::uncleared(x.len());
     vectorized(
         #[inline(always)]
         || {
@@ -247,7 +247,7 @@ fn inverse_rms(x: &[f32], eps: f32) -> f32 {
 
 /// `silu(gate) · up`, or the same with another activation.
 pub(super) fn gated(activation: Activation, gate: &[f32], up: &[f32]) -> Buffer {
-    let mut out = Buffer::zeros(gate.len());
+    let mut out = Buffer::uncleared(gate.len());
     vectorized(
         #[inline(always)]
         || {
@@ -406,7 +406,7 @@ fn max_and_exp_sum(row: &[f32]) -> (f32, f32) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
-pub(super) fn as_f32(n: usize) -> f32 {
+pub(crate) fn as_f32(n: usize) -> f32 {
     n as f32
 }
 

@@ -17,6 +17,9 @@ pub(crate) struct PackedWeights {
 /// Weights above this many bytes are not held twice; their products pack what they need each time.
 const LIMIT: usize = 4 << 30;
 
+/// Larger matrices are not transposed for one step: that takes longer than their few products gain.
+const MOST_TRANSPOSED: usize = 4 << 20;
+
 impl PackedWeights {
     /// Rearranges all matrices; `None` where the processor has no kernels, or the weights are too
     /// large to hold twice.
@@ -43,6 +46,9 @@ impl PackedWeights {
         packed.transposes = values.iter().map(|_| None).collect();
         for position in products(&weights.positions) {
             let inner = *weights.named()[position].1.dims().last()?;
+            if values[position].len() > MOST_TRANSPOSED {
+                continue;
+            }
             packed.transposes[position] = Some(Packed::transposed(values[position], inner)?);
         }
         Some(packed)

@@ -189,7 +189,7 @@ impl Attention {
 
 /// Inner products of a query with some keys.
 #[inline(always)]
-fn dots<const N: usize>(simd: Simd, q: &[Line], keys: [&[Line]; N]) -> [V; N] {
+pub(super) fn dots<const N: usize>(simd: Simd, q: &[Line], keys: [&[Line]; N]) -> [V; N] {
     let keys = keys.map(|key| &key[..q.len()]);
     let mut sums = [simd.splat(0.0); N];
     for (c, q) in q.iter().enumerate() {

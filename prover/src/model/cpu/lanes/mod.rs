@@ -10,12 +10,14 @@ mod head;
 mod kernel;
 mod matrix;
 mod ops;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod vector;
 
 pub(crate) use head::Top;
 pub(crate) use kernel::Format;
+pub(super) use rows::{RowAttention, RowScratch};
 
 use candle_core::Result;
 use rayon::prelude::*;
