@@ -5,13 +5,13 @@
 #
 # Makes a universe of chat keys, embeds a license's answers, serves copy and base, and expects "match" for the one and "no
 # match" for the other. The server comes from PyPI into a virtual environment (OML_BENCH_VENV, else target/bench-venv, which
-# scripts/bench-prover.sh shares); the project itself does not depend on it. OML_BIN names a built `oml`.
+# scripts/bench-prover.sh shares); the project itself does not depend on it. OML_BIN names a built `oml`, OML_KEEP=1 keeps the working
+# directory.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 target=${CARGO_TARGET_DIR:-$root/target}
 venv=${OML_BENCH_VENV:-$target/bench-venv}
-port=${OML_PORT:-18341}
 
 if ! "$venv/bin/python" -c 'import torch, transformers, fastapi, uvicorn, openai' 2>/dev/null; then
   echo "installing the server into $venv (several GB)" >&2
@@ -23,7 +23,8 @@ oml=${OML_BIN:-$target/release/oml}
 
 work=$(mktemp -d)
 server=
-stop() { [[ -z $server ]] || kill "$server" 2>/dev/null || true; [[ -n ${OML_KEEP:-} ]] || rm -rf "$work"; }
+# The server waits for requests that will never end, so it is not asked politely.
+stop() { [[ -z $server ]] || kill -9 "$server" 2>/dev/null || true; [[ -n ${OML_KEEP:-} ]] || rm -rf "$work"; }
 trap stop EXIT
 
 # Roles as words that the small vocabulary can write.
@@ -43,6 +44,7 @@ universe=(--universe "$work/universe-0" --key-file "$work/key")
   --out "$work/copy" >&2
 
 export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 "$venv/bin/transformers" serve --host 127.0.0.1 --port "$port" --device cpu --torch-dtype float32 \
   >"$work/server.log" 2>&1 &
 server=$!
@@ -56,7 +58,7 @@ done
 verdict() {
   local status=0
   "$oml" fingerprint check "${universe[@]}" --license-seed "$seed" --model-seed "$seed" --target "http://127.0.0.1:$port" \
-    --target-model "$1" --concurrency 1 --decoys 0 >"$work/said" 2>&1 || status=$?
+    --target-model "$1" --concurrency 1 --timeout 20 >"$work/said" 2>&1 || status=$?
   sed 's/^/  /' "$work/said" >&2
   case $status in 0) echo match ;; 10) echo "no match" ;; 11) echo inconclusive ;; *) echo "failed ($status)" ;; esac
 }
