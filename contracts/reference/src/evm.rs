@@ -18,6 +18,9 @@ pub const CHAIN_ID: u64 = 31_337;
 /// Gas of every call: below the cap of EIP-7825.
 const GAS: u64 = 16_000_000;
 
+/// The deterministic-deployment proxy.
+const PROXY: Address = alloy::primitives::address!("4e59b44847b379578588920cA78FbF26c0B4956C");
+
 /// Who deploys.
 const DEPLOYER: Address = Address::repeat_byte(0xde);
 
@@ -186,6 +189,22 @@ impl Chain {
             }
             other => Err(failed("creation", other)),
         }
+    }
+
+    /// Puts the reader of copies where its manager looks for it: the address of its code at the deterministic-deployment
+    /// proxy.
+    ///
+    /// # Errors
+    /// [`SetUpError`].
+    pub fn place_reader(&mut self) -> Result<(), SetUpError> {
+        let created = DEPLOYER.create(7);
+        self.deploy("CopyReader", Vec::new(), created)?;
+        let code = creation_code("CopyReader", &[]).map_err(|e| failed("bytecode", e))?;
+        let place = PROXY.create2(B256::ZERO, keccak256(code));
+        let database = &mut self.vm.ctx.journaled_state.database;
+        let info = database.basic(created).map_err(|e| failed("account", e))?;
+        database.insert_account_info(place, info.unwrap_or_default());
+        Ok(())
     }
 
     /// Gives native currency.

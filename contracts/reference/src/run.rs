@@ -3,6 +3,7 @@
 mod accuse;
 mod answer;
 mod compare;
+mod copies;
 mod counts;
 mod court;
 mod deployments;
@@ -87,7 +88,7 @@ impl World {
             terms: base.terms.clone(),
             people: base.people.clone(),
             counts: Counts::default(),
-            court: base.leaves.clone().map(Registrar::new),
+            court: (kind != 0).then(|| Registrar::new(base.leaves.clone())),
         })
     }
 
@@ -280,7 +281,10 @@ mod tests {
             world.model.court.config.rebuttalWindow += alloy::primitives::aliases::U40::from(1);
         };
         assert!(found(window).iter().any(is_event));
-        let root = |world: &mut World| world.model.universe.root = alloy::primitives::B256::ZERO;
+        let root = |world: &mut World| {
+            let universes = world.model.universes.values_mut();
+            universes.for_each(|universe| universe.root = alloy::primitives::B256::ZERO);
+        };
         assert!(found(root).iter().any(|d| matches!(d, Difference::Refusal { .. })));
         let stake = |world: &mut World| world.model.provers.min_stake -= 1;
         assert!(found(stake).iter().any(|d| matches!(d, Difference::Reason { .. })));

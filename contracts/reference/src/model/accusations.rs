@@ -96,8 +96,10 @@ impl Model {
         faults.liable(id, at.map(|at| self.licenses[at].status));
         let claim = keccak256((id, report.deployment).abi_encode());
         let commitment = self.commitment(by, claim, report.salt, &mut faults);
-        let (left, needed) =
-            (self.universe.left_personal().len(), self.court.config.bundlesPerCase);
+        let (left, needed) = (
+            self.universe_of(terms.modelId).left_personal().len(),
+            self.court.config.bundlesPerCase,
+        );
         let few = Manager::ChallengeManager_TooFewBundles {
             left: U256::from(left),
             needed: U256::from(needed),
@@ -114,7 +116,7 @@ impl Model {
         faults.none()?;
 
         self.court.commitments.remove(&commitment);
-        self.universe.cases += 1;
+        self.universes.entry(terms.modelId).or_default().cases += 1;
         self.pull(native, by, self.manager, price, value)?;
         let case = self.new_case(by, report, at.ok_or(Refused::ANY)?);
         let mut events = vec![self.opened(&case)];
@@ -139,13 +141,14 @@ impl Model {
     }
 
     fn new_case(&self, by: Address, report: &Report, license: usize) -> Case {
+        let universe = self.universe_of(report.license.terms.modelId);
         let reference = CaseRef {
             license: report.license.clone(),
             deploymentHash: report.deployment,
             reporter: by,
             openedAt: time40(self.time),
-            cases: self.universe.cases,
-            licenses: self.activated,
+            cases: universe.cases,
+            licenses: universe.licenses,
             leak: report.leak.is_some(),
         };
         Case {
@@ -221,8 +224,13 @@ impl Model {
     fn draw_by(&mut self, mut case: Case, seed: B256) -> Verdict {
         let config = self.court.config.clone();
         let mut faults = Faults::default();
-        let (bundles, mut events) =
-            self.burn(seed, config.bundlesPerCase, config.sharedBundlesPerCase, &mut faults);
+        let model = case.reference.license.terms.modelId;
+        let (bundles, mut events) = self.burn(
+            (model, seed),
+            config.bundlesPerCase,
+            config.sharedBundlesPerCase,
+            &mut faults,
+        );
         let for_committee = keccak256([seed.as_slice(), b"committee"].concat());
         let opened_at = case.reference.openedAt.to::<u64>();
         let committee =

@@ -14,12 +14,12 @@ use super::faults::Faults;
 use super::universe::{BUNDLE, Universe};
 use super::{Model, Refused, Verdict, time40};
 
-type Tag = [u8; 4];
+pub(super) type Tag = [u8; 4];
 
 /// In `sheetOf`: the member did not reveal.
 const NO_SHEET: u8 = 0xff;
 
-fn keccak(parts: &[&[u8]]) -> B256 {
+pub(super) fn keccak(parts: &[&[u8]]) -> B256 {
     keccak256(parts.concat())
 }
 
@@ -47,7 +47,7 @@ pub fn is_assigned(seed: B256, root: B256, index: u32, salt: B256, p: u16) -> bo
     u16::from_be_bytes([hash[0], hash[1]]) < p
 }
 
-fn tags(leaf: &OpenedLeaf) -> Vec<Tag> {
+pub(super) fn tags(leaf: &OpenedLeaf) -> Vec<Tag> {
     let packed = leaf.tags.concat();
     packed.chunks_exact(4).map(|tag| [tag[0], tag[1], tag[2], tag[3]]).collect()
 }
@@ -139,21 +139,20 @@ fn check_sheets(
 }
 
 /// The opened leaves by their place among the questions.
-fn check_leaves(
+pub(super) fn check_leaves(
     universe: &Universe,
     questions: u16,
-    drawn: &Drawn,
-    given: &LeafOpening,
+    (drawn, given): (&[u32], &[OpenedBundle]),
     faults: &mut Faults,
 ) -> BTreeMap<u16, B256> {
     let mut placed = BTreeMap::new();
     let length = Manager::ChallengeManager_WrongLength {
         name: name("bundles"),
-        given: U256::from(given.bundles.len()),
-        expected: U256::from(drawn.bundles.len()),
+        given: U256::from(given.len()),
+        expected: U256::from(drawn.len()),
     };
-    faults.unless(given.bundles.len() == drawn.bundles.len(), length);
-    for (k, (bundle, opened)) in drawn.bundles.iter().zip(&given.bundles).enumerate() {
+    faults.unless(given.len() == drawn.len(), length);
+    for (k, (bundle, opened)) in drawn.iter().zip(given).enumerate() {
         for (l, leaf) in opened.leaves.iter().enumerate() {
             let fingerprint = U256::from(16 * k + l);
             let bad =
@@ -203,7 +202,8 @@ impl Model {
         given: &LeafOpening,
         agreed: &[Option<Tag>],
     ) -> Outcome {
-        let (universe, license) = (&self.universe, &self.licenses[case.license]);
+        let license = &self.licenses[case.license];
+        let universe = self.universe_of(license.reference.terms.modelId);
         let p = license.reference.terms.evidence.assignmentP;
         let (mut hits, mut outside, mut keys) = (U256::ZERO, U256::ZERO, Vec::new());
         for (k, (bundle, opened)) in drawn.bundles.iter().zip(&given.bundles).enumerate() {
@@ -248,7 +248,9 @@ impl Model {
         faults.step(id, case.as_ref(), CaseStatus::Opening, self.time);
         check_sheets(id, case.as_ref(), drawn, given, &mut faults);
         let questions = case.as_ref().map_or(0, |case| case.questions);
-        let placed = check_leaves(&self.universe, questions, drawn, given, &mut faults);
+        let universe = self.universe_of(reference.license.terms.modelId);
+        let bundles = (&drawn.bundles[..], &given.bundles[..]);
+        let placed = check_leaves(universe, questions, bundles, &mut faults);
         let asked = questions_hash(questions, &placed, &given.decoyHashes, &mut faults);
         let same = case.as_ref().is_some_and(|case| case.is_drawn(drawn) && case.asked == asked);
         faults.facts(id, same);

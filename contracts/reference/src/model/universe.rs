@@ -1,6 +1,7 @@
 //! Fingerprints and deployments: what the license registry keeps for cases.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use alloy::primitives::aliases::U48;
 use alloy::primitives::{Address, B256, U256, keccak256};
@@ -20,7 +21,7 @@ const BLOCK_HASHES: u64 = 256;
 /// Until when a host answers for what it has not retired.
 pub(super) const ALWAYS: u64 = (1 << 40) - 1;
 
-/// The fingerprints of the one model, epoch 0.
+/// The fingerprints of a model, epoch 0.
 #[derive(Debug, Clone, Default)]
 pub struct Universe {
     /// Model.
@@ -35,11 +36,15 @@ pub struct Universe {
     pub round: u64,
     /// The model's seed, once drawn.
     pub seed: Option<B256>,
+    /// Licenses ever activated.
+    pub licenses: u32,
     /// Cases so far.
     pub cases: u32,
     /// Bundles that were drawn.
     pub burned: BTreeSet<u32>,
 }
+
+static NONE: LazyLock<Universe> = LazyLock::new(Universe::default);
 
 impl Universe {
     fn left(&self, from: u32, to: u32) -> Vec<u32> {
@@ -84,6 +89,12 @@ pub(super) enum Beacon {
 }
 
 impl Model {
+    /// Fingerprints of a model; an empty universe if it has none.
+    #[must_use]
+    pub fn universe_of(&self, model: B256) -> &Universe {
+        self.universes.get(&model).unwrap_or(&NONE)
+    }
+
     pub(super) fn beacon(&self, round: u64) -> Beacon {
         if round >= self.block {
             Beacon::Pending
@@ -105,13 +116,14 @@ impl Model {
     /// [`Refused`].
     pub fn draw_model_seed(&mut self, model: B256, epoch: u32) -> Verdict {
         let mut faults = Faults::default();
-        let known = model == self.universe.model && epoch == 0;
+        let known = self.universes.contains_key(&model) && epoch == 0;
+        let universe = self.universe_of(model);
         let unknown = Registry::LicenseRegistry_UnknownUniverse { modelId: model, epoch };
         faults.unless(known, unknown);
         let subject = keccak256((model, U256::from(epoch)).abi_encode_params());
         let again = Registry::LicenseRegistry_AlreadySeeded { subject };
-        faults.unless(!known || self.universe.seed.is_none(), again);
-        let (round, value) = (self.universe.round, self.beacon(self.universe.round));
+        faults.unless(!known || universe.seed.is_none(), again);
+        let (round, value) = (universe.round, self.beacon(universe.round));
         let seed_round = U48::from(round);
         let pending = Registry::LicenseRegistry_SeedPending { subject, round: seed_round };
         faults.unless(!known || value != Beacon::Pending, pending);
@@ -119,41 +131,44 @@ impl Model {
         if let Beacon::Ready(value) = value {
             let parts = [value.as_slice(), self.registry.as_slice(), subject.as_slice()];
             let seed = keccak256(parts.concat());
-            self.universe.seed = Some(seed);
+            self.universes.entry(model).or_default().seed = Some(seed);
             let event = Registry::UniverseSeeded { modelId: model, epoch, seed };
             return Ok(vec![self.registry_event(&event)]);
         }
-        self.universe.round = self.next_round();
-        let seed_round = U48::from(self.universe.round);
+        let next = self.next_round();
+        self.universes.entry(model).or_default().round = next;
+        let seed_round = U48::from(next);
         Ok(vec![self.registry_event(&Registry::SeedRoundMoved { subject, seedRound: seed_round })])
     }
 
     /// `burnBundles` by the manager.
     pub(super) fn burn(
         &mut self,
-        seed: B256,
+        (model, seed): (B256, B256),
         personal: u8,
         shared_at_most: u8,
         faults: &mut Faults,
     ) -> (Vec<u32>, Events) {
-        let left = self.universe.left_personal().len();
+        let left = self.universe_of(model).left_personal().len();
         let (left_word, wanted) = (U256::from(left), U256::from(personal));
         let few = Registry::LicenseRegistry_BundlesExhausted { left: left_word, wanted };
         faults.unless(left >= personal.into(), few);
         if faults.any() {
             return (Vec::new(), Events::new());
         }
-        let bundles = self.universe.draw(seed, personal, shared_at_most);
-        let model = self.universe.model;
-        let burned = |bundle: &u32| {
-            self.registry_event(&Registry::BundleBurned {
-                modelId: model,
-                epoch: 0,
-                bundle: *bundle,
-            })
-        };
-        let events = bundles.iter().map(burned).collect();
+        let universe = self.universes.entry(model).or_default();
+        let bundles = universe.draw(seed, personal, shared_at_most);
+        let events = self.burned(model, &bundles);
         (bundles, events)
+    }
+
+    /// What is told of bundles that were burned.
+    pub(super) fn burned(&self, model: B256, bundles: &[u32]) -> Events {
+        let event = |bundle: &u32| {
+            let burned = Registry::BundleBurned { modelId: model, epoch: 0, bundle: *bundle };
+            self.registry_event(&burned)
+        };
+        bundles.iter().map(event).collect()
     }
 
     /// `registerDeployment`. A license past the end of the list was never bought; `id` is what its id would be.

@@ -47,13 +47,13 @@ pub struct Weighed {
     pub threshold: i64,
 }
 
-fn whole_log2(x: U256, ceil: bool) -> i64 {
+pub(super) fn whole_log2(x: U256, ceil: bool) -> i64 {
     let floor = log2(x, FRACTION).to::<i64>();
     floor + i64::from(ceil && x.count_ones() != 1)
 }
 
 /// Logarithm of a multiplier, rounded down.
-fn multiplier(raw: u64) -> i64 {
+pub(super) fn multiplier(raw: u64) -> i64 {
     whole_log2(U256::from(raw), false) - ((FRACTION as i64) << FRACTION)
 }
 

@@ -220,8 +220,10 @@ impl World {
     /// Key and answer of a fingerprint: what the license's copy says, or something else.
     fn answer(&mut self, docket: &Docket, license: usize, index: u32) -> (B256, [u8; 4]) {
         let Some(court) = &self.court else { return (B256::ZERO, [0; 4]) };
-        let leaf = court.leaves.leaf(index);
-        let (universe, license) = (&self.model.universe, &self.model.licenses[license]);
+        let license = &self.model.licenses[license];
+        let model = license.reference.terms.modelId;
+        let Some(leaves) = court.leaves.get(&model) else { return (B256::ZERO, [0; 4]) };
+        let (leaf, universe) = (leaves.leaf(index), self.model.universe_of(model));
         let personal = index < universe.personal;
         let seed = if personal { license.seed } else { universe.seed.unwrap_or_default() };
         let p = license.reference.terms.evidence.assignmentP;
@@ -262,7 +264,7 @@ impl World {
     pub(super) fn post_questions(&mut self, at: usize, spoil: bool) -> Result<(), Difference> {
         let Some(docket) = self.docket(at) else { return Ok(()) };
         let Some(case) = self.case_of(&docket) else { return Ok(()) };
-        let mut by = self.people.owner;
+        let mut by = docket.reference.license.terms.owner;
         let mut reference = docket.reference.clone();
         let mut drawn = case.drawn.unwrap_or_default();
         let mut asked = keccak256(docket.questions.concat());

@@ -140,10 +140,12 @@ impl World {
 
     /// What an honest owner brings.
     fn opening(&mut self, docket: &Docket, case: &Case, drawn: &Drawn) -> LeafOpening {
-        let Some(court) = &self.court else { return LeafOpening::default() };
+        let model = docket.reference.license.terms.modelId;
+        let leaves = self.court.as_ref().and_then(|court| court.leaves.get(&model)).cloned();
+        let Some(leaves) = leaves else { return LeafOpening::default() };
         let mut opening = LeafOpening::default();
         for (bundle, positions) in drawn.bundles.iter().zip(docket.positions.chunks(16)) {
-            opening.bundles.push(court.leaves.open(*bundle, positions));
+            opening.bundles.push(leaves.open(*bundle, positions));
         }
         opening.decoyHashes = docket.decoys();
         let share = !self.chance(4);
@@ -205,7 +207,7 @@ impl World {
     pub(super) fn open_leaves(&mut self, at: usize, spoil: bool) -> Result<(), Difference> {
         let Some(docket) = self.docket(at) else { return Ok(()) };
         let Some(case) = self.case_of(&docket) else { return Ok(()) };
-        let mut by = self.people.owner;
+        let mut by = docket.reference.license.terms.owner;
         let mut reference = docket.reference.clone();
         let mut drawn = case.drawn.clone().unwrap_or_default();
         let mut opening = self.opening(&docket, &case, &drawn);

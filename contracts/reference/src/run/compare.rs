@@ -23,9 +23,11 @@ impl World {
             let found = self.chain.read(self.model.escrow, &call)?;
             same(&format!("balance of {account}"), U256::from(amount), found)?;
         }
-        let call = abi::LicenseRegistry::universeCall { modelId: self.terms[0].modelId, epoch: 0 };
-        let counted = self.chain.read(self.model.registry, &call)?.licenses;
-        same("activated licenses", U256::from(self.model.activated), U256::from(counted))?;
+        let terms = &self.terms[0];
+        let call = abi::LicenseRegistry::universeCall { modelId: terms.modelId, epoch: 0 };
+        let licenses = self.model.universe_of(terms.modelId).licenses;
+        let found = self.chain.read(self.model.registry, &call)?.licenses;
+        same("activated licenses", U256::from(licenses), U256::from(found))?;
         for license in self.model.licenses.clone() {
             let call = abi::CollateralVault::collateralCall { r#ref: license.reference };
             let found = self.chain.read(self.model.vault, &call)?;

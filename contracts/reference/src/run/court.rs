@@ -1,5 +1,6 @@
 //! Sequences in which the contract decides: the start, the choice of the next step, and time.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use alloy::primitives::{Address, B256, U256};
@@ -8,6 +9,7 @@ use oml_contracts::rpc::abi::{CaseRef, CaseStatus, ChallengeManager, Drawn};
 use rand::{Rng, RngCore};
 
 use super::compare::same;
+use super::copies::Chosen;
 use super::docket::{Docket, Prepared};
 use super::leaves::Leaves;
 use super::proofs::Brief;
@@ -17,15 +19,23 @@ use crate::model::{Case, Report};
 /// What the people know of reports and cases.
 #[derive(Debug, Clone)]
 pub(super) struct Registrar {
-    pub(super) leaves: Rc<Leaves>,
+    /// Every owner's fingerprints, by model.
+    pub(super) leaves: BTreeMap<B256, Rc<Leaves>>,
     pub(super) dockets: Vec<Docket>,
     pub(super) prepared: Vec<Prepared<Report>>,
     pub(super) briefs: Vec<Prepared<Brief>>,
+    pub(super) series: Vec<Prepared<Chosen>>,
 }
 
 impl Registrar {
-    pub(super) const fn new(leaves: Rc<Leaves>) -> Self {
-        Self { leaves, dockets: Vec::new(), prepared: Vec::new(), briefs: Vec::new() }
+    pub(super) const fn new(leaves: BTreeMap<B256, Rc<Leaves>>) -> Self {
+        Self {
+            leaves,
+            dockets: Vec::new(),
+            prepared: Vec::new(),
+            briefs: Vec::new(),
+            series: Vec::new(),
+        }
     }
 }
 
@@ -69,7 +79,7 @@ impl World {
             self.activate_of(at, reference.clone())?;
             self.register_deployment_of(at, &reference)?;
         }
-        Ok(())
+        self.sell_copies()
     }
 
     pub(super) fn court_step(&mut self) -> Result<(), Difference> {
@@ -84,7 +94,8 @@ impl World {
             75..=78 => self.stakes(),
             79..=82 => self.money_out(),
             83..=85 => self.deployments(),
-            86..=89 => self.prove(),
+            86..=88 => self.prove(),
+            89..=92 => self.show_copy(),
             _ => self.licensing(),
         }
     }

@@ -61,7 +61,8 @@ impl World {
     }
 
     pub(super) fn draw_model_seed(&mut self) -> Result<(), Difference> {
-        let model = self.model.universe.model;
+        let models: Vec<_> = self.model.universes.keys().copied().collect();
+        let model = models[self.random.random_range(0..models.len())];
         let (model, epoch) = match self.random.random_range(0..20_u32) {
             0 => (keccak256(model), 0),
             1 => (model, 1),

@@ -14,7 +14,7 @@ use super::counts::Reached;
 use super::docket::Docket;
 use super::steps::{domain, sign};
 use super::{Difference, World};
-use crate::model::{Case, Payment, weigh};
+use crate::model::{Case, Payment, Universe, weigh};
 
 impl World {
     pub(super) fn go_on_rebuttal(&mut self, at: usize, case: &Case) -> Result<(), Difference> {
@@ -314,10 +314,21 @@ impl World {
             let found = self.chain.read(self.model.manager, &call)?;
             super::compare::same("flag", case.into(), found.into())?;
         }
-        let universe = self.model.universe.clone();
+        for universe in self.model.universes.clone().into_values() {
+            self.compare_universe(&universe)?;
+        }
+        Ok(())
+    }
+
+    fn compare_universe(&mut self, universe: &Universe) -> Result<(), Difference> {
         let call = abi::LicenseRegistry::universeCall { modelId: universe.model, epoch: 0 };
         let found = self.chain.read(self.model.registry, &call)?;
         let seed = universe.seed.unwrap_or_default();
+        super::compare::same(
+            "licenses",
+            U256::from(universe.licenses),
+            U256::from(found.licenses),
+        )?;
         super::compare::same("cases", U256::from(universe.cases), U256::from(found.cases))?;
         super::compare::same("model seed", seed.into(), found.seed.into())?;
         for bundle in 0..(universe.personal + universe.shared) / crate::model::BUNDLE {

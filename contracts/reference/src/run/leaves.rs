@@ -9,25 +9,33 @@ use crate::model::{BUNDLE, leaf_hash};
 /// All leaves of a universe.
 #[derive(Debug, Clone)]
 pub(super) struct Leaves {
+    model: B256,
     leaves: Vec<OpenedLeaf>,
     /// Hashes of the tree from the leaves to the root.
     levels: Vec<Vec<B256>>,
 }
 
+/// Candidates of a fingerprint with their tags, in the order of these.
+fn words(model: B256, index: u32) -> Vec<([u8; 4], String)> {
+    let word = |j: u32| format!("w{index}x{j}m{:02x}", model[0]);
+    let tag = |word: &str| keccak256(word).0.first_chunk().copied().unwrap_or_default();
+    let mut words: Vec<([u8; 4], String)> = (0..16).map(word).map(|w| (tag(&w), w)).collect();
+    words.sort();
+    words
+}
+
 /// Tags of 16 candidates; of a malformed leaf they are equal, out of order, or begin with "no answer".
-fn tags(random: B256, malformed: bool) -> [B256; 2] {
-    let mut tags: Vec<u32> = (0..16)
-        .map(|j| j * 0x0fff_ffff + 1 + u32::from(random[usize::try_from(j).unwrap_or(0)]))
-        .collect();
+fn tags(words: &[([u8; 4], String)], random: B256, malformed: bool) -> [B256; 2] {
+    let mut tags: Vec<[u8; 4]> = words.iter().map(|(tag, _)| *tag).collect();
     if malformed {
         let place = usize::from(random[16] % 15);
         match random[17] % 3 {
             0 => tags.swap(place, place + 1),
             1 => tags[place] = tags[place + 1],
-            _ => tags[0] = 0,
+            _ => tags[0] = [0; 4],
         }
     }
-    let packed: Vec<u8> = tags.into_iter().flat_map(u32::to_be_bytes).collect();
+    let packed = tags.concat();
     [B256::from_slice(&packed[..32]), B256::from_slice(&packed[32..])]
 }
 
@@ -42,7 +50,7 @@ impl Leaves {
             OpenedLeaf {
                 salt: part("salt"),
                 keyHash: part("key"),
-                tags: tags(shape, bad),
+                tags: tags(&words(model, index), shape, bad),
                 position: 0,
             }
         };
@@ -56,7 +64,7 @@ impl Leaves {
             let above = pairs.map(|pair| keccak256([pair[0].0, pair[1].0].concat())).collect();
             levels.push(above);
         }
-        Self { leaves, levels }
+        Self { model, leaves, levels }
     }
 
     /// What the universe commits to.
@@ -67,6 +75,11 @@ impl Leaves {
     /// Leaf `index`, without a position.
     pub(super) fn leaf(&self, index: u32) -> OpenedLeaf {
         self.leaves.get(index as usize).or_else(|| self.leaves.first()).cloned().unwrap_or_default()
+    }
+
+    /// A candidate's word.
+    pub(super) fn word(&self, index: u32, place: usize) -> String {
+        words(self.model, index).swap_remove(place).1
     }
 
     /// A bundle with its proof.

@@ -44,8 +44,8 @@ pub(super) const COURTS: u8 = 4;
 /// What sequences of one kind start from.
 #[derive(Debug)]
 pub(super) struct Base {
-    /// The owner's fingerprints where there are cases.
-    pub(super) leaves: Option<Rc<Leaves>>,
+    /// The owners' fingerprints by model, where there are cases.
+    pub(super) leaves: BTreeMap<B256, Rc<Leaves>>,
     pub(super) chain: Chain,
     pub(super) model: Model,
     pub(super) terms: Vec<abi::Terms>,
@@ -106,21 +106,34 @@ fn make(kind: u8) -> Result<Base, SetUpError> {
     let people = people()?;
     let mut chain = Chain::new(&settings)?;
     let mut model = model(&chain, &settings);
-    let leaves = (kind != 0).then_some(kind);
-    let (terms, leaves) = publish(&mut chain, &people, leaves)?;
+    if kind != 0 {
+        chain.place_reader()?;
+    }
+    let mut terms = publish(&mut chain, &people, kind)?;
+    let mut leaves = BTreeMap::new();
+    if kind != 0 {
+        terms.push(publish_foreign(&mut chain, &people, kind)?);
+    }
+    for terms in &terms {
+        let universe = Universe {
+            model: terms.modelId,
+            root: NO_LEAVES,
+            personal: PERSONAL,
+            shared: SHARED,
+            round: model.block + 2,
+            ..Universe::default()
+        };
+        let universe = model.universes.entry(terms.modelId).or_insert(universe);
+        if kind != 0 {
+            let own = own_leaves(terms.modelId, terms.owner == people.parent, kind);
+            universe.root = own.root();
+            leaves.insert(terms.modelId, Rc::new(own));
+        }
+    }
     model.offers = terms.iter().map(|terms| model.offer_id(terms)).collect();
-    let root = leaves.as_ref().map_or(NO_LEAVES, Leaves::root);
-    model.universe = Universe {
-        model: terms.first().map_or(B256::ZERO, |terms| terms.modelId),
-        root,
-        personal: PERSONAL,
-        shared: SHARED,
-        round: model.block + 2,
-        ..Universe::default()
-    };
     model.court.config = if kind == 0 { Config::default() } else { config(kind) };
     fund(&mut chain, &mut model, &people)?;
-    Ok(Base { chain, model, terms, people, leaves: leaves.map(Rc::new) })
+    Ok(Base { chain, model, terms, people, leaves })
 }
 
 fn people() -> Result<People, SetUpError> {
@@ -160,7 +173,6 @@ fn model(chain: &Chain, settings: &Settings) -> Model {
         payouts: Vec::new(),
         balances: BTreeMap::new(),
         wallets: BTreeMap::new(),
-        activated: 0,
         provers: Provers {
             address: chain.provers,
             native: settings.stake_native,
@@ -168,7 +180,7 @@ fn model(chain: &Chain, settings: &Settings) -> Model {
             thaw: settings.stake_thaw,
             accounts: BTreeMap::new(),
         },
-        universe: Universe::default(),
+        universes: BTreeMap::new(),
         court: Court::default(),
     }
 }
@@ -228,7 +240,7 @@ fn terms(model: B256, people: &People, currency: Address, kind: u8) -> abi::Term
             equivocationBps: 10_000,
             underMeteringBps: 5_000,
             outOfTermBps: 5_000,
-            unlicensedModelBps: 0,
+            unlicensedModelBps: if kind == 0 { 0 } else { 6_000 },
             unpaidUseBps: 8_000,
             reporterBps: 3_001,
             ownerBps: 4_000,
@@ -237,46 +249,71 @@ fn terms(model: B256, people: &People, currency: Address, kind: u8) -> abi::Term
     }
 }
 
-/// Registers parent and model, commits a universe, publishes an offer in each currency. Where there are cases, a third
-/// offer accepts only one level of evidence.
-fn publish(
+/// The owner of the accused model is careless in some kinds, the other one hardly ever.
+fn own_leaves(model: B256, foreign: bool, kind: u8) -> Leaves {
+    let malformed = if foreign { 500 } else { [0, 0, 60, 0, 100][usize::from(kind)] };
+    Leaves::new(model, PERSONAL + SHARED, malformed)
+}
+
+/// Registers a model and commits to its universe.
+fn register(
     chain: &mut Chain,
-    people: &People,
-    court: Option<u8>,
-) -> Result<(Vec<abi::Terms>, Option<Leaves>), SetUpError> {
+    (owner, weights, foreign): (Address, u8, bool),
+    parents: Vec<abi::Parent>,
+    kind: u8,
+) -> Result<B256, SetUpError> {
     let registry = chain.registry;
-    let register = |parents| abi::LicenseRegistry::registerModelCall {
-        weightsHash: B256::repeat_byte(1),
+    let register = abi::LicenseRegistry::registerModelCall {
+        weightsHash: B256::repeat_byte(weights),
         metadataHash: B256::repeat_byte(2),
         parents,
     };
-    let id = set_up(chain, people.parent, registry, register(Vec::new()).abi_encode())?;
-    let lineage = vec![abi::Parent { modelId: B256::from_slice(&id), bps: 1_111 }];
-    let id = set_up(chain, people.owner, registry, register(lineage).abi_encode())?;
+    let id = set_up(chain, owner, registry, register.abi_encode())?;
     let model = B256::from_slice(&id);
-    let malformed = |kind| [0, 0, 60, 0, 100][usize::from(kind)];
-    let leaves = court.map(|kind| Leaves::new(model, PERSONAL + SHARED, malformed(kind)));
+    let root = if kind == 0 { NO_LEAVES } else { own_leaves(model, foreign, kind).root() };
     let universe = abi::LicenseRegistry::commitUniverseCall {
         modelId: model,
-        root: leaves.as_ref().map_or(NO_LEAVES, Leaves::root),
+        root,
         personalCount: PERSONAL,
         sharedCount: SHARED,
     };
-    set_up(chain, people.owner, registry, universe.abi_encode())?;
-    let kind = court.unwrap_or(0);
+    set_up(chain, owner, registry, universe.abi_encode())?;
+    Ok(model)
+}
+
+fn offer(chain: &mut Chain, terms: &abi::Terms) -> Result<(), SetUpError> {
+    let (owner, registry) = (terms.owner, chain.registry);
+    let call = abi::LicenseRegistry::publishOfferCall { terms: terms.clone() };
+    set_up(chain, owner, registry, call.abi_encode()).map(drop)
+}
+
+/// Registers parent and model, publishes an offer in each currency. Where there are cases, a third offer accepts only
+/// one level of evidence.
+fn publish(chain: &mut Chain, people: &People, kind: u8) -> Result<Vec<abi::Terms>, SetUpError> {
+    let parent = register(chain, (people.parent, 1, false), Vec::new(), 0)?;
+    let lineage = vec![abi::Parent { modelId: parent, bps: 1_111 }];
+    let model = register(chain, (people.owner, 1, false), lineage, kind)?;
     let currencies = [chain.token, Address::ZERO];
     let mut offers: Vec<abi::Terms> =
         currencies.iter().map(|currency| terms(model, people, *currency, kind)).collect();
-    if court.is_some() {
+    if kind != 0 {
         let levels = if kind.is_multiple_of(2) { 1 } else { 4 };
         offers
             .push(abi::Terms { evidenceLevels: levels, ..terms(model, people, chain.token, kind) });
     }
-    for terms in &offers {
-        let call = abi::LicenseRegistry::publishOfferCall { terms: terms.clone() };
-        set_up(chain, people.owner, registry, call.abi_encode())?;
-    }
-    Ok((offers, leaves))
+    offers.iter().try_for_each(|terms| offer(chain, terms))?;
+    Ok(offers)
+}
+
+/// Another owner's model, whose hosts do not answer for unlicensed models.
+fn publish_foreign(chain: &mut Chain, people: &People, kind: u8) -> Result<abi::Terms, SetUpError> {
+    let model = register(chain, (people.parent, 9, true), Vec::new(), kind)?;
+    let mut terms = terms(model, people, chain.token, kind);
+    terms.owner = people.parent;
+    terms.royalties = Vec::new();
+    terms.slash.unlicensedModelBps = 0;
+    offer(chain, &terms)?;
+    Ok(terms)
 }
 
 fn set_up(

@@ -17,6 +17,10 @@ impl World {
     pub(super) fn acquire(&mut self) -> Result<(), Difference> {
         let offer = self.offer();
         let host = self.people.hosts[usize::from(self.random.random::<bool>())].address();
+        self.acquire_of(offer, host)
+    }
+
+    pub(super) fn acquire_of(&mut self, offer: usize, host: Address) -> Result<(), Difference> {
         // Now and then one that was bought before.
         let bought = if self.chance(15) { self.model.licenses.first() } else { None };
         let reference = match bought {
@@ -112,16 +116,17 @@ impl World {
         self.hold(&call, verdict).map(drop)
     }
 
-    /// Place of an offer; the one that accepts only one level of evidence is rare.
+    /// Place of an offer; those after the first two are rare.
     fn offer(&mut self) -> usize {
         let rare = self.chance(8);
-        if rare { self.terms.len() - 1 } else { self.random.random_range(0..2) }
+        let from = if rare { 0..self.terms.len() } else { 0..2 };
+        self.random.random_range(from)
     }
 
     /// Withdraws an offer or publishes it anew; the model only keeps whether it is open.
     pub(super) fn toggle_offer(&mut self) -> Result<(), Difference> {
         let terms = self.terms[self.random.random_range(0..self.terms.len())].clone();
-        let offer_id = self.model.offer_id(&terms);
+        let (owner, offer_id) = (terms.owner, self.model.offer_id(&terms));
         let open = self.model.offers.contains(&offer_id);
         let registry = self.model.registry;
         use alloy::sol_types::SolEvent;
@@ -135,7 +140,7 @@ impl World {
             let event = abi::LicenseRegistry::OfferPublished {
                 offerId: offer_id,
                 modelId: terms.modelId,
-                owner: self.people.owner,
+                owner: terms.owner,
                 terms: terms.clone(),
             };
             (abi::LicenseRegistry::publishOfferCall { terms }.abi_encode(), event.encode_log_data())
@@ -145,7 +150,7 @@ impl World {
         } else {
             self.model.offers.insert(offer_id);
         }
-        let call = Call { name: "offer", from: self.people.owner, to: registry, value: 0, data };
+        let call = Call { name: "offer", from: owner, to: registry, value: 0, data };
         self.hold(&call, Ok(vec![(registry, event)])).map(drop)
     }
 
