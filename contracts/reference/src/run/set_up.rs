@@ -99,7 +99,7 @@ fn make(kind: u8) -> Result<Base, SetUpError> {
     let settings = Settings {
         time: START,
         min_stake: 100 * ETHER,
-        stake_thaw: 4 * DAY,
+        stake_thaw: if kind == 0 { 4 * DAY } else { DAY },
         stake_native: kind == 2,
         manager,
     };
