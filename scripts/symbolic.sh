@@ -26,7 +26,7 @@ cd "$root/contracts"
 # Of a removed contract the artefact would stay, and be proved.
 rm -rf "$FOUNDRY_OUT"
 prove() {
-    "$venv/bin/halmos" --root . --forge-build-out "$FOUNDRY_OUT" --solver-timeout-assertion 60s --loop 20 "$@"
+    "$venv/bin/halmos" --root . --forge-build-out "$FOUNDRY_OUT" --solver-timeout-assertion 180s --loop 20 "$@"
 }
 if [ $# -gt 0 ]; then
     prove --match-contract '^Symbolic' "$@"

@@ -19,32 +19,18 @@ contract SymbolicSplits {
         assert(Shares.part(amount, 0) == 0);
     }
 
-    /// @dev A slash: reporter, owner, and the rest that is burned. The subtraction can't fail, and nothing is lost.
-    function check_twoSharesAndTheRest(uint128 slashed, uint16 reporter, uint16 owner)
-        external
-        pure
-    {
-        if (uint256(reporter) + owner > BPS) return;
-        uint256 toReporter = Shares.part(slashed, reporter);
-        uint256 toOwner = Shares.part(slashed, owner);
-        assert(toReporter + toOwner <= slashed);
-        uint256 burned = slashed - toReporter - toOwner;
-        assert(toReporter + toOwner + burned == slashed);
-    }
-
-    /// @dev The owner's share among parents: never more than it, whatever their parts are.
-    function check_parentsGetAtMostTheShare(uint128 share, uint16 a, uint16 b, uint16 c, uint16 d)
-        external
-        pure
-    {
-        if (uint256(a) + b + c + d > BPS) return;
-        uint256 sum = uint256(Shares.part(share, a)) + Shares.part(share, b) + Shares.part(share, c)
-            + Shares.part(share, d);
-        assert(sum <= share);
+    /// @dev What is shared out for at most 100 % is at most the whole, so the rest is never negative: reporter and owner of a
+    /// slash, parents of an owner's share. Takes of the shares only what `check_losesLessThanAUnit` proves of each:
+    /// part · BPS ≤ amount · bps. Such inequalities add up: (p + q) · BPS ≤ amount · (a + b).
+    function check_sumIsAtMostTheWhole(uint128 amount, uint16 bps, uint136 sum) external pure {
+        unchecked {
+            if (bps > BPS || uint256(sum) * BPS > uint256(amount) * bps) return;
+            assert(sum <= amount);
+        }
     }
 
     /// @dev A claim: what the host gets and the owner's share are the whole, and less than a unit is rounded.
-    function check_ownerLosesLessThanAUnit(uint128 total, uint16 bps) external pure {
+    function check_losesLessThanAUnit(uint128 total, uint16 bps) external pure {
         if (bps > BPS) return;
         uint256 share = Shares.part(total, bps);
         assert(share * BPS <= uint256(total) * bps);
