@@ -98,7 +98,7 @@ impl Model {
             }
             for (&index, state) in batch.iter().zip(grown) {
                 match state.failed {
-                    Some(error) => return Err(error),
+                    Some(error) => return Err(*error),
                     None => outcomes[index] = state,
                 }
             }
@@ -119,7 +119,7 @@ impl Model {
                 Ok(text) if first_word_is_complete(&text) => return false,
                 Ok(_) => {}
                 Err(error) => {
-                    state.failed = Some(error);
+                    state.failed = Some(Box::new(error));
                     return false;
                 }
             }

@@ -95,7 +95,7 @@ pub struct ScreenReport {
 pub(crate) struct Growing {
     pub(crate) tokens: Vec<u32>,
     pub(crate) sure: bool,
-    pub(crate) failed: Option<ModelError>,
+    pub(crate) failed: Option<Box<ModelError>>,
 }
 
 impl Growing {

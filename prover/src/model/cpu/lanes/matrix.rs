@@ -156,8 +156,10 @@ impl<'a> Operand<'a> {
         if format != Format::F32 {
             let depth = inner.div_ceil(format.per_word());
             let panels = x.len() / inner;
-            converted.words.resize(panels * depth, Words([0; LANES]));
-            converted.scales.resize(panels, Line::ZERO);
+            let count = converted.words.len().max(panels * depth);
+            converted.words.resize(count, Words([0; LANES]));
+            let count = converted.scales.len().max(panels);
+            converted.scales.resize(count, Line::ZERO);
             let outputs = converted.words.chunks_mut(depth).zip(&mut converted.scales);
             for (x, (words, scales)) in x.chunks(inner).zip(outputs) {
                 match format {

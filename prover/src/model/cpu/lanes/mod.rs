@@ -21,6 +21,7 @@ pub(super) use rows::{RowAttention, RowScratch};
 
 use candle_core::Result;
 use rayon::prelude::*;
+use std::cell::RefCell;
 
 use super::forward::Sequence;
 use super::packed::products;
@@ -151,7 +152,7 @@ struct Chunk<'a> {
     /// Whether keys and values of all layers are kept, for more tokens to come.
     keep: bool,
     /// Keys and values per group and layer; where they are not kept, of one layer only.
-    past: Vec<Vec<(Vec<Line>, Vec<Line>)>>,
+    past: Pasts,
     /// Positions held beyond the prefix.
     held: usize,
     /// The normed residual stream after the last token, a panel per group.
@@ -170,6 +171,32 @@ struct Space {
     out: Vec<Line>,
     scores: Vec<Line>,
     converted: Converted,
+}
+
+/// Keys and values per group and layer.
+type Pasts = Vec<Vec<(Vec<Line>, Vec<Line>)>>;
+
+thread_local! {
+    /// Memory of chunks that ended. Going back to the allocator between small results that stay, it would be
+    /// cut up and never fit again.
+    static SPARE: RefCell<Vec<(Space, Pasts)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lines that a thread may keep for its next chunk.
+const MOST_SPARE: usize = 1 << 19;
+
+impl Drop for Chunk<'_> {
+    fn drop(&mut self) {
+        let (space, past) = (std::mem::take(&mut self.space), std::mem::take(&mut self.past));
+        let held: usize = past.iter().flatten().map(|(k, v)| k.capacity() + v.capacity()).sum();
+        // While a thread ends, its spare memory may be gone already.
+        let _ = SPARE.try_with(|spare| {
+            let Ok(mut spare) = spare.try_borrow_mut() else { return };
+            if spare.is_empty() && held + space.x.capacity() <= MOST_SPARE {
+                spare.push((space, past));
+            }
+        });
+    }
 }
 
 /// Makes room for some lines; their content is to be written.
@@ -194,7 +221,8 @@ impl<'a> Chunk<'a> {
         per_group: usize,
         keep: bool,
     ) -> Self {
-        let (past, last, space) = (Vec::new(), Vec::new(), Space::default());
+        let (space, past) = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        let last = Vec::new();
         Self { engine, weights, prefix, per_group, keep, past, held: 0, last, space }
     }
 
@@ -210,7 +238,8 @@ impl<'a> Chunk<'a> {
     fn run(&mut self, tokens: &[u32], t: usize) -> Result<()> {
         let (simd, hidden) = (self.weights.simd, self.engine.config.hidden_size);
         let groups = tokens.chunks(self.per_group * t);
-        self.past.resize_with(groups.len(), Vec::new);
+        let count = groups.len().max(self.past.len());
+        self.past.resize_with(count, Vec::new);
         let mut last = std::mem::take(&mut self.last);
         last.resize(groups.len() * hidden, Line::ZERO);
         for (group, (tokens, last)) in groups.zip(last.chunks_mut(hidden)).enumerate() {
