@@ -80,7 +80,7 @@ impl Model {
     /// `openCase`, or `openLeakCase` for a deployment that is said not to be registered; with the id of the case.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn open_case(
         &mut self,
         by: Address,
@@ -190,7 +190,7 @@ impl Model {
     /// `drawCase`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn draw_case(&mut self, reference: &CaseRef) -> Verdict {
         let id = self.case_id(reference);
         let mut faults = Faults::default();
@@ -260,7 +260,7 @@ impl Model {
     /// `postQuestions`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn post_questions(
         &mut self,
         by: Address,

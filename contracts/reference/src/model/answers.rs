@@ -20,7 +20,7 @@ impl Model {
     /// `commitTags`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn commit_tags(
         &mut self,
         by: Address,
@@ -56,7 +56,7 @@ impl Model {
     /// `revealTags`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn reveal_tags(&mut self, by: Address, id: B256, tags: &[u8], salt: B256) -> Verdict {
         let mut case = self.court.cases.get(&id).cloned();
         let advanced = case.as_mut().map(|case| self.court.advance(case, self.time));

@@ -21,7 +21,7 @@ impl Model {
     /// `openChannel`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn open_channel(
         &mut self,
         at: usize,
@@ -70,7 +70,7 @@ impl Model {
     /// `deposit`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn deposit(&mut self, at: usize, by: Address, amount: u128, value: u128) -> Verdict {
         self.atomically(|m| {
             let channel = m.channels.get(at).cloned().ok_or(Refused::ANY)?;
@@ -90,7 +90,7 @@ impl Model {
     /// The escrow's `startThaw`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn thaw_channel(&mut self, at: usize) -> Verdict {
         let channel = self.channels.get(at).cloned().ok_or(Refused::ANY)?;
         let license = self.license(channel.license)?;
@@ -106,7 +106,7 @@ impl Model {
     /// The escrow's `withdraw`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn withdraw_channel(&mut self, at: usize) -> Verdict {
         self.atomically(|m| {
             let channel = m.channels.get(at).cloned().ok_or(Refused::ANY)?;
@@ -128,7 +128,7 @@ impl Model {
     /// `close` by the host's call, or by its signature if `signed`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn close(&mut self, at: usize, by: Address, last: u128, signed: bool) -> Verdict {
         self.atomically(|m| {
             let channel = m.channels.get(at).cloned().ok_or(Refused::ANY)?;
@@ -171,7 +171,7 @@ impl Model {
     /// `claim`.
     ///
     /// # Errors
-    /// [`Refused`] for a license that does not exist.
+    /// [`super::Refused`] for a license that does not exist.
     pub fn claim(&mut self, at: usize, rows: &[Row]) -> Result<(Events, u128), Refused> {
         let license = self.license(at)?;
         let ratio = u128::from(license.reference.terms.minCollateralRatioBps);
@@ -217,7 +217,7 @@ impl Model {
     /// `reserve`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn reserve(&mut self, at: usize, row: &Row) -> Verdict {
         let license = self.license(at)?;
         require(self.fault(&license, row, u128::MAX) == 0)?;
@@ -233,7 +233,7 @@ impl Model {
     /// `withdrawBalance`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn pull_balance(&mut self, native: bool, by: Address, to: Address) -> Verdict {
         self.atomically(|m| {
             let amount = m.balances.remove(&(native, by)).unwrap_or_default();

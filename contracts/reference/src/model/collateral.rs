@@ -9,7 +9,7 @@ impl Model {
     /// `topUp`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn top_up(&mut self, at: usize, by: Address, amount: u128, value: u128) -> Verdict {
         self.atomically(|m| {
             let license = m.license(at)?;
@@ -29,7 +29,7 @@ impl Model {
     /// The vault's `startThaw`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn thaw_collateral(&mut self, at: usize, by: Address) -> Verdict {
         let license = self.license(at)?;
         let ended = match license.status {
@@ -49,7 +49,7 @@ impl Model {
     /// The vault's `withdraw`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn withdraw_collateral(&mut self, at: usize, by: Address) -> Verdict {
         self.atomically(|m| {
             let license = m.license(at)?;
@@ -70,7 +70,7 @@ impl Model {
     /// `freeze` or `unfreeze`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn freeze(&mut self, at: usize, by: Address, on: bool) -> Verdict {
         let license = self.license(at)?;
         require(by == self.manager)?;
@@ -94,7 +94,7 @@ impl Model {
     /// `slash`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn slash(
         &mut self,
         at: usize,
@@ -141,7 +141,7 @@ impl Model {
     /// `payOut`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn pay_out(&mut self, id: usize) -> Verdict {
         self.atomically(|m| {
             let payout = m.payouts.get(id).cloned().ok_or(Refused::ANY)?;

@@ -187,7 +187,7 @@ impl Model {
     /// `proveUnlicensedModel`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn show_copy(&mut self, by: Address, given: &Series) -> Verdict {
         let terms = &given.license.terms;
         let id = self.license_id(&given.license);

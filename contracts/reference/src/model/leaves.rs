@@ -232,7 +232,7 @@ impl Model {
     /// `openLeaves`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn open_leaves(
         &mut self,
         by: Address,

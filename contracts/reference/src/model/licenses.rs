@@ -13,7 +13,7 @@ impl Model {
     /// `acquire`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn acquire(
         &mut self,
         reference: &abi::LicenseRef,
@@ -79,7 +79,7 @@ impl Model {
     /// `drawLicenseSeed`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn draw_seed(&mut self, at: usize) -> Verdict {
         let license = self.license(at)?;
         require(license.status == Status::Acquired && license.round < self.block)?;
@@ -108,7 +108,7 @@ impl Model {
     /// `activate`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn activate(&mut self, at: usize, by: Address, artefact: B256) -> Verdict {
         self.atomically(|m| {
             let license = m.license(at)?;
@@ -161,7 +161,7 @@ impl Model {
     /// `renew`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn renew(&mut self, at: usize, by: Address, value: u128) -> Verdict {
         self.atomically(|m| {
             let license = m.license(at)?;
@@ -187,7 +187,7 @@ impl Model {
     /// `cancel`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn cancel(&mut self, at: usize, by: Address) -> Verdict {
         self.atomically(|m| {
             let license = m.license(at)?;
@@ -222,7 +222,7 @@ impl Model {
     /// `terminate` by the host, `terminateFor` by the manager.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn terminate(&mut self, at: usize, by: Address) -> Verdict {
         let license = self.license(at)?;
         require(by == license.reference.host || by == self.manager)?;

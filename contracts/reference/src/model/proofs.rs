@@ -106,7 +106,7 @@ impl Model {
     /// A proof of level 0.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn prove(&mut self, by: Address, proof: &Proof) -> Verdict {
         let terms = &proof.license.terms;
         let id = self.license_id(&proof.license);

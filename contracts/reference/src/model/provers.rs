@@ -87,7 +87,7 @@ impl Model {
     /// `register`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn register_prover(&mut self, by: Address, stake: u128, key: B256, value: u128) -> Verdict {
         let provers = &self.provers;
         let (native, minimum) = (provers.native, provers.min_stake);
@@ -119,7 +119,7 @@ impl Model {
     /// `addStake`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn add_stake(&mut self, by: Address, amount: u128, value: u128) -> Verdict {
         let native = self.provers.native;
         let mut faults = Faults::default();
@@ -141,7 +141,7 @@ impl Model {
     /// The prover registry's `startThaw`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn thaw_stake(&mut self, by: Address) -> Verdict {
         let mut faults = Faults::default();
         let before = self.provers.account(by, &mut faults).map_or(0, |prover| prover.thaw_end);
@@ -157,7 +157,7 @@ impl Model {
     /// The prover registry's `withdraw`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn withdraw_stake(&mut self, by: Address) -> Verdict {
         let mut faults = Faults::default();
         if let Some(prover) = self.provers.account(by, &mut faults) {
@@ -179,7 +179,7 @@ impl Model {
     /// `drawCommittee`: the members, in their order. Causes no event.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn draw_committee(
         &mut self,
         by: Address,
@@ -205,7 +205,7 @@ impl Model {
     /// `release`. The manager releases only whom it has drawn.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn release(&mut self, by: Address, case: B256, who: Address, penalty: u128) -> Verdict {
         let mut faults = Faults::default();
         let stranger = Registry::ProverRegistry_NotChallengeManager { caller: by };

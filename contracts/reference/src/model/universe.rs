@@ -113,7 +113,7 @@ impl Model {
     /// `drawUniverseSeed`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn draw_model_seed(&mut self, model: B256, epoch: u32) -> Verdict {
         let mut faults = Faults::default();
         let known = self.universes.contains_key(&model) && epoch == 0;
@@ -174,7 +174,7 @@ impl Model {
     /// `registerDeployment`. A license past the end of the list was never bought; `id` is what its id would be.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn register_deployment(
         &mut self,
         (at, id): (usize, B256),
@@ -215,7 +215,7 @@ impl Model {
     /// `retireDeployment`.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn retire_deployment(
         &mut self,
         (at, id): (usize, B256),

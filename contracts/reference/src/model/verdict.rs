@@ -120,7 +120,7 @@ impl Model {
     /// `rebut`. Anyone.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn rebut(
         &mut self,
         reference: &CaseRef,
@@ -181,7 +181,7 @@ impl Model {
     /// `resolve`. Anyone.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`super::Refused`].
     pub fn resolve(
         &mut self,
         reference: &CaseRef,
