@@ -336,6 +336,8 @@ impl World {
         let right = if signer.is_zero() { payer } else { signer };
         let by = self.signer(right).filter(|_| signed);
         let by = by.unwrap_or_else(|| self.people.hosts[0].clone());
+        // Whose key is not known here can't have signed.
+        let signed = by.address() == right;
         let voucher = Voucher {
             channel_id: channel_id.into(),
             cumulative_amount: amount.into(),
