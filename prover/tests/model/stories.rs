@@ -56,7 +56,9 @@ fn fingerprints_of_a_vocabulary_of_word_pieces() {
 fn screened_answers_are_those_of_f32() {
     let Some(model) = stories() else { return };
     let key = |i: u32| -> Vec<u32> {
-        std::iter::once(1).chain((0..16).map(|j| 3 + (i * 2_654_435 + j * 40_503) % 509)).collect()
+        std::iter::once(1)
+            .chain((0..16).map(|j| 3 + (i.wrapping_mul(2_654_435) ^ (j * 40_503)) % 509))
+            .collect()
     };
     let keys: Vec<Vec<u32>> = (0..4096).map(key).collect();
     let (found, report) = model.screened().next_tokens_reported(&keys).unwrap();
