@@ -50,7 +50,13 @@ pub(crate) fn gradients(engine: &Engine<'_>, batch: &[&Example]) -> Result<(f64,
         return Ok((total, sums));
     }
     let (tokens, most) = match parameters > LARGE {
-        true => (LARGE_CHUNK_TOKENS, 2 * LANES),
+        true => {
+            let longest = sorted.last().map_or(1, |example| example.tokens.len().max(1));
+            let most = (LARGE_CHUNK_TOKENS / longest).clamp(1, 2 * LANES);
+            // Chunks of one size: with one large and one small a core waits for the other.
+            let count = batch.len().div_ceil(most).max(1);
+            (LARGE_CHUNK_TOKENS, batch.len().div_ceil(count).max(1))
+        }
         // Lanes filled once, if that leaves enough chunks for some cores.
         false if batch.len() >= WORTH_LANES => (LARGE_CHUNK_TOKENS, LANES),
         false => (CHUNK_TOKENS, usize::MAX),
