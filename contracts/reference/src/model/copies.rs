@@ -231,19 +231,8 @@ impl Model {
             })];
             m.universes.entry(model).or_default().burned.extend(bundles);
             events.extend(m.burned(model, bundles));
-            events.extend(m.terminate(at, m.manager)?);
             let bps = terms.slash.unlicensedModelBps;
-            let (caused, (slashed, to_reporter, to_owner)) = m.punish(at, bps, by)?;
-            events.extend(caused);
-            events.push(m.court_event(&Manager::ProofAccepted {
-                violation,
-                licenseId: id,
-                reporter: by,
-                level: 0,
-                slashed,
-                toReporter: to_reporter,
-                toOwner: to_owner,
-            }));
+            events.extend(m.convict(at, violation, bps, by)?);
             Ok(events)
         })
     }

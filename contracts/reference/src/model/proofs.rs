@@ -139,19 +139,34 @@ impl Model {
         self.atomically(|m| {
             m.court.commitments.remove(&commitment);
             m.court.punished.insert(once);
-            let mut events = m.terminate(at, m.manager)?;
-            let (caused, (slashed, to_reporter, to_owner)) = m.punish(at, bps, by)?;
-            events.extend(caused);
-            events.push(m.court_event(&Manager::ProofAccepted {
-                violation: proof.violation,
-                licenseId: id,
-                reporter: by,
-                level: 0,
-                slashed,
-                toReporter: to_reporter,
-                toOwner: to_owner,
-            }));
-            Ok(events)
+            m.convict(at, proof.violation, bps, by)
         })
+    }
+
+    /// What an accepted proof does to the license: it ends and its collateral is slashed.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub(super) fn convict(
+        &mut self,
+        at: usize,
+        violation: Violation,
+        bps: u16,
+        by: Address,
+    ) -> Verdict {
+        let id = self.licenses[at].id;
+        let mut events = self.terminate(at, self.manager)?;
+        let (caused, (slashed, to_reporter, to_owner)) = self.punish(at, bps, by)?;
+        events.extend(caused);
+        events.push(self.court_event(&Manager::ProofAccepted {
+            violation,
+            licenseId: id,
+            reporter: by,
+            level: 0,
+            slashed,
+            toReporter: to_reporter,
+            toOwner: to_owner,
+        }));
+        Ok(events)
     }
 }
