@@ -12,6 +12,8 @@ use oml_contracts::{Addresses, Amount, EthAddress, ModelId, hash};
 use oml_node::chain::ChainClient;
 use oml_node::config::ChainConfig;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Anvil with the contracts and one model of the first account.
 pub(crate) struct TestChain {
@@ -32,6 +34,14 @@ fn anvil_binary() -> Option<PathBuf> {
     works.is_ok_and(|output| output.status.success()).then_some(bundled)
 }
 
+/// Another second for every chain of this process: chains that share id and accounts differ in nothing
+/// else, and a second chain may start within the same second as the first.
+fn genesis_time() -> u64 {
+    static STARTED: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    now - STARTED.fetch_add(1, Ordering::Relaxed)
+}
+
 impl TestChain {
     /// `None`, with a message, where there is no anvil.
     pub(crate) async fn start() -> Option<Self> {
@@ -39,7 +49,9 @@ impl TestChain {
             eprintln!("skipped: no anvil; run scripts/setup.sh or set OML_ANVIL");
             return None;
         };
-        let anvil = Anvil::at(binary).arg("--hardfork").arg("prague").spawn();
+        let genesis = genesis_time().to_string();
+        let anvil =
+            Anvil::at(binary).args(["--hardfork", "prague", "--timestamp", &genesis]).spawn();
         let provider = ProviderBuilder::new().connect_http(anvil.endpoint_url()).erased();
         let owner = EthAddress::from(anvil.addresses()[0]);
         let params = DeployParams::local(EthAddress::ZERO, Amount::new(1_000));
