@@ -165,7 +165,7 @@ pub(crate) fn model_dir(dir_or_hub_id: &str) -> Result<PathBuf> {
 /// Loads a model from a path or hub id.
 pub(crate) fn load_model(dir_or_hub_id: &str) -> Result<oml_prover::model::Model> {
     let dir = model_dir(dir_or_hub_id)?;
-    oml_prover::model::Model::load(&dir, &oml_prover::model::LoadOptions::default()).hint(
+    oml_prover::model::Model::load(&dir, &crate::compute::load_options()?).hint(
         format!("the model in {} could not be loaded", dir.display()),
         "the cause names the file and what is wrong with it",
         Exit::Failed,

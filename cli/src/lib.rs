@@ -5,6 +5,7 @@
 
 mod chain;
 mod commands;
+mod compute;
 mod contracts;
 pub mod demo;
 mod error;
@@ -41,6 +42,8 @@ pub(crate) struct Global {
     #[arg(long, env = "OML_LOG", value_name = "FILTER", global = true)]
     pub(crate) log: Option<String>,
     #[command(flatten)]
+    pub(crate) compute: compute::ComputeArgs,
+    #[command(flatten)]
     pub(crate) chain: chain::ChainArgs,
     #[command(flatten)]
     pub(crate) signer: signer::SignerArgs,
@@ -57,6 +60,7 @@ impl Global {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = cli.global.output();
+    cli.global.compute.choose();
     let filter = cli.global.log.as_deref().unwrap_or_else(|| cli.noun.default_log());
     let result = init_logging(filter).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -123,3 +123,24 @@ fn node_configurations_are_checked_by_name() {
         .code(1)
         .stderr(contains("bad.toml is not a usable configuration").and(contains("chian")));
 }
+
+#[test]
+fn devices_and_precisions_that_are_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../prover/assets/models/tiny");
+    let answer = |flags: &[&str]| {
+        let mut command = oml(dir.path());
+        command.args(["model", "answer", "Once", "--max-tokens", "1", "--model"]).arg(&model);
+        command.args(flags);
+        command.assert()
+    };
+    // No machine has a GPU of this number, with the feature `cuda` or without.
+    answer(&["--device", "cuda:999"])
+        .code(1)
+        .stderr(contains("cuda:999").and(contains("hint: leave --device out")));
+    answer(&["--device", "gpu"]).code(2).stderr(contains("must be cpu, cuda, cuda:N or auto"));
+    answer(&["--precision", "bf16"])
+        .code(1)
+        .stderr(contains("bfloat16").and(contains("float32 on the processor")));
+    answer(&["--device", "auto"]).success();
+}

@@ -4,6 +4,7 @@
 //! step to point there; then older tensors are removed. A kill at any moment leaves a state that
 //! can be resumed.
 
+use candle_core::DType;
 use serde::{Deserialize, Serialize};
 use sha3::{Digest, Keccak256};
 use std::fmt::Write as _;
@@ -37,6 +38,7 @@ pub(crate) fn plan_digest(
         // A sample of each tensor tells models apart; hashing all of a large one takes minutes.
         let flat = tensor.flatten_all().map_err(ModelError::from)?;
         let sample = flat.narrow(0, 0, flat.elem_count().min(256)).map_err(ModelError::from)?;
+        let sample = sample.to_dtype(DType::F32).map_err(ModelError::from)?;
         for value in sample.to_vec1::<f32>().map_err(ModelError::from)? {
             hasher.update(value.to_le_bytes());
         }

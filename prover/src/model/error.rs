@@ -149,6 +149,14 @@ pub enum ModelError {
         /// Why it cannot be had, and what to do.
         reason: String,
     },
+    /// The device that was asked for is none of this build or machine.
+    #[error("device `{device}` is not available: {reason}")]
+    DeviceUnavailable {
+        /// The device.
+        device: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// The tensor library failed.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),

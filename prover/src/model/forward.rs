@@ -1,15 +1,16 @@
 //! A decoder that is ready to run: on the CPU by hand-written code, elsewhere by the tensor library.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use std::sync::{Arc, OnceLock};
 
 use super::cpu::{
     self, Engine, Format, Guards, LaneWeights, PackedWeights, Prompts, Sequence, Top,
 };
-use super::generate::argmax;
+use super::generate::token_id;
 use super::rope::RopeTable;
 use super::screen::Screen;
 use super::tensor_forward::{TensorCache, TensorForward};
+use super::tensor_ops::argmax_rows;
 use super::weights::Weights;
 use super::{Example, ModelConfig};
 
@@ -58,7 +59,8 @@ impl Decoder {
         context: usize,
         device: &Device,
     ) -> Result<Self> {
-        let rope = Arc::new(RopeTable::new(&config, context, device)?);
+        let dtype = weights.tensors.embeddings.dtype();
+        let rope = Arc::new(RopeTable::new(&config, context, device, dtype)?);
         Ok(Self {
             config,
             weights,
@@ -86,11 +88,16 @@ impl Decoder {
         self.rope.positions()
     }
 
+    /// Whether the hand-written code runs this decoder: on the processor, in f32.
+    pub(crate) fn is_handwritten(&self) -> bool {
+        self.device.is_cpu() && self.weights.tensors.embeddings.dtype() == DType::F32
+    }
+
     /// A cache for a batch of sequences that start from nothing.
     pub(crate) fn new_cache(&self, batch: usize) -> Cache {
-        match self.device {
-            Device::Cpu => Cache::Cpu(vec![Sequence::default(); batch]),
-            _ => Cache::Tensors(TensorCache::new(batch)),
+        match self.is_handwritten() {
+            true => Cache::Cpu(vec![Sequence::default(); batch]),
+            false => Cache::Tensors(TensorCache::new(batch)),
         }
     }
 
@@ -112,11 +119,16 @@ impl Decoder {
                 })
             }
             Cache::Tensors(cache) => {
-                let t = tokens.len() / cache.batch.max(1);
-                let tokens = Tensor::from_slice(tokens, (cache.batch, t), &self.device)?;
-                self.tensor_forward().last_logits(&tokens, cache)?.flatten_all()?.to_vec1()
+                self.last_logits_tensor(tokens, cache)?.flatten_all()?.to_vec1()
             }
         }
+    }
+
+    /// As [`Decoder::last_logits`], `[batch, vocabulary]` on the device.
+    fn last_logits_tensor(&self, tokens: &[u32], cache: &mut TensorCache) -> Result<Tensor> {
+        let t = tokens.len() / cache.batch.max(1);
+        let tokens = Tensor::from_slice(tokens, (cache.batch, t), &self.device)?;
+        self.tensor_forward().last_logits(&tokens, cache)
     }
 
     /// The most likely token after the last of each sequence; else as [`Decoder::last_logits`].
@@ -128,16 +140,21 @@ impl Decoder {
                     cpu::next_tokens(engine, tokens, t, start, sequences)
                 })
             }
-            Cache::Tensors(_) => {
-                let logits = self.last_logits(tokens, cache)?;
-                Ok(logits.chunks(self.config.vocab_size).map(argmax).collect())
+            // A vocabulary of logits per sequence would take longer to fetch than to compute.
+            Cache::Tensors(cache) => {
+                let best = argmax_rows(&self.last_logits_tensor(tokens, cache)?)?.to_vec1()?;
+                // Half precision can overflow, and no answer must be made up from that.
+                if best.iter().any(|&id| id == token_id(self.config.vocab_size)) {
+                    candle_core::bail!("logits that are not numbers; use a wider float type");
+                }
+                Ok(best)
             }
         }
     }
 
     /// The weights for sequences side by side; `None` where this processor or device has no kernels.
     fn lanes(&self, format: Format) -> Option<&LaneWeights> {
-        if !self.device.is_cpu() || !format.available() {
+        if !self.is_handwritten() || !format.available() {
             return None;
         }
         let slot = match format {
@@ -207,7 +224,7 @@ impl Decoder {
     /// Logits after every token of sequences of `t` tokens, `[tokens · vocabulary]`.
     pub(crate) fn next_token_logits(&self, tokens: &[u32], t: usize) -> Result<Vec<f32>> {
         self.check_positions(t)?;
-        if self.device.is_cpu() {
+        if self.is_handwritten() {
             return self.engine(tokens.len(), |engine| cpu::next_token_logits(engine, tokens, t));
         }
         let forward = self.tensor_forward();

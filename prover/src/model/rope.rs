@@ -1,6 +1,6 @@
 //! Rotary position embeddings (Su et al. 2021), with the frequency scalings of the supported models.
 
-use candle_core::{D, Device, Result, Tensor};
+use candle_core::{D, DType, Device, Result, Tensor};
 use std::f64::consts::TAU;
 
 use super::{ModelConfig, RopeScaling};
@@ -17,16 +17,22 @@ pub(crate) struct RopeTable {
 }
 
 impl RopeTable {
-    /// Tabulates `positions` positions.
-    pub(crate) fn new(config: &ModelConfig, positions: usize, device: &Device) -> Result<Self> {
+    /// Tabulates `positions` positions; `dtype` is what tensors are rotated in.
+    pub(crate) fn new(
+        config: &ModelConfig,
+        positions: usize,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self> {
         let (half, head_dim) = (config.rotary_dim / 2, config.head_dim);
         let frequencies = frequencies(config);
         let angle = |p: usize, f: f64| as_f64(p) * f;
         let angles = (0..positions).flat_map(|p| frequencies.iter().map(move |&f| angle(p, f)));
         let (cos, sin): (Vec<f32>, Vec<f32>) =
             angles.map(|a| (narrow(a.cos()), narrow(a.sin()))).unzip();
-        let cos_tensor = Tensor::from_slice(&cos, (positions, half), device)?;
-        let sin_tensor = Tensor::from_slice(&sin, (positions, half), device)?;
+        let tensor =
+            |table: &[f32]| Tensor::from_slice(table, (positions, half), device)?.to_dtype(dtype);
+        let (cos_tensor, sin_tensor) = (tensor(&cos)?, tensor(&sin)?);
         Ok(Self { cos, sin, half, head_dim, cos_tensor, sin_tensor })
     }
 

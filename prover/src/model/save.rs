@@ -78,10 +78,10 @@ impl Model {
     }
 }
 
-/// Float type of saved weights.
+/// Float type of weights, saved or computed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FloatType {
-    /// 32 bits: what training and checking compute in.
+    /// 32 bits: what training and checking compute in unless told otherwise.
     F32,
     /// IEEE half precision.
     F16,
@@ -90,7 +90,7 @@ pub enum FloatType {
 }
 
 impl FloatType {
-    fn dtype(self) -> DType {
+    pub(super) fn dtype(self) -> DType {
         match self {
             Self::F32 => DType::F32,
             Self::F16 => DType::F16,
@@ -99,7 +99,7 @@ impl FloatType {
     }
 
     /// The name in `config.json`.
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::F32 => "float32",
             Self::F16 => "float16",

@@ -1,7 +1,7 @@
 //! The forward pass in operations of the tensor library: any device, differentiable, and the
 //! reference that the hand-written code is tested against.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use super::generate::token_id;
 use super::rope::RopeTable;
@@ -77,9 +77,10 @@ impl TensorForward<'_> {
         self.run(tokens, Span { batch, t, start: 0 }, None)
     }
 
-    /// Vocabulary logits of rows of the residual stream.
+    /// Vocabulary logits of rows of the residual stream, as f32.
     pub(crate) fn logits(&self, rows: &Tensor) -> Result<Tensor> {
         let logits = self.norm(rows, &self.weights.norm)?.matmul(&self.weights.output.t()?)?;
+        let logits = logits.to_dtype(DType::F32)?;
         match self.config.logit_cap {
             Some(cap) => soft_cap(&logits, cap),
             None => Ok(logits),

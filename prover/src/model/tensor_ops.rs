@@ -1,11 +1,13 @@
 //! Operations of a decoder composed from the tensor library's differentiable ones, for any device.
 
-use candle_core::{D, Device, Result, Tensor};
+use candle_core::{D, DType, Device, Result, Tensor};
 
-/// `x / rms(x) · w` over the last dimension.
+/// `x / rms(x) · w` over the last dimension; in f32, whatever type `x` has.
 pub(super) fn rms_norm(x: &Tensor, w: &Tensor, eps: f64) -> Result<Tensor> {
+    let dtype = x.dtype();
+    let x = x.to_dtype(DType::F32)?;
     let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?;
-    x.broadcast_div(&(mean_square + eps)?.sqrt()?)?.broadcast_mul(w)
+    x.broadcast_div(&(mean_square + eps)?.sqrt()?)?.broadcast_mul(w)?.to_dtype(dtype)
 }
 
 /// How scores are made of queries and keys.
@@ -20,7 +22,7 @@ pub(super) struct Scores {
 }
 
 /// Causal attention of `q: [batch, t, heads, d]` over `k, v: [batch, s, kv_heads, d]`, where the
-/// queries are the last `t` of `s` positions. Result like `q`.
+/// queries are the last `t` of `s` positions. Result like `q`; scores are f32 in between.
 pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, how: Scores) -> Result<Tensor> {
     let (batch, t, heads, d) = q.dims4()?;
     let (_, s, kv_heads, _) = k.dims4()?;
@@ -29,7 +31,8 @@ pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, how: Scores) -> Resu
     let q = q.transpose(1, 2)?.contiguous()?.reshape((batch, kv_heads, group * t, d))?;
     let k = k.transpose(1, 2)?.contiguous()?;
     let v = v.transpose(1, 2)?.contiguous()?;
-    let scores = (q.matmul(&k.transpose(2, 3)?.contiguous()?)? * how.scale)?;
+    let scores = q.matmul(&k.transpose(2, 3)?.contiguous()?)?.to_dtype(DType::F32)?;
+    let scores = (scores * how.scale)?;
     let scores = match how.cap {
         Some(cap) => soft_cap(&scores, cap)?,
         None => scores,
@@ -37,6 +40,7 @@ pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, how: Scores) -> Resu
     let mask = causal_mask(t, s, how.window, q.device())?;
     let scores = scores.reshape((batch, kv_heads, group, t, s))?.broadcast_add(&mask)?;
     let weights = softmax(&scores)?.reshape((batch, kv_heads, group * t, s))?;
+    let weights = weights.to_dtype(v.dtype())?;
     weights.matmul(&v)?.reshape((batch, heads, t, d))?.transpose(1, 2)?.contiguous()
 }
 
@@ -54,6 +58,17 @@ fn causal_mask(t: usize, s: usize, window: Option<usize>, device: &Device) -> Re
         .flat_map(|i| (0..s).map(move |j| if seen(i, j) { 0.0 } else { f32::NEG_INFINITY }))
         .collect();
     Tensor::from_vec(mask, (1, 1, 1, t, s), device)
+}
+
+/// The lowest index of the largest value of each row, `[rows]` of u32, found where the rows are; the width
+/// of the rows for one without a largest value, which holds NaN.
+pub(super) fn argmax_rows(rows: &Tensor) -> Result<Tensor> {
+    let (_, width) = rows.dims2()?;
+    let largest = rows.broadcast_eq(&rows.max_keepdim(D::Minus1)?)?;
+    let width = u32::try_from(width).map_err(candle_core::Error::wrap)?;
+    let indices = Tensor::arange(0, width, rows.device())?.broadcast_as(rows.shape())?;
+    let none = Tensor::full(width, rows.shape(), rows.device())?;
+    largest.where_cond(&indices, &none)?.min(D::Minus1)
 }
 
 fn softmax(x: &Tensor) -> Result<Tensor> {

@@ -56,7 +56,10 @@ pub(crate) struct AdamW {
 /// One trainable tensor with its moments.
 pub(super) struct Parameter {
     name: String,
+    /// The values in f32: small steps would vanish in anything narrower.
     pub(super) var: Var,
+    /// The values that the decoder runs on, where it does not compute in f32.
+    narrow: Option<Var>,
     first: Tensor,
     second: Tensor,
     pub(super) grad: Option<Tensor>,
@@ -76,14 +79,35 @@ struct Update {
 }
 
 impl Parameter {
-    /// Sets out to train a copy of the values.
+    /// Sets out to train a copy of the values; the decoder runs on their type.
     pub(super) fn new(name: String, values: &Tensor) -> Result<Self, ModelError> {
-        let var = Var::from_tensor(&values.copy()?)?;
+        let narrow = match values.dtype() {
+            DType::F32 => None,
+            _ => Some(Var::from_tensor(&values.copy()?)?),
+        };
+        let var = Var::from_tensor(&match narrow {
+            Some(_) => values.to_dtype(DType::F32)?,
+            None => values.copy()?,
+        })?;
         let (first, second) = (var.zeros_like()?, var.zeros_like()?);
-        Ok(Self { name, var, first, second, grad: None })
+        Ok(Self { name, var, narrow, first, second, grad: None })
+    }
+
+    /// What the decoder runs on.
+    fn running(&self) -> &Var {
+        self.narrow.as_ref().unwrap_or(&self.var)
+    }
+
+    /// Lets the decoder follow the values.
+    fn publish(&self) -> Result<(), ModelError> {
+        match &self.narrow {
+            Some(narrow) => Ok(narrow.set(&self.var.to_dtype(narrow.dtype())?)?),
+            None => Ok(()),
+        }
     }
 
     fn add_grad(&mut self, grad: &Tensor) -> Result<(), ModelError> {
+        let grad = &grad.to_dtype(DType::F32)?;
         self.grad = Some(match self.grad.take() {
             Some(sum) => (sum + grad)?,
             None => grad.contiguous()?,
@@ -108,6 +132,7 @@ impl Parameter {
         let kept = (self.var.as_detached_tensor() * (1.0 - update.rate * weight_decay))?;
         let mut moved = (kept - (direction * update.rate)?)?;
         if let Some(anchor) = anchor {
+            let anchor = anchor.to_dtype(DType::F32)?;
             moved = ((moved * (1.0 - update.pull))? + (anchor * update.pull)?)?;
         }
         Ok(self.var.set(&moved)?)
@@ -182,7 +207,7 @@ impl Trainer {
                 .get(name)
                 .ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
             let parameter = Parameter::new(name.to_owned(), source)?;
-            let tensor = parameter.var.as_tensor().clone();
+            let tensor = parameter.running().as_tensor().clone();
             parameters.push(parameter);
             Ok(tensor)
         })?;
@@ -233,9 +258,9 @@ impl Trainer {
     fn step_adapters(&mut self, update: Update) -> Result<(), ModelError> {
         for adapter in &mut self.adapters {
             for factor in [&mut adapter.a, &mut adapter.b] {
-                match self.decoder.device {
-                    Device::Cpu => factor.step_cpu(self.optimizer, update, None)?,
-                    _ => factor.step_tensor(self.optimizer, update, None)?,
+                match self.decoder.is_handwritten() {
+                    true => factor.step_cpu(self.optimizer, update, None)?,
+                    false => factor.step_tensor(self.optimizer, update, None)?,
                 }
             }
             adapter.pull(update.pull)?;
@@ -245,7 +270,9 @@ impl Trainer {
 
     fn merge(&mut self) -> Result<(), ModelError> {
         for adapter in &self.adapters {
-            self.parameters[adapter.index].var.set(&adapter.merged()?)?;
+            let parameter = &self.parameters[adapter.index];
+            parameter.var.set(&adapter.merged()?)?;
+            parameter.publish()?;
         }
         Ok(())
     }
@@ -265,7 +292,7 @@ impl Trainer {
         take: impl Fn(&Var) -> Result<Tensor, ModelError>,
     ) -> Result<Weights, ModelError> {
         let named: HashMap<&str, &Var> =
-            self.parameters.iter().map(|p| (p.name.as_str(), &p.var)).collect();
+            self.parameters.iter().map(|p| (p.name.as_str(), p.running())).collect();
         Weights::build(&self.decoder.config, &mut |name, _| match named.get(name) {
             Some(var) => take(var),
             None => Err(ModelError::MissingTensor { name: name.to_owned() }),
@@ -278,7 +305,7 @@ impl Trainer {
         if batch.is_empty() {
             return Ok(0.0);
         }
-        if self.decoder.device.is_cpu() {
+        if self.decoder.is_handwritten() {
             let (loss, grads) = self.decoder.gradients(batch)?;
             for (parameter, grad) in self.parameters.iter_mut().zip(grads) {
                 let grad = Tensor::from_vec(grad, parameter.var.shape(), &Device::Cpu)?;
@@ -295,7 +322,7 @@ impl Trainer {
             let value = tensor_loss(&self.decoder, &micro)?;
             let grads = value.backward()?;
             for parameter in &mut self.parameters {
-                if let Some(grad) = grads.get(parameter.var.as_tensor()) {
+                if let Some(grad) = grads.get(parameter.running().as_tensor()) {
                     parameter.add_grad(grad)?;
                 }
             }
@@ -327,10 +354,11 @@ impl Trainer {
         }
         for (index, parameter) in self.parameters.iter_mut().enumerate() {
             let anchor = anchor.map(|(weights, _)| &weights.named()[index].1);
-            match self.decoder.device {
-                Device::Cpu => parameter.step_cpu(optimizer, update, anchor)?,
-                _ => parameter.step_tensor(optimizer, update, anchor)?,
+            match self.decoder.is_handwritten() {
+                true => parameter.step_cpu(optimizer, update, anchor)?,
+                false => parameter.step_tensor(optimizer, update, anchor)?,
             }
+            parameter.publish()?;
         }
         Ok(())
     }
@@ -386,6 +414,7 @@ impl Trainer {
             parameter.first = take(format!("first/{name}"), &parameter.first)?;
             parameter.second = take(format!("second/{name}"), &parameter.second)?;
             parameter.var.set(&weight)?;
+            parameter.publish()?;
         }
         let steps = tensors
             .get("steps")

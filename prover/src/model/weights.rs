@@ -207,6 +207,12 @@ pub(crate) fn stored(config: &ModelConfig, name: &str, shape: &[usize]) -> Store
     }
 }
 
+/// Whether a parameter stays f32 where the others are half as wide: norms are small, and what is computed
+/// with them is f32 in any case.
+pub(crate) fn stays_f32(name: &str) -> bool {
+    name.ends_with("norm.weight")
+}
+
 /// Whether files of a family hold this parameter less one.
 pub(crate) fn is_offset(config: &ModelConfig, name: &str) -> bool {
     config.norm_offset && (name.ends_with("norm.weight"))

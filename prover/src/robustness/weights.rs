@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -26,11 +26,10 @@ fn changed(
     for (name, tensor) in model.decoder.weights.named() {
         let dims = tensor.dims();
         let row = dims.last().copied().unwrap_or(1).max(1);
-        let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-        let mut values = Values { name, row, matrix: dims.len() > 1, values };
+        let mut values = Values { name, row, matrix: dims.len() > 1, values: values_of(tensor)? };
         change(&mut values)?;
         let changed = Tensor::from_vec(values.values, tensor.shape(), tensor.device())?;
-        tensors.insert(name.clone(), changed);
+        tensors.insert(name.clone(), changed.to_dtype(tensor.dtype())?);
     }
     let weights = Weights::build(model.config(), &mut |name, _| {
         tensors
@@ -39,6 +38,10 @@ fn changed(
             .ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })
     })?;
     Ok(model.with_weights(weights))
+}
+
+fn values_of(tensor: &Tensor) -> Result<Vec<f32>, RobustnessError> {
+    Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
 }
 
 /// Weights per scale of 4-bit rounding, as common formats have it.
@@ -86,7 +89,7 @@ pub(super) fn pruned(model: &Model, share: f64) -> Result<Model, RobustnessError
 pub(super) fn merged(base: &Model, copy: &Model, share: f64) -> Result<Model, RobustnessError> {
     let mut others = HashMap::new();
     for (name, tensor) in base.decoder.weights.named() {
-        others.insert(name.as_str(), tensor.flatten_all()?.to_vec1::<f32>()?);
+        others.insert(name.as_str(), values_of(tensor)?);
     }
     #[expect(clippy::cast_possible_truncation, reason = "a share")]
     let share = share as f32;

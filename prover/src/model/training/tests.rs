@@ -7,7 +7,10 @@ use std::sync::Arc;
 use super::*;
 use crate::model::cpu::Top;
 use crate::model::tensor_forward::TensorCache;
+use crate::model::weights::stays_f32;
 use crate::model::{Format, ModelConfig};
+
+mod narrow;
 
 /// A random model of each kind of layer that the families have.
 fn decoders() -> Vec<Decoder> {
