@@ -126,11 +126,11 @@ def report(schedule, operations, snapshots, out):
                 above.append(f"{operation['name']} ({fork}): {ratio:.3f} > {gate}")
             print(row(operation, [minimal, design, gas], rows, gate, failed), file=out)
         print(file=out)
-    print("What operations with a gate of their own buy for it:\n", file=out)
-    for operation in operations["operations"]:
-        if "allowance" in operation:
-            print(f"* {operation['name']}: {operation['buys']}", file=out)
-    print(file=out)
+    allowed = [operation for operation in operations["operations"] if "allowance" in operation]
+    if allowed:
+        print("What operations with a gate of their own buy for it:\n", file=out)
+    for operation in allowed:
+        print(f"* {operation['name']}: {operation['buys']}", file=out)
     return above, sorted(set(missing))
 
 

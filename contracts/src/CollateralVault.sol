@@ -25,6 +25,10 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         uint16 freezes;
     }
 
+    /// @dev Places of `taken` and `freezes` in it.
+    uint256 private constant TAKEN = 96;
+    uint256 private constant FREEZES = 232;
+
     /// @dev `Payout` in two slots.
     struct Queued {
         address to;
@@ -147,8 +151,13 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
     /// @inheritdoc ICollateralVault
     function freeze(bytes32 licenseId, uint128 bought) external onlyChallengeManager {
         Change storage c = _changes[licenseId];
-        require(_amount(c, bought) != 0, CollateralVault_NothingToFreeze(licenseId));
-        uint16 freezes = ++c.freezes;
+        uint256 word = _word(c);
+        require(_amountOf(word, bought) != 0, CollateralVault_NothingToFreeze(licenseId));
+        uint16 freezes = uint16(word >> FREEZES) + 1;
+        // The sum above has refused an overflow, so 1 added in its place reaches no other field.
+        assembly ("memory-safe") {
+            sstore(c.slot, add(word, shl(FREEZES, 1)))
+        }
         emit CollateralFrozen(licenseId, freezes);
     }
 
@@ -231,7 +240,23 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
 
     /// @dev `added + bought` fits its type by `topUp` and by the terms' limit, and bounds `taken`.
     function _amount(Change storage c, uint128 bought) private view returns (uint128) {
-        return uint128(uint256(c.added) + bought - c.taken);
+        return _amountOf(_word(c), bought);
+    }
+
+    function _amountOf(uint256 word, uint128 bought) private pure returns (uint128) {
+        uint256 whole;
+        // 96 and 128 bits.
+        unchecked {
+            whole = uint256(uint96(word)) + bought;
+        }
+        return uint128(whole - uint96(word >> TAKEN));
+    }
+
+    /// @dev `Change` as it is stored: `added` from the lowest bit on.
+    function _word(Change storage c) private view returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := sload(c.slot)
+        }
     }
 
     /// @dev Takes a part of what is left, which has 96 bits.

@@ -143,20 +143,26 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
     /// @inheritdoc ILicenseRegistry
     function publishOffer(Terms calldata terms) external returns (bytes32 offerId) {
         require(msg.sender == terms.owner, LicenseRegistry_OnlyTermsOwner(terms.owner, msg.sender));
-        Model storage model = _models[terms.modelId];
-        TermsLib.validate(
-            terms, model.owner, model.royaltiesHash, _universes[terms.modelId][terms.epoch].root
-        );
-        offerId = TermsLib.offerId(terms, address(this));
+        bytes32 modelId = terms.modelId;
+        uint256 place;
+        uint256 size;
+        {
+            Model storage model = _models[modelId];
+            (offerId, place, size) = TermsLib.publishable(
+                terms,
+                address(this),
+                model.owner,
+                model.royaltiesHash,
+                _universes[modelId][terms.epoch].root
+            );
+        }
         require(!_openOffers[offerId], LicenseRegistry_OfferExists(offerId));
 
         _openOffers[offerId] = true;
-        bytes memory data = TermsLib.encoded(terms);
         bytes32 topic = OfferPublished.selector;
-        (bytes32 modelId, address owner) = (terms.modelId, terms.owner);
-        // emit OfferPublished(offerId, modelId, owner, terms)
+        // emit OfferPublished(offerId, modelId, terms.owner, terms), and the owner is the sender
         assembly ("memory-safe") {
-            log4(add(data, 0x20), mload(data), topic, offerId, modelId, owner)
+            log4(place, size, topic, offerId, modelId, caller())
         }
     }
 
@@ -330,15 +336,35 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
     /* -------------------------------- cases -------------------------------- */
 
     /// @inheritdoc ILicenseRegistry
-    function countCase(bytes32 modelId, uint32 epoch)
+    function countCase(bytes32 modelId, uint32 epoch, bytes32 licenseId, bytes32 deploymentHash)
         external
         onlyChallengeManager
-        returns (uint32 cases, uint32 licenses, uint32 personalLeft)
+        returns (
+            LicenseStatus status,
+            uint40 liableUntil,
+            uint32 cases,
+            uint32 licenses,
+            uint32 personalLeft
+        )
     {
-        Universe storage u = _universe(modelId, epoch);
-        cases = ++u.cases;
-        licenses = u.licenses;
-        personalLeft = u.personalCount / BUNDLE - u.burnedBundles;
+        status = _licenses[licenseId].status;
+        liableUntil = _deployments[licenseId].liableUntil[deploymentHash];
+        Universe storage u = _universes[modelId][epoch];
+        // Its third slot alone says all: `personalCount`, `sharedCount`, `seedRound`, `licenses`, `cases`,
+        // `burnedBundles`, `burnedShared` from the lowest bit on. No universe is without personal fingerprints.
+        uint256 word;
+        assembly ("memory-safe") {
+            word := sload(add(u.slot, 2))
+        }
+        uint32 personalCount = uint32(word);
+        require(personalCount != 0, LicenseRegistry_UnknownUniverse(modelId, epoch));
+        licenses = uint32(word >> 112);
+        cases = uint32(word >> 144) + 1;
+        personalLeft = personalCount / BUNDLE - uint32(word >> 176);
+        // The sum above has refused an overflow, so adding 1 in its place reaches no other field.
+        assembly ("memory-safe") {
+            sstore(add(u.slot, 2), add(word, shl(144, 1)))
+        }
     }
 
     /// @inheritdoc ILicenseRegistry

@@ -13,7 +13,7 @@ import { Currency } from "./libraries/Currency.sol";
 import { RowPage } from "./libraries/RowPage.sol";
 import { Shares } from "./libraries/Shares.sol";
 import { TermsLib } from "./libraries/TermsLib.sol";
-import { BPS, LicenseRef, Royalty, Terms } from "./libraries/Types.sol";
+import { LicenseRef, Terms } from "./libraries/Types.sol";
 import { Vouchers } from "./libraries/Vouchers.sol";
 
 /// @title Payers' channels, batched claims of vouchers, atomic split, pulled balances
@@ -23,6 +23,9 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     /// @dev Places of `claimed` and `isOpen` in a channel's slot.
     uint256 private constant CLAIMED = 96;
     uint256 private constant OPEN = 232;
+
+    /// @dev `BPS` as assembly takes it.
+    uint256 private constant BPS_BASE = 10_000;
 
     ILicenseRegistry private immutable REGISTRY;
     ICollateralVault private immutable VAULT;
@@ -156,34 +159,40 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         nonReentrant
         returns (uint128 total)
     {
-        bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
         Terms calldata terms = ref.terms;
-        uint256 limit = _claimLimit(licenseId, terms);
-        uint256 page = RowPage.open(address(this), licenseId);
-        uint256 sum;
-        for (uint256 i = 0; i < rows.length; ++i) {
-            // No row takes more than what is left of the limit, which has 110 bits.
-            unchecked {
-                sum += _claimRow(terms, page, rows[i], limit - sum);
-            }
-        }
-        total = uint128(sum);
-        if (total == 0) return 0;
+        address host = ref.host;
+        bytes32 licenseId =
+            TermsLib.licenseId(TermsLib.offerId(terms, address(REGISTRY)), host, ref.nonce);
+        uint256 sum = _claimRows(terms, licenseId, rows);
+        if (sum == 0) return 0;
 
-        uint128 ownerShare = Shares.part(total, ref.terms.ownerShareBps);
-        _balances[ref.terms.currency][ref.host] += total - ownerShare;
-        (uint128 toOwner, uint128 toParents) = _creditOwner(ref.terms, ownerShare);
-        emit ClaimSplit(licenseId, total, total - ownerShare, toOwner, toParents);
+        // No more than the limit, which has 110 bits.
+        total = uint128(sum);
+        uint256 ownerShare = Shares.part(total, terms.ownerShareBps);
+        uint256 toHost = sum - ownerShare;
+        mapping(address account => uint256) storage balances = _balances[terms.currency];
+        balances[host] += toHost;
+        (uint256 toOwner, uint256 toParents) = _creditOwner(balances, terms, ownerShare);
+        bytes32 topic = ClaimSplit.selector;
+        // emit ClaimSplit(licenseId, total, toHost, toOwner, toParents): parts of the total, so of 128 bits. Their words
+        // lie in free memory and are not kept.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, sum)
+            mstore(add(free, 0x20), toHost)
+            mstore(add(free, 0x40), toOwner)
+            mstore(add(free, 0x60), toParents)
+            log2(free, 0x80, topic, licenseId)
+        }
     }
 
     /// @inheritdoc IPaymentEscrow
     function reserve(LicenseRef calldata ref, ClaimRow calldata row) external {
         bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
-        uint256 page = RowPage.open(address(this), licenseId);
+        uint256 page = RowPage.open(address(this), licenseId, _domainSeparator(), ref.terms);
         bytes32 channelId = RowPage.load(page, row);
-        ClaimError reason = _check(
-            ref.terms, page, channelId, _word(channelId), row.signature, type(uint256).max
-        );
+        (, uint256 word) = _word(channelId);
+        ClaimError reason = _check(page, channelId, word, row.signature, type(uint256).max);
         require(reason == ClaimError.None, PaymentEscrow_Rejected(channelId, reason));
         uint96 secured = _reserved[channelId];
         require(row.cumulativeAmount > secured, PaymentEscrow_NotIncreasing(channelId, secured));
@@ -286,30 +295,42 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
 
     /* -------------------------------- helpers -------------------------------- */
 
+    /// @dev Sum of what the rows bring.
+    function _claimRows(Terms calldata terms, bytes32 licenseId, ClaimRow[] calldata rows)
+        private
+        returns (uint256 sum)
+    {
+        uint256 limit = _claimLimit(licenseId, terms);
+        uint256 page = RowPage.open(address(this), licenseId, _domainSeparator(), terms);
+        for (uint256 i = 0; i < rows.length; ++i) {
+            // No row takes more than what is left of the limit.
+            unchecked {
+                sum += _claimRow(page, rows[i], limit - sum);
+            }
+        }
+    }
+
     /// @dev Takes one row whole, or rejects it and returns 0. Works on words, because a batch runs this a hundred times.
-    function _claimRow(Terms calldata terms, uint256 page, ClaimRow calldata row, uint256 limit)
+    function _claimRow(uint256 page, ClaimRow calldata row, uint256 limit)
         private
         returns (uint256 amount)
     {
         bytes32 channelId = RowPage.load(page, row);
-        uint256 word = _word(channelId);
-        ClaimError reason = _check(terms, page, channelId, word, row.signature, limit);
+        (Channel storage c, uint256 word) = _word(channelId);
+        ClaimError reason = _check(page, channelId, word, row.signature, limit);
         if (reason != ClaimError.None) {
             emit VoucherRejected(channelId, reason);
             return 0;
         }
 
         uint256 cumulativeAmount = RowPage.amount(page);
-        // `_check` has seen that it is above what was claimed and at most the deposit, which has 96 bits.
-        unchecked {
-            amount = cumulativeAmount - uint96(word >> CLAIMED);
-        }
-        word = word & ~(uint256(type(uint96).max) << CLAIMED) | cumulativeAmount << CLAIMED;
-        Channel storage c = _channels[channelId];
         bytes32 topic = VoucherClaimed.selector;
         // emit VoucherClaimed(channelId, amount, cumulativeAmount)
         assembly ("memory-safe") {
-            sstore(c.slot, word)
+            // `_check` has seen that the new amount is above the old one and at most the deposit, which has 96 bits. So
+            // their difference, added in the place of `claimed`, replaces it and reaches no other field.
+            amount := sub(cumulativeAmount, and(shr(CLAIMED, word), 0xffffffffffffffffffffffff))
+            sstore(c.slot, add(word, shl(CLAIMED, amount)))
             mstore(0x00, amount)
             mstore(0x20, cumulativeAmount)
             log2(0x00, 0x40, topic, channelId)
@@ -318,7 +339,6 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
 
     /// @dev Cheap checks first; the signature, which may call a contract, last.
     function _check(
-        Terms calldata terms,
         uint256 page,
         bytes32 channelId,
         uint256 word,
@@ -330,38 +350,52 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         uint256 cumulativeAmount = RowPage.amount(page);
         uint256 claimed = uint96(word >> CLAIMED);
         if (cumulativeAmount <= claimed) return ClaimError.NotIncreasing;
-        (bool fits, uint64 requests, uint64 tokens) = RowPage.units(page);
+        (bool fits, uint256 price) = RowPage.price(page);
         if (!fits) return ClaimError.BadSignature;
-        if (cumulativeAmount < TermsLib.price(terms, requests, tokens)) {
-            return ClaimError.BelowPrice;
-        }
+        if (cumulativeAmount < price) return ClaimError.BelowPrice;
         if (cumulativeAmount > uint96(word)) return ClaimError.ExceedsDeposit;
         unchecked {
             if (cumulativeAmount - claimed > limit) return ClaimError.ExceedsCollateralRatio;
         }
         address signer = RowPage.signer(page);
-        bytes32 digest = _hashTypedData(RowPage.structHash(page, channelId));
-        return
-            Vouchers.isSignedBy(signer, digest, signature)
-                ? ClaimError.None
-                : ClaimError.BadSignature;
+        return Vouchers.isSignedBy(signer, RowPage.digest(page, channelId), signature)
+            ? ClaimError.None
+            : ClaimError.BadSignature;
     }
 
-    /// @dev The channel's slot: deposited, claimed, thawEnd, isOpen from the lowest bit on.
-    function _word(bytes32 channelId) private view returns (uint256 word) {
-        Channel storage c = _channels[channelId];
+    /// @dev A channel, and its slot: deposited, claimed, thawEnd, isOpen from the lowest bit on.
+    function _word(bytes32 channelId) private view returns (Channel storage c, uint256 word) {
+        c = _channels[channelId];
         assembly ("memory-safe") {
             word := sload(c.slot)
         }
     }
 
-    /// @dev Largest total of one batch: `total * ratio <= collateral`, and it must fit its type.
-    function _claimLimit(bytes32 licenseId, Terms calldata terms) private view returns (uint256) {
-        uint16 ratioBps = terms.minCollateralRatioBps;
-        // Every license has a positive ratio; a made-up one has no channels, so any limit will do.
-        if (ratioBps == 0) return 0;
-        // 96 bits times 14 bits: every total fits its type.
-        return uint256(VAULT.collateralLeft(licenseId, terms.collateral)) * BPS / ratioBps;
+    /// @dev Largest total of one batch: `total * ratio <= VAULT.collateralLeft(licenseId, terms.collateral)`. Every
+    /// license has clean terms and a positive ratio; a made-up one has no channels, so any limit will do.
+    function _claimLimit(bytes32 licenseId, Terms calldata terms)
+        private
+        view
+        returns (uint256 limit)
+    {
+        address vault = address(VAULT);
+        bytes4 selector = ICollateralVault.collateralLeft.selector;
+        // The call's data lies in free memory and is not kept; the answer in scratch memory. The vault is ours and fixed
+        // at deployment: an answer that is not one word of 128 bits means that it is missing.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, selector)
+            mstore(add(free, 0x04), licenseId)
+            // collateral and minCollateralRatioBps, the terms' ninth and tenth words.
+            calldatacopy(add(free, 0x24), add(terms, 0x100), 0x40)
+            let ok := staticcall(gas(), vault, free, 0x44, 0x00, 0x20)
+            let left := mload(0x00)
+            if iszero(and(ok, and(gt(returndatasize(), 0x1f), iszero(shr(128, left))))) {
+                revert(0, 0)
+            }
+            // 128 and 14 bits. The ratio is at least 1, so every total fits its type.
+            limit := div(mul(left, BPS_BASE), mload(add(free, 0x44)))
+        }
     }
 
     function _declared(bytes32 channelId, Channel storage c) private view returns (uint96) {
@@ -372,25 +406,35 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
 
     function _creditFee(LicenseRef calldata ref, uint128 fee) private {
         bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
-        (uint128 toOwner, uint128 toParents) = _creditOwner(ref.terms, fee);
-        emit FeeReleased(licenseId, toOwner, toParents);
+        Terms calldata terms = ref.terms;
+        (uint256 toOwner, uint256 toParents) = _creditOwner(_balances[terms.currency], terms, fee);
+        emit FeeReleased(licenseId, uint128(toOwner), uint128(toParents));
     }
 
-    /// @dev Credits the parents' parts of the owner's share, and the rest to the owner.
-    function _creditOwner(Terms calldata terms, uint128 share)
-        private
-        returns (uint128 toOwner, uint128 toParents)
-    {
-        address currency = terms.currency;
-        for (uint256 i = 0; i < terms.royalties.length; ++i) {
-            Royalty calldata royalty = terms.royalties[i];
-            uint128 part = Shares.part(share, royalty.bps);
+    /// @dev Credits the parents' parts of the owner's share, which has 128 bits, and the rest to the owner. The terms are
+    /// those of a license: `offerId` has seen where its royalties lie, and `publishOffer` that they are clean words.
+    function _creditOwner(
+        mapping(address account => uint256) storage balances,
+        Terms calldata terms,
+        uint256 share
+    ) private returns (uint256 toOwner, uint256 toParents) {
+        toOwner = share;
+        (uint256 place, uint256 end) = TermsLib.royaltiesOf(terms);
+        for (; place < end; place += 0x40) {
+            address payee;
+            uint256 part;
+            // Reads one row; 128 and 16 bits: the product fits.
+            assembly ("memory-safe") {
+                payee := calldataload(place)
+                part := div(mul(share, calldataload(add(place, 0x20))), BPS_BASE)
+            }
             if (part == 0) continue;
-            _balances[currency][royalty.payee] += part;
-            toParents += part;
+            balances[payee] += part;
+            // Refuses to give away more than there is.
+            toOwner -= part;
         }
-        toOwner = share - toParents;
-        if (toOwner != 0) _balances[currency][terms.owner] += toOwner;
+        toParents = share - toOwner;
+        if (toOwner != 0) balances[terms.owner] += toOwner;
     }
 
     function _channel(bytes32 licenseId, address payer, address signer, bytes32 salt)

@@ -76,7 +76,17 @@ abstract contract CaseBook is ChallengeBase {
     }
 
     function _caseIdOf(Fixed memory fixed_) internal view returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, address(this), fixed_));
+        bytes32 id;
+        // keccak256(abi.encode(block.chainid, address(this), fixed_)): a struct of seven values lies in memory as it is
+        // encoded. Its copy lies in free memory and is not kept.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, chainid())
+            mstore(add(free, 0x20), address())
+            mcopy(add(free, 0x40), fixed_, 0xe0)
+            id := keccak256(free, 0x120)
+        }
+        return id;
     }
 
     function _hashDrawn(Drawn calldata drawn) internal pure returns (bytes32) {

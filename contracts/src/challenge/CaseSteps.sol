@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import { EfficientHashLib } from "solady/utils/EfficientHashLib.sol";
+
 import { IBeacon } from "../interfaces/IBeacon.sol";
 import { IChallengeManager } from "../interfaces/IChallengeManager.sol";
+import { ILicenseRegistry } from "../interfaces/ILicenseRegistry.sol";
 import { Currency } from "../libraries/Currency.sol";
 import { Draw } from "../libraries/Draw.sol";
 import { Leaves } from "../libraries/Leaves.sol";
-import { CaseRef, CaseStatus, Drawn, LicenseRef, LicenseStatus } from "../libraries/Types.sol";
+import { TermsLib } from "../libraries/TermsLib.sol";
+import {
+    CaseRef,
+    CaseStatus,
+    Drawn,
+    LicenseRef,
+    LicenseStatus,
+    Terms
+} from "../libraries/Types.sol";
 import { CaseBook } from "./CaseBook.sol";
 import { ReportDesk } from "./ReportDesk.sol";
 
@@ -19,14 +30,7 @@ abstract contract CaseSteps is CaseBook, ReportDesk {
         nonReentrant
         returns (bytes32 caseId)
     {
-        _requireLevel(ref, CASE_LEVEL);
-        bytes32 licenseId = _licenseId(ref);
-        uint40 liableUntil = registry.deploymentLiableUntil(licenseId, deploymentHash);
-        require(
-            liableUntil >= block.timestamp,
-            ChallengeManager_DeploymentNotLiable(deploymentHash, liableUntil)
-        );
-        return _open(ref, licenseId, deploymentHash, salt, false);
+        return _open(ref, deploymentHash, salt, false);
     }
 
     /// @inheritdoc IChallengeManager
@@ -36,14 +40,8 @@ abstract contract CaseSteps is CaseBook, ReportDesk {
         nonReentrant
         returns (bytes32 caseId)
     {
-        _requireLevel(ref, CASE_LEVEL);
-        bytes32 licenseId = _licenseId(ref);
         bytes32 deploymentHash = keccak256(bytes(uri));
-        require(
-            registry.deploymentLiableUntil(licenseId, deploymentHash) < block.timestamp,
-            ChallengeManager_DeploymentRegistered(deploymentHash)
-        );
-        caseId = _open(ref, licenseId, deploymentHash, salt, true);
+        caseId = _open(ref, deploymentHash, salt, true);
         emit DeploymentAccused(caseId, deploymentHash, uri);
     }
 
@@ -178,55 +176,83 @@ abstract contract CaseSteps is CaseBook, ReportDesk {
     /// @dev Freezes, takes bond and fees, counts the case. Fixes what the evidence must reach: 1/α times the cases so
     /// far and the licenses that could have been chosen from. Opening many cases and keeping the lucky one is thereby
     /// paid for.
-    function _open(
-        LicenseRef calldata ref,
-        bytes32 licenseId,
-        bytes32 deploymentHash,
-        bytes32 salt,
-        bool leak
-    ) private returns (bytes32 caseId) {
-        (LicenseStatus status,) = registry.licenseState(licenseId);
-        _requireLiable(licenseId, status);
-        _consumeReport(keccak256(abi.encode(licenseId, deploymentHash)), salt);
-        Fixed memory f = Fixed({
-            licenseId: licenseId,
-            deploymentHash: deploymentHash,
-            reporter: msg.sender,
-            openedAt: uint40(block.timestamp),
-            cases: 0,
-            licenses: 0,
-            leak: leak
-        });
-        uint32 left;
-        (f.cases, f.licenses, left) = registry.countCase(ref.terms.modelId, ref.terms.epoch);
+    function _open(LicenseRef calldata ref, bytes32 deploymentHash, bytes32 salt, bool leak)
+        private
+        returns (bytes32 caseId)
+    {
+        Terms calldata terms = ref.terms;
+        _requireLevel(terms, CASE_LEVEL);
+        Fixed memory f;
+        f.licenseId =
+            TermsLib.licenseId(TermsLib.offerId(terms, address(registry)), ref.host, ref.nonce);
+        f.deploymentHash = deploymentHash;
+        f.reporter = msg.sender;
+        f.openedAt = uint40(block.timestamp);
+        f.leak = leak;
+        uint32 left = _count(f, terms);
+        _consumeReport(EfficientHashLib.hash(f.licenseId, deploymentHash), salt);
         require(left >= _bundlesPerCase, ChallengeManager_TooFewBundles(left, _bundlesPerCase));
-        caseId = _enter(f, ref.terms.reportBond);
-        if (!leak || ref.terms.leakLiability) vault.freeze(licenseId, ref.terms.collateral);
-        Currency.pull(
-            ref.terms.currency,
-            msg.sender,
-            uint256(ref.terms.reportBond) + _fees(ref.terms.proverFee)
+        uint128 bond = terms.reportBond;
+        caseId = _enter(f, bond);
+        if (!leak || terms.leakLiability) vault.freeze(f.licenseId, terms.collateral);
+        Currency.pull(terms.currency, msg.sender, uint256(bond) + _fees(terms.proverFee));
+    }
+
+    /// @dev Counts the case, and refuses it if license or deployment are not liable; returns the bundles that are left.
+    function _count(Fixed memory f, Terms calldata terms) private returns (uint32 left) {
+        address to = address(registry);
+        bytes4 selector = ILicenseRegistry.countCase.selector;
+        LicenseStatus status;
+        uint40 liableUntil;
+        // (status, liableUntil, f.cases, f.licenses, left) = registry.countCase(terms.modelId, terms.epoch, f.licenseId,
+        // f.deploymentHash): the terms begin with the first two arguments and `f` with the last two. The registry is
+        // ours and fixed at deployment, so its five words are clean. They lie in free memory and are not kept.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, selector)
+            calldatacopy(add(free, 0x04), terms, 0x40)
+            mcopy(add(free, 0x44), f, 0x40)
+            if iszero(call(gas(), to, 0, free, 0x84, free, 0xa0)) {
+                returndatacopy(free, 0, returndatasize())
+                revert(free, returndatasize())
+            }
+            if lt(returndatasize(), 0xa0) { revert(0, 0) }
+            status := mload(free)
+            liableUntil := mload(add(free, 0x20))
+            mcopy(add(f, 0x80), add(free, 0x40), 0x40)
+            left := mload(add(free, 0x80))
+        }
+        bool liable = liableUntil >= block.timestamp;
+        require(!f.leak || !liable, ChallengeManager_DeploymentRegistered(f.deploymentHash));
+        require(
+            f.leak || liable, ChallengeManager_DeploymentNotLiable(f.deploymentHash, liableUntil)
         );
+        _requireLiable(f.licenseId, status);
     }
 
     function _enter(Fixed memory f, uint128 bond) private returns (bytes32 caseId) {
         caseId = _caseIdOf(f);
         uint48 seedRound = beacon.nextRound();
         Case storage c = _cases[caseId];
-        (c.status, c.deadline, c.seedRound) =
-        (CaseStatus.Opened, f.openedAt + _questionsWindow, seedRound);
-        emit CaseOpened(
-            caseId,
-            f.licenseId,
-            f.reporter,
-            f.deploymentHash,
-            seedRound,
-            bond,
-            f.openedAt,
-            f.cases,
-            f.licenses,
-            f.leak
-        );
+        uint256 word = uint256(CaseStatus.Opened) | uint256(f.openedAt + _questionsWindow) << 8
+            | uint256(seedRound) << 48;
+        // Status, deadline and seed round, the first three fields of the slot. No other is set in a new case, and it is
+        // new, for its number among the universe's cases is in its id.
+        assembly ("memory-safe") {
+            sstore(c.slot, word)
+        }
+        (bytes32 topic, bytes32 licenseId) = (CaseOpened.selector, f.licenseId);
+        // emit CaseOpened(caseId, f.licenseId, f.reporter, f.deploymentHash, seedRound, bond, f.openedAt, f.cases,
+        // f.licenses, f.leak): the last four lie in memory as they are encoded. The data lies in free memory and is not
+        // kept.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, mload(add(f, 0x20)))
+            mstore(add(free, 0x20), seedRound)
+            mstore(add(free, 0x40), bond)
+            mcopy(add(free, 0x60), add(f, 0x60), 0x80)
+            log4(free, 0xe0, topic, caseId, licenseId, mload(add(f, 0x40)))
+        }
     }
 
     function _isMember(address[] calldata committee, address account) private pure returns (bool) {

@@ -5,6 +5,8 @@ import {
     ReentrancyGuardTransient
 } from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
+import { EfficientHashLib } from "solady/utils/EfficientHashLib.sol";
+
 import { IBeacon } from "../interfaces/IBeacon.sol";
 import { IChallengeTypes } from "../interfaces/IChallengeTypes.sol";
 import { ICollateralVault } from "../interfaces/ICollateralVault.sol";
@@ -14,7 +16,7 @@ import { IProverRegistry } from "../interfaces/IProverRegistry.sol";
 import { Consensus } from "../libraries/Consensus.sol";
 import { Leaves } from "../libraries/Leaves.sol";
 import { TermsLib } from "../libraries/TermsLib.sol";
-import { LicenseRef, LicenseStatus } from "../libraries/Types.sol";
+import { LicenseRef, LicenseStatus, Terms } from "../libraries/Types.sol";
 
 /// @title What proofs and cases share: wiring, configuration, all storage
 /// @dev `ChallengeManager` runs the code of `CaseCourt` on its own storage, so every variable is declared here and
@@ -53,7 +55,7 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
     uint128 internal immutable _dissentPenalty;
 
     /// @dev By reporter too: a copied commitment then only takes the copier's own place.
-    mapping(address reporter => mapping(bytes32 commitment => uint40)) internal _committedAt;
+    mapping(address reporter => mapping(bytes32 commitment => uint256)) internal _committedAt;
     mapping(address currency => mapping(address account => uint256)) internal _balances;
     mapping(bytes32 punishmentId => bool) internal _punished;
     mapping(bytes32 caseId => Case) internal _cases;
@@ -114,18 +116,25 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
 
     /// @dev Uses up the caller's commitment to `claimHash`; returns the end of its delay.
     function _consumeReport(bytes32 claimHash, bytes32 salt) internal returns (uint40 from) {
-        bytes32 commitment = keccak256(abi.encode(msg.sender, claimHash, salt));
-        uint40 committed = _committedAt[msg.sender][commitment];
+        bytes32 commitment =
+            EfficientHashLib.hash(uint160(msg.sender), uint256(claimHash), uint256(salt));
+        mapping(bytes32 commitment => uint256) storage committedAt = _committedAt[msg.sender];
+        uint256 committed = committedAt[commitment];
         require(committed != 0, ChallengeManager_NotCommitted(commitment));
-        from = committed + _reportDelay;
+        from = uint40(committed + _reportDelay);
         require(block.timestamp >= from, ChallengeManager_TooEarly(from));
-        delete _committedAt[msg.sender][commitment];
+        committedAt[commitment] = 0;
     }
 
     /// @dev The license of a report accepts this level of evidence.
     function _requireLevel(LicenseRef calldata ref, uint8 level) internal pure {
+        _requireLevel(ref.terms, level);
+    }
+
+    function _requireLevel(Terms calldata terms, uint8 level) internal pure {
         require(
-            ref.terms.evidenceLevels >> level & 1 != 0, ChallengeManager_LevelNotAccepted(level)
+            uint256(terms.evidenceLevels) >> level & 1 != 0,
+            ChallengeManager_LevelNotAccepted(level)
         );
     }
 

@@ -9,10 +9,9 @@ import { ChallengeBase } from "./ChallengeBase.sol";
 abstract contract ReportDesk is ChallengeBase, IChallengeManager {
     /// @inheritdoc IChallengeManager
     function commitReport(bytes32 commitment) external {
-        require(
-            _committedAt[msg.sender][commitment] == 0, ChallengeManager_AlreadyCommitted(commitment)
-        );
-        _committedAt[msg.sender][commitment] = uint40(block.timestamp);
+        mapping(bytes32 commitment => uint256) storage committedAt = _committedAt[msg.sender];
+        require(committedAt[commitment] == 0, ChallengeManager_AlreadyCommitted(commitment));
+        committedAt[commitment] = block.timestamp;
         emit ReportCommitted(commitment, msg.sender);
     }
 
@@ -22,6 +21,7 @@ abstract contract ReportDesk is ChallengeBase, IChallengeManager {
         nonReentrant
         returns (uint256 amount)
     {
+        require(to != address(0), ChallengeManager_NoRecipient());
         amount = _balances[currency][msg.sender];
         require(amount != 0, ChallengeManager_NoBalance(currency, msg.sender));
         _balances[currency][msg.sender] = 0;
@@ -59,6 +59,6 @@ abstract contract ReportDesk is ChallengeBase, IChallengeManager {
         view
         returns (uint40)
     {
-        return _committedAt[reporter][commitment];
+        return uint40(_committedAt[reporter][commitment]);
     }
 }

@@ -274,5 +274,6 @@ interface IChallengeTypes {
     /// @notice The case can't be ended yet.
     error ChallengeManager_NotResolvable(bytes32 caseId, CaseStatus status, uint40 deadline);
     /// @notice The caller has nothing to withdraw.
+    error ChallengeManager_NoRecipient();
     error ChallengeManager_NoBalance(address currency, address account);
 }

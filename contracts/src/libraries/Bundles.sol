@@ -57,8 +57,6 @@ library Bundles {
                 n -= low;
                 bits >>= width;
                 position += width;
-            } else {
-                bits &= (uint256(1) << width) - 1;
             }
         }
     }

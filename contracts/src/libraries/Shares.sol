@@ -7,6 +7,9 @@ import { BPS } from "./Types.sol";
 library Shares {
     /// @notice Rounds down; at most `amount` if `bps <= BPS`, as every published term is.
     function part(uint128 amount, uint16 bps) internal pure returns (uint128) {
-        return uint128(uint256(amount) * bps / BPS);
+        // 128 and 16 bits: the product fits.
+        unchecked {
+            return uint128(uint256(amount) * bps / BPS);
+        }
     }
 }

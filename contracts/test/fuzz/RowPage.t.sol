@@ -10,39 +10,57 @@ import { LicensingTest } from "../utils/LicensingTest.sol";
 
 /// @dev What is hashed where it lies must be what an encoder would have made.
 contract RowPageFuzz is LicensingTest {
-    function hashes(bytes32 licenseId, IPaymentEscrow.ClaimRow calldata row)
-        external
-        view
-        returns (bytes32 channelId, address signer, bytes32 structHash)
-    {
-        uint256 page = RowPage.open(address(this), licenseId);
-        channelId = RowPage.load(page, row);
-        signer = RowPage.signer(page);
-        structHash = RowPage.structHash(page, channelId);
+    struct Read {
+        bytes32 channelId;
+        address signer;
+        bool fits;
+        uint256 price;
+        uint256 expectedPrice;
+        bytes32 digest;
     }
 
-    function testFuzz_rowIsHashedAsEncoded(bytes32 licenseId, IPaymentEscrow.ClaimRow memory row)
-        public
-        view
-    {
-        (bytes32 channelId, address signer, bytes32 structHash) = this.hashes(licenseId, row);
+    function read(
+        bytes32 licenseId,
+        bytes32 domain,
+        Terms calldata terms,
+        IPaymentEscrow.ClaimRow calldata row
+    ) external view returns (Read memory r) {
+        uint256 page = RowPage.open(address(this), licenseId, domain, terms);
+        // What a row leaves behind must not reach the next one.
+        RowPage.digest(page, RowPage.load(page, row));
+        r.channelId = RowPage.load(page, row);
+        r.signer = RowPage.signer(page);
+        (r.fits, r.price) = RowPage.price(page);
+        r.expectedPrice = TermsLib.price(terms, row.cumulativeRequests, row.cumulativeTokens);
+        r.digest = RowPage.digest(page, r.channelId);
+    }
+
+    function testFuzz_rowIsReadAsEncoded(
+        bytes32 licenseId,
+        bytes32 domain,
+        uint128 perRequest,
+        uint128 perThousandTokens,
+        IPaymentEscrow.ClaimRow memory row
+    ) public view {
+        Terms memory terms = _terms();
+        (terms.pricePerRequest, terms.pricePerThousandTokens) = (perRequest, perThousandTokens);
+        Read memory r = this.read(licenseId, domain, terms, row);
         assertEq(
-            channelId,
+            r.channelId,
             Vouchers.channelId(address(this), licenseId, row.payer, row.signer, row.salt),
             "channel"
         );
-        assertEq(signer, row.signer == address(0) ? row.payer : row.signer, "signer");
-        assertEq(
-            structHash,
-            Vouchers.structHash(
-                channelId,
-                row.cumulativeAmount,
-                row.cumulativeRequests,
-                row.cumulativeTokens,
-                row.requestHash
-            ),
-            "voucher"
+        assertEq(r.signer, row.signer == address(0) ? row.payer : row.signer, "signer");
+        assertTrue(r.fits, "typed units fit");
+        assertEq(r.price, r.expectedPrice, "price");
+        bytes32 structHash = Vouchers.structHash(
+            r.channelId,
+            row.cumulativeAmount,
+            row.cumulativeRequests,
+            row.cumulativeTokens,
+            row.requestHash
         );
+        assertEq(r.digest, keccak256(abi.encodePacked(hex"1901", domain, structHash)), "digest");
     }
 
     function testFuzz_offerIdIsThatOfTheEncoding(Terms memory terms) public view {
@@ -66,6 +84,46 @@ contract RowPageFuzz is LicensingTest {
         assertFalse(ok);
         assertEq(
             reason, abi.encodeWithSelector(TermsLib.Terms_NotCanonical.selector, offset), "reason"
+        );
+    }
+
+    /// @dev The escrow reads terms without looking for dirty bits, because other terms are those of another license: no
+    /// flipped bit of any word may bring anybody money.
+    function testFuzz_otherTermsPayNothing(uint8 word, uint8 bit) public {
+        (LicenseRef memory ref,) = _active();
+        _channel(ref);
+        IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](1);
+        rows[0] = _row(ref, 1 ether, 1, 1);
+        bytes memory data = abi.encodeCall(escrow.claim, (ref, rows));
+        (uint256 hostBefore, uint256 ownerBefore, uint256 parentBefore) = _credits();
+        // Two words of offsets, then the reference with the offset of the terms, host and nonce, then the terms.
+        uint256 place = 4 + (2 + 3 + bound(word, 0, 35)) * 32;
+        assembly ("memory-safe") {
+            place := add(add(data, 0x20), place)
+            mstore(place, xor(mload(place), shl(bit, 1)))
+        }
+        (bool ok, bytes memory answer) = address(escrow).call(data);
+        if (ok) assertEq(abi.decode(answer, (uint128)), 0, "paid");
+        // What the license's fee brought, and nothing more.
+        (uint256 toHost, uint256 toOwner, uint256 toParent) = _credits();
+        assertEq(toHost, hostBefore, "host");
+        assertEq(toOwner, ownerBefore, "owner");
+        assertEq(toParent, parentBefore, "parent");
+        // Untouched, the same data pays.
+        assembly ("memory-safe") {
+            mstore(place, xor(mload(place), shl(bit, 1)))
+        }
+        (ok, answer) = address(escrow).call(data);
+        assertTrue(ok, "claim");
+        assertEq(abi.decode(answer, (uint128)), 1 ether, "claimed");
+    }
+
+    function _credits() private view returns (uint256, uint256, uint256) {
+        address currency = address(token);
+        return (
+            escrow.balanceOf(currency, host.addr),
+            escrow.balanceOf(currency, owner.addr),
+            escrow.balanceOf(currency, parentOwner.addr)
         );
     }
 

@@ -19,6 +19,17 @@ contract ChallengeManager_withdrawBalance is CaseTest {
         _expectNoBalance(stranger);
     }
 
+    /// @dev Native currency would be burned, and no token is asked: neither can be meant.
+    function test_revertWhen_noRecipient() public {
+        _judged(Behaviour.OtherCopy);
+        vm.expectRevert(
+            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_NoRecipient.selector)
+        );
+        vm.prank(host.addr);
+        manager.withdrawBalance(address(token), address(0));
+        assertEq(_balance(host.addr), BOND, "balance");
+    }
+
     function test_paysOnce() public {
         _judged(Behaviour.OtherCopy);
         vm.expectEmit(address(manager));

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { ILicenseRegistry } from "../../../src/interfaces/ILicenseRegistry.sol";
+import { LicenseRef, LicenseStatus } from "../../../src/libraries/Types.sol";
 import { LicensingTest } from "../../utils/LicensingTest.sol";
 
 contract LicenseRegistry_burnBundles is LicensingTest {
@@ -21,7 +22,7 @@ contract LicenseRegistry_burnBundles is LicensingTest {
         vm.expectRevert(reason);
         registry.burnBundles(modelId, 0, SEED, 1, 0);
         vm.expectRevert(reason);
-        registry.countCase(modelId, 0);
+        registry.countCase(modelId, 0, 0, 0);
     }
 
     function test_revertWhen_universeUnknown() public {
@@ -32,7 +33,7 @@ contract LicenseRegistry_burnBundles is LicensingTest {
         vm.expectRevert(reason);
         registry.burnBundles(modelId, 9, SEED, 1, 0);
         vm.expectRevert(reason);
-        registry.countCase(modelId, 9);
+        registry.countCase(modelId, 9, 0, 0);
     }
 
     function test_revertWhen_exhausted() public {
@@ -93,12 +94,30 @@ contract LicenseRegistry_burnBundles is LicensingTest {
 
     function test_countsCases() public {
         vm.startPrank(challengeManager);
-        registry.countCase(modelId, 0);
-        (uint32 cases, uint32 licenses, uint32 left) = registry.countCase(modelId, 0);
+        registry.countCase(modelId, 0, 0, 0);
+        (,, uint32 cases, uint32 licenses, uint32 left) = registry.countCase(modelId, 0, 0, 0);
         assertEq(registry.universe(modelId, 0).cases, 2);
         assertEq(cases, 2);
         assertEq(licenses, 0);
         assertEq(left, BUNDLES);
+    }
+
+    function test_countCaseTellsWhatIsLiable() public {
+        (LicenseRef memory ref, bytes32 id) = _active();
+        vm.prank(host.addr);
+        registry.registerDeployment(ref, "https://host.example");
+        bytes32 deployment = keccak256("https://host.example");
+        vm.startPrank(challengeManager);
+        (LicenseStatus status, uint40 until, uint32 cases, uint32 licenses,) =
+            registry.countCase(modelId, 0, id, deployment);
+        assertEq(uint8(status), uint8(LicenseStatus.Active), "active");
+        assertEq(until, registry.deploymentLiableUntil(id, deployment), "liable");
+        assertEq(until, type(uint40).max, "for as long as it is registered");
+        assertEq(cases, 1, "cases");
+        assertEq(licenses, 1, "licenses");
+        (status, until,,,) = registry.countCase(modelId, 0, keccak256("none"), deployment);
+        assertEq(uint8(status), uint8(LicenseStatus.None), "no such license");
+        assertEq(until, 0, "not liable");
     }
 
     function _burnShared(bytes32 seed, uint8 personal, uint8 shared)

@@ -203,6 +203,44 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         );
     }
 
+    /// @dev Royalties elsewhere than behind the other terms, where then any word can stand, here a huge number of rows.
+    function test_revertWhen_notCanonical() public {
+        Terms memory terms = _terms();
+        terms.royalties = new Royalty[](0);
+        bytes memory data =
+            abi.encodePacked(abi.encodeCall(registry.publishOffer, (terms)), bytes32(0));
+        uint256 offset = 34 * 32;
+        uint256 size = 4 + 32 + 32 * 32;
+        assembly ("memory-safe") {
+            let place := add(add(data, 0x20), size)
+            mstore(place, offset)
+            mstore(add(place, 0x20), shl(200, 1))
+        }
+        vm.prank(owner.addr);
+        (bool ok, bytes memory reason) = address(registry).call(data);
+        assertFalse(ok);
+        assertEq(
+            reason, abi.encodeWithSelector(TermsLib.Terms_NotCanonical.selector, offset), "reason"
+        );
+    }
+
+    /// @dev A bit outside of its type in any word, those of the royalties included.
+    function testFuzz_dirtyWordsAreRefused(uint8 word, uint8 bit) public {
+        bytes memory data = abi.encodeCall(registry.publishOffer, (_terms()));
+        uint256 index = bound(word, 1, 35);
+        // The widest type is an address; the royalties' offset and number are no terms.
+        if (index == 32 || index == 33) index = 34;
+        uint256 place = 4 + 32 + index * 32;
+        uint256 flipped = uint256(1) << bound(bit, 160, 255);
+        assembly ("memory-safe") {
+            place := add(add(data, 0x20), place)
+            mstore(place, xor(mload(place), flipped))
+        }
+        vm.prank(owner.addr);
+        (bool ok,) = address(registry).call(data);
+        assertFalse(ok);
+    }
+
     function test_revertWhen_open() public {
         Terms memory terms = _terms();
         _publish(terms);
