@@ -342,11 +342,22 @@ interface LicenseRegistry {
     /// the host.
     function retireDeployment(LicenseRef calldata ref, string calldata uri) external;
 
-    /// @notice Counts a case against the universe (raises every later threshold). Only `ChallengeManager`.
-    /// @return cases counted so far; @return licenses ever activated; @return personalLeft unburned personal bundles
-    function countCase(bytes32 modelId, uint32 epoch)
+    /// @notice Counts a case against the universe (raises every later threshold), and tells in the same call what else
+    /// opening one depends on. Only `ChallengeManager`.
+    /// @return status of the license
+    /// @return liableUntil as `deploymentLiableUntil` has it
+    /// @return cases counted so far
+    /// @return licenses ever activated
+    /// @return personalLeft unburned personal bundles
+    function countCase(bytes32 modelId, uint32 epoch, bytes32 licenseId, bytes32 deploymentHash)
         external
-        returns (uint32 cases, uint32 licenses, uint32 personalLeft);
+        returns (
+            LicenseStatus status,
+            uint40 liableUntil,
+            uint32 cases,
+            uint32 licenses,
+            uint32 personalLeft
+        );
 
     /// @notice Picks unburned bundles by `seed` and burns them: `personal` of the personal part, then as many of the
     /// shared part as are left, `sharedAtMost` at most. Only `ChallengeManager`.
@@ -1035,6 +1046,7 @@ interface ChallengeManager {
     /// @notice The case can't be ended yet.
     error ChallengeManager_NotResolvable(bytes32 caseId, CaseStatus status, uint40 deadline);
     /// @notice The caller has nothing to withdraw.
+    error ChallengeManager_NoRecipient();
     error ChallengeManager_NoBalance(address currency, address account);
 
     /// @notice First half of every report: binds it to the caller, so that nobody can copy it.

@@ -280,6 +280,7 @@ impl Model {
         let currency = self.currency(native);
         let amount = self.court.balances.get(&(native, by)).copied().unwrap_or_default();
         let mut faults = Faults::default();
+        faults.unless(!to.is_zero(), Manager::ChallengeManager_NoRecipient {});
         let none = Manager::ChallengeManager_NoBalance { currency, account: by };
         faults.unless(amount != 0, none);
         faults.none()?;

@@ -285,7 +285,11 @@ impl World {
         let at = self.below(owed.len());
         let known = owed.get(at).copied().filter(|_| !self.chance(6));
         let (native, by) = known.unwrap_or((self.random.random(), self.people.stranger));
-        let to = if self.chance(4) { self.people.owner } else { by };
+        let to = match self.below(16) {
+            0 => Address::ZERO,
+            1..=4 => self.people.owner,
+            _ => by,
+        };
         let currency = if native { Address::ZERO } else { self.model.token };
         let data = ChallengeManager::withdrawBalanceCall { currency, to };
         let call = self.court_call("withdrawBalance (bonds)", by, 0, &data);
