@@ -31,13 +31,17 @@ toolkit() {
     done
 }
 
-# Empty functions of the names that the bindings declare, under the names of the real libraries.
+# Libraries of empty functions, under the names of the real ones. Each has the names that the bindings declare for it and
+# no others: a name in two libraries would bind the program to the wrong one.
 stubs() {
-    local folder=$1 declared=$2 soname
-    for soname in libcuda.so.1 libcublas.so.13 libcublasLt.so.13; do
-        sed 's/.*/void &(void) {}/' "$declared" | cc -shared -fPIC -x c - -Wl,-soname,$soname -o "$folder/$soname"
-        ln -sf $soname "$folder/${soname%%.so.*}.so"
-    done
+    local folder=$1 bindings=$2 part soname
+    while read -r part soname; do
+        grep -rhoE 'fn cu[A-Za-z0-9_]+\(' "$bindings/src/$part/sys/" | sed -E 's/fn (.*)\(/void \1(void) {}/' | sort -u |
+            cc -shared -fPIC -x c - -Wl,-soname,"$soname" -o "$folder/$soname"
+        ln -sf "$soname" "$folder/${soname%%.so.*}.so"
+    done <<<'driver libcuda.so.1
+cublas libcublas.so.13
+cublaslt libcublasLt.so.13'
 }
 
 home="$out/home"
@@ -46,9 +50,7 @@ toolkit "$home"
 cargo fetch --locked --quiet
 bindings=$(cargo metadata --locked --format-version 1 --features cuda --manifest-path cli/Cargo.toml |
     python3 -c 'import json, sys; print(next(p["manifest_path"] for p in json.load(sys.stdin)["packages"] if p["name"] == "cudarc"))')
-grep -rhoE 'fn (cu[A-Za-z0-9_]+)\(' "$(dirname "$bindings")"/src/{driver,cublas,cublaslt}/sys/ |
-    sed -E 's/fn (.*)\(/\1/' | sort -u >"$out/declared"
-stubs "$home/lib64/stubs" "$out/declared"
+stubs "$home/lib64/stubs" "$(dirname "$bindings")"
 
 env CUDA_HOME="$home" CUDA_PATH="$home" CUDA_ROOT="$home" CUDA_TOOLKIT_ROOT_DIR="$home" NVCC_CCBIN="$(command -v g++)" \
     PATH="$home/bin:$PATH" CUDA_COMPUTE_CAP="${CUDA_COMPUTE_CAP:-90}" \
