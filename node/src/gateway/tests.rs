@@ -13,7 +13,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use k256::ecdsa::SigningKey;
-use oml_contracts::hash::response_hash;
+use oml_contracts::hash::{key_hash, plain_request_hash, response_hash};
 use oml_contracts::{ChannelId, Salt};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -548,4 +548,34 @@ async fn a_budget_and_a_log_outlive_the_session() {
     let other = ChannelRef { salt: Salt::new([9; 32]), ..world.channel };
     let session = PayerSession::new(other, payer_key(), &world.url).unwrap();
     assert!(matches!(session.with_log(&path).await, Err(PayerError::Log(_))));
+}
+
+#[tokio::test]
+async fn a_plain_question_whose_answer_was_lost_is_not_asked_again() {
+    let world = World::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("channel.jsonl");
+    let mut session = world.session().with_log(&path).await.unwrap().asking_plainly();
+    session.complete("m", "first", 20).await.unwrap();
+    let served = session.complete("m", "second", 20).await.unwrap();
+    assert_eq!(
+        served.receipt.request_hash,
+        plain_request_hash(world.channel.model_id, key_hash("second"))
+    );
+    // The program died after its second voucher.
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[5].contains(r#""kind":"answer""#), "channel, two times voucher, answer, receipt");
+    std::fs::write(&path, lines[..5].join("\n") + "\n").unwrap();
+
+    let mut session = world.session().with_log(&path).await.unwrap().asking_plainly();
+    let error = session.complete("m", "second", 20).await.unwrap_err();
+    assert!(matches!(error, PayerError::AnswerLost { seq: 2 }), "{error}");
+    assert_eq!(world.counts().1, 2, "nothing was served twice");
+    assert_eq!(session.receipts().last(), Some(&served.receipt), "the receipt is kept");
+    assert_eq!(session.complete("m", "third", 20).await.unwrap().receipt.seq, 3);
+
+    let body = json!({"prompt": "hi", "temperature": 0.5});
+    let refused = session.request(Endpoint::Completions, body, &mut |_| {}).await.unwrap_err();
+    assert!(matches!(refused, PayerError::NotPlain), "{refused}");
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use oml_contracts::{Amount, ChannelId};
 use serde::{Deserialize, Serialize};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncSeekExt, AsyncWriteExt, SeekFrom};
 
 use super::{ChannelRef, PayerState, SignedReceipt, SignedVoucher};
 
@@ -16,6 +16,11 @@ pub enum LogEntry {
     Channel(ChannelRef),
     /// Signed and about to be sent.
     Voucher(SignedVoucher),
+    /// Text of the answer to a plain request, whose receipt follows: what level 0 judges is in it.
+    Answer {
+        /// The text as it came.
+        text: String,
+    },
     /// Came from the host, believed or not.
     Receipt(SignedReceipt),
 }
@@ -69,7 +74,13 @@ impl EvidenceLog {
     pub async fn open(path: &Path, channel: &ChannelRef) -> Result<(Self, PayerState), LogError> {
         let log = Self { path: path.to_owned() };
         let entries = match tokio::fs::read_to_string(path).await {
-            Ok(text) => parse(path, &text)?,
+            Ok(text) => {
+                let whole = whole_lines(&text);
+                if !text.is_empty() && !text.ends_with('\n') {
+                    log.mend(whole).await?;
+                }
+                parse(path, whole)?
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(cause) => return Err(log.io(cause)),
         };
@@ -92,12 +103,36 @@ impl EvidenceLog {
     /// # Errors
     /// [`LogError::Io`].
     pub async fn append(&self, entry: &LogEntry) -> Result<(), LogError> {
-        let mut line = serde_json::to_vec(entry).map_err(|e| self.io(e.into()))?;
-        line.push(b'\n');
+        self.append_all(std::slice::from_ref(entry)).await
+    }
+
+    /// Appends lines that belong together, and waits until they are on disk.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub async fn append_all(&self, entries: &[LogEntry]) -> Result<(), LogError> {
+        let mut lines = Vec::new();
+        for entry in entries {
+            serde_json::to_writer(&mut lines, entry).map_err(|e| self.io(e.into()))?;
+            lines.push(b'\n');
+        }
         let mut options = tokio::fs::OpenOptions::new();
         let opened = options.create(true).append(true).open(&self.path).await;
         let mut file = opened.map_err(|e| self.io(e))?;
-        file.write_all(&line).await.map_err(|e| self.io(e))?;
+        file.write_all(&lines).await.map_err(|e| self.io(e))?;
+        file.sync_data().await.map_err(|e| self.io(e))
+    }
+
+    /// Takes off a line that a crash cut short, on whose account nothing was done; ends one that lacks only its end.
+    async fn mend(&self, whole: &str) -> Result<(), LogError> {
+        let opened = tokio::fs::OpenOptions::new().write(true).open(&self.path).await;
+        let mut file = opened.map_err(|e| self.io(e))?;
+        let length = u64::try_from(whole.len()).unwrap_or(u64::MAX);
+        file.set_len(length).await.map_err(|e| self.io(e))?;
+        if !whole.is_empty() && !whole.ends_with('\n') {
+            file.seek(SeekFrom::End(0)).await.map_err(|e| self.io(e))?;
+            file.write_all(b"\n").await.map_err(|e| self.io(e))?;
+        }
         file.sync_data().await.map_err(|e| self.io(e))
     }
 
@@ -109,12 +144,19 @@ impl EvidenceLog {
         let text = tokio::fs::read_to_string(path)
             .await
             .map_err(|cause| LogError::Io { path: path.to_owned(), cause })?;
-        parse(path, &text)
+        parse(path, whole_lines(&text))
     }
 
     fn io(&self, cause: std::io::Error) -> LogError {
         LogError::Io { path: self.path.clone(), cause }
     }
+}
+
+/// The text without a last line that was cut short: every entry is one JSON object and written with its line's end.
+fn whole_lines(text: &str) -> &str {
+    let start = text.rfind('\n').map_or(0, |end| end + 1);
+    let is_whole = serde_json::from_str::<LogEntry>(&text[start..]).is_ok();
+    if is_whole { text } else { &text[..start] }
 }
 
 fn parse(path: &Path, text: &str) -> Result<Vec<LogEntry>, LogError> {
@@ -137,7 +179,7 @@ pub fn replay(channel: &ChannelRef, entries: &[LogEntry]) -> PayerState {
     let mut sent: Option<&SignedVoucher> = None;
     for entry in entries {
         match entry {
-            LogEntry::Channel(_) => {}
+            LogEntry::Channel(_) | LogEntry::Answer { .. } => {}
             LogEntry::Voucher(voucher) => sent = Some(voucher),
             LogEntry::Receipt(receipt) => {
                 let paid = sent.filter(|v| v.cumulative_requests == receipt.cumulative_requests);

@@ -4,6 +4,7 @@
 //! are pure ([`Price`], [`payer`], [`redeem`]); [`PayerSession`] and [`redeemer`] do the I/O.
 
 mod canonical;
+pub mod copies;
 pub mod evidence;
 mod ledger;
 pub mod payer;

@@ -1,96 +1,30 @@
 //! Pays for requests: opens vouchers, checks receipts, keeps evidence.
 
 mod answer;
+mod error;
+
+pub use error::PayerError;
 
 use std::path::Path;
 use std::time::Duration;
 
 use k256::ecdsa::SigningKey;
-use oml_contracts::eip712::SignatureError;
 use oml_contracts::{Amount, EthAddress, RequestHash};
 use serde_json::{Value, json};
 
-use super::evidence::{EvidenceLog, LogEntry, LogError};
-use super::payer::{self, ChannelRef, Expectation, PayerState, ReceiptProblem};
+use super::evidence::{EvidenceLog, LogEntry};
+use super::payer::{self, ChannelRef, Expectation, PayerState};
 use super::{
     PaymentRequired, RequiredVoucher, SignedReceipt, SignedVoucher, VOUCHER_HEADER, WireError,
     encode,
 };
 use crate::gateway::meter::ByteEstimate;
-use crate::gateway::request::{Endpoint, PaidRequest, RequestError, TokenLimits};
+use crate::gateway::request::{Endpoint, PaidRequest, TokenLimits};
 
 /// Requests sent for one answer, vouchers corrected in between.
 const MAX_ATTEMPTS: usize = 5;
 /// Pause before a gateway that is busy is asked again.
 const BUSY_PAUSE: Duration = Duration::from_millis(300);
-
-/// Why an answer was not had, or not believed.
-#[derive(Debug, thiserror::Error)]
-pub enum PayerError {
-    /// The key is not the channel's signer.
-    #[error("the key belongs to {found}, but vouchers of this channel are signed by {expected}")]
-    WrongKey {
-        /// Account of the key.
-        found: EthAddress,
-        /// Signer of the channel.
-        expected: EthAddress,
-    },
-    /// The request can't be paid for.
-    #[error(transparent)]
-    Request(#[from] RequestError),
-    /// The gateway can't be reached or broke off.
-    #[error("gateway {url}: {cause}")]
-    Network {
-        /// The gateway.
-        url: String,
-        /// Why.
-        cause: String,
-    },
-    /// The gateway refuses; nothing was charged.
-    #[error("the gateway answered {status}: {message}")]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// Its words.
-        message: String,
-    },
-    /// The gateway wants another payment, and the payer can't or won't make it.
-    #[error("the gateway asks for another payment ({}: {}); {why}", .required.error, .required.message)]
-    PaymentRequired {
-        /// What it asks for.
-        required: Box<PaymentRequired>,
-        /// Why it is not paid.
-        why: &'static str,
-    },
-    /// The next voucher would pass the budget.
-    #[error("a voucher of {needed} would pass the budget of {budget}; raise it or deposit more")]
-    Budget {
-        /// Amount of the voucher.
-        needed: Amount,
-        /// The budget.
-        budget: Amount,
-    },
-    /// The answer came without a receipt.
-    #[error("the answer came without a receipt; what was served may be charged")]
-    NoReceipt,
-    /// The receipt is unreadable.
-    #[error("the receipt is unreadable: {0}")]
-    BadReceipt(#[from] WireError),
-    /// The receipt is not to be believed; it is kept as evidence.
-    #[error("the receipt of request {seq} is wrong: {problem}")]
-    Receipt {
-        /// Its number.
-        seq: u64,
-        /// What is wrong.
-        problem: ReceiptProblem,
-    },
-    /// The evidence log failed.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// Signing failed.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
-}
 
 /// An answer that was paid for.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,6 +59,8 @@ pub struct PayerSession {
     /// Promises of earlier sessions are unknown, so the gateway's word on them is taken.
     resumed: bool,
     chain_time: Option<u64>,
+    /// Requests are plain: their receipts say so, and their answers are kept.
+    plain: bool,
     receipts: Vec<SignedReceipt>,
 }
 
@@ -156,6 +92,7 @@ impl PayerSession {
             sent: None,
             resumed: false,
             chain_time: None,
+            plain: false,
             receipts: Vec::new(),
         })
     }
@@ -170,7 +107,7 @@ impl PayerSession {
             match entry {
                 LogEntry::Voucher(voucher) => self.sent = Some(voucher),
                 LogEntry::Receipt(receipt) => self.receipts.push(receipt),
-                LogEntry::Channel(_) => {}
+                LogEntry::Channel(_) | LogEntry::Answer { .. } => {}
             }
         }
         self.log = Some(log);
@@ -192,6 +129,15 @@ impl PayerSession {
         self
     }
 
+    /// Asks plainly from now on: vouchers and receipts name the plain hash of a request, which a gateway signs only
+    /// where whoever asks has no say in the answer, and the log keeps the texts. Evidence for a proof of an
+    /// unlicensed model.
+    #[must_use]
+    pub const fn asking_plainly(mut self) -> Self {
+        self.plain = true;
+        self
+    }
+
     /// Goes on from the gateway's newest receipt, for a channel whose log is lost. Its signature is
     /// checked, its counts are the host's word.
     ///
@@ -205,7 +151,7 @@ impl PayerSession {
             self.state.requests = receipt.cumulative_requests;
             self.state.tokens = receipt.cumulative_tokens;
             self.resumed = true;
-            self.keep(&receipt).await?;
+            self.keep(&receipt, None).await?;
         }
         Ok(())
     }
@@ -271,7 +217,11 @@ impl PayerSession {
         let bytes = body.to_string().into_bytes();
         let limits = TokenLimits { default_max_tokens: 256, max_tokens_cap: u64::MAX };
         let request = PaidRequest::parse(endpoint, &bytes, &limits)?;
-        let hash = request.hash(self.channel.model_id);
+        let hash = if self.plain {
+            request.plain_hash(self.channel.model_id).ok_or(PayerError::NotPlain)?
+        } else {
+            request.hash(self.channel.model_id)
+        };
         let estimate = request.count_prompt(&ByteEstimate);
         let mut reserved = estimate.saturating_add(request.max_tokens);
         let mut last: Option<PayerError> = None;
@@ -364,6 +314,10 @@ impl PayerSession {
         }
         if wanted.cumulative_requests > self.state.requests.saturating_add(1) {
             self.recover(&wanted).await?;
+            if self.plain {
+                // Asked again, the same question would have a second receipt, which no series has a place for.
+                return Err(PayerError::AnswerLost { seq: self.state.requests });
+            }
         }
         let most = payer::most_tokens(request.prompt.len()).saturating_add(request.max_tokens);
         let asked = wanted.prompt_tokens.saturating_add(wanted.max_tokens);
@@ -393,7 +347,7 @@ impl PayerSession {
         else {
             return Err(missing());
         };
-        self.keep(&receipt).await?;
+        self.keep(&receipt, None).await?;
         let expected = Expectation {
             channel: &self.channel,
             state: &self.state,
@@ -408,7 +362,11 @@ impl PayerSession {
         Ok(())
     }
 
-    async fn newest_receipt(&self) -> Result<Option<SignedReceipt>, PayerError> {
+    /// The newest receipt that the gateway has signed on this channel; unchecked.
+    ///
+    /// # Errors
+    /// [`PayerError`].
+    pub async fn newest_receipt(&self) -> Result<Option<SignedReceipt>, PayerError> {
         let url = format!("{}/v1/oml/channels/{}/receipt", self.gateway, self.channel.id());
         let response =
             self.http.get(url).send().await.map_err(|cause| network(&self.gateway, cause))?;
@@ -433,7 +391,7 @@ impl PayerSession {
     ) -> Result<Completion, PayerError> {
         let answer = answer::read(&self.gateway, request.endpoint, response, on_text).await?;
         let receipt = answer.receipt;
-        self.keep(&receipt).await?;
+        self.keep(&receipt, Some(&answer.text)).await?;
         let expected = Expectation {
             channel: &self.channel,
             state: &self.state,
@@ -456,9 +414,16 @@ impl PayerSession {
         })
     }
 
-    async fn keep(&mut self, receipt: &SignedReceipt) -> Result<(), PayerError> {
+    async fn keep(
+        &mut self,
+        receipt: &SignedReceipt,
+        text: Option<&str>,
+    ) -> Result<(), PayerError> {
         if let Some(log) = &self.log {
-            log.append(&LogEntry::Receipt(receipt.clone())).await?;
+            let text = text.filter(|_| self.plain).map(str::to_owned);
+            let answer = text.map(|text| LogEntry::Answer { text });
+            let receipt = LogEntry::Receipt(receipt.clone());
+            log.append_all(&answer.into_iter().chain([receipt]).collect::<Vec<_>>()).await?;
         }
         self.receipts.push(receipt.clone());
         Ok(())

@@ -1,5 +1,5 @@
 use super::*;
-use crate::payments::evidence::{LogEntry, Proof, ProofContext, proofs, replay};
+use crate::payments::evidence::{EvidenceLog, LogEntry, Proof, ProofContext, proofs, replay};
 use oml_contracts::Receipt;
 use oml_contracts::hash::response_hash;
 
@@ -163,4 +163,34 @@ fn proofs_are_found_where_the_contract_would_accept_them() {
     let mut forged = twin;
     forged.served_at = 9_999;
     assert_eq!(proofs(&channel(), &[forged], &at), [], "not signed by the serving key");
+}
+
+#[tokio::test]
+async fn a_log_that_a_crash_cut_short_goes_on_from_its_last_whole_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("channel.payments.jsonl");
+    let (log, _) = EvidenceLog::open(&path, &channel()).await.unwrap();
+    let state = PayerState::default();
+    let paid = LogEntry::Voucher(voucher(&state));
+    let answer = LogEntry::Answer { text: "the answer".to_owned() };
+    let signed = LogEntry::Receipt(receipt_of(1, 50, |_| {}));
+    log.append_all(&[paid.clone(), answer.clone(), signed.clone()]).await.unwrap();
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let entries = vec![LogEntry::Channel(channel()), paid, answer, signed];
+
+    // Whatever part of one more line was written, it is taken off, and the next one does not run into it.
+    let line = serde_json::to_string(&LogEntry::Receipt(receipt_of(2, 90, |_| {}))).unwrap();
+    for cut in [1, line.len() / 2, line.len() - 1] {
+        std::fs::write(&path, whole.clone() + &line[..cut]).unwrap();
+        assert_eq!(EvidenceLog::read(&path).await.unwrap(), entries);
+        let (log, state) = EvidenceLog::open(&path, &channel()).await.unwrap();
+        assert_eq!(state.requests, 1);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+        log.append(&entries[1]).await.unwrap();
+        assert_eq!(EvidenceLog::read(&path).await.unwrap().len(), entries.len() + 1);
+    }
+    // A line that lacks nothing but its end is an entry.
+    std::fs::write(&path, whole.trim_end()).unwrap();
+    EvidenceLog::open(&path, &channel()).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
 }

@@ -1,0 +1,86 @@
+//! What can go wrong between a payer and a gateway.
+
+use oml_contracts::eip712::SignatureError;
+use oml_contracts::{Amount, EthAddress};
+
+use crate::gateway::request::RequestError;
+use crate::payments::{LogError, PaymentRequired, ReceiptProblem, WireError};
+
+/// Why an answer was not had, or not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum PayerError {
+    /// The key is not the channel's signer.
+    #[error("the key belongs to {found}, but vouchers of this channel are signed by {expected}")]
+    WrongKey {
+        /// Account of the key.
+        found: EthAddress,
+        /// Signer of the channel.
+        expected: EthAddress,
+    },
+    /// The request can't be paid for.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The gateway can't be reached or broke off.
+    #[error("gateway {url}: {cause}")]
+    Network {
+        /// The gateway.
+        url: String,
+        /// Why.
+        cause: String,
+    },
+    /// The gateway refuses; nothing was charged.
+    #[error("the gateway answered {status}: {message}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Its words.
+        message: String,
+    },
+    /// The gateway wants another payment, and the payer can't or won't make it.
+    #[error("the gateway asks for another payment ({}: {}); {why}", .required.error, .required.message)]
+    PaymentRequired {
+        /// What it asks for.
+        required: Box<PaymentRequired>,
+        /// Why it is not paid.
+        why: &'static str,
+    },
+    /// The next voucher would pass the budget.
+    #[error("a voucher of {needed} would pass the budget of {budget}; raise it or deposit more")]
+    Budget {
+        /// Amount of the voucher.
+        needed: Amount,
+        /// The budget.
+        budget: Amount,
+    },
+    /// The answer came without a receipt.
+    #[error("the answer came without a receipt; what was served may be charged")]
+    NoReceipt,
+    /// The host signed an earlier answer, whose text did not come.
+    #[error("request {seq} was served, but its answer did not come; its receipt is kept")]
+    AnswerLost {
+        /// Number of its receipt.
+        seq: u64,
+    },
+    /// The receipt is unreadable.
+    #[error("the receipt is unreadable: {0}")]
+    BadReceipt(#[from] WireError),
+    /// The receipt is not to be believed; it is kept as evidence.
+    #[error("the receipt of request {seq} is wrong: {problem}")]
+    Receipt {
+        /// Its number.
+        seq: u64,
+        /// What is wrong.
+        problem: ReceiptProblem,
+    },
+    /// The evidence log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Signing failed.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// Whoever asks has a say in the answer.
+    #[error(
+        "the request is not plain: temperature must be 0, and nothing in it but its prompt and its length"
+    )]
+    NotPlain,
+}
