@@ -1,6 +1,7 @@
 //! The node's own HTTP API: health, status, metrics, cases, and what roles add.
 
 pub mod error;
+mod flags;
 mod routes;
 mod serve;
 

@@ -30,6 +30,7 @@ pub fn router(context: NodeContext, roles: Vec<Router>) -> Router {
         .route("/metrics", get(metrics))
         .route("/v1/cases", get(cases))
         .route("/v1/cases/{id}", get(case))
+        .route("/v1/flags", get(super::flags::flags))
         .with_state(context);
     roles
         .into_iter()

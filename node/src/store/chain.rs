@@ -277,6 +277,16 @@ impl Store {
         let rows = self.pool.all("read events by name", sql, &[text(subject), text(name)]).await?;
         rows.iter().map(event).collect()
     }
+
+    /// Events of one name about whatever subject, in order.
+    ///
+    /// # Errors
+    /// The engine's error.
+    pub async fn events_called(&self, name: &str) -> Result<Vec<EventRow>, StoreError> {
+        let sql = select!(events, "WHERE name = $1 ORDER BY block, log_index");
+        let rows = self.pool.all("read events by name", sql, &[text(name)]).await?;
+        rows.iter().map(event).collect()
+    }
 }
 
 fn block(row: &Row) -> Result<BlockRef, StoreError> {

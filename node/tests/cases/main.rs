@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use oml_contracts::{CaseId, EthAddress};
 use oml_node::chain::{CaseStatus, CaseView, LicenseStatus, LicenseView};
+use oml_node::{Config, Node, Tasks};
 use party::Party;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use world::{BOND, Behaviour, COLLATERAL, FEE, HOST, PROVERS, REPORTER, World, deploy_service};
 
 /// Polls the case until `done`; panics with its last status after a minute.
@@ -119,11 +122,52 @@ async fn unpaid_use_is_upheld_and_a_paying_deployment_is_not() {
     assert_eq!((view.status, view.leak), (CaseStatus::Upheld, true));
     assert_eq!(view.hits, world.expected_hits(license.seed, &view.bundles));
     assert_eq!(reader.flag_of(view.deployment).await.unwrap(), case);
+    flags_are_listed(&world, case, &leak.uri).await;
     assert_eq!(reader.collateral(&world.license).await.unwrap(), collateral);
 
     for party in provers.into_iter().chain([owner]) {
         party.stop().await;
     }
+}
+
+/// A node without a role, which only watches, lists the flag by model and by license.
+async fn flags_are_listed(world: &World, case: CaseId, uri: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    world.addresses.save(&folder.path().join("addresses.json")).unwrap();
+    let text = format!(
+        "[chain]\nrpc_url = {:?}\naddresses = {:?}\npoll_interval_ms = 50\n\
+         [store]\nurl = \"sqlite:{}\"\n[http]\nlisten = \"127.0.0.1:0\"\n",
+        world.rpc_url,
+        folder.path().join("addresses.json"),
+        folder.path().join("watcher.db").display(),
+    );
+    let node = Node::start(Config::from_toml(&text, "test").unwrap()).await.unwrap();
+    let base = format!("http://{}/v1/flags", node.local_addr());
+    let cancel = CancellationToken::new();
+    let running = Tasks::new().spawn_detached("node", node.run(cancel.clone()));
+    let get = async |query: &str| -> Value {
+        reqwest::get(format!("{base}{query}")).await.unwrap().json().await.unwrap()
+    };
+    let model = world.license.terms.model_id;
+    let mut found = json!([]);
+    for _ in 0..200 {
+        found = get(&format!("?model={model}")).await;
+        if found != json!([]) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    assert_eq!((&found[0]["case_id"], &found[0]["uri"]), (&json!(case), &json!(uri)));
+    assert_eq!(found[0]["license_id"], json!(world.license_id));
+    assert_eq!(get(&format!("?license={}", world.license_id)).await, found);
+    assert_eq!(get("").await, found);
+    let other = oml_contracts::ModelId::new([7; 32]);
+    assert_eq!(get(&format!("?model={other}")).await, json!([]));
+    let bad = reqwest::get(format!("{base}?model=0x12")).await.unwrap();
+    assert_eq!(bad.status(), 400);
+    cancel.cancel();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
