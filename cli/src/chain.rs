@@ -12,7 +12,7 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use clap::Args;
 use eyre::{Result, WrapErr};
-use oml_contracts::Addresses;
+use oml_contracts::addresses::{Addresses, AddressesError};
 use oml_contracts::{Amount, EthAddress, OfferId, Terms, hash};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -77,6 +77,11 @@ pub(crate) struct TxRecord {
 }
 
 impl TxRecord {
+    /// A transaction that was only simulated.
+    pub(crate) fn simulated(step: &str, from: Address, to: Address, gas: u64, value: U256) -> Self {
+        Self { step: step.to_owned(), from, to, hash: None, gas, gas_price: 0, block: None, value }
+    }
+
     /// One line for people.
     pub(crate) fn line(&self) -> String {
         match self.hash {
@@ -217,16 +222,7 @@ impl Chain {
             self.provider.call(request.clone()).await.map_err(|e| rpc_failure(step, &e))?;
         let estimate =
             self.provider.estimate_gas(request.clone()).await.map_err(|e| rpc_failure(step, &e))?;
-        let mut record = TxRecord {
-            step: step.to_owned(),
-            from,
-            to,
-            hash: None,
-            gas: estimate,
-            gas_price: 0,
-            block: None,
-            value,
-        };
+        let mut record = TxRecord::simulated(step, from, to, estimate, value);
         if self.dry_run {
             return Ok(Sent { record, returned, receipt: None });
         }
@@ -333,6 +329,14 @@ impl Chain {
         Ok(())
     }
 
+    /// Number of the newest block.
+    ///
+    /// # Errors
+    /// Network failure.
+    pub(crate) async fn block_number(&self) -> Result<u64> {
+        self.provider.get_block_number().await.map_err(|e| rpc_failure("block number", &e))
+    }
+
     /// Time of the newest block, Unix seconds.
     ///
     /// # Errors
@@ -381,16 +385,14 @@ pub(crate) async fn chain_id(provider: &DynProvider, rpc_url: &str) -> Result<u6
 }
 
 fn load_addresses(args: &ChainArgs) -> Result<Addresses> {
-    let text = std::fs::read_to_string(&args.addresses).hint(
-        format!("addresses file {} could not be read", args.addresses.display()),
-        "name it with --addresses FILE, or make one on a local chain with `oml chain deploy`",
-        Exit::Failed,
-    )?;
-    serde_json::from_str(&text).hint(
-        format!("{} is not an addresses file", args.addresses.display()),
-        "it is what `oml chain deploy` writes",
-        Exit::Failed,
-    )
+    let loaded = Addresses::load(&args.addresses);
+    let hint = match &loaded {
+        Err(AddressesError::Io { .. }) => {
+            "name it with --addresses FILE, or make one on a local chain with `oml chain deploy`"
+        }
+        _ => "it is what `oml chain deploy` writes",
+    };
+    loaded.hint("no contracts are known", hint, Exit::Failed)
 }
 
 /// Turns an RPC error into one of ours: reverts by name, the rest as network trouble.
@@ -403,7 +405,7 @@ pub(crate) fn rpc_failure(
             .unwrap_or_else(|| format!("revert data {data}"));
         return fail(
             format!("{what}: the contract refuses: {reason}"),
-            "nothing was sent; the error's name and values say which rule it breaks",
+            "this transaction was not sent; the error's name and values say which rule it breaks",
             Exit::Reverted,
         );
     }

@@ -72,6 +72,13 @@ impl<T, E: Into<eyre::Report>> HintExt<T> for Result<T, E> {
     }
 }
 
+/// Puts another hint in the place of the outermost one: a caller may know more of what was done.
+pub(crate) fn replace_hint(report: &mut eyre::Report, hint: &str) {
+    if let Some(hinted) = report.downcast_mut::<Hinted>() {
+        hint.clone_into(&mut hinted.hint);
+    }
+}
+
 /// The outermost hint and exit code of an error chain.
 pub(crate) fn find(report: &eyre::Report) -> (Option<&str>, Exit) {
     report
@@ -90,6 +97,13 @@ mod tests {
         let (hint, exit) = find(&report);
         assert_eq!(hint, Some("name one with --keystore"));
         assert_eq!(exit, Exit::Signer);
+    }
+
+    #[test]
+    fn a_hint_can_be_replaced() {
+        let mut report = fail("refused", "nothing was sent", Exit::Reverted).wrap_err("proof");
+        replace_hint(&mut report, "one of two was sent");
+        assert_eq!(find(&report), (Some("one of two was sent"), Exit::Reverted));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Files that people keep between commands: licenses, channels, reports, receipts.
 
 use crate::contracts;
-use crate::error::{Exit, HintExt};
+use crate::error::{Exit, HintExt, fail};
 use eyre::Result;
 use oml_contracts::{
-    Amount, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef, OfferId,
-    Salt, Signature, Terms,
+    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef,
+    OfferId, Salt, Signature, Terms,
 };
 use oml_node::payments::SignedReceipt;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -40,7 +40,7 @@ impl LicenseFile {
 
     /// The form that the contracts take.
     pub(crate) fn sol_ref(&self) -> Result<contracts::LicenseRef> {
-        contracts::license_ref(&self.terms, self.host, self.nonce)
+        Ok((&self.reference()).try_into()?)
     }
 }
 
@@ -86,7 +86,7 @@ impl CloseFile {
     }
 }
 
-/// A report between its two halves; losing it costs nothing but the wait.
+/// A report: written before anything is sent, so that an interrupted one can go on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReportFile {
@@ -96,6 +96,53 @@ pub(crate) struct ReportFile {
     pub(crate) deployment_hash: DeploymentHash,
     /// Salt of the commitment.
     pub(crate) salt: Salt,
+    /// First block that can hold what comes of it.
+    #[serde(default)]
+    pub(crate) since: u64,
+    /// The case that it has opened.
+    #[serde(default)]
+    pub(crate) case_id: Option<CaseId>,
+}
+
+impl ReportFile {
+    /// A report of which nothing is on the chain yet, whose newest block is `head`.
+    pub(crate) fn begin(license: LicenseId, deployment: DeploymentHash, head: u64) -> Self {
+        Self {
+            license_id: license,
+            deployment_hash: deployment,
+            salt: random_salt(),
+            // The same reporter may have opened another case about this deployment in the newest block.
+            since: head + 1,
+            case_id: None,
+        }
+    }
+
+    /// Reads a report.
+    pub(crate) fn load(path: &Path) -> Result<Self> {
+        load(path, "a report", "`oml report --report FILE` writes one; name another file")
+    }
+
+    /// The report, if it is about this deployment.
+    pub(crate) fn require(
+        self,
+        license: LicenseId,
+        deployment: DeploymentHash,
+        path: &Path,
+    ) -> Result<Self> {
+        if (self.license_id, self.deployment_hash) == (license, deployment) {
+            return Ok(self);
+        }
+        Err(fail(
+            format!(
+                "{} holds an unfinished report of deployment {} under license {}",
+                path.display(),
+                self.deployment_hash,
+                self.license_id
+            ),
+            "go on with it, or name another file with --report",
+            Exit::Failed,
+        ))
+    }
 }
 
 /// Reads a receipt with the host's signature, as gateways hand out.

@@ -4,6 +4,7 @@ pub(crate) mod balance;
 pub(crate) mod case;
 pub(crate) mod chain;
 pub(crate) mod channel;
+pub(crate) mod commitment;
 pub(crate) mod deployment;
 pub(crate) mod doctor;
 pub(crate) mod fingerprint;

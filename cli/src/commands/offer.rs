@@ -85,6 +85,9 @@ pub(crate) struct Template {
     /// The collateral also answers for the host's copy on deployments that it did not register
     #[arg(long)]
     pub(crate) leak_liability: bool,
+    /// Part of the collateral that answers for serving another license's copy, in 1/10,000
+    #[arg(long, default_value_t = 0, value_name = "BPS")]
+    pub(crate) unlicensed_model_bps: u16,
     /// Decimals of the currency
     #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
     pub(crate) decimals: u8,
@@ -122,7 +125,7 @@ impl Template {
                 equivocation_bps: Bps::WHOLE,
                 under_metering_bps: Bps::new(5_000)?,
                 out_of_term_bps: Bps::new(5_000)?,
-                unlicensed_model_bps: Bps::ZERO,
+                unlicensed_model_bps: Bps::new(self.unlicensed_model_bps)?,
                 unpaid_use_bps: Bps::WHOLE,
                 reporter_bps: Bps::new(4_000)?,
                 owner_bps: Bps::new(4_000)?,

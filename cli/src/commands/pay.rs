@@ -43,6 +43,9 @@ pub(crate) struct Pay {
     /// Show the answer as it comes
     #[arg(long)]
     stream: bool,
+    /// Let the receipt say that whoever asks had no say in the answer, and keep the answer in the log
+    #[arg(long)]
+    plain: bool,
     /// Also write the receipt to this file
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
@@ -103,7 +106,8 @@ pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
     let log =
         args.log_file.clone().unwrap_or_else(|| args.channel.with_extension("payments.jsonl"));
     let session = session(reference, key, &args.gateway, &log).await?;
-    let mut session = session.with_budget(budget);
+    let session = session.with_budget(budget);
+    let mut session = if args.plain { session.asking_plainly() } else { session };
     let mut shown = |piece: &str| output.piece(piece);
     let mut silent = |_: &str| {};
     let on_text: &mut (dyn FnMut(&str) + Send) = if args.stream { &mut shown } else { &mut silent };
@@ -197,7 +201,8 @@ pub(crate) async fn session(
     Ok(session)
 }
 
-fn explain<T>(result: Result<T, PayerError>, gateway: &str) -> Result<T> {
+/// Adds to a payer's failure what to do about it.
+pub(crate) fn explain<T>(result: Result<T, PayerError>, gateway: &str) -> Result<T> {
     let (hint, exit) = match &result {
         Err(PayerError::WrongKey { .. }) => {
             ("sign with the channel's payer, or its session key", Exit::Signer)

@@ -1,14 +1,21 @@
 //! `oml proof`: level 0, where the host's own signature convicts it.
 
+mod collect;
+mod keys;
+mod series;
+mod unlicensed;
+
+use super::commitment::{Commitment, after_commitment};
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
 use crate::contracts::{ChallengeManager, CollateralVault};
 use crate::files::{self, LicenseFile, load_receipt};
 use alloy::primitives::U256;
+use alloy::sol_types::SolCall;
 use clap::Subcommand;
 use eyre::Result;
 use oml_contracts::terms::Violation;
-use oml_contracts::{Domain, hash};
+use oml_contracts::{Digest, LicenseId, Salt, hash};
 use oml_node::payments::SignedReceipt;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -46,6 +53,12 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "FILE")]
         other: PathBuf,
     },
+    /// Take keys of a model out of its universe, to ask the host of another model; for the model's owner
+    Keys(keys::Keys),
+    /// Commit to a series of keys, ask them of a host's gateway, keep what it signs; can be interrupted
+    Collect(collect::Collect),
+    /// A series of answers that are another license's copy
+    UnlicensedModel(unlicensed::Unlicensed),
 }
 
 /// An accepted proof.
@@ -62,8 +75,20 @@ pub(crate) struct Accepted {
     pub(crate) transactions: Vec<TxRecord>,
 }
 
+impl Accepted {
+    const fn of(violation: Violation, slashed: Option<u128>, transactions: Vec<TxRecord>) -> Self {
+        Self { violation, level: 0, slashed, transactions }
+    }
+}
+
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
+    let verb = match verb {
+        Verb::Keys(args) => return keys::run(&args, global).await,
+        Verb::Collect(args) => return collect::run(&args, global).await,
+        Verb::UnlicensedModel(args) => return unlicensed::run(&args, global).await,
+        other => other,
+    };
     let chain = Chain::signer(&global.chain, &global.signer).await?;
     let accepted = match verb {
         Verb::UnderMetering { license, receipt } => {
@@ -88,6 +113,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let (a, b) = (load_receipt(&receipt)?, load_receipt(&other)?);
             equivocation(&chain, &LicenseFile::load(&license)?, &a, &b).await?
         }
+        Verb::Keys(_) | Verb::Collect(_) | Verb::UnlicensedModel(_) => return Ok(()),
     };
     let slashed = accepted.slashed.map(|s| s.to_string()).unwrap_or_default();
     let lines: Vec<String> = accepted.transactions.iter().map(TxRecord::line).collect();
@@ -105,26 +131,19 @@ pub(crate) async fn one(
     violation: Violation,
 ) -> Result<Accepted> {
     let salt = files::random_salt();
-    let digest = receipt.digest(&domain(chain));
-    let claim = hash::proof_claim(violation, license.license_id, digest);
-    let mut transactions = vec![super::report::commit(chain, claim, salt).await?];
-    if chain.is_dry_run() {
-        return Ok(Accepted { violation, level: 0, slashed: None, transactions });
-    }
+    let digest = receipt.digest(&chain.addresses.receipt_domain());
+    let report = Report { violation, license: license.license_id, evidence: digest, salt };
     let (r#ref, sol) = (license.sol_ref()?, receipt.receipt().into());
     let signature = receipt.signature.as_bytes().to_vec().into();
-    let (to, salt) = (chain.challenges(), salt.into());
-    let sent = if violation == Violation::OutOfTerm {
+    let salt = salt.into();
+    if violation == Violation::OutOfTerm {
         let call = ChallengeManager::proveOutOfTermCall { r#ref, receipt: sol, signature, salt };
-        chain.send("prove service out of term", to, call, U256::ZERO).await?
+        prove(chain, &report, "prove service out of term", call).await
     } else {
         let call =
             ChallengeManager::proveUnderMeteringCall { r#ref, receipt: sol, signature, salt };
-        chain.send("prove under-metering", to, call, U256::ZERO).await?
-    };
-    let slashed = super::event::<CollateralVault::CollateralSlashed>(&sent).map(|log| log.amount);
-    transactions.push(sent.record);
-    Ok(Accepted { violation, level: 0, slashed, transactions })
+        prove(chain, &report, "prove under-metering", call).await
+    }
 }
 
 async fn equivocation(
@@ -134,12 +153,9 @@ async fn equivocation(
     b: &SignedReceipt,
 ) -> Result<Accepted> {
     let salt = files::random_salt();
+    let evidence = a.digest(&chain.addresses.receipt_domain());
     let violation = Violation::Equivocation;
-    let claim = hash::proof_claim(violation, license.license_id, a.digest(&domain(chain)));
-    let mut transactions = vec![super::report::commit(chain, claim, salt).await?];
-    if chain.is_dry_run() {
-        return Ok(Accepted { violation, level: 0, slashed: None, transactions });
-    }
+    let report = Report { violation, license: license.license_id, evidence, salt };
     let call = ChallengeManager::proveEquivocationCall {
         r#ref: license.sol_ref()?,
         a: a.receipt().into(),
@@ -148,12 +164,43 @@ async fn equivocation(
         signatureB: b.signature.as_bytes().to_vec().into(),
         salt: salt.into(),
     };
-    let sent = chain.send("prove equivocation", chain.challenges(), call, U256::ZERO).await?;
-    let slashed = super::event::<CollateralVault::CollateralSlashed>(&sent).map(|log| log.amount);
-    transactions.push(sent.record);
-    Ok(Accepted { violation, level: 0, slashed, transactions })
+    prove(chain, &report, "prove equivocation", call).await
 }
 
-fn domain(chain: &Chain) -> Domain {
-    Domain { chain_id: chain.addresses.chain_id, verifying_contract: chain.challenges().into() }
+/// What a proof of level 0 commits to.
+struct Report {
+    violation: Violation,
+    license: LicenseId,
+    /// Digest of the receipt, or of the series of receipts.
+    evidence: Digest,
+    salt: Salt,
+}
+
+impl Report {
+    fn commitment(&self, chain: &Chain) -> Result<Commitment> {
+        let claim = hash::proof_claim(self.violation, self.license, self.evidence);
+        Commitment::new(chain, claim, self.salt)
+    }
+}
+
+/// Commits and proves. What the contract would refuse is refused before anything is sent.
+async fn prove<C: SolCall>(
+    chain: &Chain,
+    report: &Report,
+    step: &str,
+    call: C,
+) -> Result<Accepted> {
+    let commitment = report.commitment(chain)?;
+    let rehearsed = commitment.rehearse(chain, step, &call, U256::ZERO).await?;
+    let mut transactions: Vec<_> = commitment.make(chain).await?.into_iter().collect();
+    if chain.is_dry_run() {
+        transactions.extend(rehearsed);
+        return Ok(Accepted::of(report.violation, None, transactions));
+    }
+    commitment.mature(chain).await?;
+    let sent = chain.send(step, chain.challenges(), call, U256::ZERO).await;
+    let sent = after_commitment(sent)?;
+    let slashed = super::event::<CollateralVault::CollateralSlashed>(&sent).map(|log| log.amount);
+    transactions.push(sent.record);
+    Ok(Accepted::of(report.violation, slashed, transactions))
 }

@@ -112,6 +112,7 @@ impl Play {
             thaw_period: 3_600,
             duration: 30 * 86_400,
             leak_liability: false,
+            unlicensed_model_bps: 0,
             decimals: crate::money::DEFAULT_DECIMALS,
             out: PathBuf::new(),
         };

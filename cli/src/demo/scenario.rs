@@ -138,7 +138,7 @@ impl Scenario {
     /// Begins an act.
     pub(crate) async fn begin(&self) -> Result<Mark> {
         let chain = self.chain("deployer")?;
-        let block = block_number(chain).await?;
+        let block = chain.block_number().await?;
         let snapshot = Snapshot::take(chain, self.token, &self.names).await?;
         Ok(Mark { snapshot, block, at: Instant::now() })
     }
@@ -150,7 +150,7 @@ impl Scenario {
         let snapshot = Snapshot::take(chain, self.token, &self.names).await?;
         act.gains = snapshot.since(&mark.snapshot)?;
         act.transactions =
-            transactions(chain, &self.names, mark.block + 1, block_number(chain).await?).await?;
+            transactions(chain, &self.names, mark.block + 1, chain.block_number().await?).await?;
         act.seconds = mark.at.elapsed().as_secs_f64();
         Ok(snapshot)
     }
@@ -254,8 +254,4 @@ async fn wait_for_chain(processes: &mut Processes, rpc_url: &str) -> Result<()> 
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(())
-}
-
-async fn block_number(chain: &Chain) -> Result<u64> {
-    chain.provider.get_block_number().await.map_err(|e| chain::rpc_failure("block number", &e))
 }

@@ -52,7 +52,7 @@ fn reverts_are_decoded() {
     call(&["offer", "publish", "--terms", "terms.json"])
         .assert()
         .code(6)
-        .stderr(contains("Terms_WrongOwner").and(contains("nothing was sent")));
+        .stderr(contains("Terms_WrongOwner").and(contains("was not sent")));
     assert_eq!(call(&["model", "show", &id]).output().unwrap().status.code(), Some(1));
 }
 

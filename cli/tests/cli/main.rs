@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 mod chain;
+mod copies;
 mod failures;
 mod fingerprint;
 mod help;

@@ -88,7 +88,8 @@ fn answer_all(stream: TcpStream, chain_id: u64) {
     }
 }
 
-fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Value> {
+/// The JSON body of one HTTP message.
+pub(crate) fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Value> {
     let mut length = 0;
     loop {
         let mut line = String::new();

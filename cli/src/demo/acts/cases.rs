@@ -59,7 +59,7 @@ impl Play {
         self.say(format!("  {host} registered {uri}; the reporter commits, then opens the case"));
         let reporter = self.stage.chain("reporter")?;
         let keep = self.stage.dir.join(format!("report-{host}.json"));
-        let opened = report::open_case(reporter, &license, uri, Some(&keep)).await?;
+        let opened = report::open_case(reporter, &license, uri, &keep).await?;
         let case_id = opened.case_id.ok_or_else(|| eyre::eyre!("the case was not opened"))?;
         self.say(format!("  case {case_id}"));
         Ok(case_id)
