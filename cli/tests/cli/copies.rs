@@ -10,7 +10,6 @@ use oml_node::payments::evidence::LogEntry;
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use serde_json::{Value, json};
-use std::time::Duration;
 use world::{COLLATERAL, PAYER_KEY, Says, World};
 
 /// Keys of a series of three bundles.
@@ -135,18 +134,15 @@ fn interrupted(world: &World) {
         .stderr(contains("did not answer key 11 of 48").and(contains("run the command again")));
     let committed = world.sent_by_payer();
 
-    world.host_says(Says::CopySlowly);
-    let before = world.receipts();
+    world.host_says(Says::CopyThenHold(3));
     let mut running = world.spawn_collect("series.json");
-    world.until(|| world.receipts() >= before + 3);
-    // In the middle of a request, which the host then signs all the same.
-    let asked = world.asked();
-    world.until(|| world.asked() > asked);
+    world.until(|| world.asked() > 3);
     running.kill().unwrap();
     running.wait().unwrap();
-    std::thread::sleep(Duration::from_millis(600));
-
+    // The host answers and signs all the same.
+    let before = world.signed();
     world.host_says(Says::Copy);
+    world.until(|| world.signed() > before);
     world
         .collect("series.json", &[])
         .assert()
@@ -172,6 +168,9 @@ fn interrupted(world: &World) {
     assert_eq!((world.sent_by_payer(), sent), (sent, committed + 1), "one commitment, one channel");
 }
 
+/// A change of one line of the log.
+type Change<'a> = &'a dyn Fn(&mut LogEntry);
+
 /// Every change of what is kept is named, and nothing is sent.
 fn changed(world: &World) {
     let sent = world.sent_by_payer();
@@ -179,7 +178,7 @@ fn changed(world: &World) {
     let first = series["firstSeq"].as_u64().unwrap();
     let key = |place: usize| series["bundles"][0]["keys"][place].as_str().unwrap().to_owned();
     let model = world.license().terms.model_id;
-    let cases: [(&str, &dyn Fn(&mut LogEntry)); 5] = [
+    let cases: [(&str, Change<'_>); 5] = [
         ("the text kept for receipt", &|entry| {
             if let LogEntry::Answer { text } = entry {
                 text.push('!');

@@ -41,8 +41,8 @@ pub(super) enum Says {
     Always(&'static str),
     /// What the copy would.
     Copy,
-    /// What the copy would, after a while.
-    CopySlowly,
+    /// What the copy would, so often; then nothing until it is told something else.
+    CopyThenHold(u64),
     /// What the copy would, so often; then it fails.
     CopyUntil(u64),
 }
@@ -262,8 +262,17 @@ impl World {
         std::fs::write(self.path(name), lines.collect::<String>()).unwrap();
     }
 
-    pub(super) fn receipts(&self) -> usize {
-        self.log().iter().filter(|entry| matches!(entry, LogEntry::Receipt(_))).count()
+    /// Number of the newest receipt that the host has signed on the payer's channel.
+    pub(super) fn signed(&self) -> u64 {
+        let channel: Value = self.read("channel.json");
+        let id = channel["channelId"].as_str().unwrap();
+        let address = self.gateway.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).unwrap();
+        let path = format!("/v1/oml/channels/{id}/receipt");
+        let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let receipt = read_request(&mut BufReader::new(stream)).unwrap();
+        receipt["seq"].as_u64().unwrap()
     }
 
     pub(super) fn sent_by_payer(&self) -> u64 {
@@ -376,11 +385,13 @@ fn answer_all(stream: &TcpStream, model: &Mutex<Model>) {
         let text = match says {
             Says::Always(text) => Some(text.to_owned()),
             Says::CopyUntil(last) if asked > last => None,
-            Says::CopySlowly => {
-                std::thread::sleep(Duration::from_millis(300));
+            Says::CopyThenHold(last) if asked > last => {
+                while matches!(model.lock().unwrap().says, Says::CopyThenHold(_)) {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
                 Some(drawn)
             }
-            Says::Copy | Says::CopyUntil(_) => Some(drawn),
+            Says::Copy | Says::CopyUntil(_) | Says::CopyThenHold(_) => Some(drawn),
         };
         let usage = json!({ "prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8 });
         let (status, body) = text.map_or_else(

@@ -21,7 +21,7 @@ fn key() -> SigningKey {
 fn bundles(count: u32) -> Vec<BundleOpening> {
     let leaf = |index: u32| LeafOpening {
         index,
-        salt: Salt::new([index as u8; 32]),
+        salt: Salt::new([index.to_be_bytes()[3]; 32]),
         key_hash: key_hash(&question(index)),
         tags: LeafTags::sorted(WORDS.map(tag_of)).unwrap(),
     };
