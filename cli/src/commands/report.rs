@@ -198,6 +198,10 @@ async fn unfinished(chain: &Chain, keep: &Path) -> Result<Option<ReportFile>> {
 
 /// The case that this report has opened; an interrupted call may not have written it down.
 async fn opened_before(chain: &Chain, report: &ReportFile) -> Result<Option<CaseId>> {
+    // Some endpoints refuse to look at blocks to come.
+    if chain.block_number().await? < report.since {
+        return Ok(None);
+    }
     let filter = Filter::new()
         .address(chain.challenges())
         .event_signature(ChallengeManager::CaseOpened::SIGNATURE_HASH)
