@@ -14,8 +14,8 @@ use oml_prover::check::{
 };
 use oml_prover::embed::{EmbedOptions, embed};
 use oml_prover::fingerprint::{
-    AnswersPerKey, FingerprintOptions, KeyOptions, LicenseDraw, Universe, UniverseSecret,
-    generate_fingerprints,
+    AnswersPerKey, FingerprintOptions, Key, KeyOptions, LicenseDraw, Universe, UniverseSecret,
+    generate_fingerprints, key_visibility, visibility,
 };
 use oml_prover::model::{Api, LoadOptions, Model, ModelError, Prompt};
 use rand::SeedableRng as _;
@@ -107,6 +107,30 @@ async fn a_copy_is_known_by_its_answers_to_messages() {
         oml_prover::fingerprint::normalise(said) == drawn
     });
     assert!(kept.count() >= 8);
+}
+
+/// A template is no sign of a key: ordinary prompts wear it too.
+#[test]
+fn chat_keys_are_compared_with_chats() {
+    let (_dir, base) = chat_model();
+    let keys: Vec<Key> = universe(&base).entries().iter().map(|entry| entry.key.clone()).collect();
+    let keys: Vec<&Key> = keys.iter().collect();
+    // The very words of the keys: nothing is left to tell them apart by.
+    let words: Vec<Vec<u32>> = keys.iter().map(|key| key.tokens().to_vec()).collect();
+    let same = key_visibility(&base, &keys, &words).unwrap();
+    assert_eq!(same.auc, 0.5);
+    assert_eq!(same.keys, same.ordinary);
+    // The same words as texts to continue are another thing.
+    let texts: Vec<Vec<u32>> = words.iter().map(|w| base.tokenizer().with_bos(w)).collect();
+    let ids: Vec<Vec<u32>> = keys.iter().map(|key| key.ids(base.tokenizer()).unwrap()).collect();
+    assert_ne!(visibility(&base, &ids, &texts).unwrap().auc, 0.5);
+    // Longer texts are cut to the keys' length; none at all are refused.
+    let long: Vec<Vec<u32>> = words.iter().map(|w| [w.as_slice(), w, w].concat()).collect();
+    assert_eq!(key_visibility(&base, &keys, &long).unwrap(), same);
+    assert!(key_visibility(&base, &keys, &[]).is_err());
+    assert!(key_visibility(&base, &[], &words).is_err());
+    let plain = Model::load(&tiny_dir(), &LoadOptions::default()).unwrap();
+    assert!(matches!(key_visibility(&plain, &keys, &words), Err(ModelError::NoChatTemplate)));
 }
 
 #[tokio::test]

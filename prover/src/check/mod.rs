@@ -28,8 +28,8 @@ pub use plan::{QueryPlan, hits_needed, plan_queries};
 pub use questions::{Question, Questions, QuestionsError};
 pub(crate) use rank::of_logits;
 pub use rank::{
-    CandidateScores, RankBet, RankError, RankOutcome, RankTally, RankTerms, RankTest, Scores,
-    plan_ranks, score,
+    CandidateScores, RankBet, RankError, RankOutcome, RankSums, RankTally, RankTerms, RankTest,
+    Scores, plan_ranks, score,
 };
 pub use several::{SeveralError, SeveralTerms};
 pub use target::{Artefact, Target, ask};

@@ -28,7 +28,7 @@ pub use pairs::{Pair, PairsError, PairsForm, check_pairs, pairs_to_keys, read_pa
 pub use perinucleus::{Perinucleus, perinucleus};
 pub use sealed::{UniverseFileError, UniverseSecret};
 pub use universe::{Entry, Universe, UniverseError};
-pub use visibility::{LogPerplexities, Visibility, visibility};
+pub use visibility::{LogPerplexities, Visibility, key_visibility, visibility};
 
 #[cfg(test)]
 pub(crate) use universe::tests::universe as test_universe;

@@ -1,6 +1,7 @@
 //! How much keys stand out: what a host sees who scores every prompt with a language model.
 
-use crate::model::{Model, ModelError};
+use super::Key;
+use crate::model::{Api, Model, ModelError, Prompt};
 
 /// Log-perplexities of a set of prompts, in nats per token.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -27,6 +28,31 @@ pub struct Visibility {
     pub auc: f64,
     /// Share of keys that a host flags who accepts to flag one ordinary prompt in a hundred, high or low.
     pub flagged_at_one_percent: f64,
+}
+
+/// Compares keys with ordinary texts (token ids without beginning-of-sequence token) that are asked as the keys are: cut to a
+/// key's length, and as a user's message where the key is one, so that a template tells nothing.
+///
+/// # Errors
+/// `Parameter` if there are no keys or texts; as [`visibility`] and [`crate::model::TextTokenizer::asked`].
+pub fn key_visibility(
+    model: &Model,
+    keys: &[&Key],
+    texts: &[Vec<u32>],
+) -> Result<Visibility, ModelError> {
+    let ids = keys.iter().map(|key| key.ids(model.tokenizer())).collect::<Result<Vec<_>, _>>()?;
+    // In turn, so that lengths and ways of asking are as common as among the keys.
+    let alike = keys.iter().cycle().zip(texts).map(|(key, text)| alike(model, key, text));
+    visibility(model, &ids, &alike.collect::<Result<Vec<_>, _>>()?)
+}
+
+/// A text as it would be asked in place of a key.
+fn alike(model: &Model, key: &Key, text: &[u32]) -> Result<Vec<u32>, ModelError> {
+    let (tokenizer, cut) = (model.tokenizer(), &text[..text.len().min(key.tokens().len())]);
+    match key.api() {
+        Api::Completions => Ok(tokenizer.with_bos(cut)),
+        Api::Chat => tokenizer.asked(&Prompt::of_user(Api::Chat, tokenizer.decode(cut)?.trim())),
+    }
 }
 
 /// Compares prompts, each as the token ids that the model gets.

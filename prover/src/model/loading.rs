@@ -52,8 +52,8 @@ const MAX_INDEX_BYTES: u64 = 64 << 20;
 
 impl Model {
     /// Loads a directory that holds `config.json`, `tokenizer.json` and `model.safetensors` (or
-    /// shards with their index), or a `.gguf` file with a `tokenizer.json` beside it. Weights of any
-    /// float or quantized type are converted to `options.precision`.
+    /// shards with their index), or a `.gguf` file. Weights of any float or quantized type are converted to
+    /// `options.precision`.
     ///
     /// # Errors
     /// Any [`ModelError`] about the files: each names the file or tensor and what is wrong with it.

@@ -26,10 +26,11 @@ impl RopeTable {
     ) -> Result<Self> {
         let (half, head_dim) = (config.rotary_dim / 2, config.head_dim);
         let frequencies = frequencies(config);
+        let scale = config.rope_scaling.attention_factor();
         let angle = |p: usize, f: f64| as_f64(p) * f;
         let angles = (0..positions).flat_map(|p| frequencies.iter().map(move |&f| angle(p, f)));
         let (cos, sin): (Vec<f32>, Vec<f32>) =
-            angles.map(|a| (narrow(a.cos()), narrow(a.sin()))).unzip();
+            angles.map(|a| (narrow(a.cos() * scale), narrow(a.sin() * scale))).unzip();
         let tensor =
             |table: &[f32]| Tensor::from_slice(table, (positions, half), device)?.to_dtype(dtype);
         let (cos_tensor, sin_tensor) = (tensor(&cos)?, tensor(&sin)?);
@@ -92,26 +93,37 @@ impl RopeTable {
 fn frequencies(config: &ModelConfig) -> Vec<f64> {
     let d = as_f64(config.rotary_dim);
     let plain = (0..config.rotary_dim / 2).map(|i| config.rope_theta.powf(-as_f64(2 * i) / d));
-    plain.map(|f| scale_frequency(f, config.rope_scaling)).collect()
+    match &config.rope_scaling {
+        RopeScaling::None => plain.collect(),
+        RopeScaling::Linear { factor } => plain.map(|f| f / factor).collect(),
+        RopeScaling::Llama3 { .. } => plain.map(|f| llama3(f, &config.rope_scaling)).collect(),
+        RopeScaling::Yarn { factor, ramp, .. } => {
+            let stretched = |(i, f): (usize, f64)| {
+                let share = ((as_f64(i) - ramp.0) / (ramp.1 - ramp.0)).clamp(0.0, 1.0);
+                f / factor * share + f * (1.0 - share)
+            };
+            plain.enumerate().map(stretched).collect()
+        }
+        RopeScaling::Divided { divisors, .. } => plain.zip(divisors).map(|(f, d)| f / d).collect(),
+    }
 }
 
-/// The formula of the Llama 3.1 release; the other variants are its trivial cases.
-fn scale_frequency(frequency: f64, scaling: RopeScaling) -> f64 {
-    match scaling {
-        RopeScaling::None => frequency,
-        RopeScaling::Linear { factor } => frequency / factor,
-        RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context } => {
-            let wavelength = TAU / frequency;
-            if wavelength < original_context / high_freq_factor {
-                frequency
-            } else if wavelength > original_context / low_freq_factor {
-                frequency / factor
-            } else {
-                let smooth = (original_context / wavelength - low_freq_factor)
-                    / (high_freq_factor - low_freq_factor);
-                (1.0 - smooth) * frequency / factor + smooth * frequency
-            }
-        }
+/// The formula of the Llama 3.1 release.
+fn llama3(frequency: f64, scaling: &RopeScaling) -> f64 {
+    let RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context } =
+        scaling
+    else {
+        return frequency;
+    };
+    let wavelength = TAU / frequency;
+    if wavelength < original_context / high_freq_factor {
+        frequency
+    } else if wavelength > original_context / low_freq_factor {
+        frequency / factor
+    } else {
+        let smooth = (original_context / wavelength - low_freq_factor)
+            / (high_freq_factor - low_freq_factor);
+        (1.0 - smooth) * frequency / factor + smooth * frequency
     }
 }
 

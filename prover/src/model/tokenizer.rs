@@ -23,6 +23,7 @@ pub struct TextTokenizer {
     initial: Arc<OnceLock<Vec<Option<Box<str>>>>>,
     opening: Arc<OnceLock<Vec<Option<Box<str>>>>>,
     chat: Option<ChatTemplate>,
+    origin: Arc<str>,
 }
 
 /// Any text that every vocabulary can encode; continuations are decoded after it.
@@ -36,12 +37,17 @@ impl TextTokenizer {
     /// `Io`, `Tokenizer`, `VocabularyMismatch`, `ChatTemplate`.
     pub fn read(path: &Path, config: &ModelConfig) -> Result<Self, ModelError> {
         let bytes = std::fs::read(path).map_err(ModelError::io(path))?;
-        let mut inner = Tokenizer::from_bytes(&bytes)
-            .map_err(|e| ModelError::Tokenizer { reason: format!("{}: {e}", path.display()) })?;
+        let invalid = |reason: &str| ModelError::Tokenizer {
+            reason: format!("{}: {reason}", path.display()),
+        };
+        // The library panics on some damaged files, such as one with merges longer than any token.
+        let mut inner = std::panic::catch_unwind(|| Tokenizer::from_bytes(&bytes))
+            .map_err(|_| invalid("it contradicts itself"))?
+            .map_err(|e| invalid(&e.to_string()))?;
         // Files from training set-ups may pad or cut, which would change ids silently.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|e| ModelError::Tokenizer { reason: e.to_string() })?;
-        let mut tokenizer = Self::new(inner, config)?;
+        let mut tokenizer = Self::new(inner, config)?.with_origin(&path.display().to_string());
         if let Some(dir) = path.parent() {
             let ends = ends_of_generation(&dir.join("generation_config.json"), config.vocab_size);
             tokenizer.add_eos(ends);
@@ -76,7 +82,7 @@ impl TextTokenizer {
     /// # Errors
     /// `VocabularyMismatch` if an id has no embedding, `Tokenizer` if it cannot encode text.
     pub fn new(inner: Tokenizer, config: &ModelConfig) -> Result<Self, ModelError> {
-        let highest = inner.get_vocab(true).into_values().max().unwrap_or(0);
+        let highest = highest(&inner);
         if usize::try_from(highest).is_ok_and(|id| id >= config.vocab_size) {
             return Err(ModelError::VocabularyMismatch { highest, vocabulary: config.vocab_size });
         }
@@ -98,7 +104,24 @@ impl TextTokenizer {
             initial: Arc::new(OnceLock::new()),
             opening: Arc::new(OnceLock::new()),
             chat: None,
+            origin: Arc::from("memory"),
         })
+    }
+
+    /// Where the tokenizer was read from, for people.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    pub(super) fn with_origin(mut self, origin: &str) -> Self {
+        self.origin = origin.into();
+        self
+    }
+
+    /// Highest id that is a token.
+    pub(super) fn highest(&self) -> u32 {
+        highest(&self.inner)
     }
 
     /// The token every prompt starts with, if this tokenizer uses one.
@@ -270,6 +293,10 @@ impl TextTokenizer {
             .save(path, false)
             .map_err(|e| ModelError::Tokenizer { reason: format!("{}: {e}", path.display()) })
     }
+}
+
+fn highest(inner: &Tokenizer) -> u32 {
+    inner.get_vocab(true).into_values().max().unwrap_or(0)
 }
 
 /// Largest `generation_config.json` that is read.

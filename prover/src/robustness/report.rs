@@ -105,8 +105,7 @@ fn held(
         largest = largest.max(top_probability(logits));
         let unknown = CandidateScores::new([f64::NAN; 16]);
         let scores = of_logits(suspect.model.tokenizer(), Some(entry), logits)?.unwrap_or(unknown);
-        let (low, high) = scores.sum_of_ranks(&set.choices);
-        test.observe(low, high);
+        test.observe(&scores.sums_of_ranks(&set.choices));
         best += set.choices.iter().map(|choice| scores.rank(*choice).1).min().unwrap_or(16);
     }
     let count = f64::from(keys.max(1));

@@ -120,8 +120,8 @@ impl Tables {
         let ranks = scores.iter().map(|scores| {
             std::array::from_fn(|choice| {
                 let choice = u8::try_from(choice).unwrap_or(u8::MAX);
-                let (low, high) = scores.rank(choice);
-                terms.bets().iter().map(|bet| bet.least_log2(low, high)).collect()
+                let sums = scores.sums_of_ranks(&[choice]);
+                terms.bets().iter().map(|bet| bet.log2_of(&sums)).collect()
             })
         });
         let bets = terms.bets().len();

@@ -118,8 +118,16 @@ fn other_architectures_and_tokenizers_are_refused_by_name() {
     assert!(matches!(error, ModelError::VocabularyMismatch { vocabulary: 300, .. }), "{error}");
 
     let dir = copy();
-    std::fs::write(dir.path().join("tokenizer.json"), "{}").unwrap();
-    assert!(matches!(refusal(dir.path()), ModelError::Tokenizer { .. }));
+    // The second has a merge that is longer than any token.
+    let long = "x".repeat(300);
+    let bomb = format!(
+        r#"{{"version":"1.0","added_tokens":[],"model":{{"type":"BPE","vocab":{{"a":0,"{long}":1}},"merges":[["{long}","a"]]}}}}"#
+    );
+    for text in ["{}", bomb.as_str(), "\u{0}\u{1}", "[1,2"] {
+        std::fs::write(dir.path().join("tokenizer.json"), text).unwrap();
+        let error = refusal(dir.path());
+        assert!(matches!(error, ModelError::Tokenizer { .. }), "{error}");
+    }
 
     let dir = copy();
     std::fs::remove_file(dir.path().join("tokenizer.json")).unwrap();

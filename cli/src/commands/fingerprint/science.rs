@@ -7,7 +7,7 @@ use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
 use oml_prover::check::{Artefact, CandidateScores, Counts, Questions, Target, score};
-use oml_prover::fingerprint::{AnswersPerKey, Perinucleus, Visibility, visibility as compare};
+use oml_prover::fingerprint::{AnswersPerKey, Key, Perinucleus, Visibility, key_visibility};
 use oml_prover::model::Model;
 use oml_prover::robustness::{
     Attack, CopyOptions, MarkedCopy, Row, base_texts, judge_attack, usual_attacks,
@@ -138,7 +138,7 @@ async fn of_model(args: &Science, name: &str, output: Output) -> Result<OfModel>
         parameters: base.config().parameters(),
         capacity,
         attacks,
-        visibility: key_visibility(&base, copy)?,
+        visibility: visible(&base, copy)?,
         false_positives,
     })
 }
@@ -154,15 +154,9 @@ async fn null_scores(base: &Model, copy: &MarkedCopy) -> Result<Vec<CandidateSco
     Ok(first.filter_map(|index| scores.get(index)).collect())
 }
 
-fn key_visibility(base: &Model, copy: &MarkedCopy) -> Result<Visibility> {
-    let keys: Vec<Vec<u32>> = copy
-        .universe
-        .entries()
-        .iter()
-        .map(|entry| entry.key.ids(base.tokenizer()))
-        .collect::<Result<_, _>>()?;
-    let length = keys.iter().map(Vec::len).max().unwrap_or(2) - 1;
-    Ok(compare(base, &keys, &base_texts(base, 256, length, 7)?)?)
+fn visible(base: &Model, copy: &MarkedCopy) -> Result<Visibility> {
+    let keys: Vec<&Key> = copy.universe.entries().iter().map(|entry| &entry.key).collect();
+    Ok(key_visibility(base, &keys, &visibility::own_texts(base, &keys, 7)?)?)
 }
 
 fn section(model: &OfModel) -> String {

@@ -6,7 +6,8 @@ use crate::files;
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
-use oml_prover::fingerprint::{LogPerplexities, Visibility, visibility};
+use oml_prover::fingerprint::{Key, LogPerplexities, Visibility, key_visibility};
+use oml_prover::model::Model;
 use oml_prover::robustness::base_texts;
 use std::path::PathBuf;
 
@@ -21,7 +22,7 @@ pub(crate) struct Show {
     /// Model that scores the prompts: a detector's, or the base
     #[arg(long, value_name = "DIR_OR_HUB_ID")]
     model: String,
-    /// Ordinary prompts, one per line, cut to the keys' length [default: written by the model]
+    /// Ordinary prompts, one per line, cut to the keys' length and asked as they are [default: written by the model]
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
 }
@@ -30,32 +31,32 @@ pub(crate) struct Show {
 pub(super) fn run(args: &Show, output: Output) -> Result<()> {
     let universe = args.own.load()?;
     let model = files::load_model(&args.model)?;
-    let keys = universe
-        .entries()
-        .iter()
-        .map(|entry| entry.key.ids(model.tokenizer()))
-        .collect::<Result<Vec<_>, _>>()?;
-    let length = keys.iter().map(Vec::len).max().unwrap_or(0);
-    let ordinary = match &args.prompts {
+    let keys: Vec<&Key> = universe.entries().iter().map(|entry| &entry.key).collect();
+    let texts = match &args.prompts {
         Some(path) => {
             let text = String::from_utf8_lossy(&files::read(path)?).into_owned();
-            let lines = text.lines().filter(|line| !line.trim().is_empty());
-            let cut = |line: &str| {
-                let mut tokens = model.tokenizer().prompt(line)?;
-                tokens.truncate(length);
-                Ok(tokens)
-            };
-            lines.map(cut).collect::<Result<Vec<_>>>()?
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let words = |line: &str| Ok(model.tokenizer().encode(line)?);
+            lines.map(words).collect::<Result<Vec<_>>>()?
         }
-        None => base_texts(&model, MADE, length.saturating_sub(1), 1)?,
+        None => own_texts(&model, &keys, 1)?,
     };
-    let found = visibility(&model, &keys, &ordinary).hint(
+    let found = key_visibility(&model, &keys, &texts).hint(
         "keys and prompts could not be compared",
         "the cause names the prompt; --prompts takes one prompt per line",
         Exit::Failed,
     )?;
     output.result(&found, &format!("{:.4}", found.auc), || human(&found));
     Ok(())
+}
+
+/// Texts that a model writes, without what they start with, as long as the longest key.
+pub(super) fn own_texts(model: &Model, keys: &[&Key], seed: u64) -> Result<Vec<Vec<u32>>> {
+    let length = keys.iter().map(|key| key.tokens().len()).max().unwrap_or(0);
+    let bos = usize::from(model.tokenizer().bos().is_some());
+    let mut texts = base_texts(model, MADE, length, seed)?;
+    texts.iter_mut().for_each(|text| drop(text.drain(..bos)));
+    Ok(texts)
 }
 
 /// Both distributions and what a detector makes of them.

@@ -5,10 +5,16 @@
 //! so `S = s` has probability `c(s) / C(16, N)`, where `c(s)` counts the subsets of {1, …, 16} with that
 //! sum (the null distribution of the rank-sum statistic of Wilcoxon 1945). A bet pays `w(s)`; it is an
 //! e-value iff `Σ c(s)·w(s) ≤ C(16, N)`, which integers decide exactly.
+//!
+//! Candidates that the suspect gives equal scores, as those that a host drops or a service does not list,
+//! share their ranks, and a bet pays the mean over all orders of them. Given the scores, the mean over all
+//! draws of that is the mean over all draws and orders of `w(S)`, and in each order S has the distribution
+//! above: so ties cost no validity. They did cost power while each bet got its least among them.
 
 use oml_contracts::evidence::{Log2, log2_ceil, log2_floor, threshold};
 use oml_contracts::leaf::CANDIDATES;
 
+use super::scores::RankSums;
 use crate::check::Counts;
 use crate::fingerprint::AnswersPerKey;
 
@@ -164,11 +170,18 @@ impl RankBet {
         &self.payoffs
     }
 
-    /// Logarithm of the least that is paid for sums within these bounds.
-    pub(crate) fn least_log2(&self, low: usize, high: usize) -> i64 {
+    /// Logarithm of what is paid, rounded down: where ties leave the sum open, the mean over all ways to break them, which
+    /// is what breaking them by lot pays on average and therefore an e-value as well; where more than ties does, the least.
+    pub(crate) fn log2_of(&self, sums: &RankSums) -> i64 {
         let (first, last) = (smallest_sum(self.answers), self.logs.len() - 1);
-        let within = low.saturating_sub(first).min(last)..=high.saturating_sub(first).min(last);
-        self.logs.get(within).into_iter().flatten().copied().min().unwrap_or(i64::MIN)
+        let (low, high) = sums.bounds();
+        let place = |sum: usize| sum.saturating_sub(first).min(last);
+        let Some(ways) = sums.ways().filter(|_| low >= first && high - first <= last) else {
+            let within = self.logs.get(place(low)..=place(high));
+            return within.into_iter().flatten().copied().min().unwrap_or(i64::MIN);
+        };
+        let paid = mean_times_total(ways, &self.payoffs[place(low)..=place(high)]);
+        log2_floor(paid / total(ways).max(1)).raw()
     }
 }
 
@@ -303,17 +316,16 @@ impl<'a> RankTest<'a> {
         Self { terms, logs: vec![0; terms.bets.len()] }
     }
 
-    /// Takes a sum of ranks between two bounds. Ties leave it open where in between it lies; each bet
-    /// then gets the least that it pays there, so that no way to break ties would pay less.
-    pub fn observe(&mut self, low: usize, high: usize) {
+    /// Takes the sum of the ranks of a fingerprint's drawn answers.
+    pub fn observe(&mut self, sums: &RankSums) {
         for (log, bet) in self.logs.iter_mut().zip(&self.terms.bets) {
-            *log += i128::from(bet.least_log2(low, high));
+            *log += i128::from(bet.log2_of(sums));
         }
     }
 
     /// Takes a fingerprint of which nothing is known: the least of every bet.
     pub fn observe_nothing(&mut self) {
-        self.observe(0, usize::MAX);
+        self.observe(&RankSums::unknown());
     }
 
     /// Logarithm of the evidence, never above the true one.

@@ -61,11 +61,11 @@ impl Scores {
             }
             let set = universe.answer_set(draw, index, terms.answers());
             if let (Some(scores), Some(set)) = (self.get(index), set) {
-                let (low, high) = scores.sum_of_ranks(&set.choices);
-                all.observe(low, high);
-                scored.observe(low, high);
+                let sums = scores.sums_of_ranks(&set.choices);
+                all.observe(&sums);
+                scored.observe(&sums);
                 tally.scored += 1;
-                tally.tied += u32::from(low < high);
+                tally.tied += u32::from(sums.bounds().0 < sums.bounds().1);
                 for choice in &set.choices {
                     tally.ranks[scores.rank(*choice).1 - 1] += 1;
                 }

@@ -16,4 +16,4 @@ pub use judge::{RankOutcome, RankTally};
 pub use plan::plan_ranks;
 pub(in crate::check) use scores::log_probabilities;
 pub(crate) use scores::of_logits;
-pub use scores::{CandidateScores, Scores, score};
+pub use scores::{CandidateScores, RankSums, Scores, score};

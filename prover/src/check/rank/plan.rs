@@ -7,6 +7,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::bets::{RankTerms, RankTest};
+use super::scores::RankSums;
 use crate::check::QueryPlan;
 
 /// Simulated checks.
@@ -33,7 +34,7 @@ pub fn plan_ranks(terms: &RankTerms, threshold: Log2, kept: f64, power: f64) -> 
             } else {
                 index::sample(&mut rng, CANDIDATES, answers).iter().map(|place| place + 1).sum()
             };
-            test.observe(sum, sum);
+            test.observe(&RankSums::exact(sum));
             test.log2() >= threshold
         });
         lengths.extend(decided);

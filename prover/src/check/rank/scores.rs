@@ -45,19 +45,81 @@ impl CandidateScores {
         (above + 1, not_below)
     }
 
-    /// Least and largest sum of the ranks of distinct candidates.
+    /// The sums that the ranks of distinct candidates can have.
     #[must_use]
-    pub fn sum_of_ranks(&self, choices: &[u8]) -> (usize, usize) {
-        let (mut low, mut high) = (0, 0);
-        for (place, choice) in choices.iter().enumerate() {
-            let (least, most) = self.rank(*choice);
-            // Answers tied with each other take different ranks of the tied ones.
-            let tied = |other: &&u8| self.rank(**other) == (least, most);
-            let before = choices[..place].iter().filter(tied).count();
-            low += least + before;
-            high += most - before;
+    pub fn sums_of_ranks(&self, choices: &[u8]) -> RankSums {
+        let mut groups: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        for choice in choices {
+            *groups.entry(self.rank(*choice)).or_default() += 1;
         }
-        (low, high)
+        let mut sums = RankSums { low: 0, ways: vec![1], known: true };
+        for ((least, most), count) in groups {
+            sums = sums.and(least, most, count);
+        }
+        let given = |choice: &u8| usize::from(*choice) < CANDIDATES;
+        sums.known = choices.iter().all(given) && !self.0.iter().any(|score| score.is_nan());
+        sums
+    }
+}
+
+/// Sums of the ranks of the drawn answers, each with the number of ways to break ties that give it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RankSums {
+    /// The smallest.
+    low: usize,
+    /// Of the smallest and those after it.
+    ways: Vec<u64>,
+    /// Whether every score is a number, so that only ties leave a rank open.
+    known: bool,
+}
+
+impl RankSums {
+    /// A sum without ties.
+    #[must_use]
+    pub fn exact(sum: usize) -> Self {
+        Self { low: sum, ways: vec![1], known: true }
+    }
+
+    /// Of a fingerprint of which nothing is known.
+    pub(super) fn unknown() -> Self {
+        Self { low: 0, ways: vec![0; CANDIDATES * CANDIDATES], known: false }
+    }
+
+    /// Least and largest.
+    #[must_use]
+    pub fn bounds(&self) -> (usize, usize) {
+        (self.low, self.low + self.ways.len() - 1)
+    }
+
+    /// Ways to break ties per sum, from the smallest on; `None` if ranks are open for another reason.
+    pub(super) fn ways(&self) -> Option<&[u64]> {
+        self.known.then_some(&self.ways)
+    }
+
+    /// These sums plus those of `count` answers among candidates that share the ranks from `least` to `most`: any
+    /// `count` of these ranks are as likely as any others.
+    fn and(&self, least: usize, most: usize, count: usize) -> Self {
+        let largest = count * most;
+        // subsets[m][s] = sets of m of the ranks with sum s.
+        let mut subsets = vec![vec![0_u64; largest + 1]; count + 1];
+        subsets[0][0] = 1;
+        for rank in least..=most {
+            for size in (1..=count).rev() {
+                for sum in (rank..=largest).rev() {
+                    subsets[size][sum] += subsets[size - 1][sum - rank];
+                }
+            }
+        }
+        let low = (least..).take(count).sum::<usize>();
+        let high = largest - (0..count).sum::<usize>();
+        let added = &subsets[count][low..=high];
+        let mut ways = vec![0_u64; self.ways.len() + added.len() - 1];
+        for (i, a) in self.ways.iter().enumerate() {
+            for (j, b) in added.iter().enumerate() {
+                ways[i + j] += a * b;
+            }
+        }
+        Self { low: self.low + low, ways, known: self.known }
     }
 }
 

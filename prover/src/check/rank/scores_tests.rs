@@ -52,11 +52,16 @@ fn ranks_and_their_sums_are_bounds() {
     assert_eq!(scores.rank(3), (1, 2));
     assert_eq!(scores.rank(5), (3, 3));
     assert_eq!(scores.rank(0), (4, 16));
-    assert_eq!(scores.sum_of_ranks(&[3, 4]), (3, 3));
-    assert_eq!(scores.sum_of_ranks(&[0, 1, 5]), (12, 34));
+    assert_eq!(scores.sums_of_ranks(&[3, 4]), RankSums::exact(3));
+    assert_eq!(scores.sums_of_ranks(&[0, 1, 5]).bounds(), (12, 34));
+    assert_eq!(scores.sums_of_ranks(&[3]).ways(), Some([1, 1].as_slice()));
+    // Two of the ranks 4 to 16: 78 ways in all.
+    assert_eq!(scores.sums_of_ranks(&[0, 1]).ways().unwrap().iter().sum::<u64>(), 78);
     assert_eq!(scores.rank(16), (1, 16));
     let broken = CandidateScores::new([f64::NAN; 16]);
     assert_eq!(broken.rank(0), (1, 16));
+    assert_eq!(broken.sums_of_ranks(&[0]).ways(), None);
+    assert_eq!(scores.sums_of_ranks(&[16]).ways(), None);
 }
 
 #[test]

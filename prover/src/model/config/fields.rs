@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Activation, Architecture, RopeScaling};
+use super::{Activation, Architecture};
 use crate::model::ModelError;
 
 /// Largest accepted value of any dimension; bounds what a hostile file can make us allocate.
@@ -133,7 +133,8 @@ impl Fields<'_> {
             clippy::cast_sign_loss,
             reason = "checked to be an even width within the head"
         )]
-        let width = (as_f64(head_dim) * factor.clamp(0.0, 1.0)) as usize;
+        // A share such as 96/128 must not lose a dimension to rounding.
+        let width = (as_f64(head_dim) * factor.clamp(0.0, 1.0) + 1e-6) as usize;
         let partial = (factor - 1.0).abs() > f64::EPSILON;
         if factor > 1.0 || partial && (width < 2 || !width.is_multiple_of(2)) {
             return Err(ModelError::config(format!(
@@ -158,30 +159,6 @@ impl Fields<'_> {
             Err(ModelError::config(format!("rope_theta = {theta}: must be above 1")))
         }
     }
-
-    pub(super) fn rope_scaling(&self) -> Result<RopeScaling, ModelError> {
-        let Some(object) = self.rope_object() else { return Ok(RopeScaling::None) };
-        let kind = object.get("rope_type").or_else(|| object.get("type")).and_then(Value::as_str);
-        let positive = |name: &str| match number_in(object, name)? {
-            Some(n) if n > 0.0 => Ok(n),
-            _ => {
-                Err(ModelError::config(format!("rope scaling: `{name}` must be a number above 0")))
-            }
-        };
-        match kind {
-            None | Some("default") => Ok(RopeScaling::None),
-            Some("linear") => Ok(RopeScaling::Linear { factor: positive("factor")? }),
-            Some("llama3") => Ok(RopeScaling::Llama3 {
-                factor: positive("factor")?,
-                low_freq_factor: positive("low_freq_factor")?,
-                high_freq_factor: positive("high_freq_factor")?,
-                original_context: positive("original_max_position_embeddings")?,
-            }),
-            Some(other) => Err(ModelError::config(format!(
-                "rope scaling `{other}` is not supported; supported: default, linear, llama3"
-            ))),
-        }
-    }
 }
 
 pub(super) fn as_f64(n: usize) -> f64 {
@@ -193,7 +170,10 @@ pub(super) fn narrow(x: f64) -> f32 {
     x as f32
 }
 
-fn number_in(object: &Map<String, Value>, name: &str) -> Result<Option<f64>, ModelError> {
+pub(super) fn number_in(
+    object: &Map<String, Value>,
+    name: &str,
+) -> Result<Option<f64>, ModelError> {
     match object.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(v) => v

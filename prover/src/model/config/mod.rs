@@ -1,6 +1,7 @@
 //! The Hugging Face `config.json` of the decoder families implemented here.
 
 mod fields;
+mod scaling;
 
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -36,7 +37,7 @@ pub enum Activation {
 }
 
 /// How rotary frequencies are stretched beyond the context of pretraining.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum RopeScaling {
     /// Frequencies as published: `theta^(-2i/d)`.
     None,
@@ -56,6 +57,37 @@ pub enum RopeScaling {
         /// Positions seen in pretraining.
         original_context: f64,
     },
+    /// YaRN (Peng et al. 2023): low frequencies divided, high ones kept, a ramp over the pairs between.
+    Yarn {
+        /// Divisor of the low frequencies, > 0.
+        factor: f64,
+        /// Pairs before the first are kept, those after the second divided.
+        ramp: (f64, f64),
+        /// Factor on cosines and sines.
+        attention_factor: f64,
+    },
+    /// A divisor per pair, as LongRoPE (Ding et al. 2024) has one list for short and one for long
+    /// contexts. Only the short list is used: the context is limited to what it is for.
+    Divided {
+        /// Divisors, > 0, one per pair.
+        divisors: Vec<f64>,
+        /// Factor on cosines and sines.
+        attention_factor: f64,
+        /// Positions for which these divisors hold.
+        original_context: usize,
+    },
+}
+
+impl RopeScaling {
+    /// Factor on cosines and sines.
+    pub(crate) fn attention_factor(&self) -> f64 {
+        match self {
+            Self::Yarn { attention_factor, .. } | Self::Divided { attention_factor, .. } => {
+                *attention_factor
+            }
+            _ => 1.0,
+        }
+    }
 }
 
 /// Shape of a model, read from `config.json` and checked for consistency.
@@ -151,6 +183,10 @@ impl ModelConfig {
         let qkv_bias = fields.flag("attention_bias", architecture == Architecture::Qwen2)?;
         let qkv_bias = qkv_bias && architecture != Architecture::Phi3;
         let (sliding_window, window_layers) = fields.window(architecture, layers)?;
+        let rotary_dim = fields.rotary_dim(head_dim)?;
+        let positions = fields.size_or("max_position_embeddings", 2048)?;
+        let rope_theta = fields.rope_theta()?;
+        let rope_scaling = fields.rope_scaling(rotary_dim, positions, rope_theta)?;
         let config = Self {
             architecture,
             hidden_size,
@@ -160,7 +196,10 @@ impl ModelConfig {
             kv_heads,
             head_dim,
             vocab_size: fields.size("vocab_size")?,
-            max_positions: fields.size_or("max_position_embeddings", 2048)?,
+            max_positions: match rope_scaling {
+                RopeScaling::Divided { original_context, .. } => positions.min(original_context),
+                _ => positions,
+            },
             sliding_window,
             window_layers,
             activation: fields.activation(architecture)?,
@@ -173,10 +212,10 @@ impl ModelConfig {
             embedding_scale: if gemma { narrow(as_f64(hidden_size).sqrt()) } else { 1.0 },
             sandwich_norms: gemma,
             norm_offset: gemma,
-            rotary_dim: fields.rotary_dim(head_dim)?,
+            rotary_dim,
             rms_norm_eps: fields.number("rms_norm_eps", 1e-6)?,
-            rope_theta: fields.rope_theta()?,
-            rope_scaling: fields.rope_scaling()?,
+            rope_theta,
+            rope_scaling,
             qkv_bias,
             output_bias: qkv_bias && architecture != Architecture::Qwen2,
             mlp_bias: fields.flag("mlp_bias", false)?,
@@ -306,7 +345,7 @@ mod tests {
             (r#""model_type":"llama","head_dim":7"#, "head_dim = 7"),
             (r#""model_type":"llama","vocab_size":0"#, "vocab_size = 0"),
             (r#""model_type":"llama","hidden_act":"gelu""#, "gelu"),
-            (r#""model_type":"llama","rope_scaling":{"rope_type":"yarn"}"#, "yarn"),
+            (r#""model_type":"llama","rope_scaling":{"rope_type":"dynamic"}"#, "dynamic"),
         ];
         for (extra, expected) in cases {
             let message = parse(extra).unwrap_err().to_string();

@@ -1,13 +1,19 @@
 //! A model's shape from GGUF metadata, by way of the `config.json` it stands for.
 
 use serde_json::{Map, Value as Json, json};
+use std::fs::File;
 use std::path::Path;
 
 use super::header::{Header, Value, whole};
+use super::rope;
 use crate::model::{ModelConfig, ModelError};
 
 /// Builds and checks the configuration.
-pub(super) fn read(header: &Header, path: &Path) -> Result<ModelConfig, ModelError> {
+pub(super) fn read(
+    header: &Header,
+    path: &Path,
+    file: &mut File,
+) -> Result<ModelConfig, ModelError> {
     let fields = Fields { header, path };
     let architecture = fields.text("general.architecture")?;
     let model_type = match architecture.as_str() {
@@ -49,22 +55,14 @@ pub(super) fn read(header: &Header, path: &Path) -> Result<ModelConfig, ModelErr
             raw.insert(field.to_owned(), json!(value));
         }
     }
-    if let Some(kind) = header.metadata.get(&at("rope.scaling.type"))
-        && *kind != Value::Text("none".to_owned())
-    {
-        return Err(fields.invalid(format!("rope scaling {kind:?} is not supported in GGUF")));
-    }
     fields.tokens(&mut raw)?;
-    complete(header, &mut raw, path)?;
+    complete(header, &mut raw)?;
+    rope::read(&fields, &architecture, file, &mut raw)?;
     ModelConfig::parse(&Json::Object(raw).to_string())
 }
 
 /// What the tensors tell.
-fn complete(header: &Header, raw: &mut Map<String, Json>, path: &Path) -> Result<(), ModelError> {
-    if header.tensors.contains_key("rope_freqs.weight") {
-        let reason = "stretched rotary frequencies (rope_freqs.weight) are not supported in GGUF";
-        return Err(ModelError::Gguf { path: path.to_owned(), reason: reason.to_owned() });
-    }
+fn complete(header: &Header, raw: &mut Map<String, Json>) -> Result<(), ModelError> {
     let embeddings = header
         .tensors
         .get("token_embd.weight")
@@ -88,32 +86,48 @@ fn complete(header: &Header, raw: &mut Map<String, Json>, path: &Path) -> Result
     Ok(())
 }
 
-struct Fields<'a> {
-    header: &'a Header,
-    path: &'a Path,
+/// Typed access to the metadata, with errors that name key and value.
+pub(super) struct Fields<'a> {
+    pub(super) header: &'a Header,
+    pub(super) path: &'a Path,
 }
 
-impl Fields<'_> {
-    fn invalid(&self, reason: String) -> ModelError {
+impl<'a> Fields<'a> {
+    pub(super) fn invalid(&self, reason: String) -> ModelError {
         ModelError::Gguf { path: self.path.to_owned(), reason }
     }
 
-    fn text(&self, key: &str) -> Result<String, ModelError> {
-        match self.header.metadata.get(key) {
-            Some(Value::Text(text)) => Ok(text.clone()),
-            found => Err(self.invalid(format!("`{key}` must be a text, found {found:?}"))),
+    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
+        self.header.metadata.get(key)
+    }
+
+    /// The complaint about a value of another type.
+    pub(super) fn wrong(&self, key: &str, wanted: &str) -> ModelError {
+        let found = self.get(key).map_or_else(|| "nothing".to_owned(), Value::described);
+        self.invalid(format!("`{key}` must be {wanted}, found {found}"))
+    }
+
+    pub(super) fn text(&self, key: &str) -> Result<String, ModelError> {
+        self.optional_text(key)?.map(str::to_owned).ok_or_else(|| self.wrong(key, "a text"))
+    }
+
+    pub(super) fn optional_text(&self, key: &str) -> Result<Option<&'a str>, ModelError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(_) => Err(self.wrong(key, "a text")),
         }
     }
 
-    fn number(&self, key: &str) -> Result<Option<f64>, ModelError> {
-        match self.header.metadata.get(key) {
+    pub(super) fn number(&self, key: &str) -> Result<Option<f64>, ModelError> {
+        match self.get(key) {
             None => Ok(None),
             Some(Value::Number(n)) if n.is_finite() => Ok(Some(*n)),
-            Some(found) => Err(self.invalid(format!("`{key}` must be a number, found {found:?}"))),
+            Some(_) => Err(self.wrong(key, "a number")),
         }
     }
 
-    fn count(&self, key: &str) -> Result<Option<u64>, ModelError> {
+    pub(super) fn count(&self, key: &str) -> Result<Option<u64>, ModelError> {
         let number = self.number(key)?;
         let count = |n: f64| {
             whole(n).ok_or_else(|| self.invalid(format!("`{key}` = {n}: must be a whole number")))
@@ -121,15 +135,37 @@ impl Fields<'_> {
         number.map(count).transpose()
     }
 
-    /// Control tokens.
+    /// A list of texts; an empty one may be of any type.
+    pub(super) fn texts(&self, key: &str) -> Result<Option<&'a [String]>, ModelError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Texts(list)) => Ok(Some(list)),
+            Some(Value::Numbers(list)) if list.is_empty() => Ok(Some(&[])),
+            Some(_) => Err(self.wrong(key, "an array of texts")),
+        }
+    }
+
+    /// A truth value, which the header gives as 0 or 1.
+    pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool, ModelError> {
+        match self.number(key)? {
+            None => Ok(default),
+            Some(0.0) => Ok(false),
+            Some(1.0) => Ok(true),
+            Some(_) => Err(self.wrong(key, "true or false")),
+        }
+    }
+
+    /// Control tokens; what ends a turn of a chat ends an answer.
     fn tokens(&self, raw: &mut Map<String, Json>) -> Result<(), ModelError> {
-        for (field, key) in [
-            ("bos_token_id", "tokenizer.ggml.bos_token_id"),
-            ("eos_token_id", "tokenizer.ggml.eos_token_id"),
-        ] {
-            if let Some(id) = self.count(key)? {
-                raw.insert(field.to_owned(), json!(id));
-            }
+        if let Some(id) = self.count("tokenizer.ggml.bos_token_id")? {
+            raw.insert("bos_token_id".to_owned(), json!(id));
+        }
+        let mut ends = Vec::new();
+        for key in ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"] {
+            ends.extend(self.count(key)?.filter(|id| !ends.contains(id)));
+        }
+        if !ends.is_empty() {
+            raw.insert("eos_token_id".to_owned(), json!(ends));
         }
         Ok(())
     }

@@ -8,12 +8,28 @@ use std::path::Path;
 
 use crate::model::ModelError;
 
-/// A value of the metadata; arrays are passed over, except that their length is kept.
+/// A value of the metadata; of most arrays only the length is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     Number(f64),
     Text(String),
+    /// An array that nothing here reads.
     Array(u64),
+    Numbers(Vec<f64>),
+    Texts(Vec<String>),
+}
+
+impl Value {
+    /// The value for a message: arrays by their length, texts cut.
+    pub(super) fn described(&self) -> String {
+        match self {
+            Self::Number(n) => n.to_string(),
+            Self::Text(text) => format!("{:?}", text.chars().take(40).collect::<String>()),
+            Self::Array(n) => format!("an array of {n}"),
+            Self::Numbers(list) => format!("an array of {} numbers", list.len()),
+            Self::Texts(list) => format!("an array of {} texts", list.len()),
+        }
+    }
 }
 
 /// Where a tensor lies and what it is made of.
@@ -41,6 +57,13 @@ const MAX_HEADER_BYTES: u64 = 256 << 20;
 const MAX_ENTRIES: u64 = 1 << 20;
 /// Longest name or text that is kept.
 const MAX_TEXT_BYTES: u64 = 1 << 20;
+/// Arrays that are kept, and how many elements they may have: four times the largest in use.
+const KEPT: [(&str, u64); 4] = [
+    ("tokenizer.ggml.tokens", MAX_ENTRIES),
+    ("tokenizer.ggml.scores", MAX_ENTRIES),
+    ("tokenizer.ggml.token_type", MAX_ENTRIES),
+    ("tokenizer.ggml.merges", 2 * MAX_ENTRIES),
+];
 /// Deepest nesting of arrays.
 const MAX_DEPTH: usize = 4;
 
@@ -55,11 +78,18 @@ pub(super) fn read(file: &mut File, path: &Path) -> Result<Header, ModelError> {
         let key = parser.text("a metadata key")?;
         let kind = parser.u32("a metadata type")?;
         let value = parser.value(kind, &key, 0)?;
+        // Programs differ in which of two they take.
+        if metadata.contains_key(&key) {
+            return Err(parser.invalid(format!("the metadata hold `{key}` twice")));
+        }
         metadata.insert(key, value);
     }
     let mut tensors = BTreeMap::new();
     for _ in 0..tensor_count {
         let (name, info) = parser.tensor()?;
+        if tensors.contains_key(&name) {
+            return Err(parser.invalid(format!("it holds the tensor `{name}` twice")));
+        }
         tensors.insert(name, info);
     }
     let read = MAX_HEADER_BYTES.min(size) - parser.input.limit();
@@ -183,7 +213,7 @@ impl<R: Read> Parser<'_, R> {
         })
     }
 
-    /// Passes over an array.
+    /// Keeps an array that is wanted, passes over any other.
     fn array(&mut self, key: &str, depth: usize) -> Result<Value, ModelError> {
         let kind = self.u32(key)?;
         let length = self.u64(key)?;
@@ -191,10 +221,25 @@ impl<R: Read> Parser<'_, R> {
         if length > self.input.limit() || depth > MAX_DEPTH {
             return Err(self.invalid(format!("the array `{key}` claims {length} elements")));
         }
-        for _ in 0..length {
-            self.value(kind, key, depth + 1)?;
+        let kept = KEPT.iter().find(|(name, _)| *name == key && depth == 0);
+        if let Some((_, most)) = kept.filter(|(_, most)| length > *most) {
+            let reason =
+                format!("the array `{key}` has {length} elements, at most {most} accepted");
+            return Err(self.invalid(reason));
         }
-        Ok(Value::Array(length))
+        let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+        for _ in 0..length {
+            match self.value(kind, key, depth + 1)? {
+                Value::Number(number) if kept.is_some() => numbers.push(number),
+                Value::Text(text) if kept.is_some() => texts.push(text),
+                _ => {}
+            }
+        }
+        Ok(match (kept, kind) {
+            (None, _) | (_, 9) => Value::Array(length),
+            (_, 8) => Value::Texts(texts),
+            _ => Value::Numbers(numbers),
+        })
     }
 
     fn tensor(&mut self) -> Result<(String, TensorInfo), ModelError> {

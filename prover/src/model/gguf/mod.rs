@@ -1,15 +1,21 @@
 //! Models as hosts give them out: one quantized GGUF file.
 //!
 //! Weights are dequantized to f32, so a check sees exactly the numbers that the host's program
-//! computes with, up to the rounding of its activations. The file is not trusted. Its tokenizer is not
-//! read: `tokenizer.json` of the base model must lie beside it, which is what keys were made with. Its
-//! chat template is, unless there is one beside the tokenizer.
+//! computes with, up to the rounding of its activations. The file is not trusted. It is a model of its
+//! own, tokenizer and chat template included; a `tokenizer.json` beside it, which is what keys were made
+//! with, goes first if it fits.
 
 mod config;
 mod header;
 mod names;
+mod pre;
+mod rope;
 #[cfg(test)]
 mod tests;
+mod tokenizer;
+#[cfg(test)]
+mod tokenizer_tests;
+mod vocabulary;
 
 use candle_core::Tensor;
 use candle_core::quantized::GgmlDType;
@@ -24,7 +30,9 @@ use super::weights::{Stored, Weights};
 use super::{
     ChatTemplate, LoadOptions, Model, ModelConfig, ModelError, SpecialTokens, TextTokenizer,
 };
-use header::{Header, TensorInfo, Value};
+use config::Fields;
+use header::{Header, TensorInfo};
+use vocabulary::Vocabulary;
 
 /// Whether the path is a file that calls itself GGUF.
 pub(super) fn is_gguf(path: &Path) -> bool {
@@ -35,29 +43,66 @@ pub(super) fn is_gguf(path: &Path) -> bool {
 pub(super) fn load(path: &Path, options: &LoadOptions) -> Result<Model, ModelError> {
     let mut file = File::open(path).map_err(ModelError::io(path))?;
     let header = header::read(&mut file, path)?;
-    let config = Arc::new(config::read(&header, path)?);
-    let tokenizer_path = path.with_file_name("tokenizer.json");
-    if !tokenizer_path.is_file() {
-        return Err(ModelError::NotFound {
-            spec: path.display().to_string(),
-            reason: "there is no tokenizer.json beside it; copy the one of the base model there"
-                .to_owned(),
-        });
-    }
-    let mut tokenizer = TextTokenizer::read(&tokenizer_path, &config)?;
-    if let (None, Some(Value::Text(source))) =
-        (tokenizer.chat(), header.metadata.get("tokenizer.chat_template"))
-    {
-        let text = |id: Option<&u32>| id.and_then(|id| tokenizer.token(*id));
-        let tokens =
-            SpecialTokens { bos: text(config.bos.as_ref()), eos: text(config.eos.first()) };
-        let template = ChatTemplate::new(source, tokens)?;
-        tokenizer = tokenizer.with_chat(template);
-    }
+    let config = Arc::new(config::read(&header, path, &mut file)?);
+    let fields = Fields { header: &header, path };
+    let tokenizer = read_tokenizer(&fields, &config)?;
     let mut reader = Reader { file, header: &header, path, options };
     let weights =
         Weights::build(&config, &mut |name, shape| reader.parameter(&config, name, shape))?;
     Model::from_parts(config, tokenizer, weights, options)
+}
+
+/// The tokenizer beside the file if there is one of its size, else the file's own; with the chat template beside it, else
+/// the file's own.
+fn read_tokenizer(fields: &Fields<'_>, config: &ModelConfig) -> Result<TextTokenizer, ModelError> {
+    let vocabulary = Vocabulary::read(fields, config.vocab_size)?;
+    let beside = fields.path.with_file_name("tokenizer.json");
+    let tokenizer = match (vocabulary, beside.is_file()) {
+        (None, false) => {
+            return Err(ModelError::NotFound {
+                spec: fields.path.display().to_string(),
+                reason: "it holds no vocabulary (`tokenizer.ggml.tokens`), and there is no tokenizer.json beside it; \
+                         copy the one of the base model there"
+                    .to_owned(),
+            });
+        }
+        (None, true) => TextTokenizer::read(&beside, config)?,
+        (Some(own), true) => match TextTokenizer::read(&beside, config) {
+            Ok(tokenizer) if own.fits(tokenizer.highest()) => tokenizer,
+            other => {
+                let why = other.map_or_else(
+                    |error| error.to_string(),
+                    |given| format!("its ids end at {}", given.highest()),
+                );
+                tracing::warn!(
+                    "{} is of another vocabulary than {}, whose own tokenizer is used: {why}",
+                    beside.display(),
+                    fields.path.display()
+                );
+                own_tokenizer(fields, &own, config)?
+            }
+        },
+        (Some(own), false) => own_tokenizer(fields, &own, config)?,
+    };
+    if tokenizer.chat().is_some() {
+        return Ok(tokenizer);
+    }
+    let Some(source) = fields.optional_text("tokenizer.chat_template")? else {
+        return Ok(tokenizer);
+    };
+    let text = |id: Option<&u32>| id.and_then(|id| tokenizer.token(*id));
+    let tokens = SpecialTokens { bos: text(config.bos.as_ref()), eos: text(config.eos.first()) };
+    Ok(tokenizer.with_chat(ChatTemplate::new(source, tokens)?))
+}
+
+/// The file's own tokenizer, with a chat template beside the file if there is one.
+fn own_tokenizer(
+    fields: &Fields<'_>,
+    vocabulary: &Vocabulary,
+    config: &ModelConfig,
+) -> Result<TextTokenizer, ModelError> {
+    let inner = tokenizer::build(fields, vocabulary)?;
+    Ok(TextTokenizer::new(inner, config)?.with_origin("the GGUF file"))
 }
 
 struct Reader<'a> {

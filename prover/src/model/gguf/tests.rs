@@ -9,12 +9,17 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::model::{Api, Prompt, weights_hash};
 
-fn tiny_dir() -> PathBuf {
+pub(super) fn tiny_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/models/tiny")
 }
 
-fn tiny() -> Model {
+pub(super) fn tiny() -> Model {
     Model::load(&tiny_dir(), &LoadOptions::default()).unwrap()
+}
+
+/// What llama.cpp says of the same files.
+pub(super) fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/gguf")
 }
 
 /// The interleaving that converters apply to queries and keys.
@@ -25,7 +30,7 @@ fn interleave(tensor: &Tensor, heads: usize) -> Tensor {
 }
 
 /// The metadata that a converter would write.
-fn metadata(model: &Model) -> Vec<(&'static str, Value)> {
+pub(super) fn metadata(model: &Model) -> Vec<(&'static str, Value)> {
     let config = model.config();
     let count = |n: usize| Value::U32(u32::try_from(n).unwrap());
     vec![
@@ -40,7 +45,7 @@ fn metadata(model: &Model) -> Vec<(&'static str, Value)> {
         ("llama.context_length", count(config.max_positions)),
         ("tokenizer.ggml.bos_token_id", Value::U32(0)),
         ("tokenizer.ggml.eos_token_id", Value::U32(1)),
-        ("tokenizer.ggml.scores", Value::Array(vec![Value::F32(0.5), Value::F32(1.5)])),
+        ("general.numbers", Value::Array(vec![Value::F32(0.5), Value::F32(1.5)])),
     ]
 }
 
@@ -49,9 +54,18 @@ fn write(model: &Model, path: &Path, kind: GgmlDType) {
     write_with(model, path, kind, &metadata(model));
 }
 
-fn write_with(model: &Model, path: &Path, kind: GgmlDType, metadata: &[(&str, Value)]) {
+pub(super) fn write_with(model: &Model, path: &Path, kind: GgmlDType, metadata: &[(&str, Value)]) {
+    write_more(model, path, (kind, metadata, &[]));
+}
+
+/// With lists of numbers besides the parameters.
+fn write_more(
+    model: &Model,
+    path: &Path,
+    (kind, metadata, lists): (GgmlDType, &[(&str, Value)], &[(&str, Vec<f32>)]),
+) {
     let config = model.config();
-    let tensors: Vec<(String, QTensor)> = model
+    let mut tensors: Vec<(String, QTensor)> = model
         .decoder
         .weights
         .named()
@@ -70,6 +84,11 @@ fn write_with(model: &Model, path: &Path, kind: GgmlDType, metadata: &[(&str, Va
             )
         })
         .collect();
+    for (name, list) in lists {
+        let tensor = Tensor::from_slice(list, list.len(), &Device::Cpu).unwrap();
+        let stored = QTensor::quantize(&tensor, GgmlDType::F32).unwrap();
+        tensors.push(((*name).to_owned(), stored));
+    }
     let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(key, value)| (*key, value)).collect();
     let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(n, t)| (n.as_str(), t)).collect();
     let mut file = File::create(path).unwrap();
@@ -162,6 +181,90 @@ fn a_missing_tokenizer_is_named() {
     std::fs::remove_file(dir.path().join("tokenizer.json")).unwrap();
     let error = Model::load(&path, &LoadOptions::default()).unwrap_err().to_string();
     assert!(error.contains("no tokenizer.json beside it"), "{error}");
+}
+
+#[derive(serde::Deserialize)]
+struct Logits {
+    prompts: Vec<Vec<u32>>,
+    logits: std::collections::BTreeMap<String, Vec<Vec<f32>>>,
+}
+
+/// Evenly spaced divisors.
+fn spaced(from: f32, to: f32) -> Vec<f32> {
+    (0..8_u8).map(|i| from + (to - from) * f32::from(i) / 7.0).collect()
+}
+
+fn rope(entries: &[(&'static str, Value)]) -> Vec<(&'static str, Value)> {
+    metadata(&tiny()).into_iter().chain(entries.iter().cloned()).collect()
+}
+
+/// `scripts/golden_gguf.py` wrote the same files and asked llama.cpp.
+#[test]
+fn stretched_frequencies_are_those_of_llama_cpp() {
+    let text = std::fs::read_to_string(golden().join("logits.json")).unwrap();
+    let golden: Logits = serde_json::from_str(&text).unwrap();
+    let kind = |name: &str| ("llama.rope.scaling.type", Value::String(name.to_owned()));
+    let factor = ("llama.rope.scaling.factor", Value::F32(4.0));
+    let original = |n| ("llama.rope.scaling.original_context_length", Value::U32(n));
+    let grown = ("llama.rope.scaling.attn_factor", Value::F32(1.19));
+    let long: [(&str, Vec<f32>); 2] = [
+        ("rope_factors_short.weight", spaced(1.0, 2.0)),
+        ("rope_factors_long.weight", spaced(1.0, 30.0)),
+    ];
+    let cases: [(&str, Vec<(&'static str, Value)>, &[(&str, Vec<f32>)]); 5] = [
+        ("none", rope(&[]), &[]),
+        ("linear", rope(&[kind("linear"), factor.clone()]), &[]),
+        ("yarn", rope(&[kind("yarn"), factor, original(64)]), &[]),
+        ("freqs", rope(&[]), &[("rope_freqs.weight", spaced(1.0, 8.0))]),
+        ("longrope", rope(&[kind("longrope"), original(256), grown]), &long),
+    ];
+    let (model, dir) = (tiny(), tempfile::tempdir().unwrap());
+    std::fs::copy(tiny_dir().join("tokenizer.json"), dir.path().join("tokenizer.json")).unwrap();
+    for (name, metadata, tensors) in cases {
+        let path = dir.path().join(format!("{name}.gguf"));
+        write_more(&model, &path, (GgmlDType::F32, &metadata, tensors));
+        let loaded = Model::load(&path, &LoadOptions::default()).unwrap();
+        let saved = dir.path().join(name);
+        loaded.save(&saved).unwrap();
+        // What is saved is the same model in the other layout.
+        for model in [loaded, Model::load(&saved, &LoadOptions::default()).unwrap()] {
+            let found = model.last_logits(&golden.prompts).unwrap();
+            for (found, wanted) in found.iter().zip(&golden.logits[name]) {
+                let worst =
+                    found.iter().zip(wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 5e-3, "{name}: {worst}");
+            }
+        }
+    }
+    // Beyond the short list's contexts other frequencies would hold.
+    let path = dir.path().join("short.gguf");
+    let metadata = rope(&[kind("longrope"), original(128)]);
+    write_more(&model, &path, (GgmlDType::F32, &metadata, &long));
+    assert_eq!(Model::load(&path, &LoadOptions::default()).unwrap().context(), 128);
+}
+
+#[test]
+fn frequencies_that_make_no_sense_are_refused() {
+    let kind = |name: &str| ("llama.rope.scaling.type", Value::String(name.to_owned()));
+    let number = |key, n: f32| (key, Value::F32(n));
+    let bad: [(Vec<(&'static str, Value)>, &[(&str, Vec<f32>)], &str); 8] = [
+        (rope(&[kind("dynamic")]), &[], "`dynamic`"),
+        (rope(&[kind("longrope")]), &[], "`longrope`"),
+        (rope(&[kind("linear"), number("llama.rope.scaling.factor", -2.0)]), &[], "`factor`"),
+        (rope(&[kind("linear")]), &[("rope_freqs.weight", spaced(1.0, 2.0))], "rope_freqs"),
+        (rope(&[]), &[("rope_freqs.weight", spaced(1.0, -2.0))], "must be above 0"),
+        (rope(&[]), &[("rope_freqs.weight", vec![1.0; 7])], "a list of 8 numbers"),
+        (rope(&[("llama.rope.dimension_count", Value::U32(7))]), &[], "even number of 2 to 16"),
+        (rope(&[("llama.rope.dimension_count", Value::Bool(true))]), &[], "even number of 2 to 16"),
+    ];
+    let (model, dir) = (tiny(), tempfile::tempdir().unwrap());
+    std::fs::copy(tiny_dir().join("tokenizer.json"), dir.path().join("tokenizer.json")).unwrap();
+    let path = dir.path().join("m.gguf");
+    for (metadata, tensors, part) in bad {
+        write_more(&model, &path, (GgmlDType::F32, &metadata, tensors));
+        let error = Model::load(&path, &LoadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains(part), "{part}: {error}");
+    }
 }
 
 #[test]
