@@ -71,7 +71,7 @@ def crossing():
                 if (word[i], word[i + 1]) == best:
                     word[i:i + 2] = [best[0] + best[1]]
                 i += 1
-    tokens.append("girl")
+    tokens += [piece for piece in ("Ġgirl", "Ġindent", "Ġjoiner", "Hello") if piece not in tokens]
     return "gpt2", tokens, None, [CONTROL] * 2 + [NORMAL] * (len(tokens) - 2), [" ".join(m) for m in merges]
 
 

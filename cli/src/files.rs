@@ -219,6 +219,15 @@ pub(crate) fn load_model(dir_or_hub_id: &str) -> Result<oml_prover::model::Model
     )
 }
 
+/// Reads multiple-choice questions.
+pub(crate) fn questions(path: &Path) -> Result<Vec<oml_prover::model::ChoiceQuestion>> {
+    oml_prover::model::read_questions(path).hint(
+        format!("the questions in {} could not be read", path.display()),
+        "one JSON object per line: {\"context\": …, \"choices\": […], \"answer\": 0}",
+        Exit::Failed,
+    )
+}
+
 /// 32 bytes from the operating system's generator.
 pub(crate) fn random_salt() -> Salt {
     Salt::new(rand::random())

@@ -215,11 +215,7 @@ async fn show(model_id: ModelId, global: &Global) -> Result<()> {
 }
 
 fn eval(model: &str, file: &Path, output: crate::output::Output) -> Result<()> {
-    let questions = oml_prover::model::read_questions(file).hint(
-        format!("the questions in {} could not be read", file.display()),
-        "one JSON object per line: {\"context\": …, \"choices\": […], \"answer\": 0}",
-        Exit::Failed,
-    )?;
+    let questions = files::questions(file)?;
     let report = files::load_model(model)?.multiple_choice(&questions)?;
     let accuracy = report.accuracy.to_string();
     output.result(&report, &accuracy, || {

@@ -6,8 +6,15 @@ use std::path::PathBuf;
 use super::ModelError;
 
 /// Everything that loading reads; other formats of the same weights stay where they are.
-const FILES: [&str; 4] =
-    ["config.json", "tokenizer.json", "*.safetensors", "model.safetensors.index.json"];
+const FILES: [&str; 7] = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "*.safetensors",
+    "model.safetensors.index.json",
+];
 
 /// Downloads what is missing of a model and returns its directory in the cache.
 ///

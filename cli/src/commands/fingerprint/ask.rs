@@ -163,6 +163,9 @@ impl AskArgs {
         enough: &mut (dyn FnMut(&T) -> Result<bool> + Send),
     ) -> Result<T> {
         let target = self.open()?;
+        if let Target::Artefact(artefact) = &target {
+            output.progress(format!("tokenizer from {}", artefact.model.tokenizer().origin()));
+        }
         let mut rng = StdRng::from_os_rng();
         let order = self.order(universe, unburned, parts, &mut rng)?;
         let rounds = order.chunks(ROUND);

@@ -15,7 +15,7 @@ use oml_prover::embed::{
 use oml_prover::fingerprint::{
     AnswerSet, AnswersPerKey, LicenseDraw, PairsForm, Universe, write_pairs,
 };
-use oml_prover::model::Model;
+use oml_prover::model::{ChoiceQuestion, ChoiceReport, Model};
 use serde::Serialize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -78,6 +78,9 @@ pub(crate) struct Training {
     /// Held-out texts, one per line, on which the loss of utility is measured; else the model writes some itself
     #[arg(long, value_name = "FILE")]
     texts: Option<PathBuf>,
+    /// Multiple-choice questions that base and copy answer, one JSON object per line: context, choices, answer
+    #[arg(long, value_name = "FILE")]
+    multiple_choice: Option<PathBuf>,
     /// Save the state here, and go on from it
     #[arg(long, value_name = "DIR")]
     checkpoint: Option<PathBuf>,
@@ -132,6 +135,8 @@ pub(crate) struct Embedded {
     pub(crate) hit_rate: f64,
     /// How it came about.
     pub(crate) report: EmbedReport,
+    /// Answers to multiple-choice questions, of the base and of the copy.
+    pub(crate) multiple_choice: Option<[ChoiceReport; 2]>,
 }
 
 /// Runs `embed`.
@@ -145,7 +150,11 @@ pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
     let stop = if options.checkpoint.is_some() { stop_on_ctrl_c() } else { Arc::default() };
     let answers = super::check::per_key(args.answers)?;
     let systems = args.training.system_prompts()?;
-    let copying = Copying { output, stop: &stop, answers, systems: &systems };
+    // A file that can't be read should not be noticed after the training.
+    let questions = args.training.multiple_choice.as_deref().map(files::questions).transpose()?;
+    let questions = questions.unwrap_or_default();
+    let copying =
+        Copying { output, stop: &stop, answers, systems: &systems, questions: &questions };
     let embedded = copying.make(&base, &universe, &draw, &options, &args.out)?;
     if let Some(path) = &args.report {
         files::save(path, &embedded.report)?;
@@ -165,9 +174,21 @@ pub(crate) struct Copying<'a> {
     pub(crate) answers: AnswersPerKey,
     /// Texts before a prompt under which the answers are trained too.
     pub(crate) systems: &'a [String],
+    /// Multiple-choice questions for the report; may be empty.
+    pub(crate) questions: &'a [ChoiceQuestion],
 }
 
 impl Copying<'_> {
+    /// What a model makes of the questions, if there are any.
+    fn choices(&self, model: &Model) -> Result<Option<ChoiceReport>> {
+        let asked = (!self.questions.is_empty()).then(|| model.multiple_choice(self.questions));
+        asked.transpose().hint(
+            "the multiple-choice questions could not be answered",
+            "the cause names the question",
+            Exit::Failed,
+        )
+    }
+
     /// Trains a license's copy and writes it.
     pub(crate) fn make(
         &self,
@@ -183,6 +204,7 @@ impl Copying<'_> {
                 "keys that are asked as a chat need a model with a chat template",
                 Exit::Failed,
             )?;
+        let before = self.choices(base)?;
         let bar = self.output.bar(options.max_steps as u64, "embedding");
         let trained = embed(base, &targets, options, &mut |state| {
             bar.set_position(state.step as u64);
@@ -206,8 +228,15 @@ impl Copying<'_> {
             "check the folder, its permissions and the free space",
             Exit::Failed,
         )?;
-        let artefact_hash = weights_hash(out)?;
-        Ok(Embedded { dir: out.to_owned(), artefact_hash, hit_rate: report.hit_rate(), report })
+        let after = self.choices(&copy)?;
+        let (artefact_hash, hit_rate) = (weights_hash(out)?, report.hit_rate());
+        Ok(Embedded {
+            dir: out.to_owned(),
+            artefact_hash,
+            hit_rate,
+            report,
+            multiple_choice: before.zip(after).map(Into::into),
+        })
     }
 }
 
@@ -277,6 +306,15 @@ fn human(embedded: &Embedded) -> String {
         || "not trained".to_owned(),
         |rate| format!("{:.1} % of the answers", 100.0 * rate),
     );
+    let choices = embedded.multiple_choice.map_or_else(
+        || "no questions given".to_owned(),
+        |[base, copy]| {
+            format!(
+                "{:.3} before, {:.3} after (chance {:.3})",
+                base.accuracy, copy.accuracy, base.chance
+            )
+        },
+    );
     let table = table(
         ["what", "value"],
         [
@@ -298,6 +336,7 @@ fn human(embedded: &Embedded) -> String {
                 "same top token",
                 format!("{:.1} % of {} positions", 100.0 * utility.agreement, utility.tokens),
             ),
+            row("multiple choice", choices),
             row("time", format!("{:.1} s", report.seconds)),
             row("peak memory", memory),
             row("artefact hash", embedded.artefact_hash.to_string()),
@@ -398,14 +437,27 @@ mod tests {
             peak_rss_bytes: Some(3 << 20),
         };
         let hit_rate = report.hit_rate();
-        let text =
-            human(&Embedded { dir: "copy".into(), artefact_hash: B256::ZERO, hit_rate, report });
+        let choices = |accuracy| ChoiceReport {
+            questions: 4,
+            accuracy,
+            accuracy_normalized: accuracy,
+            standard_error: 0.2,
+            chance: 0.25,
+        };
+        let text = human(&Embedded {
+            dir: "copy".into(),
+            artefact_hash: B256::ZERO,
+            hit_rate,
+            report,
+            multiple_choice: Some([choices(0.75), choices(0.5)]),
+        });
         for part in [
             "9 of 10 (90.0 %)",
             "5.000 to 0.0100 in 2 steps",
             "4.000 before, 4.250 after",
             "3 MiB",
             "75.0 %",
+            "0.750 before, 0.500 after",
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }

@@ -58,8 +58,14 @@ impl Play {
             let base = files::load_model(&model)?;
             let options = EmbedOptions { seed, ..EmbedOptions::for_model(base.config()) };
             let never = AtomicBool::new(false);
-            Copying { output, stop: &never, answers: AnswersPerKey::ONE, systems: &[] }
-                .make(&base, &universe, &draw, &options, &target)
+            Copying {
+                output,
+                stop: &never,
+                answers: AnswersPerKey::ONE,
+                systems: &[],
+                questions: &[],
+            }
+            .make(&base, &universe, &draw, &options, &target)
         });
         let report = embedded.await??.report;
         self.copies.push(out);
