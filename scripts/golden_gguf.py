@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "prover/tests/golden/gguf"
 TINY = ROOT / "prover/assets/models/tiny"
 NORMAL, UNKNOWN, CONTROL, UNUSED, BYTE = 1, 2, 3, 5, 6
-PRES = ["default", "gpt-2", "llama-bpe", "dbrx", "smaug-bpe", "qwen2", "deepseek-r1-qwen", "smollm"]
+PRES = ["default", "gpt-2", "phi-2", "llama-bpe", "llama3", "llama-v3", "dbrx", "smaug-bpe", "qwen2", "deepseek-r1-qwen", "smollm", "starcoder", "refact",
+        "codeshell", "exaone"]
 TEXTS = [
     "", " ", "  ", "    four", "a", "Hello world", " Hello  world ", "Once upon a time, there was a little girl.", "don't we'll I'VE they're IT'S",
     "1", "12", "123", "1234567890", "3.14159 and 1,000,000", "x=y+z; a<b>c ^ ~ | $5 `code`", "line\nbreaks\n\n\nand\r\n\r\nmore", "\ttabs\t\tand  \n mixed \t ",

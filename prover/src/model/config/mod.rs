@@ -338,6 +338,22 @@ mod tests {
     }
 
     #[test]
+    fn the_context_is_that_of_the_short_factors() {
+        let config = parse(
+            r#""model_type":"phi3","max_position_embeddings":131072,"original_max_position_embeddings":4096,
+            "rope_scaling":{"type":"longrope","short_factor":[1,1,2,4],"long_factor":[1,2,8,64]}"#,
+        )
+        .unwrap();
+        assert_eq!(config.max_positions, 4096);
+        let RopeScaling::Divided { divisors, attention_factor, .. } = config.rope_scaling else {
+            panic!("{:?}", config.rope_scaling);
+        };
+        // sqrt(1 + ln 32 / ln 4096), as Phi 3's authors publish it.
+        assert!((attention_factor - 1.190_238).abs() < 1e-6, "{attention_factor}");
+        assert_eq!(divisors, [1.0, 1.0, 2.0, 4.0]);
+    }
+
+    #[test]
     fn names_what_is_wrong() {
         let cases = [
             (r#""architectures":["GPT2LMHeadModel"]"#, "GPT2LMHeadModel"),
@@ -346,6 +362,19 @@ mod tests {
             (r#""model_type":"llama","vocab_size":0"#, "vocab_size = 0"),
             (r#""model_type":"llama","hidden_act":"gelu""#, "gelu"),
             (r#""model_type":"llama","rope_scaling":{"rope_type":"dynamic"}"#, "dynamic"),
+            (r#""model_type":"llama","rope_scaling":{"rope_type":"yarn"}"#, "`factor`"),
+            (
+                r#""model_type":"llama","rope_scaling":{"type":"yarn","factor":2,"beta_fast":1,"beta_slow":64}"#,
+                "beta_fast = 1",
+            ),
+            (
+                r#""model_type":"llama","rope_scaling":{"type":"longrope","short_factor":[1,1],"long_factor":[1,1]}"#,
+                "`short_factor` must be a list of 4 numbers",
+            ),
+            (
+                r#""model_type":"phi3","rope_scaling":{"type":"su","short_factor":[1,1,1,1],"long_factor":[1,1,1,0]}"#,
+                "`long_factor`",
+            ),
         ];
         for (extra, expected) in cases {
             let message = parse(extra).unwrap_err().to_string();

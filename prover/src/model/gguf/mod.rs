@@ -52,8 +52,8 @@ pub(super) fn load(path: &Path, options: &LoadOptions) -> Result<Model, ModelErr
     Model::from_parts(config, tokenizer, weights, options)
 }
 
-/// The tokenizer beside the file if there is one of its size, else the file's own; with the chat template beside it, else
-/// the file's own.
+/// The tokenizer beside the file, with the chat template there, if there is one of its size; else the file's own. The file's own
+/// template serves where there is no other.
 fn read_tokenizer(fields: &Fields<'_>, config: &ModelConfig) -> Result<TextTokenizer, ModelError> {
     let vocabulary = Vocabulary::read(fields, config.vocab_size)?;
     let beside = fields.path.with_file_name("tokenizer.json");
@@ -95,7 +95,7 @@ fn read_tokenizer(fields: &Fields<'_>, config: &ModelConfig) -> Result<TextToken
     Ok(tokenizer.with_chat(ChatTemplate::new(source, tokens)?))
 }
 
-/// The file's own tokenizer, with a chat template beside the file if there is one.
+/// The file's own tokenizer.
 fn own_tokenizer(
     fields: &Fields<'_>,
     vocabulary: &Vocabulary,

@@ -60,12 +60,17 @@ pub(super) fn family(fields: &Fields<'_>) -> Result<&'static Family, ModelError>
     const KEY: &str = "tokenizer.ggml.pre";
     let name = fields.optional_text(KEY)?.unwrap_or("default");
     FAMILIES.iter().find(|family| family.names.contains(&name)).ok_or_else(|| {
-        let known: Vec<&str> = FAMILIES.iter().flat_map(|family| family.names).copied().collect();
+        let known: Vec<&str> = names().collect();
         fields.invalid(format!(
             "`{KEY}` = `{name}` is not supported; supported: {}; put the base model's tokenizer.json beside the file",
             known.join(", ")
         ))
     })
+}
+
+/// All names that are known.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    FAMILIES.iter().flat_map(|family| family.names).copied()
 }
 
 impl Family {

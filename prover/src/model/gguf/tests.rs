@@ -280,6 +280,22 @@ fn cut_off_files_are_refused() {
 }
 
 #[test]
+fn values_that_are_no_numbers_are_refused() {
+    for (kind, nan) in [(GgmlDType::F32, [0, 0, 0xc0, 0x7f]), (GgmlDType::Q8_0, [0, 0x7e, 1, 2])] {
+        let (_dir, path) = written(kind);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let header = header::read(&mut File::open(&path).unwrap(), &path).unwrap();
+        let info = &header.tensors["token_embd.weight"];
+        let at = usize::try_from(header.data_start + info.offset).unwrap();
+        // A value, or the scale of a block.
+        bytes[at..at + 4].copy_from_slice(&nan);
+        std::fs::write(&path, bytes).unwrap();
+        let error = Model::load(&path, &LoadOptions::default()).unwrap_err();
+        assert!(matches!(error, ModelError::NotFinite { .. }), "{kind:?}: {error}");
+    }
+}
+
+#[test]
 fn huge_claims_allocate_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("hostile.gguf");
