@@ -9,6 +9,11 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::model::{Api, Prompt, weights_hash};
 
+pub(super) type Metadata = Vec<(&'static str, Value)>;
+
+/// A tensor of one dimension with its name.
+type List = (&'static str, Vec<f32>);
+
 pub(super) fn tiny_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/models/tiny")
 }
@@ -30,7 +35,7 @@ fn interleave(tensor: &Tensor, heads: usize) -> Tensor {
 }
 
 /// The metadata that a converter would write.
-pub(super) fn metadata(model: &Model) -> Vec<(&'static str, Value)> {
+pub(super) fn metadata(model: &Model) -> Metadata {
     let config = model.config();
     let count = |n: usize| Value::U32(u32::try_from(n).unwrap());
     vec![
@@ -62,7 +67,7 @@ pub(super) fn write_with(model: &Model, path: &Path, kind: GgmlDType, metadata: 
 fn write_more(
     model: &Model,
     path: &Path,
-    (kind, metadata, lists): (GgmlDType, &[(&str, Value)], &[(&str, Vec<f32>)]),
+    (kind, metadata, lists): (GgmlDType, &[(&str, Value)], &[List]),
 ) {
     let config = model.config();
     let mut tensors: Vec<(String, QTensor)> = model
@@ -194,7 +199,7 @@ fn spaced(from: f32, to: f32) -> Vec<f32> {
     (0..8_u8).map(|i| from + (to - from) * f32::from(i) / 7.0).collect()
 }
 
-fn rope(entries: &[(&'static str, Value)]) -> Vec<(&'static str, Value)> {
+fn rope(entries: &[(&'static str, Value)]) -> Metadata {
     metadata(&tiny()).into_iter().chain(entries.iter().cloned()).collect()
 }
 
@@ -207,11 +212,11 @@ fn stretched_frequencies_are_those_of_llama_cpp() {
     let factor = ("llama.rope.scaling.factor", Value::F32(4.0));
     let original = |n| ("llama.rope.scaling.original_context_length", Value::U32(n));
     let grown = ("llama.rope.scaling.attn_factor", Value::F32(1.19));
-    let long: [(&str, Vec<f32>); 2] = [
+    let long: [List; 2] = [
         ("rope_factors_short.weight", spaced(1.0, 2.0)),
         ("rope_factors_long.weight", spaced(1.0, 30.0)),
     ];
-    let cases: [(&str, Vec<(&'static str, Value)>, &[(&str, Vec<f32>)]); 5] = [
+    let cases: [(&str, Metadata, &[List]); 5] = [
         ("none", rope(&[]), &[]),
         ("linear", rope(&[kind("linear"), factor.clone()]), &[]),
         ("yarn", rope(&[kind("yarn"), factor, original(64)]), &[]),
@@ -247,7 +252,7 @@ fn stretched_frequencies_are_those_of_llama_cpp() {
 fn frequencies_that_make_no_sense_are_refused() {
     let kind = |name: &str| ("llama.rope.scaling.type", Value::String(name.to_owned()));
     let number = |key, n: f32| (key, Value::F32(n));
-    let bad: [(Vec<(&'static str, Value)>, &[(&str, Vec<f32>)], &str); 8] = [
+    let bad: [(Metadata, &[List], &str); 8] = [
         (rope(&[kind("dynamic")]), &[], "`dynamic`"),
         (rope(&[kind("longrope")]), &[], "`longrope`"),
         (rope(&[kind("linear"), number("llama.rope.scaling.factor", -2.0)]), &[], "`factor`"),

@@ -8,10 +8,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::tests::{golden, metadata, tiny, tiny_dir, write_with};
+use super::tests::{Metadata, golden, metadata, tiny, tiny_dir, write_with};
 use super::*;
-
-type Metadata = Vec<(&'static str, Value)>;
 
 /// `scripts/golden_gguf.py` asked llama.cpp.
 #[derive(serde::Deserialize)]
@@ -133,12 +131,12 @@ fn of_family(pre: &str) -> Metadata {
     let Some(header::Value::Numbers(numbers)) = fields.get("tokenizer.ggml.token_type") else {
         panic!("no kinds");
     };
-    let numbers: Vec<i32> = numbers.iter().map(|kind| *kind as i32).collect();
+    let numbers = numbers.iter().map(|kind| Value::F64(*kind)).collect();
     vec![
         ("tokenizer.ggml.model", Value::String("gpt2".to_owned())),
         ("tokenizer.ggml.pre", Value::String(pre.to_owned())),
         ("tokenizer.ggml.tokens", list("tokenizer.ggml.tokens")),
-        ("tokenizer.ggml.token_type", kinds(&numbers)),
+        ("tokenizer.ggml.token_type", Value::Array(numbers)),
         ("tokenizer.ggml.merges", list("tokenizer.ggml.merges")),
         ("tokenizer.ggml.bos_token_id", Value::U32(0)),
     ]
