@@ -1,5 +1,9 @@
 //! The contracts' bytecode in an EVM of this process.
 
+use std::collections::BTreeSet;
+
+use crate::model::Code;
+use crate::wallets;
 use alloy::primitives::{Address, B256, Bytes, LogData, TxKind, U256, keccak256};
 use alloy::sol_types::{SolCall, SolValue};
 use oml_contracts::rpc::abi::ChallengeManager::Config;
@@ -9,7 +13,7 @@ use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction, Outpu
 use revm::context::{BlockEnv, Context, TxEnv};
 use revm::database::{CacheDB, EmptyDB};
 use revm::primitives::hardfork::SpecId;
-use revm::state::AccountInfo;
+use revm::state::{AccountInfo, Bytecode};
 use revm::{Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
 
 /// Chain of the tests.
@@ -45,6 +49,8 @@ pub enum Outcome {
 pub struct Chain {
     vm: Vm,
     block: BlockEnv,
+    /// Accounts that are contracts and make their calls by their operator.
+    wallets: BTreeSet<Address>,
     /// `LicenseRegistry`.
     pub registry: Address,
     /// `CollateralVault`.
@@ -136,7 +142,9 @@ impl Chain {
             Manager::Contract(_) => contract,
         };
         let vm = machine(CacheDB::new(EmptyDB::default()), &block);
-        let mut chain = Self { vm, block, registry, vault, escrow, token, provers, manager };
+        let wallets = BTreeSet::new();
+        let mut chain =
+            Self { vm, block, wallets, registry, vault, escrow, token, provers, manager };
         let arguments = (vault, escrow, manager, beacon).abi_encode_params();
         chain.deploy("LicenseRegistry", arguments, registry)?;
         chain.deploy("CollateralVault", (registry, escrow, manager).abi_encode_params(), vault)?;
@@ -161,7 +169,12 @@ impl Chain {
     #[must_use]
     pub fn fork(&self) -> Self {
         let database = self.vm.ctx.journaled_state.database.clone();
-        Self { vm: machine(database, &self.block), block: self.block.clone(), ..*self }
+        Self {
+            vm: machine(database, &self.block),
+            block: self.block.clone(),
+            wallets: self.wallets.clone(),
+            ..*self
+        }
     }
 
     fn deploy(
@@ -213,11 +226,50 @@ impl Chain {
         self.vm.ctx.journaled_state.database.insert_account_info(account, info);
     }
 
-    /// Runs one transaction.
+    /// Makes an account a wallet that answers like this when it is asked for signatures.
+    ///
+    /// # Errors
+    /// [`SetUpError`].
+    pub fn make_wallet(&mut self, account: Address, says: Code) -> Result<(), SetUpError> {
+        self.set_code(account, Bytecode::new_legacy(wallets::code(says)))?;
+        self.wallets.insert(account);
+        Ok(())
+    }
+
+    /// Lets an account, whose key still works, delegate to the code of a wallet (EIP-7702).
+    ///
+    /// # Errors
+    /// [`SetUpError`].
+    pub fn delegate(&mut self, account: Address, to: Address) -> Result<(), SetUpError> {
+        self.set_code(account, Bytecode::new_eip7702(to))
+    }
+
+    fn set_code(&mut self, account: Address, code: Bytecode) -> Result<(), SetUpError> {
+        let database = &mut self.vm.ctx.journaled_state.database;
+        let info = database.basic(account).map_err(|e| failed("account", e))?;
+        database.insert_account_info(account, info.unwrap_or_default().with_code(code));
+        Ok(())
+    }
+
+    /// Runs one transaction of an account, or of the operator of a wallet that makes the call.
     ///
     /// # Errors
     /// [`SetUpError`] if the EVM itself fails; a revert is an outcome.
     pub fn call(
+        &mut self,
+        from: Address,
+        to: Address,
+        value: u128,
+        data: Vec<u8>,
+    ) -> Result<Outcome, SetUpError> {
+        if self.wallets.contains(&from) {
+            let data = wallets::forwarded(to, value, &data);
+            return self.transact(DEPLOYER, from, 0, data);
+        }
+        self.transact(from, to, value, data)
+    }
+
+    fn transact(
         &mut self,
         from: Address,
         to: Address,

@@ -9,3 +9,4 @@
 pub mod evm;
 pub mod model;
 pub mod run;
+pub mod wallets;

@@ -23,17 +23,19 @@ mod licenses;
 mod logarithm;
 mod proofs;
 mod provers;
+mod signatures;
 mod universe;
 mod verdict;
 
 pub use accusations::Report;
 pub use copies::Series;
 pub use court::{Case, Court, Word, quorum};
-pub use faults::Currency_WrongValue;
+pub use faults::{Currency_WrongValue, Terms_UnknownEpoch, TransferFromFailed};
 pub use leaves::{candidate, is_assigned, leaf_hash};
 pub use proofs::{Proof, Signed};
 pub use provers::{Prover, Provers};
-pub use universe::{BUNDLE, Universe};
+pub use signatures::{CODES, Code, Signature};
+pub use universe::{BUNDLE, Universe, UniverseId, universe_of};
 pub use verdict::{Payment, Weighed, weigh};
 
 const BPS: u128 = 10_000;
@@ -57,10 +59,6 @@ impl Refused {
 /// Events of a successful operation, in their order.
 pub type Events = Vec<(Address, LogData)>;
 type Verdict = Result<Events, Refused>;
-
-fn require(holds: bool) -> Result<(), Refused> {
-    if holds { Ok(()) } else { Err(Refused::ANY) }
-}
 
 fn share(amount: u128, bps: u16) -> u128 {
     amount * u128::from(bps) / BPS
@@ -165,8 +163,21 @@ pub struct Row {
     pub requests: u64,
     /// Cumulative tokens.
     pub tokens: u64,
-    /// Whether the right key signed.
-    pub signed: bool,
+    /// What it brings as its signature.
+    pub signature: Signature,
+}
+
+/// Names a channel.
+#[derive(Debug, Clone)]
+pub struct ChannelRef {
+    /// Its license.
+    pub license: abi::LicenseRef,
+    /// Who pays.
+    pub payer: Address,
+    /// Session signer, zero for the payer.
+    pub signer: Address,
+    /// Salt.
+    pub salt: B256,
 }
 
 /// All money, who has what.
@@ -186,6 +197,8 @@ pub struct Model {
     pub time: u64,
     /// Block in which the next operation runs.
     pub block: u64,
+    /// What accounts with code say of signatures.
+    pub codes: BTreeMap<Address, Code>,
     /// Open offers.
     pub offers: BTreeSet<B256>,
     /// All licenses.
@@ -200,8 +213,10 @@ pub struct Model {
     pub wallets: BTreeMap<(bool, Address), u128>,
     /// Staked provers.
     pub provers: Provers,
-    /// Fingerprints by model.
-    pub universes: BTreeMap<B256, Universe>,
+    /// Who registered which model.
+    pub owners: BTreeMap<B256, Address>,
+    /// Fingerprints by model and epoch.
+    pub universes: BTreeMap<UniverseId, Universe>,
     /// Reports and cases.
     pub court: Court,
 }
@@ -233,7 +248,9 @@ impl Model {
         amount: u128,
         value: u128,
     ) -> Result<(), Refused> {
-        require(value == if native { amount } else { 0 })?;
+        if value != if native { amount } else { 0 } {
+            return Err(Refused::ANY);
+        }
         self.pay(native, from, to, amount)
     }
 

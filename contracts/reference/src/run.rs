@@ -2,6 +2,7 @@
 
 mod accuse;
 mod answer;
+mod channels;
 mod compare;
 mod copies;
 mod counts;
@@ -11,9 +12,11 @@ mod difference;
 mod docket;
 mod judge;
 mod leaves;
+mod offers;
 mod proofs;
 mod provers;
 mod set_up;
+mod signing;
 mod steps;
 
 pub use counts::{Counts, Reached};
@@ -24,6 +27,7 @@ use set_up::People;
 
 use alloy::primitives::aliases::U96;
 use alloy::primitives::{Address, Bytes, LogData};
+use alloy::sol_types::SolCall;
 use oml_contracts::rpc::abi;
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha12Rng;
@@ -43,6 +47,18 @@ struct Call {
     data: Vec<u8>,
 }
 
+impl Call {
+    fn new(
+        to: Address,
+        name: &'static str,
+        from: Address,
+        value: u128,
+        data: &impl SolCall,
+    ) -> Self {
+        Self { name, from, to, value, data: data.abi_encode() }
+    }
+}
+
 /// Both worlds, and the people in them.
 pub struct World {
     chain: Chain,
@@ -50,6 +66,8 @@ pub struct World {
     random: ChaCha12Rng,
     terms: Vec<abi::Terms>,
     people: People,
+    /// Which settings.
+    kind: u8,
     counts: Counts,
     /// What the people know of cases, where the contract decides.
     court: Option<Registrar>,
@@ -87,6 +105,7 @@ impl World {
             random: ChaCha12Rng::seed_from_u64(seed),
             terms: base.terms.clone(),
             people: base.people.clone(),
+            kind,
             counts: Counts::default(),
             court: (kind != 0).then(|| Registrar::new(base.leaves.clone())),
         })
@@ -152,7 +171,7 @@ impl World {
     }
 
     fn step(&mut self) -> Result<(), Difference> {
-        match self.random.random_range(0..38_u32) {
+        match self.random.random_range(0..40_u32) {
             0..=2 => self.acquire(),
             3..=4 => self.draw_seed(),
             5..=6 => self.activate(),
@@ -176,6 +195,8 @@ impl World {
             32 => self.add_stake(),
             33..=34 => self.leave_provers(),
             35..=36 => self.draw_committee(),
+            37 => self.top_up_universe(),
+            38 => self.draw_model_seed(),
             _ => self.release(),
         }
     }
@@ -224,7 +245,7 @@ impl World {
         }
         let reference = abi::LicenseRef {
             terms: self.terms[0].clone(),
-            host: self.people.hosts[0].address(),
+            host: self.people.hosts[0],
             nonce: U96::from(999_999_u64),
         };
         (reference, false)
@@ -232,61 +253,4 @@ impl World {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A comparison that finds nothing would be worth nothing.
-    #[test]
-    fn a_wrong_rule_is_found() {
-        let mut world = World::new(1).unwrap();
-        world.model.offers.clear();
-        let found = world.run(200);
-        assert!(matches!(found, Err(Difference::Refusal { .. })), "{found:?}");
-    }
-
-    #[test]
-    fn a_wrong_event_is_found() {
-        let mut world = World::new(1).unwrap();
-        world.model.block += 1;
-        let found = world.run(200);
-        assert!(matches!(found, Err(Difference::Events { .. })), "{found:?}");
-    }
-
-    #[test]
-    fn a_wrong_balance_is_found() {
-        let mut world = World::new(1).unwrap();
-        let stranger = world.people.stranger;
-        *world.model.wallets.entry((true, stranger)).or_default() += 1;
-        let found = world.run(10);
-        assert!(matches!(found, Err(Difference::Balance { .. })), "{found:?}");
-    }
-
-    /// What is found in sequences in which the contract decides, by a model with something wrong about it.
-    fn found(spoil: impl Fn(&mut World)) -> Vec<Difference> {
-        let differences = (0..24).filter_map(|seed| {
-            let mut world = World::with_court(seed).unwrap();
-            spoil(&mut world);
-            world.run(80).err()
-        });
-        differences.collect()
-    }
-
-    #[test]
-    fn a_wrong_rule_of_the_court_is_found() {
-        assert_eq!(found(|_| {}), Vec::new());
-        let is_event = |difference: &Difference| matches!(difference, Difference::Events { .. });
-        let penalty = |world: &mut World| world.model.court.config.dissentPenalty += 1;
-        assert!(found(penalty).iter().any(is_event));
-        let window = |world: &mut World| {
-            world.model.court.config.rebuttalWindow += alloy::primitives::aliases::U40::from(1);
-        };
-        assert!(found(window).iter().any(is_event));
-        let root = |world: &mut World| {
-            let universes = world.model.universes.values_mut();
-            universes.for_each(|universe| universe.root = alloy::primitives::B256::ZERO);
-        };
-        assert!(found(root).iter().any(|d| matches!(d, Difference::Refusal { .. })));
-        let stake = |world: &mut World| world.model.provers.min_stake -= 1;
-        assert!(found(stake).iter().any(|d| matches!(d, Difference::Reason { .. })));
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ import { LicenseRef, LicenseStatus, NATIVE } from "../../src/libraries/Types.sol
 interface ExitVm {
     function warp(uint256 timestamp) external;
     function deal(address who, uint256 balance) external;
+    function store(address where, bytes32 slot, bytes32 value) external;
 }
 
 /// @dev This contract is everybody: payer, host, registry and challenge manager, all of them willing.

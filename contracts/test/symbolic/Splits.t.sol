@@ -20,13 +20,44 @@ contract SymbolicSplits {
     }
 
     /// @dev What is shared out for at most 100 % is at most the whole, so the rest is never negative: reporter and owner of a
-    /// slash, parents of an owner's share. Takes of the shares only what `check_losesLessThanAUnit` proves of each:
-    /// part · BPS ≤ amount · bps. Such inequalities add up: (p + q) · BPS ≤ amount · (a + b).
+    /// slash, parents of an owner's share. Takes of the shares only `sum * BPS <= amount * bps`, which is
+    /// `check_losesLessThanAUnit` for one share, and `check_oneMoreShareKeepsTheBound` for any number of them.
     function check_sumIsAtMostTheWhole(uint128 amount, uint16 bps, uint136 sum) external pure {
         unchecked {
             if (bps > BPS || uint256(sum) * BPS > uint256(amount) * bps) return;
             assert(sum <= amount);
         }
+    }
+
+    /// @dev One more share: with the products as words of their own, of which `check_productsAddUp` is known, the step is
+    /// linear. It is that of the loop over a model's parents, and of the owner's share after the reporter's.
+    function check_oneMoreShareKeepsTheBound(
+        uint136 sum,
+        uint128 part,
+        uint152 before,
+        uint152 more
+    ) external pure {
+        unchecked {
+            if (uint256(sum) * BPS > before || uint256(part) * BPS > more) return;
+            assert((uint256(sum) + part) * BPS <= uint256(before) + more);
+        }
+    }
+
+    /// @dev `before` and `more` above are products with the same amount.
+    function check_productsAddUp(uint128 amount, uint16 bps, uint16 next) external pure {
+        unchecked {
+            uint256 both = uint256(bps) + next;
+            assert(uint256(amount) * bps + uint256(amount) * next == uint256(amount) * both);
+        }
+    }
+
+    /// @dev What follows by subtraction is exact: host, owner and parents get the total; reporter, owner and the fire get
+    /// what was slashed. `check_sumIsAtMostTheWhole` and `check_shareIsAtMostTheWhole` give the bounds.
+    function check_restsMakeTheWhole(uint128 total, uint128 share, uint128 parents) external pure {
+        if (share > total || parents > share) return;
+        uint128 toHost = total - share;
+        uint128 toOwner = share - parents;
+        assert(uint256(toHost) + toOwner + parents == total);
     }
 
     /// @dev A claim: what the host gets and the owner's share are the whole, and less than a unit is rounded.

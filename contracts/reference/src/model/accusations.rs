@@ -4,13 +4,11 @@ use alloy::primitives::aliases::U48;
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::SolValue;
 use oml_contracts::rpc::abi::ChallengeManager as Manager;
-use oml_contracts::rpc::abi::{
-    CaseRef, CaseStatus, CollateralVault, Drawn, LicenseRef, LicenseStatus,
-};
+use oml_contracts::rpc::abi::{CaseRef, CaseStatus, CollateralVault, Drawn, LicenseRef};
 
 use super::court::Case;
-use super::faults::Faults;
-use super::universe::{ALWAYS, BUNDLE, Beacon};
+use super::faults::{Faults, shown};
+use super::universe::{ALWAYS, BUNDLE, Beacon, universe_of};
 use super::{Events, Model, Refused, Status, Verdict, time40};
 
 /// Positions are kept in one word of bits.
@@ -35,14 +33,7 @@ impl Faults {
     /// The license was active once.
     pub(super) fn liable(&mut self, id: B256, status: Option<Status>) {
         let liable = matches!(status, Some(Status::Active | Status::Terminated));
-        let status = match status {
-            None => LicenseStatus::None,
-            Some(Status::Acquired) => LicenseStatus::Acquired,
-            Some(Status::Seeded) => LicenseStatus::Seeded,
-            Some(Status::Active) => LicenseStatus::Active,
-            Some(Status::Terminated) => LicenseStatus::Terminated,
-            Some(Status::Cancelled) => LicenseStatus::Cancelled,
-        };
+        let status = shown(status);
         let error = Manager::ChallengeManager_LicenseNotLiable { licenseId: id, status };
         self.unless(liable, error);
     }
@@ -97,7 +88,7 @@ impl Model {
         let claim = keccak256((id, report.deployment).abi_encode());
         let commitment = self.commitment(by, claim, report.salt, &mut faults);
         let (left, needed) = (
-            self.universe_of(terms.modelId).left_personal().len(),
+            self.universe(universe_of(terms)).left_personal().len(),
             self.court.config.bundlesPerCase,
         );
         let few = Manager::ChallengeManager_TooFewBundles {
@@ -111,17 +102,17 @@ impl Model {
         faults.unless(!slashes || collateral != 0, nothing);
         let native = terms.currency.is_zero();
         let price = terms.reportBond + self.fees(terms.proverFee);
-        faults.value(native, price, value);
-        faults.unless_unnamed(self.has(native, by, price));
+        faults.payment(self, native, by, (price, value));
         faults.none()?;
 
         self.court.commitments.remove(&commitment);
-        self.universes.entry(terms.modelId).or_default().cases += 1;
+        self.universes.entry(universe_of(terms)).or_default().cases += 1;
         self.pull(native, by, self.manager, price, value)?;
         let case = self.new_case(by, report, at.ok_or(Refused::ANY)?);
         let mut events = vec![self.opened(&case)];
         if slashes {
-            events.extend(self.freeze(case.license, self.manager, true)?);
+            let license = self.licenses[case.license].id;
+            events.extend(self.freeze(license, self.manager, true)?);
         }
         if let Some(uri) = &report.leak {
             events.push(self.court_event(&Manager::DeploymentAccused {
@@ -141,7 +132,7 @@ impl Model {
     }
 
     fn new_case(&self, by: Address, report: &Report, license: usize) -> Case {
-        let universe = self.universe_of(report.license.terms.modelId);
+        let universe = self.universe(universe_of(&report.license.terms));
         let reference = CaseRef {
             license: report.license.clone(),
             deploymentHash: report.deployment,
@@ -224,9 +215,9 @@ impl Model {
     fn draw_by(&mut self, mut case: Case, seed: B256) -> Verdict {
         let config = self.court.config.clone();
         let mut faults = Faults::default();
-        let model = case.reference.license.terms.modelId;
+        let universe = universe_of(&case.reference.license.terms);
         let (bundles, mut events) = self.burn(
-            (model, seed),
+            (universe, seed),
             config.bundlesPerCase,
             config.sharedBundlesPerCase,
             &mut faults,

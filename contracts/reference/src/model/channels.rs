@@ -3,9 +3,11 @@
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::SolValue;
 use oml_contracts::rpc::abi;
+use oml_contracts::rpc::abi::PaymentEscrow::{self as Escrow, ClaimError};
 
+use super::faults::Faults;
 use super::{
-    BPS, Channel, Events, License, MAX_96, Model, Refused, Row, Status, Verdict, require, share,
+    BPS, Channel, ChannelRef, Events, MAX_96, Model, Refused, Row, Signature, Verdict, share,
     time40,
 };
 use crate::evm::CHAIN_ID;
@@ -18,24 +20,35 @@ impl Model {
         keccak256((chain, self.escrow, license, payer, signer, salt).abi_encode_params())
     }
 
-    /// `openChannel`.
+    /// Id and place of a channel; no place if it was never opened.
+    fn find_channel(&self, given: &ChannelRef, faults: &mut Faults) -> (B256, Option<usize>) {
+        let license = self.license_id(&given.license);
+        let id = self.channel_id(license, given.payer, given.signer, given.salt);
+        let at = self.channels.iter().position(|channel| channel.id == id);
+        faults.unless(at.is_some(), Escrow::PaymentEscrow_UnknownChannel { channelId: id });
+        (id, at)
+    }
+
+    /// `openChannel` by the payer.
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn open_channel(
-        &mut self,
-        at: usize,
-        payer: Address,
-        (signer, salt): (Address, B256),
-        amount: u128,
-        value: u128,
-    ) -> Verdict {
+    pub fn open_channel(&mut self, given: &ChannelRef, amount: u128, value: u128) -> Verdict {
+        let (license_id, at) = self.find(&given.license);
+        let ChannelRef { payer, signer, salt, .. } = *given;
+        let id = self.channel_id(license_id, payer, signer, salt);
+        let mut faults = Faults::default();
+        let running = at.is_some_and(|at| self.runs(&self.licenses[at]));
+        faults.unless(running, Escrow::PaymentEscrow_LicenseNotActive { licenseId: license_id });
+        faults.amount(0, amount);
+        let known = self.channels.iter().any(|channel| channel.id == id);
+        faults.unless(!known, Escrow::PaymentEscrow_ChannelExists { channelId: id });
+        let native = given.license.terms.currency.is_zero();
+        faults.payment(self, native, payer, (amount, value));
+        faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
             let license = m.license(at)?;
-            require(license.status == Status::Active && m.time <= license.deadline)?;
-            require(amount != 0 && amount <= MAX_96)?;
-            let id = m.channel_id(license.id, payer, signer, salt);
-            require(m.channels.iter().all(|channel| channel.id != id))?;
             m.pull(license.native, payer, m.escrow, amount, value)?;
             m.channels.push(Channel {
                 license: at,
@@ -71,139 +84,169 @@ impl Model {
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn deposit(&mut self, at: usize, by: Address, amount: u128, value: u128) -> Verdict {
+    pub fn deposit(
+        &mut self,
+        given: &ChannelRef,
+        by: Address,
+        amount: u128,
+        value: u128,
+    ) -> Verdict {
+        let mut faults = Faults::default();
+        let (id, at) = self.find_channel(given, &mut faults);
+        let before = at.map_or(0, |at| self.channels[at].deposited);
+        faults.amount(before, amount);
+        let native = given.license.terms.currency.is_zero();
+        faults.payment(self, native, by, (amount, value));
+        faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
-            let channel = m.channels.get(at).cloned().ok_or(Refused::ANY)?;
-            let license = m.license(channel.license)?;
-            let deposited = channel.deposited.saturating_add(amount);
-            require(amount != 0 && deposited <= MAX_96)?;
-            m.pull(license.native, by, m.escrow, amount, value)?;
+            m.pull(native, by, m.escrow, amount, value)?;
+            let deposited = before + amount;
             m.channels[at].deposited = deposited;
-            Ok(vec![m.escrow_event(&abi::PaymentEscrow::ChannelDeposited {
-                channelId: channel.id,
-                amount,
-                deposited,
-            })])
+            Ok(vec![m.escrow_event(&Escrow::ChannelDeposited { channelId: id, amount, deposited })])
         })
     }
 
-    /// The escrow's `startThaw`.
+    /// The escrow's `startThaw` by the payer.
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn thaw_channel(&mut self, at: usize) -> Verdict {
-        let channel = self.channels.get(at).cloned().ok_or(Refused::ANY)?;
-        let license = self.license(channel.license)?;
-        require(channel.thaw_end == 0)?;
-        let thaw_end = self.time + license.reference.terms.thawPeriod.to::<u64>();
+    pub fn thaw_channel(&mut self, given: &ChannelRef) -> Verdict {
+        let mut faults = Faults::default();
+        let (id, at) = self.find_channel(given, &mut faults);
+        let before = at.map_or(0, |at| self.channels[at].thaw_end);
+        let thaw_end = time40(before);
+        let again = Escrow::PaymentEscrow_AlreadyThawing { channelId: id, thawEnd: thaw_end };
+        faults.unless(before == 0, again);
+        faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
+        let thaw_end = self.time + given.license.terms.thawPeriod.to::<u64>();
         self.channels[at].thaw_end = thaw_end;
-        Ok(vec![self.escrow_event(&abi::PaymentEscrow::ChannelThawing {
-            channelId: channel.id,
-            thawEnd: time40(thaw_end),
-        })])
+        let thaw_end = time40(thaw_end);
+        Ok(vec![self.escrow_event(&Escrow::ChannelThawing { channelId: id, thawEnd: thaw_end })])
     }
 
-    /// The escrow's `withdraw`.
+    /// The escrow's `withdraw` by the payer.
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn withdraw_channel(&mut self, at: usize) -> Verdict {
+    pub fn withdraw_channel(&mut self, given: &ChannelRef) -> Verdict {
+        let mut faults = Faults::default();
+        let (id, at) = self.find_channel(given, &mut faults);
+        let thaw_end = at.map_or(0, |at| self.channels[at].thaw_end);
+        let thawed = thaw_end != 0 && self.time >= thaw_end;
+        let early = Escrow::PaymentEscrow_NotThawed { channelId: id, thawEnd: time40(thaw_end) };
+        faults.unless(thawed, early);
+        faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
-            let channel = m.channels.get(at).cloned().ok_or(Refused::ANY)?;
-            let license = m.license(channel.license)?;
-            require(channel.thaw_end != 0 && m.time >= channel.thaw_end)?;
-            let kept = channel.claimed.max(channel.reserved);
-            let amount = channel.deposited - kept;
-            m.channels[at].deposited = kept;
-            m.channels[at].thaw_end = 0;
-            m.pay(license.native, m.escrow, channel.payer, amount)?;
-            Ok(vec![m.escrow_event(&abi::PaymentEscrow::ChannelWithdrawn {
-                channelId: channel.id,
-                payer: channel.payer,
-                amount,
+            let payer = given.payer;
+            let amount = m.release_above(at, 0, given)?;
+            let event = Escrow::ChannelWithdrawn { channelId: id, payer, amount };
+            Ok(vec![m.escrow_event(&event)])
+        })
+    }
+
+    /// Pays back what is neither claimed, reserved nor below `last`.
+    fn release_above(
+        &mut self,
+        at: usize,
+        last: u128,
+        given: &ChannelRef,
+    ) -> Result<u128, Refused> {
+        let channel = &mut self.channels[at];
+        let kept = channel.claimed.max(channel.reserved).max(last);
+        let amount = channel.deposited - kept;
+        channel.deposited = kept;
+        channel.thaw_end = 0;
+        let native = given.license.terms.currency.is_zero();
+        self.pay(native, self.escrow, given.payer, amount)?;
+        Ok(amount)
+    }
+
+    /// `close` by the host's call, or with its signature.
+    ///
+    /// # Errors
+    /// [`super::Refused`].
+    pub fn close(
+        &mut self,
+        given: &ChannelRef,
+        by: Address,
+        last: u128,
+        signature: &Signature,
+    ) -> Verdict {
+        let host = given.license.host;
+        let mut faults = Faults::default();
+        let (id, at) = self.find_channel(given, &mut faults);
+        let willing = by == host || self.is_signed(host, signature);
+        faults.unless(willing, Escrow::PaymentEscrow_NotByHost { host, caller: by });
+        let left = at.is_some_and(|at| {
+            let channel = &self.channels[at];
+            channel.claimed.max(channel.reserved).max(last) < channel.deposited
+        });
+        faults.unless(left, Escrow::PaymentEscrow_NothingToClose { channelId: id });
+        faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
+        self.atomically(|m| {
+            let to_payer = m.release_above(at, last, given)?;
+            Ok(vec![m.escrow_event(&Escrow::ChannelClosed {
+                channelId: id,
+                finalAmount: m.channels[at].deposited,
+                toPayer: to_payer,
             })])
         })
     }
 
-    /// `close` by the host's call, or by its signature if `signed`.
-    ///
-    /// # Errors
-    /// [`super::Refused`].
-    pub fn close(&mut self, at: usize, by: Address, last: u128, signed: bool) -> Verdict {
-        self.atomically(|m| {
-            let channel = m.channels.get(at).cloned().ok_or(Refused::ANY)?;
-            let license = m.license(channel.license)?;
-            require(by == license.reference.host || signed)?;
-            let kept = channel.claimed.max(channel.reserved).max(last);
-            require(kept < channel.deposited)?;
-            m.channels[at].deposited = kept;
-            m.channels[at].thaw_end = 0;
-            m.pay(license.native, m.escrow, channel.payer, channel.deposited - kept)?;
-            Ok(vec![m.escrow_event(&abi::PaymentEscrow::ChannelClosed {
-                channelId: channel.id,
-                finalAmount: kept,
-                toPayer: channel.deposited - kept,
-            })])
-        })
-    }
-
-    /// Why a row is not taken; 0 if it is. Numbers are those of `ClaimError`.
-    fn fault(&self, license: &License, row: &Row, limit: u128) -> u8 {
-        let Some(channel) = row.channel.and_then(|at| self.channels.get(at)) else { return 1 };
-        let terms = &license.reference.terms;
+    /// All reasons not to take a row, in the order in which a claim names them: what is cheap to look at first.
+    fn row_faults(&self, terms: &abi::Terms, row: &Row, limit: u128) -> Vec<ClaimError> {
+        let Some(channel) = row.channel.and_then(|at| self.channels.get(at)) else {
+            return vec![ClaimError::UnknownChannel];
+        };
         let price = U256::from(row.requests) * U256::from(terms.pricePerRequest)
             + U256::from(row.tokens) * U256::from(terms.pricePerThousandTokens) / U256::from(1000);
-        if row.amount <= channel.claimed {
-            2
-        } else if U256::from(row.amount) < price {
-            3
-        } else if row.amount > channel.deposited {
-            4
-        } else if row.amount - channel.claimed > limit {
-            6
-        } else if !row.signed {
-            5
-        } else {
-            0
-        }
+        let signer = if channel.signer.is_zero() { channel.payer } else { channel.signer };
+        let added = row.amount.saturating_sub(channel.claimed);
+        let broken = [
+            (row.amount <= channel.claimed, ClaimError::NotIncreasing),
+            (U256::from(row.amount) < price, ClaimError::BelowPrice),
+            (row.amount > channel.deposited, ClaimError::ExceedsDeposit),
+            (added > limit, ClaimError::ExceedsCollateralRatio),
+            (!self.is_signed(signer, &row.signature), ClaimError::BadSignature),
+        ];
+        broken.into_iter().filter(|(broken, _)| *broken).map(|(_, reason)| reason).collect()
     }
 
-    /// `claim`.
-    ///
-    /// # Errors
-    /// [`super::Refused`] for a license that does not exist.
-    pub fn claim(&mut self, at: usize, rows: &[Row]) -> Result<(Events, u128), Refused> {
-        let license = self.license(at)?;
-        let ratio = u128::from(license.reference.terms.minCollateralRatioBps);
-        let limit = license.collateral * BPS / ratio;
-        let mut events = Vec::new();
-        let mut total = 0;
+    /// `claim`. Of a license that was never bought there are no channels, so no row is taken.
+    pub fn claim(&mut self, reference: &abi::LicenseRef, rows: &[Row]) -> (Events, u128) {
+        let terms = &reference.terms;
+        let license = self.find(reference).1.map(|at| self.licenses[at].clone());
+        let collateral = license.as_ref().map_or(0, |license| license.collateral);
+        let limit = collateral * BPS / u128::from(terms.minCollateralRatioBps);
+        let (mut events, mut total) = (Events::new(), 0);
         for row in rows {
-            let fault = self.fault(&license, row, limit - total);
-            if let (0, Some(channel)) = (fault, row.channel) {
+            let channel_id = row.channel_id;
+            let faults = self.row_faults(terms, row, limit - total);
+            if let (None, Some(channel)) = (faults.first(), row.channel) {
                 let amount = row.amount - self.channels[channel].claimed;
                 self.channels[channel].claimed = row.amount;
                 total += amount;
-                events.push(self.escrow_event(&abi::PaymentEscrow::VoucherClaimed {
-                    channelId: row.channel_id,
+                events.push(self.escrow_event(&Escrow::VoucherClaimed {
+                    channelId: channel_id,
                     amount,
                     cumulativeAmount: row.amount,
                 }));
             } else {
-                let reason =
-                    abi::PaymentEscrow::ClaimError::try_from(fault).map_err(|_| Refused::ANY)?;
-                events.push(self.escrow_event(&abi::PaymentEscrow::VoucherRejected {
-                    channelId: row.channel_id,
-                    reason,
-                }));
+                let reason = faults.first().copied().unwrap_or(ClaimError::UnknownChannel);
+                let event = Escrow::VoucherRejected { channelId: channel_id, reason };
+                events.push(self.escrow_event(&event));
             }
         }
-        if total != 0 {
-            let for_owner = share(total, license.reference.terms.ownerShareBps);
-            let host = license.reference.host;
-            *self.balances.entry((license.native, host)).or_default() += total - for_owner;
+        if let Some(license) = license.filter(|_| total != 0) {
+            let for_owner = share(total, terms.ownerShareBps);
+            *self.balances.entry((license.native, reference.host)).or_default() +=
+                total - for_owner;
             let (to_owner, to_parents) = self.credit_owner(&license, for_owner);
-            events.push(self.escrow_event(&abi::PaymentEscrow::ClaimSplit {
+            events.push(self.escrow_event(&Escrow::ClaimSplit {
                 licenseId: license.id,
                 total,
                 toHost: total - for_owner,
@@ -211,21 +254,28 @@ impl Model {
                 toParents: to_parents,
             }));
         }
-        Ok((events, total))
+        (events, total)
     }
 
     /// `reserve`.
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn reserve(&mut self, at: usize, row: &Row) -> Verdict {
-        let license = self.license(at)?;
-        require(self.fault(&license, row, u128::MAX) == 0)?;
+    pub fn reserve(&mut self, reference: &abi::LicenseRef, row: &Row) -> Verdict {
+        let channel_id = row.channel_id;
+        let mut faults = Faults::default();
+        for reason in self.row_faults(&reference.terms, row, u128::MAX) {
+            let error = Escrow::PaymentEscrow_Rejected { channelId: channel_id, reason };
+            faults.unless(false, error);
+        }
+        let secured = row.channel.map_or(0, |at| self.channels[at].reserved);
+        let lower = Escrow::PaymentEscrow_NotIncreasing { channelId: channel_id, secured };
+        faults.unless(row.amount > secured, lower);
+        faults.none()?;
         let channel = row.channel.ok_or(Refused::ANY)?;
-        require(row.amount > self.channels[channel].reserved)?;
         self.channels[channel].reserved = row.amount;
-        Ok(vec![self.escrow_event(&abi::PaymentEscrow::VoucherReserved {
-            channelId: row.channel_id,
+        Ok(vec![self.escrow_event(&Escrow::VoucherReserved {
+            channelId: channel_id,
             cumulativeAmount: row.amount,
         })])
     }
@@ -235,16 +285,27 @@ impl Model {
     /// # Errors
     /// [`super::Refused`].
     pub fn pull_balance(&mut self, native: bool, by: Address, to: Address) -> Verdict {
+        let currency = self.currency(native);
+        let amount = self.balances.get(&(native, by)).copied().unwrap_or_default();
+        let mut faults = Faults::default();
+        faults.unless(!to.is_zero(), Escrow::PaymentEscrow_NoRecipient {});
+        faults.unless(amount != 0, Escrow::PaymentEscrow_NoBalance { currency, account: by });
+        faults.none()?;
         self.atomically(|m| {
-            let amount = m.balances.remove(&(native, by)).unwrap_or_default();
-            require(amount != 0 && !to.is_zero())?;
+            m.balances.remove(&(native, by));
             m.pay(native, m.escrow, to, amount)?;
-            Ok(vec![m.escrow_event(&abi::PaymentEscrow::BalanceWithdrawn {
-                currency: m.currency(native),
-                account: by,
-                to,
-                amount: U256::from(amount),
-            })])
+            let amount = U256::from(amount);
+            let event = Escrow::BalanceWithdrawn { currency, account: by, to, amount };
+            Ok(vec![m.escrow_event(&event)])
         })
+    }
+}
+
+impl Faults {
+    /// Something is added to a channel, whose amounts have 96 bits.
+    fn amount(&mut self, before: u128, amount: u128) {
+        self.unless(amount != 0, Escrow::PaymentEscrow_NoAmount {});
+        let sum = U256::from(before) + U256::from(amount);
+        self.unless(sum <= U256::from(MAX_96), Escrow::PaymentEscrow_TooLarge { amount: sum });
     }
 }

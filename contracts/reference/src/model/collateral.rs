@@ -1,20 +1,48 @@
 //! Collateral, what is slashed of it, and its payout: the vault's rules.
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256, U256};
 use oml_contracts::rpc::abi;
+use oml_contracts::rpc::abi::CollateralVault as Vault;
 
-use super::{BPS, BURN, MAX_96, Model, Payout, Refused, Status, Verdict, require, share, time40};
+use super::faults::Faults;
+use super::{BPS, BURN, MAX_96, Model, Payout, Refused, Status, Verdict, share, time40};
+
+impl Faults {
+    fn vault_host(&mut self, reference: &abi::LicenseRef, by: Address) {
+        let host = reference.host;
+        self.unless(by == host, Vault::CollateralVault_OnlyHost { host, caller: by });
+    }
+
+    fn vault_manager(&mut self, manager: Address, by: Address) {
+        self.unless(by == manager, Vault::CollateralVault_OnlyChallengeManager { caller: by });
+    }
+}
 
 impl Model {
     /// `topUp`.
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn top_up(&mut self, at: usize, by: Address, amount: u128, value: u128) -> Verdict {
+    pub fn top_up(
+        &mut self,
+        reference: &abi::LicenseRef,
+        by: Address,
+        amount: u128,
+        value: u128,
+    ) -> Verdict {
+        let (id, at) = self.find(reference);
+        let native = reference.terms.currency.is_zero();
+        let known = at.map(|at| &self.licenses[at]).filter(|l| l.status != Status::Cancelled);
+        let mut faults = Faults::default();
+        faults.unless(amount != 0, Vault::CollateralVault_NoAmount {});
+        faults.unless(known.is_some(), Vault::CollateralVault_NoSuchLicense { licenseId: id });
+        let fits = known.map_or(0, |l| l.collateral).saturating_add(amount) <= MAX_96;
+        faults.unless(fits, Vault::CollateralVault_TooLarge { amount });
+        faults.payment(self, native, by, (amount, value));
+        faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
             let license = m.license(at)?;
-            require(amount != 0 && license.status != Status::Cancelled)?;
-            require(license.collateral.saturating_add(amount) <= MAX_96)?;
             m.pull(license.native, by, m.vault, amount, value)?;
             m.licenses[at].collateral += amount;
             Ok(vec![m.vault_event(&abi::CollateralVault::CollateralDeposited {
@@ -30,14 +58,23 @@ impl Model {
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn thaw_collateral(&mut self, at: usize, by: Address) -> Verdict {
-        let license = self.license(at)?;
-        let ended = match license.status {
+    pub fn thaw_collateral(&mut self, reference: &abi::LicenseRef, by: Address) -> Verdict {
+        let (id, at) = self.find(reference);
+        let known = at.map(|at| &self.licenses[at]);
+        let ended = known.is_some_and(|license| match license.status {
             Status::Terminated => true,
             Status::Active => self.time > license.deadline,
             _ => false,
-        };
-        require(by == license.reference.host && ended && license.thaw_end == 0)?;
+        });
+        let mut faults = Faults::default();
+        faults.vault_host(reference, by);
+        faults.unless(ended, Vault::CollateralVault_LicenseNotEnded { licenseId: id });
+        let thaw_end = time40(known.map_or(0, |license| license.thaw_end));
+        let again = Vault::CollateralVault_AlreadyThawing { licenseId: id, thawEnd: thaw_end };
+        faults.unless(thaw_end.is_zero(), again);
+        faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
+        let license = self.license(at)?;
         let thaw_end = self.time + license.reference.terms.thawPeriod.to::<u64>();
         self.licenses[at].thaw_end = thaw_end;
         Ok(vec![self.vault_event(&abi::CollateralVault::ThawStarted {
@@ -50,12 +87,23 @@ impl Model {
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn withdraw_collateral(&mut self, at: usize, by: Address) -> Verdict {
+    pub fn withdraw_collateral(&mut self, reference: &abi::LicenseRef, by: Address) -> Verdict {
+        let (id, at) = self.find(reference);
+        let known = at.map(|at| &self.licenses[at]);
+        let mut faults = Faults::default();
+        faults.vault_host(reference, by);
+        let freezes = known.map_or(0, |license| license.freezes);
+        faults.unless(freezes == 0, Vault::CollateralVault_Frozen { licenseId: id, freezes });
+        let thaw_end = known.map_or(0, |license| license.thaw_end);
+        let thawed = thaw_end != 0 && self.time >= thaw_end;
+        let early = Vault::CollateralVault_NotThawed { licenseId: id, thawEnd: time40(thaw_end) };
+        faults.unless(thawed, early);
+        let something = known.is_some_and(|license| license.collateral != 0);
+        faults.unless(something, Vault::CollateralVault_NothingToWithdraw { licenseId: id });
+        faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
             let license = m.license(at)?;
-            require(by == license.reference.host && license.freezes == 0)?;
-            require(license.thaw_end != 0 && m.time >= license.thaw_end)?;
-            require(license.collateral != 0)?;
             m.licenses[at].collateral = 0;
             m.pay(license.native, m.vault, by, license.collateral)?;
             Ok(vec![m.vault_event(&abi::CollateralVault::CollateralWithdrawn {
@@ -67,14 +115,20 @@ impl Model {
         })
     }
 
-    /// `freeze` or `unfreeze`.
+    /// `freeze` or `unfreeze` of a license that was bought.
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn freeze(&mut self, at: usize, by: Address, on: bool) -> Verdict {
+    pub fn freeze(&mut self, id: B256, by: Address, on: bool) -> Verdict {
+        let at = self.find_license(id).ok_or(Refused::ANY)?;
         let license = self.license(at)?;
-        require(by == self.manager)?;
-        require(if on { license.collateral != 0 } else { license.freezes != 0 })?;
+        let mut faults = Faults::default();
+        faults.vault_manager(self.manager, by);
+        let nothing = Vault::CollateralVault_NothingToFreeze { licenseId: id };
+        faults.unless(!on || license.collateral != 0, nothing);
+        let not_frozen = Vault::CollateralVault_NotFrozen { licenseId: id };
+        faults.unless(on || license.freezes != 0, not_frozen);
+        faults.none()?;
         let freezes = if on { license.freezes + 1 } else { license.freezes - 1 };
         self.licenses[at].freezes = freezes;
         let license_id = license.id;
@@ -97,15 +151,20 @@ impl Model {
     /// [`super::Refused`].
     pub fn slash(
         &mut self,
-        at: usize,
+        reference: &abi::LicenseRef,
         by: Address,
         bps: u16,
         reporter: Address,
         delay: u64,
     ) -> Verdict {
+        let mut faults = Faults::default();
+        faults.vault_manager(self.manager, by);
+        faults.unless(u128::from(bps) <= BPS, Vault::CollateralVault_BadBps { bps });
+        faults.unless(!reporter.is_zero(), Vault::CollateralVault_NoReporter {});
+        faults.none()?;
+        let at = self.find(reference).1.ok_or(Refused::ANY)?;
         self.atomically(|m| {
             let license = m.license(at)?;
-            require(by == m.manager && u128::from(bps) <= BPS && !reporter.is_zero())?;
             let terms = &license.reference.terms;
             let slashed = share(license.collateral, bps);
             let to_reporter = share(slashed, terms.slash.reporterBps);
@@ -143,9 +202,17 @@ impl Model {
     /// # Errors
     /// [`super::Refused`].
     pub fn pay_out(&mut self, id: usize) -> Verdict {
+        let number = U256::from(id);
+        let known = self.payouts.get(id).filter(|payout| payout.amount != 0);
+        let mut faults = Faults::default();
+        faults.unless(known.is_some(), Vault::CollateralVault_UnknownPayout { payoutId: number });
+        let unlock = known.map_or(0, |payout| payout.unlock);
+        let locked =
+            Vault::CollateralVault_PayoutLocked { payoutId: number, unlockAt: time40(unlock) };
+        faults.unless(self.time >= unlock, locked);
+        faults.none()?;
         self.atomically(|m| {
             let payout = m.payouts.get(id).cloned().ok_or(Refused::ANY)?;
-            require(payout.amount != 0 && m.time >= payout.unlock)?;
             m.payouts[id].amount = 0;
             m.pay(payout.native, m.vault, payout.to, payout.amount)?;
             Ok(vec![m.vault_event(&abi::CollateralVault::PayoutPaid {

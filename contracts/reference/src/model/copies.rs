@@ -12,7 +12,7 @@ use oml_contracts::rpc::abi::{LicenseRef, Receipt, Violation};
 use super::answers::name;
 use super::faults::Faults;
 use super::leaves::{Tag, candidate, check_leaves, keccak, tags};
-use super::universe::BUNDLE;
+use super::universe::{BUNDLE, universe_of};
 use super::verdict::{multiplier, whole_log2};
 use super::{License, Model, Refused, Verdict};
 
@@ -125,8 +125,7 @@ impl Model {
     }
 
     fn series_hits(&self, given: &Series, seed: B256) -> u32 {
-        let model = given.series.copy.terms.modelId;
-        let root = self.universe_of(model).root;
+        let root = self.universe(universe_of(&given.series.copy.terms)).root;
         let opened = given.series.bundles.iter().zip(&given.given.bundles);
         let leaves = opened.flat_map(|(bundle, opened)| {
             (bundle * BUNDLE..).zip(&opened.leaves).collect::<Vec<_>>()
@@ -146,7 +145,7 @@ impl Model {
         faults: &mut Faults,
     ) -> (u32, i64, i64) {
         let (series, evidence) = (&given.series, &given.given);
-        let universe = self.universe_of(series.copy.terms.modelId);
+        let universe = self.universe(universe_of(&series.copy.terms));
         let count = BUNDLE as usize * series.bundles.len();
         let length = Manager::ChallengeManager_WrongLength {
             name: name("answers"),
@@ -217,7 +216,7 @@ impl Model {
         faults.unless(!self.court.punished.contains(&once), again);
         faults.none()?;
         let at = self.find_license(id).ok_or(Refused::ANY)?;
-        let (model, bundles) = (given.series.copy.terms.modelId, &given.series.bundles);
+        let (universe, bundles) = (universe_of(&given.series.copy.terms), &given.series.bundles);
         self.atomically(|m| {
             m.court.commitments.remove(&commitment);
             m.court.punished.insert(once);
@@ -229,8 +228,8 @@ impl Model {
                 evidenceLog2: evidence,
                 thresholdLog2: threshold,
             })];
-            m.universes.entry(model).or_default().burned.extend(bundles);
-            events.extend(m.burned(model, bundles));
+            m.universes.entry(universe).or_default().burned.extend(bundles);
+            events.extend(m.burned(universe, bundles));
             let bps = terms.slash.unlicensedModelBps;
             events.extend(m.convict(at, violation, bps, by)?);
             Ok(events)

@@ -1,21 +1,30 @@
 //! Which rules a call breaks.
 
-use alloy::primitives::U256;
+use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolError;
+use oml_contracts::rpc::abi::LicenseRegistry as Registry;
+use oml_contracts::rpc::abi::{LicenseRef, LicenseStatus};
 
-use super::Refused;
+use super::{Model, Refused, Status};
 
 alloy::sol! {
     /// What comes with the call is not what it has to bring.
     #[derive(Debug)]
     error Currency_WrongValue(uint256 sent, uint256 expected);
+
+    /// The offer's model has no such universe.
+    #[derive(Debug)]
+    error Terms_UnknownEpoch(bytes32 modelId, uint32 epoch);
+
+    /// How the contracts say that a token did not move; the only reason here that is of a library of others.
+    #[derive(Debug)]
+    error TransferFromFailed();
 }
 
 /// All broken rules of a call. The documents do not say which is looked at first, so each may be the answer.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     reasons: Vec<Vec<u8>>,
-    unnamed: bool,
 }
 
 impl Faults {
@@ -26,29 +35,56 @@ impl Faults {
         }
     }
 
-    /// The rule is somebody else's, as a token's.
-    pub(super) const fn unless_unnamed(&mut self, holds: bool) {
-        self.unnamed |= !holds;
-    }
-
-    /// Native currency has to come with the call, exactly; with a token none.
-    pub(super) fn value(&mut self, native: bool, amount: u128, value: u128) {
+    /// The caller pays: native currency has to come with the call, exactly; with a token nothing comes with it. What is
+    /// paid has to be there: a call that brings more than its caller has runs no code, so there is no word for it.
+    pub(super) fn payment(
+        &mut self,
+        model: &Model,
+        native: bool,
+        by: Address,
+        (amount, value): (u128, u128),
+    ) {
         let expected = U256::from(if native { amount } else { 0 });
         let sent = U256::from(value);
         self.unless(sent == expected, Currency_WrongValue { sent, expected });
+        if !model.has(true, by, value) {
+            self.reasons.push(Vec::new());
+        }
+        self.unless(native || model.has(false, by, amount), TransferFromFailed {});
+    }
+
+    /// The license is in one of these steps of its life.
+    pub(super) fn status(&mut self, id: B256, status: Option<Status>, right: &[Status]) {
+        let holds = status.is_some_and(|status| right.contains(&status));
+        let status = shown(status);
+        let wrong = Registry::LicenseRegistry_WrongStatus { licenseId: id, status };
+        self.unless(holds, wrong);
+    }
+
+    pub(super) fn host(&mut self, reference: &LicenseRef, by: Address) {
+        let host = reference.host;
+        self.unless(by == host, Registry::LicenseRegistry_OnlyHost { host, caller: by });
     }
 
     /// Whether any rule is broken.
     pub(super) const fn any(&self) -> bool {
-        self.unnamed || !self.reasons.is_empty()
+        !self.reasons.is_empty()
     }
 
     /// No rule may be broken.
     pub(super) fn none(self) -> Result<(), Refused> {
-        if !self.any() {
-            return Ok(());
-        }
-        let reasons = if self.unnamed { Vec::new() } else { self.reasons };
-        Err(Refused { reasons })
+        if self.any() { Err(Refused { reasons: self.reasons }) } else { Ok(()) }
+    }
+}
+
+/// The contracts' word for a license's status, of one that was never bought, too.
+pub(super) const fn shown(status: Option<Status>) -> LicenseStatus {
+    match status {
+        None => LicenseStatus::None,
+        Some(Status::Acquired) => LicenseStatus::Acquired,
+        Some(Status::Seeded) => LicenseStatus::Seeded,
+        Some(Status::Active) => LicenseStatus::Active,
+        Some(Status::Terminated) => LicenseStatus::Terminated,
+        Some(Status::Cancelled) => LicenseStatus::Cancelled,
     }
 }

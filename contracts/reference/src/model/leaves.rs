@@ -11,7 +11,7 @@ use oml_contracts::rpc::abi::{CaseRef, CaseStatus, Drawn};
 use super::answers::name;
 use super::court::{Case, quorum};
 use super::faults::Faults;
-use super::universe::{BUNDLE, Universe};
+use super::universe::{BUNDLE, Universe, UniverseId, universe_of};
 use super::{Model, Refused, Verdict, time40};
 
 pub(super) type Tag = [u8; 4];
@@ -23,11 +23,11 @@ pub(super) fn keccak(parts: &[&[u8]]) -> B256 {
     keccak256(parts.concat())
 }
 
-/// Hash of leaf `index` of epoch 0.
+/// Hash of leaf `index`.
 #[must_use]
-pub fn leaf_hash(model: B256, index: u32, leaf: &OpenedLeaf) -> B256 {
+pub fn leaf_hash((model, epoch): UniverseId, index: u32, leaf: &OpenedLeaf) -> B256 {
     let domain = keccak256("OML.leaf.v1");
-    let (epoch, index) = (0_u32.to_be_bytes(), index.to_be_bytes());
+    let (epoch, index) = (epoch.to_be_bytes(), index.to_be_bytes());
     let [first, second] = &leaf.tags;
     let own = [leaf.salt.as_slice(), leaf.keyHash.as_slice(), first.as_slice(), second.as_slice()];
     keccak(&[domain.as_slice(), model.as_slice(), &epoch, &index, &own.concat()])
@@ -66,8 +66,9 @@ fn depth(count: u32) -> usize {
 fn proven(universe: &Universe, bundle: u32, opened: &OpenedBundle) -> bool {
     let count = universe.personal + universe.shared;
     let leaves = (bundle * BUNDLE..).zip(&opened.leaves);
-    let mut level: Vec<B256> =
-        leaves.map(|(index, leaf)| leaf_hash(universe.model, index, leaf)).collect();
+    let mut level: Vec<B256> = leaves
+        .map(|(index, leaf)| leaf_hash((universe.model, universe.epoch), index, leaf))
+        .collect();
     while level.len() > 1 {
         level = level.chunks(2).map(|pair| keccak(&[&pair[0][..], &pair[1][..]])).collect();
     }
@@ -203,7 +204,7 @@ impl Model {
         agreed: &[Option<Tag>],
     ) -> Outcome {
         let license = &self.licenses[case.license];
-        let universe = self.universe_of(license.reference.terms.modelId);
+        let universe = self.universe(universe_of(&license.reference.terms));
         let p = license.reference.terms.evidence.assignmentP;
         let (mut hits, mut outside, mut keys) = (U256::ZERO, U256::ZERO, Vec::new());
         for (k, (bundle, opened)) in drawn.bundles.iter().zip(&given.bundles).enumerate() {
@@ -248,7 +249,7 @@ impl Model {
         faults.step(id, case.as_ref(), CaseStatus::Opening, self.time);
         check_sheets(id, case.as_ref(), drawn, given, &mut faults);
         let questions = case.as_ref().map_or(0, |case| case.questions);
-        let universe = self.universe_of(reference.license.terms.modelId);
+        let universe = self.universe(universe_of(&reference.license.terms));
         let bundles = (&drawn.bundles[..], &given.bundles[..]);
         let placed = check_leaves(universe, questions, bundles, &mut faults);
         let asked = questions_hash(questions, &placed, &given.decoyHashes, &mut faults);

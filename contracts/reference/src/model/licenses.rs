@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use alloy::primitives::aliases::U48;
 use alloy::primitives::{Address, B256, LogData, keccak256};
 use oml_contracts::rpc::abi;
+use oml_contracts::rpc::abi::LicenseRegistry as Registry;
 
-use super::{License, MAX_TERM, Model, Status, Verdict, require, share, time40};
+use super::faults::{Faults, Terms_UnknownEpoch};
+use super::universe::universe_of;
+use super::{License, MAX_TERM, Model, Refused, Status, Verdict, share, time40};
 use crate::evm::block_hash;
 
 impl Model {
@@ -20,13 +23,19 @@ impl Model {
         serving: Address,
         value: u128,
     ) -> Verdict {
+        let terms = &reference.terms;
+        let native = terms.currency.is_zero();
+        let (offer, id) = (self.offer_id(terms), self.license_id(reference));
+        let (fee, collateral) = (terms.licenseFee, terms.collateral);
+        let mut faults = Faults::default();
+        let open = self.offers.contains(&offer);
+        faults.unless(open, Registry::LicenseRegistry_OfferNotOpen { offerId: offer });
+        faults.unless(!serving.is_zero(), Registry::LicenseRegistry_NoServingKey {});
+        let known = self.find_license(id).is_some();
+        faults.unless(!known, Registry::LicenseRegistry_LicenseExists { licenseId: id });
+        faults.payment(self, native, reference.host, (fee + collateral, value));
+        faults.none()?;
         self.atomically(|m| {
-            let terms = &reference.terms;
-            let native = terms.currency.is_zero();
-            let id = m.license_id(reference);
-            require(m.offers.contains(&m.offer_id(terms)) && !serving.is_zero())?;
-            require(m.licenses.iter().all(|license| license.id != id))?;
-            let (fee, collateral) = (terms.licenseFee, terms.collateral);
             m.pull(native, reference.host, m.vault, fee + collateral, value)?;
 
             let deadline = m.time + terms.deliveryPeriod.to::<u64>();
@@ -80,9 +89,20 @@ impl Model {
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn draw_seed(&mut self, at: usize) -> Verdict {
+    pub fn draw_seed(&mut self, id: B256) -> Verdict {
+        let found = self.find_license(id);
+        let license = found.map(|at| &self.licenses[at]);
+        let mut faults = Faults::default();
+        let drawn = license.is_some_and(|license| !license.seed.is_zero());
+        faults.unless(!drawn, Registry::LicenseRegistry_AlreadySeeded { subject: id });
+        faults.status(id, license.map(|license| license.status), &[Status::Acquired]);
+        let pending = license.map(|license| license.round).filter(|round| *round >= self.block);
+        let round = U48::from(pending.unwrap_or_default());
+        let early = Registry::LicenseRegistry_SeedPending { subject: id, round };
+        faults.unless(pending.is_none(), early);
+        faults.none()?;
+        let at = found.ok_or(Refused::ANY)?;
         let license = self.license(at)?;
-        require(license.status == Status::Acquired && license.round < self.block)?;
         // Without the history contract of EIP-2935 hashes are there for 256 blocks.
         if self.block - license.round > 256 {
             let round = self.block + 2;
@@ -109,11 +129,21 @@ impl Model {
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn activate(&mut self, at: usize, by: Address, artefact: B256) -> Verdict {
+    pub fn activate(
+        &mut self,
+        reference: &abi::LicenseRef,
+        by: Address,
+        artefact: B256,
+    ) -> Verdict {
+        let (id, at) = self.find(reference);
+        let mut faults = Faults::default();
+        faults.host(reference, by);
+        faults.status(id, self.status(at), &[Status::Seeded]);
+        faults.unless(!artefact.is_zero(), Registry::LicenseRegistry_NoArtefactHash {});
+        faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
             let license = m.license(at)?;
-            require(by == license.reference.host && license.status == Status::Seeded)?;
-            require(!artefact.is_zero())?;
             let terms = &license.reference.terms;
             let expiry = m.time + terms.duration.to::<u64>();
             m.licenses[at].status = Status::Active;
@@ -122,7 +152,7 @@ impl Model {
             if terms.slash.unlicensedModelBps != 0 {
                 m.licenses[at].activation_round = m.next_round();
             }
-            m.universes.entry(terms.modelId).or_default().licenses += 1;
+            m.universes.entry(universe_of(terms)).or_default().licenses += 1;
             let mut events = vec![m.registry_event(&abi::LicenseRegistry::LicenseActivated {
                 licenseId: license.id,
                 artefactHash: artefact,
@@ -162,16 +192,29 @@ impl Model {
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn renew(&mut self, at: usize, by: Address, value: u128) -> Verdict {
+    pub fn renew(&mut self, reference: &abi::LicenseRef, by: Address, value: u128) -> Verdict {
+        let (id, at) = self.find(reference);
+        let terms = &reference.terms;
+        let fee = terms.licenseFee;
+        let mut faults = Faults::default();
+        faults.host(reference, by);
+        let running = at.map(|at| &self.licenses[at]).filter(|l| self.runs(l));
+        let over = Registry::LicenseRegistry_NotActive { licenseId: id };
+        faults.unless(running.is_some(), over);
+        let offer = self.offer_id(terms);
+        let open = self.offers.contains(&offer);
+        faults.unless(open, Registry::LicenseRegistry_OfferNotOpen { offerId: offer });
+        let max = self.time + MAX_TERM;
+        let expiry = running.map_or(0, |l| l.deadline + terms.duration.to::<u64>());
+        let long =
+            Registry::LicenseRegistry_TermTooLong { expiry: time40(expiry), max: time40(max) };
+        faults.unless(expiry <= max, long);
+        faults.payment(self, terms.currency.is_zero(), by, (fee, value));
+        faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
             let license = m.license(at)?;
-            let offer = m.offer_id(&license.reference.terms);
-            require(by == license.reference.host && m.offers.contains(&offer))?;
-            require(license.status == Status::Active && m.time <= license.deadline)?;
-            let expiry = license.deadline + license.reference.terms.duration.to::<u64>();
-            require(expiry <= m.time + MAX_TERM)?;
             m.licenses[at].deadline = expiry;
-            let fee = license.reference.terms.licenseFee;
             m.pull(license.native, license.reference.host, m.escrow, fee, value)?;
             let mut events = vec![m.registry_event(&abi::LicenseRegistry::LicenseRenewed {
                 licenseId: license.id,
@@ -188,12 +231,23 @@ impl Model {
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn cancel(&mut self, at: usize, by: Address) -> Verdict {
+    pub fn cancel(&mut self, reference: &abi::LicenseRef, by: Address) -> Verdict {
+        let (id, at) = self.find(reference);
+        let mut faults = Faults::default();
+        faults.host(reference, by);
+        let undelivered = [Status::Acquired, Status::Seeded];
+        faults.status(id, self.status(at), &undelivered);
+        let known = at.map(|at| &self.licenses[at]);
+        if let Some(license) = known.filter(|l| undelivered.contains(&l.status)) {
+            let deadline = time40(license.deadline);
+            let early = Registry::LicenseRegistry_DeliveryNotOver { licenseId: id, deadline };
+            faults.unless(self.time > license.deadline, early);
+        }
+        faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
             let license = m.license(at)?;
             let host = license.reference.host;
-            require(by == host && m.time > license.deadline)?;
-            require(matches!(license.status, Status::Acquired | Status::Seeded))?;
             let own = &mut m.licenses[at];
             own.status = Status::Cancelled;
             (own.collateral, own.held_fee) = (0, 0);
@@ -219,23 +273,100 @@ impl Model {
         })
     }
 
-    /// `terminate` by the host, `terminateFor` by the manager.
+    /// `terminate`.
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn terminate(&mut self, at: usize, by: Address) -> Verdict {
-        let license = self.license(at)?;
-        require(by == license.reference.host || by == self.manager)?;
-        if by == self.manager && license.status == Status::Terminated {
+    pub fn terminate(&mut self, reference: &abi::LicenseRef, by: Address) -> Verdict {
+        let (id, at) = self.find(reference);
+        let mut faults = Faults::default();
+        faults.host(reference, by);
+        faults.status(id, self.status(at), &[Status::Active]);
+        faults.none()?;
+        self.end_term(at.ok_or(Refused::ANY)?)
+    }
+
+    /// `terminateFor`; nothing happens if the license has ended before.
+    ///
+    /// # Errors
+    /// [`super::Refused`].
+    pub fn terminate_for(&mut self, id: B256, by: Address) -> Verdict {
+        let at = self.find_license(id);
+        let mut faults = Faults::default();
+        let stranger = Registry::LicenseRegistry_OnlyChallengeManager { caller: by };
+        faults.unless(by == self.manager, stranger);
+        faults.status(id, self.status(at), &[Status::Active, Status::Terminated]);
+        faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
+        if self.licenses[at].status == Status::Terminated {
             return Ok(Vec::new());
         }
-        require(license.status == Status::Active)?;
+        self.end_term(at)
+    }
+
+    fn end_term(&mut self, at: usize) -> Verdict {
+        let license = self.license(at)?;
         let ended = license.deadline.min(self.time);
         self.licenses[at].status = Status::Terminated;
         self.licenses[at].deadline = ended;
-        Ok(vec![self.registry_event(&abi::LicenseRegistry::LicenseTerminated {
+        Ok(vec![self.registry_event(&Registry::LicenseTerminated {
             licenseId: license.id,
             endedAt: time40(ended),
         })])
+    }
+
+    /// `publishOffer` of terms that can be enforced but for their epoch, whose universe may be missing.
+    ///
+    /// # Errors
+    /// [`super::Refused`].
+    pub fn publish_offer(&mut self, terms: &abi::Terms, by: Address) -> Verdict {
+        let id = self.offer_id(terms);
+        let mut faults = Faults::default();
+        let owner = terms.owner;
+        faults.unless(by == owner, Registry::LicenseRegistry_OnlyTermsOwner { owner, caller: by });
+        let known = self.universes.contains_key(&universe_of(terms));
+        let (model_id, epoch) = universe_of(terms);
+        faults.unless(known, Terms_UnknownEpoch { modelId: model_id, epoch });
+        let open = self.offers.contains(&id);
+        faults.unless(!open, Registry::LicenseRegistry_OfferExists { offerId: id });
+        faults.none()?;
+        self.offers.insert(id);
+        Ok(vec![self.registry_event(&Registry::OfferPublished {
+            offerId: id,
+            modelId: model_id,
+            owner,
+            terms: terms.clone(),
+        })])
+    }
+
+    /// `withdrawOffer`.
+    ///
+    /// # Errors
+    /// [`super::Refused`].
+    pub fn withdraw_offer(&mut self, terms: &abi::Terms, by: Address) -> Verdict {
+        let id = self.offer_id(terms);
+        let mut faults = Faults::default();
+        let owner = terms.owner;
+        faults.unless(by == owner, Registry::LicenseRegistry_OnlyTermsOwner { owner, caller: by });
+        let open = self.offers.contains(&id);
+        faults.unless(open, Registry::LicenseRegistry_OfferNotOpen { offerId: id });
+        faults.none()?;
+        self.offers.remove(&id);
+        Ok(vec![self.registry_event(&Registry::OfferWithdrawn { offerId: id })])
+    }
+
+    /// Id and place of a license; no place if it was never bought.
+    pub(super) fn find(&self, reference: &abi::LicenseRef) -> (B256, Option<usize>) {
+        let id = self.license_id(reference);
+        (id, self.find_license(id))
+    }
+
+    pub(super) fn status(&self, at: Option<usize>) -> Option<Status> {
+        at.and_then(|at| self.licenses.get(at)).map(|license| license.status)
+    }
+
+    /// Whether the term of an active license has not passed.
+    pub(super) fn runs(&self, license: &License) -> bool {
+        license.status == Status::Active && self.time <= license.deadline
     }
 }

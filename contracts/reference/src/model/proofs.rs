@@ -155,7 +155,7 @@ impl Model {
         by: Address,
     ) -> Verdict {
         let id = self.licenses[at].id;
-        let mut events = self.terminate(at, self.manager)?;
+        let mut events = self.terminate_for(id, self.manager)?;
         let (caused, (slashed, to_reporter, to_owner)) = self.punish(at, bps, by)?;
         events.extend(caused);
         events.push(self.court_event(&Manager::ProofAccepted {

@@ -96,8 +96,7 @@ impl Model {
         faults.unless(!known, Registry::ProverRegistry_AlreadyRegistered { prover: by });
         faults.unless(!key.is_zero(), Registry::ProverRegistry_NoEncryptionKey {});
         faults.unless(stake >= minimum, Registry::ProverRegistry_StakeTooLow { stake, minimum });
-        faults.value(native, stake, value);
-        faults.unless_unnamed(self.has(native, by, stake));
+        faults.payment(self, native, by, (stake, value));
         faults.none()?;
         self.pull(native, by, self.provers.address, stake, value)?;
         let prover = Prover {
@@ -127,8 +126,7 @@ impl Model {
         faults.unless(amount != 0, Registry::ProverRegistry_NoAmount {});
         let thawing = Registry::ProverRegistry_Thawing { prover: by, thawEnd: time40(thaw_end) };
         faults.unless(thaw_end == 0, thawing);
-        faults.value(native, amount, value);
-        faults.unless_unnamed(self.has(native, by, amount));
+        faults.payment(self, native, by, (amount, value));
         faults.none()?;
         self.pull(native, by, self.provers.address, amount, value)?;
         let prover = self.provers.accounts.get_mut(&by).ok_or(Refused::ANY)?;

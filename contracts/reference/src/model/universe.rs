@@ -7,13 +7,16 @@ use alloy::primitives::aliases::U48;
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::SolValue;
 use oml_contracts::rpc::abi::LicenseRegistry as Registry;
+use oml_contracts::rpc::abi::{LicenseRef, Terms};
 
 use super::faults::Faults;
-use super::{Events, Model, Refused, Status, Verdict};
+use super::{Events, Model, Refused, Verdict};
 use crate::evm::block_hash;
 
 /// Leaves of a bundle.
 pub const BUNDLE: u32 = 16;
+/// Most leaves of a universe.
+const MAX_FINGERPRINTS: u64 = 1 << 20;
 /// Longest URI.
 const MAX_URI: usize = 2_048;
 /// Without the history contract of EIP-2935 hashes are there for so many blocks.
@@ -21,11 +24,22 @@ const BLOCK_HASHES: u64 = 256;
 /// Until when a host answers for what it has not retired.
 pub(super) const ALWAYS: u64 = (1 << 40) - 1;
 
-/// The fingerprints of a model, epoch 0.
+/// Model and epoch.
+pub type UniverseId = (B256, u32);
+
+/// Which fingerprints an offer's licenses carry.
+#[must_use]
+pub const fn universe_of(terms: &Terms) -> UniverseId {
+    (terms.modelId, terms.epoch)
+}
+
+/// The fingerprints of one epoch of a model.
 #[derive(Debug, Clone, Default)]
 pub struct Universe {
     /// Model.
     pub model: B256,
+    /// Counts the universes of the model from 0.
+    pub epoch: u32,
     /// Root of the leaves.
     pub root: B256,
     /// Personal fingerprints.
@@ -89,10 +103,55 @@ pub(super) enum Beacon {
 }
 
 impl Model {
-    /// Fingerprints of a model; an empty universe if it has none.
+    /// Fingerprints of one epoch of a model; an empty universe if it has none.
     #[must_use]
-    pub fn universe_of(&self, model: B256) -> &Universe {
-        self.universes.get(&model).unwrap_or(&NONE)
+    pub fn universe(&self, id: UniverseId) -> &Universe {
+        self.universes.get(&id).unwrap_or(&NONE)
+    }
+
+    /// Universes of a model so far.
+    #[must_use]
+    pub fn epochs(&self, model: B256) -> u32 {
+        let epochs = self.universes.keys().filter(|(known, _)| *known == model).count();
+        u32::try_from(epochs).unwrap_or(u32::MAX)
+    }
+
+    /// `commitUniverse`.
+    ///
+    /// # Errors
+    /// [`super::Refused`].
+    pub fn commit_universe(
+        &mut self,
+        by: Address,
+        model: B256,
+        root: B256,
+        (personal, shared): (u32, u32),
+    ) -> Verdict {
+        let mut faults = Faults::default();
+        let owner = self.owners.get(&model);
+        let stranger = Registry::LicenseRegistry_OnlyModelOwner { modelId: model, caller: by };
+        faults.unless(owner == Some(&by), stranger);
+        faults.unless(!root.is_zero(), Registry::LicenseRegistry_EmptyRoot {});
+        let whole = personal.is_multiple_of(BUNDLE) && shared.is_multiple_of(BUNDLE);
+        let fits = u64::from(personal) + u64::from(shared) <= MAX_FINGERPRINTS;
+        let size = Registry::LicenseRegistry_BadUniverseSize {
+            personalCount: personal,
+            sharedCount: shared,
+        };
+        faults.unless(whole && fits && personal != 0, size);
+        faults.none()?;
+        let (epoch, round) = (self.epochs(model), self.next_round());
+        let universe =
+            Universe { model, epoch, root, personal, shared, round, ..Universe::default() };
+        self.universes.insert((model, epoch), universe);
+        Ok(vec![self.registry_event(&Registry::UniverseCommitted {
+            modelId: model,
+            epoch,
+            root,
+            personalCount: personal,
+            sharedCount: shared,
+            seedRound: U48::from(round),
+        })])
     }
 
     pub(super) fn beacon(&self, round: u64) -> Beacon {
@@ -114,10 +173,10 @@ impl Model {
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn draw_model_seed(&mut self, model: B256, epoch: u32) -> Verdict {
+    pub fn draw_model_seed(&mut self, (model, epoch): UniverseId) -> Verdict {
         let mut faults = Faults::default();
-        let known = self.universes.contains_key(&model) && epoch == 0;
-        let universe = self.universe_of(model);
+        let known = self.universes.contains_key(&(model, epoch));
+        let universe = self.universe((model, epoch));
         let unknown = Registry::LicenseRegistry_UnknownUniverse { modelId: model, epoch };
         faults.unless(known, unknown);
         let subject = keccak256((model, U256::from(epoch)).abi_encode_params());
@@ -131,12 +190,12 @@ impl Model {
         if let Beacon::Ready(value) = value {
             let parts = [value.as_slice(), self.registry.as_slice(), subject.as_slice()];
             let seed = keccak256(parts.concat());
-            self.universes.entry(model).or_default().seed = Some(seed);
+            self.universes.entry((model, epoch)).or_default().seed = Some(seed);
             let event = Registry::UniverseSeeded { modelId: model, epoch, seed };
             return Ok(vec![self.registry_event(&event)]);
         }
         let next = self.next_round();
-        self.universes.entry(model).or_default().round = next;
+        self.universes.entry((model, epoch)).or_default().round = next;
         let seed_round = U48::from(next);
         Ok(vec![self.registry_event(&Registry::SeedRoundMoved { subject, seedRound: seed_round })])
     }
@@ -144,48 +203,49 @@ impl Model {
     /// `burnBundles` by the manager.
     pub(super) fn burn(
         &mut self,
-        (model, seed): (B256, B256),
+        (id, seed): (UniverseId, B256),
         personal: u8,
         shared_at_most: u8,
         faults: &mut Faults,
     ) -> (Vec<u32>, Events) {
-        let left = self.universe_of(model).left_personal().len();
+        let left = self.universe(id).left_personal().len();
         let (left_word, wanted) = (U256::from(left), U256::from(personal));
         let few = Registry::LicenseRegistry_BundlesExhausted { left: left_word, wanted };
         faults.unless(left >= personal.into(), few);
         if faults.any() {
             return (Vec::new(), Events::new());
         }
-        let universe = self.universes.entry(model).or_default();
+        let universe = self.universes.entry(id).or_default();
         let bundles = universe.draw(seed, personal, shared_at_most);
-        let events = self.burned(model, &bundles);
+        let events = self.burned(id, &bundles);
         (bundles, events)
     }
 
     /// What is told of bundles that were burned.
-    pub(super) fn burned(&self, model: B256, bundles: &[u32]) -> Events {
+    pub(super) fn burned(&self, (model, epoch): UniverseId, bundles: &[u32]) -> Events {
         let event = |bundle: &u32| {
-            let burned = Registry::BundleBurned { modelId: model, epoch: 0, bundle: *bundle };
+            let burned = Registry::BundleBurned { modelId: model, epoch, bundle: *bundle };
             self.registry_event(&burned)
         };
         bundles.iter().map(event).collect()
     }
 
-    /// `registerDeployment`. A license past the end of the list was never bought; `id` is what its id would be.
+    /// `registerDeployment`.
     ///
     /// # Errors
     /// [`super::Refused`].
     pub fn register_deployment(
         &mut self,
-        (at, id): (usize, B256),
-        (host, max): (Address, u16),
+        reference: &LicenseRef,
         by: Address,
         uri: &str,
     ) -> Verdict {
+        let (id, at) = self.find(reference);
+        let max = reference.terms.maxDeployments;
         let mut faults = Faults::default();
-        faults.unless(by == host, Registry::LicenseRegistry_OnlyHost { host, caller: by });
-        let license = self.licenses.get(at);
-        let active = |l: &super::License| l.status == Status::Active && self.time <= l.deadline;
+        faults.host(reference, by);
+        let license = at.map(|at| &self.licenses[at]);
+        let active = |l: &super::License| self.runs(l);
         let not_active = Registry::LicenseRegistry_NotActive { licenseId: id };
         faults.unless(license.is_some_and(active), not_active);
         let length = uri.len();
@@ -204,6 +264,7 @@ impl Model {
         let many = Registry::LicenseRegistry_TooManyDeployments { licenseId: id, max };
         faults.unless(registered.len() < max.into(), many);
         faults.none()?;
+        let at = at.ok_or(Refused::ANY)?;
         self.licenses[at].deployments.insert(deployment, ALWAYS);
         Ok(vec![self.registry_event(&Registry::DeploymentRegistered {
             licenseId: id,
@@ -216,24 +277,19 @@ impl Model {
     ///
     /// # Errors
     /// [`super::Refused`].
-    pub fn retire_deployment(
-        &mut self,
-        (at, id): (usize, B256),
-        host: Address,
-        by: Address,
-        uri: &str,
-    ) -> Verdict {
+    pub fn retire_deployment(&mut self, reference: &LicenseRef, by: Address, uri: &str) -> Verdict {
+        let (id, at) = self.find(reference);
         let mut faults = Faults::default();
-        faults.unless(by == host, Registry::LicenseRegistry_OnlyHost { host, caller: by });
+        faults.host(reference, by);
         let deployment = keccak256(uri);
-        let until = self.licenses.get(at).and_then(|l| l.deployments.get(&deployment));
+        let until = at.and_then(|at| self.licenses[at].deployments.get(&deployment));
         let unknown = Registry::LicenseRegistry_UnknownDeployment {
             licenseId: id,
             deploymentHash: deployment,
         };
         faults.unless(until == Some(&ALWAYS), unknown);
         faults.none()?;
-        let license = self.licenses.get_mut(at).ok_or(Refused::ANY)?;
+        let license = &mut self.licenses[at.ok_or(Refused::ANY)?];
         let until = self.time + license.reference.terms.thawPeriod.to::<u64>();
         license.deployments.insert(deployment, until);
         let event = Registry::DeploymentRetired { licenseId: id, deploymentHash: deployment };

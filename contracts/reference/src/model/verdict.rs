@@ -8,7 +8,7 @@ use super::court::{Case, quorum};
 use super::faults::Faults;
 use super::logarithm::log2;
 use super::universe::BUNDLE;
-use super::{Events, License, Model, Refused, Verdict, time40};
+use super::{Events, License, Model, Refused, Signature, Verdict, time40};
 
 /// Fractional bits of a multiplier and of a logarithm.
 const FRACTION: usize = 32;
@@ -30,8 +30,8 @@ pub struct Payment {
     pub tokens: u64,
     /// What it names.
     pub request: B256,
-    /// Whether the channel's signer signed it.
-    pub signed: bool,
+    /// What it brings as its signature.
+    pub signature: Signature,
 }
 
 /// What counts in a verdict, and what it is held against.
@@ -113,7 +113,7 @@ impl Model {
         };
         faults.unless(paid, not_paid);
         let bad = Manager::ChallengeManager_BadVoucherSignature { signer: given.by() };
-        faults.unless(given.signed, bad);
+        faults.unless(self.is_signed(given.by(), &given.signature), bad);
         id
     }
 
@@ -240,7 +240,7 @@ impl Model {
         self.settle_members(&case, penalise, &mut events)?;
         let mut split = (0, 0, 0);
         if upheld && case.slashes() {
-            events.extend(self.terminate(case.license, self.manager)?);
+            events.extend(self.terminate_for(self.licenses[case.license].id, self.manager)?);
             let (caused, parts) = self.punish(case.license, terms.slash.unpaidUseBps, reporter)?;
             events.extend(caused);
             split = parts;
@@ -256,7 +256,8 @@ impl Model {
         }
         events.push(self.resolved(&case, weighed.unwrap_or_default(), split));
         if case.slashes() {
-            events.extend(self.freeze(case.license, self.manager, false)?);
+            let id = self.licenses[case.license].id;
+            events.extend(self.freeze(id, self.manager, false)?);
         }
         self.court.cases.insert(case.id, case);
         Ok(events)
@@ -278,7 +279,7 @@ impl Model {
             super::share(slashed, split.reporterBps),
             super::share(slashed, split.ownerBps),
         );
-        Ok((self.slash(license, self.manager, bps, reporter, delay)?, parts))
+        Ok((self.slash(&own.reference, self.manager, bps, reporter, delay)?, parts))
     }
 
     fn pay_bond(&mut self, case: &Case, to: Address, events: &mut Events) {

@@ -10,17 +10,13 @@ use rand::seq::SliceRandom;
 
 use super::court::is_live;
 use super::docket::{Conduct, Docket, Prepared};
-use super::{Difference, World};
-use crate::model::{BUNDLE, Case, License, Report, Status, candidate, is_assigned};
+use super::{Call, Difference, World};
+use crate::model::{BUNDLE, Case, License, Report, Status, candidate, is_assigned, universe_of};
 
 impl World {
     pub(super) fn reporter(&mut self) -> Address {
-        let people = [
-            self.people.payers[0].address(),
-            self.people.payers[1].address(),
-            self.people.stranger,
-            self.people.hosts[0].address(),
-        ];
+        let mut people = self.people.payers.clone();
+        people.extend([self.people.stranger, self.people.hosts[0]]);
         people[self.below(people.len())]
     }
 
@@ -79,7 +75,7 @@ impl World {
         let commitment = keccak256((by, claim, report.salt).abi_encode());
         for _ in 0..(1 + u32::from(self.chance(15))) {
             let data = ChallengeManager::commitReportCall { commitment };
-            let call = self.court_call("commitReport", by, 0, &data);
+            let call = Call::new(self.model.manager, "commitReport", by, 0, &data);
             let verdict = self.model.commit_report(by, commitment);
             self.hold(&call, verdict)?;
         }
@@ -111,13 +107,13 @@ impl World {
         let call = match report.leak.clone() {
             Some(uri) => {
                 let data = ChallengeManager::openLeakCaseCall { r#ref, uri, salt };
-                self.court_call("openLeakCase", by, value, &data)
+                Call::new(self.model.manager, "openLeakCase", by, value, &data)
             }
             None => {
                 let deployment = report.deployment;
                 let data =
                     ChallengeManager::openCaseCall { r#ref, deploymentHash: deployment, salt };
-                self.court_call("openCase", by, value, &data)
+                Call::new(self.model.manager, "openCase", by, value, &data)
             }
         };
         let verdict = self.model.open_case(by, &report, value);
@@ -166,7 +162,7 @@ impl World {
     pub(super) fn draw_case(&mut self, reference: CaseRef) -> Result<(), Difference> {
         let id = self.model.case_id(&reference);
         let data = ChallengeManager::drawCaseCall { r#ref: reference.clone() };
-        let call = self.court_call("drawCase", self.people.stranger, 0, &data);
+        let call = Call::new(self.model.manager, "drawCase", self.people.stranger, 0, &data);
         let verdict = self.model.draw_case(&reference);
         self.hold(&call, verdict)?;
         self.compare_case(id)?;
@@ -221,9 +217,9 @@ impl World {
     fn answer(&mut self, docket: &Docket, license: usize, index: u32) -> (B256, [u8; 4]) {
         let Some(court) = &self.court else { return (B256::ZERO, [0; 4]) };
         let license = &self.model.licenses[license];
-        let model = license.reference.terms.modelId;
-        let Some(leaves) = court.leaves.get(&model) else { return (B256::ZERO, [0; 4]) };
-        let (leaf, universe) = (leaves.leaf(index), self.model.universe_of(model));
+        let id = universe_of(&license.reference.terms);
+        let Some(leaves) = court.leaves.get(&id) else { return (B256::ZERO, [0; 4]) };
+        let (leaf, universe) = (leaves.leaf(index), self.model.universe(id));
         let personal = index < universe.personal;
         let seed = if personal { license.seed } else { universe.seed.unwrap_or_default() };
         let p = license.reference.terms.evidence.assignmentP;
@@ -290,7 +286,7 @@ impl World {
             questionsHash: asked,
             count,
         };
-        let call = self.court_call("postQuestions", by, 0, &data);
+        let call = Call::new(self.model.manager, "postQuestions", by, 0, &data);
         let verdict = self.model.post_questions(by, &reference, &drawn, (asked, count));
         self.hold(&call, verdict)?;
         self.compare_case(docket.id)

@@ -8,8 +8,8 @@ use oml_contracts::rpc::abi::Drawn;
 use rand::Rng;
 
 use super::docket::{Conduct, Docket};
-use super::{Difference, World};
-use crate::model::Case;
+use super::{Call, Difference, World};
+use crate::model::{Case, universe_of};
 
 impl World {
     pub(super) fn go_on_committing(&mut self, at: usize, case: &Case) -> Result<(), Difference> {
@@ -105,7 +105,7 @@ impl World {
             questionsHash: asked,
             commitment,
         };
-        let call = self.court_call("commitTags", by, 0, &data);
+        let call = Call::new(self.model.manager, "commitTags", by, 0, &data);
         let verdict = self.model.commit_tags(by, id, (&drawn, asked), commitment);
         self.hold(&call, verdict)?;
         self.compare_word(id, by)?;
@@ -131,7 +131,7 @@ impl World {
         }
         let tags = Bytes::from(sheet.clone());
         let data = ChallengeManager::revealTagsCall { caseId: id, tags, salt };
-        let call = self.court_call("revealTags", by, 0, &data);
+        let call = Call::new(self.model.manager, "revealTags", by, 0, &data);
         let verdict = self.model.reveal_tags(by, id, &sheet, salt);
         self.hold(&call, verdict)?;
         self.compare_word(id, by)?;
@@ -140,8 +140,8 @@ impl World {
 
     /// What an honest owner brings.
     fn opening(&mut self, docket: &Docket, case: &Case, drawn: &Drawn) -> LeafOpening {
-        let model = docket.reference.license.terms.modelId;
-        let leaves = self.court.as_ref().and_then(|court| court.leaves.get(&model)).cloned();
+        let id = universe_of(&docket.reference.license.terms);
+        let leaves = self.court.as_ref().and_then(|court| court.leaves.get(&id)).cloned();
         let Some(leaves) = leaves else { return LeafOpening::default() };
         let mut opening = LeafOpening::default();
         for (bundle, positions) in drawn.bundles.iter().zip(docket.positions.chunks(16)) {
@@ -225,7 +225,7 @@ impl World {
             drawn: drawn.clone(),
             given: opening.clone(),
         };
-        let call = self.court_call("openLeaves", by, 0, &data);
+        let call = Call::new(self.model.manager, "openLeaves", by, 0, &data);
         let verdict = self.model.open_leaves(by, &reference, &drawn, &opening);
         self.hold(&call, verdict)?;
         self.compare_case(docket.id)

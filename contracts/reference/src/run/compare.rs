@@ -23,11 +23,9 @@ impl World {
             let found = self.chain.read(self.model.escrow, &call)?;
             same(&format!("balance of {account}"), U256::from(amount), found)?;
         }
-        let terms = &self.terms[0];
-        let call = abi::LicenseRegistry::universeCall { modelId: terms.modelId, epoch: 0 };
-        let licenses = self.model.universe_of(terms.modelId).licenses;
-        let found = self.chain.read(self.model.registry, &call)?.licenses;
-        same("activated licenses", U256::from(licenses), U256::from(found))?;
+        for universe in self.model.universes.clone().into_values() {
+            self.compare_universe(&universe)?;
+        }
         for license in self.model.licenses.clone() {
             let call = abi::CollateralVault::collateralCall { r#ref: license.reference };
             let found = self.chain.read(self.model.vault, &call)?;
@@ -66,14 +64,8 @@ impl World {
         ];
         people.extend([self.model.vault, self.model.escrow, self.model.registry]);
         people.extend([self.model.provers.address, self.model.manager]);
-        people.extend(
-            self.people
-                .hosts
-                .iter()
-                .chain(&self.people.payers)
-                .chain(&self.people.provers)
-                .map(PrivateKeySigner::address),
-        );
+        people.extend(self.people.hosts.iter().chain(&self.people.payers));
+        people.extend(self.people.provers.iter().map(PrivateKeySigner::address));
         for account in people {
             for native in BOTH {
                 let expected = self.model.wallets.get(&(native, account)).copied();

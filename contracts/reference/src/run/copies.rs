@@ -9,9 +9,9 @@ use oml_contracts::rpc::abi::LicenseRef;
 use rand::Rng;
 
 use super::docket::Prepared;
-use super::steps::sign;
-use super::{Difference, World};
-use crate::model::{BUNDLE, License, Series, Status, candidate};
+use super::signing::sign;
+use super::{Call, Difference, World};
+use crate::model::{BUNDLE, License, Series, Status, candidate, universe_of};
 
 /// What a report has fixed before the host is asked.
 #[derive(Debug, Clone)]
@@ -27,18 +27,20 @@ impl World {
     /// Copies of the other model, drawn when the hosts have their own.
     pub(super) fn sell_copies(&mut self) -> Result<(), Difference> {
         let own = self.model.licenses.len();
-        let Some(offer) = self.terms.len().checked_sub(1) else { return Ok(()) };
+        let parent = self.people.parent;
+        let foreign = (0..self.terms.len()).filter(|at| self.terms[*at].owner == parent);
+        let foreign: Vec<usize> = foreign.collect();
         for host in 0..self.people.hosts.len() {
-            if !self.chance(4) {
-                let host = self.people.hosts[host].address();
+            if !foreign.is_empty() && !self.chance(4) {
+                let (offer, host) = (foreign[self.below(foreign.len())], self.people.hosts[host]);
                 self.acquire_of(offer, host)?;
             }
         }
         self.pass(4, 60);
         for at in own..self.model.licenses.len() {
             let (reference, _) = self.license_at(at);
-            self.draw_seed_of(at, &reference)?;
-            self.activate_of(at, reference)?;
+            self.draw_seed_of(&reference)?;
+            self.activate_of(reference)?;
         }
         Ok(())
     }
@@ -65,7 +67,7 @@ impl World {
             given: series.given.clone(),
             salt: series.salt,
         };
-        let call = self.court_call("proveUnlicensedModel", by, 0, &data);
+        let call = Call::new(self.model.manager, "proveUnlicensedModel", by, 0, &data);
         let verdict = self.model.show_copy(by, &series);
         let done = verdict.is_ok();
         self.hold(&call, verdict)?;
@@ -106,7 +108,7 @@ impl World {
             return self.prove();
         }
         let copy = self.one_of(foreign);
-        let mut left = self.model.universe_of(copy.terms.modelId).left_personal();
+        let mut left = self.model.universe(universe_of(&copy.terms)).left_personal();
         let mut bundles = Vec::new();
         for _ in 0..[1, 2, 2, 2, 3][self.below(5)] {
             if left.is_empty() || self.chance(15) {
@@ -139,7 +141,7 @@ impl World {
         let claim = self.model.series_claim(&report.license, &report.series);
         let commitment = keccak256((by, claim, report.salt).abi_encode());
         let data = ChallengeManager::commitReportCall { commitment };
-        let call = self.court_call("commitReport", by, 0, &data);
+        let call = Call::new(self.model.manager, "commitReport", by, 0, &data);
         let verdict = self.model.commit_report(by, commitment);
         self.hold(&call, verdict)?;
         let (now, court) = (self.model.time, self.court.as_mut());
@@ -152,11 +154,11 @@ impl World {
     /// The leaves, and what the host says to their keys.
     fn evidence(&mut self, chosen: &Chosen, from: u64) -> Result<Series, Difference> {
         let Chosen { license, series, salt, rate } = chosen.clone();
-        let model = series.copy.terms.modelId;
+        let universe = universe_of(&series.copy.terms);
         let copy = self.model.license_id(&series.copy);
         let seed = self.model.licenses.iter().find(|l| l.id == copy).map_or(B256::ZERO, |l| l.seed);
-        let root = self.model.universe_of(model).root;
-        let leaves = self.court.as_ref().and_then(|court| court.leaves.get(&model)).cloned();
+        let root = self.model.universe(universe).root;
+        let leaves = self.court.as_ref().and_then(|court| court.leaves.get(&universe)).cloned();
         let (mut given, mut signers, mut nth) = (Evidence::default(), Vec::new(), 0);
         for (k, bundle) in series.bundles.iter().enumerate() {
             let Some(leaves) = &leaves else { break };
@@ -208,7 +210,7 @@ impl World {
     ) -> (ServedAnswer, Option<alloy::signers::local::PrivateKeySigner>) {
         let silent = self.chance(40);
         let key = match self.random.random_range(0..400_u32) {
-            0 => self.people.session.clone(),
+            0 => self.people.provers[0].clone(),
             _ => self.people.serving.clone(),
         };
         let late = self.random.random_range(0..100);

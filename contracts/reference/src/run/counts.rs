@@ -9,7 +9,7 @@ use oml_contracts::rpc::abi::{
     ChallengeManager, CollateralVault, LicenseRegistry, PaymentEscrow, ProverRegistry,
 };
 
-use crate::model::Currency_WrongValue;
+use crate::model::{Code, Currency_WrongValue, Terms_UnknownEpoch, TransferFromFailed};
 
 /// Something that a call did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +22,8 @@ pub enum Reached {
     Emitted(B256),
     /// A turn of a case.
     Turn(&'static str),
+    /// A voucher for which an account with code was to answer, and whether it was taken.
+    Signed(Code, bool),
 }
 
 impl fmt::Display for Reached {
@@ -37,13 +39,21 @@ impl fmt::Display for Reached {
                 None => write!(f, "event {topic}"),
             },
             Self::Turn(turn) => write!(f, "turn: {turn}"),
+            Self::Signed(code, true) => write!(f, "voucher taken, code: {code:?}"),
+            Self::Signed(code, false) => write!(f, "voucher not taken, code: {code:?}"),
         }
     }
 }
 
 fn error_name(selector: [u8; 4]) -> Option<&'static str> {
-    if selector == Currency_WrongValue::SELECTOR {
-        return Some("Currency_WrongValue");
+    let of_libraries = [
+        (Currency_WrongValue::SELECTOR, "Currency_WrongValue"),
+        (Terms_UnknownEpoch::SELECTOR, "Terms_UnknownEpoch"),
+        (TransferFromFailed::SELECTOR, "TransferFromFailed"),
+        ([0; 4], "without a word"),
+    ];
+    if let Some((_, name)) = of_libraries.iter().find(|(known, _)| *known == selector) {
+        return Some(name);
     }
     ChallengeManager::ChallengeManagerErrors::name_by_selector(selector)
         .or_else(|| ProverRegistry::ProverRegistryErrors::name_by_selector(selector))

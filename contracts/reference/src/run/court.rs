@@ -13,14 +13,14 @@ use super::copies::Chosen;
 use super::docket::{Docket, Prepared};
 use super::leaves::Leaves;
 use super::proofs::Brief;
-use super::{Call, DAY, Difference, World};
-use crate::model::{Case, Report};
+use super::{DAY, Difference, World};
+use crate::model::{Case, Report, UniverseId};
 
 /// What the people know of reports and cases.
 #[derive(Debug, Clone)]
 pub(super) struct Registrar {
-    /// Every owner's fingerprints, by model.
-    pub(super) leaves: BTreeMap<B256, Rc<Leaves>>,
+    /// Every owner's fingerprints.
+    pub(super) leaves: BTreeMap<UniverseId, Rc<Leaves>>,
     pub(super) dockets: Vec<Docket>,
     pub(super) prepared: Vec<Prepared<Report>>,
     pub(super) briefs: Vec<Prepared<Brief>>,
@@ -28,7 +28,7 @@ pub(super) struct Registrar {
 }
 
 impl Registrar {
-    pub(super) const fn new(leaves: BTreeMap<B256, Rc<Leaves>>) -> Self {
+    pub(super) const fn new(leaves: BTreeMap<UniverseId, Rc<Leaves>>) -> Self {
         Self {
             leaves,
             dockets: Vec::new(),
@@ -69,15 +69,22 @@ impl World {
                 self.register_as(by)?;
             }
         }
+        if self.chance(2) {
+            self.top_up_universe()?;
+            self.acquire()?;
+            self.acquire()?;
+        }
         self.pass(4, 60);
-        if !self.chance(6) {
-            self.draw_model_seed()?;
+        for _ in 0..self.model.universes.len() {
+            if !self.chance(6) {
+                self.draw_model_seed()?;
+            }
         }
         for at in 0..self.model.licenses.len() {
             let (reference, _) = self.license_at(at);
-            self.draw_seed_of(at, &reference)?;
-            self.activate_of(at, reference.clone())?;
-            self.register_deployment_of(at, &reference)?;
+            self.draw_seed_of(&reference)?;
+            self.activate_of(reference.clone())?;
+            self.register_deployment_of(&reference)?;
         }
         self.sell_copies()
     }
@@ -109,7 +116,7 @@ impl World {
     }
 
     fn licensing(&mut self) -> Result<(), Difference> {
-        match self.random.random_range(0..16_u32) {
+        match self.random.random_range(0..18_u32) {
             0 => self.acquire(),
             1 => self.draw_seed(),
             2..=3 => self.activate(),
@@ -122,6 +129,8 @@ impl World {
             11..=12 => self.claim(),
             13 => self.leave_channel(),
             14 => self.toggle_offer(),
+            15 => self.top_up_universe(),
+            16 => self.close(),
             _ => self.reserve(),
         }
     }
@@ -175,16 +184,6 @@ impl World {
 
     pub(super) fn docket(&self, at: usize) -> Option<Docket> {
         self.court.as_ref()?.dockets.get(at).cloned()
-    }
-
-    pub(super) fn court_call(
-        &self,
-        name: &'static str,
-        from: Address,
-        value: u128,
-        data: &impl SolCall,
-    ) -> Call {
-        Call { name, from, to: self.model.manager, value, data: data.abi_encode() }
     }
 
     /// The next sensible step of a case.

@@ -1,9 +1,7 @@
 //! Rebuttals, verdicts, and what they credit.
 
 use alloy::primitives::{Address, B256, U256, keccak256};
-use alloy::signers::local::PrivateKeySigner;
 use num_bigint::BigUint;
-use oml_contracts::eip712::Voucher;
 use oml_contracts::evidence::{EvidenceTerms, Multiplier};
 use oml_contracts::rpc::abi::ChallengeManager::{self, Outcome};
 use oml_contracts::rpc::abi::{self, CaseStatus, PaymentEscrow};
@@ -12,9 +10,8 @@ use rand::Rng;
 
 use super::counts::Reached;
 use super::docket::Docket;
-use super::steps::{domain, sign};
-use super::{Difference, World};
-use crate::model::{Case, Payment, Universe, weigh};
+use super::{Call, Difference, World};
+use crate::model::{Case, Payment, Signature, Universe, weigh};
 
 impl World {
     pub(super) fn go_on_rebuttal(&mut self, at: usize, case: &Case) -> Result<(), Difference> {
@@ -26,12 +23,6 @@ impl World {
             self.pass_to(case.deadline, 1);
         }
         self.resolve(at, false)
-    }
-
-    pub(super) fn signer(&self, account: Address) -> Option<PrivateKeySigner> {
-        let everybody =
-            self.people.provers.iter().chain(&self.people.payers).chain([&self.people.session]);
-        everybody.into_iter().find(|signer| signer.address() == account).cloned()
     }
 
     /// A member's voucher for a tested request, right or wrong.
@@ -61,27 +52,23 @@ impl World {
             requests,
             tokens,
             request: if self.chance(25) { self.word() } else { request },
-            signed: !self.chance(25),
+            signature: Signature::default(),
         }
     }
 
+    /// Signs the payment, mostly.
     fn voucher(
         &mut self,
         license: B256,
-        given: &Payment,
+        given: &mut Payment,
     ) -> Result<PaymentEscrow::ClaimRow, Difference> {
         let channel = self.model.channel_id(license, given.payer, given.signer, given.salt);
-        let voucher = Voucher {
-            channel_id: channel.into(),
-            cumulative_amount: given.amount.into(),
-            cumulative_requests: given.requests,
-            cumulative_tokens: given.tokens,
-            request_hash: given.request.into(),
-        };
-        let digest = B256::from(voucher.digest(&domain(&self.model)));
+        let units = (given.requests, given.tokens);
+        let digest = self.voucher_digest(channel, given.amount, units, given.request);
         let right = if given.signer.is_zero() { given.payer } else { given.signer };
-        let by = self.signer(right).filter(|_| given.signed);
-        let by = by.unwrap_or_else(|| self.people.serving.clone());
+        let good = !self.chance(25);
+        let (bytes, signature) = self.signature(right, digest, good)?;
+        given.signature = signature;
         Ok(PaymentEscrow::ClaimRow {
             payer: given.payer,
             signer: given.signer,
@@ -90,7 +77,7 @@ impl World {
             cumulativeRequests: given.requests,
             cumulativeTokens: given.tokens,
             requestHash: given.request,
-            signature: sign(&by, digest)?,
+            signature: bytes,
         })
     }
 
@@ -98,16 +85,17 @@ impl World {
     fn paying_member(&mut self, case: &Case) -> Result<Address, Difference> {
         let committee = case.drawn.clone().unwrap_or_default().committee;
         let at = self.below(committee.len());
-        let member = committee.get(at).copied().unwrap_or(self.people.payers[0].address());
-        let member = if self.chance(20) { self.people.payers[0].address() } else { member };
+        let member = committee.get(at).copied().unwrap_or(self.people.payers[0]);
+        let member = if self.chance(20) { self.people.payers[0] } else { member };
         let open = |c: &crate::model::Channel| {
             c.license == case.license && (c.payer == member || c.signer == member)
         };
         if !self.model.channels.iter().any(open) {
             // Half of them pay with a session key, or let another account pay.
-            let (payer, signer) = match self.random.random_range(0..4_u32) {
-                0 => (member, self.people.session.address()),
-                1 => (self.people.payers[1].address(), member),
+            let (payer, signer) = match self.random.random_range(0..5_u32) {
+                0 => (member, self.people.session),
+                1 => (self.people.payers[1], member),
+                2 => (member, self.any_wallet()),
                 _ => (member, Address::ZERO),
             };
             self.open_channel_of(case.license, payer, signer)?;
@@ -123,7 +111,7 @@ impl World {
         // Few fingerprints, so that several members show vouchers for the same.
         let mut fingerprint = u16::try_from(self.below(keys.len().min(2))).unwrap_or(0);
         let key = keys.get(usize::from(fingerprint)).copied().unwrap_or_default();
-        let given = self.payment(&case, member, key);
+        let mut given = self.payment(&case, member, key);
         let mut drawn = case.drawn.clone().unwrap_or_default();
         let mut found = case.outcome.clone().unwrap_or_default();
         let mut reference = docket.reference.clone();
@@ -138,7 +126,7 @@ impl World {
             }
         }
         let license = self.model.licenses[case.license].id;
-        let voucher = self.voucher(license, &given)?;
+        let voucher = self.voucher(license, &mut given)?;
         let data = ChallengeManager::rebutCall {
             r#ref: reference.clone(),
             drawn: drawn.clone(),
@@ -147,10 +135,7 @@ impl World {
             fingerprint,
             voucher,
         };
-        let call = self.court_call("rebut", self.people.stranger, 0, &data);
-        // Whose key is not known here can't have signed.
-        let right = if given.signer.is_zero() { given.payer } else { given.signer };
-        let given = Payment { signed: given.signed && self.signer(right).is_some(), ..given };
+        let call = Call::new(self.model.manager, "rebut", self.people.stranger, 0, &data);
         let verdict = self.model.rebut(&reference, (&drawn, &found), &keys, fingerprint, &given);
         self.hold(&call, verdict)?;
         self.compare_case(docket.id)
@@ -197,7 +182,7 @@ impl World {
             questionsHash: asked,
             outcome: found.clone(),
         };
-        let call = self.court_call("resolve", self.people.stranger, 0, &data);
+        let call = Call::new(self.model.manager, "resolve", self.people.stranger, 0, &data);
         let verdict = self.model.resolve(&reference, &drawn, asked, &found);
         let ended = verdict.is_ok();
         self.hold(&call, verdict)?;
@@ -227,6 +212,9 @@ impl World {
         }
         if case.dissenters != 0 {
             self.counts.reach(Reached::Turn("judged with a dissenter"));
+        }
+        if case.reference.license.terms.epoch != 0 && case.outcome.is_some() {
+            self.counts.reach(Reached::Turn("judged by a later universe"));
         }
         if !case.removed.is_zero() {
             self.counts.reach(Reached::Turn("judged with an observation removed"));
@@ -292,7 +280,7 @@ impl World {
         };
         let currency = if native { Address::ZERO } else { self.model.token };
         let data = ChallengeManager::withdrawBalanceCall { currency, to };
-        let call = self.court_call("withdrawBalance (bonds)", by, 0, &data);
+        let call = Call::new(self.model.manager, "withdrawBalance (bonds)", by, 0, &data);
         let verdict = self.model.pull_bonds(native, by, to);
         self.hold(&call, verdict).map(drop)
     }
@@ -318,14 +306,12 @@ impl World {
             let found = self.chain.read(self.model.manager, &call)?;
             super::compare::same("flag", case.into(), found.into())?;
         }
-        for universe in self.model.universes.clone().into_values() {
-            self.compare_universe(&universe)?;
-        }
         Ok(())
     }
 
-    fn compare_universe(&mut self, universe: &Universe) -> Result<(), Difference> {
-        let call = abi::LicenseRegistry::universeCall { modelId: universe.model, epoch: 0 };
+    pub(super) fn compare_universe(&mut self, universe: &Universe) -> Result<(), Difference> {
+        let (model, epoch) = (universe.model, universe.epoch);
+        let call = abi::LicenseRegistry::universeCall { modelId: model, epoch };
         let found = self.chain.read(self.model.registry, &call)?;
         let seed = universe.seed.unwrap_or_default();
         super::compare::same(
@@ -336,8 +322,7 @@ impl World {
         super::compare::same("cases", U256::from(universe.cases), U256::from(found.cases))?;
         super::compare::same("model seed", seed.into(), found.seed.into())?;
         for bundle in 0..(universe.personal + universe.shared) / crate::model::BUNDLE {
-            let model_id = universe.model;
-            let call = abi::LicenseRegistry::isBurnedCall { modelId: model_id, epoch: 0, bundle };
+            let call = abi::LicenseRegistry::isBurnedCall { modelId: model, epoch, bundle };
             let found = self.chain.read(self.model.registry, &call)?;
             let burned = universe.burned.contains(&bundle);
             super::compare::same(

@@ -4,20 +4,20 @@ use alloy::primitives::{B256, U256, keccak256};
 use alloy::sol_types::SolValue;
 use oml_contracts::rpc::abi::ChallengeManager::{OpenedBundle, OpenedLeaf};
 
-use crate::model::{BUNDLE, leaf_hash};
+use crate::model::{BUNDLE, UniverseId, leaf_hash};
 
 /// All leaves of a universe.
 #[derive(Debug, Clone)]
 pub(super) struct Leaves {
-    model: B256,
+    universe: UniverseId,
     leaves: Vec<OpenedLeaf>,
     /// Hashes of the tree from the leaves to the root.
     levels: Vec<Vec<B256>>,
 }
 
 /// Candidates of a fingerprint with their tags, in the order of these.
-fn words(model: B256, index: u32) -> Vec<([u8; 4], String)> {
-    let word = |j: u32| format!("w{index}x{j}m{:02x}", model[0]);
+fn words((model, epoch): UniverseId, index: u32) -> Vec<([u8; 4], String)> {
+    let word = |j: u32| format!("w{index}x{j}m{:02x}e{epoch}", model[0]);
     let tag = |word: &str| keccak256(word).0.first_chunk().copied().unwrap_or_default();
     let mut words: Vec<([u8; 4], String)> = (0..16).map(word).map(|w| (tag(&w), w)).collect();
     words.sort();
@@ -41,22 +41,25 @@ fn tags(words: &[([u8; 4], String)], random: B256, malformed: bool) -> [B256; 2]
 
 impl Leaves {
     /// The first `count` leaves of a universe; about one in `malformed` is not well-formed, none for 0.
-    pub(super) fn new(model: B256, count: u32, malformed: u64) -> Self {
+    pub(super) fn new(universe: UniverseId, count: u32, malformed: u64) -> Self {
+        let (model, epoch) = universe;
         let leaf = |index: u32| {
-            let part = |what: &str| keccak256((model, U256::from(index), what).abi_encode());
+            let part = |what: &str| {
+                keccak256((model, U256::from(epoch), U256::from(index), what).abi_encode())
+            };
             let shape = part("tags");
             let bad = malformed != 0
                 && U256::from_be_bytes(part("shape").0) % U256::from(malformed) == U256::ZERO;
             OpenedLeaf {
                 salt: part("salt"),
                 keyHash: part("key"),
-                tags: tags(&words(model, index), shape, bad),
+                tags: tags(&words(universe, index), shape, bad),
                 position: 0,
             }
         };
         let leaves: Vec<OpenedLeaf> = (0..count).map(leaf).collect();
         let mut hashes: Vec<B256> =
-            (0..).zip(&leaves).map(|(index, leaf)| leaf_hash(model, index, leaf)).collect();
+            (0..).zip(&leaves).map(|(index, leaf)| leaf_hash(universe, index, leaf)).collect();
         hashes.resize(leaves.len().next_power_of_two(), B256::ZERO);
         let mut levels = vec![hashes];
         while let Some(below) = levels.last().filter(|level| level.len() > 1) {
@@ -64,7 +67,7 @@ impl Leaves {
             let above = pairs.map(|pair| keccak256([pair[0].0, pair[1].0].concat())).collect();
             levels.push(above);
         }
-        Self { model, leaves, levels }
+        Self { universe, leaves, levels }
     }
 
     /// What the universe commits to.
@@ -79,7 +82,7 @@ impl Leaves {
 
     /// A candidate's word.
     pub(super) fn word(&self, index: u32, place: usize) -> String {
-        words(self.model, index).swap_remove(place).1
+        words(self.universe, index).swap_remove(place).1
     }
 
     /// A bundle with its proof.

@@ -6,7 +6,7 @@ use oml_contracts::rpc::abi::{ChallengeManager, Receipt, Violation};
 use rand::{Rng, RngCore};
 
 use super::docket::Prepared;
-use super::steps::sign;
+use super::signing::sign;
 use super::{Call, DAY, Difference, World};
 use crate::model::{Proof, Signed};
 
@@ -58,7 +58,7 @@ impl World {
         let claim = self.model.proof_claim(proof);
         let commitment = keccak256((by, claim, proof.salt).abi_encode());
         let data = ChallengeManager::commitReportCall { commitment };
-        let call = self.court_call("commitReport", by, 0, &data);
+        let call = Call::new(self.model.manager, "commitReport", by, 0, &data);
         let verdict = self.model.commit_report(by, commitment);
         self.hold(&call, verdict)?;
         let made_at = self.model.time;
@@ -110,7 +110,7 @@ impl World {
                 ));
             }
             1 => return Ok((Signed { receipt, signer: Address::ZERO }, Bytes::new())),
-            2 => self.people.session.clone(),
+            2 => self.people.provers[0].clone(),
             _ => self.people.serving.clone(),
         };
         let signature = sign(&key, self.model.receipt_digest(&receipt))?;
@@ -164,16 +164,16 @@ impl World {
                     signatureB: second,
                     salt,
                 };
-                self.court_call("proveEquivocation", by, 0, &data)
+                Call::new(self.model.manager, "proveEquivocation", by, 0, &data)
             }
             (Violation::UnderMetering, _) => {
                 let data =
                     ChallengeManager::proveUnderMeteringCall { r#ref, receipt, signature, salt };
-                self.court_call("proveUnderMetering", by, 0, &data)
+                Call::new(self.model.manager, "proveUnderMetering", by, 0, &data)
             }
             _ => {
                 let data = ChallengeManager::proveOutOfTermCall { r#ref, receipt, signature, salt };
-                self.court_call("proveOutOfTerm", by, 0, &data)
+                Call::new(self.model.manager, "proveOutOfTerm", by, 0, &data)
             }
         }
     }

@@ -10,16 +10,6 @@ use super::compare::same;
 use super::{Call, DAY, Difference, ETHER, World};
 
 impl World {
-    fn prover_call(
-        &self,
-        name: &'static str,
-        from: Address,
-        value: u128,
-        data: &impl SolCall,
-    ) -> Call {
-        Call { name, from, to: self.model.provers.address, value, data: data.abi_encode() }
-    }
-
     fn any_prover(&mut self) -> Address {
         let at = self.random.random_range(0..self.people.provers.len());
         let prover = self.people.provers[at].address();
@@ -45,7 +35,7 @@ impl World {
         let value = self.value(self.model.provers.native, stake);
         let key = if self.chance(30) { B256::ZERO } else { by.into_word() };
         let data = ProverRegistry::registerCall { stake, encryptionKey: key };
-        let call = self.prover_call("register", by, value, &data);
+        let call = Call::new(self.model.provers.address, "register", by, value, &data);
         let verdict = self.model.register_prover(by, stake, key, value);
         self.hold(&call, verdict)?;
         self.compare_prover(by)
@@ -56,7 +46,7 @@ impl World {
         let amount = self.stake() / 4;
         let value = self.value(self.model.provers.native, amount);
         let data = ProverRegistry::addStakeCall { amount };
-        let call = self.prover_call("addStake", by, value, &data);
+        let call = Call::new(self.model.provers.address, "addStake", by, value, &data);
         let verdict = self.model.add_stake(by, amount, value);
         self.hold(&call, verdict)?;
         self.compare_prover(by)
@@ -67,14 +57,25 @@ impl World {
         let thawing = thawing.map(|(account, _)| *account);
         let by = self.any_prover();
         if self.chance(3) {
-            let call =
-                self.prover_call("startThaw (stake)", by, 0, &ProverRegistry::startThawCall {});
+            let call = Call::new(
+                self.model.provers.address,
+                "startThaw (stake)",
+                by,
+                0,
+                &ProverRegistry::startThawCall {},
+            );
             let verdict = self.model.thaw_stake(by);
             self.hold(&call, verdict)?;
             return self.compare_prover(by);
         }
         let by = if self.chance(3) { by } else { thawing.unwrap_or(by) };
-        let call = self.prover_call("withdraw (stake)", by, 0, &ProverRegistry::withdrawCall {});
+        let call = Call::new(
+            self.model.provers.address,
+            "withdraw (stake)",
+            by,
+            0,
+            &ProverRegistry::withdrawCall {},
+        );
         let verdict = self.model.withdraw_stake(by);
         self.hold(&call, verdict)?;
         self.compare_prover(by)
@@ -87,7 +88,7 @@ impl World {
         let size = self.random.random_range(0..5_u8);
         let before = self.model.time + 1 - self.random.random_range(0..2 * DAY);
         let data = ProverRegistry::drawCommitteeCall { seed, size, before: U40::from(before) };
-        let call = self.prover_call("drawCommittee", by, 0, &data);
+        let call = Call::new(self.model.provers.address, "drawCommittee", by, 0, &data);
         let verdict = self.model.draw_committee(by, seed, size, before);
         let drawn = verdict.clone().ok();
         let output = self.hold(&call, verdict.map(|_| Vec::new()))?;
@@ -115,7 +116,7 @@ impl World {
         let case = B256::from(U256::from(self.random.next_u64()));
         let penalty = if self.chance(3) { 0 } else { self.stake() };
         let data = ProverRegistry::releaseCall { caseId: case, prover: who, penalty };
-        let call = self.prover_call("release", by, 0, &data);
+        let call = Call::new(self.model.provers.address, "release", by, 0, &data);
         let verdict = self.model.release(by, case, who, penalty);
         self.hold(&call, verdict)?;
         self.compare_prover(who)

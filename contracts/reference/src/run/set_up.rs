@@ -14,13 +14,12 @@ use oml_contracts::rpc::abi::ChallengeManager::Config;
 use super::leaves::Leaves;
 use super::{DAY, ETHER};
 use crate::evm::{Chain, Manager, Outcome, SetUpError, Settings};
-use crate::model::{Court, Model, Provers, Universe};
+use crate::model::{CODES, Code, Court, Model, Provers, Universe, UniverseId, universe_of};
 
 const START: u64 = 1_800_000_000;
 const FUNDS: u128 = 100_000 * ETHER;
-/// Sizes of the universe's parts.
-const PERSONAL: u32 = 128;
-const SHARED: u32 = 32;
+/// Sizes of a universe's parts, personal and shared, by epoch.
+const SIZES: [(u32, u32); 3] = [(128, 32), (64, 16), (96, 0)];
 /// Root of a universe that nobody opens.
 const NO_LEAVES: B256 = B256::repeat_byte(3);
 
@@ -29,9 +28,15 @@ const NO_LEAVES: B256 = B256::repeat_byte(3);
 pub(super) struct People {
     pub(super) owner: Address,
     pub(super) parent: Address,
-    pub(super) hosts: [PrivateKeySigner; 2],
-    pub(super) payers: [PrivateKeySigner; 2],
-    pub(super) session: PrivateKeySigner,
+    /// One with a key, one whose key has delegated to code, one that is a contract.
+    pub(super) hosts: Vec<Address>,
+    /// As the hosts.
+    pub(super) payers: Vec<Address>,
+    /// Keys of all who have one.
+    pub(super) keys: Vec<PrivateKeySigner>,
+    pub(super) session: Address,
+    /// Contracts that sign for sessions, or do not.
+    pub(super) wallets: Vec<Address>,
     pub(super) stranger: Address,
     pub(super) provers: Vec<PrivateKeySigner>,
     /// Signs the hosts' receipts.
@@ -44,8 +49,8 @@ pub(super) const COURTS: u8 = 4;
 /// What sequences of one kind start from.
 #[derive(Debug)]
 pub(super) struct Base {
-    /// The owners' fingerprints by model, where there are cases.
-    pub(super) leaves: BTreeMap<B256, Rc<Leaves>>,
+    /// The owners' fingerprints, where there are cases.
+    pub(super) leaves: BTreeMap<UniverseId, Rc<Leaves>>,
     pub(super) chain: Chain,
     pub(super) model: Model,
     pub(super) terms: Vec<abi::Terms>,
@@ -54,6 +59,8 @@ pub(super) struct Base {
 
 thread_local! {
     static BASES: RefCell<BTreeMap<u8, Rc<Base>>> = const { RefCell::new(BTreeMap::new()) };
+    static LATER: RefCell<BTreeMap<(u8, UniverseId), Rc<Leaves>>> =
+        const { RefCell::new(BTreeMap::new()) };
 }
 
 /// The start of sequences of this kind, made once.
@@ -115,39 +122,69 @@ fn make(kind: u8) -> Result<Base, SetUpError> {
         terms.push(publish_foreign(&mut chain, &people, kind)?);
     }
     for terms in &terms {
+        let (personal, shared) = size_of(0);
         let universe = Universe {
             model: terms.modelId,
             root: NO_LEAVES,
-            personal: PERSONAL,
-            shared: SHARED,
+            personal,
+            shared,
             round: model.block + 2,
             ..Universe::default()
         };
-        let universe = model.universes.entry(terms.modelId).or_insert(universe);
+        model.owners.insert(terms.modelId, terms.owner);
+        let universe = model.universes.entry(universe_of(terms)).or_insert(universe);
         if kind != 0 {
-            let own = own_leaves(terms.modelId, terms.owner == people.parent, kind);
+            let own = own_leaves(universe_of(terms), terms.owner == people.parent, kind);
             universe.root = own.root();
-            leaves.insert(terms.modelId, Rc::new(own));
+            leaves.insert(universe_of(terms), Rc::new(own));
         }
     }
     model.offers = terms.iter().map(|terms| model.offer_id(terms)).collect();
     model.court.config = if kind == 0 { Config::default() } else { config(kind) };
     fund(&mut chain, &mut model, &people)?;
+    give_code(&mut chain, &mut model, &people)?;
     Ok(Base { chain, model, terms, people, leaves })
 }
 
 fn people() -> Result<People, SetUpError> {
     let provers: Result<Vec<_>, _> = (0..7).map(|i| key(&format!("prover {i}"))).collect();
+    let provers = provers?;
+    let names = ["host 0", "host 1", "payer 0", "payer 1", "session"];
+    let keys: Result<Vec<_>, _> = names.into_iter().map(key).collect();
+    let mut keys = keys?;
+    let [host, other_host, payer, other_payer, session] =
+        [0, 1, 2, 3, 4].map(|at: usize| keys[at].address());
+    keys.extend(provers.iter().cloned());
+    let contract = person("contract");
     Ok(People {
         owner: person("owner"),
         parent: person("parent owner"),
-        hosts: [key("host 0")?, key("host 1")?],
-        payers: [key("payer 0")?, key("payer 1")?],
-        session: key("session")?,
+        hosts: vec![host, other_host, contract],
+        payers: vec![payer, other_payer, contract],
+        keys,
+        session,
+        wallets: CODES.iter().map(|code| person(&format!("{code:?}"))).collect(),
         stranger: person("stranger"),
-        provers: provers?,
+        provers,
         serving: key("serving")?,
     })
+}
+
+/// Contracts, and accounts that have delegated to them: a host that the code signs for, too, and a payer whose code
+/// denies everything that its key has signed.
+fn give_code(chain: &mut Chain, model: &mut Model, people: &People) -> Result<(), SetUpError> {
+    let contract = people.hosts[2];
+    let codes = people.wallets.iter().copied().zip(CODES).chain([(contract, Code::Password)]);
+    for (wallet, says) in codes {
+        chain.make_wallet(wallet, says)?;
+        model.codes.insert(wallet, says);
+    }
+    for (account, says) in [(people.hosts[1], Code::Password), (people.payers[1], Code::No)] {
+        let wallet = CODES.iter().position(|code| *code == says).map(|at| people.wallets[at]);
+        chain.delegate(account, wallet.unwrap_or_default())?;
+        model.codes.insert(account, says);
+    }
+    Ok(())
 }
 
 fn key(name: &str) -> Result<PrivateKeySigner, SetUpError> {
@@ -167,6 +204,7 @@ fn model(chain: &Chain, settings: &Settings) -> Model {
         manager: chain.manager,
         time: settings.time,
         block: 1_000,
+        codes: BTreeMap::new(),
         offers: BTreeSet::new(),
         licenses: Vec::new(),
         channels: Vec::new(),
@@ -180,6 +218,7 @@ fn model(chain: &Chain, settings: &Settings) -> Model {
             thaw: settings.stake_thaw,
             accounts: BTreeMap::new(),
         },
+        owners: BTreeMap::new(),
         universes: BTreeMap::new(),
         court: Court::default(),
     }
@@ -187,9 +226,10 @@ fn model(chain: &Chain, settings: &Settings) -> Model {
 
 /// Gives everybody who pays both currencies, and the contracts leave to take the token.
 fn fund(chain: &mut Chain, model: &mut Model, people: &People) -> Result<(), SetUpError> {
-    let signers = people.hosts.iter().chain(&people.payers).chain(&people.provers);
-    let accounts = signers.map(PrivateKeySigner::address).chain([people.stranger]);
-    for account in accounts {
+    let provers = people.provers.iter().map(PrivateKeySigner::address);
+    let accounts: BTreeSet<Address> =
+        people.hosts.iter().chain(&people.payers).copied().chain(provers).collect();
+    for account in accounts.into_iter().chain([people.stranger]) {
         chain.fund(account, FUNDS);
         let mint = abi::Token::mintCall { to: account, amount: U256::from(FUNDS) };
         set_up(chain, account, model.token, mint.abi_encode())?;
@@ -250,9 +290,23 @@ fn terms(model: B256, people: &People, currency: Address, kind: u8) -> abi::Term
 }
 
 /// The owner of the accused model is careless in some kinds, the other one hardly ever.
-fn own_leaves(model: B256, foreign: bool, kind: u8) -> Leaves {
+fn own_leaves(universe: UniverseId, foreign: bool, kind: u8) -> Leaves {
     let malformed = if foreign { 500 } else { [0, 0, 60, 0, 100][usize::from(kind)] };
-    Leaves::new(model, PERSONAL + SHARED, malformed)
+    let (personal, shared) = size_of(universe.1);
+    Leaves::new(universe, personal + shared, malformed)
+}
+
+/// Fingerprints of a later universe, made once.
+pub(super) fn later_leaves(universe: UniverseId, foreign: bool, kind: u8) -> Rc<Leaves> {
+    LATER.with_borrow_mut(|known| {
+        let own = || Rc::new(own_leaves(universe, foreign, kind));
+        Rc::clone(known.entry((kind, universe)).or_insert_with(own))
+    })
+}
+
+/// Personal and shared fingerprints of a universe.
+pub(super) fn size_of(epoch: u32) -> (u32, u32) {
+    SIZES[epoch as usize % SIZES.len()]
 }
 
 /// Registers a model and commits to its universe.
@@ -270,12 +324,12 @@ fn register(
     };
     let id = set_up(chain, owner, registry, register.abi_encode())?;
     let model = B256::from_slice(&id);
-    let root = if kind == 0 { NO_LEAVES } else { own_leaves(model, foreign, kind).root() };
+    let root = if kind == 0 { NO_LEAVES } else { own_leaves((model, 0), foreign, kind).root() };
     let universe = abi::LicenseRegistry::commitUniverseCall {
         modelId: model,
         root,
-        personalCount: PERSONAL,
-        sharedCount: SHARED,
+        personalCount: size_of(0).0,
+        sharedCount: size_of(0).1,
     };
     set_up(chain, owner, registry, universe.abi_encode())?;
     Ok(model)

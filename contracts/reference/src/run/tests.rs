@@ -1,0 +1,118 @@
+//! A comparison that finds nothing would be worth nothing.
+
+use super::*;
+
+#[test]
+fn a_wrong_rule_is_found() {
+    let mut world = World::new(1).unwrap();
+    world.model.offers.clear();
+    let found = world.run(200);
+    assert!(matches!(found, Err(Difference::Refusal { .. })), "{found:?}");
+}
+
+#[test]
+fn a_wrong_event_is_found() {
+    let mut world = World::new(1).unwrap();
+    world.model.block += 1;
+    let found = world.run(200);
+    assert!(matches!(found, Err(Difference::Events { .. })), "{found:?}");
+}
+
+#[test]
+fn a_wrong_balance_is_found() {
+    let mut world = World::new(1).unwrap();
+    let stranger = world.people.stranger;
+    *world.model.wallets.entry((true, stranger)).or_default() += 1;
+    let found = world.run(10);
+    assert!(matches!(found, Err(Difference::Balance { .. })), "{found:?}");
+}
+
+/// What is found in sequences in which the contract decides, by a model with something wrong about it.
+fn found(spoil: impl Fn(&mut World)) -> Vec<Difference> {
+    let differences = (0..24).filter_map(|seed| {
+        let mut world = World::with_court(seed).unwrap();
+        spoil(&mut world);
+        world.run(80).err()
+    });
+    differences.collect()
+}
+
+#[test]
+fn a_wrong_rule_of_the_court_is_found() {
+    assert_eq!(found(|_| {}), Vec::new());
+    let is_event = |difference: &Difference| matches!(difference, Difference::Events { .. });
+    let penalty = |world: &mut World| world.model.court.config.dissentPenalty += 1;
+    assert!(found(penalty).iter().any(is_event));
+    let window = |world: &mut World| {
+        world.model.court.config.rebuttalWindow += alloy::primitives::aliases::U40::from(1);
+    };
+    assert!(found(window).iter().any(is_event));
+    let root = |world: &mut World| {
+        let universes = world.model.universes.values_mut();
+        universes.for_each(|universe| universe.root = alloy::primitives::B256::ZERO);
+    };
+    assert!(found(root).iter().any(|d| matches!(d, Difference::Refusal { .. })));
+    let stake = |world: &mut World| world.model.provers.min_stake -= 1;
+    assert!(found(stake).iter().any(|d| matches!(d, Difference::Reason { .. })));
+}
+
+/// Of two reasons that hold either may be given, but no other.
+#[test]
+fn a_wrong_reason_is_found() {
+    let mut world = World::new(1).unwrap();
+    let (stranger, nobody) = (world.people.stranger, Address::ZERO);
+    let data = abi::PaymentEscrow::withdrawBalanceCall { currency: nobody, to: nobody };
+    let call = Call::new(world.model.escrow, "withdrawBalance", stranger, 0, &data);
+    let refused = world.model.pull_balance(true, stranger, nobody).unwrap_err();
+    assert_eq!(refused.reasons.len(), 2, "no balance, no recipient");
+    assert!(world.hold(&call, Err(refused.clone())).is_ok());
+    let one = |at: usize| Err(Refused { reasons: vec![refused.reasons[at].clone()] });
+    let found = [world.hold(&call, one(0)), world.hold(&call, one(1))];
+    let is_reason = |found: &&Result<_, _>| matches!(found, Err(Difference::Reason { .. }));
+    assert_eq!(found.iter().filter(is_reason).count(), 1, "{found:?}");
+    // Its arguments count, too.
+    let data = abi::PaymentEscrow::withdrawBalanceCall { currency: nobody, to: stranger };
+    let call = Call::new(world.model.escrow, "withdrawBalance", stranger, 0, &data);
+    let other = world.model.pull_balance(false, stranger, stranger).map(|_| Vec::new());
+    let found = world.hold(&call, other);
+    assert!(matches!(found, Err(Difference::Reason { .. })), "{found:?}");
+}
+
+/// What is found in sequences without a court, by a model with something wrong about it.
+fn found_in_money(spoil: impl Fn(&mut World)) -> Vec<Difference> {
+    let differences = (0..16).filter_map(|seed| {
+        let mut world = World::new(seed).unwrap();
+        spoil(&mut world);
+        world.run(120).err()
+    });
+    differences.collect()
+}
+
+#[test]
+fn wrong_signers_epochs_and_reasons_are_found() {
+    assert_eq!(found_in_money(|_| {}), Vec::new());
+    let is_event = |difference: &Difference| matches!(difference, Difference::Events { .. });
+    let deny = |world: &mut World| {
+        world.model.codes.values_mut().for_each(|code| *code = crate::model::Code::No);
+    };
+    assert!(found_in_money(deny).iter().any(is_event), "contracts can't sign");
+    let believe = |world: &mut World| {
+        world.model.codes.values_mut().for_each(|code| *code = crate::model::Code::Yes);
+    };
+    assert!(found_in_money(believe).iter().any(is_event), "contracts are never asked");
+    let one_more = |world: &mut World| {
+        let (model, _) = *world.model.universes.keys().next().unwrap();
+        let universe = crate::model::Universe { model, epoch: 9, ..Default::default() };
+        world.model.universes.insert((model, 9), universe);
+    };
+    assert!(found_in_money(one_more).iter().any(is_event), "epochs are counted wrongly");
+    let owner = |world: &mut World| {
+        let stranger = world.people.stranger;
+        world.model.owners.values_mut().for_each(|owner| *owner = stranger);
+    };
+    let is_refusal = |difference: &Difference| matches!(difference, Difference::Refusal { .. });
+    assert!(found_in_money(owner).iter().any(is_refusal), "a stranger tops up");
+    let token = |world: &mut World| world.model.provers.min_stake += 1;
+    let is_reason = |difference: &Difference| matches!(difference, Difference::Reason { .. });
+    assert!(found_in_money(token).iter().any(is_reason));
+}
