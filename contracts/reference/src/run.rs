@@ -118,6 +118,8 @@ impl World {
     pub fn run(&mut self, steps: u32) -> Result<Counts, Difference> {
         if self.court.is_some() {
             self.prologue()?;
+        } else if self.chance(2) {
+            self.open_shop()?;
         }
         for _ in 0..steps {
             if self.court.is_some() {

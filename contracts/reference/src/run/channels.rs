@@ -2,6 +2,7 @@
 
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolEvent;
+use oml_contracts::rpc::abi::LicenseRef;
 use oml_contracts::rpc::abi::PaymentEscrow::{self, ClaimError, ClaimRow};
 use rand::{Rng, RngCore};
 
@@ -117,7 +118,14 @@ impl World {
 
     /// A row for a claim under a license, good or bad, for the bytecode and for the model.
     fn row(&mut self, license: B256) -> Result<(ClaimRow, Row), Difference> {
-        let channel = self.channel();
+        let of = self.model.licenses.iter().position(|known| known.id == license);
+        let own = self.model.channels.iter().filter(|channel| Some(channel.license) == of);
+        let own: Vec<Channel> = own.cloned().collect();
+        let channel = if own.is_empty() || self.chance(6) {
+            self.channel()
+        } else {
+            Some(own[self.random.random_range(0..own.len())].clone())
+        };
         let known = channel.filter(|_| !self.chance(15));
         let (payer, signer, salt, claimed) = match known {
             Some(c) => (c.payer, c.signer, c.salt, c.claimed),
@@ -147,8 +155,17 @@ impl World {
         Ok((row, Row { channel, channel_id, amount, requests, tokens, signature }))
     }
 
+    /// Mostly a license with a channel.
+    fn paid_license(&mut self) -> LicenseRef {
+        let channel = self.channel().filter(|_| !self.chance(8));
+        match channel {
+            Some(channel) => self.license_at(channel.license).0,
+            None => self.pick().1,
+        }
+    }
+
     pub(super) fn claim(&mut self) -> Result<(), Difference> {
-        let (_, reference, _) = self.pick();
+        let reference = self.paid_license();
         let license = self.model.license_id(&reference);
         let count = self.random.random_range(0..4_usize);
         let (mut rows, mut plain) = (Vec::new(), Vec::new());
@@ -182,7 +199,7 @@ impl World {
     }
 
     pub(super) fn reserve(&mut self) -> Result<(), Difference> {
-        let (_, reference, _) = self.pick();
+        let reference = self.paid_license();
         let license = self.model.license_id(&reference);
         let (row, plain) = self.row(license)?;
         let data = PaymentEscrow::reserveCall { r#ref: reference.clone(), row };

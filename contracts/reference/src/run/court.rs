@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use alloy::primitives::{Address, B256, U256};
-use alloy::sol_types::SolCall;
 use oml_contracts::rpc::abi::{CaseRef, CaseStatus, ChallengeManager, Drawn};
 use rand::{Rng, RngCore};
 
@@ -71,8 +70,8 @@ impl World {
         }
         if self.chance(2) {
             self.top_up_universe()?;
-            self.acquire()?;
-            self.acquire()?;
+            self.acquire_later()?;
+            self.acquire_later()?;
         }
         self.pass(4, 60);
         for _ in 0..self.model.universes.len() {

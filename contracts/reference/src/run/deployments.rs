@@ -1,7 +1,6 @@
 //! Deployments and the model's seed.
 
 use alloy::primitives::keccak256;
-use alloy::sol_types::SolCall;
 use oml_contracts::rpc::abi::{LicenseRef, LicenseRegistry};
 use rand::Rng;
 

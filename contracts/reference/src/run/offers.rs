@@ -26,6 +26,18 @@ impl World {
         self.random.random_range(range)
     }
 
+    /// A license of a later universe, if there is one.
+    pub(super) fn acquire_later(&mut self) -> Result<(), Difference> {
+        let all = 0..self.terms.len();
+        let later: Vec<usize> = all.filter(|at| self.terms[*at].epoch != 0).collect();
+        if later.is_empty() {
+            return Ok(());
+        }
+        let offer = later[self.random.random_range(0..later.len())];
+        let host = self.any_host();
+        self.acquire_of(offer, host)
+    }
+
     /// Withdraws an offer or publishes it anew; now and then the one that can't be.
     pub(super) fn toggle_offer(&mut self) -> Result<(), Difference> {
         let mut terms = self.terms[self.random.random_range(0..self.terms.len())].clone();

@@ -2,7 +2,7 @@
 
 use alloy::primitives::aliases::U40;
 use alloy::primitives::{Address, B256, U256};
-use alloy::sol_types::{SolCall, SolValue};
+use alloy::sol_types::SolValue;
 use oml_contracts::rpc::abi::ProverRegistry;
 use rand::{Rng, RngCore};
 

@@ -10,8 +10,27 @@ use crate::model::Status;
 impl World {
     pub(super) fn acquire(&mut self) -> Result<(), Difference> {
         let offer = self.offer();
-        let host = self.people.hosts[self.random.random_range(0..self.people.hosts.len())];
+        let host = self.any_host();
         self.acquire_of(offer, host)
+    }
+
+    pub(super) fn any_host(&mut self) -> Address {
+        self.people.hosts[self.random.random_range(0..self.people.hosts.len())]
+    }
+
+    /// Licenses in use and channels to them, so that there is something to claim.
+    pub(super) fn open_shop(&mut self) -> Result<(), Difference> {
+        for _ in 0..3 {
+            self.acquire()?;
+        }
+        self.pass(4, 60);
+        for at in 0..self.model.licenses.len() {
+            let (reference, _) = self.license_at(at);
+            self.draw_seed_of(&reference)?;
+            self.activate_of(reference)?;
+            self.open_channel()?;
+        }
+        Ok(())
     }
 
     pub(super) fn acquire_of(&mut self, offer: usize, host: Address) -> Result<(), Difference> {
