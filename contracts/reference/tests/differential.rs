@@ -17,12 +17,22 @@ fn total(
     Ok(total)
 }
 
+/// Every call of licenses, collateral and payments, what accounts with code said of vouchers, and nearly every reason.
+const MONEY: &str = include_str!("reached_money.txt");
+
+fn missing<'a>(total: &Counts, wanted: &'a str) -> Vec<&'a str> {
+    let reached: Vec<String> = total.reached.keys().map(ToString::to_string).collect();
+    wanted.lines().filter(|wanted| !reached.iter().any(|known| known == wanted)).collect()
+}
+
 #[test]
 fn bytecode_does_what_the_model_says() {
     let total = total(60, 80, World::new).unwrap();
     // Sequences in which everything is refused would show nothing.
     assert!(total.accepted * 4 > total.calls, "{total:?}");
     assert!(total.events > total.accepted, "{total:?}");
+    let missing = missing(&total, MONEY);
+    assert!(missing.is_empty(), "never reached: {missing:?}");
 }
 
 /// Every end of a case, every call that changes one, and every reason to refuse one, but for those that only luck gives.
@@ -32,8 +42,6 @@ const REACHED: &str = include_str!("reached.txt");
 fn cases_end_as_the_model_says_in_every_way() {
     let total = total(120, 90, World::with_court).unwrap();
     assert!(total.accepted * 3 > total.calls, "{total:?}");
-    let reached: Vec<String> = total.reached.keys().map(ToString::to_string).collect();
-    let missing: Vec<&str> =
-        REACHED.lines().filter(|wanted| !reached.iter().any(|known| known == wanted)).collect();
+    let missing = missing(&total, REACHED);
     assert!(missing.is_empty(), "never reached: {missing:?}");
 }

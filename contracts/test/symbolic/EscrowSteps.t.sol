@@ -205,7 +205,7 @@ contract SymbolicClaimSplit is SymbolicEscrow {
         ref.terms.royalties[1] = Royalty(SECOND, 8889);
     }
 
-    function check_claimIsSharedOutWhole(uint96 amount) external {
+    function check_claimIsSharedOutWhole(uint32 amount) external {
         if (amount == 0 || !_state(type(uint96).max, 0, 0, 0, 0)) return;
         IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](1);
         rows[0] = _row(amount);

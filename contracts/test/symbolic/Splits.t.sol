@@ -20,11 +20,12 @@ contract SymbolicSplits {
     }
 
     /// @dev What is shared out for at most 100 % is at most the whole, so the rest is never negative: reporter and owner of a
-    /// slash, parents of an owner's share. Takes of the shares only `sum * BPS <= amount * bps`, which is
-    /// `check_losesLessThanAUnit` for one share, and `check_oneMoreShareKeepsTheBound` for any number of them.
-    function check_sumIsAtMostTheWhole(uint128 amount, uint16 bps, uint136 sum) external pure {
+    /// slash, parents of an owner's share. Takes of the shares only `sum * BPS <= product`, which is
+    /// `check_losesLessThanAUnit` for one share, and `check_oneMoreShareKeepsTheBound` for any number of them; and of the
+    /// product what `check_productsGrow` says of `amount * bps` and `amount * BPS`.
+    function check_sumIsAtMostTheWhole(uint128 amount, uint152 product, uint136 sum) external pure {
         unchecked {
-            if (bps > BPS || uint256(sum) * BPS > uint256(amount) * bps) return;
+            if (product > uint256(amount) * BPS || uint256(sum) * BPS > product) return;
             assert(sum <= amount);
         }
     }
@@ -68,10 +69,25 @@ contract SymbolicSplits {
         assert(uint256(total) * bps < (share + 1) * BPS);
     }
 
-    /// @dev More collateral is never a smaller slash.
-    function check_sharesGrow(uint128 less, uint128 more, uint16 bps) external pure {
-        if (less > more) return;
-        if (bps > BPS) return;
-        assert(Shares.part(less, bps) <= Shares.part(more, bps));
+    /// @dev More of either is never a smaller product.
+    function check_productsGrow(uint128 less, uint128 more, uint16 few, uint16 many) external pure {
+        if (less > more || few > many) return;
+        unchecked {
+            assert(uint256(less) * few <= uint256(more) * few);
+            assert(uint256(less) * few <= uint256(less) * many);
+        }
+    }
+
+    /// @dev More collateral is never a smaller slash: of the shares only what `check_losesLessThanAUnit` says is taken, of
+    /// the products only `check_productsGrow`.
+    function check_sharesGrow(uint152 less, uint152 more, uint128 part, uint128 other)
+        external
+        pure
+    {
+        unchecked {
+            if (less > more || uint256(part) * BPS > less) return;
+            if (more >= (uint256(other) + 1) * BPS) return;
+            assert(part <= other);
+        }
     }
 }

@@ -165,9 +165,9 @@ contract SymbolicSlashSplit is SymbolicVault {
     }
 
     function check_slashIsSharedOutWhole(
-        uint96 b,
-        uint96 added,
-        uint96 taken,
+        uint32 b,
+        uint32 added,
+        uint32 taken,
         uint40 t,
         uint16 freezes
     ) external {

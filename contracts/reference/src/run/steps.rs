@@ -4,8 +4,8 @@ use alloy::primitives::{Address, B256, U256};
 use oml_contracts::rpc::abi;
 use rand::{Rng, RngCore};
 
-use super::{Call, Difference, World};
-use crate::model::Status;
+use super::{Call, DAY, Difference, World};
+use crate::model::{License, Status};
 
 impl World {
     pub(super) fn acquire(&mut self) -> Result<(), Difference> {
@@ -86,8 +86,22 @@ impl World {
         self.hold(&call, verdict).map(drop)
     }
 
+    /// A license of this sort half of the time, if there is one, else any.
+    fn pick_such(&mut self, fits: impl Fn(&License) -> bool) -> (abi::LicenseRef, bool) {
+        let such: Vec<License> = self.model.licenses.iter().filter(|l| fits(l)).cloned().collect();
+        if such.is_empty() || self.random.random() {
+            let (_, reference, native) = self.pick();
+            return (reference, native);
+        }
+        let License { reference, native, .. } =
+            such[self.random.random_range(0..such.len())].clone();
+        (reference, native)
+    }
+
     pub(super) fn renew(&mut self) -> Result<(), Difference> {
-        let (_, reference, native) = self.pick();
+        // Long terms, which can't be renewed often, are rare.
+        let long = |l: &License| l.status == Status::Active && l.reference.terms.licenseFee == 0;
+        let (reference, native) = self.pick_such(long);
         let by = self.mostly(reference.host);
         let value = self.value(native, reference.terms.licenseFee);
         let data = abi::LicenseRegistry::renewCall { r#ref: reference.clone() };
@@ -134,14 +148,19 @@ impl World {
     }
 
     pub(super) fn leave_vault(&mut self) -> Result<(), Difference> {
-        let (_, reference, _) = self.pick();
-        let by = self.mostly(reference.host);
+        let now = self.model.time;
         if self.random.random() {
+            let ended = |l: &License| l.thaw_end == 0 && l.status == Status::Terminated;
+            let (reference, _) = self.pick_such(ended);
+            let by = self.mostly(reference.host);
             let data = abi::CollateralVault::startThawCall { r#ref: reference.clone() };
             let call = Call::new(self.model.vault, "startThaw", by, 0, &data);
             let verdict = self.model.thaw_collateral(&reference, by);
             return self.hold(&call, verdict).map(drop);
         }
+        let thawed = |l: &License| l.thaw_end != 0 && l.thaw_end <= now + DAY;
+        let (reference, _) = self.pick_such(thawed);
+        let by = self.mostly(reference.host);
         let data = abi::CollateralVault::withdrawCall { r#ref: reference.clone() };
         let call = Call::new(self.model.vault, "withdraw", by, 0, &data);
         let verdict = self.model.withdraw_collateral(&reference, by);
