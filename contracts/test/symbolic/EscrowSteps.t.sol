@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import { PaymentEscrow } from "../../src/PaymentEscrow.sol";
 import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
-import { BPS, LicenseRef, NATIVE, Royalty } from "../../src/libraries/Types.sol";
+import { BPS, LicenseRef, NATIVE } from "../../src/libraries/Types.sol";
 import { SymbolicMoney } from "./MoneyExit.t.sol";
 
 /// @dev One call from any state of a channel, reachable or not, that has what every call keeps:
@@ -11,10 +11,6 @@ import { SymbolicMoney } from "./MoneyExit.t.sol";
 /// else. Afterwards that holds again: so it holds after every sequence of calls. This contract is payer, host, registry
 /// and vault, and as a contract signs everything.
 abstract contract SymbolicEscrow is SymbolicMoney {
-    address internal constant OWNER = address(0x0AAA);
-    address internal constant FIRST = address(0x0BBB);
-    address internal constant SECOND = address(0x0CCC);
-
     PaymentEscrow internal escrow;
     bytes32 internal id;
     uint96 internal deposited;
@@ -190,30 +186,5 @@ contract SymbolicEscrowSteps is SymbolicEscrow {
         assert(address(escrow).balance == rest);
         assert(escrow.balanceOf(NATIVE, address(this)) == 0);
         assert(!_call(abi.encodeCall(escrow.withdrawBalance, (NATIVE, address(this)))));
-    }
-}
-
-/// @dev The code of a claim hands out what it takes, to the unit and to the right accounts, for every amount. With shares
-/// of an example: for all shares see the lemmas of `SymbolicSplits`.
-contract SymbolicClaimSplit is SymbolicEscrow {
-    function _license() internal view override returns (LicenseRef memory ref) {
-        ref = super._license();
-        ref.terms.owner = OWNER;
-        ref.terms.ownerShareBps = 3333;
-        ref.terms.royalties = new Royalty[](2);
-        ref.terms.royalties[0] = Royalty(FIRST, 1111);
-        ref.terms.royalties[1] = Royalty(SECOND, 8889);
-    }
-
-    function check_claimIsSharedOutWhole(uint32 amount) external {
-        if (amount == 0 || !_state(type(uint96).max, 0, 0, 0, 0)) return;
-        IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](1);
-        rows[0] = _row(amount);
-        // It does not revert either: no part is more than what it is taken from.
-        assert(_call(abi.encodeCall(escrow.claim, (_license(), rows))));
-        uint256 toHost = escrow.balanceOf(NATIVE, address(this));
-        uint256 toParents = escrow.balanceOf(NATIVE, FIRST) + escrow.balanceOf(NATIVE, SECOND);
-        assert(toHost + escrow.balanceOf(NATIVE, OWNER) + toParents == amount);
-        _kept(amount);
     }
 }
