@@ -27,7 +27,7 @@ fn missing<'a>(total: &Counts, wanted: &'a str) -> Vec<&'a str> {
 
 #[test]
 fn bytecode_does_what_the_model_says() {
-    let total = total(60, 80, World::new).unwrap();
+    let total = total(120, 80, World::new).unwrap();
     // Sequences in which everything is refused would show nothing.
     assert!(total.accepted * 4 > total.calls, "{total:?}");
     assert!(total.events > total.accepted, "{total:?}");
@@ -40,7 +40,7 @@ const REACHED: &str = include_str!("reached.txt");
 
 #[test]
 fn cases_end_as_the_model_says_in_every_way() {
-    let total = total(120, 90, World::with_court).unwrap();
+    let total = total(150, 90, World::with_court).unwrap();
     assert!(total.accepted * 3 > total.calls, "{total:?}");
     let missing = missing(&total, REACHED);
     assert!(missing.is_empty(), "never reached: {missing:?}");
