@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use std::sync::{Arc, OnceLock};
 
 use super::cpu::{
-    self, Engine, Format, Guards, LaneWeights, PackedWeights, Prompts, Sequence, Top,
+    self, Engine, Format, Gradients, Guards, LaneWeights, PackedWeights, Prompts, Sequence, Top,
 };
 use super::generate::token_id;
 use super::rope::RopeTable;
@@ -232,16 +232,31 @@ impl Decoder {
         forward.logits(&forward.hidden(&tokens)?)?.flatten_all()?.to_vec1()
     }
 
-    /// Loss of a batch and its gradient per parameter, by the hand-written code.
-    pub(crate) fn gradients(&self, batch: &[&Example]) -> Result<(f64, Vec<Vec<f32>>)> {
+    /// Loss of a batch, whose gradients are added to `sums`, by the hand-written code.
+    pub(crate) fn gradients(&self, batch: &[&Example], sums: &mut Gradients) -> Result<f64> {
+        let parameters = self.weights.named().iter().map(|(_, t)| t.elem_count()).sum();
+        self.gradients_as(cpu::is_large(parameters), batch, sums)
+    }
+
+    /// [`Decoder::gradients`] in the way of large or of small weights.
+    pub(super) fn gradients_as(
+        &self,
+        large: bool,
+        batch: &[&Example],
+        sums: &mut Gradients,
+    ) -> Result<f64> {
         let longest = batch.iter().map(|e| e.tokens.len()).max().unwrap_or(0);
         self.check_positions(longest)?;
         let guards = Guards::new(&self.weights);
+        if large {
+            let engine = Engine::new(&self.config, &self.weights, &guards, &self.rope, None)?;
+            return cpu::gradients(&engine.blocked(), batch, sums);
+        }
         // Weights under training change with every step, so nothing made of them is kept.
         let packed = PackedWeights::with_transposes(&self.weights);
         let engine =
             Engine::new(&self.config, &self.weights, &guards, &self.rope, packed.as_ref())?;
-        cpu::gradients(&engine, batch)
+        cpu::gradients(&engine, batch, sums)
     }
 
     fn engine<R>(&self, tokens: usize, run: impl FnOnce(&Engine<'_>) -> Result<R>) -> Result<R> {

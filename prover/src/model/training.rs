@@ -4,9 +4,9 @@ use candle_core::{DType, Device, Tensor, Var};
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::cpu::softmax;
+use super::cpu::{self, Gradients, softmax};
 use super::generate::token_id;
-use super::in_place::{square_sum, update2, update3};
+use super::in_place::{Moving, square_sum, update_parts, with_values};
 use super::lora::{Adapter, LoraOptions};
 use super::tensor_ops::cross_entropy;
 use super::{Decoder, ModelError, Weights};
@@ -140,35 +140,39 @@ impl Parameter {
 
     /// The same step where the values lie.
     fn step_cpu(
-        &mut self,
+        &self,
         optimizer: AdamW,
         update: Update,
+        grad: &[f32],
         anchor: Option<&Tensor>,
     ) -> Result<(), ModelError> {
-        let Some(grad) = self.grad.take() else { return Ok(()) };
         let [beta1, beta2, eps] = [optimizer.beta1, optimizer.beta2, optimizer.eps].map(narrow);
         let decay = narrow(1.0 - update.rate * optimizer.weight_decay);
         let (scale, pull) = (narrow(update.scale), narrow(update.pull));
         let rate = narrow(update.rate / update.correction1);
         let correction2 = narrow(1.0 / update.correction2);
-        update2(&self.first, &grad, |first, grad| {
-            *first = *first * beta1 + grad * scale * (1.0 - beta1);
-        })?;
-        update2(&self.second, &grad, |second, grad| {
-            let grad = grad * scale;
-            *second = *second * beta2 + grad * grad * (1.0 - beta2);
-        })?;
-        let weight = self.var.as_tensor();
-        update3(weight, (&self.first, &self.second), |weight, first, second| {
-            let step = rate * first / ((second * correction2).sqrt() + eps);
-            *weight = *weight * decay - step;
-        })?;
-        if let Some(anchor) = anchor {
-            update2(weight, anchor, |weight, anchor| {
-                *weight = *weight * (1.0 - pull) + anchor * pull;
-            })?;
-        }
-        Ok(())
+        let tensors = [self.var.as_tensor(), &self.first, &self.second];
+        let moved = update_parts(
+            tensors,
+            grad,
+            anchor,
+            #[inline(always)]
+            |part| {
+                let Moving { weights, firsts, seconds, grads, anchors } = part;
+                let values = weights.iter_mut().zip(firsts).zip(seconds).zip(grads);
+                for (((weight, first), second), grad) in values {
+                    let grad = grad * scale;
+                    *first = *first * beta1 + grad * (1.0 - beta1);
+                    *second = *second * beta2 + grad * grad * (1.0 - beta2);
+                    let step = rate * *first / ((*second * correction2).sqrt() + eps);
+                    *weight = *weight * decay - step;
+                }
+                for (weight, anchor) in weights.iter_mut().zip(anchors) {
+                    *weight = *weight * (1.0 - pull) + anchor * pull;
+                }
+            },
+        );
+        Ok(moved?)
     }
 }
 
@@ -187,6 +191,14 @@ pub(crate) struct Trainer {
     optimizer: AdamW,
     steps: i32,
     micro_batch_tokens: usize,
+    /// Of all parameters, on the CPU; their memory outlives the steps.
+    gradients: Gradients,
+}
+
+impl Drop for Trainer {
+    fn drop(&mut self) {
+        cpu::release();
+    }
 }
 
 impl Trainer {
@@ -219,6 +231,7 @@ impl Trainer {
             optimizer,
             steps: 0,
             micro_batch_tokens,
+            gradients: Gradients::default(),
         })
     }
 
@@ -244,11 +257,16 @@ impl Trainer {
     /// Hands the gradients of merged matrices to their factors and drops all others.
     fn distribute_gradients(&mut self) -> Result<(), ModelError> {
         for adapter in &mut self.adapters {
-            if let Some(grad) = self.parameters[adapter.index].grad.take() {
+            let Parameter { grad, var, .. } = &mut self.parameters[adapter.index];
+            if let Some(grad) = grad.take() {
+                adapter.take_gradient(&grad)?;
+            } else if let Some(grads) = self.gradients.get() {
+                let grad = Tensor::from_slice(&grads[adapter.index], var.shape(), &Device::Cpu)?;
                 adapter.take_gradient(&grad)?;
             }
         }
         if !self.adapters.is_empty() {
+            self.gradients.clear();
             self.parameters.iter_mut().for_each(|parameter| parameter.grad = None);
         }
         Ok(())
@@ -258,9 +276,12 @@ impl Trainer {
     fn step_adapters(&mut self, update: Update) -> Result<(), ModelError> {
         for adapter in &mut self.adapters {
             for factor in [&mut adapter.a, &mut adapter.b] {
-                match self.decoder.is_handwritten() {
-                    true => factor.step_cpu(self.optimizer, update, None)?,
-                    false => factor.step_tensor(self.optimizer, update, None)?,
+                match (self.decoder.is_handwritten(), &factor.grad) {
+                    (true, None) => {}
+                    (true, Some(grad)) => with_values(grad, |grad| {
+                        factor.step_cpu(self.optimizer, update, grad, None)
+                    })??,
+                    (false, _) => factor.step_tensor(self.optimizer, update, None)?,
                 }
             }
             adapter.pull(update.pull)?;
@@ -306,16 +327,7 @@ impl Trainer {
             return Ok(0.0);
         }
         if self.decoder.is_handwritten() {
-            let (loss, grads) = self.decoder.gradients(batch)?;
-            for (parameter, grad) in self.parameters.iter_mut().zip(grads) {
-                let grad = Tensor::from_vec(grad, parameter.var.shape(), &Device::Cpu)?;
-                // The tensor library's own sum would wake its spinning threads.
-                if let Some(sum) = &parameter.grad {
-                    update2(&grad, sum, |grad, sum| *grad += sum)?;
-                }
-                parameter.grad = Some(grad);
-            }
-            return Ok(loss);
+            return Ok(self.decoder.gradients(batch, &mut self.gradients)?);
         }
         let mut loss = 0.0;
         for micro in micro_batches(batch, self.micro_batch_tokens) {
@@ -355,19 +367,25 @@ impl Trainer {
         for (index, parameter) in self.parameters.iter_mut().enumerate() {
             let anchor = anchor.map(|(weights, _)| &weights.named()[index].1);
             match self.decoder.is_handwritten() {
-                true => parameter.step_cpu(optimizer, update, anchor)?,
+                true => {
+                    if let Some(grads) = self.gradients.get() {
+                        parameter.step_cpu(optimizer, update, &grads[index], anchor)?;
+                    }
+                }
                 false => parameter.step_tensor(optimizer, update, anchor)?,
             }
             parameter.publish()?;
         }
+        self.gradients.clear();
         Ok(())
     }
 
     fn gradient_norm(&self) -> Result<f64, ModelError> {
-        let mut sum = 0.0;
+        let mut sum: f64 =
+            self.gradients.get().iter().copied().flatten().map(|g| square_sum(g)).sum();
         for grad in self.trained().into_iter().filter_map(|p| p.grad.as_ref()) {
             sum += match grad.device() {
-                Device::Cpu => square_sum(grad)?,
+                Device::Cpu => with_values(grad, square_sum)?,
                 _ => f64::from(grad.sqr()?.sum_all()?.to_scalar::<f32>()?),
             };
         }

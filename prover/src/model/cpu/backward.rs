@@ -6,72 +6,142 @@ use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
 
 use super::attention::{Attention, Scratch};
-use super::buffer::Buffer;
-use super::forward::{Asking, Block, Saved};
+use super::block::{Asking, Block};
+use super::buffer::{Buffer, keep};
+use super::forward::Saved;
 use super::kernel::add_outer;
-use super::lanes::{LANES, RowScratch};
+use super::lanes::{LANES, RowAttention};
 use super::ops::{
-    add, add_scaled, cross_entropy_backward, gated_backward, product_dw, product_dx, rms_norm,
-    rms_norm_backward, soft_cap, soft_cross_entropy_backward,
+    add, add_scaled, cross_entropy_backward, product_dw, product_dx, soft_cap,
+    soft_cross_entropy_backward,
 };
+use super::packed::products;
+use super::rowwise::{gated_backward, rms_norm, rms_norm_backward, rotate};
 use super::simd::vectorized;
-use super::{CHUNK_TOKENS, Engine};
+use super::{CHUNK_TOKENS, Engine, blocked};
 use crate::model::training::Example;
 use crate::model::weights::Linear;
 
-/// Above this many parameters, chunks are larger: each costs a pass over a whole gradient.
+/// Above this many parameters there is one gradient, and all cores share every product: a gradient per core takes
+/// memory and time, and products are large enough to be shared.
 const LARGE: usize = 4 << 20;
 
-/// Tokens per chunk of a large model.
-const LARGE_CHUNK_TOKENS: usize = 1024;
+/// Tokens per chunk of a small model's batch that fills lanes.
+const LANE_CHUNK_TOKENS: usize = 1024;
 
 /// Examples in a batch of a small model from which chunks are cut to fill lanes.
 const WORTH_LANES: usize = 4 * LANES;
 
-/// Above this many parameters a gradient per core takes too much memory, and the products are large
-/// enough to keep all cores busy one after the other.
-const HUGE: usize = 256 << 20;
+/// Floats of activations that a chunk of a large model may keep for its gradient, and tokens that a chunk has at
+/// least and at most, whatever they take.
+const MOST_SAVED: usize = 160 << 20;
+const LARGE_CHUNK_TOKENS: (usize, usize) = (512, 4096);
 
-/// Loss of a batch (the weighted sum of its cross-entropies) and its gradient per parameter.
+/// Gradients in all parameters, added up over batches.
+#[derive(Debug, Default)]
+pub(crate) struct Gradients {
+    values: Vec<Vec<f32>>,
+    /// Whether there are any; else the values are memory to write over.
+    held: bool,
+}
+
+impl Gradients {
+    /// Those of each parameter, if there are any.
+    pub(crate) fn get(&self) -> Option<&[Vec<f32>]> {
+        self.held.then_some(&self.values)
+    }
+
+    /// Forgets them, but not their memory.
+    pub(crate) fn clear(&mut self) {
+        self.held = false;
+    }
+
+    fn add(&mut self, mut values: Vec<Vec<f32>>) {
+        match self.held {
+            true => drain_all(&mut values, &mut self.values),
+            false => self.values = values,
+        }
+        self.held = true;
+    }
+}
+
+/// Whether the weights are trained by all cores together, one chunk after the other.
+pub(crate) fn is_large(parameters: usize) -> bool {
+    parameters > LARGE
+}
+
+/// Loss of a batch (the weighted sum of its cross-entropies); its gradients are added to `sums`.
 ///
 /// Chunks depend on the batch only and their gradients are added in order, so the result does not
 /// depend on the number of cores.
-pub(crate) fn gradients(engine: &Engine<'_>, batch: &[&Example]) -> Result<(f64, Vec<Vec<f32>>)> {
+pub(crate) fn gradients(
+    engine: &Engine<'_>,
+    batch: &[&Example],
+    sums: &mut Gradients,
+) -> Result<f64> {
     let mut sorted = batch.to_vec();
     sorted.sort_by_key(|e| e.tokens.len());
-    let parameters: usize = engine.values.iter().map(|v| v.len()).sum();
+    if engine.blocked {
+        return large(engine, &sorted, sums);
+    }
+    // Lanes filled once, if that leaves enough chunks for some cores.
+    let all = match batch.len() >= WORTH_LANES {
+        true => chunks(&sorted, LANE_CHUNK_TOKENS, LANES),
+        false => chunks(&sorted, CHUNK_TOKENS, usize::MAX),
+    };
+    let (loss, values) = small(engine, &all)?;
+    sums.add(values);
+    Ok(loss)
+}
+
+/// Chunks one after the other, into one gradient.
+fn large(engine: &Engine<'_>, sorted: &[&Example], sums: &mut Gradients) -> Result<f64> {
+    let config = engine.config;
+    let per_layer = 6 * config.hidden_size
+        + 2 * (engine.q_width() + engine.kv_width())
+        + 3 * config.intermediate_size;
+    let (least, most) = LARGE_CHUNK_TOKENS;
+    let tokens = (MOST_SAVED / (per_layer * config.layers)).clamp(least, most);
+    keep(2 * tokens * per_layer * config.layers);
+    let longest = sorted.last().map_or(1, |example| example.tokens.len().max(1));
+    // Chunks of one size: each reads and writes all gradients.
+    let count = sorted.len().div_ceil((tokens / longest).max(1)).max(1);
+    let mut fresh = vec![false; engine.values.len()];
+    if !sums.held {
+        sums.values.resize_with(engine.values.len(), Vec::new);
+        for (sum, value) in sums.values.iter_mut().zip(&engine.values) {
+            sum.resize(value.len(), 0.0);
+        }
+        // The first product of a matrix writes its gradient.
+        products(engine.positions).into_iter().for_each(|position| fresh[position] = true);
+        let others = sums.values.iter_mut().zip(&fresh).filter(|(_, fresh)| !**fresh);
+        others.for_each(|(sum, _)| sum.fill(0.0));
+    }
+    // After a failure some gradients are of no batch.
+    sums.held = false;
+    let mut total = 0.0;
+    for chunk in chunks(sorted, tokens.max(longest), sorted.len().div_ceil(count).max(1)) {
+        let grads = (sums.values.as_mut_slice(), fresh.as_mut_slice());
+        total += Pass::run(engine, &chunk, grads, Parallelism::Rayon(0))?;
+    }
+    sums.held = true;
+    Ok(total)
+}
+
+/// Chunks side by side, each with a gradient of its own.
+fn small(engine: &Engine<'_>, all: &[Vec<&Example>]) -> Result<(f64, Vec<Vec<f32>>)> {
     let zeros = || -> Vec<Vec<f32>> { engine.values.iter().map(|v| vec![0.0; v.len()]).collect() };
     let mut total = 0.0;
-    if parameters > HUGE {
-        let mut sums = zeros();
-        for chunk in chunks(&sorted, LARGE_CHUNK_TOKENS, usize::MAX) {
-            total += Pass::run(engine, &chunk, &mut sums, Parallelism::Rayon(0))?;
-        }
-        return Ok((total, sums));
-    }
-    let (tokens, most) = match parameters > LARGE {
-        true => {
-            let longest = sorted.last().map_or(1, |example| example.tokens.len().max(1));
-            let most = (LARGE_CHUNK_TOKENS / longest).clamp(1, 2 * LANES);
-            // Chunks of one size: with one large and one small a core waits for the other.
-            let count = batch.len().div_ceil(most).max(1);
-            (LARGE_CHUNK_TOKENS, batch.len().div_ceil(count).max(1))
-        }
-        // Lanes filled once, if that leaves enough chunks for some cores.
-        false if batch.len() >= WORTH_LANES => (LARGE_CHUNK_TOKENS, LANES),
-        false => (CHUNK_TOKENS, usize::MAX),
-    };
     let mut sums: Option<Vec<Vec<f32>>> = None;
     // Gradients that were added already, zeros again: fresh memory costs more than clearing.
     let spare: Mutex<Vec<Vec<Vec<f32>>>> = Mutex::default();
-    let all = chunks(&sorted, tokens, most);
     let threads = super::forward::parallelism(all.len());
     // Bounds the gradients held at once without changing the order of addition.
     for part in all.chunks(rayon::current_num_threads().max(1)) {
         let run = |chunk: &Vec<&Example>| {
             let used = spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut grads = used.unwrap_or_else(zeros);
-            let loss = Pass::run(engine, chunk, &mut grads, threads)?;
+            let loss = Pass::run(engine, chunk, (&mut grads, &mut []), threads)?;
             Ok((loss, grads))
         };
         let results: Vec<(f64, Vec<Vec<f32>>)> = part.par_iter().map(run).collect::<Result<_>>()?;
@@ -80,13 +150,18 @@ pub(crate) fn gradients(engine: &Engine<'_>, batch: &[&Example]) -> Result<(f64,
             match &mut sums {
                 None => sums = Some(grads),
                 Some(sums) => {
-                    sums.par_iter_mut().zip(&mut grads).for_each(|(sum, grad)| drain(grad, sum));
+                    drain_all(&mut grads, sums);
                     spare.lock().unwrap_or_else(PoisonError::into_inner).push(grads);
                 }
             }
         }
     }
     Ok((total, sums.unwrap_or_else(zeros)))
+}
+
+/// Adds gradients to sums and clears them.
+fn drain_all(grads: &mut [Vec<f32>], sums: &mut [Vec<f32>]) {
+    sums.par_iter_mut().zip(grads).for_each(|(sum, grad)| drain(grad, sum));
 }
 
 /// Adds a gradient to a sum and clears it.
@@ -117,10 +192,26 @@ fn chunks<'a>(sorted: &[&'a Example], tokens: usize, most: usize) -> Vec<Vec<&'a
     chunks
 }
 
+/// Tokens that all sequences of a chunk begin with, if there are several; fewer than `t`.
+fn shared_tokens(chunk: &[&Example], t: usize) -> usize {
+    let Some((first, others)) = chunk.split_first() else { return 0 };
+    if others.is_empty() {
+        return 0;
+    }
+    let mut shared = first.tokens.len().min(t.saturating_sub(1));
+    for other in others {
+        let same = first.tokens[..shared].iter().zip(&other.tokens);
+        shared = same.take_while(|(a, b)| a == b).count();
+    }
+    shared
+}
+
 /// One chunk's way through the decoder and back.
 struct Pass<'a> {
     engine: &'a Engine<'a>,
     grads: &'a mut [Vec<f32>],
+    /// Whether the gradient of a parameter is yet to be written; none is if this is empty.
+    fresh: &'a mut [bool],
     block: Block,
 }
 
@@ -128,28 +219,29 @@ impl<'a> Pass<'a> {
     fn run(
         engine: &'a Engine<'a>,
         chunk: &[&Example],
-        grads: &'a mut [Vec<f32>],
+        (grads, fresh): (&'a mut [Vec<f32>], &'a mut [bool]),
         threads: Parallelism,
     ) -> Result<f64> {
         let t = chunk.iter().map(|e| e.tokens.len()).max().unwrap_or(0);
-        let mut tokens = Vec::with_capacity(chunk.len() * t);
-        for example in chunk {
-            tokens.extend_from_slice(&example.tokens);
+        let block = Block { t, start: 0, shared: shared_tokens(chunk, t), threads };
+        let mut tokens = Vec::with_capacity(block.rows(chunk.len()));
+        for (index, example) in chunk.iter().enumerate() {
+            let skipped = if index == 0 { 0 } else { block.shared };
+            tokens.extend_from_slice(&example.tokens[skipped..]);
             // Later positions influence no earlier one, so any padding token does.
-            tokens.resize(tokens.len() + t - example.tokens.len(), 0);
+            tokens.resize(block.rows(index + 1), 0);
         }
-        let block = Block { t, start: 0, threads };
         let mut x = engine.embed(&tokens)?;
         let layers = engine.positions.layers.len();
-        let (all, last) = (Asking::all(block, chunk.len()), asking_targets(chunk, t));
-        let asking = |index: usize| if index + 1 == layers { &last } else { &all };
+        let last = asking_targets(chunk, block);
+        let asking = |index: usize| (index + 1 == layers).then_some(&last);
         let mut saved: Vec<Saved> = Vec::with_capacity(layers);
         for index in 0..layers {
             let mut kept = Saved::default();
             engine.layer(index, &mut x, block, asking(index), &mut kept);
             saved.push(kept);
         }
-        let mut pass = Self { engine, grads, block };
+        let mut pass = Self { engine, grads, fresh, block };
         let (loss, mut dx) = pass.head(chunk, &x)?;
         for (index, kept) in saved.into_iter().enumerate().rev() {
             dx = pass.layer(index, kept, dx, asking(index));
@@ -161,31 +253,11 @@ impl<'a> Pass<'a> {
     /// Loss, and its gradient in the residual stream, of which only the targets' rows are left.
     fn head(&mut self, chunk: &[&Example], picked: &[f32]) -> Result<(f64, Buffer)> {
         let (engine, width) = (self.engine, self.engine.config.hidden_size);
-        let (classes, on) = (engine.config.vocab_size, self.block.threads);
+        let on = self.block.threads;
         let (norm, output) = (engine.positions.norm, engine.positions.output);
-        let normed = rms_norm(picked, engine.value(norm), engine.eps);
+        let normed = rms_norm(picked, engine.value(norm), engine.eps, on);
         let mut logits = engine.product(output, &normed, width, on);
-        let mut slopes = Vec::new();
-        if let Some(cap) = engine.config.logit_cap {
-            soft_cap(&mut logits, cap, Some(&mut slopes));
-        }
-        let targets = chunk.iter().flat_map(|example| {
-            let teacher =
-                |i: usize| example.teacher.as_ref().map(|p| &p[i * classes..(i + 1) * classes]);
-            let targets = example.targets.iter().enumerate();
-            targets.map(move |(i, &(_, target))| (target, teacher(i), example.weight))
-        });
-        let mut loss = 0.0;
-        for (row, (target, teacher, weight)) in logits.chunks_mut(classes).zip(targets) {
-            loss += f64::from(match (teacher, usize::try_from(target)) {
-                (Some(wanted), _) => soft_cross_entropy_backward(row, wanted, weight),
-                (None, Ok(target)) if target < classes => {
-                    cross_entropy_backward(row, target, weight)
-                }
-                _ => candle_core::bail!("target {target} outside {classes} classes"),
-            });
-        }
-        logits.iter_mut().zip(&slopes).for_each(|(d, slope)| *d *= slope);
+        let loss = self.losses(chunk, &mut logits)?;
         let mut d_normed = Buffer::zeros(normed.len());
         self.matrix(output, (&normed, width), &logits, &mut d_normed);
         let mut d_picked = Buffer::zeros(picked.len());
@@ -193,8 +265,47 @@ impl<'a> Pass<'a> {
         Ok((loss, d_picked))
     }
 
+    /// Replaces logits by the gradient of the loss in them; returns the loss.
+    fn losses(&self, chunk: &[&Example], logits: &mut [f32]) -> Result<f64> {
+        let (classes, cap) = (self.engine.config.vocab_size, self.engine.config.logit_cap);
+        let targets = chunk.iter().flat_map(|example| {
+            let teacher =
+                |i: usize| example.teacher.as_ref().map(|p| &p[i * classes..(i + 1) * classes]);
+            let targets = example.targets.iter().enumerate();
+            targets.map(move |(i, &(_, target))| (target, teacher(i), example.weight))
+        });
+        let one = |row: &mut [f32], (target, teacher, weight): (u32, Option<&[f32]>, f32)| {
+            let mut slopes = Vec::new();
+            if let Some(cap) = cap {
+                soft_cap(row, cap, Some(&mut slopes));
+            }
+            let loss = match (teacher, usize::try_from(target)) {
+                (Some(wanted), _) => soft_cross_entropy_backward(row, wanted, weight),
+                (None, Ok(target)) if target < classes => {
+                    cross_entropy_backward(row, target, weight)
+                }
+                _ => candle_core::bail!("target {target} outside {classes} classes"),
+            };
+            row.iter_mut().zip(&slopes).for_each(|(d, slope)| *d *= slope);
+            Ok(f64::from(loss))
+        };
+        if let Parallelism::None = self.block.threads {
+            return logits.chunks_mut(classes).zip(targets).map(|(row, of)| one(row, of)).sum();
+        }
+        let targets: Vec<_> = targets.collect();
+        let rows = logits.par_chunks_mut(classes).zip(targets);
+        let losses: Vec<f64> = rows.map(|(row, of)| one(row, of)).collect::<Result<_>>()?;
+        Ok(losses.iter().sum())
+    }
+
     /// Gradient of a layer's output (of the rows that ask) to gradient of its input (of all rows).
-    fn layer(&mut self, index: usize, mut saved: Saved, mut d: Buffer, asking: &Asking) -> Buffer {
+    fn layer(
+        &mut self,
+        index: usize,
+        mut saved: Saved,
+        mut d: Buffer,
+        asking: Option<&Asking>,
+    ) -> Buffer {
         let (engine, config) = (self.engine, self.engine.config);
         let layer = &engine.positions.layers[index];
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
@@ -202,7 +313,8 @@ impl<'a> Pass<'a> {
         let d_fed = self.maybe_norm(layer.fed_norm, &saved.raw_fed, &d);
         let d_fed = d_fed.as_deref().unwrap_or(&d);
         self.linear(&layer.down, (&saved.activated, inner), d_fed, &mut d_activated);
-        gated_backward(config.activation, &mut saved.gate, &mut saved.up, &d_activated);
+        let halves = (&mut *saved.gate, &mut *saved.up);
+        gated_backward(config.activation, halves, &d_activated, self.block.threads);
         let mut d_normed = Buffer::zeros(d.len());
         self.linear(&layer.gate, (&saved.middle_normed, hidden), &saved.gate, &mut d_normed);
         self.linear(&layer.up, (&saved.middle_normed, hidden), &saved.up, &mut d_normed);
@@ -212,11 +324,9 @@ impl<'a> Pass<'a> {
         let d_out = self.maybe_norm(layer.attended_norm, &saved.raw_attended, &d);
         let d_out = d_out.as_deref().unwrap_or(&d);
         self.linear(&layer.o, (&saved.attended, engine.q_width()), d_out, &mut d_attended);
-        let (dq, dk, dv) = self.attention(index, &saved, &d_attended, asking);
+        let (dq, dk, dv) = self.attention(index, &saved, d_attended, asking);
         let mut d_normed = Buffer::zeros(saved.normed.len());
-        if asking.rows.len() * hidden == saved.normed.len() {
-            self.linear(&layer.q, (&saved.normed, hidden), &dq, &mut d_normed);
-        } else {
+        if let Some(asking) = asking {
             let normed = asking.gather(&saved.normed, hidden);
             let mut d_asking = Buffer::zeros(normed.len());
             self.linear(&layer.q, (&normed, hidden), &dq, &mut d_asking);
@@ -224,6 +334,8 @@ impl<'a> Pass<'a> {
             let mut d_all = Buffer::zeros(saved.x.len());
             asking.scatter(&d, hidden, &mut d_all);
             d = d_all;
+        } else {
+            self.linear(&layer.q, (&saved.normed, hidden), &dq, &mut d_normed);
         }
         for (linear, grad) in [(&layer.k, dk), (&layer.v, dv)] {
             self.linear(linear, (&saved.normed, hidden), &grad, &mut d_normed);
@@ -237,31 +349,51 @@ impl<'a> Pass<'a> {
         &mut self,
         index: usize,
         saved: &Saved,
-        grad: &[f32],
-        asking: &Asking,
+        grad: Buffer,
+        asking: Option<&Asking>,
     ) -> (Buffer, Buffer, Buffer) {
-        let (engine, t) = (self.engine, self.block.t);
+        let (engine, block) = (self.engine, self.block);
         let layer = &engine.positions.layers[index];
         let (q_width, kv_width) = (engine.q_width(), engine.kv_width());
         let mut dq = Buffer::zeros(saved.q.len());
         let mut dk = Buffer::zeros(saved.k.len());
         let mut dv = Buffer::zeros(saved.v.len());
-        let rows = dk.len() / kv_width;
-        if let Some(lanes) = engine.row_attention(index, t, asking, rows) {
-            let inputs = (&*saved.q, &*saved.k, &*saved.v, grad);
-            lanes.backward(inputs, (&mut dq, &mut dk, &mut dv), &mut RowScratch::default());
-        } else {
-            self.attention_by_sequence(index, saved, grad, asking, (&mut dq, &mut dk, &mut dv));
+        let sequences = saved.k.len() / (block.t * kv_width);
+        let lanes = RowAttention::new(engine.config, index, (sequences, block.t));
+        match (asking, lanes) {
+            (Some(asking), _) => {
+                self.by_sequence(index, saved, &grad, asking, (&mut dq, &mut dk, &mut dv));
+            }
+            (None, Some(lanes)) => {
+                let grad = block.spread(grad, q_width, false);
+                let inputs = (&*saved.q, &*saved.k, &*saved.v, &*grad);
+                lanes.backward(inputs, (&mut dq, &mut dk, &mut dv), block.threads);
+            }
+            (None, None) => {
+                let (grad, all) =
+                    (block.spread(grad, q_width, false), Asking::all(block, sequences));
+                self.by_sequence(index, saved, &grad, &all, (&mut dq, &mut dk, &mut dv));
+            }
         }
-        engine.rope.rotate(&mut dq, q_width, asking.positions.iter().copied(), -1.0);
-        engine.rope.rotate(&mut dk, kv_width, self.block.positions(rows), -1.0);
+        let mut dk = block.sum(dk, kv_width);
+        let dv = block.sum(dv, kv_width);
+        let rows = block.positions(dk.len() / kv_width);
+        rotate(engine.rope, &mut dk, kv_width, (rows, -1.0), block.threads);
+        if let Some(asking) = asking {
+            let rows = asking.positions.iter().copied();
+            rotate(engine.rope, &mut dq, q_width, (rows, -1.0), block.threads);
+        } else {
+            dq = block.sum(dq, q_width);
+            let rows = block.positions(dq.len() / q_width);
+            rotate(engine.rope, &mut dq, q_width, (rows, -1.0), block.threads);
+        }
         let dq = self.maybe_norm(layer.q_norm, &saved.raw_q, &dq).unwrap_or(dq);
         let dk = self.maybe_norm(layer.k_norm, &saved.raw_k, &dk).unwrap_or(dk);
         (dq, dk, dv)
     }
 
     /// Gradients of attention, added, one sequence after the other.
-    fn attention_by_sequence(
+    fn by_sequence(
         &self,
         index: usize,
         saved: &Saved,
@@ -294,7 +426,7 @@ impl<'a> Pass<'a> {
 
     fn norm(&mut self, norm: usize, x: &[f32], grad: &[f32], dx: &mut [f32]) {
         let inputs = (x, self.engine.value(norm), self.engine.eps);
-        rms_norm_backward(inputs, grad, dx, &mut self.grads[norm]);
+        rms_norm_backward(inputs, grad, dx, &mut self.grads[norm], self.block.threads);
     }
 
     fn linear(
@@ -315,6 +447,11 @@ impl<'a> Pass<'a> {
     fn matrix(&mut self, w: usize, (x, inner): (&[f32], usize), grad: &[f32], dx: &mut [f32]) {
         let on = self.block.threads;
         let dw = &mut self.grads[w];
+        if self.engine.blocked {
+            let fresh = self.fresh.get_mut(w).is_some_and(std::mem::take);
+            blocked::dw(dw, grad, x, inner, !fresh);
+            return blocked::add_dx(dx, grad, self.engine.value(w), inner);
+        }
         if !matches!(on, Parallelism::None) || !add_outer(dw, grad, x, inner) {
             product_dw(dw, grad, x, inner, on);
         }
@@ -336,11 +473,11 @@ impl<'a> Pass<'a> {
 }
 
 /// The rows that targets are predicted from.
-fn asking_targets(chunk: &[&Example], t: usize) -> Asking {
+fn asking_targets(chunk: &[&Example], block: Block) -> Asking {
     let mut asking = Asking::default();
     for (index, example) in chunk.iter().enumerate() {
         for &(position, _) in &example.targets {
-            asking.rows.push(index * t + position);
+            asking.rows.push(block.row(index, position));
             asking.positions.push(position);
         }
         asking.ends.push(asking.rows.len());

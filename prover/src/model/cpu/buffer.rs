@@ -3,7 +3,7 @@
 //! A chunk's activations are large enough that the allocator would map and clear fresh pages for each
 //! of them, which on small models costs as much as the arithmetic.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
 
 /// Floats that go back to the pool of the thread that drops them.
@@ -11,11 +11,28 @@ use std::ops::{Deref, DerefMut};
 pub(super) struct Buffer(Vec<f32>);
 
 /// Buffers kept per thread, and the floats they may hold together.
-const MOST_BUFFERS: usize = 48;
+const MOST_BUFFERS: usize = 512;
 const MOST_FLOATS: usize = 16 << 20;
 
 thread_local! {
     static POOL: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+    static LIMIT: Cell<usize> = const { Cell::new(MOST_FLOATS) };
+}
+
+/// Lets this thread keep up to so many floats, if that is more than the usual number.
+pub(super) fn keep(floats: usize) {
+    LIMIT.set(floats.max(MOST_FLOATS));
+}
+
+/// Gives back what this thread keeps beyond the usual.
+pub(crate) fn release() {
+    LIMIT.set(MOST_FLOATS);
+    POOL.with_borrow_mut(|pool| {
+        let mut held: usize = pool.iter().map(Vec::capacity).sum();
+        while let (true, Some(last)) = (held > MOST_FLOATS, pool.pop()) {
+            held -= last.capacity();
+        }
+    });
 }
 
 impl Buffer {
@@ -73,7 +90,7 @@ impl Drop for Buffer {
             let held: usize = pool.iter().map(Vec::capacity).sum();
             if values.capacity() > 0
                 && pool.len() < MOST_BUFFERS
-                && held + values.capacity() <= MOST_FLOATS
+                && held + values.capacity() <= LIMIT.get()
             {
                 pool.push(values);
             }

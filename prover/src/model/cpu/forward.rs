@@ -5,10 +5,12 @@ use gemm::Parallelism;
 use rayon::prelude::*;
 
 use super::attention::{Attention, Scratch};
+use super::block::{Asking, Block};
 use super::buffer::Buffer;
-use super::lanes::{RowAttention, RowScratch};
-use super::ops::{add, gated, product, rms_norm, soft_cap};
-use super::{Engine, ops};
+use super::lanes::RowAttention;
+use super::ops::{product, soft_cap};
+use super::rowwise::{add, gated, rms_norm, rotate};
+use super::{Engine, blocked, ops};
 use crate::model::generate::argmax;
 use crate::model::weights::{Layer, Linear};
 
@@ -16,80 +18,6 @@ use crate::model::weights::{Layer, Linear};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sequence {
     layers: Vec<(Vec<f32>, Vec<f32>)>,
-}
-
-/// A block of equally long sequences.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Block {
-    /// Tokens per sequence.
-    pub(super) t: usize,
-    /// Position of the first token.
-    pub(super) start: usize,
-    /// How matrix products run: on one core where there are several chunks.
-    pub(super) threads: Parallelism,
-}
-
-impl Block {
-    /// Position of each of `rows` tokens.
-    pub(super) fn positions(self, rows: usize) -> impl Iterator<Item = usize> {
-        (0..rows).map(move |row| self.start + row % self.t)
-    }
-}
-
-/// The rows of the residual stream that are needed after the last layer; there only these ask.
-#[derive(Debug, Default)]
-pub(super) struct Asking {
-    /// Rows among all of the block, sequence by sequence.
-    pub(super) rows: Vec<usize>,
-    /// Their positions.
-    pub(super) positions: Vec<usize>,
-    /// Where the rows of each sequence end.
-    pub(super) ends: Vec<usize>,
-}
-
-impl Asking {
-    /// All rows of a block.
-    pub(super) fn all(block: Block, sequences: usize) -> Self {
-        Self {
-            rows: (0..sequences * block.t).collect(),
-            positions: block.positions(sequences * block.t).collect(),
-            ends: (1..=sequences).map(|i| i * block.t).collect(),
-        }
-    }
-
-    /// The last row of each sequence.
-    pub(super) fn last(block: Block, sequences: usize) -> Self {
-        Self {
-            rows: (1..=sequences).map(|i| i * block.t - 1).collect(),
-            positions: vec![block.start + block.t - 1; sequences],
-            ends: (1..=sequences).collect(),
-        }
-    }
-
-    /// Asking rows of each sequence.
-    pub(super) fn sequences(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| start..end)
-    }
-
-    /// The asking ones of rows of a width.
-    pub(super) fn gather(&self, x: &[f32], width: usize) -> Buffer {
-        if self.rows.len() * width == x.len() {
-            return Buffer::copy(x);
-        }
-        let mut gathered = Buffer::empty(self.rows.len() * width);
-        for &row in &self.rows {
-            gathered.extend_from_slice(&x[row * width..(row + 1) * width]);
-        }
-        gathered
-    }
-
-    /// Adds asking rows to all rows.
-    pub(super) fn scatter(&self, x: &[f32], width: usize, out: &mut [f32]) {
-        for (x, &row) in x.chunks(width).zip(&self.rows) {
-            add(&mut out[row * width..(row + 1) * width], x);
-        }
-    }
 }
 
 /// What a layer computed, for its gradient. Only keys, values and what they are made of exist for
@@ -160,7 +88,7 @@ fn last_chunks<O: Send>(
     let per_core = sequences.len().div_ceil(rayon::current_num_threads().max(1));
     let per_chunk = Engine::chunk(t).min(per_core).max(1);
     let threads = parallelism(sequences.len().div_ceil(per_chunk));
-    let block = Block { t, start, threads };
+    let block = Block { t, start, shared: 0, threads };
     sequences
         .par_chunks_mut(per_chunk)
         .zip(tokens.par_chunks(per_chunk * t))
@@ -176,16 +104,16 @@ fn last_chunks<O: Send>(
 /// Logits after every token of equally long sequences, `[sequences · t, vocabulary]`.
 pub(crate) fn next_token_logits(engine: &Engine<'_>, tokens: &[u32], t: usize) -> Result<Vec<f32>> {
     let per_chunk = Engine::chunk(t) * t;
-    let block = Block { t, start: 0, threads: parallelism(tokens.len().div_ceil(per_chunk)) };
+    let threads = parallelism(tokens.len().div_ceil(per_chunk));
+    let block = Block { t, start: 0, shared: 0, threads };
     let mut logits = vec![0.0; tokens.len() * engine.config.vocab_size];
     tokens
         .par_chunks(per_chunk)
         .zip(logits.par_chunks_mut(per_chunk * engine.config.vocab_size))
         .try_for_each(|(tokens, logits)| {
         let mut x = engine.embed(tokens)?;
-        let all = Asking::all(block, tokens.len() / t);
         for index in 0..engine.positions.layers.len() {
-            engine.layer(index, &mut x, block, &all, &mut Saved::default());
+            engine.layer(index, &mut x, block, None, &mut Saved::default());
         }
         logits.copy_from_slice(&engine.logits(&x, block.threads));
         Ok::<(), candle_core::Error>(())
@@ -226,13 +154,14 @@ impl Engine<'_> {
     pub(super) fn product(&self, w: usize, x: &[f32], inner: usize, on: Parallelism) -> Buffer {
         match self.packed.and_then(|packed| packed.get(w)) {
             Some(packed) => packed.product(x, on),
+            None if self.blocked => blocked::product(x, self.value(w), inner),
             None => product(x, self.value(w), inner, on),
         }
     }
 
     /// Vocabulary logits of rows of the residual stream.
     pub(super) fn logits(&self, rows: &[f32], threads: Parallelism) -> Buffer {
-        let normed = rms_norm(rows, self.value(self.positions.norm), self.eps);
+        let normed = rms_norm(rows, self.value(self.positions.norm), self.eps, threads);
         let width = self.config.hidden_size;
         let mut logits = self.product(self.positions.output, &normed, width, threads);
         if let Some(cap) = self.config.logit_cap {
@@ -263,7 +192,7 @@ impl Engine<'_> {
     fn linear(&self, linear: &Linear<usize>, x: &[f32], inner: usize, on: Parallelism) -> Buffer {
         let mut out = self.product(linear.weight, x, inner, on);
         if let Some(bias) = linear.bias.map(|b| self.value(b)) {
-            out.chunks_mut(bias.len()).for_each(|row| add(row, bias));
+            out.chunks_mut(bias.len()).for_each(|row| ops::add(row, bias));
         }
         out
     }
@@ -276,16 +205,17 @@ impl Engine<'_> {
         norm: Option<usize>,
         width: usize,
         positions: impl Iterator<Item = usize>,
+        on: Parallelism,
     ) -> (Buffer, Buffer) {
-        let raw = self.maybe_norm(norm, &mut x);
-        self.rope.rotate(&mut x, width, positions, 1.0);
+        let raw = self.maybe_norm(norm, &mut x, on);
+        rotate(self.rope, &mut x, width, (positions, 1.0), on);
         (raw, x)
     }
 
     /// Norms rows in place where there is a norm; returns what they were, if so.
-    fn maybe_norm(&self, norm: Option<usize>, x: &mut Buffer) -> Buffer {
+    fn maybe_norm(&self, norm: Option<usize>, x: &mut Buffer, on: Parallelism) -> Buffer {
         norm.map_or_else(Buffer::default, |norm| {
-            let normed = rms_norm(x, self.value(norm), self.eps);
+            let normed = rms_norm(x, self.value(norm), self.eps, on);
             std::mem::replace(x, normed)
         })
     }
@@ -302,69 +232,81 @@ impl Engine<'_> {
         let hidden = self.config.hidden_size;
         let mut out = self.linear(&layer.o, &attended, self.q_width(), on);
         saved.attended = attended;
-        saved.raw_attended = self.maybe_norm(layer.attended_norm, &mut out);
-        add(x, &out);
+        saved.raw_attended = self.maybe_norm(layer.attended_norm, &mut out, on);
+        add(x, &out, on);
         saved.middle = Buffer::copy(x);
-        saved.middle_normed = rms_norm(x, self.value(layer.post_norm), self.eps);
+        saved.middle_normed = rms_norm(x, self.value(layer.post_norm), self.eps, on);
         saved.gate = self.linear(&layer.gate, &saved.middle_normed, hidden, on);
         saved.up = self.linear(&layer.up, &saved.middle_normed, hidden, on);
-        saved.activated = gated(self.config.activation, &saved.gate, &saved.up);
+        saved.activated = gated(self.config.activation, &saved.gate, &saved.up, on);
         let mut out = self.linear(&layer.down, &saved.activated, self.config.intermediate_size, on);
-        saved.raw_fed = self.maybe_norm(layer.fed_norm, &mut out);
-        add(x, &out);
+        saved.raw_fed = self.maybe_norm(layer.fed_norm, &mut out, on);
+        add(x, &out, on);
     }
 
-    /// Attention with a lane per sequence, where all rows ask and there are enough sequences.
-    pub(super) fn row_attention(
-        &self,
-        layer: usize,
-        t: usize,
-        asking: &Asking,
-        rows: usize,
-    ) -> Option<RowAttention> {
-        let all = asking.rows.len() == rows;
-        all.then(|| RowAttention::new(self.config, layer, (rows / t, t))).flatten()
-    }
-
-    /// One layer over whole sequences from position 0, keeping what its gradient needs; `x` keeps
-    /// the asking rows.
+    /// One layer over whole sequences from position 0, keeping what its gradient needs. `x` keeps the asking rows;
+    /// without `asking` all rows ask.
     pub(super) fn layer(
         &self,
         index: usize,
         x: &mut Buffer,
         block: Block,
-        asking: &Asking,
+        asking: Option<&Asking>,
         saved: &mut Saved,
     ) {
         let layer = &self.positions.layers[index];
         let (hidden, on) = (self.config.hidden_size, block.threads);
         let (q_width, kv_width) = (self.q_width(), self.kv_width());
-        saved.normed = rms_norm(x, self.value(layer.input_norm), self.eps);
+        saved.normed = rms_norm(x, self.value(layer.input_norm), self.eps, on);
         let k = self.linear(&layer.k, &saved.normed, hidden, on);
-        saved.v = self.linear(&layer.v, &saved.normed, hidden, on);
+        let v = self.linear(&layer.v, &saved.normed, hidden, on);
+        saved.v = block.spread(v, kv_width, true);
         let rows = k.len() / kv_width;
-        (saved.raw_k, saved.k) = self.rotate(k, layer.k_norm, kv_width, block.positions(rows));
-        let q = self.linear(&layer.q, &asking.gather(&saved.normed, hidden), hidden, on);
-        let positions = asking.positions.iter().copied();
-        (saved.raw_q, saved.q) = self.rotate(q, layer.q_norm, q_width, positions);
-        let attention = Attention::new(self.config, block.t, self.config.window(index));
-        let mut attended = Buffer::zeros(saved.q.len());
-        if let Some(lanes) = self.row_attention(index, block.t, asking, rows) {
-            let inputs = (&*saved.q, &*saved.k, &*saved.v);
-            lanes.forward(inputs, &mut attended, &mut RowScratch::default());
-        } else {
-            let mut scratch = Scratch::default();
-            let keys = saved.k.chunks(block.t * kv_width).zip(saved.v.chunks(block.t * kv_width));
-            for (range, (k, v)) in asking.sequences().zip(keys) {
-                let rows = range.start * q_width..range.end * q_width;
-                let inputs = (&saved.q[rows.clone()], k, v);
-                let out = &mut attended[rows];
-                attention.forward(&asking.positions[range], inputs, out, &mut scratch);
+        let (raw, k) = self.rotate(k, layer.k_norm, kv_width, block.positions(rows), on);
+        (saved.raw_k, saved.k) = (raw, block.spread(k, kv_width, true));
+        let attended = match asking {
+            None => {
+                let q = self.linear(&layer.q, &saved.normed, hidden, on);
+                let (raw, q) = self.rotate(q, layer.q_norm, q_width, block.positions(rows), on);
+                (saved.raw_q, saved.q) = (raw, block.spread(q, q_width, true));
+                let copy = Buffer::copy(x);
+                saved.x = std::mem::replace(x, copy);
+                block.first(self.attend(index, block, None, saved), q_width)
             }
-        }
-        let gathered = asking.gather(x, hidden);
-        saved.x = std::mem::replace(x, gathered);
+            Some(asking) => {
+                let q = self.linear(&layer.q, &asking.gather(&saved.normed, hidden), hidden, on);
+                let positions = asking.positions.iter().copied();
+                (saved.raw_q, saved.q) = self.rotate(q, layer.q_norm, q_width, positions, on);
+                let gathered = asking.gather(x, hidden);
+                saved.x = std::mem::replace(x, gathered);
+                self.attend(index, block, Some(asking), saved)
+            }
+        };
         self.finish_layer(layer, attended, x, on, saved);
+    }
+
+    /// What the queries of a layer are answered with, sequence by sequence.
+    fn attend(&self, index: usize, block: Block, asking: Option<&Asking>, saved: &Saved) -> Buffer {
+        let (q_width, kv_width) = (self.q_width(), self.kv_width());
+        let mut attended = Buffer::zeros(saved.q.len());
+        let sequences = saved.k.len() / (block.t * kv_width);
+        let lanes = RowAttention::new(self.config, index, (sequences, block.t));
+        if let (None, Some(lanes)) = (asking, lanes) {
+            let inputs = (&*saved.q, &*saved.k, &*saved.v);
+            lanes.forward(inputs, &mut attended, block.threads);
+            return attended;
+        }
+        let all = Asking::all(block, if asking.is_none() { sequences } else { 0 });
+        let asking = asking.unwrap_or(&all);
+        let attention = Attention::new(self.config, block.t, self.config.window(index));
+        let mut scratch = Scratch::default();
+        let keys = saved.k.chunks(block.t * kv_width).zip(saved.v.chunks(block.t * kv_width));
+        for (range, (k, v)) in asking.sequences().zip(keys) {
+            let rows = range.start * q_width..range.end * q_width;
+            let inputs = (&saved.q[rows.clone()], k, v);
+            attention.forward(&asking.positions[range], inputs, &mut attended[rows], &mut scratch);
+        }
+        attended
     }
 
     /// One layer over the next tokens of sequences whose earlier positions are cached; `x` keeps the
@@ -380,10 +322,10 @@ impl Engine<'_> {
         let layer = &self.positions.layers[index];
         let (hidden, on) = (self.config.hidden_size, block.threads);
         let (q_width, kv_width) = (self.q_width(), self.kv_width());
-        let mut normed = rms_norm(x, self.value(layer.input_norm), self.eps);
+        let mut normed = rms_norm(x, self.value(layer.input_norm), self.eps, on);
         let k = self.linear(&layer.k, &normed, hidden, on);
         let rows = k.len() / kv_width;
-        let (_, k) = self.rotate(k, layer.k_norm, kv_width, block.positions(rows));
+        let (_, k) = self.rotate(k, layer.k_norm, kv_width, block.positions(rows), on);
         let v = self.linear(&layer.v, &normed, hidden, on);
         let width = block.t * kv_width;
         for ((sequence, k), v) in sequences.iter_mut().zip(k.chunks(width)).zip(v.chunks(width)) {
@@ -394,7 +336,7 @@ impl Engine<'_> {
             normed = asking.gather(&normed, hidden);
         }
         let q = self.linear(&layer.q, &normed, hidden, on);
-        let (_, q) = self.rotate(q, layer.q_norm, q_width, asking.positions.iter().copied());
+        let (_, q) = self.rotate(q, layer.q_norm, q_width, asking.positions.iter().copied(), on);
         let attention =
             Attention::new(self.config, block.start + block.t, self.config.window(index));
         let mut attended = Buffer::zeros(q.len());

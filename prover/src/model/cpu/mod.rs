@@ -8,20 +8,26 @@
 
 mod attention;
 mod backward;
+mod block;
+mod blocked;
 mod buffer;
 mod forward;
 mod kernel;
 mod lanes;
 mod ops;
+mod pack;
 mod packed;
+mod rowwise;
 mod simd;
 
-pub(crate) use backward::gradients;
+pub(crate) use backward::{Gradients, gradients, is_large};
+pub(crate) use buffer::release;
 pub(crate) use forward::{Sequence, last_logits, losses, next_token_logits, next_tokens};
 pub(crate) use lanes::last_logits as lane_logits;
 pub(crate) use lanes::{Format, LANES, LaneWeights, Prompts, Top, continue_greedily};
 pub(crate) use ops::{as_f32, softmax};
 pub(crate) use packed::PackedWeights;
+pub(crate) use simd::vectorized;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor};
 use std::ops::Deref;
@@ -66,6 +72,8 @@ pub(crate) struct Engine<'a> {
     rope: &'a RopeTable,
     eps: f32,
     packed: Option<&'a PackedWeights>,
+    /// Whether products are shared by all cores block by block, see [`blocked`].
+    blocked: bool,
 }
 
 impl<'a> Engine<'a> {
@@ -85,7 +93,13 @@ impl<'a> Engine<'a> {
             rope,
             eps,
             packed,
+            blocked: false,
         })
+    }
+
+    /// Sets out to train large weights, see [`is_large`].
+    pub(crate) fn blocked(self) -> Self {
+        Self { blocked: true, ..self }
     }
 
     fn q_width(&self) -> usize {

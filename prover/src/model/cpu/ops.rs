@@ -197,8 +197,7 @@ pub(super) fn product_dw(
 }
 
 /// `x / sqrt(mean(x²) + eps) · w` per row of the width of `w`.
-pub(super) fn rms_norm(x: &[f32], w: &[f32], eps: f32) -> Buffer {
-    let mut out = Buffer::uncleared(x.len());
+pub(super) fn rms_norm(x: &[f32], w: &[f32], eps: f32, out: &mut [f32]) {
     vectorized(
         #[inline(always)]
         || {
@@ -210,7 +209,6 @@ pub(super) fn rms_norm(x: &[f32], w: &[f32], eps: f32) -> Buffer {
             }
         },
     );
-    out
 }
 
 /// Gradient of [`rms_norm`], added to `dx` and `dw`.
@@ -246,8 +244,7 @@ fn inverse_rms(x: &[f32], eps: f32) -> f32 {
 }
 
 /// `silu(gate) · up`, or the same with another activation.
-pub(super) fn gated(activation: Activation, gate: &[f32], up: &[f32]) -> Buffer {
-    let mut out = Buffer::uncleared(gate.len());
+pub(super) fn gated(activation: Activation, gate: &[f32], up: &[f32], out: &mut [f32]) {
     vectorized(
         #[inline(always)]
         || {
@@ -266,7 +263,6 @@ pub(super) fn gated(activation: Activation, gate: &[f32], up: &[f32]) -> Buffer 
             }
         },
     );
-    out
 }
 
 /// Gradients of [`gated`], written over its inputs.

@@ -4,7 +4,7 @@
 ///
 /// What `work` calls must be inlined to profit, so its operations are `#[inline(always)]`.
 #[inline]
-pub(super) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
+pub(crate) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
     {
         if has_avx512() {

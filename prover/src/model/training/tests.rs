@@ -122,34 +122,116 @@ fn the_tensor_library_with_a_cache_agrees() {
     }
 }
 
+/// Examples of several lengths and kinds that begin with the same tokens, at least `shared` of them.
+fn examples(decoder: &Decoder, count: usize, shared: usize) -> Vec<Example> {
+    let example = |i: usize| {
+        let mut all = tokens(8 + i % 7, 4);
+        let other = tokens(all.len(), 100 + u64::try_from(i).unwrap());
+        all[shared..].copy_from_slice(&other[shared..]);
+        let cut = 1 + i % 5;
+        if i.is_multiple_of(3) {
+            let logits = decoder.next_token_logits(&all[1..], all.len() - 1).unwrap();
+            return Example::distilled(&all, logits, 0.02);
+        }
+        Example::response(&all[..cut], &all[cut..], 0.01)
+    };
+    (0..count).map(example).collect()
+}
+
+/// Gradients of a batch, as the tensor library has them, equal others'.
+fn assert_gradients(decoder: &Decoder, batch: &[&Example], found: &[Vec<f32>], loss: f64) {
+    let mut trainer = Trainer::new(decoder, OPTIMIZER, 1 << 20).unwrap();
+    let expected_loss = tensor_loss(&trainer.decoder, batch).unwrap();
+    let expected = expected_loss.backward().unwrap();
+    let expected_loss = f64::from(expected_loss.to_scalar::<f32>().unwrap());
+    assert!((loss - expected_loss).abs() < 1e-4 * expected_loss.max(1.0));
+    for (parameter, found) in trainer.parameters.iter_mut().zip(found) {
+        let expected = expected.get(parameter.var.as_tensor()).unwrap();
+        let expected = expected.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let scale = expected.iter().fold(1.0_f32, |top, x| top.max(x.abs()));
+        let difference = largest_difference(found, &expected);
+        assert!(difference < 2e-4 * scale, "{}: {difference}", parameter.name);
+    }
+}
+
 #[test]
 fn gradients_agree() {
     for decoder in decoders() {
-        let mut trainer = Trainer::new(&decoder, OPTIMIZER, 1 << 20).unwrap();
-        let examples: Vec<Example> = (0..30_usize)
-            .map(|i| {
-                let all = tokens(8 + i % 7, 4);
-                let cut = 1 + i % 5;
-                if i % 3 == 0 {
-                    let logits = decoder.next_token_logits(&all[1..], all.len() - 1).unwrap();
-                    return Example::distilled(&all, logits, 0.02);
-                }
-                Example::response(&all[..cut], &all[cut..], 0.01)
-            })
-            .collect();
-        let batch: Vec<&Example> = examples.iter().collect();
-        let loss = tensor_loss(&trainer.decoder, &batch).unwrap();
-        let expected = loss.backward().unwrap();
-        let found = trainer.accumulate(&batch).unwrap();
-        assert!((found - f64::from(loss.to_scalar::<f32>().unwrap())).abs() < 1e-4);
-        for parameter in &trainer.parameters {
-            let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            let expected = values(expected.get(parameter.var.as_tensor()).unwrap());
-            let difference =
-                largest_difference(&values(parameter.grad.as_ref().unwrap()), &expected);
-            assert!(difference < 2e-4, "{}: {difference}", parameter.name);
+        for (large, shared) in [(false, 0), (false, 8), (true, 0), (true, 1), (true, 8)] {
+            let examples = examples(&decoder, 30, shared);
+            let batch: Vec<&Example> = examples.iter().collect();
+            let mut found = Gradients::default();
+            let loss = decoder.gradients_as(large, &batch, &mut found).unwrap();
+            assert_gradients(&decoder, &batch, found.get().unwrap(), loss);
         }
     }
+}
+
+/// As many rows are asked for as there are, because several examples ask for a shared one.
+#[test]
+fn rows_that_several_ask_for_are_not_taken_for_all_rows() {
+    for decoder in decoders() {
+        let example = |own: [u32; 3]| Example::response(&[7, 8], &own, 0.1);
+        let examples = [example([1, 2, 3]), example([4, 5, 6])];
+        let batch: Vec<&Example> = examples.iter().collect();
+        for large in [false, true] {
+            let mut found = Gradients::default();
+            let loss = decoder.gradients_as(large, &batch, &mut found).unwrap();
+            assert_gradients(&decoder, &batch, found.get().unwrap(), loss);
+        }
+    }
+}
+
+#[test]
+fn gradients_of_batches_add_up() {
+    let decoder = decoders().remove(0);
+    // Enough for two chunks of large weights.
+    let examples = examples(&decoder, 450, 2);
+    let batch: Vec<&Example> = examples.iter().collect();
+    for large in [false, true] {
+        let mut sums = Gradients::default();
+        let mut loss = 0.0;
+        for part in [&batch[..3], &batch[3..4], &batch[4..]] {
+            loss += decoder.gradients_as(large, part, &mut sums).unwrap();
+        }
+        assert_gradients(&decoder, &batch, sums.get().unwrap(), loss);
+        // Memory of a step is used again, its values are not.
+        sums.clear();
+        let loss = decoder.gradients_as(large, &batch[..5], &mut sums).unwrap();
+        assert_gradients(&decoder, &batch[..5], sums.get().unwrap(), loss);
+    }
+}
+
+#[test]
+fn a_failed_batch_leaves_no_gradient() {
+    let decoder = decoders().remove(0);
+    let good = examples(&decoder, 4, 1);
+    let bad = Example::response(&[1, 2], &[50], 1.0);
+    for large in [false, true] {
+        let mut sums = Gradients::default();
+        assert!(decoder.gradients_as(large, &[&bad], &mut sums).is_err());
+        assert!(sums.get().is_none());
+        let batch: Vec<&Example> = good.iter().collect();
+        let loss = decoder.gradients_as(large, &batch, &mut sums).unwrap();
+        assert_gradients(&decoder, &batch, sums.get().unwrap(), loss);
+    }
+}
+
+#[test]
+fn the_number_of_cores_changes_no_gradient() {
+    let decoder = decoders().remove(4);
+    let examples = examples(&decoder, 60, 1);
+    let batch: Vec<&Example> = examples.iter().collect();
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut sums = Gradients::default();
+            let loss = decoder.gradients_as(true, &batch, &mut sums).unwrap();
+            (loss, sums.get().unwrap().to_vec())
+        })
+    };
+    let (one, three) = (on(1), on(3));
+    assert!(one.0.to_bits() == three.0.to_bits() && one.1 == three.1);
 }
 
 #[test]
@@ -161,9 +243,9 @@ fn both_forms_of_the_optimizer_take_the_same_steps() {
     for (a, b) in a.parameters.iter_mut().zip(&mut b.parameters) {
         let anchor = a.var.as_detached_tensor().affine(0.5, 0.1).unwrap();
         let grad = a.var.as_detached_tensor().affine(-1.0, 0.2).unwrap();
-        a.grad = Some(grad.clone());
+        let values = grad.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         b.grad = Some(grad);
-        a.step_cpu(OPTIMIZER, update, Some(&anchor)).unwrap();
+        a.step_cpu(OPTIMIZER, update, &values, Some(&anchor)).unwrap();
         b.step_tensor(OPTIMIZER, update, Some(&anchor)).unwrap();
         let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         for (a, b) in [(a.var.as_tensor(), b.var.as_tensor()), (&a.second, &b.second)] {

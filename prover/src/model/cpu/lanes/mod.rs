@@ -17,7 +17,7 @@ mod vector;
 
 pub(crate) use head::Top;
 pub(crate) use kernel::Format;
-pub(super) use rows::{RowAttention, RowScratch};
+pub(super) use rows::RowAttention;
 
 use candle_core::Result;
 use rayon::prelude::*;

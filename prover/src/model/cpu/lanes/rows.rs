@@ -4,17 +4,23 @@
 //! Heads of small models are narrower than a vector register and prompts shorter than one, so working
 //! along either leaves most lanes idle; across sequences none is. The copies cost a tenth of what that saves.
 
+use gemm::Parallelism;
+use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
+
 use super::kernel::Line;
 use super::vector::{Simd, V};
 use super::{LANES, room};
 use crate::model::ModelConfig;
 use crate::model::cpu::simd::vectorized;
 
-/// Shape of attention over whole sequences from position 0.
+/// Shape of attention over whole sequences from position 0. Heads of queries that share keys and values are computed
+/// together, apart from all others.
 #[derive(Clone, Copy)]
 pub(in super::super) struct RowAttention {
     simd: Simd,
-    heads: usize,
+    /// Heads of queries per head of keys.
+    group: usize,
     kv_heads: usize,
     d: usize,
     scale: f32,
@@ -29,9 +35,15 @@ const LONGEST: usize = 64;
 /// Fewer sequences than this are not worth lanes.
 const FEWEST: usize = 8;
 
-/// Memory that outlives a call.
+/// Scratch of heads that were computed side by side, kept for the next ones: fresh memory costs as much as they do.
+static SPARE: Mutex<Vec<RowScratch>> = Mutex::new(Vec::new());
+
+/// Scratches kept.
+const MOST_SPARE: usize = 32;
+
+/// Memory that outlives a head.
 #[derive(Default)]
-pub(in super::super) struct RowScratch {
+struct RowScratch {
     q: Vec<Line>,
     k: Vec<Line>,
     v: Vec<Line>,
@@ -56,7 +68,7 @@ impl RowAttention {
         }
         Some(Self {
             simd: Simd::new()?,
-            heads: config.heads,
+            group: config.heads / config.kv_heads,
             kv_heads: config.kv_heads,
             d: config.head_dim,
             scale: config.attention_scale(),
@@ -70,35 +82,30 @@ impl RowAttention {
         &self,
         (q, k, v): (&[f32], &[f32], &[f32]),
         out: &mut [f32],
-        scratch: &mut RowScratch,
+        on: Parallelism,
     ) {
-        let (q_width, kv_width) = (self.heads * self.d, self.kv_heads * self.d);
-        let (q_len, kv_len) = (LANES * self.t * q_width, LANES * self.t * kv_width);
-        let inputs = q.chunks(q_len).zip(k.chunks(kv_len)).zip(v.chunks(kv_len));
-        for (((q, k), v), out) in inputs.zip(out.chunks_mut(q_len)) {
-            self.gather(q, q_width, &mut scratch.q);
-            self.gather(k, kv_width, &mut scratch.k);
-            self.gather(v, kv_width, &mut scratch.v);
-            room(&mut scratch.dq, self.t * q_width);
+        let (q_cut, kv_cut) = (self.cut(self.group), self.cut(1));
+        self.each_head(on, q_cut.sequences(q), &mut [(q_cut, out)], |(group, kv), scratch| {
+            q_cut.gather(q, (group, kv), &mut scratch.q);
+            kv_cut.gather(k, (group, kv), &mut scratch.k);
+            kv_cut.gather(v, (group, kv), &mut scratch.v);
+            room(&mut scratch.dq, self.t * q_cut.width);
             room(&mut scratch.weights, self.t * self.t);
             vectorized(
                 #[inline(always)]
                 || {
-                    for h in 0..self.heads {
+                    for h in 0..self.group {
                         self.weigh(h, scratch);
-                        let (q, kv) = self.starts(h);
                         let RowScratch { v, weights, dq, .. } = &mut *scratch;
                         for i in 0..self.t {
                             let weights = |j: usize| &weights[i * self.t + j];
-                            let rows = (&v[..], kv_width, kv);
-                            let out = &mut dq[i * q_width + q..][..self.d];
-                            self.combine(self.seen(i), weights, rows, out);
+                            let out = &mut dq[i * q_cut.width + h * self.d..][..self.d];
+                            self.combine(self.seen(i), weights, (&v[..], self.d, 0), out);
                         }
                     }
                 },
             );
-            self.scatter(&scratch.dq, q_width, out);
-        }
+        });
     }
 
     /// Gradients of [`Self::forward`] in queries, keys and values, written.
@@ -106,43 +113,83 @@ impl RowAttention {
         &self,
         (q, k, v, grad): (&[f32], &[f32], &[f32], &[f32]),
         (dq, dk, dv): (&mut [f32], &mut [f32], &mut [f32]),
-        scratch: &mut RowScratch,
+        on: Parallelism,
     ) {
-        let (q_width, kv_width) = (self.heads * self.d, self.kv_heads * self.d);
-        let (q_len, kv_len) = (LANES * self.t * q_width, LANES * self.t * kv_width);
-        let inputs = q.chunks(q_len).zip(grad.chunks(q_len));
-        let inputs = inputs.zip(k.chunks(kv_len).zip(v.chunks(kv_len)));
-        let outputs = dk.chunks_mut(kv_len).zip(dv.chunks_mut(kv_len));
-        for (((q, grad), (k, v)), (dq, (dk, dv))) in inputs.zip(dq.chunks_mut(q_len).zip(outputs)) {
-            self.gather(q, q_width, &mut scratch.q);
-            self.gather(grad, q_width, &mut scratch.grad);
-            self.gather(k, kv_width, &mut scratch.k);
-            self.gather(v, kv_width, &mut scratch.v);
-            room(&mut scratch.dq, self.t * q_width);
-            room(&mut scratch.dk, self.t * kv_width).fill(Line::ZERO);
-            room(&mut scratch.dv, self.t * kv_width).fill(Line::ZERO);
+        let (q_cut, kv_cut) = (self.cut(self.group), self.cut(1));
+        let outputs = &mut [(q_cut, dq), (kv_cut, dk), (kv_cut, dv)];
+        self.each_head(on, q_cut.sequences(q), outputs, |(group, kv), scratch| {
+            q_cut.gather(q, (group, kv), &mut scratch.q);
+            q_cut.gather(grad, (group, kv), &mut scratch.grad);
+            kv_cut.gather(k, (group, kv), &mut scratch.k);
+            kv_cut.gather(v, (group, kv), &mut scratch.v);
+            room(&mut scratch.dq, self.t * q_cut.width);
+            room(&mut scratch.dk, self.t * self.d).fill(Line::ZERO);
+            room(&mut scratch.dv, self.t * self.d).fill(Line::ZERO);
             room(&mut scratch.weights, self.t * self.t);
             room(&mut scratch.slopes, self.t * self.t);
             vectorized(
                 #[inline(always)]
                 || {
-                    for h in 0..self.heads {
+                    for h in 0..self.group {
                         self.weigh(h, scratch);
                         self.slopes(h, scratch);
                         self.head_gradients(h, scratch);
                     }
                 },
             );
-            self.scatter(&scratch.dq, q_width, dq);
-            self.scatter(&scratch.dk, kv_width, dk);
-            self.scatter(&scratch.dv, kv_width, dv);
-        }
+        });
     }
 
-    /// Where a head starts within a position's queries, and within its keys and values.
-    #[inline(always)]
-    fn starts(&self, h: usize) -> (usize, usize) {
-        (h * self.d, h / (self.heads / self.kv_heads) * self.d)
+    /// How heads lie in rows: `heads` next to each other per head of keys.
+    fn cut(&self, heads: usize) -> Cut {
+        let width = heads * self.d;
+        Cut { t: self.t, width, stride: self.kv_heads * width }
+    }
+
+    /// Runs `head` for each head of keys of each group of sequences, and copies what it leaves in the scratch's `dq`,
+    /// `dk` and `dv` to the outputs.
+    fn each_head(
+        &self,
+        on: Parallelism,
+        sequences: usize,
+        outputs: &mut [(Cut, &mut [f32])],
+        head: impl Fn((usize, usize), &mut RowScratch) + Sync,
+    ) {
+        let groups = sequences.div_ceil(LANES);
+        let tasks = (0..groups).flat_map(|group| (0..self.kv_heads).map(move |kv| (group, kv)));
+        if let Parallelism::None = on {
+            let mut scratch = RowScratch::default();
+            for (group, kv) in tasks {
+                head((group, kv), &mut scratch);
+                for ((cut, out), lines) in outputs.iter_mut().zip(scratch.gradients()) {
+                    let size = self.t * cut.stride;
+                    let out = out.chunks_mut(LANES * size).nth(group).unwrap_or_default();
+                    for (lane, out) in out.chunks_mut(size).enumerate() {
+                        cut.scatter(lines, lane, kv, out);
+                    }
+                }
+            }
+            return;
+        }
+        let tasks: Vec<(usize, usize)> = tasks.collect();
+        let run = |&task: &(usize, usize)| {
+            let used = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut scratch = used.unwrap_or_default();
+            head(task, &mut scratch);
+            scratch
+        };
+        let mut done: Vec<RowScratch> = tasks.par_iter().map(run).collect();
+        for (index, (cut, out)) in outputs.iter_mut().enumerate() {
+            out.par_chunks_mut(self.t * cut.stride).enumerate().for_each(|(sequence, out)| {
+                let of_group = &done[sequence / LANES * self.kv_heads..][..self.kv_heads];
+                for (kv, scratch) in of_group.iter().enumerate() {
+                    cut.scatter(scratch.gradients()[index], sequence % LANES, kv, out);
+                }
+            });
+        }
+        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = MOST_SPARE.saturating_sub(spare.len());
+        spare.extend(done.drain(..room.min(done.len())));
     }
 
     /// Positions that the query at `i` sees.
@@ -161,15 +208,14 @@ impl RowAttention {
     #[inline(always)]
     fn weigh(&self, h: usize, scratch: &mut RowScratch) {
         let (simd, t) = (self.simd, self.t);
-        let (q_width, kv_width) = (self.heads * self.d, self.kv_heads * self.d);
-        let (q_at, k_at) = self.starts(h);
+        let (q_width, q_at) = (self.group * self.d, h * self.d);
         let scale = simd.splat(self.scale);
         let RowScratch { q, k, weights, .. } = scratch;
         for i in 0..t {
             let seen = self.seen(i);
             let q = &q[i * q_width + q_at..][..self.d];
             let row = &mut weights[i * t..(i + 1) * t][seen.clone()];
-            self.dots(q, (k, kv_width, k_at), seen.start, row);
+            self.dots(q, k, seen.start, row);
             let mut top = simd.splat(f32::NEG_INFINITY);
             for w in row.iter_mut() {
                 let score = simd.load(w).mul(scale);
@@ -191,8 +237,7 @@ impl RowAttention {
     #[inline(always)]
     fn slopes(&self, h: usize, scratch: &mut RowScratch) {
         let (simd, t) = (self.simd, self.t);
-        let (q_width, kv_width) = (self.heads * self.d, self.kv_heads * self.d);
-        let (q_at, v_at) = self.starts(h);
+        let (q_width, q_at) = (self.group * self.d, h * self.d);
         let scale = simd.splat(self.scale);
         let RowScratch { v, grad, weights, slopes, .. } = scratch;
         for i in 0..t {
@@ -200,7 +245,7 @@ impl RowAttention {
             let grad = &grad[i * q_width + q_at..][..self.d];
             let weights = &weights[i * t..(i + 1) * t][seen.clone()];
             let slopes = &mut slopes[i * t..(i + 1) * t][seen.clone()];
-            self.dots(grad, (v, kv_width, v_at), seen.start, slopes);
+            self.dots(grad, v, seen.start, slopes);
             let mut mean = simd.splat(0.0);
             for (w, slope) in weights.iter().zip(slopes.iter()) {
                 mean = simd.load(w).mul_add(simd.load(slope), mean);
@@ -215,13 +260,12 @@ impl RowAttention {
     #[inline(always)]
     fn head_gradients(&self, h: usize, scratch: &mut RowScratch) {
         let t = self.t;
-        let (q_width, kv_width) = (self.heads * self.d, self.kv_heads * self.d);
-        let (q_at, kv_at) = self.starts(h);
+        let (q_width, q_at) = (self.group * self.d, h * self.d);
         let RowScratch { q, k, grad, dq, dk, dv, weights, slopes, .. } = scratch;
         for i in 0..t {
             let slopes = |j: usize| &slopes[i * t + j];
             let out = &mut dq[i * q_width + q_at..][..self.d];
-            self.combine(self.seen(i), slopes, (k, kv_width, kv_at), out);
+            self.combine(self.seen(i), slopes, (k, self.d, 0), out);
         }
         let mut sums = [Line::ZERO; 8];
         for j in 0..t {
@@ -231,7 +275,7 @@ impl RowAttention {
                     let factor = |i: usize| &factors[i * t + j];
                     let rows = (&rows[..], q_width, q_at + c);
                     self.combine(self.seeing(j), factor, rows, &mut sums[..count]);
-                    let out = &mut out[j * kv_width + kv_at + c..][..count];
+                    let out = &mut out[j * self.d + c..][..count];
                     for (out, sum) in out.iter_mut().zip(&sums) {
                         self.simd.load(out).add(self.simd.load(sum)).store(out);
                     }
@@ -240,16 +284,10 @@ impl RowAttention {
         }
     }
 
-    /// `out[i] = x · rows[from + i]`, for lines `at..at + d` of rows of a width.
+    /// `out[i] = x · rows[from + i]`.
     #[inline(always)]
-    fn dots(
-        &self,
-        x: &[Line],
-        (rows, width, at): (&[Line], usize, usize),
-        from: usize,
-        out: &mut [Line],
-    ) {
-        let row = |j: usize| &rows[(from + j) * width + at..][..x.len()];
+    fn dots(&self, x: &[Line], rows: &[Line], from: usize, out: &mut [Line]) {
+        let row = |j: usize| &rows[(from + j) * x.len()..][..x.len()];
         let mut fours = out.chunks_exact_mut(4);
         let mut j = 0;
         for out in &mut fours {
@@ -302,25 +340,50 @@ impl RowAttention {
         }
         sums.into_iter().zip(out).for_each(|(sum, out)| sum.store(out));
     }
+}
 
-    /// Rows `[lanes, t, width]` as lines `[t, width]`; idle lanes repeat the first one.
-    fn gather(&self, x: &[f32], width: usize, out: &mut Vec<Line>) {
-        let out = room(out, self.t * width);
-        let stride = self.t * width;
+impl RowScratch {
+    fn gradients(&self) -> [&[Line]; 3] {
+        [&self.dq, &self.dk, &self.dv]
+    }
+}
+
+/// Heads that lie next to each other in rows of a stride.
+#[derive(Clone, Copy)]
+struct Cut {
+    t: usize,
+    /// Values of these heads.
+    width: usize,
+    stride: usize,
+}
+
+impl Cut {
+    /// Sequences in so many rows.
+    const fn sequences(self, x: &[f32]) -> usize {
+        x.len() / (self.t * self.stride)
+    }
+
+    /// Heads of a group of sequences as lines `[t, width]`; idle lanes repeat the first one.
+    fn gather(self, x: &[f32], (group, kv): (usize, usize), out: &mut Vec<Line>) {
+        let size = self.t * self.stride;
+        let x = &x[group * LANES * size..];
         let starts: [usize; LANES] =
-            std::array::from_fn(|l| if l * stride < x.len() { l * stride } else { 0 });
-        for (i, lines) in out.chunks_exact_mut(width).enumerate() {
-            let rows = starts.map(|start| &x[start + i * width..][..width]);
+            std::array::from_fn(|l| if l * size < x.len() { l * size } else { 0 });
+        let lines = room(out, self.t * self.width).chunks_exact_mut(self.width);
+        for (i, lines) in lines.enumerate() {
+            let at = i * self.stride + kv * self.width;
+            let rows = starts.map(|start| &x[start + at..][..self.width]);
             for (c, line) in lines.iter_mut().enumerate() {
                 line.0 = std::array::from_fn(|l| rows[l][c]);
             }
         }
     }
 
-    /// Lines `[t, width]` as rows `[lanes, t, width]`.
-    fn scatter(&self, x: &[Line], width: usize, out: &mut [f32]) {
-        for (l, rows) in out.chunks_exact_mut(self.t * width).enumerate() {
-            rows.iter_mut().zip(x).for_each(|(out, line)| *out = line.0[l]);
+    /// One lane of lines `[t, width]` as heads of a sequence.
+    fn scatter(self, x: &[Line], lane: usize, kv: usize, out: &mut [f32]) {
+        for (row, lines) in out.chunks_exact_mut(self.stride).zip(x.chunks_exact(self.width)) {
+            let row = &mut row[kv * self.width..][..self.width];
+            row.iter_mut().zip(lines).for_each(|(out, line)| *out = line.0[lane]);
         }
     }
 }
