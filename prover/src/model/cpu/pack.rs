@@ -43,8 +43,9 @@ pub(super) fn with_lines<R>(count: usize, work: impl FnOnce(&mut [Line]) -> R) -
         SPARE.with_borrow_mut(|spare| {
             spare.push(lines);
             if spare.len() > MOST_BLOCKS {
-                let smallest = (0..spare.len()).min_by_key(|&i| spare[i].len());
-                smallest.map(|i| spare.swap_remove(i));
+                if let Some(smallest) = (0..spare.len()).min_by_key(|&i| spare[i].len()) {
+                    spare.swap_remove(smallest);
+                }
             }
         });
     }
@@ -284,8 +285,8 @@ mod x86 {
                 t[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);
             }
             for i in (0..16).step_by(4) {
-                let [a, b, c, d] =
-                    [t[i], t[i + 1], t[i + 2], t[i + 3]].map(|x| _mm512_castps_pd(x));
+                let (a, b) = (_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 1]));
+                let (c, d) = (_mm512_castps_pd(t[i + 2]), _mm512_castps_pd(t[i + 3]));
                 r[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
                 r[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
                 r[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
@@ -293,9 +294,9 @@ mod x86 {
             }
             // Now quarter `q` of `r[4 i + j]` is column `4 q + j` of rows `4 i..4 i + 4`.
             for j in 0..4 {
-                for (i, to) in [(0, 0), (8, 8)] {
-                    t[to + j] = _mm512_shuffle_f32x4::<0x88>(r[i + j], r[i + 4 + j]);
-                    t[to + 4 + j] = _mm512_shuffle_f32x4::<0xdd>(r[i + j], r[i + 4 + j]);
+                for i in [0, 8] {
+                    t[i + j] = _mm512_shuffle_f32x4::<0x88>(r[i + j], r[i + 4 + j]);
+                    t[i + 4 + j] = _mm512_shuffle_f32x4::<0xdd>(r[i + j], r[i + 4 + j]);
                 }
             }
             for j in 0..8 {

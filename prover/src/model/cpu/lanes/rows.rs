@@ -38,8 +38,9 @@ const FEWEST: usize = 8;
 /// Scratch of heads that were computed side by side, kept for the next ones: fresh memory costs as much as they do.
 static SPARE: Mutex<Vec<RowScratch>> = Mutex::new(Vec::new());
 
-/// Scratches kept.
+/// Scratches kept, and the lines that one of them may have: at most 64 MiB together.
 const MOST_SPARE: usize = 32;
+const MOST_LINES: usize = 1 << 14;
 
 /// Memory that outlives a head.
 #[derive(Default)]
@@ -178,7 +179,7 @@ impl RowAttention {
             head(task, &mut scratch);
             scratch
         };
-        let mut done: Vec<RowScratch> = tasks.par_iter().map(run).collect();
+        let done: Vec<RowScratch> = tasks.par_iter().map(run).collect();
         for (index, (cut, out)) in outputs.iter_mut().enumerate() {
             out.par_chunks_mut(self.t * cut.stride).enumerate().for_each(|(sequence, out)| {
                 let of_group = &done[sequence / LANES * self.kv_heads..][..self.kv_heads];
@@ -189,7 +190,7 @@ impl RowAttention {
         }
         let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
         let room = MOST_SPARE.saturating_sub(spare.len());
-        spare.extend(done.drain(..room.min(done.len())));
+        spare.extend(done.into_iter().filter(|scratch| scratch.lines() <= MOST_LINES).take(room));
     }
 
     /// Positions that the query at `i` sees.
@@ -343,6 +344,12 @@ impl RowAttention {
 }
 
 impl RowScratch {
+    /// Lines held.
+    fn lines(&self) -> usize {
+        let Self { q, k, v, grad, dq, dk, dv, weights, slopes } = self;
+        [q, k, v, grad, dq, dk, dv, weights, slopes].into_iter().map(Vec::capacity).sum()
+    }
+
     fn gradients(&self) -> [&[Line]; 3] {
         [&self.dq, &self.dk, &self.dv]
     }
