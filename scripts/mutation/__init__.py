@@ -1,0 +1,1 @@
+"""Mutation testing of the contracts; scripts/mutate.py is the command."""
