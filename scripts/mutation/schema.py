@@ -120,7 +120,7 @@ def points_to_storage(function, mutant):
     return any(
         left.kind == "Identifier" and left.type.endswith("storage pointer")
         for node in function.walk() if node.kind == "Assignment" and mutant.start <= node.start and node.end <= mutant.end
-        for left in node.children[0].walk()
+        for left in [node.children[0], *(node.children[0].children if node.children[0].kind == "TupleExpression" else [])]
     )
 
 

@@ -56,7 +56,9 @@ class Workshop:
         """Builds all mutants at once; returns the numbers of those inside."""
         sources = self.sources()
         trees = syntax.trees(self.root, sources)
-        without, refused = set(), set()
+        remembered = self.folder / "unfit.json"
+        unfit = set(json.loads(remembered.read_text())) if remembered.exists() else set()
+        without, refused = {number for number, mutant in numbered.items() if mutant.id in unfit}, set()
         for _ in range(12):
             texts, inside = schema.build(sources, trees, numbered, frozenset(without), frozenset(refused))
             for path, text in texts.items():
@@ -65,6 +67,7 @@ class Workshop:
                     target.write_text(text)
             errors = self.errors(texts)
             if not errors:
+                remembered.write_text(json.dumps(sorted(numbered[number].id for number in without)))
                 return inside
             before = (len(without), len(refused))
             for path, start, end, message in errors:
@@ -83,17 +86,18 @@ class Workshop:
         # forge prints messages; the compiler itself says where.
         return self.ask(texts) or [("", 0, 0, done.stdout[-3000:])]
 
-    def ask(self, texts):
+    def ask(self, texts, bytecode=True, root=None):
+        root = root or self.root
         question = {
             "language": "Solidity",
             "sources": {path: {"content": text} for path, text in texts.items()},
             "settings": {
-                "remappings": syntax.remappings(self.root), "evmVersion": "prague",
-                "outputSelection": {"*": {"*": ["evm.bytecode.object"]}},
+                "remappings": syntax.remappings(root), "evmVersion": "prague",
+                "outputSelection": {"*": {"*": ["evm.bytecode.object"] if bytecode else ["abi"]}},
             },
         }
         answer = subprocess.run(
-            [str(self.root / "bin" / "solc"), "--base-path", str(self.root), "--standard-json"],
+            [str(root / "bin" / "solc"), "--base-path", str(root), "--standard-json"],
             input=json.dumps(question), capture_output=True, text=True, check=True,
         )
         found = []
@@ -130,6 +134,12 @@ class Workshop:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment,
             cwd=self.root, preexec_fn=limit,
         )
+
+    def compiles(self, mutant):
+        """Whether the one mutant alone has the right types."""
+        path = self.contracts / mutant.path
+        found = self.ask({mutant.path: mutant.apply(path.read_text())}, bytecode=False, root=self.contracts)
+        return not found
 
     def second_worker(self, worker):
         place = self.folder / f"worker{worker}" / "cache"
