@@ -30,6 +30,11 @@ contract ProverRegistry_constructor is ProverTest {
         this.make(manager, alice, MIN_STAKE, THAW);
     }
 
+    function test_longestThawWorks() public {
+        provers = new ProverRegistry(manager, address(token), MIN_STAKE, 3650 days);
+        assertEq(provers.thawPeriod(), 3650 days, "thaw period");
+    }
+
     function test_nativeCurrencyWorks() public {
         provers = new ProverRegistry(manager, NATIVE, MIN_STAKE, THAW);
         vm.deal(alice, 3 * MIN_STAKE);

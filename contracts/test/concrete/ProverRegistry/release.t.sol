@@ -59,6 +59,13 @@ contract ProverRegistry_release is ProverTest {
         assertEq(token.balanceOf(alice), 1_000_000 ether - 1, "rest");
     }
 
+    function test_staysWithExactlyTheMinimum() public {
+        _drawnAlice(2 * MIN_STAKE);
+        _release(alice, MIN_STAKE);
+        assertEq(provers.prover(alice).stake, MIN_STAKE, "stake");
+        assertEq(provers.provers().length, 1, "list");
+    }
+
     function test_burnsPenalty() public {
         _drawnAlice(3 * MIN_STAKE);
         _release(alice, 2 ether);
