@@ -20,8 +20,10 @@ def answers(contracts):
 
 
 def key(mutant, source):
-    change = mutant.describe().split(" ", 1)[1]
-    return mutant.path, change, source.splitlines()[mutant.line - 1].strip()
+    begin = source.rfind("\n", 0, mutant.start) + 1
+    line = source[begin:].split("\n", 1)[0]
+    column = mutant.start - begin - (len(line) - len(line.lstrip()))
+    return mutant.path, f"{mutant.describe().split(' ', 1)[1]} at {column}", line.strip()
 
 
 def report(mutants, path, contracts):

@@ -4,9 +4,11 @@ pragma solidity ^0.8.30;
 import { SafeTransferLib } from "solady/utils/SafeTransferLib.sol";
 
 import { ILicenseRegistry } from "../../../src/interfaces/ILicenseRegistry.sol";
+import { ICollateralVault } from "../../../src/interfaces/ICollateralVault.sol";
 import { Currency } from "../../../src/libraries/Currency.sol";
 import { LicenseRef, LicenseStatus, NATIVE, Terms } from "../../../src/libraries/Types.sol";
 import { LicensingTest } from "../../utils/LicensingTest.sol";
+import { Vm } from "../../utils/Vm.sol";
 
 contract LicenseRegistry_acquire is LicensingTest {
     function test_revertWhen_offerNotOpen() public {
@@ -110,10 +112,25 @@ contract LicenseRegistry_acquire is LicensingTest {
         assertEq(vault.collateral(ref).amount, terms.collateral);
     }
 
+    /// @dev Who reads the vault's events learns of every fee, and of none that is not there.
+    function test_tellsOfTheFeeHeld() public {
+        Terms memory terms = _terms();
+        vm.expectEmit(address(vault));
+        emit ICollateralVault.FeeHeld(
+            registry.licenseIdOf(_ref(terms)), terms.currency, terms.licenseFee
+        );
+        _acquired(terms);
+    }
+
     function test_acquiresWithoutFee() public {
         Terms memory terms = _terms();
         terms.licenseFee = 0;
+        vm.recordLogs();
         (, bytes32 id) = _acquired(terms);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i; i < logs.length; ++i) {
+            assertNotEq(logs[i].topics[0], ICollateralVault.FeeHeld.selector, "no fee");
+        }
         assertEq(token.balanceOf(address(vault)), terms.collateral);
         _assertStatus(id, LicenseStatus.Acquired);
     }

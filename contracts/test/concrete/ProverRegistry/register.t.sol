@@ -80,15 +80,27 @@ contract ProverRegistry_register is ProverTest {
     }
 
     function test_replacesTheSmallestWhereverItStands() public {
+        _replacesTheSmallestAt(200);
+    }
+
+    function test_replacesTheSmallestNextToTheFirst() public {
+        _replacesTheSmallestAt(1);
+    }
+
+    function test_replacesTheSmallestAtTheEnd() public {
+        _replacesTheSmallestAt(511);
+    }
+
+    function _replacesTheSmallestAt(uint256 place) private {
         address[] memory accounts = _registerMany(512);
-        // All but one, in the middle, add something.
+        // All but one add something.
         for (uint256 i; i < accounts.length; ++i) {
-            if (i == 200) continue;
+            if (i == place) continue;
             vm.prank(accounts[i]);
             provers.addStake(1);
         }
         vm.expectEmit(address(provers));
-        emit IProverRegistry.ProverReplaced(accounts[200], alice);
+        emit IProverRegistry.ProverReplaced(accounts[place], alice);
         _register(alice, 2 * MIN_STAKE);
         assertEq(provers.provers().length, 512, "still full");
     }
