@@ -34,6 +34,8 @@ contract CollateralVault_freeze is LicensingTest {
         vm.expectEmit(address(vault));
         emit ICollateralVault.CollateralFrozen(id, 1);
         vault.freeze(id, bought);
+        vm.expectEmit(address(vault));
+        emit ICollateralVault.CollateralFrozen(id, 2);
         vault.freeze(id, bought);
         assertEq(vault.collateral(ref).freezes, 2);
         vm.expectEmit(address(vault));

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import { ICollateralVault } from "../../../src/interfaces/ICollateralVault.sol";
 import { ILicenseRegistry } from "../../../src/interfaces/ILicenseRegistry.sol";
 import { LicenseRef, LicenseStatus, NATIVE, Terms } from "../../../src/libraries/Types.sol";
 import { LicensingTest } from "../../utils/LicensingTest.sol";
+import { Vm } from "../../utils/Vm.sol";
 
 contract LicenseRegistry_cancel is LicensingTest {
     function test_revertWhen_notHost() public {
@@ -83,14 +85,28 @@ contract LicenseRegistry_cancel is LicensingTest {
         assertEq(host.addr.balance, balanceBefore);
     }
 
+    function test_tellsOfTheFeeRefunded() public {
+        (LicenseRef memory ref, bytes32 id) = _acquired(_terms());
+        skip(ref.terms.deliveryPeriod + 1);
+        vm.expectEmit(address(vault));
+        emit ICollateralVault.FeeRefunded(id, host.addr, ref.terms.licenseFee);
+        vm.prank(host.addr);
+        registry.cancel(ref);
+    }
+
     function test_cancelsWithoutFee() public {
         Terms memory terms = _terms();
         terms.licenseFee = 0;
         uint256 balanceBefore = token.balanceOf(host.addr);
         (LicenseRef memory ref, bytes32 id) = _acquired(terms);
         skip(ref.terms.deliveryPeriod + 1);
+        vm.recordLogs();
         vm.prank(host.addr);
         registry.cancel(ref);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i; i < logs.length; ++i) {
+            assertNotEq(logs[i].topics[0], ICollateralVault.FeeRefunded.selector, "no fee");
+        }
         _assertStatus(id, LicenseStatus.Cancelled);
         assertEq(token.balanceOf(host.addr), balanceBefore);
     }
