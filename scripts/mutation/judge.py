@@ -50,7 +50,8 @@ class Judge:
     def judge(self, number, mutant, worker):
         first = self.first_tests(mutant)
         rounds = [("first", "{" + ",".join(first) + "}", {"FOUNDRY_FUZZ_RUNS": "24"})] if first else []
-        rounds += ROUNDS[: 1 if self.args.quick else None]
+        # What survived a quick run has met the concrete tests already.
+        rounds += ROUNDS[:1] if self.args.quick else ROUNDS[1:] + ROUNDS[:1] if self.args.survivors else ROUNDS
         for name, paths, settings in rounds:
             outcome, output = self.run(number, worker, paths, settings)
             if outcome == "pass":

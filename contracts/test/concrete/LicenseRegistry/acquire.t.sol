@@ -115,11 +115,12 @@ contract LicenseRegistry_acquire is LicensingTest {
     /// @dev Who reads the vault's events learns of every fee, and of none that is not there.
     function test_tellsOfTheFeeHeld() public {
         Terms memory terms = _terms();
+        _publish(terms);
+        LicenseRef memory ref = _ref(terms);
+        bytes32 id = _id(ref);
         vm.expectEmit(address(vault));
-        emit ICollateralVault.FeeHeld(
-            registry.licenseIdOf(_ref(terms)), terms.currency, terms.licenseFee
-        );
-        _acquired(terms);
+        emit ICollateralVault.FeeHeld(id, terms.currency, terms.licenseFee);
+        _acquire(ref);
     }
 
     function test_acquiresWithoutFee() public {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import { FixedPointMathLib } from "solady/utils/FixedPointMathLib.sol";
+
 import { IProverRegistry } from "../../../src/interfaces/IProverRegistry.sol";
 import { ProverTest } from "../../utils/ProverTest.sol";
 
@@ -80,6 +82,32 @@ contract ProverRegistry_drawCommittee is ProverTest {
             }
         }
         assertEq(sum, 9 * uint256(uint160(accounts[4])), "all nine");
+    }
+
+    /// @dev Every member has the smallest key of all who were not taken before it.
+    function test_takesTheSmallestKeysInOrder() public {
+        address[] memory accounts = _registerMany(20);
+        for (uint256 draw; draw < 10; ++draw) {
+            bytes32 seed = keccak256(abi.encode("seed", draw));
+            address[] memory committee = _drawn(seed, 7);
+            uint256 last;
+            for (uint256 i; i < 7; ++i) {
+                uint256 key = _keyOf(seed, committee[i]);
+                assertLt(last, key, "ascending");
+                uint256 smaller;
+                for (uint256 j; j < accounts.length; ++j) {
+                    if (_keyOf(seed, accounts[j]) < key) ++smaller;
+                }
+                assertEq(smaller, i, "none left out");
+                last = key;
+            }
+        }
+    }
+
+    /// @dev `−ln(u)` in 1e-18; all have the same stake.
+    function _keyOf(bytes32 seed, address account) private pure returns (uint256) {
+        uint256 u = uint256(keccak256(abi.encodePacked(seed, account))) % 1e18 + 1;
+        return uint256(-FixedPointMathLib.lnWad(int256(u)));
     }
 
     function test_dependsOnTheSeed() public {
