@@ -141,8 +141,8 @@ def main():
     if not args.report:
         args.results.parent.mkdir(parents=True, exist_ok=True)
         done = reports.results(args.results)
-        # After --quick a survivor has not met all tests yet.
-        again = {i for i, line in done.items() if line["outcome"] == "survived" and args.survivors}
+        answered = reports.equivalent(numbered.values(), CONTRACTS) if args.survivors else set()
+        again = {i for i, line in done.items() if line["outcome"] == "survived" and i not in answered}
         run(numbered, [n for n in chosen if (numbered[n].id in again if args.survivors else numbered[n].id not in done)], args)
     return reports.report([numbered[n] for n in chosen], args.results, CONTRACTS)
 

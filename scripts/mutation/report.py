@@ -26,6 +26,16 @@ def key(mutant, source):
     return mutant.path, f"{mutant.describe().split(' ', 1)[1]} at {column}", line.strip()
 
 
+def equivalent(mutants, contracts):
+    """Ids of the mutants that an answer calls equivalent: no test can tell them from the original."""
+    given, texts = answers(contracts), {}
+    for mutant in mutants:
+        if mutant.path not in texts:
+            texts[mutant.path] = (contracts / mutant.path).read_text()
+    wanted = {place for place, answer in given.items() if answer["equivalent"]}
+    return {m.id for m in mutants if key(m, texts[m.path]) in wanted}
+
+
 def report(mutants, path, contracts):
     known, given = results(path), answers(contracts)
     texts = {p: (contracts / p).read_text() for p in {m.path for m in mutants}}

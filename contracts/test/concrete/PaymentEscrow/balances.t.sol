@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { IPaymentEscrow } from "../../../src/interfaces/IPaymentEscrow.sol";
-import { LicenseRef, NATIVE } from "../../../src/libraries/Types.sol";
+import { LicenseRef, NATIVE, Terms } from "../../../src/libraries/Types.sol";
 import { LicensingTest } from "../../utils/LicensingTest.sol";
 
 contract PaymentEscrow_balances is LicensingTest {
@@ -35,6 +35,19 @@ contract PaymentEscrow_balances is LicensingTest {
             )
         );
         escrow.withdrawBalance(address(token), stranger);
+    }
+
+    /// @dev Not even one unit is lost.
+    function test_creditsASingleUnit() public {
+        Terms memory terms = _terms();
+        terms.licenseFee = 10;
+        _active(terms);
+        assertEq(escrow.balanceOf(address(token), parentOwner.addr), 1, "a tenth of ten");
+        assertEq(escrow.balanceOf(address(token), owner.addr), 9, "the rest");
+        terms.licenseFee = 1;
+        _active(terms);
+        assertEq(escrow.balanceOf(address(token), parentOwner.addr), 1, "a tenth of one");
+        assertEq(escrow.balanceOf(address(token), owner.addr), 10, "one more");
     }
 
     function test_withdrawsNative() public {

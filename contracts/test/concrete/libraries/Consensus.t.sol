@@ -60,6 +60,26 @@ contract ConsensusTest is TestBase {
         assertEq(dissenters, 0, "nobody");
     }
 
+    /// @dev Members that say nothing agree on nothing, though all of them say the same.
+    function test_silenceIsNoConsensus() public view {
+        bytes[] memory tags = new bytes[](5);
+        tags[4] = abi.encodePacked(A, B);
+        (bytes4[] memory agreed, uint256 dissenters) = _judge(tags, 2);
+        assertEq(bytes32(agreed[0]), 0, "first");
+        assertEq(bytes32(agreed[1]), 0, "second");
+        assertEq(dissenters, 0, "nobody");
+    }
+
+    /// @dev Nothing is read for a member that did not reveal, the call's own bytes neither: else two colluding members
+    /// could agree with three that said nothing.
+    function test_theCallItselfIsNoVote() public view {
+        bytes[] memory tags = new bytes[](5);
+        tags[3] = abi.encodePacked(this.judge.selector);
+        tags[4] = abi.encodePacked(this.judge.selector);
+        (bytes4[] memory agreed,) = _judge(tags, 1);
+        assertEq(bytes32(agreed[0]), 0, "two of five");
+    }
+
     function test_dissenters() public view {
         bytes[] memory tags = new bytes[](6);
         for (uint256 i; i < 4; ++i) {
