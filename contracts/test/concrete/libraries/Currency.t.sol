@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { BURN, Currency, NATIVE } from "../../../src/libraries/Currency.sol";
+import { TestToken } from "../../../src/testing/TestToken.sol";
 import { TestBase } from "../../utils/TestBase.sol";
 
 /// @dev A token that answers every call with what it was told to.
@@ -28,6 +29,26 @@ contract CurrencyTest is TestBase {
 
     function setUp() public {
         _token = new Parrot();
+    }
+
+    function pull(address currency, address from, uint256 amount) external payable {
+        Currency.pull(currency, from, amount);
+    }
+
+    function push(address currency, address to, uint256 amount) external {
+        Currency.push(currency, to, amount);
+    }
+
+    function test_movesASingleUnit() public {
+        TestToken token = new TestToken("Test Dollar", "TUSD", 18);
+        address alice = makeAddr("alice");
+        token.mint(alice, 1);
+        vm.prank(alice);
+        token.approve(address(this), 1);
+        this.pull(address(token), alice, 1);
+        assertEq(token.balanceOf(address(this)), 1, "pulled");
+        this.push(address(token), alice, 1);
+        assertEq(token.balanceOf(alice), 1, "pushed");
     }
 
     function tryBurn(address currency, uint256 amount) external returns (bool) {
