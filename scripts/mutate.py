@@ -55,9 +55,10 @@ def run(numbered, chosen, args):
     folder = args.workshop or Path(tempfile.mkdtemp(prefix="mutate-"))
     shop = Workshop(folder, CONTRACTS, args.profile, args.nice)
     shop.prepare()
+    texts = shop.sources()
     print(f"mutate: building {len(numbered)} mutants in {folder}", flush=True)
     inside = shop.build(numbered)
-    judge = Judge(shop, {**shop_sources()}, args)
+    judge = Judge(shop, texts, args)
     wrong = judge.healthy()
     if wrong:
         raise SystemExit(f"mutate: the tests fail without any mutant; mend them first\n{wrong}")
@@ -78,10 +79,6 @@ def run(numbered, chosen, args):
             keep(args, numbered[number], "invalid", "", 0.0)
         else:
             print(f"mutate: does not fit into the build, not run: {numbered[number].describe()}")
-
-
-def shop_sources():
-    return {p.relative_to(CONTRACTS).as_posix(): p.read_text() for name in ("src", "test") for p in (CONTRACTS / name).rglob("*.sol")}
 
 
 def work(worker, waiting, numbered, judge, deadline, args):

@@ -58,6 +58,14 @@ contract LicenseRegistry_registerDeployment is LicensingTest {
         _register(string(new bytes(2049)));
     }
 
+    function test_takesTheLongestUri() public {
+        string memory uri = string(new bytes(2048));
+        _register(uri);
+        assertEq(
+            registry.deploymentLiableUntil(id, keccak256(bytes(uri))), type(uint40).max, "liable"
+        );
+    }
+
     function test_revertWhen_registeredTwice() public {
         _register(URI);
         vm.expectRevert(

@@ -76,6 +76,22 @@ contract LicenseRegistry_renew is LicensingTest {
         assertTrue(registry.isActive(id, expiry), "active until then");
     }
 
+    function test_renewsUntilTheLongestTerm() public {
+        Terms memory terms = _terms();
+        terms.duration = 1825 days;
+        (LicenseRef memory ref, bytes32 id) = _active(terms);
+        _renew(ref, 0);
+        assertEq(registry.license(id).deadline, block.timestamp + 3650 days, "ten years");
+    }
+
+    function test_takesAFeeOfOneUnit() public {
+        Terms memory terms = _terms();
+        terms.licenseFee = 1;
+        (LicenseRef memory ref,) = _active(terms);
+        _renew(ref, 0);
+        assertEq(escrow.balanceOf(address(token), owner.addr), 2, "owner, twice");
+    }
+
     function test_renewsInNative() public {
         (LicenseRef memory ref,) = _active(_termsIn(NATIVE));
         vm.expectRevert(abi.encodeWithSelector(Currency.Currency_WrongValue.selector, 1, 50 ether));
