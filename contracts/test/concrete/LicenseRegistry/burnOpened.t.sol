@@ -76,6 +76,41 @@ contract LicenseRegistry_burnOpened is LicensingTest {
         registry.burnBundles(modelId, 0, "seed", 1, 0);
     }
 
+    function test_burnsInEveryWord() public {
+        vm.prank(owner.addr);
+        registry.commitUniverse(modelId, ROOT, 16 * 600, 16);
+        vm.prank(challengeManager);
+        registry.burnOpened(modelId, 1, _list(300, 599));
+        for (uint32 b; b < 600; ++b) {
+            assertEq(registry.isBurned(modelId, 1, b), b == 300 || b == 599, "burned");
+        }
+    }
+
+    /// @dev The last word of the part is full, and every bundle of it is drawn in the end.
+    function test_drawsAllOfAFullWord() public {
+        vm.prank(owner.addr);
+        registry.commitUniverse(modelId, ROOT, 16 * 256, 16);
+        vm.startPrank(challengeManager);
+        registry.burnBundles(modelId, 1, "seed", 255, 0);
+        registry.burnBundles(modelId, 1, "seed", 1, 0);
+        for (uint32 b; b < 256; ++b) {
+            assertTrue(registry.isBurned(modelId, 1, b), "burned");
+        }
+    }
+
+    function test_drawsAllOfTheSharedPart() public {
+        vm.prank(owner.addr);
+        registry.commitUniverse(modelId, ROOT, 16 * 4, 16 * 20);
+        mine(3);
+        registry.drawUniverseSeed(modelId, 1);
+        vm.prank(challengeManager);
+        uint32[] memory drawn = registry.burnBundles(modelId, 1, "seed", 2, 255);
+        assertEq(drawn.length, 22, "two and all of the shared part");
+        for (uint32 b = 4; b < 24; ++b) {
+            assertTrue(registry.isBurned(modelId, 1, b), "burned");
+        }
+    }
+
     function test_activationRound() public {
         (, bytes32 id) = _active();
         assertEq(registry.activationRound(id), 0, "not asked for");
