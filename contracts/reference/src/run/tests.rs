@@ -80,7 +80,7 @@ fn a_wrong_reason_is_found() {
 
 /// What is found in sequences without a court, by a model with something wrong about it.
 fn found_in_money(spoil: impl Fn(&mut World)) -> Vec<Difference> {
-    let differences = (0..16).filter_map(|seed| {
+    let differences = (0..48).filter_map(|seed| {
         let mut world = World::new(seed).unwrap();
         spoil(&mut world);
         world.run(120).err()

@@ -114,26 +114,47 @@ proptest! {
         prop_assert!(lost || paid.iter().all(|sum| *sum >= draws * (1.0 - 1e-6)), "{paid:?}");
     }
 
-    /// What ties pay is what breaking them by lot pays on average.
+    /// What ties pay is what breaking them by lot pays on average, over every order in which the two drawn answers can
+    /// stand among their equals.
     #[test]
-    fn ties_pay_the_mean_over_all_orders(levels in proptest::collection::vec(0_usize..3, 16), seed in any::<u64>()) {
-        use rand::{SeedableRng as _, seq::SliceRandom as _};
+    fn ties_pay_the_mean_over_all_orders(levels in proptest::collection::vec(0_usize..3, 16)) {
+        let drawn = [3_u8, 9];
         let answers = AnswersPerKey::new(2).unwrap();
         let bet = RankBet::suppressed(answers, 0.6);
-        let tied = CandidateScores::new(std::array::from_fn(|i| levels[i] as f64));
-        let expected = Log2::new(bet.log2_of(&tied.sums_of_ranks(&[3, 9]))).to_f64().exp2();
-        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
-        let mut order: Vec<u8> = (0..16).collect();
-        let (mut sum, runs) = (0.0, 4000);
-        for _ in 0..runs {
-            order.shuffle(&mut rng);
-            let broken: [f64; 16] = std::array::from_fn(|i| levels[i] as f64 + f64::from(order[i]) / 100.0);
-            let sums = CandidateScores::new(broken).sums_of_ranks(&[3, 9]);
-            sum += Log2::new(bet.log2_of(&sums)).to_f64().exp2();
+        let paid = |values: [f64; 16]| {
+            let sums = CandidateScores::new(values).sums_of_ranks(&drawn);
+            Log2::new(bet.log2_of(&sums)).to_f64().exp2()
+        };
+        let tied = paid(std::array::from_fn(|i| levels[i] as f64));
+        let equals = |i: u8| levels.iter().filter(|level| **level == levels[usize::from(i)]).count();
+        let together = levels[3] == levels[9];
+        let (mut sum, mut orders) = (0.0, 0);
+        for first in 0..equals(3) {
+            for second in (0..equals(9)).filter(|second| !(together && *second == first)) {
+                sum += paid(broken(&levels, [(3, first), (9, second)]));
+                orders += 1;
+            }
         }
-        // The largest payoff is 72.4: with one chance in a few of it, 4,000 runs are good to a few percent.
-        prop_assert!((sum / f64::from(runs) - expected).abs() < 0.12 * expected + 0.2, "{expected}");
+        let mean = sum / f64::from(orders);
+        prop_assert!((mean - tied).abs() < 1e-6 * mean, "{mean} {tied}");
     }
+}
+
+/// Scores without ties: `levels`, and among equals the chosen candidates at the given places.
+fn broken(levels: &[usize], chosen: [(usize, usize); 2]) -> [f64; 16] {
+    let mut values = [f64::NAN; 16];
+    for level in 0..3 {
+        let members: Vec<usize> = (0..16).filter(|i| levels[*i] == level).collect();
+        let placed = chosen.iter().filter(|(i, _)| levels[*i] == level);
+        let mut places: Vec<Option<usize>> = vec![None; members.len()];
+        placed.for_each(|(i, place)| places[*place] = Some(*i));
+        let mut others = members.iter().filter(|i| chosen.iter().all(|(c, _)| c != *i));
+        for (place, taken) in places.iter().enumerate() {
+            let member = taken.unwrap_or_else(|| *others.next().unwrap());
+            values[member] = level as f64 + place as f64 / 100.0;
+        }
+    }
+    values
 }
 
 /// A host that drops the likeliest token with every token that begins like it leaves the drawn answer tied with those of its
