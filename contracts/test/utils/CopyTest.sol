@@ -34,13 +34,17 @@ abstract contract CopyTest is CaseTest {
         terms.slash.unlicensedModelBps = SLASH;
     }
 
+    function _copyPersonal() internal pure virtual returns (uint32) {
+        return PERSONAL;
+    }
+
     /// @dev The victim's model, offered and bought by `by`, after the accused got its own artefact.
     function _copyFor(address by) internal {
         vm.startPrank(victim.addr);
         victimModel =
             registry.registerModel("other weights", bytes32(uint256(uint160(by))), new Parent[](0));
-        words = new WordTree(victimModel, PERSONAL + SHARED);
-        registry.commitUniverse(victimModel, words.root(), PERSONAL, SHARED);
+        words = new WordTree(victimModel, _copyPersonal() + SHARED);
+        registry.commitUniverse(victimModel, words.root(), _copyPersonal(), SHARED);
         Terms memory terms = SampleTerms.make(victimModel, 0, victim.addr, address(token));
         registry.publishOffer(terms);
         vm.stopPrank();

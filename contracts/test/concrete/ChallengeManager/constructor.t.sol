@@ -86,6 +86,13 @@ contract ChallengeManager_constructor is CaseTest {
         _expectBad("payoutDelay", 365 days + 1, c);
     }
 
+    function test_acceptsWindowsOfAYear() public {
+        IChallengeTypes.Config memory c = _config();
+        c.rebuttalWindow = 365 days;
+        c.payoutDelay = 365 days;
+        assertEq(abi.encode(_make(c).config()), abi.encode(c));
+    }
+
     function test_revertWhen_committeeSize() public {
         IChallengeTypes.Config memory c = _config();
         c.committeeSize = 0;
@@ -106,6 +113,11 @@ contract ChallengeManager_constructor is CaseTest {
         IChallengeTypes.Config memory c = _config();
         c.bundlesPerCase = 15;
         c.minDecoys = 16;
+        _expectBad("questions", 256, c);
+        c.minDecoys = 15;
+        _make(c);
+        // Shared bundles are asked too.
+        (c.bundlesPerCase, c.sharedBundlesPerCase, c.minDecoys) = (14, 1, 16);
         _expectBad("questions", 256, c);
         c.minDecoys = 15;
         _make(c);

@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import { IBeacon } from "../../../src/interfaces/IBeacon.sol";
 import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
 import { ICollateralVault } from "../../../src/interfaces/ICollateralVault.sol";
+import { ILicenseRegistry } from "../../../src/interfaces/ILicenseRegistry.sol";
 import { EValue } from "../../../src/libraries/EValue.sol";
 import { CaseStatus, LicenseRef, Terms } from "../../../src/libraries/Types.sol";
 import { CaseTest } from "../../utils/CaseTest.sol";
@@ -54,6 +55,19 @@ contract ChallengeManager_openCase is CaseTest {
             )
         );
         _openBy(reporter, deployment);
+    }
+
+    /// @dev The registry's own reason comes through.
+    function test_revertWhen_universeUnknown() public {
+        LicenseRef memory other = ref();
+        other.terms.epoch = 7;
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                ILicenseRegistry.LicenseRegistry_UnknownUniverse.selector, modelId, 7
+            )
+        );
+        vm.prank(reporter);
+        manager.openCase(other, deployment, SALT);
     }
 
     function test_revertWhen_deploymentUnknown() public {

@@ -64,6 +64,29 @@ contract ChallengeManager_openLeaves is CaseTest {
         _openLeaves(round);
     }
 
+    /// @dev In the last second of the reveals the missing member still reveals, and is not penalised.
+    function test_revertWhen_lastSecondOfTheReveals() public {
+        Round memory round = _committed(Behaviour.OwnCopy);
+        for (uint256 i; i < 4; ++i) {
+            _revealTags(round, i);
+        }
+        vm.warp(manager.caseOf(round.caseId).deadline);
+        bytes memory tags = round.tags[4];
+        round.tags[4] = "";
+        _expect(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_WrongStatus.selector,
+                round.caseId,
+                CaseStatus.Revealing
+            )
+        );
+        _openLeaves(round);
+        round.tags[4] = tags;
+        _revealTags(round, 4);
+        _openLeaves(round);
+        _assertCase(round.caseId, CaseStatus.Rebuttal);
+    }
+
     function test_revertWhen_tooLate() public {
         Round memory round = _revealed(Behaviour.OwnCopy);
         uint40 deadline = manager.caseOf(round.caseId).deadline;

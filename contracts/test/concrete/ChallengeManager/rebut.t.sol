@@ -177,6 +177,35 @@ contract ChallengeManager_rebut is CaseTest {
         _rebut(round, 0, row);
     }
 
+    function test_revertWhen_shownBeforeByALaterMember() public {
+        Round memory round = _opened(Behaviour.OwnCopy);
+        Account memory member = _accountOf(round.committee[4]);
+        _openChannel(member.addr, address(0), 1 ether);
+        IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, 0));
+        _rebut(round, 0, row);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_AlreadyDone.selector, round.caseId, member.addr
+            )
+        );
+        _rebut(round, 0, row);
+    }
+
+    /// @dev A voucher at the price, and one over the whole deposit, are payments.
+    function test_countsPriceAndWholeDeposit() public {
+        (Round memory round, Account memory member) = _ready();
+        bytes32 channelId = escrow.channelIdOf(licenseId, member.addr, address(0), 0);
+        uint128[2] memory amounts = [uint128(0.002 ether), 1 ether];
+        for (uint16 j; j < 2; ++j) {
+            IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, j));
+            row.cumulativeAmount = amounts[j];
+            _signRow(row, member.key);
+            vm.expectEmit(address(manager));
+            emit IChallengeTypes.RequestPaid(round.caseId, j, member.addr, channelId);
+            _rebut(round, j, row);
+        }
+    }
+
     function test_keepsObservationOfUnpaidQuorum() public {
         (Round memory round, Account memory member) = _ready();
         IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, 17));
@@ -201,8 +230,24 @@ contract ChallengeManager_rebut is CaseTest {
         // A third payment of the same request is recorded and removes nothing more.
         Account memory third = _accountOf(round.committee[2]);
         _openChannel(third.addr, address(0), 1 ether);
+        vm.recordLogs();
         _rebut(round, 17, _voucher(third, _keyHash(round, 17)));
         assertEq(manager.removedOf(round.caseId), 1 << 17, "removed once");
+        assertEq(_lastLog(IChallengeTypes.ObservationRemoved.selector).length, 0, "said once");
+    }
+
+    /// @dev Each observation is removed by itself: what stands beside a removed one is removed too.
+    function test_removesNeighbours() public {
+        Round memory round = _opened(Behaviour.OwnCopy);
+        for (uint256 i; i < 2; ++i) {
+            Account memory member = _accountOf(round.committee[i]);
+            _openChannel(member.addr, address(0), 1 ether);
+            uint16[3] memory order = [uint16(1), 0, 2];
+            for (uint256 k; k < 3; ++k) {
+                _rebut(round, order[k], _voucher(member, _keyHash(round, order[k])));
+            }
+        }
+        assertEq(manager.removedOf(round.caseId), 7, "all three");
     }
 
     function test_countsSessionKeyOfMember() public {

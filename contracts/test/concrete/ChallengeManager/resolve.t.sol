@@ -6,6 +6,7 @@ import { EValue } from "../../../src/libraries/EValue.sol";
 import { CaseStatus, EvidenceTerms, Receipt, Violation } from "../../../src/libraries/Types.sol";
 import { CaseTest } from "../../utils/CaseTest.sol";
 import { SampleTerms } from "../../utils/SampleTerms.sol";
+import { Vm } from "../../utils/Vm.sol";
 
 contract ChallengeManager_resolve is CaseTest {
     function _expectNotResolvable(bytes32 caseId) private {
@@ -198,6 +199,20 @@ contract ChallengeManager_resolve is CaseTest {
             32 ether
         );
         _resolve(round);
+    }
+
+    /// @dev Five members were paid, so no fee is left to return.
+    function test_returnsNoFeesWhenAllArePaid() public {
+        Round memory round = _withHits(32);
+        vm.recordLogs();
+        _resolve(round);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        uint256 paid;
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].topics[0] == IChallengeTypes.ProverPaid.selector) ++paid;
+            assertNotEq(logs[i].topics[0], IChallengeTypes.FeesReturned.selector);
+        }
+        assertEq(paid, 5, "paid");
     }
 
     function test_upheldWithJustEnoughHits() public {

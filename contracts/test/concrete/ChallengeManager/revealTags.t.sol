@@ -40,6 +40,17 @@ contract ChallengeManager_revealTags is CaseTest {
         _revealTags(round, 0);
     }
 
+    /// @dev In the last second of the commitments all may still commit, and nobody reveals yet.
+    function test_revertWhen_lastSecondOfTheCommitments() public {
+        Round memory round = _commitSome(4);
+        vm.warp(manager.caseOf(round.caseId).deadline);
+        _expectStatus(round.caseId, CaseStatus.Committing);
+        _revealTags(round, 0);
+        _commitTags(round, 4);
+        _revealTags(round, 0);
+        assertTrue(_hasRevealed(round.caseId, round.committee[0]), "after the last commitment");
+    }
+
     function test_revertWhen_tooLate() public {
         Round memory round = _committed(Behaviour.OwnCopy);
         uint40 deadline = manager.caseOf(round.caseId).deadline;

@@ -34,14 +34,21 @@ contract ChallengeManager_sharedPart is CaseTest {
         registry.drawUniverseSeed(modelId, 0);
     }
 
-    function _verdict(Round memory round) private returns (int64 evidence, CaseStatus status) {
+    /// @dev Ends the case, of which so many hits among so many observations must count.
+    function _verdict(Round memory round, uint256 hits, uint256 queries)
+        private
+        returns (int64 evidence, CaseStatus status)
+    {
         vm.recordLogs();
         skip(5 hours + 1);
         _resolve(round);
-        (,,, evidence,,,,) = abi.decode(
+        (uint256 h, uint256 q) = (0, 0);
+        (, h, q, evidence,,,,) = abi.decode(
             _lastLog(IChallengeTypes.CaseResolved.selector),
             (uint8, uint16, uint16, int64, int64, uint128, uint128, uint128)
         );
+        assertEq(h, hits, "hits of the verdict");
+        assertEq(q, queries, "observations of the verdict");
         status = manager.caseOf(round.caseId).status;
     }
 
@@ -61,7 +68,8 @@ contract ChallengeManager_sharedPart is CaseTest {
         uint256 inside = _assignedBits(round, true);
         assertEq(round.outcome.hits, type(uint32).max | inside, "hits");
         assertEq(round.outcome.outside, 0, "outside");
-        (int64 evidence, CaseStatus status) = _verdict(round);
+        uint256 all = 32 + LibBit.popCount(inside);
+        (int64 evidence, CaseStatus status) = _verdict(round, all, all);
         EvidenceTerms memory e = ref().terms.evidence;
         assertEq(
             int256(evidence),
@@ -79,7 +87,7 @@ contract ChallengeManager_sharedPart is CaseTest {
         uint256 outside = _assignedBits(round, false);
         assertEq(round.outcome.hits, 0, "hits");
         assertEq(round.outcome.outside, outside, "outside");
-        (int64 evidence, CaseStatus status) = _verdict(round);
+        (int64 evidence, CaseStatus status) = _verdict(round, 0, 32 + LibBit.popCount(outside));
         EvidenceTerms memory e = ref().terms.evidence;
         assertEq(
             int256(evidence),
@@ -103,9 +111,32 @@ contract ChallengeManager_sharedPart is CaseTest {
         _revealAll(round);
         _openLeaves(round);
         assertEq((round.outcome.hits | round.outcome.outside) & SHARED_BITS, 0, "shared");
-        (int64 evidence,) = _verdict(round);
+        (int64 evidence,) = _verdict(round, 32, 32);
         EvidenceTerms memory e = ref().terms.evidence;
         assertEq(int256(evidence), int256(EValue.evidence(32, 0, e.personalHit, e.personalMiss)));
+    }
+
+    function test_countsASingleSharedHit() public {
+        _seedModel();
+        Round memory round = _posted(Behaviour.OwnCopy);
+        uint256 first = LibBit.ffs(_assignedBits(round, true));
+        for (uint256 i; i < 5; ++i) {
+            for (uint256 j = 32; j < 48; ++j) {
+                if (j != first) _setTag(round.tags[i], _position(j), 0);
+            }
+        }
+        _commitAll(round);
+        _revealAll(round);
+        _openLeaves(round);
+        assertEq(round.outcome.hits & SHARED_BITS, 1 << first, "shared");
+        (int64 evidence,) = _verdict(round, 33, 33);
+        EvidenceTerms memory e = ref().terms.evidence;
+        assertEq(
+            int256(evidence),
+            int256(EValue.evidence(32, 0, e.personalHit, e.personalMiss))
+                + EValue.evidence(1, 0, e.sharedHit, e.sharedMiss),
+            "evidence"
+        );
     }
 
     /// @dev Before the model's seed is drawn its shared part has no answers, and cases go on without it.
