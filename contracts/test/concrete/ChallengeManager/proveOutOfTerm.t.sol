@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
-import { Receipt, Violation } from "../../../src/libraries/Types.sol";
+import { LicenseStatus, Receipt, Violation } from "../../../src/libraries/Types.sol";
 import { CaseTest } from "../../utils/CaseTest.sol";
 
 contract ChallengeManager_proveOutOfTerm is CaseTest {
@@ -38,6 +38,24 @@ contract ChallengeManager_proveOutOfTerm is CaseTest {
         vm.prank(host.addr);
         registry.terminate(ref());
         _expectWithinTerm(_servedAt(uint64(block.timestamp)), uint40(block.timestamp));
+    }
+
+    /// @dev What no key signed recovers to 0, and would pass for a license whose key were 0.
+    function test_revertWhen_nobodySigned() public {
+        Receipt memory receipt = _servedAt(registry.license(licenseId).deadline + 1);
+        _reportProof(reporter, Violation.OutOfTerm, receipt);
+        vm.mockCall(
+            address(registry),
+            abi.encodeCall(registry.servingOf, (licenseId)),
+            abi.encode(address(0), LicenseStatus.Active, block.timestamp)
+        );
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector, 0, 0
+            )
+        );
+        vm.prank(reporter);
+        manager.proveOutOfTerm(ref(), receipt, new bytes(65), SALT);
     }
 
     function test_revertWhen_punishedBefore() public {

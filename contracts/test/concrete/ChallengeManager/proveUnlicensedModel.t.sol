@@ -291,6 +291,27 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         );
     }
 
+    /// @dev What no key signed recovers to 0, and would pass for a license whose key were 0.
+    function test_revertWhen_nobodySigned() public {
+        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+            _ready();
+        vm.mockCall(
+            address(registry),
+            abi.encodeCall(registry.servingOf, (licenseId)),
+            abi.encode(address(0), LicenseStatus.Active, block.timestamp)
+        );
+        for (uint256 j; j < given.answers.length; ++j) {
+            given.answers[j].signature = new bytes(65);
+        }
+        _expect(
+            series,
+            given,
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector, 0, 0
+            )
+        );
+    }
+
     function test_revertWhen_receiptOfSomethingElse() public {
         (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
             _ready();

@@ -37,6 +37,11 @@ contract EValueTest is TestBase {
         assertTrue(EValue.isValid(h - 1, m, 1, 16), "below");
     }
 
+    function test_isValid_takesDenominatorsOf64Bits() public pure {
+        assertTrue(EValue.isValid(2 * ONE, 1, 1, type(uint64).max), "the largest");
+        assertFalse(EValue.isValid(2 * ONE, 1, 1, uint256(1) << 64), "one more");
+    }
+
     function test_log2Floor() public {
         vm.expectRevert(abi.encodeWithSelector(EValue.EValue_LogOfZero.selector));
         this.log2Floor(0);
@@ -61,6 +66,7 @@ contract EValueTest is TestBase {
             int256 expected = int256(n) * int256(uint256(ONE));
             assertEq(int256(EValue.log2Ceil(uint256(1) << n)), expected, "power of two");
         }
+        assertEq(int256(EValue.log2Ceil((1 << 95) - 1)), 95 << 32, "the largest");
         assertEq(int256(EValue.log2Ceil(3)), 6_807_362_106, "log2(3), rounded up");
     }
 

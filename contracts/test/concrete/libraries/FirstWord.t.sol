@@ -24,6 +24,9 @@ contract FirstWordTest is TestBase {
     }
 
     function test_noneNextToOtherAlphabets() public pure {
+        assertEq(FirstWord.tag(hex"7f5061726973206973"), _of("Paris"), "the last of ASCII");
+        assertEq(FirstWord.tag(hex"805061726973206973"), bytes4(0), "the first above");
+        assertEq(FirstWord.tag(hex"50617269738020"), bytes4(0), "the first above, behind");
         assertEq(_tag(unicode"é Paris is"), bytes4(0), "before");
         assertEq(_tag(unicode"Pariś is"), bytes4(0), "in");
         assertEq(_tag(unicode"Cafe\u0301 is"), bytes4(0), "combining");

@@ -73,6 +73,10 @@ contract LeavesTest is TestBase {
         }
     }
 
+    function test_preimageHas200Bytes() public pure {
+        assertEq(Leaves.preimage("model", 1).length, 200);
+    }
+
     function test_depth() public pure {
         assertEq(Leaves.depth(0), 0);
         assertEq(Leaves.depth(16), 0);
