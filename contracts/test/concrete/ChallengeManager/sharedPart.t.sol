@@ -116,10 +116,10 @@ contract ChallengeManager_sharedPart is CaseTest {
         assertEq(int256(evidence), int256(EValue.evidence(32, 0, e.personalHit, e.personalMiss)));
     }
 
-    function test_countsASingleSharedHit() public {
+    function test_countsASingleSharedObservation() public {
         _seedModel();
-        Round memory round = _posted(Behaviour.OwnCopy);
-        uint256 first = LibBit.ffs(_assignedBits(round, true));
+        Round memory round = _posted(Behaviour.OtherCopy);
+        uint256 first = LibBit.ffs(_assignedBits(round, false));
         for (uint256 i; i < 5; ++i) {
             for (uint256 j = 32; j < 48; ++j) {
                 if (j != first) _setTag(round.tags[i], _position(j), 0);
@@ -128,13 +128,13 @@ contract ChallengeManager_sharedPart is CaseTest {
         _commitAll(round);
         _revealAll(round);
         _openLeaves(round);
-        assertEq(round.outcome.hits & SHARED_BITS, 1 << first, "shared");
-        (int64 evidence,) = _verdict(round, 33, 33);
+        assertEq(round.outcome.outside, 1 << first, "shared");
+        (int64 evidence,) = _verdict(round, 0, 33);
         EvidenceTerms memory e = ref().terms.evidence;
         assertEq(
             int256(evidence),
-            int256(EValue.evidence(32, 0, e.personalHit, e.personalMiss))
-                + EValue.evidence(1, 0, e.sharedHit, e.sharedMiss),
+            int256(EValue.evidence(0, 32, e.personalHit, e.personalMiss))
+                + EValue.evidence(0, 1, e.sharedHit, e.sharedMiss),
             "evidence"
         );
     }
