@@ -291,6 +291,20 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         );
     }
 
+    function test_revertWhen_positionsOfTheSecondBundleAreSwapped() public {
+        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+            _ready();
+        given.bundles[1].leaves[0].position = 17;
+        given.bundles[1].leaves[1].position = 16;
+        _expect(
+            series,
+            given,
+            abi.encodeWithSelector(
+                IChallengeTypes.ChallengeManager_BadPosition.selector, 16, uint16(17)
+            )
+        );
+    }
+
     /// @dev What no key signed recovers to 0, and would pass for a license whose key were 0.
     function test_revertWhen_nobodySigned() public {
         (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
