@@ -42,10 +42,10 @@ pub(super) fn with_lines<R>(count: usize, work: impl FnOnce(&mut [Line]) -> R) -
     if lines.len() <= MOST_SPARE {
         SPARE.with_borrow_mut(|spare| {
             spare.push(lines);
-            if spare.len() > MOST_BLOCKS {
-                if let Some(smallest) = (0..spare.len()).min_by_key(|&i| spare[i].len()) {
-                    spare.swap_remove(smallest);
-                }
+            if spare.len() > MOST_BLOCKS
+                && let Some(smallest) = (0..spare.len()).min_by_key(|&i| spare[i].len())
+            {
+                spare.swap_remove(smallest);
             }
         });
     }
