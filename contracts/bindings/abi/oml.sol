@@ -1045,8 +1045,9 @@ interface ChallengeManager {
     error ChallengeManager_BadVoucherSignature(address signer);
     /// @notice The case can't be ended yet.
     error ChallengeManager_NotResolvable(bytes32 caseId, CaseStatus status, uint40 deadline);
-    /// @notice The caller has nothing to withdraw.
+    /// @notice Money to the zero address would be lost.
     error ChallengeManager_NoRecipient();
+    /// @notice The caller has nothing to withdraw.
     error ChallengeManager_NoBalance(address currency, address account);
 
     /// @notice First half of every report: binds it to the caller, so that nobody can copy it.
