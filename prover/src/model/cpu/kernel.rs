@@ -227,7 +227,7 @@ pub(super) fn add_outer(dw: &mut [f32], grad: &[f32], x: &[f32], inner: usize) -
 }
 
 /// The lowest `width` of 16 lanes.
-fn mask(width: usize) -> u16 {
+pub(super) fn mask(width: usize) -> u16 {
     if width >= 16 { u16::MAX } else { (1 << width) - 1 }
 }
 
@@ -236,7 +236,7 @@ use x86::{KERNELS, Tile};
 
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "vector instructions take pointers")]
-mod x86 {
+pub(super) mod x86 {
     use super::{Line, ROWS};
     use std::arch::x86_64::{
         __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_load_ps, _mm512_mask_storeu_ps,
@@ -292,9 +292,10 @@ mod x86 {
         }
     }
 
+    /// Writes the lanes of the mask, or adds them to what is there.
     #[target_feature(enable = "avx512f")]
     #[inline]
-    unsafe fn finish(out: *mut f32, mask: u16, sum: __m512, accumulate: bool) {
+    pub(in super::super) unsafe fn finish(out: *mut f32, mask: u16, sum: __m512, accumulate: bool) {
         // SAFETY: the caller vouches for the lanes of the mask behind the pointer.
         unsafe {
             let sum = match accumulate {

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
+use super::kernel::mask;
 use super::simd::has_avx512;
 
 /// Rows of a tile.
@@ -176,14 +177,10 @@ impl Tile<'_> {
     }
 }
 
-/// The lowest `width` of 16 lanes.
-fn mask(width: usize) -> u16 {
-    if width >= LANES { u16::MAX } else { (1 << width) - 1 }
-}
-
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "vector instructions take pointers")]
 mod x86 {
+    use super::super::kernel::x86::finish;
     use super::{ROWS, mask};
     use std::arch::x86_64::*;
 
@@ -226,19 +223,6 @@ mod x86 {
                     finish(out.add(16), masks.1, sums[1], accumulate);
                 }
             }
-        }
-    }
-
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    unsafe fn finish(out: *mut f32, mask: u16, sum: __m512, accumulate: bool) {
-        // SAFETY: the caller vouches for the lanes of the mask behind the pointer.
-        unsafe {
-            let sum = match accumulate {
-                true => _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, out)),
-                false => sum,
-            };
-            _mm512_mask_storeu_ps(out, mask, sum);
         }
     }
 
