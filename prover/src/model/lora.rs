@@ -5,7 +5,7 @@
 //! end. Gradients of the factors follow from that of the merged matrix: `dB = s · dW · Aᵀ`,
 //! `dA = s · Bᵀ · dW`. That saves the optimizer's moments, not the gradient.
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -68,7 +68,7 @@ impl LoraOptions {
 pub(super) struct Adapter {
     /// Position of the matrix among the parameters.
     pub(super) index: usize,
-    /// The matrix as it was.
+    /// The matrix as it was, in the type that runs.
     base: Tensor,
     pub(super) a: Parameter,
     pub(super) b: Parameter,
@@ -91,7 +91,7 @@ impl Adapter {
         let values: Vec<f32> =
             (0..options.rank * inputs).map(|_| rng.random_range(-bound..bound)).collect();
         let a = Tensor::from_vec(values, (options.rank, inputs), &Device::Cpu)?;
-        let b = Tensor::zeros((outputs, options.rank), base.dtype(), base.device())?;
+        let b = Tensor::zeros((outputs, options.rank), DType::F32, base.device())?;
         let rank = u32::try_from(options.rank).map_or(f64::MAX, f64::from);
         Ok(Self {
             index,
@@ -104,7 +104,7 @@ impl Adapter {
 
     /// Takes over the gradient of the merged matrix.
     pub(super) fn take_gradient(&mut self, grad: &Tensor) -> Result<(), ModelError> {
-        let (a, b) = (self.a.var.as_tensor(), self.b.var.as_tensor());
+        let (a, b) = (self.a.running.as_tensor(), self.b.running.as_tensor());
         self.b.grad = Some((grad.matmul(&a.detach().t()?)? * self.scale)?);
         self.a.grad = Some((b.detach().t()?.matmul(grad)? * self.scale)?);
         Ok(())
@@ -112,14 +112,14 @@ impl Adapter {
 
     /// Moves the merged matrix toward the base by a share: the product shrinks with one factor.
     pub(super) fn pull(&mut self, share: f64) -> Result<(), ModelError> {
-        let shrunk = (self.b.var.as_detached_tensor() * (1.0 - share))?;
-        Ok(self.b.var.set(&shrunk)?)
+        let shrunk = (self.b.running.as_detached_tensor() * (1.0 - share))?;
+        Ok(self.b.running.set(&shrunk)?)
     }
 
-    /// The matrix that runs.
+    /// The matrix that runs, in f32, as the factors are.
     pub(super) fn merged(&self) -> Result<Tensor, ModelError> {
-        let product = self.b.var.as_detached_tensor().matmul(&self.a.var.as_detached_tensor())?;
-        Ok((&self.base + (product * self.scale)?)?)
+        let (a, b) = (self.a.running.as_detached_tensor(), self.b.running.as_detached_tensor());
+        Ok((self.base.to_dtype(DType::F32)? + (b.matmul(&a)? * self.scale)?)?)
     }
 }
 

@@ -1,15 +1,20 @@
 //! Gradient descent on a decoder's weights: what pretraining and embedding share.
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Device, Tensor};
 use std::collections::HashMap;
 use std::path::Path;
 
 use super::cpu::{self, Gradients, softmax};
 use super::generate::token_id;
-use super::in_place::{Moving, square_sum, update_parts, with_values};
+use super::in_place::{square_sum, with_values};
 use super::lora::{Adapter, LoraOptions};
 use super::tensor_ops::cross_entropy;
 use super::{Decoder, ModelError, Weights};
+pub(crate) use parameter::AdamW;
+pub(super) use parameter::Parameter;
+use parameter::{State, Update};
+
+mod parameter;
 
 /// A sequence and the positions whose prediction is trained.
 #[derive(Debug, Clone)]
@@ -40,145 +45,6 @@ impl Example {
         logits.chunks_mut(vocabulary).for_each(softmax);
         Self { teacher: Some(logits), ..Self::response(&text[..1], &text[1..], weight) }
     }
-}
-
-/// AdamW (Loshchilov & Hutter 2019) without its learning rate, which may change per step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct AdamW {
-    pub(crate) beta1: f64,
-    pub(crate) beta2: f64,
-    pub(crate) eps: f64,
-    pub(crate) weight_decay: f64,
-    /// Largest norm of the whole gradient; longer ones are scaled down.
-    pub(crate) clip: f64,
-}
-
-/// One trainable tensor with its moments.
-pub(super) struct Parameter {
-    name: String,
-    /// The values in f32: small steps would vanish in anything narrower.
-    pub(super) var: Var,
-    /// The values that the decoder runs on, where it does not compute in f32.
-    narrow: Option<Var>,
-    first: Tensor,
-    second: Tensor,
-    pub(super) grad: Option<Tensor>,
-}
-
-/// What one step does to every parameter.
-#[derive(Debug, Clone, Copy)]
-struct Update {
-    rate: f64,
-    /// Factor that clips the gradient.
-    scale: f64,
-    /// `1 − β₁ᵗ` and `1 − β₂ᵗ`.
-    correction1: f64,
-    correction2: f64,
-    /// Share by which weights move toward the anchor.
-    pull: f64,
-}
-
-impl Parameter {
-    /// Sets out to train a copy of the values; the decoder runs on their type.
-    pub(super) fn new(name: String, values: &Tensor) -> Result<Self, ModelError> {
-        let narrow = match values.dtype() {
-            DType::F32 => None,
-            _ => Some(Var::from_tensor(&values.copy()?)?),
-        };
-        let var = Var::from_tensor(&match narrow {
-            Some(_) => values.to_dtype(DType::F32)?,
-            None => values.copy()?,
-        })?;
-        let (first, second) = (var.zeros_like()?, var.zeros_like()?);
-        Ok(Self { name, var, narrow, first, second, grad: None })
-    }
-
-    /// What the decoder runs on.
-    fn running(&self) -> &Var {
-        self.narrow.as_ref().unwrap_or(&self.var)
-    }
-
-    /// Lets the decoder follow the values.
-    fn publish(&self) -> Result<(), ModelError> {
-        match &self.narrow {
-            Some(narrow) => Ok(narrow.set(&self.var.to_dtype(narrow.dtype())?)?),
-            None => Ok(()),
-        }
-    }
-
-    fn add_grad(&mut self, grad: &Tensor) -> Result<(), ModelError> {
-        let grad = &grad.to_dtype(DType::F32)?;
-        self.grad = Some(match self.grad.take() {
-            Some(sum) => (sum + grad)?,
-            None => grad.contiguous()?,
-        });
-        Ok(())
-    }
-
-    /// The step in operations of the tensor library, for any device.
-    fn step_tensor(
-        &mut self,
-        optimizer: AdamW,
-        update: Update,
-        anchor: Option<&Tensor>,
-    ) -> Result<(), ModelError> {
-        let Some(grad) = self.grad.take() else { return Ok(()) };
-        let AdamW { beta1, beta2, eps, weight_decay, .. } = optimizer;
-        let grad = (grad * update.scale)?;
-        self.first = ((&self.first * beta1)? + (&grad * (1.0 - beta1))?)?;
-        self.second = ((&self.second * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
-        let denominator = ((&self.second / update.correction2)?.sqrt()? + eps)?;
-        let direction = (&self.first / update.correction1)?.div(&denominator)?;
-        let kept = (self.var.as_detached_tensor() * (1.0 - update.rate * weight_decay))?;
-        let mut moved = (kept - (direction * update.rate)?)?;
-        if let Some(anchor) = anchor {
-            let anchor = anchor.to_dtype(DType::F32)?;
-            moved = ((moved * (1.0 - update.pull))? + (anchor * update.pull)?)?;
-        }
-        Ok(self.var.set(&moved)?)
-    }
-
-    /// The same step where the values lie.
-    fn step_cpu(
-        &self,
-        optimizer: AdamW,
-        update: Update,
-        grad: &[f32],
-        anchor: Option<&Tensor>,
-    ) -> Result<(), ModelError> {
-        let [beta1, beta2, eps] = [optimizer.beta1, optimizer.beta2, optimizer.eps].map(narrow);
-        let decay = narrow(1.0 - update.rate * optimizer.weight_decay);
-        let (scale, pull) = (narrow(update.scale), narrow(update.pull));
-        let rate = narrow(update.rate / update.correction1);
-        let correction2 = narrow(1.0 / update.correction2);
-        let tensors = [self.var.as_tensor(), &self.first, &self.second];
-        let moved = update_parts(
-            tensors,
-            grad,
-            anchor,
-            #[inline(always)]
-            |part| {
-                let Moving { weights, firsts, seconds, grads, anchors } = part;
-                let values = weights.iter_mut().zip(firsts).zip(seconds).zip(grads);
-                for (((weight, first), second), grad) in values {
-                    let grad = grad * scale;
-                    *first = *first * beta1 + grad * (1.0 - beta1);
-                    *second = *second * beta2 + grad * grad * (1.0 - beta2);
-                    let step = rate * *first / ((*second * correction2).sqrt() + eps);
-                    *weight = *weight * decay - step;
-                }
-                for (weight, anchor) in weights.iter_mut().zip(anchors) {
-                    *weight = *weight * (1.0 - pull) + anchor * pull;
-                }
-            },
-        );
-        Ok(moved?)
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
-fn narrow(x: f64) -> f32 {
-    x as f32
 }
 
 /// A decoder under training.
@@ -219,7 +85,7 @@ impl Trainer {
                 .get(name)
                 .ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
             let parameter = Parameter::new(name.to_owned(), source)?;
-            let tensor = parameter.running().as_tensor().clone();
+            let tensor = parameter.running.as_tensor().clone();
             parameters.push(parameter);
             Ok(tensor)
         })?;
@@ -238,11 +104,19 @@ impl Trainer {
     /// Trains low-rank adapters from here on, and nothing else.
     pub(crate) fn adapt(&mut self, options: &LoraOptions, seed: u64) -> Result<(), ModelError> {
         options.check()?;
-        for (index, Parameter { name, var, .. }) in self.parameters.iter().enumerate() {
+        for (index, Parameter { name, running, .. }) in self.parameters.iter().enumerate() {
             if options.applies_to(name) {
-                self.adapters.push(Adapter::new(index, name, var.as_tensor(), options, seed)?);
+                self.adapters.push(Adapter::new(index, name, running.as_tensor(), options, seed)?);
             }
         }
+        // Nothing asks for the gradients of the others.
+        let weights = self.weights_from(|Parameter { name, running, .. }| {
+            Ok(match options.applies_to(name) {
+                true => running.as_tensor().clone(),
+                false => running.as_detached_tensor(),
+            })
+        })?;
+        self.decoder = self.decoder.with_weights(weights);
         Ok(())
     }
 
@@ -257,11 +131,12 @@ impl Trainer {
     /// Hands the gradients of merged matrices to their factors and drops all others.
     fn distribute_gradients(&mut self) -> Result<(), ModelError> {
         for adapter in &mut self.adapters {
-            let Parameter { grad, var, .. } = &mut self.parameters[adapter.index];
+            let Parameter { grad, running, .. } = &mut self.parameters[adapter.index];
             if let Some(grad) = grad.take() {
                 adapter.take_gradient(&grad)?;
             } else if let Some(grads) = self.gradients.get() {
-                let grad = Tensor::from_slice(&grads[adapter.index], var.shape(), &Device::Cpu)?;
+                let grad =
+                    Tensor::from_slice(&grads[adapter.index], running.shape(), &Device::Cpu)?;
                 adapter.take_gradient(&grad)?;
             }
         }
@@ -276,12 +151,12 @@ impl Trainer {
     fn step_adapters(&mut self, update: Update) -> Result<(), ModelError> {
         for adapter in &mut self.adapters {
             for factor in [&mut adapter.a, &mut adapter.b] {
-                match (self.decoder.is_handwritten(), &factor.grad) {
-                    (true, None) => {}
-                    (true, Some(grad)) => with_values(grad, |grad| {
+                if !self.decoder.is_handwritten() {
+                    factor.step_tensor(self.optimizer, update, None)?;
+                } else if let Some(grad) = factor.grad.take() {
+                    with_values(&grad, |grad| {
                         factor.step_cpu(self.optimizer, update, grad, None)
-                    })??,
-                    (false, _) => factor.step_tensor(self.optimizer, update, None)?,
+                    })??;
                 }
             }
             adapter.pull(update.pull)?;
@@ -291,31 +166,29 @@ impl Trainer {
 
     fn merge(&mut self) -> Result<(), ModelError> {
         for adapter in &self.adapters {
-            let parameter = &self.parameters[adapter.index];
-            parameter.var.set(&adapter.merged()?)?;
-            parameter.publish()?;
+            self.parameters[adapter.index].run_on(&adapter.merged()?)?;
         }
         Ok(())
     }
 
     /// A view of the weights for inference, which follows the training.
     pub(crate) fn current(&self) -> Result<Weights, ModelError> {
-        self.weights_from(|var| Ok(var.as_detached_tensor()))
+        self.weights_from(|parameter| Ok(parameter.running.as_detached_tensor()))
     }
 
     /// Weights that no longer change with the training.
     pub(crate) fn frozen(&self) -> Result<Weights, ModelError> {
-        self.weights_from(|var| Ok(var.as_detached_tensor().copy()?))
+        self.weights_from(|parameter| Ok(parameter.running.as_detached_tensor().copy()?))
     }
 
     fn weights_from(
         &self,
-        take: impl Fn(&Var) -> Result<Tensor, ModelError>,
+        take: impl Fn(&Parameter) -> Result<Tensor, ModelError>,
     ) -> Result<Weights, ModelError> {
-        let named: HashMap<&str, &Var> =
-            self.parameters.iter().map(|p| (p.name.as_str(), p.running())).collect();
+        let named: HashMap<&str, &Parameter> =
+            self.parameters.iter().map(|p| (p.name.as_str(), p)).collect();
         Weights::build(&self.decoder.config, &mut |name, _| match named.get(name) {
-            Some(var) => take(var),
+            Some(parameter) => take(parameter),
             None => Err(ModelError::MissingTensor { name: name.to_owned() }),
         })
     }
@@ -334,7 +207,7 @@ impl Trainer {
             let value = tensor_loss(&self.decoder, &micro)?;
             let grads = value.backward()?;
             for parameter in &mut self.parameters {
-                if let Some(grad) = grads.get(parameter.running().as_tensor()) {
+                if let Some(grad) = grads.get(parameter.running.as_tensor()) {
                     parameter.add_grad(grad)?;
                 }
             }
@@ -374,7 +247,6 @@ impl Trainer {
                 }
                 false => parameter.step_tensor(optimizer, update, anchor)?,
             }
-            parameter.publish()?;
         }
         self.gradients.clear();
         Ok(())
@@ -395,10 +267,11 @@ impl Trainer {
     /// Writes weights and moments, enough to go on exactly here.
     pub(crate) fn save_state(&self, path: &Path) -> Result<(), ModelError> {
         let mut tensors: HashMap<String, Tensor> = HashMap::new();
-        for Parameter { name, var, first, second, .. } in self.trained() {
-            tensors.insert(format!("weight/{name}"), var.as_tensor().clone());
-            tensors.insert(format!("first/{name}"), first.clone());
-            tensors.insert(format!("second/{name}"), second.clone());
+        for parameter in self.trained() {
+            let (name, State { values, first, second }) = (&parameter.name, parameter.state()?);
+            tensors.insert(format!("weight/{name}"), values.into_inner());
+            tensors.insert(format!("first/{name}"), first);
+            tensors.insert(format!("second/{name}"), second);
         }
         let steps = Tensor::from_slice(&[i64::from(self.steps)], 1, &Device::Cpu)?;
         tensors.insert("steps".to_owned(), steps);
@@ -427,12 +300,12 @@ impl Trainer {
             adapters.iter_mut().flat_map(|adapter| [&mut adapter.a, &mut adapter.b]).collect()
         };
         for parameter in trained {
-            let name = &parameter.name;
-            let weight = take(format!("weight/{name}"), parameter.var.as_tensor())?;
-            parameter.first = take(format!("first/{name}"), &parameter.first)?;
-            parameter.second = take(format!("second/{name}"), &parameter.second)?;
-            parameter.var.set(&weight)?;
-            parameter.publish()?;
+            let (name, mut state) = (&parameter.name, parameter.state()?);
+            let weight = take(format!("weight/{name}"), state.values.as_tensor())?;
+            state.first = take(format!("first/{name}"), &state.first)?;
+            state.second = take(format!("second/{name}"), &state.second)?;
+            state.values.set(&weight)?;
+            parameter.keep(state)?;
         }
         let steps = tensors
             .get("steps")

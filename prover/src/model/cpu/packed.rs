@@ -65,9 +65,14 @@ impl PackedWeights {
 
 /// Positions of the matrices that activations are multiplied by.
 pub(super) fn products(positions: &Params<usize>) -> Vec<usize> {
+    of_layers(positions).into_iter().chain([positions.output]).collect()
+}
+
+/// Those of the layers.
+pub(super) fn of_layers(positions: &Params<usize>) -> Vec<usize> {
     let of_layer = |layer: &crate::model::weights::Layer<usize>| {
         [&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down]
             .map(|linear| linear.weight)
     };
-    positions.layers.iter().flat_map(of_layer).chain([positions.output]).collect()
+    positions.layers.iter().flat_map(of_layer).collect()
 }

@@ -146,7 +146,7 @@ fn assert_gradients(decoder: &Decoder, batch: &[&Example], found: &[Vec<f32>], l
     let expected_loss = f64::from(expected_loss.to_scalar::<f32>().unwrap());
     assert!((loss - expected_loss).abs() < 1e-4 * expected_loss.max(1.0));
     for (parameter, found) in trainer.parameters.iter_mut().zip(found) {
-        let expected = expected.get(parameter.var.as_tensor()).unwrap();
+        let expected = expected.get(parameter.running.as_tensor()).unwrap();
         let expected = expected.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let scale = expected.iter().fold(1.0_f32, |top, x| top.max(x.abs()));
         let difference = largest_difference(found, &expected);
@@ -241,14 +241,19 @@ fn both_forms_of_the_optimizer_take_the_same_steps() {
     let update = Update { rate: 0.01, scale: 0.5, correction1: 0.1, correction2: 0.01, pull: 0.1 };
     let [a, b] = &mut trainers;
     for (a, b) in a.parameters.iter_mut().zip(&mut b.parameters) {
-        let anchor = a.var.as_detached_tensor().affine(0.5, 0.1).unwrap();
-        let grad = a.var.as_detached_tensor().affine(-1.0, 0.2).unwrap();
+        let anchor = a.running.as_detached_tensor().affine(0.5, 0.1).unwrap();
+        let grad = a.running.as_detached_tensor().affine(-1.0, 0.2).unwrap();
         let values = grad.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         b.grad = Some(grad);
         a.step_cpu(OPTIMIZER, update, &values, Some(&anchor)).unwrap();
         b.step_tensor(OPTIMIZER, update, Some(&anchor)).unwrap();
         let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        for (a, b) in [(a.var.as_tensor(), b.var.as_tensor()), (&a.second, &b.second)] {
+        let (one, other) = (a.state().unwrap(), b.state().unwrap());
+        for (a, b) in [
+            (a.running.as_tensor(), b.running.as_tensor()),
+            (&one.first, &other.first),
+            (&one.second, &other.second),
+        ] {
             assert!(largest_difference(&values(a), &values(b)) < 1e-6);
         }
     }

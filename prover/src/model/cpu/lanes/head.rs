@@ -1,6 +1,6 @@
 //! From the residual stream to the most likely token, without holding all logits.
 
-use super::kernel::{Line, multiply};
+use super::kernel::{How, Line, Target, multiply};
 use super::matrix::Operand;
 use super::vector::Simd;
 use super::{Chunk, LANES, ops};
@@ -89,15 +89,15 @@ impl Chunk<'_> {
     /// in the order of the tokens.
     fn each_tile(&mut self, mut take: impl FnMut(usize, usize, &[Line])) {
         let (simd, hidden) = (self.weights.simd, self.engine.config.hidden_size);
-        let matrix = self.matrix(self.engine.positions.output);
+        let matrix = &self.weights.output;
         let mut converted = std::mem::take(&mut self.space.converted);
-        let operand = Operand::new(simd, matrix.format(), &self.last, hidden, &mut converted);
+        let operand = Operand::new(simd, matrix.form(), &self.last, &mut converted);
         let mut logits = [Line::ZERO; super::kernel::ROWS];
         for index in 0..matrix.tiles() {
             let tile = matrix.tile(index);
             for group in 0..self.last.len() / hidden {
                 let logits = &mut logits[..tile.rows];
-                multiply(tile, operand.panel(group), logits, false);
+                multiply((tile, operand.panel(group)), Target(How::Set, logits), None);
                 if let Some(cap) = self.engine.config.logit_cap {
                     ops::soft_cap(simd, logits, cap);
                 }

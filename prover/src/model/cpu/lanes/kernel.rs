@@ -84,39 +84,55 @@ pub(super) struct RowTile<'a> {
     pub(super) corrections: &'a [i32],
 }
 
-/// `out = W · x` or `out += W · x` for one tile of rows and one panel.
-pub(super) fn multiply(tile: RowTile<'_>, panel: Panel<'_>, out: &mut [Line], accumulate: bool) {
+/// What a product does to a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    Set,
+    Add,
+    Subtract,
+}
+
+/// A place for a product, a line per row of the tile.
+pub(super) struct Target<'a>(pub(super) How, pub(super) &'a mut [Line]);
+
+/// `W · x` for one tile of rows and one panel, into one place or two.
+pub(super) fn multiply(
+    (tile, panel): (RowTile<'_>, Panel<'_>),
+    first: Target<'_>,
+    second: Option<Target<'_>>,
+) {
     let RowTile { words, rows, scales, corrections } = tile;
     let (depth, format) = match panel {
         Panel::F32(x) => (x.len(), Format::F32),
         Panel::Bf16(x) => (x.len(), Format::Bf16),
         Panel::Int8(x, _) => (x.len(), Format::Int8),
     };
-    assert!((1..=ROWS).contains(&rows) && out.len() == rows, "a tile has 1 to 14 rows");
+    assert!((1..=ROWS).contains(&rows) && first.1.len() == rows, "a tile has 1 to 14 rows");
+    assert!(second.as_ref().is_none_or(|second| second.1.len() == rows), "the places differ");
     assert!(words.len() == depth * rows, "weights and activations do not fit");
     assert!(format != Format::Int8 || (scales.len() == rows && corrections.len() == rows));
     assert!(format.available(), "the processor has no kernel for {format:?}");
     #[cfg(target_arch = "x86_64")]
     {
-        let out = out.as_mut_ptr().cast::<f32>();
+        let outs = [Some(first), second].map(|target| target.map(x86::Out::new));
         let w = words.as_ptr();
         #[expect(unsafe_code, reason = "vector instructions take pointers")]
         // SAFETY: the processor has the instructions (just asserted; the answer is cached by the
         // standard library). The kernels read `depth · rows` words of `w`, `depth` lines of `x`, `rows` scales and
-        // corrections, and read and write `rows` lines of `out`; all of these lengths were
+        // corrections, and read and write `rows` lines of each of `outs`; all of these lengths were
         // asserted above, and lines are aligned to 64 bytes by their type.
         unsafe {
             match panel {
                 Panel::F32(x) => {
-                    let tile = x86::Tile { depth, w, x: x.as_ptr().cast(), out, accumulate };
+                    let tile = x86::Tile { depth, w, x: x.as_ptr().cast(), outs };
                     x86::F32[rows - 1](tile);
                 }
                 Panel::Bf16(x) => {
-                    let tile = x86::Tile { depth, w, x: x.as_ptr().cast(), out, accumulate };
+                    let tile = x86::Tile { depth, w, x: x.as_ptr().cast(), outs };
                     x86::BF16[rows - 1](tile);
                 }
                 Panel::Int8(x, lanes) => {
-                    let tile = x86::Tile { depth, w, x: x.as_ptr().cast(), out, accumulate };
+                    let tile = x86::Tile { depth, w, x: x.as_ptr().cast(), outs };
                     let lanes = lanes.0.as_ptr();
                     x86::INT8[rows - 1](tile, scales.as_ptr(), corrections.as_ptr(), lanes);
                 }
@@ -128,8 +144,28 @@ pub(super) fn multiply(tile: RowTile<'_>, panel: Panel<'_>, out: &mut [Line], ac
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "vector instructions take pointers")]
 mod x86 {
-    use super::ROWS;
+    use super::{How, ROWS, Target};
     use std::arch::x86_64::*;
+
+    /// Where a product goes.
+    #[derive(Clone, Copy)]
+    pub(super) struct Out {
+        /// `[rows, 32]`, aligned.
+        at: *mut f32,
+        /// All lanes if the product is added to what is there, none if it replaces it.
+        kept: u16,
+        sign: f32,
+    }
+
+    impl Out {
+        pub(super) fn new(Target(how, lines): Target<'_>) -> Self {
+            Self {
+                at: lines.as_mut_ptr().cast(),
+                kept: if how == How::Set { 0 } else { u16::MAX },
+                sign: if how == How::Subtract { -1.0 } else { 1.0 },
+            }
+        }
+    }
 
     /// Operands of a kernel call.
     #[derive(Clone, Copy)]
@@ -140,26 +176,26 @@ mod x86 {
         pub(super) w: *const u32,
         /// Activations, `[depth, 32]`, aligned.
         pub(super) x: *const u32,
-        /// Result, `[rows, 32]`, aligned.
-        pub(super) out: *mut f32,
-        /// Whether the product is added to what is there.
-        pub(super) accumulate: bool,
+        /// Places of the result.
+        pub(super) outs: [Option<Out>; 2],
     }
 
-    /// Writes a row of the result, or adds to it.
+    /// Writes the result to its places.
     #[target_feature(enable = "avx512f")]
     #[inline]
-    unsafe fn finish(tile: Tile, row: usize, sums: [__m512; 2]) {
-        // SAFETY: the caller vouches for `row` being one of the tile's.
-        unsafe {
-            let out = tile.out.add(row * 32);
-            let [mut low, mut high] = sums;
-            if tile.accumulate {
-                low = _mm512_add_ps(low, _mm512_load_ps(out));
-                high = _mm512_add_ps(high, _mm512_load_ps(out.add(16)));
+    unsafe fn finish<const R: usize>(outs: [Option<Out>; 2], sums: &[[__m512; 2]; R]) {
+        for Out { at, kept, sign } in outs.into_iter().flatten() {
+            let sign = _mm512_set1_ps(sign);
+            for (r, sums) in sums.iter().enumerate() {
+                for (half, sum) in sums.iter().enumerate() {
+                    // SAFETY: the caller vouches for `R` lines in each place. Lanes that are not kept are not read.
+                    unsafe {
+                        let at = at.add(r * 32 + half * 16);
+                        let there = _mm512_maskz_load_ps(kept, at);
+                        _mm512_store_ps(at, _mm512_fmadd_ps(*sum, sign, there));
+                    }
+                }
             }
-            _mm512_store_ps(out, low);
-            _mm512_store_ps(out.add(16), high);
         }
     }
 
@@ -178,9 +214,7 @@ mod x86 {
                 }
                 (w, x) = (w.add(R), x.add(32));
             }
-            for (r, sums) in sums.into_iter().enumerate() {
-                finish(tile, r, sums);
-            }
+            finish(tile.outs, &sums);
         }
     }
 
@@ -202,9 +236,7 @@ mod x86 {
                 }
                 (w, x) = (w.add(R), x.add(32));
             }
-            for (r, sums) in sums.into_iter().enumerate() {
-                finish(tile, r, sums);
-            }
+            finish(tile.outs, &sums);
         }
     }
 
@@ -230,15 +262,16 @@ mod x86 {
                 (w, x) = (w.add(R), x.add(32));
             }
             let lanes = [_mm512_load_ps(lanes), _mm512_load_ps(lanes.add(16))];
-            for (r, sums) in sums.into_iter().enumerate() {
+            let mut values = [[_mm512_setzero_ps(); 2]; R];
+            for (r, (sums, values)) in sums.into_iter().zip(&mut values).enumerate() {
                 let correction = _mm512_set1_epi32(*corrections.add(r));
                 let scale = _mm512_set1_ps(*scales.add(r));
-                let real = |sum: __m512i, lanes: __m512| {
+                for ((value, sum), lanes) in values.iter_mut().zip(sums).zip(lanes) {
                     let whole = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, correction));
-                    _mm512_mul_ps(whole, _mm512_mul_ps(scale, lanes))
-                };
-                finish(tile, r, [real(sums[0], lanes[0]), real(sums[1], lanes[1])]);
+                    *value = _mm512_mul_ps(whole, _mm512_mul_ps(scale, lanes));
+                }
             }
+            finish(tile.outs, &values);
         }
     }
 

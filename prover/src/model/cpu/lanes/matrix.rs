@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::kernel::{Format, Line, Panel, ROWS, RowTile, Words, multiply};
+use super::kernel::{Format, How, Line, Panel, ROWS, RowTile, Target, Words, multiply};
+use super::strassen::{Halved, Sums, write_sums};
 use super::vector::Simd;
 use super::{LANES, ops};
 
@@ -54,12 +55,9 @@ impl Matrix {
         Some(Self { format, rows, inner, tile, words, scales, corrections })
     }
 
-    pub(super) const fn inner(&self) -> usize {
-        self.inner
-    }
-
-    pub(super) const fn format(&self) -> Format {
-        self.format
+    /// What its operands have to be.
+    pub(super) const fn form(&self) -> Form {
+        Form { format: self.format, inner: self.inner, halved: false }
     }
 
     pub(super) const fn tile_rows(&self) -> usize {
@@ -93,8 +91,42 @@ impl Matrix {
             let first = index * self.tile;
             for panel in 0..panels {
                 let out = &mut out[panel * self.rows + first..][..tile.rows];
-                multiply(tile, x.panel(panel), out, accumulate);
+                let how = if accumulate { How::Add } else { How::Set };
+                multiply((tile, x.panel(panel)), Target(how, out), None);
             }
+        }
+    }
+}
+
+/// A weight matrix of a layer, whose products with several positions may be taken together.
+#[derive(Debug)]
+pub(crate) enum Product {
+    Whole(Matrix),
+    Halved(Halved),
+}
+
+impl Product {
+    /// Rearranges a matrix; `None` where the processor has no kernel for it.
+    pub(crate) fn new(w: &[f32], inner: usize, format: Format) -> Option<Self> {
+        match Halved::pays(w.len() / inner, inner, format) {
+            true => Halved::new(w, inner).map(Self::Halved),
+            false => Matrix::new(w, inner, format).map(Self::Whole),
+        }
+    }
+
+    /// What its operands have to be.
+    pub(super) fn form(&self) -> Form {
+        match self {
+            Self::Whole(matrix) => matrix.form(),
+            Self::Halved(halved) => halved.form(),
+        }
+    }
+
+    /// As [`Matrix::product`].
+    pub(super) fn product(&self, x: &Operand<'_>, out: &mut [Line], accumulate: bool) {
+        match self {
+            Self::Whole(matrix) => matrix.product(x, out, accumulate),
+            Self::Halved(halved) => halved.product(x, out, accumulate),
         }
     }
 }
@@ -129,30 +161,45 @@ fn word(format: Format, values: &[f32], scale: f32) -> u32 {
     }
 }
 
-/// Memory for activations in low precision.
+/// What an operand is prepared for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form {
+    pub(super) format: Format,
+    pub(super) inner: usize,
+    /// Whether a product takes sums of halves of its panels.
+    pub(super) halved: bool,
+}
+
+impl Form {
+    /// For products of the same format and inner dimension.
+    pub(super) fn of_all(products: [&Product; 3]) -> Self {
+        let halved = products.iter().any(|product| product.form().halved);
+        Self { halved, ..products[0].form() }
+    }
+}
+
+/// Memory for activations in low precision, and for sums of them.
 #[derive(Debug, Default)]
 pub(super) struct Converted {
     words: Vec<Words>,
     scales: Vec<Line>,
+    sums: Vec<Line>,
 }
 
 /// Panels of activations in the format of a product.
 pub(super) struct Operand<'a> {
-    format: Format,
     x: &'a [Line],
-    inner: usize,
+    form: Form,
     converted: &'a Converted,
 }
 
 impl<'a> Operand<'a> {
     /// Converts panels `x: [panels, inner]`.
-    pub(super) fn new(
-        simd: Simd,
-        format: Format,
-        x: &'a [Line],
-        inner: usize,
-        converted: &'a mut Converted,
-    ) -> Self {
+    pub(super) fn new(simd: Simd, form: Form, x: &'a [Line], converted: &'a mut Converted) -> Self {
+        let Form { format, inner, halved } = form;
+        if halved {
+            write_sums(simd, x, inner, &mut converted.sums);
+        }
         if format != Format::F32 {
             let depth = inner.div_ceil(format.per_word());
             let panels = x.len() / inner;
@@ -168,14 +215,21 @@ impl<'a> Operand<'a> {
                 }
             }
         }
-        Self { format, x, inner, converted }
+        Self { x, form, converted }
+    }
+
+    /// Panels two by two, with the sums of their halves; see [`write_sums`].
+    pub(super) fn pairs(&self) -> impl Iterator<Item = Sums<'_>> {
+        assert!(self.form.halved, "the sums were not made");
+        Sums::of(self.x, self.form.inner, &self.converted.sums)
     }
 
     pub(super) fn panel(&self, index: usize) -> Panel<'_> {
-        let depth = self.inner.div_ceil(self.format.per_word());
+        let Form { format, inner, .. } = self.form;
+        let depth = inner.div_ceil(format.per_word());
         let words = || &self.converted.words[index * depth..][..depth];
-        match self.format {
-            Format::F32 => Panel::F32(&self.x[index * self.inner..][..self.inner]),
+        match format {
+            Format::F32 => Panel::F32(&self.x[index * inner..][..inner]),
             Format::Bf16 => Panel::Bf16(words()),
             Format::Int8 => Panel::Int8(words(), &self.converted.scales[index]),
         }

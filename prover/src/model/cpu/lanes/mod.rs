@@ -11,6 +11,7 @@ mod kernel;
 mod matrix;
 mod ops;
 mod rows;
+mod strassen;
 #[cfg(test)]
 mod tests;
 mod vector;
@@ -24,13 +25,13 @@ use rayon::prelude::*;
 use std::cell::RefCell;
 
 use super::forward::Sequence;
-use super::packed::products;
+use super::packed::of_layers;
 use super::{Engine, Guards};
 use crate::model::Weights;
 use crate::model::weights::{Layer, Linear};
 use attention::{Attention, Past};
 use kernel::Line;
-use matrix::{Converted, Matrix, Operand};
+use matrix::{Converted, Form, Matrix, Operand, Product};
 use vector::Simd;
 
 /// Sequences side by side: two vector registers.
@@ -45,6 +46,9 @@ const BLOCK_LINES: usize = 5 << 10;
 /// Fewest panels that a matrix is read for, where the cache would hold fewer.
 const LEAST_PANELS: usize = 4;
 
+/// The same for halved products, whose seven sums of weights take longer to read.
+const LEAST_PANELS_HALVED: usize = 8;
+
 /// Weights above this many bytes are not held a second time.
 const LIMIT: usize = 4 << 30;
 
@@ -52,7 +56,9 @@ const LIMIT: usize = 4 << 30;
 #[derive(Debug)]
 pub(crate) struct LaneWeights {
     simd: Simd,
-    matrices: Vec<Option<Matrix>>,
+    products: Vec<Option<Product>>,
+    /// Vocabulary by hidden.
+    output: Matrix,
 }
 
 impl LaneWeights {
@@ -66,12 +72,14 @@ impl LaneWeights {
         let simd = Simd::new()?;
         let guards = Guards::new(weights);
         let values = guards.values().ok()?;
-        let mut matrices: Vec<Option<Matrix>> = values.iter().map(|_| None).collect();
-        for position in products(&weights.positions) {
-            let inner = *weights.named()[position].1.dims().last()?;
-            matrices[position] = Some(Matrix::new(values[position], inner, format)?);
+        let inner = |position: usize| weights.named()[position].1.dims().last().copied();
+        let output = weights.positions.output;
+        let mut products: Vec<Option<Product>> = values.iter().map(|_| None).collect();
+        for position in of_layers(&weights.positions) {
+            products[position] = Some(Product::new(values[position], inner(position)?, format)?);
         }
-        Some(Self { simd, matrices })
+        let output = Matrix::new(values[output], inner(output)?, format)?;
+        Some(Self { simd, products, output })
     }
 }
 
@@ -281,16 +289,20 @@ impl<'a> Chunk<'a> {
         Ok(())
     }
 
-    fn matrix(&self, position: usize) -> &'a Matrix {
-        let matrix = self.weights.matrices[position].as_ref();
-        matrix.unwrap_or_else(|| unreachable!("`LaneWeights` holds all matrices of products"))
+    fn matrix(&self, position: usize) -> &'a Product {
+        let matrix = self.weights.products[position].as_ref();
+        matrix.unwrap_or_else(|| unreachable!("`LaneWeights` holds all matrices of layers"))
     }
 
     /// Panels that pass through a layer's products together.
-    fn block(&self, panels: usize) -> usize {
+    fn block(&self, layer: &Layer<usize>, panels: usize) -> usize {
+        let halved = self.matrix(layer.gate.weight).form().halved;
+        let least = if halved { LEAST_PANELS_HALVED } else { LEAST_PANELS };
         let widest = self.engine.config.intermediate_size.max(self.engine.config.hidden_size);
-        let most = (BLOCK_LINES / widest).max(LEAST_PANELS);
-        panels.div_ceil(panels.div_ceil(most)).max(1)
+        let most = (BLOCK_LINES / widest).max(least);
+        let even = panels.div_ceil(panels.div_ceil(most)).max(1);
+        // Halved products take positions two by two.
+        if halved { even.next_multiple_of(2) } else { even }
     }
 
     /// One layer over the next `t` positions of a group, whose residual stream is in `space.x`;
@@ -338,7 +350,7 @@ impl<'a> Chunk<'a> {
         let k = &mut room(k, (held + t) * kv_width)[held * kv_width..];
         let v = &mut room(v, (held + t) * kv_width)[held * kv_width..];
         let norm = engine.value(layer.input_norm);
-        let block = self.block(t);
+        let block = self.block(layer, t);
         let [q_matrix, k_matrix, v_matrix] =
             [&layer.q, &layer.k, &layer.v].map(|linear| self.matrix(linear.weight));
         let Space { x, normed, q, converted, .. } = &mut self.space;
@@ -353,7 +365,8 @@ impl<'a> Chunk<'a> {
                 engine.eps,
                 normed,
             );
-            let operand = Operand::new(simd, k_matrix.format(), normed, hidden, converted);
+            let form = Form::of_all([q_matrix, k_matrix, v_matrix]);
+            let operand = Operand::new(simd, form, normed, converted);
             let of = |width: usize| range.start * width..range.end * width;
             k_matrix.product(&operand, &mut k[of(kv_width)], false);
             v_matrix.product(&operand, &mut v[of(kv_width)], false);
@@ -361,7 +374,7 @@ impl<'a> Chunk<'a> {
                 q_matrix.product(&operand, &mut q[of(q_width)], false);
             } else if range.end == t {
                 let normed = &normed[(range.len() - 1) * hidden..];
-                let operand = Operand::new(simd, k_matrix.format(), normed, hidden, converted);
+                let operand = Operand::new(simd, q_matrix.form(), normed, converted);
                 q_matrix.product(&operand, q, false);
             }
         }
@@ -390,7 +403,7 @@ impl Chunk<'_> {
             (config.hidden_size, config.intermediate_size, self.engine.q_width());
         let (gate_matrix, up_matrix) =
             (self.matrix(layer.gate.weight), self.matrix(layer.up.weight));
-        let block = self.block(panels);
+        let block = self.block(layer, panels);
         let mut space = std::mem::take(&mut self.space);
         let Space { x, normed, q, gate, up, out, converted, .. } = &mut space;
         let q = &q[..panels * q_width];
@@ -401,7 +414,8 @@ impl Chunk<'_> {
             let normed = room(normed, x.len());
             let post = self.engine.value(layer.post_norm);
             ops::rms_norm(simd, x, post, self.engine.eps, normed);
-            let operand = Operand::new(simd, gate_matrix.format(), normed, hidden, converted);
+            let form = Form::of_all([gate_matrix, gate_matrix, up_matrix]);
+            let operand = Operand::new(simd, form, normed, converted);
             let (gate, up) = (room(gate, panels * inner), room(up, panels * inner));
             gate_matrix.product(&operand, gate, false);
             up_matrix.product(&operand, up, false);
@@ -424,7 +438,7 @@ impl Chunk<'_> {
     ) {
         let simd = self.weights.simd;
         let matrix = self.matrix(linear.weight);
-        let operand = Operand::new(simd, matrix.format(), y, matrix.inner(), converted);
+        let operand = Operand::new(simd, matrix.form(), y, converted);
         if norm.is_none() && linear.bias.is_none() {
             matrix.product(&operand, x, true);
             return;

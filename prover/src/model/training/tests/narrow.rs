@@ -129,3 +129,38 @@ fn a_checkpoint_keeps_what_the_narrow_type_can_not_hold() {
     };
     assert_eq!(next(&mut resumed), next(&mut trainer));
 }
+
+/// Of a matrix that is not trained nothing is kept but the matrix, which is what adapters are for.
+#[test]
+fn adapters_follow_the_same_curve_and_keep_nothing_else() {
+    for decoder in decoders() {
+        let examples = examples();
+        let batch: Vec<&Example> = examples.iter().collect();
+        let curve = |decoder: &Decoder| -> Vec<f64> {
+            let mut trainer = Trainer::new(decoder, OPTIMIZER, 1 << 20).unwrap();
+            trainer.adapt(&LoraOptions::default(), 1).unwrap();
+            let before = trainer.frozen().unwrap();
+            let step = |_| {
+                let loss = trainer.accumulate(&batch).unwrap();
+                trainer.apply(1e-2, None).unwrap();
+                loss
+            };
+            let losses = (0..12).map(step).collect();
+            let after = trainer.frozen().unwrap();
+            for ((name, before), (_, after)) in before.named().iter().zip(after.named()) {
+                let values = |t: &Tensor| -> Vec<f32> {
+                    t.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+                };
+                let moved = values(before) != values(after);
+                assert_eq!(moved, LoraOptions::default().applies_to(name), "{name}");
+            }
+            assert!(trainer.parameters.iter().all(|p| p.state.is_none() && p.grad.is_none()));
+            losses
+        };
+        let (exact, rounded) = (curve(&decoder), curve(&narrow(&decoder)));
+        assert!(exact[11] < exact[0]);
+        for (a, b) in exact.iter().zip(&rounded) {
+            assert!((a - b).abs() < 0.02 * a.abs().max(0.5), "{exact:?} {rounded:?}");
+        }
+    }
+}
