@@ -3,7 +3,10 @@
 use super::cpu::{LANES, Top};
 use super::generate::first_word_is_complete;
 use super::screen::Growing;
-use super::{Cache, Format, GenerateOptions, Model, ModelError, ScreenReport, Stop, run_batches};
+use super::{
+    Cache, Format, GenerateOptions, Model, ModelError, ScreenReport, Stop, run_batches,
+    split_shared_prefix,
+};
 
 /// Fewer prompts than this are not worth lanes of their own, most of which would be idle.
 const WORTH_LANES: usize = LANES * 3 / 4;
@@ -75,9 +78,15 @@ impl Model {
         (format, margin): (Format, f32),
     ) -> Result<Vec<Growing>, ModelError> {
         let mut outcomes: Vec<Growing> = prompts.iter().map(|_| Growing::new()).collect();
+        // Batches mostly begin alike.
+        let mut held: Option<(&[u32], Cache)> = None;
         run_batches(self.batches(prompts, asked.most), |batch| {
             let rows: Vec<&[u32]> = batch.iter().map(|&i| prompts[i]).collect();
-            let (rest, cache) = self.shared_prefix(&rows)?;
+            let (shared, rest) = split_shared_prefix(&rows);
+            let (_, cache) = match held.take() {
+                Some(kept) if kept.0 == shared => held.insert(kept),
+                _ => held.insert((shared, self.cache_of(shared)?)),
+            };
             let mut grown: Vec<Growing> = rows.iter().map(|_| Growing::new()).collect();
             let step = |state: &mut Growing, top: Top| {
                 state.take(top, margin) && self.append_token(state, top.token, asked)
@@ -85,14 +94,14 @@ impl Model {
             let side_by_side = rows.len() >= WORTH_LANES
                 && (self.decoder).continue_greedily(
                     format,
-                    (&cache, &rest),
+                    (&*cache, &rest),
                     asked.most,
                     &mut grown,
                     step,
                 )?;
             if !side_by_side {
                 match format {
-                    Format::F32 => self.one_by_one((&rest, &cache), asked, &mut grown)?,
+                    Format::F32 => self.one_by_one((&rest, cache), asked, &mut grown)?,
                     _ => grown.iter_mut().for_each(|state| state.sure = false),
                 }
             }

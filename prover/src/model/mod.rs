@@ -147,12 +147,17 @@ impl Model {
     /// A cache of one sequence that holds what all prompts begin with (a beginning-of-sequence token, a
     /// system prompt), which is computed once; and the tokens that are left.
     fn shared_prefix(&self, prompts: &[&[u32]]) -> Result<(Vec<u32>, Cache), ModelError> {
-        let shared = shared_prefix(prompts);
+        let (shared, rest) = split_shared_prefix(prompts);
+        Ok((rest, self.cache_of(shared)?))
+    }
+
+    /// A cache of one sequence that holds some tokens.
+    pub(crate) fn cache_of(&self, tokens: &[u32]) -> Result<Cache, ModelError> {
         let mut cache = self.decoder.new_cache(1);
-        if let (Some(first), true) = (prompts.first(), shared > 0) {
-            self.decoder.last_logits(&first[..shared], &mut cache)?;
+        if !tokens.is_empty() {
+            self.decoder.last_logits(tokens, &mut cache)?;
         }
-        Ok((prompts.iter().flat_map(|p| &p[shared..]).copied().collect(), cache))
+        Ok(cache)
     }
 
     /// Logits after prompts of one length in a number format, `[prompts, vocabulary]`; `None` where there
@@ -225,6 +230,13 @@ impl Model {
 
 /// Prompts below this number are not worth a pass of their own for what they share.
 const WORTH_SHARING: usize = 8;
+
+/// What all prompts begin with, and how they go on, one after the other.
+fn split_shared_prefix<'a>(prompts: &[&'a [u32]]) -> (&'a [u32], Vec<u32>) {
+    let shared = shared_prefix(prompts);
+    let rest = prompts.iter().flat_map(|prompt| &prompt[shared..]).copied().collect();
+    (prompts.first().map_or(&[], |first| &first[..shared]), rest)
+}
 
 /// Tokens that all prompts begin with; the last of a prompt is never counted.
 fn shared_prefix(prompts: &[&[u32]]) -> usize {

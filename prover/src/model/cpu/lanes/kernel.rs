@@ -181,15 +181,18 @@ mod x86 {
     }
 
     /// Writes the result to its places.
-    #[target_feature(enable = "avx512f")]
-    #[inline]
+    ///
+    /// # Safety
+    /// The processor has AVX-512, and each place is `R` lines.
+    // Where it is not inlined, the sums leave their registers.
+    #[inline(always)]
     unsafe fn finish<const R: usize>(outs: [Option<Out>; 2], sums: &[[__m512; 2]; R]) {
-        for Out { at, kept, sign } in outs.into_iter().flatten() {
-            let sign = _mm512_set1_ps(sign);
-            for (r, sums) in sums.iter().enumerate() {
-                for (half, sum) in sums.iter().enumerate() {
-                    // SAFETY: the caller vouches for `R` lines in each place. Lanes that are not kept are not read.
-                    unsafe {
+        // SAFETY: the caller vouches for instructions and lengths. Lanes that are not kept are not read.
+        unsafe {
+            for Out { at, kept, sign } in outs.into_iter().flatten() {
+                let sign = _mm512_set1_ps(sign);
+                for (r, sums) in sums.iter().enumerate() {
+                    for (half, sum) in sums.iter().enumerate() {
                         let at = at.add(r * 32 + half * 16);
                         let there = _mm512_maskz_load_ps(kept, at);
                         _mm512_store_ps(at, _mm512_fmadd_ps(*sum, sign, there));

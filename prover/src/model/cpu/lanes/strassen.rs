@@ -33,7 +33,7 @@ const LEAST: usize = 512;
 pub(crate) struct Halved {
     rows: usize,
     inner: usize,
-    parts: [Matrix; 7],
+    parts: Box<[Matrix; 7]>,
 }
 
 impl Halved {
@@ -61,7 +61,7 @@ impl Halved {
         let (w11, w12, w21, w22) = ((top, 0), (top, half), (bottom, 0), (bottom, half));
         let plus = |(values, column)| Some((values, column, 1.0));
         let minus = |(values, column)| Some((values, column, -1.0));
-        let parts = [
+        let parts = Box::new([
             sum(w11, plus(w22))?,
             sum(w21, plus(w22))?,
             sum(w11, None)?,
@@ -69,7 +69,7 @@ impl Halved {
             sum(w11, plus(w12))?,
             sum(w21, minus(w11))?,
             sum(w12, minus(w22))?,
-        ];
+        ]);
         Some(Self { rows, inner, parts })
     }
 
