@@ -103,8 +103,7 @@ pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
             Exit::Failed,
         ));
     }
-    let log =
-        args.log_file.clone().unwrap_or_else(|| args.channel.with_extension("payments.jsonl"));
+    let log = args.log_file.clone().unwrap_or_else(|| log_of(&args.channel));
     let session = session(reference, key, &args.gateway, &log).await?;
     let session = session.with_budget(budget);
     let mut session = if args.plain { session.asking_plainly() } else { session };
@@ -225,6 +224,11 @@ pub(crate) fn explain<T>(result: Result<T, PayerError>, gateway: &str) -> Result
         _ => ("the cause is above", Exit::Failed),
     };
     result.hint(format!("no paid answer from {gateway}"), hint, exit)
+}
+
+/// Where `oml pay` and this command keep what a channel has seen.
+pub(crate) fn log_of(channel: &Path) -> PathBuf {
+    channel.with_extension("payments.jsonl")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Sections of the roles.
 
 use oml_contracts::{LicenseId, ModelId};
+use oml_prover::model::{DeviceName, FloatType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -133,6 +134,12 @@ pub struct InferenceConfig {
     /// Requests that may wait; more are answered 503.
     #[serde(default = "defaults::queue")]
     pub queue: usize,
+    /// Where it runs.
+    #[serde(default)]
+    pub device: DeviceName,
+    /// What a GPU computes in; a processor computes in f32.
+    #[serde(default)]
+    pub precision: FloatType,
 }
 
 /// Role of a prover: asks deployments, commits, reveals.

@@ -1,6 +1,7 @@
 //! What a configuration must satisfy, and the errors that say so.
 
 use super::{Config, GatewayConfig, KeySource};
+use oml_prover::model::{DeviceName, FloatType};
 use std::path::PathBuf;
 
 /// A configuration that can't be used.
@@ -121,7 +122,16 @@ impl Config {
             validate_gateway(&format!("host.gateways[{index}]"), gateway)?;
         }
         for (index, inference) in host.inference.iter().enumerate() {
-            at_least(&format!("host.inference[{index}].queue"), inference.queue as u64, 1)?;
+            let field = |name: &str| format!("host.inference[{index}].{name}");
+            at_least(&field("queue"), inference.queue as u64, 1)?;
+            if inference.device == DeviceName::Cpu && inference.precision != FloatType::F32 {
+                let shown = format!("{:?}", inference.precision).to_lowercase();
+                return Err(value(
+                    field("precision"),
+                    shown,
+                    "needs a GPU; a processor computes in f32",
+                ));
+            }
         }
         at_least("host.redeem.interval_s", host.redeem.interval_s, 1)?;
         at_least("host.redeem.max_rows", host.redeem.max_rows as u64, 1)?;
@@ -310,5 +320,26 @@ mod tests {
             ),
             "{found}"
         );
+    }
+
+    #[test]
+    fn a_model_runs_where_the_file_says() {
+        let server = |more: &str| {
+            let text = format!(
+                "{MINIMAL}[[host.inference]]\nlisten = \"127.0.0.1:1\"\nmodel_dir = \"m\"\nmodel_name = \"m\"\n{more}"
+            );
+            Config::from_toml(&text, "test.toml").map_err(|error| error.to_string())
+        };
+        let gpu = server("device = \"cuda:1\"\nprecision = \"bf16\"").unwrap();
+        let inference = &gpu.host.unwrap().inference[0];
+        assert_eq!((inference.device, inference.precision), (DeviceName::Cuda(1), FloatType::BF16));
+        for (more, expected) in [
+            ("precision = \"bf16\"", "host.inference[0].precision = bf16: needs a GPU"),
+            ("device = \"gpu\"", "must be cpu, cuda, cuda:N or auto"),
+            ("precision = \"int4\"", "int4"),
+        ] {
+            let found = server(more).unwrap_err();
+            assert!(found.contains(expected), "{more}: {found}");
+        }
     }
 }

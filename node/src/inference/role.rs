@@ -25,9 +25,11 @@ pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
 
 async fn run(tasks: Tasks, server: InferenceConfig) -> Result<(), NodeError> {
     let role = |cause: String| NodeError::Role { role: "host.inference", cause };
-    let directory = server.model_dir.clone();
-    let loading = tasks
-        .spawn_blocking("load model", move || Model::load(&directory, &LoadOptions::default()));
+    let (directory, name, precision) = (server.model_dir.clone(), server.device, server.precision);
+    let loading = tasks.spawn_blocking("load model", move || {
+        let device = name.open()?;
+        Model::load(&directory, &LoadOptions { device, precision, ..LoadOptions::default() })
+    });
     let model = loading
         .await
         .map_err(|cause| role(format!("loading {}: {cause}", server.model_dir.display())))?

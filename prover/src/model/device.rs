@@ -1,13 +1,15 @@
 //! Where a model runs.
 
 use candle_core::Device;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 use super::ModelError;
 
 /// A device as people name it: `cpu`, `cuda` (the first GPU), `cuda:N`, or `auto`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum DeviceName {
     /// This machine's processor.
     #[default]
@@ -70,6 +72,20 @@ impl FromStr for DeviceName {
             value: text.to_owned(),
             requirement: "must be cpu, cuda, cuda:N or auto",
         })
+    }
+}
+
+impl TryFrom<String> for DeviceName {
+    type Error = ModelError;
+
+    fn try_from(text: String) -> Result<Self, ModelError> {
+        text.parse()
+    }
+}
+
+impl From<DeviceName> for String {
+    fn from(name: DeviceName) -> Self {
+        name.to_string()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writing a model in Hugging Face layout.
 
 use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -79,9 +80,11 @@ impl Model {
 }
 
 /// Float type of weights, saved or computed with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FloatType {
     /// 32 bits: what training and checking compute in unless told otherwise.
+    #[default]
     F32,
     /// IEEE half precision.
     F16,

@@ -3,7 +3,7 @@
 //! What is kept is enough to go on after a crash at any point: the series before its commitment, every voucher before
 //! it is sent, every answer with its receipt as it comes.
 
-use super::series::{KeysFile, SeriesFile, Standing};
+use super::series::{KeysFile, SeriesFile, SeriesPaths, Standing};
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
 use crate::commands::pay;
@@ -31,15 +31,8 @@ pub(crate) struct Collect {
     /// Keys to ask, as `oml proof keys` writes them; only to begin a series
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
-    /// The series: made if it does not exist, else gone on with
-    #[arg(long, default_value = "copy-series.json", value_name = "FILE")]
-    series: PathBuf,
-    /// Channel file; until the last key nothing else may be asked on this channel
-    #[arg(long, default_value = "channel.json", value_name = "FILE")]
-    channel: PathBuf,
-    /// Log of vouchers, answers and receipts [default: beside the channel file, *.payments.jsonl]
-    #[arg(long, value_name = "FILE")]
-    log_file: Option<PathBuf>,
+    #[command(flatten)]
+    paths: SeriesPaths,
     /// Base URL of the host's gateway
     #[arg(long, env = "OML_GATEWAY", value_name = "URL")]
     gateway: String,
@@ -61,8 +54,8 @@ pub(crate) struct Collect {
 pub(super) async fn run(args: &Collect, global: &Global) -> Result<()> {
     let output = global.output();
     let chain = Chain::signer(&global.chain, &global.signer).await?;
-    let channel = ChannelFile::load(&args.channel)?;
-    let log = args.log_file.clone().unwrap_or_else(|| log_of(&args.channel));
+    let channel = ChannelFile::load(&args.paths.channel)?;
+    let log = args.paths.log();
     let (reference, deposit) = pay::reference(&chain, &channel).await?;
     let key = SigningKey::from_slice(global.signer.load()?.to_bytes().as_slice())?;
     let session = pay::session(reference, key, &args.gateway, &log).await?;
@@ -91,11 +84,6 @@ pub(super) async fn run(args: &Collect, global: &Global) -> Result<()> {
     args.ask_all(&file, &laid, &mut session, output).await?;
     let laid = lay_out(&series, &log, output).await?;
     finish(&series, &laid, transactions, args, output)
-}
-
-/// Where `oml pay` and this command keep what a channel has seen.
-pub(super) fn log_of(channel: &Path) -> PathBuf {
-    channel.with_extension("payments.jsonl")
 }
 
 /// The receipts of the log beside the keys of the series.
@@ -148,8 +136,8 @@ async fn commit(
         Err(report) if report.to_string().contains("ChallengeManager_NotEnough") => {}
         other => drop(other?),
     }
-    if !chain.is_dry_run() && !args.series.exists() {
-        files::write_secret(&args.series, &serde_json::to_vec_pretty(file)?)?;
+    if !chain.is_dry_run() && !args.paths.series.exists() {
+        files::write_secret(&args.paths.series, &serde_json::to_vec_pretty(file)?)?;
     }
     Ok(commitment.make(chain).await?.into_iter().collect())
 }
@@ -179,7 +167,7 @@ fn finish(
         ));
     }
     let data = json!({
-        "series": args.series, "keys": keys, "answered": answered, "hits": reading.hits,
+        "series": args.paths.series, "keys": keys, "answered": answered, "hits": reading.hits,
         "hitsNeeded": reading.needed, "eValueLog2": reading.evidence.to_f64(),
         "thresholdLog2": reading.threshold.to_f64(), "convicts": reading.convicts(),
         "transactions": transactions,
@@ -235,12 +223,12 @@ impl Collect {
         channel: &ChannelFile,
         session: &PayerSession,
     ) -> Result<SeriesFile> {
-        let file = if self.series.exists() {
-            SeriesFile::load(&self.series)?
+        let file = if self.paths.series.exists() {
+            SeriesFile::load(&self.paths.series)?
         } else {
             let path = self.keys.as_ref().ok_or_else(|| {
                 fail(
-                    format!("{} does not exist, and no keys are given", self.series.display()),
+                    format!("{} does not exist, and no keys are given", self.paths.series.display()),
                     "begin a series with --keys FILE, as the copy's owner makes it with `oml proof keys`",
                     Exit::Failed,
                 )
@@ -332,7 +320,7 @@ impl Collect {
         let channel = ChannelFile::load(other)?;
         let (reference, deposit) = pay::reference(chain, &channel).await?;
         let signer = SigningKey::from_slice(global.signer.load()?.to_bytes().as_slice())?;
-        let session = pay::session(reference, signer, &self.gateway, &log_of(other)).await?;
+        let session = pay::session(reference, signer, &self.gateway, &pay::log_of(other)).await?;
         let mut session = session.with_budget(deposit).asking_plainly();
         let (endpoint, body) = self.request(key);
         let done = session.request(endpoint, body, &mut |_| {}).await;
@@ -346,7 +334,7 @@ impl Collect {
                 Exit::Failed,
             ));
         }
-        let (main, _) = pay::reference(chain, &ChannelFile::load(&self.channel)?).await?;
+        let (main, _) = pay::reference(chain, &ChannelFile::load(&self.paths.channel)?).await?;
         let (log, _) = EvidenceLog::open(log, &main).await?;
         log.append_all(&[LogEntry::Answer { text }, LogEntry::Receipt(receipt)]).await?;
         global.output().progress(format!("recovered the answer of receipt {seq}"));

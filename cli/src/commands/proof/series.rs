@@ -3,13 +3,14 @@
 use super::Report;
 use crate::chain::Chain;
 use crate::commands::commitment::Commitment;
-use crate::commands::license;
+use crate::commands::{license, pay};
 use crate::contracts::ChallengeManager::{
     OpenedBundle, OpenedLeaf, Series, SeriesEvidence, ServedAnswer, proveUnlicensedModelCall,
 };
 use crate::contracts::{LicenseRegistry, LicenseStatus};
 use crate::error::{Exit, fail};
 use crate::files::{self, LicenseFile};
+use clap::Args;
 use eyre::Result;
 use oml_contracts::leaf::BUNDLE;
 use oml_contracts::terms::Violation;
@@ -18,7 +19,28 @@ use oml_node::payments::copies::{CopySeries, SignedAnswer};
 use oml_prover::fingerprint::BundleOpening;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where a series and what was answered to it are kept.
+#[derive(Args, Clone, Debug)]
+pub(super) struct SeriesPaths {
+    /// The series, as `oml proof collect` makes it or goes on with it
+    #[arg(long, default_value = "copy-series.json", value_name = "FILE")]
+    pub(super) series: PathBuf,
+    /// Channel file with which it is asked; until the last key nothing else may be asked on this channel
+    #[arg(long, default_value = "channel.json", value_name = "FILE")]
+    pub(super) channel: PathBuf,
+    /// Log of vouchers, answers and receipts [default: beside the channel file, *.payments.jsonl]
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+}
+
+impl SeriesPaths {
+    /// The log of the channel.
+    pub(super) fn log(&self) -> PathBuf {
+        self.log_file.clone().unwrap_or_else(|| pay::log_of(&self.channel))
+    }
+}
 
 /// A bundle with the texts of its keys.
 #[derive(Clone, Debug, Serialize, Deserialize)]

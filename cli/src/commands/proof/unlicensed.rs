@@ -1,7 +1,7 @@
 //! `oml proof unlicensed-model`: judges a collected series as the contract does, and proves it if it convicts.
 
-use super::collect::{lay_out, log_of};
-use super::series::{SeriesFile, Standing};
+use super::collect::lay_out;
+use super::series::{SeriesFile, SeriesPaths, Standing};
 use crate::Global;
 use crate::chain::{Chain, TxRecord};
 use crate::commands::event;
@@ -13,20 +13,12 @@ use eyre::Result;
 use oml_contracts::terms::Violation;
 use oml_node::payments::copies::{CopyReading, CopySeries, LaidOut, bundles_for};
 use serde::Serialize;
-use std::path::PathBuf;
 
 /// Flags of `unlicensed-model`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Unlicensed {
-    /// The series, as `oml proof collect` writes it
-    #[arg(long, default_value = "copy-series.json", value_name = "FILE")]
-    series: PathBuf,
-    /// Channel file with which it was asked
-    #[arg(long, default_value = "channel.json", value_name = "FILE")]
-    channel: PathBuf,
-    /// Log of vouchers, answers and receipts [default: beside the channel file, *.payments.jsonl]
-    #[arg(long, value_name = "FILE")]
-    log_file: Option<PathBuf>,
+    #[command(flatten)]
+    paths: SeriesPaths,
 }
 
 /// An accepted proof.
@@ -49,7 +41,7 @@ struct Shown {
 pub(super) async fn run(args: &Unlicensed, global: &Global) -> Result<()> {
     let output = global.output();
     let chain = Chain::signer(&global.chain, &global.signer).await?;
-    let file = SeriesFile::load(&args.series)?;
+    let file = SeriesFile::load(&args.paths.series)?;
     let standing = Standing::read(&chain, &file.keys).await?;
     let commitment = file.commitment(&chain)?;
     if commitment.made_at(&chain).await?.is_none() {
@@ -62,7 +54,7 @@ pub(super) async fn run(args: &Unlicensed, global: &Global) -> Result<()> {
     let from = commitment.mature(&chain).await?;
     let bundles = file.keys.openings();
     let series = standing.series(&chain, &file, &bundles, from);
-    let log = args.log_file.clone().unwrap_or_else(|| log_of(&args.channel));
+    let log = args.paths.log();
     let laid = lay_out(&series, &log, output).await?;
     let reading = series.read(&laid.answers)?;
     if !reading.convicts() {
