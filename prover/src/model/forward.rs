@@ -247,11 +247,14 @@ impl Decoder {
     ) -> Result<f64> {
         let longest = batch.iter().map(|e| e.tokens.len()).max().unwrap_or(0);
         self.check_positions(longest)?;
-        let guards = Guards::new(&self.weights);
         if large {
-            let engine = Engine::new(&self.config, &self.weights, &guards, &self.rope, None)?;
-            return cpu::gradients(&engine.blocked(), batch, sums);
+            return cpu::on_a_worker(|| {
+                let guards = Guards::new(&self.weights);
+                let engine = Engine::new(&self.config, &self.weights, &guards, &self.rope, None)?;
+                cpu::gradients(&engine.blocked(), batch, sums)
+            });
         }
+        let guards = Guards::new(&self.weights);
         // Weights under training change with every step, so nothing made of them is kept.
         let packed = PackedWeights::with_transposes(&self.weights);
         let engine =

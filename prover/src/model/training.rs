@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::cpu::{self, Gradients, softmax};
+use super::cpu::{Gradients, on_a_worker, softmax};
 use super::generate::token_id;
 use super::in_place::{square_sum, with_values};
 use super::lora::{Adapter, LoraOptions};
@@ -59,12 +59,6 @@ pub(crate) struct Trainer {
     micro_batch_tokens: usize,
     /// Of all parameters, on the CPU; their memory outlives the steps.
     gradients: Gradients,
-}
-
-impl Drop for Trainer {
-    fn drop(&mut self) {
-        cpu::release();
-    }
 }
 
 impl Trainer {
@@ -237,17 +231,19 @@ impl Trainer {
         if !self.adapters.is_empty() {
             return self.step_adapters(update);
         }
-        for (index, parameter) in self.parameters.iter_mut().enumerate() {
-            let anchor = anchor.map(|(weights, _)| &weights.named()[index].1);
-            match self.decoder.is_handwritten() {
-                true => {
-                    if let Some(grads) = self.gradients.get() {
-                        parameter.step_cpu(optimizer, update, &grads[index], anchor)?;
-                    }
+        let (parameters, gradients) = (&mut self.parameters, self.gradients.get());
+        let handwritten = self.decoder.is_handwritten();
+        on_a_worker(|| {
+            for (index, parameter) in parameters.iter_mut().enumerate() {
+                let anchor = anchor.map(|(weights, _)| &weights.named()[index].1);
+                if !handwritten {
+                    parameter.step_tensor(optimizer, update, anchor)?;
+                } else if let Some(grads) = gradients {
+                    parameter.step_cpu(optimizer, update, &grads[index], anchor)?;
                 }
-                false => parameter.step_tensor(optimizer, update, anchor)?,
             }
-        }
+            Ok::<(), ModelError>(())
+        })?;
         self.gradients.clear();
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::attention::{Attention, Scratch};
 use super::block::{Asking, Block};
-use super::buffer::{Buffer, keep};
+use super::buffer::{Buffer, Spare};
 use super::forward::Saved;
 use super::kernel::add_outer;
 use super::lanes::{LANES, RowAttention};
@@ -43,6 +43,8 @@ pub(crate) struct Gradients {
     values: Vec<Vec<f32>>,
     /// Whether there are any; else the values are memory to write over.
     held: bool,
+    /// Activations of the last step.
+    spare: Spare,
 }
 
 impl Gradients {
@@ -102,7 +104,7 @@ fn large(engine: &Engine<'_>, sorted: &[&Example], sums: &mut Gradients) -> Resu
         + 3 * config.intermediate_size;
     let (least, most) = LARGE_CHUNK_TOKENS;
     let tokens = (MOST_SAVED / (per_layer * config.layers)).clamp(least, most);
-    keep(2 * tokens * per_layer * config.layers);
+    let kept = 2 * tokens * per_layer * config.layers;
     let longest = sorted.last().map_or(1, |example| example.tokens.len().max(1));
     // Chunks of one size: each reads and writes all gradients.
     let count = sorted.len().div_ceil((tokens / longest).max(1)).max(1);
@@ -119,12 +121,16 @@ fn large(engine: &Engine<'_>, sorted: &[&Example], sums: &mut Gradients) -> Resu
     }
     // After a failure some gradients are of no batch.
     sums.held = false;
-    let mut total = 0.0;
-    for chunk in chunks(sorted, tokens.max(longest), sorted.len().div_ceil(count).max(1)) {
-        let grads = (sums.values.as_mut_slice(), fresh.as_mut_slice());
-        total += Pass::run(engine, &chunk, grads, Parallelism::Rayon(0))?;
-    }
-    sums.held = true;
+    let Gradients { values, held, spare } = sums;
+    let total = spare.with(kept, || -> Result<f64> {
+        let mut total = 0.0;
+        for chunk in chunks(sorted, tokens.max(longest), sorted.len().div_ceil(count).max(1)) {
+            let grads = (values.as_mut_slice(), fresh.as_mut_slice());
+            total += Pass::run(engine, &chunk, grads, Parallelism::Rayon(0))?;
+        }
+        Ok(total)
+    })?;
+    *held = true;
     Ok(total)
 }
 
@@ -258,8 +264,7 @@ impl<'a> Pass<'a> {
         let normed = rms_norm(picked, engine.value(norm), engine.eps, on);
         let mut logits = engine.product(output, &normed, width, on);
         let loss = self.losses(chunk, &mut logits)?;
-        let mut d_normed = Buffer::zeros(normed.len());
-        self.matrix(output, (&normed, width), &logits, &mut d_normed);
+        let d_normed = self.matrix(output, (&normed, width), &logits, None);
         let mut d_picked = Buffer::zeros(picked.len());
         self.norm(norm, picked, &d_normed, &mut d_picked);
         Ok((loss, d_picked))
@@ -309,36 +314,34 @@ impl<'a> Pass<'a> {
         let (engine, config) = (self.engine, self.engine.config);
         let layer = &engine.positions.layers[index];
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let mut d_activated = Buffer::zeros(saved.activated.len());
         let d_fed = self.maybe_norm(layer.fed_norm, &saved.raw_fed, &d);
         let d_fed = d_fed.as_deref().unwrap_or(&d);
-        self.linear(&layer.down, (&saved.activated, inner), d_fed, &mut d_activated);
+        let d_activated = self.linear(&layer.down, (&saved.activated, inner), d_fed, None);
         let halves = (&mut *saved.gate, &mut *saved.up);
         gated_backward(config.activation, halves, &d_activated, self.block.threads);
-        let mut d_normed = Buffer::zeros(d.len());
-        self.linear(&layer.gate, (&saved.middle_normed, hidden), &saved.gate, &mut d_normed);
-        self.linear(&layer.up, (&saved.middle_normed, hidden), &saved.up, &mut d_normed);
+        let normed = (&*saved.middle_normed, hidden);
+        let d_normed = self.linear(&layer.gate, normed, &saved.gate, None);
+        let d_normed = self.linear(&layer.up, normed, &saved.up, Some(d_normed));
         self.norm(layer.post_norm, &saved.middle, &d_normed, &mut d);
 
-        let mut d_attended = Buffer::zeros(saved.attended.len());
         let d_out = self.maybe_norm(layer.attended_norm, &saved.raw_attended, &d);
         let d_out = d_out.as_deref().unwrap_or(&d);
-        self.linear(&layer.o, (&saved.attended, engine.q_width()), d_out, &mut d_attended);
+        let d_attended = self.linear(&layer.o, (&saved.attended, engine.q_width()), d_out, None);
         let (dq, dk, dv) = self.attention(index, &saved, d_attended, asking);
-        let mut d_normed = Buffer::zeros(saved.normed.len());
+        let mut d_normed;
         if let Some(asking) = asking {
             let normed = asking.gather(&saved.normed, hidden);
-            let mut d_asking = Buffer::zeros(normed.len());
-            self.linear(&layer.q, (&normed, hidden), &dq, &mut d_asking);
+            let d_asking = self.linear(&layer.q, (&normed, hidden), &dq, None);
+            d_normed = Buffer::zeros(saved.normed.len());
             asking.scatter(&d_asking, hidden, &mut d_normed);
             let mut d_all = Buffer::zeros(saved.x.len());
             asking.scatter(&d, hidden, &mut d_all);
             d = d_all;
         } else {
-            self.linear(&layer.q, (&saved.normed, hidden), &dq, &mut d_normed);
+            d_normed = self.linear(&layer.q, (&saved.normed, hidden), &dq, None);
         }
         for (linear, grad) in [(&layer.k, dk), (&layer.v, dv)] {
-            self.linear(linear, (&saved.normed, hidden), &grad, &mut d_normed);
+            d_normed = self.linear(linear, (&saved.normed, hidden), &grad, Some(d_normed));
         }
         self.norm(layer.input_norm, &saved.x, &d_normed, &mut d);
         d
@@ -355,11 +358,13 @@ impl<'a> Pass<'a> {
         let (engine, block) = (self.engine, self.block);
         let layer = &engine.positions.layers[index];
         let (q_width, kv_width) = (engine.q_width(), engine.kv_width());
-        let mut dq = Buffer::zeros(saved.q.len());
-        let mut dk = Buffer::zeros(saved.k.len());
-        let mut dv = Buffer::zeros(saved.v.len());
         let sequences = saved.k.len() / (block.t * kv_width);
         let lanes = RowAttention::new(engine.config, index, (sequences, block.t));
+        let room = match (asking, &lanes) {
+            (None, Some(_)) => Buffer::uncleared,
+            _ => Buffer::zeros,
+        };
+        let [mut dq, mut dk, mut dv] = [saved.q.len(), saved.k.len(), saved.v.len()].map(room);
         match (asking, lanes) {
             (Some(asking), _) => {
                 self.by_sequence(index, saved, &grad, asking, (&mut dq, &mut dk, &mut dv));
@@ -432,33 +437,44 @@ impl<'a> Pass<'a> {
     fn linear(
         &mut self,
         linear: &Linear<usize>,
-        (x, inner): (&[f32], usize),
+        x: (&[f32], usize),
         grad: &[f32],
-        dx: &mut [f32],
-    ) {
-        self.matrix(linear.weight, (x, inner), grad, dx);
+        dx: Option<Buffer>,
+    ) -> Buffer {
+        let dx = self.matrix(linear.weight, x, grad, dx);
         if let Some(bias) = linear.bias {
             let sum = &mut self.grads[bias];
             grad.chunks(sum.len()).for_each(|row| add(sum, row));
         }
+        dx
     }
 
-    /// Gradients of `x · Wᵀ` in the matrix and in `x`.
-    fn matrix(&mut self, w: usize, (x, inner): (&[f32], usize), grad: &[f32], dx: &mut [f32]) {
-        let on = self.block.threads;
+    /// Gradients of `x · Wᵀ` in the matrix and in `x`; the latter is added to `sum` if there is one.
+    fn matrix(
+        &mut self,
+        w: usize,
+        (x, inner): (&[f32], usize),
+        grad: &[f32],
+        sum: Option<Buffer>,
+    ) -> Buffer {
+        let (on, accumulate) = (self.block.threads, sum.is_some());
+        let mut dx = sum.unwrap_or_else(|| Buffer::uncleared(x.len()));
+        let values = self.engine.value(w);
         let dw = &mut self.grads[w];
         if self.engine.blocked {
             let fresh = self.fresh.get_mut(w).is_some_and(std::mem::take);
             blocked::dw(dw, grad, x, inner, !fresh);
-            return blocked::add_dx(dx, grad, self.engine.value(w), inner);
+            blocked::dx(&mut dx, grad, values, inner, accumulate);
+            return dx;
         }
         if !matches!(on, Parallelism::None) || !add_outer(dw, grad, x, inner) {
             product_dw(dw, grad, x, inner, on);
         }
         match self.engine.packed.and_then(|packed| packed.transpose(w)) {
-            Some(packed) => packed.add_product(grad, dx, on),
-            None => product_dx(dx, grad, self.engine.value(w), inner, on),
+            Some(packed) => packed.write(grad, &mut dx, accumulate, on),
+            None => product_dx(&mut dx, grad, (values, inner), accumulate, on),
         }
+        dx
     }
 
     fn embeddings(&mut self, tokens: &[u32], dx: &[f32]) {

@@ -37,13 +37,13 @@ pub(super) fn product(x: &[f32], w: &[f32], inner: usize) -> Buffer {
     out
 }
 
-/// `dx += grad · W`, the gradient of [`product`] in `x`.
-pub(super) fn add_dx(dx: &mut [f32], grad: &[f32], w: &[f32], inner: usize) {
+/// `dx = grad · W`, the gradient of [`product`] in `x`, or `dx += grad · W`.
+pub(super) fn dx(dx: &mut [f32], grad: &[f32], w: &[f32], inner: usize, accumulate: bool) {
     if !has_avx512() {
-        return ops::product_dx(dx, grad, w, inner, Parallelism::Rayon(0));
+        return ops::product_dx(dx, grad, (w, inner), accumulate, Parallelism::Rayon(0));
     }
     let out = w.len() / inner;
-    by_panels(dx, grad, (out, inner), true, |panel, range, lines| {
+    by_panels(dx, grad, (out, inner), accumulate, |panel, range, lines| {
         let w = &w[range.start * inner..range.end * inner];
         from_columns::<2, COLUMNS>(w, inner, panel * COLUMNS, lines);
     });
@@ -205,13 +205,13 @@ mod tests {
             let expected = ops::product(&x, &w, inner, on);
             assert!(close(&product(&x, &w, inner), &expected), "{rows} {inner} {out}");
 
-            let before = values(x.len(), &mut rng);
-            let (mut found, mut expected) = (before.clone(), before);
-            add_dx(&mut found, &grad, &w, inner);
-            ops::product_dx(&mut expected, &grad, &w, inner, on);
-            assert!(close(&found, &expected), "{rows} {inner} {out}");
-
             for accumulate in [false, true] {
+                let before = values(x.len(), &mut rng);
+                let (mut found, mut expected) = (before.clone(), before);
+                dx(&mut found, &grad, &w, inner, accumulate);
+                ops::product_dx(&mut expected, &grad, (&w, inner), accumulate, on);
+                assert!(close(&found, &expected), "{rows} {inner} {out} {accumulate}");
+
                 let before = values(w.len(), &mut rng);
                 let mut expected = if accumulate { before.clone() } else { vec![0.0; w.len()] };
                 let mut found = before;

@@ -19,20 +19,21 @@ thread_local! {
     static LIMIT: Cell<usize> = const { Cell::new(MOST_FLOATS) };
 }
 
-/// Lets this thread keep up to so many floats, if that is more than the usual number.
-pub(super) fn keep(floats: usize) {
-    LIMIT.set(floats.max(MOST_FLOATS));
-}
+/// Buffers between two runs of the same work, which may take place on different threads.
+#[derive(Debug, Default)]
+pub(crate) struct Spare(Vec<Vec<f32>>);
 
-/// Gives back what this thread keeps beyond the usual.
-pub(crate) fn release() {
-    LIMIT.set(MOST_FLOATS);
-    POOL.with_borrow_mut(|pool| {
-        let mut held: usize = pool.iter().map(Vec::capacity).sum();
-        while let (true, Some(last)) = (held > MOST_FLOATS, pool.pop()) {
-            held -= last.capacity();
-        }
-    });
+impl Spare {
+    /// Runs `work` with these buffers in the pool of its thread, up to so many floats of them if that is more than
+    /// the usual number; what the pool holds at its end is kept here.
+    pub(super) fn with<R>(&mut self, floats: usize, work: impl FnOnce() -> R) -> R {
+        let usual = LIMIT.replace(floats.max(MOST_FLOATS));
+        let others = POOL.replace(std::mem::take(&mut self.0));
+        let result = work();
+        LIMIT.set(usual);
+        self.0 = POOL.replace(others);
+        result
+    }
 }
 
 impl Buffer {
@@ -115,6 +116,20 @@ impl DerefMut for Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spare_buffers_go_from_thread_to_thread_and_leave_nothing() {
+        let mut spare = Spare::default();
+        let large = MOST_FLOATS + 1;
+        std::thread::scope(|scope| {
+            scope.spawn(|| spare.with(2 * large, || drop(Buffer::zeros(large))));
+        });
+        assert_eq!(spare.0.iter().map(Vec::capacity).collect::<Vec<_>>(), [large]);
+        let before = POOL.with_borrow(Vec::len);
+        let capacity = spare.with(2 * large, || Buffer::empty(1).0.capacity());
+        assert_eq!((capacity, spare.0.len()), (large, 1));
+        assert_eq!(POOL.with_borrow(Vec::len), before);
+    }
 
     #[test]
     fn a_used_buffer_comes_back_clean() {

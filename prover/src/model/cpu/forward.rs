@@ -220,28 +220,29 @@ impl Engine<'_> {
         })
     }
 
-    /// What follows attention in a layer, added to the rows `x`.
+    /// What follows attention in a layer, with the rows `x` that it is added to.
     fn finish_layer(
         &self,
         layer: &Layer<usize>,
         attended: Buffer,
-        x: &mut [f32],
+        x: &[f32],
         on: Parallelism,
         saved: &mut Saved,
-    ) {
+    ) -> Buffer {
         let hidden = self.config.hidden_size;
         let mut out = self.linear(&layer.o, &attended, self.q_width(), on);
         saved.attended = attended;
         saved.raw_attended = self.maybe_norm(layer.attended_norm, &mut out, on);
-        add(x, &out, on);
-        saved.middle = Buffer::copy(x);
-        saved.middle_normed = rms_norm(x, self.value(layer.post_norm), self.eps, on);
+        add(&mut out, x, on);
+        saved.middle = out;
+        saved.middle_normed = rms_norm(&saved.middle, self.value(layer.post_norm), self.eps, on);
         saved.gate = self.linear(&layer.gate, &saved.middle_normed, hidden, on);
         saved.up = self.linear(&layer.up, &saved.middle_normed, hidden, on);
         saved.activated = gated(self.config.activation, &saved.gate, &saved.up, on);
         let mut out = self.linear(&layer.down, &saved.activated, self.config.intermediate_size, on);
         saved.raw_fed = self.maybe_norm(layer.fed_norm, &mut out, on);
-        add(x, &out, on);
+        add(&mut out, &saved.middle, on);
+        out
     }
 
     /// One layer over whole sequences from position 0, keeping what its gradient needs. `x` keeps the asking rows;
@@ -269,33 +270,32 @@ impl Engine<'_> {
                 let q = self.linear(&layer.q, &saved.normed, hidden, on);
                 let (raw, q) = self.rotate(q, layer.q_norm, q_width, block.positions(rows), on);
                 (saved.raw_q, saved.q) = (raw, block.spread(q, q_width, true));
-                let copy = Buffer::copy(x);
-                saved.x = std::mem::replace(x, copy);
                 block.first(self.attend(index, block, None, saved), q_width)
             }
             Some(asking) => {
                 let q = self.linear(&layer.q, &asking.gather(&saved.normed, hidden), hidden, on);
                 let positions = asking.positions.iter().copied();
                 (saved.raw_q, saved.q) = self.rotate(q, layer.q_norm, q_width, positions, on);
-                let gathered = asking.gather(x, hidden);
-                saved.x = std::mem::replace(x, gathered);
                 self.attend(index, block, Some(asking), saved)
             }
         };
-        self.finish_layer(layer, attended, x, on, saved);
+        let gathered = asking.map(|asking| asking.gather(x, hidden));
+        let out = self.finish_layer(layer, attended, gathered.as_ref().unwrap_or(x), on, saved);
+        saved.x = std::mem::replace(x, out);
     }
 
     /// What the queries of a layer are answered with, sequence by sequence.
     fn attend(&self, index: usize, block: Block, asking: Option<&Asking>, saved: &Saved) -> Buffer {
         let (q_width, kv_width) = (self.q_width(), self.kv_width());
-        let mut attended = Buffer::zeros(saved.q.len());
         let sequences = saved.k.len() / (block.t * kv_width);
         let lanes = RowAttention::new(self.config, index, (sequences, block.t));
         if let (None, Some(lanes)) = (asking, lanes) {
             let inputs = (&*saved.q, &*saved.k, &*saved.v);
+            let mut attended = Buffer::uncleared(saved.q.len());
             lanes.forward(inputs, &mut attended, block.threads);
             return attended;
         }
+        let mut attended = Buffer::zeros(saved.q.len());
         let all = Asking::all(block, if asking.is_none() { sequences } else { 0 });
         let asking = asking.unwrap_or(&all);
         let attention = Attention::new(self.config, block.t, self.config.window(index));
@@ -347,7 +347,7 @@ impl Engine<'_> {
             let inputs = (&q[rows.clone()], k.as_slice(), v.as_slice());
             attention.forward(&asking.positions[range], inputs, &mut attended[rows], &mut scratch);
         }
-        self.finish_layer(layer, attended, x, on, &mut Saved::default());
+        *x = self.finish_layer(layer, attended, x, on, &mut Saved::default());
     }
 }
 

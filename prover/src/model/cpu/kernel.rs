@@ -77,12 +77,8 @@ impl Packed {
         out
     }
 
-    /// `out += x · Wᵀ`.
-    pub(super) fn add_product(&self, x: &[f32], out: &mut [f32], threads: Parallelism) {
-        self.write(x, out, true, threads);
-    }
-
-    fn write(&self, x: &[f32], out: &mut [f32], accumulate: bool, threads: Parallelism) {
+    /// `out = x · Wᵀ`, or `out += x · Wᵀ`.
+    pub(super) fn write(&self, x: &[f32], out: &mut [f32], accumulate: bool, threads: Parallelism) {
         let rows = x.len() / self.inner;
         assert!(out.len() == rows * self.columns, "the rows do not fit the matrix");
         let part = match threads {
@@ -377,9 +373,9 @@ mod tests {
             assert!(close(&found, &expected), "{rows} {inner} {columns}");
             let before = values(x.len(), &mut rng);
             let (mut found, mut expected) = (before.clone(), before.clone());
-            product_dx(&mut expected, &grad, &w, inner, Parallelism::None);
+            product_dx(&mut expected, &grad, (&w, inner), true, Parallelism::None);
             let packed = Packed::transposed(&w, inner).unwrap();
-            packed.add_product(&grad, &mut found, Parallelism::Rayon(0));
+            packed.write(&grad, &mut found, true, Parallelism::Rayon(0));
             assert!(close(&found, &expected), "{rows} {inner} {columns}");
         }
     }

@@ -21,7 +21,6 @@ mod rowwise;
 mod simd;
 
 pub(crate) use backward::{Gradients, gradients, is_large};
-pub(crate) use buffer::release;
 pub(crate) use forward::{Sequence, last_logits, losses, next_token_logits, next_tokens};
 pub(crate) use lanes::last_logits as lane_logits;
 pub(crate) use lanes::{Format, LANES, LaneWeights, Prompts, Top, continue_greedily};
@@ -34,6 +33,12 @@ use std::ops::Deref;
 
 use super::weights::Params;
 use super::{ModelConfig, Weights, rope::RopeTable};
+
+/// Runs work on a worker of the thread pool: a parallel loop that begins elsewhere puts its thread to sleep and wakes
+/// another, which costs more than many of the loops of a training step.
+pub(crate) fn on_a_worker<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::join(work, || ()).0
+}
 
 /// Tokens that one core takes at a time: enough rows for the matrix product to be efficient.
 const CHUNK_TOKENS: usize = 256;

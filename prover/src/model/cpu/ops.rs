@@ -171,16 +171,16 @@ pub(super) fn product(x: &[f32], w: &[f32], inner: usize, threads: Parallelism) 
     out
 }
 
-/// `dx += grad · W`, the gradient of [`product`] in `x`.
+/// `dx = grad · W`, the gradient of [`product`] in `x`, or `dx += grad · W`.
 pub(super) fn product_dx(
     dx: &mut [f32],
     grad: &[f32],
-    w: &[f32],
-    inner: usize,
+    (w, inner): (&[f32], usize),
+    accumulate: bool,
     threads: Parallelism,
 ) {
     let w = Matrix::new(w, inner);
-    multiply(dx, Matrix::new(grad, w.rows), w, true, threads);
+    multiply(dx, Matrix::new(grad, w.rows), w, accumulate, threads);
 }
 
 /// `dw += gradᵀ · x`, the gradient of [`product`] in `W`.
@@ -426,7 +426,7 @@ mod tests {
         assert_eq!(*product(&x, &w, 3, Parallelism::None), [7.0, -1.0, 16.0, -1.0]);
         let grad = [1.0, 2.0, 3.0, 4.0];
         let mut dx = [10.0; 6];
-        product_dx(&mut dx, &grad, &w, 3, Parallelism::None);
+        product_dx(&mut dx, &grad, (&w, 3), true, Parallelism::None);
         assert_eq!(dx, [11.0, 12.0, 10.0, 13.0, 14.0, 12.0]);
         let mut dw = [1.0; 6];
         product_dw(&mut dw, &grad, &x, 3, Parallelism::None);
