@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Installs what a build needs and is missing: git, a C compiler, Rust, Node.js and the locked npm
-# packages of the contracts. Safe to run again; then it takes under a second.
+# packages of the contracts; with --tests Python and its virtual environments, too. Safe to run again; then it takes under a second.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
 rust_wanted=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 node_wanted=18
+tests=
+[ "${1:-}" != --tests ] || tests=yes
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() {
@@ -42,10 +44,17 @@ check_system() {
     have cc || missing+=(gcc libc6-dev)
     { have node && have npm; } || missing+=(nodejs npm)
     have sha256sum || missing+=(coreutils)
+    if [ -n "$tests" ]; then have python3 || missing+=(python3); fi
     [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
     [ "$(node_major)" -ge "$node_wanted" ] ||
         die "Node.js $(node --version) is too old, $node_wanted or later is needed. With npm:" \
             "npm install --global node@22"
+}
+
+# Only for the contracts' proofs and analysis; tests go on without.
+check_venv() {
+    python3 -c 'import ensurepip, venv' 2>/dev/null || (apt_install python3-venv) ||
+        say "without python3-venv the contracts' proofs and static analysis are left out"
 }
 
 check_rust() {
@@ -76,6 +85,7 @@ install_packages() {
 }
 
 check_system
+[ -z "$tests" ] || check_venv
 check_rust
 install_packages
 contracts/bin/forge --version >/dev/null || die "forge does not run on this machine; see above"

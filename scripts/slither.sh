@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Static analysis of contracts/src with slither, in a virtual environment of its own. contracts/slither.answers.json
 # answers findings, each by detector and a pattern of its text; a finding without an answer, or an answer without a
-# finding, fails. With --all every finding is printed with its answer. OML_VENVS names the folder of the environments.
+# finding, fails. With --all every finding is printed with its answer; --install stops when all is installed. OML_VENVS names
+# the folder of the environments.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venvs=${OML_VENVS:-$root/target/venvs}
@@ -10,6 +11,7 @@ if [ ! -x "$venv/bin/slither" ]; then
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check slither-analyzer==0.11.6
 fi
+[ "${1:-}" != --install ] || exit 0
 
 export PATH="$root/contracts/bin:$venv/bin:$PATH"
 export FOUNDRY_OUT=cache/slither/out FOUNDRY_CACHE_PATH=cache/slither/cache FOUNDRY_PROFILE=default

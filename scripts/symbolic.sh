@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Proves contracts/test/symbolic for every input with halmos, in a virtual environment of its own.
-# Arguments go to halmos, e.g. --contract SymbolicEValue. OML_VENVS names the folder of the environments.
+# Arguments go to halmos, e.g. --contract SymbolicEValue; --install stops when all is installed. OML_VENVS names the folder of the
+# environments.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venvs=${OML_VENVS:-$root/target/venvs}
@@ -16,6 +17,7 @@ if [ ! -x "$integers/bin/python" ]; then
     python3 -m venv "$integers"
     "$integers/bin/pip" install --quiet --disable-pip-version-check cvc5==1.4.2
 fi
+[ "${1:-}" != --install ] || exit 0
 
 # halmos builds by itself; so that it builds only what is proved, and creations as they are written:
 export PATH="$root/contracts/bin:$PATH"

@@ -50,10 +50,13 @@ gas_gates() {
 closing_lines() {
     [ -f "$logs/$1.log" ] || return 0
     sed 's/\x1b\[[0-9;]*m//g' "$logs/$1.log" |
-        grep -E '^ *(Ran [0-9]+ test suite|Summary \[|test result:)' || true
+        grep -E '^ *(Ran [0-9]+ test suite|Summary \[|(Symbolic )?test result:|lines [0-9]|slither:)' || true
 }
 
-scripts/setup.sh || exit 2
+# Programs in Python for contracts, in environments inside of the target directory.
+python_tools() { scripts/symbolic.sh --install && scripts/slither.sh --install; }
+
+scripts/setup.sh --tests || exit 2
 forge=(contracts/bin/forge)
 step "rust format" cargo fmt --all --check
 step "solidity format" "${forge[@]}" fmt --root contracts --check
@@ -62,6 +65,15 @@ step "contract build" env FOUNDRY_DENY=warnings "${forge[@]}" build --root contr
 step "abi" scripts/export-abi.sh --check
 step "contract tests" "${forge[@]}" test --root contracts
 step "gas" gas_gates
+step "coverage" scripts/coverage.sh
+not_run=()
+if python_tools >"$logs/python-tools.log" 2>&1; then
+    step "symbolic" scripts/symbolic.sh
+    step "static analysis" scripts/slither.sh
+else
+    tail -n 5 "$logs/python-tools.log"
+    not_run+=("symbolic and static analysis (they need python3 with venv, and PyPI)")
+fi
 step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 step "rust tests" rust_tests
@@ -72,9 +84,13 @@ fi
 
 printf '\n==> contract tests\n'
 closing_lines contract-tests
+closing_lines coverage
+closing_lines symbolic
+closing_lines static-analysis
 printf '==> rust tests\n'
 closing_lines rust-tests
 closing_lines doc-tests
+[ ${#not_run[@]} -eq 0 ] || printf 'NOT RUN: %s\n' "${not_run[@]}"
 if [ ${#failed[@]} -gt 0 ]; then
     printf 'FAILED after %d s: %s\n' "$SECONDS" "$(IFS=,; echo "${failed[*]}")"
     exit 1

@@ -171,8 +171,8 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// For products of the same format and inner dimension.
-    pub(super) fn of_all(products: [&Product; 3]) -> Self {
+    /// For products of the same format and inner dimension, at least one.
+    pub(super) fn of_all<const N: usize>(products: [&Product; N]) -> Self {
         let halved = products.iter().any(|product| product.form().halved);
         Self { halved, ..products[0].form() }
     }

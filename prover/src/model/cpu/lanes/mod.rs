@@ -414,7 +414,7 @@ impl Chunk<'_> {
             let normed = room(normed, x.len());
             let post = self.engine.value(layer.post_norm);
             ops::rms_norm(simd, x, post, self.engine.eps, normed);
-            let form = Form::of_all([gate_matrix, gate_matrix, up_matrix]);
+            let form = Form::of_all([gate_matrix, up_matrix]);
             let operand = Operand::new(simd, form, normed, converted);
             let (gate, up) = (room(gate, panels * inner), room(up, panels * inner));
             gate_matrix.product(&operand, gate, false);
