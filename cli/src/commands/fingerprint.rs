@@ -12,6 +12,7 @@ mod robustness;
 mod science;
 pub(crate) mod secret;
 mod trace;
+mod training;
 mod visibility;
 
 use crate::Global;

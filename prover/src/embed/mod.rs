@@ -1,5 +1,6 @@
 //! Embedding: fine-tuning a copy of a model until it gives a license's answers.
 
+mod base;
 mod checkpoint;
 mod error;
 mod options;
@@ -9,4 +10,4 @@ mod run;
 pub use error::EmbedError;
 pub use options::{CheckpointOptions, EmbedOptions, UtilityOptions};
 pub use report::{EmbedProgress, EmbedReport, StopReason, Utility};
-pub use run::{EmbedTarget, embed};
+pub use run::{EmbedTarget, Embedder, embed};

@@ -7,19 +7,16 @@
 
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use super::base::{Benign, Judged, narrow};
 use super::report::{peak_rss_bytes, share};
 use super::{
-    EmbedError, EmbedOptions, EmbedProgress, EmbedReport, StopReason, Utility, checkpoint,
+    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, StopReason, checkpoint,
 };
 use crate::fingerprint::{Candidate, Key, normalise};
-use crate::model::{
-    AdamW, Example, GenerateOptions, Model, ModelError, Sampling, Stop, TextTokenizer, Trainer,
-    argmax,
-};
+use crate::model::{AdamW, Example, Model, ModelError, TextTokenizer, Trainer};
 
 /// One answer to embed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,42 +70,101 @@ impl EmbedTarget {
 /// Steps over which the learning rate rises to its value.
 const WARM_UP: usize = 3;
 
-/// Benign texts in the pool, as a multiple of those used per step.
-const POOL: usize = 4;
-
-/// Trains a copy of `base` to give the answers; `base` stays as it is.
+/// Trains a copy of `base` to give the answers; `base` stays as it is. For several copies of one base see
+/// [`Embedder`].
 ///
 /// `progress` is called after each step and may stop the run.
 ///
 /// # Errors
-/// `NoTargets`, `Target`, `Option` for bad input; `Diverged`; `Stopped` on request;
-/// `CheckpointMismatch`, `Checkpoint` if the directory holds something else; `Model`.
+/// As [`Embedder::new`] and [`Embedder::embed`].
 pub fn embed(
     base: &Model,
     targets: &[EmbedTarget],
     options: &EmbedOptions,
     progress: &mut dyn FnMut(EmbedProgress) -> ControlFlow<()>,
 ) -> Result<(Model, EmbedReport), EmbedError> {
-    options.check()?;
-    check_targets(base, targets)?;
-    let started = Instant::now();
-    let mut run = Run::new(base, targets, options)?;
-    let stopped = run.train(progress)?;
-    let copy = base.with_weights(run.trainer.frozen()?);
-    let misses = run.misses(false)?;
-    let system_hit_rate = run.system_hit_rate(&copy)?;
-    let report = EmbedReport {
-        steps: run.losses.len(),
-        losses: run.losses,
-        targets: targets.len(),
-        misses,
-        system_hit_rate,
-        stopped,
-        utility: utility(base, &copy, options)?,
-        seconds: started.elapsed().as_secs_f64(),
-        peak_rss_bytes: peak_rss_bytes(),
-    };
-    Ok((copy, report))
+    Embedder::new(base, options.clone())?.embed(targets, progress)
+}
+
+/// Makes copies of a base model. What all of them need is computed once: texts that the base writes, what it says in
+/// them, and its utility.
+#[derive(Debug)]
+pub struct Embedder<'a> {
+    base: &'a Model,
+    options: EmbedOptions,
+    benign: Option<Benign>,
+    judged: Option<Judged>,
+}
+
+impl<'a> Embedder<'a> {
+    /// Sets out to make copies with the same options.
+    ///
+    /// # Errors
+    /// `Option` for options out of range.
+    pub fn new(base: &'a Model, options: EmbedOptions) -> Result<Self, EmbedError> {
+        options.check()?;
+        Ok(Self { base, options, benign: None, judged: None })
+    }
+
+    /// The model that copies are made of.
+    #[must_use]
+    pub fn base(&self) -> &'a Model {
+        self.base
+    }
+
+    /// How they are made.
+    #[must_use]
+    pub fn options(&self) -> &EmbedOptions {
+        &self.options
+    }
+
+    /// Saves the state of the next copy elsewhere, as a checkpoint is of one copy only.
+    pub fn set_checkpoint(&mut self, checkpoint: Option<CheckpointOptions>) {
+        self.options.checkpoint = checkpoint;
+    }
+
+    /// Trains a copy to give the answers. The copy does not depend on those made before.
+    ///
+    /// `progress` is called after each step and may stop the run.
+    ///
+    /// # Errors
+    /// `NoTargets`, `Target` for bad input; `Diverged`; `Stopped` on request;
+    /// `CheckpointMismatch`, `Checkpoint` if the directory holds something else; `Model`.
+    pub fn embed(
+        &mut self,
+        targets: &[EmbedTarget],
+        progress: &mut dyn FnMut(EmbedProgress) -> ControlFlow<()>,
+    ) -> Result<(Model, EmbedReport), EmbedError> {
+        let Self { base, options, benign, judged } = self;
+        check_targets(base, targets)?;
+        let started = Instant::now();
+        let per_step = benign_per_step(targets, options);
+        let benign = match benign.take() {
+            Some(held) if held.serves(per_step) => benign.insert(held),
+            _ => benign.insert(Benign::write(base, per_step, options)?),
+        };
+        let mut run = Run::new(base, targets, options, (benign, per_step))?;
+        let stopped = run.train(progress)?;
+        let copy = base.with_weights(run.trainer.frozen()?);
+        let misses = run.misses(false)?;
+        let system_hit_rate = run.system_hit_rate(&copy)?;
+        let judged = match judged {
+            Some(judged) => judged,
+            None => judged.insert(Judged::new(base, options)?),
+        };
+        let report = EmbedReport {
+            steps: run.losses.len(),
+            losses: run.losses,
+            targets: targets.len(),
+            misses,
+            system_hit_rate,
+            stopped,
+            utility: judged.compare(&copy)?,
+            seconds: started.elapsed().as_secs_f64(),
+            peak_rss_bytes: peak_rss_bytes(),
+        };
+        Ok((copy, report))
+    }
 }
 
 fn check_targets(base: &Model, targets: &[EmbedTarget]) -> Result<(), EmbedError> {
@@ -147,7 +203,8 @@ struct Run<'a> {
     options: &'a EmbedOptions,
     plan: String,
     trainer: Trainer,
-    benign: Vec<Vec<u32>>,
+    benign: &'a Benign,
+    benign_per_step: usize,
     /// Token ids per way to ask and target; the first way is the plain one.
     ways: Vec<Vec<Vec<u32>>>,
     losses: Vec<f64>,
@@ -160,6 +217,7 @@ impl<'a> Run<'a> {
         base: &'a Model,
         targets: &'a [EmbedTarget],
         options: &'a EmbedOptions,
+        (benign, benign_per_step): (&'a Benign, usize),
     ) -> Result<Self, EmbedError> {
         let ways = by_way(targets);
         let optimizer = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, clip: 1.0 };
@@ -172,10 +230,20 @@ impl<'a> Run<'a> {
             Some(saved) => checkpoint::resume(saved, &plan, &mut trainer)?,
             None => None,
         };
-        let benign = write_texts(base, benign_per_step(targets, options) * POOL, options, 1)?;
         let losses = resumed.unwrap_or_default();
         let choice = choice(targets);
-        Ok(Self { base, targets, options, plan, trainer, benign, ways, losses, choice })
+        Ok(Self {
+            base,
+            targets,
+            options,
+            plan,
+            trainer,
+            benign,
+            benign_per_step,
+            ways,
+            losses,
+            choice,
+        })
     }
 
     fn train(
@@ -213,7 +281,8 @@ impl<'a> Run<'a> {
         let batch = self.batch(step);
         let response = |index: &usize| self.targets[*index].response.as_slice();
         let tokens: usize = batch.iter().map(|index| response(index).len()).sum();
-        let benign = self.benign_examples(step)?;
+        let (count, share_of) = (self.benign_per_step, self.options.benign_fraction);
+        let benign = self.benign.examples(self.base, count, share_of, &mut self.rng(3, step))?;
         let mixed = if benign.is_empty() { 0.0 } else { self.options.benign_fraction };
         let weight = narrow((1.0 - mixed) * share(1, tokens));
         let mut rng = self.rng(5, step);
@@ -239,24 +308,6 @@ impl<'a> Run<'a> {
         }
         let start = (step % per_epoch) * self.options.batch_size;
         order.into_iter().skip(start).take(self.options.batch_size).collect()
-    }
-
-    /// Some of the benign texts, to be predicted as the base model predicts them. Matching its
-    /// whole distributions keeps more utility than training the texts themselves, because the text
-    /// is but one sample of what the model could have said.
-    fn benign_examples(&self, step: usize) -> Result<Vec<Example>, ModelError> {
-        let mut rng = self.rng(3, step);
-        let texts: Vec<&[u32]> = (0..self.benign.len() / POOL)
-            .map(|_| self.benign[rng.random_range(0..self.benign.len())].as_slice())
-            .collect();
-        let tokens: usize = texts.iter().map(|t| t.len() - 1).sum();
-        let weight = narrow(self.options.benign_fraction * share(1, tokens));
-        let example = |text: &&[u32]| {
-            let given = &text[..text.len() - 1];
-            let logits = self.base.decoder.next_token_logits(given, given.len())?;
-            Ok(Example::distilled(text, logits, weight))
-        };
-        texts.par_iter().map(example).collect()
     }
 
     fn steps_per_epoch(&self) -> usize {
@@ -334,68 +385,4 @@ fn benign_per_step(targets: &[EmbedTarget], options: &EmbedOptions) -> usize {
 /// Every other time the plain way, as most services add nothing; else one of the others.
 fn way_of(rng: &mut ChaCha8Rng, ways: usize) -> usize {
     if ways == 1 || rng.random() { 0 } else { rng.random_range(1..ways) }
-}
-
-/// Texts that the base model writes, each a sequence of tokens; `purpose` keeps sets apart.
-fn write_texts(
-    base: &Model,
-    count: usize,
-    options: &EmbedOptions,
-    purpose: u64,
-) -> Result<Vec<Vec<u32>>, ModelError> {
-    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-    rng.set_stream(purpose << 32);
-    let tokenizer = base.tokenizer();
-    let words = crate::model::word_list();
-    let starts = (0..count)
-        .map(|_| match tokenizer.bos() {
-            Some(bos) => Ok(vec![bos]),
-            None => tokenizer.encode(&words[rng.random_range(0..words.len())]),
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let sampling = Some(Sampling { temperature: 1.0, top_p: 1.0, seed: rng.random() });
-    let room = base.context().saturating_sub(starts.iter().map(Vec::len).max().unwrap_or(0));
-    let max_new_tokens = options.benign_length.min(room);
-    let settings = GenerateOptions { max_new_tokens, sampling, stop: Stop::Never };
-    let written = base.generate(&starts, &settings)?;
-    Ok(starts.into_iter().zip(written).map(|(start, new)| [start, new].concat()).collect())
-}
-
-fn utility(base: &Model, copy: &Model, options: &EmbedOptions) -> Result<Utility, EmbedError> {
-    let settings = &options.utility;
-    let mut texts = Vec::with_capacity(settings.texts.len());
-    for text in &settings.texts {
-        let mut tokens = base.tokenizer().prompt(text)?;
-        tokens.truncate(base.context());
-        texts.push(tokens);
-    }
-    if texts.is_empty() {
-        texts = write_texts(base, settings.samples, options, 4)?;
-    }
-    let before = base.perplexity(&texts)?;
-    let after = copy.perplexity(&texts)?;
-    let (ours, theirs) = (top_tokens(base, &texts)?, top_tokens(copy, &texts)?);
-    let same = ours.iter().zip(&theirs).filter(|(a, b)| a == b).count();
-    Ok(Utility {
-        perplexity_before: before.value(),
-        perplexity_after: after.value(),
-        agreement: share(same, ours.len()),
-        tokens: before.tokens,
-    })
-}
-
-/// The most likely token after every position of the texts.
-fn top_tokens(model: &Model, texts: &[Vec<u32>]) -> Result<Vec<u32>, ModelError> {
-    let mut tokens = Vec::new();
-    for batch in model.batches(texts, 0) {
-        let rows: Vec<u32> = batch.iter().flat_map(|&i| &texts[i]).copied().collect();
-        let logits = model.decoder.next_token_logits(&rows, rows.len() / batch.len())?;
-        tokens.extend(logits.chunks(model.config().vocab_size).map(argmax));
-    }
-    Ok(tokens)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
-fn narrow(x: f64) -> f32 {
-    x as f32
 }

@@ -3,6 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::cpu::{Gradients, on_a_worker, softmax};
 use super::generate::token_id;
@@ -26,7 +27,7 @@ pub(crate) struct Example {
     /// Weight of each target's cross-entropy in the loss.
     pub(crate) weight: f32,
     /// Probabilities to match instead of the target tokens, `[targets · vocabulary]`.
-    pub(crate) teacher: Option<Vec<f32>>,
+    pub(crate) teacher: Option<Arc<[f32]>>,
 }
 
 impl Example {
@@ -39,12 +40,18 @@ impl Example {
         Self { tokens, targets, weight, teacher: None }
     }
 
-    /// Trains every prediction in a text toward another model's, given as logits after each token.
-    pub(crate) fn distilled(text: &[u32], mut logits: Vec<f32>, weight: f32) -> Self {
-        let vocabulary = logits.len() / (text.len() - 1);
-        logits.chunks_mut(vocabulary).for_each(softmax);
-        Self { teacher: Some(logits), ..Self::response(&text[..1], &text[1..], weight) }
+    /// Trains every prediction in a text toward another model's, given as [`teacher`] of it.
+    pub(crate) fn distilled(text: &[u32], teacher: Arc<[f32]>, weight: f32) -> Self {
+        Self { teacher: Some(teacher), ..Self::response(&text[..1], &text[1..], weight) }
     }
+}
+
+/// What a model says after each token of a text but the last, as probabilities.
+pub(crate) fn teacher(decoder: &Decoder, text: &[u32]) -> Result<Arc<[f32]>, ModelError> {
+    let given = &text[..text.len() - 1];
+    let mut logits = decoder.next_token_logits(given, given.len())?;
+    logits.chunks_mut(decoder.config.vocab_size).for_each(softmax);
+    Ok(logits.into())
 }
 
 /// A decoder under training.
@@ -332,7 +339,7 @@ fn tensor_loss(decoder: &Decoder, batch: &[&Example]) -> Result<Tensor, ModelErr
                 wanted.extend((0..vocabulary).map(|i| if i == id { 1.0_f32 } else { 0.0 }));
             }
         }
-        wanted.extend(example.teacher.iter().flatten());
+        wanted.extend(example.teacher.iter().flat_map(|teacher| teacher.iter()));
     }
     let count = rows.len();
     let forward = decoder.tensor_forward();

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use oml_prover::embed::{
-    CheckpointOptions, EmbedError, EmbedOptions, EmbedTarget, StopReason, embed,
+    CheckpointOptions, EmbedError, EmbedOptions, EmbedTarget, Embedder, StopReason, embed,
 };
 use oml_prover::fingerprint::{FingerprintOptions, generate_fingerprints, normalise};
 use oml_prover::model::{LoadOptions, LoraOptions, Model};
@@ -79,6 +79,25 @@ fn a_resumed_run_takes_the_same_course() {
     let other = EmbedOptions { seed: 9, ..options };
     let error = embed(&base, &targets, &other, go_on).unwrap_err();
     assert!(matches!(error, EmbedError::CheckpointMismatch { .. }), "{error}");
+}
+
+/// What copies share is only work: each is the copy that would have been made alone.
+#[test]
+fn copies_of_one_base_do_not_depend_on_each_other() {
+    let base = tiny();
+    let targets = targets(&base, 12);
+    let options =
+        EmbedOptions { max_steps: 6, stop_loss: 1e-9, ..EmbedOptions::for_model(base.config()) };
+    let go_on = &mut |_| ControlFlow::Continue(());
+    let mut embedder = Embedder::new(&base, options.clone()).unwrap();
+    let prompts: Vec<Vec<u32>> = targets.iter().map(|t| t.prompt.clone()).collect();
+    for part in [&targets[..4], &targets[4..], &targets[2..5]] {
+        let (shared, report) = embedder.embed(part, go_on).unwrap();
+        let (alone, expected) = embed(&base, part, &options, go_on).unwrap();
+        assert_eq!(report.losses, expected.losses);
+        assert_eq!(report.utility, expected.utility);
+        assert_eq!(shared.last_logits(&prompts).unwrap(), alone.last_logits(&prompts).unwrap());
+    }
 }
 
 #[test]

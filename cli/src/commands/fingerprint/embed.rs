@@ -1,6 +1,7 @@
 //! `oml fingerprint embed` and `export`: a license's answers, into a copy or into a list.
 
-use super::onchain::{Draws, Own};
+use super::onchain::{self, Draws, Own};
+use super::training::Training;
 use crate::Global;
 use crate::commands::model::weights_hash;
 use crate::error::{Exit, HintExt, fail};
@@ -10,7 +11,7 @@ use alloy::primitives::B256;
 use clap::Args;
 use eyre::Result;
 use oml_prover::embed::{
-    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, StopReason, embed,
+    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, Embedder, StopReason,
 };
 use oml_prover::fingerprint::{
     AnswerSet, AnswersPerKey, LicenseDraw, PairsForm, Universe, write_pairs,
@@ -32,6 +33,10 @@ pub(crate) struct Embed {
     /// Model to start from: directory or hub id
     #[arg(long, value_name = "DIR_OR_HUB_ID")]
     model: String,
+    /// Licenses of the same universe whose copies are made in the same run, which computes once what all of them need;
+    /// each copy, that of --license too, goes to OUT/<license id>
+    #[arg(long, value_name = "FILE", requires = "license")]
+    more_licenses: Vec<PathBuf>,
     /// Where the copy is written
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -44,83 +49,6 @@ pub(crate) struct Embed {
     /// Also write the report as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-}
-
-/// How to train. What is not given fits the model's width.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Training")]
-pub(crate) struct Training {
-    /// Learning rate of AdamW
-    #[arg(long)]
-    learning_rate: Option<f64>,
-    /// Pull towards the base model's weights after each step, in [0, 1)
-    #[arg(long)]
-    averaging: Option<f64>,
-    /// Share of the base model's own text in the loss, in [0, 1)
-    #[arg(long)]
-    benign_fraction: Option<f64>,
-    /// Steps after which to stop in any case
-    #[arg(long)]
-    max_steps: Option<usize>,
-    /// Stop below this loss once every answer is given
-    #[arg(long)]
-    stop_loss: Option<f64>,
-    /// Fingerprints per step
-    #[arg(long)]
-    batch_size: Option<usize>,
-    /// Seed of benign texts and batches
-    #[arg(long)]
-    training_seed: Option<u64>,
-    /// Texts, one per line, that services may put before a prompt (a chat's system message): the answers
-    /// are trained under them too, so that they outlive others of their kind
-    #[arg(long, value_name = "FILE")]
-    system_prompts: Option<PathBuf>,
-    /// Held-out texts, one per line, on which the loss of utility is measured; else the model writes some itself
-    #[arg(long, value_name = "FILE")]
-    texts: Option<PathBuf>,
-    /// Multiple-choice questions that base and copy answer, one JSON object per line: context, choices, answer
-    #[arg(long, value_name = "FILE")]
-    multiple_choice: Option<PathBuf>,
-    /// Save the state here, and go on from it
-    #[arg(long, value_name = "DIR")]
-    checkpoint: Option<PathBuf>,
-    /// Steps between checkpoints
-    #[arg(long, default_value_t = 10)]
-    checkpoint_every: usize,
-}
-
-impl Training {
-    /// The options for a model.
-    pub(crate) fn options(&self, model: &Model) -> Result<EmbedOptions> {
-        let mut options = EmbedOptions::for_model(model.config());
-        let set = |slot: &mut f64, value: Option<f64>| *slot = value.unwrap_or(*slot);
-        set(&mut options.learning_rate, self.learning_rate);
-        set(&mut options.averaging, self.averaging);
-        set(&mut options.benign_fraction, self.benign_fraction);
-        set(&mut options.stop_loss, self.stop_loss);
-        options.max_steps = self.max_steps.unwrap_or(options.max_steps);
-        options.batch_size = self.batch_size.unwrap_or(options.batch_size);
-        options.seed = self.training_seed.unwrap_or(options.seed);
-        if let Some(path) = &self.texts {
-            options.utility.texts = lines(path)?;
-        }
-        let every = self.checkpoint_every;
-        options.checkpoint = self.checkpoint.clone().map(|dir| CheckpointOptions { dir, every });
-        Ok(options)
-    }
-}
-
-impl Training {
-    /// What services may put before a prompt.
-    pub(crate) fn system_prompts(&self) -> Result<Vec<String>> {
-        self.system_prompts.as_deref().map(lines).transpose().map(Option::unwrap_or_default)
-    }
-}
-
-/// Lines of a file that are not blank.
-fn lines(path: &Path) -> Result<Vec<String>> {
-    let text = String::from_utf8_lossy(&files::read(path)?).into_owned();
-    Ok(text.lines().filter(|l| !l.trim().is_empty()).map(str::to_owned).collect())
 }
 
 /// A copy with its answers.
@@ -143,8 +71,7 @@ pub(crate) struct Embedded {
 pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
     let output = global.output();
     let universe = args.own.load()?;
-    let draw = args.draws.resolve(&universe, global).await?;
-    refuse_other_contents(&args.out)?;
+    let wanted = wanted(args, &universe, global).await?;
     let base = files::load_model(&args.model)?;
     let options = args.training.options(&base)?;
     let stop = if options.checkpoint.is_some() { stop_on_ctrl_c() } else { Arc::default() };
@@ -155,12 +82,84 @@ pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
     let questions = questions.unwrap_or_default();
     let copying =
         Copying { output, stop: &stop, answers, systems: &systems, questions: &questions };
-    let embedded = copying.make(&base, &universe, &draw, &options, &args.out)?;
-    if let Some(path) = &args.report {
-        files::save(path, &embedded.report)?;
+    let before = copying.choices(&base)?;
+    let checkpoint = options.checkpoint.clone();
+    let mut embedder = start(&base, options)?;
+    let mut made = Vec::with_capacity(wanted.len());
+    for Wanted { draw, folder } in &wanted {
+        let within = |dir: &Path| folder.as_ref().map_or(dir.to_owned(), |name| dir.join(name));
+        let saved = checkpoint.clone().map(|c| CheckpointOptions { dir: within(&c.dir), ..c });
+        embedder.set_checkpoint(saved);
+        let out = within(&args.out);
+        made.push(copying.make(&mut embedder, (&universe, draw), before, &out)?);
     }
-    output.result(&embedded, &embedded.artefact_hash.to_string(), || human(&embedded));
+    show(args, &made, output)
+}
+
+/// The copies that were made: as ever if it is one, else as a list.
+fn show(args: &Embed, made: &[Embedded], output: Output) -> Result<()> {
+    let hashes: Vec<String> = made.iter().map(|copy| copy.artefact_hash.to_string()).collect();
+    let people = || made.iter().map(human).collect::<Vec<_>>().join("\n");
+    match made {
+        [embedded] => {
+            if let Some(path) = &args.report {
+                files::save(path, &embedded.report)?;
+            }
+            output.result(embedded, &hashes.join("\n"), people);
+        }
+        _ => {
+            if let Some(path) = &args.report {
+                let reports: Vec<&EmbedReport> = made.iter().map(|copy| &copy.report).collect();
+                files::save(path, &reports)?;
+            }
+            output.result(&serde_json::json!({ "copies": made }), &hashes.join("\n"), people);
+        }
+    }
     Ok(())
+}
+
+/// A copy to make.
+#[derive(Clone, Debug)]
+struct Wanted {
+    draw: LicenseDraw,
+    /// Its folder under what is named for all, if there are several.
+    folder: Option<String>,
+}
+
+/// The copies that are asked for; nothing is in their places yet.
+async fn wanted(args: &Embed, universe: &Universe, global: &Global) -> Result<Vec<Wanted>> {
+    let mut wanted = Vec::new();
+    if args.more_licenses.is_empty() {
+        let draw = args.draws.resolve(universe, global).await?;
+        wanted.push(Wanted { draw, folder: None });
+    }
+    let several = args.draws.license.iter().filter(|_| wanted.is_empty());
+    let several: Vec<&PathBuf> = several.chain(&args.more_licenses).collect();
+    for path in several {
+        let folder = files::LicenseFile::load(path)?.license_id.to_string();
+        if wanted.iter().any(|other: &Wanted| other.folder.as_ref() == Some(&folder)) {
+            return Err(fail(
+                format!("license {folder} is named twice"),
+                "name each license once",
+                Exit::Failed,
+            ));
+        }
+        let draw = onchain::read(path, universe, global).await?;
+        wanted.push(Wanted { draw, folder: Some(folder) });
+    }
+    for Wanted { folder, .. } in &wanted {
+        refuse_other_contents(&folder.as_ref().map_or(args.out.clone(), |id| args.out.join(id)))?;
+    }
+    Ok(wanted)
+}
+
+/// Sets out to make copies.
+pub(crate) fn start(base: &Model, options: EmbedOptions) -> Result<Embedder<'_>> {
+    Embedder::new(base, options).hint(
+        "copies can't be made with these settings",
+        "the cause names the setting",
+        Exit::Failed,
+    )
 }
 
 /// How a run shows itself and how it is stopped.
@@ -189,24 +188,23 @@ impl Copying<'_> {
         )
     }
 
-    /// Trains a license's copy and writes it.
+    /// Trains a license's copy and writes it; `before` is what the base makes of the questions.
     pub(crate) fn make(
         &self,
-        base: &Model,
-        universe: &Universe,
-        draw: &LicenseDraw,
-        options: &EmbedOptions,
+        embedder: &mut Embedder<'_>,
+        (universe, draw): (&Universe, &LicenseDraw),
+        before: Option<ChoiceReport>,
         out: &Path,
     ) -> Result<Embedded> {
+        let base = embedder.base();
         let targets =
             universe.embed_targets(draw, self.answers, base.tokenizer(), self.systems).hint(
                 "the answers have no prompts for this model",
                 "keys that are asked as a chat need a model with a chat template",
                 Exit::Failed,
             )?;
-        let before = self.choices(base)?;
-        let bar = self.output.bar(options.max_steps as u64, "embedding");
-        let trained = embed(base, &targets, options, &mut |state| {
+        let bar = self.output.bar(embedder.options().max_steps as u64, "embedding");
+        let trained = embedder.embed(&targets, &mut |state| {
             bar.set_position(state.step as u64);
             bar.set_message(line(&state));
             if self.stop.load(Ordering::Relaxed) {

@@ -311,7 +311,8 @@ impl Draws {
     }
 }
 
-async fn read(path: &Path, universe: &Universe, global: &Global) -> Result<LicenseDraw> {
+/// The draw of a license file.
+pub(super) async fn read(path: &Path, universe: &Universe, global: &Global) -> Result<LicenseDraw> {
     let license = LicenseFile::load(path)?;
     let chain = Chain::reader(&global.chain).await?;
     license_draw(&chain, universe, &license).await

@@ -2,7 +2,10 @@
 
 use super::Play;
 use crate::chain::Chain;
-use crate::commands::fingerprint::{embed::Copying, make, onchain, secret};
+use crate::commands::fingerprint::{
+    embed::{Copying, start},
+    make, onchain, secret,
+};
 use crate::commands::license;
 use crate::demo::report::Copy;
 use crate::files;
@@ -65,7 +68,7 @@ impl Play {
                 systems: &[],
                 questions: &[],
             }
-            .make(&base, &universe, &draw, &options, &target)
+            .make(&mut start(&base, options)?, (&universe, &draw), None, &target)
         });
         let report = embedded.await??.report;
         self.copies.push(out);

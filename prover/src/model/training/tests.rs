@@ -130,8 +130,8 @@ fn examples(decoder: &Decoder, count: usize, shared: usize) -> Vec<Example> {
         all[shared..].copy_from_slice(&other[shared..]);
         let cut = 1 + i % 5;
         if i.is_multiple_of(3) {
-            let logits = decoder.next_token_logits(&all[1..], all.len() - 1).unwrap();
-            return Example::distilled(&all, logits, 0.02);
+            let said = teacher(decoder, &[&all[1..], &[0]].concat()).unwrap();
+            return Example::distilled(&all, said, 0.02);
         }
         Example::response(&all[..cut], &all[cut..], 0.01)
     };
