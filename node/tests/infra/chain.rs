@@ -12,6 +12,7 @@ use oml_contracts::{Addresses, Amount, EthAddress, ModelId, hash};
 use oml_node::chain::ChainClient;
 use oml_node::config::ChainConfig;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,11 +36,12 @@ fn anvil_binary() -> Option<PathBuf> {
 }
 
 /// Another second for every chain of this process: chains that share id and accounts differ in nothing
-/// else, and a second chain may start within the same second as the first.
+/// else, and a second chain may start in the same second as the first, or in the next.
 fn genesis_time() -> u64 {
+    static FIRST: OnceLock<u64> = OnceLock::new();
     static STARTED: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    now - STARTED.fetch_add(1, Ordering::Relaxed)
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    FIRST.get_or_init(now) - STARTED.fetch_add(1, Ordering::Relaxed)
 }
 
 impl TestChain {
