@@ -18,6 +18,7 @@ use oml_prover::check::{
 use oml_prover::fingerprint::{Perinucleus, Universe};
 use rand::seq::SliceRandom as _;
 use rand::{SeedableRng as _, rngs::StdRng};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -48,6 +49,9 @@ pub(crate) struct AskArgs {
     /// Questions at a time
     #[arg(long, default_value_t = 4, value_name = "N")]
     concurrency: usize,
+    /// Requests per minute, if the service allows no more [default: no limit]
+    #[arg(long, value_name = "N")]
+    requests_per_minute: Option<NonZeroU32>,
     /// Seconds for one answer
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     timeout: u64,
@@ -141,6 +145,7 @@ impl AskArgs {
                 request_seconds: self.timeout,
                 question_seconds: self.timeout.saturating_mul(3),
                 concurrency: self.concurrency,
+                requests_per_minute: self.requests_per_minute,
                 ..Limits::default()
             },
             ..EndpointOptions::default()

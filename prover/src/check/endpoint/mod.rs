@@ -7,6 +7,7 @@
 mod address;
 mod classify;
 mod options;
+mod pace;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ use crate::model::Prompt;
 pub use address::{AddressError, is_public};
 use classify::{Reply, completion, excerpt, refusal};
 pub use options::{EndpointError, EndpointOptions, Limits};
+use pace::Pace;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,7 @@ pub struct Endpoint {
     /// The service's base address, without a slash at its end.
     base: Url,
     options: Arc<EndpointOptions>,
+    pace: Arc<Pace>,
 }
 
 impl Endpoint {
@@ -63,7 +66,8 @@ impl Endpoint {
             .dns_resolver(address::Guard::new(options.allow_private))
             .connect_timeout(Duration::from_secs(options.limits.connect_seconds))
             .build()?;
-        Ok(Self { client, base, options: Arc::new(options) })
+        let pace = Arc::new(Pace::new(options.limits.requests_per_minute));
+        Ok(Self { client, base, options: Arc::new(options), pace })
     }
 
     /// The address that is asked.
@@ -96,6 +100,8 @@ impl Endpoint {
 
     /// Asks one prompt, again while the service is silent or overloaded and time is left.
     async fn exchange(&self, wanted: Wanted, prompt: &str) -> Exchange {
+        // Waiting for its turn is not the service's time.
+        self.pace.turn().await;
         let (asked_at, started) = (unix_millis(), Instant::now());
         let limits = &self.options.limits;
         let mut attempts = 1;
@@ -110,6 +116,7 @@ impl Endpoint {
                 break observation;
             }
             tokio::time::sleep(pause).await;
+            self.pace.turn().await;
             attempts += 1;
         };
         let took = millis(started);

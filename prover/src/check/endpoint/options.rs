@@ -1,5 +1,6 @@
 //! What asking a service may cost.
 
+use std::num::NonZeroU32;
 use zeroize::Zeroizing;
 
 use super::address::AddressError;
@@ -24,6 +25,8 @@ pub struct Limits {
     pub retry_after_seconds: u64,
     /// Questions asked at a time.
     pub concurrency: usize,
+    /// Requests per minute, of all questions together, as a service may allow no more; no limit if not given.
+    pub requests_per_minute: Option<NonZeroU32>,
 }
 
 impl Default for Limits {
@@ -37,6 +40,7 @@ impl Default for Limits {
             pause_millis: 500,
             retry_after_seconds: 30,
             concurrency: 4,
+            requests_per_minute: None,
         }
     }
 }

@@ -18,6 +18,7 @@ fn options() -> EndpointOptions {
             pause_millis: 1,
             retry_after_seconds: 1,
             concurrency: 2,
+            requests_per_minute: None,
         },
         ..EndpointOptions::default()
     }
