@@ -5,6 +5,7 @@
 //! bench_engine embed DIR TARGETS.json STEPS RATE [OUT]
 //! bench_engine universe DIR COUNT
 //! bench_engine memory DIR COUNT
+//! bench_engine universe-file PATH COUNT
 //! ```
 
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]
@@ -14,8 +15,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
+use oml_contracts::ModelId;
+use oml_contracts::draw::Parts;
 use oml_prover::embed::{EmbedOptions, EmbedTarget, UtilityOptions, embed};
-use oml_prover::fingerprint::{FingerprintOptions, generate_fingerprints};
+use oml_prover::fingerprint::{
+    Candidate, Candidates, Fingerprint, FingerprintOptions, Universe, UniverseSecret,
+    generate_fingerprints,
+};
 use oml_prover::model::{LoadOptions, Model, ScreenReport};
 use serde_json::{Value, json};
 
@@ -35,6 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             embedding(dir, targets, (steps.parse()?, rate.parse()?), out.first().map(Path::new))
         }
         ["universe", dir, count] => universe(Path::new(dir), count.parse()?),
+        ["universe-file", path, count] => universe_file(Path::new(path), count.parse()?),
         ["memory", dir, count] => memory(Path::new(dir), count.parse()?),
         _ => return Err("usage: see the head of prover/examples/bench_engine.rs".into()),
     }?;
@@ -147,6 +154,46 @@ fn memory(dir: &Path, count: usize) -> Outcome {
     Ok(json!({ "fingerprints": answered, "grown": grown }))
 }
 
+/// Writes and reads a universe of made-up entries of 16 tokens: bytes and seconds, and memory for reading and writing
+/// beyond that of the universe itself.
+fn universe_file(path: &Path, count: u32) -> Outcome {
+    let candidates = |i: u32| -> Vec<Candidate> {
+        let candidate = |c: u32| Candidate { word: format!("word{i}x{c}"), tokens: vec![c, 7] };
+        (0..16).map(candidate).collect()
+    };
+    let fingerprint = |i: u32| -> Result<Fingerprint, Box<dyn Error>> {
+        let text = format!("a key of about sixteen words, as many as universes have, number {i}");
+        let tokens: Vec<u32> = (i..i + 16).collect();
+        let key = serde_json::from_value(json!({ "text": text, "tokens": tokens }))?;
+        Ok(Fingerprint { key, candidates: Candidates::new(candidates(i))? })
+    };
+    let parts = Parts::new(count, 0)?;
+    let made = (0..count).map(fingerprint).collect::<Result<Vec<_>, _>>()?;
+    let universe = Universe::build(ModelId::new([1; 32]), 0, parts, made, &mut rand::rng())?;
+    let secret = UniverseSecret::Raw([7; 32].into());
+    let (started, before) = (Clock::start(), forget_peak()?);
+    universe.save(path, &secret)?;
+    let (written, write_grown) = (started.seconds(), peak_bytes().unwrap_or(0) - before);
+    let (started, before) = (Clock::start(), forget_peak()?);
+    let read = Universe::load(path, &secret)?;
+    let (seconds, peak) = (started.seconds(), peak_bytes().unwrap_or(0));
+    if read != universe {
+        return Err("another universe came back".into());
+    }
+    let held = status_bytes("VmRSS:").unwrap_or(0) - before;
+    Ok(json!({
+        "entries": count, "bytes": std::fs::metadata(path)?.len(), "held": held,
+        "write": { "seconds": written, "grown": write_grown },
+        "read": { "seconds": seconds, "grown": (peak - before).saturating_sub(held) },
+    }))
+}
+
+/// Resident memory now, from which the peak starts again.
+fn forget_peak() -> Result<u64, Box<dyn Error>> {
+    std::fs::write("/proc/self/clear_refs", "5")?;
+    status_bytes("VmRSS:").ok_or_else(|| "the kernel does not say how much memory is used".into())
+}
+
 /// Wall time, or CPU time where `OML_BENCH_CLOCK` is `cpu`.
 enum Clock {
     Wall(Instant),
@@ -185,7 +232,11 @@ fn rate(count: usize, seconds: f64) -> f64 {
 
 /// Largest resident memory of this process so far.
 fn peak_bytes() -> Option<u64> {
+    status_bytes("VmHWM:")
+}
+
+fn status_bytes(field: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let line = status.lines().find(|line| line.starts_with(field))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
