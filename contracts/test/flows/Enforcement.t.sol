@@ -101,11 +101,7 @@ contract Enforcement is CaseTest {
     }
 
     function test_oneProverNeverReveals() public {
-        Round memory round = _committed(Behaviour.OwnCopy);
-        for (uint256 i; i < 4; ++i) {
-            _revealTags(round, i);
-        }
-        round.tags[4] = "";
+        (Round memory round,) = _revealedByFour(Behaviour.OwnCopy);
         skip(3 hours + 1);
         _openLeaves(round);
         skip(5 hours + 1);

@@ -533,6 +533,18 @@ abstract contract CaseTest is TestBase {
         _revealAll(round);
     }
 
+    /// @dev All but the last member revealed, whose tags are not the round's.
+    function _revealedByFour(Behaviour behaviour)
+        internal
+        returns (Round memory round, bytes memory missing)
+    {
+        round = _committed(behaviour);
+        for (uint256 i; i < 4; ++i) {
+            _revealTags(round, i);
+        }
+        (missing, round.tags[4]) = (round.tags[4], "");
+    }
+
     function _opened(Behaviour behaviour) internal returns (Round memory round) {
         round = _revealed(behaviour);
         _openLeaves(round);

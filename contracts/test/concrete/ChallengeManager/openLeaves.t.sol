@@ -49,11 +49,7 @@ contract ChallengeManager_openLeaves is CaseTest {
     }
 
     function test_revertWhen_othersMayReveal() public {
-        Round memory round = _committed(Behaviour.OwnCopy);
-        for (uint256 i; i < 4; ++i) {
-            _revealTags(round, i);
-        }
-        round.tags[4] = "";
+        (Round memory round,) = _revealedByFour(Behaviour.OwnCopy);
         _expect(
             abi.encodeWithSelector(
                 IChallengeTypes.ChallengeManager_WrongStatus.selector,
@@ -66,13 +62,8 @@ contract ChallengeManager_openLeaves is CaseTest {
 
     /// @dev In the last second of the reveals the missing member still reveals, and is not penalised.
     function test_revertWhen_lastSecondOfTheReveals() public {
-        Round memory round = _committed(Behaviour.OwnCopy);
-        for (uint256 i; i < 4; ++i) {
-            _revealTags(round, i);
-        }
+        (Round memory round, bytes memory missing) = _revealedByFour(Behaviour.OwnCopy);
         vm.warp(manager.caseOf(round.caseId).deadline);
-        bytes memory tags = round.tags[4];
-        round.tags[4] = "";
         _expect(
             abi.encodeWithSelector(
                 IChallengeTypes.ChallengeManager_WrongStatus.selector,
@@ -81,7 +72,7 @@ contract ChallengeManager_openLeaves is CaseTest {
             )
         );
         _openLeaves(round);
-        round.tags[4] = tags;
+        round.tags[4] = missing;
         _revealTags(round, 4);
         _openLeaves(round);
         _assertCase(round.caseId, CaseStatus.Rebuttal);
@@ -313,11 +304,7 @@ contract ChallengeManager_openLeaves is CaseTest {
     }
 
     function test_revertWhen_windowAfterMissedRevealsIsOver() public {
-        Round memory round = _committed(Behaviour.OwnCopy);
-        for (uint256 i; i < 4; ++i) {
-            _revealTags(round, i);
-        }
-        round.tags[4] = "";
+        (Round memory round,) = _revealedByFour(Behaviour.OwnCopy);
         uint40 openingDeadline = manager.caseOf(round.caseId).deadline + 4 hours;
         vm.warp(openingDeadline + 1);
         _expect(

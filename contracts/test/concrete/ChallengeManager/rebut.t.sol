@@ -10,8 +10,12 @@ import { CaseTest } from "../../utils/CaseTest.sol";
 contract ChallengeManager_rebut is CaseTest {
     /// @dev An opened case, and its first member with a channel.
     function _ready() private returns (Round memory round, Account memory member) {
+        return _readyAs(0);
+    }
+
+    function _readyAs(uint256 i) private returns (Round memory round, Account memory member) {
         round = _opened(Behaviour.OwnCopy);
-        member = _accountOf(round.committee[0]);
+        member = _accountOf(round.committee[i]);
         _openChannel(member.addr, address(0), 1 ether);
     }
 
@@ -166,21 +170,15 @@ contract ChallengeManager_rebut is CaseTest {
     }
 
     function test_revertWhen_shownBefore() public {
-        (Round memory round, Account memory member) = _ready();
-        IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, 0));
-        _rebut(round, 0, row);
-        vm.expectRevert(
-            abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_AlreadyDone.selector, round.caseId, member.addr
-            )
-        );
-        _rebut(round, 0, row);
+        _refusesTwice(0);
     }
 
     function test_revertWhen_shownBeforeByALaterMember() public {
-        Round memory round = _opened(Behaviour.OwnCopy);
-        Account memory member = _accountOf(round.committee[4]);
-        _openChannel(member.addr, address(0), 1 ether);
+        _refusesTwice(4);
+    }
+
+    function _refusesTwice(uint256 i) private {
+        (Round memory round, Account memory member) = _readyAs(i);
         IPaymentEscrow.ClaimRow memory row = _voucher(member, _keyHash(round, 0));
         _rebut(round, 0, row);
         vm.expectRevert(
