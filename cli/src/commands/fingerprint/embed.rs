@@ -86,12 +86,11 @@ pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
     let checkpoint = options.checkpoint.clone();
     let mut embedder = start(&base, options)?;
     let mut made = Vec::with_capacity(wanted.len());
-    for Wanted { draw, folder } in &wanted {
-        let within = |dir: &Path| folder.as_ref().map_or(dir.to_owned(), |name| dir.join(name));
-        let saved = checkpoint.clone().map(|c| CheckpointOptions { dir: within(&c.dir), ..c });
+    for copy in &wanted {
+        let saved = checkpoint.clone().map(|c| CheckpointOptions { dir: copy.within(&c.dir), ..c });
         embedder.set_checkpoint(saved);
-        let out = within(&args.out);
-        made.push(copying.make(&mut embedder, (&universe, draw), before, &out)?);
+        let out = copy.within(&args.out);
+        made.push(copying.make(&mut embedder, (&universe, &copy.draw), before, &out)?);
     }
     show(args, &made, output)
 }
@@ -126,6 +125,13 @@ struct Wanted {
     folder: Option<String>,
 }
 
+impl Wanted {
+    /// Its place in a directory that is named for all.
+    fn within(&self, dir: &Path) -> PathBuf {
+        self.folder.as_ref().map_or_else(|| dir.to_owned(), |name| dir.join(name))
+    }
+}
+
 /// The copies that are asked for; nothing is in their places yet.
 async fn wanted(args: &Embed, universe: &Universe, global: &Global) -> Result<Vec<Wanted>> {
     let mut wanted = Vec::new();
@@ -133,9 +139,8 @@ async fn wanted(args: &Embed, universe: &Universe, global: &Global) -> Result<Ve
         let draw = args.draws.resolve(universe, global).await?;
         wanted.push(Wanted { draw, folder: None });
     }
-    let several = args.draws.license.iter().filter(|_| wanted.is_empty());
-    let several: Vec<&PathBuf> = several.chain(&args.more_licenses).collect();
-    for path in several {
+    let first = if wanted.is_empty() { args.draws.license.as_ref() } else { None };
+    for path in first.into_iter().chain(&args.more_licenses) {
         let folder = files::LicenseFile::load(path)?.license_id.to_string();
         if wanted.iter().any(|other: &Wanted| other.folder.as_ref() == Some(&folder)) {
             return Err(fail(
@@ -147,8 +152,8 @@ async fn wanted(args: &Embed, universe: &Universe, global: &Global) -> Result<Ve
         let draw = onchain::read(path, universe, global).await?;
         wanted.push(Wanted { draw, folder: Some(folder) });
     }
-    for Wanted { folder, .. } in &wanted {
-        refuse_other_contents(&folder.as_ref().map_or(args.out.clone(), |id| args.out.join(id)))?;
+    for copy in &wanted {
+        refuse_other_contents(&copy.within(&args.out))?;
     }
     Ok(wanted)
 }
