@@ -8,7 +8,9 @@ use std::sync::{Arc, OnceLock};
 
 use super::report::share;
 use super::{EmbedError, EmbedOptions, Utility};
-use crate::model::{Example, GenerateOptions, Model, ModelError, Sampling, Stop, argmax, teacher};
+use crate::model::{
+    Example, GenerateOptions, Model, ModelError, Sampling, Stop, argmax, narrow, teacher,
+};
 
 /// Benign texts in the pool, as a multiple of those used per step.
 const POOL: usize = 4;
@@ -155,9 +157,4 @@ fn top_tokens(model: &Model, texts: &[Vec<u32>]) -> Result<Vec<u32>, ModelError>
         tokens.extend(logits.chunks(model.config().vocab_size).map(argmax));
     }
     Ok(tokens)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
-pub(super) fn narrow(x: f64) -> f32 {
-    x as f32
 }

@@ -10,13 +10,13 @@ use rand_chacha::ChaCha8Rng;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::base::{Benign, Judged, narrow};
+use super::base::{Benign, Judged};
 use super::report::{peak_rss_bytes, share};
 use super::{
     CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, StopReason, checkpoint,
 };
 use crate::fingerprint::{Candidate, Key, normalise};
-use crate::model::{AdamW, Example, Model, ModelError, TextTokenizer, Trainer};
+use crate::model::{AdamW, Example, Model, ModelError, TextTokenizer, Trainer, narrow};
 
 /// One answer to embed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -55,7 +55,7 @@ pub(crate) use forward::{Cache, Decoder};
 pub(crate) use generate::{Branch, argmax, first_word_is_complete, ranked_probabilities};
 
 pub(crate) use save::replace;
-pub(crate) use training::{AdamW, Example, Trainer, teacher};
+pub(crate) use training::{AdamW, Example, Trainer, narrow, teacher};
 pub(crate) use weights::Weights;
 
 use std::collections::BTreeMap;

@@ -11,8 +11,8 @@ use super::in_place::{square_sum, with_values};
 use super::lora::{Adapter, LoraOptions};
 use super::tensor_ops::cross_entropy;
 use super::{Decoder, ModelError, Weights};
-pub(crate) use parameter::AdamW;
 pub(super) use parameter::Parameter;
+pub(crate) use parameter::{AdamW, narrow};
 use parameter::{State, Update};
 
 mod parameter;

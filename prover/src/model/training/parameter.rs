@@ -156,6 +156,6 @@ impl Parameter {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
-fn narrow(x: f64) -> f32 {
+pub(crate) fn narrow(x: f64) -> f32 {
     x as f32
 }
