@@ -1,1 +1,1 @@
-"""Mutation testing of the contracts; scripts/mutate.py is the command."""
+"""Mutation testing of the contracts; contracts/tooling/mutate.py is the command."""
