@@ -1,6 +1,7 @@
 //! Two engines behind one set of operations, so that every query is written once.
 
 use super::StoreError;
+use super::migrations::migrator;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::postgres::PgPoolOptions;
@@ -11,8 +12,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
-
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
 
 /// The store. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -91,7 +90,7 @@ async fn open_sqlite(url: &str) -> Result<SqlitePool, StoreError> {
         .connect_with(options)
         .await
         .map_err(|cause| open(cause.to_string()))?;
-    MIGRATIONS.run(&pool).await.map_err(|cause| open(cause.to_string()))?;
+    migrator().run(&pool).await.map_err(|cause| open(cause.to_string()))?;
     Ok(pool)
 }
 
@@ -103,7 +102,7 @@ async fn open_postgres(url: &str) -> Result<PgPool, StoreError> {
         .connect(url)
         .await
         .map_err(|cause| open(cause.to_string()))?;
-    MIGRATIONS.run(&pool).await.map_err(|cause| open(cause.to_string()))?;
+    migrator().run(&pool).await.map_err(|cause| open(cause.to_string()))?;
     Ok(pool)
 }
 

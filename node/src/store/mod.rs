@@ -7,6 +7,7 @@ mod engine;
 mod error;
 mod intents;
 mod jobs;
+mod migrations;
 mod money;
 mod paid;
 mod rows;
