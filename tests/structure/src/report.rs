@@ -22,7 +22,7 @@ pub fn circle_report(survey: &Survey) -> String {
 pub fn name_report(survey: &Survey, all: bool) -> String {
     let mut text = String::new();
     for (name, types) in names::duplicates(survey) {
-        let public = types.iter().filter(|each| each.public).count();
+        let public = names::public_ones(&types).len();
         if public < 2 && !all {
             continue;
         }
@@ -105,7 +105,7 @@ pub fn summary(survey: &Survey) -> Result<String, StructureError> {
         let _ = writeln!(text, "{count:6}  {what}");
     };
     let duplicates = names::duplicates(survey);
-    let public = duplicates.values().filter(|all| all.iter().filter(|t| t.public).count() > 1);
+    let public = duplicates.values().filter(|all| names::public_ones(all).len() > 1);
     let functions =
         |limit| sizes::all_functions(survey).filter(|(_, _, f)| f.length > limit).count();
     let docs: usize = survey.production_files().map(|(_, source)| source.doc_comments).sum();

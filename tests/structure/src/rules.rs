@@ -20,6 +20,10 @@ pub struct Rules {
     /// Names that two public types may share, each with the reason.
     #[serde(default)]
     pub shared_names: BTreeMap<String, String>,
+    /// Files in Solidity of which a macro makes public types, with the package that does and
+    /// others that may mirror them.
+    #[serde(default)]
+    pub(crate) generated_types: BTreeMap<String, Vec<String>>,
     /// Groups of outside packages, so that `never` needs not repeat them.
     #[serde(default)]
     pub packages: BTreeMap<String, Vec<String>>,
