@@ -17,13 +17,22 @@ pub fn circle_report(survey: &Survey) -> String {
     text
 }
 
-/// Types of one name: those that other crates can name, and with `all` also those of one crate.
+/// Which types a report about names lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameScope {
+    /// Types that another crate can name.
+    Public,
+    /// Every type but private ones.
+    Workspace,
+}
+
+/// Types of one name.
 #[must_use]
-pub fn name_report(survey: &Survey, all: bool) -> String {
+pub fn name_report(survey: &Survey, scope: NameScope) -> String {
     let mut text = String::new();
     for (name, types) in names::duplicates(survey) {
         let public = names::public_ones(&types).len();
-        if public < 2 && !all {
+        if public < 2 && scope == NameScope::Public {
             continue;
         }
         let _ = writeln!(text, "{name}: {} types, {public} of them public", types.len());

@@ -36,8 +36,8 @@ impl Reachable {
         reachable
     }
 
-    pub(crate) fn contains(&self, module: ModuleId, item: &Item) -> bool {
-        self.items.contains(&(module, item.name.clone()))
+    pub(crate) fn contains(&self, module: ModuleId, name: &str) -> bool {
+        self.items.contains(&(module, name.to_owned()))
     }
 
     fn enter(&mut self, house: &House, id: ModuleId, modules: &mut HashSet<ModuleId>) {
@@ -45,7 +45,7 @@ impl Reachable {
             return;
         }
         let module = house.module(id);
-        let public = |item: &&Item| item.visibility == Visibility::Public && !item.associated;
+        let public = |item: &&Item| item.visibility == Visibility::Public && item.owner.is_none();
         for item in module.body.items.iter().filter(public) {
             self.items.insert((id, item.name.clone()));
         }
@@ -83,7 +83,7 @@ pub(crate) fn duplicates(survey: &Survey) -> BTreeMap<String, Vec<NamedType>> {
                 package: house.unit(module.unit).package.clone(),
                 file: module.file.clone(),
                 line: item.line,
-                public: reachable.contains(id, item),
+                public: reachable.contains(id, &item.name),
                 mirrors: Vec::new(),
             });
         }

@@ -11,7 +11,8 @@ fn app(limits: &str, code: &str) -> Fixture {
 
 #[test]
 fn a_file_and_a_function_beyond_the_limit_are_seen() {
-    let code = "pub fn long() {\n    // 1\n    // 2\n}\n#[cfg(test)]\nmod tests {\n    fn test() {\n\n\n\n    }\n}\n";
+    let code = "pub fn long() {\n    // 1\n    // 2\n}\n\
+                #[cfg(test)]\nmod tests {\n    fn test() {\n\n\n\n    }\n}\n";
     let fixture = app("function_lines = 3\nfile_lines = { rs = 11 }", code);
     let found = fixture.breaches_of("sizes");
     assert_eq!(found.len(), 2);
