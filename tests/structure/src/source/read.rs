@@ -70,10 +70,10 @@ fn read_body(items: &[syn::Item]) -> Body {
             other => {
                 body.items.extend(definition(other));
                 associated(other, &mut body.items);
-                if let syn::Item::Macro(call) = other {
-                    if call.ident.is_none() {
-                        collect_identifiers(call.mac.tokens.clone(), &mut body.generated);
-                    }
+                if let syn::Item::Macro(call) = other
+                    && call.ident.is_none()
+                {
+                    collect_identifiers(call.mac.tokens.clone(), &mut body.generated);
                 }
                 mentions.visit_item(other);
             }
