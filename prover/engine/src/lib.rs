@@ -35,7 +35,7 @@ pub use run::options::{GenerateOptions, Sampling, Stop};
 pub use run::perplexity::Perplexity;
 pub use run::screen::ScreenReport;
 pub use run::token_scores::TokenScore;
-pub use train::corpus::word_list;
+pub use train::corpus::{Corpus, word_list};
 pub use train::lora::LoraOptions;
 pub use train::parameter::{AdamW, narrow};
 pub use train::pretrain::{
