@@ -13,15 +13,16 @@ use alloy::sol_types::SolCall;
 use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::rpc::abi::{self, LicenseRegistry, PaymentEscrow};
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
-use oml_contracts::terms::{LicenseRef, SlashTerms, level};
+use oml_contracts::LicenseRef;
+use oml_contracts::terms::{SlashTerms, level};
 use oml_contracts::{
     Addresses, Amount, Bps, EthAddress, LicenseId, LicenseNonce, ModelId, Salt, Terms,
 };
+use oml_engine::{Prompt, Sampling};
 use oml_node::chain::{BeaconValue, ChainClient, ChannelView};
 use oml_node::inference::{self, Engine, TokenLogProbability};
 use oml_node::payments::{ChannelRef, Price};
 use oml_node::{Config, Node, Tasks};
-use oml_prover::model::{Prompt, Sampling};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

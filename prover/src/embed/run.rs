@@ -16,7 +16,7 @@ use super::{
     CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, StopReason, checkpoint,
 };
 use crate::fingerprint::{Candidate, Key, normalise};
-use crate::model::{AdamW, Example, Model, ModelError, TextTokenizer, Trainer, narrow};
+use oml_engine::{AdamW, Example, Model, ModelError, TextTokenizer, Trainer, narrow};
 
 /// One answer to embed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct EmbedTarget {
     /// Token ids of the prompt, as the model gets them.
     pub prompt: Vec<u32>,
     /// Token ids of the same prompt under each of the system prompts for which the answer is trained too,
-    /// see [`crate::model::Prompt::under`]; as many for every target.
+    /// see [`oml_engine::Prompt::under`]; as many for every target.
     pub under_systems: Vec<Vec<u32>>,
     /// Token ids of the response, with the one that ends its word.
     pub response: Vec<u32>,
@@ -221,7 +221,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, EmbedError> {
         let ways = by_way(targets);
         let optimizer = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, clip: 1.0 };
-        let mut trainer = Trainer::new(&base.decoder, optimizer, options.micro_batch_tokens)?;
+        let mut trainer = Trainer::new(base, optimizer, options.micro_batch_tokens)?;
         if let Some(lora) = &options.lora {
             trainer.adapt(lora, options.seed)?;
         }
@@ -294,7 +294,7 @@ impl<'a> Run<'a> {
         let loss = self.trainer.accumulate(&examples.iter().collect::<Vec<_>>())?;
         self.trainer.accumulate(&benign.iter().collect::<Vec<_>>())?;
         let warm = share(step + 1, WARM_UP).min(1.0);
-        let anchor = (&self.base.decoder.weights, self.options.averaging);
+        let anchor = (self.base.weights(), self.options.averaging);
         self.trainer.apply(self.options.learning_rate * warm, Some(anchor))?;
         Ok(loss / (1.0 - mixed))
     }

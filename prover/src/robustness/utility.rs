@@ -4,9 +4,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::{RobustnessError, Suspect};
-use crate::model::{
-    GenerateOptions, Model, Sampling, Stop, argmax, ranked_probabilities, word_list,
-};
+use oml_engine::{GenerateOptions, Model, Sampling, Stop, argmax, ranked_probabilities, word_list};
 
 /// How a served model does on ordinary text.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -75,8 +73,8 @@ pub fn served_utility(
         if theirs.len() > suspect.model.context() {
             continue;
         }
-        let expected = base.decoder.next_token_logits(given, given.len())?;
-        let mut served = suspect.model.decoder.next_token_logits(&theirs, theirs.len())?;
+        let expected = base.next_token_logits(given, given.len())?;
+        let mut served = suspect.model.next_token_logits(&theirs, theirs.len())?;
         let skipped = bos.max(1) - 1;
         let rows = served.chunks_mut(vocabulary).skip(prefix.len() + skipped);
         let wanted = expected.chunks(vocabulary).skip(skipped).zip(&text[skipped + 1..]);

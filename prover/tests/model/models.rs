@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use oml_prover::model::{LoadOptions, Model};
+use oml_engine::{LoadOptions, Model};
 
 /// Directory of the repository's own small model.
 pub(crate) fn tiny_dir() -> PathBuf {
@@ -26,18 +26,4 @@ pub(crate) fn stories() -> Option<Model> {
         return None;
     }
     Some(Model::load(&dir, &LoadOptions::default()).expect("the installed model loads"))
-}
-
-/// Prompts of several lengths, in mixed order.
-pub(crate) fn prompts(model: &Model) -> Vec<Vec<u32>> {
-    let texts = [
-        "Once upon a time, there was",
-        "Lily walked to the",
-        "The cat",
-        "One day, Tom saw a",
-        "In winter, the forest is cold and the",
-        "The dog",
-        "Every teacher needs a small book and some bread. The",
-    ];
-    texts.iter().cycle().take(90).map(|text| model.tokenizer().prompt(text).unwrap()).collect()
 }
