@@ -1,6 +1,6 @@
 //! `oml fingerprint plan`: how many queries a decision takes, and how far a universe lasts.
 
-use crate::error::{Exit, HintExt, fail};
+use crate::error::{FailureKind, HintExt as _, fail};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
@@ -85,7 +85,7 @@ fn plan(args: &Plan) -> Result<Planned> {
     let evidence = EvidenceTerms::for_rates(args.survival, 0.9, 16_384, alpha_inverse).hint(
         format!("--survival {} can't be planned for", args.survival),
         "a copy that keeps 1 in 16 answers or fewer can't be told from chance",
-        Exit::Failed,
+        FailureKind::Failed,
     )?;
     let limit = threshold(evidence.alpha_inverse, args.cases.max(1), args.licenses.max(1));
     let available = usize::try_from(args.personal)? / BUNDLE;
@@ -126,7 +126,7 @@ fn probability(name: &str, value: f64) -> Result<()> {
     Err(fail(
         format!("--{name} {value} is not between 0 and 1"),
         "it is a probability",
-        Exit::Failed,
+        FailureKind::Failed,
     ))
 }
 

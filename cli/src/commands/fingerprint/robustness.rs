@@ -1,7 +1,8 @@
 //! `oml fingerprint robustness`: what is left of fingerprints after what hosts do to copies.
 
-use crate::error::{Exit, HintExt, fail};
-use crate::files;
+use crate::error::{FailureKind, HintExt as _, fail};
+use crate::compute::load_model;
+use oml_client::files;
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
@@ -71,10 +72,10 @@ pub(super) fn run(args: &Robustness, output: Output) -> Result<()> {
         return Err(fail(
             format!("--keys {} is no size of a universe", args.keys),
             "give a multiple of 16 above 0",
-            Exit::Failed,
+            FailureKind::Failed,
         ));
     }
-    let base = files::load_model(&args.model)?;
+    let base = load_model(&args.model)?;
     let texts = texts(&base, args.texts.as_deref(), args.seed)?;
     let held_out = base_texts(&base, HELD_OUT.0, HELD_OUT.1, args.seed ^ 0x5eed)?;
     let rows = measure(args, &base, &attacks, &numbers, (&texts, &held_out), output)?;
@@ -103,7 +104,7 @@ fn measure(
         let copy = MarkedCopy::make(base, &options).hint(
             format!("no copy with {} answers per key could be made", answers.get()),
             "fewer --keys may do",
-            Exit::Failed,
+            FailureKind::Failed,
         )?;
         bar.inc(1);
         for attack in attacks {
@@ -123,7 +124,7 @@ fn attacks(given: &[String]) -> Result<Vec<Attack>> {
         text.parse::<Attack>().hint(
             format!("--attack {text:?} is not known"),
             "for instance: --attack int4 --attack prune=0.3 --attack suppress=0.9",
-            Exit::Failed,
+            FailureKind::Failed,
         )
     };
     given.iter().map(parse).collect()

@@ -1,6 +1,6 @@
 //! How copies are trained: flags of `oml fingerprint embed`.
 
-use crate::files;
+use oml_client::files;
 use clap::Args;
 use eyre::Result;
 use oml_prover::embed::{CheckpointOptions, EmbedOptions};

@@ -1,8 +1,9 @@
 //! `oml fingerprint visibility`: how much a universe's keys stand out.
 
 use super::onchain::Own;
-use crate::error::{Exit, HintExt};
-use crate::files;
+use crate::error::{FailureKind, HintExt as _};
+use crate::compute::load_model;
+use oml_client::files;
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
@@ -30,7 +31,7 @@ pub(crate) struct Show {
 /// Runs `visibility`.
 pub(super) fn run(args: &Show, output: Output) -> Result<()> {
     let universe = args.own.load()?;
-    let model = files::load_model(&args.model)?;
+    let model = load_model(&args.model)?;
     let keys: Vec<&Key> = universe.entries().iter().map(|entry| &entry.key).collect();
     let texts = match &args.prompts {
         Some(path) => {
@@ -44,7 +45,7 @@ pub(super) fn run(args: &Show, output: Output) -> Result<()> {
     let found = key_visibility(&model, &keys, &texts).hint(
         "keys and prompts could not be compared",
         "the cause names the prompt; --prompts takes one prompt per line",
-        Exit::Failed,
+        FailureKind::Failed,
     )?;
     output.result(&found, &format!("{:.4}", found.auc), || human(&found));
     Ok(())
