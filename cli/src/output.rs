@@ -41,7 +41,12 @@ impl Output {
     }
 
     /// Prints a command's result: `data` as JSON, or `human`, or `quiet` alone.
-    pub(crate) fn result<T: Serialize>(&self, data: &T, quiet: &str, human: impl FnOnce() -> String) {
+    pub(crate) fn result<T: Serialize>(
+        &self,
+        data: &T,
+        quiet: &str,
+        human: impl FnOnce() -> String,
+    ) {
         match self.format {
             Format::Human => println!("{}", human()),
             Format::Quiet => println!("{quiet}"),
@@ -55,7 +60,8 @@ impl Output {
         }
     }
 
-    /// Prints a piece of a result that comes bit by bit; machines get the whole with [`Self::result`].
+    /// Prints a piece of a result that comes bit by bit; machines get the whole with
+    /// [`Self::result`].
     pub(crate) fn piece(&self, text: &str) {
         if self.format == Format::Human {
             print!("{text}");
@@ -100,9 +106,8 @@ impl Output {
         if self.format == Format::Quiet || !std::io::stderr().is_terminal() {
             return ProgressBar::hidden();
         }
-        let style =
-            ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len} {elapsed}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len} {elapsed}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::new(length).with_style(style).with_message(message.to_owned())
     }
 }

@@ -1,8 +1,8 @@
-//! A case that is disturbed must end as if it had not been: a prover killed between commit and reveal, a
-//! reorganized chain.
+//! A case that is disturbed must end as if it had not been: a prover killed between commit and
+//! reveal, a reorganized chain.
 
-use alloy::providers::{Provider as _, ProviderBuilder};
 use alloy::providers::ext::AnvilApi as _;
+use alloy::providers::{Provider as _, ProviderBuilder};
 use alloy::rpc::types::anvil::{ReorgOptions, TransactionData};
 use eyre::{Result, ensure};
 use oml_demo::{DemoOptions, Play};
@@ -34,8 +34,7 @@ async fn a_prover_killed_between_commit_and_reveal_reveals_after_its_restart() -
     // With one member held, the step can't end by everyone having committed.
     play.signal("prover3", "STOP").await?;
     let case = play.report_cheat().await?;
-    until("prover1's commit", async || play.has_committed(case, "prover1").await)
-        .await?;
+    until("prover1's commit", async || play.has_committed(case, "prover1").await).await?;
     ensure!(
         play.case_status(case).await? == "committing",
         "the step ended too early for this test"

@@ -21,7 +21,7 @@ pub struct MinedTransaction {
     pub from: EthAddress,
     /// Contract that it called or made; none if it did neither.
     pub to: Option<EthAddress>,
-    /// Its hash.
+    /// Hash by which the chain names it.
     pub hash: B256,
     /// Block that holds it.
     pub block: u64,

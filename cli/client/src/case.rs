@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CaseVerdict {
-    /// The case.
+    /// The case that ended.
     pub case_id: CaseId,
     /// `upheld`, `dismissed` or `void`.
     pub verdict: &'static str,
@@ -26,7 +26,7 @@ pub struct CaseVerdict {
     pub evidence_level: u8,
     /// Fingerprints answered with the accused license's answer.
     pub hits: u16,
-    /// Fingerprints counted.
+    /// Fingerprints that were counted.
     pub queries: u16,
     /// log2 of the e-value.
     pub e_value_log2: f64,
@@ -238,9 +238,8 @@ async fn verdict(chain: &Chain, id: CaseId) -> Result<CaseVerdict> {
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let missing = || {
-        ClientError::Other(format!("case {id} has ended, but its event can't be found").into())
-    };
+    let missing =
+        || ClientError::Other(format!("case {id} has ended, but its event can't be found").into());
     let (event, _) = found.ok_or_else(missing)?;
     Ok(CaseVerdict {
         case_id: id,

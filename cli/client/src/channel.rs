@@ -12,7 +12,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangedChannel {
-    /// The channel.
+    /// Id of the channel, as the contracts compute it.
     pub channel_id: ChannelId,
     /// What was sent, approvals included.
     pub transactions: Vec<TxRecord>,
@@ -42,7 +42,7 @@ pub struct OpenedChannel {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChannelStanding {
-    /// The channel.
+    /// Id of the channel, as the contracts compute it.
     pub channel_id: ChannelId,
     /// Whether the host can claim from it.
     pub is_open: bool,

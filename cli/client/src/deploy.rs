@@ -14,7 +14,7 @@ use std::path::Path;
 /// A contract of the addresses file, and whether it is there.
 #[derive(Clone, Debug)]
 pub struct ContractCode {
-    /// Its name.
+    /// Name of the contract in its source.
     pub name: &'static str,
     /// Where the addresses file has it.
     pub address: EthAddress,

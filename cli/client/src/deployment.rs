@@ -46,7 +46,7 @@ pub struct DeploymentFlag {
     pub license_id: LicenseId,
     /// The model of that license.
     pub model_id: ModelId,
-    /// The case.
+    /// The case that found it.
     pub case_id: CaseId,
     /// Block of the verdict.
     pub block: Option<u64>,
@@ -119,9 +119,7 @@ pub async fn flags(chain: &Chain, model: Option<ModelId>) -> Result<Vec<Deployme
     let cases = || Filter::new().address(chain.challenges());
     let what = ChallengeManager::DeploymentFlagged::SIGNATURE;
     let mut flags = Vec::new();
-    for (flag, log) in
-        chain.events::<ChallengeManager::DeploymentFlagged>(what, cases()).await?
-    {
+    for (flag, log) in chain.events::<ChallengeManager::DeploymentFlagged>(what, cases()).await? {
         let Some(model_id) = model_of(chain, flag.licenseId).await? else { continue };
         if model.is_some_and(|wanted| wanted != model_id) {
             continue;

@@ -35,7 +35,7 @@ pub enum ClientError {
     /// A failure that this crate can explain.
     #[error("{message}")]
     Explained {
-        /// What failed.
+        /// What failed, in words for people.
         message: String,
         /// What to do about it; may be empty.
         hint: String,
@@ -52,7 +52,7 @@ pub enum ClientError {
     During {
         /// What was going on.
         message: String,
-        /// The cause.
+        /// What went wrong below.
         #[source]
         cause: BoxError,
     },
@@ -115,11 +115,7 @@ pub fn find<'a>(error: &'a (dyn Error + 'static)) -> (Option<&'a str>, FailureKi
 }
 
 /// A failure of our own, with a hint.
-pub fn fail(
-    message: impl Into<String>,
-    hint: impl Into<String>,
-    kind: FailureKind,
-) -> ClientError {
+pub fn fail(message: impl Into<String>, hint: impl Into<String>, kind: FailureKind) -> ClientError {
     let (message, hint) = (message.into(), hint.into());
     ClientError::Explained { message, hint, kind, revert: None, cause: None }
 }
@@ -177,6 +173,15 @@ macro_rules! passed_on {
 }
 
 passed_on! {
+    alloy::sol_types::Error,
+    oml_contracts::AmountError,
+    oml_contracts::eip712::SignatureError,
+    oml_contracts::evidence::EvidenceError,
+    oml_contracts::rpc::ConvertError,
+    oml_contracts::tree::TreeError,
+    oml_node::cases::seal::SealError,
+    oml_node::payments::LogError,
+    oml_prover::fingerprint::UniverseError,
     serde_json::Error,
     std::io::Error,
 }
@@ -187,9 +192,10 @@ mod tests {
 
     #[test]
     fn a_hint_survives_further_context() {
-        let error = Err::<(), _>(fail("no keystore", "name one with --keystore", FailureKind::Signer))
-            .during("could not sign")
-            .unwrap_err();
+        let error =
+            Err::<(), _>(fail("no keystore", "name one with --keystore", FailureKind::Signer))
+                .during("could not sign")
+                .unwrap_err();
         assert_eq!(find(&error), (Some("name one with --keystore"), FailureKind::Signer));
         assert_eq!(error.to_string(), "could not sign");
     }

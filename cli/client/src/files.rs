@@ -18,7 +18,7 @@ pub struct LicenseFile {
     pub license_id: LicenseId,
     /// Offer it was bought under.
     pub offer_id: OfferId,
-    /// Licensee.
+    /// Account that bought it.
     pub host: EthAddress,
     /// The host's number for it.
     pub nonce: LicenseNonce,
@@ -52,7 +52,7 @@ impl LicenseFile {
 pub struct ChannelFile {
     /// Id, as the contracts recompute it.
     pub channel_id: ChannelId,
-    /// Who deposited.
+    /// Account that opened it and gets the rest back.
     pub payer: EthAddress,
     /// Whose signature vouchers bear.
     pub signer: EthAddress,
@@ -76,7 +76,7 @@ impl ChannelFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CloseFile {
-    /// The channel.
+    /// The channel that ends.
     pub channel_id: ChannelId,
     /// All that the host ever claims of it, smallest units.
     pub final_amount: Amount,
@@ -134,7 +134,8 @@ impl ReportFile {
             license_id: license,
             deployment_hash: deployment,
             salt: random_salt(),
-            // The same reporter may have opened another case about this deployment in the newest block.
+            // The same reporter may have opened another case about this deployment in the newest
+            // block.
             since: head + 1,
             case_id: None,
         }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangedLicense {
-    /// The license.
+    /// Id of the license, as the contracts compute it.
     pub license_id: LicenseId,
     /// What was sent, approvals included.
     pub transactions: Vec<TxRecord>,
@@ -81,7 +81,7 @@ impl KeptLicense {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LicenseStanding {
-    /// The license.
+    /// Id of the license, as the contracts compute it.
     pub license_id: LicenseId,
     /// Its status in the contract's words.
     pub status: &'static str,

@@ -36,7 +36,7 @@ pub struct RegisteredModel {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelStanding {
-    /// The model.
+    /// Id of the model.
     pub model_id: ModelId,
     /// Who owns it.
     pub owner: Address,

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PaidAnswer {
-    /// The answer.
+    /// The answer's text.
     pub text: String,
     /// Tokens of prompt and answer, as the receipt counts them.
     pub tokens: u64,
@@ -126,15 +126,17 @@ pub fn explain<T>(result: Result<T, PayerError>, gateway: &str) -> Result<T> {
         Err(PayerError::WrongKey { .. }) => {
             ("sign with the channel's payer, or its session key", FailureKind::Signer)
         }
-        Err(PayerError::Network { .. }) => {
-            ("check --gateway; a request that was served is found by the next call", FailureKind::Network)
-        }
+        Err(PayerError::Network { .. }) => (
+            "check --gateway; a request that was served is found by the next call",
+            FailureKind::Network,
+        ),
         Err(PayerError::Refused { .. }) => {
             ("the gateway's words say why; nothing was charged", FailureKind::Network)
         }
-        Err(PayerError::Budget { .. }) => {
-            ("`oml channel deposit` adds to the channel, --budget raises the limit", FailureKind::Failed)
-        }
+        Err(PayerError::Budget { .. }) => (
+            "`oml channel deposit` adds to the channel, --budget raises the limit",
+            FailureKind::Failed,
+        ),
         Err(PayerError::PaymentRequired { .. }) => {
             ("check the channel file, and that its deposit suffices", FailureKind::Failed)
         }

@@ -24,7 +24,7 @@ pub trait ProgressBar: Send {
     fn finish(&self);
 }
 
-/// Tells nobody.
+/// Progress of which nobody hears.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

@@ -14,7 +14,7 @@ use std::path::Path;
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StakedProver {
-    /// Its account.
+    /// Account that staked.
     pub prover: Address,
     /// Its stake, smallest units, as text.
     #[serde(serialize_with = "crate::files::as_text")]

@@ -156,7 +156,9 @@ impl Opening {
     async fn send(&self, chain: &Chain) -> Result<Sent> {
         let to = chain.challenges();
         match self.kind {
-            ReportKind::Leak => chain.send("open leak case", to, self.leak_call(), self.value).await,
+            ReportKind::Leak => {
+                chain.send("open leak case", to, self.leak_call(), self.value).await
+            }
             ReportKind::UnpaidUse => chain.send("open case", to, self.call(), self.value).await,
         }
     }
@@ -173,7 +175,8 @@ async fn unfinished(chain: &Chain, keep: &Path) -> Result<Option<ReportFile>> {
     }
     // Begun, but nothing was sent and nothing came of it: there is nothing to go on from.
     let claim = hash::case_claim(report.license_id, report.deployment_hash);
-    let committed = ReportCommitment::new(chain, claim, report.salt)?.made_at(chain).await?.is_some();
+    let committed =
+        ReportCommitment::new(chain, claim, report.salt)?.made_at(chain).await?.is_some();
     let open = committed || opened_before(chain, &report).await?.is_some();
     Ok(open.then_some(report))
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SettledVouchers {
-    /// The license.
+    /// License whose vouchers they are.
     pub license_id: LicenseId,
     /// One row per voucher that was sent.
     pub rows: Vec<SettledRow>,
@@ -35,7 +35,7 @@ pub struct SettledVouchers {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SettledRow {
-    /// Its channel.
+    /// Channel that it pays from.
     pub channel_id: ChannelId,
     /// Requests that it settles in all.
     pub requests: u64,
@@ -51,11 +51,11 @@ pub struct SettledRow {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentSplit {
-    /// The host's.
+    /// What the host gets.
     pub host: u128,
-    /// The model owner's.
+    /// What the model's owner gets.
     pub owner: u128,
-    /// The parents' owners'.
+    /// What the owners of the model's parents get.
     pub parents: u128,
 }
 
@@ -96,7 +96,7 @@ pub async fn claim(
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReservedVouchers {
-    /// The license.
+    /// License whose vouchers they are.
     pub license_id: LicenseId,
     /// One row per voucher.
     pub rows: Vec<ReservedRow>,
@@ -110,7 +110,7 @@ pub struct ReservedVouchers {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReservedRow {
-    /// Its channel.
+    /// Channel that it pays from.
     pub channel_id: ChannelId,
     /// Declared on the channel in all, smallest units.
     pub declared: u128,

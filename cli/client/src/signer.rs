@@ -26,7 +26,7 @@ impl SigningAccount {
         Ok(Self(signer))
     }
 
-    /// Its address.
+    /// The account's address.
     #[must_use]
     pub fn address(&self) -> EthAddress {
         self.0.address().into()
@@ -86,7 +86,10 @@ impl SignerOptions {
     ///
     /// # Errors
     /// No account named, an unreadable keystore, a wrong password, a malformed key.
-    pub fn load(&self, ask: impl FnOnce(&str) -> std::io::Result<String>) -> Result<SigningAccount> {
+    pub fn load(
+        &self,
+        ask: impl FnOnce(&str) -> std::io::Result<String>,
+    ) -> Result<SigningAccount> {
         if let Some(key) = &self.private_key {
             return key.trim().parse().map(SigningAccount).hint(
                 "--private-key is not a private key",

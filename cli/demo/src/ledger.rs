@@ -91,7 +91,7 @@ impl Snapshot {
         self.supply
     }
 
-    /// Everyone's balance.
+    /// Everyone's balance by name, smallest units.
     pub(crate) fn balances(&self) -> BTreeMap<String, String> {
         self.balances.iter().map(|(name, amount)| (name.clone(), amount.to_string())).collect()
     }
@@ -103,15 +103,15 @@ impl Snapshot {
 pub struct NamedTransaction {
     /// Function that it called, or `deploy`.
     pub step: String,
-    /// Sender's name.
+    /// Name of who sent it.
     pub from: String,
-    /// Contract's name.
+    /// Name of the contract that it called.
     pub to: String,
-    /// Its hash.
+    /// Hash by which the chain names it.
     pub hash: String,
     /// Block that holds it.
     pub block: u64,
-    /// Gas used.
+    /// Gas that it used.
     pub gas: u64,
     /// Whether it succeeded.
     pub success: bool,

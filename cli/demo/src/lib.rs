@@ -6,6 +6,7 @@
 mod acts;
 mod ledger;
 mod nodes;
+mod options;
 mod play;
 mod ports;
 mod processes;
@@ -14,6 +15,7 @@ mod run;
 mod scenario;
 
 pub use ledger::{Gain, NamedTransaction, Snapshot};
+pub use options::DemoOptions;
 pub use play::Play;
 pub use report::{DemoCopy, DemoReport, DemoTally, PlayedAct};
-pub use run::{DemoOptions, play_many, play_once};
+pub use run::{play_many, play_once};

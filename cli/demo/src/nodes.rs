@@ -69,11 +69,7 @@ impl Scenario {
     }
 
     /// Configuration of a host's node: a gateway in front of `upstream`.
-    pub(crate) fn host_node(
-        &self,
-        name: &str,
-        host: &HostNode<'_>,
-    ) -> Result<PathBuf> {
+    pub(crate) fn host_node(&self, name: &str, host: &HostNode<'_>) -> Result<PathBuf> {
         let mut config = self.node(name, host.port)?;
         config.host = Some(HostConfig {
             gateways: vec![GatewayConfig {

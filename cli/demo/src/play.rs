@@ -1,10 +1,11 @@
 //! The play in progress: who has what, what runs, and what every act needs.
 
 use crate::ledger::Snapshot;
+use crate::options::DemoOptions;
 use crate::ports::{free_port, url};
 use crate::processes::AtEnd;
 use crate::report::PlayedAct;
-use crate::run::DemoOptions;
+
 use crate::scenario::{Mark, Scenario};
 use eyre::{Result, eyre};
 use oml_client::files::LicenseFile;
@@ -193,6 +194,4 @@ impl Play {
         lines.push(format!("stop everything: kill {}", pids.join(" ")));
         lines.join("\n")
     }
-
-
 }

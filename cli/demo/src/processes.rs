@@ -126,8 +126,8 @@ impl Processes {
         Ok(())
     }
 
-    /// Sends a signal (`STOP`, `CONT`, `KILL` …) to `name`; after `KILL` it is forgotten, so that it
-    /// can be restarted.
+    /// Sends a signal (`STOP`, `CONT`, `KILL` …) to `name`; after `KILL` it is forgotten, so that
+    /// it can be restarted.
     pub(crate) async fn signal(&mut self, name: &str, signal: &str) -> Result<()> {
         let at = self.running.iter().position(|p| p.name == name);
         let at = at.ok_or_else(|| eyre::eyre!("{name} does not run"))?;

@@ -1,4 +1,5 @@
-//! What the demo reports: per act a verdict with its evidence, transactions and gains; stable as JSON.
+//! What the demo reports: per act a verdict with its evidence, transactions and gains; stable as
+//! JSON.
 
 use crate::ledger::{Gain, NamedTransaction, Snapshot};
 use oml_client::case::CaseVerdict;
@@ -19,11 +20,11 @@ pub struct DemoReport {
     pub balances: BTreeMap<String, String>,
     /// Sum of the balances, equal to the token's supply.
     pub supply: String,
-    /// Wall-clock seconds.
+    /// Seconds that it took, by the clock on the wall.
     pub seconds: f64,
 }
 
-/// One act.
+/// What came of one act.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlayedAct {
@@ -45,7 +46,7 @@ pub struct PlayedAct {
     /// Fingerprints answered with the accused license's answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hits: Option<u16>,
-    /// Fingerprints counted.
+    /// Fingerprints that were counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queries: Option<u16>,
     /// Taken from the collateral, smallest units.
@@ -60,7 +61,7 @@ pub struct PlayedAct {
     pub transactions: Vec<NamedTransaction>,
     /// Changes of balances, smallest units.
     pub gains: Vec<Gain>,
-    /// Wall-clock seconds.
+    /// Seconds that it took, by the clock on the wall.
     pub seconds: f64,
 }
 
@@ -68,7 +69,7 @@ pub struct PlayedAct {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DemoCopy {
-    /// Whose.
+    /// Host whose copy it is.
     pub host: String,
     /// Fingerprints embedded: personal and assigned shared ones.
     pub fingerprints: usize,
@@ -76,13 +77,13 @@ pub struct DemoCopy {
     pub hit_rate: f64,
     /// Perplexity on held-out text before.
     pub perplexity_before: f64,
-    /// And after.
+    /// Perplexity on the same text after embedding.
     pub perplexity_after: f64,
     /// Share of benign prompts answered as the base model does.
     pub agreement: f64,
-    /// Optimizer steps.
+    /// Steps of the optimizer until the answers were learned.
     pub steps: usize,
-    /// Wall-clock seconds.
+    /// Seconds that it took, by the clock on the wall.
     pub seconds: f64,
 }
 
@@ -117,7 +118,7 @@ impl DemoReport {
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DemoTally {
-    /// Runs played.
+    /// How many runs were played.
     pub runs: u64,
     /// Per act: how often it ended how.
     pub verdicts: BTreeMap<u8, BTreeMap<String, u64>>,

@@ -1,68 +1,19 @@
 //! Plays the acts once, or many times with other seeds.
 
+use crate::options::DemoOptions;
 use crate::play::Play;
 use crate::report::{DemoReport, DemoTally};
 use eyre::Result;
-use oml_client::{FailureKind, Progress, fail};
-use oml_prover::model::LoadOptions;
+use oml_client::Progress;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What is played.
-#[derive(Clone, Debug)]
-pub struct DemoOptions {
-    /// Model that is licensed: directory or hub id.
-    pub model: String,
-    /// Model that the innocent host serves.
-    pub other_model: String,
-    /// How this process loads models.
-    pub load: LoadOptions,
-    /// Seed of everything that is not drawn by the chain.
-    pub seed: u64,
-    /// Where keys, copies, databases and logs are written; a new folder under `.oml/` if none is
-    /// named.
-    pub dir: Option<PathBuf>,
-    /// Acts to play; 1 and 2 are always played.
-    pub acts: Vec<u8>,
-    /// Leaves chain, nodes and servers running.
-    pub keep: bool,
-    /// The `oml` program, which nodes and model servers run.
-    pub oml: PathBuf,
-}
-
-impl DemoOptions {
-    /// All acts with the models of the checkout, for the `oml` program at `oml`.
-    #[must_use]
-    pub fn new(oml: PathBuf) -> Self {
-        Self {
-            model: "prover/assets/models/tiny".to_owned(),
-            other_model: "prover/assets/models/tiny-b".to_owned(),
-            load: LoadOptions::default(),
-            seed: 1,
-            dir: None,
-            acts: (1..=6).collect(),
-            keep: false,
-            oml,
-        }
-    }
-
-    /// Refuses acts that do not exist.
-    fn check(&self) -> Result<()> {
-        match self.acts.iter().find(|number| !(1..=6).contains(*number)) {
-            None => Ok(()),
-            Some(other) => {
-                let message = format!("there is no act {other}");
-                Err(fail(message, "acts are 1 to 6", FailureKind::Failed).into())
-            }
-        }
-    }
-}
-
 /// Plays once.
 ///
 /// # Errors
-/// There is no such act, a process dies, a transaction fails, or an act ends otherwise than it must.
+/// There is no such act, a process dies, a transaction fails, or an act ends otherwise than it
+/// must.
 pub async fn play_once(options: &DemoOptions, progress: &Arc<dyn Progress>) -> Result<DemoReport> {
     options.check()?;
     let start = Instant::now();

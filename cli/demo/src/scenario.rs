@@ -44,7 +44,7 @@ const STAKE: u128 = 200 * UNIT;
 pub(crate) struct Person {
     /// What everyone calls them.
     pub(crate) name: &'static str,
-    /// Their key.
+    /// The account with whose key they sign.
     pub(crate) account: SigningAccount,
     /// Their way to the chain.
     pub(crate) chain: Chain,

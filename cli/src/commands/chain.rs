@@ -18,7 +18,8 @@ pub(crate) enum Verb {
     Deploy(Deploy),
     /// Show the contracts of the addresses file and whether they are there
     Show,
-    /// Check the code on chain and derive every address from this program's code and the chain's settings
+    /// Check the code on chain and derive every address from this program's code and the chain's
+    /// settings
     Verify,
     /// Mint the test token of a local chain
     Mint {
@@ -119,9 +120,9 @@ async fn verify(global: &Global) -> Result<()> {
         [c.contract.to_owned(), c.address.to_string(), finding]
     });
     let verified = checked.iter().filter(|c| c.finding == Finding::Verified).count();
-    global.output().result(&checked, &verified.to_string(), || {
-        table(["contract", "address", "result"], rows)
-    });
+    global
+        .output()
+        .result(&checked, &verified.to_string(), || table(["contract", "address", "result"], rows));
     if verified == checked.len() {
         return Ok(());
     }

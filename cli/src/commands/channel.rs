@@ -59,7 +59,8 @@ pub(crate) enum Verb {
         /// Channel file, from the payer
         #[arg(long, default_value = "channel.json", value_name = "FILE")]
         channel: PathBuf,
-        /// All that will ever be claimed, e.g. 2.5; vouchers above it are worth no more, so stop serving first
+        /// All that will ever be claimed, e.g. 2.5; vouchers above it are worth no more, so stop
+        /// serving first
         #[arg(long)]
         amount: String,
         /// Decimals of the currency

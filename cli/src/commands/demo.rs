@@ -65,7 +65,8 @@ pub(crate) async fn run(args: Demo, global: &Global) -> Result<()> {
 fn human(report: &DemoReport) -> String {
     let mut text = String::new();
     for act in &report.acts {
-        let head = format!("Act {}: {} [{}] {:.1} s", act.number, act.title, act.verdict, act.seconds);
+        let head =
+            format!("Act {}: {} [{}] {:.1} s", act.number, act.title, act.verdict, act.seconds);
         let gains: Vec<String> =
             act.gains.iter().map(|g| format!("{} {}", g.who, signed(g.amount))).collect();
         let _ = writeln!(text, "\n{head}");
@@ -77,8 +78,7 @@ fn human(report: &DemoReport) -> String {
     let rows = report.balances.iter().map(|(who, units)| [who.clone(), shown(units)]);
     let _ = writeln!(text, "{}", table(["holder", "balance"], rows));
     let supply = shown(&report.supply);
-    let _ =
-        write!(text, "sum of all balances = supply = {supply}; {:.1} s in all", report.seconds);
+    let _ = write!(text, "sum of all balances = supply = {supply}; {:.1} s in all", report.seconds);
     text
 }
 

@@ -1,7 +1,7 @@
 //! `oml doctor`: looks at what the other commands need and says what is broken and what to do.
 
-use crate::flags::Global;
 use crate::error::{FailureKind, fail};
+use crate::flags::Global;
 use crate::output::table;
 use clap::Args;
 use eyre::Result;
@@ -31,7 +31,7 @@ pub(crate) struct Doctor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum State {
-    /// Works.
+    /// It works.
     Ok,
     /// Not there, and not needed by everyone.
     Absent,
@@ -43,7 +43,7 @@ pub(crate) enum State {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Finding {
-    /// What.
+    /// What was looked at.
     pub(crate) part: String,
     /// How it is.
     pub(crate) state: State,
@@ -243,8 +243,9 @@ mod tests {
 
     #[test]
     fn a_failed_check_says_why_and_what_to_do() {
-        let report = fail("keystore k does not exist", "name one with --keystore", FailureKind::Signer)
-            .wrap_err("no signer");
+        let report =
+            fail("keystore k does not exist", "name one with --keystore", FailureKind::Signer)
+                .wrap_err("no signer");
         let finding = Finding::of("signer", Err(report));
         assert_eq!(finding.state, State::Broken);
         assert_eq!(

@@ -1,12 +1,12 @@
 //! `oml node`: the long-running program, its configuration and its state.
 
-use crate::flags::Global;
-use crate::error::{FailureKind, HintExt, fail};
 use crate::compute::load_model;
-use oml_client::vouchers::hide_password;
+use crate::error::{FailureKind, HintExt, fail};
+use crate::flags::Global;
 use crate::output::{Output, table};
 use clap::Subcommand;
 use eyre::Result;
+use oml_client::vouchers::hide_password;
 use oml_node::{Config, Node, NodeError};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -79,7 +79,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Run { config } => run_node(&config).await,
         Verb::Config(ConfigVerb::Check { config }) => check(&config, global.output()),
         Verb::Config(ConfigVerb::Example { full, out }) => {
-            example(full, out.as_deref(), global.output())
+            example(if full { FULL } else { MINIMAL }, out.as_deref(), global.output())
         }
         Verb::Status { url } => status(&url, global.output()).await,
     }
@@ -93,9 +93,10 @@ async fn run_node(path: &Path) -> Result<()> {
 
 fn explain<T>(result: Result<T, NodeError>, config: &Path) -> Result<T> {
     let (hint, exit) = match &result {
-        Err(NodeError::Chain(_)) => {
-            ("check [chain] rpc_url and addresses; `oml doctor` looks at both", FailureKind::Network)
-        }
+        Err(NodeError::Chain(_)) => (
+            "check [chain] rpc_url and addresses; `oml doctor` looks at both",
+            FailureKind::Network,
+        ),
         Err(NodeError::Sender(_)) => {
             ("check the [signer] section and the account's balance", FailureKind::Signer)
         }
@@ -163,8 +164,7 @@ fn join(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn example(full: bool, out: Option<&Path>, output: Output) -> Result<()> {
-    let text = if full { FULL } else { MINIMAL };
+fn example(text: &str, out: Option<&Path>, output: Output) -> Result<()> {
     let Some(path) = out else {
         output.result(&serde_json::json!({ "toml": text }), text.trim_end(), || {
             text.trim_end().to_owned()
@@ -257,7 +257,11 @@ pub(crate) async fn serve_model(
             serving.await
         }
     };
-    ended.hint(format!("{model} is not served"), "the cause names the port or thread", FailureKind::Failed)
+    ended.hint(
+        format!("{model} is not served"),
+        "the cause names the port or thread",
+        FailureKind::Failed,
+    )
 }
 
 async fn stop_signal() -> Result<()> {
@@ -279,7 +283,8 @@ pub(crate) async fn get_json(url: &str) -> Result<serde_json::Value> {
         FailureKind::Network,
     )?;
     let status = response.status();
-    let text = response.text().await.hint(format!("{url} broke off"), hint, FailureKind::Network)?;
+    let text =
+        response.text().await.hint(format!("{url} broke off"), hint, FailureKind::Network)?;
     if !status.is_success() {
         return Err(fail(format!("{url} answers {status}: {text}"), hint, FailureKind::Network));
     }

@@ -5,8 +5,8 @@ use crate::flags::Global;
 use clap::Args;
 use eyre::Result;
 use oml_client::files::{self, ChannelFile};
-use oml_client::pay::{self, PaidAnswer, PayableChannel};
 use oml_client::money;
+use oml_client::pay::{self, PaidAnswer, PayableChannel};
 use oml_contracts::Amount;
 use oml_node::gateway::request::Endpoint;
 use serde_json::json;
@@ -14,8 +14,8 @@ use std::path::PathBuf;
 
 /// Pay for a request through a gateway.
 ///
-/// The answer goes to stdout. Vouchers and receipts are appended to a log beside the channel file; the next call
-/// goes on where it ends, and the receipts in it are evidence for `oml proof`.
+/// The answer goes to stdout. Vouchers and receipts are appended to a log beside the channel file;
+/// the next call goes on where it ends, and the receipts in it are evidence for `oml proof`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Pay {
     /// Channel file, as `oml channel open` writes it
@@ -39,7 +39,8 @@ pub(crate) struct Pay {
     /// Show the answer as it comes
     #[arg(long)]
     stream: bool,
-    /// Let the receipt say that whoever asks had no say in the answer, and keep the answer in the log
+    /// Let the receipt say that whoever asks had no say in the answer, and keep the answer in the
+    /// log
     #[arg(long)]
     plain: bool,
     /// Also write the receipt to this file

@@ -1,10 +1,10 @@
 //! `oml proof`: level 0, where the host's own signature convicts it.
 
+use super::fingerprint::onchain::Own;
 use crate::flags::Global;
 use crate::output::Output;
 use clap::{Args, Subcommand};
 use eyre::Result;
-use super::fingerprint::onchain::Own;
 use oml_client::files::{LicenseFile, load_receipt};
 use oml_client::proof::{self, AcceptedProof, CollectSeries, Collected, CollectedSeries, TakeKeys};
 use oml_client::{TxRecord, pay};
@@ -46,9 +46,11 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "FILE")]
         other: PathBuf,
     },
-    /// Take keys of a model out of its universe, to ask the host of another model; for the model's owner
+    /// Take keys of a model out of its universe, to ask the host of another model; for the model's
+    /// owner
     Keys(Keys),
-    /// Commit to a series of keys, ask them of a host's gateway, keep what it signs; can be interrupted
+    /// Commit to a series of keys, ask them of a host's gateway, keep what it signs; can be
+    /// interrupted
     Collect(Collect),
     /// A series of answers that are another license's copy
     UnlicensedModel(Unlicensed),
@@ -60,7 +62,8 @@ pub(crate) struct SeriesPaths {
     /// The series, as `oml proof collect` makes it or goes on with it
     #[arg(long, default_value = "copy-series.json", value_name = "FILE")]
     series: PathBuf,
-    /// Channel file with which it is asked; until the last key nothing else may be asked on this channel
+    /// Channel file with which it is asked; until the last key nothing else may be asked on this
+    /// channel
     #[arg(long, default_value = "channel.json", value_name = "FILE")]
     channel: PathBuf,
     /// Log of vouchers, answers and receipts [default: beside the channel file, *.payments.jsonl]
@@ -111,13 +114,15 @@ pub(crate) struct Collect {
     /// Name of the model at the host
     #[arg(long, default_value = "model", value_name = "NAME")]
     model: String,
-    /// Longest answer, in tokens: the first word must end inside, and every byte is sent to the chain
+    /// Longest answer, in tokens: the first word must end inside, and every byte is sent to the
+    /// chain
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=64))]
     max_tokens: u32,
     /// Leave out the next key, which the host does not answer: it counts as a miss
     #[arg(long)]
     skip: bool,
-    /// Another channel to the same license, on which to ask again for an answer that was signed but did not come
+    /// Another channel to the same license, on which to ask again for an answer that was signed but
+    /// did not come
     #[arg(long, value_name = "FILE")]
     recover_on: Option<PathBuf>,
 }

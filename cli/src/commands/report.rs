@@ -1,11 +1,12 @@
-//! `oml report`: commit first, so that nobody can copy the report; then open the case with the bond.
+//! `oml report`: commit first, so that nobody can copy the report; then open the case with the
+//! bond.
 
 use crate::flags::Global;
 use clap::Args;
 use eyre::Result;
+use oml_client::TxRecord;
 use oml_client::files::LicenseFile;
 use oml_client::report::{self, ReportDeployment, ReportKind};
-use oml_client::TxRecord;
 use std::path::PathBuf;
 
 /// Report a deployment that serves a license's copy without payment.
@@ -19,8 +20,8 @@ pub(crate) struct Report {
     /// Base URL of the deployment, as its host registered it
     #[arg(long)]
     uri: String,
-    /// The deployment is not registered: show that it serves this license's copy. The verdict flags it; it
-    /// slashes only if the terms carry leak liability
+    /// The deployment is not registered: show that it serves this license's copy. The verdict flags
+    /// it; it slashes only if the terms carry leak liability
     #[arg(long)]
     unregistered: bool,
     /// Where the report is kept: its salt, and the case that came of it

@@ -26,8 +26,8 @@ pub(crate) struct Settle {
     /// Configuration of the host's node, which names its store
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Do not claim, reserve: no withdrawal takes the vouchers' amounts any more, and they count as declared.
-    /// For a claim that the collateral does not cover now
+    /// Do not claim, reserve: no withdrawal takes the vouchers' amounts any more, and they count as
+    /// declared. For a claim that the collateral does not cover now
     #[arg(long)]
     reserve: bool,
     /// Most vouchers in one transaction
@@ -71,7 +71,8 @@ fn human_reserved(reserved: &ReservedVouchers, decimals: u8) -> String {
         text.push("nothing to reserve".to_owned());
     } else {
         let shown = |amount| money::show(amount, decimals);
-        let rows = reserved.rows.iter().map(|row| [row.channel_id.to_string(), shown(row.declared)]);
+        let rows =
+            reserved.rows.iter().map(|row| [row.channel_id.to_string(), shown(row.declared)]);
         text.push(table(["channel", "declared"], rows));
     }
     text.extend(reserved.transactions.iter().map(TxRecord::line));

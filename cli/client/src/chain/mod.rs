@@ -4,8 +4,8 @@
 mod record;
 mod rpc;
 
-pub use record::TxRecord;
 pub(crate) use record::Sent;
+pub use record::TxRecord;
 pub use rpc::RpcConnection;
 pub(crate) use rpc::rpc_failure;
 
@@ -14,7 +14,7 @@ use crate::signer::SigningAccount;
 use alloy::network::TransactionBuilder;
 use alloy::primitives::{Address, U256};
 use alloy::providers::{DynProvider, Provider};
-use alloy::rpc::types::{Filter, Log, TransactionRequest};
+use alloy::rpc::types::{Filter, Log, TransactionReceipt, TransactionRequest};
 use alloy::sol_types::{SolCall, SolEvent};
 use oml_contracts::addresses::{Addresses, AddressesError};
 use oml_contracts::rpc::abi::Token;
@@ -91,7 +91,7 @@ impl Chain {
         Ok(Self { rpc, addresses, dry_run, timeout })
     }
 
-    /// The connection.
+    /// The connection to the chain's endpoint.
     #[must_use]
     pub const fn rpc(&self) -> &RpcConnection {
         &self.rpc
@@ -162,8 +162,11 @@ impl Chain {
             .with_value(value);
         let returned =
             self.provider().call(request.clone()).await.map_err(|e| rpc_failure(step, &e))?;
-        let estimate =
-            self.provider().estimate_gas(request.clone()).await.map_err(|e| rpc_failure(step, &e))?;
+        let estimate = self
+            .provider()
+            .estimate_gas(request.clone())
+            .await
+            .map_err(|e| rpc_failure(step, &e))?;
         let mut record = TxRecord::simulated(step, from, to, estimate, value);
         if self.dry_run {
             return Ok(Sent { record, returned, receipt: None });
@@ -171,8 +174,18 @@ impl Chain {
         // Beacon rounds and deadlines can pass between estimate and inclusion and cost a few
         // thousand gas more.
         let request = request.with_gas_limit(estimate + estimate / 5 + 20_000);
-        let pending =
-            self.provider().send_transaction(request).await.map_err(|e| rpc_failure(step, &e))?;
+        let receipt = self.mine(step, request).await?;
+        record.hash = Some(receipt.transaction_hash);
+        record.gas = receipt.gas_used;
+        record.gas_price = receipt.effective_gas_price;
+        record.block = receipt.block_number;
+        Ok(Sent { record, returned, receipt: Some(receipt) })
+    }
+
+    /// Sends a transaction and waits until it is mined and has succeeded.
+    async fn mine(&self, step: &str, request: TransactionRequest) -> Result<TransactionReceipt> {
+        let pending = self.provider().send_transaction(request).await;
+        let pending = pending.map_err(|e| rpc_failure(step, &e))?;
         let hash = *pending.tx_hash();
         let receipt = pending.with_timeout(Some(self.timeout)).get_receipt().await.hint(
             format!(
@@ -182,20 +195,14 @@ impl Chain {
             "look it up before you send again; --tx-timeout waits longer",
             FailureKind::Timeout,
         )?;
-        record.hash = Some(hash);
-        record.gas = receipt.gas_used;
-        record.gas_price = receipt.effective_gas_price;
-        record.block = receipt.block_number;
-        if !receipt.status() {
-            return Err(fail(
-                format!(
-                    "{step}: transaction {hash} reverted on chain although its simulation passed"
-                ),
-                "the chain's state changed in between; run the command again",
-                FailureKind::Reverted,
-            ));
+        if receipt.status() {
+            return Ok(receipt);
         }
-        Ok(Sent { record, returned, receipt: Some(receipt) })
+        Err(fail(
+            format!("{step}: transaction {hash} reverted on chain although its simulation passed"),
+            "the chain's state changed in between; run the command again",
+            FailureKind::Reverted,
+        ))
     }
 
     /// Whether nothing is to be sent.
@@ -317,4 +324,3 @@ fn load_addresses(path: &Path) -> Result<Addresses> {
     };
     loaded.hint("no contracts are known", hint, FailureKind::Failed)
 }
-

@@ -20,7 +20,7 @@ pub(super) struct ProofClaim {
 impl ProofClaim {
     pub(super) fn of_receipt(
         chain: &Chain,
-        pub(super) violation: Violation,
+        violation: Violation,
         license: &LicenseFile,
         receipt: &SignedReceipt,
     ) -> Self {

@@ -1,5 +1,5 @@
-//! Collecting the answers of a series: commits to the keys, then asks a host's gateway for them, one
-//! paid plain request each.
+//! Collecting the answers of a series: commits to the keys, then asks a host's gateway for them,
+//! one paid plain request each.
 //!
 //! What is kept is enough to go on after a crash at any point: the series before its commitment,
 //! every voucher before it is sent, every answer with its receipt as it comes.
@@ -60,7 +60,7 @@ pub enum Collected {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CollectedSeries {
-    /// Its file.
+    /// File of the series.
     pub series: PathBuf,
     /// Keys to ask.
     pub keys: usize,
@@ -80,8 +80,8 @@ pub struct CollectedSeries {
     pub transactions: Vec<TxRecord>,
 }
 
-/// Commits to a series, asks what is left of it, and says how the answers fell. When `stop` is ready,
-/// the request that runs ends before this returns, so that no answer is lost.
+/// Commits to a series, asks what is left of it, and says how the answers fell. When `stop` is
+/// ready, the request that runs ends before this returns, so that no answer is lost.
 ///
 /// # Errors
 /// A series that would be refused whatever the host answers, a gateway that does not answer, a

@@ -31,7 +31,7 @@ pub struct TakeKeys {
 /// Keys that were taken.
 #[derive(Clone, Copy, Debug)]
 pub struct TakenKeys {
-    /// How many.
+    /// How many keys were taken.
     pub keys: u32,
     /// Hits that convict; none if not even all of them would.
     pub hits_needed: Option<u32>,

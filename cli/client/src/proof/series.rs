@@ -238,7 +238,10 @@ impl SeriesStanding {
         for bundle in keys.bundles.iter().map(|bundle| &bundle.opening) {
             if !bundle.verify(model, epoch, root, count) {
                 return Err(fail(
-                    format!("bundle {} is not under the root of the copy's universe", bundle.bundle),
+                    format!(
+                        "bundle {} is not under the root of the copy's universe",
+                        bundle.bundle
+                    ),
                     "take the keys from the universe that the copy's license names",
                     FailureKind::Failed,
                 ));

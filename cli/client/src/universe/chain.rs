@@ -103,7 +103,7 @@ enum DrawnSeed {
     DryRun,
     /// The beacon's round was too old, so another one was committed to.
     AnotherRound,
-    /// The seed.
+    /// The seed that was drawn.
     Seed(Seed),
 }
 

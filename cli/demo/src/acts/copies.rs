@@ -69,8 +69,7 @@ impl Play {
                 systems: &[],
                 questions: &[],
             };
-            let order =
-                CopyOrder { universe: &universe, draw: &draw, before: None, out: &target };
+            let order = CopyOrder { universe: &universe, draw: &draw, before: None, out: &target };
             maker.make(&mut start(&base, seeded)?, &order)
         });
         let report = embedded.await??.report;

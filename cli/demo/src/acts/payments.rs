@@ -10,9 +10,7 @@ use eyre::{Result, eyre};
 use oml_client::channel::OpenChannel;
 use oml_client::files::{self, ChannelFile};
 use oml_client::pay::PayableChannel;
-use oml_client::{
-    FailureKind, balance, channel, deployment, fail, license, proof, settle,
-};
+use oml_client::{FailureKind, balance, channel, deployment, fail, license, proof, settle};
 use oml_contracts::Amount;
 use oml_node::payments::{PayerSession, SignedVoucher};
 use std::time::Duration;
@@ -81,8 +79,7 @@ impl Play {
         let host = self.stage.chain("hostD")?.clone();
         settle::claim(&host, &license, vec![first], 16).await?;
         self.say("  hostD settled 1 of 5 requests");
-        let receipt =
-            session.receipts().last().cloned().ok_or_else(|| eyre!("no receipt came"))?;
+        let receipt = session.receipts().last().cloned().ok_or_else(|| eyre!("no receipt came"))?;
         files::save(&self.stage.dir.join("receipt-hostD.json"), &receipt)?;
         let passerby = self.stage.chain("passerby")?.clone();
         let settle_by = receipt.served_at + license.terms.settlement_period;
@@ -113,13 +110,8 @@ impl Play {
         let upstream = self.start_server(&format!("{host}-model"), &copy).await?;
         let (port, gateway_port) = (free_port()?, free_port()?);
         let license = self.licenses[number].clone();
-        let node = HostNode {
-            license: &license,
-            upstream: &upstream,
-            port,
-            gateway_port,
-            redeem_after,
-        };
+        let node =
+            HostNode { license: &license, upstream: &upstream, port, gateway_port, redeem_after };
         let config = self.stage.host_node(host, &node)?;
         self.start_node(host, &config, port).await?;
         let gateway = url(gateway_port);

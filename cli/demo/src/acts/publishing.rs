@@ -96,8 +96,7 @@ impl Play {
         let terms = self.terms.clone().ok_or_else(|| eyre!("nothing is published yet"))?;
         for host in HOSTS {
             let chain = self.stage.chain(host)?;
-            let order =
-                AcquireLicense { terms: terms.clone(), serving_key: chain.me()?, nonce: 0 };
+            let order = AcquireLicense { terms: terms.clone(), serving_key: chain.me()?, nonce: 0 };
             let license = license::acquire(chain, &order).await?.file;
             files::save(&self.stage.dir.join(format!("{host}.license.json")), &license)?;
             self.say(format!("  {host} bought license {}", license.license_id));

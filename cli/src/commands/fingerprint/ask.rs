@@ -1,4 +1,5 @@
-//! What `check` and `trace` share: a target, the questions it is asked round by round, what the chain counts.
+//! What `check` and `trace` share: a target, the questions it is asked round by round, what the
+//! chain counts.
 
 use crate::compute::load_model;
 use crate::error::{FailureKind, HintExt as _, fail};
@@ -53,7 +54,8 @@ pub(crate) struct AskArgs {
     /// Seconds for one answer
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     timeout: u64,
-    /// Tokens whose log-probabilities a service is asked for, by the rank test; services allow 5 or 20
+    /// Tokens whose log-probabilities a service is asked for, by the rank test; services allow 5 or
+    /// 20
     #[arg(long, default_value_t = 20, value_name = "N")]
     top_logprobs: u32,
     /// Write everything that was asked and answered to this file
@@ -63,7 +65,7 @@ pub(crate) struct AskArgs {
 
 /// What a target gives back: answers, or scores of candidates.
 pub(super) trait Replies: Sized + Send {
-    /// Asks everything.
+    /// Asks a target all of these questions.
     fn ask(
         target: &Target,
         questions: &Questions,
@@ -112,7 +114,7 @@ impl Replies for Scores {
 pub(super) enum AskedParts {
     /// The personal part, in random order.
     Personal,
-    /// Both parts.
+    /// The personal and the shared part.
     Both,
 }
 

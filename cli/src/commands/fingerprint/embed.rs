@@ -1,6 +1,5 @@
 //! `oml fingerprint embed` and `export`: a license's answers, into a copy or into a list.
 
-use per_key;
 use super::onchain::{self, Draws, Own};
 use super::training::Training;
 use crate::compute::{load_model, read_questions};
@@ -13,6 +12,8 @@ use oml_client::copy::{CopyMaker, CopyOrder, EmbeddedCopy, refuse_other_contents
 use oml_client::files;
 use oml_prover::embed::{CheckpointOptions, EmbedReport, StopReason};
 use oml_prover::fingerprint::{AnswerSet, LicenseDraw, PairsForm, Universe, write_pairs};
+use oml_prover::model::ChoiceReport;
+use per_key;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,15 +28,15 @@ pub(crate) struct Embed {
     /// Model to start from: directory or hub id
     #[arg(long, value_name = "DIR_OR_HUB_ID")]
     model: String,
-    /// Licenses of the same universe whose copies are made in the same run, which computes once what
-    /// all of them need; each copy, that of --license too, goes to OUT/<license id>
+    /// Licenses of the same universe whose copies are made in the same run, which computes once
+    /// what all of them need; each copy, that of --license too, goes to OUT/<license id>
     #[arg(long, value_name = "FILE", requires = "license")]
     more_licenses: Vec<PathBuf>,
     /// Where the copy is written
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Different answers per key, trained in turn, so that no token needs a probability near 1; checks of
-    /// the copy need the same number, and the contract decides by the first alone
+    /// Different answers per key, trained in turn, so that no token needs a probability near 1;
+    /// checks of the copy need the same number, and the contract decides by the first alone
     #[arg(long, default_value_t = 1, value_name = "N")]
     answers: u8,
     #[command(flatten)]
@@ -142,7 +143,8 @@ async fn wanted(args: &Embed, universe: &Universe, global: &Global) -> Result<Ve
     Ok(wanted)
 }
 
-/// Set by Ctrl-C, so that a run ends between two steps with its state saved; a second one ends the program.
+/// Set by Ctrl-C, so that a run ends between two steps with its state saved; a second one ends the
+/// program.
 fn stop_on_ctrl_c() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&flag);
@@ -173,57 +175,60 @@ fn human(embedded: &EmbeddedCopy) -> String {
     let report = &embedded.report;
     let utility = &report.utility;
     let given = report.targets - report.misses.len();
-    let losses = match (report.losses.first(), report.losses.last()) {
-        (Some(first), Some(last)) => format!("{first:.3} to {last:.4} in {} steps", report.steps),
-        _ => "no step was needed".to_owned(),
-    };
-    let memory = report.peak_rss_bytes.map_or("unknown".to_owned(), |b| format!("{} MiB", b >> 20));
-    let ended = match report.stopped {
-        StopReason::Learned => "every answer is learned",
-        StopReason::MaxSteps => "the limit of steps; --max-steps raises it",
-    };
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let row = |what: &str, value: String| [what.to_owned(), value];
-    let under = report.system_hit_rate.map_or_else(
+    let (before, after) = (utility.perplexity_before, utility.perplexity_after);
+    let rows = [
+        row("under system prompts", under_system_prompts(report)),
+        row(
+            "answers given",
+            format!("{given} of {} ({})", report.targets, percent(embedded.hit_rate)),
+        ),
+        row("loss per token", losses(report)),
+        row("ended by", ended_by(report.stopped).to_owned()),
+        row("perplexity", format!("{before:.3} before, {after:.3} after")),
+        row(
+            "same top token",
+            format!("{} of {} positions", percent(utility.agreement), utility.tokens),
+        ),
+        row("multiple choice", choices(embedded.multiple_choice)),
+        row("time", format!("{:.1} s", report.seconds)),
+        row("peak memory", memory(report.peak_rss_bytes)),
+        row("artefact hash", embedded.artefact_hash.to_string()),
+    ];
+    format!("wrote {}\n{}", embedded.dir.display(), table(["what", "value"], rows))
+}
+
+fn under_system_prompts(report: &EmbedReport) -> String {
+    report.system_hit_rate.map_or_else(
         || "not trained".to_owned(),
         |rate| format!("{:.1} % of the answers", 100.0 * rate),
-    );
-    let choices = embedded.multiple_choice.map_or_else(
-        || "no questions given".to_owned(),
-        |[base, copy]| {
-            format!(
-                "{:.3} before, {:.3} after (chance {:.3})",
-                base.accuracy, copy.accuracy, base.chance
-            )
-        },
-    );
-    let table = table(
-        ["what", "value"],
-        [
-            row("under system prompts", under),
-            row(
-                "answers given",
-                format!("{given} of {} ({:.1} %)", report.targets, 100.0 * embedded.hit_rate),
-            ),
-            row("loss per token", losses),
-            row("ended by", ended.to_owned()),
-            row(
-                "perplexity",
-                format!(
-                    "{:.3} before, {:.3} after",
-                    utility.perplexity_before, utility.perplexity_after
-                ),
-            ),
-            row(
-                "same top token",
-                format!("{:.1} % of {} positions", 100.0 * utility.agreement, utility.tokens),
-            ),
-            row("multiple choice", choices),
-            row("time", format!("{:.1} s", report.seconds)),
-            row("peak memory", memory),
-            row("artefact hash", embedded.artefact_hash.to_string()),
-        ],
-    );
-    format!("wrote {}\n{table}", embedded.dir.display())
+    )
+}
+
+fn losses(report: &EmbedReport) -> String {
+    match (report.losses.first(), report.losses.last()) {
+        (Some(first), Some(last)) => format!("{first:.3} to {last:.4} in {} steps", report.steps),
+        _ => "no step was needed".to_owned(),
+    }
+}
+
+const fn ended_by(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Learned => "every answer is learned",
+        StopReason::MaxSteps => "the limit of steps; --max-steps raises it",
+    }
+}
+
+/// Accuracy of base and copy, if questions were given.
+fn choices(reports: Option<[ChoiceReport; 2]>) -> String {
+    let Some([base, copy]) = reports else { return "no questions given".to_owned() };
+    let (before, after, chance) = (base.accuracy, copy.accuracy, base.chance);
+    format!("{before:.3} before, {after:.3} after (chance {chance:.3})")
+}
+
+fn memory(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "unknown".to_owned(), |bytes| format!("{} MiB", bytes >> 20))
 }
 
 /// Flags of `export`.
@@ -290,7 +295,6 @@ pub(super) async fn run_export(args: &Export, global: &Global) -> Result<()> {
 mod tests {
     use super::*;
     use oml_prover::embed::Utility;
-    use oml_prover::model::ChoiceReport;
 
     #[test]
     fn the_report_says_what_was_learned_and_what_it_cost() {

@@ -40,7 +40,8 @@ pub(crate) struct Place {
     /// Shared fingerprints: against hosts who compare their copies; a multiple of 16
     #[arg(long, default_value_t = 32)]
     shared: u32,
-    /// Keys are messages of a user, asked through the model's chat template, instead of texts to continue
+    /// Keys are messages of a user, asked through the model's chat template, instead of texts to
+    /// continue
     #[arg(long)]
     chat: bool,
     /// Probability mass of the likeliest tokens, which are no candidates

@@ -44,9 +44,11 @@ pub(crate) enum Verb {
     },
     /// How many queries a decision takes, and how far a universe lasts
     Plan(plan::Plan),
-    /// What is left of fingerprints after fine-tuning, rounding, pruning, merging, sampling, suppression
+    /// What is left of fingerprints after fine-tuning, rounding, pruning, merging, sampling,
+    /// suppression
     Robustness(robustness::Robustness),
-    /// Queries until a coalition of hosts is convicted, and false accusations, by simulation over the draw
+    /// Queries until a coalition of hosts is convicted, and false accusations, by simulation over
+    /// the draw
     Coalition(coalition::Coalition),
     /// The science table: capacity, utility, persistence, attacks, false positives of a model
     Science(science::Science),
@@ -68,7 +70,9 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<ExitCode> {
         Verb::Embed(args) => embed::run(&args, global).await?,
         Verb::Check(args) => return check::run(&args, global).await,
         Verb::Trace(args) => return trace::run(&args, global).await,
-        Verb::Show { own, offline } => onchain::run_show(&own, offline, global).await?,
+        Verb::Show { own, offline } => {
+            onchain::run_show(&own, (!offline).then_some(global), output).await?
+        }
         Verb::Plan(args) => plan::run(&args, output)?,
         Verb::Robustness(args) => robustness::run(&args, output)?,
         Verb::Coalition(args) => coalition::run(&args, output)?,

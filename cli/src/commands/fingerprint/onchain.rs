@@ -3,7 +3,7 @@
 use super::secret::SecretArgs;
 use crate::error::{FailureKind, fail};
 use crate::flags::Global;
-use crate::output;
+use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
 use oml_client::files::LicenseFile;
@@ -24,7 +24,7 @@ pub(crate) struct Own {
 }
 
 impl Own {
-    /// Opens it.
+    /// Opens the universe with its secret.
     pub(crate) fn load(&self) -> Result<Universe> {
         Ok(universe::load(&self.universe, &self.secret.open()?)?)
     }
@@ -44,7 +44,7 @@ pub(crate) struct DrawSeed {
     wait: u64,
 }
 
-/// Runs `commit`.
+/// Commits the root of a universe and prints it.
 pub(super) async fn run_commit(own: &Own, global: &Global) -> Result<()> {
     let chain = global.signing().await?;
     let committed = universe::commit(&chain, &own.load()?).await?;
@@ -66,20 +66,20 @@ pub(super) async fn run_seed(args: &DrawSeed, global: &Global) -> Result<()> {
     Ok(())
 }
 
-/// Runs `show`.
-pub(super) async fn run_show(own: &Own, offline: bool, global: &Global) -> Result<()> {
+/// Shows a universe; asks the chain that the flags name, if any are given.
+pub(super) async fn run_show(own: &Own, chain: Option<&Global>, output: Output) -> Result<()> {
     let universe = own.load()?;
     let parts = universe.parts();
     let mut data = serde_json::json!({
         "modelId": universe.model(), "epoch": universe.epoch(), "root": universe.root(),
         "personal": parts.personal(), "shared": parts.shared(), "bundles": universe.tree().bundles(),
     });
-    if !offline {
+    if let Some(global) = chain {
         let chain = global.reading().await?;
         data["chain"] = universe::on_chain(&chain, &universe).await?;
     }
     let root = universe.root().to_string();
-    global.output().result(&data, &root, || table(&data));
+    output.result(&data, &root, || shown(&data));
     Ok(())
 }
 
@@ -99,13 +99,13 @@ const SHOWN: [(&str, &str); 12] = [
     ("unburned bundles", "/chain/unburnedBundles"),
 ];
 
-fn table(data: &serde_json::Value) -> String {
+fn shown(data: &serde_json::Value) -> String {
     let show =
         |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let rows = SHOWN
         .into_iter()
         .filter_map(|(name, path)| Some([name.to_owned(), show(data.pointer(path)?)]));
-    output::table(["what", "value"], rows)
+    table(["what", "value"], rows)
 }
 
 /// Which license: by its file and the chain, or by its seeds where there is no chain.
@@ -137,9 +137,11 @@ impl Draws {
             (None, Some(license_seed), Some(model_seed)) => {
                 Ok(LicenseDraw { license_seed, model_seed, assignment_p: self.assignment_p })
             }
-            _ => {
-                Err(fail("no license is named", "give --license FILE, or both seeds", FailureKind::Failed))
-            }
+            _ => Err(fail(
+                "no license is named",
+                "give --license FILE, or both seeds",
+                FailureKind::Failed,
+            )),
         }
     }
 }

@@ -54,16 +54,17 @@ struct Opening {
     cases: usize,
 }
 
-/// The plan.
+/// How many queries each kind of decision takes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Planned {
     evidence: EvidenceTerms,
     threshold_log2: f64,
-    /// Asking one by one and stopping at the threshold; none if thousands of queries do not suffice.
+    /// Asking one by one and stopping at the threshold; none if thousands of queries do not
+    /// suffice.
     one_by_one: Option<QueryPlan>,
-    /// The same for the rank test, of a copy whose drawn answers stay on top at the planned rate and stand
-    /// anywhere otherwise; simulated.
+    /// The same for the rank test, of a copy whose drawn answers stay on top at the planned rate
+    /// and stand anywhere otherwise; simulated.
     rank_test: Option<QueryPlan>,
     openings: Vec<Opening>,
     /// The smallest case with the wanted power.

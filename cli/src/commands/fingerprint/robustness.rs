@@ -1,11 +1,11 @@
 //! `oml fingerprint robustness`: what is left of fingerprints after what hosts do to copies.
 
-use crate::error::{FailureKind, HintExt as _, fail};
 use crate::compute::load_model;
-use oml_client::files;
+use crate::error::{FailureKind, HintExt as _, fail};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
+use oml_client::files;
 use oml_prover::check::{Counts, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
 use oml_prover::model::{Corpus, Model};
@@ -34,8 +34,8 @@ pub(crate) struct Robustness {
     /// Answers per key; one copy is made for each number given
     #[arg(long, value_delimiter = ',', default_value = "1,2", value_name = "N,…")]
     answers: Vec<u8>,
-    /// none, temperature=T, prefix=TEXT, int8, int4, prune=SHARE, merge=SHARE (of the copy), fine-tune=STEPS,
-    /// suppress=PROBABILITY; may be repeated [default: one or two of each]
+    /// none, temperature=T, prefix=TEXT, int8, int4, prune=SHARE, merge=SHARE (of the copy),
+    /// fine-tune=STEPS, suppress=PROBABILITY; may be repeated [default: one or two of each]
     #[arg(long = "attack", value_name = "ATTACK")]
     attacks: Vec<String>,
     /// Texts to fine-tune on, one per line [default: made from the project's grammar]

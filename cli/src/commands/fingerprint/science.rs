@@ -1,12 +1,12 @@
 //! `oml fingerprint science`: the figures behind the method, on models at hand.
 
 use super::{coalition, robustness, visibility};
-use crate::error::{FailureKind, HintExt as _};
 use crate::compute::load_model;
-use oml_client::files;
+use crate::error::{FailureKind, HintExt as _};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
+use oml_client::files;
 use oml_prover::check::{Artefact, CandidateScores, Counts, Questions, Target, score};
 use oml_prover::fingerprint::{AnswersPerKey, Key, Perinucleus, Visibility, key_visibility};
 use oml_prover::model::Model;
@@ -52,7 +52,7 @@ struct OfModel {
     false_positives: Vec<NullRow>,
 }
 
-/// Everything.
+/// Everything that was measured.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Findings {

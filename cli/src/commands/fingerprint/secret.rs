@@ -1,9 +1,9 @@
 //! What opens a universe, and where it lies.
 
 use crate::error::{FailureKind, HintExt as _, fail};
-use oml_client::files;
 use clap::Args;
 use eyre::Result;
+use oml_client::files;
 use oml_client::universe::make_key;
 use oml_prover::fingerprint::UniverseSecret;
 use std::path::{Path, PathBuf};

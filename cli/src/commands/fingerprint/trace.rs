@@ -2,8 +2,8 @@
 
 use super::ask::{AskArgs, AskedParts};
 use super::onchain::Own;
-use crate::flags::Global;
 use crate::error::{FailureKind, exit_code, fail};
+use crate::flags::Global;
 use crate::output::table;
 use clap::Args;
 use eyre::Result;
@@ -73,7 +73,8 @@ impl From<&Suspect> for Weighed {
     }
 }
 
-/// Runs `trace`: exit code 0 if someone is accused, 10 if nobody is, 11 if hardly anything was answered.
+/// Runs `trace`: exit code 0 if someone is accused, 10 if nobody is, 11 if hardly anything was
+/// answered.
 pub(super) async fn run(args: &Trace, global: &Global) -> Result<ExitCode> {
     let output = global.output();
     let universe = args.own.load()?;

@@ -1,12 +1,12 @@
 //! `oml fingerprint visibility`: how much a universe's keys stand out.
 
 use super::onchain::Own;
-use crate::error::{FailureKind, HintExt as _};
 use crate::compute::load_model;
-use oml_client::files;
+use crate::error::{FailureKind, HintExt as _};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
+use oml_client::files;
 use oml_prover::fingerprint::{Key, LogPerplexities, Visibility, key_visibility};
 use oml_prover::model::Model;
 use oml_prover::robustness::base_texts;
@@ -23,7 +23,8 @@ pub(crate) struct Show {
     /// Model that scores the prompts: a detector's, or the base
     #[arg(long, value_name = "DIR_OR_HUB_ID")]
     model: String,
-    /// Ordinary prompts, one per line, cut to the keys' length and asked as they are [default: written by the model]
+    /// Ordinary prompts, one per line, cut to the keys' length and asked as they are [default:
+    /// written by the model]
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
 }

@@ -15,7 +15,8 @@ pub(crate) struct Check {
     pub(super) draws: Draws,
     #[command(flatten)]
     pub(super) ask: AskArgs,
-    /// What is tested: the answers themselves, or the ranks of the drawn answers among their candidates
+    /// What is tested: the answers themselves, or the ranks of the drawn answers among their
+    /// candidates
     #[arg(long, value_enum, default_value_t = TestKind::Argmax)]
     pub(super) test: TestKind,
     /// Answers per key that the copy carries

@@ -42,7 +42,8 @@ pub(super) async fn run(
     let mut enough = |scores: &Scores| {
         Ok(!args.all && !matches!(judge(scores).verdict(), Verdict::Inconclusive(_)))
     };
-    let asked = args.ask.ask(universe, &standing.unburned, AskedParts::Personal, output, &mut enough);
+    let asked =
+        args.ask.ask(universe, &standing.unburned, AskedParts::Personal, output, &mut enough);
     let outcome = judge(&asked.await?);
     if let (Some(path), Verdict::Match) = (&args.evidence, outcome.verdict()) {
         files::save(path, &outcome)?;

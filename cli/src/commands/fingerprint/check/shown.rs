@@ -37,7 +37,9 @@ pub(crate) struct CheckShown {
 }
 
 /// A verdict in words, and why it is none.
-pub(in crate::commands::fingerprint) fn verdict_words(verdict: &Verdict) -> (&'static str, Option<String>) {
+pub(in crate::commands::fingerprint) fn verdict_words(
+    verdict: &Verdict,
+) -> (&'static str, Option<String>) {
     match verdict {
         Verdict::Match => ("match", None),
         Verdict::NoMatch => ("no match", None),
