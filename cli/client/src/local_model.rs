@@ -34,7 +34,7 @@ pub fn load(dir_or_hub_id: &str, options: &LoadOptions) -> Result<Model> {
 /// # Errors
 /// The directory holds no weights, or they can't be read.
 pub fn weights_hash(dir: &Path) -> Result<alloy::primitives::B256> {
-    let hash = oml_prover::model::weights_hash(dir).hint(
+    let hash = oml_prover::weights_hash(dir).hint(
         format!("the weights in {} could not be hashed", dir.display()),
         "the directory must hold config.json and *.safetensors",
         FailureKind::Failed,
