@@ -5,7 +5,7 @@ use crate::error::{FailureKind, HintExt as _};
 use clap::{Args, ValueEnum};
 use eyre::Result;
 use oml_client::local_model;
-use oml_prover::model::{ChoiceQuestion, DeviceName, FloatType, LoadOptions, Model};
+use oml_engine::{ChoiceQuestion, DeviceName, FloatType, LoadOptions, Model};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -80,7 +80,7 @@ pub(crate) fn load_model(dir_or_hub_id: &str) -> Result<Model> {
 
 /// Reads multiple-choice questions.
 pub(crate) fn read_questions(path: &Path) -> Result<Vec<ChoiceQuestion>> {
-    let questions = oml_prover::model::read_questions(path).hint(
+    let questions = oml_engine::read_questions(path).hint(
         format!("the questions in {} could not be read", path.display()),
         "one JSON object per line: {\"context\": …, \"choices\": […], \"answer\": 0}",
         FailureKind::Failed,

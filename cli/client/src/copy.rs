@@ -6,7 +6,7 @@ use crate::progress::Progress;
 use alloy::primitives::B256;
 use oml_prover::embed::{EmbedError, EmbedOptions, EmbedProgress, EmbedReport, Embedder};
 use oml_prover::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
-use oml_prover::model::{ChoiceQuestion, ChoiceReport, Model};
+use oml_engine::{ChoiceQuestion, ChoiceReport, Model};
 use serde::Serialize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Models by directory or hub id.
 
 use crate::error::{FailureKind, HintExt, Result};
-use oml_prover::model::{LoadOptions, Model};
+use oml_engine::{LoadOptions, Model};
 use std::path::{Path, PathBuf};
 
 /// A model's directory, from its path or its hub id.
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// There is no such model.
 pub fn locate(dir_or_hub_id: &str) -> Result<PathBuf> {
-    oml_prover::model::resolve(dir_or_hub_id).hint(
+    oml_engine::resolve(dir_or_hub_id).hint(
         format!("no model at {dir_or_hub_id:?}"),
         "give a directory with config.json, tokenizer.json and *.safetensors, e.g. prover/assets/models/tiny",
         FailureKind::Failed,

@@ -2,7 +2,7 @@
 
 use eyre::Result;
 use oml_client::{FailureKind, fail};
-use oml_prover::model::LoadOptions;
+use oml_engine::LoadOptions;
 use std::path::PathBuf;
 
 /// What is played.

@@ -17,7 +17,7 @@ use oml_node::gateway::request::Endpoint;
 use oml_node::payments::copies::{CopyReading, CopySeries, LaidOut, SeriesEnd};
 use oml_node::payments::evidence::LogEntry;
 use oml_node::payments::{Completion, EvidenceLog, PayerError, PayerSession};
-use oml_prover::model::Prompt;
+use oml_engine::Prompt;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ use oml_contracts::draw::Parts;
 use oml_prover::fingerprint::{
     Fingerprint, FingerprintOptions, Fingerprints, Universe, generate_fingerprints,
 };
-use oml_prover::model::Model;
+use oml_engine::Model;
 use rand::SeedableRng as _;
 use std::ops::ControlFlow;
 

@@ -12,7 +12,7 @@ use oml_client::copy::{CopyMaker, CopyOrder, EmbeddedCopy, refuse_other_contents
 use oml_client::files;
 use oml_prover::embed::{CheckpointOptions, EmbedReport, StopReason};
 use oml_prover::fingerprint::{AnswerSet, LicenseDraw, PairsForm, Universe, write_pairs};
-use oml_prover::model::ChoiceReport;
+use oml_engine::ChoiceReport;
 use per_key;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

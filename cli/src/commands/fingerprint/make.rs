@@ -13,7 +13,7 @@ use oml_prover::fingerprint::{
     Fingerprint, FingerprintError, FingerprintOptions, Key, KeyOptions, KeySource, Perinucleus,
     Universe, pairs_to_keys, perinucleus, read_pairs,
 };
-use oml_prover::model::{Api, Model};
+use oml_engine::{Api, Model};
 use rand::TryRngCore as _;
 use serde::Serialize;
 use std::fs::File;

@@ -8,7 +8,7 @@ use eyre::Result;
 use oml_client::files;
 use oml_prover::check::{Counts, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
-use oml_prover::model::{Corpus, Model};
+use oml_engine::{Corpus, Model};
 use oml_prover::robustness::{
     Attack, CopyOptions, MarkedCopy, Row, base_texts, judge_attack, usual_attacks,
 };
