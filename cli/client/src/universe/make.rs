@@ -4,10 +4,10 @@ use crate::error::{FailureKind, HintExt, Result};
 use crate::progress::Progress;
 use oml_contracts::ModelId;
 use oml_contracts::draw::Parts;
+use oml_engine::Model;
 use oml_prover::fingerprint::{
     Fingerprint, FingerprintOptions, Fingerprints, Universe, generate_fingerprints,
 };
-use oml_engine::Model;
 use rand::SeedableRng as _;
 use std::ops::ControlFlow;
 

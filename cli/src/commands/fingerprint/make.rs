@@ -9,11 +9,11 @@ use eyre::Result;
 use oml_client::{files, universe};
 use oml_contracts::draw::Parts;
 use oml_contracts::{ModelId, Root};
+use oml_engine::{Api, Model};
 use oml_prover::fingerprint::{
     Fingerprint, FingerprintError, FingerprintOptions, Key, KeyOptions, KeySource, Perinucleus,
     Universe, pairs_to_keys, perinucleus, read_pairs,
 };
-use oml_engine::{Api, Model};
 use rand::TryRngCore as _;
 use serde::Serialize;
 use std::fs::File;

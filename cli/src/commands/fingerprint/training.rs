@@ -3,8 +3,8 @@
 use clap::Args;
 use eyre::Result;
 use oml_client::files;
-use oml_prover::embed::{CheckpointOptions, EmbedOptions};
 use oml_engine::{LoraOptions, Model};
+use oml_prover::embed::{CheckpointOptions, EmbedOptions};
 use std::path::{Path, PathBuf};
 
 /// How to train. What is not given fits the model's width.
