@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use eyre::Result;
 use oml_client::{RpcConnection, deploy, files, money};
 use oml_contracts::rpc::deploy::DeployParams;
-use oml_contracts::rpc::verify::Finding;
+use oml_contracts::rpc::verify::CodeFinding;
 use oml_contracts::{Amount, EthAddress};
 use std::path::PathBuf;
 
@@ -112,14 +112,14 @@ async fn verify(global: &Global) -> Result<()> {
     let checked = deploy::verify(&global.reading().await?).await?;
     let rows = checked.iter().map(|c| {
         let finding = match c.finding {
-            Finding::Verified => "verified".to_owned(),
-            Finding::Missing => "no code".to_owned(),
-            Finding::OtherCode => "other code".to_owned(),
-            Finding::OtherAddress => format!("derived address is {}", c.derived),
+            CodeFinding::Verified => "verified".to_owned(),
+            CodeFinding::Missing => "no code".to_owned(),
+            CodeFinding::OtherCode => "other code".to_owned(),
+            CodeFinding::OtherAddress => format!("derived address is {}", c.derived),
         };
         [c.contract.to_owned(), c.address.to_string(), finding]
     });
-    let verified = checked.iter().filter(|c| c.finding == Finding::Verified).count();
+    let verified = checked.iter().filter(|c| c.finding == CodeFinding::Verified).count();
     global
         .output()
         .result(&checked, &verified.to_string(), || table(["contract", "address", "result"], rows));
