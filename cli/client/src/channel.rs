@@ -5,9 +5,7 @@ use crate::error::{FailureKind, Result, fail};
 use crate::files::{self, ChannelFile, CloseFile, LicenseFile};
 use alloy::primitives::U256;
 use oml_contracts::rpc::abi::PaymentEscrow;
-use oml_contracts::{
-    Amount, ChannelId, Close, Domain, EthAddress, Signable as _, Signature, hash,
-};
+use oml_contracts::{Amount, ChannelId, Close, Domain, EthAddress, Signable as _, Signature, hash};
 use serde::Serialize;
 
 /// A channel after an action.

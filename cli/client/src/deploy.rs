@@ -7,7 +7,7 @@ use alloy::primitives::{Address, U256};
 use alloy::providers::Provider as _;
 use oml_contracts::rpc::abi::Token;
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core, deploy_token, derive_core};
-use oml_contracts::rpc::verify::{self, Checked};
+use oml_contracts::rpc::verify::{self, ContractCheck};
 use oml_contracts::{Addresses, Amount, EthAddress};
 use std::path::Path;
 
@@ -130,7 +130,7 @@ pub async fn present(chain: &Chain) -> Result<Vec<ContractCode>> {
 ///
 /// # Errors
 /// The chain can't be read, or a contract does not answer.
-pub async fn verify(chain: &Chain) -> Result<Vec<Checked>> {
+pub async fn verify(chain: &Chain) -> Result<Vec<ContractCheck>> {
     verify::verify(chain.provider(), chain.addresses()).await.hint(
         "the deployment could not be checked",
         "is --rpc-url the chain of the addresses file?",

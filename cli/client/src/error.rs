@@ -176,6 +176,7 @@ passed_on! {
     alloy::sol_types::Error,
     oml_contracts::AmountError,
     oml_contracts::eip712::SignatureError,
+    oml_contracts::ids::NonceError,
     oml_contracts::evidence::EvidenceError,
     oml_contracts::rpc::ConvertError,
     oml_contracts::tree::TreeError,

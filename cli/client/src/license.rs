@@ -99,7 +99,7 @@ pub struct LicenseStanding {
     #[serde(serialize_with = "crate::files::as_text")]
     pub collateral: u128,
     /// Cases that hold the collateral.
-    pub freezes: u32,
+    pub freezes: u16,
     /// When the collateral can leave, Unix seconds; zero if it has not begun to.
     pub collateral_thaw_end: u64,
 }

@@ -20,7 +20,7 @@ pub struct StakedProver {
     #[serde(serialize_with = "crate::files::as_text")]
     pub stake: u128,
     /// Cases in which it sits.
-    pub open_cases: u32,
+    pub open_cases: u16,
     /// When its stake can leave, Unix seconds; zero if it has not begun to.
     pub thaw_end: u64,
     /// Key to which questions are sealed.

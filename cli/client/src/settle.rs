@@ -228,7 +228,7 @@ impl SettledVouchers {
         }));
         if sent.receipt.is_none() {
             self.total +=
-                u128::try_from(U256::try_from_be_slice(&sent.returned).unwrap_or_default())?;
+                U256::try_from_be_slice(&sent.returned).unwrap_or_default().saturating_to::<u128>();
         } else if let Some(log) = sent.event::<PaymentEscrow::ClaimSplit>() {
             self.total += log.total;
             let split = self.split.get_or_insert_default();

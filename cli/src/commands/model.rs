@@ -3,7 +3,7 @@
 use crate::compute::{load_model, read_questions};
 use crate::error::{FailureKind, HintExt as _, fail};
 use crate::flags::Global;
-use Output;
+use crate::output::Output;
 use clap::Subcommand;
 use eyre::Result;
 use oml_client::model::{self, NewModel};

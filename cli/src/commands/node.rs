@@ -88,10 +88,10 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
 async fn run_node(path: &Path) -> Result<()> {
     let config = load(path)?;
     let node = explain(Node::start(config).await, path)?;
-    explain(node.run_until_signal().await, path)
+    Ok(explain(node.run_until_signal().await, path)?)
 }
 
-fn explain<T>(result: Result<T, NodeError>, config: &Path) -> Result<T> {
+fn explain<T>(result: Result<T, NodeError>, config: &Path) -> oml_client::Result<T> {
     let (hint, exit) = match &result {
         Err(NodeError::Chain(_)) => (
             "check [chain] rpc_url and addresses; `oml doctor` looks at both",
@@ -105,7 +105,7 @@ fn explain<T>(result: Result<T, NodeError>, config: &Path) -> Result<T> {
     result.hint(format!("the node of {} does not run", config.display()), hint, exit)
 }
 
-fn load(path: &Path) -> Result<Config> {
+fn load(path: &Path) -> oml_client::Result<Config> {
     Config::load(path).hint(
         format!("{} is not a usable configuration", path.display()),
         "`oml node config example --full` shows every section and key",
@@ -257,11 +257,8 @@ pub(crate) async fn serve_model(
             serving.await
         }
     };
-    ended.hint(
-        format!("{model} is not served"),
-        "the cause names the port or thread",
-        FailureKind::Failed,
-    )
+    let failed = || format!("{model} is not served");
+    Ok(ended.hint(failed(), "the cause names the port or thread", FailureKind::Failed)?)
 }
 
 async fn stop_signal() -> Result<()> {
@@ -288,11 +285,12 @@ pub(crate) async fn get_json(url: &str) -> Result<serde_json::Value> {
     if !status.is_success() {
         return Err(fail(format!("{url} answers {status}: {text}"), hint, FailureKind::Network));
     }
-    serde_json::from_str(&text).hint(
+    let data = serde_json::from_str(&text).hint(
         format!("{url} does not answer with JSON"),
         "is that the node's own API ([http] listen) and not a gateway?",
         FailureKind::Network,
-    )
+    )?;
+    Ok(data)
 }
 
 #[cfg(test)]

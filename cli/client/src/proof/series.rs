@@ -23,7 +23,7 @@ use std::path::Path;
 /// A bundle with the texts of its keys.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct KeyBundle {
+pub(crate) struct KeyBundle {
     /// What the contract needs of it.
     pub opening: BundleOpening,
     /// What is asked, in the order of the leaves.
@@ -33,7 +33,7 @@ pub struct KeyBundle {
 /// Keys to ask, and of whom: what a model's owner gives to whoever asks. Secret until the proof.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct KeysFile {
+pub(crate) struct KeysFile {
     /// The suspected license.
     pub license: LicenseFile,
     /// The license whose copy its host may serve.

@@ -225,7 +225,7 @@ impl AskArgs {
         Ok(personal)
     }
 
-    fn make_decoys(&self, universe: &Universe, rounds: usize) -> Result<Vec<String>> {
+    fn make_decoys(&self, universe: &Universe, rounds: usize) -> oml_client::Result<Vec<String>> {
         let step = universe.entries().len().div_ceil(DECOY_CORPUS).max(1);
         let corpus: Vec<String> =
             universe.entries().iter().step_by(step).map(|entry| entry.key.question()).collect();

@@ -1,5 +1,6 @@
 //! `oml fingerprint embed` and `export`: a license's answers, into a copy or into a list.
 
+use super::check::per_key;
 use super::onchain::{self, Draws, Own};
 use super::training::Training;
 use crate::compute::{load_model, read_questions};
@@ -13,7 +14,6 @@ use oml_client::files;
 use oml_engine::ChoiceReport;
 use oml_prover::embed::{CheckpointOptions, EmbedReport, StopReason};
 use oml_prover::fingerprint::{AnswerSet, LicenseDraw, PairsForm, Universe, write_pairs};
-use per_key;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

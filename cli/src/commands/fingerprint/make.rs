@@ -191,7 +191,7 @@ fn candidates(
 
 impl Place {
     /// Sizes of the parts; refuses before any work what could not be written after it.
-    fn check(&self) -> Result<Parts> {
+    fn check(&self) -> oml_client::Result<Parts> {
         universe::refuse_existing(&self.out, self.epoch)?;
         Parts::new(self.personal, self.shared).hint(
             format!(

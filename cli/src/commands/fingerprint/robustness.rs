@@ -116,7 +116,7 @@ fn measure(
     Ok(rows)
 }
 
-fn attacks(given: &[String]) -> Result<Vec<Attack>> {
+fn attacks(given: &[String]) -> oml_client::Result<Vec<Attack>> {
     if given.is_empty() {
         return Ok(usual_attacks());
     }

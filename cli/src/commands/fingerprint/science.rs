@@ -6,7 +6,6 @@ use crate::error::{FailureKind, HintExt as _};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
-use oml_client::files;
 use oml_engine::Model;
 use oml_prover::check::{Artefact, CandidateScores, Counts, Questions, Target, score};
 use oml_prover::fingerprint::{AnswersPerKey, Key, Perinucleus, Visibility, key_visibility};

@@ -54,7 +54,7 @@ impl SecretArgs {
     }
 }
 
-fn ask(prompt: &str) -> Result<Zeroizing<String>> {
+fn ask(prompt: &str) -> oml_client::Result<Zeroizing<String>> {
     rpassword::prompt_password(prompt).map(Zeroizing::new).hint(
         "no passphrase given",
         "use --key-file FILE or --passphrase-file FILE where nobody can type",

@@ -72,9 +72,10 @@ impl Judging {
 
 /// A number of answers per key from a flag.
 pub(in crate::commands::fingerprint) fn per_key(answers: u8) -> Result<AnswersPerKey> {
-    AnswersPerKey::new(answers).hint(
+    let number = AnswersPerKey::new(answers).hint(
         format!("--answers {answers} can't be used"),
         "it is the number with which the copy was embedded, 1 to 8",
         FailureKind::Failed,
-    )
+    )?;
+    Ok(number)
 }
