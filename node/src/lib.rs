@@ -11,9 +11,10 @@ pub mod config;
 pub mod gateway;
 pub mod inference;
 pub mod jobs;
+pub mod ledger;
 pub mod licenses;
 pub mod node;
-pub mod payments;
+pub mod redeem;
 pub mod store;
 pub mod tasks;
 

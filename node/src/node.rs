@@ -159,7 +159,7 @@ impl Node {
         let mut parts = RoleParts::default();
         parts.add(crate::licenses::wire(&context)?);
         parts.add(crate::cases::wire(&context).await?);
-        parts.add(crate::payments::wire(&context)?);
+        parts.add(crate::redeem::wire(&context)?);
         parts.add(crate::gateway::wire(&context)?);
         parts.add(crate::inference::wire(&context)?);
 

@@ -9,11 +9,13 @@
 
 mod abi_encode;
 pub mod addresses;
+pub mod bundle;
 pub mod case;
 pub mod draw;
 pub mod eip712;
 pub mod evidence;
 pub mod hash;
+pub mod hits;
 pub mod ids;
 pub mod leaf;
 mod money;

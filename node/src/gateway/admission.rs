@@ -2,9 +2,10 @@
 
 use oml_contracts::hash::channel_id;
 use oml_contracts::{Amount, ChannelId, Domain, EthAddress, LicenseId, RequestHash};
+use oml_payments::{PaymentRequired, Price, RequiredVoucher, SignedVoucher};
 
 use crate::chain::ChannelView;
-use crate::payments::{ChannelLedger, PaymentRequired, Price, RequiredVoucher, SignedVoucher};
+use crate::ledger::ChannelLedger;
 
 /// The license under which this gateway serves, as the chain has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use oml_payments::{PaymentRequired, RequestError, WireError};
 use serde_json::json;
 
 use super::admission::Refusal;
-use super::request::RequestError;
 use crate::chain::ChainError;
-use crate::payments::{LedgerError, PaymentRequired, WireError};
+use crate::ledger::LedgerError;
 
 /// Why a request got no answer of the model. Nothing of this is charged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,23 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use oml_payments::{ByteEstimate, TokenCounter};
 use serde::Deserialize;
-
-/// Counts the tokens of a text.
-pub trait TokenCounter: std::fmt::Debug + Send + Sync {
-    /// Number of tokens.
-    fn count(&self, text: &str) -> u64;
-}
-
-/// Four bytes of UTF-8 a token, rounded up: about right for English under today's vocabularies.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ByteEstimate;
-
-impl TokenCounter for ByteEstimate {
-    fn count(&self, text: &str) -> u64 {
-        u64::try_from(text.len().div_ceil(4)).unwrap_or(u64::MAX)
-    }
-}
 
 /// Counts with the model's own tokenizer; control tokens are not counted.
 #[derive(Debug, Clone)]

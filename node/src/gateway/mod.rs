@@ -9,11 +9,9 @@ mod answers;
 mod channels;
 pub mod meter;
 mod pump;
-pub mod request;
 mod role;
 mod routes;
 mod source;
-pub mod sse;
 #[cfg(test)]
 mod tests;
 
@@ -28,18 +26,17 @@ use std::time::Duration;
 
 use k256::ecdsa::SigningKey;
 use oml_contracts::{Amount, Domain, EthAddress, LicenseId, ModelId};
+use oml_payments::{TokenCounter, TokenLimits};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ServeLimits};
 use crate::config::GatewayConfig;
-use crate::payments::PaymentLedger;
+use crate::ledger::PaymentLedger;
 use crate::tasks::Tasks;
 use admission::RiskLimits;
 use channels::Channels;
-use meter::TokenCounter;
-use request::TokenLimits;
 use upstream::Upstream;
 
 /// Time that running requests have when the gateway stops.

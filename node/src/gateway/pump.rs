@@ -8,6 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use oml_contracts::Receipt;
 use oml_contracts::hash::response_hash;
+use oml_payments::sse::{self, Event, Splitter};
+use oml_payments::{MeteredRequest, RECEIPT_EVENT, SignedReceipt, SignedVoucher};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, mpsc, oneshot};
@@ -18,10 +20,8 @@ use super::admission::Accepted;
 use super::answers::{Failure, UpstreamFailure};
 use super::channels::Slot;
 use super::meter::{Meter, Metered, Usage};
-use super::request::PaidRequest;
-use super::sse::{self, Event, Splitter};
 use super::upstream::{body, within};
-use crate::payments::{self, ChannelLedger, RECEIPT_EVENT, SignedReceipt, SignedVoucher};
+use crate::ledger::{ChannelLedger, LedgerError};
 
 /// Events that may wait for a slow client before the upstream waits too.
 const STREAM_BUFFER: usize = 64;
@@ -42,7 +42,7 @@ pub(super) enum Answer {
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) shared: Arc<Shared>,
-    pub(super) request: PaidRequest,
+    pub(super) request: MeteredRequest,
     pub(super) voucher: SignedVoucher,
     pub(super) accepted: Accepted,
     pub(super) prompt_tokens: u64,
@@ -97,7 +97,7 @@ impl Job {
         if value.get("choices").and_then(|c| c.get(0)).is_none() {
             return Err(unusable("it has no choices").into());
         }
-        meter.text(self.request.endpoint.answer(&value).unwrap_or_default());
+        meter.text(self.request.path.answer(&value).unwrap_or_default());
         if let Ok(UsageOnly { usage: Some(usage) }) = serde_json::from_value(value) {
             meter.usage(usage);
         }
@@ -135,7 +135,7 @@ impl Job {
             let message = error.get("message").and_then(Value::as_str).unwrap_or("no reason");
             return Err(UpstreamFailure::Unusable(message.chars().take(200).collect()));
         }
-        if let Some(text) = self.request.endpoint.answer(&value) {
+        if let Some(text) = self.request.path.answer(&value) {
             meter.text(text);
         }
         let no_choice = value.get("choices").and_then(Value::as_array).is_none_or(Vec::is_empty);
@@ -163,7 +163,7 @@ impl Job {
         }
         match self.settle(meter).await {
             Ok(receipt) => {
-                client.send(sse::write(Some(RECEIPT_EVENT), &payments::encode(&receipt))).await;
+                client.send(sse::write(Some(RECEIPT_EVENT), &oml_payments::encode(&receipt))).await;
             }
             Err(failure) => client.fail(&failure).await,
         }
@@ -205,7 +205,7 @@ impl Job {
     async fn sign_and_store(&self, receipt: &Receipt) -> Result<SignedReceipt, Failure> {
         let signature = receipt
             .sign(&self.shared.receipts, &self.shared.serving_key)
-            .map_err(|e| payments::LedgerError::Store(e.to_string()))?;
+            .map_err(|e| LedgerError::Store(e.to_string()))?;
         let signed = SignedReceipt::new(receipt, signature);
         self.shared.ledger.put_receipt(&signed).await?;
         Ok(signed)

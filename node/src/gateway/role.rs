@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use k256::ecdsa::SigningKey;
 use oml_contracts::{Amount, Domain, EthAddress, LicenseRef};
+use oml_payments::{ByteEstimate, TokenCounter};
 
-use super::meter::{ByteEstimate, TokenCounter, TokenizerCounter};
+use super::meter::TokenizerCounter;
 use super::{ChainSource, GatewayDeps, GatewayError, serve};
 use crate::chain::sender::load_key_bytes;
 use crate::config::GatewayConfig;
+use crate::ledger::SharedLedger;
 use crate::node::{NodeContext, NodeError, RoleParts};
-use crate::payments::SharedLedger;
 use crate::store::{LicenseRow, OfferRow, StoreError};
 
 /// Why a configured gateway does not serve.

@@ -10,6 +10,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::StreamExt;
 use oml_contracts::{ChannelId, RequestHash};
+use oml_payments::{
+    GatewayTerms, MeteredRequest, RECEIPT_HEADER, ServedPath, SignedReceipt, SignedVoucher,
+    VOUCHER_HEADER,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Shared;
@@ -17,11 +21,7 @@ use super::admission::{Admission, AdmissionInput, RequestUnits, decide};
 use super::answers::Failure;
 use super::channels::Slot;
 use super::pump::{Answer, Job};
-use super::request::{Endpoint, PaidRequest};
-use crate::payments::{
-    self, ChannelLedger, GatewayTerms, RECEIPT_HEADER, SignedReceipt, SignedVoucher,
-    VOUCHER_HEADER, channel_ledger,
-};
+use crate::ledger::{ChannelLedger, channel_ledger};
 
 /// Routes of one gateway.
 pub(super) fn router(shared: Arc<Shared>, max_body_bytes: usize) -> Router {
@@ -41,20 +41,15 @@ async fn completions(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    paid(shared, Endpoint::Completions, &headers, &body).await
+    paid(shared, ServedPath::Completions, &headers, &body).await
 }
 
 async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    paid(shared, Endpoint::Chat, &headers, &body).await
+    paid(shared, ServedPath::Chat, &headers, &body).await
 }
 
-async fn paid(
-    shared: Arc<Shared>,
-    endpoint: Endpoint,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Response {
-    let answer = match admit(shared, endpoint, headers, body).await {
+async fn paid(shared: Arc<Shared>, path: ServedPath, headers: &HeaderMap, body: &[u8]) -> Response {
+    let answer = match admit(shared, path, headers, body).await {
         Ok(answer) => answer,
         Err(failure) => Answer::Failed(failure),
     };
@@ -70,15 +65,15 @@ async fn paid(
 /// Judges a request; a paid one is handed to its own task, whose answer is awaited.
 async fn admit(
     shared: Arc<Shared>,
-    endpoint: Endpoint,
+    path: ServedPath,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Answer, Failure> {
     let permit =
         Arc::clone(&shared.permits).try_acquire_owned().map_err(|_| Failure::Overloaded)?;
-    let request = PaidRequest::parse(endpoint, body, &shared.tokens)?;
+    let request = MeteredRequest::parse(path, body, &shared.tokens)?;
     let voucher: Option<SignedVoucher> =
-        headers.get(VOUCHER_HEADER).map(|v| payments::decode(v.as_bytes())).transpose()?;
+        headers.get(VOUCHER_HEADER).map(|v| oml_payments::decode(v.as_bytes())).transpose()?;
     let units = RequestUnits {
         request_hash: permitted(&shared, &request, voucher.as_ref()),
         prompt_tokens: request.count_prompt(shared.counter.as_ref()),
@@ -132,7 +127,7 @@ async fn admit(
 /// client can't even choose among the upstream's models.
 fn permitted(
     shared: &Shared,
-    request: &PaidRequest,
+    request: &MeteredRequest,
     voucher: Option<&SignedVoucher>,
 ) -> RequestHash {
     let plain = request.plain_hash(shared.model_id).filter(|_| shared.upstream.fixes_model());
@@ -157,7 +152,7 @@ fn whole(bytes: Bytes, receipt: &SignedReceipt) -> Response {
     let mut response = Response::new(Body::from(bytes));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(value) = HeaderValue::from_str(&payments::encode(receipt)) {
+    if let Ok(value) = HeaderValue::from_str(&oml_payments::encode(receipt)) {
         headers.insert(RECEIPT_HEADER, value);
     }
     response

@@ -6,11 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use oml_contracts::{ChannelId, LicenseId, LicenseRef};
+use oml_payments::Price;
 use tokio::sync::watch;
 
 use super::admission::LicenseState;
 use crate::chain::{ChainError, ChannelView, Head, LicenseStatus, Reader};
-use crate::payments::Price;
 
 /// Most channels whose state is kept; past it the oldest state is simply read again.
 const MAX_CACHED: usize = 65_536;

@@ -15,18 +15,18 @@ use axum::routing::post;
 use k256::ecdsa::SigningKey;
 use oml_contracts::hash::{key_hash, plain_request_hash, response_hash};
 use oml_contracts::{ChannelId, Salt};
+use oml_payments::{
+    ByteEstimate, MeteredRequest, PayerChannel, PayerError, PayerSession, Price, ReceiptProblem,
+    ServedPath, VOUCHER_HEADER,
+};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::admission::LicenseState;
-use super::meter::ByteEstimate;
-use super::request::Endpoint;
 use super::*;
 use crate::chain::{ChainError, ChannelView};
 use crate::config::KeySource;
-use crate::payments::{
-    ChannelRef, MemoryLedger, PayerError, PayerSession, Price, ReceiptProblem, VOUCHER_HEADER,
-};
+use crate::ledger::MemoryLedger;
 
 /// What the upstream does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +134,7 @@ struct World {
     upstream: Arc<Upstream>,
     chain: Arc<Chain>,
     ledger: Arc<MemoryLedger>,
-    channel: ChannelRef,
+    channel: PayerChannel,
     url: String,
     cancel: CancellationToken,
     tasks: Tasks,
@@ -168,7 +168,7 @@ impl World {
             per_request: Amount::new(10),
             per_thousand_tokens: Amount::new(2_000),
         };
-        let channel = ChannelRef {
+        let channel = PayerChannel {
             chain_id: 31_337,
             escrow: EthAddress::new([0xe5; 20]),
             challenge_manager: EthAddress::new([0xc4; 20]),
@@ -308,7 +308,7 @@ async fn streams_pass_through_and_end_with_the_receipt() {
     let mut session = world.session();
     let mut pieces = Vec::new();
     let done = session
-        .request(Endpoint::Completions, streamed("prompt"), &mut |text| {
+        .request(ServedPath::Completions, streamed("prompt"), &mut |text| {
             pieces.push(text.to_owned())
         })
         .await
@@ -327,8 +327,8 @@ async fn a_client_sees_the_bytes_of_the_upstream() {
         let mut body = streamed("prompt");
         body["stream_options"] = options;
         let state = *session.state();
-        let hash = request::PaidRequest::parse(
-            Endpoint::Completions,
+        let hash = MeteredRequest::parse(
+            ServedPath::Completions,
             body.to_string().as_bytes(),
             &TokenLimits { default_max_tokens: 16, max_tokens_cap: 100 },
         )
@@ -336,10 +336,10 @@ async fn a_client_sees_the_bytes_of_the_upstream() {
         .hash(world.channel.model_id);
         let mut voucher = state.next_voucher(&world.channel, 100, hash).unwrap();
         voucher.cumulative_amount = Amount::new(1_000 * u128::from(voucher.cumulative_requests));
-        let signed = crate::payments::payer::sign(&world.channel, &voucher, &payer_key()).unwrap();
+        let signed = world.channel.sign(&voucher, &payer_key()).unwrap();
         let response = reqwest::Client::new()
             .post(format!("{}/v1/completions", world.url))
-            .header(VOUCHER_HEADER, crate::payments::encode(&signed))
+            .header(VOUCHER_HEADER, oml_payments::encode(&signed))
             .body(body.to_string())
             .send()
             .await
@@ -364,7 +364,7 @@ async fn a_client_that_leaves_is_still_metered() {
     let seen = tokio::sync::Notify::new();
     let mut tell = |_: &str| seen.notify_one();
     tokio::select! {
-        answer = session.request(Endpoint::Completions, streamed("prompt"), &mut tell) => {
+        answer = session.request(ServedPath::Completions, streamed("prompt"), &mut tell) => {
             panic!("the whole answer came: {answer:?}")
         }
         () = seen.notified() => {}
@@ -396,14 +396,14 @@ async fn what_the_upstream_does_not_serve_is_not_charged() {
         );
     }
     world.set(Mode::CutsAtOnce);
-    let error = session.request(Endpoint::Completions, streamed("prompt"), &mut |_| {}).await;
+    let error = session.request(ServedPath::Completions, streamed("prompt"), &mut |_| {}).await;
     assert!(matches!(error, Err(PayerError::Refused { .. })), "{error:?}");
     assert_eq!(world.counts(), (5, 0), "vouchers are kept, receipts are not made");
     world.set(Mode::Works);
     let done = session.complete("m", "prompt", 20).await.unwrap();
     assert_eq!((done.receipt.seq, done.receipt.cumulative_tokens), (1, 9));
     // The voucher of the receipt is the last of the six with this count.
-    let paid = crate::payments::newest_paid(world.ledger.as_ref(), world.channel.id()).await;
+    let paid = crate::ledger::newest_paid(world.ledger.as_ref(), world.channel.id()).await;
     assert_eq!(paid.unwrap().unwrap().1, done.voucher);
 }
 
@@ -413,7 +413,7 @@ async fn a_cut_stream_is_charged_for_what_came() {
     world.set(Mode::Cuts);
     let mut session = world.session();
     let done =
-        session.request(Endpoint::Completions, streamed("prompt"), &mut |_| {}).await.unwrap();
+        session.request(ServedPath::Completions, streamed("prompt"), &mut |_| {}).await.unwrap();
     // Own count: 2 tokens of prompt and 2 of "Hello ", four bytes each.
     assert_eq!((done.text.as_str(), done.tokens), ("Hello ", 4));
 }
@@ -464,7 +464,7 @@ async fn a_replayed_voucher_buys_nothing() {
     let body = json!({"model": "m", "prompt": "prompt", "max_tokens": 20, "temperature": 0});
     let replay = reqwest::Client::new()
         .post(format!("{}/v1/completions", world.url))
-        .header(VOUCHER_HEADER, crate::payments::encode(&done.voucher))
+        .header(VOUCHER_HEADER, oml_payments::encode(&done.voucher))
         .body(body.to_string())
         .send()
         .await
@@ -480,11 +480,11 @@ async fn one_request_a_channel_and_few_altogether() {
     world.set(Mode::Slow);
     let (mut first, mut second) = (world.session(), world.session());
     let mut ignore = |_: &str| {};
-    let run = first.request(Endpoint::Completions, streamed("prompt"), &mut ignore);
+    let run = first.request(ServedPath::Completions, streamed("prompt"), &mut ignore);
     let late = async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         // The second session knows nothing of the first one's request.
-        second.request(Endpoint::Completions, streamed("prompt"), &mut |_| {}).await
+        second.request(ServedPath::Completions, streamed("prompt"), &mut |_| {}).await
     };
     let (run, late) = tokio::join!(run, late);
     assert_eq!(run.unwrap().receipt.seq, 1);
@@ -545,7 +545,7 @@ async fn a_budget_and_a_log_outlive_the_session() {
     let mut session = world.session();
     session.resume().await.unwrap();
     assert_eq!(session.complete("m", "prompt", 20).await.unwrap().receipt.seq, 3);
-    let other = ChannelRef { salt: Salt::new([9; 32]), ..world.channel };
+    let other = PayerChannel { salt: Salt::new([9; 32]), ..world.channel };
     let session = PayerSession::new(other, payer_key(), &world.url).unwrap();
     assert!(matches!(session.with_log(&path).await, Err(PayerError::Log(_))));
 }
@@ -576,6 +576,16 @@ async fn a_plain_question_whose_answer_was_lost_is_not_asked_again() {
     assert_eq!(session.complete("m", "third", 20).await.unwrap().receipt.seq, 3);
 
     let body = json!({"prompt": "hi", "temperature": 0.5});
-    let refused = session.request(Endpoint::Completions, body, &mut |_| {}).await.unwrap_err();
+    let refused = session.request(ServedPath::Completions, body, &mut |_| {}).await.unwrap_err();
     assert!(matches!(refused, PayerError::NotPlain), "{refused}");
+}
+
+/// A key that is asked as a chat has the hash that its voucher would have.
+#[test]
+fn a_question_and_its_request_have_one_text() {
+    let question = oml_prover::model::Prompt::of_user(oml_prover::model::Api::Chat, "hi");
+    let body = json!({"messages": [{"role": "user", "content": "hi"}]}).to_string();
+    let limits = TokenLimits { default_max_tokens: 16, max_tokens_cap: 100 };
+    let request = MeteredRequest::parse(ServedPath::Chat, body.as_bytes(), &limits).unwrap();
+    assert_eq!(question.text(), request.prompt);
 }

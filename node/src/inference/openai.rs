@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::StreamExt;
+use oml_payments::{ServedPath, sse};
 use oml_prover::model::{Prompt, Sampling};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,8 +18,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::scores::{MOST_SCORED, alternatives, field};
 use super::worker::{Piece, Queue, Unavailable, Work};
-use crate::gateway::request::Endpoint;
-use crate::gateway::sse;
 
 /// Largest request body, in bytes.
 const MAX_BODY_BYTES: usize = 4 << 20;
@@ -111,15 +110,15 @@ async fn models(State(shared): State<Arc<Shared>>) -> Json<Value> {
 }
 
 async fn completions(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    respond(&shared, Endpoint::Completions, &body).await
+    respond(&shared, ServedPath::Completions, &body).await
 }
 
 async fn chat(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    respond(&shared, Endpoint::Chat, &body).await
+    respond(&shared, ServedPath::Chat, &body).await
 }
 
-async fn respond(shared: &Shared, endpoint: Endpoint, body: &[u8]) -> Response {
-    match begin(shared, endpoint, body).await {
+async fn respond(shared: &Shared, path: ServedPath, body: &[u8]) -> Response {
+    match begin(shared, path, body).await {
         Ok(answer) if answer.stream => answer.into_stream(),
         Ok(answer) => match answer.whole().await {
             Ok(body) => Json(body).into_response(),
@@ -131,7 +130,7 @@ async fn respond(shared: &Shared, endpoint: Endpoint, body: &[u8]) -> Response {
 
 /// A request that the model works on.
 struct Running {
-    endpoint: Endpoint,
+    path: ServedPath,
     id: String,
     created: u64,
     model: String,
@@ -142,7 +141,7 @@ struct Running {
 }
 
 /// Queues a request and waits until its prompt is accepted, so that a bad one gets a status code.
-async fn begin(shared: &Shared, endpoint: Endpoint, body: &[u8]) -> Result<Running, ApiError> {
+async fn begin(shared: &Shared, path: ServedPath, body: &[u8]) -> Result<Running, ApiError> {
     let params: Params = serde_json::from_slice(body)
         .map_err(|e| ApiError::bad("bad_request", format!("the body can't be read: {e}")))?;
     if let Some(name) =
@@ -155,12 +154,12 @@ async fn begin(shared: &Shared, endpoint: Endpoint, body: &[u8]) -> Result<Runni
     }
     let (out, mut pieces) = unbounded_channel();
     let work = Work {
-        prompt: prompt(endpoint, &params)?,
+        prompt: prompt(path, &params)?,
         max_tokens: max_tokens(&params)?,
         sampling: sampling(&params)?,
         stop: stops(&params)?,
         stream: params.stream,
-        scores: scores(endpoint, &params)?,
+        scores: scores(path, &params)?,
         out,
     };
     shared.queue.submit(work).map_err(|unavailable| match unavailable {
@@ -178,9 +177,9 @@ async fn begin(shared: &Shared, endpoint: Endpoint, body: &[u8]) -> Result<Runni
         _ => return Err(stopped()),
     };
     let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let prefix = if endpoint == Endpoint::Chat { "chatcmpl" } else { "cmpl" };
+    let prefix = if path == ServedPath::Chat { "chatcmpl" } else { "cmpl" };
     Ok(Running {
-        endpoint,
+        path,
         id: format!("{prefix}-{:016x}", rand::random::<u64>()),
         created,
         model: shared.model_name.clone(),
@@ -198,13 +197,13 @@ impl Running {
         loop {
             match self.pieces.recv().await {
                 Some(Piece::Text(more)) => text.push_str(&more),
-                Some(Piece::Scores(scores)) => logprobs = field(self.endpoint, &scores),
+                Some(Piece::Scores(scores)) => logprobs = field(self.path, &scores),
                 Some(Piece::End { tokens, reason }) => {
-                    let choice = match self.endpoint {
-                        Endpoint::Completions => {
+                    let choice = match self.path {
+                        ServedPath::Completions => {
                             json!({"index": 0, "text": text, "finish_reason": reason, "logprobs": logprobs})
                         }
-                        Endpoint::Chat => {
+                        ServedPath::Chat => {
                             json!({"index": 0, "finish_reason": reason, "logprobs": logprobs,
                             "message": {"role": "assistant", "content": text}})
                         }
@@ -258,10 +257,10 @@ impl Running {
     }
 
     fn chunk(&self, text: Option<&str>, reason: Option<&str>, first: bool) -> Bytes {
-        let choice = match self.endpoint {
-            Endpoint::Completions => json!({"index": 0, "text": text.unwrap_or_default(),
+        let choice = match self.path {
+            ServedPath::Completions => json!({"index": 0, "text": text.unwrap_or_default(),
                 "finish_reason": reason, "logprobs": null}),
-            Endpoint::Chat => {
+            ServedPath::Chat => {
                 let mut delta = json!({});
                 if first {
                     delta["role"] = json!("assistant");
@@ -277,9 +276,9 @@ impl Running {
 
     /// What every body and chunk has. Chunks of plain completions carry the name of whole ones.
     fn frame(&self, chunk: &str, choices: Value) -> Value {
-        let object = match self.endpoint {
-            Endpoint::Completions => "text_completion".to_owned(),
-            Endpoint::Chat => format!("chat.completion{chunk}"),
+        let object = match self.path {
+            ServedPath::Completions => "text_completion".to_owned(),
+            ServedPath::Chat => format!("chat.completion{chunk}"),
         };
         json!({"id": self.id, "object": object, "created": self.created, "model": self.model,
             "choices": choices})
@@ -304,12 +303,12 @@ fn failed(message: String) -> ApiError {
     ApiError { status: StatusCode::INTERNAL_SERVER_ERROR, code: "model_failed", message }
 }
 
-fn prompt(endpoint: Endpoint, params: &Params) -> Result<Prompt, ApiError> {
+fn prompt(path: ServedPath, params: &Params) -> Result<Prompt, ApiError> {
     if params.n.is_some_and(|n| n != 1) {
         return Err(ApiError::bad("unsupported", "`n` must be 1; send one request per answer"));
     }
-    match endpoint {
-        Endpoint::Completions => match &params.prompt {
+    match path {
+        ServedPath::Completions => match &params.prompt {
             Some(Value::String(text)) => Ok(Prompt::Text(text.clone())),
             Some(Value::Array(items)) => match items.as_slice() {
                 [Value::String(text)] => Ok(Prompt::Text(text.clone())),
@@ -317,7 +316,7 @@ fn prompt(endpoint: Endpoint, params: &Params) -> Result<Prompt, ApiError> {
             },
             _ => Err(ApiError::bad("bad_request", "`prompt` is missing; send a text")),
         },
-        Endpoint::Chat => match params.messages.as_deref() {
+        ServedPath::Chat => match params.messages.as_deref() {
             Some(messages @ [_, ..]) => chat_messages(messages),
             _ => Err(ApiError::bad("bad_request", "`messages` is missing or empty")),
         },
@@ -353,8 +352,8 @@ fn content(value: &Value) -> Result<String, ApiError> {
 }
 
 /// Alternatives per token, where log-probabilities are wanted.
-fn scores(endpoint: Endpoint, params: &Params) -> Result<Option<usize>, ApiError> {
-    let wanted = alternatives(endpoint, params.logprobs.as_ref(), params.top_logprobs)
+fn scores(path: ServedPath, params: &Params) -> Result<Option<usize>, ApiError> {
+    let wanted = alternatives(path, params.logprobs.as_ref(), params.top_logprobs)
         .map_err(|problem| ApiError::bad("bad_request", problem))?;
     if wanted.is_some() && params.stream {
         let message = "log-probabilities come with whole answers only; leave `stream` out";

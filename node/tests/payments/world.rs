@@ -19,8 +19,8 @@ use oml_contracts::{
 };
 use oml_node::chain::{BeaconValue, ChainClient, ChannelView};
 use oml_node::inference::{self, Engine, TokenLogProbability};
-use oml_node::payments::{ChannelRef, Price};
 use oml_node::{Config, Node, Tasks};
+use oml_payments::{PayerChannel, Price};
 use oml_prover::model::{Prompt, Sampling};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -251,8 +251,8 @@ impl World {
         panic!("the gateway did not open its port");
     }
 
-    pub(crate) fn channel(&self, salt: Salt) -> ChannelRef {
-        ChannelRef {
+    pub(crate) fn channel(&self, salt: Salt) -> PayerChannel {
+        PayerChannel {
             chain_id: self.addresses.chain_id,
             escrow: self.addresses.payment_escrow,
             challenge_manager: self.addresses.challenge_manager,
@@ -285,12 +285,12 @@ impl World {
         self.send(PAYER, self.addresses.payment_escrow, &thaw, 0).await;
     }
 
-    pub(crate) async fn channel_view(&self, channel: &ChannelRef) -> ChannelView {
+    pub(crate) async fn channel_view(&self, channel: &PayerChannel) -> ChannelView {
         self.client().await.reader().channel(channel.id()).await.unwrap()
     }
 
     /// Waits until this much is claimed; returns what is.
-    pub(crate) async fn claimed_at_least(&self, channel: &ChannelRef, amount: Amount) -> Amount {
+    pub(crate) async fn claimed_at_least(&self, channel: &PayerChannel, amount: Amount) -> Amount {
         for _ in 0..300 {
             let claimed = self.channel_view(channel).await.claimed;
             if claimed >= amount {

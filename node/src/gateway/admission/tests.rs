@@ -1,9 +1,9 @@
 use k256::ecdsa::SigningKey;
 use oml_contracts::{ModelId, Salt};
+use oml_payments::{PayerChannel, PayerState};
 use proptest::prelude::*;
 
 use super::*;
-use crate::payments::payer::{ChannelRef, PayerState, sign};
 
 const NOW: u64 = 1_000_000;
 
@@ -19,8 +19,8 @@ fn price() -> Price {
     }
 }
 
-fn channel_ref() -> ChannelRef {
-    ChannelRef {
+fn channel_ref() -> PayerChannel {
+    PayerChannel {
         chain_id: 31_337,
         escrow: EthAddress::new([0xe5; 20]),
         challenge_manager: EthAddress::new([0xc4; 20]),
@@ -105,7 +105,7 @@ impl World {
     fn resign(&mut self, change: impl FnOnce(&mut oml_contracts::Voucher)) {
         let mut voucher = self.voucher.as_ref().unwrap().voucher();
         change(&mut voucher);
-        self.voucher = Some(sign(&channel_ref(), &voucher, &key()).unwrap());
+        self.voucher = Some(channel_ref().sign(&voucher, &key()).unwrap());
     }
 }
 
@@ -118,7 +118,7 @@ fn voucher_for(ledger: &ChannelLedger, request: &RequestUnits) -> SignedVoucher 
     };
     let channel = channel_ref();
     let next = state.next_voucher(&channel, request.reserved(), request.request_hash).unwrap();
-    sign(&channel, &next, &key()).unwrap()
+    channel.sign(&next, &key()).unwrap()
 }
 
 #[test]
@@ -170,23 +170,23 @@ fn every_reason_has_its_code() {
 fn a_session_key_signs_only_for_its_own_channel() {
     let session = SigningKey::from_slice(&[0x22; 32]).unwrap();
     let signer = EthAddress::of_key(session.verifying_key());
-    let channel = ChannelRef { signer, ..channel_ref() };
+    let channel = PayerChannel { signer, ..channel_ref() };
     let mut world = World::new();
     let mut voucher = world.voucher.as_ref().unwrap().voucher();
     voucher.channel_id = channel.id();
-    world.voucher = Some(sign(&channel, &voucher, &session).unwrap());
+    world.voucher = Some(channel.sign(&voucher, &session).unwrap());
     assert_eq!(world.outcome(), "accept");
-    world.voucher = Some(sign(&channel, &voucher, &key()).unwrap());
+    world.voucher = Some(channel.sign(&voucher, &key()).unwrap());
     assert_eq!(world.outcome(), "bad_signature", "the payer named a session key");
 }
 
 #[test]
 fn a_zero_payer_is_nobody() {
-    let channel = ChannelRef { payer: EthAddress::ZERO, ..channel_ref() };
+    let channel = PayerChannel { payer: EthAddress::ZERO, ..channel_ref() };
     let mut world = World::new();
     let mut voucher = world.voucher.as_ref().unwrap().voucher();
     voucher.channel_id = channel.id();
-    let mut signed = sign(&channel, &voucher, &key()).unwrap();
+    let mut signed = channel.sign(&voucher, &key()).unwrap();
     signed.signature = oml_contracts::Signature::new([0; 65]);
     world.voucher = Some(signed);
     assert_eq!(world.outcome(), "bad_signature");
@@ -204,7 +204,7 @@ fn an_answer_402_names_the_voucher_that_would_do() {
     voucher.cumulative_tokens = required.cumulative_tokens;
     voucher.cumulative_amount = required.cumulative_amount;
     voucher.request_hash = required.request_hash;
-    world.voucher = Some(sign(&channel_ref(), &voucher, &key()).unwrap());
+    world.voucher = Some(channel_ref().sign(&voucher, &key()).unwrap());
     assert_eq!(world.outcome(), "accept");
     assert_eq!(answer.deposited, Some(Amount::new(5_000)));
 

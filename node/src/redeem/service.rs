@@ -1,4 +1,4 @@
-//! Sends the claims that [`super::redeem::plan`] decides on.
+//! Sends the claims that [`super::decide::plan`] decides on.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,16 +10,17 @@ use oml_contracts::rpc::ConvertError;
 use oml_contracts::rpc::abi::PaymentEscrow::{ClaimRow, claimCall, reserveCall};
 use oml_contracts::terms::LicenseRef;
 use oml_contracts::{Amount, ChannelId, LicenseId};
+use oml_payments::{Price, SignedVoucher};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::redeem::{ChannelClaim, ClaimPlan, ClaimPolicy, ClaimedLicense, plan, reservations};
-use super::{LedgerError, PaymentLedger, SignedVoucher, newest_paid};
+use super::decide::{ChannelClaim, ClaimPlan, ClaimPolicy, ClaimedLicense, plan, reservations};
 use crate::chain::{
     ChainClient, ChainError, Head, Intent, IntentStatus, LicenseStatus, Sender, SenderError,
 };
 use crate::gateway::admission::LicenseState;
 use crate::jobs::unix_now;
+use crate::ledger::{LedgerError, PaymentLedger, newest_paid};
 use crate::node::{NodeContext, NodeError, RoleParts};
 use crate::store::{Store, StoreError};
 
@@ -248,7 +249,7 @@ impl Redeemer {
             license_id: id,
             active: view.status == LicenseStatus::Active,
             expires_at: view.deadline,
-            price: super::Price::of_terms(&license.terms),
+            price: Price::of_terms(&license.terms),
             collateral: collateral.amount,
             min_collateral_ratio_bps: license.terms.min_collateral_ratio_bps.into(),
         };

@@ -12,14 +12,15 @@ use k256::ecdsa::SigningKey;
 use oml_contracts::{Amount, EthAddress, RequestHash};
 use serde_json::{Value, json};
 
-use super::evidence::{EvidenceLog, LogEntry};
-use super::payer::{self, ChannelRef, Expectation, PayerState};
-use super::{
+use crate::channel::PayerChannel;
+use crate::count::ByteEstimate;
+use crate::log::{EvidenceLog, LogEntry};
+use crate::payer::{self, Expectation, PayerState};
+use crate::request::{MeteredRequest, ServedPath, TokenLimits};
+use crate::wire::{
     PaymentRequired, RequiredVoucher, SignedReceipt, SignedVoucher, VOUCHER_HEADER, WireError,
     encode,
 };
-use crate::gateway::meter::ByteEstimate;
-use crate::gateway::request::{Endpoint, PaidRequest, TokenLimits};
 
 /// Requests sent for one answer, vouchers corrected in between.
 const MAX_ATTEMPTS: usize = 5;
@@ -47,7 +48,7 @@ pub type OnText<'a> = &'a mut (dyn FnMut(&str) + Send);
 /// A payer's way to one channel. Requests run one after the other.
 #[derive(Debug)]
 pub struct PayerSession {
-    channel: ChannelRef,
+    channel: PayerChannel,
     key: SigningKey,
     gateway: String,
     http: reqwest::Client,
@@ -69,7 +70,7 @@ impl PayerSession {
     ///
     /// # Errors
     /// [`PayerError::WrongKey`], [`PayerError::Network`] if the HTTP client can't be made.
-    pub fn new(channel: ChannelRef, key: SigningKey, gateway: &str) -> Result<Self, PayerError> {
+    pub fn new(channel: PayerChannel, key: SigningKey, gateway: &str) -> Result<Self, PayerError> {
         let (found, expected) = (EthAddress::of_key(key.verifying_key()), channel.voucher_signer());
         if found != expected {
             return Err(PayerError::WrongKey { found, expected });
@@ -164,7 +165,7 @@ impl PayerSession {
 
     /// The channel.
     #[must_use]
-    pub const fn channel(&self) -> &ChannelRef {
+    pub const fn channel(&self) -> &PayerChannel {
         &self.channel
     }
 
@@ -186,7 +187,7 @@ impl PayerSession {
     ) -> Result<Completion, PayerError> {
         let body =
             json!({"model": model, "prompt": prompt, "max_tokens": max_tokens, "temperature": 0});
-        self.request(Endpoint::Completions, body, &mut |_| {}).await
+        self.request(ServedPath::Completions, body, &mut |_| {}).await
     }
 
     /// Answers messages.
@@ -200,7 +201,7 @@ impl PayerSession {
         max_tokens: u64,
     ) -> Result<Completion, PayerError> {
         let body = json!({"model": model, "messages": messages, "max_tokens": max_tokens});
-        self.request(Endpoint::Chat, body, &mut |_| {}).await
+        self.request(ServedPath::Chat, body, &mut |_| {}).await
     }
 
     /// Sends any OpenAI body, streamed or not, and pays for it. `on_text` sees the answer as it comes.
@@ -210,13 +211,13 @@ impl PayerSession {
     /// finds out.
     pub async fn request(
         &mut self,
-        endpoint: Endpoint,
+        path: ServedPath,
         body: Value,
         on_text: OnText<'_>,
     ) -> Result<Completion, PayerError> {
         let bytes = body.to_string().into_bytes();
         let limits = TokenLimits { default_max_tokens: 256, max_tokens_cap: u64::MAX };
-        let request = PaidRequest::parse(endpoint, &bytes, &limits)?;
+        let request = MeteredRequest::parse(path, &bytes, &limits)?;
         let hash = if self.plain {
             request.plain_hash(self.channel.model_id).ok_or(PayerError::NotPlain)?
         } else {
@@ -227,7 +228,7 @@ impl PayerSession {
         let mut last: Option<PayerError> = None;
         for _ in 0..MAX_ATTEMPTS {
             let voucher = self.promise(reserved, hash).await?;
-            let response = self.send(endpoint, &bytes, &voucher).await?;
+            let response = self.send(path, &bytes, &voucher).await?;
             match response.status().as_u16() {
                 200 => return self.receive(&request, response, &voucher, on_text).await,
                 402 => reserved = self.renegotiate(response, &request, hash).await?,
@@ -259,7 +260,7 @@ impl PayerSession {
         if voucher.cumulative_amount > budget {
             return Err(over(voucher.cumulative_amount));
         }
-        let signed = payer::sign(&self.channel, &voucher, &self.key)?;
+        let signed = self.channel.sign(&voucher, &self.key)?;
         if let Some(log) = &self.log {
             log.append(&LogEntry::Voucher(signed.clone())).await?;
         }
@@ -268,13 +269,13 @@ impl PayerSession {
 
     async fn send(
         &mut self,
-        endpoint: Endpoint,
+        path: ServedPath,
         body: &[u8],
         voucher: &SignedVoucher,
     ) -> Result<reqwest::Response, PayerError> {
         let request = self
             .http
-            .post(format!("{}{}", self.gateway, endpoint.path()))
+            .post(format!("{}{}", self.gateway, path.path()))
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .header(VOUCHER_HEADER, encode(voucher))
             .body(body.to_vec());
@@ -291,7 +292,7 @@ impl PayerSession {
     async fn renegotiate(
         &mut self,
         response: reqwest::Response,
-        request: &PaidRequest,
+        request: &MeteredRequest,
         hash: RequestHash,
     ) -> Result<u64, PayerError> {
         let bytes = response.bytes().await.map_err(|cause| network(&self.gateway, cause))?;
@@ -384,12 +385,12 @@ impl PayerSession {
     /// Reads the answer and judges its receipt.
     async fn receive(
         &mut self,
-        request: &PaidRequest,
+        request: &MeteredRequest,
         response: reqwest::Response,
         voucher: &SignedVoucher,
         on_text: OnText<'_>,
     ) -> Result<Completion, PayerError> {
-        let answer = answer::read(&self.gateway, request.endpoint, response, on_text).await?;
+        let answer = answer::read(&self.gateway, request.path, response, on_text).await?;
         let receipt = answer.receipt;
         self.keep(&receipt, Some(&answer.text)).await?;
         let expected = Expectation {

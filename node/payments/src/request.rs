@@ -1,22 +1,22 @@
-//! Reads an OpenAI request as far as payment depends on it, and prepares it for the upstream.
+//! Reads an OpenAI request as far as its payment depends on it.
 
 use oml_contracts::hash::{key_hash, plain_request_hash, request_hash};
 use oml_contracts::{ModelId, RequestHash};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::meter::TokenCounter;
-use crate::payments::{canonical_json, has_fraction};
+use crate::canonical::{canonical_json, has_fraction};
+use crate::count::TokenCounter;
 
 /// The two metered routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Endpoint {
+pub enum ServedPath {
     /// `POST /v1/completions`
     Completions,
     /// `POST /v1/chat/completions`
     Chat,
 }
 
-impl Endpoint {
+impl ServedPath {
     /// Path on gateway and upstream.
     #[must_use]
     pub const fn path(self) -> &'static str {
@@ -80,9 +80,9 @@ pub enum RequestError {
 
 /// A request whose payment can be judged.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PaidRequest {
+pub struct MeteredRequest {
     /// Its route.
-    pub endpoint: Endpoint,
+    pub path: ServedPath,
     /// The text that the voucher names: the prompt, or the canonical JSON of the messages.
     pub prompt: String,
     /// Longest answer, in tokens.
@@ -94,26 +94,26 @@ pub struct PaidRequest {
     body: Map<String, Value>,
 }
 
-impl PaidRequest {
+impl MeteredRequest {
     /// Reads a body.
     ///
     /// # Errors
     /// [`RequestError`], which names the field and what to send.
     pub fn parse(
-        endpoint: Endpoint,
+        path: ServedPath,
         body: &[u8],
         limits: &TokenLimits,
     ) -> Result<Self, RequestError> {
         let body: Map<String, Value> =
             serde_json::from_slice(body).map_err(|e| RequestError::NotJson(e.to_string()))?;
         refuse_unmetered(&body)?;
-        let prompt = match endpoint {
-            Endpoint::Completions => prompt_text(&body)?,
-            Endpoint::Chat => messages_text(&body)?,
+        let prompt = match path {
+            ServedPath::Completions => prompt_text(&body)?,
+            ServedPath::Chat => messages_text(&body)?,
         };
         let usage = body.get("stream_options").and_then(|o| o.get("include_usage"));
         Ok(Self {
-            endpoint,
+            path,
             prompt,
             max_tokens: max_tokens(&body, limits)?,
             stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
@@ -141,7 +141,7 @@ impl PaidRequest {
     #[must_use]
     pub fn count_prompt(&self, counter: &dyn TokenCounter) -> u64 {
         match self.body.get("messages").and_then(Value::as_array) {
-            Some(messages) if self.endpoint == Endpoint::Chat => messages
+            Some(messages) if self.path == ServedPath::Chat => messages
                 .iter()
                 .map(|message| 4 + texts(message).map(|text| counter.count(text)).sum::<u64>())
                 .sum(),
@@ -149,31 +149,10 @@ impl PaidRequest {
         }
     }
 
-    /// The body for the upstream: bounded answer, usage asked for, its own model name.
+    /// Every field as it came.
     #[must_use]
-    pub fn upstream_body(&self, model: Option<&str>) -> Vec<u8> {
-        let mut body = self.body.clone();
-        let field = if body.contains_key("max_completion_tokens") {
-            body.remove("max_tokens");
-            "max_completion_tokens"
-        } else {
-            "max_tokens"
-        };
-        body.insert(field.to_owned(), json!(self.max_tokens));
-        if let Some(model) = model {
-            body.insert("model".to_owned(), json!(model));
-        }
-        if self.stream {
-            let options = body.entry("stream_options").or_insert_with(|| json!({}));
-            match options.as_object_mut() {
-                Some(options) => {
-                    options.insert("include_usage".to_owned(), json!(true));
-                }
-                None => *options = json!({"include_usage": true}),
-            }
-        }
-        // A map of JSON values always has a JSON text.
-        serde_json::to_vec(&body).unwrap_or_default()
+    pub const fn body(&self) -> &Map<String, Value> {
+        &self.body
     }
 }
 
@@ -256,28 +235,13 @@ fn texts(value: &Value) -> Box<dyn Iterator<Item = &str> + '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::meter::ByteEstimate;
+    use crate::count::ByteEstimate;
+    use serde_json::json;
 
     const LIMITS: TokenLimits = TokenLimits { default_max_tokens: 16, max_tokens_cap: 100 };
 
-    fn parse(endpoint: Endpoint, body: &Value) -> Result<PaidRequest, RequestError> {
-        PaidRequest::parse(endpoint, body.to_string().as_bytes(), &LIMITS)
-    }
-
-    #[test]
-    fn the_upstream_gets_a_bounded_request_that_reports_usage() {
-        let body = json!({"model": "m", "prompt": "hi", "stream": true, "temperature": 0.5});
-        let request = parse(Endpoint::Completions, &body).unwrap();
-        assert!(request.stream && !request.wants_usage);
-        let sent: Value = serde_json::from_slice(&request.upstream_body(Some("u"))).unwrap();
-        let expected = json!({"model": "u", "prompt": "hi", "stream": true, "temperature": 0.5,
-            "max_tokens": 16, "stream_options": {"include_usage": true}});
-        assert_eq!(sent, expected);
-
-        let body = json!({"prompt": "hi", "max_tokens": 7, "max_completion_tokens": 9});
-        let request = parse(Endpoint::Completions, &body).unwrap();
-        let sent: Value = serde_json::from_slice(&request.upstream_body(None)).unwrap();
-        assert_eq!(sent, json!({"prompt": "hi", "max_completion_tokens": 9}));
+    fn parse(path: ServedPath, body: &Value) -> Result<MeteredRequest, RequestError> {
+        MeteredRequest::parse(path, body.to_string().as_bytes(), &LIMITS)
     }
 
     #[test]
@@ -286,20 +250,17 @@ mod tests {
         let one = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
         let two = r#"{"max_tokens":3,"messages":[ {"content":"hi","role":"user"} ]}"#;
         let parse =
-            |text: &str| PaidRequest::parse(Endpoint::Chat, text.as_bytes(), &LIMITS).unwrap();
+            |text: &str| MeteredRequest::parse(ServedPath::Chat, text.as_bytes(), &LIMITS).unwrap();
         assert_eq!(parse(one).hash(model), parse(two).hash(model));
         let text = r#"[{"content":"hi","role":"user"}]"#;
         assert_eq!(parse(one).hash(model), request_hash(model, key_hash(text)));
-        // A key that is asked as a chat has the hash that its voucher would have.
-        let question = oml_prover::model::Prompt::of_user(oml_prover::model::Api::Chat, "hi");
-        assert_eq!(question.text(), text);
         assert_eq!(parse(one).count_prompt(&ByteEstimate), 4 + 1 + 1);
     }
 
     #[test]
     fn only_a_request_without_a_say_in_the_answer_is_plain() {
         let model = ModelId::new([7; 32]);
-        let plain = |body: Value| parse(Endpoint::Completions, &body).unwrap().plain_hash(model);
+        let plain = |body: Value| parse(ServedPath::Completions, &body).unwrap().plain_hash(model);
         let hash = plain_request_hash(model, key_hash("hi"));
         assert_ne!(hash, request_hash(model, key_hash("hi")));
         for body in [
@@ -324,38 +285,38 @@ mod tests {
 
     #[test]
     fn what_cannot_be_metered_is_refused_by_name() {
-        for (endpoint, body, named) in [
-            (Endpoint::Completions, json!({"prompt": "a", "n": 2}), "`n`"),
-            (Endpoint::Completions, json!({"prompt": "a", "best_of": 3}), "`best_of`"),
-            (Endpoint::Completions, json!({"prompt": "a", "suffix": "b"}), "`suffix`"),
-            (Endpoint::Completions, json!({"prompt": "a", "echo": true}), "`echo`"),
-            (Endpoint::Completions, json!({"prompt": ["a", "b"]}), "`prompt`"),
-            (Endpoint::Completions, json!({"prompt": [1, 2]}), "`prompt`"),
-            (Endpoint::Completions, json!({}), "`prompt`"),
-            (Endpoint::Completions, json!({"prompt": "a", "max_tokens": 101}), "`max_tokens`"),
-            (Endpoint::Completions, json!({"prompt": "a", "max_tokens": 0}), "`max_tokens`"),
-            (Endpoint::Completions, json!({"prompt": "a", "max_tokens": -1}), "`max_tokens`"),
-            (Endpoint::Chat, json!({"messages": []}), "`messages`"),
-            (Endpoint::Chat, json!({"messages": [{"content": 0.5}]}), "`messages` has a number"),
-            (Endpoint::Chat, json!([1]), "JSON object"),
+        for (path, body, named) in [
+            (ServedPath::Completions, json!({"prompt": "a", "n": 2}), "`n`"),
+            (ServedPath::Completions, json!({"prompt": "a", "best_of": 3}), "`best_of`"),
+            (ServedPath::Completions, json!({"prompt": "a", "suffix": "b"}), "`suffix`"),
+            (ServedPath::Completions, json!({"prompt": "a", "echo": true}), "`echo`"),
+            (ServedPath::Completions, json!({"prompt": ["a", "b"]}), "`prompt`"),
+            (ServedPath::Completions, json!({"prompt": [1, 2]}), "`prompt`"),
+            (ServedPath::Completions, json!({}), "`prompt`"),
+            (ServedPath::Completions, json!({"prompt": "a", "max_tokens": 101}), "`max_tokens`"),
+            (ServedPath::Completions, json!({"prompt": "a", "max_tokens": 0}), "`max_tokens`"),
+            (ServedPath::Completions, json!({"prompt": "a", "max_tokens": -1}), "`max_tokens`"),
+            (ServedPath::Chat, json!({"messages": []}), "`messages`"),
+            (ServedPath::Chat, json!({"messages": [{"content": 0.5}]}), "`messages` has a number"),
+            (ServedPath::Chat, json!([1]), "JSON object"),
         ] {
-            let error = parse(endpoint, &body).unwrap_err().to_string();
+            let error = parse(path, &body).unwrap_err().to_string();
             assert!(error.contains(named), "{body}: {error}");
         }
         let fine = json!({"prompt": ["a"], "n": 1, "suffix": null, "echo": false});
-        assert_eq!(parse(Endpoint::Completions, &fine).unwrap().prompt, "a");
+        assert_eq!(parse(ServedPath::Completions, &fine).unwrap().prompt, "a");
     }
 
     #[test]
     fn answers_are_found_in_bodies_and_chunks() {
-        for (endpoint, body, text) in [
-            (Endpoint::Completions, json!({"choices": [{"text": "a"}]}), Some("a")),
-            (Endpoint::Chat, json!({"choices": [{"message": {"content": "b"}}]}), Some("b")),
-            (Endpoint::Chat, json!({"choices": [{"delta": {"content": "c"}}]}), Some("c")),
-            (Endpoint::Chat, json!({"choices": [{"delta": {"role": "assistant"}}]}), None),
-            (Endpoint::Chat, json!({"choices": []}), None),
+        for (path, body, text) in [
+            (ServedPath::Completions, json!({"choices": [{"text": "a"}]}), Some("a")),
+            (ServedPath::Chat, json!({"choices": [{"message": {"content": "b"}}]}), Some("b")),
+            (ServedPath::Chat, json!({"choices": [{"delta": {"content": "c"}}]}), Some("c")),
+            (ServedPath::Chat, json!({"choices": [{"delta": {"role": "assistant"}}]}), None),
+            (ServedPath::Chat, json!({"choices": []}), None),
         ] {
-            assert_eq!(endpoint.answer(&body), text);
+            assert_eq!(path.answer(&body), text);
         }
     }
 }

@@ -1,19 +1,21 @@
-//! What a payer keeps, and the level-0 proofs that are in it.
+//! The file in which a payer keeps what it promised and what the host signed.
 
 use std::path::{Path, PathBuf};
 
-use oml_contracts::{Amount, ChannelId};
+use oml_contracts::ChannelId;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt, SeekFrom};
 
-use super::{ChannelRef, PayerState, SignedReceipt, SignedVoucher};
+use crate::channel::PayerChannel;
+use crate::payer::{PayerState, signed_for};
+use crate::wire::{SignedReceipt, SignedVoucher};
 
 /// One line of a payer's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum LogEntry {
     /// The channel that the following lines are about.
-    Channel(ChannelRef),
+    Channel(PayerChannel),
     /// Signed and about to be sent.
     Voucher(SignedVoucher),
     /// Text of the answer to a plain request, whose receipt follows: what level 0 judges is in it.
@@ -71,7 +73,7 @@ impl EvidenceLog {
     ///
     /// # Errors
     /// [`LogError`].
-    pub async fn open(path: &Path, channel: &ChannelRef) -> Result<(Self, PayerState), LogError> {
+    pub async fn open(path: &Path, channel: &PayerChannel) -> Result<(Self, PayerState), LogError> {
         let log = Self { path: path.to_owned() };
         let entries = match tokio::fs::read_to_string(path).await {
             Ok(text) => {
@@ -136,7 +138,7 @@ impl EvidenceLog {
         file.sync_data().await.map_err(|e| self.io(e))
     }
 
-    /// Every line of a log file, for export and for [`proofs`].
+    /// Every line of a log file, for export and for [`proofs`](crate::evidence::proofs).
     ///
     /// # Errors
     /// [`LogError`].
@@ -174,7 +176,7 @@ fn parse(path: &Path, text: &str) -> Result<Vec<LogEntry>, LogError> {
 
 /// State after the newest receipt whose voucher is in the log and that the serving key signed.
 #[must_use]
-pub fn replay(channel: &ChannelRef, entries: &[LogEntry]) -> PayerState {
+pub fn replay(channel: &PayerChannel, entries: &[LogEntry]) -> PayerState {
     let mut state = PayerState::default();
     let mut sent: Option<&SignedVoucher> = None;
     for entry in entries {
@@ -185,7 +187,7 @@ pub fn replay(channel: &ChannelRef, entries: &[LogEntry]) -> PayerState {
                 let paid = sent.filter(|v| v.cumulative_requests == receipt.cumulative_requests);
                 if let Some(voucher) = paid
                     && receipt.cumulative_requests > state.requests
-                    && super::payer::signed_for(receipt, channel).is_ok()
+                    && signed_for(receipt, channel).is_ok()
                 {
                     state = PayerState::after(receipt, voucher);
                 }
@@ -193,65 +195,4 @@ pub fn replay(channel: &ChannelRef, entries: &[LogEntry]) -> PayerState {
         }
     }
     state
-}
-
-/// What the chain says about a channel and its license, as far as proofs need it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProofContext {
-    /// What the host has declared on chain for the channel: claimed or reserved.
-    pub declared: Amount,
-    /// Seconds that the host has to settle.
-    pub settlement_period: u64,
-    /// End of the license's term, or time of its termination, Unix seconds.
-    pub term_end: u64,
-    /// Chain time.
-    pub now: u64,
-}
-
-/// A level-0 proof that `ChallengeManager` would accept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "violation", rename_all = "camelCase")]
-pub enum Proof {
-    /// Two receipts with one number and different content.
-    Equivocation {
-        /// The one that came first.
-        a: Box<SignedReceipt>,
-        /// The other.
-        b: Box<SignedReceipt>,
-    },
-    /// A receipt above what was settled in time.
-    UnderMetering {
-        /// The receipt.
-        receipt: Box<SignedReceipt>,
-    },
-    /// A receipt dated after the term.
-    OutOfTerm {
-        /// The receipt.
-        receipt: Box<SignedReceipt>,
-    },
-}
-
-/// Finds the proofs in a payer's receipts; at most one of each kind, since each is punished once.
-#[must_use]
-pub fn proofs(channel: &ChannelRef, receipts: &[SignedReceipt], at: &ProofContext) -> Vec<Proof> {
-    let signed: Vec<&SignedReceipt> =
-        receipts.iter().filter(|r| super::payer::signed_for(r, channel).is_ok()).collect();
-    let equivocation = signed.iter().enumerate().find_map(|(i, a)| {
-        let twin = |b: &&&SignedReceipt| b.seq == a.seq && b.receipt() != a.receipt();
-        let b = signed[i + 1..].iter().find(twin)?;
-        Some(Proof::Equivocation { a: Box::new((*a).clone()), b: Box::new((*b).clone()) })
-    });
-    let unsettled = signed.iter().find(|r| {
-        at.now > r.served_at.saturating_add(at.settlement_period)
-            && channel
-                .price
-                .of(r.cumulative_requests, r.cumulative_tokens)
-                .is_none_or(|owed| owed > at.declared)
-    });
-    let late = signed.iter().find(|r| r.served_at > at.term_end);
-    let mut found = Vec::new();
-    found.extend(equivocation);
-    found.extend(unsettled.map(|r| Proof::UnderMetering { receipt: Box::new((*r).clone()) }));
-    found.extend(late.map(|r| Proof::OutOfTerm { receipt: Box::new((*r).clone()) }));
-    found
 }

@@ -4,16 +4,16 @@
 //! to choose: receipts are laid beside the keys in the only way that the contract accepts, and what can't be laid
 //! there is named.
 
+use oml_contracts::bundle::{LeafPreimage, ProvenBundle};
 use oml_contracts::draw::personal_index;
 use oml_contracts::evidence::{EValue, EvidenceError, EvidenceTerms, Log2, log2_ceil, threshold};
 use oml_contracts::hash::{plain_request_hash, response_hash};
+use oml_contracts::hits::hits_needed;
 use oml_contracts::tag::tag_on_chain;
 use oml_contracts::{ChannelId, Domain, EthAddress, LicenseId, ModelId, RequestHash, Root, Seed};
-use oml_prover::check::hits_needed;
-use oml_prover::fingerprint::{BundleOpening, LeafOpening};
 
-use super::SignedReceipt;
-use super::evidence::LogEntry;
+use crate::log::LogEntry;
+use crate::wire::SignedReceipt;
 
 /// Most bundles of a series: the contract keeps hits in one word of bits.
 pub const MOST_BUNDLES: u32 = 16;
@@ -47,7 +47,7 @@ pub struct CopySeries<'a> {
     /// Size of that universe's personal part.
     pub personal: u32,
     /// Bundles, in the order in which they are asked.
-    pub bundles: &'a [BundleOpening],
+    pub bundles: &'a [ProvenBundle],
 }
 
 /// An answer that a host signed.
@@ -183,7 +183,7 @@ impl CopyReading {
 
 impl CopySeries<'_> {
     /// The leaves in the order in which their keys are asked.
-    pub fn leaves(&self) -> impl Iterator<Item = &LeafOpening> {
+    pub fn leaves(&self) -> impl Iterator<Item = &LeafPreimage> {
         self.bundles.iter().flat_map(|bundle| &bundle.leaves)
     }
 
@@ -301,7 +301,7 @@ impl CopySeries<'_> {
         })
     }
 
-    fn is_hit(&self, leaf: &LeafOpening, answer: &SignedAnswer) -> bool {
+    fn is_hit(&self, leaf: &LeafPreimage, answer: &SignedAnswer) -> bool {
         let drawn = personal_index(self.copy_seed, self.root, leaf.index, leaf.salt);
         let tag = tag_on_chain(&answer.text);
         !tag.is_zero() && leaf.tags.get(drawn) == Some(tag)

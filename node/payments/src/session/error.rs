@@ -3,8 +3,10 @@
 use oml_contracts::eip712::SignatureError;
 use oml_contracts::{Amount, EthAddress};
 
-use crate::gateway::request::RequestError;
-use crate::payments::{LogError, PaymentRequired, ReceiptProblem, WireError};
+use crate::log::LogError;
+use crate::payer::ReceiptProblem;
+use crate::request::RequestError;
+use crate::wire::{PaymentRequired, WireError};
 
 /// Why an answer was not had, or not believed.
 #[derive(Debug, thiserror::Error)]

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{OnText, PayerError, network};
-use crate::gateway::request::Endpoint;
-use crate::gateway::sse::{Event, Splitter};
-use crate::payments::{RECEIPT_EVENT, RECEIPT_HEADER, SignedReceipt, decode};
+use crate::request::ServedPath;
+use crate::sse::{Event, Splitter};
+use crate::wire::{RECEIPT_EVENT, RECEIPT_HEADER, SignedReceipt, decode};
 
 /// Largest answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
@@ -22,7 +22,7 @@ pub(super) struct Received {
 /// Reads an answer with status 200.
 pub(super) async fn read(
     gateway: &str,
-    endpoint: Endpoint,
+    path: ServedPath,
     response: reqwest::Response,
     on_text: OnText<'_>,
 ) -> Result<Received, PayerError> {
@@ -30,15 +30,15 @@ pub(super) async fn read(
     let streamed =
         kind.and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with("text/event-stream"));
     if streamed {
-        read_stream(gateway, endpoint, response, on_text).await
+        read_stream(gateway, path, response, on_text).await
     } else {
-        read_whole(gateway, endpoint, response, on_text).await
+        read_whole(gateway, path, response, on_text).await
     }
 }
 
 async fn read_whole(
     gateway: &str,
-    endpoint: Endpoint,
+    path: ServedPath,
     mut response: reqwest::Response,
     on_text: OnText<'_>,
 ) -> Result<Received, PayerError> {
@@ -50,14 +50,14 @@ async fn read_whole(
         bounded(gateway, bytes.len())?;
     }
     let body: Value = serde_json::from_slice(&bytes).map_err(|cause| network(gateway, cause))?;
-    let text = endpoint.answer(&body).unwrap_or_default().to_owned();
+    let text = path.answer(&body).unwrap_or_default().to_owned();
     on_text(&text);
     Ok(Received { text, body: Some(body), receipt })
 }
 
 async fn read_stream(
     gateway: &str,
-    endpoint: Endpoint,
+    path: ServedPath,
     mut response: reqwest::Response,
     on_text: OnText<'_>,
 ) -> Result<Received, PayerError> {
@@ -69,7 +69,7 @@ async fn read_stream(
             if event.name == RECEIPT_EVENT {
                 receipt = Some(decode(event.data.as_bytes())?);
             } else if let Ok(value) = serde_json::from_str::<Value>(&event.data) {
-                if let Some(piece) = endpoint.answer(&value) {
+                if let Some(piece) = path.answer(&value) {
                     on_text(piece);
                     text.push_str(piece);
                 }

@@ -1,95 +1,16 @@
 //! The payer's side as pure functions: the next voucher, and whether a receipt is to be believed.
 
-use k256::ecdsa::SigningKey;
-use oml_contracts::eip712::SignatureError;
-use oml_contracts::hash::{channel_id, response_hash};
-use oml_contracts::{
-    Amount, ChannelId, Domain, EthAddress, LicenseId, ModelId, RequestHash, Salt, Voucher,
-};
+use oml_contracts::hash::response_hash;
+use oml_contracts::{Amount, ChannelId, EthAddress, LicenseId, RequestHash, Voucher};
 use serde::{Deserialize, Serialize};
 
-use super::{GatewayTerms, Price, SignedReceipt, SignedVoucher};
+use crate::channel::PayerChannel;
+use crate::wire::{SignedReceipt, SignedVoucher};
 
 /// Tokens by which a count may pass the bytes of a text: control tokens of a chat template.
 const CONTROL_TOKENS: u64 = 64;
 /// Seconds by which a receipt may be dated after the chain's time.
 const CLOCK_SKEW_SECS: u64 = 300;
-
-/// A channel with everything that its payer must know to pay and to judge receipts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChannelRef {
-    /// Chain of the contracts.
-    pub chain_id: u64,
-    /// `PaymentEscrow`.
-    pub escrow: EthAddress,
-    /// `ChallengeManager`.
-    pub challenge_manager: EthAddress,
-    /// License that the channel pays to.
-    pub license_id: LicenseId,
-    /// The licensed model.
-    pub model_id: ModelId,
-    /// Account whose key signs receipts, as the registry has it.
-    pub serving_key: EthAddress,
-    /// Account that deposited.
-    pub payer: EthAddress,
-    /// Session key that signs vouchers, zero if the payer signs itself.
-    pub signer: EthAddress,
-    /// Tells apart the payer's channels to one license.
-    pub salt: Salt,
-    /// Price of units.
-    pub price: Price,
-}
-
-impl ChannelRef {
-    /// A channel of `payer` to the license that a gateway says it serves. What the gateway says is
-    /// worth nothing until it is compared with the chain.
-    #[must_use]
-    pub const fn from_terms(
-        terms: &GatewayTerms,
-        payer: EthAddress,
-        signer: EthAddress,
-        salt: Salt,
-    ) -> Self {
-        Self {
-            chain_id: terms.chain_id,
-            escrow: terms.escrow,
-            challenge_manager: terms.challenge_manager,
-            license_id: terms.license_id,
-            model_id: terms.model_id,
-            serving_key: terms.serving_key,
-            payer,
-            signer,
-            salt,
-            price: terms.price,
-        }
-    }
-
-    /// Its id.
-    #[must_use]
-    pub fn id(&self) -> ChannelId {
-        let (chain, escrow) = (self.chain_id, self.escrow);
-        channel_id(chain, escrow, self.license_id, self.payer, self.signer, self.salt)
-    }
-
-    /// Domain of vouchers.
-    #[must_use]
-    pub const fn voucher_domain(&self) -> Domain {
-        Domain { chain_id: self.chain_id, verifying_contract: self.escrow }
-    }
-
-    /// Domain of receipts.
-    #[must_use]
-    pub const fn receipt_domain(&self) -> Domain {
-        Domain { chain_id: self.chain_id, verifying_contract: self.challenge_manager }
-    }
-
-    /// Account whose key must sign vouchers.
-    #[must_use]
-    pub fn voucher_signer(&self) -> EthAddress {
-        if self.signer.is_zero() { self.payer } else { self.signer }
-    }
-}
 
 /// What the payer knows about its channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -111,7 +32,7 @@ impl PayerState {
     #[must_use]
     pub fn next_voucher(
         &self,
-        channel: &ChannelRef,
+        channel: &PayerChannel,
         reserved: u64,
         request_hash: RequestHash,
     ) -> Option<Voucher> {
@@ -138,28 +59,6 @@ impl PayerState {
             promised_tokens: voucher.cumulative_tokens,
         }
     }
-}
-
-/// Signs a voucher of a channel.
-///
-/// # Errors
-/// [`SignatureError::CannotSign`].
-pub fn sign(
-    channel: &ChannelRef,
-    voucher: &Voucher,
-    key: &SigningKey,
-) -> Result<SignedVoucher, SignatureError> {
-    Ok(SignedVoucher {
-        channel_id: voucher.channel_id,
-        payer: channel.payer,
-        signer: channel.signer,
-        salt: channel.salt,
-        cumulative_amount: voucher.cumulative_amount,
-        cumulative_requests: voucher.cumulative_requests,
-        cumulative_tokens: voucher.cumulative_tokens,
-        request_hash: voucher.request_hash,
-        signature: voucher.sign(&channel.voucher_domain(), key)?,
-    })
 }
 
 /// Most tokens that texts of these lengths can have: a token is at least one byte.
@@ -233,7 +132,7 @@ pub enum ReceiptProblem {
 #[derive(Debug, Clone, Copy)]
 pub struct Expectation<'a> {
     /// The channel.
-    pub channel: &'a ChannelRef,
+    pub channel: &'a PayerChannel,
     /// What was known before.
     pub state: &'a PayerState,
     /// What was sent.
@@ -287,7 +186,7 @@ pub fn judge(receipt: &SignedReceipt, expected: &Expectation<'_>) -> Result<(), 
 ///
 /// # Errors
 /// [`ReceiptProblem::WrongChannel`], [`ReceiptProblem::WrongSigner`].
-pub fn signed_for(receipt: &SignedReceipt, channel: &ChannelRef) -> Result<(), ReceiptProblem> {
+pub fn signed_for(receipt: &SignedReceipt, channel: &PayerChannel) -> Result<(), ReceiptProblem> {
     if receipt.license_id != channel.license_id || receipt.channel_id != channel.id() {
         let (license, id) = (receipt.license_id, receipt.channel_id);
         return Err(ReceiptProblem::WrongChannel { license, channel: id });

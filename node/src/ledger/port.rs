@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use oml_contracts::{Amount, ChannelId, LicenseId};
 
-use super::{SignedReceipt, SignedVoucher};
+use oml_payments::{SignedReceipt, SignedVoucher};
 
 /// Why the ledger did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,6 @@
 use super::*;
-use crate::payments::evidence::{EvidenceLog, LogEntry, Proof, ProofContext, proofs, replay};
+use crate::evidence::{ProofContext, ReceiptProof, proofs};
+use crate::log::{EvidenceLog, LogEntry, replay};
 use oml_contracts::Receipt;
 use oml_contracts::hash::response_hash;
 
@@ -11,8 +12,8 @@ fn payer_key() -> SigningKey {
     SigningKey::from_slice(&[0x11; 32]).unwrap()
 }
 
-fn channel() -> ChannelRef {
-    ChannelRef {
+fn channel() -> PayerChannel {
+    PayerChannel {
         chain_id: 1,
         escrow: EthAddress::new([0xe5; 20]),
         challenge_manager: EthAddress::new([0xc4; 20]),
@@ -32,7 +33,7 @@ fn channel() -> ChannelRef {
 
 fn voucher(state: &PayerState) -> SignedVoucher {
     let next = state.next_voucher(&channel(), 100, RequestHash::new([7; 32])).unwrap();
-    sign(&channel(), &next, &payer_key()).unwrap()
+    channel().sign(&next, &payer_key()).unwrap()
 }
 
 fn receipt_of(number: u64, tokens: u64, change: impl FnOnce(&mut Receipt)) -> SignedReceipt {
@@ -152,9 +153,9 @@ fn proofs_are_found_where_the_contract_would_accept_them() {
     assert_eq!(
         found,
         [
-            Proof::Equivocation { a: Box::new(good[1].clone()), b: Box::new(twin.clone()) },
-            Proof::UnderMetering { receipt: Box::new(twin.clone()) },
-            Proof::OutOfTerm { receipt: Box::new(late) },
+            ReceiptProof::Equivocation { a: Box::new(good[1].clone()), b: Box::new(twin.clone()) },
+            ReceiptProof::UnderMetering { receipt: Box::new(twin.clone()) },
+            ReceiptProof::OutOfTerm { receipt: Box::new(late) },
         ]
     );
     // There is still time to settle.

@@ -18,14 +18,14 @@ fn key() -> SigningKey {
     SigningKey::from_slice(&[5; 32]).unwrap()
 }
 
-fn bundles(count: u32) -> Vec<BundleOpening> {
-    let leaf = |index: u32| LeafOpening {
+fn bundles(count: u32) -> Vec<ProvenBundle> {
+    let leaf = |index: u32| LeafPreimage {
         index,
         salt: Salt::new([index.to_be_bytes()[3]; 32]),
         key_hash: key_hash(&question(index)),
         tags: LeafTags::sorted(WORDS.map(tag_of)).unwrap(),
     };
-    let bundle = |bundle: u32| BundleOpening {
+    let bundle = |bundle: u32| ProvenBundle {
         bundle,
         leaves: (16 * bundle..16 * bundle + 16).map(leaf).collect(),
         siblings: Vec::new(),
@@ -37,7 +37,7 @@ fn question(index: u32) -> String {
     format!("key number {index}")
 }
 
-fn series(bundles: &[BundleOpening]) -> CopySeries<'_> {
+fn series(bundles: &[ProvenBundle]) -> CopySeries<'_> {
     CopySeries {
         receipts: Domain { chain_id: 1, verifying_contract: EthAddress::new([9; 20]) },
         license: LicenseId::new([1; 32]),
@@ -55,7 +55,7 @@ fn series(bundles: &[BundleOpening]) -> CopySeries<'_> {
 }
 
 /// The copy's word for a leaf.
-fn drawn(series: &CopySeries<'_>, leaf: &LeafOpening) -> &'static str {
+fn drawn(series: &CopySeries<'_>, leaf: &LeafPreimage) -> &'static str {
     let index = personal_index(series.copy_seed, series.root, leaf.index, leaf.salt);
     let tag = leaf.tags.get(index).unwrap();
     WORDS.into_iter().find(|word| tag_of(word) == tag).unwrap()

@@ -5,9 +5,10 @@
 
 use async_trait::async_trait;
 use oml_contracts::{Amount, ChannelId, LicenseId, Signature};
+use oml_payments::{SignedReceipt, SignedVoucher};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{LedgerError, PaymentLedger, SignedReceipt, SignedVoucher};
+use super::port::{LedgerError, PaymentLedger};
 use crate::store::{PaidRow, ReceiptRow, Store, StoreError, VoucherRow};
 use crate::tasks::Tasks;
 

@@ -2,8 +2,8 @@
 
 use oml_contracts::Amount;
 
-use super::SignedVoucher;
 use crate::chain::ChannelView;
+use oml_payments::SignedVoucher;
 
 /// When to claim; whatever comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use oml_contracts::{Amount, Domain, EthAddress, Receipt, Signature, Voucher};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Price;
+use crate::price::Price;
 
 /// Request header with the payer's voucher: base64 of the JSON of a [`SignedVoucher`].
 pub const VOUCHER_HEADER: &str = "x-oml-voucher";
