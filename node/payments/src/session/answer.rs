@@ -2,13 +2,16 @@
 
 use serde_json::Value;
 
-use super::{OnText, PayerError, network};
+use super::error::{PayerError, error_message, network};
 use crate::request::ServedPath;
 use crate::sse::{Event, Splitter};
 use crate::wire::{RECEIPT_EVENT, RECEIPT_HEADER, SignedReceipt, decode};
 
 /// Largest answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
+
+/// Takes pieces of a streamed answer as they come.
+pub type OnText<'a> = &'a mut (dyn FnMut(&str) + Send);
 
 /// What came.
 #[derive(Debug)]
@@ -93,11 +96,4 @@ fn bounded(gateway: &str, bytes: usize) -> Result<(), PayerError> {
         ));
     }
     Ok(())
-}
-
-/// Words of an OpenAI error object.
-pub(super) fn error_message(value: &Value) -> Option<String> {
-    let error = value.get("error").filter(|e| !e.is_null())?;
-    let message = error.get("message").unwrap_or(error);
-    Some(message.as_str().map_or_else(|| message.to_string(), ToOwned::to_owned))
 }

@@ -2,6 +2,7 @@
 
 use oml_contracts::eip712::SignatureError;
 use oml_contracts::{Amount, EthAddress};
+use serde_json::Value;
 
 use crate::log::LogError;
 use crate::payer::ReceiptProblem;
@@ -23,12 +24,12 @@ pub enum PayerError {
     #[error(transparent)]
     Request(#[from] RequestError),
     /// The gateway can't be reached or broke off.
-    #[error("gateway {url}: {cause}")]
+    #[error("gateway {url}: {source}")]
     Network {
         /// The gateway.
         url: String,
-        /// Why.
-        cause: String,
+        /// What the connection, or the reader of its answer, says.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The gateway refuses; nothing was charged.
     #[error("the gateway answered {status}: {message}")]
@@ -85,4 +86,29 @@ pub enum PayerError {
         "the request is not plain: temperature must be 0, and nothing in it but its prompt and its length"
     )]
     NotPlain,
+}
+
+/// A gateway that can't be reached, broke off or sent what nobody can read.
+pub(super) fn network(
+    url: &str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> PayerError {
+    PayerError::Network { url: url.to_owned(), source: source.into() }
+}
+
+/// The gateway's refusal, in its own words where it has any.
+pub(super) async fn refusal(response: reqwest::Response) -> PayerError {
+    let status = response.status().as_u16();
+    let bytes = response.bytes().await.unwrap_or_default();
+    let said = serde_json::from_slice(&bytes).ok().and_then(|v| error_message(&v));
+    let message =
+        said.unwrap_or_else(|| String::from_utf8_lossy(&bytes).chars().take(200).collect());
+    PayerError::Refused { status, message }
+}
+
+/// Words of an OpenAI error object.
+pub(super) fn error_message(value: &Value) -> Option<String> {
+    let error = value.get("error").filter(|e| !e.is_null())?;
+    let message = error.get("message").unwrap_or(error);
+    Some(message.as_str().map_or_else(|| message.to_string(), ToOwned::to_owned))
 }
