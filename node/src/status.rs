@@ -1,18 +1,17 @@
-//! Routes that every node has.
+//! Routes that every node has: health, status, metrics.
 
-use super::{ApiError, metrics_handle};
-use crate::cases::case_view;
-use crate::chain::{CaseStatus, CaseView, Head};
-use crate::jobs::unix_now;
-use crate::node::NodeContext;
-use crate::store::{CaseRow, EventRow, IntentRow};
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use crate::api::ApiError;
+use crate::chain::Head;
+use crate::clock::unix_now;
+use crate::context::NodeContext;
+use crate::metrics::{as_f64, handle};
+use crate::store::IntentRow;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use oml_contracts::{CaseId, LicenseRef};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -28,9 +27,6 @@ pub fn router(context: NodeContext, roles: Vec<Router>) -> Router {
         .route("/health", get(readyz))
         .route("/status", get(status))
         .route("/metrics", get(metrics))
-        .route("/v1/cases", get(cases))
-        .route("/v1/cases/{id}", get(case))
-        .route("/v1/flags", get(super::flags::flags))
         .with_state(context);
     roles
         .into_iter()
@@ -147,95 +143,10 @@ async fn status(State(node): State<NodeContext>) -> Result<Json<Status>, ApiErro
 
 async fn metrics(State(node): State<NodeContext>) -> Result<Response, ApiError> {
     for (state, count) in node.store.job_counts().await? {
-        metrics::gauge!("oml_jobs", "state" => state).set(super::as_f64(count));
+        metrics::gauge!("oml_jobs", "state" => state).set(as_f64(count));
     }
     let head = *node.heads.borrow();
-    metrics::gauge!("oml_head_age_seconds")
-        .set(super::as_f64(unix_now().saturating_sub(head.timestamp)));
-    let text = metrics_handle().render();
+    metrics::gauge!("oml_head_age_seconds").set(as_f64(unix_now().saturating_sub(head.timestamp)));
+    let text = handle().render();
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
-}
-
-#[derive(Deserialize)]
-struct CasesQuery {
-    #[serde(default)]
-    open: bool,
-}
-
-/// A case as the list shows it.
-#[derive(Serialize)]
-struct CaseItem {
-    #[serde(flatten)]
-    row: CaseRow,
-    status: Option<CaseStatus>,
-    deadline: Option<u64>,
-}
-
-async fn cases(
-    State(node): State<NodeContext>,
-    Query(query): Query<CasesQuery>,
-) -> Result<Json<Vec<CaseItem>>, ApiError> {
-    let mut items = Vec::new();
-    for row in node.store.cases(query.open).await? {
-        // What has ended does not change, so only open cases are read from the chain.
-        let view = match row.resolved_block {
-            None => Some(node.reader.case_state(row.case_id).await?),
-            Some(_) => None,
-        };
-        items.push(CaseItem {
-            status: view.as_ref().map(|view| view.status),
-            deadline: view.as_ref().map(|view| view.deadline),
-            row,
-        });
-    }
-    Ok(Json(items))
-}
-
-/// A case with its history.
-#[derive(Serialize)]
-struct CaseDetail {
-    #[serde(flatten)]
-    view: CaseView,
-    block: u64,
-    resolved_block: Option<u64>,
-    chain_time: u64,
-    events: Vec<TimelineEntry>,
-}
-
-#[derive(Serialize)]
-struct TimelineEntry {
-    name: String,
-    block: u64,
-    timestamp: u64,
-    tx_hash: alloy::primitives::B256,
-}
-
-impl From<EventRow> for TimelineEntry {
-    fn from(row: EventRow) -> Self {
-        Self { name: row.name, block: row.block, timestamp: row.timestamp, tx_hash: row.tx_hash }
-    }
-}
-
-async fn case(
-    State(node): State<NodeContext>,
-    Path(id): Path<String>,
-) -> Result<Json<CaseDetail>, ApiError> {
-    let id: CaseId = id.parse().map_err(|cause| ApiError::bad_request(format!("{cause}")))?;
-    let row =
-        node.store.case(id).await?.ok_or_else(|| ApiError::not_found(format!("no case {id}")))?;
-    let known = node.store.license_ref(row.license_id).await?;
-    let (offer, held) = known
-        .ok_or_else(|| ApiError::not_found(format!("license {} is not indexed", row.license_id)))?;
-    let license = LicenseRef { terms: offer.terms, host: held.host, nonce: held.nonce };
-    let events = node.store.events_of(id.into()).await?;
-    // At the head of the indexed events, so that these and the contract's state belong together.
-    let head = *node.heads.borrow();
-    let reader = node.reader.at(head.hash);
-    Ok(Json(CaseDetail {
-        view: case_view(&node.store, &reader, id, &license).await?,
-        block: row.block,
-        resolved_block: row.resolved_block,
-        chain_time: head.timestamp,
-        events: events.into_iter().map(TimelineEntry::from).collect(),
-    }))
 }

@@ -62,13 +62,6 @@ impl From<crate::store::StoreError> for ApiError {
     }
 }
 
-impl From<crate::cases::ReadError> for ApiError {
-    fn from(error: crate::cases::ReadError) -> Self {
-        tracing::warn!(%error, "a case could not be read while answering a request");
-        Self::unavailable("the case can't be read now; try again later")
-    }
-}
-
 impl From<crate::chain::ChainError> for ApiError {
     fn from(error: crate::chain::ChainError) -> Self {
         tracing::warn!(%error, "the chain failed while answering a request");

@@ -8,9 +8,10 @@ use oml_contracts::rpc::abi::ChallengeManager::{
 use oml_contracts::rpc::abi::{self, PaymentEscrow::ClaimRow};
 use oml_contracts::rpc::{ConvertError, case_ref};
 use oml_contracts::terms::LicenseRef;
-use oml_contracts::{Commitment, KeyHash, QuestionsHash};
+use oml_contracts::{Commitment, QuestionsHash};
 
 use super::case_file::CaseFile;
+use super::host::Rebuttal;
 use crate::chain::Intent;
 use crate::store::{CaseSecret, VoucherRow};
 
@@ -124,20 +125,14 @@ impl Calls<'_> {
     ///
     /// # Errors
     /// [`ConvertError`] if the terms can't be encoded.
-    pub fn rebut(
-        &self,
-        key: &str,
-        fingerprint: u16,
-        opened: &[KeyHash],
-        voucher: &VoucherRow,
-    ) -> Result<Intent, ConvertError> {
+    pub fn rebut(&self, key: &str, rebuttal: &Rebuttal) -> Result<Intent, ConvertError> {
         let call = rebutCall {
             r#ref: self.case()?,
             drawn: self.drawn(),
             outcome: self.outcome(),
-            openedKeyHashes: opened.iter().copied().map(B256::from).collect(),
-            fingerprint,
-            voucher: claim_row(voucher),
+            openedKeyHashes: rebuttal.opened.iter().copied().map(B256::from).collect(),
+            fingerprint: rebuttal.paid.fingerprint,
+            voucher: claim_row(&rebuttal.voucher),
         };
         Ok(Intent::call(key, self.manager, &call, self.describe("rebuttal")))
     }

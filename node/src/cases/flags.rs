@@ -1,7 +1,7 @@
 //! Deployments that a case found to serve a license's copy without being registered.
 
-use super::ApiError;
-use crate::node::NodeContext;
+use crate::api::ApiError;
+use crate::context::NodeContext;
 use crate::store::{EventRow, Store};
 use alloy::sol_types::SolEvent as _;
 use axum::Json;

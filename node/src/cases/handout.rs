@@ -1,9 +1,9 @@
 //! What the owner's node hands to a drawn member, and what the member accepts.
 
-use oml_contracts::{CaseId, EthAddress, QuestionsHash};
+use oml_contracts::hash::{key_hash, questions_hash};
+use oml_contracts::{CaseId, EthAddress, KeyHash, QuestionsHash};
 use serde::{Deserialize, Serialize};
 
-use super::questions::hash_of;
 use super::seal::{self, EncryptionKey, SealError};
 
 /// Answer of `GET /v1/cases/{caseId}/questions?prover=0x…`.
@@ -38,6 +38,13 @@ pub enum HandoutError {
         /// Hash on chain.
         expected: QuestionsHash,
     },
+}
+
+/// Hash of a list of prompts as it stands on chain.
+#[must_use]
+pub(crate) fn hash_of(prompts: &[String]) -> QuestionsHash {
+    let hashes: Vec<KeyHash> = prompts.iter().map(|prompt| key_hash(prompt)).collect();
+    questions_hash(&hashes)
 }
 
 /// Seals the list for one member, so that it can't be used for another case or by another member.

@@ -1,17 +1,17 @@
 //! Reads a case with everything that decisions need, at one block.
 
 use alloy::primitives::{B256, LogData};
-use alloy::sol_types::SolEvent;
+use alloy::sol_types::{SolCall, SolEvent};
 use oml_contracts::case::MemberWord;
 use oml_contracts::rpc::CaseStory;
 use oml_contracts::rpc::abi::ChallengeManager::{
     CaseDrawn, CaseOpened, DeploymentAccused, LeavesOpened, QuestionsPosted, RequestPaid,
-    TagsRevealed,
+    TagsRevealed, openLeavesCall,
 };
 use oml_contracts::terms::LicenseRef;
-use oml_contracts::{CaseId, EthAddress, LicenseId};
+use oml_contracts::{CaseId, EthAddress, KeyHash, LicenseId};
 
-use super::case_file::{CaseFile, Member, PaidRequest};
+use super::case_file::{CaseFile, Member, PaidQuestion};
 use crate::chain::{
     BeaconValue, CaseStatus, CaseView, ChainClient, ChainError, ChallengeConfig, Head, Reader,
 };
@@ -116,13 +116,13 @@ impl CaseReader {
     }
 
     /// What rebuttals have shown so far, from the indexed events.
-    async fn paid(&self, id: CaseId) -> Result<Vec<PaidRequest>, ReadError> {
+    async fn paid(&self, id: CaseId) -> Result<Vec<PaidQuestion>, ReadError> {
         let events = self.store.events_named(id.into(), "RequestPaid").await?;
         events
             .iter()
             .map(|row| {
                 let event = decode::<RequestPaid>(row, id, "RequestPaid")?;
-                Ok(PaidRequest { fingerprint: event.fingerprint, member: event.prover.into() })
+                Ok(PaidQuestion { fingerprint: event.fingerprint, member: event.prover.into() })
             })
             .collect()
     }
@@ -147,14 +147,11 @@ impl CaseReader {
     ///
     /// # Errors
     /// [`ReadError`].
-    pub async fn opened_keys(
-        &self,
-        id: CaseId,
-    ) -> Result<Option<Vec<oml_contracts::KeyHash>>, ReadError> {
+    pub async fn opened_keys(&self, id: CaseId) -> Result<Option<Vec<KeyHash>>, ReadError> {
         let events = self.store.events_named(id.into(), "LeavesOpened").await?;
         let Some(opening) = events.last() else { return Ok(None) };
         let input = self.chain.transaction_input(opening.tx_hash).await?;
-        Ok(input.and_then(|input| super::opening::opened_keys(&input)))
+        Ok(input.and_then(|input| opened_keys(&input)))
     }
 }
 
@@ -233,4 +230,13 @@ fn decode<E: SolEvent>(row: &EventRow, case: CaseId, name: &'static str) -> Resu
         case,
         cause: cause.to_string(),
     })
+}
+
+/// Key hashes of the opened fingerprints in their order, out of the call data of `openLeaves`.
+///
+/// `None` if the data is another call, for example one that went through a wallet contract.
+fn opened_keys(calldata: &[u8]) -> Option<Vec<KeyHash>> {
+    let call = openLeavesCall::abi_decode(calldata).ok()?;
+    let keys = call.given.bundles.iter().flat_map(|bundle| &bundle.leaves);
+    Some(keys.map(|leaf| leaf.keyHash.into()).collect())
 }

@@ -4,10 +4,13 @@
 //! that happened while the node was down is found as well. Rows are unwound and written in transactions;
 //! the head is announced only after its rows are committed.
 
-use super::client::within;
+use super::client::ChainClient;
+use super::error::ChainError;
+use super::head::Head;
 use super::index::Sources;
-use super::{ChainClient, ChainError, Head};
+use super::request::within;
 use crate::config::ChainConfig;
+use crate::metrics::as_f64;
 use crate::store::{BlockRef, ChainBatch, Store, StoreError};
 use alloy::eips::BlockNumberOrTag;
 use alloy::providers::Provider;
@@ -192,7 +195,7 @@ impl Follower {
             );
             self.store.unwind_to(block.number).await?;
             metrics::counter!("oml_reorgs_total").increment(1);
-            metrics::histogram!("oml_reorg_depth").record(crate::api::as_f64(depth));
+            metrics::histogram!("oml_reorg_depth").record(as_f64(depth));
             return Ok(Step::Unwound { depth });
         }
         let depth = stored.number.saturating_sub(self.start).saturating_add(1);
@@ -310,7 +313,7 @@ impl Follower {
         let batch = ChainBatch { blocks: blocks.to_vec(), events, window: self.config.window };
         self.store.apply(&batch).await?;
         if let Some(last) = blocks.last() {
-            metrics::gauge!("oml_head_block").set(crate::api::as_f64(last.number));
+            metrics::gauge!("oml_head_block").set(as_f64(last.number));
         }
         Ok(())
     }

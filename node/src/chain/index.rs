@@ -1,6 +1,7 @@
 //! From a log to the rows that it means.
 
-use super::{ChainClient, ChainError};
+use super::client::ChainClient;
+use super::error::ChainError;
 use crate::store::{
     CaseRow, ChannelRow, DeploymentRow, EventRow, Fact, LicenseRow, OfferRow, UniverseRow,
 };

@@ -1,9 +1,11 @@
 //! Typed reads of the contracts.
 
-use super::client::within;
-use super::{
-    BeaconValue, CaseState, CaseStatus, ChainClient, ChainError, ChallengeConfig, ChannelView,
-    CollateralView, LicenseStatus, LicenseView, PayoutView, ProverView, UniverseView,
+use super::client::ChainClient;
+use super::error::ChainError;
+use super::request::within;
+use super::views::{
+    BeaconValue, CaseState, CaseStatus, ChallengeConfig, ChannelView, CollateralView,
+    LicenseStatus, LicenseView, PayoutView, ProverView, UniverseView,
 };
 use alloy::eips::{BlockId, BlockNumberOrTag};
 use alloy::primitives::{Address, B256, U256, aliases::U48};
@@ -42,8 +44,16 @@ fn as_revert(error: ChainError) -> ChainError {
     }
 }
 
+impl ChainClient {
+    /// Typed reads at the latest block.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.clone())
+    }
+}
+
 impl Reader {
-    pub(crate) fn new(client: ChainClient) -> Self {
+    fn new(client: ChainClient) -> Self {
         Self { client, block: BlockId::latest() }
     }
 

@@ -15,11 +15,11 @@ use serde_json::Value;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::Shared;
 use super::admission::Accepted;
 use super::answers::{Failure, UpstreamFailure};
 use super::channels::Slot;
 use super::meter::{Meter, Metered, Usage};
+use super::shared::Shared;
 use super::upstream::{body, within};
 use crate::ledger::{ChannelLedger, LedgerError};
 

@@ -16,11 +16,11 @@ use oml_payments::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::Shared;
 use super::admission::{Admission, AdmissionInput, RequestUnits, decide};
 use super::answers::Failure;
 use super::channels::Slot;
 use super::pump::{Answer, Job};
+use super::shared::Shared;
 use crate::ledger::{ChannelLedger, channel_ledger};
 
 /// Routes of one gateway.

@@ -1,24 +1,4 @@
-//! The metering gateway in front of an OpenAI-compatible upstream.
-//!
-//! request + voucher → [`admission::decide`] → voucher stored → upstream → metered → receipt signed
-//! and stored → answer with receipt. What fails before the receipt is not charged: its voucher stays
-//! in the ledger without a receipt, and such vouchers are never claimed.
-
-pub mod admission;
-mod answers;
-mod channels;
-pub mod meter;
-mod pump;
-mod role;
-mod routes;
-mod source;
-#[cfg(test)]
-mod tests;
-
-mod upstream;
-
-pub use role::wire;
-pub use source::{ChainSource, LicenseSource};
+//! A gateway's listener.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,13 +11,16 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::admission::RiskLimits;
+use super::channels::Channels;
+use super::routes;
+use super::shared::Shared;
+use super::source::LicenseSource;
+use super::upstream::Upstream;
 use crate::api::{self, ServeLimits};
 use crate::config::GatewayConfig;
 use crate::ledger::PaymentLedger;
 use crate::tasks::Tasks;
-use admission::RiskLimits;
-use channels::Channels;
-use upstream::Upstream;
 
 /// Time that running requests have when the gateway stops.
 const GRACE: Duration = Duration::from_secs(15);
@@ -67,39 +50,19 @@ pub struct GatewayDeps {
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     /// The port can't be opened.
-    #[error("the gateway can't listen on {address}: {cause}; is another program using the port?")]
+    #[error("the gateway can't listen on {address}: {source}; is another program using the port?")]
     Listen {
-        /// The address.
+        /// As configured.
         address: SocketAddr,
-        /// Why.
-        cause: std::io::Error,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// The listener failed.
     #[error("the gateway's listener failed: {0}")]
-    Serve(std::io::Error),
+    Serve(#[source] std::io::Error),
     /// The HTTP client can't be made.
     #[error("the gateway's HTTP client can't be set up: {0}")]
     Client(#[from] reqwest::Error),
-}
-
-/// State of one gateway.
-#[derive(Debug)]
-struct Shared {
-    license_id: LicenseId,
-    model_id: ModelId,
-    escrow: Domain,
-    receipts: Domain,
-    tokens: TokenLimits,
-    risk: RiskLimits,
-    ledger: Arc<dyn PaymentLedger>,
-    source: Arc<dyn LicenseSource>,
-    serving_key: SigningKey,
-    serving_address: EthAddress,
-    counter: Arc<dyn TokenCounter>,
-    upstream: Upstream,
-    channels: Channels,
-    permits: Arc<Semaphore>,
-    tasks: Tasks,
 }
 
 /// Serves until `cancel` is cancelled; running requests then have 15 s to end.
@@ -114,7 +77,7 @@ pub async fn serve(
     let address = config.listen;
     let listener = TcpListener::bind(address)
         .await
-        .map_err(|cause| GatewayError::Listen { address, cause })?;
+        .map_err(|source| GatewayError::Listen { address, source })?;
     serve_on(listener, config, deps, cancel).await
 }
 

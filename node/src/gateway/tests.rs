@@ -23,7 +23,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::admission::LicenseState;
-use super::*;
+use super::server::{GatewayDeps, serve_on};
+use super::source::LicenseSource;
 use crate::chain::{ChainError, ChannelView};
 use crate::config::KeySource;
 use crate::ledger::MemoryLedger;

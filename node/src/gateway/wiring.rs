@@ -7,16 +7,20 @@ use oml_contracts::{Amount, Domain, EthAddress, LicenseRef};
 use oml_payments::{ByteEstimate, TokenCounter};
 
 use super::meter::TokenizerCounter;
-use super::{ChainSource, GatewayDeps, GatewayError, serve};
-use crate::chain::sender::load_key_bytes;
+use super::server::{GatewayDeps, GatewayError, serve};
+use super::source::ChainSource;
+use crate::chain::load_key_bytes;
 use crate::config::GatewayConfig;
+use crate::context::{NodeContext, RoleError, RoleParts};
 use crate::ledger::SharedLedger;
-use crate::node::{NodeContext, NodeError, RoleParts};
 use crate::store::{LicenseRow, OfferRow, StoreError};
+
+/// Section of the configuration that asks for gateways.
+const ROLE: &str = "host.gateways";
 
 /// Why a configured gateway does not serve.
 #[derive(Debug, thiserror::Error)]
-enum RoleError {
+enum GatewayStop {
     #[error(transparent)]
     Gateway(#[from] GatewayError),
     #[error(transparent)]
@@ -31,17 +35,18 @@ enum RoleError {
 /// Starts every configured gateway. Each waits until its license has been seen on chain.
 ///
 /// # Errors
-/// [`NodeError::Role`] if a key or tokenizer can't be read.
-pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
+/// [`RoleError`] if a key or tokenizer can't be read.
+pub(crate) fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
     let parts = RoleParts::default();
     let Some(host) = &context.config.host else { return Ok(parts) };
     for gateway in &host.gateways {
-        let role = |cause: String| NodeError::Role { role: "host.gateways", cause };
-        let key = load_key_bytes(&gateway.serving_key).map_err(|e| role(e.to_string()))?;
+        let key = load_key_bytes(&gateway.serving_key).map_err(|e| RoleError::new(ROLE, e))?;
         let key = SigningKey::from_slice(key.as_slice())
-            .map_err(|_| role("serving_key is not a private key".to_owned()))?;
+            .map_err(|_| RoleError::new(ROLE, "serving_key is not a private key"))?;
         let counter: Arc<dyn TokenCounter> = match &gateway.tokenizer {
-            Some(path) => Arc::new(TokenizerCounter::read(path).map_err(role)?),
+            Some(path) => {
+                Arc::new(TokenizerCounter::read(path).map_err(|e| RoleError::new(ROLE, e))?)
+            }
             None => Arc::new(ByteEstimate),
         };
         let max_unsettled = host.redeem.max_unclaimed.unwrap_or(Amount::MAX);
@@ -59,13 +64,13 @@ async fn run(
     key: SigningKey,
     counter: Arc<dyn TokenCounter>,
     max_unsettled: Amount,
-) -> Result<(), RoleError> {
+) -> Result<(), GatewayStop> {
     let cancel = context.tasks.cancel_token();
     let Some((offer, license)) = license_of(&context, &gateway).await? else { return Ok(()) };
     let found = EthAddress::of_key(key.verifying_key());
     if found != license.serving_key {
         let (license, expected) = (gateway.license.to_string(), license.serving_key);
-        return Err(RoleError::WrongKey { license, found, expected });
+        return Err(GatewayStop::WrongKey { license, found, expected });
     }
     let (chain_id, addresses) = (context.chain.chain_id(), context.chain.addresses());
     let domain = |contract| Domain { chain_id, verifying_contract: contract };

@@ -1,20 +1,4 @@
-//! An OpenAI-compatible HTTP server over a model of this crate's own.
-//!
-//! `GET /v1/models`, `POST /v1/completions`, `POST /v1/chat/completions`, both also streamed. The
-//! model is owned by one thread; its queue is bounded, and a full queue is answered 503.
-
-mod engine;
-mod openai;
-mod role;
-mod scores;
-#[cfg(test)]
-mod tests;
-
-mod worker;
-
-pub use engine::Engine;
-pub use role::wire;
-pub use scores::TokenLogProbability;
+//! Listener and thread of one model.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +7,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::engine::Engine;
+use super::{openai, worker};
 use crate::api::{self, ServeLimits};
 
 /// Requests that may wait unless a caller says otherwise.
@@ -35,20 +21,20 @@ const GRACE: Duration = Duration::from_secs(10);
 pub enum InferenceError {
     /// The port can't be opened.
     #[error(
-        "the inference server can't listen on {address}: {cause}; is another program using the port?"
+        "the inference server can't listen on {address}: {source}; is another program using the port?"
     )]
     Listen {
-        /// The address.
+        /// As configured.
         address: SocketAddr,
-        /// Why.
-        cause: std::io::Error,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// The listener failed.
     #[error("the inference server's listener failed: {0}")]
-    Serve(std::io::Error),
+    Serve(#[source] std::io::Error),
     /// The worker's thread can't be started.
     #[error("the inference thread can't be started: {0}")]
-    Thread(std::io::Error),
+    Thread(#[source] std::io::Error),
 }
 
 /// Serves `model` under `model_name` until `cancel` is cancelled.
@@ -63,7 +49,7 @@ pub async fn serve(
 ) -> Result<(), InferenceError> {
     let listener = TcpListener::bind(listen)
         .await
-        .map_err(|cause| InferenceError::Listen { address: listen, cause })?;
+        .map_err(|source| InferenceError::Listen { address: listen, source })?;
     serve_on(listener, model, model_name, DEFAULT_QUEUE, cancel).await
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::serve_on;
+use super::server::serve_on;
 use super::worker::tests::Echo;
 use crate::tasks::Tasks;
 

@@ -1,19 +1,33 @@
 //! Inference servers of a node's role `[host]`.
 
-use oml_prover::model::{LoadOptions, Model};
+use std::path::PathBuf;
+
+use oml_prover::model::{LoadOptions, Model, ModelError};
 use tokio::net::TcpListener;
 
-use super::serve_on;
+use super::server::{InferenceError, serve_on};
 use crate::config::InferenceConfig;
-use crate::node::{NodeContext, NodeError, RoleParts};
+use crate::context::{NodeContext, RoleError, RoleParts};
 use crate::tasks::Tasks;
+
+/// Section of the configuration that asks for inference servers.
+const ROLE: &str = "host.inference";
+
+/// Why a configured model can't be served.
+#[derive(Debug, thiserror::Error)]
+enum LoadError {
+    #[error("loading {}: {source}", path.display())]
+    Task { path: PathBuf, source: tokio::task::JoinError },
+    #[error("model {}: {source}", path.display())]
+    Model { path: PathBuf, source: ModelError },
+}
 
 /// Starts every configured inference server. Models load in the background; until one is loaded its
 /// port is closed.
 ///
 /// # Errors
 /// None at present: a model that can't be loaded stops the node.
-pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
+pub(crate) fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
     let parts = RoleParts::default();
     let Some(host) = &context.config.host else { return Ok(parts) };
     for server in &host.inference {
@@ -23,8 +37,7 @@ pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
     Ok(parts)
 }
 
-async fn run(tasks: Tasks, server: InferenceConfig) -> Result<(), NodeError> {
-    let role = |cause: String| NodeError::Role { role: "host.inference", cause };
+async fn run(tasks: Tasks, server: InferenceConfig) -> Result<(), RoleError> {
     let (directory, name, precision) = (server.model_dir.clone(), server.device, server.precision);
     let loading = tasks.spawn_blocking("load model", move || {
         let device = name.open()?;
@@ -32,13 +45,16 @@ async fn run(tasks: Tasks, server: InferenceConfig) -> Result<(), NodeError> {
     });
     let model = loading
         .await
-        .map_err(|cause| role(format!("loading {}: {cause}", server.model_dir.display())))?
-        .map_err(|cause| role(format!("model {}: {cause}", server.model_dir.display())))?;
+        .map_err(|source| LoadError::Task { path: server.model_dir.clone(), source })
+        .and_then(|loaded| {
+            loaded.map_err(|source| LoadError::Model { path: server.model_dir.clone(), source })
+        })
+        .map_err(|error| RoleError::new(ROLE, error))?;
     let address = server.listen;
     let listener = TcpListener::bind(address)
         .await
-        .map_err(|cause| NodeError::Listen { address, cause: cause.to_string() })?;
+        .map_err(|source| RoleError::new(ROLE, InferenceError::Listen { address, source }))?;
     serve_on(listener, model, &server.model_name, server.queue, tasks.cancel_token())
         .await
-        .map_err(|cause| role(cause.to_string()))
+        .map_err(|error| RoleError::new(ROLE, error))
 }

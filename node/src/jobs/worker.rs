@@ -1,10 +1,11 @@
 //! Runs jobs: one loop per kind, leases renewed while a job runs, results fenced.
 
-use super::{JobError, JobHandler};
+use super::handler::{JobError, JobHandler};
+use crate::clock::unix_now;
 use crate::store::{JobRow, JobState, Store, StoreError};
 use rand::Rng;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -28,11 +29,6 @@ pub fn backoff(attempts: u32) -> Duration {
         .saturating_mul(1 << attempts.saturating_sub(1).min(16))
         .min(MAX_BACKOFF);
     full.mul_f64(rand::rng().random_range(0.5..=1.0))
-}
-
-/// Unix time of the machine in seconds. Only for pauses and leases; deadlines use the chain's time.
-pub(crate) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 impl Worker {

@@ -16,9 +16,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{SeedAction, host_status, license_action, universe_action};
-use crate::cases::{SubmitError, Submitted, submit_once};
-use crate::chain::{ChainClient, ChainError, Head, Intent, LicenseStatus, Sender};
-use crate::node::{NodeContext, NodeError, RoleParts};
+use crate::chain::{
+    ChainClient, ChainError, Head, Intent, LicenseStatus, Sender, SubmitError, Submitted,
+    submit_once,
+};
+use crate::context::{NodeContext, RoleError, RoleParts};
 use crate::store::{Store, StoreError};
 
 /// Why a draw could not be looked at now. The next head tries again.
@@ -223,8 +225,8 @@ async fn status(
 /// Starts what the configured roles need.
 ///
 /// # Errors
-/// [`NodeError::Role`] if an owner has no signer.
-pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
+/// [`RoleError`] if an owner has no signer.
+pub fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
     let mut parts = RoleParts::default();
     let (chain, store) = (context.chain.clone(), context.store.clone());
     parts.routers.push(status_router(chain, store, context.heads.clone()));

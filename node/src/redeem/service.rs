@@ -18,10 +18,11 @@ use super::decide::{ChannelClaim, ClaimPlan, ClaimPolicy, ClaimedLicense, plan, 
 use crate::chain::{
     ChainClient, ChainError, Head, Intent, IntentStatus, LicenseStatus, Sender, SenderError,
 };
+use crate::clock::unix_now;
+use crate::context::{NodeContext, RoleError, RoleParts};
 use crate::gateway::admission::LicenseState;
-use crate::jobs::unix_now;
 use crate::ledger::{LedgerError, PaymentLedger, newest_paid};
-use crate::node::{NodeContext, NodeError, RoleParts};
+use crate::metrics::as_f64;
 use crate::store::{Store, StoreError};
 
 /// Most rows that a claim carries whatever the configuration says: it must fit a block.
@@ -71,8 +72,8 @@ type Idle = Arc<Mutex<HashMap<ChannelId, (Amount, u64)>>>;
 /// Starts the redeemer of the role `[host]`.
 ///
 /// # Errors
-/// [`NodeError::Role`] if no signer is configured.
-pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
+/// [`RoleError`] if no signer is configured.
+pub(crate) fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
     let parts = RoleParts::default();
     let Some(host) = &context.config.host else { return Ok(parts) };
     let redeemer = Redeemer {
@@ -316,5 +317,5 @@ fn row(voucher: &SignedVoucher) -> ClaimRow {
 fn observe(license: LicenseId, claims: &[ChannelClaim]) {
     let sum = claims.iter().fold(0_u128, |sum, c| sum.saturating_add(c.claimable().get()));
     metrics::gauge!("oml_unclaimed_amount", "license" => license.to_string())
-        .set(crate::api::as_f64(u64::try_from(sum).unwrap_or(u64::MAX)));
+        .set(as_f64(u64::try_from(sum).unwrap_or(u64::MAX)));
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use axum::Router;
 use oml_node::Tasks;
+use oml_node::cases::CheckHandler;
 use oml_node::cases::{CaseReader, CaseService, Duties, Universes, questions_router};
-use oml_node::chain::follower::Follower;
+use oml_node::chain::Follower;
 use oml_node::chain::{ChainClient, Head, Sender};
-use oml_node::checks::CheckHandler;
 use oml_node::config::{ChainConfig, ProverConfig, QueryLimits};
 use oml_node::jobs::Worker;
 use oml_node::licenses::LicenseService;

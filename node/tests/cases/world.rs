@@ -30,9 +30,9 @@ use oml_contracts::{
     Addresses, Amount, Bps, CaseId, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
     LicenseRef, ModelId, Salt, Seed, Terms, Voucher,
 };
+use oml_node::cases::EncryptionKey;
+use oml_node::cases::SecretLeaf;
 use oml_node::cases::SecretUniverse;
-use oml_node::cases::questions::SecretLeaf;
-use oml_node::cases::seal::EncryptionKey;
 use oml_node::chain::{CaseView, ChainClient};
 use oml_node::store::{Store, VoucherRow};
 use serde_json::{Value, json};

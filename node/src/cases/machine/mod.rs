@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use oml_contracts::{Commitment, EthAddress};
 
-use super::case_file::{CaseFile, Member, PaidRequest};
+use crate::cases::case_file::{CaseFile, Member, PaidQuestion};
 use crate::chain::{BeaconValue, CaseStatus};
 
 /// Which transaction a case waits for, at a given chain time.
@@ -96,13 +96,13 @@ pub enum Role {
     },
     /// A staked prover.
     Prover {
-        /// Commitment to the tags and salt that this node has stored for the case, once it has asked.
-        answers: Option<Commitment>,
+        /// To the tags and salt that this node has stored for the case, once it has asked.
+        commitment: Option<Commitment>,
     },
     /// The accused host.
     Host {
         /// Tested requests for which it keeps a committee member's voucher.
-        paid: Vec<PaidRequest>,
+        paid: Vec<PaidQuestion>,
     },
     /// Anyone else, the reporter for example.
     Observer,
@@ -136,7 +136,7 @@ pub enum Action {
     /// Open the drawn leaves.
     OpenLeaves,
     /// Show that a member paid for a tested request.
-    Rebut(PaidRequest),
+    Rebut(PaidQuestion),
     /// End the case.
     Resolve,
 }
@@ -168,7 +168,9 @@ impl Action {
             Self::Rebut(paid) => format!("rebut/{}/{}", paid.fingerprint, paid.member),
             Self::Resolve => format!("resolve/{:?}", file.case.status),
             Self::CommitTags | Self::RevealTags => match actor.role {
-                Role::Prover { answers: Some(answers) } => format!("{}/{answers}", self.name()),
+                Role::Prover { commitment: Some(commitment) } => {
+                    format!("{}/{commitment}", self.name())
+                }
                 _ => self.name().to_owned(),
             },
             Self::OpenLeaves => format!("{}/{}", self.name(), file.reveals()),
@@ -214,14 +216,14 @@ fn owner_of(file: &CaseFile, actor: &Actor) -> bool {
 /// Our place in the committee, if we act as a prover in it.
 fn seat<'a>(file: &'a CaseFile, actor: &Actor) -> Option<(&'a Member, Option<Commitment>)> {
     match actor.role {
-        Role::Prover { answers } => Some((file.member(&actor.address)?, answers)),
+        Role::Prover { commitment } => Some((file.member(&actor.address)?, commitment)),
         _ => None,
     }
 }
 
 fn commit(file: &CaseFile, actor: &Actor) -> Option<Action> {
-    let (member, answers) = seat(file, actor)?;
-    match (member.commitment, answers) {
+    let (member, stored) = seat(file, actor)?;
+    match (member.commitment, stored) {
         (Some(_), _) => None,
         (None, None) => Some(Action::Ask),
         (None, Some(_)) => Some(Action::CommitTags),
@@ -229,9 +231,9 @@ fn commit(file: &CaseFile, actor: &Actor) -> Option<Action> {
 }
 
 fn reveal(file: &CaseFile, actor: &Actor) -> Option<Action> {
-    let (member, answers) = seat(file, actor)?;
+    let (member, stored) = seat(file, actor)?;
     // Revealing something else than what was committed to would only cost a reverted transaction.
-    let ours = member.commitment.is_some() && member.commitment == answers;
+    let ours = member.commitment.is_some() && member.commitment == stored;
     (ours && !member.revealed).then_some(Action::RevealTags)
 }
 
@@ -242,7 +244,7 @@ fn rebut(file: &CaseFile, actor: &Actor) -> Option<Action> {
 /// The rebuttals that are worth their gas: of standing hits (a removed miss would only help the
 /// accuser), not shown yet, and only where enough members paid for the removal to happen.
 #[must_use]
-pub fn rebuttals(file: &CaseFile, actor: &Actor) -> Vec<PaidRequest> {
+pub fn rebuttals(file: &CaseFile, actor: &Actor) -> Vec<PaidQuestion> {
     let Role::Host { paid } = &actor.role else { return Vec::new() };
     if actor.address != file.host {
         return Vec::new();
@@ -257,7 +259,7 @@ pub fn rebuttals(file: &CaseFile, actor: &Actor) -> Vec<PaidRequest> {
             .collect();
         all.len()
     };
-    let mut worth: Vec<PaidRequest> = paid
+    let mut worth: Vec<PaidQuestion> = paid
         .iter()
         .copied()
         .filter(|p| file.is_standing_hit(p.fingerprint) && file.member(&p.member).is_some())

@@ -7,8 +7,9 @@
 
 use std::collections::HashSet;
 
-use oml_contracts::hash::keccak256;
 use oml_prover::model::{Api, Prompt};
+
+use crate::cases::shuffle::SeededNumbers;
 
 /// Attempts per decoy before the corpus is called too uniform.
 const ATTEMPTS: usize = 256;
@@ -25,35 +26,6 @@ pub struct TooFewDecoys {
     pub wanted: usize,
     /// Keys in the corpus.
     pub keys: usize,
-}
-
-/// Numbers that depend on a seed only: keccak(seed ‖ counter), so that no library's generator is part
-/// of what must be rebuilt weeks later.
-#[derive(Debug)]
-pub(super) struct SeededNumbers {
-    seed: [u8; 32],
-    counter: u64,
-}
-
-impl SeededNumbers {
-    pub(super) const fn new(seed: [u8; 32]) -> Self {
-        Self { seed, counter: 0 }
-    }
-
-    fn next(&mut self) -> u64 {
-        let mut preimage = [0_u8; 40];
-        preimage[..32].copy_from_slice(&self.seed);
-        preimage[32..].copy_from_slice(&self.counter.to_be_bytes());
-        self.counter += 1;
-        let hash: [u8; 32] = keccak256(&preimage);
-        hash[..8].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
-    }
-
-    /// A number below `bound`, which is at most a length in memory; the bias is below 2^-32.
-    pub(super) fn below(&mut self, bound: usize) -> usize {
-        let bound = bound.max(1) as u128;
-        usize::try_from((u128::from(self.next()) * bound) >> 64).unwrap_or(0)
-    }
 }
 
 /// Makes `wanted` distinct prompts out of `keys`, none of which is a key.

@@ -18,12 +18,12 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
-use super::handout::{SealedQuestions, seal_questions};
-use super::machine::{self, Phase};
+use super::acts::{Universes, posted_questions};
 use super::questions::QuestionSet;
-use super::reading::{CaseReader, ReadError};
-use super::service::{Universes, posted_questions};
-use crate::chain::{ChainClient, Head};
+use crate::cases::handout::{SealedQuestions, seal_questions};
+use crate::cases::machine::{self, Phase};
+use crate::cases::reading::{CaseReader, ReadError};
+use crate::chain::{CaseStatus, ChainClient, Head};
 use crate::store::Store;
 
 /// Requests answered at once; each costs reads of the chain, and anybody may ask.
@@ -68,7 +68,7 @@ enum Refusal {
     #[error(
         "questions of case {case} are handed out only while its committee commits; it is {status:?}"
     )]
-    NotNow { case: CaseId, status: crate::chain::CaseStatus },
+    NotNow { case: CaseId, status: CaseStatus },
     #[error("the chain or the store can't be read; try again")]
     Unavailable,
     #[error("too many members ask at once; try again")]

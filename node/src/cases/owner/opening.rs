@@ -1,15 +1,14 @@
-//! Opening the drawn leaves, and reading what others opened.
+//! Opens the drawn leaves.
 
 use alloy::primitives::Bytes;
-use alloy::sol_types::SolCall;
+use oml_contracts::EthAddress;
 use oml_contracts::hash::key_hash;
-use oml_contracts::rpc::abi::ChallengeManager::{OpenedBundle, OpenedLeaf, openLeavesCall};
+use oml_contracts::leaf::BUNDLE;
+use oml_contracts::rpc::abi::ChallengeManager::{OpenedBundle, OpenedLeaf};
 use oml_contracts::tree::{TreeError, UniverseTree};
-use oml_contracts::{EthAddress, KeyHash};
 
-use super::BUNDLE_SIZE;
-use super::case_file::Member;
-use super::questions::{QuestionsError, SecretLeaf};
+use super::questions::{QuestionListError, SecretLeaf};
+use crate::cases::case_file::Member;
 
 /// Why leaves can't be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +16,7 @@ use super::questions::{QuestionsError, SecretLeaf};
 pub enum OpeningError {
     /// The drawn leaves are not in the universe file.
     #[error(transparent)]
-    Questions(#[from] QuestionsError),
+    Questions(#[from] QuestionListError),
     /// No proof.
     #[error(transparent)]
     Tree(#[from] TreeError),
@@ -53,13 +52,13 @@ pub(super) fn opened_bundles(
         leaves: leaves.len(),
         bundles: bundles.len(),
     };
-    if positions.len() != leaves.len() || leaves.len() != bundles.len() * BUNDLE_SIZE {
+    if positions.len() != leaves.len() || leaves.len() != bundles.len() * BUNDLE {
         return Err(mismatch());
     }
     let opened: Vec<OpenedLeaf> = leaves.iter().zip(positions).map(opened_leaf).collect();
     bundles
         .iter()
-        .zip(opened.chunks_exact(BUNDLE_SIZE))
+        .zip(opened.chunks_exact(BUNDLE))
         .map(|(bundle, leaves)| {
             Ok(OpenedBundle {
                 leaves: leaves.to_vec().try_into().map_err(|_| mismatch())?,
@@ -108,16 +107,6 @@ pub fn tag_sheets(
 
 /// Stands for a member that did not reveal.
 const NO_SHEET: u8 = 0xff;
-
-/// Key hashes of the opened fingerprints in their order, out of the call data of `openLeaves`.
-///
-/// `None` if the data is another call, for example one that went through a wallet contract.
-#[must_use]
-pub fn opened_keys(calldata: &[u8]) -> Option<Vec<KeyHash>> {
-    let call = openLeavesCall::abi_decode(calldata).ok()?;
-    let keys = call.given.bundles.iter().flat_map(|bundle| &bundle.leaves);
-    Some(keys.map(|leaf| leaf.keyHash.into()).collect())
-}
 
 #[cfg(test)]
 mod tests {

@@ -5,13 +5,14 @@
 //! after a lost database, by a second copy of the node, and (once the salts are open) checked by
 //! anyone; and a reorg that draws other bundles leads to another list by itself.
 
-use oml_contracts::hash::{keccak256, key_hash, questions_hash};
-use oml_contracts::leaf::LeafTags;
+use oml_contracts::hash::{keccak256, key_hash};
+use oml_contracts::leaf::{BUNDLE, LeafTags};
 use oml_contracts::{CaseId, KeyHash, QuestionsHash, Salt};
 use serde::{Deserialize, Serialize};
 
-use super::BUNDLE_SIZE;
-use super::decoys::{SeededNumbers, TooFewDecoys, make_decoys};
+use super::decoys::{TooFewDecoys, make_decoys};
+use crate::cases::handout::hash_of;
+use crate::cases::shuffle::shuffle;
 
 /// Largest number of questions of a case; positions are counted in a byte.
 pub const MAX_QUESTIONS: usize = 255;
@@ -21,7 +22,7 @@ const SEED_DOMAIN: &[u8] = b"OML.questions.v1";
 /// Why no question list can be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum QuestionsError {
+pub enum QuestionListError {
     /// The universe file does not hold a drawn leaf.
     #[error(
         "bundle {bundle} was drawn, but the universe file has only {leaves} fingerprints; it is of another epoch or incomplete"
@@ -96,15 +97,15 @@ impl QuestionSet {
     /// universe, out of which decoys are made.
     ///
     /// # Errors
-    /// [`QuestionsError`].
+    /// [`QuestionListError`].
     pub fn build(
         case: CaseId,
         leaves: &[SecretLeaf],
         corpus: &[&str],
         decoys: usize,
-    ) -> Result<Self, QuestionsError> {
+    ) -> Result<Self, QuestionListError> {
         if leaves.len() + decoys > MAX_QUESTIONS {
-            return Err(QuestionsError::TooMany { fingerprints: leaves.len(), decoys });
+            return Err(QuestionListError::TooMany { fingerprints: leaves.len(), decoys });
         }
         refuse_repeated_keys(leaves)?;
         let seed = secret_seed(case, leaves);
@@ -190,34 +191,27 @@ pub struct QuestionsRecord {
     pub bundles: Vec<u32>,
 }
 
-/// Hash of a list of prompts as it stands on chain.
-#[must_use]
-pub fn hash_of(prompts: &[String]) -> QuestionsHash {
-    let hashes: Vec<KeyHash> = prompts.iter().map(|prompt| key_hash(prompt)).collect();
-    questions_hash(&hashes)
-}
-
 /// The leaves of the drawn bundles, in order.
 ///
 /// # Errors
-/// [`QuestionsError::BundleOutOfRange`].
-pub fn drawn_leaves<T: Clone>(all: &[T], bundles: &[u32]) -> Result<Vec<T>, QuestionsError> {
-    let mut drawn = Vec::with_capacity(bundles.len() * BUNDLE_SIZE);
+/// [`QuestionListError::BundleOutOfRange`].
+pub fn drawn_leaves<T: Clone>(all: &[T], bundles: &[u32]) -> Result<Vec<T>, QuestionListError> {
+    let mut drawn = Vec::with_capacity(bundles.len() * BUNDLE);
     for &bundle in bundles {
-        let start = bundle as usize * BUNDLE_SIZE;
+        let start = bundle as usize * BUNDLE;
         let leaves = all
-            .get(start..start + BUNDLE_SIZE)
-            .ok_or(QuestionsError::BundleOutOfRange { bundle, leaves: all.len() })?;
+            .get(start..start + BUNDLE)
+            .ok_or(QuestionListError::BundleOutOfRange { bundle, leaves: all.len() })?;
         drawn.extend_from_slice(leaves);
     }
     Ok(drawn)
 }
 
-fn refuse_repeated_keys(leaves: &[SecretLeaf]) -> Result<(), QuestionsError> {
+fn refuse_repeated_keys(leaves: &[SecretLeaf]) -> Result<(), QuestionListError> {
     let mut seen = std::collections::HashMap::new();
     for leaf in leaves {
         if let Some(first) = seen.insert(leaf.key.as_str(), leaf.index) {
-            return Err(QuestionsError::RepeatedKey { first, second: leaf.index });
+            return Err(QuestionListError::RepeatedKey { first, second: leaf.index });
         }
     }
     Ok(())
@@ -234,22 +228,6 @@ fn secret_seed(case: CaseId, leaves: &[SecretLeaf]) -> [u8; 32] {
 
 fn derived(seed: [u8; 32], purpose: &[u8]) -> [u8; 32] {
     keccak256(&[seed.as_slice(), purpose].concat())
-}
-
-/// The numbers below `count` in an order that depends on `seed` only.
-#[must_use]
-pub fn shuffled_order(count: usize, seed: [u8; 32]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    shuffle(&mut order, seed);
-    order
-}
-
-/// Fisher–Yates.
-fn shuffle<T>(items: &mut [T], seed: [u8; 32]) {
-    let mut numbers = SeededNumbers::new(seed);
-    for end in (1..items.len()).rev() {
-        items.swap(end, numbers.below(end + 1));
-    }
 }
 
 #[cfg(test)]
@@ -280,7 +258,7 @@ mod tests {
         case: u8,
         leaves: &[SecretLeaf],
         decoys: usize,
-    ) -> Result<QuestionSet, QuestionsError> {
+    ) -> Result<QuestionSet, QuestionListError> {
         let corpus: Vec<&str> = leaves.iter().map(|l| l.key.as_str()).collect();
         QuestionSet::build(CaseId::new([case; 32]), leaves, &corpus, decoys)
     }
@@ -310,18 +288,21 @@ mod tests {
     fn impossible_lists_are_refused_by_name() {
         assert_eq!(
             build(1, &leaves(240, 1), 16),
-            Err(QuestionsError::TooMany { fingerprints: 240, decoys: 16 })
+            Err(QuestionListError::TooMany { fingerprints: 240, decoys: 16 })
         );
         let mut twice = leaves(16, 1);
         twice[9].key = twice[2].key.clone();
-        assert_eq!(build(1, &twice, 4), Err(QuestionsError::RepeatedKey { first: 2, second: 9 }));
+        assert_eq!(
+            build(1, &twice, 4),
+            Err(QuestionListError::RepeatedKey { first: 2, second: 9 })
+        );
         assert_eq!(
             drawn_leaves(&leaves(32, 1), &[0, 2]),
-            Err(QuestionsError::BundleOutOfRange { bundle: 2, leaves: 32 })
+            Err(QuestionListError::BundleOutOfRange { bundle: 2, leaves: 32 })
         );
         assert_eq!(
             drawn_leaves(&leaves(32, 1), &[u32::MAX]),
-            Err(QuestionsError::BundleOutOfRange { bundle: u32::MAX, leaves: 32 })
+            Err(QuestionListError::BundleOutOfRange { bundle: u32::MAX, leaves: 32 })
         );
     }
 

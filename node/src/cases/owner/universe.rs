@@ -6,7 +6,7 @@ use oml_contracts::tree::{TreeError, UniverseTree};
 use oml_contracts::{CaseId, ModelId, Root};
 
 use super::opening::{OpeningError, opened_bundles};
-use super::questions::{QuestionSet, QuestionsError, SecretLeaf, drawn_leaves};
+use super::questions::{QuestionListError, QuestionSet, SecretLeaf, drawn_leaves};
 use oml_contracts::rpc::abi::ChallengeManager::OpenedBundle;
 
 /// Most keys out of which decoys are made. Bounds the work per case; more would not look different.
@@ -15,7 +15,7 @@ const DECOY_CORPUS: usize = 4096;
 /// Why secrets are not those of a universe on chain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum UniverseError {
+pub enum UniverseMismatch {
     /// No tree can be built.
     #[error("universe of model {model}, epoch {epoch}: {cause}")]
     Tree {
@@ -79,17 +79,21 @@ impl SecretUniverse {
     /// Takes the leaves of a universe in index order.
     ///
     /// # Errors
-    /// [`UniverseError::Order`], [`UniverseError::Tree`].
-    pub fn new(model: ModelId, epoch: u32, leaves: Vec<SecretLeaf>) -> Result<Self, UniverseError> {
+    /// [`UniverseMismatch::Order`], [`UniverseMismatch::Tree`].
+    pub fn new(
+        model: ModelId,
+        epoch: u32,
+        leaves: Vec<SecretLeaf>,
+    ) -> Result<Self, UniverseMismatch> {
         if let Some((place, leaf)) =
             leaves.iter().enumerate().find(|(place, leaf)| leaf.index as usize != *place)
         {
-            return Err(UniverseError::Order { model, epoch, index: leaf.index, place });
+            return Err(UniverseMismatch::Order { model, epoch, index: leaf.index, place });
         }
         let hashes = leaves.iter().map(|leaf| {
             leaf_hash(model, epoch, leaf.index, leaf.salt, key_hash(&leaf.key), &leaf.tags)
         });
-        let tree = UniverseTree::from_leaves(hashes).map_err(|cause| UniverseError::Tree {
+        let tree = UniverseTree::from_leaves(hashes).map_err(|cause| UniverseMismatch::Tree {
             model,
             epoch,
             cause,
@@ -100,13 +104,13 @@ impl SecretUniverse {
     /// Refuses secrets of another universe than the committed one, before anything depends on them.
     ///
     /// # Errors
-    /// [`UniverseError::Root`].
-    pub fn require_root(&self, expected: Root) -> Result<(), UniverseError> {
+    /// [`UniverseMismatch::Root`].
+    pub fn require_root(&self, expected: Root) -> Result<(), UniverseMismatch> {
         let found = self.tree.root();
         if found == expected {
             return Ok(());
         }
-        Err(UniverseError::Root { model: self.model, epoch: self.epoch, found, expected })
+        Err(UniverseMismatch::Root { model: self.model, epoch: self.epoch, found, expected })
     }
 
     /// Root of its tree.
@@ -130,13 +134,13 @@ impl SecretUniverse {
     /// The questions of a case that drew `bundles`, with `decoys` decoys. The same every time.
     ///
     /// # Errors
-    /// [`QuestionsError`].
+    /// [`QuestionListError`].
     pub fn questions(
         &self,
         case: CaseId,
         bundles: &[u32],
         decoys: usize,
-    ) -> Result<QuestionSet, QuestionsError> {
+    ) -> Result<QuestionSet, QuestionListError> {
         let drawn = drawn_leaves(&self.leaves, bundles)?;
         let step = self.leaves.len().div_ceil(DECOY_CORPUS).max(1);
         let corpus: Vec<&str> =
@@ -225,7 +229,7 @@ mod tests {
         assert!(universe.require_root(universe.tree.root()).is_ok());
         assert!(matches!(
             universe.require_root(Root::new([7; 32])),
-            Err(UniverseError::Root { .. })
+            Err(UniverseMismatch::Root { .. })
         ));
     }
 
@@ -234,6 +238,6 @@ mod tests {
         let mut leaves = universe(32).leaves;
         leaves.remove(4);
         let error = SecretUniverse::new(ModelId::new([1; 32]), 0, leaves).unwrap_err();
-        assert!(matches!(error, UniverseError::Order { index: 5, place: 4, .. }), "{error}");
+        assert!(matches!(error, UniverseMismatch::Order { index: 5, place: 4, .. }), "{error}");
     }
 }

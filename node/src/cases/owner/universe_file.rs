@@ -6,7 +6,7 @@ use oml_prover::fingerprint::{Universe, UniverseFileError, UniverseSecret};
 use zeroize::Zeroizing;
 
 use super::questions::SecretLeaf;
-use super::universe::{SecretUniverse, UniverseError};
+use super::universe::{SecretUniverse, UniverseMismatch};
 use crate::config::UniverseConfig;
 
 /// Shortest passphrase that is taken; an empty key file is a mistake, not a secret.
@@ -29,7 +29,7 @@ pub(super) enum LoadError {
         epoch: u32,
     },
     #[error(transparent)]
-    Universe(#[from] UniverseError),
+    Universe(#[from] UniverseMismatch),
 }
 
 /// An error with everything behind it: the outermost text alone says "can't access the file".
@@ -85,9 +85,9 @@ fn read_secret(path: &Path) -> Result<UniverseSecret, LoadError> {
 }
 
 impl TryFrom<&Universe> for SecretUniverse {
-    type Error = UniverseError;
+    type Error = UniverseMismatch;
 
-    fn try_from(universe: &Universe) -> Result<Self, UniverseError> {
+    fn try_from(universe: &Universe) -> Result<Self, UniverseMismatch> {
         let leaves = universe.entries().iter().map(|entry| SecretLeaf {
             index: entry.index,
             salt: entry.salt,

@@ -3,7 +3,7 @@
 use oml_contracts::{CaseId, DeploymentHash, EthAddress, LicenseId, ModelId, QuestionsHash};
 use serde::{Deserialize, Serialize};
 
-use crate::cases::CaseFile;
+use crate::cases::case_file::CaseFile;
 use crate::store::{JobRow, NewJob};
 
 /// Kind of the job.

@@ -13,11 +13,11 @@ use tokio::sync::watch;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::{CheckHandler, CheckOrder};
-use crate::cases::handout::seal_questions;
-use crate::cases::questions::hash_of;
+use super::job::CheckHandler;
+use super::order::CheckOrder;
+use super::secrets::secret_for;
+use crate::cases::handout::{hash_of, seal_questions};
 use crate::cases::seal::EncryptionKey;
-use crate::cases::secret_for;
 use crate::chain::Head;
 use crate::config::{ProverConfig, QueryLimits};
 use crate::jobs::{JobError, JobHandler};

@@ -2,7 +2,8 @@
 
 use oml_contracts::rpc::ConvertError;
 
-use crate::chain::{Intent, IntentStatus, Sender, SenderError};
+use super::intent::{Intent, IntentStatus, SenderError};
+use super::submit::Sender;
 use crate::store::StoreError;
 
 /// Transactions that are tried for one step before it is left to a person.

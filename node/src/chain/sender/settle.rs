@@ -1,10 +1,12 @@
 //! What becomes of stored transactions: seen in blocks, taken out by reorgs, sent again, given up.
 
-use super::SenderError;
+use super::intent::SenderError;
 use super::submit::{Sender, revert_reason};
-use crate::chain::client::within;
-use crate::chain::{ChainError, Head};
-use crate::jobs::unix_now;
+use crate::chain::error::ChainError;
+use crate::chain::head::Head;
+use crate::chain::request::within;
+use crate::clock::unix_now;
+use crate::metrics::as_f64;
 use crate::store::{AttemptRow, IntentRow, IntentState};
 use alloy::consensus::{TxEip1559, TxEnvelope};
 use alloy::eips::{BlockId, Decodable2718};
@@ -112,7 +114,7 @@ impl Sender {
     /// One look at every open intent. `sent` remembers what this process has broadcast.
     pub(crate) async fn settle(&self, sent: &mut HashSet<String>) -> Result<(), SenderError> {
         let open = self.inner.store.open_intents(self.account()).await?;
-        metrics::gauge!("oml_tx_pending").set(crate::api::as_f64(open.len() as u64));
+        metrics::gauge!("oml_tx_pending").set(as_f64(open.len() as u64));
         if open.is_empty() {
             return Ok(());
         }

@@ -1,10 +1,12 @@
 //! From an intent to a stored, signed and broadcast transaction.
 
-use super::{Intent, IntentStatus, SenderError};
-use crate::chain::client::within;
-use crate::chain::{ChainClient, ChainError, Head};
+use super::intent::{Intent, IntentStatus, SenderError};
+use crate::chain::client::ChainClient;
+use crate::chain::error::ChainError;
+use crate::chain::head::Head;
+use crate::chain::request::within;
+use crate::clock::unix_now;
 use crate::config::ChainConfig;
-use crate::jobs::unix_now;
 use crate::store::{AttemptRow, IntentRow, IntentState, Store, StoreError};
 use alloy::consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy::eips::Encodable2718;
