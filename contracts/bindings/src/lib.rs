@@ -11,6 +11,7 @@ mod abi_encode;
 pub mod addresses;
 pub mod bundle;
 pub mod case;
+mod claim;
 pub mod draw;
 pub mod eip712;
 pub mod evidence;
@@ -27,6 +28,7 @@ pub mod tree;
 
 pub use addresses::Addresses;
 pub use case::{CaseOpening, Drawn, Outcome};
+pub use claim::ChannelVoucher;
 pub use eip712::{Close, Domain, Receipt, Signature, Voucher};
 pub use ids::*;
 pub use money::{Amount, AmountError, Bps, EthAddress, LicenseNonce};

@@ -176,7 +176,7 @@ fn parse(path: &Path, text: &str) -> Result<Vec<LogEntry>, LogError> {
 
 /// State after the newest receipt whose voucher is in the log and that the serving key signed.
 #[must_use]
-pub fn replay(channel: &PayerChannel, entries: &[LogEntry]) -> PayerState {
+pub(crate) fn replay(channel: &PayerChannel, entries: &[LogEntry]) -> PayerState {
     let mut state = PayerState::default();
     let mut sent: Option<&SignedVoucher> = None;
     for entry in entries {

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oml_contracts::ids::{ChannelId, Digest, LicenseId, ModelId, RequestHash, ResponseHash, Salt};
-use oml_contracts::{Amount, Domain, EthAddress, Receipt, Signature, Voucher};
+use oml_contracts::{Amount, ChannelVoucher, Domain, EthAddress, Receipt, Signature, Voucher};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,14 @@ impl SignedVoucher {
             cumulative_tokens: self.cumulative_tokens,
             request_hash: self.request_hash,
         }
+    }
+
+    /// The voucher as the escrow takes it: in a claim, a reservation, a rebuttal.
+    #[must_use]
+    pub fn for_channel(&self) -> ChannelVoucher<'_> {
+        let (voucher, signature) = (self.voucher(), self.signature.as_bytes().as_slice());
+        let Self { payer, signer, salt, .. } = *self;
+        ChannelVoucher { payer, signer, salt, voucher, signature }
     }
 
     /// The account whose key must have signed.

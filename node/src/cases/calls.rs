@@ -1,11 +1,11 @@
 //! From a decided action to the transaction that does it.
 
 use alloy::primitives::{Address, B256};
+use oml_contracts::rpc::abi;
 use oml_contracts::rpc::abi::ChallengeManager::{
     LeafOpening, commitTagsCall, drawCaseCall, openLeavesCall, postQuestionsCall, rebutCall,
     resolveCall, revealTagsCall,
 };
-use oml_contracts::rpc::abi::{self, PaymentEscrow::ClaimRow};
 use oml_contracts::rpc::{ConvertError, case_ref};
 use oml_contracts::terms::LicenseRef;
 use oml_contracts::{Commitment, QuestionsHash};
@@ -13,7 +13,7 @@ use oml_contracts::{Commitment, QuestionsHash};
 use super::case_file::CaseFile;
 use super::host::Rebuttal;
 use crate::chain::Intent;
-use crate::store::{CaseSecret, VoucherRow};
+use crate::store::CaseSecret;
 
 /// Makes the transactions of one case.
 #[derive(Debug)]
@@ -132,21 +132,8 @@ impl Calls<'_> {
             outcome: self.outcome(),
             openedKeyHashes: rebuttal.opened.iter().copied().map(B256::from).collect(),
             fingerprint: rebuttal.paid.fingerprint,
-            voucher: claim_row(&rebuttal.voucher),
+            voucher: rebuttal.voucher.for_channel().into(),
         };
         Ok(Intent::call(key, self.manager, &call, self.describe("rebuttal")))
-    }
-}
-
-fn claim_row(voucher: &VoucherRow) -> ClaimRow {
-    ClaimRow {
-        payer: voucher.payer.into(),
-        signer: voucher.signer.into(),
-        salt: voucher.salt.into(),
-        cumulativeAmount: voucher.cumulative_amount.get(),
-        cumulativeRequests: voucher.cumulative_requests,
-        cumulativeTokens: voucher.cumulative_tokens,
-        requestHash: voucher.request_hash.into(),
-        signature: voucher.signature.clone().into(),
     }
 }

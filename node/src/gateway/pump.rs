@@ -207,7 +207,7 @@ impl Job {
             .sign(&self.shared.receipts, &self.shared.serving_key)
             .map_err(|e| LedgerError::Store(e.to_string()))?;
         let signed = SignedReceipt::new(receipt, signature);
-        self.shared.ledger.put_receipt(&signed).await?;
+        self.shared.writer.put_receipt(&signed).await?;
         Ok(signed)
     }
 }

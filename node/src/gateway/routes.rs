@@ -107,7 +107,7 @@ async fn admit(
         Admission::Reject(refusal) => return Err(refusal.into()),
     };
     let (Some(voucher), Some(slot)) = (voucher, slot) else { return Err(Failure::Stopped) };
-    shared.ledger.put_voucher(license.license_id, &voucher, now).await?;
+    shared.writer.put_voucher(license.license_id, &voucher, now).await?;
     let job = Job {
         shared: Arc::clone(&shared),
         request,
@@ -142,7 +142,7 @@ async fn lock(
 ) -> Result<tokio::sync::OwnedMutexGuard<Slot>, Failure> {
     let mut slot = shared.channels.lock(channel).await.ok_or(Failure::ChannelBusy)?;
     if slot.is_none() {
-        let known: ChannelLedger = channel_ledger(shared.ledger.as_ref(), channel).await?;
+        let known: ChannelLedger = channel_ledger(shared.reader.as_ref(), channel).await?;
         *slot = Some(known);
     }
     Ok(slot)
@@ -203,7 +203,7 @@ async fn newest_receipt(
     let Ok(channel) = channel.parse::<ChannelId>() else {
         return Ok((StatusCode::NOT_FOUND, "not a channel id\n").into_response());
     };
-    Ok(match shared.ledger.newest_receipt(channel).await? {
+    Ok(match shared.reader.last_receipt(channel).await? {
         Some(receipt) => Json(receipt).into_response(),
         None => (StatusCode::NOT_FOUND, "no receipt on this channel\n").into_response(),
     })

@@ -19,7 +19,7 @@ use super::source::LicenseSource;
 use super::upstream::Upstream;
 use crate::api::{self, ServeLimits};
 use crate::config::GatewayConfig;
-use crate::ledger::PaymentLedger;
+use crate::ledger::{LedgerReader, LedgerWriter};
 use crate::tasks::Tasks;
 
 /// Time that running requests have when the gateway stops.
@@ -34,8 +34,10 @@ pub struct GatewayDeps {
     pub escrow: Domain,
     /// Domain of receipts: `ChallengeManager`.
     pub receipts: Domain,
-    /// Vouchers and receipts.
-    pub ledger: Arc<dyn PaymentLedger>,
+    /// Keeps vouchers and receipts.
+    pub writer: Arc<dyn LedgerWriter>,
+    /// Reads them.
+    pub reader: Arc<dyn LedgerReader>,
     /// License and channels.
     pub source: Arc<dyn LicenseSource>,
     /// The license's serving key.
@@ -107,7 +109,8 @@ pub async fn serve_on(
             expiry_margin_secs: 30,
             max_unsettled: deps.max_unsettled,
         },
-        ledger: deps.ledger,
+        writer: deps.writer,
+        reader: deps.reader,
         source: deps.source,
         serving_address: EthAddress::of_key(deps.serving_key.verifying_key()),
         serving_key: deps.serving_key,

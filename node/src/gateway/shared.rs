@@ -11,7 +11,7 @@ use super::admission::RiskLimits;
 use super::channels::Channels;
 use super::source::LicenseSource;
 use super::upstream::Upstream;
-use crate::ledger::PaymentLedger;
+use crate::ledger::{LedgerReader, LedgerWriter};
 use crate::tasks::Tasks;
 
 /// State of one gateway.
@@ -23,7 +23,8 @@ pub(super) struct Shared {
     pub(super) receipts: Domain,
     pub(super) tokens: TokenLimits,
     pub(super) risk: RiskLimits,
-    pub(super) ledger: Arc<dyn PaymentLedger>,
+    pub(super) writer: Arc<dyn LedgerWriter>,
+    pub(super) reader: Arc<dyn LedgerReader>,
     pub(super) source: Arc<dyn LicenseSource>,
     pub(super) serving_key: SigningKey,
     pub(super) serving_address: EthAddress,

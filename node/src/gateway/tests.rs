@@ -22,12 +22,11 @@ use oml_payments::{
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::admission::LicenseState;
 use super::server::{GatewayDeps, serve_on};
 use super::source::LicenseSource;
 use crate::chain::{ChainError, ChannelView};
 use crate::config::KeySource;
-use crate::ledger::MemoryLedger;
+use crate::ledger::{LedgerReader, LedgerWriter, MemoryLedger, ServedLicense};
 
 /// What the upstream does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,14 +110,14 @@ async fn upstream(State(state): State<Arc<Upstream>>, body: AxumBytes) -> Respon
 
 #[derive(Debug)]
 struct Chain {
-    license: Mutex<LicenseState>,
+    license: Mutex<ServedLicense>,
     channel: Mutex<ChannelView>,
     known: ChannelId,
 }
 
 #[async_trait]
 impl LicenseSource for Chain {
-    async fn license(&self) -> Result<LicenseState, ChainError> {
+    async fn license(&self) -> Result<ServedLicense, ChainError> {
         Ok(*self.license.lock().unwrap())
     }
 
@@ -181,7 +180,7 @@ impl World {
             salt: Salt::new([1; 32]),
             price,
         };
-        let license = LicenseState {
+        let license = ServedLicense {
             license_id: channel.license_id,
             active: true,
             expires_at: u64::MAX,
@@ -243,7 +242,8 @@ impl World {
             model_id: self.channel.model_id,
             escrow: self.channel.voucher_domain(),
             receipts: self.channel.receipt_domain(),
-            ledger: Arc::clone(&self.ledger) as Arc<dyn PaymentLedger>,
+            writer: Arc::clone(&self.ledger) as Arc<dyn LedgerWriter>,
+            reader: Arc::clone(&self.ledger) as Arc<dyn LedgerReader>,
             source: Arc::clone(&self.chain) as Arc<dyn LicenseSource>,
             serving_key: serving_key(),
             counter: Arc::new(ByteEstimate),

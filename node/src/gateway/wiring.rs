@@ -12,7 +12,7 @@ use super::source::ChainSource;
 use crate::chain::load_key_bytes;
 use crate::config::GatewayConfig;
 use crate::context::{NodeContext, RoleError, RoleParts};
-use crate::ledger::SharedLedger;
+use crate::ledger::SharedWriter;
 use crate::store::{LicenseRow, OfferRow, StoreError};
 
 /// Section of the configuration that asks for gateways.
@@ -79,7 +79,8 @@ async fn run(
         model_id: offer.model_id,
         escrow: domain(addresses.payment_escrow),
         receipts: domain(addresses.challenge_manager),
-        ledger: Arc::new(SharedLedger::start(context.store.clone(), &context.tasks)),
+        writer: Arc::new(SharedWriter::start(context.store.clone(), &context.tasks)),
+        reader: Arc::new(context.store.clone()),
         source: Arc::new(ChainSource::new(
             reader,
             context.heads.clone(),

@@ -1,9 +1,17 @@
-//! The host's ledger of vouchers and receipts: what was promised and what was served.
+//! The host's ledger: what was promised, what was served, and for which license.
 
+mod license;
+#[cfg(test)]
+mod memory;
 mod port;
 mod store;
+mod sums;
 
+pub(crate) use license::ServedLicense;
 #[cfg(test)]
-pub(crate) use port::memory::MemoryLedger;
-pub use port::{ChannelLedger, LedgerError, PaymentLedger, channel_ledger, newest_paid};
-pub use store::SharedLedger;
+pub(crate) use memory::MemoryLedger;
+pub(crate) use port::LedgerWriter;
+pub use port::{LedgerError, LedgerReader};
+pub(crate) use store::SharedWriter;
+pub use sums::newest_paid;
+pub(crate) use sums::{ChannelLedger, channel_ledger};

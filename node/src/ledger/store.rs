@@ -1,78 +1,30 @@
 //! The ledger over the node's store.
 //!
-//! [`Store`] itself is a ledger that writes to disk for each row. [`SharedLedger`] lets rows that come
-//! while the disk is busy share the next write, which is what bounds the requests a second.
+//! [`Store`] is read directly. It is written by [`SharedWriter`], in which rows that come while the disk
+//! is busy share the next write: that is what bounds the requests a second.
 
 use async_trait::async_trait;
-use oml_contracts::{Amount, ChannelId, LicenseId, Signature};
+use oml_contracts::{ChannelId, LicenseId, Signature};
 use oml_payments::{SignedReceipt, SignedVoucher};
 use tokio::sync::{mpsc, oneshot};
 
-use super::port::{LedgerError, PaymentLedger};
-use crate::store::{PaidRow, ReceiptRow, Store, StoreError, VoucherRow};
+use super::port::{LedgerError, LedgerReader, LedgerWriter};
+use crate::store::{PaidRow, ReceiptRow, Store, VoucherRow};
 use crate::tasks::Tasks;
 
-impl From<StoreError> for LedgerError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error.to_string())
-    }
-}
-
 #[async_trait]
-impl PaymentLedger for Store {
-    async fn put_voucher(
-        &self,
-        license: LicenseId,
-        voucher: &SignedVoucher,
-        received_at: u64,
-    ) -> Result<(), LedgerError> {
-        let row = PaidRow::Voucher(voucher_row(license, voucher, received_at));
-        self.keep_paid(&[row]).await?;
-        Ok(())
+impl LedgerReader for Store {
+    async fn last_receipt(&self, channel: ChannelId) -> Result<Option<SignedReceipt>, LedgerError> {
+        let Some(row) = self.newest_receipt(channel).await? else { return Ok(None) };
+        Ok(Some(SignedReceipt::new(&row.receipt, signature(&row.signature)?)))
     }
 
-    async fn put_receipt(&self, receipt: &SignedReceipt) -> Result<(), LedgerError> {
-        if Self::put_receipt(self, &receipt_row(receipt)).await? {
-            Ok(())
-        } else {
-            Err(LedgerError::ReceiptExists { channel: receipt.channel_id, seq: receipt.seq })
-        }
-    }
-
-    async fn newest_receipt(
-        &self,
-        channel: ChannelId,
-    ) -> Result<Option<SignedReceipt>, LedgerError> {
-        Self::newest_receipt(self, channel).await?.map(|row| signed_receipt(&row)).transpose()
-    }
-
-    async fn receipt(
-        &self,
-        channel: ChannelId,
-        seq: u64,
-    ) -> Result<Option<SignedReceipt>, LedgerError> {
-        Self::receipt(self, channel, seq).await?.map(|row| signed_receipt(&row)).transpose()
-    }
-
-    async fn first_unpaid(
-        &self,
-        channel: ChannelId,
-        claimed: Amount,
-    ) -> Result<Option<SignedReceipt>, LedgerError> {
-        let row = Self::first_unpaid(self, channel, claimed).await?;
-        row.map(|row| signed_receipt(&row)).transpose()
-    }
-
-    async fn newest_voucher(
+    async fn last_voucher(
         &self,
         channel: ChannelId,
         requests: u64,
     ) -> Result<Option<SignedVoucher>, LedgerError> {
         self.voucher_of(channel, requests).await?.map(|row| signed_voucher(&row)).transpose()
-    }
-
-    async fn served_channels(&self, license: LicenseId) -> Result<Vec<ChannelId>, LedgerError> {
-        Ok(Self::served_channels(self, license).await?)
     }
 }
 
@@ -82,27 +34,24 @@ const MOST_TOGETHER: usize = 256;
 /// A row that waits, and who is told whether it was kept.
 type Waiting = (PaidRow, oneshot::Sender<Result<bool, LedgerError>>);
 
-/// The store, written to by one task for all requests.
+/// Writes to the store by one task for all requests.
 #[derive(Debug, Clone)]
-pub struct SharedLedger {
-    store: Store,
+pub(crate) struct SharedWriter {
     rows: mpsc::Sender<Waiting>,
 }
 
-impl SharedLedger {
-    /// Starts the writing task; it ends after the last row once all copies of the ledger are dropped.
-    #[must_use]
-    pub fn start(store: Store, tasks: &Tasks) -> Self {
+impl SharedWriter {
+    /// Starts the writing task; it ends after the last row once all copies of the writer are dropped.
+    pub(crate) fn start(store: Store, tasks: &Tasks) -> Self {
         let (rows, waiting) = mpsc::channel(MOST_TOGETHER);
-        tasks.spawn_detached("payment ledger", write(store.clone(), waiting));
-        Self { store, rows }
+        tasks.spawn_detached("payment ledger", write(store, waiting));
+        Self { rows }
     }
 
     async fn keep(&self, row: PaidRow) -> Result<bool, LedgerError> {
-        let stopped = || LedgerError::Store("the ledger's task has stopped".to_owned());
         let (told, kept) = oneshot::channel();
-        self.rows.send((row, told)).await.map_err(|_| stopped())?;
-        kept.await.map_err(|_| stopped())?
+        self.rows.send((row, told)).await.map_err(|_| LedgerError::Stopped)?;
+        kept.await.map_err(|_| LedgerError::Stopped)?
     }
 }
 
@@ -121,7 +70,7 @@ async fn write(store: Store, mut waiting: mpsc::Receiver<Waiting>) {
 }
 
 #[async_trait]
-impl PaymentLedger for SharedLedger {
+impl LedgerWriter for SharedWriter {
     async fn put_voucher(
         &self,
         license: LicenseId,
@@ -137,41 +86,6 @@ impl PaymentLedger for SharedLedger {
         } else {
             Err(LedgerError::ReceiptExists { channel: receipt.channel_id, seq: receipt.seq })
         }
-    }
-
-    async fn newest_receipt(
-        &self,
-        channel: ChannelId,
-    ) -> Result<Option<SignedReceipt>, LedgerError> {
-        PaymentLedger::newest_receipt(&self.store, channel).await
-    }
-
-    async fn receipt(
-        &self,
-        channel: ChannelId,
-        seq: u64,
-    ) -> Result<Option<SignedReceipt>, LedgerError> {
-        PaymentLedger::receipt(&self.store, channel, seq).await
-    }
-
-    async fn first_unpaid(
-        &self,
-        channel: ChannelId,
-        claimed: Amount,
-    ) -> Result<Option<SignedReceipt>, LedgerError> {
-        PaymentLedger::first_unpaid(&self.store, channel, claimed).await
-    }
-
-    async fn newest_voucher(
-        &self,
-        channel: ChannelId,
-        requests: u64,
-    ) -> Result<Option<SignedVoucher>, LedgerError> {
-        PaymentLedger::newest_voucher(&self.store, channel, requests).await
-    }
-
-    async fn served_channels(&self, license: LicenseId) -> Result<Vec<ChannelId>, LedgerError> {
-        PaymentLedger::served_channels(&self.store, license).await
     }
 }
 
@@ -210,20 +124,15 @@ fn signed_voucher(row: &VoucherRow) -> Result<SignedVoucher, LedgerError> {
     })
 }
 
-fn signed_receipt(row: &ReceiptRow) -> Result<SignedReceipt, LedgerError> {
-    Ok(SignedReceipt::new(&row.receipt, signature(&row.signature)?))
-}
-
 fn signature(bytes: &[u8]) -> Result<Signature, LedgerError> {
-    let bytes = <[u8; 65]>::try_from(bytes).map_err(|_| {
-        LedgerError::Store(format!("a stored signature has {} bytes instead of 65", bytes.len()))
-    })?;
+    let bytes = <[u8; 65]>::try_from(bytes).map_err(|_| LedgerError::Signature(bytes.len()))?;
     Ok(Signature::new(bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::newest_paid;
     use oml_contracts::{Amount, EthAddress, RequestHash, ResponseHash, Salt};
 
     const LICENSE: LicenseId = LicenseId::new([1; 32]);
@@ -256,58 +165,60 @@ mod tests {
         }
     }
 
-    async fn ledger(folder: &tempfile::TempDir) -> (SharedLedger, Tasks) {
+    async fn ledger(folder: &tempfile::TempDir) -> (Store, SharedWriter, Tasks) {
         let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
-        let tasks = Tasks::new();
-        (SharedLedger::start(Store::open(&url).await.unwrap(), &tasks), tasks)
+        let (store, tasks) = (Store::open(&url).await.unwrap(), Tasks::new());
+        let writer = SharedWriter::start(store.clone(), &tasks);
+        (store, writer, tasks)
     }
 
     #[tokio::test]
     async fn the_voucher_of_a_receipt_is_the_last_of_its_count() {
         let folder = tempfile::tempdir().unwrap();
-        let (ledger, _tasks) = ledger(&folder).await;
+        let (store, writer, _tasks) = ledger(&folder).await;
         let id = ChannelId::new([9; 32]);
-        assert_eq!(super::super::newest_paid(&ledger, id).await, Ok(None));
+        assert_eq!(newest_paid(&store, id).await.unwrap(), None);
         for amount in [10, 7, 12] {
-            ledger.put_voucher(LICENSE, &voucher(9, 1, amount), 0).await.unwrap();
+            writer.put_voucher(LICENSE, &voucher(9, 1, amount), 0).await.unwrap();
         }
-        ledger.put_receipt(&receipt(9, 1, 30)).await.unwrap();
+        writer.put_receipt(&receipt(9, 1, 30)).await.unwrap();
         // Its request fails: it does not count.
-        ledger.put_voucher(LICENSE, &voucher(9, 2, 99), 0).await.unwrap();
-        let paid = super::super::newest_paid(&ledger, id).await.unwrap().unwrap();
+        writer.put_voucher(LICENSE, &voucher(9, 2, 99), 0).await.unwrap();
+        let paid = newest_paid(&store, id).await.unwrap().unwrap();
         assert_eq!(paid, (receipt(9, 1, 30), voucher(9, 1, 12)));
-        assert_eq!(ledger.receipt(id, 1).await, Ok(Some(receipt(9, 1, 30))));
-        assert_eq!(ledger.served_channels(LICENSE).await, Ok(vec![id]));
+        assert_eq!(store.served_channels(LICENSE).await.unwrap(), vec![id]);
     }
 
     #[tokio::test]
     async fn one_receipt_a_number_even_within_one_write() {
         let folder = tempfile::tempdir().unwrap();
-        let (ledger, _tasks) = ledger(&folder).await;
+        let (_store, writer, _tasks) = ledger(&folder).await;
         let (first, second) = (receipt(9, 1, 30), receipt(9, 1, 31));
-        let (a, b) = tokio::join!(ledger.put_receipt(&first), ledger.put_receipt(&second));
-        let refused = Err(LedgerError::ReceiptExists { channel: first.channel_id, seq: 1 });
-        assert!((a == Ok(()) && b == refused) || (b == Ok(()) && a == refused), "{a:?} {b:?}");
+        let (a, b) = tokio::join!(writer.put_receipt(&first), writer.put_receipt(&second));
+        let is_refused = |put: &Result<(), LedgerError>| {
+            matches!(put, Err(LedgerError::ReceiptExists { channel, seq: 1 })
+                if *channel == first.channel_id)
+        };
+        assert!((a.is_ok() && is_refused(&b)) || (b.is_ok() && is_refused(&a)), "{a:?} {b:?}");
     }
 
     #[tokio::test]
     async fn many_requests_share_writes_and_all_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let (ledger, tasks) = ledger(&folder).await;
+        let (store, writer, tasks) = ledger(&folder).await;
         let puts = (0..200_u64).map(|i| {
-            let ledger = ledger.clone();
+            let writer = writer.clone();
             async move {
                 let channel = u8::try_from(i).unwrap();
-                ledger.put_voucher(LICENSE, &voucher(channel, 1, 5), i).await?;
-                ledger.put_receipt(&receipt(channel, 1, i)).await
+                writer.put_voucher(LICENSE, &voucher(channel, 1, 5), i).await?;
+                writer.put_receipt(&receipt(channel, 1, i)).await
             }
         });
         for done in futures::future::join_all(puts).await {
             done.unwrap();
         }
-        let store = ledger.store.clone();
-        drop(ledger);
+        drop(writer);
         assert_eq!(tasks.shutdown(std::time::Duration::from_secs(5)).await, 0, "the writer ends");
-        assert_eq!(PaymentLedger::served_channels(&store, LICENSE).await.unwrap().len(), 200);
+        assert_eq!(store.served_channels(LICENSE).await.unwrap().len(), 200);
     }
 }

@@ -7,21 +7,18 @@ use std::time::Duration;
 use alloy::primitives::Address;
 use oml_contracts::hash::keccak256;
 use oml_contracts::rpc::ConvertError;
-use oml_contracts::rpc::abi::PaymentEscrow::{ClaimRow, claimCall, reserveCall};
+use oml_contracts::rpc::abi::PaymentEscrow::{claimCall, reserveCall};
 use oml_contracts::terms::LicenseRef;
 use oml_contracts::{Amount, ChannelId, LicenseId};
-use oml_payments::{Price, SignedVoucher};
+use oml_payments::SignedVoucher;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{ChannelClaim, ClaimPlan, ClaimPolicy, ClaimedLicense, plan, reservations};
-use crate::chain::{
-    ChainClient, ChainError, Head, Intent, IntentStatus, LicenseStatus, Sender, SenderError,
-};
+use crate::chain::{ChainClient, ChainError, Head, Intent, IntentStatus, Sender, SenderError};
 use crate::clock::unix_now;
 use crate::context::{NodeContext, RoleError, RoleParts};
-use crate::gateway::admission::LicenseState;
-use crate::ledger::{LedgerError, PaymentLedger, newest_paid};
+use crate::ledger::{LedgerError, ServedLicense, newest_paid};
 use crate::metrics::as_f64;
 use crate::store::{Store, StoreError};
 
@@ -154,7 +151,7 @@ impl Redeemer {
         head: &Head,
         everything: bool,
     ) -> Result<(), RedeemError> {
-        let channels = PaymentLedger::served_channels(&self.store, id).await?;
+        let channels = self.store.served_channels(id).await?;
         if channels.is_empty() {
             return Ok(());
         }
@@ -196,7 +193,7 @@ impl Redeemer {
         if declared >= voucher.cumulative_amount {
             return Ok(());
         }
-        let call = reserveCall { r#ref: license.try_into()?, row: row(voucher) };
+        let call = reserveCall { r#ref: license.try_into()?, row: voucher.for_channel().into() };
         let describe =
             format!("reserve {} on channel {channel} of license {id}", voucher.cumulative_amount);
         let escrow = Address::from(self.chain.addresses().payment_escrow);
@@ -225,8 +222,8 @@ impl Redeemer {
             idle.insert(id, (amount, head.number));
             return Ok(None);
         }
-        let oldest = PaymentLedger::first_unpaid(&self.store, id, channel.claimed).await?;
-        let oldest_unsettled = oldest.map_or(receipt.served_at, |oldest| oldest.served_at);
+        let oldest = self.store.first_unpaid(id, channel.claimed).await?;
+        let oldest_unsettled = oldest.map_or(receipt.served_at, |oldest| oldest.receipt.served_at);
         Ok(Some(ChannelClaim { channel, voucher, oldest_unsettled }))
     }
 
@@ -244,16 +241,7 @@ impl Redeemer {
         head: &Head,
     ) -> Result<ClaimedLicense, RedeemError> {
         let reader = self.chain.reader().at(head.hash);
-        let view = reader.license(id).await?;
-        let collateral = reader.collateral(license).await?;
-        let state = LicenseState {
-            license_id: id,
-            active: view.status == LicenseStatus::Active,
-            expires_at: view.deadline,
-            price: Price::of_terms(&license.terms),
-            collateral: collateral.amount,
-            min_collateral_ratio_bps: license.terms.min_collateral_ratio_bps.into(),
-        };
+        let state = ServedLicense::read(&reader, id, license).await?;
         Ok(ClaimedLicense {
             active: state.active,
             expires_at: state.expires_at,
@@ -268,8 +256,10 @@ impl Redeemer {
         license: &LicenseRef,
         plan: &ClaimPlan,
     ) -> Result<(), RedeemError> {
-        let call =
-            claimCall { r#ref: license.try_into()?, rows: plan.rows.iter().map(row).collect() };
+        let call = claimCall {
+            r#ref: license.try_into()?,
+            rows: plan.rows.iter().map(|row| row.for_channel().into()).collect(),
+        };
         let describe = format!(
             "claim {} on {} channels of license {id} ({})",
             plan.total,
@@ -299,19 +289,6 @@ fn key(what: &str, license: LicenseId, rows: &[SignedVoucher]) -> String {
     }
     let digest = keccak256(&bytes);
     format!("{what}:{license}:{}", alloy::hex::encode(&digest[..8]))
-}
-
-fn row(voucher: &SignedVoucher) -> ClaimRow {
-    ClaimRow {
-        payer: voucher.payer.into(),
-        signer: voucher.signer.into(),
-        salt: voucher.salt.into(),
-        cumulativeAmount: voucher.cumulative_amount.get(),
-        cumulativeRequests: voucher.cumulative_requests,
-        cumulativeTokens: voucher.cumulative_tokens,
-        requestHash: voucher.request_hash.into(),
-        signature: voucher.signature.as_bytes().to_vec().into(),
-    }
 }
 
 fn observe(license: LicenseId, claims: &[ChannelClaim]) {

@@ -57,20 +57,6 @@ impl Store {
         row.map(|row| voucher(&row)).transpose()
     }
 
-    /// One receipt of a channel.
-    ///
-    /// # Errors
-    /// The engine's error.
-    pub async fn receipt(
-        &self,
-        channel: ChannelId,
-        seq: u64,
-    ) -> Result<Option<ReceiptRow>, StoreError> {
-        let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 AND seq = $2";
-        let row = self.pool.first("read a receipt", sql, &[text(channel), counter(seq)]).await?;
-        row.map(|row| receipt(&row)).transpose()
-    }
-
     /// The first receipt of a channel that no voucher of at most `claimed` pays for.
     ///
     /// # Errors

@@ -2,8 +2,8 @@
 
 use alloy::primitives::{Address, B256};
 use oml_contracts::{
-    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, ModelId,
-    OfferId, Receipt, RequestHash, Root, Salt, Terms,
+    Amount, CaseId, ChannelId, ChannelVoucher, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
+    ModelId, OfferId, Receipt, RequestHash, Root, Salt, Terms, Voucher,
 };
 use serde::{Deserialize, Serialize};
 
@@ -304,6 +304,21 @@ pub struct VoucherRow {
     pub signature: Vec<u8>,
     /// Machine's unix time of arrival.
     pub received_at: u64,
+}
+
+impl VoucherRow {
+    /// The voucher as the escrow takes it.
+    pub(crate) fn for_channel(&self) -> ChannelVoucher<'_> {
+        let voucher = Voucher {
+            channel_id: self.channel_id,
+            cumulative_amount: self.cumulative_amount,
+            cumulative_requests: self.cumulative_requests,
+            cumulative_tokens: self.cumulative_tokens,
+            request_hash: self.request_hash,
+        };
+        let Self { payer, signer, salt, .. } = *self;
+        ChannelVoucher { payer, signer, salt, voucher, signature: &self.signature }
+    }
 }
 
 /// A receipt as signed (host) or received (payer). Never changed, never deleted.

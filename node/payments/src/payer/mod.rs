@@ -63,7 +63,7 @@ impl PayerState {
 
 /// Most tokens that texts of these lengths can have: a token is at least one byte.
 #[must_use]
-pub fn most_tokens(bytes: usize) -> u64 {
+pub(crate) fn most_tokens(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(CONTROL_TOKENS)
 }
 
@@ -130,7 +130,7 @@ pub enum ReceiptProblem {
 
 /// What a receipt is held against.
 #[derive(Debug, Clone, Copy)]
-pub struct Expectation<'a> {
+pub(crate) struct Expectation<'a> {
     /// The channel.
     pub channel: &'a PayerChannel,
     /// What was known before.
@@ -150,7 +150,10 @@ pub struct Expectation<'a> {
 ///
 /// # Errors
 /// The first [`ReceiptProblem`].
-pub fn judge(receipt: &SignedReceipt, expected: &Expectation<'_>) -> Result<(), ReceiptProblem> {
+pub(crate) fn judge(
+    receipt: &SignedReceipt,
+    expected: &Expectation<'_>,
+) -> Result<(), ReceiptProblem> {
     let Expectation { channel, state, voucher, .. } = *expected;
     signed_for(receipt, channel)?;
     if receipt.request_hash != voucher.request_hash {
@@ -186,7 +189,10 @@ pub fn judge(receipt: &SignedReceipt, expected: &Expectation<'_>) -> Result<(), 
 ///
 /// # Errors
 /// [`ReceiptProblem::WrongChannel`], [`ReceiptProblem::WrongSigner`].
-pub fn signed_for(receipt: &SignedReceipt, channel: &PayerChannel) -> Result<(), ReceiptProblem> {
+pub(crate) fn signed_for(
+    receipt: &SignedReceipt,
+    channel: &PayerChannel,
+) -> Result<(), ReceiptProblem> {
     if receipt.license_id != channel.license_id || receipt.channel_id != channel.id() {
         let (license, id) = (receipt.license_id, receipt.channel_id);
         return Err(ReceiptProblem::WrongChannel { license, channel: id });

@@ -1,8 +1,10 @@
 use super::*;
 use crate::evidence::{ProofContext, ReceiptProof, proofs};
 use crate::log::{EvidenceLog, LogEntry, replay};
-use oml_contracts::Receipt;
+use crate::price::Price;
+use k256::ecdsa::SigningKey;
 use oml_contracts::hash::response_hash;
+use oml_contracts::{ModelId, Receipt, Salt};
 
 fn serving_key() -> SigningKey {
     SigningKey::from_slice(&[0x5e; 32]).unwrap()

@@ -5,40 +5,7 @@ use oml_contracts::{Amount, ChannelId, Domain, EthAddress, LicenseId, RequestHas
 use oml_payments::{PaymentRequired, Price, RequiredVoucher, SignedVoucher};
 
 use crate::chain::ChannelView;
-use crate::ledger::ChannelLedger;
-
-/// The license under which this gateway serves, as the chain has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LicenseState {
-    /// Its id.
-    pub license_id: LicenseId,
-    /// Whether it is active; expiry is judged by `expires_at`.
-    pub active: bool,
-    /// End of its term, Unix seconds.
-    pub expires_at: u64,
-    /// Price of its units.
-    pub price: Price,
-    /// Collateral in the vault.
-    pub collateral: Amount,
-    /// Collateral that a claim must leave per claimed amount, in basis points.
-    pub min_collateral_ratio_bps: u32,
-}
-
-impl LicenseState {
-    /// Largest amount that one claim may add: more is `ExceedsCollateralRatio` on chain.
-    #[must_use]
-    pub fn claimable_at_once(&self) -> Amount {
-        if self.min_collateral_ratio_bps == 0 {
-            return Amount::MAX;
-        }
-        let ratio = u128::from(self.min_collateral_ratio_bps);
-        // claimed·ratio / 10,000 ≤ collateral, rounded down so that it holds before rounding too.
-        let collateral = self.collateral.get();
-        let whole = (collateral / ratio).checked_mul(10_000);
-        let sum = whole.and_then(|w| w.checked_add(collateral % ratio * 10_000 / ratio));
-        sum.map_or(Amount::MAX, Amount::new)
-    }
-}
+use crate::ledger::{ChannelLedger, ServedLicense};
 
 /// Units that a request needs at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +41,7 @@ pub struct AdmissionInput<'a> {
     /// Domain of vouchers: the escrow.
     pub escrow: &'a Domain,
     /// The license.
-    pub license: &'a LicenseState,
+    pub license: &'a ServedLicense,
     /// What came in the header.
     pub voucher: Option<&'a SignedVoucher>,
     /// The channel on chain; `None` if no such channel was opened.

@@ -41,7 +41,7 @@ fn request() -> RequestUnits {
 /// A world in which the default voucher is accepted.
 #[derive(Clone)]
 struct World {
-    license: LicenseState,
+    license: ServedLicense,
     channel: Option<ChannelView>,
     ledger: ChannelLedger,
     limits: RiskLimits,
@@ -59,7 +59,7 @@ impl World {
         };
         let voucher = voucher_for(&ledger, &request());
         Self {
-            license: LicenseState {
+            license: ServedLicense {
                 license_id: channel_ref().license_id,
                 active: true,
                 expires_at: NOW + 1_000,
