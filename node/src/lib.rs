@@ -4,8 +4,9 @@
 //! prover, host. The core of each role is pure, `(state, input) → (state, effects)`; input and output
 //! live at its edge.
 
-pub mod api;
+mod api;
 pub mod cases;
+mod causes;
 pub mod chain;
 mod clock;
 pub mod config;

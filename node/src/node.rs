@@ -4,7 +4,7 @@ use crate::api::{self, ServeLimits};
 use crate::chain::{ChainClient, ChainError, Follower, Sender, SenderError, load_key};
 use crate::config::{Config, ConfigError};
 use crate::context::{NodeContext, RoleError, RoleParts};
-use crate::jobs::Worker;
+use crate::jobs::JobWorker;
 use crate::metrics;
 use crate::status;
 use crate::store::{Store, StoreError};
@@ -187,8 +187,8 @@ fn start_parts(context: &NodeContext, follower: Follower, listener: TcpListener,
         tasks.spawn_critical("transaction sender", sender.run(tasks.cancel_token()));
     }
     for handler in parts.handlers {
-        let worker = Worker::new(context.store.clone(), handler);
-        tasks.spawn_critical("job worker", worker.run(tasks.cancel_token()));
+        let worker = JobWorker::new(context.store.clone(), handler);
+        tasks.spawn_critical("job worker", worker.run(tasks.clone()));
     }
     let limits = ServeLimits {
         header_timeout: Duration::from_millis(context.config.http.header_timeout_ms),
@@ -196,7 +196,7 @@ fn start_parts(context: &NodeContext, follower: Follower, listener: TcpListener,
         ..ServeLimits::default()
     };
     let router = status::router(context.clone(), parts.routers);
-    tasks.spawn_critical("api", api::serve(listener, router, limits, tasks.cancel_token()));
+    tasks.spawn_critical("api", api::serve(listener, router, limits, tasks.clone()));
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {

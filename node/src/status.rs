@@ -68,7 +68,7 @@ async fn problems(node: &NodeContext) -> Vec<String> {
 }
 
 #[derive(Serialize)]
-struct Status {
+struct NodeStatus {
     version: &'static str,
     time: u64,
     chain_id: u64,
@@ -113,10 +113,10 @@ impl From<IntentRow> for Transaction {
     }
 }
 
-async fn status(State(node): State<NodeContext>) -> Result<Json<Status>, ApiError> {
+async fn status(State(node): State<NodeContext>) -> Result<Json<NodeStatus>, ApiError> {
     let head = *node.heads.borrow();
     let problems = problems(&node).await;
-    Ok(Json(Status {
+    Ok(Json(NodeStatus {
         version: env!("CARGO_PKG_VERSION"),
         time: unix_now(),
         chain_id: node.chain.chain_id(),

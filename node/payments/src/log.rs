@@ -31,22 +31,22 @@ pub enum LogEntry {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// Reading or writing failed.
-    #[error("payer log {path}: {cause}")]
+    #[error("payer log {path}: {source}")]
     Io {
-        /// The file.
+        /// The log's file.
         path: PathBuf,
-        /// Why.
-        cause: std::io::Error,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// A line is damaged.
-    #[error("payer log {path}, line {line}: {cause}; remove the damaged line")]
+    #[error("payer log {path}, line {line}: {source}; remove the damaged line")]
     Line {
-        /// The file.
+        /// The log's file.
         path: PathBuf,
         /// Its number, from 1.
         line: usize,
-        /// What is wrong.
-        cause: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
     },
     /// It belongs to another channel.
     #[error(
@@ -145,12 +145,12 @@ impl EvidenceLog {
     pub async fn read(path: &Path) -> Result<Vec<LogEntry>, LogError> {
         let text = tokio::fs::read_to_string(path)
             .await
-            .map_err(|cause| LogError::Io { path: path.to_owned(), cause })?;
+            .map_err(|source| LogError::Io { path: path.to_owned(), source })?;
         parse(path, whole_lines(&text))
     }
 
-    fn io(&self, cause: std::io::Error) -> LogError {
-        LogError::Io { path: self.path.clone(), cause }
+    fn io(&self, source: std::io::Error) -> LogError {
+        LogError::Io { path: self.path.clone(), source }
     }
 }
 
@@ -165,10 +165,10 @@ fn parse(path: &Path, text: &str) -> Result<Vec<LogEntry>, LogError> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(index, line)| {
-            serde_json::from_str(line).map_err(|cause| LogError::Line {
+            serde_json::from_str(line).map_err(|source| LogError::Line {
                 path: path.to_owned(),
                 line: index + 1,
-                cause: cause.to_string(),
+                source,
             })
         })
         .collect()

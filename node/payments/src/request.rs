@@ -63,11 +63,11 @@ const PLAIN_FIELDS: [&str; 10] = [
 ];
 
 /// A request that can't be metered.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// Not JSON, or not an object.
     #[error("the body is no JSON object: {0}")]
-    NotJson(String),
+    NotJson(#[source] serde_json::Error),
     /// A field is missing or of a wrong kind.
     #[error("field `{field}` {problem}")]
     Field {
@@ -105,7 +105,7 @@ impl MeteredRequest {
         limits: &TokenLimits,
     ) -> Result<Self, RequestError> {
         let body: Map<String, Value> =
-            serde_json::from_slice(body).map_err(|e| RequestError::NotJson(e.to_string()))?;
+            serde_json::from_slice(body).map_err(RequestError::NotJson)?;
         refuse_unmetered(&body)?;
         let prompt = match path {
             ServedPath::Completions => prompt_text(&body)?,

@@ -19,17 +19,17 @@ pub const RECEIPT_EVENT: &str = "oml-receipt";
 const MAX_HEADER: usize = 4096;
 
 /// A header that is not what it should be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum WireError {
     /// The value is longer than any valid one.
     #[error("the header has {0} bytes; a valid one has at most {MAX_HEADER}")]
     TooLong(usize),
     /// Not base64.
     #[error("the header is not base64: {0}")]
-    Base64(String),
+    Base64(#[source] base64::DecodeError),
     /// Not the JSON that belongs there.
     #[error("the header's JSON is wrong: {0}")]
-    Json(String),
+    Json(#[source] serde_json::Error),
 }
 
 /// A voucher as it travels: what names the channel, the promise, the signature.
@@ -231,6 +231,6 @@ pub fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, WireError> {
     if value.len() > MAX_HEADER {
         return Err(WireError::TooLong(value.len()));
     }
-    let json = STANDARD.decode(value).map_err(|e| WireError::Base64(e.to_string()))?;
-    serde_json::from_slice(&json).map_err(|e| WireError::Json(e.to_string()))
+    let json = STANDARD.decode(value).map_err(WireError::Base64)?;
+    serde_json::from_slice(&json).map_err(WireError::Json)
 }

@@ -4,4 +4,4 @@ mod error;
 mod serve;
 
 pub(crate) use error::ApiError;
-pub use serve::{ServeLimits, serve};
+pub(crate) use serve::{ServeLimits, serve};

@@ -19,7 +19,7 @@ pub(super) struct FlagsQuery {
 
 /// A flag.
 #[derive(Serialize)]
-pub(super) struct Flag {
+pub(super) struct FlaggedDeployment {
     deployment: DeploymentHash,
     /// Its address, as the report named it.
     uri: Option<String>,
@@ -37,7 +37,7 @@ pub(super) struct Flag {
 pub(super) async fn flags(
     State(node): State<NodeContext>,
     Query(query): Query<FlagsQuery>,
-) -> Result<Json<Vec<Flag>>, ApiError> {
+) -> Result<Json<Vec<FlaggedDeployment>>, ApiError> {
     let mut flags = Vec::new();
     for row in node.store.events_called("DeploymentFlagged").await? {
         let Some(flag) = read(&node.store, &row).await? else { continue };
@@ -51,13 +51,13 @@ pub(super) async fn flags(
 }
 
 /// `None` while the license is not indexed, which only a log of another contract's could be about.
-async fn read(store: &Store, row: &EventRow) -> Result<Option<Flag>, ApiError> {
+async fn read(store: &Store, row: &EventRow) -> Result<Option<FlaggedDeployment>, ApiError> {
     let &[deployment, license, case] = row.topics.as_slice() else { return Ok(None) };
     let license_id = LicenseId::from(license);
     let Some((offer, license)) = store.license_ref(license_id).await? else { return Ok(None) };
     let accused = store.events_named(case, "DeploymentAccused").await?;
     let uri = accused.first().and_then(|row| DeploymentAccused::abi_decode_data(&row.data).ok());
-    Ok(Some(Flag {
+    Ok(Some(FlaggedDeployment {
         deployment: deployment.into(),
         uri: uri.map(|(uri,)| uri),
         license_id,

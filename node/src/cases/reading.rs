@@ -36,14 +36,14 @@ pub enum ReadError {
     #[error("the events of case {0} are not those of the block that is looked at; try again")]
     Unsettled(CaseId),
     /// An event can't be decoded.
-    #[error("event {name} of case {case} can't be decoded: {cause}")]
+    #[error("event {name} of case {case} can't be decoded: {source}")]
     Event {
         /// Its name.
         name: &'static str,
         /// The case.
         case: CaseId,
         /// The decoder's word.
-        cause: String,
+        source: alloy::sol_types::Error,
     },
 }
 
@@ -189,10 +189,10 @@ pub async fn case_story(store: &Store, id: CaseId) -> Result<Option<CaseStory>, 
             logs.extend(LogData::new(topics, row.data.into()));
         }
     }
-    CaseStory::read(&logs).map_err(|cause| ReadError::Event {
+    CaseStory::read(&logs).map_err(|source| ReadError::Event {
         name: "CaseOpened",
         case: id,
-        cause: cause.to_string(),
+        source,
     })
 }
 
@@ -225,11 +225,7 @@ async fn members(reader: &Reader, case: &CaseView) -> Result<Vec<Member>, ReadEr
 
 fn decode<E: SolEvent>(row: &EventRow, case: CaseId, name: &'static str) -> Result<E, ReadError> {
     let topics = std::iter::once(E::SIGNATURE_HASH).chain(row.topics.iter().copied());
-    E::decode_raw_log(topics, &row.data).map_err(|cause| ReadError::Event {
-        name,
-        case,
-        cause: cause.to_string(),
-    })
+    E::decode_raw_log(topics, &row.data).map_err(|source| ReadError::Event { name, case, source })
 }
 
 /// Key hashes of the opened fingerprints in their order, out of the call data of `openLeaves`.

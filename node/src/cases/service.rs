@@ -95,15 +95,9 @@ impl CaseService {
         Self { reader, chain, store, sender, duties, owner, rebuttals, licenses }
     }
 
-    /// Acts after every head until cancelled. A case that fails is tried again at the next head.
-    ///
-    /// # Errors
-    /// None: failures are logged and counted.
-    pub async fn run(
-        mut self,
-        mut heads: watch::Receiver<Head>,
-        cancel: CancellationToken,
-    ) -> Result<(), StepError> {
+    /// Acts after every head until cancelled. What fails is logged, counted and tried again at the next
+    /// head.
+    pub async fn run(mut self, mut heads: watch::Receiver<Head>, cancel: CancellationToken) {
         loop {
             let head = *heads.borrow_and_update();
             if head.number > 0
@@ -112,8 +106,8 @@ impl CaseService {
                 tracing::warn!(%error, block = head.number, "cases could not be read");
             }
             tokio::select! {
-                () = cancel.cancelled() => return Ok(()),
-                changed = heads.changed() => if changed.is_err() { return Ok(()) },
+                () = cancel.cancelled() => return,
+                changed = heads.changed() => if changed.is_err() { return },
             }
         }
     }

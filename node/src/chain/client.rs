@@ -24,10 +24,9 @@ impl ChainClient {
     /// [`ChainError::BadUrl`], [`ChainError::WrongChain`], [`ChainError::NoCode`], or
     /// [`ChainError::Rpc`] if the endpoint does not answer.
     pub async fn connect(rpc_url: &str, addresses: Addresses) -> Result<Self, ChainError> {
-        let url: reqwest::Url = rpc_url.parse().map_err(|cause| ChainError::BadUrl {
-            url: rpc_url.to_owned(),
-            cause: format!("{cause}"),
-        })?;
+        let url: reqwest::Url = rpc_url
+            .parse()
+            .map_err(|source| ChainError::BadUrl { url: rpc_url.to_owned(), source })?;
         let provider =
             ProviderBuilder::new().disable_recommended_fillers().connect_http(url).erased();
         let found = within(format!("chain id of {rpc_url}"), provider.get_chain_id()).await?;
@@ -48,14 +47,9 @@ impl ChainClient {
     /// # Errors
     /// [`ChainError::Addresses`], and as [`ChainClient::connect`].
     pub async fn open(config: &ChainConfig) -> Result<Self, ChainError> {
-        let addresses =
-            Addresses::load(&config.addresses).map_err(|cause| ChainError::Addresses {
-                path: config.addresses.display().to_string(),
-                cause: match std::error::Error::source(&cause) {
-                    Some(source) => format!("{cause}: {source}"),
-                    None => cause.to_string(),
-                },
-            })?;
+        let addresses = Addresses::load(&config.addresses).map_err(|source| {
+            ChainError::Addresses { path: config.addresses.clone(), source: Arc::new(source) }
+        })?;
         Self::connect(&config.rpc_url, addresses).await
     }
 
@@ -78,7 +72,7 @@ impl ChainClient {
     pub async fn latest_block(&self) -> Result<u64, ChainError> {
         tokio::time::timeout(Duration::from_secs(3), self.provider.get_block_number())
             .await
-            .map_err(|_| ChainError::rpc("newest block", "no answer in 3 s"))?
+            .map_err(|_| ChainError::NoAnswer { what: "newest block".to_owned(), seconds: 3 })?
             .map_err(|cause| ChainError::rpc("newest block", cause))
     }
 
@@ -88,10 +82,9 @@ impl ChainClient {
     /// [`ChainError`].
     pub async fn genesis(&self) -> Result<B256, ChainError> {
         let block = within("first block", self.provider.get_block_by_number(0.into())).await?;
-        block.map(|block| block.header.hash).ok_or_else(|| ChainError::Unexpected {
-            what: "first block".to_owned(),
-            cause: "the endpoint does not have it".to_owned(),
-        })
+        block
+            .map(|block| block.header.hash)
+            .ok_or_else(|| ChainError::unexpected("first block", "the endpoint does not have it"))
     }
 
     /// Name and address of every core contract.

@@ -1,15 +1,23 @@
 //! Errors of the chain.
 
-/// What can go wrong between the node and the chain.
+use crate::causes::with_causes;
+use oml_contracts::addresses::AddressesError;
+use std::error::Error;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// What can go wrong between the node and the chain. Several requests may wait for one read, so it is
+/// cheap to clone.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ChainError {
     /// The endpoint's URL is none.
-    #[error("rpc_url {url:?} is not a URL: {cause}")]
+    #[error("rpc_url {url:?} is not a URL: {source}")]
     BadUrl {
         /// As configured.
         url: String,
-        /// Why.
-        cause: String,
+        /// What is wrong with it.
+        source: <reqwest::Url as FromStr>::Err,
     },
     /// The endpoint serves another chain than the addresses file names.
     #[error(
@@ -17,11 +25,11 @@ pub enum ChainError {
          endpoint of chain {expected} or use that chain's addresses file"
     )]
     WrongChain {
-        /// The endpoint.
+        /// As configured.
         url: String,
-        /// Of the addresses file.
+        /// Chain id of the addresses file.
         expected: u64,
-        /// Of the endpoint.
+        /// Chain id of the endpoint.
         found: u64,
     },
     /// A contract of the addresses file has no code on the chain.
@@ -31,18 +39,32 @@ pub enum ChainError {
     NoCode {
         /// Which contract.
         name: &'static str,
-        /// Its address.
+        /// Where it should be.
         address: String,
-        /// The chain.
+        /// Chain id of the endpoint.
         chain_id: u64,
     },
-    /// A request failed: network, timeout, or the endpoint's own error. May be tried again.
-    #[error("{what}: {cause}")]
+    /// The endpoint gave no answer in time. May be tried again.
+    #[error("{what}: no answer in {seconds} s")]
+    NoAnswer {
+        /// What was asked.
+        what: String,
+        /// How long the answer was waited for.
+        seconds: u64,
+    },
+    /// The endpoint does not have yet what another answer of it named. May be tried again.
+    #[error("{what}: the endpoint does not have it")]
+    Missing {
+        /// What was asked.
+        what: String,
+    },
+    /// A request failed: the network, or an error that the endpoint reports. May be tried again.
+    #[error("{what}: {source}")]
     Rpc {
         /// What was asked.
         what: String,
-        /// The transport's message.
-        cause: String,
+        /// What the transport says.
+        source: Arc<dyn Error + Send + Sync>,
     },
     /// The contract reverted.
     #[error("{what} reverted: {reason}")]
@@ -53,31 +75,41 @@ pub enum ChainError {
         reason: String,
     },
     /// The endpoint answered, but not with what the contracts can say.
-    #[error("{what}: {cause}")]
+    #[error("{what}: {source}")]
     Unexpected {
         /// What was asked.
         what: String,
         /// What is wrong with the answer.
-        cause: String,
+        source: Arc<dyn Error + Send + Sync>,
     },
     /// Reading the addresses file failed.
-    #[error("addresses file {path}: {cause}")]
+    #[error("addresses file {}: {}", path.display(), with_causes(source.as_ref()))]
     Addresses {
-        /// The file.
-        path: String,
-        /// Why.
-        cause: String,
+        /// As configured.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Arc<AddressesError>,
     },
 }
 
 impl ChainError {
-    pub(crate) fn rpc(what: impl Into<String>, cause: impl std::fmt::Display) -> Self {
-        Self::Rpc { what: what.into(), cause: cause.to_string() }
+    pub(crate) fn rpc(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self::Rpc { what: what.into(), source: source.into().into() }
+    }
+
+    pub(crate) fn unexpected(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unexpected { what: what.into(), source: source.into().into() }
     }
 
     /// Whether the same request may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Rpc { .. })
+        matches!(self, Self::Rpc { .. } | Self::NoAnswer { .. } | Self::Missing { .. })
     }
 }

@@ -324,7 +324,7 @@ impl Follower {
         match self.block(BlockNumberOrTag::Finalized).await {
             Ok(Some(block)) => Ok(block.header.number.min(latest)),
             Ok(None) => Ok(by_depth),
-            Err(ChainError::Rpc { cause, .. }) if !cause.contains("no answer") => Ok(by_depth),
+            Err(ChainError::Rpc { .. }) => Ok(by_depth),
             Err(error) => Err(error),
         }
     }
@@ -359,5 +359,5 @@ fn block_ref(block: &Block) -> BlockRef {
 }
 
 fn missing(what: &str) -> ChainError {
-    ChainError::rpc(what, "the endpoint does not have it")
+    ChainError::Missing { what: what.to_owned() }
 }

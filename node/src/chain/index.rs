@@ -54,10 +54,10 @@ impl Sources {
         let (Some(block), Some(log_index), Some(tx_hash)) =
             (log.block_number, log.log_index, log.transaction_hash)
         else {
-            return Err(ChainError::Unexpected {
-                what: format!("log of {name}"),
-                cause: "it belongs to no block, although only mined logs were asked for".to_owned(),
-            });
+            return Err(ChainError::unexpected(
+                format!("log of {name}"),
+                "it belongs to no block, although only mined logs were asked for",
+            ));
         };
         let topics: Vec<B256> = log.topics().iter().skip(1).copied().collect();
         // A proof's first argument is the kind of violation; what it is about is the license.
@@ -73,9 +73,8 @@ impl Sources {
             data: log.data().data.to_vec(),
             timestamp,
         };
-        let fact = self.fact(log, block).map_err(|cause| ChainError::Unexpected {
-            what: format!("event {name} of block {block}"),
-            cause,
+        let fact = self.fact(log, block).map_err(|source| {
+            ChainError::unexpected(format!("event {name} of block {block}"), source)
         })?;
         Ok(Some((row, fact)))
     }

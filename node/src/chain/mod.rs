@@ -7,6 +7,7 @@ mod head;
 mod index;
 mod reader;
 mod request;
+mod reverts;
 mod sender;
 mod views;
 
@@ -19,5 +20,5 @@ pub use sender::{Intent, IntentStatus, Sender, SenderError};
 pub(crate) use sender::{SubmitError, Submitted, load_key, load_key_bytes, submit_once};
 pub use views::{
     BeaconValue, CaseState, CaseStatus, CaseView, ChallengeConfig, ChannelView, CollateralView,
-    LicenseStatus, LicenseView, PayoutView, ProverView, UniverseView,
+    LicenseStatus, LicenseView, ProverView, UniverseView,
 };

@@ -325,19 +325,6 @@ pub struct CollateralView {
     pub thaw_end: u64,
 }
 
-/// A queued payout (`CollateralVault.payout`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PayoutView {
-    /// Beneficiary.
-    pub to: EthAddress,
-    /// Currency; zero is the native one.
-    pub currency: EthAddress,
-    /// Amount.
-    pub amount: Amount,
-    /// When it can be paid.
-    pub unlock_at: u64,
-}
-
 /// A prover (`ProverRegistry.prover`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProverView {

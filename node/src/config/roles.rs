@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Where a private key comes from: exactly one of the three.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct KeySource {
+pub struct PrivateKeySource {
     /// Encrypted keystore (JSON, as of geth and Foundry); needs `password_file`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keystore: Option<PathBuf>,
@@ -75,7 +75,7 @@ pub struct GatewayConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_model: Option<String>,
     /// Key that signs receipts: the license's serving key.
-    pub serving_key: KeySource,
+    pub serving_key: PrivateKeySource,
     /// Tokenizer file for the second meter; without it tokens are estimated from characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<PathBuf>,

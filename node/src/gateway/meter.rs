@@ -1,6 +1,6 @@
 //! Two meters: what the upstream says it used, and what this gateway counts itself.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oml_payments::{ByteEstimate, TokenCounter};
@@ -10,18 +10,24 @@ use serde::Deserialize;
 #[derive(Debug, Clone)]
 pub struct TokenizerCounter(Arc<tokenizers::Tokenizer>);
 
+/// A file that holds no tokenizer.
+#[derive(Debug, thiserror::Error)]
+#[error("tokenizer {}: {source}", path.display())]
+pub(super) struct TokenizerError {
+    path: PathBuf,
+    source: tokenizers::Error,
+}
+
 impl TokenizerCounter {
     /// Reads a `tokenizer.json`.
     ///
     /// # Errors
-    /// The file's name and what is wrong with it.
-    pub fn read(path: &Path) -> Result<Self, String> {
-        let mut tokenizer = tokenizers::Tokenizer::from_file(path)
-            .map_err(|e| format!("tokenizer {}: {e}", path.display()))?;
+    /// [`TokenizerError`].
+    pub(super) fn read(path: &Path) -> Result<Self, TokenizerError> {
+        let failed = |source| TokenizerError { path: path.to_owned(), source };
+        let mut tokenizer = tokenizers::Tokenizer::from_file(path).map_err(failed)?;
         // A file from a training set-up may cut texts, which would cap the count.
-        tokenizer
-            .with_truncation(None)
-            .map_err(|e| format!("tokenizer {}: {e}", path.display()))?;
+        tokenizer.with_truncation(None).map_err(failed)?;
         tokenizer.with_padding(None);
         Ok(Self(Arc::new(tokenizer)))
     }

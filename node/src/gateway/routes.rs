@@ -19,12 +19,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::admission::{Admission, AdmissionInput, RequestUnits, decide};
 use super::answers::Failure;
 use super::channels::Slot;
-use super::pump::{Answer, Job};
-use super::shared::Shared;
+use super::pump::{ClientAnswer, Job};
+use super::shared::GatewayState;
 use crate::ledger::{ChannelLedger, channel_ledger};
 
 /// Routes of one gateway.
-pub(super) fn router(shared: Arc<Shared>, max_body_bytes: usize) -> Router {
+pub(super) fn router(shared: Arc<GatewayState>, max_body_bytes: usize) -> Router {
     Router::new()
         .route("/v1/completions", post(completions))
         .route("/v1/chat/completions", post(chat))
@@ -37,38 +37,48 @@ pub(super) fn router(shared: Arc<Shared>, max_body_bytes: usize) -> Router {
 }
 
 async fn completions(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<GatewayState>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     paid(shared, ServedPath::Completions, &headers, &body).await
 }
 
-async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn chat(
+    State(shared): State<Arc<GatewayState>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     paid(shared, ServedPath::Chat, &headers, &body).await
 }
 
-async fn paid(shared: Arc<Shared>, path: ServedPath, headers: &HeaderMap, body: &[u8]) -> Response {
+async fn paid(
+    shared: Arc<GatewayState>,
+    path: ServedPath,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
     let answer = match admit(shared, path, headers, body).await {
         Ok(answer) => answer,
-        Err(failure) => Answer::Failed(failure),
+        Err(failure) => ClientAnswer::Failed(failure),
     };
-    let outcome = if let Answer::Failed(failure) = &answer { failure.code() } else { "served" };
+    let outcome =
+        if let ClientAnswer::Failed(failure) = &answer { failure.code() } else { "served" };
     metrics::counter!("oml_gateway_requests_total", "outcome" => outcome).increment(1);
     match answer {
-        Answer::Whole(bytes, receipt) => whole(bytes, &receipt),
-        Answer::Stream(events) => stream(events),
-        Answer::Failed(failure) => failure.into_response(),
+        ClientAnswer::Whole(bytes, receipt) => whole(bytes, &receipt),
+        ClientAnswer::Stream(events) => stream(events),
+        ClientAnswer::Failed(failure) => failure.into_response(),
     }
 }
 
 /// Judges a request; a paid one is handed to its own task, whose answer is awaited.
 async fn admit(
-    shared: Arc<Shared>,
+    shared: Arc<GatewayState>,
     path: ServedPath,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<Answer, Failure> {
+) -> Result<ClientAnswer, Failure> {
     let permit =
         Arc::clone(&shared.permits).try_acquire_owned().map_err(|_| Failure::Overloaded)?;
     let request = MeteredRequest::parse(path, body, &shared.tokens)?;
@@ -126,7 +136,7 @@ async fn admit(
 /// The hash that the voucher must name: what is asked, or that it is asked plainly if the voucher says so and the
 /// client can't even choose among the upstream's models.
 fn permitted(
-    shared: &Shared,
+    shared: &GatewayState,
     request: &MeteredRequest,
     voucher: Option<&SignedVoucher>,
 ) -> RequestHash {
@@ -137,7 +147,7 @@ fn permitted(
 
 /// Locks a channel and makes sure that its sums are known.
 async fn lock(
-    shared: &Shared,
+    shared: &GatewayState,
     channel: ChannelId,
 ) -> Result<tokio::sync::OwnedMutexGuard<Slot>, Failure> {
     let mut slot = shared.channels.lock(channel).await.ok_or(Failure::ChannelBusy)?;
@@ -170,7 +180,7 @@ fn stream(mut events: mpsc::Receiver<Bytes>) -> Response {
     response
 }
 
-async fn models(State(shared): State<Arc<Shared>>) -> Response {
+async fn models(State(shared): State<Arc<GatewayState>>) -> Response {
     match shared.upstream.models().await {
         Ok(bytes) => {
             ([(header::CONTENT_TYPE, "application/json")], Body::from(bytes)).into_response()
@@ -179,7 +189,7 @@ async fn models(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-async fn terms(State(shared): State<Arc<Shared>>) -> Result<Json<GatewayTerms>, Failure> {
+async fn terms(State(shared): State<Arc<GatewayState>>) -> Result<Json<GatewayTerms>, Failure> {
     let license = shared.source.license().await?;
     Ok(Json(GatewayTerms {
         chain_id: shared.escrow.chain_id,
@@ -197,7 +207,7 @@ async fn terms(State(shared): State<Arc<Shared>>) -> Result<Json<GatewayTerms>, 
 
 /// The newest receipt of a channel, for a payer whose connection broke before it came.
 async fn newest_receipt(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<GatewayState>>,
     Path(channel): Path<String>,
 ) -> Result<Response, Failure> {
     let Ok(channel) = channel.parse::<ChannelId>() else {

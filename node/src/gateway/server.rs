@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::admission::RiskLimits;
 use super::channels::Channels;
 use super::routes;
-use super::shared::Shared;
+use super::shared::GatewayState;
 use super::source::LicenseSource;
 use super::upstream::Upstream;
 use crate::api::{self, ServeLimits};
@@ -59,9 +59,6 @@ pub enum GatewayError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The listener failed.
-    #[error("the gateway's listener failed: {0}")]
-    Serve(#[source] std::io::Error),
     /// The HTTP client can't be made.
     #[error("the gateway's HTTP client can't be set up: {0}")]
     Client(#[from] reqwest::Error),
@@ -94,8 +91,8 @@ pub async fn serve_on(
     cancel: CancellationToken,
 ) -> Result<(), GatewayError> {
     let timeout = Duration::from_secs(config.upstream_timeout_s);
-    let tasks = Tasks::new();
-    let shared = Arc::new(Shared {
+    let tasks = Tasks::under(&cancel);
+    let shared = Arc::new(GatewayState {
         license_id: config.license,
         model_id: deps.model_id,
         escrow: deps.escrow,
@@ -131,8 +128,8 @@ pub async fn serve_on(
         max_connections: config.max_concurrent.saturating_mul(4).max(64),
         ..ServeLimits::default()
     };
-    let served = api::serve(listener, router, limits, cancel).await;
+    api::serve(listener, router, limits, tasks.clone()).await;
     // Requests whose clients are gone have receipts to store.
     tasks.shutdown(GRACE).await;
-    served.map_err(GatewayError::Serve)
+    Ok(())
 }

@@ -16,7 +16,7 @@ use crate::tasks::Tasks;
 
 /// State of one gateway.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct GatewayState {
     pub(super) license_id: LicenseId,
     pub(super) model_id: ModelId,
     pub(super) escrow: Domain,

@@ -25,8 +25,11 @@ use tokio_util::sync::CancellationToken;
 use super::server::{GatewayDeps, serve_on};
 use super::source::LicenseSource;
 use crate::chain::{ChainError, ChannelView};
-use crate::config::KeySource;
+use crate::config::PrivateKeySource;
 use crate::ledger::{LedgerReader, LedgerWriter, MemoryLedger, ServedLicense};
+
+/// Chain time of every request.
+const NOW: u64 = 1_700_000_000;
 
 /// What the upstream does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +129,7 @@ impl LicenseSource for Chain {
     }
 
     fn now(&self) -> u64 {
-        1_700_000_000
+        NOW
     }
 }
 
@@ -199,14 +202,18 @@ impl World {
             requests: Mutex::default(),
             pieces: AtomicUsize::new(0),
         });
-        let (tasks, cancel) = (Tasks::new(), CancellationToken::new());
+        let tasks = Tasks::new();
+        let cancel = CancellationToken::new();
         let router = Router::new()
             .route("/v1/completions", post(upstream))
             .route("/v1/chat/completions", post(upstream))
             .with_state(Arc::clone(&state));
         let (listener, upstream_at) = open_port().await;
         let limits = ServeLimits { grace: Duration::ZERO, ..ServeLimits::default() };
-        tasks.spawn_detached("upstream", api::serve(listener, router, limits, cancel.clone()));
+        tasks.spawn_detached(
+            "upstream",
+            api::serve(listener, router, limits, Tasks::under(&cancel)),
+        );
         let world = Self {
             upstream: state,
             chain: Arc::new(Chain {
@@ -230,7 +237,7 @@ impl World {
             listen: address,
             upstream: format!("http://{upstream_at}/v1"),
             upstream_model: Some("real-name".to_owned()),
-            serving_key: KeySource::default(),
+            serving_key: PrivateKeySource::default(),
             tokenizer: None,
             default_max_tokens: 16,
             max_tokens_cap: 100,
@@ -256,7 +263,7 @@ impl World {
     }
 
     fn session(&self) -> PayerSession {
-        PayerSession::new(self.channel, payer_key(), &self.url).unwrap()
+        PayerSession::new(self.channel, payer_key(), &self.url).unwrap().with_chain_time(NOW)
     }
 
     fn set(&self, mode: Mode) {

@@ -122,7 +122,7 @@ pub(super) async fn body(
     while let Some(chunk) = within(deadline, response.chunk()).await? {
         if bytes.len() + chunk.len() > MAX_BODY_BYTES {
             let cause = format!("it is longer than {MAX_BODY_BYTES} bytes");
-            return Err(UpstreamFailure::Unusable(cause));
+            return Err(UpstreamFailure::Unusable(cause.into()));
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -137,7 +137,7 @@ pub(super) async fn within<T>(
     match timeout_at(deadline, answer).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) if error.is_timeout() => Err(UpstreamFailure::Timeout),
-        Ok(Err(error)) => Err(UpstreamFailure::Unreachable(error.without_url().to_string())),
+        Ok(Err(error)) => Err(UpstreamFailure::Unreachable(error.without_url())),
         Err(_) => Err(UpstreamFailure::Timeout),
     }
 }

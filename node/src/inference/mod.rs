@@ -12,7 +12,7 @@ mod tests;
 mod wiring;
 mod worker;
 
-pub use engine::Engine;
+pub use engine::ServedModel;
 pub use scores::TokenLogProbability;
 pub use server::{InferenceError, serve, serve_on};
 pub(crate) use wiring::wire;

@@ -28,12 +28,12 @@ const MAX_STOPS: usize = 4;
 
 /// State of the server.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct ServerState {
     pub(super) model_name: String,
     pub(super) queue: Queue,
 }
 
-pub(super) fn router(shared: Arc<Shared>) -> Router {
+pub(super) fn router(shared: Arc<ServerState>) -> Router {
     Router::new()
         .route("/v1/models", get(models))
         .route("/v1/completions", post(completions))
@@ -45,10 +45,10 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 
 /// Fields that change the answer; all others are accepted and ignored, as other servers do.
 #[derive(Debug, Deserialize)]
-struct Params {
+struct CompletionParams {
     model: Option<String>,
     prompt: Option<Value>,
-    messages: Option<Vec<Message>>,
+    messages: Option<Vec<ChatMessage>>,
     max_tokens: Option<usize>,
     max_completion_tokens: Option<usize>,
     temperature: Option<f32>,
@@ -70,20 +70,20 @@ struct StreamOptions {
 }
 
 #[derive(Debug, Deserialize)]
-struct Message {
+struct ChatMessage {
     role: String,
     content: Value,
 }
 
 /// An error in OpenAI's form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct ApiError {
+struct OpenAiError {
     status: StatusCode,
     code: &'static str,
     message: String,
 }
 
-impl ApiError {
+impl OpenAiError {
     fn bad(code: &'static str, message: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
     }
@@ -93,7 +93,7 @@ impl ApiError {
     }
 }
 
-impl IntoResponse for ApiError {
+impl IntoResponse for OpenAiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
@@ -103,21 +103,21 @@ impl IntoResponse for ApiError {
     }
 }
 
-async fn models(State(shared): State<Arc<Shared>>) -> Json<Value> {
+async fn models(State(shared): State<Arc<ServerState>>) -> Json<Value> {
     let model =
         json!({"id": shared.model_name, "object": "model", "created": 0, "owned_by": "oml"});
     Json(json!({"object": "list", "data": [model]}))
 }
 
-async fn completions(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+async fn completions(State(shared): State<Arc<ServerState>>, body: Bytes) -> Response {
     respond(&shared, ServedPath::Completions, &body).await
 }
 
-async fn chat(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+async fn chat(State(shared): State<Arc<ServerState>>, body: Bytes) -> Response {
     respond(&shared, ServedPath::Chat, &body).await
 }
 
-async fn respond(shared: &Shared, path: ServedPath, body: &[u8]) -> Response {
+async fn respond(shared: &ServerState, path: ServedPath, body: &[u8]) -> Response {
     match begin(shared, path, body).await {
         Ok(answer) if answer.stream => answer.into_stream(),
         Ok(answer) => match answer.whole().await {
@@ -141,16 +141,24 @@ struct Running {
 }
 
 /// Queues a request and waits until its prompt is accepted, so that a bad one gets a status code.
-async fn begin(shared: &Shared, path: ServedPath, body: &[u8]) -> Result<Running, ApiError> {
-    let params: Params = serde_json::from_slice(body)
-        .map_err(|e| ApiError::bad("bad_request", format!("the body can't be read: {e}")))?;
+async fn begin(
+    shared: &ServerState,
+    path: ServedPath,
+    body: &[u8],
+) -> Result<Running, OpenAiError> {
+    let params: CompletionParams = serde_json::from_slice(body)
+        .map_err(|e| OpenAiError::bad("bad_request", format!("the body can't be read: {e}")))?;
     if let Some(name) =
         params.model.as_deref().filter(|n| *n != shared.model_name && *n != ANY_MODEL)
     {
         let name: String = name.chars().take(100).collect();
         let message =
             format!("there is no model {name:?} here; this server has {:?}", shared.model_name);
-        return Err(ApiError { status: StatusCode::NOT_FOUND, code: "model_not_found", message });
+        return Err(OpenAiError {
+            status: StatusCode::NOT_FOUND,
+            code: "model_not_found",
+            message,
+        });
     }
     let (out, mut pieces) = unbounded_channel();
     let work = Work {
@@ -163,7 +171,7 @@ async fn begin(shared: &Shared, path: ServedPath, body: &[u8]) -> Result<Running
         out,
     };
     shared.queue.submit(work).map_err(|unavailable| match unavailable {
-        Unavailable::Full => ApiError {
+        Unavailable::Full => OpenAiError {
             status: StatusCode::SERVICE_UNAVAILABLE,
             code: "overloaded",
             message: "the queue is full; retry later".to_owned(),
@@ -172,7 +180,7 @@ async fn begin(shared: &Shared, path: ServedPath, body: &[u8]) -> Result<Running
     })?;
     let prompt_tokens = match pieces.recv().await {
         Some(Piece::Started(tokens)) => tokens,
-        Some(Piece::BadPrompt(message)) => return Err(ApiError::bad("bad_prompt", message)),
+        Some(Piece::BadPrompt(message)) => return Err(OpenAiError::bad("bad_prompt", message)),
         Some(Piece::Failed(message)) => return Err(failed(message)),
         _ => return Err(stopped()),
     };
@@ -191,7 +199,7 @@ async fn begin(shared: &Shared, path: ServedPath, body: &[u8]) -> Result<Running
 }
 
 impl Running {
-    async fn whole(mut self) -> Result<Value, ApiError> {
+    async fn whole(mut self) -> Result<Value, OpenAiError> {
         let mut text = String::new();
         let mut logprobs = Value::Null;
         loop {
@@ -290,48 +298,48 @@ impl Running {
     }
 }
 
-fn stopped() -> ApiError {
-    ApiError {
+fn stopped() -> OpenAiError {
+    OpenAiError {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         code: "stopped",
         message: "the model's worker has stopped".to_owned(),
     }
 }
 
-fn failed(message: String) -> ApiError {
+fn failed(message: String) -> OpenAiError {
     tracing::error!(message, "the model failed");
-    ApiError { status: StatusCode::INTERNAL_SERVER_ERROR, code: "model_failed", message }
+    OpenAiError { status: StatusCode::INTERNAL_SERVER_ERROR, code: "model_failed", message }
 }
 
-fn prompt(path: ServedPath, params: &Params) -> Result<Prompt, ApiError> {
+fn prompt(path: ServedPath, params: &CompletionParams) -> Result<Prompt, OpenAiError> {
     if params.n.is_some_and(|n| n != 1) {
-        return Err(ApiError::bad("unsupported", "`n` must be 1; send one request per answer"));
+        return Err(OpenAiError::bad("unsupported", "`n` must be 1; send one request per answer"));
     }
     match path {
         ServedPath::Completions => match &params.prompt {
             Some(Value::String(text)) => Ok(Prompt::Text(text.clone())),
             Some(Value::Array(items)) => match items.as_slice() {
                 [Value::String(text)] => Ok(Prompt::Text(text.clone())),
-                _ => Err(ApiError::bad("unsupported", "`prompt` must be one text")),
+                _ => Err(OpenAiError::bad("unsupported", "`prompt` must be one text")),
             },
-            _ => Err(ApiError::bad("bad_request", "`prompt` is missing; send a text")),
+            _ => Err(OpenAiError::bad("bad_request", "`prompt` is missing; send a text")),
         },
         ServedPath::Chat => match params.messages.as_deref() {
             Some(messages @ [_, ..]) => chat_messages(messages),
-            _ => Err(ApiError::bad("bad_request", "`messages` is missing or empty")),
+            _ => Err(OpenAiError::bad("bad_request", "`messages` is missing or empty")),
         },
     }
 }
 
 /// The messages of a conversation, by the names that templates know.
-fn chat_messages(messages: &[Message]) -> Result<Prompt, ApiError> {
-    let message = |message: &Message| {
+fn chat_messages(messages: &[ChatMessage]) -> Result<Prompt, OpenAiError> {
+    let message = |message: &ChatMessage| {
         let role = match message.role.as_str() {
             "system" | "developer" => "system",
             role @ ("user" | "assistant") => role,
             other => {
                 let message = format!("role {other:?} is unknown; use system, user or assistant");
-                return Err(ApiError::bad("bad_request", message));
+                return Err(OpenAiError::bad("bad_request", message));
             }
         };
         Ok(oml_prover::model::Message::new(role, content(&message.content)?))
@@ -339,8 +347,8 @@ fn chat_messages(messages: &[Message]) -> Result<Prompt, ApiError> {
     Ok(Prompt::Chat(messages.iter().map(message).collect::<Result<_, _>>()?))
 }
 
-fn content(value: &Value) -> Result<String, ApiError> {
-    let unsupported = || ApiError::bad("unsupported", "message content must be text");
+fn content(value: &Value) -> Result<String, OpenAiError> {
+    let unsupported = || OpenAiError::bad("unsupported", "message content must be text");
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Array(parts) => {
@@ -352,36 +360,36 @@ fn content(value: &Value) -> Result<String, ApiError> {
 }
 
 /// Alternatives per token, where log-probabilities are wanted.
-fn scores(path: ServedPath, params: &Params) -> Result<Option<usize>, ApiError> {
+fn scores(path: ServedPath, params: &CompletionParams) -> Result<Option<usize>, OpenAiError> {
     let wanted = alternatives(path, params.logprobs.as_ref(), params.top_logprobs)
-        .map_err(|problem| ApiError::bad("bad_request", problem))?;
+        .map_err(|problem| OpenAiError::bad("bad_request", problem))?;
     if wanted.is_some() && params.stream {
         let message = "log-probabilities come with whole answers only; leave `stream` out";
-        return Err(ApiError::bad("unsupported", message));
+        return Err(OpenAiError::bad("unsupported", message));
     }
     if wanted.is_some() && max_tokens(params)? > MOST_SCORED {
         let message = format!("log-probabilities are given for at most {MOST_SCORED} `max_tokens`");
-        return Err(ApiError::bad("unsupported", message));
+        return Err(OpenAiError::bad("unsupported", message));
     }
     Ok(wanted)
 }
 
-fn max_tokens(params: &Params) -> Result<usize, ApiError> {
+fn max_tokens(params: &CompletionParams) -> Result<usize, OpenAiError> {
     match params.max_completion_tokens.or(params.max_tokens) {
-        Some(0) => Err(ApiError::bad("bad_request", "`max_tokens` must be at least 1")),
+        Some(0) => Err(OpenAiError::bad("bad_request", "`max_tokens` must be at least 1")),
         Some(tokens) => Ok(tokens),
         None => Ok(16),
     }
 }
 
-fn sampling(params: &Params) -> Result<Option<Sampling>, ApiError> {
+fn sampling(params: &CompletionParams) -> Result<Option<Sampling>, OpenAiError> {
     let temperature = params.temperature.unwrap_or(1.0);
     let top_p = params.top_p.unwrap_or(1.0);
     if !(0.0..=2.0).contains(&temperature) {
-        return Err(ApiError::bad("bad_request", "`temperature` must lie between 0 and 2"));
+        return Err(OpenAiError::bad("bad_request", "`temperature` must lie between 0 and 2"));
     }
     if !(top_p > 0.0 && top_p <= 1.0) {
-        return Err(ApiError::bad("bad_request", "`top_p` must lie in (0, 1]"));
+        return Err(OpenAiError::bad("bad_request", "`top_p` must lie in (0, 1]"));
     }
     // Below this, probabilities underflow and the choice is greedy anyway.
     if temperature < 1e-4 {
@@ -391,11 +399,11 @@ fn sampling(params: &Params) -> Result<Option<Sampling>, ApiError> {
     Ok(Some(Sampling { temperature, top_p, seed }))
 }
 
-fn stops(params: &Params) -> Result<Vec<String>, ApiError> {
+fn stops(params: &CompletionParams) -> Result<Vec<String>, OpenAiError> {
     let bad = || {
         let message =
             format!("`stop` must be a text or at most {MAX_STOPS} texts, none of them empty");
-        ApiError::bad("bad_request", message)
+        OpenAiError::bad("bad_request", message)
     };
     let texts = match &params.stop {
         None | Some(Value::Null) => Vec::new(),

@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::Engine;
-use super::{openai, worker};
+use super::engine::ServedModel;
+use super::openai;
+use super::worker::Queue;
 use crate::api::{self, ServeLimits};
+use crate::tasks::{TaskFailure, Tasks};
 
 /// Requests that may wait unless a caller says otherwise.
 pub const DEFAULT_QUEUE: usize = 32;
@@ -29,12 +31,12 @@ pub enum InferenceError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The listener failed.
-    #[error("the inference server's listener failed: {0}")]
-    Serve(#[source] std::io::Error),
     /// The worker's thread can't be started.
     #[error("the inference thread can't be started: {0}")]
     Thread(#[source] std::io::Error),
+    /// The model's thread panicked.
+    #[error(transparent)]
+    Task(#[from] TaskFailure),
 }
 
 /// Serves `model` under `model_name` until `cancel` is cancelled.
@@ -42,7 +44,7 @@ pub enum InferenceError {
 /// # Errors
 /// [`InferenceError`].
 pub async fn serve(
-    model: impl Engine,
+    model: impl ServedModel,
     listen: SocketAddr,
     model_name: &str,
     cancel: CancellationToken,
@@ -56,19 +58,21 @@ pub async fn serve(
 /// [`serve`] on a port that is already open, with a queue of `waiting` requests.
 ///
 /// # Errors
-/// [`InferenceError::Thread`].
+/// [`InferenceError::Thread`], [`InferenceError::Task`].
 pub async fn serve_on(
     listener: TcpListener,
-    model: impl Engine,
+    model: impl ServedModel,
     model_name: &str,
     waiting: usize,
     cancel: CancellationToken,
 ) -> Result<(), InferenceError> {
-    let queue = worker::Queue::start(model, waiting).map_err(InferenceError::Thread)?;
-    let shared = Arc::new(openai::Shared { model_name: model_name.to_owned(), queue });
+    let tasks = Tasks::under(&cancel);
+    let queue = Queue::start(model, waiting, &tasks).map_err(InferenceError::Thread)?;
+    let shared = Arc::new(openai::ServerState { model_name: model_name.to_owned(), queue });
     tracing::info!(model = model_name, listen = ?listener.local_addr().ok(), "inference serves");
     let limits = ServeLimits { grace: GRACE, ..ServeLimits::default() };
-    api::serve(listener, openai::router(shared), limits, cancel)
-        .await
-        .map_err(InferenceError::Serve)
+    api::serve(listener, openai::router(shared), limits, tasks.clone()).await;
+    // The thread ends with the last copy of its queue.
+    tasks.shutdown(GRACE).await;
+    tasks.failure().map_or(Ok(()), |failure| Err(failure.into()))
 }

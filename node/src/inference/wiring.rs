@@ -15,7 +15,7 @@ const ROLE: &str = "host.inference";
 
 /// Why a configured model can't be served.
 #[derive(Debug, thiserror::Error)]
-enum LoadError {
+enum ModelLoadError {
     #[error("loading {}: {source}", path.display())]
     Task { path: PathBuf, source: tokio::task::JoinError },
     #[error("model {}: {source}", path.display())]
@@ -45,9 +45,10 @@ async fn run(tasks: Tasks, server: InferenceConfig) -> Result<(), RoleError> {
     });
     let model = loading
         .await
-        .map_err(|source| LoadError::Task { path: server.model_dir.clone(), source })
+        .map_err(|source| ModelLoadError::Task { path: server.model_dir.clone(), source })
         .and_then(|loaded| {
-            loaded.map_err(|source| LoadError::Model { path: server.model_dir.clone(), source })
+            loaded
+                .map_err(|source| ModelLoadError::Model { path: server.model_dir.clone(), source })
         })
         .map_err(|error| RoleError::new(ROLE, error))?;
     let address = server.listen;

@@ -6,8 +6,9 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_cha
 use oml_prover::model::{Prompt, Sampling};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::engine::Engine;
+use super::engine::ServedModel;
 use super::scores::TokenLogProbability;
+use crate::tasks::Tasks;
 
 /// Most requests that run together.
 const MAX_ACTIVE: usize = 16;
@@ -60,11 +61,14 @@ pub(super) struct Queue(SyncSender<Work>);
 
 impl Queue {
     /// Starts the worker's thread; it ends when the last copy of the queue is dropped.
-    pub(super) fn start(engine: impl Engine, waiting: usize) -> std::io::Result<Self> {
+    pub(super) fn start(
+        engine: impl ServedModel,
+        waiting: usize,
+        tasks: &Tasks,
+    ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(waiting);
-        std::thread::Builder::new()
-            .name("inference".to_owned())
-            .spawn(move || Worker { engine, active: Vec::new() }.run(&receiver))?;
+        let work = move || ModelThread { engine, active: Vec::new() }.run(&receiver);
+        tasks.spawn_thread("inference", work)?;
         Ok(Self(sender))
     }
 
@@ -78,7 +82,7 @@ impl Queue {
 
 /// A request that runs.
 #[derive(Debug)]
-struct Active {
+struct RunningAnswer {
     sequence: Vec<u32>,
     /// Length of the prompt in tokens.
     start: usize,
@@ -92,25 +96,26 @@ struct Active {
     out: UnboundedSender<Piece>,
 }
 
-impl Active {
+impl RunningAnswer {
     const fn generated(&self) -> usize {
         self.sequence.len() - self.start
     }
 }
 
-struct Worker<E> {
+struct ModelThread<E> {
     engine: E,
-    active: Vec<Active>,
+    active: Vec<RunningAnswer>,
 }
 
-impl<E: Engine> Worker<E> {
+impl<E: ServedModel> ModelThread<E> {
     fn run(mut self, queue: &Receiver<Work>) {
         while self.admit(queue) {
             self.active.retain(|request| !request.out.is_closed());
             let Some(first) = self.active.first() else { continue };
             // Sampled requests have their own seeds and run alone.
             let sampling = first.sampling;
-            let together = |request: &Active| sampling.is_none() && request.sampling.is_none();
+            let together =
+                |request: &RunningAnswer| sampling.is_none() && request.sampling.is_none();
             let mut group: Vec<usize> =
                 (0..self.active.len()).filter(|&i| i == 0 || together(&self.active[i])).collect();
             let ended = self.round(&mut group, sampling);
@@ -160,7 +165,7 @@ impl<E: Engine> Worker<E> {
             Ok(sequence) => {
                 let start = sequence.len();
                 send(&work.out, Piece::Started(start));
-                self.active.push(Active {
+                self.active.push(RunningAnswer {
                     start,
                     limit: work.max_tokens.min(context - start),
                     sequence,
@@ -267,7 +272,7 @@ pub(super) mod tests {
     /// Answers with the prompt's words in reverse order, a byte a token; ends at `.`.
     pub(crate) struct Echo;
 
-    impl Engine for Echo {
+    impl ServedModel for Echo {
         fn scores(
             &self,
             sequence: &[u32],
@@ -347,7 +352,7 @@ pub(super) mod tests {
 
     #[test]
     fn answers_are_whole_bounded_and_cut_at_stops() {
-        let queue = Queue::start(Echo, 8).unwrap();
+        let queue = Queue::start(Echo, 8, &Tasks::new()).unwrap();
         let long = "0123456789".repeat(5);
         for (prompt, max_tokens, stop, text, tokens, reason) in [
             ("hello|", 20, vec![], "hello", 5, "stop"),
@@ -367,7 +372,7 @@ pub(super) mod tests {
 
     #[test]
     fn requests_run_together_and_failures_are_told() {
-        let queue = Queue::start(Echo, 64).unwrap();
+        let queue = Queue::start(Echo, 64, &Tasks::new()).unwrap();
         let texts: Vec<String> = (0..40).map(|i| "x".repeat(i + 1)).collect();
         let pieces: Vec<_> = texts
             .iter()

@@ -4,4 +4,4 @@ mod handler;
 mod worker;
 
 pub use handler::{JobError, JobHandler};
-pub use worker::{Worker, backoff};
+pub use worker::{JobWorker, backoff};

@@ -3,10 +3,10 @@
 use super::handler::{JobError, JobHandler};
 use crate::clock::unix_now;
 use crate::store::{JobRow, JobState, Store, StoreError};
+use crate::tasks::Tasks;
 use rand::Rng;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Pause between two looks into the queue when nothing announces work.
@@ -16,7 +16,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(300);
 
 /// Runs the jobs of one handler.
 #[derive(Clone, Debug)]
-pub struct Worker {
+pub struct JobWorker {
     store: Store,
     handler: Arc<dyn JobHandler>,
 }
@@ -31,7 +31,7 @@ pub fn backoff(attempts: u32) -> Duration {
     full.mul_f64(rand::rng().random_range(0.5..=1.0))
 }
 
-impl Worker {
+impl JobWorker {
     /// A worker for the jobs of `handler`.
     #[must_use]
     pub fn new(store: Store, handler: Arc<dyn JobHandler>) -> Self {
@@ -42,9 +42,10 @@ impl Worker {
     ///
     /// # Errors
     /// A failure of the store that does not pass.
-    pub async fn run(self, cancel: CancellationToken) -> Result<(), StoreError> {
+    pub async fn run(self, tasks: Tasks) -> Result<(), StoreError> {
+        let cancel = tasks.cancel_token();
         while !cancel.is_cancelled() {
-            match self.run_while_stored(&cancel).await {
+            match self.run_while_stored(&tasks, &cancel).await {
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, kind = self.handler.kind(), "the job queue failed; trying again");
                     tokio::time::sleep(POLL * 4).await;
@@ -55,9 +56,13 @@ impl Worker {
         Ok(())
     }
 
-    /// Dropping the set on an error stops its jobs; their leases run out and they are tried again.
-    async fn run_while_stored(&self, cancel: &CancellationToken) -> Result<(), StoreError> {
-        let mut running = JoinSet::new();
+    /// Dropping the group on an error stops its jobs; their leases run out and they are tried again.
+    async fn run_while_stored(
+        &self,
+        tasks: &Tasks,
+        cancel: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let mut running = tasks.group(self.handler.kind());
         loop {
             while running.len() < self.handler.concurrency().max(1) {
                 let now = unix_now();

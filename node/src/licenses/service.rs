@@ -71,15 +71,8 @@ impl LicenseService {
         }
     }
 
-    /// Acts after every head until cancelled.
-    ///
-    /// # Errors
-    /// None: failures are logged, the next head tries again.
-    pub async fn run(
-        mut self,
-        mut heads: watch::Receiver<Head>,
-        cancel: CancellationToken,
-    ) -> Result<(), LicenseError> {
+    /// Acts after every head until cancelled. What fails is logged, and the next head tries again.
+    pub async fn run(mut self, mut heads: watch::Receiver<Head>, cancel: CancellationToken) {
         loop {
             let head = *heads.borrow_and_update();
             if head.number > 0
@@ -88,8 +81,8 @@ impl LicenseService {
                 tracing::warn!(%error, block = head.number, "seeds could not be looked at");
             }
             tokio::select! {
-                () = cancel.cancelled() => return Ok(()),
-                changed = heads.changed() => if changed.is_err() { return Ok(()) },
+                () = cancel.cancelled() => return,
+                changed = heads.changed() => if changed.is_err() { return },
             }
         }
     }
@@ -97,7 +90,7 @@ impl LicenseService {
     /// Draws what is due at `head`.
     ///
     /// # Errors
-    /// `LicenseError`.
+    /// [`LicenseError`].
     pub async fn act(&mut self, head: &Head) -> Result<(), LicenseError> {
         if head.number <= self.seen.number && head.hash != self.seen.hash {
             self.drawn_licenses.clear();
@@ -226,7 +219,7 @@ async fn status(
 ///
 /// # Errors
 /// [`RoleError`] if an owner has no signer.
-pub fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
+pub(crate) fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
     let mut parts = RoleParts::default();
     let (chain, store) = (context.chain.clone(), context.store.clone());
     parts.routers.push(status_router(chain, store, context.heads.clone()));

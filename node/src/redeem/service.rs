@@ -91,15 +91,9 @@ pub(crate) fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
 }
 
 impl Redeemer {
-    /// Claims what is due after every head, and now and then on a quiet chain, until cancelled.
-    ///
-    /// # Errors
-    /// None: failures are logged, counted and tried again at the next head.
-    pub async fn run(
-        self,
-        mut heads: watch::Receiver<Head>,
-        cancel: CancellationToken,
-    ) -> Result<(), RedeemError> {
+    /// Claims what is due after every head, and now and then on a quiet chain, until cancelled. Failures
+    /// are logged, counted and tried again at the next head.
+    async fn run(self, mut heads: watch::Receiver<Head>, cancel: CancellationToken) {
         loop {
             let head = *heads.borrow_and_update();
             if head.number > 0 {
@@ -112,7 +106,6 @@ impl Redeemer {
                 () = tokio::time::sleep(QUIET) => {}
             }
         }
-        Ok(())
     }
 
     /// Claims what is due at `head`; with `everything`, all that is claimable.

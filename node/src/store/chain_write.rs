@@ -1,7 +1,7 @@
 //! Writes of the follower: blocks, events and facts in one transaction, and their removal on a reorg.
 
 use super::StoreError;
-use super::engine::{Store, Tx, Value, bytes, int, json, text, wide};
+use super::engine::{SqlValue, Store, Tx, bytes, int, json, text, wide};
 use super::rows::{BlockRef, ChainBatch, ChannelRow, EventRow, Fact, LicenseRow};
 
 const APPLY: &str = "apply blocks";
@@ -110,7 +110,7 @@ async fn put_fact(tx: &mut Tx, event: &EventRow, fact: &Fact) -> Result<(), Stor
     Ok(())
 }
 
-fn statement(event: &EventRow, fact: &Fact) -> Result<(&'static str, Vec<Value>), StoreError> {
+fn statement(event: &EventRow, fact: &Fact) -> Result<(&'static str, Vec<SqlValue>), StoreError> {
     Ok(match fact {
         Fact::Offer(row) => (
             "INSERT INTO offers (offer_id, model_id, owner, terms, block) VALUES ($1, $2, $3, $4, $5) \
@@ -172,7 +172,7 @@ fn statement(event: &EventRow, fact: &Fact) -> Result<(&'static str, Vec<Value>)
     })
 }
 
-fn license_statement(row: &LicenseRow) -> (&'static str, Vec<Value>) {
+fn license_statement(row: &LicenseRow) -> (&'static str, Vec<SqlValue>) {
     (
         "INSERT INTO licenses (license_id, offer_id, host, nonce, serving_key, block) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (license_id) DO NOTHING",
@@ -187,7 +187,7 @@ fn license_statement(row: &LicenseRow) -> (&'static str, Vec<Value>) {
     )
 }
 
-fn channel_statement(row: &ChannelRow) -> (&'static str, Vec<Value>) {
+fn channel_statement(row: &ChannelRow) -> (&'static str, Vec<SqlValue>) {
     (
         "INSERT INTO channels (channel_id, license_id, payer, signer, salt, block) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (channel_id) DO NOTHING",

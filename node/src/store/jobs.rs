@@ -1,7 +1,7 @@
 //! Durable jobs. A lease is fenced by the number of attempts: who lost its lease can't write a result.
 
 use super::StoreError;
-use super::engine::{Pool, Row, Store, int, json, text};
+use super::engine::{Pool, Store, StoredRow, int, json, text};
 use super::rows::{JobRow, JobState, NewJob};
 use std::collections::BTreeMap;
 
@@ -155,7 +155,7 @@ impl Store {
     }
 }
 
-fn job(row: &Row) -> Result<JobRow, StoreError> {
+fn job(row: &StoredRow) -> Result<JobRow, StoreError> {
     Ok(JobRow {
         kind: row.text(0)?.to_owned(),
         key: row.text(1)?.to_owned(),
@@ -168,7 +168,7 @@ fn job(row: &Row) -> Result<JobRow, StoreError> {
             other => {
                 return Err(StoreError::Corrupt {
                     column: 3,
-                    cause: format!("unknown state {other:?}"),
+                    source: format!("unknown state {other:?}").into(),
                 });
             }
         },

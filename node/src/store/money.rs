@@ -1,7 +1,7 @@
 //! Vouchers and receipts: append-only.
 
 use super::StoreError;
-use super::engine::{Row, Store, Tx, Value, bytes, counter, int, json, text, wide};
+use super::engine::{SqlValue, Store, StoredRow, Tx, bytes, counter, int, json, text, wide};
 use super::rows::{PutVoucher, ReceiptRow, VoucherRow};
 use oml_contracts::{Amount, ChannelId, LicenseId, RequestHash};
 
@@ -138,7 +138,7 @@ impl Store {
 pub(super) const KEEP_RECEIPT: &str = "INSERT INTO receipts (license_id, channel_id, seq, receipt, signature) \
      VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
 
-pub(super) fn receipt_values(row: &ReceiptRow) -> Result<[Value; 5], StoreError> {
+pub(super) fn receipt_values(row: &ReceiptRow) -> Result<[SqlValue; 5], StoreError> {
     Ok([
         text(row.receipt.license_id),
         text(row.receipt.channel_id),
@@ -176,7 +176,7 @@ async fn insert_voucher(tx: &mut Tx, row: &VoucherRow) -> Result<(), StoreError>
     Ok(())
 }
 
-pub(super) fn voucher(row: &Row) -> Result<VoucherRow, StoreError> {
+pub(super) fn voucher(row: &StoredRow) -> Result<VoucherRow, StoreError> {
     Ok(VoucherRow {
         channel_id: row.parse(0)?,
         license_id: row.parse(1)?,
@@ -192,6 +192,6 @@ pub(super) fn voucher(row: &Row) -> Result<VoucherRow, StoreError> {
     })
 }
 
-pub(super) fn receipt(row: &Row) -> Result<ReceiptRow, StoreError> {
+pub(super) fn receipt(row: &StoredRow) -> Result<ReceiptRow, StoreError> {
     Ok(ReceiptRow { receipt: row.json(0)?, signature: row.bytes(1)? })
 }

@@ -4,7 +4,7 @@
 //! So several vouchers may have one count; the one that arrived last belongs to the receipt.
 
 use super::StoreError;
-use super::engine::{Store, Value, bytes, counter, int, text, wide};
+use super::engine::{SqlValue, Store, bytes, counter, int, text, wide};
 use super::money::{KEEP_RECEIPT, receipt, receipt_values, voucher};
 use super::rows::{ReceiptRow, VoucherRow};
 use oml_contracts::{Amount, ChannelId, LicenseId};
@@ -95,7 +95,7 @@ const KEEP_VOUCHER: &str = "INSERT INTO vouchers (channel_id, license_id, payer,
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
      (SELECT COUNT(*) FROM vouchers WHERE channel_id = $1 AND cumulative_requests = $7))";
 
-fn voucher_values(row: &VoucherRow) -> [Value; 11] {
+fn voucher_values(row: &VoucherRow) -> [SqlValue; 11] {
     [
         text(row.channel_id),
         text(row.license_id),

@@ -134,8 +134,7 @@ async fn history(seed: u64) {
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let tasks = Tasks::new();
     let router = Router::new().route("/", post(forward)).with_state(flaky.clone());
-    let serve = oml_node::api::serve(listener, router, Default::default(), tasks.cancel_token());
-    tasks.spawn_critical("endpoint", serve);
+    tasks.spawn_detached("endpoint", async move { axum::serve(listener, router).await });
 
     let url = chain.store_url("simulation.db");
     let store = Store::open(&url).await.unwrap();

@@ -18,7 +18,7 @@ use oml_contracts::{
     Addresses, Amount, Bps, EthAddress, LicenseId, LicenseNonce, ModelId, Salt, Terms,
 };
 use oml_node::chain::{BeaconValue, ChainClient, ChannelView};
-use oml_node::inference::{self, Engine, TokenLogProbability};
+use oml_node::inference::{self, ServedModel, TokenLogProbability};
 use oml_node::{Config, Node, Tasks};
 use oml_payments::{PayerChannel, Price};
 use oml_prover::model::{Prompt, Sampling};
@@ -35,7 +35,7 @@ const COLLATERAL: u128 = 1_000_000;
 /// Answers `abc|` with `abc`; a byte is a token.
 struct Echo;
 
-impl Engine for Echo {
+impl ServedModel for Echo {
     fn encode(&self, prompt: &Prompt) -> Result<Vec<u32>, String> {
         let text = match prompt {
             Prompt::Text(text) => text.clone(),

@@ -114,7 +114,8 @@ impl PayerSession {
         self
     }
 
-    /// Judges the dates of receipts by this chain time, in Unix seconds; without it they are not judged.
+    /// Judges the dates of receipts by this chain time, in Unix seconds. A payer that does not follow the
+    /// chain leaves it out, and dates are not judged.
     #[must_use]
     pub const fn with_chain_time(mut self, timestamp: u64) -> Self {
         self.chain_time = Some(timestamp);

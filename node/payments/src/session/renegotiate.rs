@@ -96,7 +96,7 @@ impl PayerSession {
             200 => {
                 let bytes = response.bytes().await.map_err(|c| network(&self.gateway, c))?;
                 let parsed = serde_json::from_slice(&bytes);
-                parsed.map(Some).map_err(|e| WireError::Json(e.to_string()).into())
+                parsed.map(Some).map_err(|error| WireError::Json(error).into())
             }
             404 => Ok(None),
             _ => Err(refusal(response).await),

@@ -58,7 +58,7 @@ pub fn questions_router(
 
 /// Why nothing is handed out.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+enum HandoutRefusal {
     #[error("{0}")]
     Malformed(String),
     #[error("{member} is not a member of the committee of case {case}")]
@@ -77,7 +77,7 @@ enum Refusal {
     Failed(String),
 }
 
-impl Refusal {
+impl HandoutRefusal {
     const fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
@@ -90,25 +90,26 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for HandoutRefusal {
     fn into_response(self) -> Response {
         (self.status(), Json(json!({"error": self.to_string()}))).into_response()
     }
 }
 
 #[derive(Debug, Deserialize)]
-struct Member {
+struct MemberQuery {
     prover: String,
 }
 
 async fn questions(
     State(desk): State<Arc<Desk>>,
     Path(case): Path<String>,
-    Query(member): Query<Member>,
-) -> Result<Json<SealedQuestions>, Refusal> {
-    let case = case.parse().map_err(|e| Refusal::Malformed(format!("case: {e}")))?;
-    let member = member.prover.parse().map_err(|e| Refusal::Malformed(format!("prover: {e}")))?;
-    let seat = desk.seats.try_acquire().map_err(|_| Refusal::Busy)?;
+    Query(member): Query<MemberQuery>,
+) -> Result<Json<SealedQuestions>, HandoutRefusal> {
+    let case = case.parse().map_err(|e| HandoutRefusal::Malformed(format!("case: {e}")))?;
+    let member =
+        member.prover.parse().map_err(|e| HandoutRefusal::Malformed(format!("prover: {e}")))?;
+    let seat = desk.seats.try_acquire().map_err(|_| HandoutRefusal::Busy)?;
     let handed = desk.hand_out(case, member).await;
     drop(seat);
     let outcome = if handed.is_ok() { "handed-out" } else { "refused" };
@@ -117,35 +118,39 @@ async fn questions(
 }
 
 impl Desk {
-    async fn hand_out(&self, case: CaseId, member: EthAddress) -> Result<SealedQuestions, Refusal> {
+    async fn hand_out(
+        &self,
+        case: CaseId,
+        member: EthAddress,
+    ) -> Result<SealedQuestions, HandoutRefusal> {
         // The store first: requests about cases that do not exist cost no call to the chain.
         let row = self.store.case(case).await.map_err(unavailable)?;
-        let row = row.ok_or(Refusal::Unknown(case))?;
+        let row = row.ok_or(HandoutRefusal::Unknown(case))?;
         let license = self.reader.license_ref(row.license_id).await.map_err(refuse_read)?;
         let universe = self.universes.get(&(license.terms.model_id, license.terms.epoch));
-        let universe = universe.ok_or(Refusal::Unknown(case))?;
+        let universe = universe.ok_or(HandoutRefusal::Unknown(case))?;
 
         let head = *self.heads.borrow();
         let file = self.reader.read(case, &license, &head).await.map_err(refuse_read)?;
         if file.case.questions_hash.is_zero()
             || machine::phase(&file, head.timestamp) != Phase::Commit
         {
-            return Err(Refusal::NotNow { case, status: file.case.status });
+            return Err(HandoutRefusal::NotNow { case, status: file.case.status });
         }
         if file.member(&member).is_none() {
-            return Err(Refusal::NotMember { case, member });
+            return Err(HandoutRefusal::NotMember { case, member });
         }
         let place = (case, file.case.questions_hash);
         let list = match self.kept(&place) {
             Some(list) => list,
             None => {
                 let built = posted_questions(universe, &file);
-                self.keep(place, built.map_err(|e| Refusal::Failed(e.to_string()))?)
+                self.keep(place, built.map_err(|e| HandoutRefusal::Failed(e.to_string()))?)
             }
         };
         let prover = self.chain.reader().at(head.hash).prover(member).await.map_err(unavailable)?;
         seal_questions(list.prompts(), case, member, &prover.encryption_key)
-            .map_err(|e| Refusal::Failed(e.to_string()))
+            .map_err(|e| HandoutRefusal::Failed(e.to_string()))
     }
 
     fn kept(&self, place: &(CaseId, QuestionsHash)) -> Option<Arc<QuestionSet>> {
@@ -163,11 +168,11 @@ impl Desk {
     }
 }
 
-fn unavailable(error: impl std::fmt::Display) -> Refusal {
+fn unavailable(error: impl std::fmt::Display) -> HandoutRefusal {
     tracing::warn!(%error, "questions can't be handed out for now");
-    Refusal::Unavailable
+    HandoutRefusal::Unavailable
 }
 
-fn refuse_read(error: ReadError) -> Refusal {
+fn refuse_read(error: ReadError) -> HandoutRefusal {
     unavailable(error)
 }

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::questions::SecretLeaf;
 use super::universe::{SecretUniverse, UniverseMismatch};
+use crate::causes::with_causes;
 use crate::config::UniverseConfig;
 
 /// Shortest passphrase that is taken; an empty key file is a mistake, not a secret.
@@ -15,9 +16,9 @@ const SHORTEST_PASSPHRASE: usize = 8;
 /// Why a universe can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(super) enum LoadError {
-    #[error("key file {}: {cause}", path.display())]
-    KeyFile { path: PathBuf, cause: String },
+pub(super) enum UniverseNotLoaded {
+    #[error("key file {}: {source}", path.display())]
+    KeyFile { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("universe file {}: {}", path.display(), with_causes(source))]
     File { path: PathBuf, source: UniverseFileError },
     #[error("{} holds the universe of model {found}, epoch {found_epoch}, but the configuration says model {model}, epoch {epoch}", path.display())]
@@ -32,25 +33,14 @@ pub(super) enum LoadError {
     Universe(#[from] UniverseMismatch),
 }
 
-/// An error with everything behind it: the outermost text alone says "can't access the file".
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
-}
-
 /// Opens the file and keeps what cases need of it; the candidates' texts are dropped.
-pub(super) fn load(config: &UniverseConfig) -> Result<SecretUniverse, LoadError> {
+pub(super) fn load(config: &UniverseConfig) -> Result<SecretUniverse, UniverseNotLoaded> {
     let path = file_of(&config.dir, config.epoch);
     let secret = read_secret(&config.key_file)?;
     let universe = Universe::load(&path, &secret)
-        .map_err(|source| LoadError::File { path: path.clone(), source })?;
+        .map_err(|source| UniverseNotLoaded::File { path: path.clone(), source })?;
     if universe.model() != config.model || universe.epoch() != config.epoch {
-        return Err(LoadError::Other {
+        return Err(UniverseNotLoaded::Other {
             path,
             found: universe.model(),
             found_epoch: universe.epoch(),
@@ -68,9 +58,10 @@ fn file_of(dir: &Path, epoch: u32) -> PathBuf {
 }
 
 /// 64 hex digits are a raw key; any other text is a passphrase.
-fn read_secret(path: &Path) -> Result<UniverseSecret, LoadError> {
-    let failed = |cause: String| LoadError::KeyFile { path: path.to_owned(), cause };
-    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?);
+fn read_secret(path: &Path) -> Result<UniverseSecret, UniverseNotLoaded> {
+    let failed = |source| UniverseNotLoaded::KeyFile { path: path.to_owned(), source };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.into()))?;
+    let text = Zeroizing::new(text);
     let text = text.trim();
     let mut key = Zeroizing::new([0_u8; 32]);
     if hex::decode_to_slice(text.strip_prefix("0x").unwrap_or(text), key.as_mut_slice()).is_ok() {
@@ -79,7 +70,8 @@ fn read_secret(path: &Path) -> Result<UniverseSecret, LoadError> {
     if text.chars().count() < SHORTEST_PASSPHRASE {
         return Err(failed(format!(
             "it holds neither 64 hex digits nor a passphrase of {SHORTEST_PASSPHRASE} characters or more"
-        )));
+        )
+        .into()));
     }
     Ok(UniverseSecret::Passphrase(Zeroizing::new(text.to_owned())))
 }

@@ -158,7 +158,10 @@ pub enum SenderError {
     },
     /// Signing failed.
     #[error("signing failed: {0}")]
-    Signing(String),
+    Signing(#[source] alloy::signers::Error),
+    /// No account holds as much as it sends.
+    #[error("signing failed: {0} wei is more than any account holds")]
+    TooMuch(U256),
     /// The endpoint failed before the intent was stored. May be submitted again.
     #[error(transparent)]
     Chain(#[from] ChainError),

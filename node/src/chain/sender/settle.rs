@@ -1,10 +1,11 @@
 //! What becomes of stored transactions: seen in blocks, taken out by reorgs, sent again, given up.
 
 use super::intent::SenderError;
-use super::submit::{Sender, revert_reason};
+use super::submit::Sender;
 use crate::chain::error::ChainError;
 use crate::chain::head::Head;
 use crate::chain::request::within;
+use crate::chain::reverts::revert_reason;
 use crate::clock::unix_now;
 use crate::metrics::as_f64;
 use crate::store::{AttemptRow, IntentRow, IntentState};
@@ -229,10 +230,10 @@ impl Sender {
     ) -> Result<(), SenderError> {
         let attempts = self.inner.store.attempts(&intent.key).await?;
         let Some(newest) = attempts.first() else {
-            return Err(ChainError::Unexpected {
-                what: format!("intent {:?}", intent.key),
-                cause: "it has no signed transaction; the store is damaged".to_owned(),
-            }
+            return Err(ChainError::unexpected(
+                format!("intent {:?}", intent.key),
+                "it has no signed transaction; the store is damaged",
+            )
             .into());
         };
         let fell_out = intent.state == IntentState::Mined;
@@ -324,13 +325,10 @@ impl Sender {
 }
 
 fn decode(attempt: &AttemptRow) -> Result<TxEip1559, ChainError> {
-    let damaged = |cause: String| ChainError::Unexpected {
-        what: format!("stored transaction {}", attempt.tx_hash),
-        cause,
-    };
+    let what = || format!("stored transaction {}", attempt.tx_hash);
     match TxEnvelope::decode_2718(&mut attempt.raw.as_slice()) {
         Ok(TxEnvelope::Eip1559(signed)) => Ok(signed.into_parts().0),
-        Ok(_) => Err(damaged("it has a type that this node never signs".to_owned())),
-        Err(cause) => Err(damaged(cause.to_string())),
+        Ok(_) => Err(ChainError::unexpected(what(), "it has a type that this node never signs")),
+        Err(source) => Err(ChainError::unexpected(what(), source)),
     }
 }

@@ -5,6 +5,7 @@ use crate::chain::client::ChainClient;
 use crate::chain::error::ChainError;
 use crate::chain::head::Head;
 use crate::chain::request::within;
+use crate::chain::reverts::revert_reason;
 use crate::clock::unix_now;
 use crate::config::ChainConfig;
 use crate::store::{AttemptRow, IntentRow, IntentState, Store, StoreError};
@@ -16,7 +17,6 @@ use alloy::rpc::types::TransactionRequest;
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
 use oml_contracts::EthAddress;
-use oml_contracts::rpc::reverts;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -132,9 +132,8 @@ impl Sender {
     pub async fn wait(&self, key: &str, timeout: Duration) -> Result<IntentStatus, SenderError> {
         let until = tokio::time::Instant::now() + timeout;
         loop {
-            let status = self.status(key).await?.ok_or_else(|| ChainError::Unexpected {
-                what: format!("intent {key:?}"),
-                cause: "it was never submitted".to_owned(),
+            let status = self.status(key).await?.ok_or_else(|| {
+                ChainError::unexpected(format!("intent {key:?}"), "it was never submitted")
             })?;
             if status != IntentStatus::Pending || tokio::time::Instant::now() >= until {
                 return Ok(status);
@@ -155,9 +154,7 @@ impl Sender {
     }
 
     fn row(&self, intent: &Intent, nonce: u64) -> Result<IntentRow, SenderError> {
-        let value = u128::try_from(intent.value).map_err(|_| {
-            SenderError::Signing(format!("{} wei is more than any account holds", intent.value))
-        })?;
+        let value = u128::try_from(intent.value).map_err(|_| SenderError::TooMuch(intent.value))?;
         Ok(IntentRow {
             key: intent.key.clone(),
             sender: self.account(),
@@ -194,7 +191,7 @@ impl Sender {
                 }
                 None => Err(ChainError::rpc(what(), error).into()),
             },
-            Err(_) => Err(ChainError::rpc(what(), "no answer in 15 s").into()),
+            Err(_) => Err(ChainError::NoAnswer { what: what(), seconds: 15 }.into()),
         }
     }
 
@@ -227,11 +224,8 @@ impl Sender {
         cancels: bool,
     ) -> Result<AttemptRow, SenderError> {
         let (max_fee, tip) = (tx.max_fee_per_gas, tx.max_priority_fee_per_gas);
-        let signature = self
-            .inner
-            .key
-            .sign_hash_sync(&tx.signature_hash())
-            .map_err(|cause| SenderError::Signing(cause.to_string()))?;
+        let signature =
+            self.inner.key.sign_hash_sync(&tx.signature_hash()).map_err(SenderError::Signing)?;
         let envelope = TxEnvelope::from(tx.into_signed(signature));
         let tx_hash: B256 = *envelope.tx_hash();
         Ok(AttemptRow {
@@ -259,16 +253,4 @@ impl Sender {
             }
         }
     }
-}
-
-/// Reason of a revert; `None` if the request failed for another reason.
-pub(super) fn revert_reason(error: &alloy::transports::TransportError) -> Option<String> {
-    if let Some(reason) = reverts::of_transport_error(error) {
-        return Some(reason);
-    }
-    let payload = error.as_error_resp()?;
-    payload.message.contains("revert").then(|| match payload.as_revert_data() {
-        Some(data) => format!("{} ({data})", payload.message),
-        None => payload.message.to_string(),
-    })
 }

@@ -60,7 +60,7 @@ pub struct AdmissionInput<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// Serve it.
-    Accept(Accepted),
+    Accept(Admitted),
     /// Answer 402: a better voucher, or a better channel, would do.
     PaymentRequired(Box<PaymentRequired>),
     /// Answer with an error: no voucher would do.
@@ -69,7 +69,7 @@ pub enum Admission {
 
 /// A paid request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Accepted {
+pub struct Admitted {
     /// Number of the receipt, from 1; also `cumulativeRequests`.
     pub seq: u64,
     /// Tokens served before.
@@ -263,7 +263,7 @@ fn judge_units(
     }
     let headroom = voucher.cumulative_tokens.saturating_sub(served_tokens);
     debug_assert!(headroom >= input.request.reserved(), "least_tokens covers what was reserved");
-    Admission::Accept(Accepted { seq, tokens_before: served_tokens, headroom })
+    Admission::Accept(Admitted { seq, tokens_before: served_tokens, headroom })
 }
 
 /// Requests and tokens from which the next receipt counts on: what this host has served. The chain knows

@@ -123,7 +123,7 @@ fn voucher_for(ledger: &ChannelLedger, request: &RequestUnits) -> SignedVoucher 
 
 #[test]
 fn the_payers_smallest_voucher_is_accepted() {
-    let accepted = Accepted { seq: 4, tokens_before: 500, headroom: 100 };
+    let accepted = Admitted { seq: 4, tokens_before: 500, headroom: 100 };
     assert_eq!(World::new().decide(), Admission::Accept(accepted));
     // 4 requests and 600 tokens at 10 and 2 a token.
     assert_eq!(World::new().voucher.unwrap().cumulative_amount, Amount::new(40 + 1_200));
