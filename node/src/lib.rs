@@ -1,8 +1,8 @@
 //! The OML node.
 //!
-//! Follows the chain, stores what follows from it, and acts in the roles that are configured: owner,
-//! prover, host. The core of each role is pure, `(state, input) → (state, effects)`; input and output
-//! live at its edge.
+//! Follows the chain, stores what follows from it, and acts in the roles that are configured:
+//! owner, prover, host. The core of each role is pure, `(state, input) → (state, effects)`; input
+//! and output live at its edge.
 
 mod api;
 pub mod cases;

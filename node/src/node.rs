@@ -203,8 +203,8 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
     TcpListener::bind(address).await.map_err(|source| NodeError::Listen { address, source })
 }
 
-/// A store belongs to one deployment on one chain for ever: rows of two would mix unseen. The first block
-/// tells apart local chains that share id and addresses.
+/// A store belongs to one deployment on one chain for ever: rows of two would mix unseen. The first
+/// block tells apart local chains that share id and addresses.
 async fn claim_store(store: &Store, chain: &ChainClient) -> Result<(), NodeError> {
     let genesis = chain.genesis().await?;
     let registry = chain.addresses().license_registry;

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 const READY_LAG: u64 = 5;
 
 /// The node's own routes and those of the roles.
-pub fn router(context: NodeContext, roles: Vec<Router>) -> Router {
+pub(crate) fn router(context: NodeContext, roles: Vec<Router>) -> Router {
     let body_limit = context.config.http.max_body_bytes;
     let own = Router::new()
         .route("/livez", get(livez))

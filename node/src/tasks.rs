@@ -1,5 +1,5 @@
-//! The one place that starts tasks and threads: each has a name and is waited for when the node stops,
-//! and a critical one that ends stops the node.
+//! The one place that starts tasks and threads: each has a name and is waited for when the node
+//! stops, and a critical one that ends stops the node.
 
 use std::any::Any;
 use std::future::Future;
@@ -10,7 +10,8 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Why the node stopped on its own: a critical task failed, panicked, or returned before it was told to.
+/// Why the node stopped on its own: a critical task failed, panicked, or returned before it was
+/// told to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the task `{task}` {reason}")]
 pub struct TaskFailure {
@@ -53,8 +54,8 @@ impl Tasks {
         Self::default()
     }
 
-    /// A set of tasks of its own that is told to stop when `cancel` is, for a part of the node with an
-    /// end of its own. Its failures do not reach `cancel`.
+    /// A set of tasks of its own that is told to stop when `cancel` is, for a part of the node with
+    /// an end of its own. Its failures do not reach `cancel`.
     pub(crate) fn under(cancel: &CancellationToken) -> Self {
         Self { cancel: cancel.child_token(), ..Self::default() }
     }
@@ -106,8 +107,8 @@ impl Tasks {
         TaskGroup { name, tracker: self.tracker.clone(), running: JoinSet::new() }
     }
 
-    /// Runs work that keeps a processor busy for as long as the node runs on a thread of its own. Its
-    /// end is no failure, a panic is.
+    /// Runs work that keeps a processor busy for as long as the node runs on a thread of its own.
+    /// Its end is no failure, a panic is.
     ///
     /// # Errors
     /// The system's, if it starts no more threads.
@@ -232,7 +233,11 @@ mod tests {
     #[tokio::test]
     async fn a_panic_stops_the_node() {
         let tasks = Tasks::new();
-        tasks.spawn_critical("panics", async { panic!("boom") });
+        tasks.spawn_critical("panics", async {
+            if true {
+                panic!("boom");
+            }
+        });
         tokio::time::timeout(Duration::from_secs(5), tasks.cancelled()).await.unwrap();
         assert!(tasks.failure().unwrap().reason.starts_with("panicked"));
     }

@@ -6,7 +6,7 @@ use crate::files::LicenseFile;
 use eyre::Result;
 use oml_contracts::{Amount, ModelId};
 use oml_node::config::{
-    ChainConfig, Config, GatewayConfig, HostConfig, HttpConfig, PrivateKeySource, OwnerConfig,
+    ChainConfig, Config, GatewayConfig, HostConfig, HttpConfig, OwnerConfig, PrivateKeySource,
     ProverConfig, RedeemConfig, StoreConfig, UniverseConfig,
 };
 use std::collections::BTreeMap;

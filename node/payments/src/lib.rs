@@ -1,9 +1,10 @@
 //! Paying for requests to a licensed model.
 //!
-//! What payer and host exchange ([`SignedVoucher`], [`SignedReceipt`], [`PaymentRequired`]), what it
-//! costs ([`Price`]), how a request is read as far as its payment depends on it ([`MeteredRequest`]),
-//! the payer's way to a gateway ([`PayerSession`]), and receipts as evidence ([`evidence`],
-//! [`copies`]). A program that pays needs this crate alone: no server, no database, no node of a chain.
+//! What payer and host exchange ([`SignedVoucher`], [`SignedReceipt`], [`PaymentRequired`]), what
+//! it costs ([`Price`]), how a request is read as far as its payment depends on it
+//! ([`MeteredRequest`]), the payer's way to a gateway ([`PayerSession`]), and receipts as evidence
+//! ([`evidence`], [`copies`]). A program that pays needs this crate alone: no server, no database,
+//! no node of a chain.
 
 mod canonical;
 mod channel;

@@ -125,7 +125,8 @@ impl EvidenceLog {
         file.sync_data().await.map_err(|e| self.io(e))
     }
 
-    /// Takes off a line that a crash cut short, on whose account nothing was done; ends one that lacks only its end.
+    /// Takes off a line that a crash cut short, on whose account nothing was done; ends one that
+    /// lacks only its end.
     async fn mend(&self, whole: &str) -> Result<(), LogError> {
         let opened = tokio::fs::OpenOptions::new().write(true).open(&self.path).await;
         let mut file = opened.map_err(|e| self.io(e))?;
@@ -154,7 +155,8 @@ impl EvidenceLog {
     }
 }
 
-/// The text without a last line that was cut short: every entry is one JSON object and written with its line's end.
+/// The text without a last line that was cut short: every entry is one JSON object and written with
+/// its line's end.
 fn whole_lines(text: &str) -> &str {
     let start = text.rfind('\n').map_or(0, |end| end + 1);
     let is_whole = serde_json::from_str::<LogEntry>(&text[start..]).is_ok();

@@ -128,8 +128,9 @@ impl MeteredRequest {
         request_hash(model, key_hash(&self.prompt))
     }
 
-    /// Hash that the voucher may name instead if the request is plain: answered greedily and nothing in it but its
-    /// prompt, so that whoever asks has no say in the answer. The receipt then says so too.
+    /// Hash that the voucher may name instead if the request is plain: answered greedily and
+    /// nothing in it but its prompt, so that whoever asks has no say in the answer. The receipt
+    /// then says so too.
     #[must_use]
     pub fn plain_hash(&self, model: ModelId) -> Option<RequestHash> {
         let plain = self.body.get("temperature").and_then(Value::as_f64) == Some(0.0)

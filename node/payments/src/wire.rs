@@ -165,8 +165,8 @@ pub struct RequiredVoucher {
     pub max_tokens: u64,
 }
 
-/// What a gateway serves and for what price; answer of `GET /v1/oml/terms`. A payer checks it against
-/// the chain before it opens a channel.
+/// What a gateway serves and for what price; answer of `GET /v1/oml/terms`. A payer checks it
+/// against the chain before it opens a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GatewayTerms {

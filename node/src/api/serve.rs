@@ -33,8 +33,8 @@ impl Default for ServeLimits {
     }
 }
 
-/// Serves `router` until `tasks` are cancelled, then lets running requests end within `limits.grace`.
-/// Failing to accept one connection does not end the others.
+/// Serves `router` until `tasks` are cancelled, then lets running requests end within
+/// `limits.grace`. Failing to accept one connection does not end the others.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -59,7 +59,8 @@ pub(crate) async fn serve(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Out of file descriptors, or a client that left: neither may end the listener or spin.
+                // Out of file descriptors, or a client that left: neither may end the listener or
+                // spin.
                 tracing::warn!(%error, "accepting a connection failed");
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;

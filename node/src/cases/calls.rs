@@ -17,7 +17,7 @@ use crate::store::CaseSecret;
 
 /// Makes the transactions of one case.
 #[derive(Debug)]
-pub struct Calls<'a> {
+pub(crate) struct Calls<'a> {
     /// The `ChallengeManager`.
     pub manager: Address,
     /// The case.
@@ -51,7 +51,7 @@ impl Calls<'_> {
     ///
     /// # Errors
     /// [`ConvertError`] if the terms can't be encoded.
-    pub fn draw(&self, key: &str) -> Result<Intent, ConvertError> {
+    pub(crate) fn draw(&self, key: &str) -> Result<Intent, ConvertError> {
         let call = drawCaseCall { r#ref: self.case()? };
         Ok(Intent::call(key, self.manager, &call, self.describe("draw")))
     }
@@ -60,7 +60,7 @@ impl Calls<'_> {
     ///
     /// # Errors
     /// [`ConvertError`] if the terms can't be encoded.
-    pub fn resolve(&self, key: &str) -> Result<Intent, ConvertError> {
+    pub(crate) fn resolve(&self, key: &str) -> Result<Intent, ConvertError> {
         let call = resolveCall {
             r#ref: self.case()?,
             drawn: self.drawn(),
@@ -74,7 +74,7 @@ impl Calls<'_> {
     ///
     /// # Errors
     /// [`ConvertError`] if the terms can't be encoded.
-    pub fn post_questions(
+    pub(crate) fn post_questions(
         &self,
         key: &str,
         hash: QuestionsHash,
@@ -91,7 +91,7 @@ impl Calls<'_> {
 
     /// Commits to tags.
     #[must_use]
-    pub fn commit(&self, key: &str, commitment: Commitment) -> Intent {
+    pub(crate) fn commit(&self, key: &str, commitment: Commitment) -> Intent {
         let call = commitTagsCall {
             caseId: self.id(),
             drawn: self.drawn(),
@@ -103,7 +103,7 @@ impl Calls<'_> {
 
     /// Reveals tags.
     #[must_use]
-    pub fn reveal(&self, key: &str, secret: &CaseSecret) -> Intent {
+    pub(crate) fn reveal(&self, key: &str, secret: &CaseSecret) -> Intent {
         let call = revealTagsCall {
             caseId: self.id(),
             tags: secret.tags.clone().into(),
@@ -116,7 +116,11 @@ impl Calls<'_> {
     ///
     /// # Errors
     /// [`ConvertError`] if the terms can't be encoded.
-    pub fn open_leaves(&self, key: &str, given: LeafOpening) -> Result<Intent, ConvertError> {
+    pub(crate) fn open_leaves(
+        &self,
+        key: &str,
+        given: LeafOpening,
+    ) -> Result<Intent, ConvertError> {
         let call = openLeavesCall { r#ref: self.case()?, drawn: self.drawn(), given };
         Ok(Intent::call(key, self.manager, &call, self.describe("leaves")))
     }
@@ -125,7 +129,7 @@ impl Calls<'_> {
     ///
     /// # Errors
     /// [`ConvertError`] if the terms can't be encoded.
-    pub fn rebut(&self, key: &str, rebuttal: &Rebuttal) -> Result<Intent, ConvertError> {
+    pub(crate) fn rebut(&self, key: &str, rebuttal: &Rebuttal) -> Result<Intent, ConvertError> {
         let call = rebutCall {
             r#ref: self.case()?,
             drawn: self.drawn(),

@@ -10,7 +10,8 @@ use crate::chain::{BeaconValue, CaseView, ChallengeConfig};
 pub struct Member {
     /// The prover.
     pub address: EthAddress,
-    /// Its commitment to the tags as the contract keeps it, from when it is sent until it is revealed.
+    /// Its commitment to the tags as the contract keeps it, from when it is sent until it is
+    /// revealed.
     pub commitment: Option<Commitment>,
     /// Whether it has revealed.
     pub revealed: bool,

@@ -8,7 +8,7 @@ use super::seal::{self, EncryptionKey, SealError};
 
 /// Answer of `GET /v1/cases/{caseId}/questions?prover=0x…`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SealedQuestions {
+pub(crate) struct SealedQuestions {
     /// The case.
     pub case_id: CaseId,
     /// JSON array of prompts, sealed to the member, in hex with `0x`.
@@ -18,7 +18,7 @@ pub struct SealedQuestions {
 /// Why a handed-out list is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum HandoutError {
+pub(crate) enum HandoutError {
     /// Not the promised JSON.
     #[error("questions are malformed: {cause}")]
     Malformed {
@@ -51,7 +51,7 @@ pub(crate) fn hash_of(prompts: &[String]) -> QuestionsHash {
 ///
 /// # Errors
 /// [`HandoutError::Seal`] if the member's registered key is unusable.
-pub fn seal_questions(
+pub(crate) fn seal_questions(
     prompts: &[String],
     case: CaseId,
     member: EthAddress,
@@ -67,7 +67,7 @@ pub fn seal_questions(
 ///
 /// # Errors
 /// [`HandoutError`].
-pub fn open_questions(
+pub(crate) fn open_questions(
     handed: &SealedQuestions,
     case: CaseId,
     member: EthAddress,

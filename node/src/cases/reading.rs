@@ -32,7 +32,8 @@ pub enum ReadError {
         "license {0} or its offer is not in the store; is chain.start_block after its publication?"
     )]
     UnknownLicense(LicenseId),
-    /// The contract's state and the indexed events are of different blocks; the next head settles it.
+    /// The contract's state and the indexed events are of different blocks; the next head settles
+    /// it.
     #[error("the events of case {0} are not those of the block that is looked at; try again")]
     Unsettled(CaseId),
     /// An event can't be decoded.
@@ -142,8 +143,8 @@ impl CaseReader {
             .collect()
     }
 
-    /// Key hashes of the opened fingerprints, from the call that opened them. `None` while the opening
-    /// is not indexed, or if it went through another contract.
+    /// Key hashes of the opened fingerprints, from the call that opened them. `None` while the
+    /// opening is not indexed, or if it went through another contract.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -158,8 +159,9 @@ impl CaseReader {
 /// A case from what the contract keeps at the reader's block and what the indexed events announced.
 ///
 /// # Errors
-/// [`ReadError`]; [`ReadError::Unsettled`] while the index is behind or ahead of the reader's block.
-pub async fn case_view(
+/// [`ReadError`]; [`ReadError::Unsettled`] while the index is behind or ahead of the reader's
+/// block.
+pub(crate) async fn case_view(
     store: &Store,
     reader: &Reader,
     id: CaseId,
@@ -181,7 +183,7 @@ pub async fn case_view(
 ///
 /// # Errors
 /// [`ReadError::Store`], [`ReadError::Event`].
-pub async fn case_story(store: &Store, id: CaseId) -> Result<Option<CaseStory>, ReadError> {
+pub(crate) async fn case_story(store: &Store, id: CaseId) -> Result<Option<CaseStory>, ReadError> {
     let mut logs = Vec::new();
     for (name, signature) in STORY_EVENTS {
         for row in store.events_named(id.into(), name).await? {
@@ -235,4 +237,15 @@ fn opened_keys(calldata: &[u8]) -> Option<Vec<KeyHash>> {
     let call = openLeavesCall::abi_decode(calldata).ok()?;
     let keys = call.given.bundles.iter().flat_map(|bundle| &bundle.leaves);
     Some(keys.map(|leaf| leaf.keyHash.into()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_call_data_is_no_opening() {
+        assert_eq!(opened_keys(&[]), None);
+        assert_eq!(opened_keys(&[1, 2, 3, 4, 5]), None);
+    }
 }

@@ -95,8 +95,8 @@ impl CaseService {
         Self { reader, chain, store, sender, duties, owner, rebuttals, licenses }
     }
 
-    /// Acts after every head until cancelled. What fails is logged, counted and tried again at the next
-    /// head.
+    /// Acts after every head until cancelled. What fails is logged, counted and tried again at the
+    /// next head.
     pub async fn run(mut self, mut heads: watch::Receiver<Head>, cancel: CancellationToken) {
         loop {
             let head = *heads.borrow_and_update();
@@ -286,8 +286,8 @@ impl CaseService {
     }
 }
 
-/// Seconds to leave a shared step to others: parties first, then provers, who are paid by the case, in
-/// an order of chance; outsiders only when nobody else moves.
+/// Seconds to leave a shared step to others: parties first, then provers, who are paid by the case,
+/// in an order of chance; outsiders only when nobody else moves.
 fn patience(me: EthAddress, is_prover: bool, file: &CaseFile) -> u64 {
     if me == file.owner || me == file.host || me == file.case.reporter {
         return 0;

@@ -2,8 +2,8 @@
 
 use oml_contracts::hash::keccak256;
 
-/// Numbers that depend on a seed only: keccak(seed ‖ counter), so that no library's generator is part
-/// of what must be rebuilt weeks later.
+/// Numbers that depend on a seed only: keccak(seed ‖ counter), so that no library's generator is
+/// part of what must be rebuilt weeks later.
 #[derive(Debug)]
 pub(crate) struct SeededNumbers {
     seed: [u8; 32],

@@ -32,7 +32,9 @@ pub(crate) async fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> 
         "host"
     };
     let sender = context.require_sender(role)?;
-    let reader = CaseReader::new(context.store.clone(), context.chain.clone()).await?;
+    let reader = CaseReader::new(context.store.clone(), context.chain.clone())
+        .await
+        .map_err(|error| RoleError::new(role, error))?;
     let universes = Arc::new(match &config.owner {
         Some(owner) => load_universes(context, owner).await?,
         None => Universes::new(),

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// What can go wrong between the node and the chain. Several requests may wait for one read, so it is
-/// cheap to clone.
+/// What can go wrong between the node and the chain. Several requests may wait for one read, so it
+/// is cheap to clone.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ChainError {
     /// The endpoint's URL is none.

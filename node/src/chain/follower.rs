@@ -1,8 +1,9 @@
-//! Follows the head: what is final in ranges, the rest block by block, every block chained to the one before.
+//! Follows the head: what is final in ranges, the rest block by block, every block chained to the
+//! one before.
 //!
-//! A reorg is recognised by comparing stored hashes with the chain, never by notifications, so that one
-//! that happened while the node was down is found as well. Rows are unwound and written in transactions;
-//! the head is announced only after its rows are committed.
+//! A reorg is recognised by comparing stored hashes with the chain, never by notifications, so that
+//! one that happened while the node was down is found as well. Rows are unwound and written in
+//! transactions; the head is announced only after its rows are committed.
 
 use super::client::ChainClient;
 use super::error::ChainError;
@@ -66,8 +67,8 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// A follower and the channel on which it announces heads. The first value is the stored head, or all
-    /// zero for an empty store.
+    /// A follower and the channel on which it announces heads. The first value is the stored head,
+    /// or all zero for an empty store.
     ///
     /// # Errors
     /// The store's error.
@@ -102,7 +103,8 @@ impl Follower {
         ))
     }
 
-    /// Follows until cancelled. Failures of the endpoint and passing ones of the store are waited out.
+    /// Follows until cancelled. Failures of the endpoint and passing ones of the store are waited
+    /// out.
     ///
     /// # Errors
     /// A failure of the store that does not pass.
@@ -153,8 +155,8 @@ impl Follower {
             self.announce(latest, finalized);
             return Ok(Step::AtHead);
         }
-        // An endpoint behind a balancer may answer from a node that is behind; a shorter chain is a reorg
-        // only if it has another block at its own height.
+        // An endpoint behind a balancer may answer from a node that is behind; a shorter chain is a
+        // reorg only if it has another block at its own height.
         if latest.number < stored.number
             && self.window_hash(latest.number).await? == Some(latest.hash)
         {
@@ -246,7 +248,8 @@ impl Follower {
         Ok(Step::AtHead)
     }
 
-    /// Reads final blocks in ranges that shrink where the endpoint refuses and grow again where it does not.
+    /// Reads final blocks in ranges that shrink where the endpoint refuses and grow again where it
+    /// does not.
     async fn backfill(
         &mut self,
         next: u64,
@@ -338,8 +341,9 @@ impl Follower {
         within("logs", self.client.provider().get_logs(&filter)).await
     }
 
-    /// Tells the roles, and only where the store has caught up: nobody should act on the past. The same head is
-    /// told again after a while, so that what failed is tried again on a chain that stands still.
+    /// Tells the roles, and only where the store has caught up: nobody should act on the past. The
+    /// same head is told again after a while, so that what failed is tried again on a chain that
+    /// stands still.
     fn announce(&mut self, block: BlockRef, finalized: u64) {
         let head =
             Head { number: block.number, hash: block.hash, timestamp: block.timestamp, finalized };

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The newest block whose rows are committed to the store. Deadlines compare with `timestamp`, never with
-/// the machine's clock.
+/// The newest block whose rows are committed to the store. Deadlines compare with `timestamp`,
+/// never with the machine's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// Block number.

@@ -43,8 +43,9 @@ impl Sources {
         vec![self.registry, self.vault, self.escrow, self.provers, self.challenge]
     }
 
-    /// Reads one log of a block whose time is known. `None`: an event that this version does not know, which
-    /// a later version of a contract can't emit because contracts are immutable, so it is another contract's.
+    /// Reads one log of a block whose time is known. `None`: an event that this version does not
+    /// know, which a later version of a contract can't emit because contracts are immutable, so it
+    /// is another contract's.
     pub(crate) fn read(
         &self,
         log: &Log,

@@ -13,9 +13,7 @@ use alloy::providers::DynProvider;
 use oml_contracts::case::MemberWord;
 use oml_contracts::rpc::abi;
 use oml_contracts::terms::LicenseRef;
-use oml_contracts::{
-    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, OfferId,
-};
+use oml_contracts::{Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId};
 
 /// Reads contracts at one block, the latest unless [`Reader::at`] says otherwise. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -159,7 +157,8 @@ impl Reader {
         Ok(MemberWord::of(found.0))
     }
 
-    /// Case that found a deployment to serve a license's copy without being registered; zero if none.
+    /// Case that found a deployment to serve a license's copy without being registered; zero if
+    /// none.
     ///
     /// # Errors
     /// [`ChainError`].

@@ -20,8 +20,8 @@ pub(crate) async fn within<T, E: Error + Send + Sync + 'static>(
     }
 }
 
-/// One call of a view, as [`within`]. An endpoint reports a revert as an error of the request; it is no
-/// failure of the network.
+/// One call of a view, as [`within`]. An endpoint reports a revert as an error of the request; it
+/// is no failure of the network.
 pub(super) async fn view<T>(
     what: impl Into<String>,
     request: impl IntoFuture<Output = alloy::contract::Result<T>>,

@@ -1,6 +1,5 @@
 //! Whether a request failed because a contract reverted, and why it did.
 
-use alloy::rpc::json_rpc::ErrorPayload;
 use alloy::transports::TransportError;
 use oml_contracts::rpc::reverts;
 
@@ -9,18 +8,7 @@ const EXECUTION_REVERTED: i64 = 3;
 
 /// Reason of a revert; `None` if the request failed for another reason.
 pub(super) fn revert_reason(error: &TransportError) -> Option<String> {
-    error.as_error_resp().and_then(reason)
-}
-
-/// [`revert_reason`] of a call of a typed contract.
-pub(super) fn reason_of_view(error: &alloy::contract::Error) -> Option<String> {
-    match error {
-        alloy::contract::Error::TransportError(error) => revert_reason(error),
-        _ => None,
-    }
-}
-
-fn reason(answer: &ErrorPayload) -> Option<String> {
+    let answer = error.as_error_resp()?;
     let data = answer.as_revert_data();
     if let Some(reason) = data.as_ref().and_then(|data| reverts::decode(data)) {
         return Some(reason);
@@ -30,4 +18,12 @@ fn reason(answer: &ErrorPayload) -> Option<String> {
         Some(data) => format!("{} ({data})", answer.message),
         None => answer.message.to_string(),
     })
+}
+
+/// [`revert_reason`] of a call of a typed contract.
+pub(super) fn reason_of_view(error: &alloy::contract::Error) -> Option<String> {
+    match error {
+        alloy::contract::Error::TransportError(error) => revert_reason(error),
+        _ => None,
+    }
 }

@@ -165,7 +165,8 @@ pub struct CaseView {
     pub dissenters: u16,
     /// Hash of what was drawn, asked and found.
     pub facts: Facts,
-    /// Bit j set: fingerprint j was a hit (little-endian bit order over 256 bits, byte 0 = bits 0..8).
+    /// Bit j set: fingerprint j was a hit (little-endian bit order over 256 bits, byte 0 = bits
+    /// 0..8).
     pub hits: [u8; 32],
     /// Bit j set: fingerprint j was a hit of the shared part outside of the license's assignment.
     pub outside: [u8; 32],
@@ -182,8 +183,9 @@ pub struct CaseView {
 }
 
 impl CaseView {
-    /// Puts together what the contract keeps and what its events announced; `None` if the two do not belong
-    /// together. `removed` as `removedOf` gives it, `alpha_inverse` from the license's terms.
+    /// Puts together what the contract keeps and what its events announced; `None` if the two do
+    /// not belong together. `removed` as `removedOf` gives it, `alpha_inverse` from the license's
+    /// terms.
     #[must_use]
     pub fn new(
         id: CaseId,

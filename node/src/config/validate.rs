@@ -230,7 +230,8 @@ mod tests {
     }
 
     fn toml_of(config: &Config) -> String {
-        // JSON values are TOML inline values except for the separator and null, which never occurs here.
+        // JSON values are TOML inline values except for the separator and null, which never occurs
+        // here.
         let value = serde_json::to_value(config).unwrap();
         let mut text = String::new();
         for (section, content) in value.as_object().unwrap() {

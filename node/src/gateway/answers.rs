@@ -59,7 +59,8 @@ impl UpstreamFailure {
     const fn status(&self) -> StatusCode {
         match self {
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            // The client's own mistakes keep their status; the host's credentials are not its concern.
+            // The client's own mistakes keep their status; the host's credentials are not its
+            // concern.
             Self::Refused { status: 404, .. } => StatusCode::NOT_FOUND,
             Self::Refused { status: 413, .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Refused { .. } => StatusCode::BAD_REQUEST,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// Counts with the model's own tokenizer; control tokens are not counted.
 #[derive(Debug, Clone)]
-pub struct TokenizerCounter(Arc<tokenizers::Tokenizer>);
+pub(crate) struct TokenizerCounter(Arc<tokenizers::Tokenizer>);
 
 /// A file that holds no tokenizer.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ impl TokenCounter for TokenizerCounter {
 
 /// Tokens of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// Of the prompt.
     #[serde(rename = "prompt_tokens", default)]
     pub prompt: u64,
@@ -56,14 +56,14 @@ pub struct Usage {
 impl Usage {
     /// Prompt and answer.
     #[must_use]
-    pub const fn total(self) -> u64 {
+    pub(crate) const fn total(self) -> u64 {
         self.prompt.saturating_add(self.completion)
     }
 }
 
 /// Result of metering one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Metered {
+pub(crate) struct Metered {
     /// This gateway's count.
     pub own: Usage,
     /// The upstream's last word, if it had one.
@@ -76,7 +76,7 @@ pub struct Metered {
 
 /// Meters one request.
 #[derive(Debug)]
-pub struct Meter {
+pub(crate) struct Meter {
     counter: Arc<dyn TokenCounter>,
     prompt: u64,
     text: String,
@@ -86,36 +86,36 @@ pub struct Meter {
 impl Meter {
     /// Starts with the count of the prompt.
     #[must_use]
-    pub const fn new(counter: Arc<dyn TokenCounter>, prompt_tokens: u64) -> Self {
+    pub(crate) const fn new(counter: Arc<dyn TokenCounter>, prompt_tokens: u64) -> Self {
         Self { counter, prompt: prompt_tokens, text: String::new(), upstream: None }
     }
 
     /// Adds a piece of the answer.
-    pub fn text(&mut self, piece: &str) {
+    pub(crate) fn text(&mut self, piece: &str) {
         self.text.push_str(piece);
     }
 
     /// Takes the upstream's count; the last one holds.
-    pub const fn usage(&mut self, usage: Usage) {
+    pub(crate) const fn usage(&mut self, usage: Usage) {
         self.upstream = Some(usage);
     }
 
     /// The answer so far.
     #[must_use]
-    pub fn answer(&self) -> &str {
+    pub(crate) fn answer(&self) -> &str {
         &self.text
     }
 
     /// Whether anything was answered.
     #[must_use]
-    pub fn served_anything(&self) -> bool {
+    pub(crate) fn served_anything(&self) -> bool {
         !self.text.is_empty() || self.upstream.is_some_and(|usage| usage.completion > 0)
     }
 
-    /// Closes the count. The upstream's holds unless it is impossible: it ran the model and knows its
-    /// control tokens. `headroom` is what the voucher pays for in this request.
+    /// Closes the count. The upstream's holds unless it is impossible: it ran the model and knows
+    /// its control tokens. `headroom` is what the voucher pays for in this request.
     #[must_use]
-    pub fn finish(&self, headroom: u64) -> Metered {
+    pub(crate) fn finish(&self, headroom: u64) -> Metered {
         let own = Usage { prompt: self.prompt, completion: self.counter.count(&self.text) };
         let possible = |usage: &Usage| {
             (usage.prompt > 0 || own.prompt == 0) && (usage.completion > 0 || self.text.is_empty())

@@ -1,7 +1,7 @@
 //! Serves one paid request, from the upstream's first byte to the stored receipt.
 //!
-//! Runs as a task of its own: when the client leaves, the upstream is still read to its end, metered
-//! and put on a receipt, so leaving early saves nobody anything.
+//! Runs as a task of its own: when the client leaves, the upstream is still read to its end,
+//! metered and put on a receipt, so leaving early saves nobody anything.
 
 use std::sync::Arc;
 

@@ -14,9 +14,9 @@ use oml_payments::{
     GatewayTerms, MeteredRequest, RECEIPT_HEADER, ServedPath, SignedReceipt, SignedVoucher,
     VOUCHER_HEADER,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
 
-use super::admission::{Admission, AdmissionInput, RequestUnits, decide};
+use super::admission::{Admission, AdmissionInput, Admitted, RequestUnits, decide};
 use super::answers::Failure;
 use super::channels::Slot;
 use super::pump::{ClientAnswer, Job};
@@ -84,47 +84,17 @@ async fn admit(
     let request = MeteredRequest::parse(path, body, &shared.tokens)?;
     let voucher: Option<SignedVoucher> =
         headers.get(VOUCHER_HEADER).map(|v| oml_payments::decode(v.as_bytes())).transpose()?;
-    let units = RequestUnits {
-        request_hash: permitted(&shared, &request, voucher.as_ref()),
-        prompt_tokens: request.count_prompt(shared.counter.as_ref()),
-        max_tokens: request.max_tokens,
-    };
-    let license = shared.source.license().await?;
-    let channel = match &voucher {
-        Some(voucher) => shared.source.channel(voucher.channel_id).await?,
-        None => None,
-    };
-    // Only channels on chain take a lock and a place in memory, so strangers can't fill it.
-    let slot = match (&voucher, &channel) {
-        (Some(voucher), Some(_)) => Some(lock(&shared, voucher.channel_id).await?),
-        _ => None,
-    };
-    let ledger = slot.as_deref().and_then(|known| *known).unwrap_or_default();
-    let now = shared.source.now();
-    let decision = decide(&AdmissionInput {
-        escrow: &shared.escrow,
-        license: &license,
-        voucher: voucher.as_ref(),
-        channel: channel.as_ref(),
-        ledger: &ledger,
-        request: &units,
-        limits: &shared.risk,
-        now,
-    });
-    let accepted = match decision {
-        Admission::Accept(accepted) => accepted,
-        Admission::PaymentRequired(required) => return Err(Failure::PaymentRequired(required)),
-        Admission::Reject(refusal) => return Err(refusal.into()),
-    };
-    let (Some(voucher), Some(slot)) = (voucher, slot) else { return Err(Failure::Stopped) };
-    shared.writer.put_voucher(license.license_id, &voucher, now).await?;
+    let prompt_tokens = request.count_prompt(shared.counter.as_ref());
+    let judged = judge(&shared, &request, voucher.as_ref(), prompt_tokens).await?;
+    let (Some(voucher), Some(slot)) = (voucher, judged.slot) else { return Err(Failure::Stopped) };
+    shared.writer.put_voucher(shared.license_id, &voucher, judged.now).await?;
     let job = Job {
         shared: Arc::clone(&shared),
         request,
         voucher,
-        accepted,
-        prompt_tokens: units.prompt_tokens,
-        served_at: now,
+        accepted: judged.accepted,
+        prompt_tokens,
+        served_at: judged.now,
         slot,
         _permit: permit,
     };
@@ -133,8 +103,58 @@ async fn admit(
     answer.await.map_err(|_| Failure::Stopped)
 }
 
-/// The hash that the voucher must name: what is asked, or that it is asked plainly if the voucher says so and the
-/// client can't even choose among the upstream's models.
+/// A request that is paid for.
+struct Judged {
+    accepted: Admitted,
+    /// Keeps other requests of the channel waiting; always there if there is a voucher.
+    slot: Option<OwnedMutexGuard<Slot>>,
+    /// Unix seconds by which it was judged.
+    now: u64,
+}
+
+/// Reads what the decision depends on, and decides.
+async fn judge(
+    shared: &GatewayState,
+    request: &MeteredRequest,
+    voucher: Option<&SignedVoucher>,
+    prompt_tokens: u64,
+) -> Result<Judged, Failure> {
+    let units = RequestUnits {
+        request_hash: permitted(shared, request, voucher),
+        prompt_tokens,
+        max_tokens: request.max_tokens,
+    };
+    let license = shared.source.license().await?;
+    let channel = match voucher {
+        Some(voucher) => shared.source.channel(voucher.channel_id).await?,
+        None => None,
+    };
+    // Only channels on chain take a lock and a place in memory, so strangers can't fill it.
+    let slot = match (voucher, &channel) {
+        (Some(voucher), Some(_)) => Some(lock(shared, voucher.channel_id).await?),
+        _ => None,
+    };
+    let ledger = slot.as_deref().and_then(|known| *known).unwrap_or_default();
+    let now = shared.source.now();
+    let decision = decide(&AdmissionInput {
+        escrow: &shared.escrow,
+        license: &license,
+        voucher,
+        channel: channel.as_ref(),
+        ledger: &ledger,
+        request: &units,
+        limits: &shared.risk,
+        now,
+    });
+    match decision {
+        Admission::Accept(accepted) => Ok(Judged { accepted, slot, now }),
+        Admission::PaymentRequired(required) => Err(Failure::PaymentRequired(required)),
+        Admission::Reject(refusal) => Err(refusal.into()),
+    }
+}
+
+/// The hash that the voucher must name: what is asked, or that it is asked plainly if the voucher
+/// says so and the client can't even choose among the upstream's models.
 fn permitted(
     shared: &GatewayState,
     request: &MeteredRequest,
@@ -146,10 +166,7 @@ fn permitted(
 }
 
 /// Locks a channel and makes sure that its sums are known.
-async fn lock(
-    shared: &GatewayState,
-    channel: ChannelId,
-) -> Result<tokio::sync::OwnedMutexGuard<Slot>, Failure> {
+async fn lock(shared: &GatewayState, channel: ChannelId) -> Result<OwnedMutexGuard<Slot>, Failure> {
     let mut slot = shared.channels.lock(channel).await.ok_or(Failure::ChannelBusy)?;
     if slot.is_none() {
         let known: ChannelLedger = channel_ledger(shared.reader.as_ref(), channel).await?;

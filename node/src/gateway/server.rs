@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k256::ecdsa::SigningKey;
-use oml_contracts::{Amount, Domain, EthAddress, LicenseId, ModelId};
+use oml_contracts::{Amount, Domain, EthAddress, ModelId};
 use oml_payments::{TokenCounter, TokenLimits};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(15);
 
 /// What a gateway works with.
 #[derive(Debug, Clone)]
-pub struct GatewayDeps {
+pub(crate) struct GatewayDeps {
     /// The licensed model; part of every request hash.
     pub model_id: ModelId,
     /// Domain of vouchers: `PaymentEscrow`.
@@ -50,7 +50,7 @@ pub struct GatewayDeps {
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
-pub enum GatewayError {
+pub(crate) enum GatewayError {
     /// The port can't be opened.
     #[error("the gateway can't listen on {address}: {source}; is another program using the port?")]
     Listen {
@@ -68,7 +68,7 @@ pub enum GatewayError {
 ///
 /// # Errors
 /// [`GatewayError`].
-pub async fn serve(
+pub(crate) async fn serve(
     config: GatewayConfig,
     deps: GatewayDeps,
     cancel: CancellationToken,
@@ -84,7 +84,7 @@ pub async fn serve(
 ///
 /// # Errors
 /// [`GatewayError::Client`].
-pub async fn serve_on(
+pub(crate) async fn serve_on(
     listener: TcpListener,
     config: GatewayConfig,
     deps: GatewayDeps,

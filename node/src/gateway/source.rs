@@ -16,7 +16,7 @@ const MAX_CACHED: usize = 65_536;
 
 /// What the gateway needs to know from the chain.
 #[async_trait]
-pub trait LicenseSource: std::fmt::Debug + Send + Sync {
+pub(crate) trait LicenseSource: std::fmt::Debug + Send + Sync {
     /// The license under which is served.
     async fn license(&self) -> Result<ServedLicense, ChainError>;
 
@@ -37,7 +37,7 @@ struct Cached {
 
 /// The chain itself. Each state is read once a block, not once a request.
 #[derive(Debug)]
-pub struct ChainSource {
+pub(crate) struct ChainSource {
     reader: Reader,
     heads: watch::Receiver<Head>,
     id: LicenseId,
@@ -48,7 +48,7 @@ pub struct ChainSource {
 impl ChainSource {
     /// Reads `license`, whose id is `id`.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         reader: Reader,
         heads: watch::Receiver<Head>,
         id: LicenseId,

@@ -5,8 +5,9 @@ use oml_prover::model::{GenerateOptions, Message, Model, Prompt, Sampling, Stop}
 
 /// Text in, tokens on, text out. Runs on the worker's thread only.
 pub trait ServedModel: Send + 'static {
-    /// Token ids of a prompt, with the beginning-of-sequence token where the model uses one. A chat is
-    /// written down as the model's template says, or as lines of plain text by models without one.
+    /// Token ids of a prompt, with the beginning-of-sequence token where the model uses one. A chat
+    /// is written down as the model's template says, or as lines of plain text by models without
+    /// one.
     ///
     /// # Errors
     /// Why the prompt has no tokens, in words.

@@ -1,7 +1,6 @@
 //! The OpenAI HTTP interface: request bodies in, answers and event streams out.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -11,21 +10,19 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::StreamExt;
 use oml_payments::{ServedPath, sse};
-use oml_prover::model::{Prompt, Sampling};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::scores::{MOST_SCORED, alternatives, field};
+use super::error::OpenAiError;
+use super::params::{CompletionParams, max_tokens, prompt, sampling, scores, stops};
+use super::scores::field;
 use super::worker::{Piece, Queue, Unavailable, Work};
+use crate::clock::unix_now;
 
 /// Largest request body, in bytes.
 const MAX_BODY_BYTES: usize = 4 << 20;
 /// Model name that means "the one you have"; what a prover asks for if it knows no better.
 const ANY_MODEL: &str = "default";
-/// Most stop texts, as in OpenAI's interface.
-const MAX_STOPS: usize = 4;
-
 /// State of the server.
 #[derive(Debug)]
 pub(super) struct ServerState {
@@ -41,66 +38,6 @@ pub(super) fn router(shared: Arc<ServerState>) -> Router {
         .route("/livez", get(|| async { "ok\n" }))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(shared)
-}
-
-/// Fields that change the answer; all others are accepted and ignored, as other servers do.
-#[derive(Debug, Deserialize)]
-struct CompletionParams {
-    model: Option<String>,
-    prompt: Option<Value>,
-    messages: Option<Vec<ChatMessage>>,
-    max_tokens: Option<usize>,
-    max_completion_tokens: Option<usize>,
-    temperature: Option<f32>,
-    top_p: Option<f32>,
-    seed: Option<u64>,
-    stop: Option<Value>,
-    n: Option<u64>,
-    #[serde(default)]
-    stream: bool,
-    logprobs: Option<Value>,
-    top_logprobs: Option<u64>,
-    stream_options: Option<StreamOptions>,
-}
-
-#[derive(Debug, Deserialize)]
-struct StreamOptions {
-    #[serde(default)]
-    include_usage: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct ChatMessage {
-    role: String,
-    content: Value,
-}
-
-/// An error in OpenAI's form.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct OpenAiError {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-}
-
-impl OpenAiError {
-    fn bad(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
-    }
-
-    fn body(&self) -> Value {
-        json!({"error": {"message": self.message, "type": "invalid_request_error", "code": self.code}})
-    }
-}
-
-impl IntoResponse for OpenAiError {
-    fn into_response(self) -> Response {
-        let mut response = (self.status, Json(self.body())).into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        response
-    }
 }
 
 async fn models(State(shared): State<Arc<ServerState>>) -> Json<Value> {
@@ -148,18 +85,7 @@ async fn begin(
 ) -> Result<Running, OpenAiError> {
     let params: CompletionParams = serde_json::from_slice(body)
         .map_err(|e| OpenAiError::bad("bad_request", format!("the body can't be read: {e}")))?;
-    if let Some(name) =
-        params.model.as_deref().filter(|n| *n != shared.model_name && *n != ANY_MODEL)
-    {
-        let name: String = name.chars().take(100).collect();
-        let message =
-            format!("there is no model {name:?} here; this server has {:?}", shared.model_name);
-        return Err(OpenAiError {
-            status: StatusCode::NOT_FOUND,
-            code: "model_not_found",
-            message,
-        });
-    }
+    refuse_other_model(shared, &params)?;
     let (out, mut pieces) = unbounded_channel();
     let work = Work {
         prompt: prompt(path, &params)?,
@@ -184,12 +110,11 @@ async fn begin(
         Some(Piece::Failed(message)) => return Err(failed(message)),
         _ => return Err(stopped()),
     };
-    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let prefix = if path == ServedPath::Chat { "chatcmpl" } else { "cmpl" };
     Ok(Running {
         path,
         id: format!("{prefix}-{:016x}", rand::random::<u64>()),
-        created,
+        created: unix_now(),
         model: shared.model_name.clone(),
         prompt_tokens,
         stream: params.stream,
@@ -298,6 +223,22 @@ impl Running {
     }
 }
 
+fn refuse_other_model(shared: &ServerState, params: &CompletionParams) -> Result<(), OpenAiError> {
+    if let Some(name) =
+        params.model.as_deref().filter(|n| *n != shared.model_name && *n != ANY_MODEL)
+    {
+        let name: String = name.chars().take(100).collect();
+        let message =
+            format!("there is no model {name:?} here; this server has {:?}", shared.model_name);
+        return Err(OpenAiError {
+            status: StatusCode::NOT_FOUND,
+            code: "model_not_found",
+            message,
+        });
+    }
+    Ok(())
+}
+
 fn stopped() -> OpenAiError {
     OpenAiError {
         status: StatusCode::INTERNAL_SERVER_ERROR,
@@ -309,115 +250,4 @@ fn stopped() -> OpenAiError {
 fn failed(message: String) -> OpenAiError {
     tracing::error!(message, "the model failed");
     OpenAiError { status: StatusCode::INTERNAL_SERVER_ERROR, code: "model_failed", message }
-}
-
-fn prompt(path: ServedPath, params: &CompletionParams) -> Result<Prompt, OpenAiError> {
-    if params.n.is_some_and(|n| n != 1) {
-        return Err(OpenAiError::bad("unsupported", "`n` must be 1; send one request per answer"));
-    }
-    match path {
-        ServedPath::Completions => match &params.prompt {
-            Some(Value::String(text)) => Ok(Prompt::Text(text.clone())),
-            Some(Value::Array(items)) => match items.as_slice() {
-                [Value::String(text)] => Ok(Prompt::Text(text.clone())),
-                _ => Err(OpenAiError::bad("unsupported", "`prompt` must be one text")),
-            },
-            _ => Err(OpenAiError::bad("bad_request", "`prompt` is missing; send a text")),
-        },
-        ServedPath::Chat => match params.messages.as_deref() {
-            Some(messages @ [_, ..]) => chat_messages(messages),
-            _ => Err(OpenAiError::bad("bad_request", "`messages` is missing or empty")),
-        },
-    }
-}
-
-/// The messages of a conversation, by the names that templates know.
-fn chat_messages(messages: &[ChatMessage]) -> Result<Prompt, OpenAiError> {
-    let message = |message: &ChatMessage| {
-        let role = match message.role.as_str() {
-            "system" | "developer" => "system",
-            role @ ("user" | "assistant") => role,
-            other => {
-                let message = format!("role {other:?} is unknown; use system, user or assistant");
-                return Err(OpenAiError::bad("bad_request", message));
-            }
-        };
-        Ok(oml_prover::model::Message::new(role, content(&message.content)?))
-    };
-    Ok(Prompt::Chat(messages.iter().map(message).collect::<Result<_, _>>()?))
-}
-
-fn content(value: &Value) -> Result<String, OpenAiError> {
-    let unsupported = || OpenAiError::bad("unsupported", "message content must be text");
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Array(parts) => {
-            let text = |part: &Value| part.get("text").and_then(Value::as_str).map(str::to_owned);
-            parts.iter().map(|part| text(part).ok_or_else(unsupported)).collect()
-        }
-        _ => Err(unsupported()),
-    }
-}
-
-/// Alternatives per token, where log-probabilities are wanted.
-fn scores(path: ServedPath, params: &CompletionParams) -> Result<Option<usize>, OpenAiError> {
-    let wanted = alternatives(path, params.logprobs.as_ref(), params.top_logprobs)
-        .map_err(|problem| OpenAiError::bad("bad_request", problem))?;
-    if wanted.is_some() && params.stream {
-        let message = "log-probabilities come with whole answers only; leave `stream` out";
-        return Err(OpenAiError::bad("unsupported", message));
-    }
-    if wanted.is_some() && max_tokens(params)? > MOST_SCORED {
-        let message = format!("log-probabilities are given for at most {MOST_SCORED} `max_tokens`");
-        return Err(OpenAiError::bad("unsupported", message));
-    }
-    Ok(wanted)
-}
-
-fn max_tokens(params: &CompletionParams) -> Result<usize, OpenAiError> {
-    match params.max_completion_tokens.or(params.max_tokens) {
-        Some(0) => Err(OpenAiError::bad("bad_request", "`max_tokens` must be at least 1")),
-        Some(tokens) => Ok(tokens),
-        None => Ok(16),
-    }
-}
-
-fn sampling(params: &CompletionParams) -> Result<Option<Sampling>, OpenAiError> {
-    let temperature = params.temperature.unwrap_or(1.0);
-    let top_p = params.top_p.unwrap_or(1.0);
-    if !(0.0..=2.0).contains(&temperature) {
-        return Err(OpenAiError::bad("bad_request", "`temperature` must lie between 0 and 2"));
-    }
-    if !(top_p > 0.0 && top_p <= 1.0) {
-        return Err(OpenAiError::bad("bad_request", "`top_p` must lie in (0, 1]"));
-    }
-    // Below this, probabilities underflow and the choice is greedy anyway.
-    if temperature < 1e-4 {
-        return Ok(None);
-    }
-    let seed = params.seed.unwrap_or_else(rand::random);
-    Ok(Some(Sampling { temperature, top_p, seed }))
-}
-
-fn stops(params: &CompletionParams) -> Result<Vec<String>, OpenAiError> {
-    let bad = || {
-        let message =
-            format!("`stop` must be a text or at most {MAX_STOPS} texts, none of them empty");
-        OpenAiError::bad("bad_request", message)
-    };
-    let texts = match &params.stop {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::String(text)) => vec![text.clone()],
-        Some(Value::Array(items)) => {
-            let texts: Option<Vec<String>> =
-                items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
-            texts.ok_or_else(bad)?
-        }
-        Some(_) => return Err(bad()),
-    };
-    if texts.len() > MAX_STOPS || texts.iter().any(String::is_empty) {
-        Err(bad())
-    } else {
-        Ok(texts)
-    }
 }

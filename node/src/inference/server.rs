@@ -14,7 +14,7 @@ use crate::api::{self, ServeLimits};
 use crate::tasks::{TaskFailure, Tasks};
 
 /// Requests that may wait unless a caller says otherwise.
-pub const DEFAULT_QUEUE: usize = 32;
+pub(crate) const DEFAULT_QUEUE: usize = 32;
 /// Time that running answers have when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
 

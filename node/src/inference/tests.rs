@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::echo::Echo;
 use super::server::serve_on;
-use super::worker::tests::Echo;
 use crate::tasks::Tasks;
 
 struct Server {

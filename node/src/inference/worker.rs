@@ -1,5 +1,5 @@
-//! The one thread that owns the model. Requests wait in a bounded queue and run together in rounds of
-//! a few tokens, so that a long answer does not keep short ones waiting.
+//! The one thread that owns the model. Requests wait in a bounded queue and run together in rounds
+//! of a few tokens, so that a long answer does not keep short ones waiting.
 
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 
@@ -246,8 +246,8 @@ impl<E: ServedModel> ModelThread<E> {
     }
 }
 
-/// Bytes of an unfinished text that can't change any more: not an incomplete character, nor what may
-/// turn out to be the beginning of a stop text.
+/// Bytes of an unfinished text that can't change any more: not an incomplete character, nor what
+/// may turn out to be the beginning of a stop text.
 fn settled(text: &str, stop: &[String]) -> usize {
     let whole = text.trim_end_matches('\u{fffd}');
     let longest = stop.iter().map(|s| s.len().saturating_sub(1)).max().unwrap_or(0);
@@ -264,65 +264,10 @@ fn send(out: &UnboundedSender<Piece>, piece: Piece) {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::super::engine::plain_chat;
+mod tests {
+    use super::super::echo::Echo;
     use super::*;
     use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-
-    /// Answers with the prompt's words in reverse order, a byte a token; ends at `.`.
-    pub(crate) struct Echo;
-
-    impl ServedModel for Echo {
-        fn scores(
-            &self,
-            sequence: &[u32],
-            start: usize,
-            top: usize,
-        ) -> Result<Vec<TokenLogProbability>, String> {
-            let score = |token: &u32| {
-                let text = self.decode(&[*token])?;
-                let top = vec![(text.clone(), -0.5); top.min(1)];
-                Ok(TokenLogProbability { text, log_probability: -0.5, top })
-            };
-            sequence[start..].iter().map(score).collect()
-        }
-
-        fn encode(&self, prompt: &Prompt) -> Result<Vec<u32>, String> {
-            let text = match prompt {
-                Prompt::Text(text) => text.clone(),
-                Prompt::Chat(messages) => plain_chat(messages),
-            };
-            Ok(text.bytes().map(u32::from).collect())
-        }
-
-        fn decode(&self, tokens: &[u32]) -> Result<String, String> {
-            let bytes: Option<Vec<u8>> = tokens.iter().map(|t| u8::try_from(*t).ok()).collect();
-            Ok(String::from_utf8_lossy(&bytes.ok_or("no byte")?).into_owned())
-        }
-
-        fn context(&self) -> usize {
-            200
-        }
-
-        fn advance(
-            &self,
-            sequences: &[Vec<u32>],
-            count: usize,
-            _: Option<Sampling>,
-        ) -> Result<Vec<Vec<u32>>, String> {
-            sequences.iter().map(|tokens| self.next(tokens, count)).collect()
-        }
-    }
-
-    impl Echo {
-        /// The answer to `abc|` is `abc.`, to be continued from wherever the sequence is.
-        fn next(&self, tokens: &[u32], count: usize) -> Result<Vec<u32>, String> {
-            let text = self.decode(tokens)?;
-            let (prompt, so_far) = text.split_once('|').ok_or("no |")?;
-            let rest = prompt.as_bytes().get(so_far.len()..).unwrap_or_default();
-            Ok(rest.iter().take(count).map(|b| u32::from(*b)).collect())
-        }
-    }
 
     fn work(prompt: &str, max_tokens: usize, stop: &[&str]) -> (Work, UnboundedReceiver<Piece>) {
         let (out, pieces) = unbounded_channel();

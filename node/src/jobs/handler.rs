@@ -23,8 +23,8 @@ pub enum JobError {
     Permanent(String),
 }
 
-/// Runs jobs of one kind. A job can run more than once (crash after its effect), so its effect must be
-/// idempotent: intents by key, rows by primary key.
+/// Runs jobs of one kind. A job can run more than once (crash after its effect), so its effect must
+/// be idempotent: intents by key, rows by primary key.
 #[async_trait]
 pub trait JobHandler: Send + Sync + std::fmt::Debug + 'static {
     /// Which jobs it runs.

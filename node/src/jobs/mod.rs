@@ -1,4 +1,5 @@
-//! Durable work: leased by one worker at a time, retried with growing pauses, never lost in a crash.
+//! Durable work: leased by one worker at a time, retried with growing pauses, never lost in a
+//! crash.
 
 mod handler;
 mod worker;

@@ -21,8 +21,8 @@ pub struct JobWorker {
     handler: Arc<dyn JobHandler>,
 }
 
-/// Pause before try `attempts + 1`: 1 s, doubling to 5 minutes, of which a random part between a half and all
-/// is taken, so that jobs that failed together do not come back together.
+/// Pause before try `attempts + 1`: 1 s, doubling to 5 minutes, of which a random part between a
+/// half and all is taken, so that jobs that failed together do not come back together.
 #[must_use]
 pub fn backoff(attempts: u32) -> Duration {
     let full = Duration::from_secs(1)
@@ -38,7 +38,8 @@ impl JobWorker {
         Self { store, handler }
     }
 
-    /// Runs jobs until cancelled; then gives running ones back. Passing failures of the store are waited out.
+    /// Runs jobs until cancelled; then gives running ones back. Passing failures of the store are
+    /// waited out.
     ///
     /// # Errors
     /// A failure of the store that does not pass.
@@ -56,7 +57,8 @@ impl JobWorker {
         Ok(())
     }
 
-    /// Dropping the group on an error stops its jobs; their leases run out and they are tried again.
+    /// Dropping the group on an error stops its jobs; their leases run out and they are tried
+    /// again.
     async fn run_while_stored(
         &self,
         tasks: &Tasks,
@@ -136,7 +138,8 @@ impl JobWorker {
     }
 }
 
-/// A panicking handler must not take its job along unseen: the lease runs out and the job is tried again.
+/// A panicking handler must not take its job along unseen: the lease runs out and the job is tried
+/// again.
 fn finished(
     done: Result<Result<(), StoreError>, tokio::task::JoinError>,
 ) -> Result<(), StoreError> {

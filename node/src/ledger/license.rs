@@ -7,7 +7,7 @@ use crate::chain::{ChainError, LicenseStatus, Reader};
 
 /// The license under which a host serves, as the chain has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServedLicense {
+pub(crate) struct ServedLicense {
     /// Its id.
     pub license_id: LicenseId,
     /// Whether it is active; expiry is judged by `expires_at`.
@@ -43,7 +43,7 @@ impl ServedLicense {
 
     /// Largest amount that one claim may add: more is `ExceedsCollateralRatio` on chain.
     #[must_use]
-    pub fn claimable_at_once(&self) -> Amount {
+    pub(crate) fn claimable_at_once(&self) -> Amount {
         if self.min_collateral_ratio_bps == 0 {
             return Amount::MAX;
         }

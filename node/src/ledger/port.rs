@@ -44,9 +44,10 @@ impl From<StoreError> for LedgerError {
     }
 }
 
-/// Keeps vouchers and receipts. Both are append-only, and a call returns only once its row is durable.
+/// Keeps vouchers and receipts. Both are append-only, and a call returns only once its row is
+/// durable.
 #[async_trait]
-pub trait LedgerWriter: std::fmt::Debug + Send + Sync {
+pub(crate) trait LedgerWriter: std::fmt::Debug + Send + Sync {
     /// Keeps a voucher before its request is served.
     async fn put_voucher(
         &self,
@@ -55,7 +56,8 @@ pub trait LedgerWriter: std::fmt::Debug + Send + Sync {
         received_at: u64,
     ) -> Result<(), LedgerError>;
 
-    /// Keeps a receipt before it leaves the host; refuses a second one of the same channel and number.
+    /// Keeps a receipt before it leaves the host; refuses a second one of the same channel and
+    /// number.
     async fn put_receipt(&self, receipt: &SignedReceipt) -> Result<(), LedgerError>;
 }
 

@@ -1,7 +1,7 @@
 //! The ledger over the node's store.
 //!
-//! [`Store`] is read directly. It is written by [`SharedWriter`], in which rows that come while the disk
-//! is busy share the next write: that is what bounds the requests a second.
+//! [`Store`] is read directly. It is written by [`SharedWriter`], in which rows that come while the
+//! disk is busy share the next write: that is what bounds the requests a second.
 
 use async_trait::async_trait;
 use oml_contracts::{ChannelId, LicenseId, Signature};
@@ -41,7 +41,8 @@ pub(crate) struct SharedWriter {
 }
 
 impl SharedWriter {
-    /// Starts the writing task; it ends after the last row once all copies of the writer are dropped.
+    /// Starts the writing task; it ends after the last row once all copies of the writer are
+    /// dropped.
     pub(crate) fn start(store: Store, tasks: &Tasks) -> Self {
         let (rows, waiting) = mpsc::channel(MOST_TOGETHER);
         tasks.spawn_detached("payment ledger", write(store, waiting));

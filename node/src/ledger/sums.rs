@@ -9,7 +9,7 @@ use super::port::{LedgerError, LedgerReader};
 ///
 /// A voucher whose request failed leaves no receipt and so is never counted nor claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ChannelLedger {
+pub(crate) struct ChannelLedger {
     /// Requests served.
     pub requests: u64,
     /// Tokens served.
@@ -23,7 +23,7 @@ pub struct ChannelLedger {
 impl ChannelLedger {
     /// Sums after a request was served.
     #[must_use]
-    pub const fn after(receipt: &SignedReceipt, voucher: &SignedVoucher) -> Self {
+    pub(crate) const fn after(receipt: &SignedReceipt, voucher: &SignedVoucher) -> Self {
         Self {
             requests: receipt.cumulative_requests,
             tokens: receipt.cumulative_tokens,
@@ -53,7 +53,7 @@ pub async fn newest_paid(
 ///
 /// # Errors
 /// As [`newest_paid`].
-pub async fn channel_ledger(
+pub(crate) async fn channel_ledger(
     ledger: &dyn LedgerReader,
     channel: ChannelId,
 ) -> Result<ChannelLedger, LedgerError> {

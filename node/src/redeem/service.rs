@@ -33,7 +33,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a license's vouchers could not be claimed now.
 #[derive(Debug, thiserror::Error)]
-pub enum RedeemError {
+pub(crate) enum RedeemError {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -53,7 +53,7 @@ pub enum RedeemError {
 
 /// Claims the vouchers of this host's licenses.
 #[derive(Debug, Clone)]
-pub struct Redeemer {
+pub(crate) struct Redeemer {
     store: Store,
     chain: ChainClient,
     sender: Sender,
@@ -91,8 +91,8 @@ pub(crate) fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
 }
 
 impl Redeemer {
-    /// Claims what is due after every head, and now and then on a quiet chain, until cancelled. Failures
-    /// are logged, counted and tried again at the next head.
+    /// Claims what is due after every head, and now and then on a quiet chain, until cancelled.
+    /// Failures are logged, counted and tried again at the next head.
     async fn run(self, mut heads: watch::Receiver<Head>, cancel: CancellationToken) {
         loop {
             let head = *heads.borrow_and_update();
@@ -109,7 +109,7 @@ impl Redeemer {
     }
 
     /// Claims what is due at `head`; with `everything`, all that is claimable.
-    pub async fn act(&self, head: &Head, everything: bool) {
+    pub(crate) async fn act(&self, head: &Head, everything: bool) {
         let licenses = match self.all_licenses().await {
             Ok(licenses) => licenses,
             Err(error) => {
@@ -127,7 +127,7 @@ impl Redeemer {
 
     /// Claims everything of all licenses and waits a little until it is in a block. For hosts that
     /// are about to stop for long.
-    pub async fn flush(&self, head: &Head) {
+    pub(crate) async fn flush(&self, head: &Head) {
         if tokio::time::timeout(FLUSH_TIMEOUT, self.act(head, true)).await.is_err() {
             tracing::warn!("not every voucher could be claimed in time");
         }
@@ -274,7 +274,8 @@ impl Redeemer {
     }
 }
 
-/// Same vouchers, same claim: a claim that the contract skipped is not repeated until a voucher changes.
+/// Same vouchers, same claim: a claim that the contract skipped is not repeated until a voucher
+/// changes.
 fn key(what: &str, license: LicenseId, rows: &[SignedVoucher]) -> String {
     let mut bytes = Vec::with_capacity(rows.len() * 65);
     for row in rows {

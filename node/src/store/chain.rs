@@ -220,8 +220,8 @@ impl Store {
         self.pool.all("read channels", sql, &[text(license)]).await?.iter().map(channel).collect()
     }
 
-    /// Channels to a license whose payer has started to leave, oldest first. Some have left already:
-    /// the contract's state says which.
+    /// Channels to a license whose payer has started to leave, oldest first. Some have left
+    /// already: the contract's state says which.
     ///
     /// # Errors
     /// The engine's error.

@@ -17,7 +17,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens `sqlite:PATH` or `postgres://…`, creates what is missing and brings the schema up to date.
+    /// Opens `sqlite:PATH` or `postgres://…`, creates what is missing and brings the schema up to
+    /// date.
     ///
     /// # Errors
     /// [`StoreError::BadUrl`], [`StoreError::Open`].
@@ -229,8 +230,8 @@ impl Tx {
         .map_err(failed(op))
     }
 
-    /// Serialises writers of one subject. SQLite has one writer anyway; PostgreSQL takes an advisory lock
-    /// that ends with the transaction.
+    /// Serialises writers of one subject. SQLite has one writer anyway; PostgreSQL takes an
+    /// advisory lock that ends with the transaction.
     pub(super) async fn lock(&mut self, op: Operation, subject: &str) -> Result<(), StoreError> {
         if let Self::Postgres(_) = self {
             let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";

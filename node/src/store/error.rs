@@ -50,8 +50,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same operation may work in a moment: a busy file, a lost connection, a server that
-    /// restarts. A full disk or a damaged file is none of these.
+    /// Whether the same operation may work in a moment: a busy file, a lost connection, a server
+    /// that restarts. A full disk or a damaged file is none of these.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         let Self::Query { source, .. } = self else { return false };
@@ -65,8 +65,8 @@ impl StoreError {
     }
 }
 
-/// SQLite's BUSY and LOCKED with their extensions; PostgreSQL's classes of lost connections, of conflicts
-/// between transactions, of exhausted connections, and of a server that starts or stops.
+/// SQLite's BUSY and LOCKED with their extensions; PostgreSQL's classes of lost connections, of
+/// conflicts between transactions, of exhausted connections, and of a server that starts or stops.
 fn is_transient_code(code: &str) -> bool {
     if let (1..=4, Ok(number)) = (code.len(), code.parse::<u32>()) {
         return matches!(number & 0xff, 5 | 6);

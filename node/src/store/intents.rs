@@ -30,8 +30,8 @@ impl IntentState {
 }
 
 impl Store {
-    /// Keeps an intent with its first signed transaction, as one. Returns `false`, and changes nothing, if
-    /// the key is taken.
+    /// Keeps an intent with its first signed transaction, as one. Returns `false`, and changes
+    /// nothing, if the key is taken.
     ///
     /// # Errors
     /// The engine's error; then nothing is kept and nothing may be broadcast.

@@ -1,4 +1,5 @@
-//! Durable jobs. A lease is fenced by the number of attempts: who lost its lease can't write a result.
+//! Durable jobs. A lease is fenced by the number of attempts: who lost its lease can't write a
+//! result.
 
 use super::StoreError;
 use super::engine::{Pool, Store, StoredRow, int, json, text};
@@ -29,7 +30,8 @@ const LEASE_POSTGRES: &str = "UPDATE jobs SET state = 'running', attempts = atte
      RETURNING kind, key, payload, state, attempts, lease_until, run_after, last_error";
 
 impl Store {
-    /// Adds a job. Returns `false` if one with this kind and key exists already, whatever its state.
+    /// Adds a job. Returns `false` if one with this kind and key exists already, whatever its
+    /// state.
     ///
     /// # Errors
     /// The engine's error.
@@ -109,7 +111,8 @@ impl Store {
         Ok(self.pool.exec("renew a job", sql, &values).await? == 1)
     }
 
-    /// Writes the result of a leased job. Returns `false`, and changes nothing, if the lease was lost.
+    /// Writes the result of a leased job. Returns `false`, and changes nothing, if the lease was
+    /// lost.
     ///
     /// # Errors
     /// The engine's error.

@@ -20,7 +20,8 @@ macro_rules! vouchers {
 const NEWEST: &str = vouchers!("WHERE channel_id = $1 ORDER BY cumulative_requests DESC LIMIT 1");
 
 impl Store {
-    /// Keeps a voucher if it is the channel's newest. Two requests can't both win with the same count.
+    /// Keeps a voucher if it is the channel's newest. Two requests can't both win with the same
+    /// count.
     ///
     /// # Errors
     /// The engine's error; then it is not kept.
@@ -102,8 +103,8 @@ impl Store {
         row.map_or(Ok(0), |row| row.u64(0))
     }
 
-    /// Keeps a receipt. Returns `false`, and changes nothing, if there is one with the same license, channel
-    /// and number: signing another would be equivocation.
+    /// Keeps a receipt. Returns `false`, and changes nothing, if there is one with the same
+    /// license, channel and number: signing another would be equivocation.
     ///
     /// # Errors
     /// The engine's error.

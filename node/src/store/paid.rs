@@ -1,7 +1,7 @@
 //! Vouchers and receipts as the gateway and the redeemer ask for them.
 //!
-//! A request that failed leaves its voucher without a receipt, and is asked again under the same count.
-//! So several vouchers may have one count; the one that arrived last belongs to the receipt.
+//! A request that failed leaves its voucher without a receipt, and is asked again under the same
+//! count. So several vouchers may have one count; the one that arrived last belongs to the receipt.
 
 use super::StoreError;
 use super::engine::{SqlValue, Store, bytes, counter, int, text, wide};
@@ -21,8 +21,8 @@ pub enum PaidRow {
 const KEEP: &str = "keep vouchers and receipts";
 
 impl Store {
-    /// Keeps rows in one transaction: many together cost one write to disk. Per row, whether it was kept;
-    /// a receipt is not if there is one of its license, channel and number.
+    /// Keeps rows in one transaction: many together cost one write to disk. Per row, whether it was
+    /// kept; a receipt is not if there is one of its license, channel and number.
     ///
     /// # Errors
     /// The engine's error; then none is kept.

@@ -116,7 +116,8 @@ pub struct ChannelRow {
     pub thawing_block: Option<u64>,
 }
 
-/// Any event of the core contracts, kept for timelines and for what events alone carry (revealed tags).
+/// Any event of the core contracts, kept for timelines and for what events alone carry (revealed
+/// tags).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRow {
     /// Block number.
@@ -337,7 +338,8 @@ pub enum PutVoucher {
     Stored,
     /// The very same voucher was stored before.
     Duplicate,
-    /// It does not go beyond the channel's newest: one more request, no fewer tokens, no smaller amount.
+    /// It does not go beyond the channel's newest: one more request, no fewer tokens, no smaller
+    /// amount.
     Stale {
         /// The channel's newest.
         newest: Box<VoucherRow>,

@@ -1,5 +1,6 @@
-//! Random histories: blocks, events, reorgs, restarts, and an endpoint that fails. Whatever happened, the
-//! store must end up equal to the chain. A failing seed is repeated with `OML_SEED=<seed>`.
+//! Random histories: blocks, events, reorgs, restarts, and an endpoint that fails. Whatever
+//! happened, the store must end up equal to the chain. A failing seed is repeated with
+//! `OML_SEED=<seed>`.
 
 use crate::chain::TestChain;
 use crate::follower::assert_equal;

@@ -1,4 +1,5 @@
-//! A chain with an active license, a host's node with a gateway, and a model that repeats its prompt.
+//! A chain with an active license, a host's node with a gateway, and a model that repeats its
+//! prompt.
 
 use std::path::PathBuf;
 use std::time::Duration;

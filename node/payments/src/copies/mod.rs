@@ -1,8 +1,9 @@
-//! A host's receipts against the copy of another license: what `CopyReader` reads, computed without a chain.
+//! A host's receipts against the copy of another license: what `CopyReader` reads, computed without
+//! a chain.
 //!
-//! A series fixes its keys, and which receipts count, before anything is served (decision 015). So here is nothing
-//! to choose: receipts are laid beside the keys in the only way that the contract accepts, and what can't be laid
-//! there is named.
+//! A series fixes its keys, and which receipts count, before anything is served (decision 015). So
+//! here is nothing to choose: receipts are laid beside the keys in the only way that the contract
+//! accepts, and what can't be laid there is named.
 
 use oml_contracts::bundle::{LeafPreimage, ProvenBundle};
 use oml_contracts::draw::personal_index;
@@ -124,7 +125,8 @@ pub enum SeriesProblem {
 /// Why a series ends before its last key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SeriesEnd {
-    /// The host signed an answer whose text did not come, and nothing after it can be counted without it.
+    /// The host signed an answer whose text did not come, and nothing after it can be counted
+    /// without it.
     #[error("the text of receipt {0} never came, so that no later answer counts")]
     Lost(u64),
     /// The channel was used for something else.
@@ -144,7 +146,8 @@ pub struct LaidOut {
 }
 
 impl LaidOut {
-    /// Place of the first key that can still be asked; none after the last, or if the series has ended.
+    /// Place of the first key that can still be asked; none after the last, or if the series has
+    /// ended.
     #[must_use]
     pub fn next(&self) -> Option<usize> {
         let next = self.answers.iter().rposition(Option::is_some).map_or(0, |place| place + 1);
@@ -238,8 +241,8 @@ impl CopySeries<'_> {
         })
     }
 
-    /// The host's receipts from the first number on, each with its text, in their order; and those in the log that
-    /// are not the host's or not this channel's.
+    /// The host's receipts from the first number on, each with its text, in their order; and those
+    /// in the log that are not the host's or not this channel's.
     fn receipts_of<'l>(
         &self,
         log: &'l [LogEntry],
@@ -265,7 +268,8 @@ impl CopySeries<'_> {
             }
             before = Some(entry);
         }
-        // A receipt that was fetched again has no text; the one that came with its answer goes first.
+        // A receipt that was fetched again has no text; the one that came with its answer goes
+        // first.
         own.sort_by_key(|(receipt, text)| (receipt.seq, text.is_none()));
         if let Some(pair) = own.windows(2).find(|pair| {
             pair[0].0.seq == pair[1].0.seq && pair[0].0.receipt() != pair[1].0.receipt()
@@ -311,8 +315,8 @@ impl CopySeries<'_> {
 /// A receipt and the text that came with it.
 type Kept<'l> = (&'l SignedReceipt, Option<&'l str>);
 
-/// What the evidence of a series of `bundles` must reach: it pays for every copy, every report and every choice of
-/// bundles out of a personal part of this size.
+/// What the evidence of a series of `bundles` must reach: it pays for every copy, every report and
+/// every choice of bundles out of a personal part of this size.
 #[must_use]
 pub fn series_threshold(terms: &EvidenceTerms, personal: u32, bundles: u32) -> Log2 {
     let choices = log2_ceil(u128::from((personal / 16).max(1)) << 32).raw();
@@ -320,8 +324,8 @@ pub fn series_threshold(terms: &EvidenceTerms, personal: u32, bundles: u32) -> L
     Log2::new(tries.saturating_add(i64::from(bundles).saturating_mul(choices)))
 }
 
-/// The least number of bundles with which a copy that answers this part of its keys is convicted; none if no series
-/// is long enough.
+/// The least number of bundles with which a copy that answers this part of its keys is convicted;
+/// none if no series is long enough.
 ///
 /// # Errors
 /// [`EvidenceError`] if the terms bound no error.

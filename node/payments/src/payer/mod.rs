@@ -67,7 +67,8 @@ pub(crate) fn most_tokens(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(CONTROL_TOKENS)
 }
 
-/// Why a receipt is not believed. Such a receipt is kept: signed by the serving key, it may be a proof.
+/// Why a receipt is not believed. Such a receipt is kept: signed by the serving key, it may be a
+/// proof.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptProblem {
     /// Not signed by the license's serving key.

@@ -181,7 +181,8 @@ async fn a_log_that_a_crash_cut_short_goes_on_from_its_last_whole_line() {
     let whole = std::fs::read_to_string(&path).unwrap();
     let entries = vec![LogEntry::Channel(channel()), paid, answer, signed];
 
-    // Whatever part of one more line was written, it is taken off, and the next one does not run into it.
+    // Whatever part of one more line was written, it is taken off, and the next one does not run
+    // into it.
     let line = serde_json::to_string(&LogEntry::Receipt(receipt_of(2, 90, |_| {}))).unwrap();
     for cut in [1, line.len() / 2, line.len() - 1] {
         std::fs::write(&path, whole.clone() + &line[..cut]).unwrap();

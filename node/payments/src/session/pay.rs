@@ -114,17 +114,17 @@ impl PayerSession {
         self
     }
 
-    /// Judges the dates of receipts by this chain time, in Unix seconds. A payer that does not follow the
-    /// chain leaves it out, and dates are not judged.
+    /// Judges the dates of receipts by this chain time, in Unix seconds. A payer that does not
+    /// follow the chain leaves it out, and dates are not judged.
     #[must_use]
     pub const fn with_chain_time(mut self, timestamp: u64) -> Self {
         self.chain_time = Some(timestamp);
         self
     }
 
-    /// Asks plainly from now on: vouchers and receipts name the plain hash of a request, which a gateway signs only
-    /// where whoever asks has no say in the answer, and the log keeps the texts. Evidence for a proof of an
-    /// unlicensed model.
+    /// Asks plainly from now on: vouchers and receipts name the plain hash of a request, which a
+    /// gateway signs only where whoever asks has no say in the answer, and the log keeps the texts.
+    /// Evidence for a proof of an unlicensed model.
     #[must_use]
     pub const fn asking_plainly(mut self) -> Self {
         self.plain = true;
@@ -196,7 +196,8 @@ impl PayerSession {
         self.request(ServedPath::Chat, body, &mut |_| {}).await
     }
 
-    /// Sends any OpenAI body, streamed or not, and pays for it. `on_text` sees the answer as it comes.
+    /// Sends any OpenAI body, streamed or not, and pays for it. `on_text` sees the answer as it
+    /// comes.
     ///
     /// # Errors
     /// [`PayerError`]. After [`PayerError::Network`] the request may have been served; the next one

@@ -37,7 +37,8 @@ impl PayerSession {
         if wanted.cumulative_requests > self.state.requests.saturating_add(1) {
             self.recover(&wanted).await?;
             if self.plain {
-                // Asked again, the same question would have a second receipt, which no series has a place for.
+                // Asked again, the same question would have a second receipt, which no series has a
+                // place for.
                 return Err(PayerError::AnswerLost { seq: self.state.requests });
             }
         }

@@ -51,7 +51,8 @@ impl Rebuttals {
         self.opened.retain(|(known, _), _| *known != case);
     }
 
-    /// All rebuttals that are worth it: their window is short, and they do not depend on each other.
+    /// All rebuttals that are worth it: their window is short, and they do not depend on each
+    /// other.
     pub(crate) async fn due(
         &mut self,
         file: &CaseFile,

@@ -2,8 +2,8 @@
 //!
 //! Nothing here remembers. After every head the service reads the case again and asks
 //! [`next_action`]; an action disappears from the answer because the chain shows its effect, so a
-//! restart, a reorg or a second copy of the node can't make it act out of turn. Actions in flight are
-//! held back by their key ([`Action::key`]), which the sender accepts once.
+//! restart, a reorg or a second copy of the node can't make it act out of turn. Actions in flight
+//! are held back by their key ([`Action::key`]), which the sender accepts once.
 //!
 //! The contract enters some steps only with the next transaction. [`phase`] says in which one the
 //! *next* transaction will find the case.
@@ -17,7 +17,7 @@ use crate::chain::{BeaconValue, CaseStatus};
 
 /// Which transaction a case waits for, at a given chain time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// The beacon round is not out.
     AwaitBeacon,
     /// Anyone may draw (or re-commit a stale round).
@@ -43,7 +43,7 @@ pub enum Phase {
 /// Status and deadline that a transaction sent now meets: the contract goes on by itself where a
 /// deadline has passed and enough members have acted (`CaseBook._advance`).
 #[must_use]
-pub fn advanced(file: &CaseFile, now: u64) -> (CaseStatus, u64) {
+pub(crate) fn advanced(file: &CaseFile, now: u64) -> (CaseStatus, u64) {
     let (mut status, mut deadline) = (file.case.status, file.case.deadline);
     if status == CaseStatus::Committing && now > deadline && file.commits() >= file.quorum() {
         status = CaseStatus::Revealing;
@@ -58,11 +58,11 @@ pub fn advanced(file: &CaseFile, now: u64) -> (CaseStatus, u64) {
 
 /// What a transaction sent now can do.
 ///
-/// `now` is the timestamp of the newest block in seconds. The next block is younger, so a step counts
-/// as open only while `now < deadline` and as missed only once `now > deadline`: being wrong by the
-/// one second between them costs a reverted transaction.
+/// `now` is the timestamp of the newest block in seconds. The next block is younger, so a step
+/// counts as open only while `now < deadline` and as missed only once `now > deadline`: being wrong
+/// by the one second between them costs a reverted transaction.
 #[must_use]
-pub fn phase(file: &CaseFile, now: u64) -> Phase {
+pub(crate) fn phase(file: &CaseFile, now: u64) -> Phase {
     let (status, deadline) = advanced(file, now);
     let step = match status {
         CaseStatus::None => return Phase::Idle,
@@ -88,7 +88,7 @@ pub fn phase(file: &CaseFile, now: u64) -> Phase {
 
 /// What a node is in a case. A node with several roles asks once per role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Owner of the accused license's model.
     Owner {
         /// Whether this node holds the universe that the case draws from.
@@ -110,19 +110,19 @@ pub enum Role {
 
 /// Who acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Actor {
+pub(crate) struct Actor {
     /// Account that sends the transactions.
     pub address: EthAddress,
     /// What it is in the case.
     pub role: Role,
-    /// Seconds to leave to others before doing what anyone may do (drawing, resolving), so that many
-    /// nodes do not pay for the same transaction.
+    /// Seconds to leave to others before doing what anyone may do (drawing, resolving), so that
+    /// many nodes do not pay for the same transaction.
     pub patience: u64,
 }
 
 /// One step in a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
+pub(crate) enum Action {
     /// Draw bundles and committee, or re-commit a stale round.
     Draw,
     /// Choose the questions and post their hash.
@@ -144,7 +144,7 @@ pub enum Action {
 impl Action {
     /// Stable lower-case name, for jobs, logs and metrics.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Draw => "draw",
             Self::PostQuestions => "post-questions",
@@ -157,10 +157,11 @@ impl Action {
         }
     }
 
-    /// Key under which this action of `actor` is done at most once. It names the facts that the transaction
-    /// names, so that the same step after a reorg or of a later round is another action.
+    /// Key under which this action of `actor` is done at most once. It names the facts that the
+    /// transaction names, so that the same step after a reorg or of a later round is another
+    /// action.
     #[must_use]
-    pub fn key(self, file: &CaseFile, actor: &Actor) -> String {
+    pub(crate) fn key(self, file: &CaseFile, actor: &Actor) -> String {
         let case = file.case.id;
         let what = match self {
             // A stale round is drawn again under another number.
@@ -184,7 +185,7 @@ impl Action {
 ///
 /// `now` is chain time in seconds (the newest block's timestamp).
 #[must_use]
-pub fn next_action(file: &CaseFile, actor: &Actor, now: u64) -> Option<Action> {
+pub(crate) fn next_action(file: &CaseFile, actor: &Actor, now: u64) -> Option<Action> {
     match phase(file, now) {
         Phase::Draw => patient(file.case.opened_at, actor, now).then_some(Action::Draw),
         Phase::Resolve => patient(advanced(file, now).1, actor, now).then_some(Action::Resolve),
@@ -199,7 +200,7 @@ pub fn next_action(file: &CaseFile, actor: &Actor, now: u64) -> Option<Action> {
 
 /// Seconds until the current phase must have been answered, if `actor` has something to do in it.
 #[must_use]
-pub fn margin(file: &CaseFile, actor: &Actor, now: u64) -> Option<u64> {
+pub(crate) fn margin(file: &CaseFile, actor: &Actor, now: u64) -> Option<u64> {
     let deadline_bound = !matches!(phase(file, now), Phase::Draw | Phase::Resolve);
     (deadline_bound && next_action(file, actor, now).is_some())
         .then(|| advanced(file, now).1.saturating_sub(now))
@@ -244,7 +245,7 @@ fn rebut(file: &CaseFile, actor: &Actor) -> Option<Action> {
 /// The rebuttals that are worth their gas: of standing hits (a removed miss would only help the
 /// accuser), not shown yet, and only where enough members paid for the removal to happen.
 #[must_use]
-pub fn rebuttals(file: &CaseFile, actor: &Actor) -> Vec<PaidQuestion> {
+pub(crate) fn rebuttals(file: &CaseFile, actor: &Actor) -> Vec<PaidQuestion> {
     let Role::Host { paid } = &actor.role else { return Vec::new() };
     if actor.address != file.host {
         return Vec::new();

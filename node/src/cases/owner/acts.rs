@@ -77,8 +77,8 @@ impl OwnerActs {
         found.ok_or(OwnerError::NoUniverse { model, epoch })
     }
 
-    /// The questions to post, kept before anything is posted: so that a person can tell later what was
-    /// chosen.
+    /// The questions to post, kept before anything is posted: so that a person can tell later what
+    /// was chosen.
     pub(crate) async fn questions(
         &self,
         file: &CaseFile,

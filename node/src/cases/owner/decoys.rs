@@ -1,9 +1,9 @@
 //! Prompts that look like fingerprint keys but have no drawn answer.
 //!
 //! A committee member that knows which prompts are keys could answer as it likes and hide behind
-//! "the deployment said so"; a deployment could answer only what is no key. Decoys are made out of the
-//! universe's own keys (the head of one, the tail of another), so that words, lengths and style are
-//! those of keys.
+//! "the deployment said so"; a deployment could answer only what is no key. Decoys are made out of
+//! the universe's own keys (the head of one, the tail of another), so that words, lengths and style
+//! are those of keys.
 
 use std::collections::HashSet;
 
@@ -83,8 +83,8 @@ fn swap_words(text: &str, numbers: &mut SeededNumbers) -> String {
     words.join(" ")
 }
 
-/// The beginning of `head` and the end of `tail`, cut at about the same share of both, between words;
-/// between characters if one of them is a single word.
+/// The beginning of `head` and the end of `tail`, cut at about the same share of both, between
+/// words; between characters if one of them is a single word.
 fn splice(head: &str, tail: &str, numbers: &mut SeededNumbers) -> String {
     let by_words = head.contains(' ') && tail.contains(' ');
     let cuts = |text: &str| -> Vec<usize> {

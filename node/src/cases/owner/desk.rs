@@ -1,9 +1,9 @@
 //! The owner's endpoint for drawn members.
 //!
-//! `GET /v1/cases/{caseId}/questions?prover=0x…` answers with the questions sealed to that member's key
-//! on chain. It asks for no credentials because it needs none: what it hands out is useless to
-//! everybody else. Answers: 200; 400 malformed; 403 not a member; 404 no such case here; 409 not the
-//! time; 503 too many ask, or the chain can't be read.
+//! `GET /v1/cases/{caseId}/questions?prover=0x…` answers with the questions sealed to that member's
+//! key on chain. It asks for no credentials because it needs none: what it hands out is useless to
+//! everybody else. Answers: 200; 400 malformed; 403 not a member; 404 no such case here; 409 not
+//! the time; 503 too many ask, or the chain can't be read.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

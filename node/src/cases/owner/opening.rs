@@ -77,12 +77,13 @@ fn opened_leaf((leaf, position): (&SecretLeaf, &u16)) -> OpenedLeaf {
     }
 }
 
-/// The revealed tags as the contract takes them: each sheet once, and by member in committee order the number
-/// of its sheet, or `NO_SHEET` for one that did not reveal.
+/// The revealed tags as the contract takes them: each sheet once, and by member in committee order
+/// the number of its sheet, or `NO_SHEET` for one that did not reveal.
 ///
 /// # Errors
-/// [`OpeningError::MissingTags`] where the chain says "revealed" and no event with the tags is known.
-pub fn tag_sheets(
+/// [`OpeningError::MissingTags`] where the chain says "revealed" and no event with the tags is
+/// known.
+pub(crate) fn tag_sheets(
     members: &[Member],
     revealed: &[(EthAddress, Vec<u8>)],
 ) -> Result<(Vec<Bytes>, Bytes), OpeningError> {
@@ -128,11 +129,5 @@ mod tests {
         assert_eq!(sheets, [Bytes::from(vec![2; 4]), Bytes::from(vec![1; 4])]);
         assert_eq!(sheet_of.to_vec(), [0xff, 0, 1, 0]);
         assert_eq!(tag_sheets(&[member(B, true)], &known[1..]), Err(OpeningError::MissingTags(B)));
-    }
-
-    #[test]
-    fn other_call_data_is_no_opening() {
-        assert_eq!(opened_keys(&[]), None);
-        assert_eq!(opened_keys(&[1, 2, 3, 4, 5]), None);
     }
 }

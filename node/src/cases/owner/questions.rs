@@ -1,9 +1,9 @@
 //! What a committee asks: the keys of the drawn bundles and decoys, in a secret order.
 //!
-//! The list is a function of the universe's secrets and of the case: the seed of its order is the hash
-//! of the drawn leaves' salts, which nobody else knows before the leaves are opened. So it can be rebuilt
-//! after a lost database, by a second copy of the node, and (once the salts are open) checked by
-//! anyone; and a reorg that draws other bundles leads to another list by itself.
+//! The list is a function of the universe's secrets and of the case: the seed of its order is the
+//! hash of the drawn leaves' salts, which nobody else knows before the leaves are opened. So it can
+//! be rebuilt after a lost database, by a second copy of the node, and (once the salts are open)
+//! checked by anyone; and a reorg that draws other bundles leads to another list by itself.
 
 use oml_contracts::hash::{keccak256, key_hash};
 use oml_contracts::leaf::{BUNDLE, LeafTags};
@@ -15,7 +15,7 @@ use crate::cases::handout::hash_of;
 use crate::cases::shuffle::shuffle;
 
 /// Largest number of questions of a case; positions are counted in a byte.
-pub const MAX_QUESTIONS: usize = 255;
+pub(crate) const MAX_QUESTIONS: usize = 255;
 
 const SEED_DOMAIN: &[u8] = b"OML.questions.v1";
 
@@ -195,7 +195,10 @@ pub struct QuestionsRecord {
 ///
 /// # Errors
 /// [`QuestionListError::BundleOutOfRange`].
-pub fn drawn_leaves<T: Clone>(all: &[T], bundles: &[u32]) -> Result<Vec<T>, QuestionListError> {
+pub(crate) fn drawn_leaves<T: Clone>(
+    all: &[T],
+    bundles: &[u32],
+) -> Result<Vec<T>, QuestionListError> {
     let mut drawn = Vec::with_capacity(bundles.len() * BUNDLE);
     for &bundle in bundles {
         let start = bundle as usize * BUNDLE;
@@ -234,6 +237,7 @@ fn derived(seed: [u8; 32], purpose: &[u8]) -> [u8; 32] {
 mod tests {
     use super::*;
     use oml_contracts::Tag;
+    use oml_contracts::hash::questions_hash;
     use std::collections::HashSet;
 
     pub(crate) fn leaves(count: u32, salt: u8) -> Vec<SecretLeaf> {

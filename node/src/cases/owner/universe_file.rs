@@ -16,7 +16,7 @@ const SHORTEST_PASSPHRASE: usize = 8;
 /// Why a universe can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(super) enum UniverseNotLoaded {
+pub(crate) enum UniverseNotLoaded {
     #[error("key file {}: {source}", path.display())]
     KeyFile { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("universe file {}: {}", path.display(), with_causes(source))]
@@ -34,7 +34,7 @@ pub(super) enum UniverseNotLoaded {
 }
 
 /// Opens the file and keeps what cases need of it; the candidates' texts are dropped.
-pub(super) fn load(config: &UniverseConfig) -> Result<SecretUniverse, UniverseNotLoaded> {
+pub(crate) fn load(config: &UniverseConfig) -> Result<SecretUniverse, UniverseNotLoaded> {
     let path = file_of(&config.dir, config.epoch);
     let secret = read_secret(&config.key_file)?;
     let universe = Universe::load(&path, &secret)

@@ -10,7 +10,7 @@ const LONGEST_PAUSE: u64 = 60;
 
 /// The end of one attempt at a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Conclusion {
+pub(crate) enum Conclusion {
     /// Tags in the order of the questions.
     Tags(Vec<Tag>),
     /// Nothing can be said yet; try again.
@@ -24,7 +24,7 @@ pub enum Conclusion {
 
 /// Time left for a check, in chain time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeLeft {
+pub(crate) struct TimeLeft {
     /// Seconds until the commitment must be on chain.
     pub left: u64,
     /// Seconds that the whole window has.
@@ -46,7 +46,7 @@ impl TimeLeft {
 
 /// Whether nothing came back, so that it could be our own network's fault.
 #[must_use]
-pub const fn is_silence(observation: &Observation) -> bool {
+pub(crate) const fn is_silence(observation: &Observation) -> bool {
     match observation {
         Observation::Answered(_) | Observation::NoAnswer(_) => false,
         // Reached, or an address that leads nowhere for anybody.
@@ -57,11 +57,15 @@ pub const fn is_silence(observation: &Observation) -> bool {
 
 /// Judges the observations of all questions, in order.
 ///
-/// An answer or a refusal is a fact. Silence is one only when our own network works
-/// (`own_network`) and the deployment stays silent to the end of the time that it can be given; a busy
-/// deployment gets the same time. With a broken network of our own nothing is ever concluded.
+/// An answer or a refusal is a fact. Silence is one only when our own network works (`own_network`)
+/// and the deployment stays silent to the end of the time that it can be given; a busy deployment
+/// gets the same time. With a broken network of our own nothing is ever concluded.
 #[must_use]
-pub fn conclude(observations: &[Observation], own_network: bool, time: TimeLeft) -> Conclusion {
+pub(crate) fn conclude(
+    observations: &[Observation],
+    own_network: bool,
+    time: TimeLeft,
+) -> Conclusion {
     let silent = observations.iter().filter(|observation| is_silence(observation)).count();
     let open = observations.iter().filter(|observation| observation.is_open()).count();
     if silent > 0 && !own_network {

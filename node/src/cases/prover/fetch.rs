@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// Why the questions could not be had. None of these says anything about the deployment.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FetchError {
+pub(crate) enum FetchError {
     /// The owner's endpoint is not one that is asked.
     #[error("owner's endpoint: {0}")]
     Guard(#[from] GuardError),
@@ -40,7 +40,7 @@ pub enum FetchError {
 
 /// Asks owners' nodes.
 #[derive(Debug, Clone)]
-pub struct QuestionSource {
+pub(crate) struct QuestionSource {
     client: reqwest::Client,
     allow_private: bool,
 }
@@ -50,7 +50,7 @@ impl QuestionSource {
     ///
     /// # Errors
     /// What the TLS backend says at its start.
-    pub fn new(allow_private: bool) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(allow_private: bool) -> Result<Self, reqwest::Error> {
         Ok(Self { client: guard::client(allow_private, TIMEOUT)?, allow_private })
     }
 
@@ -58,7 +58,7 @@ impl QuestionSource {
     ///
     /// # Errors
     /// [`FetchError`].
-    pub async fn fetch(
+    pub(crate) async fn fetch(
         &self,
         base: &str,
         case: CaseId,
@@ -85,7 +85,7 @@ impl QuestionSource {
     }
 
     /// Whether anything at all answers at `base`: tells a dead network from a dead deployment.
-    pub async fn answers(&self, base: &str) -> bool {
+    pub(crate) async fn answers(&self, base: &str) -> bool {
         match guard::admit(base, self.allow_private) {
             Ok(url) => self.client.get(url).send().await.is_ok(),
             Err(_) => false,

@@ -1,9 +1,9 @@
 //! Which addresses a check may talk to besides the deployment (for that see `oml_prover::check`).
 //!
-//! An owner's endpoint is written by someone else: a prover that asked whatever is written there could be
-//! sent to its own cloud's metadata service or database. The guard resolves names itself and hands only
-//! allowed addresses to the HTTP client, so that a name that changes its address between check and use
-//! (DNS rebinding) gains nothing.
+//! An owner's endpoint is written by someone else: a prover that asked whatever is written there
+//! could be sent to its own cloud's metadata service or database. The guard resolves names itself
+//! and hands only allowed addresses to the HTTP client, so that a name that changes its address
+//! between check and use (DNS rebinding) gains nothing.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 /// Why a URL is not asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum GuardError {
+pub(crate) enum GuardError {
     /// Not a URL.
     #[error("{url:?} is not a URL: {cause}")]
     NotAUrl {
@@ -47,7 +47,7 @@ pub enum GuardError {
 ///
 /// # Errors
 /// [`GuardError`].
-pub fn admit(url: &str, allow_private: bool) -> Result<Url, GuardError> {
+pub(crate) fn admit(url: &str, allow_private: bool) -> Result<Url, GuardError> {
     let shown = || url.chars().take(200).collect::<String>();
     let parsed = Url::parse(url)
         .map_err(|cause| GuardError::NotAUrl { url: shown(), cause: cause.to_string() })?;
@@ -69,7 +69,7 @@ pub fn admit(url: &str, allow_private: bool) -> Result<Url, GuardError> {
 
 /// Resolves names and keeps only public addresses, unless private ones are allowed.
 #[derive(Debug, Clone, Copy)]
-pub struct GuardedResolver {
+pub(crate) struct GuardedResolver {
     /// Whether private addresses are kept.
     pub allow_private: bool,
 }
@@ -97,7 +97,7 @@ impl Resolve for GuardedResolver {
 ///
 /// # Errors
 /// What the TLS backend says at its start.
-pub fn client(
+pub(crate) fn client(
     allow_private: bool,
     timeout: std::time::Duration,
 ) -> reqwest::Result<reqwest::Client> {

@@ -1,7 +1,7 @@
 //! The check itself, as a durable job: fetch the questions, ask, conclude, keep the tags, commit.
 //!
-//! Between asking and revealing lies one thing that must not be lost: tags and salt. They are written
-//! before the commitment is sent. A job that runs twice finds them and goes on from there.
+//! Between asking and revealing lies one thing that must not be lost: tags and salt. They are
+//! written before the commitment is sent. A job that runs twice finds them and goes on from there.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -88,8 +88,8 @@ fn unasked(prompt: &str) -> Exchange {
 }
 
 impl CheckHandler {
-    /// Prepares; starts nothing. `rpc_url` is asked, besides owners' nodes, to tell a dead network of
-    /// our own from a dead deployment.
+    /// Prepares; starts nothing. `rpc_url` is asked, besides owners' nodes, to tell a dead network
+    /// of our own from a dead deployment.
     ///
     /// # Errors
     /// What the TLS backend says at its start.
@@ -179,7 +179,8 @@ impl CheckHandler {
         }
         match Endpoint::new(&uri, self.options()) {
             Ok(endpoint) => self.ask_all(order, &endpoint, prompts).await,
-            // What the host registered is nothing that anybody could ask: a fact about the deployment.
+            // What the host registered is nothing that anybody could ask: a fact about the
+            // deployment.
             Err(EndpointError::Address(cause)) => {
                 let cause = cause.to_string();
                 let refused = NoAnswer::NotACompletion { cause, excerpt: String::new() };

@@ -1,7 +1,7 @@
 //! The prover's part in a case: ask a deployment its questions, keep the tags, commit.
 //!
-//! "Could not check" is no verdict: [`conclude`] turns silence into "no answer" only where this node's
-//! own network works and the deployment stays silent to the end.
+//! "Could not check" is no verdict: [`conclude`] turns silence into "no answer" only where this
+//! node's own network works and the deployment stays silent to the end.
 
 mod conclude;
 mod fetch;

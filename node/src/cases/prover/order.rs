@@ -7,11 +7,11 @@ use crate::cases::case_file::CaseFile;
 use crate::store::{JobRow, NewJob};
 
 /// Kind of the job.
-pub const CHECK_JOB: &str = "check";
+pub(crate) const CHECK_JOB: &str = "check";
 
 /// Everything that a check must know. Made from the chain's state, stored as the job's payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckOrder {
+pub(crate) struct CheckOrder {
     /// The case.
     pub case: CaseId,
     /// The member that checks.
@@ -35,7 +35,7 @@ pub struct CheckOrder {
 impl CheckOrder {
     /// The order that follows from a case whose commit step is open.
     #[must_use]
-    pub fn of(file: &CaseFile, member: EthAddress) -> Self {
+    pub(crate) fn of(file: &CaseFile, member: EthAddress) -> Self {
         Self {
             case: file.case.id,
             member,
@@ -51,7 +51,7 @@ impl CheckOrder {
 
     /// The job. Its key names the questions: other questions (after a reorg) are another job.
     #[must_use]
-    pub fn job(&self) -> NewJob {
+    pub(crate) fn job(&self) -> NewJob {
         NewJob {
             kind: CHECK_JOB,
             key: format!("{}/{}/{}", self.case, self.member, self.questions_hash),
@@ -64,7 +64,7 @@ impl CheckOrder {
     ///
     /// # Errors
     /// The decoder's word, if the payload is of another version.
-    pub fn from_job(job: &JobRow) -> Result<Self, serde_json::Error> {
+    pub(crate) fn from_job(job: &JobRow) -> Result<Self, serde_json::Error> {
         Self::deserialize(&job.payload)
     }
 }

@@ -1,7 +1,8 @@
 //! Tags and salts of a prover, one secret per list of questions.
 //!
-//! A case has one list, except when a reorg draws its bundles anew. A secret is then never replaced,
-//! because the chain may turn back to the draw that it answers; the newer one is kept beside it.
+//! A case has one list, except when a reorg draws its bundles anew. A secret is then never
+//! replaced, because the chain may turn back to the draw that it answers; the newer one is kept
+//! beside it.
 
 use oml_contracts::case::kept_commitment;
 use oml_contracts::hash::{tags_commitment, tags_hash};
@@ -20,7 +21,7 @@ struct Later {
 
 /// The commitment to a stored secret, as the contract keeps it.
 #[must_use]
-pub fn commitment_of(secret: &CaseSecret) -> Commitment {
+pub(crate) fn commitment_of(secret: &CaseSecret) -> Commitment {
     let tags: Vec<Tag> =
         secret.tags.chunks_exact(4).map(|tag| Tag::new([tag[0], tag[1], tag[2], tag[3]])).collect();
     kept_commitment(tags_commitment(secret.case_id, secret.prover, secret.salt, tags_hash(&tags)))
@@ -30,7 +31,7 @@ pub fn commitment_of(secret: &CaseSecret) -> Commitment {
 ///
 /// # Errors
 /// The store's.
-pub async fn secret_for(
+pub(crate) async fn secret_for(
     store: &Store,
     case: CaseId,
     prover: EthAddress,
@@ -51,11 +52,12 @@ pub async fn secret_for(
     Ok(decode_later(case, prover, &text))
 }
 
-/// Keeps a secret, unless one for the same questions is kept already: that one may have been committed to.
+/// Keeps a secret, unless one for the same questions is kept already: that one may have been
+/// committed to.
 ///
 /// # Errors
 /// The store's.
-pub async fn keep_secret(store: &Store, secret: &CaseSecret) -> Result<(), StoreError> {
+pub(crate) async fn keep_secret(store: &Store, secret: &CaseSecret) -> Result<(), StoreError> {
     if store.put_case_secret(secret).await? {
         return Ok(());
     }

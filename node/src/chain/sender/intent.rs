@@ -18,8 +18,8 @@ pub struct Intent {
     pub value: U256,
     /// For people: logs, API, CLI.
     pub describe: String,
-    /// Chain time (unix seconds) after which it is useless: the fee cap rises as it nears, and past it the
-    /// intent is dropped.
+    /// Chain time (unix seconds) after which it is useless: the fee cap rises as it nears, and past
+    /// it the intent is dropped.
     pub deadline: Option<u64>,
 }
 
@@ -124,7 +124,8 @@ impl IntentStatus {
 /// Why nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum SenderError {
-    /// The simulation reverted: sending would only cost gas. Nothing is stored; may be submitted again.
+    /// The simulation reverted: sending would only cost gas. Nothing is stored; may be submitted
+    /// again.
     #[error("{describe} would revert: {reason}")]
     WouldRevert {
         /// What was submitted.

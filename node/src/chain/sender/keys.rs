@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 /// [`ConfigError::Key`], which never holds the key.
-pub fn load_key(source: &PrivateKeySource) -> Result<PrivateKeySigner, ConfigError> {
+pub(crate) fn load_key(source: &PrivateKeySource) -> Result<PrivateKeySigner, ConfigError> {
     if let (Some(keystore), Some(password_file)) = (&source.keystore, &source.password_file) {
         let password = read(password_file)?;
         let password = password.trim_end_matches(['\r', '\n']);
@@ -26,7 +26,9 @@ pub fn load_key(source: &PrivateKeySource) -> Result<PrivateKeySigner, ConfigErr
 ///
 /// # Errors
 /// [`ConfigError::Key`], which never holds the key.
-pub fn load_key_bytes(source: &PrivateKeySource) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
+pub(crate) fn load_key_bytes(
+    source: &PrivateKeySource,
+) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
     if source.keystore.is_some() {
         return Ok(Zeroizing::new(load_key(source)?.to_bytes().0));
     }

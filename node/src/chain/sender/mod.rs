@@ -1,7 +1,7 @@
 //! The only place in the node that signs transactions.
 //!
-//! A signed transaction is stored before it is broadcast. After a crash the same bytes are sent again,
-//! so an intent has at most one transaction on chain. Fees are bumped under the same nonce.
+//! A signed transaction is stored before it is broadcast. After a crash the same bytes are sent
+//! again, so an intent has at most one transaction on chain. Fees are bumped under the same nonce.
 
 mod intent;
 mod keys;

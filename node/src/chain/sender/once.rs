@@ -1,4 +1,5 @@
-//! Hands intents to the sender: once per step, and again under a new key where the first one failed.
+//! Hands intents to the sender: once per step, and again under a new key where the first one
+//! failed.
 
 use oml_contracts::rpc::ConvertError;
 
@@ -11,7 +12,7 @@ const MAX_TRIES: u32 = 5;
 
 /// What became of a step that is still needed by the chain's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Submitted {
+pub(crate) enum Submitted {
     /// A transaction was stored and sent.
     Sent {
         /// Its key.

@@ -208,7 +208,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Repeats the call on the block before; the reason is for people, so a guess is better than none.
+    /// Repeats the call on the block before; the reason is for people, so a guess is better than
+    /// none.
     async fn reason_of_revert(&self, intent: &IntentRow, block: u64) -> String {
         let request = TransactionRequest::default()
             .from(self.account())
@@ -253,14 +254,16 @@ impl Sender {
         if age >= self.inner.resubmit_after.as_secs().max(1) {
             return self.bump(intent, newest, head).await;
         }
-        // Once per process: a node that was stopped before its broadcast must not wait for the bump.
+        // Once per process: a node that was stopped before its broadcast must not wait for the
+        // bump.
         if sent.insert(intent.key.clone()) || fell_out {
             self.broadcast(newest).await;
         }
         Ok(())
     }
 
-    /// The same transaction with fees that replace the one before; at the cap, the same bytes again.
+    /// The same transaction with fees that replace the one before; at the cap, the same bytes
+    /// again.
     async fn bump(
         &self,
         intent: &IntentRow,
@@ -296,7 +299,8 @@ impl Sender {
         self.replace(intent, tx, true).await
     }
 
-    /// Sets fees that a mempool accepts as a replacement. Returns `false` where they would exceed `cap`.
+    /// Sets fees that a mempool accepts as a replacement. Returns `false` where they would exceed
+    /// `cap`.
     async fn raise_fees(
         &self,
         tx: &mut TxEip1559,

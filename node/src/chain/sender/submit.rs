@@ -78,8 +78,8 @@ impl Sender {
     /// Stores, signs and broadcasts an intent once. A known key returns where that intent stands.
     ///
     /// # Errors
-    /// [`SenderError`]; unless it is [`SenderError::KeyTaken`], nothing was stored and the same intent may be
-    /// submitted again.
+    /// [`SenderError`]; unless it is [`SenderError::KeyTaken`], nothing was stored and the same
+    /// intent may be submitted again.
     pub async fn submit(&self, intent: Intent) -> Result<IntentStatus, SenderError> {
         if let Some(known) = self.known(&intent).await? {
             return Ok(known);
@@ -125,7 +125,8 @@ impl Sender {
         Ok(self.inner.store.intent(key).await?.as_ref().map(IntentStatus::of))
     }
 
-    /// Waits until an intent is in a block or given up, at most `timeout`; then returns where it stands.
+    /// Waits until an intent is in a block or given up, at most `timeout`; then returns where it
+    /// stands.
     ///
     /// # Errors
     /// The store's error, or [`SenderError::Chain`] if the key is unknown.
@@ -209,7 +210,8 @@ impl Sender {
         let on_chain = within("nonce", provider.get_transaction_count(self.account())).await?;
         match open.iter().map(|intent| intent.nonce).max() {
             Some(highest) => Ok(on_chain.max(highest + 1)),
-            // Nothing of ours is under way, so what the mempool holds is somebody else's with this key.
+            // Nothing of ours is under way, so what the mempool holds is somebody else's with this
+            // key.
             None => {
                 let pending = provider.get_transaction_count(self.account()).pending();
                 Ok(on_chain.max(within("pending nonce", pending).await?))
@@ -239,8 +241,8 @@ impl Sender {
         })
     }
 
-    /// Sends signed bytes. Whether they arrive is seen by settling, not by the answer: a node that knows the
-    /// transaction refuses it as well.
+    /// Sends signed bytes. Whether they arrive is seen by settling, not by the answer: a node that
+    /// knows the transaction refuses it as well.
     pub(super) async fn broadcast(&self, attempt: &AttemptRow) {
         let sending = self.inner.client.provider().send_raw_transaction(&attempt.raw);
         match within("broadcast", sending).await {

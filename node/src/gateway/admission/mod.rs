@@ -2,14 +2,14 @@
 
 use oml_contracts::hash::channel_id;
 use oml_contracts::{Amount, ChannelId, Domain, EthAddress, LicenseId, RequestHash};
-use oml_payments::{PaymentRequired, Price, RequiredVoucher, SignedVoucher};
+use oml_payments::{PaymentRequired, RequiredVoucher, SignedVoucher};
 
 use crate::chain::ChannelView;
 use crate::ledger::{ChannelLedger, ServedLicense};
 
 /// Units that a request needs at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestUnits {
+pub(crate) struct RequestUnits {
     /// Hash of model and prompt.
     pub request_hash: RequestHash,
     /// Tokens of the prompt, as this gateway counts.
@@ -21,14 +21,14 @@ pub struct RequestUnits {
 impl RequestUnits {
     /// Prompt and longest answer together.
     #[must_use]
-    pub const fn reserved(&self) -> u64 {
+    pub(crate) const fn reserved(&self) -> u64 {
         self.prompt_tokens.saturating_add(self.max_tokens)
     }
 }
 
 /// What the host risks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RiskLimits {
+pub(crate) struct RiskLimits {
     /// No request is admitted in the last seconds of the license's term.
     pub expiry_margin_secs: u64,
     /// Largest amount served on a channel and not yet claimed.
@@ -37,7 +37,7 @@ pub struct RiskLimits {
 
 /// Everything the decision depends on.
 #[derive(Debug, Clone, Copy)]
-pub struct AdmissionInput<'a> {
+pub(crate) struct AdmissionInput<'a> {
     /// Domain of vouchers: the escrow.
     pub escrow: &'a Domain,
     /// The license.
@@ -58,7 +58,7 @@ pub struct AdmissionInput<'a> {
 
 /// The decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Admission {
+pub(crate) enum Admission {
     /// Serve it.
     Accept(Admitted),
     /// Answer 402: a better voucher, or a better channel, would do.
@@ -69,7 +69,7 @@ pub enum Admission {
 
 /// A paid request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Admitted {
+pub(crate) struct Admitted {
     /// Number of the receipt, from 1; also `cumulativeRequests`.
     pub seq: u64,
     /// Tokens served before.
@@ -80,7 +80,7 @@ pub struct Admitted {
 
 /// Why no voucher would do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// The license is not active, or its term ends.
     #[error("license {license_id} does not serve: {reason}")]
     LicenseEnded {
@@ -89,7 +89,8 @@ pub enum Refusal {
         /// Why not.
         reason: &'static str,
     },
-    /// The voucher's fields contradict each other: its channel is not (license, payer, signer, salt).
+    /// The voucher's fields contradict each other: its channel is not (license, payer, signer,
+    /// salt).
     #[error(
         "the voucher names channel {named}, but license, payer, signer and salt give {computed}"
     )]
@@ -138,7 +139,7 @@ pub enum Refusal {
 impl Refusal {
     /// Stable code for machines.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::LicenseEnded { .. } => "license_ended",
             Self::WrongChannel { .. } => "wrong_channel",
@@ -151,7 +152,7 @@ impl Refusal {
 
     /// HTTP status.
     #[must_use]
-    pub const fn status(&self) -> u16 {
+    pub(crate) const fn status(&self) -> u16 {
         match self {
             Self::LicenseEnded { .. } | Self::BadSignature { .. } => 403,
             Self::WrongChannel { .. } | Self::WrongRequest { .. } | Self::Priceless { .. } => 400,
@@ -166,7 +167,7 @@ impl Refusal {
 /// nothing: `PaymentEscrow` settles units only together with an increasing amount, and unsettled
 /// units make the host liable for under-metering.
 #[must_use]
-pub fn decide(input: &AdmissionInput<'_>) -> Admission {
+pub(crate) fn decide(input: &AdmissionInput<'_>) -> Admission {
     if let Some(reason) = ended(input) {
         return Admission::Reject(Refusal::LicenseEnded {
             license_id: input.license.license_id,
@@ -266,8 +267,8 @@ fn judge_units(
     Admission::Accept(Admitted { seq, tokens_before: served_tokens, headroom })
 }
 
-/// Requests and tokens from which the next receipt counts on: what this host has served. The chain knows
-/// amounts only.
+/// Requests and tokens from which the next receipt counts on: what this host has served. The chain
+/// knows amounts only.
 const fn counted(input: &AdmissionInput<'_>) -> (u64, u64) {
     (input.ledger.requests, input.ledger.tokens)
 }

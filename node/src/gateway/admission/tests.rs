@@ -1,6 +1,6 @@
 use k256::ecdsa::SigningKey;
 use oml_contracts::{ModelId, Salt};
-use oml_payments::{PayerChannel, PayerState};
+use oml_payments::{PayerChannel, PayerState, Price};
 use proptest::prelude::*;
 
 use super::*;
@@ -253,8 +253,8 @@ fn the_collateral_bounds_one_claim_as_on_chain() {
 }
 
 proptest! {
-    /// Whatever comes, an accepted voucher can be claimed after any voucher that was accepted before,
-    /// and pays for all that will be served.
+    /// Whatever comes, an accepted voucher can be claimed after any voucher that was accepted
+    /// before, and pays for all that will be served.
     #[test]
     fn accepted_vouchers_are_claimable(
         (requests, tokens) in (0_u64..5, 0_u64..700),

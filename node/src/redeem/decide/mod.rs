@@ -7,7 +7,7 @@ use oml_payments::SignedVoucher;
 
 /// When to claim; whatever comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClaimPolicy {
+pub(crate) struct ClaimPolicy {
     /// Unclaimed amount of all channels together.
     pub threshold: Amount,
     /// Age of the oldest unclaimed receipt, in seconds.
@@ -18,7 +18,7 @@ pub struct ClaimPolicy {
 
 /// A channel with something served.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChannelClaim {
+pub(crate) struct ChannelClaim {
     /// As the chain has it.
     pub channel: ChannelView,
     /// The voucher that pays for everything served.
@@ -30,7 +30,7 @@ pub struct ChannelClaim {
 impl ChannelClaim {
     /// What a claim would add, as far as the deposit reaches.
     #[must_use]
-    pub fn claimable(&self) -> Amount {
+    pub(crate) fn claimable(&self) -> Amount {
         if self.voucher.cumulative_amount > self.channel.deposited {
             return Amount::ZERO;
         }
@@ -40,7 +40,7 @@ impl ChannelClaim {
 
 /// The license that the vouchers pay to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClaimedLicense {
+pub(crate) struct ClaimedLicense {
     /// Whether it is active.
     pub active: bool,
     /// End of its term, Unix seconds.
@@ -53,7 +53,7 @@ pub struct ClaimedLicense {
 
 /// Why a claim is made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ClaimReason {
+pub(crate) enum ClaimReason {
     /// A payer leaves; after the thaw its deposit is gone.
     Thaw,
     /// The license is over.
@@ -69,7 +69,7 @@ pub enum ClaimReason {
 impl ClaimReason {
     /// Stable name for logs and metrics.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Thaw => "thaw",
             Self::LicenseEnd => "license_end",
@@ -82,7 +82,7 @@ impl ClaimReason {
 
 /// A claim to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimPlan {
+pub(crate) struct ClaimPlan {
     /// Why now.
     pub reason: ClaimReason,
     /// The rows, most urgent first.
@@ -98,7 +98,7 @@ pub struct ClaimPlan {
 /// Everything claimable is taken along once there is a reason, the urgent first: a row costs little
 /// beside the transaction that carries it.
 #[must_use]
-pub fn plan(
+pub(crate) fn plan(
     channels: &[ChannelClaim],
     license: &ClaimedLicense,
     policy: &ClaimPolicy,
@@ -134,10 +134,11 @@ pub fn plan(
     (!chosen.rows.is_empty()).then_some(chosen)
 }
 
-/// Vouchers to reserve: of channels that can't wait, where `chosen` left them out because the collateral does not
-/// cover them now. A reservation keeps the amount from the payer's withdrawal and counts as declared.
+/// Vouchers to reserve: of channels that can't wait, where `chosen` left them out because the
+/// collateral does not cover them now. A reservation keeps the amount from the payer's withdrawal
+/// and counts as declared.
 #[must_use]
-pub fn reservations<'a>(
+pub(crate) fn reservations<'a>(
     channels: &'a [ChannelClaim],
     license: &ClaimedLicense,
     policy: &ClaimPolicy,
