@@ -258,7 +258,7 @@ mod tests {
     async fn the_panic_of_a_thread_stops_the_node_and_its_end_is_awaited() {
         let tasks = Tasks::new();
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        tasks.spawn_thread("works", move || drop(wait.recv())).unwrap();
+        tasks.spawn_thread("works", move || assert!(wait.recv().is_err())).unwrap();
         assert_eq!(tasks.shutdown(Duration::from_millis(50)).await, 1);
         drop(go);
         assert_eq!(tasks.shutdown(Duration::from_secs(5)).await, 0);

@@ -35,12 +35,6 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
-    /// 403.
-    #[must_use]
-    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
-    }
-
     /// 503: can be tried again.
     #[must_use]
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {

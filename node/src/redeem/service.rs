@@ -28,9 +28,6 @@ const MAX_ROWS_EVER: usize = 256;
 const IDLE_BLOCKS: u64 = 64;
 /// Pause between two looks while there is no new head.
 const QUIET: Duration = Duration::from_secs(2);
-/// How long the last claims have when the node stops.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Why a license's vouchers could not be claimed now.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RedeemError {
@@ -97,7 +94,7 @@ impl Redeemer {
         loop {
             let head = *heads.borrow_and_update();
             if head.number > 0 {
-                self.act(&head, false).await;
+                self.act(&head).await;
             }
             tokio::select! {
                 () = cancel.cancelled() => break,
@@ -108,8 +105,8 @@ impl Redeemer {
         }
     }
 
-    /// Claims what is due at `head`; with `everything`, all that is claimable.
-    pub(crate) async fn act(&self, head: &Head, everything: bool) {
+    /// Claims what is due at `head`.
+    async fn act(&self, head: &Head) {
         let licenses = match self.all_licenses().await {
             Ok(licenses) => licenses,
             Err(error) => {
@@ -118,18 +115,10 @@ impl Redeemer {
             }
         };
         for license in licenses {
-            if let Err(error) = self.redeem(license, head, everything).await {
+            if let Err(error) = self.redeem(license, head).await {
                 metrics::counter!("oml_redeem_errors_total").increment(1);
                 tracing::warn!(%license, %error, "vouchers could not be claimed for now");
             }
-        }
-    }
-
-    /// Claims everything of all licenses and waits a little until it is in a block. For hosts that
-    /// are about to stop for long.
-    pub(crate) async fn flush(&self, head: &Head) {
-        if tokio::time::timeout(FLUSH_TIMEOUT, self.act(head, true)).await.is_err() {
-            tracing::warn!("not every voucher could be claimed in time");
         }
     }
 
@@ -142,7 +131,6 @@ impl Redeemer {
         &self,
         id: LicenseId,
         head: &Head,
-        everything: bool,
     ) -> Result<(), RedeemError> {
         let channels = self.store.served_channels(id).await?;
         if channels.is_empty() {
@@ -159,15 +147,13 @@ impl Redeemer {
             return Ok(());
         }
         let claimed = self.license(id, &terms, head).await?;
-        let policy =
-            if everything { ClaimPolicy { interval_secs: 0, ..self.policy } } else { self.policy };
         // Receipts are dated by the later of the two clocks.
         let now = head.timestamp.max(unix_now());
-        let plan = plan(&claims, &claimed, &policy, now);
+        let plan = plan(&claims, &claimed, &self.policy, now);
         if let Some(plan) = &plan {
             self.send(id, &terms, plan).await?;
         }
-        for claim in reservations(&claims, &claimed, &policy, plan.as_ref(), now) {
+        for claim in reservations(&claims, &claimed, &self.policy, plan.as_ref(), now) {
             self.reserve(id, &terms, &claim.voucher, head).await?;
         }
         Ok(())
