@@ -41,11 +41,11 @@ impl RoleError {
 /// What every role gets. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct NodeContext {
-    /// Configuration.
+    /// What the node was told.
     pub config: Arc<Config>,
-    /// Store.
+    /// What survives a restart.
     pub store: Store,
-    /// Chain.
+    /// Provider and addresses of the chain that the node follows.
     pub chain: ChainClient,
     /// Typed reads at the latest block.
     pub reader: Reader,
@@ -53,7 +53,7 @@ pub struct NodeContext {
     pub sender: Option<Sender>,
     /// Newest head whose rows are committed.
     pub heads: watch::Receiver<Head>,
-    /// Starts tasks.
+    /// Starts what runs beside the caller, and stops it with the node.
     pub tasks: Tasks,
 }
 

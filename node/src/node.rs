@@ -18,16 +18,16 @@ use tokio_util::sync::CancellationToken;
 /// Why the node does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// Configuration.
+    /// The configuration can't be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Chain.
+    /// The chain can't be reached, or is not the one of the addresses file.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// Store.
+    /// The store can't be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Sender.
+    /// The account can't send.
     #[error(transparent)]
     Sender(#[from] SenderError),
     /// A role could not be set up.
@@ -39,7 +39,7 @@ pub enum NodeError {
     /// A listener could not be opened.
     #[error("can't listen on {address}: {source}; is another program using the port?")]
     Listen {
-        /// As configured.
+        /// Address as configured, with its port.
         address: SocketAddr,
         /// What the system says.
         source: std::io::Error,

@@ -15,9 +15,9 @@ use crate::wire::{GatewayTerms, SignedVoucher};
 pub struct PayerChannel {
     /// Chain of the contracts.
     pub chain_id: u64,
-    /// `PaymentEscrow`.
+    /// Contract that holds channels: `PaymentEscrow`.
     pub escrow: EthAddress,
-    /// `ChallengeManager`.
+    /// Contract that judges receipts: `ChallengeManager`.
     pub challenge_manager: EthAddress,
     /// License that the channel pays to.
     pub license_id: LicenseId,
@@ -59,7 +59,7 @@ impl PayerChannel {
         }
     }
 
-    /// Its id.
+    /// Id of the channel, computed from its parts.
     #[must_use]
     pub fn id(&self) -> ChannelId {
         let (chain, escrow) = (self.chain_id, self.escrow);

@@ -16,7 +16,7 @@ pub struct ProofContext {
     pub settlement_period: u64,
     /// End of the license's term, or time of its termination, Unix seconds.
     pub term_end: u64,
-    /// Chain time.
+    /// Chain time, Unix seconds.
     pub now: u64,
 }
 
@@ -28,17 +28,17 @@ pub enum ReceiptProof {
     Equivocation {
         /// The one that came first.
         a: Box<SignedReceipt>,
-        /// The other.
+        /// The one that came later.
         b: Box<SignedReceipt>,
     },
     /// A receipt above what was settled in time.
     UnderMetering {
-        /// The receipt.
+        /// The receipt that proves it.
         receipt: Box<SignedReceipt>,
     },
     /// A receipt dated after the term.
     OutOfTerm {
-        /// The receipt.
+        /// The receipt that proves it.
         receipt: Box<SignedReceipt>,
     },
 }

@@ -53,11 +53,11 @@ pub enum LogError {
         "payer log {path} belongs to channel {found}, not to {expected}; use one file a channel"
     )]
     OtherChannel {
-        /// The file.
+        /// File of the log.
         path: PathBuf,
-        /// Its channel.
+        /// Channel that the file is about.
         found: ChannelId,
-        /// The session's.
+        /// Channel of the session.
         expected: ChannelId,
     },
 }

@@ -10,9 +10,9 @@ use crate::count::TokenCounter;
 /// The two metered routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServedPath {
-    /// `POST /v1/completions`
+    /// `POST /v1/completions`, which continues a text.
     Completions,
-    /// `POST /v1/chat/completions`
+    /// `POST /v1/chat/completions`, which answers messages.
     Chat,
 }
 
@@ -44,7 +44,7 @@ impl ServedPath {
 pub struct TokenLimits {
     /// Answer length if the client names none.
     pub default_max_tokens: u64,
-    /// Longest answer.
+    /// Longest answer that a client may ask for.
     pub max_tokens_cap: u64,
 }
 
@@ -71,7 +71,7 @@ pub enum RequestError {
     /// A field is missing or of a wrong kind.
     #[error("field `{field}` {problem}")]
     Field {
-        /// Its name.
+        /// Name of the field.
         field: &'static str,
         /// What is wrong and what to send.
         problem: String,
@@ -81,7 +81,7 @@ pub enum RequestError {
 /// A request whose payment can be judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeteredRequest {
-    /// Its route.
+    /// Route that it was sent to.
     pub path: ServedPath,
     /// The text that the voucher names: the prompt, or the canonical JSON of the messages.
     pub prompt: String,

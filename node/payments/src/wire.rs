@@ -24,7 +24,7 @@ pub enum WireError {
     /// The value is longer than any valid one.
     #[error("the header has {0} bytes; a valid one has at most {MAX_HEADER}")]
     TooLong(usize),
-    /// Not base64.
+    /// The value is not base64.
     #[error("the header is not base64: {0}")]
     Base64(#[source] base64::DecodeError),
     /// Not the JSON that belongs there.

@@ -8,11 +8,11 @@ use serde_json::json;
 /// An error answer: `{"error": {"code", "message"}}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
-    /// HTTP status.
+    /// Status of the HTTP answer.
     pub status: StatusCode,
     /// For programs, such as `not_found`.
     pub code: &'static str,
-    /// For people.
+    /// A sentence for people.
     pub message: String,
 }
 
@@ -23,13 +23,13 @@ impl ApiError {
         Self { status, code, message: message.into() }
     }
 
-    /// 400.
+    /// The request can't be read: status 400.
     #[must_use]
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
-    /// 404.
+    /// There is no such thing: status 404.
     #[must_use]
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)

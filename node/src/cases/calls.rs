@@ -18,11 +18,8 @@ use crate::store::CaseSecret;
 /// Makes the transactions of one case.
 #[derive(Debug)]
 pub(crate) struct Calls<'a> {
-    /// The `ChallengeManager`.
     pub manager: Address,
-    /// The case.
     pub file: &'a CaseFile,
-    /// Its license.
     pub license: &'a LicenseRef,
 }
 
@@ -101,7 +98,7 @@ impl Calls<'_> {
         Intent::call(key, self.manager, &call, self.describe("commitment to the tags"))
     }
 
-    /// Reveals tags.
+    /// Reveals the tags that were committed to.
     #[must_use]
     pub(crate) fn reveal(&self, key: &str, secret: &CaseSecret) -> Intent {
         let call = revealTagsCall {

@@ -8,7 +8,7 @@ use crate::chain::{BeaconValue, CaseView, ChallengeConfig};
 /// One drawn member of the committee, in the contract's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
-    /// The prover.
+    /// Account of the prover.
     pub address: EthAddress,
     /// Its commitment to the tags as the contract keeps it, from when it is sent until it is
     /// revealed.
@@ -38,7 +38,7 @@ pub struct CaseFile {
     pub epoch: u32,
     /// Owner named by the terms.
     pub owner: EthAddress,
-    /// Accused host.
+    /// Host of the accused license.
     pub host: EthAddress,
     /// The beacon round that the draw waits for; only looked at before the draw.
     pub beacon: BeaconValue,

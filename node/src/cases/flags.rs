@@ -10,14 +10,14 @@ use oml_contracts::rpc::abi::ChallengeManager::DeploymentAccused;
 use oml_contracts::{CaseId, DeploymentHash, EthAddress, LicenseId, ModelId};
 use serde::{Deserialize, Serialize};
 
-/// Which flags.
+/// What flags are asked for; all of them if nothing is named.
 #[derive(Deserialize)]
 pub(super) struct FlagsQuery {
     model: Option<ModelId>,
     license: Option<LicenseId>,
 }
 
-/// A flag.
+/// A deployment that was found to serve a copy that is not its own.
 #[derive(Serialize)]
 pub(super) struct FlaggedDeployment {
     deployment: DeploymentHash,

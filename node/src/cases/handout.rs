@@ -9,7 +9,7 @@ use super::seal::{self, EncryptionKey, SealError};
 /// Answer of `GET /v1/cases/{caseId}/questions?prover=0x…`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SealedQuestions {
-    /// The case.
+    /// Case whose questions these are.
     pub case_id: CaseId,
     /// JSON array of prompts, sealed to the member, in hex with `0x`.
     pub sealed: String,

@@ -39,9 +39,9 @@ pub enum ReadError {
     /// An event can't be decoded.
     #[error("event {name} of case {case} can't be decoded: {source}")]
     Event {
-        /// Its name.
+        /// Its name in the contract's interface.
         name: &'static str,
-        /// The case.
+        /// Case that the event is about.
         case: CaseId,
         /// The decoder's word.
         source: alloy::sol_types::Error,

@@ -29,13 +29,13 @@ const OUTSIDER_PATIENCE: u64 = 300;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StepError {
-    /// Reading failed.
+    /// The case can't be read now.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Sending failed.
+    /// The transaction could not be submitted.
     #[error(transparent)]
     Submit(#[from] SubmitError),
     /// The owner's step failed.

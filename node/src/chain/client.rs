@@ -113,7 +113,7 @@ impl ChainClient {
         &self.addresses
     }
 
-    /// Chain id.
+    /// Id of the chain that the addresses file names.
     #[must_use]
     pub fn chain_id(&self) -> u64 {
         self.addresses.chain_id

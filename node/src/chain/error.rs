@@ -14,7 +14,7 @@ pub enum ChainError {
     /// The endpoint's URL is none.
     #[error("rpc_url {url:?} is not a URL: {source}")]
     BadUrl {
-        /// As configured.
+        /// URL as configured.
         url: String,
         /// What is wrong with it.
         source: <reqwest::Url as FromStr>::Err,
@@ -25,7 +25,7 @@ pub enum ChainError {
          endpoint of chain {expected} or use that chain's addresses file"
     )]
     WrongChain {
-        /// As configured.
+        /// URL as configured.
         url: String,
         /// Chain id of the addresses file.
         expected: u64,
@@ -37,7 +37,7 @@ pub enum ChainError {
         "no code at {address} ({name}) on chain {chain_id}; is the addresses file of another deployment?"
     )]
     NoCode {
-        /// Which contract.
+        /// Name of the contract.
         name: &'static str,
         /// Where it should be.
         address: String,
@@ -71,7 +71,7 @@ pub enum ChainError {
     Reverted {
         /// What was called.
         what: String,
-        /// Decoded reason.
+        /// Name and values of the revert.
         reason: String,
     },
     /// The endpoint answered, but not with what the contracts can say.
@@ -85,7 +85,7 @@ pub enum ChainError {
     /// Reading the addresses file failed.
     #[error("addresses file {}: {}", path.display(), with_causes(source.as_ref()))]
     Addresses {
-        /// As configured.
+        /// Path as configured.
         path: PathBuf,
         /// What is wrong with it.
         source: Arc<AddressesError>,

@@ -24,10 +24,10 @@ use tokio_util::sync::CancellationToken;
 /// Why the follower could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
-    /// The endpoint.
+    /// The endpoint failed.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

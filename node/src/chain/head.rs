@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 /// never with the machine's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// Block number.
+    /// Number of the block.
     pub number: u64,
-    /// Block hash.
+    /// Hash of the block.
     pub hash: alloy::primitives::B256,
     /// Block time, unix seconds.
     pub timestamp: u64,

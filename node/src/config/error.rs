@@ -8,7 +8,7 @@ pub enum ConfigError {
     /// The file can't be read.
     #[error("can't read the configuration {}: {source}", path.display())]
     Unreadable {
-        /// As given.
+        /// Path as it was given.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
@@ -24,9 +24,9 @@ pub enum ConfigError {
     /// A value that can't work.
     #[error("{key} = {value}: {cause}")]
     Value {
-        /// Dotted key.
+        /// Key with its sections, such as `chain.rpc_url`.
         key: String,
-        /// As configured.
+        /// Value as configured.
         value: String,
         /// Why not, and what to do.
         cause: String,

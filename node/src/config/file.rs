@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub struct Config {
     /// Endpoint and contracts.
     pub chain: ChainConfig,
-    /// Database.
+    /// Where state is kept.
     #[serde(default)]
     pub store: StoreConfig,
     /// Account that sends transactions; a node without one only watches.
@@ -38,7 +38,7 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChainConfig {
-    /// JSON-RPC endpoint.
+    /// URL of the endpoint that speaks JSON-RPC.
     pub rpc_url: String,
     /// Addresses file of the deployment.
     pub addresses: PathBuf,
@@ -65,7 +65,7 @@ pub struct ChainConfig {
     pub max_fee_per_gas: u64,
 }
 
-/// Database.
+/// Where state is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreConfig {

@@ -39,9 +39,9 @@ pub struct OwnerConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UniverseConfig {
-    /// Its model.
+    /// Model whose universe it is.
     pub model: ModelId,
-    /// Its epoch.
+    /// Number of the universe among those of its model.
     pub epoch: u32,
     /// Directory that holds `universe-<epoch>/universe.oml`, or that directory itself.
     pub dir: PathBuf,
@@ -127,7 +127,7 @@ impl Default for RedeemConfig {
 pub struct InferenceConfig {
     /// Address on which it listens.
     pub listen: SocketAddr,
-    /// Model directory.
+    /// Directory with the model's files.
     pub model_dir: PathBuf,
     /// Name under which clients ask for it.
     pub model_name: String,

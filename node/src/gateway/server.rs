@@ -36,7 +36,7 @@ pub(crate) struct GatewayDeps {
     pub receipts: Domain,
     /// Keeps vouchers and receipts.
     pub writer: Arc<dyn LedgerWriter>,
-    /// Reads them.
+    /// Reads what was kept.
     pub reader: Arc<dyn LedgerReader>,
     /// License and channels.
     pub source: Arc<dyn LicenseSource>,
@@ -54,7 +54,7 @@ pub(crate) enum GatewayError {
     /// The port can't be opened.
     #[error("the gateway can't listen on {address}: {source}; is another program using the port?")]
     Listen {
-        /// As configured.
+        /// Address as configured, with its port.
         address: SocketAddr,
         /// What the system says.
         source: std::io::Error,

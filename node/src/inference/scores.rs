@@ -13,9 +13,9 @@ pub(super) const MOST_SCORED: usize = 64;
 pub struct TokenLogProbability {
     /// Its text, with the blank before it.
     pub text: String,
-    /// In nats.
+    /// Natural logarithm of its probability.
     pub log_probability: f64,
-    /// Likeliest first.
+    /// Likeliest tokens at its place, the likeliest first.
     pub top: Vec<(String, f64)>,
 }
 

@@ -26,7 +26,7 @@ pub enum InferenceError {
         "the inference server can't listen on {address}: {source}; is another program using the port?"
     )]
     Listen {
-        /// As configured.
+        /// Address as configured, with its port.
         address: SocketAddr,
         /// What the system says.
         source: std::io::Error,

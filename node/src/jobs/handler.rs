@@ -15,7 +15,7 @@ pub enum JobError {
     RetryAfter {
         /// How long to wait.
         after: Duration,
-        /// Why.
+        /// What has to change until then, in words.
         reason: String,
     },
     /// Do not try again.

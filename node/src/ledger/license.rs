@@ -8,7 +8,7 @@ use crate::chain::{ChainError, LicenseStatus, Reader};
 /// The license under which a host serves, as the chain has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ServedLicense {
-    /// Its id.
+    /// Id of the license.
     pub license_id: LicenseId,
     /// Whether it is active; expiry is judged by `expires_at`.
     pub active: bool,

@@ -14,7 +14,7 @@ pub enum LedgerError {
     /// A receipt with this number was already signed; signing another would be equivocation.
     #[error("channel {channel} already has a receipt {seq}; another one must not leave this host")]
     ReceiptExists {
-        /// The channel.
+        /// Channel of the receipt.
         channel: ChannelId,
         /// Number of the receipt.
         seq: u64,
@@ -22,7 +22,7 @@ pub enum LedgerError {
     /// A receipt is kept whose voucher is not.
     #[error("channel {channel} has receipt {requests} but no voucher for it; restore the database")]
     NoVoucher {
-        /// The channel.
+        /// Channel of the receipt.
         channel: ChannelId,
         /// Requests that the receipt counts.
         requests: u64,

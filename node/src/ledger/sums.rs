@@ -10,9 +10,9 @@ use super::port::{LedgerError, LedgerReader};
 /// A voucher whose request failed leaves no receipt and so is never counted nor claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ChannelLedger {
-    /// Requests served.
+    /// Requests served so far.
     pub requests: u64,
-    /// Tokens served.
+    /// Tokens served so far, prompts and answers.
     pub tokens: u64,
     /// Amount of the voucher that paid for the newest receipt.
     pub promised_amount: Amount,

@@ -48,16 +48,16 @@ pub(crate) enum HostStatus {
     Unknown,
     /// The owner has until then to draw, embed and deliver.
     AwaitsDelivery {
-        /// Delivery deadline.
+        /// Chain time until which the copy must be delivered, Unix seconds.
         until: u64,
         /// Whether the seed is drawn.
         seeded: bool,
     },
     /// Not delivered in time: the host can cancel and gets everything back.
     Refundable,
-    /// In force.
+    /// The license is in force.
     Active {
-        /// Expiry.
+        /// Chain time at which it expires, Unix seconds.
         until: u64,
     },
     /// Ended; the host can start to thaw its collateral.
@@ -65,7 +65,7 @@ pub(crate) enum HostStatus {
         /// End of the term.
         since: u64,
     },
-    /// Ended, thawing.
+    /// It has ended, and its collateral thaws.
     Thawing {
         /// When the collateral can be withdrawn.
         until: u64,

@@ -33,7 +33,7 @@ pub enum LicenseError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Sending failed.
+    /// The draw could not be submitted.
     #[error(transparent)]
     Submit(#[from] SubmitError),
 }

@@ -127,11 +127,7 @@ impl Redeemer {
         Ok(mine.iter().map(|row| row.license_id).chain(self.licenses.iter().copied()).collect())
     }
 
-    async fn redeem(
-        &self,
-        id: LicenseId,
-        head: &Head,
-    ) -> Result<(), RedeemError> {
+    async fn redeem(&self, id: LicenseId, head: &Head) -> Result<(), RedeemError> {
         let channels = self.store.served_channels(id).await?;
         if channels.is_empty() {
             return Ok(());

@@ -10,6 +10,7 @@ use crate::files::{self, LicenseFile};
 use alloy::primitives::B256;
 use clap::Args;
 use eyre::Result;
+use oml_contracts::hits::hits_needed;
 use oml_contracts::leaf::BUNDLE;
 use oml_payments::copies::{MOST_BUNDLES, bundles_for, series_threshold};
 use oml_prover::fingerprint::Universe;

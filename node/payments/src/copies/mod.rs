@@ -29,7 +29,7 @@ pub struct CopySeries<'a> {
     pub receipts: Domain,
     /// The accused license.
     pub license: LicenseId,
-    /// Its model.
+    /// Model of the accused license.
     pub model: ModelId,
     /// Account whose key signs its receipts.
     pub serving_key: EthAddress,
@@ -56,7 +56,7 @@ pub struct CopySeries<'a> {
 pub struct SignedAnswer {
     /// What it signed.
     pub receipt: SignedReceipt,
-    /// The text.
+    /// Text of the answer as it came.
     pub text: String,
 }
 
@@ -77,7 +77,7 @@ pub enum SeriesProblem {
         signer.map_or_else(|| "nobody".to_owned(), |key| key.to_string())
     )]
     Foreign {
-        /// Its number.
+        /// Number of the receipt.
         seq: u64,
         /// License that it names.
         license: LicenseId,
@@ -117,7 +117,7 @@ pub enum SeriesProblem {
         "two receipts of the host have number {seq} and different content; that is a proof by itself, see `oml proof equivocation`"
     )]
     Equivocation {
-        /// The number.
+        /// Number that both receipts have.
         seq: u64,
     },
 }
@@ -168,7 +168,7 @@ pub struct CopyReading {
     pub hits: u32,
     /// Keys of the series; what was not answered is a miss.
     pub queries: u32,
-    /// Evidence.
+    /// Evidence that the answers give.
     pub evidence: Log2,
     /// What it has to reach.
     pub threshold: Log2,

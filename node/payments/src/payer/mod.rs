@@ -98,7 +98,7 @@ pub enum ReceiptProblem {
     WrongCount {
         /// Requests on the receipt.
         found: u64,
-        /// Its number.
+        /// Number of the receipt.
         seq: u64,
         /// What both had to be.
         expected: u64,
@@ -108,7 +108,7 @@ pub enum ReceiptProblem {
     TooManyTokens {
         /// Tokens of this request.
         found: u64,
-        /// Most possible.
+        /// Most tokens that the texts and the voucher allow.
         most: u64,
     },
     /// Fewer tokens than the receipt before.
@@ -124,7 +124,7 @@ pub enum ReceiptProblem {
     Future {
         /// Date on the receipt, Unix seconds.
         served_at: u64,
-        /// Chain time.
+        /// Chain time, Unix seconds.
         now: u64,
     },
 }
@@ -132,7 +132,7 @@ pub enum ReceiptProblem {
 /// What a receipt is held against.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expectation<'a> {
-    /// The channel.
+    /// Channel that the receipt must be about.
     pub channel: &'a PayerChannel,
     /// What was known before.
     pub state: &'a PayerState,

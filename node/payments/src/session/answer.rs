@@ -13,7 +13,7 @@ const MAX_ANSWER_BYTES: usize = 16 << 20;
 /// Takes pieces of a streamed answer as they come.
 pub type OnText<'a> = &'a mut (dyn FnMut(&str) + Send);
 
-/// What came.
+/// An answer with the receipt that came with it.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) text: String,

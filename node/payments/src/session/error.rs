@@ -26,7 +26,7 @@ pub enum PayerError {
     /// The gateway can't be reached or broke off.
     #[error("gateway {url}: {source}")]
     Network {
-        /// The gateway.
+        /// URL of the gateway.
         url: String,
         /// What the connection, or the reader of its answer, says.
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -34,9 +34,9 @@ pub enum PayerError {
     /// The gateway refuses; nothing was charged.
     #[error("the gateway answered {status}: {message}")]
     Refused {
-        /// HTTP status.
+        /// Status of the HTTP answer.
         status: u16,
-        /// Its words.
+        /// What the gateway says.
         message: String,
     },
     /// The gateway wants another payment, and the payer can't or won't make it.
@@ -52,7 +52,7 @@ pub enum PayerError {
     Budget {
         /// Amount of the voucher.
         needed: Amount,
-        /// The budget.
+        /// Most that the session may promise.
         budget: Amount,
     },
     /// The answer came without a receipt.
@@ -70,7 +70,7 @@ pub enum PayerError {
     /// The receipt is not to be believed; it is kept as evidence.
     #[error("the receipt of request {seq} is wrong: {problem}")]
     Receipt {
-        /// Its number.
+        /// Number of the receipt.
         seq: u64,
         /// What is wrong.
         problem: ReceiptProblem,
@@ -78,7 +78,7 @@ pub enum PayerError {
     /// The evidence log failed.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// Signing failed.
+    /// The payer's key did not sign.
     #[error(transparent)]
     Signature(#[from] SignatureError),
     /// Whoever asks has a say in the answer.

@@ -155,7 +155,7 @@ impl PayerSession {
         &self.state
     }
 
-    /// The channel.
+    /// The channel that pays.
     #[must_use]
     pub const fn channel(&self) -> &PayerChannel {
         &self.channel

@@ -36,7 +36,7 @@ pub(crate) enum Phase {
     Resolve,
     /// The very second of a deadline, or no such case.
     Idle,
-    /// Ended.
+    /// The case has ended.
     Closed,
 }
 
@@ -108,7 +108,7 @@ pub(crate) enum Role {
     Observer,
 }
 
-/// Who acts.
+/// The account that acts and what it is in the case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Actor {
     /// Account that sends the transactions.

@@ -17,17 +17,17 @@ pub enum OpeningError {
     /// The drawn leaves are not in the universe file.
     #[error(transparent)]
     Questions(#[from] QuestionListError),
-    /// No proof.
+    /// The tree has no proof of a drawn bundle.
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// Positions and leaves do not belong together.
     #[error("{positions} positions for {leaves} leaves of {bundles} bundles")]
     Mismatch {
-        /// Positions given.
+        /// How many positions were given.
         positions: usize,
-        /// Leaves given.
+        /// How many leaves were given.
         leaves: usize,
-        /// Bundles given.
+        /// How many bundles were drawn.
         bundles: usize,
     },
     /// A member revealed on chain, but its tags are not known here.

@@ -28,7 +28,7 @@ pub enum QuestionListError {
         "bundle {bundle} was drawn, but the universe file has only {leaves} fingerprints; it is of another epoch or incomplete"
     )]
     BundleOutOfRange {
-        /// Drawn bundle.
+        /// Bundle that the case drew.
         bundle: u32,
         /// Fingerprints in the file.
         leaves: usize,
@@ -38,7 +38,7 @@ pub enum QuestionListError {
         "{fingerprints} fingerprints and {decoys} decoys are more than {MAX_QUESTIONS} questions"
     )]
     TooMany {
-        /// Drawn fingerprints.
+        /// How many fingerprints the case drew.
         fingerprints: usize,
         /// Decoys asked for.
         decoys: usize,
@@ -63,7 +63,7 @@ pub struct SecretLeaf {
     pub index: u32,
     /// Blinds the leaf.
     pub salt: Salt,
-    /// Prompt.
+    /// Prompt that asks for it.
     pub key: String,
     /// Tags of the 16 candidates, sorted.
     pub tags: LeafTags,

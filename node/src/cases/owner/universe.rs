@@ -19,11 +19,11 @@ pub enum UniverseMismatch {
     /// No tree can be built.
     #[error("universe of model {model}, epoch {epoch}: {cause}")]
     Tree {
-        /// Model.
+        /// Model whose universe was opened.
         model: ModelId,
-        /// Epoch.
+        /// Number of the universe among those of its model.
         epoch: u32,
-        /// Why.
+        /// What is wrong with the leaves.
         cause: TreeError,
     },
     /// Leaves are out of order, or some are missing.
@@ -31,9 +31,9 @@ pub enum UniverseMismatch {
         "universe of model {model}, epoch {epoch}: leaf {index} stands at place {place}; the file is damaged"
     )]
     Order {
-        /// Model.
+        /// Model whose universe was opened.
         model: ModelId,
-        /// Epoch.
+        /// Number of the universe among those of its model.
         epoch: u32,
         /// Index that the leaf names.
         index: u32,
@@ -45,13 +45,13 @@ pub enum UniverseMismatch {
         "universe of model {model}, epoch {epoch}: the file's root is {found}, on chain it is {expected}; this is not the committed universe"
     )]
     Root {
-        /// Model.
+        /// Model whose universe was opened.
         model: ModelId,
-        /// Epoch.
+        /// Number of the universe among those of its model.
         epoch: u32,
         /// Root of the leaves.
         found: Root,
-        /// Root expected.
+        /// Root that the chain has.
         expected: Root,
     },
 }
@@ -119,13 +119,13 @@ impl SecretUniverse {
         self.tree.root()
     }
 
-    /// Its model.
+    /// Model whose fingerprints these are.
     #[must_use]
     pub const fn model(&self) -> ModelId {
         self.model
     }
 
-    /// Its epoch.
+    /// Number of this universe among those of its model.
     #[must_use]
     pub const fn epoch(&self) -> u32 {
         self.epoch

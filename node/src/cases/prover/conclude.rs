@@ -17,7 +17,7 @@ pub(crate) enum Conclusion {
     CouldNotCheck {
         /// When to try again.
         after: Duration,
-        /// Why.
+        /// What was missing, in words.
         reason: String,
     },
 }

@@ -26,9 +26,9 @@ pub(crate) enum FetchError {
     /// The owner's node refuses.
     #[error("owner's node refuses the questions of case {case}: status {status}: {body}")]
     Refused {
-        /// The case.
+        /// Case whose questions were asked for.
         case: CaseId,
-        /// HTTP status.
+        /// Status of the owner's HTTP answer.
         status: u16,
         /// Beginning of its explanation.
         body: String,

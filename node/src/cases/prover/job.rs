@@ -29,7 +29,7 @@ use crate::config::ProverConfig;
 use crate::jobs::{JobError, JobHandler};
 use crate::store::{CaseSecret, JobRow, Store, StoreError};
 
-/// Runs checks.
+/// Runs the checks that cases order.
 #[derive(Debug)]
 pub struct CheckHandler {
     store: Store,

@@ -12,7 +12,7 @@ pub(crate) const CHECK_JOB: &str = "check";
 /// Everything that a check must know. Made from the chain's state, stored as the job's payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CheckOrder {
-    /// The case.
+    /// Case whose questions are asked.
     pub case: CaseId,
     /// The member that checks.
     pub member: EthAddress,
@@ -22,7 +22,7 @@ pub(crate) struct CheckOrder {
     pub question_count: u16,
     /// Model whose owner has the questions.
     pub model: ModelId,
-    /// Accused license.
+    /// License that is accused.
     pub license: LicenseId,
     /// Deployment to ask.
     pub deployment: DeploymentHash,

@@ -10,9 +10,9 @@ use alloy::sol_types::SolCall;
 pub struct Intent {
     /// Idempotency key, unique for ever in this node, such as `license/0x…/draw/7`.
     pub key: String,
-    /// Called contract.
+    /// Contract that is called.
     pub to: Address,
-    /// Call data.
+    /// What the contract is called with.
     pub calldata: Bytes,
     /// Native value in wei.
     pub value: U256,
@@ -64,30 +64,30 @@ pub enum IntentStatus {
     Pending,
     /// In a block that a reorg may still remove.
     Mined {
-        /// Transaction.
+        /// Hash of its transaction.
         tx_hash: B256,
-        /// Block.
+        /// Number of its block.
         block: u64,
         /// Whether the transaction succeeded there.
         succeeded: bool,
     },
     /// In a final block, and succeeded.
     Done {
-        /// Transaction.
+        /// Hash of its transaction.
         tx_hash: B256,
-        /// Block.
+        /// Number of its block.
         block: u64,
     },
     /// In a final block, and reverted. Submit under another key to try again.
     Reverted {
-        /// Transaction.
+        /// Hash of its transaction.
         tx_hash: B256,
         /// Decoded reason, if it could be had.
         reason: String,
     },
     /// Given up. Submit under another key to try again.
     Dropped {
-        /// Why.
+        /// What made it useless.
         reason: String,
     },
 }
@@ -130,7 +130,7 @@ pub enum SenderError {
     WouldRevert {
         /// What was submitted.
         describe: String,
-        /// Decoded reason.
+        /// Name and values of the revert.
         reason: String,
     },
     /// The deadline is past. Nothing is stored.
@@ -138,15 +138,15 @@ pub enum SenderError {
     TooLate {
         /// What was submitted.
         describe: String,
-        /// Its deadline.
+        /// Chain time after which it is useless, Unix seconds.
         deadline: u64,
-        /// Chain time.
+        /// Chain time when it was submitted, Unix seconds.
         now: u64,
     },
     /// The same key was used for other call data.
     #[error("intent key {key:?} is taken by another call ({describe})")]
     KeyTaken {
-        /// The key.
+        /// Key of both calls.
         key: String,
         /// What holds it.
         describe: String,
@@ -154,10 +154,10 @@ pub enum SenderError {
     /// Another running node sends with this account and store.
     #[error("another node sends as {account}; stop it, or give this one an account of its own")]
     AccountInUse {
-        /// The account.
+        /// Account that both would send from.
         account: String,
     },
-    /// Signing failed.
+    /// The account's key did not sign.
     #[error("signing failed: {0}")]
     Signing(#[source] alloy::signers::Error),
     /// No account holds as much as it sends.

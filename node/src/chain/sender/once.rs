@@ -15,14 +15,14 @@ const MAX_TRIES: u32 = 5;
 pub(crate) enum Submitted {
     /// A transaction was stored and sent.
     Sent {
-        /// Its key.
+        /// Key of the intent.
         key: String,
     },
     /// A transaction for it is under way or mined.
     UnderWay,
     /// It would revert now, for example because somebody else was faster.
     NotNow {
-        /// Decoded reason.
+        /// Name and values of the revert.
         reason: String,
     },
     /// Every try was mined and reverted, or was dropped.

@@ -65,7 +65,7 @@ impl Sender {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The account.
+    /// Account that sends.
     #[must_use]
     pub fn address(&self) -> EthAddress {
         self.account().into()

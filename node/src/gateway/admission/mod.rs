@@ -40,7 +40,7 @@ pub(crate) struct RiskLimits {
 pub(crate) struct AdmissionInput<'a> {
     /// Domain of vouchers: the escrow.
     pub escrow: &'a Domain,
-    /// The license.
+    /// License under which is served.
     pub license: &'a ServedLicense,
     /// What came in the header.
     pub voucher: Option<&'a SignedVoucher>,
@@ -52,14 +52,14 @@ pub(crate) struct AdmissionInput<'a> {
     pub request: &'a RequestUnits,
     /// What the host risks.
     pub limits: &'a RiskLimits,
-    /// Unix seconds.
+    /// Unix seconds by which terms are judged.
     pub now: u64,
 }
 
-/// The decision.
+/// Whether a request is served, and what a refused payer has to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// Serve it.
+    /// The request is paid for and is served.
     Accept(Admitted),
     /// Answer 402: a better voucher, or a better channel, would do.
     PaymentRequired(Box<PaymentRequired>),
@@ -84,9 +84,9 @@ pub(crate) enum Refusal {
     /// The license is not active, or its term ends.
     #[error("license {license_id} does not serve: {reason}")]
     LicenseEnded {
-        /// The license.
+        /// License under which is served.
         license_id: LicenseId,
-        /// Why not.
+        /// What is wrong with the license.
         reason: &'static str,
     },
     /// The voucher's fields contradict each other: its channel is not (license, payer, signer,
@@ -150,7 +150,7 @@ impl Refusal {
         }
     }
 
-    /// HTTP status.
+    /// Status of the HTTP answer that refuses it.
     #[must_use]
     pub(crate) const fn status(&self) -> u16 {
         match self {

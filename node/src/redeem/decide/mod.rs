@@ -83,7 +83,7 @@ impl ClaimReason {
 /// A claim to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ClaimPlan {
-    /// Why now.
+    /// What makes the claim due.
     pub reason: ClaimReason,
     /// The rows, most urgent first.
     pub rows: Vec<SignedVoucher>,
