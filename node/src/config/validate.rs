@@ -3,7 +3,7 @@
 use super::error::ConfigError;
 use super::file::Config;
 use super::roles::{GatewayConfig, PrivateKeySource, UniverseConfig};
-use oml_prover::model::{DeviceName, FloatType};
+use oml_engine::{DeviceName, FloatType};
 
 fn value(key: impl Into<String>, value: impl ToString, cause: impl Into<String>) -> ConfigError {
     ConfigError::Value { key: key.into(), value: value.to_string(), cause: cause.into() }

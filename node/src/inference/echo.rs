@@ -1,6 +1,6 @@
 //! A model for tests.
 
-use oml_prover::model::{Prompt, Sampling};
+use oml_engine::{Prompt, Sampling};
 
 use super::engine::{ServedModel, plain_chat};
 use super::scores::TokenLogProbability;

@@ -1,7 +1,7 @@
 //! What a request asks for, and which of it this server can do.
 
+use oml_engine::{Message, Prompt, Sampling};
 use oml_payments::ServedPath;
-use oml_prover::model::{Message, Prompt, Sampling};
 use serde::Deserialize;
 use serde_json::Value;
 

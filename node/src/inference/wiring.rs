@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use oml_prover::model::{LoadOptions, Model, ModelError};
+use oml_engine::{LoadOptions, Model, ModelError};
 use tokio::net::TcpListener;
 
 use super::server::{InferenceError, serve_on};

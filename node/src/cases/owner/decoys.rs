@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use oml_prover::model::{Api, Prompt};
+use oml_engine::{Api, Prompt};
 
 use crate::cases::shuffle::SeededNumbers;
 

@@ -315,7 +315,7 @@ async fn a_plain_question_whose_answer_was_lost_is_not_asked_again() {
 /// A key that is asked as a chat has the hash that its voucher would have.
 #[test]
 fn a_question_and_its_request_have_one_text() {
-    let question = oml_prover::model::Prompt::of_user(oml_prover::model::Api::Chat, "hi");
+    let question = oml_engine::Prompt::of_user(oml_engine::Api::Chat, "hi");
     let body = json!({"messages": [{"role": "user", "content": "hi"}]}).to_string();
     let limits = TokenLimits { default_max_tokens: 16, max_tokens_cap: 100 };
     let request = MeteredRequest::parse(ServedPath::Chat, body.as_bytes(), &limits).unwrap();
