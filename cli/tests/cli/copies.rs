@@ -3,6 +3,7 @@
 mod world;
 
 use super::support::FIRST_KEY;
+use oml_contracts::Signable as _;
 use oml_contracts::hash::{key_hash, plain_request_hash};
 use oml_contracts::{LicenseId, Receipt};
 use oml_payments::LogEntry;

@@ -26,7 +26,7 @@ pub fn hits_needed(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{EValue, threshold};
+    use crate::evidence::{EValue, EvidenceCounts, threshold};
     use proptest::prelude::*;
 
     fn terms(rate: f64) -> EvidenceTerms {
@@ -50,14 +50,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_count_is_the_smallest_that_suffices(queries in 1_u32..300, rate in 0.2_f64..0.95, cases in 1_u32..5000) {
+        fn the_count_is_the_smallest_that_suffices(
+            queries in 1_u32..300,
+            rate in 0.2_f64..0.95,
+            cases in 1_u32..5000,
+        ) {
             let terms = terms(rate);
             let limit = threshold(terms.alpha_inverse, cases, 1);
             let reaches = |hits: u32| {
-                let mut evidence = EValue::new(&terms).unwrap();
-                (0..hits).for_each(|_| evidence.personal(true));
-                (hits..queries).for_each(|_| evidence.personal(false));
-                evidence.reaches(limit)
+                let counts = EvidenceCounts {
+                    personal_hits: hits,
+                    personal_misses: queries - hits,
+                    ..EvidenceCounts::default()
+                };
+                EValue::new(&terms).unwrap().with(counts).reaches(limit)
             };
             match hits_needed(&terms, limit, queries).unwrap() {
                 Some(hits) => {

@@ -1,6 +1,7 @@
 //! A channel as its payer sees it.
 
 use k256::ecdsa::SigningKey;
+use oml_contracts::Signable as _;
 use oml_contracts::eip712::SignatureError;
 use oml_contracts::hash::channel_id;
 use oml_contracts::{ChannelId, Domain, EthAddress, LicenseId, ModelId, Salt, Voucher};

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use oml_contracts::Signable as _;
 use oml_contracts::ids::{ChannelId, Digest, LicenseId, ModelId, RequestHash, ResponseHash, Salt};
 use oml_contracts::{Amount, ChannelVoucher, Domain, EthAddress, Receipt, Signature, Voucher};
 use serde::de::DeserializeOwned;

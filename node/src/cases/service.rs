@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use oml_contracts::LicenseRef;
 use oml_contracts::hash::keccak256;
-use oml_contracts::terms::LicenseRef;
 use oml_contracts::{CaseId, Commitment, EthAddress};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;

@@ -10,9 +10,9 @@ use super::views::{
 use alloy::eips::BlockId;
 use alloy::primitives::{Address, B256, U256, aliases::U48};
 use alloy::providers::DynProvider;
+use oml_contracts::LicenseRef;
 use oml_contracts::case::MemberWord;
 use oml_contracts::rpc::abi;
-use oml_contracts::terms::LicenseRef;
 use oml_contracts::{Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId};
 
 /// Reads contracts at one block, the latest unless [`Reader::at`] says otherwise. Cheap to clone.

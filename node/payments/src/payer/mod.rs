@@ -1,5 +1,6 @@
 //! The payer's side as pure functions: the next voucher, and whether a receipt is to be believed.
 
+use oml_contracts::Signable as _;
 use oml_contracts::hash::response_hash;
 use oml_contracts::{Amount, ChannelId, EthAddress, LicenseId, RequestHash, Voucher};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,6 @@
 //! Whether a request is paid for: a pure function of the voucher, the chain and what was served.
 
+use oml_contracts::Signable as _;
 use oml_contracts::hash::channel_id;
 use oml_contracts::{Amount, ChannelId, Domain, EthAddress, LicenseId, RequestHash};
 use oml_payments::{PaymentRequired, RequiredVoucher, SignedVoucher};
