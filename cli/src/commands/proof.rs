@@ -14,7 +14,6 @@ use alloy::primitives::U256;
 use alloy::sol_types::SolCall;
 use clap::Subcommand;
 use eyre::Result;
-use oml_contracts::Signable as _;
 use oml_contracts::terms::Violation;
 use oml_contracts::{Digest, LicenseId, Salt, hash};
 use oml_payments::SignedReceipt;

@@ -3,7 +3,6 @@ use crate::evidence::{ProofContext, ReceiptProof, proofs};
 use crate::log::{EvidenceLog, LogEntry, replay};
 use crate::price::Price;
 use k256::ecdsa::SigningKey;
-use oml_contracts::Signable as _;
 use oml_contracts::hash::response_hash;
 use oml_contracts::{ModelId, Receipt, Salt};
 
