@@ -6,7 +6,7 @@ use crate::files::ChannelFile;
 use crate::license;
 use oml_contracts::Amount;
 use oml_contracts::rpc::abi::PaymentEscrow;
-use oml_node::payments::{ChannelRef, Completion, PayerError, PayerSession, Price, SignedReceipt};
+use oml_payments::{Completion, PayerChannel, PayerError, PayerSession, Price, SignedReceipt};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,7 @@ impl From<Completion> for PaidAnswer {
 #[derive(Clone, Debug)]
 pub struct PayableChannel {
     /// What a session must know of it.
-    pub reference: ChannelRef,
+    pub reference: PayerChannel,
     /// All that was deposited.
     pub deposit: Amount,
 }
@@ -71,7 +71,7 @@ impl PayableChannel {
         }
         let license = &channel.license;
         let serving_key = license::kept(chain, license.license_id).await?.serving_key;
-        let reference = ChannelRef {
+        let reference = PayerChannel {
             chain_id: chain.addresses().chain_id,
             escrow: chain.addresses().payment_escrow,
             challenge_manager: chain.addresses().challenge_manager,

@@ -6,7 +6,7 @@ use crate::files;
 use alloy::primitives::{Address, B256, U256};
 use oml_contracts::rpc::abi::ProverRegistry;
 use oml_contracts::{Amount, EthAddress};
-use oml_node::cases::seal::EncryptionKey;
+use oml_node::cases::EncryptionKey;
 use serde::Serialize;
 use std::path::Path;
 

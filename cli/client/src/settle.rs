@@ -9,7 +9,7 @@ use alloy::primitives::U256;
 use alloy::sol_types::SolEvent;
 use oml_contracts::rpc::abi::PaymentEscrow::{self, ClaimError};
 use oml_contracts::{ChannelId, LicenseId, hash};
-use oml_node::payments::SignedVoucher;
+use oml_payments::SignedVoucher;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -84,7 +84,7 @@ pub async fn claim(
         }
     }
     for vouchers in open.chunks(batch.max(1)) {
-        let rows = vouchers.iter().map(claim_row).collect();
+        let rows = vouchers.iter().map(|voucher| voucher.for_channel().into()).collect();
         let call = PaymentEscrow::claimCall { r#ref: license.sol_ref()?, rows };
         let sent = chain.send("claim vouchers", chain.escrow(), call, U256::ZERO).await?;
         settled.add(vouchers, &sent)?;
@@ -136,8 +136,10 @@ pub async fn reserve(
             reserved.already_declared.push(channel_id);
             continue;
         }
-        let call =
-            PaymentEscrow::reserveCall { r#ref: license.sol_ref()?, row: claim_row(&voucher) };
+        let call = PaymentEscrow::reserveCall {
+            r#ref: license.sol_ref()?,
+            row: voucher.for_channel().into(),
+        };
         let sent = chain.send("reserve voucher", chain.escrow(), call, U256::ZERO).await?;
         reserved.rows.push(ReservedRow { channel_id, declared: amount });
         reserved.transactions.push(sent.record);
@@ -201,19 +203,6 @@ fn check_channel(chain: &Chain, license: &LicenseFile, voucher: &SignedVoucher) 
         "give the license file that the channel was opened to, and the chain's own addresses file",
         FailureKind::Failed,
     ))
-}
-
-fn claim_row(voucher: &SignedVoucher) -> PaymentEscrow::ClaimRow {
-    PaymentEscrow::ClaimRow {
-        payer: voucher.payer.into(),
-        signer: voucher.signer.into(),
-        salt: voucher.salt.into(),
-        cumulativeAmount: voucher.cumulative_amount.get(),
-        cumulativeRequests: voucher.cumulative_requests,
-        cumulativeTokens: voucher.cumulative_tokens,
-        requestHash: voucher.request_hash.into(),
-        signature: voucher.signature.as_bytes().to_vec().into(),
-    }
 }
 
 impl SettledVouchers {

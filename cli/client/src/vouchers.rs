@@ -3,8 +3,9 @@
 use crate::error::{FailureKind, HintExt, Result, fail};
 use crate::files;
 use oml_contracts::{ChannelId, LicenseId};
-use oml_node::payments::{SignedVoucher, newest_paid};
+use oml_node::ledger::newest_paid;
 use oml_node::store::Store;
+use oml_payments::SignedVoucher;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use oml_client::files::{self, ChannelFile};
 use oml_client::money;
 use oml_client::pay::{self, PaidAnswer, PayableChannel};
 use oml_contracts::Amount;
-use oml_node::gateway::request::Endpoint;
+use oml_payments::ServedPath;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -101,8 +101,8 @@ pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
 }
 
 impl Pay {
-    const fn endpoint(&self) -> Endpoint {
-        if self.chat { Endpoint::Chat } else { Endpoint::Completions }
+    const fn endpoint(&self) -> ServedPath {
+        if self.chat { ServedPath::Chat } else { ServedPath::Completions }
     }
 
     fn body(&self) -> serde_json::Value {
@@ -144,6 +144,6 @@ mod tests {
         let chat = parse(&["--chat", "--stream", "--model", "m"]);
         assert_eq!(chat.body()["messages"], json!([{"role": "user", "content": "Hi"}]));
         assert_eq!(chat.body()["stream"], json!(true));
-        assert_eq!(chat.endpoint(), Endpoint::Chat);
+        assert_eq!(chat.endpoint(), ServedPath::Chat);
     }
 }

@@ -8,7 +8,7 @@ use eyre::Result;
 use oml_client::files::{LicenseFile, load_receipt};
 use oml_client::proof::{self, AcceptedProof, CollectSeries, Collected, CollectedSeries, TakeKeys};
 use oml_client::{TxRecord, pay};
-use oml_node::payments::copies::MOST_BUNDLES;
+use oml_payments::copies::MOST_BUNDLES;
 use serde_json::json;
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::files::{self, LicenseFile};
 use oml_contracts::terms::Violation;
 use oml_contracts::{Digest, LicenseId, Salt, hash};
-use oml_node::payments::SignedReceipt;
+use oml_payments::SignedReceipt;
 
 /// What a proof of level 0 commits to.
 pub(super) struct ProofClaim {

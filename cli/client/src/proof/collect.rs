@@ -14,10 +14,10 @@ use alloy::primitives::U256;
 use oml_contracts::hash;
 use oml_contracts::rpc::abi::ChallengeManager::ChallengeManager_NotEnough;
 use oml_engine::Prompt;
-use oml_node::gateway::request::Endpoint;
-use oml_node::payments::copies::{CopyReading, CopySeries, LaidOut, SeriesEnd};
-use oml_node::payments::evidence::LogEntry;
-use oml_node::payments::{Completion, EvidenceLog, PayerError, PayerSession};
+use oml_payments::LogEntry;
+use oml_payments::ServedPath;
+use oml_payments::copies::{CopyReading, CopySeries, LaidOut, SeriesEnd};
+use oml_payments::{Completion, EvidenceLog, PayerError, PayerSession};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -291,17 +291,17 @@ impl CollectSeries {
     }
 
     /// A plain request: nothing but the prompt, answered greedily.
-    fn request(&self, key: &str) -> (Endpoint, Value) {
+    fn request(&self, key: &str) -> (ServedPath, Value) {
         let mut body =
             json!({ "model": self.model, "max_tokens": self.max_tokens, "temperature": 0 });
         match Prompt::parse(key) {
             Prompt::Text(text) => {
                 body["prompt"] = json!(text);
-                (Endpoint::Completions, body)
+                (ServedPath::Completions, body)
             }
             Prompt::Chat(messages) => {
                 body["messages"] = json!(messages);
-                (Endpoint::Chat, body)
+                (ServedPath::Chat, body)
             }
         }
     }

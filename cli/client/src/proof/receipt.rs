@@ -9,7 +9,7 @@ use alloy::primitives::U256;
 use alloy::sol_types::SolCall;
 use oml_contracts::rpc::abi::{ChallengeManager, CollateralVault};
 use oml_contracts::terms::Violation;
-use oml_node::payments::SignedReceipt;
+use oml_payments::SignedReceipt;
 use serde::Serialize;
 
 /// An accepted proof.

@@ -7,6 +7,7 @@ use crate::commitment::ReportCommitment;
 use crate::error::{ClientError, FailureKind, Result, fail};
 use crate::files::{self, LicenseFile};
 use crate::license::{self, KeptLicense};
+use oml_contracts::bundle::ProvenBundle;
 use oml_contracts::leaf::BUNDLE;
 use oml_contracts::rpc::abi::ChallengeManager::{
     OpenedBundle, OpenedLeaf, Series, SeriesEvidence, ServedAnswer, proveUnlicensedModelCall,
@@ -14,8 +15,7 @@ use oml_contracts::rpc::abi::ChallengeManager::{
 use oml_contracts::rpc::abi::LicenseRegistry;
 use oml_contracts::terms::Violation;
 use oml_contracts::{ChannelId, EthAddress, Root, Salt, Seed, hash};
-use oml_node::payments::copies::{CopySeries, SignedAnswer};
-use oml_prover::fingerprint::BundleOpening;
+use oml_payments::copies::{CopySeries, SignedAnswer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -25,7 +25,7 @@ use std::path::Path;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeyBundle {
     /// What the contract needs of it.
-    pub opening: BundleOpening,
+    pub opening: ProvenBundle,
     /// What is asked, in the order of the leaves.
     pub keys: Vec<String>,
 }
@@ -79,7 +79,7 @@ impl KeysFile {
     }
 
     /// The bundles without their keys' texts.
-    pub(crate) fn openings(&self) -> Vec<BundleOpening> {
+    pub(crate) fn openings(&self) -> Vec<ProvenBundle> {
         self.bundles.iter().map(|bundle| bundle.opening.clone()).collect()
     }
 
@@ -269,7 +269,7 @@ impl SeriesStanding {
         &self,
         chain: &Chain,
         file: &SeriesFile,
-        bundles: &'a [BundleOpening],
+        bundles: &'a [ProvenBundle],
         from: u64,
     ) -> CopySeries<'a> {
         let license = &file.keys.license;

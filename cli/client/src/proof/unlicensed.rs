@@ -10,7 +10,7 @@ use alloy::primitives::U256;
 use oml_contracts::evidence::Log2;
 use oml_contracts::rpc::abi::CollateralVault;
 use oml_contracts::terms::Violation;
-use oml_node::payments::copies::{CopyReading, CopySeries, LaidOut, bundles_for};
+use oml_payments::copies::{CopyReading, CopySeries, LaidOut, bundles_for};
 use serde::Serialize;
 use std::path::Path;
 

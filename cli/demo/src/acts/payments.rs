@@ -12,7 +12,7 @@ use oml_client::files::{self, ChannelFile};
 use oml_client::pay::PayableChannel;
 use oml_client::{FailureKind, balance, channel, deployment, fail, license, proof, settle};
 use oml_contracts::Amount;
-use oml_node::payments::{PayerSession, SignedVoucher};
+use oml_payments::{PayerSession, SignedVoucher};
 use std::time::Duration;
 
 /// What the payer asks.
