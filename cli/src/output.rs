@@ -35,11 +35,6 @@ impl Output {
         Self { format }
     }
 
-    /// Whether a machine reads stdout.
-    pub(crate) fn is_json(&self) -> bool {
-        self.format == Format::Json
-    }
-
     /// Prints a command's result: `data` as JSON, or `human`, or `quiet` alone.
     pub(crate) fn result<T: Serialize>(
         &self,

@@ -180,7 +180,6 @@ passed_on! {
     oml_contracts::evidence::EvidenceError,
     oml_contracts::rpc::ConvertError,
     oml_contracts::tree::TreeError,
-    oml_node::cases::SealError,
     oml_payments::LogError,
     oml_prover::fingerprint::UniverseError,
     serde_json::Error,

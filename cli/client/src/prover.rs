@@ -1,7 +1,7 @@
 //! Provers: their encryption keys, and their stake's way in and out.
 
 use crate::chain::{Chain, TxRecord};
-use crate::error::{FailureKind, HintExt, Result};
+use crate::error::{ClientError, FailureKind, HintExt, Result};
 use crate::files;
 use alloy::primitives::{Address, B256, U256};
 use oml_contracts::rpc::abi::ProverRegistry;
@@ -32,7 +32,7 @@ pub struct StakedProver {
 /// # Errors
 /// The file exists or can't be written.
 pub fn keygen(path: &Path) -> Result<B256> {
-    let key = EncryptionKey::generate()?;
+    let key = EncryptionKey::generate().map_err(|e| ClientError::Other(e.into()))?;
     files::write_secret(path, key.to_hex().as_bytes())?;
     Ok(B256::from(key.public()))
 }
