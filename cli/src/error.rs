@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn an_error_without_a_hint_exits_with_one() {
-        let (hint, kind) = find(&eyre::eyre!("plain"));
+        let report = eyre::eyre!("plain");
+        let (hint, kind) = find(&report);
         assert_eq!((hint, exit_code(kind)), (None, 1));
     }
 }

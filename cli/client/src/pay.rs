@@ -160,8 +160,7 @@ mod tests {
 
     #[test]
     fn failures_carry_their_exit_code() {
-        let network =
-            PayerError::Network { url: "http://h".to_owned(), cause: "refused".to_owned() };
+        let network = PayerError::Network { url: "http://h".to_owned(), source: "refused".into() };
         let report = explain::<()>(Err(network), "http://h").unwrap_err();
         assert_eq!(report.kind(), FailureKind::Network);
         let budget = PayerError::Budget { needed: Amount::new(2), budget: Amount::new(1) };

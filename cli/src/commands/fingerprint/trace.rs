@@ -183,8 +183,8 @@ mod tests {
 
     #[test]
     fn silence_acquits_nobody() {
-        assert_eq!(exit_code(true, false), ExitCode::SUCCESS);
-        assert_eq!(exit_code(false, true), ExitCode::from(10));
-        assert_eq!(exit_code(false, false), ExitCode::from(11));
+        assert_eq!(exit(&[LicenseId::ZERO], 0, 16), ExitCode::SUCCESS);
+        assert_eq!(exit(&[], 8, 16), ExitCode::from(10));
+        assert_eq!(exit(&[], 7, 16), ExitCode::from(11));
     }
 }
