@@ -1,6 +1,7 @@
 //! Connections to the two engines, with the schema brought up to date.
 
 use super::error::StoreError;
+use super::migrations::migrator;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};

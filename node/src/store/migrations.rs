@@ -3,8 +3,8 @@
 //! The files are embedded by hand: sqlx's macro would build its database drivers a second time, for
 //! the machine that compiles.
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 use std::borrow::Cow;
 
 /// Versions are counted up and never edited: the store refuses a file that changed after it had run.
