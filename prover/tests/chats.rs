@@ -14,7 +14,7 @@ use oml_prover::check::{
 };
 use oml_prover::embed::{EmbedOptions, embed};
 use oml_prover::fingerprint::{
-    AnswersPerKey, FingerprintOptions, Key, KeyOptions, LicenseDraw, Universe, UniverseSecret,
+    AnswersPerKey, FingerprintOptions, Key, KeyOptions, LicenseDraw, Universe, WrapKey,
     generate_fingerprints, key_visibility, visibility,
 };
 use oml_prover::model::{Api, LoadOptions, Model, ModelError, Prompt};
@@ -64,7 +64,7 @@ async fn a_copy_is_known_by_its_answers_to_messages() {
     assert!(entry.key.question().starts_with("[{\"content\":"));
 
     // The file keeps how keys are asked.
-    let secret = UniverseSecret::Raw(Zeroizing::new([7; 32]));
+    let secret = WrapKey::Raw(Zeroizing::new([7; 32]));
     let mut file = Vec::new();
     universe.write_to(&mut file, &secret).unwrap();
     assert_eq!(Universe::read_from(file.as_slice(), &secret).unwrap(), universe);

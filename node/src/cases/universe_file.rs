@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use oml_prover::fingerprint::{Universe, UniverseFileError, UniverseSecret};
+use oml_prover::fingerprint::{Universe, UniverseFileError, WrapKey};
 use zeroize::Zeroizing;
 
 use super::questions::SecretLeaf;
@@ -68,20 +68,20 @@ fn file_of(dir: &Path, epoch: u32) -> PathBuf {
 }
 
 /// 64 hex digits are a raw key; any other text is a passphrase.
-fn read_secret(path: &Path) -> Result<UniverseSecret, LoadError> {
+fn read_secret(path: &Path) -> Result<WrapKey, LoadError> {
     let failed = |cause: String| LoadError::KeyFile { path: path.to_owned(), cause };
     let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?);
     let text = text.trim();
     let mut key = Zeroizing::new([0_u8; 32]);
     if hex::decode_to_slice(text.strip_prefix("0x").unwrap_or(text), key.as_mut_slice()).is_ok() {
-        return Ok(UniverseSecret::Raw(key));
+        return Ok(WrapKey::Raw(key));
     }
     if text.chars().count() < SHORTEST_PASSPHRASE {
         return Err(failed(format!(
             "it holds neither 64 hex digits nor a passphrase of {SHORTEST_PASSPHRASE} characters or more"
         )));
     }
-    Ok(UniverseSecret::Passphrase(Zeroizing::new(text.to_owned())))
+    Ok(WrapKey::Passphrase(Zeroizing::new(text.to_owned())))
 }
 
 impl TryFrom<&Universe> for SecretUniverse {
@@ -136,9 +136,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
         std::fs::write(&path, format!("0x{}\n", "01".repeat(32))).unwrap();
-        assert!(matches!(read_secret(&path), Ok(UniverseSecret::Raw(key)) if *key == [1; 32]));
+        assert!(matches!(read_secret(&path), Ok(WrapKey::Raw(key)) if *key == [1; 32]));
         std::fs::write(&path, "correct horse battery\n").unwrap();
-        let Ok(UniverseSecret::Passphrase(passphrase)) = read_secret(&path) else { panic!() };
+        let Ok(WrapKey::Passphrase(passphrase)) = read_secret(&path) else { panic!() };
         assert_eq!(passphrase.as_str(), "correct horse battery");
     }
 }

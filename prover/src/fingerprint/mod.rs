@@ -26,7 +26,7 @@ pub use oml_contracts::leaf::CANDIDATES;
 pub use oml_contracts::tag::{normalise, tag_of};
 pub use pairs::{Pair, PairsError, PairsForm, check_pairs, pairs_to_keys, read_pairs, write_pairs};
 pub use perinucleus::{Perinucleus, perinucleus};
-pub use sealed::{UniverseFileError, UniverseSecret};
+pub use sealed::{UniverseFileError, WrapKey};
 pub use universe::{Entry, Universe, UniverseError};
 pub use visibility::{LogPerplexities, Visibility, key_visibility, visibility};
 

@@ -29,23 +29,23 @@ const TAG: usize = 16;
 const MAX_LOG_N: u8 = 20;
 
 /// What opens the file.
-pub enum UniverseSecret {
+pub enum WrapKey {
     /// Stretched with scrypt (N = 2^17, r = 8, p = 1; 128 MiB).
     Passphrase(Zeroizing<String>),
     /// 32 random bytes, kept in a file of their own.
     Raw(Zeroizing<[u8; 32]>),
 }
 
-impl std::fmt::Debug for UniverseSecret {
+impl std::fmt::Debug for WrapKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Passphrase(_) => "UniverseSecret::Passphrase",
-            Self::Raw(_) => "UniverseSecret::Raw",
+            Self::Passphrase(_) => "WrapKey::Passphrase",
+            Self::Raw(_) => "WrapKey::Raw",
         })
     }
 }
 
-impl UniverseSecret {
+impl WrapKey {
     const fn kind(&self) -> u8 {
         match self {
             Self::Raw(_) => 0,
@@ -137,7 +137,7 @@ impl Universe {
     ///
     /// # Errors
     /// `Access`, `Io`, `Kdf`.
-    pub fn save(&self, path: &Path, secret: &UniverseSecret) -> Result<(), UniverseFileError> {
+    pub fn save(&self, path: &Path, secret: &WrapKey) -> Result<(), UniverseFileError> {
         let access = |source| UniverseFileError::Access { path: path.to_owned(), source };
         let temporary = path.with_extension("oml.tmp");
         let mut options = OpenOptions::new();
@@ -158,7 +158,7 @@ impl Universe {
     ///
     /// # Errors
     /// [`UniverseFileError`].
-    pub fn load(path: &Path, secret: &UniverseSecret) -> Result<Self, UniverseFileError> {
+    pub fn load(path: &Path, secret: &WrapKey) -> Result<Self, UniverseFileError> {
         let access = |source| UniverseFileError::Access { path: path.to_owned(), source };
         Self::read_from(BufReader::new(File::open(path).map_err(access)?), secret)
     }
@@ -167,11 +167,7 @@ impl Universe {
     ///
     /// # Errors
     /// `Io`, `Kdf`.
-    pub fn write_to(
-        &self,
-        writer: impl Write,
-        secret: &UniverseSecret,
-    ) -> Result<(), UniverseFileError> {
+    pub fn write_to(&self, writer: impl Write, secret: &WrapKey) -> Result<(), UniverseFileError> {
         let mut writer = SealedWriter::new(writer, secret, 17)?;
         let header = Header {
             model_id: self.model(),
@@ -191,10 +187,7 @@ impl Universe {
     ///
     /// # Errors
     /// [`UniverseFileError`].
-    pub fn read_from(
-        reader: impl Read,
-        secret: &UniverseSecret,
-    ) -> Result<Self, UniverseFileError> {
+    pub fn read_from(reader: impl Read, secret: &WrapKey) -> Result<Self, UniverseFileError> {
         let mut lines = BufReader::new(SealedReader::new(reader, secret)?);
         let mut text = Zeroizing::new(Vec::new());
         let header: Header = read_line(&mut lines, &mut text, 0)?;
@@ -264,11 +257,11 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(header: [u8; HEADER], secret: &UniverseSecret) -> Result<Self, UniverseFileError> {
+    fn new(header: [u8; HEADER], secret: &WrapKey) -> Result<Self, UniverseFileError> {
         let salt = &header[16..32];
         let stretched = match secret {
-            UniverseSecret::Raw(key) => key.clone(),
-            UniverseSecret::Passphrase(passphrase) => stretch(passphrase, &header)?,
+            WrapKey::Raw(key) => key.clone(),
+            WrapKey::Passphrase(passphrase) => stretch(passphrase, &header)?,
         };
         let key = keccak_parts(&[b"OML.universe.key.v1", stretched.as_slice(), salt]);
         let key = Zeroizing::new(key);
@@ -335,7 +328,7 @@ struct SealedWriter<W> {
 }
 
 impl<W: Write> SealedWriter<W> {
-    fn new(mut inner: W, secret: &UniverseSecret, log_n: u8) -> Result<Self, UniverseFileError> {
+    fn new(mut inner: W, secret: &WrapKey, log_n: u8) -> Result<Self, UniverseFileError> {
         let mut header = [0; HEADER];
         header[..4].copy_from_slice(&MAGIC);
         header[4..6].copy_from_slice(&VERSION.to_be_bytes());
@@ -385,7 +378,7 @@ struct SealedReader<R> {
 }
 
 impl<R: Read> SealedReader<R> {
-    fn new(mut inner: R, secret: &UniverseSecret) -> Result<Self, UniverseFileError> {
+    fn new(mut inner: R, secret: &WrapKey) -> Result<Self, UniverseFileError> {
         let mut start = Vec::with_capacity(HEADER);
         inner.by_ref().take(HEADER as u64).read_to_end(&mut start)?;
         if !start.starts_with(&MAGIC) {

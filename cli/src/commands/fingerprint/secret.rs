@@ -4,7 +4,7 @@ use crate::error::{Exit, HintExt, fail};
 use crate::files;
 use clap::Args;
 use eyre::Result;
-use oml_prover::fingerprint::{Universe, UniverseSecret};
+use oml_prover::fingerprint::{Universe, WrapKey};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -25,7 +25,7 @@ pub(crate) struct SecretArgs {
 
 impl SecretArgs {
     /// The secret of a universe that exists.
-    pub(crate) fn open(&self) -> Result<UniverseSecret> {
+    pub(crate) fn open(&self) -> Result<WrapKey> {
         if let Some(path) = &self.key_file {
             return read_key(path);
         }
@@ -37,7 +37,7 @@ impl SecretArgs {
     }
 
     /// The secret for a new universe; makes the key file if it does not exist.
-    pub(crate) fn create(&self) -> Result<UniverseSecret> {
+    pub(crate) fn create(&self) -> Result<WrapKey> {
         if let Some(path) = &self.key_file {
             return if path.exists() { read_key(path) } else { make_key(path) };
         }
@@ -64,7 +64,7 @@ fn ask(prompt: &str) -> Result<Zeroizing<String>> {
     )
 }
 
-fn passphrase(text: Zeroizing<String>) -> Result<UniverseSecret> {
+fn passphrase(text: Zeroizing<String>) -> Result<WrapKey> {
     if text.is_empty() {
         return Err(fail(
             "the passphrase is empty",
@@ -72,18 +72,18 @@ fn passphrase(text: Zeroizing<String>) -> Result<UniverseSecret> {
             Exit::Failed,
         ));
     }
-    Ok(UniverseSecret::Passphrase(text))
+    Ok(WrapKey::Passphrase(text))
 }
 
 /// Makes a key file that only its owner can read.
-pub(crate) fn make_key(path: &Path) -> Result<UniverseSecret> {
+pub(crate) fn make_key(path: &Path) -> Result<WrapKey> {
     let key: Zeroizing<[u8; 32]> = Zeroizing::new(rand::random());
     let text = Zeroizing::new(format!("{}\n", alloy::primitives::hex::encode(&key[..])));
     files::write_secret(path, text.as_bytes())?;
-    Ok(UniverseSecret::Raw(key))
+    Ok(WrapKey::Raw(key))
 }
 
-fn read_key(path: &Path) -> Result<UniverseSecret> {
+fn read_key(path: &Path) -> Result<WrapKey> {
     let text = Zeroizing::new(files::read(path)?);
     let digits = std::str::from_utf8(&text).unwrap_or_default().trim();
     let mut key = Zeroizing::new([0; 32]);
@@ -92,7 +92,7 @@ fn read_key(path: &Path) -> Result<UniverseSecret> {
         "it holds 64 hex digits; `oml fingerprint generate --key-file FILE` makes one",
         Exit::Failed,
     )?;
-    Ok(UniverseSecret::Raw(key))
+    Ok(WrapKey::Raw(key))
 }
 
 /// The encrypted file that `path` names: itself, or a directory that holds it.
@@ -112,7 +112,7 @@ pub(crate) fn locate(path: &Path) -> Result<PathBuf> {
 }
 
 /// Opens the universe that `path` names.
-pub(crate) fn load(path: &Path, secret: &UniverseSecret) -> Result<Universe> {
+pub(crate) fn load(path: &Path, secret: &WrapKey) -> Result<Universe> {
     let file = locate(path)?;
     Universe::load(&file, secret).hint(
         format!("universe {} could not be opened", file.display()),
@@ -122,7 +122,7 @@ pub(crate) fn load(path: &Path, secret: &UniverseSecret) -> Result<Universe> {
 }
 
 /// Writes a universe to `universe-<epoch>/universe.oml` under `dir`; never over another one.
-pub(crate) fn save(universe: &Universe, dir: &Path, secret: &UniverseSecret) -> Result<PathBuf> {
+pub(crate) fn save(universe: &Universe, dir: &Path, secret: &WrapKey) -> Result<PathBuf> {
     let folder = folder(dir, universe.epoch());
     refuse_existing(dir, universe.epoch())?;
     std::fs::create_dir_all(&folder)?;
@@ -164,11 +164,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("deep/universe.key");
         assert!(args(&path).open().is_err());
-        let UniverseSecret::Raw(made) = args(&path).create().unwrap() else {
-            panic!("not a raw key")
-        };
+        let WrapKey::Raw(made) = args(&path).create().unwrap() else { panic!("not a raw key") };
         for secret in [args(&path).create().unwrap(), args(&path).open().unwrap()] {
-            assert!(matches!(secret, UniverseSecret::Raw(key) if key == made));
+            assert!(matches!(secret, WrapKey::Raw(key) if key == made));
         }
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

@@ -11,7 +11,7 @@ use oml_contracts::{
     Addresses, ContentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef, ModelId, Terms, hash,
 };
 use oml_node::payments::evidence::LogEntry;
-use oml_prover::fingerprint::{Fingerprint, LicenseDraw, Universe, UniverseSecret};
+use oml_prover::fingerprint::{Fingerprint, LicenseDraw, Universe, WrapKey};
 use rand::SeedableRng as _;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -165,7 +165,7 @@ impl World {
         std::fs::create_dir_all(&folder).unwrap();
         let key = zeroize::Zeroizing::new([7; 32]);
         std::fs::write(self.path("universe.key"), hex::encode(key.as_slice())).unwrap();
-        universe.save(&folder.join("universe.oml"), &UniverseSecret::Raw(key)).unwrap();
+        universe.save(&folder.join("universe.oml"), &WrapKey::Raw(key)).unwrap();
     }
 
     /// The accused's model and, before it, its node with the gateway.
