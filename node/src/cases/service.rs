@@ -22,7 +22,7 @@ use super::questions::{QuestionSet, QuestionsError};
 use super::reading::{CaseReader, ReadError};
 use super::secrets::{commitment_of, secret_for};
 use super::submit::{SubmitError, Submitted, submit_once};
-use super::universe::{SecretUniverse, UniverseError};
+use super::universe::{OpenableUniverse, UniverseError};
 use crate::chain::{CaseStatus, ChainClient, ChainError, Head, Sender};
 use crate::checks::CheckOrder;
 use crate::store::{CaseRow, CaseSecret, Store, StoreError, VoucherRow};
@@ -31,7 +31,7 @@ use crate::store::{CaseRow, CaseSecret, Store, StoreError, VoucherRow};
 const OUTSIDER_PATIENCE: u64 = 300;
 
 /// Universes whose secrets the node holds.
-pub type Universes = BTreeMap<(ModelId, u32), Arc<SecretUniverse>>;
+pub type Universes = BTreeMap<(ModelId, u32), Arc<OpenableUniverse>>;
 
 /// Why a step of a case could not be done now. The next head tries again.
 #[derive(Debug, thiserror::Error)]
@@ -312,7 +312,7 @@ impl CaseService {
         Ok(())
     }
 
-    fn universe(&self, file: &CaseFile) -> Result<Arc<SecretUniverse>, StepError> {
+    fn universe(&self, file: &CaseFile) -> Result<Arc<OpenableUniverse>, StepError> {
         let found = self.universes.get(&(file.model, file.epoch)).cloned();
         found.ok_or(StepError::ForeignQuestions(file.case.id))
     }
@@ -399,7 +399,7 @@ impl CaseService {
 /// # Errors
 /// [`StepError::Questions`], [`StepError::ForeignQuestions`].
 pub(super) fn posted_questions(
-    universe: &SecretUniverse,
+    universe: &OpenableUniverse,
     file: &CaseFile,
 ) -> Result<QuestionSet, StepError> {
     let decoys = usize::from(file.case.question_count).saturating_sub(file.fingerprint_count());

@@ -58,16 +58,16 @@ pub enum UniverseError {
 
 /// All leaves of a universe with their secrets. What an owner must hold to act in cases.
 #[derive(Clone)]
-pub struct SecretUniverse {
+pub struct OpenableUniverse {
     model: ModelId,
     epoch: u32,
     leaves: Vec<SecretLeaf>,
     tree: UniverseTree,
 }
 
-impl std::fmt::Debug for SecretUniverse {
+impl std::fmt::Debug for OpenableUniverse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SecretUniverse")
+        f.debug_struct("OpenableUniverse")
             .field("model", &self.model)
             .field("epoch", &self.epoch)
             .field("leaves", &self.leaves.len())
@@ -75,7 +75,7 @@ impl std::fmt::Debug for SecretUniverse {
     }
 }
 
-impl SecretUniverse {
+impl OpenableUniverse {
     /// Takes the leaves of a universe in index order.
     ///
     /// # Errors
@@ -165,7 +165,7 @@ mod tests {
     use oml_contracts::tree::verify_bundle;
     use oml_contracts::{LeafHash, Salt, Tag};
 
-    fn universe(count: u32) -> SecretUniverse {
+    fn universe(count: u32) -> OpenableUniverse {
         let tags = LeafTags::sorted([0_u8; 16].map({
             let mut last = 0;
             move |_| {
@@ -181,7 +181,7 @@ mod tests {
                 tags: tags.unwrap(),
             })
             .collect();
-        SecretUniverse::new(ModelId::new([1; 32]), 2, leaves).unwrap()
+        OpenableUniverse::new(ModelId::new([1; 32]), 2, leaves).unwrap()
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
     fn missing_leaves_are_named() {
         let mut leaves = universe(32).leaves;
         leaves.remove(4);
-        let error = SecretUniverse::new(ModelId::new([1; 32]), 0, leaves).unwrap_err();
+        let error = OpenableUniverse::new(ModelId::new([1; 32]), 0, leaves).unwrap_err();
         assert!(matches!(error, UniverseError::Order { index: 5, place: 4, .. }), "{error}");
     }
 }

@@ -6,7 +6,7 @@ use oml_prover::fingerprint::{Universe, UniverseFileError, WrapKey};
 use zeroize::Zeroizing;
 
 use super::questions::SecretLeaf;
-use super::universe::{SecretUniverse, UniverseError};
+use super::universe::{OpenableUniverse, UniverseError};
 use crate::config::UniverseConfig;
 
 /// Shortest passphrase that is taken; an empty key file is a mistake, not a secret.
@@ -44,7 +44,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// Opens the file and keeps what cases need of it; the candidates' texts are dropped.
-pub(super) fn load(config: &UniverseConfig) -> Result<SecretUniverse, LoadError> {
+pub(super) fn load(config: &UniverseConfig) -> Result<OpenableUniverse, LoadError> {
     let path = file_of(&config.dir, config.epoch);
     let secret = read_secret(&config.key_file)?;
     let universe = Universe::load(&path, &secret)
@@ -58,7 +58,7 @@ pub(super) fn load(config: &UniverseConfig) -> Result<SecretUniverse, LoadError>
             epoch: config.epoch,
         });
     }
-    Ok(SecretUniverse::try_from(&universe)?)
+    Ok(OpenableUniverse::try_from(&universe)?)
 }
 
 /// `dir` is the universe's own directory, or the one that holds `universe-<epoch>`.
@@ -84,7 +84,7 @@ fn read_secret(path: &Path) -> Result<WrapKey, LoadError> {
     Ok(WrapKey::Passphrase(Zeroizing::new(text.to_owned())))
 }
 
-impl TryFrom<&Universe> for SecretUniverse {
+impl TryFrom<&Universe> for OpenableUniverse {
     type Error = UniverseError;
 
     fn try_from(universe: &Universe) -> Result<Self, UniverseError> {

@@ -30,7 +30,7 @@ use oml_contracts::{
     Addresses, Amount, Bps, CaseId, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
     LicenseRef, ModelId, Salt, Seed, Terms, Voucher,
 };
-use oml_node::cases::SecretUniverse;
+use oml_node::cases::OpenableUniverse;
 use oml_node::cases::questions::SecretLeaf;
 use oml_node::cases::seal::EncryptionKey;
 use oml_node::chain::{CaseView, ChainClient};
@@ -65,7 +65,7 @@ pub(crate) struct World {
     pub(crate) accounts: Vec<EthAddress>,
     pub(crate) keys: Vec<PrivateKeySigner>,
     pub(crate) encryption: Vec<EncryptionKey>,
-    pub(crate) universe: Arc<SecretUniverse>,
+    pub(crate) universe: Arc<OpenableUniverse>,
     candidates: Vec<Vec<String>>,
     pub(crate) license: LicenseRef,
     pub(crate) license_id: LicenseId,
@@ -93,7 +93,8 @@ impl World {
             keys,
             encryption: PROVERS.map(|_| EncryptionKey::generate().unwrap()).into(),
             universe: Arc::new(
-                SecretUniverse::new(ModelId::ZERO, 0, secret_leaves(PERSONAL + SHARED).0).unwrap(),
+                OpenableUniverse::new(ModelId::ZERO, 0, secret_leaves(PERSONAL + SHARED).0)
+                    .unwrap(),
             ),
             candidates: secret_leaves(PERSONAL + SHARED).1,
             license: LicenseRef {
@@ -157,7 +158,7 @@ impl World {
         self.send(OWNER, registry, &register, 0).await;
 
         let (leaves, candidates) = secret_leaves(PERSONAL + SHARED);
-        self.universe = Arc::new(SecretUniverse::new(model, 0, leaves).unwrap());
+        self.universe = Arc::new(OpenableUniverse::new(model, 0, leaves).unwrap());
         self.candidates = candidates;
         let commit = LicenseRegistry::commitUniverseCall {
             modelId: model.into(),
