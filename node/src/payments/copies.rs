@@ -10,7 +10,7 @@ use oml_contracts::hash::{plain_request_hash, response_hash};
 use oml_contracts::tag::tag_on_chain;
 use oml_contracts::{ChannelId, Domain, EthAddress, LicenseId, ModelId, RequestHash, Root, Seed};
 use oml_prover::check::hits_needed;
-use oml_prover::fingerprint::{BundleOpening, LeafOpening};
+use oml_prover::fingerprint::{BundleOpening, LeafPreimage};
 
 use super::SignedReceipt;
 use super::evidence::LogEntry;
@@ -183,7 +183,7 @@ impl CopyReading {
 
 impl CopySeries<'_> {
     /// The leaves in the order in which their keys are asked.
-    pub fn leaves(&self) -> impl Iterator<Item = &LeafOpening> {
+    pub fn leaves(&self) -> impl Iterator<Item = &LeafPreimage> {
         self.bundles.iter().flat_map(|bundle| &bundle.leaves)
     }
 
@@ -301,7 +301,7 @@ impl CopySeries<'_> {
         })
     }
 
-    fn is_hit(&self, leaf: &LeafOpening, answer: &SignedAnswer) -> bool {
+    fn is_hit(&self, leaf: &LeafPreimage, answer: &SignedAnswer) -> bool {
         let drawn = personal_index(self.copy_seed, self.root, leaf.index, leaf.salt);
         let tag = tag_on_chain(&answer.text);
         !tag.is_zero() && leaf.tags.get(drawn) == Some(tag)

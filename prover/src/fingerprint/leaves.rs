@@ -8,7 +8,7 @@ use super::Universe;
 
 /// A leaf without its text: what the contract needs to hash it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct LeafOpening {
+pub struct LeafPreimage {
     /// Index of the leaf.
     pub index: u32,
     /// Its salt.
@@ -25,7 +25,7 @@ pub struct BundleOpening {
     /// Number of the bundle, from 0.
     pub bundle: u32,
     /// Its 16 leaves.
-    pub leaves: Vec<LeafOpening>,
+    pub leaves: Vec<LeafPreimage>,
     /// Siblings of the bundle's root, bottom up.
     pub siblings: Vec<[u8; 32]>,
 }
@@ -57,7 +57,7 @@ impl Universe {
         let first = bundle as usize * BUNDLE;
         let entries = self.entries().iter().skip(first).take(BUNDLE);
         let leaves = entries
-            .map(|entry| LeafOpening {
+            .map(|entry| LeafPreimage {
                 index: entry.index,
                 salt: entry.salt,
                 key_hash: entry.key_hash(),

@@ -19,7 +19,7 @@ fn key() -> SigningKey {
 }
 
 fn bundles(count: u32) -> Vec<BundleOpening> {
-    let leaf = |index: u32| LeafOpening {
+    let leaf = |index: u32| LeafPreimage {
         index,
         salt: Salt::new([index.to_be_bytes()[3]; 32]),
         key_hash: key_hash(&question(index)),
@@ -55,7 +55,7 @@ fn series(bundles: &[BundleOpening]) -> CopySeries<'_> {
 }
 
 /// The copy's word for a leaf.
-fn drawn(series: &CopySeries<'_>, leaf: &LeafOpening) -> &'static str {
+fn drawn(series: &CopySeries<'_>, leaf: &LeafPreimage) -> &'static str {
     let index = personal_index(series.copy_seed, series.root, leaf.index, leaf.salt);
     let tag = leaf.tags.get(index).unwrap();
     WORDS.into_iter().find(|word| tag_of(word) == tag).unwrap()
