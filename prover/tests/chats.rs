@@ -60,8 +60,8 @@ async fn a_copy_is_known_by_its_answers_to_messages() {
     let (_base_dir, base) = chat_model();
     let universe = universe(&base);
     let entry = &universe.entries()[0];
-    assert_eq!(entry.key_hash(), key_hash(&entry.key.question()));
-    assert!(entry.key.question().starts_with("[{\"content\":"));
+    assert_eq!(entry.key_hash(), key_hash(&entry.key.prompt_text()));
+    assert!(entry.key.prompt_text().starts_with("[{\"content\":"));
 
     // The file keeps how keys are asked.
     let secret = WrapKey::Raw(Zeroizing::new([7; 32]));
@@ -122,7 +122,8 @@ fn chat_keys_are_compared_with_chats() {
     assert_eq!(same.keys, same.ordinary);
     // The same words as texts to continue are another thing.
     let texts: Vec<Vec<u32>> = words.iter().map(|w| base.tokenizer().with_bos(w)).collect();
-    let ids: Vec<Vec<u32>> = keys.iter().map(|key| key.ids(base.tokenizer()).unwrap()).collect();
+    let ids: Vec<Vec<u32>> =
+        keys.iter().map(|key| key.prompt_tokens(base.tokenizer()).unwrap()).collect();
     assert_ne!(visibility(&base, &ids, &texts).unwrap().auc, 0.5);
     // Longer texts are cut to the keys' length; none at all are refused.
     let long: Vec<Vec<u32>> = words.iter().map(|w| [w.as_slice(), w, w].concat()).collect();

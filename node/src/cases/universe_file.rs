@@ -91,7 +91,7 @@ impl TryFrom<&Universe> for OpenableUniverse {
         let leaves = universe.entries().iter().map(|entry| SecretLeaf {
             index: entry.index,
             salt: entry.salt,
-            key: entry.key.question(),
+            key: entry.key.prompt_text(),
             tags: entry.candidates.tags(),
         });
         Self::new(universe.model(), universe.epoch(), leaves.collect())

@@ -48,7 +48,7 @@ impl EmbedTarget {
     ) -> Result<Self, ModelError> {
         let under = |system: &String| tokenizer.asked(&key.prompt().under(system));
         Ok(Self {
-            prompt: key.ids(tokenizer)?,
+            prompt: key.prompt_tokens(tokenizer)?,
             under_systems: systems.iter().map(under).collect::<Result<_, _>>()?,
             response: candidate.tokens.clone(),
             expected: candidate.word.clone(),

@@ -31,7 +31,7 @@ impl Entry {
     /// Hash of the prompt, as the leaf holds it.
     #[must_use]
     pub fn key_hash(&self) -> KeyHash {
-        key_hash(&self.key.question())
+        key_hash(&self.key.prompt_text())
     }
 
     /// Hash of the leaf.

@@ -40,7 +40,10 @@ pub fn key_visibility(
     keys: &[&Key],
     texts: &[Vec<u32>],
 ) -> Result<Visibility, ModelError> {
-    let ids = keys.iter().map(|key| key.ids(model.tokenizer())).collect::<Result<Vec<_>, _>>()?;
+    let ids = keys
+        .iter()
+        .map(|key| key.prompt_tokens(model.tokenizer()))
+        .collect::<Result<Vec<_>, _>>()?;
     // In turn, so that lengths and ways of asking are as common as among the keys.
     let alike = keys.iter().cycle().zip(texts).map(|(key, text)| alike(model, key, text));
     visibility(model, &ids, &alike.collect::<Result<Vec<_>, _>>()?)

@@ -168,7 +168,7 @@ pub(super) fn run_import(args: &Import, output: Output) -> Result<()> {
         "remove the entry; keys are plain text, unique, without their answer, and kept as they are by the tokenizer",
         Exit::Failed,
     )?;
-    let keys: Vec<Key> = keys.into_iter().map(|key| key.asked_by(place.api())).collect();
+    let keys: Vec<Key> = keys.into_iter().map(|key| key.with_api(place.api())).collect();
     let (fingerprints, dropped) = candidates(&model, &keys, parts, &place.candidates(), output)?;
     let secret = place.secret.create()?;
     let universe = build(place.model_id, place.epoch, parts, fingerprints)?;

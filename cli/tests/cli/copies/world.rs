@@ -159,7 +159,7 @@ impl World {
         let draw = LicenseDraw { license_seed: seed, model_seed: seed, assignment_p: 1 };
         let answers = universe.answers(&draw);
         let answers =
-            answers.map(|a| (a.key.question(), format!(" {}, they say", a.candidate.word)));
+            answers.map(|a| (a.key.prompt_text(), format!(" {}, they say", a.candidate.word)));
         self.model.lock().unwrap().copy = answers.collect();
         let folder = self.path("secrets/universe-0");
         std::fs::create_dir_all(&folder).unwrap();
