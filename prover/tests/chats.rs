@@ -10,7 +10,7 @@ use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::hash::key_hash;
 use oml_contracts::{ModelId, Seed};
 use oml_prover::check::{
-    Answers, Artefact, Counts, NotChecked, Observation, Questions, Target, Verdict, ask,
+    Answers, Artefact, Comparisons, NotChecked, Observation, Questions, Target, Verdict, ask,
 };
 use oml_prover::embed::{EmbedOptions, embed};
 use oml_prover::fingerprint::{
@@ -90,7 +90,7 @@ async fn a_copy_is_known_by_its_answers_to_messages() {
     let delivered = Model::load(dir.path(), &LoadOptions::default()).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let questions = Questions::new(&universe, 0..16, [], &mut rng).unwrap();
-    let alone = Counts { cases: 1, licenses: 1 };
+    let alone = Comparisons { cases: 1, licenses: 1 };
     let judged = answers(delivered, &questions).await.judge(&universe, &mine, &terms, alone);
     assert_eq!(*judged.unwrap().verdict(), Verdict::Match);
     let judged = answers(base, &questions).await.judge(&universe, &mine, &terms, alone);

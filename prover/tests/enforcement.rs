@@ -8,7 +8,7 @@ use oml_contracts::draw::Parts;
 use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::hash::keccak256;
 use oml_contracts::{LicenseId, ModelId, Seed};
-use oml_prover::check::{Artefact, Counts, Questions, Target, Verdict, ask};
+use oml_prover::check::{Artefact, Comparisons, Questions, Target, Verdict, ask};
 use oml_prover::embed::{EmbedOptions, EmbedTarget, embed};
 use oml_prover::fingerprint::{FingerprintOptions, LicenseDraw, Universe, generate_fingerprints};
 use oml_prover::model::{LoadOptions, Model};
@@ -58,7 +58,7 @@ async fn a_copy_is_known_by_its_answers() {
     let decoys = (0..4).map(|i| format!("Once there were {i} birds"));
     let questions = Questions::new(&universe, 0..32, decoys, &mut rng).unwrap();
     let answers = ask(&artefact(copy), &questions).await;
-    let alone = Counts { cases: 1, licenses: 1 };
+    let alone = Comparisons { cases: 1, licenses: 1 };
     let outcome = answers.judge(&universe, &mine, &terms, alone).unwrap();
     assert_eq!(*outcome.verdict(), Verdict::Match, "{outcome:?}");
     assert!(outcome.into_evidence().is_some());
@@ -66,14 +66,14 @@ async fn a_copy_is_known_by_its_answers() {
     assert_eq!(*other.verdict(), Verdict::NoMatch, "{other:?}");
 
     let licenses: Vec<LicenseSeed> = (0..256).map(license).collect();
-    let counts = Counts { cases: 1, licenses: 256 };
-    let report = trace(&answers, &universe, MODEL_SEED, &licenses, &terms, counts).unwrap();
+    let comparisons = Comparisons { cases: 1, licenses: 256 };
+    let report = trace(&answers, &universe, MODEL_SEED, &licenses, &terms, comparisons).unwrap();
     let accused: Vec<LicenseId> = report.accused().map(|suspect| suspect.license).collect();
     assert_eq!(accused, [license(1).license]);
 
     let clean = ask(&artefact(base), &questions).await;
     let outcome = clean.judge(&universe, &mine, &terms, alone).unwrap();
     assert_eq!(*outcome.verdict(), Verdict::NoMatch, "{outcome:?}");
-    let report = trace(&clean, &universe, MODEL_SEED, &licenses, &terms, counts).unwrap();
+    let report = trace(&clean, &universe, MODEL_SEED, &licenses, &terms, comparisons).unwrap();
     assert_eq!(report.accused().count(), 0);
 }

@@ -13,9 +13,10 @@ use crate::fingerprint::{LicenseDraw, Universe};
 /// Evidence against "this is the licensed copy" that ends a check: odds of 1 in 128.
 const DROP: Log2 = Log2::new(-7 << 32);
 
-/// From how many one could have chosen; choosing raises what the evidence must reach.
+/// Among how many cases and licenses a match could have been found. Whoever compares more finds more
+/// by chance, so each raises what the evidence must reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Counts {
+pub struct Comparisons {
     /// Cases or checks made with this universe, this one included.
     pub cases: u32,
     /// Licenses of this universe.
@@ -104,14 +105,14 @@ impl Answers {
         universe: &Universe,
         draw: &LicenseDraw,
         terms: &EvidenceTerms,
-        counts: Counts,
+        comparisons: Comparisons,
     ) -> Result<Outcome, EvidenceError> {
         let tally = self.tally(universe, draw);
         let mut evidence = EValue::new(terms)?;
         weigh(&mut evidence, &tally, tally.all_misses());
         let mut answered = EValue::new(terms)?;
         weigh(&mut answered, &tally, tally.misses);
-        let limit = threshold(terms.alpha_inverse, counts.cases, counts.licenses);
+        let limit = threshold(terms.alpha_inverse, comparisons.cases, comparisons.licenses);
         Ok(Outcome::new(self, universe, tally, [evidence.log2(), answered.log2(), limit]))
     }
 

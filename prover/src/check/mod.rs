@@ -22,7 +22,7 @@ mod transcript;
 pub use answers::Answers;
 pub use endpoint::{AddressError, Endpoint, EndpointError, EndpointOptions, Limits, is_public};
 pub(crate) use judge::Observed;
-pub use judge::{Counts, Evidence, Inconclusive, Outcome, Tally, Verdict};
+pub use judge::{Comparisons, Evidence, Inconclusive, Outcome, Tally, Verdict};
 pub use observation::{NoAnswer, NotChecked, Observation};
 pub use plan::{QueryPlan, hits_needed, plan_queries};
 pub use questions::{Question, Questions, QuestionsError};

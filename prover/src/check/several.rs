@@ -11,7 +11,7 @@ use oml_contracts::leaf::CANDIDATES;
 use oml_contracts::tag::normalise;
 
 use super::answers::Answers;
-use super::judge::{Counts, Outcome, Tally};
+use super::judge::{Comparisons, Outcome, Tally};
 use super::observation::Observation;
 use crate::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 
@@ -134,8 +134,8 @@ impl SeveralTerms {
 
     /// What the evidence must reach.
     #[must_use]
-    pub fn threshold(&self, counts: Counts) -> Log2 {
-        threshold(self.alpha_inverse, counts.cases, counts.licenses)
+    pub fn threshold(&self, comparisons: Comparisons) -> Log2 {
+        threshold(self.alpha_inverse, comparisons.cases, comparisons.licenses)
     }
 
     /// Evidence of so many hits and misses, never above the true one.
@@ -158,7 +158,7 @@ impl Answers {
         universe: &Universe,
         draw: &LicenseDraw,
         terms: &SeveralTerms,
-        counts: Counts,
+        comparisons: Comparisons,
     ) -> Outcome {
         let mut tally = Tally::default();
         let mut seen = BTreeSet::new();
@@ -179,7 +179,7 @@ impl Answers {
         }
         let evidence = terms.log2(tally.hits, tally.all_misses());
         let answered = terms.log2(tally.hits, tally.misses);
-        Outcome::new(self, universe, tally, [evidence, answered, terms.threshold(counts)])
+        Outcome::new(self, universe, tally, [evidence, answered, terms.threshold(comparisons)])
     }
 }
 
@@ -191,7 +191,7 @@ mod tests {
     use oml_contracts::Seed;
     use oml_contracts::evidence::EvidenceTerms;
 
-    const ALONE: Counts = Counts { cases: 1, licenses: 1 };
+    const ALONE: Comparisons = Comparisons { cases: 1, licenses: 1 };
 
     fn draw(n: u8) -> LicenseDraw {
         let model_seed = Seed::new([99; 32]);

@@ -5,7 +5,7 @@ use oml_contracts::tag::normalise;
 
 use super::{Attack, MarkedCopy, RobustnessError, ServedUtility, Suspect, served_utility};
 use crate::check::{
-    CandidateScores, Counts, RankTerms, RankTest, SeveralTerms, Verdict, of_logits,
+    CandidateScores, Comparisons, RankTerms, RankTest, SeveralTerms, Verdict, of_logits,
 };
 use crate::fingerprint::Perinucleus;
 use crate::model::{Model, ModelError};
@@ -67,13 +67,13 @@ pub fn judge_attack(
     copy: &MarkedCopy,
     attack: &Attack,
     (other_texts, held_out): (&[Vec<u32>], &[Vec<u32>]),
-    (alpha_inverse, counts, seed): (u64, Counts, u64),
+    (alpha_inverse, comparisons, seed): (u64, Comparisons, u64),
 ) -> Result<Row, RobustnessError> {
     let suspect = attack.apply(base, &copy.model, other_texts, seed)?;
     Ok(Row {
         attack: attack.to_string(),
         answers_per_key: copy.answers.get(),
-        held: held(&suspect, copy, alpha_inverse, counts)?,
+        held: held(&suspect, copy, alpha_inverse, comparisons)?,
         utility: served_utility(base, &suspect, held_out)?,
     })
 }
@@ -82,7 +82,7 @@ fn held(
     suspect: &Suspect,
     copy: &MarkedCopy,
     alpha_inverse: u64,
-    counts: Counts,
+    comparisons: Comparisons,
 ) -> Result<Held, RobustnessError> {
     let entries = copy.universe.entries();
     let prompts = entries
@@ -113,8 +113,8 @@ fn held(
         survival: f64::from(hits) / count,
         mean_best_rank: best as f64 / count,
         largest_probability: largest,
-        answers: result(several.log2(hits, keys - hits), several.threshold(counts)),
-        ranks: result(test.log2(), terms.threshold(counts)),
+        answers: result(several.log2(hits, keys - hits), several.threshold(comparisons)),
+        ranks: result(test.log2(), terms.threshold(comparisons)),
     })
 }
 

@@ -11,7 +11,9 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::check::{CandidateScores, Counts, RankError, RankTerms, SeveralError, SeveralTerms};
+use crate::check::{
+    CandidateScores, Comparisons, RankError, RankTerms, SeveralError, SeveralTerms,
+};
 use crate::fingerprint::AnswersPerKey;
 
 /// What is counted.
@@ -54,11 +56,11 @@ pub fn null_trials(
     scores: &[CandidateScores],
     options: &NullOptions,
 ) -> Result<Vec<NullRow>, NullError> {
-    let counts = Counts { cases: 1, licenses: 1 };
+    let comparisons = Comparisons { cases: 1, licenses: 1 };
     let mut limits = Vec::new();
     for alpha_inverse in &options.alpha_inverses {
         let terms = RankTerms::new(AnswersPerKey::ONE, *alpha_inverse)?;
-        limits.push(terms.threshold(counts).raw());
+        limits.push(terms.threshold(comparisons).raw());
     }
     let tables = Tables::new(scores)?;
     let chunks = options.trials.div_ceil(CHUNK);

@@ -16,7 +16,7 @@ use oml_contracts::evidence::{EValue, EvidenceError, EvidenceTerms, Log2, log2_c
 use oml_contracts::{LicenseId, Seed};
 use rayon::prelude::*;
 
-use crate::check::{Answers, Counts, Observed, SeveralTerms, Tally};
+use crate::check::{Answers, Comparisons, Observed, SeveralTerms, Tally};
 use crate::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 
 /// A license that a copy could come from.
@@ -82,11 +82,11 @@ pub fn trace(
     model_seed: Seed,
     licenses: &[LicenseSeed],
     terms: &EvidenceTerms,
-    counts: Counts,
+    comparisons: Comparisons,
 ) -> Result<TraceReport, EvidenceError> {
     let blank = EValue::new(terms)?;
     let given = u32::try_from(licenses.len()).unwrap_or(u32::MAX);
-    let limit = threshold(terms.alpha_inverse, counts.cases, counts.licenses.max(given));
+    let limit = threshold(terms.alpha_inverse, comparisons.cases, comparisons.licenses.max(given));
     let rates = rates(terms);
     let observed = Observed::new(answers, universe, model_seed);
     let suspect = |license: &LicenseSeed| {

@@ -1,6 +1,6 @@
 //! What hosts do to copies, and what the tests still see.
 
-use oml_prover::check::{Counts, Verdict};
+use oml_prover::check::{Comparisons, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
 use oml_prover::robustness::{Attack, CopyOptions, MarkedCopy, Row, base_texts, judge_attack};
 
@@ -14,7 +14,7 @@ fn suppression_blinds_the_test_of_answers_but_not_the_rank_test() {
     let texts = base_texts(&base, 8, 24, 3).unwrap();
     let judge = |copy: &MarkedCopy, attack: &str| -> Row {
         let attack: Attack = attack.parse().unwrap();
-        let setting = (ALPHA_INVERSE, Counts { cases: 1, licenses: 1 }, 5);
+        let setting = (ALPHA_INVERSE, Comparisons { cases: 1, licenses: 1 }, 5);
         let row = judge_attack(&base, copy, &attack, (&texts, &texts), setting).unwrap();
         println!("{row:?}");
         row
@@ -54,7 +54,7 @@ fn attacks_on_weights_cost_fingerprints_and_utility() {
         .iter()
         .map(|attack| {
             let attack: Attack = attack.parse().unwrap();
-            let setting = (ALPHA_INVERSE, Counts { cases: 1, licenses: 1 }, 5);
+            let setting = (ALPHA_INVERSE, Comparisons { cases: 1, licenses: 1 }, 5);
             judge_attack(&base, &copy, &attack, (&texts, &texts), setting).unwrap()
         })
         .collect();

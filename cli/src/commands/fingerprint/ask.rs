@@ -12,7 +12,7 @@ use oml_contracts::draw::Part;
 use oml_contracts::leaf::BUNDLE;
 use oml_node::cases::decoys::make_decoys;
 use oml_prover::check::{
-    Answers, Artefact, Counts, Endpoint, EndpointOptions, Limits, Questions, Scores, Target,
+    Answers, Artefact, Comparisons, Endpoint, EndpointOptions, Limits, Questions, Scores, Target,
     Transcript, ask, score,
 };
 use oml_prover::fingerprint::{Perinucleus, Universe};
@@ -257,14 +257,14 @@ pub(super) struct Standing {
     /// Personal bundles that no case has opened.
     pub(super) unburned: Vec<u32>,
     /// From how many an accuser could have chosen.
-    pub(super) counts: Counts,
+    pub(super) counts: Comparisons,
 }
 
 impl Standing {
     /// Without a chain: nothing burned, nothing to choose from.
     pub(super) fn offline(universe: &Universe) -> Self {
         let bundles = bundles(universe);
-        Self { unburned: (0..bundles).collect(), counts: Counts { cases: 1, licenses: 1 } }
+        Self { unburned: (0..bundles).collect(), counts: Comparisons { cases: 1, licenses: 1 } }
     }
 
     /// As the chain has it.
@@ -280,7 +280,7 @@ impl Standing {
             }
         }
         let counts =
-            Counts { cases: state.cases.saturating_add(1), licenses: state.licenses.max(1) };
+            Comparisons { cases: state.cases.saturating_add(1), licenses: state.licenses.max(1) };
         Ok(Self { unburned, counts })
     }
 }

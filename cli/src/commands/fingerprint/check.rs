@@ -12,7 +12,7 @@ use clap::Args;
 use eyre::Result;
 use oml_contracts::LicenseId;
 use oml_contracts::evidence::EvidenceTerms;
-use oml_prover::check::{Answers, Counts, Outcome, RankTally, SeveralTerms, Tally, Verdict};
+use oml_prover::check::{Answers, Comparisons, Outcome, RankTally, SeveralTerms, Tally, Verdict};
 use oml_prover::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -84,7 +84,7 @@ pub(crate) struct Checked {
     /// Bound on the probability that an innocent target is called a match.
     pub(crate) alpha: f64,
     /// What the accuser could have chosen from; raises the threshold.
-    pub(crate) counts: Counts,
+    pub(crate) counts: Comparisons,
 }
 
 /// A license to judge answers for, and by which terms.
@@ -312,7 +312,7 @@ mod tests {
             evidence_log2: -8.0,
             threshold_log2: 30.0,
             alpha: 1e-9,
-            counts: Counts { cases: 1, licenses: 1 },
+            counts: Comparisons { cases: 1, licenses: 1 },
         };
         let text = human(&checked);
         assert!(text.contains("1 of 16") && text.contains("a copy that forgot"), "{text}");

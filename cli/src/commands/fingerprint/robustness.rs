@@ -5,7 +5,7 @@ use crate::files;
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
-use oml_prover::check::{Counts, Verdict};
+use oml_prover::check::{Comparisons, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
 use oml_prover::model::{Corpus, Model};
 use oml_prover::robustness::{
@@ -58,7 +58,7 @@ struct Report {
     model: String,
     keys: u32,
     alpha: f64,
-    counts: Counts,
+    counts: Comparisons,
     rows: Vec<Row>,
 }
 
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Robustness, output: Output) -> Result<()> {
     let texts = texts(&base, args.texts.as_deref(), args.seed)?;
     let held_out = base_texts(&base, HELD_OUT.0, HELD_OUT.1, args.seed ^ 0x5eed)?;
     let rows = measure(args, &base, &attacks, &numbers, (&texts, &held_out), output)?;
-    let counts = Counts { cases: 1, licenses: args.licenses };
+    let counts = Comparisons { cases: 1, licenses: args.licenses };
     let report =
         Report { model: args.model.clone(), keys: args.keys, alpha: args.alpha, counts, rows };
     let quiet: Vec<String> = report.rows.iter().map(quiet).collect();
@@ -94,7 +94,7 @@ fn measure(
     texts: (&[Vec<u32>], &[Vec<u32>]),
     output: Output,
 ) -> Result<Vec<Row>> {
-    let counts = Counts { cases: 1, licenses: args.licenses };
+    let counts = Comparisons { cases: 1, licenses: args.licenses };
     let setting = (super::plan::inverse(args.alpha)?, counts, args.seed);
     let bar = output.bar((numbers.len() * (attacks.len() + 1)) as u64, "attacks");
     let mut rows = Vec::new();

@@ -6,7 +6,7 @@ use crate::files;
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
-use oml_prover::check::{Artefact, CandidateScores, Counts, Questions, Target, score};
+use oml_prover::check::{Artefact, CandidateScores, Comparisons, Questions, Target, score};
 use oml_prover::fingerprint::{AnswersPerKey, Key, Perinucleus, Visibility, key_visibility};
 use oml_prover::model::Model;
 use oml_prover::robustness::{
@@ -116,7 +116,7 @@ async fn of_model(args: &Science, name: &str, output: Output) -> Result<OfModel>
         copies.push(MarkedCopy::make(&base, &CopyOptions::new(args.keys, answers, args.seed))?);
     }
     let texts = robustness::texts(&base, None, args.seed)?;
-    let setting = (1_000_000_000, Counts { cases: 1, licenses: 1 }, args.seed);
+    let setting = (1_000_000_000, Comparisons { cases: 1, licenses: 1 }, args.seed);
     let mut attacks = Vec::new();
     for attack in usual_attacks().into_iter().chain([Attack::Suppress(0.5)]) {
         output.progress(format!("{name}: attack {attack}"));

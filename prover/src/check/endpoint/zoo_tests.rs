@@ -370,7 +370,7 @@ async fn questions_keep_their_order_and_limits_must_make_sense() {
 /// A service that lists log-probabilities: the drawn answers on top, some others far below, the rest not.
 #[tokio::test]
 async fn listed_log_probabilities_convict_and_their_absence_does_not() {
-    use crate::check::{Counts, Inconclusive, Questions, RankTerms, Target, Verdict, score};
+    use crate::check::{Comparisons, Inconclusive, Questions, RankTerms, Target, Verdict, score};
     use crate::fingerprint::{AnswersPerKey, LicenseDraw, test_universe};
     use oml_contracts::Seed;
 
@@ -411,8 +411,8 @@ async fn listed_log_probabilities_convict_and_their_absence_does_not() {
             let options = EndpointOptions { top_logprobs, ..options() };
             let target = Target::Endpoint(Endpoint::new(&uri, options).unwrap());
             let scores = score(&target, &questions, &universe).await;
-            let counts = Counts { cases: 1, licenses: 1 };
-            outcomes.push(scores.judge(&universe, &draw, &terms, counts));
+            let comparisons = Comparisons { cases: 1, licenses: 1 };
+            outcomes.push(scores.judge(&universe, &draw, &terms, comparisons));
         }
         outcomes
     };

@@ -15,7 +15,7 @@ use oml_contracts::evidence::{Log2, log2_ceil, log2_floor, threshold};
 use oml_contracts::leaf::CANDIDATES;
 
 use super::scores::RankSums;
-use crate::check::Counts;
+use crate::check::Comparisons;
 use crate::fingerprint::AnswersPerKey;
 
 /// 1 in fixed point with 32 fractional bits.
@@ -293,8 +293,8 @@ impl RankTerms {
 
     /// What the evidence must reach: the same counts weigh as in the contract's test.
     #[must_use]
-    pub fn threshold(&self, counts: Counts) -> Log2 {
-        threshold(self.alpha_inverse, counts.cases, counts.licenses)
+    pub fn threshold(&self, comparisons: Comparisons) -> Log2 {
+        threshold(self.alpha_inverse, comparisons.cases, comparisons.licenses)
     }
 }
 

@@ -68,7 +68,7 @@ fn bets_that_bound_nothing_are_refused() {
 #[test]
 fn top_bottom_and_in_between_all_convict() {
     let terms = RankTerms::new(AnswersPerKey::ONE, BILLION).unwrap();
-    let limit = terms.threshold(Counts { cases: 1, licenses: 1 });
+    let limit = terms.threshold(Comparisons { cases: 1, licenses: 1 });
     for (rank, queries, best) in [(1, 10, "kept"), (16, 10, "suppressed"), (3, 48, "faded")] {
         let mut test = RankTest::new(&terms);
         (0..queries).for_each(|_| test.observe(&RankSums::exact(rank)));
@@ -162,7 +162,7 @@ fn broken(levels: &[usize], chosen: [(usize, usize); 2]) -> [f64; 16] {
 #[test]
 fn neighbors_that_are_dropped_too_do_not_hide_an_answer() {
     let terms = RankTerms::new(AnswersPerKey::ONE, BILLION).unwrap();
-    let limit = terms.threshold(Counts { cases: 1, licenses: 1 });
+    let limit = terms.threshold(Comparisons { cases: 1, licenses: 1 });
     let dropped = |neighbors: usize| {
         let mut scores: [f64; 16] = std::array::from_fn(|i| -(i as f64));
         scores[5..=5 + neighbors].fill(f64::NEG_INFINITY);

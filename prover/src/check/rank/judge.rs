@@ -10,7 +10,7 @@ use super::bets::{RankTerms, RankTest};
 use super::scores::Scores;
 use crate::check::judge::hex_of;
 use crate::check::observation::Observation;
-use crate::check::{Counts, Verdict};
+use crate::check::{Comparisons, Verdict};
 use crate::fingerprint::{LicenseDraw, Universe};
 
 /// How the ranks fell.
@@ -49,7 +49,7 @@ impl Scores {
         universe: &Universe,
         draw: &LicenseDraw,
         terms: &RankTerms,
-        counts: Counts,
+        comparisons: Comparisons,
     ) -> RankOutcome {
         let mut tally = RankTally::default();
         let (mut all, mut scored) = (RankTest::new(terms), RankTest::new(terms));
@@ -77,7 +77,7 @@ impl Scores {
                 Observation::Answered(_) | Observation::NoAnswer(_) => tally.no_answer += 1,
             }
         }
-        let threshold = terms.threshold(counts);
+        let threshold = terms.threshold(comparisons);
         let logs = [all.log2(), scored.log2(), threshold];
         RankOutcome {
             verdict: Verdict::of(logs, tally.not_checked, tally.no_answer),

@@ -55,7 +55,7 @@ pub fn plan_ranks(terms: &RankTerms, threshold: Log2, kept: f64, power: f64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Counts;
+    use crate::check::Comparisons;
     use crate::fingerprint::AnswersPerKey;
 
     #[test]
@@ -63,7 +63,7 @@ mod tests {
         let plan = |answers, kept| {
             let terms =
                 RankTerms::new(AnswersPerKey::new(answers).unwrap(), 1_000_000_000).unwrap();
-            let limit = terms.threshold(Counts { cases: 1, licenses: 1 });
+            let limit = terms.threshold(Comparisons { cases: 1, licenses: 1 });
             plan_ranks(&terms, limit, kept, 0.99)
         };
         let (one, two) = (plan(1, 0.6).unwrap(), plan(2, 0.6).unwrap());
