@@ -78,7 +78,7 @@ pub enum Inconclusive {
 
 /// The outcome of a check for one license.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Outcome {
+pub struct CheckOutcome {
     verdict: Verdict,
     tally: Tally,
     evidence: Log2,
@@ -89,10 +89,10 @@ pub struct Outcome {
 
 /// Proof, for the owner's own use and for opening a case, that a target gives a license's answers.
 ///
-/// Only [`Outcome::into_evidence`] makes one, and only of a match.
+/// Only [`CheckOutcome::into_evidence`] makes one, and only of a match.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Evidence {
-    outcome: Outcome,
+    outcome: CheckOutcome,
 }
 
 impl Answers {
@@ -106,14 +106,14 @@ impl Answers {
         draw: &LicenseDraw,
         terms: &EvidenceTerms,
         comparisons: Comparisons,
-    ) -> Result<Outcome, EvidenceError> {
+    ) -> Result<CheckOutcome, EvidenceError> {
         let tally = self.tally(universe, draw);
         let mut evidence = EValue::new(terms)?;
         weigh(&mut evidence, &tally, tally.all_misses());
         let mut answered = EValue::new(terms)?;
         weigh(&mut answered, &tally, tally.misses);
         let limit = threshold(terms.alpha_inverse, comparisons.cases, comparisons.licenses);
-        Ok(Outcome::new(self, universe, tally, [evidence.log2(), answered.log2(), limit]))
+        Ok(CheckOutcome::new(self, universe, tally, [evidence.log2(), answered.log2(), limit]))
     }
 
     /// Sorts the observations for one license.
@@ -216,7 +216,7 @@ impl Verdict {
     }
 }
 
-impl Outcome {
+impl CheckOutcome {
     pub(super) fn new(
         answers: &Answers,
         universe: &Universe,
@@ -267,7 +267,7 @@ impl Outcome {
 impl Evidence {
     /// The outcome behind it.
     #[must_use]
-    pub const fn outcome(&self) -> &Outcome {
+    pub const fn outcome(&self) -> &CheckOutcome {
         &self.outcome
     }
 

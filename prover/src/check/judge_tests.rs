@@ -38,7 +38,7 @@ fn says(universe: &Universe, right: u32, rest: &Observation) -> Answers {
     test_observations(observations.collect())
 }
 
-fn verdict(answers: &Answers, universe: &Universe, license: u8) -> Outcome {
+fn verdict(answers: &Answers, universe: &Universe, license: u8) -> CheckOutcome {
     answers.judge(universe, &draw(license), &terms(), ALONE).unwrap()
 }
 

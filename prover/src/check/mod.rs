@@ -1,7 +1,7 @@
 //! Checks: asking a suspected copy and judging its answers.
 //!
 //! ```text
-//! Universe ─▶ Questions ─ask a Target─▶ Answers ─judge for a license─▶ Outcome ─▶ Evidence
+//! Universe ─▶ Questions ─ask a Target─▶ Answers ─judge for a license─▶ CheckOutcome ─▶ Evidence
 //! ```
 //!
 //! Asking and judging are apart: [`Answers`] say what the target did, and hold for every license at
@@ -12,7 +12,7 @@ mod answers;
 mod endpoint;
 mod judge;
 mod observation;
-mod plan;
+mod query_plan;
 mod questions;
 mod rank;
 mod several;
@@ -22,9 +22,9 @@ mod transcript;
 pub use answers::Answers;
 pub use endpoint::{AddressError, Endpoint, EndpointError, EndpointOptions, Limits, is_public};
 pub(crate) use judge::Observed;
-pub use judge::{Comparisons, Evidence, Inconclusive, Outcome, Tally, Verdict};
+pub use judge::{CheckOutcome, Comparisons, Evidence, Inconclusive, Tally, Verdict};
 pub use observation::{NoAnswer, NotChecked, Observation};
-pub use plan::{QueryPlan, hits_needed, plan_queries};
+pub use query_plan::{QueryPlan, hits_needed, plan_queries};
 pub use questions::{Question, Questions, QuestionsError};
 pub(crate) use rank::of_logits;
 pub use rank::{

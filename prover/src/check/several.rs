@@ -11,7 +11,7 @@ use oml_contracts::leaf::CANDIDATES;
 use oml_contracts::tag::normalise;
 
 use super::answers::Answers;
-use super::judge::{Comparisons, Outcome, Tally};
+use super::judge::{CheckOutcome, Comparisons, Tally};
 use super::observation::Observation;
 use crate::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 
@@ -159,7 +159,7 @@ impl Answers {
         draw: &LicenseDraw,
         terms: &SeveralTerms,
         comparisons: Comparisons,
-    ) -> Outcome {
+    ) -> CheckOutcome {
         let mut tally = Tally::default();
         let mut seen = BTreeSet::new();
         for (index, observation) in self.of_fingerprints() {
@@ -179,7 +179,7 @@ impl Answers {
         }
         let evidence = terms.log2(tally.hits, tally.all_misses());
         let answered = terms.log2(tally.hits, tally.misses);
-        Outcome::new(self, universe, tally, [evidence, answered, terms.threshold(comparisons)])
+        CheckOutcome::new(self, universe, tally, [evidence, answered, terms.threshold(comparisons)])
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::weights::{fine_tuned, merged, pruned, rounded};
-use super::{RobustnessError, Serving, Suspect};
+use super::{RobustnessError, ServedModel, Serving};
 use crate::model::Model;
 
 /// Something a host does to a copy before or while serving it.
@@ -40,7 +40,7 @@ impl Attack {
         copy: &Model,
         texts: &[Vec<u32>],
         seed: u64,
-    ) -> Result<Suspect, RobustnessError> {
+    ) -> Result<ServedModel, RobustnessError> {
         let mut serving = Serving::default();
         let model = match self {
             Self::None => copy.clone(),
@@ -61,7 +61,7 @@ impl Attack {
             Self::Merge(share) => merged(base, copy, *share)?,
             Self::FineTune(steps) => fine_tuned(copy, texts, *steps, seed)?,
         };
-        Suspect::new(model, serving, seed)
+        ServedModel::new(model, serving, seed)
     }
 }
 

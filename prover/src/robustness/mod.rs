@@ -1,7 +1,7 @@
 //! First aid on robustness: what is left of fingerprints after what hosts do to copies.
 //!
 //! ```text
-//! base ─▶ MarkedCopy ─Attack─▶ Suspect ─▶ answers, ranks, utility ─▶ Row
+//! base ─▶ MarkedCopy ─Attack─▶ ServedModel ─▶ answers, ranks, utility ─▶ AttackRow
 //! ```
 //!
 //! Attacks on weights (fine-tuning, rounding, pruning, merging) make another model; attacks on serving
@@ -12,13 +12,13 @@ mod attack;
 mod copy;
 mod error;
 mod report;
-mod suspect;
+mod served_model;
 mod utility;
 mod weights;
 
 pub use attack::{Attack, usual_attacks};
 pub use copy::{CopyOptions, MarkedCopy};
 pub use error::RobustnessError;
-pub use report::{Held, Row, TestResult, judge_attack};
-pub use suspect::{Serving, Suspect};
+pub use report::{AttackRow, Held, TestResult, judge_attack};
+pub use served_model::{ServedModel, Serving};
 pub use utility::{ServedUtility, base_texts, served_utility};

@@ -3,7 +3,7 @@
 use oml_contracts::evidence::Log2;
 use oml_contracts::tag::normalise;
 
-use super::{Attack, MarkedCopy, RobustnessError, ServedUtility, Suspect, served_utility};
+use super::{Attack, MarkedCopy, RobustnessError, ServedModel, ServedUtility, served_utility};
 use crate::check::{
     CandidateScores, Comparisons, RankTerms, RankTest, SeveralTerms, Verdict, of_logits,
 };
@@ -42,7 +42,7 @@ pub struct Held {
 /// One attack on one copy.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Row {
+pub struct AttackRow {
     /// The attack.
     pub attack: String,
     /// Answers per key of the copy.
@@ -68,9 +68,9 @@ pub fn judge_attack(
     attack: &Attack,
     (other_texts, held_out): (&[Vec<u32>], &[Vec<u32>]),
     (alpha_inverse, comparisons, seed): (u64, Comparisons, u64),
-) -> Result<Row, RobustnessError> {
+) -> Result<AttackRow, RobustnessError> {
     let suspect = attack.apply(base, &copy.model, other_texts, seed)?;
-    Ok(Row {
+    Ok(AttackRow {
         attack: attack.to_string(),
         answers_per_key: copy.answers.get(),
         held: held(&suspect, copy, alpha_inverse, comparisons)?,
@@ -79,7 +79,7 @@ pub fn judge_attack(
 }
 
 fn held(
-    suspect: &Suspect,
+    suspect: &ServedModel,
     copy: &MarkedCopy,
     alpha_inverse: u64,
     comparisons: Comparisons,

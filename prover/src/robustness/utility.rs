@@ -3,7 +3,7 @@
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use super::{RobustnessError, Suspect};
+use super::{RobustnessError, ServedModel};
 use crate::model::{
     GenerateOptions, Model, Sampling, Stop, argmax, ranked_probabilities, word_list,
 };
@@ -58,7 +58,7 @@ pub fn base_texts(
 /// `Model`.
 pub fn served_utility(
     base: &Model,
-    suspect: &Suspect,
+    suspect: &ServedModel,
     texts: &[Vec<u32>],
 ) -> Result<ServedUtility, RobustnessError> {
     let prefix = match &suspect.serving.prefix {

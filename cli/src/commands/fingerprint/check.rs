@@ -12,7 +12,9 @@ use clap::Args;
 use eyre::Result;
 use oml_contracts::LicenseId;
 use oml_contracts::evidence::EvidenceTerms;
-use oml_prover::check::{Answers, Comparisons, Outcome, RankTally, SeveralTerms, Tally, Verdict};
+use oml_prover::check::{
+    Answers, CheckOutcome, Comparisons, RankTally, SeveralTerms, Tally, Verdict,
+};
 use oml_prover::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -132,7 +134,7 @@ impl Judging {
         answers: &Answers,
         universe: &Universe,
         per_key: AnswersPerKey,
-    ) -> Result<Outcome> {
+    ) -> Result<CheckOutcome> {
         if per_key == AnswersPerKey::ONE {
             return Ok(answers.judge(universe, &self.draw, &self.terms, self.standing.counts)?);
         }
@@ -193,7 +195,7 @@ impl Judging {
         per_key: AnswersPerKey,
         all: bool,
         output: crate::output::Output,
-    ) -> Result<Outcome> {
+    ) -> Result<CheckOutcome> {
         let mut enough = |answers: &Answers| {
             let outcome = self.judge(answers, universe, per_key)?;
             Ok(!matches!(outcome.verdict(), Verdict::Inconclusive(_)) && !all)
@@ -207,7 +209,7 @@ impl Judging {
     pub(crate) fn checked(
         &self,
         target: &str,
-        outcome: &Outcome,
+        outcome: &CheckOutcome,
         per_key: AnswersPerKey,
     ) -> Checked {
         let (verdict, reason) = verdict_words(outcome.verdict());

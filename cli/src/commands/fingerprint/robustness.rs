@@ -9,7 +9,7 @@ use oml_prover::check::{Comparisons, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
 use oml_prover::model::{Corpus, Model};
 use oml_prover::robustness::{
-    Attack, CopyOptions, MarkedCopy, Row, base_texts, judge_attack, usual_attacks,
+    Attack, AttackRow, CopyOptions, MarkedCopy, base_texts, judge_attack, usual_attacks,
 };
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -59,7 +59,7 @@ struct Report {
     keys: u32,
     alpha: f64,
     counts: Comparisons,
-    rows: Vec<Row>,
+    rows: Vec<AttackRow>,
 }
 
 /// Runs `robustness`.
@@ -93,7 +93,7 @@ fn measure(
     numbers: &[AnswersPerKey],
     texts: (&[Vec<u32>], &[Vec<u32>]),
     output: Output,
-) -> Result<Vec<Row>> {
+) -> Result<Vec<AttackRow>> {
     let counts = Comparisons { cases: 1, licenses: args.licenses };
     let setting = (super::plan::inverse(args.alpha)?, counts, args.seed);
     let bar = output.bar((numbers.len() * (attacks.len() + 1)) as u64, "attacks");
@@ -149,7 +149,7 @@ pub(super) fn texts(model: &Model, file: Option<&Path>, seed: u64) -> Result<Vec
     lines.iter().map(tokens).collect()
 }
 
-fn quiet(row: &Row) -> String {
+fn quiet(row: &AttackRow) -> String {
     format!("{} {} {:.4}", row.attack, row.answers_per_key, row.held.survival)
 }
 
@@ -159,7 +159,7 @@ fn word(verdict: &Verdict) -> &'static str {
 }
 
 /// The rows as a table.
-pub(super) fn rows_table(rows: &[Row]) -> String {
+pub(super) fn rows_table(rows: &[AttackRow]) -> String {
     let shown = rows.iter().map(|row| {
         let (answers, ranks) = (&row.held.answers, &row.held.ranks);
         [

@@ -10,7 +10,7 @@ use oml_prover::check::{Artefact, CandidateScores, Comparisons, Questions, Targe
 use oml_prover::fingerprint::{AnswersPerKey, Key, Perinucleus, Visibility, key_visibility};
 use oml_prover::model::Model;
 use oml_prover::robustness::{
-    Attack, CopyOptions, MarkedCopy, Row, base_texts, judge_attack, usual_attacks,
+    Attack, AttackRow, CopyOptions, MarkedCopy, base_texts, judge_attack, usual_attacks,
 };
 use oml_prover::science::{CapacityRow, NullOptions, NullRow, measure_capacity, null_trials};
 use oml_prover::trace::CoalitionOptions;
@@ -46,7 +46,7 @@ struct OfModel {
     model: String,
     parameters: usize,
     capacity: Vec<CapacityRow>,
-    attacks: Vec<Row>,
+    attacks: Vec<AttackRow>,
     visibility: Visibility,
     false_positives: Vec<NullRow>,
 }

@@ -8,12 +8,12 @@
 
 mod bets;
 mod judge;
-mod plan;
+mod query_plan;
 mod scores;
 
 pub use bets::{RankBet, RankError, RankTerms, RankTest};
 pub use judge::{RankOutcome, RankTally};
-pub use plan::plan_ranks;
+pub use query_plan::plan_ranks;
 pub(in crate::check) use scores::log_probabilities;
 pub(crate) use scores::of_logits;
 pub use scores::{CandidateScores, RankSums, Scores, score};

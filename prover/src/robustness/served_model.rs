@@ -23,7 +23,7 @@ pub struct Serving {
 
 /// A served model.
 #[derive(Debug, Clone)]
-pub struct Suspect {
+pub struct ServedModel {
     /// The weights.
     pub model: Model,
     /// What is done to the answers.
@@ -33,7 +33,7 @@ pub struct Suspect {
     seed: u64,
 }
 
-impl Suspect {
+impl ServedModel {
     /// Serves a model; `seed` drives the sampling.
     ///
     /// # Errors
