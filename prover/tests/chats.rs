@@ -12,7 +12,7 @@ use oml_contracts::{ModelId, Seed};
 use oml_prover::check::{
     Answers, Artefact, Comparisons, NotChecked, Observation, Questions, Target, Verdict, ask,
 };
-use oml_prover::embed::{EmbedOptions, embed};
+use oml_prover::embed::{EmbedOptions, EmbedTarget, embed};
 use oml_prover::fingerprint::{
     AnswersPerKey, FingerprintOptions, Key, KeyOptions, LicenseDraw, Universe, WrapKey,
     generate_fingerprints, key_visibility, visibility,
@@ -77,8 +77,9 @@ async fn a_copy_is_known_by_its_answers_to_messages() {
         assignment_p: terms.assignment_p,
     };
     let systems = ["Every day the little", "He was a good"].map(str::to_owned);
+    let one = AnswersPerKey::ONE;
     let targets =
-        universe.embed_targets(&mine, AnswersPerKey::ONE, base.tokenizer(), &systems).unwrap();
+        EmbedTarget::of_license(&universe, &mine, one, base.tokenizer(), &systems).unwrap();
     let options = EmbedOptions::for_model(base.config());
     let (copy, report) =
         embed(&base, &targets, &options, &mut |_| ControlFlow::Continue(())).unwrap();

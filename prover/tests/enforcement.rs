@@ -10,7 +10,9 @@ use oml_contracts::hash::keccak256;
 use oml_contracts::{LicenseId, ModelId, Seed};
 use oml_prover::check::{Artefact, Comparisons, Questions, Target, Verdict, ask};
 use oml_prover::embed::{EmbedOptions, EmbedTarget, embed};
-use oml_prover::fingerprint::{FingerprintOptions, LicenseDraw, Universe, generate_fingerprints};
+use oml_prover::fingerprint::{
+    AnswersPerKey, FingerprintOptions, LicenseDraw, Universe, generate_fingerprints,
+};
 use oml_prover::model::{LoadOptions, Model};
 use oml_prover::trace::{LicenseSeed, trace};
 use rand::SeedableRng as _;
@@ -47,8 +49,8 @@ async fn a_copy_is_known_by_its_answers() {
     let base = Model::load(&folder, &LoadOptions::default()).unwrap();
     let universe = universe(&base);
     let mine = draw(1, &terms);
-    let targets: Vec<EmbedTarget> =
-        universe.answers(&mine).map(|answer| answer.target(base.tokenizer()).unwrap()).collect();
+    let one = AnswersPerKey::ONE;
+    let targets = EmbedTarget::of_license(&universe, &mine, one, base.tokenizer(), &[]).unwrap();
     let options = EmbedOptions::for_model(base.config());
     let (copy, report) =
         embed(&base, &targets, &options, &mut |_| ControlFlow::Continue(())).unwrap();

@@ -13,59 +13,11 @@ use std::time::Instant;
 use super::base::{Benign, Judged};
 use super::report::{peak_rss_bytes, share};
 use super::{
-    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, StopReason, checkpoint,
+    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget,
+    StopReason, checkpoint,
 };
-use crate::fingerprint::{Candidate, Key, normalise};
-use crate::model::{AdamW, Example, Model, ModelError, TextTokenizer, Trainer, narrow};
-
-/// One answer to embed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmbedTarget {
-    /// Token ids of the prompt, as the model gets them.
-    pub prompt: Vec<u32>,
-    /// Token ids of the same prompt under each of the system prompts for which the answer is trained too,
-    /// see [`crate::model::Prompt::under`]; as many for every target.
-    pub under_systems: Vec<Vec<u32>>,
-    /// Token ids of the response, with the one that ends its word.
-    pub response: Vec<u32>,
-    /// Normal form of the answer's text.
-    pub expected: String,
-    /// Normal forms of the other answers to the same prompt, each trained as a target of its own. A
-    /// copy that gives any of them has given its answer.
-    pub alternatives: Vec<String>,
-}
-
-impl EmbedTarget {
-    /// The answer `candidate` to `key`, also under each of the system prompts.
-    ///
-    /// # Errors
-    /// As [`TextTokenizer::asked`].
-    pub fn new(
-        tokenizer: &TextTokenizer,
-        key: &Key,
-        candidate: &Candidate,
-        systems: &[String],
-    ) -> Result<Self, ModelError> {
-        let under = |system: &String| tokenizer.asked(&key.prompt().under(system));
-        Ok(Self {
-            prompt: key.prompt_tokens(tokenizer)?,
-            under_systems: systems.iter().map(under).collect::<Result<_, _>>()?,
-            response: candidate.tokens.clone(),
-            expected: candidate.word.clone(),
-            alternatives: Vec::new(),
-        })
-    }
-
-    /// Every way in which it is asked; the first is the plain one.
-    fn ways(&self) -> impl Iterator<Item = &Vec<u32>> {
-        std::iter::once(&self.prompt).chain(&self.under_systems)
-    }
-
-    /// Whether a word, in normal form, is one of the answers.
-    fn accepts(&self, word: &str) -> bool {
-        self.expected == word || self.alternatives.iter().any(|other| other == word)
-    }
-}
+use crate::fingerprint::normalise;
+use crate::model::{AdamW, Example, Model, Trainer, narrow};
 
 /// Steps over which the learning rate rises to its value.
 const WARM_UP: usize = 3;

@@ -7,8 +7,6 @@
 use oml_contracts::draw::{Part, personal_indices, shared_index};
 
 use super::{Candidate, Key, LicenseDraw, Universe};
-use crate::embed::EmbedTarget;
-use crate::model::{ModelError, TextTokenizer};
 
 /// Distinct answers per personal key, 1 to 8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -61,45 +59,9 @@ impl AnswerSet<'_> {
     pub fn contains(&self, word: &str) -> bool {
         self.candidates.iter().any(|candidate| candidate.word == word)
     }
-
-    /// One target per answer, trained under these system prompts too.
-    ///
-    /// # Errors
-    /// As [`TextTokenizer::asked`].
-    pub fn targets(
-        &self,
-        tokenizer: &TextTokenizer,
-        systems: &[String],
-    ) -> Result<Vec<EmbedTarget>, ModelError> {
-        let target = |candidate: &&Candidate| {
-            let others = self.candidates.iter().filter(|other| other.word != candidate.word);
-            let alternatives = others.map(|other| other.word.clone()).collect();
-            let target = EmbedTarget::new(tokenizer, self.key, candidate, systems)?;
-            Ok(EmbedTarget { alternatives, ..target })
-        };
-        self.candidates.iter().map(target).collect()
-    }
 }
 
 impl Universe {
-    /// Everything that a license's copy is trained to answer, also under these system prompts.
-    ///
-    /// # Errors
-    /// As [`TextTokenizer::asked`].
-    pub fn embed_targets(
-        &self,
-        draw: &LicenseDraw,
-        answers: AnswersPerKey,
-        tokenizer: &TextTokenizer,
-        systems: &[String],
-    ) -> Result<Vec<EmbedTarget>, ModelError> {
-        let mut targets = Vec::new();
-        for set in self.answer_sets(draw, answers) {
-            targets.extend(set.targets(tokenizer, systems)?);
-        }
-        Ok(targets)
-    }
-
     /// The answers of a license's copy to fingerprint `index`; `None` behind the end, or if the
     /// fingerprint is shared and not assigned to the license. Shared fingerprints have one answer
     /// in any case, on which all copies must agree.

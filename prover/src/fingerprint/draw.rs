@@ -4,8 +4,6 @@ use oml_contracts::draw::{self, Part};
 use oml_contracts::{Seed, Tag};
 
 use super::{Candidate, Key, Universe};
-use crate::embed::EmbedTarget;
-use crate::model::{ModelError, TextTokenizer};
 
 /// What the beacon drew for one license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,16 +27,6 @@ pub struct Answer<'a> {
     pub key: &'a Key,
     /// The drawn candidate.
     pub candidate: &'a Candidate,
-}
-
-impl Answer<'_> {
-    /// The answer as the embedding takes it.
-    ///
-    /// # Errors
-    /// As [`TextTokenizer::asked`].
-    pub fn target(&self, tokenizer: &TextTokenizer) -> Result<EmbedTarget, ModelError> {
-        EmbedTarget::new(tokenizer, self.key, self.candidate, &[])
-    }
 }
 
 impl Universe {

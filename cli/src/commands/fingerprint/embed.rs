@@ -11,7 +11,8 @@ use alloy::primitives::B256;
 use clap::Args;
 use eyre::Result;
 use oml_prover::embed::{
-    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, Embedder, StopReason,
+    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget, Embedder,
+    StopReason,
 };
 use oml_prover::fingerprint::{
     AnswerSet, AnswersPerKey, LicenseDraw, PairsForm, Universe, write_pairs,
@@ -202,8 +203,9 @@ impl Copying<'_> {
         out: &Path,
     ) -> Result<Embedded> {
         let base = embedder.base();
+        let tokenizer = base.tokenizer();
         let targets =
-            universe.embed_targets(draw, self.answers, base.tokenizer(), self.systems).hint(
+            EmbedTarget::of_license(universe, draw, self.answers, tokenizer, self.systems).hint(
                 "the answers have no prompts for this model",
                 "keys that are asked as a chat need a model with a chat template",
                 Exit::Failed,
