@@ -7,6 +7,5 @@ pub mod check;
 pub mod embed;
 pub mod fingerprint;
 pub mod model;
-pub mod robustness;
 pub mod science;
 pub mod trace;

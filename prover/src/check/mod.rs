@@ -9,6 +9,7 @@
 //! [`Verdict::Match`] yields [`Evidence`].
 
 mod answers;
+mod clock;
 mod endpoint;
 mod judge;
 mod observation;

@@ -2,7 +2,7 @@
 
 use oml_prover::check::{Comparisons, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
-use oml_prover::robustness::{
+use oml_prover::science::robustness::{
     Attack, AttackRow, CopyOptions, MarkedCopy, base_texts, judge_attack,
 };
 

@@ -8,7 +8,7 @@ use eyre::Result;
 use oml_prover::check::{Comparisons, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
 use oml_prover::model::{Corpus, Model};
-use oml_prover::robustness::{
+use oml_prover::science::robustness::{
     Attack, AttackRow, CopyOptions, MarkedCopy, base_texts, judge_attack, usual_attacks,
 };
 use rand::SeedableRng as _;

@@ -9,7 +9,7 @@ use eyre::Result;
 use oml_prover::check::{Artefact, CandidateScores, Comparisons, Questions, Target, score};
 use oml_prover::fingerprint::{AnswersPerKey, Key, Perinucleus, Visibility, key_visibility};
 use oml_prover::model::Model;
-use oml_prover::robustness::{
+use oml_prover::science::robustness::{
     Attack, AttackRow, CopyOptions, MarkedCopy, base_texts, judge_attack, usual_attacks,
 };
 use oml_prover::science::{CapacityRow, NullOptions, NullRow, measure_capacity, null_trials};

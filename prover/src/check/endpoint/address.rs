@@ -11,7 +11,7 @@ use std::sync::Arc;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::super::observation::NotChecked;
+use super::super::observation::{NotChecked, Observation};
 use super::classify::Reply;
 
 /// Why an address is not asked.
@@ -145,7 +145,7 @@ pub(super) fn failed(error: &reqwest::Error) -> Reply {
     while let Some(cause) = next {
         if let Some(refused) = cause.downcast_ref::<AddressError>() {
             let cause = refused.to_string();
-            return Reply::Done(super::Observation::NotChecked(NotChecked::Forbidden { cause }));
+            return Reply::Done(Observation::NotChecked(NotChecked::Forbidden { cause }));
         }
         causes.push(cause.to_string());
         next = cause.source();

@@ -6,6 +6,7 @@
 
 mod address;
 mod classify;
+mod log_probabilities;
 mod options;
 mod pace;
 
@@ -19,13 +20,13 @@ use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, LOCATION, RETRY_AFTER,
 };
 
+use super::clock::{millis, unix_millis};
 use super::observation::{NoAnswer, NotChecked, Observation};
-use super::rank::log_probabilities;
-use super::target::{millis, unix_millis};
 use super::transcript::Exchange;
 use crate::model::Prompt;
 pub use address::{AddressError, is_public};
 use classify::{Reply, completion, excerpt, refusal};
+use log_probabilities::log_probabilities;
 pub use options::{EndpointError, EndpointOptions, Limits};
 use pace::Pace;
 
@@ -234,5 +235,4 @@ fn pause(attempts: u32, after: Option<Duration>, limits: &Limits) -> Duration {
 }
 
 #[cfg(test)]
-#[path = "zoo_tests.rs"]
-mod zoo_tests;
+mod tests;

@@ -14,6 +14,5 @@ mod scores;
 pub use bets::{RankBet, RankError, RankTerms, RankTest};
 pub use judge::{RankOutcome, RankTally};
 pub use query_plan::plan_ranks;
-pub(in crate::check) use scores::log_probabilities;
 pub(crate) use scores::of_logits;
 pub use scores::{CandidateScores, RankSums, Scores, score};

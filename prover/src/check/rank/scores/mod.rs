@@ -6,9 +6,10 @@ use oml_contracts::leaf::CANDIDATES;
 use oml_contracts::tag::normalise;
 
 use crate::check::answers::Answers;
-use crate::check::observation::{NoAnswer, NotChecked, Observation};
+use crate::check::clock::{millis, unix_millis};
+use crate::check::observation::{NotChecked, Observation};
 use crate::check::questions::Questions;
-use crate::check::target::{Artefact, Target, millis, unix_millis};
+use crate::check::target::{Artefact, Target};
 use crate::check::transcript::{Exchange, Transcript};
 use crate::fingerprint::{Candidate, Entry, Key, Universe};
 use crate::model::{Api, ModelError, Prompt, TextTokenizer};
@@ -353,50 +354,5 @@ fn piece_of(token: &str) -> String {
     if start.starts_with(char::is_alphanumeric) { normalise(start) } else { String::new() }
 }
 
-/// The token list of a completion, as JSON text, in either form of the OpenAI API.
-pub(in crate::check) fn log_probabilities(body: &[u8]) -> Observation {
-    let not = |cause: &str| {
-        let excerpt: String = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
-        Observation::NoAnswer(NoAnswer::NotACompletion { cause: cause.to_owned(), excerpt })
-    };
-    let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else {
-        return not("it is no JSON");
-    };
-    if value.get("error").is_some_and(|error| !error.is_null()) {
-        return not("it reports an error with a status of success");
-    }
-    let Some(given) = value.pointer("/choices/0/logprobs").filter(|given| !given.is_null()) else {
-        return not("it lists no log-probabilities; the rank test needs a service that does");
-    };
-    let mut list: Vec<(String, f64)> = Vec::new();
-    let mut add = |token: &str, score: Option<f64>| {
-        let known = list.iter().any(|(known, _)| known == token) || list.len() >= MOST_LISTED;
-        match score {
-            Some(score) if score.is_finite() && !known => list.push((token.to_owned(), score)),
-            _ => {}
-        }
-    };
-    // Completions: an object per position; chat: an array of objects.
-    if let Some(top) = given.pointer("/top_logprobs/0").and_then(serde_json::Value::as_object) {
-        top.iter().for_each(|(token, score)| add(token, score.as_f64()));
-    }
-    if let Some(first) = given.pointer("/content/0") {
-        let top = first.get("top_logprobs").and_then(serde_json::Value::as_array);
-        for entry in top.into_iter().flatten().chain([first]) {
-            let token = entry.get("token").and_then(serde_json::Value::as_str);
-            let score = entry.get("logprob").and_then(serde_json::Value::as_f64);
-            token.into_iter().for_each(|token| add(token, score));
-        }
-    }
-    if list.is_empty() {
-        return not("its list of log-probabilities is empty");
-    }
-    Observation::Answered(serde_json::json!(list).to_string())
-}
-
-/// Longest list that is kept.
-const MOST_LISTED: usize = 1024;
-
 #[cfg(test)]
-#[path = "scores_tests.rs"]
 mod tests;

@@ -145,5 +145,4 @@ pub(super) fn fine_tuned(
 }
 
 #[cfg(test)]
-#[path = "weights_tests.rs"]
 mod tests;

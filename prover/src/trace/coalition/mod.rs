@@ -396,5 +396,4 @@ fn most_common(values: &[u8], rng: &mut SplitMix) -> u8 {
 }
 
 #[cfg(test)]
-#[path = "coalition_tests.rs"]
 mod tests;

@@ -279,5 +279,4 @@ impl Evidence {
 }
 
 #[cfg(test)]
-#[path = "judge_tests.rs"]
 mod tests;

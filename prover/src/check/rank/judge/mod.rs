@@ -130,5 +130,4 @@ impl RankOutcome {
 }
 
 #[cfg(test)]
-#[path = "judge_tests.rs"]
 mod tests;

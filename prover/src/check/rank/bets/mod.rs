@@ -347,5 +347,4 @@ impl<'a> RankTest<'a> {
 }
 
 #[cfg(test)]
-#[path = "bets_tests.rs"]
 mod tests;
