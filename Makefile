@@ -23,4 +23,4 @@ layers: ## Check which layer may use what
 
 fmt: ## Format Rust and Solidity
 	@cargo fmt --all
-	@contracts/bin/forge fmt --root contracts
+	@contracts/tooling/bin/forge fmt --root contracts

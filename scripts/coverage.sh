@@ -9,7 +9,7 @@ report=cache/coverage.info
 mkdir -p cache
 # A failed test does not matter here, a missing report does.
 rm -f "$report"
-bin/forge coverage --report lcov --report-file "$report" --no-match-path 'test/{gas,symbolic,invariant}/**' >cache/coverage.log 2>&1 || true
+tooling/bin/forge coverage --report lcov --report-file "$report" --no-match-path 'test/{gas,symbolic,invariant}/**' >cache/coverage.log 2>&1 || true
 [ -s "$report" ] || {
     tail -20 cache/coverage.log >&2
     exit 1

@@ -8,5 +8,5 @@ caller=$PWD
 "$root/scripts/build.sh"
 cd "$caller"
 # `oml demo` starts anvil by name.
-export PATH="$root/contracts/bin:$PATH"
+export PATH="$root/contracts/tooling/bin:$PATH"
 exec "${CARGO_TARGET_DIR:-$root/target}/release/oml" demo "$@"

@@ -15,7 +15,7 @@ case "${1:-}" in
     ;;
 esac
 
-FOUNDRY_PROFILE=default bin/forge build --skip 'test/**' --skip 'script/**' >&2
+FOUNDRY_PROFILE=default tooling/bin/forge build --skip 'test/**' --skip 'script/**' >&2
 
 MODE=$mode node <<'JS'
 const fs = require("node:fs");

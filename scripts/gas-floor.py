@@ -5,8 +5,8 @@
     scripts/gas-floor.py --no-gate     the same tables, exit code 0
     scripts/gas-floor.py --self-test   the arithmetic against published bounds
 
-Reads contracts/gas/schedule.json (prices), contracts/gas/operations.json (what each operation is made of) and
-contracts/snapshots/*.json (what `forge test` measured in isolated transactions, FOUNDRY_PROFILE=gas).
+Reads contracts/tooling/gas/schedule.json (prices), contracts/tooling/gas/operations.json (what each operation is made of) and
+contracts/tooling/snapshots/*.json (what `forge test` measured in isolated transactions, FOUNDRY_PROFILE=gas).
 
 Two floors per operation:
 * minimal: the least that any contract for this purpose needs (one slot, one event, the smallest calldata);
@@ -152,15 +152,15 @@ def main():
     if args.self_test:
         suite = unittest.defaultTestLoader.loadTestsFromTestCase(PublishedBounds)
         return 0 if unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful() else 1
-    snapshots = {path.name: load(path) for path in sorted((args.contracts / "snapshots").glob("*.json"))}
+    snapshots = {path.name: load(path) for path in sorted((args.contracts / "tooling" / "snapshots").glob("*.json"))}
     above, missing = report(
-        load(args.contracts / "gas" / "schedule.json"),
-        load(args.contracts / "gas" / "operations.json"),
+        load(args.contracts / "tooling" / "gas" / "schedule.json"),
+        load(args.contracts / "tooling" / "gas" / "operations.json"),
         snapshots,
         sys.stdout,
     )
     for name in missing:
-        print(f"not measured: {name}; no such name in contracts/snapshots")
+        print(f"not measured: {name}; no such name in contracts/tooling/snapshots")
     for line in above:
         print(f"above its gate: {line}")
     return 1 if (above or missing) and not args.no_gate else 0
@@ -171,7 +171,7 @@ class PublishedBounds(unittest.TestCase):
     published figures give in sum only."""
 
     def setUp(self):
-        schedule = load(ROOT / "contracts" / "gas" / "schedule.json")
+        schedule = load(ROOT / "contracts" / "tooling" / "gas" / "schedule.json")
         self.today, self.next = schedule["today"], schedule["next"]
 
     def both(self, items):

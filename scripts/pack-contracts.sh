@@ -9,7 +9,7 @@ trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/package" "$stage/user/src"
 
 cd "$root/contracts"
-cp npm/package.json npm/README.md ../LICENSE-MIT ../LICENSE-APACHE "$stage/package"
+cp tooling/npm/package.json tooling/npm/README.md ../LICENSE-MIT ../LICENSE-APACHE "$stage/package"
 cp -r src/interfaces src/libraries "$stage/package"
 mkdir "$stage/package/abi"
 cp bindings/abi/*.json "$stage/package/abi"
@@ -34,14 +34,14 @@ cd "$stage/user"
 } >src/User.sol
 cat >foundry.toml <<TOML
 [profile.default]
-solc = "$root/contracts/bin/solc"
+solc = "$root/contracts/tooling/bin/solc"
 offline = true
 evm_version = "prague"
 auto_detect_remappings = false
 allow_paths = ["$root/contracts/node_modules"]
 remappings = ["oml-contracts/=node_modules/oml-contracts/", "solady/=node_modules/solady/src/"]
 TOML
-"$root/contracts/bin/forge" build --root . >"$stage/build.log" 2>&1 || {
+"$root/contracts/tooling/bin/forge" build --root . >"$stage/build.log" 2>&1 || {
     cat "$stage/build.log"
     echo 'pack: the package does not compile on its own; see above' >&2
     exit 1

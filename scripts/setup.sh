@@ -88,4 +88,4 @@ check_system
 [ -z "$tests" ] || check_venv
 check_rust
 install_packages
-contracts/bin/forge --version >/dev/null || die "forge does not run on this machine; see above"
+contracts/tooling/bin/forge --version >/dev/null || die "forge does not run on this machine; see above"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Static analysis of contracts/src with slither, in a virtual environment of its own. contracts/slither.answers.json
+# Static analysis of contracts/src with slither, in a virtual environment of its own. contracts/tooling/slither.answers.json
 # answers findings, each by detector and a pattern of its text; a finding without an answer, or an answer without a
 # finding, fails. With --all every finding is printed with its answer; --install stops when all is installed. OML_VENVS names
 # the folder of the environments.
@@ -13,7 +13,7 @@ if [ ! -x "$venv/bin/slither" ]; then
 fi
 [ "${1:-}" != --install ] || exit 0
 
-export PATH="$root/contracts/bin:$venv/bin:$PATH"
+export PATH="$root/contracts/tooling/bin:$venv/bin:$PATH"
 export FOUNDRY_OUT=cache/slither/out FOUNDRY_CACHE_PATH=cache/slither/cache FOUNDRY_PROFILE=default
 # Sources alone, as they are written.
 export FOUNDRY_TEST=src FOUNDRY_SCRIPT=src FOUNDRY_DYNAMIC_TEST_LINKING=false
@@ -36,7 +36,7 @@ except (OSError, ValueError) as error:
 if not report.get("success"):
     sys.exit(f"slither: {report.get('error')}")
 findings = report["results"].get("detectors", [])
-answers = json.load(open("slither.answers.json"))
+answers = json.load(open("tooling/slither.answers.json"))
 used, open_findings = set(), []
 for finding in findings:
     text = " ".join(finding["description"].split())

@@ -20,7 +20,7 @@ fi
 [ "${1:-}" != --install ] || exit 0
 
 # halmos builds by itself; so that it builds only what is proved, and creations as they are written:
-export PATH="$root/contracts/bin:$PATH"
+export PATH="$root/contracts/tooling/bin:$PATH"
 export FOUNDRY_SRC=test/symbolic FOUNDRY_TEST=test/symbolic FOUNDRY_SCRIPT=test/symbolic
 export FOUNDRY_OUT=cache/symbolic/out FOUNDRY_CACHE_PATH=cache/symbolic/cache
 export FOUNDRY_DYNAMIC_TEST_LINKING=false FOUNDRY_PROFILE=default
@@ -36,4 +36,4 @@ if [ $# -gt 0 ]; then
 fi
 prove --match-contract '^Symbolic(?!Splits)'
 prove --match-contract '^SymbolicSplits' \
-    --solver-command "$integers/bin/python $root/scripts/solve-integers.py"
+    --solver-command "$integers/bin/python $root/contracts/tooling/solve-integers.py"

@@ -41,7 +41,7 @@ rust_tests() {
 gas_gates() {
     local others=(concrete fuzz invariant attacks flows differential symbolic) skip=()
     for folder in "${others[@]}"; do skip+=(--skip "test/$folder/**"); done
-    FOUNDRY_PROFILE=gas contracts/bin/forge test --root contracts --match-path 'test/gas/*' \
+    FOUNDRY_PROFILE=gas contracts/tooling/bin/forge test --root contracts --match-path 'test/gas/*' \
         "${skip[@]}" || return 1
     python3 scripts/gas-floor.py --self-test && python3 scripts/gas-floor.py
 }
@@ -57,7 +57,7 @@ closing_lines() {
 python_tools() { scripts/symbolic.sh --install && scripts/slither.sh --install; }
 
 scripts/setup.sh --tests || exit 2
-forge=(contracts/bin/forge)
+forge=(contracts/tooling/bin/forge)
 step "rust format" cargo fmt --all --check
 step "solidity format" "${forge[@]}" fmt --root contracts --check
 step "layers" scripts/check-layers.sh

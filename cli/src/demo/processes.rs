@@ -148,7 +148,7 @@ pub(crate) fn find_anvil() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("OML_ANVIL") {
         return Ok(path.into());
     }
-    let in_checkout = |base: &Path| base.join("contracts/bin/anvil");
+    let in_checkout = |base: &Path| base.join("contracts/tooling/bin/anvil");
     let exe = std::env::current_exe()?;
     let candidates =
         std::env::current_dir().into_iter().chain(exe.ancestors().map(Path::to_path_buf));

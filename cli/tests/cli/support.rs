@@ -125,7 +125,7 @@ impl Drop for Anvil {
 /// A fresh local chain, or nothing where anvil is not installed.
 pub(crate) fn anvil() -> Option<Anvil> {
     let path = std::env::var_os("OML_ANVIL").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts/bin/anvil"),
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts/tooling/bin/anvil"),
         PathBuf::from,
     );
     if !path.is_file() {

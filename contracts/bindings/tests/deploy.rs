@@ -57,7 +57,7 @@ fn terms(owner: EthAddress) -> Terms {
 
 #[tokio::test]
 async fn the_core_deploys_and_agrees_on_ids() {
-    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bin/anvil");
+    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tooling/bin/anvil");
     let anvil = Anvil::at(binary).arg("--hardfork").arg("prague").spawn();
     let provider = ProviderBuilder::new().connect_http(anvil.endpoint_url());
     let from = EthAddress::from(anvil.addresses()[0]);
@@ -121,7 +121,7 @@ fn findings(checked: &[oml_contracts::rpc::verify::Checked]) -> Vec<Finding> {
 /// On a chain without the proxy too, twice, from another account, on another chain: the same addresses.
 #[tokio::test]
 async fn deployments_depend_on_code_and_parameters_alone() {
-    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bin/anvil");
+    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tooling/bin/anvil");
     let start = |chain_id: u64, bare: bool| {
         let anvil = Anvil::at(&binary).arg("--hardfork").arg("prague").chain_id(chain_id);
         if bare { anvil.arg("--disable-default-create2-deployer").spawn() } else { anvil.spawn() }
@@ -169,7 +169,7 @@ async fn deployments_depend_on_code_and_parameters_alone() {
 
 #[tokio::test]
 async fn verification_tells_what_differs() {
-    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bin/anvil");
+    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tooling/bin/anvil");
     let anvil = Anvil::at(binary).arg("--hardfork").arg("prague").spawn();
     let provider = ProviderBuilder::new().connect_http(anvil.endpoint_url());
     let from = EthAddress::from(anvil.addresses()[0]);

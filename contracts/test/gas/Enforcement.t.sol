@@ -12,7 +12,7 @@ import { ProverTest } from "../utils/ProverTest.sol";
 
 /// @dev What enforcement costs, with two bundles, 40 questions and a committee of five. Honest only with
 /// `FOUNDRY_PROFILE=gas`: every call is then a transaction of its own, with base fee and calldata.
-/// `snapshots/Enforcement.json` holds the figures.
+/// `tooling/snapshots/Enforcement.json` holds the figures.
 contract EnforcementGas is CaseTest {
     string internal constant GROUP = "Enforcement";
 

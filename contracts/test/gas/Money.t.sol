@@ -7,7 +7,7 @@ import { Calldata } from "../utils/Calldata.sol";
 import { LicensingTest } from "../utils/LicensingTest.sol";
 
 /// @dev What licensing and payment cost. Honest only with `FOUNDRY_PROFILE=gas`: every call is then a transaction of
-/// its own, with base fee and calldata. `snapshots/Money.json` holds the figures.
+/// its own, with base fee and calldata. `tooling/snapshots/Money.json` holds the figures.
 contract MoneyGas is LicensingTest {
     string internal constant GROUP = "Money";
 

@@ -7,7 +7,7 @@ import { Vm } from "./Vm.sol";
 library Calldata {
     Vm private constant VM = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
-    /// @dev Written to `snapshots/Calldata.json` under the name of the measured call.
+    /// @dev Written to `tooling/snapshots/Calldata.json` under the name of the measured call.
     function note(string memory name, bytes memory data) internal {
         uint256 zero;
         for (uint256 i; i < data.length; ++i) {

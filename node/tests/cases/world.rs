@@ -49,7 +49,7 @@ const SHARED: u32 = 48;
 
 /// Path of anvil, or `None` with a message where it is not installed.
 pub(crate) fn anvil_path() -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../contracts/bin/anvil");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../contracts/tooling/bin/anvil");
     if path.exists() {
         return Some(path);
     }

@@ -30,7 +30,7 @@ fn anvil_binary() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("OML_ANVIL") {
         return Some(path.into());
     }
-    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts/bin/anvil");
+    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts/tooling/bin/anvil");
     let works = std::process::Command::new(&bundled).arg("--version").output();
     works.is_ok_and(|output| output.status.success()).then_some(bundled)
 }

@@ -109,7 +109,7 @@ impl World {
     /// `None`, with a message, where there is no anvil.
     #[expect(clippy::print_stderr, reason = "a skipped test says why")]
     pub(crate) async fn start() -> Option<Self> {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../contracts/bin/anvil");
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../contracts/tooling/bin/anvil");
         if !path.exists() {
             eprintln!("skipped: {} is missing; run scripts/setup", path.display());
             return None;

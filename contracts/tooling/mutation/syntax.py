@@ -78,7 +78,7 @@ def trees(folder, sources):
         },
     }
     answer = subprocess.run(
-        [str(folder / "bin" / "solc"), "--base-path", str(folder), "--standard-json"],
+        [str(folder / "tooling" / "bin" / "solc"), "--base-path", str(folder), "--standard-json"],
         input=json.dumps(question), capture_output=True, text=True, check=True,
     )
     output = json.loads(answer.stdout)

@@ -35,7 +35,7 @@ class Workshop:
     def prepare(self):
         self.root.mkdir(parents=True, exist_ok=True)
         self.memory.mkdir(exist_ok=True)
-        for name in ("src", "test", "script", "bin"):
+        for name in ("src", "test", "script", "tooling/bin"):
             shutil.rmtree(self.root / name, ignore_errors=True)
             shutil.copytree(self.contracts / name, self.root / name, symlinks=True)
         shutil.copy(self.contracts / "foundry.toml", self.root)
@@ -45,7 +45,7 @@ class Workshop:
                 link.symlink_to(target.resolve())
         self.shim.write_text(SHIM)
         self.shim.chmod(0o755)
-        version = subprocess.run([self.root / "bin" / "solc", "--version"], capture_output=True, check=True)
+        version = subprocess.run([self.root / "tooling" / "bin" / "solc", "--version"], capture_output=True, check=True)
         (self.memory / "version").write_bytes(version.stdout)
 
     def sources(self):
@@ -97,7 +97,7 @@ class Workshop:
             },
         }
         answer = subprocess.run(
-            [str(root / "bin" / "solc"), "--base-path", str(root), "--standard-json"],
+            [str(root / "tooling" / "bin" / "solc"), "--base-path", str(root), "--standard-json"],
             input=json.dumps(question), capture_output=True, text=True, check=True,
         )
         found = []
@@ -117,7 +117,7 @@ class Workshop:
         failures.mkdir(parents=True)
         environment = {
             **os.environ, **LIMITS, "FOUNDRY_PROFILE": self.profile, "FOUNDRY_SOLC": str(self.shim),
-            "MUTATE_MEMORY": str(self.memory), "MUTATE_SOLC": str(self.root / "bin" / "solc"),
+            "MUTATE_MEMORY": str(self.memory), "MUTATE_SOLC": str(self.root / "tooling" / "bin" / "solc"),
             "MUTATE_MAY_COMPILE": "1" if compiles else "", "FOUNDRY_BLOCK_COINBASE": schema.coinbase(number),
             "FOUNDRY_CACHE_PATH": str(place / "cache"), "FOUNDRY_TEST_FAILURES_FILE": str(failures / "tests"),
             "FOUNDRY_FUZZ_FAILURE_PERSIST_DIR": str(failures / "fuzz"),
@@ -130,7 +130,7 @@ class Workshop:
             resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 5))
 
         return subprocess.run(
-            [str(self.root / "bin" / "forge"), *arguments, "--root", str(self.root)],
+            [str(self.root / "tooling" / "bin" / "forge"), *arguments, "--root", str(self.root)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment,
             cwd=self.root, preexec_fn=limit,
         )

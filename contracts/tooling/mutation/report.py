@@ -13,7 +13,7 @@ def results(path):
 
 def answers(contracts):
     """(file, change, the line's text) -> why the mutant does not matter."""
-    path = contracts / "mutation.answers.json"
+    path = contracts / "tooling" / "mutation.answers.json"
     if not path.exists():
         return {}
     return {(a["file"], a["change"], a["line"]): a for a in json.loads(path.read_text())}

@@ -102,7 +102,7 @@ fn many_colluding_licensees_can_frame_at_their_own_deployment() {
 #[test]
 fn the_stream_is_the_committed_one() {
     let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/evidence_stream.json");
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/vectors/evidence_stream.json");
     let hashes: Vec<String> =
         (0..100).map(|chunk| format!("0x{}", hex::encode(stream::digest(chunk)))).collect();
     let valid = (0..10_000).filter(|n| {

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 """Mutation testing of the contracts: do the tests notice a broken line?
 
-    scripts/mutate.py --list                                   how many mutants each file has
-    scripts/mutate.py --jobs 2                                 every mutant of every file
-    scripts/mutate.py src/libraries/EValue.sol                 every mutant of a file
-    scripts/mutate.py --sample 50 --seed 1                     50 of all, chosen by the seed
-    scripts/mutate.py --survivors                              again those that survived, after new tests
-    scripts/mutate.py --report                                 score and survivors of the results so far
+    contracts/tooling/mutate.py --list                                   how many mutants each file has
+    contracts/tooling/mutate.py --jobs 2                                 every mutant of every file
+    contracts/tooling/mutate.py src/libraries/EValue.sol                 every mutant of a file
+    contracts/tooling/mutate.py --sample 50 --seed 1                     50 of all, chosen by the seed
+    contracts/tooling/mutate.py --survivors                              again those that survived, after new tests
+    contracts/tooling/mutate.py --report                                 score and survivors of the results so far
 
 Every mutant changes one place: an operator, a comparison, a constant, a deleted require (or `if … revert`), a deleted
 assignment. All are built at once, each behind a switch (mutation/schema.py), so that a mutant costs one start of forge
 and its tests: first the tests that noticed its neighbours, then the concrete ones, fuzz tests, invariants. One that
 does not compile says nothing and is left out; one that runs into the limit of processor time counts as killed, apart.
 Results are kept line by line in --results, so that a run can be stopped and goes on where it was; a changed source file
-makes its old results void. contracts/mutation.answers.json says why a survivor changes nothing that matters; --report
+makes its old results void. contracts/tooling/mutation.answers.json says why a survivor changes nothing that matters; --report
 fails on a survivor without an answer.
 """
 
@@ -33,7 +33,7 @@ from mutation.judge import Judge
 from mutation.mutants import mutants_of
 from mutation.workshop import Workshop
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = ROOT / "contracts"
 
 

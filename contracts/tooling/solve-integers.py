@@ -1,6 +1,6 @@
 """Answers one SMT query by reasoning about integers instead of bits, for products and quotients of unknowns.
 
-    <venv>/bin/python scripts/solve-integers.py QUERY.smt2
+    <venv>/bin/python contracts/tooling/solve-integers.py QUERY.smt2
 
 Used by scripts/symbolic.sh. Needs the package cvc5. Prints what a solver prints.
 """

@@ -1,0 +1,1 @@
+"""Mutation testing of the contracts; contracts/tooling/mutate.py is the command."""

@@ -1,1 +1,0 @@
-"""Mutation testing of the contracts; scripts/mutate.py is the command."""
