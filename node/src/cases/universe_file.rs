@@ -2,22 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use oml_prover::fingerprint::{Universe, UniverseFileError, WrapKey};
-use zeroize::Zeroizing;
+use oml_prover::fingerprint::{SecretError, SecretText, Universe, UniverseFileError};
 
 use super::questions::SecretLeaf;
 use super::universe::{OpenableUniverse, UniverseError};
 use crate::config::UniverseConfig;
 
-/// Shortest passphrase that is taken; an empty key file is a mistake, not a secret.
-const SHORTEST_PASSPHRASE: usize = 8;
-
 /// Why a universe can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(super) enum LoadError {
-    #[error("key file {}: {cause}", path.display())]
-    KeyFile { path: PathBuf, cause: String },
+    #[error("key file {}: {}", path.display(), with_causes(source))]
+    KeyFile { path: PathBuf, source: SecretError },
     #[error("universe file {}: {}", path.display(), with_causes(source))]
     File { path: PathBuf, source: UniverseFileError },
     #[error("{} holds the universe of model {found}, epoch {found_epoch}, but the configuration says model {model}, epoch {epoch}", path.display())]
@@ -46,8 +42,9 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 /// Opens the file and keeps what cases need of it; the candidates' texts are dropped.
 pub(super) fn load(config: &UniverseConfig) -> Result<OpenableUniverse, LoadError> {
     let path = file_of(&config.dir, config.epoch);
-    let secret = read_secret(&config.key_file)?;
-    let universe = Universe::load(&path, &secret)
+    let secret = SecretText::read(&config.key_file)
+        .map_err(|source| LoadError::KeyFile { path: config.key_file.clone(), source })?;
+    let universe = Universe::open(&path, &secret)
         .map_err(|source| LoadError::File { path: path.clone(), source })?;
     if universe.model() != config.model || universe.epoch() != config.epoch {
         return Err(LoadError::Other {
@@ -65,23 +62,6 @@ pub(super) fn load(config: &UniverseConfig) -> Result<OpenableUniverse, LoadErro
 fn file_of(dir: &Path, epoch: u32) -> PathBuf {
     let own = dir.join("universe.oml");
     if own.exists() { own } else { dir.join(format!("universe-{epoch}")).join("universe.oml") }
-}
-
-/// 64 hex digits are a raw key; any other text is a passphrase.
-fn read_secret(path: &Path) -> Result<WrapKey, LoadError> {
-    let failed = |cause: String| LoadError::KeyFile { path: path.to_owned(), cause };
-    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?);
-    let text = text.trim();
-    let mut key = Zeroizing::new([0_u8; 32]);
-    if hex::decode_to_slice(text.strip_prefix("0x").unwrap_or(text), key.as_mut_slice()).is_ok() {
-        return Ok(WrapKey::Raw(key));
-    }
-    if text.chars().count() < SHORTEST_PASSPHRASE {
-        return Err(failed(format!(
-            "it holds neither 64 hex digits nor a passphrase of {SHORTEST_PASSPHRASE} characters or more"
-        )));
-    }
-    Ok(WrapKey::Passphrase(Zeroizing::new(text.to_owned())))
 }
 
 impl TryFrom<&Universe> for OpenableUniverse {
@@ -116,9 +96,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let error = load(&config(dir.path())).unwrap_err().to_string();
         assert!(error.starts_with("key file") && error.contains("No such file"), "{error}");
-        std::fs::write(dir.path().join("key"), "short\n").unwrap();
+        std::fs::write(dir.path().join("key"), "\n").unwrap();
         let error = load(&config(dir.path())).unwrap_err().to_string();
-        assert!(error.contains("neither 64 hex digits nor a passphrase"), "{error}");
+        assert!(error.contains("it is empty"), "{error}");
         std::fs::write(dir.path().join("key"), "ab".repeat(32)).unwrap();
         let error = load(&config(dir.path())).unwrap_err().to_string();
         assert!(error.contains("universe-0/universe.oml"), "{error}");
@@ -129,16 +109,5 @@ mod tests {
         .unwrap();
         let error = load(&config(dir.path())).unwrap_err().to_string();
         assert!(error.contains("this is no universe file"), "{error}");
-    }
-
-    #[test]
-    fn hex_is_a_key_and_anything_else_a_passphrase() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("key");
-        std::fs::write(&path, format!("0x{}\n", "01".repeat(32))).unwrap();
-        assert!(matches!(read_secret(&path), Ok(WrapKey::Raw(key)) if *key == [1; 32]));
-        std::fs::write(&path, "correct horse battery\n").unwrap();
-        let Ok(WrapKey::Passphrase(passphrase)) = read_secret(&path) else { panic!() };
-        assert_eq!(passphrase.as_str(), "correct horse battery");
     }
 }

@@ -10,6 +10,7 @@ mod leaves;
 mod pairs;
 mod perinucleus;
 mod sealed;
+mod secret;
 mod universe;
 mod visibility;
 
@@ -26,7 +27,8 @@ pub use oml_contracts::leaf::CANDIDATES;
 pub use oml_contracts::tag::{normalise, tag_of};
 pub use pairs::{Pair, PairsError, PairsForm, check_pairs, pairs_to_keys, read_pairs, write_pairs};
 pub use perinucleus::{Perinucleus, perinucleus};
-pub use sealed::{UniverseFileError, WrapKey};
+pub use sealed::UniverseFileError;
+pub use secret::{SHORTEST_PASSPHRASE, SecretError, SecretText, WrapKey};
 pub use universe::{Entry, Universe, UniverseError};
 pub use visibility::{LogPerplexities, Visibility, key_visibility, visibility};
 

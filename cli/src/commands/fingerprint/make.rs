@@ -110,12 +110,12 @@ pub(super) fn run_generate(args: &Generate, output: Output) -> Result<()> {
         keys: KeyOptions { source, token_length: args.key_tokens, api: place.api(), seed },
         candidates: place.candidates(),
     };
-    let secret = place.secret.create()?;
+    let key = place.secret.create()?;
     let model = files::load_model(&place.model)?;
     let made = generate(&model, parts, &options, output)?;
     let dropped = made.dropped.len();
     let universe = build(place.model_id, place.epoch, parts, made.fingerprints)?;
-    let dir = secret::save(&universe, &place.out, &secret)?;
+    let dir = secret::save(&universe, &place.out, &key)?;
     report(&universe, dir, dropped, output);
     Ok(())
 }
@@ -169,10 +169,10 @@ pub(super) fn run_import(args: &Import, output: Output) -> Result<()> {
         Exit::Failed,
     )?;
     let keys: Vec<Key> = keys.into_iter().map(|key| key.with_api(place.api())).collect();
+    let key = place.secret.create()?;
     let (fingerprints, dropped) = candidates(&model, &keys, parts, &place.candidates(), output)?;
-    let secret = place.secret.create()?;
     let universe = build(place.model_id, place.epoch, parts, fingerprints)?;
-    let dir = secret::save(&universe, &place.out, &secret)?;
+    let dir = secret::save(&universe, &place.out, &key)?;
     report(&universe, dir, dropped, output);
     Ok(())
 }

@@ -1,5 +1,9 @@
+use zeroize::Zeroizing;
+
 use super::super::universe::tests::universe;
-use super::*;
+use super::super::{Universe, WrapKey};
+use super::UniverseFileError;
+use super::stream::{CHUNK, HEADER, TAG};
 
 fn raw(byte: u8) -> WrapKey {
     WrapKey::Raw(Zeroizing::new([byte; 32]))
