@@ -31,7 +31,7 @@ pub use secrets::{commitment_of, keep_secret, secret_for};
 pub use service::{CaseService, Duties, StepError, Universes};
 pub(crate) use submit::submit_once;
 pub use submit::{SubmitError, Submitted};
-pub use universe::{OpenableUniverse, UniverseError};
+pub use universe::{OpenableUniverse, UncommittedUniverse};
 pub use wiring::wire;
 
 /// Leaves of a bundle.

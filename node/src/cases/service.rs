@@ -22,7 +22,7 @@ use super::questions::{QuestionSet, QuestionsError};
 use super::reading::{CaseReader, ReadError};
 use super::secrets::{commitment_of, secret_for};
 use super::submit::{SubmitError, Submitted, submit_once};
-use super::universe::{OpenableUniverse, UniverseError};
+use super::universe::{OpenableUniverse, UncommittedUniverse};
 use crate::chain::{CaseStatus, ChainClient, ChainError, Head, Sender};
 use crate::checks::CheckOrder;
 use crate::store::{CaseRow, CaseSecret, Store, StoreError, VoucherRow};
@@ -51,7 +51,7 @@ pub enum StepError {
     Submit(#[from] SubmitError),
     /// The universe is not the committed one.
     #[error(transparent)]
-    Universe(#[from] UniverseError),
+    Universe(#[from] UncommittedUniverse),
     /// No questions can be made.
     #[error(transparent)]
     Questions(#[from] QuestionsError),

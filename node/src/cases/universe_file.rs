@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use oml_prover::fingerprint::{SecretError, SecretText, Universe, UniverseFileError};
 
-use super::questions::SecretLeaf;
-use super::universe::{OpenableUniverse, UniverseError};
+use super::universe::OpenableUniverse;
 use crate::config::UniverseConfig;
 
 /// Why a universe can't be used.
@@ -24,8 +23,6 @@ pub(super) enum LoadError {
         model: oml_contracts::ModelId,
         epoch: u32,
     },
-    #[error(transparent)]
-    Universe(#[from] UniverseError),
 }
 
 /// An error with everything behind it: the outermost text alone says "can't access the file".
@@ -39,7 +36,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Opens the file and keeps what cases need of it; the candidates' texts are dropped.
+/// Opens the file and keeps what cases need of it.
 pub(super) fn load(config: &UniverseConfig) -> Result<OpenableUniverse, LoadError> {
     let path = file_of(&config.dir, config.epoch);
     let secret = SecretText::read(&config.key_file)
@@ -55,27 +52,13 @@ pub(super) fn load(config: &UniverseConfig) -> Result<OpenableUniverse, LoadErro
             epoch: config.epoch,
         });
     }
-    Ok(OpenableUniverse::try_from(&universe)?)
+    Ok(universe.into())
 }
 
 /// `dir` is the universe's own directory, or the one that holds `universe-<epoch>`.
 fn file_of(dir: &Path, epoch: u32) -> PathBuf {
     let own = dir.join("universe.oml");
     if own.exists() { own } else { dir.join(format!("universe-{epoch}")).join("universe.oml") }
-}
-
-impl TryFrom<&Universe> for OpenableUniverse {
-    type Error = UniverseError;
-
-    fn try_from(universe: &Universe) -> Result<Self, UniverseError> {
-        let leaves = universe.entries().iter().map(|entry| SecretLeaf {
-            index: entry.index,
-            salt: entry.salt,
-            key: entry.key.prompt_text(),
-            tags: entry.candidates.tags(),
-        });
-        Self::new(universe.model(), universe.epoch(), leaves.collect())
-    }
 }
 
 #[cfg(test)]

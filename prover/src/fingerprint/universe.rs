@@ -197,6 +197,12 @@ impl Universe {
         &self.tree
     }
 
+    /// Gives up everything but the tree, which takes a hash per entry to build again.
+    #[must_use]
+    pub fn into_tree(self) -> UniverseTree {
+        self.tree
+    }
+
     /// All entries in the order of their leaves.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
