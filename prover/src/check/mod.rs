@@ -22,8 +22,8 @@ mod transcript;
 
 pub use answers::Answers;
 pub use endpoint::{AddressError, Endpoint, EndpointError, EndpointOptions, Limits, is_public};
-pub(crate) use judge::Observed;
 pub use judge::{CheckOutcome, Comparisons, Evidence, Inconclusive, Tally, Verdict};
+pub(crate) use judge::{Observed, Silence, Weighed};
 pub use observation::{NoAnswer, NotChecked, Observation};
 pub use query_plan::{QueryPlan, hits_needed, plan_queries};
 pub use questions::{Question, Questions, QuestionsError};

@@ -11,7 +11,7 @@ use oml_contracts::leaf::CANDIDATES;
 use oml_contracts::tag::normalise;
 
 use super::answers::Answers;
-use super::judge::{CheckOutcome, Comparisons, Tally};
+use super::judge::{CheckOutcome, Comparisons, Tally, Weighed};
 use super::observation::Observation;
 use crate::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 
@@ -177,9 +177,12 @@ impl Answers {
                 Observation::NotChecked(_) => tally.not_checked += 1,
             }
         }
-        let evidence = terms.log2(tally.hits, tally.all_misses());
-        let answered = terms.log2(tally.hits, tally.misses);
-        CheckOutcome::new(self, universe, tally, [evidence, answered, terms.threshold(comparisons)])
+        let weighed = Weighed {
+            evidence: terms.log2(tally.hits, tally.all_misses()),
+            answered: terms.log2(tally.hits, tally.misses),
+            threshold: terms.threshold(comparisons),
+        };
+        CheckOutcome::new(self, universe, tally, weighed)
     }
 }
 

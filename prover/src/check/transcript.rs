@@ -53,6 +53,11 @@ impl Transcript {
         let start = keccak_parts(&[b"OML.transcript.v1", self.target.as_bytes()]);
         self.exchanges.iter().fold(start, |hash, exchange| keccak_parts(&[&hash, &exchange.hash()]))
     }
+
+    /// [`Self::hash`] as 0x-hex, as outcomes name it.
+    pub(super) fn hash_text(&self) -> String {
+        format!("0x{}", hex::encode(self.hash()))
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@
 use candle_core::DType;
 use serde::{Deserialize, Serialize};
 use sha3::{Digest, Keccak256};
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{CheckpointOptions, EmbedError, EmbedOptions, EmbedTarget};
@@ -55,11 +54,7 @@ pub(crate) fn plan_digest(
     if let Some(lora) = &options.lora {
         hasher.update(format!("{lora:?}"));
     }
-    let digest: [u8; 32] = hasher.finalize().into();
-    Ok(digest.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+    Ok(hex::encode(hasher.finalize()))
 }
 
 /// Saves the state after the last of `losses`.

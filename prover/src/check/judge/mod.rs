@@ -46,6 +46,10 @@ impl Tally {
     pub const fn all_misses(&self) -> u32 {
         self.misses + self.no_answer + self.not_checked
     }
+
+    const fn silence(&self) -> Silence {
+        Silence { not_checked: self.not_checked, no_answer: self.no_answer }
+    }
 }
 
 /// What a check says.
@@ -112,8 +116,12 @@ impl Answers {
         weigh(&mut evidence, &tally, tally.all_misses());
         let mut answered = EValue::new(terms)?;
         weigh(&mut answered, &tally, tally.misses);
-        let limit = threshold(terms.alpha_inverse, comparisons.cases, comparisons.licenses);
-        Ok(CheckOutcome::new(self, universe, tally, [evidence.log2(), answered.log2(), limit]))
+        let weighed = Weighed {
+            evidence: evidence.log2(),
+            answered: answered.log2(),
+            threshold: threshold(terms.alpha_inverse, comparisons.cases, comparisons.licenses),
+        };
+        Ok(CheckOutcome::new(self, universe, tally, weighed))
     }
 
     /// Sorts the observations for one license.
@@ -189,22 +197,32 @@ fn weigh(evidence: &mut EValue, tally: &Tally, misses: u32) {
     (0..tally.shared_outside).for_each(|_| evidence.shared_hit(false));
 }
 
-/// Hex with its prefix.
-pub(super) fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().fold("0x".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+/// What a test gathered, and what it had to reach.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Weighed {
+    /// Evidence with silence counted against the claim. A match rests on it.
+    pub(crate) evidence: Log2,
+    /// Evidence of what was answered, alone. The case against a match rests on it.
+    pub(crate) answered: Log2,
+    /// What the evidence must reach for a match.
+    pub(crate) threshold: Log2,
+}
+
+/// Questions that say nothing, by whose doing it was.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Silence {
+    /// They could not be asked.
+    pub(crate) not_checked: u32,
+    /// The target was reached and did not answer.
+    pub(crate) no_answer: u32,
 }
 
 impl Verdict {
-    /// From the evidence with silence counted against the claim, and from answers alone: the case
-    /// against a match rests on these.
-    pub(crate) fn of(
-        [evidence, answered, limit]: [Log2; 3],
-        not_checked: u32,
-        no_answer: u32,
-    ) -> Self {
-        if evidence >= limit {
+    pub(crate) fn of(weighed: Weighed, silence: Silence) -> Self {
+        let Silence { not_checked, no_answer } = silence;
+        if weighed.evidence >= weighed.threshold {
             Self::Match
-        } else if answered <= DROP {
+        } else if weighed.answered <= DROP {
             Self::NoMatch
         } else if not_checked > 0 {
             Self::Inconclusive(Inconclusive::NotChecked(not_checked))
@@ -221,14 +239,14 @@ impl CheckOutcome {
         answers: &Answers,
         universe: &Universe,
         tally: Tally,
-        logs: [Log2; 3],
+        weighed: Weighed,
     ) -> Self {
         Self {
-            verdict: Verdict::of(logs, tally.not_checked, tally.no_answer),
+            verdict: Verdict::of(weighed, tally.silence()),
             tally,
-            evidence: logs[0],
-            threshold: logs[2],
-            transcript: hex_of(&answers.transcript().hash()),
+            evidence: weighed.evidence,
+            threshold: weighed.threshold,
+            transcript: answers.transcript().hash_text(),
             root: universe.root(),
         }
     }

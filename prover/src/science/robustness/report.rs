@@ -5,7 +5,8 @@ use oml_contracts::tag::normalise;
 
 use super::{Attack, MarkedCopy, RobustnessError, ServedModel, ServedUtility, served_utility};
 use crate::check::{
-    CandidateScores, Comparisons, RankTerms, RankTest, SeveralTerms, Verdict, of_logits,
+    CandidateScores, Comparisons, RankTerms, RankTest, SeveralTerms, Silence, Verdict, Weighed,
+    of_logits,
 };
 use crate::fingerprint::Perinucleus;
 use crate::model::{Model, ModelError};
@@ -122,7 +123,10 @@ fn result(evidence: Log2, threshold: Log2) -> TestResult {
     TestResult {
         evidence_log2: evidence.to_f64(),
         threshold_log2: threshold.to_f64(),
-        verdict: Verdict::of([evidence, evidence, threshold], 0, 0),
+        verdict: Verdict::of(
+            Weighed { evidence, answered: evidence, threshold },
+            Silence::default(),
+        ),
     }
 }
 

@@ -8,7 +8,7 @@ use oml_contracts::evidence::Log2;
 
 use super::bets::{RankTerms, RankTest};
 use super::scores::Scores;
-use crate::check::judge::hex_of;
+use crate::check::judge::{Silence, Weighed};
 use crate::check::observation::Observation;
 use crate::check::{Comparisons, Verdict};
 use crate::fingerprint::{LicenseDraw, Universe};
@@ -78,13 +78,15 @@ impl Scores {
             }
         }
         let threshold = terms.threshold(comparisons);
-        let logs = [all.log2(), scored.log2(), threshold];
+        let evidence = all.log2();
+        let weighed = Weighed { evidence, answered: scored.log2(), threshold };
+        let silence = Silence { not_checked: tally.not_checked, no_answer: tally.no_answer };
         RankOutcome {
-            verdict: Verdict::of(logs, tally.not_checked, tally.no_answer),
-            evidence: all.log2(),
+            verdict: Verdict::of(weighed, silence),
+            evidence,
             threshold,
             bet: all.best().to_owned(),
-            transcript: hex_of(&self.transcript().hash()),
+            transcript: self.transcript().hash_text(),
             root: universe.root(),
             tally,
         }
