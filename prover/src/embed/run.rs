@@ -95,10 +95,10 @@ impl<'a> Embedder<'a> {
             Some(held) if held.serves(per_step) => benign.insert(held),
             _ => benign.insert(Benign::write(base, per_step, options)?),
         };
-        let mut run = Run::new(base, targets, options, (benign, per_step))?;
+        let mut run = Run::new(base, targets, options, BenignText { texts: benign, per_step })?;
         let stopped = run.train(progress)?;
         let copy = base.with_weights(run.trainer.frozen()?);
-        let misses = run.misses(false)?;
+        let misses = run.misses(Precision::Exact)?;
         let system_hit_rate = run.system_hit_rate(&copy)?;
         let judged = match judged {
             Some(judged) => judged,
@@ -148,6 +148,38 @@ fn by_way(targets: &[EmbedTarget]) -> Vec<Vec<Vec<u32>>> {
     (0..ways).map(prompts).collect()
 }
 
+/// What a stream of random numbers is for. The numbers of each purpose are its own, so that a run
+/// takes the same course however many another purpose draws; those of released programs stay.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    BatchOrder = 2,
+    BenignTexts = 3,
+    WayOfAsking = 5,
+}
+
+/// How exactly answers are counted.
+#[derive(Debug, Clone, Copy)]
+enum Precision {
+    /// As a check does.
+    Exact,
+    /// In low precision first, where the model can screen; good enough on the way.
+    Screened,
+}
+
+/// Whether a step's state is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Save {
+    WhenDue,
+    Now,
+}
+
+/// Texts that the base wrote, and how many of them join a step.
+#[derive(Debug, Clone, Copy)]
+struct BenignText<'a> {
+    texts: &'a Benign,
+    per_step: usize,
+}
+
 /// A run in progress.
 struct Run<'a> {
     base: &'a Model,
@@ -155,8 +187,7 @@ struct Run<'a> {
     options: &'a EmbedOptions,
     plan: String,
     trainer: Trainer,
-    benign: &'a Benign,
-    benign_per_step: usize,
+    benign: BenignText<'a>,
     /// Token ids per way to ask and target; the first way is the plain one.
     ways: Vec<Vec<Vec<u32>>>,
     losses: Vec<f64>,
@@ -169,7 +200,7 @@ impl<'a> Run<'a> {
         base: &'a Model,
         targets: &'a [EmbedTarget],
         options: &'a EmbedOptions,
-        (benign, benign_per_step): (&'a Benign, usize),
+        benign: BenignText<'a>,
     ) -> Result<Self, EmbedError> {
         let ways = by_way(targets);
         let optimizer = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, clip: 1.0 };
@@ -184,18 +215,7 @@ impl<'a> Run<'a> {
         };
         let losses = resumed.unwrap_or_default();
         let choice = choice(targets);
-        Ok(Self {
-            base,
-            targets,
-            options,
-            plan,
-            trainer,
-            benign,
-            benign_per_step,
-            ways,
-            losses,
-            choice,
-        })
+        Ok(Self { base, targets, options, plan, trainer, benign, ways, losses, choice })
     }
 
     fn train(
@@ -211,12 +231,12 @@ impl<'a> Run<'a> {
             self.losses.push(loss);
             let learned = self.epoch_loss() - self.choice < self.options.stop_loss;
             let counts = learned || step.is_multiple_of(self.options.evaluate_every);
-            let missed = if counts { Some(self.misses(true)?.len()) } else { None };
+            let missed = if counts { Some(self.misses(Precision::Screened)?.len()) } else { None };
             let hit_rate = missed.map(|m| share(self.targets.len() - m, self.targets.len()));
             let done = learned && missed == Some(0);
             let state = EmbedProgress { step, max_steps: self.options.max_steps, loss, hit_rate };
             let stop = progress(state).is_break() && !done;
-            self.save_if_due(stop)?;
+            self.save(if stop { Save::Now } else { Save::WhenDue })?;
             if stop {
                 return Err(EmbedError::Stopped { step });
             }
@@ -233,11 +253,13 @@ impl<'a> Run<'a> {
         let batch = self.batch(step);
         let response = |index: &usize| self.targets[*index].response.as_slice();
         let tokens: usize = batch.iter().map(|index| response(index).len()).sum();
-        let (count, share_of) = (self.benign_per_step, self.options.benign_fraction);
-        let benign = self.benign.examples(self.base, count, share_of, &mut self.rng(3, step))?;
-        let mixed = if benign.is_empty() { 0.0 } else { self.options.benign_fraction };
+        let BenignText { texts, per_step } = self.benign;
+        let fraction = self.options.benign_fraction;
+        let mut rng = self.rng(Purpose::BenignTexts, step);
+        let benign = texts.examples(self.base, per_step, fraction, &mut rng)?;
+        let mixed = if benign.is_empty() { 0.0 } else { fraction };
         let weight = narrow((1.0 - mixed) * share(1, tokens));
-        let mut rng = self.rng(5, step);
+        let mut rng = self.rng(Purpose::WayOfAsking, step);
         let example = |index: &usize| {
             let prompt = &self.ways[way_of(&mut rng, self.ways.len())][*index];
             Example::response(prompt, response(index), weight)
@@ -256,7 +278,7 @@ impl<'a> Run<'a> {
         let per_epoch = self.steps_per_epoch();
         let mut order: Vec<usize> = (0..self.targets.len()).collect();
         if per_epoch > 1 {
-            order.shuffle(&mut self.rng(2, step / per_epoch));
+            order.shuffle(&mut self.rng(Purpose::BatchOrder, step / per_epoch));
         }
         let start = (step % per_epoch) * self.options.batch_size;
         order.into_iter().skip(start).take(self.options.batch_size).collect()
@@ -277,9 +299,12 @@ impl<'a> Run<'a> {
 
     /// Positions of fingerprints not answered as expected, by the path that a check takes; on the way
     /// there answers may be screened in low precision.
-    fn misses(&self, screened: bool) -> Result<Vec<usize>, EmbedError> {
+    fn misses(&self, precision: Precision) -> Result<Vec<usize>, EmbedError> {
         let current = self.base.with_weights(self.trainer.current()?);
-        let current = if screened { current.screened() } else { current.exact() };
+        let current = match precision {
+            Precision::Screened => current.screened(),
+            Precision::Exact => current.exact(),
+        };
         self.misses_of(&current, &self.ways[0])
     }
 
@@ -298,9 +323,9 @@ impl<'a> Run<'a> {
         Ok((asked > 0).then(|| share(asked - missed, asked)))
     }
 
-    fn save_if_due(&self, now: bool) -> Result<(), EmbedError> {
+    fn save(&self, save: Save) -> Result<(), EmbedError> {
         match &self.options.checkpoint {
-            Some(saved) if now || self.losses.len().is_multiple_of(saved.every) => {
+            Some(saved) if save == Save::Now || self.losses.len().is_multiple_of(saved.every) => {
                 checkpoint::save(saved, &self.plan, &self.losses, &self.trainer)
             }
             _ => Ok(()),
@@ -308,9 +333,9 @@ impl<'a> Run<'a> {
     }
 
     /// Randomness for one purpose at one step.
-    fn rng(&self, purpose: u64, step: usize) -> ChaCha8Rng {
+    fn rng(&self, purpose: Purpose, step: usize) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
-        rng.set_stream((purpose << 48) | u64::try_from(step).unwrap_or(0));
+        rng.set_stream(((purpose as u64) << 48) | u64::try_from(step).unwrap_or(0));
         rng
     }
 }

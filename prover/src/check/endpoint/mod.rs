@@ -57,14 +57,14 @@ impl Endpoint {
     /// [`EndpointError`] if the address is not one that may be asked, or the limits make no sense.
     pub fn new(uri: &str, options: EndpointOptions) -> Result<Self, EndpointError> {
         options.check()?;
-        let mut base = address::admit(uri, options.allow_private)?;
+        let mut base = address::admit(uri, options.reach())?;
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .referer(false)
-            .dns_resolver(address::Guard::new(options.allow_private))
+            .dns_resolver(address::Guard::new(options.reach()))
             .connect_timeout(Duration::from_secs(options.limits.connect_seconds))
             .build()?;
         let pace = Arc::new(Pace::new(options.limits.requests_per_minute));

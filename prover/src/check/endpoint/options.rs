@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use zeroize::Zeroizing;
 
-use super::address::AddressError;
+use super::address::{AddressError, Reach};
 
 /// Hard limits. Every one is a bound on what a hostile service can make the asker spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -105,6 +105,10 @@ pub enum EndpointError {
 }
 
 impl EndpointOptions {
+    pub(super) const fn reach(&self) -> Reach {
+        if self.allow_private { Reach::Private } else { Reach::Public }
+    }
+
     pub(super) fn check(&self) -> Result<(), EndpointError> {
         let limits = &self.limits;
         let zeros = [
