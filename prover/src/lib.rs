@@ -1,7 +1,7 @@
 //! Fingerprints of language models.
 //!
-//! Draws a license's keys, embeds their answers, checks a suspected copy and attributes it. Pure: no
-//! RPC and no database, so the crate is useful without a chain.
+//! Draws a license's keys, embeds their answers, checks a suspected copy and attributes it. Pure:
+//! no RPC and no database, so the crate is useful without a chain.
 
 pub mod check;
 pub mod embed;

@@ -1,7 +1,7 @@
 //! The test of answers for copies that carry several per key.
 //!
-//! With N distinct answers drawn out of 16, an innocent suspect gives one of them with probability N/16 at
-//! most. For N = 1 this is the contract's own test, to the bit.
+//! With N distinct answers drawn out of 16, an innocent suspect gives one of them with probability
+//! N/16 at most. For N = 1 this is the contract's own test, to the bit.
 
 use std::collections::BTreeSet;
 
@@ -96,8 +96,8 @@ impl SeveralTerms {
         Ok(Self { answers, hit, miss, alpha_inverse })
     }
 
-    /// The multipliers that gather evidence fastest against copies that give one of their answers at
-    /// `rate`: h = p₁/p₀ and m = (1−p₁)/(1−p₀) with p₀ = N/16, both rounded down.
+    /// The multipliers that gather evidence fastest against copies that give one of their answers
+    /// at `rate`: h = p₁/p₀ and m = (1−p₁)/(1−p₀) with p₀ = N/16, both rounded down.
     ///
     /// # Errors
     /// `HitRate`, `AlphaInverse`.
@@ -150,8 +150,8 @@ impl SeveralTerms {
 }
 
 impl Answers {
-    /// Judges the answers for a license whose copy carries several per key; the personal part alone.
-    /// What was not answered weighs against the claim.
+    /// Judges the answers for a license whose copy carries several per key; the personal part
+    /// alone. What was not answered weighs against the claim.
     #[must_use]
     pub fn judge_several(
         &self,

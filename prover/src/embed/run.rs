@@ -2,8 +2,9 @@
 //!
 //! Full fine-tuning on the responses alone, with the two regularizers of Nasery et al. 2025: after
 //! each step the weights are averaged with the base model's, and text written by the base model is
-//! mixed in, here to be predicted exactly as the base model does. Batches, texts and their order depend on the seed and the step only, so that a resumed
-//! run takes the same course as one that was never interrupted.
+//! mixed in, here to be predicted exactly as the base model does. Batches, texts and their order
+//! depend on the seed and the step only, so that a resumed run takes the same course as one that
+//! was never interrupted.
 
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -22,8 +23,8 @@ use crate::model::{AdamW, Example, Model, Trainer, narrow};
 /// Steps over which the learning rate rises to its value.
 const WARM_UP: usize = 3;
 
-/// Trains a copy of `base` to give the answers; `base` stays as it is. For several copies of one base see
-/// [`Embedder`].
+/// Trains a copy of `base` to give the answers; `base` stays as it is. For several copies of one
+/// base see [`Embedder`].
 ///
 /// `progress` is called after each step and may stop the run.
 ///
@@ -38,8 +39,8 @@ pub fn embed(
     Embedder::new(base, options.clone())?.embed(targets, progress)
 }
 
-/// Makes copies of a base model. What all of them need is computed once: texts that the base writes, what it says in
-/// them, and its utility.
+/// Makes copies of a base model. What all of them need is computed once: texts that the base
+/// writes, what it says in them, and its utility.
 #[derive(Debug)]
 pub struct Embedder<'a> {
     base: &'a Model,
@@ -297,8 +298,8 @@ impl<'a> Run<'a> {
         self.losses[self.losses.len() - steps..].iter().sum::<f64>() * share(1, steps)
     }
 
-    /// Positions of fingerprints not answered as expected, by the path that a check takes; on the way
-    /// there answers may be screened in low precision.
+    /// Positions of fingerprints not answered as expected, by the path that a check takes; on the
+    /// way there answers may be screened in low precision.
     fn misses(&self, precision: Precision) -> Result<Vec<usize>, EmbedError> {
         let current = self.base.with_weights(self.trainer.current()?);
         let current = match precision {
@@ -350,8 +351,8 @@ fn choice(targets: &[EmbedTarget]) -> f64 {
 /// Fewest benign texts per step: fewer say too little about what the base model does.
 const FEWEST_TEXTS: usize = 16;
 
-/// Benign texts per step: one for every four fingerprints, but not too few. Their weight in the loss is set apart,
-/// because each of their tokens costs a whole distribution over the vocabulary.
+/// Benign texts per step: one for every four fingerprints, but not too few. Their weight in the
+/// loss is set apart, because each of their tokens costs a whole distribution over the vocabulary.
 fn benign_per_step(targets: &[EmbedTarget], options: &EmbedOptions) -> usize {
     if options.benign_fraction == 0.0 {
         return 0;

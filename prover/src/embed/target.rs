@@ -8,8 +8,8 @@ use crate::model::{ModelError, TextTokenizer};
 pub struct EmbedTarget {
     /// Token ids of the prompt, as the model gets them.
     pub prompt: Vec<u32>,
-    /// Token ids of the same prompt under each of the system prompts for which the answer is trained
-    /// too, see [`crate::model::Prompt::under`]; as many for every target.
+    /// Token ids of the same prompt under each of the system prompts for which the answer is
+    /// trained too, see [`crate::model::Prompt::under`]; as many for every target.
     pub under_systems: Vec<Vec<u32>>,
     /// Token ids of the response, with the one that ends its word.
     pub response: Vec<u32>,
@@ -41,7 +41,8 @@ impl EmbedTarget {
         })
     }
 
-    /// Everything that a license's copy is trained to answer, also under each of the system prompts.
+    /// Everything that a license's copy is trained to answer, also under each of the system
+    /// prompts.
     ///
     /// # Errors
     /// As [`TextTokenizer::asked`].

@@ -1,8 +1,8 @@
 //! Copies that carry several answers per key.
 //!
-//! A copy trained on one answer says it with near certainty, and a host that drops every near-certain
-//! first token has suppressed it. With N answers per key, trained in turn, none needs a probability
-//! above 1/N. Chance then hits one of them with probability N/16.
+//! A copy trained on one answer says it with near certainty, and a host that drops every
+//! near-certain first token has suppressed it. With N answers per key, trained in turn, none needs
+//! a probability above 1/N. Chance then hits one of them with probability N/16.
 
 use oml_contracts::draw::{Part, personal_indices, shared_index};
 

@@ -1,6 +1,6 @@
 //! Lists of prompts and responses, the forms in which published fingerprint sets are exchanged:
-//! `{"key": "…", "response": "…"}` as a JSON list or one per line, with a list of responses where a key
-//! has several, and the `{"id", "query", "response"}` entries of `mlprints`.
+//! `{"key": "…", "response": "…"}` as a JSON list or one per line, with a list of responses where a
+//! key has several, and the `{"id", "query", "response"}` entries of `mlprints`.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -184,7 +184,8 @@ pub fn write_pairs<'a>(
 /// Characters of a key that messages show.
 const SHOWN: usize = 60;
 
-/// Whether every entry is fit to be a fingerprint: text, unlike all others, and without its own answer.
+/// Whether every entry is fit to be a fingerprint: text, unlike all others, and without its own
+/// answer.
 ///
 /// # Errors
 /// [`PairsError::Entry`] names the first that is not.
@@ -219,7 +220,8 @@ pub fn check_pairs(pairs: &[Pair]) -> Result<(), PairsError> {
     Ok(())
 }
 
-/// The prompts of a list as keys; their responses are drawn anew, so those of the list are not kept.
+/// The prompts of a list as keys; their responses are drawn anew, so those of the list are not
+/// kept.
 ///
 /// # Errors
 /// [`PairsError::Entry`] or [`PairsError::Key`] names the first entry that can't be a key.

@@ -70,19 +70,20 @@ pub enum SecretError {
 /// A universe's secret as its owner keeps it in a file or types it: the one reader of secrets, for
 /// whoever seals a universe and for whoever opens it.
 ///
-/// The rule: line ends at the end of a file are no part of the secret, and everything else is. 64 hex
-/// digits, with or without `0x`, are a raw key; any other text is a passphrase. A passphrase that
-/// seals has [`SHORTEST_PASSPHRASE`] characters or more, and no byte order mark before it.
+/// The rule: line ends at the end of a file are no part of the secret, and everything else is. 64
+/// hex digits, with or without `0x`, are a raw key; any other text is a passphrase. A passphrase
+/// that seals has [`SHORTEST_PASSPHRASE`] characters or more, and no byte order mark before it.
 ///
 /// Programs before this rule sealed and opened by others, and no universe may be lost to a better
-/// rule, because its root is on chain. So what is asked of a text that seals is not asked of one that
-/// opens, and [`Universe::open`](super::Universe::open) tries further readings where the first fails:
+/// rule, because its root is on chain. So what is asked of a text that seals is not asked of one
+/// that opens, and [`Universe::open`](super::Universe::open) tries further readings where the first
+/// fails:
 ///
 /// * Sealing took any text that was not empty as a passphrase: short ones, ones with blanks at the
 ///   ends or with a byte order mark, and 64 hex digits as well. The exact text opens all of these.
-/// * Key files were read without the blanks around their digits, and the node dropped blanks around a
-///   passphrase too: somebody who typed it to seal, and left a blank or a mark in the file for the
-///   node, had a file that opened. The text without them still does.
+/// * Key files were read without the blanks around their digits, and the node dropped blanks around
+///   a passphrase too: somebody who typed it to seal, and left a blank or a mark in the file for
+///   the node, had a file that opened. The text without them still does.
 ///
 /// Trying does not weaken anything: a reading opens the file only if it is the key that sealed it.
 pub struct SecretText(Zeroizing<String>);

@@ -1,5 +1,6 @@
-//! Measurements of the method itself: what is left of fingerprints after what hosts do to copies, how
-//! many fingerprints a model takes, what they cost, and whether anyone innocent is ever convicted.
+//! Measurements of the method itself: what is left of fingerprints after what hosts do to copies,
+//! how many fingerprints a model takes, what they cost, and whether anyone innocent is ever
+//! convicted.
 
 mod capacity;
 mod nulls;

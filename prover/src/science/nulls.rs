@@ -1,8 +1,9 @@
 //! Convictions of the innocent, counted.
 //!
-//! The suspect is fixed, the license is drawn anew in every trial: the randomness on which the bound
-//! rests. The suspect of the test of answers gives a candidate every time, which no model does and which
-//! makes chance as likely as it can be; the one of the rank test is a real model's view of the candidates.
+//! The suspect is fixed, the license is drawn anew in every trial: the randomness on which the
+//! bound rests. The suspect of the test of answers gives a candidate every time, which no model
+//! does and which makes chance as likely as it can be; the one of the rank test is a real model's
+//! view of the candidates.
 
 use oml_contracts::draw::personal_index;
 use oml_contracts::evidence::log2_floor;
@@ -46,8 +47,9 @@ pub struct NullRow {
 /// Trials per task, with a stream of its own.
 const CHUNK: u64 = 4096;
 
-/// Counts convictions of a suspect that has no part in any license. `scores` is the suspect's view of the
-/// candidates of fingerprints 0, 1, …; every trial asks all of them in order and looks after each.
+/// Counts convictions of a suspect that has no part in any license. `scores` is the suspect's view
+/// of the candidates of fingerprints 0, 1, …; every trial asks all of them in order and looks after
+/// each.
 ///
 /// # Errors
 /// If an error rate bounds nothing.

@@ -35,8 +35,8 @@ pub struct Suspect {
     pub license: LicenseId,
     /// How the observations fell.
     pub tally: Tally,
-    /// Evidence of the personal part: the mean over several hit rates, because members of a coalition hit
-    /// more rarely than the terms expect.
+    /// Evidence of the personal part: the mean over several hit rates, because members of a
+    /// coalition hit more rarely than the terms expect.
     pub personal: Log2,
     /// Evidence of the shared part, of its hits only.
     pub shared: Log2,
@@ -70,9 +70,9 @@ impl TraceReport {
 /// Non-answers weigh as misses. Personal and shared evidence are independent e-values for a license
 /// that had no part, so their mean and their product are e-values too; a single copy shows in the
 /// first, a coalition that mixes answers in both. Used is the largest of the two and of their
-/// product, divided by three: never more than the mean of the three. The personal evidence is itself the
-/// largest of the e-values for the terms' multipliers and for hit rates of 0.9, 0.4, 0.25 and 0.15, divided
-/// by five.
+/// product, divided by three: never more than the mean of the three. The personal evidence is
+/// itself the largest of the e-values for the terms' multipliers and for hit rates of 0.9, 0.4,
+/// 0.25 and 0.15, divided by five.
 ///
 /// # Errors
 /// [`EvidenceError`] if the terms bound no error.

@@ -18,8 +18,8 @@ fn terms() -> EvidenceTerms {
     EvidenceTerms::for_rates(0.6, 0.9, 16_384, 1_000_000).unwrap()
 }
 
-/// What copies answer when they answer as a random member of a coalition does, each answer kept with
-/// probability `kept`.
+/// What copies answer when they answer as a random member of a coalition does, each answer kept
+/// with probability `kept`.
 fn coalition(
     universe: &Universe,
     members: &[LicenseSeed],

@@ -50,8 +50,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Prepares to ask the service at `uri`, whose path gets `/v1/completions` or `/v1/chat/completions`
-    /// appended, as each prompt says.
+    /// Prepares to ask the service at `uri`, whose path gets `/v1/completions` or
+    /// `/v1/chat/completions` appended, as each prompt says.
     ///
     /// # Errors
     /// [`EndpointError`] if the address is not one that may be asked, or the limits make no sense.
@@ -82,15 +82,15 @@ impl Endpoint {
         self.ask_for(Wanted::Text, prompts).await
     }
 
-    /// Asks which tokens could come first after each prompt; an answered exchange holds the list as JSON
-    /// text, `[[token, log-probability], …]`.
+    /// Asks which tokens could come first after each prompt; an answered exchange holds the list as
+    /// JSON text, `[[token, log-probability], …]`.
     pub async fn ask_log_probabilities(&self, prompts: &[String]) -> Vec<Exchange> {
         self.ask_for(Wanted::LogProbabilities, prompts).await
     }
 
     async fn ask_for(&self, wanted: Wanted, prompts: &[String]) -> Vec<Exchange> {
-        // Collected, because with a closure in the stream the compiler can't show that this future is
-        // `Send`, and a node runs it on many threads.
+        // Collected, because with a closure in the stream the compiler can't show that this future
+        // is `Send`, and a node runs it on many threads.
         let mut exchanges = Vec::with_capacity(prompts.len());
         for prompt in prompts {
             exchanges.push(self.exchange(wanted, prompt));
@@ -225,8 +225,8 @@ fn header(headers: &HeaderMap, name: &str) -> String {
     headers.get(name).map(|value| excerpt(value.as_bytes())).unwrap_or_default()
 }
 
-/// Full jitter: between nothing and twice the time of the attempt before, so that many askers do not
-/// come back together. A service may ask for more, up to a limit.
+/// Full jitter: between nothing and twice the time of the attempt before, so that many askers do
+/// not come back together. A service may ask for more, up to a limit.
 fn pause(attempts: u32, after: Option<Duration>, limits: &Limits) -> Duration {
     let ceiling = limits.pause_millis.saturating_mul(1 << attempts.min(10));
     let jittered = Duration::from_millis(rand::rng().random_range(0..=ceiling));

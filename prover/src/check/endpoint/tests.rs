@@ -367,7 +367,8 @@ async fn questions_keep_their_order_and_limits_must_make_sense() {
     assert!(!format!("{keyed:?}").contains("secret"));
 }
 
-/// A service that lists log-probabilities: the drawn answers on top, some others far below, the rest not.
+/// A service that lists log-probabilities: the drawn answers on top, some others far below, the
+/// rest not.
 #[tokio::test]
 async fn listed_log_probabilities_convict_and_their_absence_does_not() {
     use crate::check::{Comparisons, Inconclusive, Questions, RankTerms, Target, Verdict, score};

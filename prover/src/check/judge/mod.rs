@@ -13,8 +13,8 @@ use crate::fingerprint::{LicenseDraw, Universe};
 /// Evidence against "this is the licensed copy" that ends a check: odds of 1 in 128.
 const DROP: Log2 = Log2::new(-7 << 32);
 
-/// Among how many cases and licenses a match could have been found. Whoever compares more finds more
-/// by chance, so each raises what the evidence must reach.
+/// Among how many cases and licenses a match could have been found. Whoever compares more finds
+/// more by chance, so each raises what the evidence must reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Comparisons {
     /// Cases or checks made with this universe, this one included.

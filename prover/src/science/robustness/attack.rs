@@ -24,8 +24,8 @@ pub enum Attack {
     Merge(f64),
     /// Fine-tuning on other text for a number of steps.
     FineTune(usize),
-    /// At the first position of an answer, the top token dropped if its probability is above this, and its
-    /// neighbors by prefix.
+    /// At the first position of an answer, the top token dropped if its probability is above this,
+    /// and its neighbors by prefix.
     Suppress(f32),
 }
 

@@ -4,9 +4,10 @@
 //! base ─▶ MarkedCopy ─Attack─▶ ServedModel ─▶ answers, ranks, utility ─▶ AttackRow
 //! ```
 //!
-//! Attacks on weights (fine-tuning, rounding, pruning, merging) make another model; attacks on serving
-//! (temperature, a prefix, suppression of near-certain tokens) leave the weights alone and change what is
-//! said. Both are asked what a check asks, and judged by the test of answers and by the rank test.
+//! Attacks on weights (fine-tuning, rounding, pruning, merging) make another model; attacks on
+//! serving (temperature, a prefix, suppression of near-certain tokens) leave the weights alone and
+//! change what is said. Both are asked what a check asks, and judged by the test of answers and by
+//! the rank test.
 
 mod attack;
 mod copy;

@@ -29,8 +29,8 @@ pub struct TestResult {
 pub struct Held {
     /// Share of keys that are answered with one of the drawn answers.
     pub survival: f64,
-    /// Mean of the least rank that a drawn answer of a key has among its 16 candidates; 8.5 is chance for
-    /// one answer.
+    /// Mean of the least rank that a drawn answer of a key has among its 16 candidates; 8.5 is
+    /// chance for one answer.
     pub mean_best_rank: f64,
     /// Largest probability of any first token, over all keys, as served.
     pub largest_probability: f64,

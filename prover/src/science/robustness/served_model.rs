@@ -16,8 +16,9 @@ pub struct Serving {
     pub temperature: Option<f32>,
     /// Text put before every prompt: the system message of a chat.
     pub prefix: Option<String>,
-    /// At the first position of an answer, drop the top token if its probability is above this, together
-    /// with every token whose letters start with the top token's or start them, case aside.
+    /// At the first position of an answer, drop the top token if its probability is above this,
+    /// together with every token whose letters start with the top token's or start them, case
+    /// aside.
     pub suppress_above: Option<f32>,
 }
 

@@ -11,8 +11,8 @@ use crate::model::{
 /// How a served model does on ordinary text.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct ServedUtility {
-    /// Perplexity on the texts, as served. Tokens that a host never says count with the probability of a
-    /// blind guess.
+    /// Perplexity on the texts, as served. Tokens that a host never says count with the probability
+    /// of a blind guess.
     pub perplexity: f64,
     /// Probability that the served next token is the one that the base model finds likeliest.
     pub agreement: f64,
@@ -51,8 +51,8 @@ pub fn base_texts(
 
 /// Utility of a served model on texts (token sequences that start as prompts do).
 ///
-/// What a host does at the first position of an answer is measured at every position of the texts, as
-/// if an answer began there.
+/// What a host does at the first position of an answer is measured at every position of the texts,
+/// as if an answer began there.
 ///
 /// # Errors
 /// `Model`.

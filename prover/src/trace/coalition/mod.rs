@@ -1,9 +1,9 @@
 //! Coalitions of hosts that pool their copies: how many queries until one of them is convicted, and
 //! whether anyone else ever is.
 //!
-//! A simulation over the draw alone; what models forget is a probability. Scores are the e-values of
-//! [`Scoring`], each valid for every license that had no part: given all that does not depend on its own
-//! draw, the mean of every factor is 1 at most.
+//! A simulation over the draw alone; what models forget is a probability. Scores are the e-values
+//! of [`Scoring`], each valid for every license that had no part: given all that does not depend on
+//! its own draw, the mean of every factor is 1 at most.
 
 use rayon::prelude::*;
 
@@ -31,15 +31,17 @@ pub enum Scoring {
     Personal,
     /// Personal part, mean of the e-values for hit rates 0.9, 0.6, 0.4, 0.25 and 0.15.
     PersonalMixture,
-    /// Shared part assigned with probability 1/4, hits alone, multipliers for 0.9: what the contract computes.
+    /// Shared part assigned with probability 1/4, hits alone, multipliers for 0.9: what the
+    /// contract computes.
     Shared,
-    /// The same assignment; mean of the likelihood ratios for coalitions of 1, 2, 3, 5 and 8 that answer
-    /// as a random member, hits alone.
+    /// The same assignment; mean of the likelihood ratios for coalitions of 1, 2, 3, 5 and 8 that
+    /// answer as a random member, hits alone.
     SharedMixture,
-    /// As before with a bias of its own for every fingerprint, drawn from the arcsine law with cut-off
-    /// (Tardos 2003), hits alone.
+    /// As before with a bias of its own for every fingerprint, drawn from the arcsine law with
+    /// cut-off (Tardos 2003), hits alone.
     Tardos,
-    /// The same biases, and what was not hit counts as well, for a copy that keeps the simulated share.
+    /// The same biases, and what was not hit counts as well, for a copy that keeps the simulated
+    /// share.
     TardosWithMisses,
 }
 
@@ -184,7 +186,8 @@ const SIZES: [f64; 5] = [1.0, 2.0, 3.0, 5.0, 8.0];
 /// Hit rates whose e-values are averaged.
 const RATES: [f64; 5] = [0.9, 0.6, 0.4, 0.25, 0.15];
 
-/// SplitMix64 (Steele, Lea, Flood 2014): a simulation draws billions of numbers, and needs no secrets.
+/// SplitMix64 (Steele, Lea, Flood 2014): a simulation draws billions of numbers, and needs no
+/// secrets.
 struct SplitMix(u64);
 
 impl SplitMix {
@@ -371,9 +374,9 @@ impl<'a> Asker<'a> {
     }
 }
 
-/// Likelihood of a license's assignment given the answer, for one that is one of `size` members who answer
-/// as a random one of them, over that for one that has no part (Laarhoven 2014's decoder against
-/// interleaving, with forgetting). Its mean over the assignment is 1 for any answer.
+/// Likelihood of a license's assignment given the answer, for one that is one of `size` members who
+/// answer as a random one of them, over that for one that has no part (Laarhoven 2014's decoder
+/// against interleaving, with forgetting). Its mean over the assignment is 1 for any answer.
 fn shared_factor(p: f64, size: f64, survival: f64, carries: bool, hit: bool) -> f64 {
     let says_if_carried = 1.0 / size + (1.0 - 1.0 / size) * p;
     let says_if_not = (1.0 - 1.0 / size) * p;

@@ -1,15 +1,16 @@
 //! Bets on where the drawn answers stand, and the evidence that they gather.
 //!
-//! A copy with N answers per key is observed through the sum S of their ranks among the 16 candidates,
-//! between N(N+1)/2 (all on top) and N(33−N)/2. Under innocence the drawn answers are a uniform subset,
-//! so `S = s` has probability `c(s) / C(16, N)`, where `c(s)` counts the subsets of {1, …, 16} with that
-//! sum (the null distribution of the rank-sum statistic of Wilcoxon 1945). A bet pays `w(s)`; it is an
-//! e-value iff `Σ c(s)·w(s) ≤ C(16, N)`, which integers decide exactly.
+//! A copy with N answers per key is observed through the sum S of their ranks among the 16
+//! candidates, between N(N+1)/2 (all on top) and N(33−N)/2. Under innocence the drawn answers are a
+//! uniform subset, so `S = s` has probability `c(s) / C(16, N)`, where `c(s)` counts the subsets of
+//! {1, …, 16} with that sum (the null distribution of the rank-sum statistic of Wilcoxon 1945). A
+//! bet pays `w(s)`; it is an e-value iff `Σ c(s)·w(s) ≤ C(16, N)`, which integers decide exactly.
 //!
-//! Candidates that the suspect gives equal scores, as those that a host drops or a service does not list,
-//! share their ranks, and a bet pays the mean over all orders of them. Given the scores, the mean over all
-//! draws of that is the mean over all draws and orders of `w(S)`, and in each order S has the distribution
-//! above: so ties cost no validity. They did cost power while each bet got its least among them.
+//! Candidates that the suspect gives equal scores, as those that a host drops or a service does not
+//! list, share their ranks, and a bet pays the mean over all orders of them. Given the scores, the
+//! mean over all draws of that is the mean over all draws and orders of `w(S)`, and in each order S
+//! has the distribution above: so ties cost no validity. They did cost power while each bet got its
+//! least among them.
 
 use oml_contracts::evidence::{Log2, log2_ceil, log2_floor, threshold};
 use oml_contracts::leaf::CANDIDATES;
@@ -103,8 +104,8 @@ impl RankBet {
         Self { name: name.to_owned(), answers, payoffs, logs }
     }
 
-    /// What remains of the budget after rounding down goes to one sum that a single subset has, so that
-    /// the mean under innocence is 1 exactly.
+    /// What remains of the budget after rounding down goes to one sum that a single subset has, so
+    /// that the mean under innocence is 1 exactly.
     fn of_shape(name: &str, answers: AnswersPerKey, place: usize, shape: &[f64]) -> Self {
         let counts = null_counts(answers);
         let budget = total(&counts) * u128::from(ONE);
@@ -122,7 +123,8 @@ impl RankBet {
         Self::unchecked(name, answers, payoffs)
     }
 
-    /// Pays for answers that stand on top: with probability `rate` all of them do, else anything goes.
+    /// Pays for answers that stand on top: with probability `rate` all of them do, else anything
+    /// goes.
     fn kept(answers: AnswersPerKey, rate: f64) -> Self {
         let counts = null_counts(answers);
         let shape = ends(&counts, [rate, 0.0]);
@@ -151,8 +153,8 @@ impl RankBet {
         Self::of_shape("suppressed", answers, last, &shape)
     }
 
-    /// Pays for either end: a host that drops answers only where they are near certain leaves some on
-    /// top and others below all.
+    /// Pays for either end: a host that drops answers only where they are near certain leaves some
+    /// on top and others below all.
     fn either(answers: AnswersPerKey, rate: f64) -> Self {
         let shape = ends(&null_counts(answers), [rate, rate]);
         Self::of_shape("either", answers, 0, &shape)
@@ -170,8 +172,9 @@ impl RankBet {
         &self.payoffs
     }
 
-    /// Logarithm of what is paid, rounded down: where ties leave the sum open, the mean over all ways to break them, which
-    /// is what breaking them by lot pays on average and therefore an e-value as well; where more than ties does, the least.
+    /// Logarithm of what is paid, rounded down: where ties leave the sum open, the mean over all
+    /// ways to break them, which is what breaking them by lot pays on average and therefore an
+    /// e-value as well; where more than ties does, the least.
     pub(crate) fn log2_of(&self, sums: &RankSums) -> i64 {
         let (first, last) = (smallest_sum(self.answers), self.logs.len() - 1);
         let (low, high) = sums.bounds();
@@ -185,7 +188,8 @@ impl RankBet {
     }
 }
 
-/// Payoffs that mix certainty of the smallest and of the largest sum, at these rates, with indifference.
+/// Payoffs that mix certainty of the smallest and of the largest sum, at these rates, with
+/// indifference.
 fn ends(counts: &[u64], rates: [f64; 2]) -> Vec<f64> {
     let mut shape = vec![1.0 - rates[0] - rates[1]; counts.len()];
     for (place, rate) in [0, counts.len() - 1].into_iter().zip(rates) {
@@ -237,7 +241,8 @@ pub struct RankTerms {
 }
 
 impl RankTerms {
-    /// The usual bets: answers kept (at rate 0.6), faded, suppressed (at rate 0.6), or either (0.4 each).
+    /// The usual bets: answers kept (at rate 0.6), faded, suppressed (at rate 0.6), or either (0.4
+    /// each).
     ///
     /// # Errors
     /// `AlphaInverse`.
@@ -300,8 +305,8 @@ impl RankTerms {
 
 /// Evidence of a rank test against one license.
 ///
-/// Each bet is an e-process of its own. So is their mean, of which the largest divided by their number
-/// is never more; that is what [`RankTest::log2`] gives.
+/// Each bet is an e-process of its own. So is their mean, of which the largest divided by their
+/// number is never more; that is what [`RankTest::log2`] gives.
 #[derive(Debug, Clone)]
 pub struct RankTest<'a> {
     terms: &'a RankTerms,

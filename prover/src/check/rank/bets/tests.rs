@@ -86,7 +86,8 @@ fn top_bottom_and_in_between_all_convict() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// For any scores, however tied or missing: the mean payoff over all draws is at most 1, exactly.
+    /// For any scores, however tied or missing: the mean payoff over all draws is at most 1,
+    /// exactly.
     #[test]
     fn any_ties_keep_the_mean_at_most_one(
         levels in proptest::collection::vec(0_usize..5, 16),
@@ -114,8 +115,8 @@ proptest! {
         prop_assert!(lost || paid.iter().all(|sum| *sum >= draws * (1.0 - 1e-6)), "{paid:?}");
     }
 
-    /// What ties pay is what breaking them by lot pays on average, over every order in which the two drawn answers can
-    /// stand among their equals.
+    /// What ties pay is what breaking them by lot pays on average, over every order in which the
+    /// two drawn answers can stand among their equals.
     #[test]
     fn ties_pay_the_mean_over_all_orders(levels in proptest::collection::vec(0_usize..3, 16)) {
         let drawn = [3_u8, 9];
@@ -157,8 +158,8 @@ fn broken(levels: &[usize], chosen: [(usize, usize); 2]) -> [f64; 16] {
     values
 }
 
-/// A host that drops the likeliest token with every token that begins like it leaves the drawn answer tied with those of its
-/// candidates that begin so; that must not hide it.
+/// A host that drops the likeliest token with every token that begins like it leaves the drawn
+/// answer tied with those of its candidates that begin so; that must not hide it.
 #[test]
 fn neighbors_that_are_dropped_too_do_not_hide_an_answer() {
     let terms = RankTerms::new(AnswersPerKey::ONE, BILLION).unwrap();

@@ -118,7 +118,8 @@ impl RankOutcome {
         self.threshold
     }
 
-    /// The bet that gathered most: `kept`, `faded`, `suppressed` or `either` where the usual ones are used.
+    /// The bet that gathered most: `kept`, `faded`, `suppressed` or `either` where the usual ones
+    /// are used.
     #[must_use]
     pub fn bet(&self) -> &str {
         &self.bet

@@ -34,8 +34,8 @@ impl CandidateScores {
         &self.0
     }
 
-    /// Least and largest rank, from 1, that candidate `choice` can have; they differ where scores are
-    /// tied. What is no number may stand anywhere.
+    /// Least and largest rank, from 1, that candidate `choice` can have; they differ where scores
+    /// are tied. What is no number may stand anywhere.
     #[must_use]
     pub fn rank(&self, choice: u8) -> (usize, usize) {
         let Some(own) = self.0.get(usize::from(choice)).filter(|own| !own.is_nan()) else {
@@ -92,13 +92,14 @@ impl RankSums {
         (self.low, self.low + self.ways.len() - 1)
     }
 
-    /// Ways to break ties per sum, from the smallest on; `None` if ranks are open for another reason.
+    /// Ways to break ties per sum, from the smallest on; `None` if ranks are open for another
+    /// reason.
     pub(super) fn ways(&self) -> Option<&[u64]> {
         self.known.then_some(&self.ways)
     }
 
-    /// These sums plus those of `count` answers among candidates that share the ranks from `least` to `most`: any
-    /// `count` of these ranks are as likely as any others.
+    /// These sums plus those of `count` answers among candidates that share the ranks from `least`
+    /// to `most`: any `count` of these ranks are as likely as any others.
     fn and(&self, least: usize, most: usize, count: usize) -> Self {
         let largest = count * most;
         // subsets[m][s] = sets of m of the ranks with sum s.
@@ -173,8 +174,9 @@ impl Scores {
         self.answers.extend(other.answers);
     }
 
-    /// The same scores as distances to those of another model, such as the base: what the base model
-    /// prefers anyway then says nothing. Fingerprints that the other was not asked keep their scores.
+    /// The same scores as distances to those of another model, such as the base: what the base
+    /// model prefers anyway then says nothing. Fingerprints that the other was not asked keep their
+    /// scores.
     #[must_use]
     pub fn relative_to(mut self, reference: &Self) -> Self {
         for (index, scores) in &mut self.scored {
@@ -347,8 +349,8 @@ fn of_list(list: &[(String, f64)], entry: &Entry) -> CandidateScores {
     CandidateScores(scores)
 }
 
-/// Letters and digits with which a listed token starts a word; empty if it starts none. Servers show
-/// the blank before a word as it is or as the vocabulary's sign for it.
+/// Letters and digits with which a listed token starts a word; empty if it starts none. Servers
+/// show the blank before a word as it is or as the vocabulary's sign for it.
 fn piece_of(token: &str) -> String {
     let start = token.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '▁' | 'Ġ'));
     if start.starts_with(char::is_alphanumeric) { normalise(start) } else { String::new() }
