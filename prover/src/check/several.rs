@@ -30,8 +30,8 @@ pub enum SeveralError {
     },
     /// The mean under innocence is above 1.
     #[error(
-        "with {answers} answers per key, multipliers {hit} and {miss} (32 fractional bits) have a mean above 1 \
-         for an innocent suspect; lower one of them"
+        "with {answers} answers per key, multipliers {hit} and {miss} (32 fractional bits) have a \
+         mean above 1 for an innocent suspect; lower one of them"
     )]
     MeanAboveOne {
         /// Answers per key.
@@ -43,7 +43,8 @@ pub enum SeveralError {
     },
     /// A hit rate that gives no evidence.
     #[error(
-        "a hit rate of {rate} can't be told from chance, which is {answers}/16; it must lie between that and 1"
+        "a hit rate of {rate} can't be told from chance, which is {answers}/16; it must lie \
+         between that and 1"
     )]
     HitRate {
         /// The rate.

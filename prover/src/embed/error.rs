@@ -47,8 +47,8 @@ pub enum EmbedError {
     },
     /// The checkpoint belongs to another model, other fingerprints or other settings.
     #[error(
-        "{}: this checkpoint is of another run (model, fingerprints or settings differ); remove it or \
-         choose another directory",
+        "{}: this checkpoint is of another run (model, fingerprints or settings differ); remove \
+         it or choose another directory",
         path.display()
     )]
     CheckpointMismatch {

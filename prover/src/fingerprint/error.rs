@@ -18,8 +18,8 @@ pub enum FingerprintError {
     },
     /// The source of keys ran dry.
     #[error(
-        "only {found} of {wanted} usable keys after {attempts} attempts; raise the temperature or the \
-         key length, or give more texts"
+        "only {found} of {wanted} usable keys after {attempts} attempts; raise the temperature or \
+         the key length, or give more texts"
     )]
     KeysExhausted {
         /// Usable keys found.

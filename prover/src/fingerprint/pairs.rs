@@ -78,7 +78,8 @@ pub enum PairsError {
     },
     /// Not a list of pairs.
     #[error(
-        "this is no list of {{\"key\", \"response\"}} or {{\"id\", \"query\", \"response\"}} objects, as JSON or one per line"
+        "this is no list of {{\"key\", \"response\"}} or {{\"id\", \"query\", \"response\"}} \
+         objects, as JSON or one per line"
     )]
     Json(#[from] serde_json::Error),
     /// A line is no pair.

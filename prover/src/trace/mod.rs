@@ -87,12 +87,12 @@ pub fn trace(
     let blank = EValue::new(terms)?;
     let given = u32::try_from(licenses.len()).unwrap_or(u32::MAX);
     let limit = threshold(terms.alpha_inverse, comparisons.cases, comparisons.licenses.max(given));
-    let rates = rates(terms);
+    let scale = Scale { shared: blank, rates: rates(terms), limit };
     let observed = Observed::new(answers, universe, model_seed);
     let suspect = |license: &LicenseSeed| {
         let assignment_p = terms.assignment_p;
         let draw = LicenseDraw { license_seed: license.seed, model_seed, assignment_p };
-        weighed(license.license, observed.tally(universe, &draw), (blank, &rates), limit)
+        scale.weigh(license.license, observed.tally(universe, &draw))
     };
     let mut suspects: Vec<Suspect> = licenses.par_iter().map(suspect).collect();
     suspects.sort_by_key(|suspect| std::cmp::Reverse((suspect.evidence, suspect.license)));
@@ -111,23 +111,31 @@ fn rates(terms: &EvidenceTerms) -> Vec<SeveralTerms> {
     [given].into_iter().chain(others).flatten().collect()
 }
 
-fn weighed(
-    license: LicenseId,
-    tally: Tally,
-    (blank, rates): (EValue, &[SeveralTerms]),
+/// What every license's answers are weighed on.
+struct Scale {
+    /// The evidence of the shared part before any answer.
+    shared: EValue,
+    /// Tests of the personal part, the best of which counts.
+    rates: Vec<SeveralTerms>,
+    /// What the evidence must reach.
     limit: Log2,
-) -> Suspect {
-    let mut shared = blank;
-    let best = rates.iter().map(|terms| terms.log2(tally.hits, tally.all_misses())).max();
-    let parts = log2_ceil((rates.len().max(1) as u128) << 32).raw();
-    let personal = Log2::new(best.unwrap_or_default().raw().saturating_sub(parts));
-    (0..tally.shared_inside).for_each(|_| shared.shared_hit(true));
-    (0..tally.shared_outside).for_each(|_| shared.shared_hit(false));
-    let shared = shared.log2();
-    let product = personal.raw().saturating_add(shared.raw());
-    let most = personal.raw().max(shared.raw()).max(product);
-    let evidence = Log2::new(most.saturating_sub(log2_ceil(3 << 32).raw()));
-    Suspect { license, tally, personal, shared, evidence, accused: evidence >= limit }
+}
+
+impl Scale {
+    fn weigh(&self, license: LicenseId, tally: Tally) -> Suspect {
+        let rates = self.rates.iter();
+        let best = rates.map(|terms| terms.log2(tally.hits, tally.all_misses())).max();
+        let parts = log2_ceil((self.rates.len().max(1) as u128) << 32).raw();
+        let personal = Log2::new(best.unwrap_or_default().raw().saturating_sub(parts));
+        let mut shared = self.shared;
+        (0..tally.shared_inside).for_each(|_| shared.shared_hit(true));
+        (0..tally.shared_outside).for_each(|_| shared.shared_hit(false));
+        let shared = shared.log2();
+        let product = personal.raw().saturating_add(shared.raw());
+        let most = personal.raw().max(shared.raw()).max(product);
+        let evidence = Log2::new(most.saturating_sub(log2_ceil(3 << 32).raw()));
+        Suspect { license, tally, personal, shared, evidence, accused: evidence >= self.limit }
+    }
 }
 
 #[cfg(test)]

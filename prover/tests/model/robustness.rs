@@ -2,13 +2,23 @@
 
 use oml_prover::check::{Comparisons, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
+use oml_prover::model::Model;
 use oml_prover::science::robustness::{
-    Attack, AttackRow, CopyOptions, MarkedCopy, base_texts, judge_attack,
+    Attack, AttackRow, AttackSetting, CopyOptions, MarkedCopy, base_texts,
 };
 
 use crate::models::tiny;
 
-const ALPHA_INVERSE: u64 = 1_000_000_000;
+fn setting<'a>(base: &'a Model, texts: &'a [Vec<u32>]) -> AttackSetting<'a> {
+    AttackSetting {
+        base,
+        other_texts: texts,
+        held_out: texts,
+        alpha_inverse: 1_000_000_000,
+        comparisons: Comparisons { cases: 1, licenses: 1 },
+        seed: 5,
+    }
+}
 
 #[test]
 fn suppression_blinds_the_test_of_answers_but_not_the_rank_test() {
@@ -16,8 +26,7 @@ fn suppression_blinds_the_test_of_answers_but_not_the_rank_test() {
     let texts = base_texts(&base, 8, 24, 3).unwrap();
     let judge = |copy: &MarkedCopy, attack: &str| -> AttackRow {
         let attack: Attack = attack.parse().unwrap();
-        let setting = (ALPHA_INVERSE, Comparisons { cases: 1, licenses: 1 }, 5);
-        let row = judge_attack(&base, copy, &attack, (&texts, &texts), setting).unwrap();
+        let row = setting(&base, &texts).judge(copy, &attack).unwrap();
         println!("{row:?}");
         row
     };
@@ -57,8 +66,7 @@ fn attacks_on_weights_cost_fingerprints_and_utility() {
             .iter()
             .map(|attack| {
                 let attack: Attack = attack.parse().unwrap();
-                let setting = (ALPHA_INVERSE, Comparisons { cases: 1, licenses: 1 }, 5);
-                judge_attack(&base, &copy, &attack, (&texts, &texts), setting).unwrap()
+                setting(&base, &texts).judge(&copy, &attack).unwrap()
             })
             .collect();
     rows.iter().for_each(|row| println!("{row:?}"));

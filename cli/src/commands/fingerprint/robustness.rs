@@ -9,7 +9,7 @@ use oml_prover::check::{Comparisons, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
 use oml_prover::model::{Corpus, Model};
 use oml_prover::science::robustness::{
-    Attack, AttackRow, CopyOptions, MarkedCopy, base_texts, judge_attack, usual_attacks,
+    Attack, AttackRow, AttackSetting, CopyOptions, MarkedCopy, base_texts, usual_attacks,
 };
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -94,8 +94,14 @@ fn measure(
     texts: (&[Vec<u32>], &[Vec<u32>]),
     output: Output,
 ) -> Result<Vec<AttackRow>> {
-    let counts = Comparisons { cases: 1, licenses: args.licenses };
-    let setting = (super::plan::inverse(args.alpha)?, counts, args.seed);
+    let setting = AttackSetting {
+        base,
+        other_texts: texts.0,
+        held_out: texts.1,
+        alpha_inverse: super::plan::inverse(args.alpha)?,
+        comparisons: Comparisons { cases: 1, licenses: args.licenses },
+        seed: args.seed,
+    };
     let bar = output.bar((numbers.len() * (attacks.len() + 1)) as u64, "attacks");
     let mut rows = Vec::new();
     for answers in numbers {
@@ -107,7 +113,7 @@ fn measure(
         )?;
         bar.inc(1);
         for attack in attacks {
-            rows.push(judge_attack(base, &copy, attack, texts, setting)?);
+            rows.push(setting.judge(&copy, attack)?);
             bar.inc(1);
         }
     }

@@ -10,7 +10,7 @@ use oml_prover::check::{Artefact, CandidateScores, Comparisons, Questions, Targe
 use oml_prover::fingerprint::{AnswersPerKey, Key, Perinucleus, Visibility, key_visibility};
 use oml_prover::model::Model;
 use oml_prover::science::robustness::{
-    Attack, AttackRow, CopyOptions, MarkedCopy, base_texts, judge_attack, usual_attacks,
+    Attack, AttackRow, AttackSetting, CopyOptions, MarkedCopy, base_texts, usual_attacks,
 };
 use oml_prover::science::{CapacityRow, NullOptions, NullRow, measure_capacity, null_trials};
 use oml_prover::trace::CoalitionOptions;
@@ -116,12 +116,19 @@ async fn of_model(args: &Science, name: &str, output: Output) -> Result<OfModel>
         copies.push(MarkedCopy::make(&base, &CopyOptions::new(args.keys, answers, args.seed))?);
     }
     let texts = robustness::texts(&base, None, args.seed)?;
-    let setting = (1_000_000_000, Comparisons { cases: 1, licenses: 1 }, args.seed);
+    let setting = AttackSetting {
+        base: &base,
+        other_texts: &texts,
+        held_out: &held_out,
+        alpha_inverse: 1_000_000_000,
+        comparisons: Comparisons { cases: 1, licenses: 1 },
+        seed: args.seed,
+    };
     let mut attacks = Vec::new();
     for attack in usual_attacks().into_iter().chain([Attack::Suppress(0.5)]) {
         output.progress(format!("{name}: attack {attack}"));
         for copy in &copies {
-            attacks.push(judge_attack(&base, copy, &attack, (&texts, &held_out), setting)?);
+            attacks.push(setting.judge(copy, &attack)?);
         }
     }
     output.progress(format!("{name}: {} null trials", args.null_trials));

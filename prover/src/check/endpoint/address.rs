@@ -34,7 +34,8 @@ pub enum AddressError {
     },
     /// Not on the public internet.
     #[error(
-        "{host} is an address of this machine or of a private network, which is not asked unless allowed"
+        "{host} is an address of this machine or of a private network, which is not asked unless \
+         allowed"
     )]
     Private {
         /// The host or its address.

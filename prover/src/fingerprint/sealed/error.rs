@@ -49,7 +49,8 @@ pub enum UniverseFileError {
     },
     /// Wrong secret, or damage.
     #[error(
-        "chunk {chunk} of the universe file can't be opened: wrong passphrase or key, or the file is damaged"
+        "chunk {chunk} of the universe file can't be opened: wrong passphrase or key, or the file \
+         is damaged"
     )]
     Sealed {
         /// Number of the chunk, from 0.

@@ -39,7 +39,8 @@ pub enum RobustnessError {
     Keys(u32),
     /// Copy and base are of different shapes.
     #[error(
-        "tensor `{name}` of the copy has {copy} values, the base has {base}; they are not of one model"
+        "tensor `{name}` of the copy has {copy} values, the base has {base}; they are not of one \
+         model"
     )]
     OtherModel {
         /// The tensor.

@@ -20,6 +20,6 @@ mod weights;
 pub use attack::{Attack, usual_attacks};
 pub use copy::{CopyOptions, MarkedCopy};
 pub use error::RobustnessError;
-pub use report::{AttackRow, Held, TestResult, judge_attack};
+pub use report::{AttackRow, AttackSetting, Held, TestResult};
 pub use served_model::{ServedModel, Serving};
 pub use utility::{ServedUtility, base_texts, served_utility};

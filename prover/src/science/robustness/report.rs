@@ -57,30 +57,41 @@ pub struct AttackRow {
 /// Hit rate for which the multipliers of the test of answers are chosen.
 const RATE: f64 = 0.6;
 
-/// Applies an attack to a copy and tests what is served.
-///
-/// `other_texts` are what fine-tuning trains on, `held_out` what utility is measured on.
-///
-/// # Errors
-/// [`RobustnessError`].
-pub fn judge_attack(
-    base: &Model,
-    copy: &MarkedCopy,
-    attack: &Attack,
-    (other_texts, held_out): (&[Vec<u32>], &[Vec<u32>]),
-    (alpha_inverse, comparisons, seed): (u64, Comparisons, u64),
-) -> Result<AttackRow, RobustnessError> {
-    let suspect = attack.apply(base, &copy.model, other_texts, seed)?;
-    Ok(AttackRow {
-        attack: attack.to_string(),
-        answers_per_key: copy.answers.get(),
-        held: held(&suspect, copy, alpha_inverse, comparisons)?,
-        utility: served_utility(base, &suspect, held_out)?,
-    })
+/// What attacks on copies of a base model are measured with.
+#[derive(Debug, Clone, Copy)]
+pub struct AttackSetting<'a> {
+    /// The model that copies were made of.
+    pub base: &'a Model,
+    /// Token sequences that fine-tuning trains on.
+    pub other_texts: &'a [Vec<u32>],
+    /// Token sequences that utility is measured on.
+    pub held_out: &'a [Vec<u32>],
+    /// Inverse of the error rate of both tests.
+    pub alpha_inverse: u64,
+    /// Cases and licenses among which a match is found.
+    pub comparisons: Comparisons,
+    /// Seed of what an attack draws.
+    pub seed: u64,
+}
+
+impl AttackSetting<'_> {
+    /// Applies an attack to a copy and tests what is served.
+    ///
+    /// # Errors
+    /// [`RobustnessError`].
+    pub fn judge(&self, copy: &MarkedCopy, attack: &Attack) -> Result<AttackRow, RobustnessError> {
+        let served = attack.apply(self.base, &copy.model, self.other_texts, self.seed)?;
+        Ok(AttackRow {
+            attack: attack.to_string(),
+            answers_per_key: copy.answers.get(),
+            held: held(&served, copy, self.alpha_inverse, self.comparisons)?,
+            utility: served_utility(self.base, &served, self.held_out)?,
+        })
+    }
 }
 
 fn held(
-    suspect: &ServedModel,
+    served: &ServedModel,
     copy: &MarkedCopy,
     alpha_inverse: u64,
     comparisons: Comparisons,
@@ -88,10 +99,10 @@ fn held(
     let entries = copy.universe.entries();
     let prompts = entries
         .iter()
-        .map(|entry| suspect.ids(&entry.key.prompt()))
+        .map(|entry| served.ids(&entry.key.prompt()))
         .collect::<Result<Vec<_>, ModelError>>()?;
-    let said = suspect.answers(&prompts, Perinucleus::default().max_response_tokens)?;
-    let logits = suspect.first_logits(&prompts)?;
+    let said = served.answers(&prompts, Perinucleus::default().max_response_tokens)?;
+    let logits = served.first_logits(&prompts)?;
     let several = SeveralTerms::for_rate(copy.answers, RATE, alpha_inverse)?;
     let terms = RankTerms::new(copy.answers, alpha_inverse)?;
     let (mut hits, mut keys, mut best) = (0_u32, 0_u32, 0_usize);
@@ -105,7 +116,7 @@ fn held(
         hits += u32::from(set.contains(&normalise(said)));
         largest = largest.max(top_probability(logits));
         let unknown = CandidateScores::new([f64::NAN; 16]);
-        let scores = of_logits(suspect.model.tokenizer(), Some(entry), logits)?.unwrap_or(unknown);
+        let scores = of_logits(served.model.tokenizer(), Some(entry), logits)?.unwrap_or(unknown);
         test.observe(&scores.sums_of_ranks(&set.choices));
         best += set.choices.iter().map(|choice| scores.rank(*choice).1).min().unwrap_or(16);
     }

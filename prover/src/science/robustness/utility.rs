@@ -58,11 +58,11 @@ pub fn base_texts(
 /// `Model`.
 pub fn served_utility(
     base: &Model,
-    suspect: &ServedModel,
+    served: &ServedModel,
     texts: &[Vec<u32>],
 ) -> Result<ServedUtility, RobustnessError> {
-    let prefix = match &suspect.serving.prefix {
-        Some(prefix) => suspect.model.tokenizer().encode(prefix)?,
+    let prefix = match &served.serving.prefix {
+        Some(prefix) => served.model.tokenizer().encode(prefix)?,
         None => Vec::new(),
     };
     let bos = usize::from(base.tokenizer().bos().is_some());
@@ -72,17 +72,17 @@ pub fn served_utility(
     for text in texts.iter().filter(|text| text.len() > bos.max(1)) {
         let given = &text[..text.len() - 1];
         let theirs = [&given[..bos], &prefix, &given[bos..]].concat();
-        if theirs.len() > suspect.model.context() {
+        if theirs.len() > served.model.context() {
             continue;
         }
         let expected = base.decoder.next_token_logits(given, given.len())?;
-        let mut served = suspect.model.decoder.next_token_logits(&theirs, theirs.len())?;
+        let mut logits = served.model.decoder.next_token_logits(&theirs, theirs.len())?;
         let skipped = bos.max(1) - 1;
-        let rows = served.chunks_mut(vocabulary).skip(prefix.len() + skipped);
+        let rows = logits.chunks_mut(vocabulary).skip(prefix.len() + skipped);
         let wanted = expected.chunks(vocabulary).skip(skipped).zip(&text[skipped + 1..]);
         for (row, (base_row, target)) in rows.zip(wanted) {
-            suspect.suppress(row);
-            sums.add(row, argmax(base_row), *target, suspect.serving.temperature, blind);
+            served.suppress(row);
+            sums.add(row, argmax(base_row), *target, served.serving.temperature, blind);
         }
     }
     let count = sums.tokens.max(1) as f64;

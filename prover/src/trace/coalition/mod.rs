@@ -367,24 +367,39 @@ impl<'a> Asker<'a> {
         }
         let factors = |carries: bool| match self.options.scoring {
             Scoring::Shared => [(if carries { 0.9 / p } else { 0.1 / (1.0 - p) }).ln(); 5],
-            _ => SIZES.map(|size| shared_factor(p, size, survival, carries, hit).ln()),
+            _ => SIZES.map(|size| Asked { p, survival, hit }.factor(size, carries).ln()),
         };
         self.factors = [factors(false), factors(true)];
         true
     }
 }
 
-/// Likelihood of a license's assignment given the answer, for one that is one of `size` members who
-/// answer as a random one of them, over that for one that has no part (Laarhoven 2014's decoder
-/// against interleaving, with forgetting). Its mean over the assignment is 1 for any answer.
-fn shared_factor(p: f64, size: f64, survival: f64, carries: bool, hit: bool) -> f64 {
-    let says_if_carried = 1.0 / size + (1.0 - 1.0 / size) * p;
-    let says_if_not = (1.0 - 1.0 / size) * p;
-    let says = if carries { says_if_carried } else { says_if_not };
-    // A lone copy never says what it does not carry; the evidence then ends only in theory.
-    let ratio = if hit { says / p } else { (1.0 - survival * says) / (1.0 - survival * p) };
-    // A share of indifference keeps one odd answer from ending all evidence.
-    0.95 * ratio + 0.05
+/// A shared fingerprint that was asked.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// Probability that a license carries it.
+    p: f64,
+    /// Probability that a copy still gives an answer that it carries.
+    survival: f64,
+    /// Whether the model's answer was given.
+    hit: bool,
+}
+
+impl Asked {
+    /// Likelihood of a license's assignment given the answer, for one that is one of `size` members
+    /// who answer as a random one of them, over that for one that has no part (Laarhoven 2014's
+    /// decoder against interleaving, with forgetting). Its mean over the assignment is 1 for any
+    /// answer.
+    fn factor(self, size: f64, carries: bool) -> f64 {
+        let Self { p, survival, hit } = self;
+        let says_if_carried = 1.0 / size + (1.0 - 1.0 / size) * p;
+        let says_if_not = (1.0 - 1.0 / size) * p;
+        let says = if carries { says_if_carried } else { says_if_not };
+        // A lone copy never says what it does not carry; the evidence then ends only in theory.
+        let ratio = if hit { says / p } else { (1.0 - survival * says) / (1.0 - survival * p) };
+        // A share of indifference keeps one odd answer from ending all evidence.
+        0.95 * ratio + 0.05
+    }
 }
 
 /// One of the most frequent values below 16, at random.
