@@ -27,11 +27,10 @@ pub(crate) use judge::{Observed, Silence, Weighed};
 pub use observation::{NoAnswer, NotChecked, Observation};
 pub use query_plan::{QueryPlan, hits_needed, plan_queries};
 pub use questions::{Question, Questions, QuestionsError};
-pub(crate) use rank::of_logits;
 pub use rank::{
-    CandidateScores, RankBet, RankError, RankOutcome, RankSums, RankTally, RankTerms, RankTest,
-    Scores, plan_ranks, score,
+    CandidateScores, RankError, RankOutcome, RankTally, RankTerms, Scores, plan_ranks, score,
 };
+pub(crate) use rank::{RankTest, of_logits};
 pub use several::{SeveralError, SeveralTerms};
 pub use target::{Artefact, Target, ask};
 pub use transcript::{Exchange, Transcript};

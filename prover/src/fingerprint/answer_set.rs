@@ -66,7 +66,7 @@ impl Universe {
     /// fingerprint is shared and not assigned to the license. Shared fingerprints have one answer
     /// in any case, on which all copies must agree.
     #[must_use]
-    pub fn answer_set(
+    pub(crate) fn answer_set(
         &self,
         draw: &LicenseDraw,
         index: u32,

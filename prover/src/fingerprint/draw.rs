@@ -57,7 +57,7 @@ impl Universe {
     /// Tag of the answer that any assigned copy gives to shared fingerprint `index`; `None` for
     /// personal ones and behind the end.
     #[must_use]
-    pub fn shared_tag(&self, model_seed: Seed, index: u32) -> Option<Tag> {
+    pub(crate) fn shared_tag(&self, model_seed: Seed, index: u32) -> Option<Tag> {
         let entry = self.entry(index)?;
         if self.parts().part_of(index)? != Part::Shared {
             return None;

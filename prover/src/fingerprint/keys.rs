@@ -26,7 +26,7 @@ impl Key {
     ///
     /// # Errors
     /// `Key` if the ids are empty, hold control tokens, or are not what their own text encodes to.
-    pub fn from_tokens(
+    pub(crate) fn from_tokens(
         tokenizer: &TextTokenizer,
         tokens: Vec<u32>,
     ) -> Result<Self, FingerprintError> {

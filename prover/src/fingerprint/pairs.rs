@@ -190,7 +190,7 @@ const SHOWN: usize = 60;
 ///
 /// # Errors
 /// [`PairsError::Entry`] names the first that is not.
-pub fn check_pairs(pairs: &[Pair]) -> Result<(), PairsError> {
+pub(crate) fn check_pairs(pairs: &[Pair]) -> Result<(), PairsError> {
     let mut seen: HashMap<&str, usize> = HashMap::with_capacity(pairs.len());
     for (index, pair) in pairs.iter().enumerate() {
         let refuse = |reason: String| {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 /// Fewest characters of a passphrase that seals a universe: whoever has the file can try as many as
 /// scrypt lets them.
-pub const SHORTEST_PASSPHRASE: usize = 8;
+const SHORTEST_PASSPHRASE: usize = 8;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 

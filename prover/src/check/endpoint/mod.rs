@@ -84,7 +84,7 @@ impl Endpoint {
 
     /// Asks which tokens could come first after each prompt; an answered exchange holds the list as
     /// JSON text, `[[token, log-probability], …]`.
-    pub async fn ask_log_probabilities(&self, prompts: &[String]) -> Vec<Exchange> {
+    pub(crate) async fn ask_log_probabilities(&self, prompts: &[String]) -> Vec<Exchange> {
         self.ask_for(Wanted::LogProbabilities, prompts).await
     }
 

@@ -43,7 +43,7 @@ pub struct Tally {
 impl Tally {
     /// Everything of the personal part that was not a hit: silence weighs against the claim.
     #[must_use]
-    pub const fn all_misses(&self) -> u32 {
+    pub(crate) const fn all_misses(&self) -> u32 {
         self.misses + self.no_answer + self.not_checked
     }
 

@@ -11,8 +11,9 @@ mod judge;
 mod query_plan;
 mod scores;
 
-pub use bets::{RankBet, RankError, RankTerms, RankTest};
+pub(crate) use bets::RankTest;
+pub use bets::{RankError, RankTerms};
 pub use judge::{RankOutcome, RankTally};
 pub use query_plan::plan_ranks;
 pub(crate) use scores::of_logits;
-pub use scores::{CandidateScores, RankSums, Scores, score};
+pub use scores::{CandidateScores, Scores, score};

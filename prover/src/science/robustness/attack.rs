@@ -34,7 +34,7 @@ impl Attack {
     ///
     /// # Errors
     /// `OtherModel` if base and copy can't be merged; `Attack`, `Model`.
-    pub fn apply(
+    pub(crate) fn apply(
         &self,
         base: &Model,
         copy: &Model,

@@ -21,5 +21,6 @@ pub use attack::{Attack, usual_attacks};
 pub use copy::{CopyOptions, MarkedCopy};
 pub use error::RobustnessError;
 pub use report::{AttackRow, AttackSetting, Held, TestResult};
-pub use served_model::{ServedModel, Serving};
-pub use utility::{ServedUtility, base_texts, served_utility};
+pub(crate) use served_model::{ServedModel, Serving};
+pub(crate) use utility::served_utility;
+pub use utility::{ServedUtility, base_texts};

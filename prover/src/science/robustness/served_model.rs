@@ -11,24 +11,24 @@ use crate::model::{
 
 /// What a host does to the model's answers.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Serving {
+pub(crate) struct Serving {
     /// Temperature of sampling; greedy if `None`.
-    pub temperature: Option<f32>,
+    pub(crate) temperature: Option<f32>,
     /// Text put before every prompt: the system message of a chat.
-    pub prefix: Option<String>,
+    pub(crate) prefix: Option<String>,
     /// At the first position of an answer, drop the top token if its probability is above this,
     /// together with every token whose letters start with the top token's or start them, case
     /// aside.
-    pub suppress_above: Option<f32>,
+    pub(crate) suppress_above: Option<f32>,
 }
 
 /// A served model.
 #[derive(Debug, Clone)]
-pub struct ServedModel {
+pub(crate) struct ServedModel {
     /// The weights.
-    pub model: Model,
+    pub(crate) model: Model,
     /// What is done to the answers.
-    pub serving: Serving,
+    pub(crate) serving: Serving,
     /// Lower-cased letters and digits of every token, where suppression needs them.
     pieces: Vec<String>,
     seed: u64,
@@ -39,7 +39,7 @@ impl ServedModel {
     ///
     /// # Errors
     /// `Model` if a token of the vocabulary can't be decoded.
-    pub fn new(model: Model, serving: Serving, seed: u64) -> Result<Self, RobustnessError> {
+    pub(crate) fn new(model: Model, serving: Serving, seed: u64) -> Result<Self, RobustnessError> {
         let mut pieces = Vec::new();
         if serving.suppress_above.is_some() {
             let size = u32::try_from(model.config().vocab_size).unwrap_or(u32::MAX);
@@ -56,7 +56,7 @@ impl ServedModel {
     ///
     /// # Errors
     /// As [`crate::model::TextTokenizer::asked`].
-    pub fn ids(&self, prompt: &Prompt) -> Result<Vec<u32>, ModelError> {
+    pub(crate) fn ids(&self, prompt: &Prompt) -> Result<Vec<u32>, ModelError> {
         let tokenizer = self.model.tokenizer();
         match &self.serving.prefix {
             Some(prefix) => tokenizer.asked(&prompt.under(prefix)),
@@ -68,7 +68,7 @@ impl ServedModel {
     ///
     /// # Errors
     /// As [`Model::last_logits`].
-    pub fn first_logits(&self, prompts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, ModelError> {
+    pub(crate) fn first_logits(&self, prompts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, ModelError> {
         let mut all = self.model.last_logits(prompts)?;
         all.iter_mut().for_each(|logits| self.suppress(logits));
         Ok(all)
@@ -78,7 +78,7 @@ impl ServedModel {
     ///
     /// # Errors
     /// As [`Model::answer_with`].
-    pub fn answers(
+    pub(crate) fn answers(
         &self,
         prompts: &[Vec<u32>],
         max_tokens: usize,

@@ -56,7 +56,7 @@ pub fn base_texts(
 ///
 /// # Errors
 /// `Model`.
-pub fn served_utility(
+pub(crate) fn served_utility(
     base: &Model,
     served: &ServedModel,
     texts: &[Vec<u32>],

@@ -63,7 +63,7 @@ pub enum RankError {
 
 /// What a bet pays for each sum of ranks.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct RankBet {
+pub(crate) struct RankBet {
     name: String,
     answers: AnswersPerKey,
     /// Payoffs from the smallest sum on; fixed point with 32 fractional bits.
@@ -79,7 +79,11 @@ impl RankBet {
     ///
     /// # Errors
     /// `Length`, `Zero`; `MeanAboveOne` unless the bet is an e-value.
-    pub fn new(name: &str, answers: AnswersPerKey, payoffs: Vec<u64>) -> Result<Self, RankError> {
+    pub(crate) fn new(
+        name: &str,
+        answers: AnswersPerKey,
+        payoffs: Vec<u64>,
+    ) -> Result<Self, RankError> {
         let bet = || name.to_owned();
         let counts = null_counts(answers);
         if payoffs.len() != counts.len() {
@@ -162,13 +166,13 @@ impl RankBet {
 
     /// Name, for reports.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Payoffs from the smallest sum of ranks on; fixed point with 32 fractional bits.
     #[must_use]
-    pub fn payoffs(&self) -> &[u64] {
+    pub(crate) fn payoffs(&self) -> &[u64] {
         &self.payoffs
     }
 
@@ -260,7 +264,7 @@ impl RankTerms {
     ///
     /// # Errors
     /// `NoBets`, `AlphaInverse`; `Length` if a bet is for another number of answers.
-    pub fn with_bets(
+    pub(crate) fn with_bets(
         answers: AnswersPerKey,
         bets: Vec<RankBet>,
         alpha_inverse: u64,
@@ -286,7 +290,7 @@ impl RankTerms {
 
     /// The bets.
     #[must_use]
-    pub fn bets(&self) -> &[RankBet] {
+    pub(crate) fn bets(&self) -> &[RankBet] {
         &self.bets
     }
 
@@ -308,7 +312,7 @@ impl RankTerms {
 /// Each bet is an e-process of its own. So is their mean, of which the largest divided by their
 /// number is never more; that is what [`RankTest::log2`] gives.
 #[derive(Debug, Clone)]
-pub struct RankTest<'a> {
+pub(crate) struct RankTest<'a> {
     terms: &'a RankTerms,
     /// Logarithms of the bets, 32 fractional bits.
     logs: Vec<i128>,
@@ -317,25 +321,25 @@ pub struct RankTest<'a> {
 impl<'a> RankTest<'a> {
     /// No evidence yet.
     #[must_use]
-    pub fn new(terms: &'a RankTerms) -> Self {
+    pub(crate) fn new(terms: &'a RankTerms) -> Self {
         Self { terms, logs: vec![0; terms.bets.len()] }
     }
 
     /// Takes the sum of the ranks of a fingerprint's drawn answers.
-    pub fn observe(&mut self, sums: &RankSums) {
+    pub(crate) fn observe(&mut self, sums: &RankSums) {
         for (log, bet) in self.logs.iter_mut().zip(&self.terms.bets) {
             *log += i128::from(bet.log2_of(sums));
         }
     }
 
     /// Takes a fingerprint of which nothing is known: the least of every bet.
-    pub fn observe_nothing(&mut self) {
+    pub(crate) fn observe_nothing(&mut self) {
         self.observe(&RankSums::unknown());
     }
 
     /// Logarithm of the evidence, never above the true one.
     #[must_use]
-    pub fn log2(&self) -> Log2 {
+    pub(crate) fn log2(&self) -> Log2 {
         let most = self.logs.iter().copied().max().unwrap_or(0);
         let divided = most - i128::from(self.terms.choice);
         Log2::new(
@@ -345,7 +349,7 @@ impl<'a> RankTest<'a> {
 
     /// Name of the bet that gathered most.
     #[must_use]
-    pub fn best(&self) -> &'a str {
+    pub(crate) fn best(&self) -> &'a str {
         let most = self.logs.iter().zip(&self.terms.bets).max_by_key(|(log, _)| **log);
         most.map_or("", |(_, bet)| bet.name())
     }

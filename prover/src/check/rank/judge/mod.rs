@@ -124,12 +124,6 @@ impl RankOutcome {
     pub fn bet(&self) -> &str {
         &self.bet
     }
-
-    /// Hash of the transcript behind it, as 0x-hex.
-    #[must_use]
-    pub fn transcript_hash(&self) -> &str {
-        &self.transcript
-    }
 }
 
 #[cfg(test)]

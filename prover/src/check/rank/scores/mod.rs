@@ -48,7 +48,7 @@ impl CandidateScores {
 
     /// The sums that the ranks of distinct candidates can have.
     #[must_use]
-    pub fn sums_of_ranks(&self, choices: &[u8]) -> RankSums {
+    pub(crate) fn sums_of_ranks(&self, choices: &[u8]) -> RankSums {
         let mut groups: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         for choice in choices {
             *groups.entry(self.rank(*choice)).or_default() += 1;
@@ -65,7 +65,7 @@ impl CandidateScores {
 
 /// Sums of the ranks of the drawn answers, each with the number of ways to break ties that give it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RankSums {
+pub(crate) struct RankSums {
     /// The smallest.
     low: usize,
     /// Of the smallest and those after it.
@@ -77,7 +77,7 @@ pub struct RankSums {
 impl RankSums {
     /// A sum without ties.
     #[must_use]
-    pub fn exact(sum: usize) -> Self {
+    pub(crate) fn exact(sum: usize) -> Self {
         Self { low: sum, ways: vec![1], known: true }
     }
 
@@ -88,7 +88,7 @@ impl RankSums {
 
     /// Least and largest.
     #[must_use]
-    pub fn bounds(&self) -> (usize, usize) {
+    pub(crate) fn bounds(&self) -> (usize, usize) {
         (self.low, self.low + self.ways.len() - 1)
     }
 
@@ -154,7 +154,7 @@ impl Scores {
     }
 
     /// What became of each fingerprint, in the order of asking.
-    pub fn of_fingerprints(&self) -> impl Iterator<Item = (u32, &Observation)> {
+    pub(crate) fn of_fingerprints(&self) -> impl Iterator<Item = (u32, &Observation)> {
         self.answers.of_fingerprints()
     }
 
