@@ -6,6 +6,7 @@
 //! depend on the seed and the step only, so that a resumed run takes the same course as one that
 //! was never interrupted.
 
+use oml_contracts::tag::normalise;
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use std::ops::ControlFlow;
@@ -17,7 +18,6 @@ use super::{
     CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget,
     StopReason, checkpoint,
 };
-use crate::fingerprint::normalise;
 use crate::model::{AdamW, Example, Model, Trainer, narrow};
 
 /// Steps over which the learning rate rises to its value.

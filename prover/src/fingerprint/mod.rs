@@ -23,8 +23,6 @@ pub use generation::{
 };
 pub use keys::{Key, KeyGenerator, KeyOptions, KeySource};
 pub use leaves::{BundleOpening, LeafPreimage};
-pub use oml_contracts::leaf::CANDIDATES;
-pub use oml_contracts::tag::{normalise, tag_of};
 pub use pairs::{Pair, PairsError, PairsForm, pairs_to_keys, read_pairs, write_pairs};
 pub use perinucleus::{Perinucleus, perinucleus};
 pub use sealed::UniverseFileError;

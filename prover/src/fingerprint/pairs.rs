@@ -5,10 +5,11 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 
+use oml_contracts::tag::normalise;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AnswerSet, FingerprintError, Key, normalise};
+use super::{AnswerSet, FingerprintError, Key};
 use crate::model::TextTokenizer;
 
 /// A prompt and the responses to it.

@@ -72,7 +72,7 @@ pub enum SecretError {
 ///
 /// The rule: line ends at the end of a file are no part of the secret, and everything else is. 64
 /// hex digits, with or without `0x`, are a raw key; any other text is a passphrase. A passphrase
-/// that seals has [`SHORTEST_PASSPHRASE`] characters or more, and no byte order mark before it.
+/// that seals has 8 characters or more, and no byte order mark before it.
 ///
 /// Programs before this rule sealed and opened by others, and no universe may be lost to a better
 /// rule, because its root is on chain. So what is asked of a text that seals is not asked of one
