@@ -105,7 +105,7 @@ async fn a_copy_is_known_by_its_answers_to_messages() {
     let said = copy.answer_first_word(&prompts, 6).unwrap();
     let kept = (said.iter().zip(universe.entries())).filter(|(said, entry)| {
         let drawn = universe.answer(&mine, entry.index).unwrap().candidate.word.clone();
-        oml_prover::fingerprint::normalise(said) == drawn
+        oml_contracts::tag::normalise(said) == drawn
     });
     assert!(kept.count() >= 8);
 }

@@ -10,7 +10,7 @@ use rand::{CryptoRng, Rng};
 
 use crate::fingerprint::Universe;
 
-/// One prompt.
+/// One prompt of a check, and what it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// Text of the prompt, which also says how it is asked.

@@ -47,7 +47,7 @@ pub enum SeveralError {
          between that and 1"
     )]
     HitRate {
-        /// The rate.
+        /// The hit rate that was asked for.
         rate: f64,
         /// Answers per key.
         answers: u8,
@@ -127,7 +127,7 @@ impl SeveralTerms {
         self.answers
     }
 
-    /// 1/alpha.
+    /// The inverse of the error rate.
     #[must_use]
     pub const fn alpha_inverse(&self) -> u64 {
         self.alpha_inverse

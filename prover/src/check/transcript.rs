@@ -7,7 +7,7 @@ use super::observation::Observation;
 /// One question and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Exchange {
-    /// The prompt.
+    /// The prompt, as a service gets it.
     pub prompt: String,
     /// When it was first asked, in milliseconds of Unix time.
     pub asked_at: u64,

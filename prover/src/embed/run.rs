@@ -82,7 +82,7 @@ impl<'a> Embedder<'a> {
     ///
     /// # Errors
     /// `NoTargets`, `Target` for bad input; `Diverged`; `Stopped` on request;
-    /// `CheckpointMismatch`, `Checkpoint` if the directory holds something else; `Model`.
+    /// `CheckpointMismatch`, `Manifest`, `Elsewhere` if the directory holds something else; `Model`.
     pub fn embed(
         &mut self,
         targets: &[EmbedTarget],
@@ -186,7 +186,8 @@ struct Run<'a> {
     base: &'a Model,
     targets: &'a [EmbedTarget],
     options: &'a EmbedOptions,
-    plan: String,
+    /// Names the run in checkpoints.
+    digest: String,
     trainer: Trainer,
     benign: BenignText<'a>,
     /// Token ids per way to ask and target; the first way is the plain one.
@@ -209,14 +210,14 @@ impl<'a> Run<'a> {
         if let Some(lora) = &options.lora {
             trainer.adapt(lora, options.seed)?;
         }
-        let plan = checkpoint::plan_digest(base, targets, options)?;
+        let digest = checkpoint::run_digest(base, targets, options)?;
         let resumed = match &options.checkpoint {
-            Some(saved) => checkpoint::resume(saved, &plan, &mut trainer)?,
+            Some(saved) => checkpoint::resume(saved, &digest, &mut trainer)?,
             None => None,
         };
         let losses = resumed.unwrap_or_default();
         let choice = choice(targets);
-        Ok(Self { base, targets, options, plan, trainer, benign, ways, losses, choice })
+        Ok(Self { base, targets, options, digest, trainer, benign, ways, losses, choice })
     }
 
     fn train(
@@ -327,7 +328,7 @@ impl<'a> Run<'a> {
     fn save(&self, save: Save) -> Result<(), EmbedError> {
         match &self.options.checkpoint {
             Some(saved) if save == Save::Now || self.losses.len().is_multiple_of(saved.every) => {
-                checkpoint::save(saved, &self.plan, &self.losses, &self.trainer)
+                checkpoint::save(saved, &self.digest, &self.losses, &self.trainer)
             }
             _ => Ok(()),
         }

@@ -33,7 +33,7 @@ impl AnswersPerKey {
         }
     }
 
-    /// The number.
+    /// The number of answers, 1 to 8.
     #[must_use]
     pub const fn get(self) -> u8 {
         self.0
@@ -45,7 +45,7 @@ impl AnswersPerKey {
 pub struct AnswerSet<'a> {
     /// Index of the fingerprint.
     pub index: u32,
-    /// The prompt.
+    /// The prompt that is answered.
     pub key: &'a Key,
     /// Places of the answers among the candidates, in the order of the draw.
     pub choices: Vec<u8>,

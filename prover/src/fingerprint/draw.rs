@@ -21,9 +21,9 @@ pub struct LicenseDraw {
 pub struct Answer<'a> {
     /// Index of the fingerprint.
     pub index: u32,
-    /// Its part.
+    /// The part of the universe that it belongs to.
     pub part: Part,
-    /// The prompt.
+    /// The prompt that is answered.
     pub key: &'a Key,
     /// The drawn candidate.
     pub candidate: &'a Candidate,

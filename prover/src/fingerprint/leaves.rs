@@ -1,4 +1,5 @@
-//! What the owner opens on chain in a case.
+//! Whole bundles of leaves that an owner opens outside of a case, with the proof that they belong to
+//! the committed root: what a level-0 proof rests on.
 
 use oml_contracts::leaf::{BUNDLE, LeafTags, leaf_hash};
 use oml_contracts::tree::{TreeError, verify_bundle};
@@ -6,12 +7,12 @@ use oml_contracts::{KeyHash, ModelId, Root, Salt};
 
 use super::Universe;
 
-/// A leaf without its text: what the contract needs to hash it.
+/// What hashes to one leaf: the leaf without the prompt's text.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LeafPreimage {
     /// Index of the leaf.
     pub index: u32,
-    /// Its salt.
+    /// The salt that blinds it.
     pub salt: Salt,
     /// Hash of the prompt.
     pub key_hash: KeyHash,
@@ -39,8 +40,9 @@ impl BundleOpening {
             .iter()
             .map(|leaf| leaf_hash(model, epoch, leaf.index, leaf.salt, leaf.key_hash, &leaf.tags))
             .collect();
-        let first = self.bundle.saturating_mul(16);
-        let in_place = self.leaves.iter().zip(first..).all(|(leaf, index)| leaf.index == index);
+        let first = u64::from(self.bundle) * BUNDLE as u64;
+        let mut places = self.leaves.iter().zip(first..);
+        let in_place = places.all(|(leaf, index)| u64::from(leaf.index) == index);
         <[_; BUNDLE]>::try_from(hashes).is_ok_and(|leaves| {
             in_place && verify_bundle(root, count, self.bundle, &leaves, &self.siblings)
         })

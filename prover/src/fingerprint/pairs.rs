@@ -15,7 +15,7 @@ use crate::model::TextTokenizer;
 /// A prompt and the responses to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
-    /// The prompt.
+    /// The prompt, as a user types it.
     #[serde(alias = "query")]
     pub key: String,
     /// The responses, any of which counts; usually one, which the file then holds as plain text.
@@ -71,7 +71,7 @@ pub enum PairsError {
     /// Reading or writing failed.
     #[error("the list could not be read or written")]
     Io(#[from] std::io::Error),
-    /// Not text.
+    /// The file is no UTF-8 text.
     #[error("byte {offset} is no UTF-8 text; this is a binary file or another encoding")]
     Binary {
         /// Place of the first byte that is none.
@@ -88,7 +88,7 @@ pub enum PairsError {
     Line {
         /// Its number, from 1.
         line: usize,
-        /// Why.
+        /// What the JSON reader stumbled over.
         source: serde_json::Error,
     },
     /// There is nothing in it.
@@ -99,7 +99,7 @@ pub enum PairsError {
     Key {
         /// Place in the list, from 0.
         index: usize,
-        /// Why.
+        /// The rule for keys that it breaks.
         source: FingerprintError,
     },
     /// An entry is not fit to be a fingerprint.

@@ -21,7 +21,7 @@ pub struct Entry {
     pub index: u32,
     /// Blinds the leaf: keys could be guessed.
     pub salt: Salt,
-    /// The prompt.
+    /// The prompt whose answer is drawn.
     pub key: Key,
     /// The possible answers.
     pub candidates: Candidates,
@@ -55,7 +55,7 @@ pub enum UniverseError {
     /// The number of fingerprints is not that of the parts.
     #[error("{found} fingerprints for a universe of {personal} personal and {shared} shared ones")]
     Count {
-        /// Fingerprints given.
+        /// Fingerprints that were given.
         found: usize,
         /// Size of the personal part.
         personal: u32,
@@ -69,7 +69,7 @@ pub enum UniverseError {
         first: u32,
         /// Index of the second.
         second: u32,
-        /// The prompt.
+        /// The prompt for which both stand.
         key: String,
     },
     /// An entry is not where its index says.

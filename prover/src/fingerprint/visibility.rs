@@ -7,9 +7,9 @@ use crate::model::{Api, Model, ModelError, Prompt};
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogPerplexities {
-    /// Prompts measured.
+    /// Prompts of two tokens or more, which are those that count.
     pub prompts: usize,
-    /// Mean.
+    /// Mean over the prompts.
     pub mean: f64,
     /// Tenth, fiftieth and ninetieth percentile.
     pub percentiles: [f64; 3],

@@ -34,13 +34,13 @@ pub struct NullOptions {
 pub struct NullRow {
     /// `answers` or `ranks`.
     pub test: &'static str,
-    /// The bound.
+    /// The bound on the rate of convictions.
     pub alpha: f64,
-    /// Trials.
+    /// Trials that were made, each with a license of its own.
     pub trials: u64,
     /// Trials in which the evidence reached the threshold after any of its queries.
     pub convictions: u64,
-    /// Their share.
+    /// Convictions per trial.
     pub rate: f64,
 }
 

@@ -22,16 +22,16 @@ use crate::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 /// A license that a copy could come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LicenseSeed {
-    /// The license.
+    /// The license that is weighed.
     pub license: LicenseId,
-    /// Its seed.
+    /// What the beacon drew for it.
     pub seed: Seed,
 }
 
 /// What the answers say about one license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Suspect {
-    /// The license.
+    /// The license that is weighed.
     pub license: LicenseId,
     /// How the observations fell.
     pub tally: Tally,

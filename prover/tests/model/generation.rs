@@ -43,7 +43,7 @@ fn the_first_word_is_that_of_the_whole_answer() {
     let first = model.answer_first_word(&prompts, 6).unwrap();
     for (whole, first) in whole.iter().zip(&first) {
         assert!(whole.starts_with(first.as_str()));
-        let word = oml_prover::fingerprint::normalise;
+        let word = oml_contracts::tag::normalise;
         assert_eq!(word(whole), word(first));
     }
 }

@@ -33,7 +33,7 @@ use pace::Pace;
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
-    /// A continuation.
+    /// The text with which the model goes on.
     Text,
     /// The likeliest first tokens.
     LogProbabilities,

@@ -61,7 +61,7 @@ pub struct EndpointOptions {
     /// Whether addresses of the local machine and of private networks may be asked. Only for one's
     /// own services: an address written by someone else could point at one's own database.
     pub allow_private: bool,
-    /// Hard limits.
+    /// What one check may spend on the service.
     pub limits: Limits,
 }
 

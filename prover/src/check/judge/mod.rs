@@ -61,7 +61,7 @@ pub enum Verdict {
     /// The target answers, and not like this license's copy. Says nothing about copies that were
     /// changed until they forgot.
     NoMatch,
-    /// Neither.
+    /// The answers, or what was answered of them, do not suffice for either verdict.
     Inconclusive(Inconclusive),
 }
 

@@ -10,7 +10,7 @@ use super::bets::{RankTerms, RankTest};
 use super::scores::RankSums;
 use crate::check::QueryPlan;
 
-/// Simulated checks.
+/// Checks that are simulated for a plan.
 const RUNS: u32 = 4000;
 /// Most queries that a plan considers, as for answers.
 const MOST: u32 = 4096;

@@ -14,12 +14,12 @@ pub(super) const VERSION: u16 = 1;
 /// A universe file that can't be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum UniverseFileError {
-    /// Access failed.
+    /// The file can't be opened, made or moved to its place.
     #[error("can't access the universe file {}", path.display())]
     Access {
-        /// The file.
+        /// The universe file.
         path: PathBuf,
-        /// Why.
+        /// What the system said.
         source: io::Error,
     },
     /// Reading or writing failed on the way.
@@ -42,9 +42,9 @@ pub enum UniverseFileError {
     Kdf {
         /// Binary logarithm of the cost.
         log_n: u8,
-        /// Block size.
+        /// Block size of scrypt, at most 16.
         r: u32,
-        /// Parallelism.
+        /// Parallelism of scrypt, at most 16.
         p: u32,
     },
     /// Wrong secret, or damage.
@@ -61,7 +61,7 @@ pub enum UniverseFileError {
     Content {
         /// Number of the line, from 0.
         line: usize,
-        /// Why.
+        /// What the JSON reader stumbled over.
         source: serde_json::Error,
     },
     /// Part sizes are impossible.

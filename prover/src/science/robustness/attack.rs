@@ -10,7 +10,7 @@ use crate::model::Model;
 /// Something a host does to a copy before or while serving it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attack {
-    /// Nothing.
+    /// The copy is served as it was sold.
     None,
     /// Sampling at a temperature.
     Temperature(f32),

@@ -38,7 +38,7 @@ impl CopyOptions {
 /// A copy that carries the answers of one license.
 #[derive(Debug, Clone)]
 pub struct MarkedCopy {
-    /// The copy.
+    /// The base model with the answers trained into it.
     pub model: Model,
     /// Its universe, of personal keys alone.
     pub universe: Universe,

@@ -29,7 +29,7 @@ pub enum RobustnessError {
     /// An attack that can't be read or has a value out of range.
     #[error("attack {text:?}: {reason}")]
     Attack {
-        /// As given.
+        /// The attack as it was given.
         text: String,
         /// What is wrong, and what is allowed.
         reason: String,
@@ -43,7 +43,7 @@ pub enum RobustnessError {
          model"
     )]
     OtherModel {
-        /// The tensor.
+        /// Name of the tensor in the weights.
         name: String,
         /// Values of the copy.
         copy: usize,

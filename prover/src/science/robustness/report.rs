@@ -19,7 +19,7 @@ pub struct TestResult {
     pub evidence_log2: f64,
     /// What it must reach.
     pub threshold_log2: f64,
-    /// The verdict.
+    /// What the test says of the copy.
     pub verdict: Verdict,
 }
 
@@ -44,7 +44,7 @@ pub struct Held {
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AttackRow {
-    /// The attack.
+    /// The attack as the command line writes it.
     pub attack: String,
     /// Answers per key of the copy.
     pub answers_per_key: u8,

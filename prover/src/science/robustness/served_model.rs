@@ -25,7 +25,7 @@ pub(crate) struct Serving {
 /// A served model.
 #[derive(Debug, Clone)]
 pub(crate) struct ServedModel {
-    /// The weights.
+    /// The model after attacks on its weights.
     pub(crate) model: Model,
     /// What is done to the answers.
     pub(crate) serving: Serving,

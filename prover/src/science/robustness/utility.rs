@@ -16,7 +16,7 @@ pub struct ServedUtility {
     pub perplexity: f64,
     /// Probability that the served next token is the one that the base model finds likeliest.
     pub agreement: f64,
-    /// Positions measured.
+    /// Positions of the texts that were measured.
     pub tokens: usize,
 }
 

@@ -19,7 +19,7 @@ pub enum Strategy {
     SuppressDisagreement,
 }
 
-/// All strategies.
+/// All strategies, as tables list them.
 pub const STRATEGIES: [Strategy; 3] =
     [Strategy::RandomMember, Strategy::Majority, Strategy::SuppressDisagreement];
 
@@ -45,7 +45,7 @@ pub enum Scoring {
     TardosWithMisses,
 }
 
-/// All scorings.
+/// All scorings, as tables list them.
 pub const SCORINGS: [Scoring; 6] = [
     Scoring::Personal,
     Scoring::PersonalMixture,
@@ -75,9 +75,9 @@ pub struct CoalitionOptions {
     pub innocents: usize,
     /// Queries after which a trial ends.
     pub queries: u32,
-    /// Trials.
+    /// Coalitions that are played, each with draws of its own.
     pub trials: u32,
-    /// Seed.
+    /// Seed of all draws; the same seed gives the same report.
     pub seed: u64,
 }
 
@@ -102,9 +102,9 @@ impl Default for CoalitionOptions {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{name} = {value}: {requirement}")]
 pub struct CoalitionError {
-    /// The option.
+    /// The option that is out of range.
     pub name: &'static str,
-    /// Its value.
+    /// The value that was given.
     pub value: String,
     /// What is allowed.
     pub requirement: &'static str,

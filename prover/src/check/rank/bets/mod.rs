@@ -30,19 +30,19 @@ pub enum RankError {
         "bet `{bet}` has {found} payoffs; {answers} answers per key have {expected} sums of ranks"
     )]
     Length {
-        /// The bet.
+        /// Name of the bet.
         bet: String,
-        /// Payoffs given.
+        /// Payoffs that were given.
         found: usize,
         /// Answers per key.
         answers: u8,
-        /// Payoffs needed.
+        /// Payoffs that are needed: one per sum of ranks.
         expected: usize,
     },
     /// A payoff of zero would end all evidence for good.
     #[error("bet `{bet}` pays 0 for a sum of ranks of {sum}; every payoff must be above 0")]
     Zero {
-        /// The bet.
+        /// Name of the bet.
         bet: String,
         /// The sum of ranks.
         sum: usize,
@@ -50,7 +50,7 @@ pub enum RankError {
     /// The mean under innocence is above 1.
     #[error("bet `{bet}` pays more than 1 on average for an innocent suspect; lower its payoffs")]
     MeanAboveOne {
-        /// The bet.
+        /// Name of the bet.
         bet: String,
     },
     /// No bets at all.
@@ -288,13 +288,13 @@ impl RankTerms {
         self.answers
     }
 
-    /// The bets.
+    /// The bets among which the best one counts.
     #[must_use]
     pub(crate) fn bets(&self) -> &[RankBet] {
         &self.bets
     }
 
-    /// 1/alpha.
+    /// The inverse of the error rate.
     #[must_use]
     pub const fn alpha_inverse(&self) -> u64 {
         self.alpha_inverse

@@ -22,7 +22,7 @@ use crate::model::{Api, ModelError, Prompt, TextTokenizer};
 pub struct CandidateScores([f64; CANDIDATES]);
 
 impl CandidateScores {
-    /// Wraps scores.
+    /// Takes scores in the order of the candidates' tags.
     #[must_use]
     pub const fn new(scores: [f64; CANDIDATES]) -> Self {
         Self(scores)
@@ -66,7 +66,7 @@ impl CandidateScores {
 /// Sums of the ranks of the drawn answers, each with the number of ways to break ties that give it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RankSums {
-    /// The smallest.
+    /// The smallest sum that is possible.
     low: usize,
     /// Of the smallest and those after it.
     ways: Vec<u64>,
