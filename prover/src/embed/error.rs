@@ -58,7 +58,7 @@ pub enum EmbedError {
     /// The checkpoint's manifest is not what this program writes.
     #[error("{}: this is no checkpoint", path.display())]
     Manifest {
-        /// The manifest.
+        /// The manifest, `checkpoint.json`.
         path: PathBuf,
         /// What the JSON reader or writer stumbled over.
         source: serde_json::Error,
@@ -66,7 +66,7 @@ pub enum EmbedError {
     /// The manifest points out of its folder.
     #[error("{}: `tensors` = {tensors:?} is not a file beside it", path.display())]
     Elsewhere {
-        /// The manifest.
+        /// The manifest, `checkpoint.json`.
         path: PathBuf,
         /// The file that it names.
         tensors: String,

@@ -5,7 +5,11 @@
 //! of [`Scoring`], each valid for every license that had no part: given all that does not depend on
 //! its own draw, the mean of every factor is 1 at most.
 
+mod split_mix;
+
 use rayon::prelude::*;
+
+use split_mix::SplitMix;
 
 /// How a coalition answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -185,51 +189,6 @@ const CUT_OFF: f64 = 0.01;
 const SIZES: [f64; 5] = [1.0, 2.0, 3.0, 5.0, 8.0];
 /// Hit rates whose e-values are averaged.
 const RATES: [f64; 5] = [0.9, 0.6, 0.4, 0.25, 0.15];
-
-/// SplitMix64 (Steele, Lea, Flood 2014): a simulation draws billions of numbers, and needs no
-/// secrets.
-struct SplitMix(u64);
-
-impl SplitMix {
-    /// A stream for each trial.
-    fn new(seed: u64, trial: u32) -> Self {
-        let mut start = Self(seed);
-        let seed = start.next();
-        let mut stream = Self(seed ^ u64::from(trial).wrapping_mul(0xd1b5_4a32_d192_ed03));
-        Self(stream.next())
-    }
-
-    #[inline]
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    /// Uniform over 0 to 15.
-    #[inline]
-    fn nibble(&mut self) -> u8 {
-        u8::try_from(self.next() >> 60).unwrap_or(0)
-    }
-
-    /// Uniform over [0, 1).
-    #[inline]
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    #[inline]
-    fn chance(&mut self, p: f64) -> bool {
-        self.unit() < p
-    }
-
-    /// Uniform below a small number, but for a bias far below what a simulation resolves.
-    #[inline]
-    fn below(&mut self, count: usize) -> usize {
-        usize::try_from(self.next() % count.max(1) as u64).unwrap_or(0)
-    }
-}
 
 /// Natural logarithms of the e-values that are averaged for one license.
 #[derive(Clone)]
