@@ -1,0 +1,58 @@
+//! No circle between the modules of a crate.
+
+use crate::breach::Breach;
+use crate::modules::{Circle, circles_of};
+use crate::survey::Survey;
+use crate::workspace::TargetUse;
+
+/// Every circle of every library and program.
+pub(crate) fn circles(survey: &Survey) -> Vec<(String, Circle)> {
+    let house = &survey.house;
+    let units = house.ids().filter(|id| house.unit(*id).purpose != TargetUse::Trial);
+    units
+        .flat_map(|id| {
+            let package = house.unit(id).package.clone();
+            circles_of(house, id).into_iter().map(move |circle| (package.clone(), circle))
+        })
+        .collect()
+}
+
+pub(crate) fn check(survey: &Survey) -> Vec<Breach> {
+    circles(survey).iter().map(|(package, circle)| breach(survey, package, circle)).collect()
+}
+
+fn breach(survey: &Survey, package: &str, circle: &Circle) -> Breach {
+    let house = &survey.house;
+    let parent = house.module(circle.parent);
+    let own = parent.path.last().map_or("the crate root", String::as_str);
+    let shown =
+        |room: &str| if room.is_empty() { format!("{own} itself") } else { room.to_owned() };
+    let rooms: Vec<String> = circle.rooms.iter().map(|room| shown(room)).collect();
+    let mut message = format!(
+        "circle in {package}, below {}: {}",
+        house.name_of(circle.parent),
+        rooms.join(", ")
+    );
+    for edge in &circle.edges {
+        let example = &edge.example;
+        let file = &house.module(example.from).file;
+        message.push_str(&format!(
+            "\n{} -> {}: {file}:{} uses {}::{} ({} such)",
+            shown(&edge.from),
+            shown(&edge.to),
+            example.line,
+            house.name_of(example.to),
+            example.item,
+            edge.count
+        ));
+    }
+    Breach {
+        rule: "circles",
+        file: parent.file.clone(),
+        line: 0,
+        message,
+        advice: "move what both sides need into a module below them, \
+                 or move the item to the side that uses it"
+            .to_owned(),
+    }
+}
