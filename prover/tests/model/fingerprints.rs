@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use oml_contracts::tag::normalise;
 use oml_prover::fingerprint::{
     Fingerprint, FingerprintError, FingerprintOptions, Fingerprints, Key, KeyGenerator, KeyOptions,
-    KeySource, Perinucleus, generate_fingerprints, normalise, perinucleus,
+    KeySource, Perinucleus, generate_fingerprints, perinucleus,
 };
 use oml_prover::model::Model;
 

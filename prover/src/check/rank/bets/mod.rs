@@ -67,7 +67,7 @@ pub(crate) struct RankBet {
     name: String,
     answers: AnswersPerKey,
     /// Payoffs from the smallest sum on; fixed point with 32 fractional bits.
-    payoffs: Vec<u64>,
+    pub(super) payoffs: Vec<u64>,
     /// Their logarithms, rounded down.
     #[serde(skip)]
     logs: Vec<i64>,
@@ -168,12 +168,6 @@ impl RankBet {
     #[must_use]
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Payoffs from the smallest sum of ranks on; fixed point with 32 fractional bits.
-    #[must_use]
-    pub(crate) fn payoffs(&self) -> &[u64] {
-        &self.payoffs
     }
 
     /// Logarithm of what is paid, rounded down: where ties leave the sum open, the mean over all

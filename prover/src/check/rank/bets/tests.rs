@@ -33,15 +33,15 @@ fn the_usual_bets_spend_their_budget_to_the_last_unit() {
         let terms = RankTerms::new(answers, BILLION).unwrap();
         let counts = null_counts(answers);
         for bet in terms.bets() {
-            let spent = mean_times_total(&counts, bet.payoffs());
+            let spent = mean_times_total(&counts, &bet.payoffs);
             assert_eq!(spent, total(&counts) << 32, "{} of {answers:?}", bet.name());
         }
     }
     let single = RankTerms::new(AnswersPerKey::ONE, BILLION).unwrap();
-    let kept = single.bets()[0].payoffs();
+    let kept = &single.bets()[0].payoffs;
     assert_eq!(kept.iter().map(|w| u128::from(*w)).sum::<u128>(), 16 << 32);
     assert!((kept[0] as f64 / ONE as f64 - 10.0).abs() < 1e-6, "0.6 · 16 + 0.4");
-    assert!(single.bets()[1].payoffs().is_sorted_by(|a, b| a > b));
+    assert!(single.bets()[1].payoffs.is_sorted_by(|a, b| a > b));
 }
 
 #[test]

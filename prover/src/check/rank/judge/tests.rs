@@ -123,7 +123,7 @@ fn asking_again_does_not_help_and_choosing_costs() {
     let limit = oml_contracts::evidence::threshold(contract.alpha_inverse, 10, 2048);
     assert_eq!(outcome.threshold_log2(), limit, "the same counts weigh as on chain");
     // 32 answers on top, each worth ten, and four bets among which the best is chosen.
-    let top = terms(1).bets()[0].payoffs()[0];
+    let top = terms(1).bets()[0].payoffs[0];
     assert!(top.abs_diff(10 << 32) < 100);
     let expected = 32 * log2_floor(top.into()).raw() - log2_ceil(4 << 32).raw();
     assert_eq!(outcome.evidence_log2(), Log2::new(expected));
