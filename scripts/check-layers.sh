@@ -44,11 +44,12 @@ manifest_only() {
 }
 
 # Dependencies
-manifest_only '(candle|gemm|safetensors)' 'only prover may depend on candle' '^prover/'
+manifest_only '(candle|gemm|safetensors)' 'only engine and prover may depend on candle' '^prover/'
 manifest_only 'sqlx' 'only node may depend on sqlx' '^node/'
 manifest_only '(axum|tower-http)' 'only node serves HTTP' '^(node|tests)/'
 manifest_only 'oml-(node|cli|tests)' 'nothing points back to node, cli or tests' '^(cli|tests)/'
-manifest_only 'oml-prover' 'contracts/bindings may not depend on prover' '^(node|cli|tests)/'
+manifest_only 'oml-prover' 'contracts/bindings and engine may not depend on prover' '^(node|cli|tests)/'
+manifest_only 'oml-' 'engine depends on no other crate of this workspace' '^(contracts|prover/Cargo|node|cli|tests)'
 if tree=$(cargo tree --locked -p oml-prover -e normal --prefix none); then
     network=$(grep -E '^(alloy-(provider|transport|rpc-client)|sqlx|oml-node) ' <<<"$tree" || true)
     [ -z "$network" ] || fail 'prover must build without RPC and without a database' "$network"

@@ -1,7 +1,7 @@
 """Writes GGUF files as converters do, and what llama.cpp says of them, for `cargo test` to compare with.
 
 usage: python scripts/golden_gguf.py MODEL_DIR OUT.gguf     (a Llama in Hugging Face layout, f32, tokenizer included)
-       python scripts/golden_gguf.py --golden PIECES_DIR    (writes prover/tests/golden/gguf; PIECES_DIR: a model with a
+       python scripts/golden_gguf.py --golden PIECES_DIR    (writes prover/engine/tests/golden/gguf; PIECES_DIR: a model with a
                                                              SentencePiece vocabulary, such as stories260K)
 
 Needs gguf, numpy and, for --golden, llama-cpp-python from PyPI (tried with gguf 0.19.0 and llama-cpp-python 0.3.36).
@@ -17,7 +17,7 @@ import gguf
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-OUT = ROOT / "prover/tests/golden/gguf"
+OUT = ROOT / "prover/engine/tests/golden/gguf"
 TINY = ROOT / "prover/assets/models/tiny"
 NORMAL, UNKNOWN, CONTROL, UNUSED, BYTE = 1, 2, 3, 5, 6
 PRES = ["default", "gpt-2", "phi-2", "llama-bpe", "llama3", "llama-v3", "dbrx", "smaug-bpe", "qwen2", "deepseek-r1-qwen", "smollm", "starcoder", "refact",

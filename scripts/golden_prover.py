@@ -1,6 +1,6 @@
 """Writes what transformers says of small models, for `cargo test` to compare with; needs scripts/bench-requirements.txt.
 
-usage: python scripts/golden_prover.py            (writes prover/tests/golden)
+usage: python scripts/golden_prover.py            (writes prover/engine/tests/golden)
 """
 
 import json
@@ -14,7 +14,7 @@ from transformers import (AutoModelForCausalLM, AutoTokenizer, Gemma2Config, Gem
                           Qwen3Config, Qwen3ForCausalLM)
 
 ROOT = Path(__file__).resolve().parent.parent
-OUT = ROOT / "prover/tests/golden"
+OUT = ROOT / "prover/engine/tests/golden"
 TINY = ROOT / "prover/assets/models/tiny"
 SHAPE = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
              vocab_size=128, max_position_embeddings=64, bos_token_id=0, eos_token_id=1, pad_token_id=None, attn_implementation="eager")

@@ -5,7 +5,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use oml_prover::model::{make_tiny_model, weights_hash};
+use oml_prover::model::make_tiny_model;
+use oml_prover::weights_hash;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -6,6 +6,9 @@
 pub mod check;
 pub mod embed;
 pub mod fingerprint;
-pub mod model;
 pub mod science;
 pub mod trace;
+mod weights_hash;
+
+pub use oml_engine as model;
+pub use weights_hash::weights_hash;

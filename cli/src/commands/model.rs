@@ -138,7 +138,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
 
 /// Hash of a model directory's weights, as registered on chain.
 pub(crate) fn weights_hash(dir: &Path) -> Result<B256> {
-    let hash = oml_prover::model::weights_hash(dir).hint(
+    let hash = oml_prover::weights_hash(dir).hint(
         format!("the weights in {} could not be hashed", dir.display()),
         "the directory must hold config.json and *.safetensors",
         Exit::Failed,

@@ -74,7 +74,7 @@ impl Benign {
         if let Some(said) = slot.get() {
             return Ok(Arc::clone(said));
         }
-        let said = teacher(&base.decoder, &self.texts[index])?;
+        let said = teacher(base, &self.texts[index])?;
         if self.kept.fetch_add(said.len(), Ordering::Relaxed) + said.len() <= MOST_KEPT {
             // Another thread may have been faster, with the same.
             let _ = slot.set(Arc::clone(&said));
@@ -154,7 +154,7 @@ fn top_tokens(model: &Model, texts: &[Vec<u32>]) -> Result<Vec<u32>, ModelError>
     let mut tokens = Vec::new();
     for batch in model.batches(texts, 0) {
         let rows: Vec<u32> = batch.iter().flat_map(|&i| &texts[i]).copied().collect();
-        let logits = model.decoder.next_token_logits(&rows, rows.len() / batch.len())?;
+        let logits = model.next_token_logits(&rows, rows.len() / batch.len())?;
         tokens.extend(logits.chunks(model.config().vocab_size).map(argmax));
     }
     Ok(tokens)

@@ -33,7 +33,7 @@ pub(super) fn run_digest(
     options: &EmbedOptions,
 ) -> Result<String, EmbedError> {
     let mut hasher = Keccak256::new();
-    for (name, tensor) in base.decoder.weights.named() {
+    for (name, tensor) in base.weights().named() {
         hasher.update(name.as_bytes());
         // A sample of each tensor tells models apart; hashing all of a large one takes minutes.
         let flat = tensor.flatten_all().map_err(ModelError::from)?;

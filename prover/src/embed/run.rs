@@ -206,7 +206,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, EmbedError> {
         let ways = by_way(targets);
         let optimizer = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, clip: 1.0 };
-        let mut trainer = Trainer::new(&base.decoder, optimizer, options.micro_batch_tokens)?;
+        let mut trainer = Trainer::new(base, optimizer, options.micro_batch_tokens)?;
         if let Some(lora) = &options.lora {
             trainer.adapt(lora, options.seed)?;
         }
@@ -270,7 +270,7 @@ impl<'a> Run<'a> {
         let loss = self.trainer.accumulate(&examples.iter().collect::<Vec<_>>())?;
         self.trainer.accumulate(&benign.iter().collect::<Vec<_>>())?;
         let warm = share(step + 1, WARM_UP).min(1.0);
-        let anchor = (&self.base.decoder.weights, self.options.averaging);
+        let anchor = (self.base.weights(), self.options.averaging);
         self.trainer.apply(self.options.learning_rate * warm, Some(anchor))?;
         Ok(loss / (1.0 - mixed))
     }

@@ -1,4 +1,4 @@
-//! The parts of the crate that need a model: loading, generating, fingerprints, embedding.
+//! The parts of the crate that need a model: fingerprints, embedding, hashes of weights.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,10 +8,7 @@
 
 mod embedding;
 mod fingerprints;
-mod generation;
-mod golden;
-mod loading;
 mod models;
-mod pretraining;
 mod robustness;
 mod stories;
+mod weights_hash;

@@ -27,17 +27,3 @@ pub(crate) fn stories() -> Option<Model> {
     }
     Some(Model::load(&dir, &LoadOptions::default()).expect("the installed model loads"))
 }
-
-/// Prompts of several lengths, in mixed order.
-pub(crate) fn prompts(model: &Model) -> Vec<Vec<u32>> {
-    let texts = [
-        "Once upon a time, there was",
-        "Lily walked to the",
-        "The cat",
-        "One day, Tom saw a",
-        "In winter, the forest is cold and the",
-        "The dog",
-        "Every teacher needs a small book and some bread. The",
-    ];
-    texts.iter().cycle().take(90).map(|text| model.tokenizer().prompt(text).unwrap()).collect()
-}

@@ -75,8 +75,8 @@ pub(crate) fn served_utility(
         if theirs.len() > served.model.context() {
             continue;
         }
-        let expected = base.decoder.next_token_logits(given, given.len())?;
-        let mut logits = served.model.decoder.next_token_logits(&theirs, theirs.len())?;
+        let expected = base.next_token_logits(given, given.len())?;
+        let mut logits = served.model.next_token_logits(&theirs, theirs.len())?;
         let skipped = bos.max(1) - 1;
         let rows = logits.chunks_mut(vocabulary).skip(prefix.len() + skipped);
         let wanted = expected.chunks(vocabulary).skip(skipped).zip(&text[skipped + 1..]);

@@ -120,14 +120,14 @@ fn code_spans(text: &str) -> Vec<(usize, String)> {
 
 /// The paths that a code span stands for: braces are opened and a line number is cut off.
 fn opened(written: &str) -> Vec<String> {
-    if let (Some(open), Some(close)) = (written.find('{'), written.rfind('}')) {
-        if open < close {
-            let (before, after) = (&written[..open], &written[close + 1..]);
-            return alternatives(&written[open + 1..close])
-                .iter()
-                .flat_map(|middle| opened(&format!("{before}{middle}{after}")))
-                .collect();
-        }
+    if let (Some(open), Some(close)) = (written.find('{'), written.rfind('}'))
+        && open < close
+    {
+        let (before, after) = (&written[..open], &written[close + 1..]);
+        return alternatives(&written[open + 1..close])
+            .iter()
+            .flat_map(|middle| opened(&format!("{before}{middle}{after}")))
+            .collect();
     }
     let path = match written.rsplit_once(':') {
         Some((path, line)) if line.chars().all(|c| c.is_ascii_digit() || c == '-') => path,

@@ -49,10 +49,10 @@ fn externs_of(house: &House, workspace: &Workspace, id: UnitId) -> HashMap<Strin
         externs.insert(written, found);
     }
     // Programs and tests of a package can name its library.
-    if unit.purpose != TargetUse::Library {
-        if let Some((name, library)) = library_of(house, workspace, &package.name) {
-            externs.insert(name, Extern::Unit(library));
-        }
+    if unit.purpose != TargetUse::Library
+        && let Some((name, library)) = library_of(house, workspace, &package.name)
+    {
+        externs.insert(name, Extern::Unit(library));
     }
     externs
 }

@@ -13,37 +13,47 @@ pub(super) struct DocComments {
 /// Counts the doc comments outside of `removed` and lists those of one or two words.
 pub(super) fn doc_comments(text: &str, removed: &[RangeInclusive<usize>]) -> DocComments {
     let mut found = DocComments { count: 0, brief: Vec::new() };
-    let mut open: Option<(usize, String)> = None;
+    let mut open: Option<Open> = None;
     for (index, line) in text.lines().chain(std::iter::once("")).enumerate() {
-        let number = index + 1;
-        let line = line.trim_start();
-        let doc = line
-            .strip_prefix("///")
-            .filter(|rest| !rest.starts_with('/'))
-            .or_else(|| line.strip_prefix("//!"));
-        match (doc, &mut open) {
-            (Some(doc), Some((_, words))) => {
-                words.push(' ');
-                words.push_str(doc);
-            }
-            (Some(doc), None) => open = Some((number, doc.to_owned())),
-            (None, _) => {
-                if let Some((line, words)) = open.take() {
-                    close(line, &words, removed, &mut found);
-                }
-            }
+        let doc = doc_of(line.trim_start());
+        if let (Some((marker, words)), Some(block)) = (doc, &mut open)
+            && block.marker == marker
+        {
+            block.words.push(' ');
+            block.words.push_str(words);
+            continue;
         }
+        if let Some(block) = open.take() {
+            block.close(removed, &mut found);
+        }
+        open = doc.map(|(marker, words)| Open { line: index + 1, marker, words: words.to_owned() });
     }
     found
 }
 
-fn close(line: usize, words: &str, removed: &[RangeInclusive<usize>], found: &mut DocComments) {
-    if removed.iter().any(|lines| lines.contains(&line)) {
-        return;
-    }
-    found.count += 1;
-    if words.split_whitespace().count() <= 2 {
-        found.brief.push(TextLine { line, text: words.trim().to_owned() });
+/// The marker of a doc comment and the text behind it.
+fn doc_of(line: &str) -> Option<(&'static str, &str)> {
+    let outer = line.strip_prefix("///").filter(|rest| !rest.starts_with('/'));
+    outer.map(|rest| ("///", rest)).or_else(|| Some(("//!", line.strip_prefix("//!")?)))
+}
+
+/// A doc comment whose end is not read yet.
+struct Open {
+    line: usize,
+    marker: &'static str,
+    words: String,
+}
+
+impl Open {
+    fn close(self, removed: &[RangeInclusive<usize>], found: &mut DocComments) {
+        if removed.iter().any(|lines| lines.contains(&self.line)) {
+            return;
+        }
+        found.count += 1;
+        if self.words.split_whitespace().count() <= 2 {
+            let text = self.words.trim().to_owned();
+            found.brief.push(TextLine { line: self.line, text });
+        }
     }
 }
 

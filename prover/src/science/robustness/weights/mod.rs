@@ -23,7 +23,7 @@ fn changed(
     change: &mut dyn FnMut(&mut Values<'_>) -> Result<(), RobustnessError>,
 ) -> Result<Model, RobustnessError> {
     let mut tensors: HashMap<String, Tensor> = HashMap::new();
-    for (name, tensor) in model.decoder.weights.named() {
+    for (name, tensor) in model.weights().named() {
         let dims = tensor.dims();
         let row = dims.last().copied().unwrap_or(1).max(1);
         let mut values = Values { name, row, matrix: dims.len() > 1, values: values_of(tensor)? };
@@ -88,7 +88,7 @@ pub(super) fn pruned(model: &Model, share: f64) -> Result<Model, RobustnessError
 /// `share` of the copy and the rest of the base.
 pub(super) fn merged(base: &Model, copy: &Model, share: f64) -> Result<Model, RobustnessError> {
     let mut others = HashMap::new();
-    for (name, tensor) in base.decoder.weights.named() {
+    for (name, tensor) in base.weights().named() {
         others.insert(name.as_str(), values_of(tensor)?);
     }
     #[expect(clippy::cast_possible_truncation, reason = "a share")]
@@ -121,7 +121,7 @@ pub(super) fn fine_tuned(
     seed: u64,
 ) -> Result<Model, RobustnessError> {
     let optimizer = AdamW { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0, clip: 1.0 };
-    let mut trainer = Trainer::new(&model.decoder, optimizer, 4096)?;
+    let mut trainer = Trainer::new(model, optimizer, 4096)?;
     let usable: Vec<&Vec<u32>> = texts.iter().filter(|text| text.len() > 1).collect();
     if usable.is_empty() {
         return Err(RobustnessError::Attack {

@@ -11,7 +11,7 @@ fn values(model: &Model) -> Vec<(String, usize, Vec<f32>)> {
     let tensor = |(name, t): &(String, Tensor)| {
         (name.clone(), t.dims().len(), t.flatten_all().unwrap().to_vec1().unwrap())
     };
-    model.decoder.weights.named().iter().map(tensor).collect()
+    model.weights().named().iter().map(tensor).collect()
 }
 
 #[test]

@@ -1,0 +1,177 @@
+//! What can go wrong with a model on disk or in use.
+
+use std::path::PathBuf;
+
+/// Failure to load, run or save a model.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// A file of the model could not be read or written.
+    #[error("cannot access {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// `config.json` is missing a field, or holds a value that makes no sense.
+    #[error("config.json: {reason}")]
+    Config {
+        /// Field, value and what is allowed.
+        reason: String,
+    },
+    /// The architecture is none of those implemented here.
+    #[error(
+        "architecture `{found}` is not supported; supported: LlamaForCausalLM, MistralForCausalLM, \
+         Qwen2ForCausalLM, Qwen3ForCausalLM, Phi3ForCausalLM, Gemma2ForCausalLM"
+    )]
+    UnsupportedArchitecture {
+        /// The name in `config.json`.
+        found: String,
+    },
+    /// `tokenizer.json` is unreadable, or failed on a text.
+    #[error("tokenizer: {reason}")]
+    Tokenizer {
+        /// What failed.
+        reason: String,
+    },
+    /// A chat template that can't be used, or that refuses the messages.
+    #[error("chat template: {reason}")]
+    ChatTemplate {
+        /// What is wrong, or what the template says.
+        reason: String,
+    },
+    /// A chat was asked of a model that has no way to write one down.
+    #[error(
+        "the model has no chat template; add chat_template.jinja or a tokenizer_config.json with `chat_template` \
+         to its directory, or ask it for completions"
+    )]
+    NoChatTemplate,
+    /// The tokenizer knows ids for which the model has no embedding.
+    #[error(
+        "the tokenizer has token ids up to {highest}, the model's vocabulary only {vocabulary} \
+         entries; tokenizer.json and model belong to different models"
+    )]
+    VocabularyMismatch {
+        /// Highest id of the tokenizer.
+        highest: u32,
+        /// `vocab_size` of the model.
+        vocabulary: usize,
+    },
+    /// A weights file is not valid safetensors.
+    #[error("{}: {reason}", path.display())]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file is not valid GGUF.
+    #[error("{}: {reason}", path.display())]
+    Gguf {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file of multiple-choice questions is wrong.
+    #[error("{}:{line}: {reason}", path.display())]
+    Questions {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tensor that the architecture needs is in none of the weights files.
+    #[error("tensor `{name}` is missing from the weights files")]
+    MissingTensor {
+        /// Hugging Face name of the tensor.
+        name: String,
+    },
+    /// A tensor's shape contradicts `config.json`.
+    #[error("tensor `{name}` has shape {found:?}, config.json implies {expected:?}")]
+    TensorShape {
+        /// Hugging Face name of the tensor.
+        name: String,
+        /// Shape in the file.
+        found: Vec<usize>,
+        /// Shape that the configuration implies.
+        expected: Vec<usize>,
+    },
+    /// A tensor holds NaN or an infinity.
+    #[error("tensor `{name}` holds NaN or infinite values; the weights file is damaged")]
+    NotFinite {
+        /// Hugging Face name of the tensor.
+        name: String,
+    },
+    /// A prompt without tokens has no next-token distribution.
+    #[error("prompt {index} is empty")]
+    EmptyPrompt {
+        /// Position in the batch.
+        index: usize,
+    },
+    /// A prompt does not fit into the context that was set up at loading.
+    #[error("prompt {index} needs {length} positions, the context has {limit}")]
+    PromptTooLong {
+        /// Position in the batch.
+        index: usize,
+        /// Prompt tokens plus requested new tokens.
+        length: usize,
+        /// Positions available.
+        limit: usize,
+    },
+    /// A prompt holds an id outside the vocabulary.
+    #[error("prompt {index} holds token id {token}, the vocabulary has {vocabulary} entries")]
+    TokenOutOfRange {
+        /// Position in the batch.
+        index: usize,
+        /// The offending id.
+        token: u32,
+        /// `vocab_size` of the model.
+        vocabulary: usize,
+    },
+    /// A sampling parameter is out of range.
+    #[error("{name} = {value}: {requirement}")]
+    Parameter {
+        /// Name of the parameter.
+        name: &'static str,
+        /// The value given.
+        value: String,
+        /// What is allowed.
+        requirement: &'static str,
+    },
+    /// The directory or Hub id names no model that can be loaded here.
+    #[error("cannot load `{spec}`: {reason}")]
+    NotFound {
+        /// What was asked for.
+        spec: String,
+        /// Why it cannot be had, and what to do.
+        reason: String,
+    },
+    /// The device that was asked for is none of this build or machine.
+    #[error("device `{device}` is not available: {reason}")]
+    DeviceUnavailable {
+        /// The device.
+        device: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The tensor library failed.
+    #[error("tensor operation failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+impl ModelError {
+    /// Builds the conversion of an I/O error that happened on `path`.
+    #[must_use]
+    pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+
+    /// A complaint about `config.json`.
+    pub(crate) fn config(reason: impl Into<String>) -> Self {
+        Self::Config { reason: reason.into() }
+    }
+}

@@ -1,0 +1,36 @@
+//! Language models from their files to logits and gradients.
+//!
+//! Reads models in Hugging Face layout and GGUF files, runs them on the processor with code written for
+//! it and on GPUs with a tensor library, and trains them. Knows nothing of fingerprints, chains or servers.
+
+mod cpu;
+mod error;
+mod model;
+mod run;
+mod train;
+
+pub use error::ModelError;
+pub use model::chat::{ChatTemplate, SpecialTokens};
+pub use model::config::{Activation, Architecture, ModelConfig, RopeScaling};
+pub use model::device::DeviceName;
+pub use model::loading::{LoadOptions, resolve, weight_files};
+pub use model::prompt::{Api, Message, Prompt};
+pub use model::save::{FloatType, replace};
+pub use model::tokenizer::TextTokenizer;
+pub use model::weights::{Source, Weights};
+pub use run::batching::run_batches;
+pub use run::decoder::Cache;
+pub use run::generate::{
+    Branch, GenerateOptions, Sampling, Stop, argmax, first_word_is_complete, ranked_probabilities,
+};
+pub use run::model::Model;
+pub use run::multiple_choice::{ChoiceQuestion, ChoiceReport, read_questions};
+pub use run::perplexity::Perplexity;
+pub use run::screen::ScreenReport;
+pub use run::token_scores::TokenScore;
+pub use train::corpus::word_list;
+pub use train::lora::LoraOptions;
+pub use train::pretrain::{
+    PretrainOptions, PretrainProgress, PretrainReport, make_tiny_model, pretrain,
+};
+pub use train::trainer::{AdamW, Example, Trainer, narrow, teacher};

@@ -1,0 +1,173 @@
+//! A model's shape from GGUF metadata, by way of the `config.json` it stands for.
+
+use serde_json::{Map, Value as Json, json};
+use std::fs::File;
+use std::path::Path;
+
+use super::header::{Header, Value, whole};
+use super::rope;
+use crate::ModelError;
+use crate::model::ModelConfig;
+
+/// Builds and checks the configuration.
+pub(super) fn read(
+    header: &Header,
+    path: &Path,
+    file: &mut File,
+) -> Result<ModelConfig, ModelError> {
+    let fields = Fields { header, path };
+    let architecture = fields.text("general.architecture")?;
+    let model_type = match architecture.as_str() {
+        "llama" | "qwen2" | "qwen3" | "phi3" | "gemma2" => architecture.as_str(),
+        other => {
+            return Err(ModelError::UnsupportedArchitecture { found: format!("{other} (GGUF)") });
+        }
+    };
+    let at = |name: &str| format!("{architecture}.{name}");
+    let mut raw = Map::new();
+    raw.insert("model_type".to_owned(), json!(model_type));
+    for (field, key) in [
+        ("hidden_size", "embedding_length"),
+        ("intermediate_size", "feed_forward_length"),
+        ("num_hidden_layers", "block_count"),
+        ("num_attention_heads", "attention.head_count"),
+    ] {
+        let value = fields.count(&at(key))?;
+        let missing = || fields.invalid(format!("`{}` is missing", at(key)));
+        raw.insert(field.to_owned(), json!(value.ok_or_else(missing)?));
+    }
+    for (field, key) in [
+        ("num_key_value_heads", "attention.head_count_kv"),
+        ("max_position_embeddings", "context_length"),
+        ("head_dim", "attention.key_length"),
+        ("sliding_window", "attention.sliding_window"),
+    ] {
+        if let Some(value) = fields.count(&at(key))? {
+            raw.insert(field.to_owned(), json!(value));
+        }
+    }
+    for (field, key) in [
+        ("rms_norm_eps", "attention.layer_norm_rms_epsilon"),
+        ("rope_theta", "rope.freq_base"),
+        ("attn_logit_softcapping", "attn_logit_softcapping"),
+        ("final_logit_softcapping", "final_logit_softcapping"),
+    ] {
+        if let Some(value) = fields.number(&at(key))? {
+            raw.insert(field.to_owned(), json!(value));
+        }
+    }
+    fields.tokens(&mut raw)?;
+    complete(header, &mut raw)?;
+    rope::read(&fields, &architecture, file, &mut raw)?;
+    ModelConfig::parse(&Json::Object(raw).to_string())
+}
+
+/// What the tensors tell.
+fn complete(header: &Header, raw: &mut Map<String, Json>) -> Result<(), ModelError> {
+    let embeddings = header
+        .tensors
+        .get("token_embd.weight")
+        .ok_or_else(|| ModelError::MissingTensor { name: "token_embd.weight".to_owned() })?;
+    raw.insert("vocab_size".to_owned(), json!(embeddings.shape[0]));
+    let tied = !header.tensors.contains_key("output.weight");
+    raw.insert("tie_word_embeddings".to_owned(), json!(tied));
+    if raw["model_type"] == "llama" && header.tensors.contains_key("blk.0.attn_q.bias") {
+        raw.insert("attention_bias".to_owned(), json!(true));
+    }
+    if raw["model_type"] == "gemma2" && !raw.contains_key("query_pre_attn_scalar") {
+        // Gemma 2 27B alone divides by the width of the model per head instead of the head's.
+        let head = raw.get("head_dim").and_then(Json::as_u64).unwrap_or(256);
+        let (hidden, heads) = (raw["hidden_size"].as_u64(), raw["num_attention_heads"].as_u64());
+        let scalar = match (hidden, heads, raw["num_hidden_layers"].as_u64()) {
+            (Some(hidden), Some(heads), Some(46)) if heads > 0 => hidden / heads,
+            _ => head,
+        };
+        raw.insert("query_pre_attn_scalar".to_owned(), json!(scalar));
+    }
+    Ok(())
+}
+
+/// Typed access to the metadata, with errors that name key and value.
+pub(super) struct Fields<'a> {
+    pub(super) header: &'a Header,
+    pub(super) path: &'a Path,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn invalid(&self, reason: String) -> ModelError {
+        ModelError::Gguf { path: self.path.to_owned(), reason }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
+        self.header.metadata.get(key)
+    }
+
+    /// The complaint about a value of another type.
+    pub(super) fn wrong(&self, key: &str, wanted: &str) -> ModelError {
+        let found = self.get(key).map_or_else(|| "nothing".to_owned(), Value::described);
+        self.invalid(format!("`{key}` must be {wanted}, found {found}"))
+    }
+
+    pub(super) fn text(&self, key: &str) -> Result<String, ModelError> {
+        self.optional_text(key)?.map(str::to_owned).ok_or_else(|| self.wrong(key, "a text"))
+    }
+
+    pub(super) fn optional_text(&self, key: &str) -> Result<Option<&'a str>, ModelError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(_) => Err(self.wrong(key, "a text")),
+        }
+    }
+
+    pub(super) fn number(&self, key: &str) -> Result<Option<f64>, ModelError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Number(n)) if n.is_finite() => Ok(Some(*n)),
+            Some(_) => Err(self.wrong(key, "a number")),
+        }
+    }
+
+    pub(super) fn count(&self, key: &str) -> Result<Option<u64>, ModelError> {
+        let number = self.number(key)?;
+        let count = |n: f64| {
+            whole(n).ok_or_else(|| self.invalid(format!("`{key}` = {n}: must be a whole number")))
+        };
+        number.map(count).transpose()
+    }
+
+    /// A list of texts; an empty one may be of any type.
+    pub(super) fn texts(&self, key: &str) -> Result<Option<&'a [String]>, ModelError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Texts(list)) => Ok(Some(list)),
+            Some(Value::Numbers(list)) if list.is_empty() => Ok(Some(&[])),
+            Some(_) => Err(self.wrong(key, "an array of texts")),
+        }
+    }
+
+    /// A truth value, which the header gives as 0 or 1.
+    pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool, ModelError> {
+        match self.number(key)? {
+            None => Ok(default),
+            Some(0.0) => Ok(false),
+            Some(1.0) => Ok(true),
+            Some(_) => Err(self.wrong(key, "true or false")),
+        }
+    }
+
+    /// Control tokens; what ends a turn of a chat ends an answer.
+    fn tokens(&self, raw: &mut Map<String, Json>) -> Result<(), ModelError> {
+        if let Some(id) = self.count("tokenizer.ggml.bos_token_id")? {
+            raw.insert("bos_token_id".to_owned(), json!(id));
+        }
+        let mut ends = Vec::new();
+        for key in ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"] {
+            ends.extend(self.count(key)?.filter(|id| !ends.contains(id)));
+        }
+        if !ends.is_empty() {
+            raw.insert("eos_token_id".to_owned(), json!(ends));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! Writing a model in Hugging Face layout.
+
+use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use super::weights::{Stored, is_offset, stored};
+use crate::ModelError;
+use crate::run::Model;
+
+impl Model {
+    /// Writes `config.json`, `tokenizer.json`, the chat template if there is one, and `model.safetensors` (f32) into a directory,
+    /// creating it if needed. Each file appears under its name only once it is complete.
+    ///
+    /// # Errors
+    /// `Io` or `Tensor` if a file cannot be written.
+    pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
+        self.save_as(dir, FloatType::F32)
+    }
+
+    /// Like [`Model::save`] with another float type for the weights.
+    ///
+    /// # Errors
+    /// As [`Model::save`].
+    pub fn save_as(&self, dir: &Path, float: FloatType) -> Result<(), ModelError> {
+        let dtype = float.dtype();
+        std::fs::create_dir_all(dir).map_err(ModelError::io(dir))?;
+        let tensors = self.stored_tensors(dtype)?;
+        let weights = dir.join("model.safetensors");
+        replace(&weights, |partial| Ok(candle_core::safetensors::save(&tensors, partial)?))?;
+        replace(&dir.join("tokenizer.json"), |partial| self.tokenizer.save(partial))?;
+        self.save_chat(dir)?;
+        let mut config = self.config().raw.clone();
+        config.remove("dtype");
+        config.insert("torch_dtype".to_owned(), json!(float.name()));
+        let text = format!("{:#}\n", Value::Object(config));
+        replace(&dir.join("config.json"), |partial| {
+            std::fs::write(partial, &text).map_err(ModelError::io(partial))
+        })
+    }
+
+    /// A copy is asked as its base was, so the chat template goes with it.
+    fn save_chat(&self, dir: &Path) -> Result<(), ModelError> {
+        let Some(template) = self.tokenizer.chat() else { return Ok(()) };
+        let tokens = template.tokens();
+        let config = json!({
+            "bos_token": tokens.bos,
+            "eos_token": tokens.eos,
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            // Else transformers adds types of tokens, which decoders do not take.
+            "model_input_names": ["input_ids", "attention_mask"],
+        });
+        let write = |name: &str, text: &str| {
+            replace(&dir.join(name), |partial| {
+                std::fs::write(partial, text).map_err(ModelError::io(partial))
+            })
+        };
+        write("chat_template.jinja", template.source())?;
+        write("tokenizer_config.json", &format!("{config:#}\n"))
+    }
+
+    /// Every tensor under its name and in the layout of the family's files.
+    fn stored_tensors(&self, dtype: DType) -> Result<HashMap<String, Tensor>, ModelError> {
+        let config = self.config();
+        let mut parts: BTreeMap<String, Vec<(usize, Tensor)>> = BTreeMap::new();
+        for (name, tensor) in self.decoder.weights.named() {
+            let tensor = if is_offset(config, name) { (tensor - 1.0)? } else { tensor.clone() };
+            let Stored { name, rows, .. } = stored(config, name, tensor.dims());
+            let start = rows.map_or(0, |rows| rows.start);
+            parts.entry(name).or_default().push((start, tensor.to_dtype(dtype)?));
+        }
+        let join = |(name, mut parts): (String, Vec<(usize, Tensor)>)| {
+            parts.sort_by_key(|(start, _)| *start);
+            let parts: Vec<Tensor> = parts.into_iter().map(|(_, tensor)| tensor).collect();
+            Ok((name, Tensor::cat(&parts, 0)?))
+        };
+        parts.into_iter().map(join).collect()
+    }
+}
+
+/// Float type of weights, saved or computed with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FloatType {
+    /// 32 bits: what training and checking compute in unless told otherwise.
+    #[default]
+    F32,
+    /// IEEE half precision.
+    F16,
+    /// bfloat16: the range of f32 with 8 significant bits.
+    BF16,
+}
+
+impl FloatType {
+    pub(crate) fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::F16 => DType::F16,
+            Self::BF16 => DType::BF16,
+        }
+    }
+
+    /// The name in `config.json`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "float32",
+            Self::F16 => "float16",
+            Self::BF16 => "bfloat16",
+        }
+    }
+}
+
+/// Writes through a temporary file beside the target, so that a crash leaves the old one.
+///
+/// # Errors
+/// What `write` says; `Io` if the finished file cannot take the place of the old one.
+pub fn replace(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), ModelError>,
+) -> Result<(), ModelError> {
+    let partial = path.with_extension("partial");
+    write(&partial)?;
+    std::fs::rename(&partial, path).map_err(ModelError::io(path))
+}

@@ -1,0 +1,224 @@
+//! The parameters of a decoder, under their Hugging Face names.
+
+use candle_core::Tensor;
+
+use super::{Architecture, ModelConfig};
+use crate::ModelError;
+
+/// Dense layer; the weight is stored `[out, in]` as in the files.
+#[derive(Debug, Clone)]
+pub(crate) struct Linear<T> {
+    pub(crate) weight: T,
+    pub(crate) bias: Option<T>,
+}
+
+/// One decoder layer; `T` is a tensor, or the position of one in the list of all.
+#[derive(Debug, Clone)]
+pub(crate) struct Layer<T> {
+    pub(crate) input_norm: T,
+    pub(crate) q: Linear<T>,
+    pub(crate) k: Linear<T>,
+    pub(crate) v: Linear<T>,
+    pub(crate) o: Linear<T>,
+    pub(crate) q_norm: Option<T>,
+    pub(crate) k_norm: Option<T>,
+    /// After attention, before it is added.
+    pub(crate) attended_norm: Option<T>,
+    /// Before the feed-forward half.
+    pub(crate) post_norm: T,
+    pub(crate) gate: Linear<T>,
+    pub(crate) up: Linear<T>,
+    pub(crate) down: Linear<T>,
+    /// After the feed-forward half, before it is added.
+    pub(crate) fed_norm: Option<T>,
+}
+
+/// The whole decoder.
+#[derive(Debug, Clone)]
+pub(crate) struct Params<T> {
+    pub(crate) embeddings: T,
+    pub(crate) layers: Vec<Layer<T>>,
+    pub(crate) norm: T,
+    pub(crate) output: T,
+}
+
+/// Supplies the parameter of a name and shape.
+pub type Source<'a, T> = dyn FnMut(&str, &[usize]) -> Result<T, ModelError> + 'a;
+
+/// Asks the source for the parameter of each name and shape.
+struct Builder<'a, 's, T> {
+    source: &'a mut Source<'s, T>,
+}
+
+impl<T: Clone> Builder<'_, '_, T> {
+    fn linear(
+        &mut self,
+        name: &str,
+        (input, output): (usize, usize),
+        bias: bool,
+    ) -> Result<Linear<T>, ModelError> {
+        let weight = (self.source)(&format!("{name}.weight"), &[output, input])?;
+        let bias =
+            if bias { Some((self.source)(&format!("{name}.bias"), &[output])?) } else { None };
+        Ok(Linear { weight, bias })
+    }
+
+    fn optional(
+        &mut self,
+        present: bool,
+        name: &str,
+        shape: &[usize],
+    ) -> Result<Option<T>, ModelError> {
+        present.then(|| (self.source)(name, shape)).transpose()
+    }
+
+    fn layer(&mut self, config: &ModelConfig, index: usize) -> Result<Layer<T>, ModelError> {
+        let at = |name: &str| format!("model.layers.{index}.{name}");
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        let (q_width, kv_width) =
+            (config.heads * config.head_dim, config.kv_heads * config.head_dim);
+        let head_norm = [config.head_dim];
+        let sandwich = config.sandwich_norms;
+        let before_fed = match sandwich {
+            true => "pre_feedforward_layernorm.weight",
+            false => "post_attention_layernorm.weight",
+        };
+        Ok(Layer {
+            input_norm: (self.source)(&at("input_layernorm.weight"), &[hidden])?,
+            q: self.linear(&at("self_attn.q_proj"), (hidden, q_width), config.qkv_bias)?,
+            k: self.linear(&at("self_attn.k_proj"), (hidden, kv_width), config.qkv_bias)?,
+            v: self.linear(&at("self_attn.v_proj"), (hidden, kv_width), config.qkv_bias)?,
+            o: self.linear(&at("self_attn.o_proj"), (q_width, hidden), config.output_bias)?,
+            q_norm: self.optional(config.qk_norm, &at("self_attn.q_norm.weight"), &head_norm)?,
+            k_norm: self.optional(config.qk_norm, &at("self_attn.k_norm.weight"), &head_norm)?,
+            attended_norm: self.optional(
+                sandwich,
+                &at("post_attention_layernorm.weight"),
+                &[hidden],
+            )?,
+            post_norm: (self.source)(&at(before_fed), &[hidden])?,
+            gate: self.linear(&at("mlp.gate_proj"), (hidden, inner), config.mlp_bias)?,
+            up: self.linear(&at("mlp.up_proj"), (hidden, inner), config.mlp_bias)?,
+            down: self.linear(&at("mlp.down_proj"), (inner, hidden), config.mlp_bias)?,
+            fed_norm: self.optional(
+                sandwich,
+                &at("post_feedforward_layernorm.weight"),
+                &[hidden],
+            )?,
+        })
+    }
+}
+
+impl<T: Clone> Params<T> {
+    /// Builds the decoder from a source of parameters, which is asked in a fixed order.
+    fn build(config: &ModelConfig, source: &mut Source<'_, T>) -> Result<Self, ModelError> {
+        let table = [config.vocab_size, config.hidden_size];
+        let embeddings = source("model.embed_tokens.weight", &table)?;
+        let layers = (0..config.layers)
+            .map(|index| Builder { source }.layer(config, index))
+            .collect::<Result<Vec<_>, _>>()?;
+        let norm = source("model.norm.weight", &[config.hidden_size])?;
+        let output = match config.tied_embeddings {
+            true => embeddings.clone(),
+            false => source("lm_head.weight", &table)?,
+        };
+        Ok(Self { embeddings, layers, norm, output })
+    }
+}
+
+/// The parameters of a decoder as tensors.
+///
+/// Tensors share their storage with whoever supplied them, so weights built from trainable
+/// variables follow these as they change.
+#[derive(Debug, Clone)]
+pub struct Weights {
+    pub(crate) tensors: Params<Tensor>,
+    /// Where each tensor stands in [`Weights::named`].
+    pub(crate) positions: Params<usize>,
+    named: Vec<(String, Tensor)>,
+}
+
+impl Weights {
+    /// Builds the decoder from a source that returns a tensor for a name and expected shape.
+    ///
+    /// # Errors
+    /// What the source says; `TensorShape` if a tensor has another shape.
+    pub fn build(
+        config: &ModelConfig,
+        source: &mut Source<'_, Tensor>,
+    ) -> Result<Self, ModelError> {
+        let mut named = Vec::new();
+        let tensors = Params::build(config, &mut |name, shape| {
+            let tensor = source(name, shape)?;
+            if tensor.dims() != shape {
+                return Err(ModelError::TensorShape {
+                    name: name.to_owned(),
+                    found: tensor.dims().to_vec(),
+                    expected: shape.to_vec(),
+                });
+            }
+            named.push((name.to_owned(), tensor.clone()));
+            Ok(tensor)
+        })?;
+        let mut next = 0..;
+        let positions = Params::build(config, &mut |_, _| Ok(next.next().unwrap_or(usize::MAX)))?;
+        Ok(Self { tensors, positions, named })
+    }
+
+    /// Every parameter with its Hugging Face name, in a fixed order.
+    #[must_use]
+    pub fn named(&self) -> &[(String, Tensor)] {
+        &self.named
+    }
+}
+
+/// Where a parameter lies in files whose layout differs from the one used here.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// Name of the tensor in the files.
+    pub(crate) name: String,
+    /// Rows of the stored tensor that are the parameter; `None` for all.
+    pub(crate) rows: Option<std::ops::Range<usize>>,
+    /// Rows of the stored tensor in all.
+    pub(crate) total_rows: usize,
+}
+
+/// Where the files of a family hold a parameter. Phi 3 stores queries, keys and values in one
+/// matrix, and gates and ups in another.
+pub(crate) fn stored(config: &ModelConfig, name: &str, shape: &[usize]) -> Stored {
+    let whole = || Stored {
+        name: name.to_owned(),
+        rows: None,
+        total_rows: shape.first().copied().unwrap_or(0),
+    };
+    if config.architecture != Architecture::Phi3 {
+        return whole();
+    }
+    let (q, kv) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
+    let inner = config.intermediate_size;
+    let parts = [
+        ("q_proj", "qkv_proj", 0..q, q + 2 * kv),
+        ("k_proj", "qkv_proj", q..q + kv, q + 2 * kv),
+        ("v_proj", "qkv_proj", q + kv..q + 2 * kv, q + 2 * kv),
+        ("gate_proj", "gate_up_proj", 0..inner, 2 * inner),
+        ("up_proj", "gate_up_proj", inner..2 * inner, 2 * inner),
+    ];
+    let of = |part: &str| name.ends_with(&format!(".{part}.weight"));
+    match parts.into_iter().find(|(part, ..)| of(part)) {
+        Some((part, fused, rows, total_rows)) => {
+            Stored { name: name.replace(part, fused), rows: Some(rows), total_rows }
+        }
+        None => whole(),
+    }
+}
+
+/// Whether a parameter stays f32 where the others are half as wide: norms are small, and what is computed
+/// with them is f32 in any case.
+pub(crate) fn stays_f32(name: &str) -> bool {
+    name.ends_with("norm.weight")
+}
+
+/// Whether files of a family hold this parameter less one.
+pub(crate) fn is_offset(config: &ModelConfig, name: &str) -> bool {
+    config.norm_offset && (name.ends_with("norm.weight"))
+}
