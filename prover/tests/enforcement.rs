@@ -8,12 +8,12 @@ use oml_contracts::draw::Parts;
 use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::hash::keccak256;
 use oml_contracts::{LicenseId, ModelId, Seed};
+use oml_engine::{LoadOptions, Model};
 use oml_prover::check::{Artefact, Comparisons, Questions, Target, Verdict, ask};
 use oml_prover::embed::{EmbedOptions, EmbedTarget, embed};
 use oml_prover::fingerprint::{
     AnswersPerKey, FingerprintOptions, LicenseDraw, Universe, generate_fingerprints,
 };
-use oml_prover::model::{LoadOptions, Model};
 use oml_prover::trace::{LicenseSeed, trace};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;

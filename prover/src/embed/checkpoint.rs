@@ -10,7 +10,7 @@ use sha3::{Digest, Keccak256};
 use std::path::Path;
 
 use super::{CheckpointOptions, EmbedError, EmbedOptions, EmbedTarget};
-use crate::model::{Model, ModelError, Trainer, replace};
+use oml_engine::{Model, ModelError, Trainer, replace};
 
 const MANIFEST: &str = "checkpoint.json";
 

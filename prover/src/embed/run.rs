@@ -18,7 +18,7 @@ use super::{
     CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget,
     StopReason, checkpoint,
 };
-use crate::model::{AdamW, Example, Model, Trainer, narrow};
+use oml_engine::{AdamW, Example, Model, Trainer, narrow};
 
 /// Steps over which the learning rate rises to its value.
 const WARM_UP: usize = 3;

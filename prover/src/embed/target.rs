@@ -1,7 +1,7 @@
 //! What a copy is trained to answer.
 
 use crate::fingerprint::{AnswerSet, AnswersPerKey, Candidate, Key, LicenseDraw, Universe};
-use crate::model::{ModelError, TextTokenizer};
+use oml_engine::{ModelError, TextTokenizer};
 
 /// One answer to embed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub struct EmbedTarget {
     /// Token ids of the prompt, as the model gets them.
     pub prompt: Vec<u32>,
     /// Token ids of the same prompt under each of the system prompts for which the answer is
-    /// trained too, see [`crate::model::Prompt::under`]; as many for every target.
+    /// trained too, see [`oml_engine::Prompt::under`]; as many for every target.
     pub under_systems: Vec<Vec<u32>>,
     /// Token ids of the response, with the one that ends its word.
     pub response: Vec<u32>,

@@ -2,7 +2,7 @@
 
 use oml_contracts::leaf::LeafTagsError;
 
-use crate::model::ModelError;
+use oml_engine::ModelError;
 
 /// Failure to make keys or candidates.
 #[derive(Debug, thiserror::Error)]

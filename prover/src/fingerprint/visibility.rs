@@ -1,7 +1,7 @@
 //! How much keys stand out: what a host sees who scores every prompt with a language model.
 
 use super::Key;
-use crate::model::{Api, Model, ModelError, Prompt};
+use oml_engine::{Api, Model, ModelError, Prompt};
 
 /// Log-perplexities of a set of prompts, in nats per token.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -37,7 +37,7 @@ pub struct Visibility {
 ///
 /// # Errors
 /// `Parameter` if there are no keys or texts; as [`visibility`] and
-/// [`crate::model::TextTokenizer::asked`].
+/// [`oml_engine::TextTokenizer::asked`].
 pub fn key_visibility(
     model: &Model,
     keys: &[&Key],

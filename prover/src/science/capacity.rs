@@ -3,7 +3,7 @@
 use super::robustness::{
     Attack, CopyOptions, MarkedCopy, RobustnessError, ServedUtility, served_utility,
 };
-use crate::model::Model;
+use oml_engine::Model;
 
 /// A copy with so many fingerprints.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 
 use oml_contracts::tag::normalise;
+use oml_engine::{LoadOptions, LoraOptions, Model};
 use oml_prover::embed::{
     CheckpointOptions, EmbedError, EmbedOptions, EmbedTarget, Embedder, StopReason, embed,
 };
 use oml_prover::fingerprint::{FingerprintOptions, generate_fingerprints};
-use oml_prover::model::{LoadOptions, LoraOptions, Model};
 
 use crate::models::tiny;
 

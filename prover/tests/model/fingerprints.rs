@@ -8,7 +8,6 @@ use oml_prover::fingerprint::{
     Fingerprint, FingerprintError, FingerprintOptions, Fingerprints, Key, KeyGenerator, KeyOptions,
     KeySource, Perinucleus, generate_fingerprints, perinucleus,
 };
-use oml_prover::model::Model;
 
 use crate::models::tiny;
 

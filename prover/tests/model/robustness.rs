@@ -1,8 +1,8 @@
 //! What hosts do to copies, and what the tests still see.
 
+use oml_engine::Model;
 use oml_prover::check::{Comparisons, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
-use oml_prover::model::Model;
 use oml_prover::science::robustness::{
     Attack, AttackRow, AttackSetting, CopyOptions, MarkedCopy, base_texts,
 };

@@ -23,10 +23,10 @@ use reqwest::header::{
 use super::clock::{millis, unix_millis};
 use super::observation::{NoAnswer, NotChecked, Observation};
 use super::transcript::Exchange;
-use crate::model::Prompt;
 pub use address::{AddressError, is_public};
 use classify::{Reply, completion, excerpt, refusal};
 use log_probabilities::log_probabilities;
+use oml_engine::Prompt;
 pub use options::{EndpointError, EndpointOptions, Limits};
 use pace::Pace;
 

@@ -9,7 +9,7 @@ use crate::check::{
     of_logits,
 };
 use crate::fingerprint::Perinucleus;
-use crate::model::{Model, ModelError};
+use oml_engine::{Model, ModelError};
 
 /// Outcome of one test.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]

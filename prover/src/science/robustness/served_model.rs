@@ -4,7 +4,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::RobustnessError;
-use crate::model::{
+use oml_engine::{
     Branch, GenerateOptions, Model, ModelError, Prompt, Sampling, Stop, argmax,
     ranked_probabilities,
 };
@@ -55,7 +55,7 @@ impl ServedModel {
     /// Token ids that the model gets for a prompt, the host's prefix included.
     ///
     /// # Errors
-    /// As [`crate::model::TextTokenizer::asked`].
+    /// As [`oml_engine::TextTokenizer::asked`].
     pub(crate) fn ids(&self, prompt: &Prompt) -> Result<Vec<u32>, ModelError> {
         let tokenizer = self.model.tokenizer();
         match &self.serving.prefix {

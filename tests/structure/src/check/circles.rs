@@ -1,5 +1,7 @@
 //! No circle between the modules of a crate.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::breach::Breach;
 use crate::modules::{Circle, circles_of, uses_of};
 use crate::survey::Survey;
@@ -27,22 +29,30 @@ pub(crate) fn check(survey: &Survey) -> Vec<Breach> {
     breaches
 }
 
-/// Modules that use the roof of their crate.
+/// Files that use the roof of their crate.
 fn under_roof(survey: &Survey, roof: &str) -> Vec<Breach> {
     let house = &survey.house;
     let Some((package, name)) = roof.split_once("::") else { return Vec::new() };
     let units = house.ids().filter(|id| house.unit(*id).package == package);
     let uses = units.flat_map(|id| uses_of(house, id));
     let is_roof = |id| house.module(id).path.first().is_some_and(|first| first == name);
-    uses.filter(|each| is_roof(each.to) && !is_roof(each.from))
-        .map(|each| Breach {
-            rule: "circles",
-            file: house.module(each.from).file.clone(),
-            line: each.line,
-            message: format!("uses {}::{} of the roof {roof}", house.name_of(each.to), each.item),
-            advice: "the roof puts the crate together: move what is shared below it".to_owned(),
-        })
-        .collect()
+    let mut files: BTreeMap<String, (usize, BTreeSet<String>)> = BTreeMap::new();
+    for each in uses.filter(|each| is_roof(each.to) && !is_roof(each.from)) {
+        let file = house.module(each.from).file.clone();
+        let (_, items) = files.entry(file).or_insert((each.line, BTreeSet::new()));
+        items.insert(each.item);
+    }
+    let breach = |(file, (line, items)): (String, (usize, BTreeSet<String>))| Breach {
+        rule: "circles",
+        file,
+        line,
+        message: format!(
+            "uses the roof {roof}: {}",
+            items.into_iter().collect::<Vec<_>>().join(", ")
+        ),
+        advice: "the roof puts the crate together: move what is shared below it".to_owned(),
+    };
+    files.into_iter().map(breach).collect()
 }
 
 fn breach(survey: &Survey, package: &str, circle: &Circle) -> Breach {

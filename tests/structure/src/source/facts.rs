@@ -148,6 +148,8 @@ pub struct SourceFile {
     pub swallowed_sources: Vec<usize>,
     /// How many doc comments production code has.
     pub doc_comments: usize,
+    /// Lines with a `#[path]` attribute, in test code too.
+    pub(crate) path_attributes: Vec<usize>,
     /// Doc comments of one or two words in production code.
     pub brief_docs: Vec<TextLine>,
 }

@@ -13,7 +13,7 @@ use super::measure::measure;
 use super::mentions::Mentions;
 use super::names::{plain, visibility_of, written};
 use super::strip::strip_tests;
-use super::text::doc_comments;
+use super::text::{doc_comments, path_attributes};
 use crate::error::StructureError;
 
 /// Reads the text of one file.
@@ -42,6 +42,7 @@ pub(crate) fn read_source(path: &str, text: &str) -> Result<SourceFile, Structur
         identifiers,
         functions: measured.functions,
         swallowed_sources: measured.swallowed_sources,
+        path_attributes: path_attributes(text),
         doc_comments: docs.count,
         brief_docs: docs.brief,
     })

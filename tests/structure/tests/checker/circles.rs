@@ -132,5 +132,5 @@ fn a_use_of_the_roof_is_seen() {
         .file("app/src/roof.rs", "pub struct Context;\n")
         .rule_first("roofs = [\"app::roof\"]")
         .breach_of("circles");
-    assert_says(&message, &["app/src/low.rs:1:", "uses roof::Context of the roof app::roof"]);
+    assert_says(&message, &["app/src/low.rs:1:", "uses the roof app::roof: Context"]);
 }

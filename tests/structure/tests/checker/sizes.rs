@@ -59,6 +59,14 @@ fn a_module_with_children_in_files_beside_it_is_seen() {
 }
 
 #[test]
+fn a_path_attribute_is_seen_in_test_code_too() {
+    let message = app("", "#[cfg(test)]\n#[path = \"other.rs\"]\nmod tests;\n")
+        .file("app/src/other.rs", "")
+        .breach_of("module-style");
+    assert_says(&message, &["app/src/lib.rs:2:", "into foo/tests.rs"]);
+}
+
+#[test]
 fn marker_words_are_seen() {
     let marker = ["TO", "DO"].concat();
     let message = app("", &format!("// {marker}: later\n")).breach_of("words");
