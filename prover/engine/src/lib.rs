@@ -24,6 +24,7 @@ pub use model::options::LoadOptions;
 pub use model::prompt::{Api, Message, Prompt};
 pub use model::save::replace;
 pub use model::tokenizer::TextTokenizer;
+pub use model::values::ParameterValues;
 pub use model::weights::{Source, Weights};
 pub use run::batching::run_batches;
 pub use run::branch::Branch;

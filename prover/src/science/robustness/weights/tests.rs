@@ -8,10 +8,8 @@ fn tiny() -> Model {
 }
 
 fn values(model: &Model) -> Vec<(String, usize, Vec<f32>)> {
-    let tensor = |(name, t): &(String, Tensor)| {
-        (name.clone(), t.dims().len(), t.flatten_all().unwrap().to_vec1().unwrap())
-    };
-    model.weights().named().iter().map(tensor).collect()
+    let parameters = model.weights().values().map(Result::unwrap);
+    parameters.map(|p| (p.name.to_owned(), p.shape.len(), p.values)).collect()
 }
 
 #[test]
