@@ -1,13 +1,13 @@
 //! From a decided action to the transaction that does it.
 
 use alloy::primitives::{Address, B256};
+use oml_contracts::LicenseRef;
 use oml_contracts::rpc::abi::ChallengeManager::{
     LeafOpening, commitTagsCall, drawCaseCall, openLeavesCall, postQuestionsCall, rebutCall,
     resolveCall, revealTagsCall,
 };
 use oml_contracts::rpc::abi::{self, PaymentEscrow::ClaimRow};
 use oml_contracts::rpc::{ConvertError, case_ref};
-use oml_contracts::terms::LicenseRef;
 use oml_contracts::{Commitment, KeyHash, QuestionsHash};
 
 use super::case_file::CaseFile;

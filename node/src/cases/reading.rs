@@ -2,13 +2,13 @@
 
 use alloy::primitives::{B256, LogData};
 use alloy::sol_types::SolEvent;
+use oml_contracts::LicenseRef;
 use oml_contracts::case::MemberWord;
 use oml_contracts::rpc::CaseStory;
 use oml_contracts::rpc::abi::ChallengeManager::{
     CaseDrawn, CaseOpened, DeploymentAccused, LeavesOpened, QuestionsPosted, RequestPaid,
     TagsRevealed,
 };
-use oml_contracts::terms::LicenseRef;
 use oml_contracts::{CaseId, EthAddress, LicenseId};
 
 use super::case_file::{CaseFile, Member, PaidRequest};

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alloy::primitives::Address;
+use oml_contracts::LicenseRef;
 use oml_contracts::hash::keccak256;
 use oml_contracts::rpc::ConvertError;
 use oml_contracts::rpc::abi::PaymentEscrow::{ClaimRow, claimCall, reserveCall};
-use oml_contracts::terms::LicenseRef;
 use oml_contracts::{Amount, ChannelId, LicenseId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;

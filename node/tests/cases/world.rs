@@ -26,7 +26,7 @@ use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
 use oml_contracts::terms::{SlashTerms, level};
 use oml_contracts::{
     Addresses, Amount, Bps, CaseId, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
-    LicenseRef, ModelId, Salt, Seed, Terms, Voucher,
+    LicenseRef, ModelId, Salt, Seed, Signable as _, Terms, Voucher,
 };
 use oml_node::cases::OpenableUniverse;
 use oml_node::cases::seal::EncryptionKey;

@@ -12,7 +12,9 @@ pub use coalition::{
     simulate_coalition,
 };
 
-use oml_contracts::evidence::{EValue, EvidenceError, EvidenceTerms, Log2, log2_ceil, threshold};
+use oml_contracts::evidence::{
+    EValue, EvidenceCounts, EvidenceError, EvidenceTerms, Log2, log2_ceil, threshold,
+};
 use oml_contracts::{LicenseId, Seed};
 use rayon::prelude::*;
 
@@ -87,7 +89,7 @@ pub fn trace(
     let blank = EValue::new(terms)?;
     let given = u32::try_from(licenses.len()).unwrap_or(u32::MAX);
     let limit = threshold(terms.alpha_inverse, comparisons.cases, comparisons.licenses.max(given));
-    let scale = Scale { shared: blank, rates: rates(terms), limit };
+    let scale = Scale { blank, rates: rates(terms), limit };
     let observed = Observed::new(answers, universe, model_seed);
     let suspect = |license: &LicenseSeed| {
         let assignment_p = terms.assignment_p;
@@ -113,8 +115,8 @@ fn rates(terms: &EvidenceTerms) -> Vec<SeveralTerms> {
 
 /// What every license's answers are weighed on.
 struct Scale {
-    /// The evidence of the shared part before any answer.
-    shared: EValue,
+    /// No evidence yet, by the terms.
+    blank: EValue,
     /// Tests of the personal part, the best of which counts.
     rates: Vec<SeveralTerms>,
     /// What the evidence must reach.
@@ -127,10 +129,9 @@ impl Scale {
         let best = rates.map(|terms| terms.log2(tally.hits, tally.all_misses())).max();
         let parts = log2_ceil((self.rates.len().max(1) as u128) << 32).raw();
         let personal = Log2::new(best.unwrap_or_default().raw().saturating_sub(parts));
-        let mut shared = self.shared;
-        (0..tally.shared_inside).for_each(|_| shared.shared_hit(true));
-        (0..tally.shared_outside).for_each(|_| shared.shared_hit(false));
-        let shared = shared.log2();
+        let (shared_inside, shared_outside) = (tally.shared_inside, tally.shared_outside);
+        let counts = EvidenceCounts { shared_inside, shared_outside, ..EvidenceCounts::default() };
+        let shared = self.blank.with(counts).log2();
         let product = personal.raw().saturating_add(shared.raw());
         let most = personal.raw().max(shared.raw()).max(product);
         let evidence = Log2::new(most.saturating_sub(log2_ceil(3 << 32).raw()));
