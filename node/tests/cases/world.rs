@@ -28,8 +28,7 @@ use oml_contracts::{
     Addresses, Amount, Bps, CaseId, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
     LicenseRef, ModelId, Salt, Seed, Signable as _, Terms, Voucher,
 };
-use oml_node::cases::OpenableUniverse;
-use oml_node::cases::seal::EncryptionKey;
+use oml_node::cases::{EncryptionKey, OpenableUniverse};
 use oml_node::chain::{CaseView, ChainClient};
 use oml_node::store::{Store, VoucherRow};
 use oml_prover::fingerprint::{Candidate, Candidates, Entry, LicenseDraw, Universe};
@@ -268,7 +267,8 @@ impl World {
         panic!("the events of case {id} do not lead to its facts");
     }
 
-    /// A prover opens a channel and pays one request per prompt; the host's store keeps the vouchers.
+    /// A prover opens a channel and pays one request per prompt; the host's store keeps the
+    /// vouchers.
     pub(crate) async fn pay(&self, payer: usize, prompts: &[String], host: &Store) {
         let (escrow, salt) = (self.addresses.payment_escrow, Salt::new([5; 32]));
         let deposit = 10 * prompts.len() as u128;
@@ -324,8 +324,8 @@ impl World {
         self.provider.raw_request(method.into(), params).await.unwrap()
     }
 
-    /// What a copy with this license's answers embedded says: its personal ones, and the shared ones that
-    /// are assigned to it.
+    /// What a copy with this license's answers embedded says: its personal ones, and the shared
+    /// ones that are assigned to it.
     pub(crate) async fn embedded_answers(&self, seed: Seed) -> HashMap<String, String> {
         let draw = self.draw(seed, self.model_seed().await);
         let said = self.secrets.answers(&draw);
@@ -337,8 +337,8 @@ impl World {
         LicenseDraw { license_seed, model_seed, assignment_p }
     }
 
-    /// Bits of a case's fingerprints that a copy of this license answers: all personal ones, and the
-    /// assigned shared ones.
+    /// Bits of a case's fingerprints that a copy of this license answers: all personal ones, and
+    /// the assigned shared ones.
     pub(crate) fn expected_hits(&self, seed: Seed, bundles: &[u32]) -> [u8; 32] {
         // Which answers are drawn depends on the model's seed, which license carries them does not.
         let draw = self.draw(seed, Seed::ZERO);

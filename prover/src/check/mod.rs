@@ -25,7 +25,7 @@ pub use endpoint::{AddressError, Endpoint, EndpointError, EndpointOptions, Limit
 pub use judge::{CheckOutcome, Comparisons, Evidence, Inconclusive, Tally, Verdict};
 pub(crate) use judge::{Observed, Silence, Weighed};
 pub use observation::{NoAnswer, NotChecked, Observation};
-pub use query_plan::{QueryPlan, hits_needed, plan_queries};
+pub use query_plan::{QueryPlan, plan_queries};
 pub use questions::{Question, Questions, QuestionsError};
 pub use rank::{
     CandidateScores, RankError, RankOutcome, RankTally, RankTerms, Scores, plan_ranks, score,

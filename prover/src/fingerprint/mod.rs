@@ -22,7 +22,6 @@ pub use generation::{
     DroppedKey, Fingerprint, FingerprintOptions, Fingerprints, generate_fingerprints,
 };
 pub use keys::{Key, KeyGenerator, KeyOptions, KeySource};
-pub use leaves::{BundleOpening, LeafPreimage};
 pub use pairs::{Pair, PairsError, PairsForm, pairs_to_keys, read_pairs, write_pairs};
 pub use perinucleus::{Perinucleus, perinucleus};
 pub use sealed::UniverseFileError;
