@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use oml_contracts::tag::normalise;
+use oml_engine::Model;
 use oml_prover::fingerprint::{
     Fingerprint, FingerprintError, FingerprintOptions, Fingerprints, Key, KeyGenerator, KeyOptions,
     KeySource, Perinucleus, generate_fingerprints, perinucleus,
