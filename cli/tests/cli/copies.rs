@@ -3,10 +3,11 @@
 mod world;
 
 use super::support::FIRST_KEY;
+use oml_contracts::Signable as _;
 use oml_contracts::hash::{key_hash, plain_request_hash};
 use oml_contracts::{LicenseId, Receipt};
-use oml_node::payments::SignedReceipt;
-use oml_node::payments::evidence::LogEntry;
+use oml_payments::LogEntry;
+use oml_payments::SignedReceipt;
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use serde_json::{Value, json};
@@ -108,7 +109,8 @@ fn honest(world: &World, needed: u64) {
             .and(contains("no evidence however many"))
             .and(contains("nothing was sent")),
         );
-    // A receipt of a plain request is one like any other, and what does not convict costs no commitment.
+    // A receipt of a plain request is one like any other, and what does not convict costs no
+    // commitment.
     let receipt = world.log().into_iter().find_map(|entry| match entry {
         LogEntry::Receipt(receipt) => Some(receipt),
         _ => None,

@@ -10,7 +10,7 @@ use oml_contracts::rpc::abi::LicenseRegistry;
 use oml_contracts::{
     Addresses, ContentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef, ModelId, Terms, hash,
 };
-use oml_node::payments::evidence::LogEntry;
+use oml_payments::LogEntry;
 use oml_prover::fingerprint::{Fingerprint, LicenseDraw, Universe, UniverseSecret};
 use rand::SeedableRng as _;
 use serde_json::{Value, json};
@@ -127,7 +127,8 @@ impl World {
         self.send(FIRST, self.addresses().license_registry, &commit);
     }
 
-    /// Offers the model, with the fourth proof among the terms, and buys and activates a license of it.
+    /// Offers the model, with the fourth proof among the terms, and buys and activates a license of
+    /// it.
     fn license_of(&self, model: ModelId, key: &str, host: &str, file: &str) {
         let owner = |args: &[&str]| self.json_of(self.command(FIRST_KEY, args));
         let id = model.to_string();
