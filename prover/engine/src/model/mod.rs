@@ -17,7 +17,6 @@ mod safetensors;
 pub(crate) mod save;
 pub(crate) mod stored;
 pub(crate) mod tokenizer;
-pub(crate) mod values;
 pub(crate) mod weights;
 
 pub(crate) use config::{Activation, ModelConfig};

@@ -8,12 +8,10 @@ use rand_chacha::ChaCha8Rng;
 use super::RobustnessError;
 use oml_engine::{AdamW, Example, Model, ParameterValues, Trainer};
 
-/// The same model with every parameter's numbers changed.
-fn changed(
-    model: &Model,
-    change: impl FnMut(&mut ParameterValues<'_>) -> Result<(), RobustnessError>,
-) -> Result<Model, RobustnessError> {
-    Ok(model.with_weights(model.weights().changed(model.config(), change)?))
+/// The length of a matrix's rows; `None` for a vector.
+fn row(parameter: &ParameterValues) -> Option<usize> {
+    let [.., inner] = parameter.shape.as_slice() else { return None };
+    (parameter.shape.len() > 1).then_some((*inner).max(1))
 }
 
 /// Weights per scale of 4-bit rounding, as common formats have it.
@@ -23,13 +21,12 @@ const GROUP: usize = 32;
 /// symmetric around zero, and back.
 pub(super) fn rounded(model: &Model, bits: u8) -> Result<Model, RobustnessError> {
     let (levels, group) = if bits == 8 { (127.0_f32, usize::MAX) } else { (7.0, GROUP) };
-    changed(model, |tensor| {
-        if let [_, row] = *tensor.shape {
-            for part in tensor.values.chunks_mut(row).flat_map(|r| r.chunks_mut(group)) {
-                let most = part.iter().fold(0.0_f32, |most, w| most.max(w.abs()));
-                let scale = if most > 0.0 { most / levels } else { 1.0 };
-                part.iter_mut().for_each(|w| *w = (*w / scale).round() * scale);
-            }
+    model.with_values(&mut |tensor| {
+        let Some(row) = row(tensor) else { return Ok(()) };
+        for part in tensor.values.chunks_mut(row).flat_map(|r| r.chunks_mut(group)) {
+            let most = part.iter().fold(0.0_f32, |most, w| most.max(w.abs()));
+            let scale = if most > 0.0 { most / levels } else { 1.0 };
+            part.iter_mut().for_each(|w| *w = (*w / scale).round() * scale);
         }
         Ok(())
     })
@@ -37,8 +34,8 @@ pub(super) fn rounded(model: &Model, bits: u8) -> Result<Model, RobustnessError>
 
 /// Sets the smallest `share` of every matrix's weights to zero.
 pub(super) fn pruned(model: &Model, share: f64) -> Result<Model, RobustnessError> {
-    changed(model, |tensor| {
-        if tensor.shape.len() < 2 {
+    model.with_values(&mut |tensor| {
+        if row(tensor).is_none() {
             return Ok(());
         }
         let mut sizes: Vec<f32> = tensor.values.iter().map(|w| w.abs()).collect();
@@ -66,11 +63,11 @@ pub(super) fn merged(base: &Model, copy: &Model, share: f64) -> Result<Model, Ro
     }
     #[expect(clippy::cast_possible_truncation, reason = "a share")]
     let share = share as f32;
-    changed(copy, |tensor| {
-        let other = others.get(tensor.name).map_or(&[] as &[f32], Vec::as_slice);
+    copy.with_values(&mut |tensor| {
+        let other = others.get(&tensor.name).map_or(&[] as &[f32], Vec::as_slice);
         if other.len() != tensor.values.len() {
             return Err(RobustnessError::OtherModel {
-                name: tensor.name.to_owned(),
+                name: tensor.name.clone(),
                 copy: tensor.values.len(),
                 base: other.len(),
             });

@@ -8,8 +8,11 @@ fn tiny() -> Model {
 }
 
 fn values(model: &Model) -> Vec<(String, usize, Vec<f32>)> {
-    let parameters = model.weights().values().map(Result::unwrap);
-    parameters.map(|p| (p.name.to_owned(), p.shape.len(), p.values)).collect()
+    let values = |parameter: Result<ParameterValues, _>| {
+        let ParameterValues { name, shape, values } = parameter.unwrap();
+        (name, shape.len(), values)
+    };
+    model.weights().values().map(values).collect()
 }
 
 #[test]
