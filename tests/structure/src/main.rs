@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use oml_structure::{StructureError, Survey, breaches, report};
 
-const USAGE: &str = "usage: oml-structure check [--root FOLDER]
-       oml-structure report summary|circles|names|unused|measures [--all] [--root FOLDER]";
+const USAGE: &str = "usage: oml-structure check [--all] [--root FOLDER] [--rules FILE]
+       oml-structure report summary|circles|names|unused|measures [--all] [..]";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1).collect()) {
@@ -24,14 +24,17 @@ fn run(mut arguments: Vec<String>) -> Result<ExitCode, StructureError> {
     let rules = option(&mut arguments, "--rules")
         .map_or_else(|| root.join("tests/structure/layers.toml"), PathBuf::from);
     let all = arguments.iter().position(|argument| argument == "--all");
-    let all = all.map(|index| arguments.remove(index)).is_some();
+    let scope = match all.map(|index| arguments.remove(index)) {
+        Some(_) => report::NameScope::Workspace,
+        None => report::NameScope::Public,
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let survey = || Survey::read(&root, &rules);
     match words.as_slice() {
-        ["check"] => return check(&survey()?),
+        ["check"] => return check(&survey()?, scope),
         ["report", "summary"] => print(&report::summary(&survey()?)?),
         ["report", "circles"] => print(&report::circle_report(&survey()?)),
-        ["report", "names"] => print(&report::name_report(&survey()?, all)),
+        ["report", "names"] => print(&report::name_report(&survey()?, scope)),
         ["report", "unused"] => print(&report::unused_report(&survey()?)),
         ["report", "measures"] => print(&report::measure_report(&survey()?)?),
         _ => {
@@ -42,7 +45,11 @@ fn run(mut arguments: Vec<String>) -> Result<ExitCode, StructureError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(survey: &Survey) -> Result<ExitCode, StructureError> {
+/// Shows every breach; with the wide scope also types of one name that only a crate can name.
+fn check(survey: &Survey, scope: report::NameScope) -> Result<ExitCode, StructureError> {
+    if scope == report::NameScope::Workspace {
+        print(&report::name_report(survey, scope));
+    }
     let found = breaches(survey)?;
     for breach in &found {
         print(&breach.to_string());

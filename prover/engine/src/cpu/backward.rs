@@ -19,8 +19,8 @@ use super::packed::products;
 use super::rowwise::{gated_backward, rms_norm, rms_norm_backward, rotate};
 use super::simd::vectorized;
 use super::{CHUNK_TOKENS, Engine, blocked};
+use crate::example::Example;
 use crate::model::weights::Linear;
-use crate::train::trainer::Example;
 
 /// Above this many parameters there is one gradient, and all cores share every product: a gradient per core takes
 /// memory and time, and products are large enough to be shared.

@@ -11,8 +11,8 @@ use super::lanes::RowAttention;
 use super::ops::{product, soft_cap};
 use super::rowwise::{add, gated, rms_norm, rotate};
 use super::{Engine, blocked, ops};
+use crate::logits::argmax;
 use crate::model::weights::{Layer, Linear};
-use crate::run::generate::argmax;
 
 /// Keys and values of the positions of one sequence, per layer, `[s, kv_heads · d]`.
 #[derive(Debug, Clone, Default)]

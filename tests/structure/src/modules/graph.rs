@@ -45,7 +45,7 @@ pub(crate) struct Circle {
 
 /// Everything that the modules of a target use of each other.
 #[must_use]
-pub(super) fn uses_of(house: &House, unit: UnitId) -> Vec<Use> {
+pub(crate) fn uses_of(house: &House, unit: UnitId) -> Vec<Use> {
     let mut uses = Vec::new();
     for (from, module) in house.each().filter(|(_, module)| module.unit == unit) {
         for import in &module.body.imports {
@@ -106,7 +106,9 @@ pub(crate) fn circles_of(house: &House, unit: UnitId) -> Vec<Circle> {
     for (parent, edges) in levels {
         for rooms in knots(edges.keys()) {
             let inside = |edge: &&Edge| rooms.contains(&edge.from) && rooms.contains(&edge.to);
-            let edges = edges.values().filter(inside).cloned().collect();
+            let mut edges: Vec<Edge> = edges.values().filter(inside).cloned().collect();
+            // The arrow that is drawn least is the one that is cut most easily.
+            edges.sort_by_key(|edge| edge.count);
             circles.push(Circle { parent, rooms, edges });
         }
     }

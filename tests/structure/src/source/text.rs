@@ -31,6 +31,16 @@ pub(super) fn doc_comments(text: &str, removed: &[RangeInclusive<usize>]) -> Doc
     found
 }
 
+/// Lines with a `#[path]` attribute, also one under a condition.
+pub(super) fn path_attributes(text: &str) -> Vec<usize> {
+    let lines = text.lines().enumerate();
+    let marked = lines.filter(|(_, line)| {
+        let line = line.trim_start();
+        line.starts_with("#[path") || (line.starts_with("#[cfg_attr") && line.contains("path ="))
+    });
+    marked.map(|(index, _)| index + 1).collect()
+}
+
 /// The marker of a doc comment and the text behind it.
 fn doc_of(line: &str) -> Option<(&'static str, &str)> {
     let outer = line.strip_prefix("///").filter(|rest| !rest.starts_with('/'));
