@@ -7,7 +7,7 @@ use oml_contracts::{
     Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef,
     OfferId, Salt, Signature, Terms,
 };
-use oml_node::payments::SignedReceipt;
+use oml_payments::SignedReceipt;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
 

@@ -10,8 +10,8 @@ use clap::Args;
 use eyre::Result;
 use k256::ecdsa::SigningKey;
 use oml_contracts::Amount;
-use oml_node::gateway::request::Endpoint;
-use oml_node::payments::{ChannelRef, Completion, PayerError, PayerSession, Price, SignedReceipt};
+use oml_payments::ServedPath;
+use oml_payments::{Completion, PayerChannel, PayerError, PayerSession, Price, SignedReceipt};
 use serde::Serialize;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -130,8 +130,8 @@ pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
 }
 
 impl Pay {
-    const fn endpoint(&self) -> Endpoint {
-        if self.chat { Endpoint::Chat } else { Endpoint::Completions }
+    const fn endpoint(&self) -> ServedPath {
+        if self.chat { ServedPath::Chat } else { ServedPath::Completions }
     }
 
     fn body(&self) -> serde_json::Value {
@@ -151,7 +151,7 @@ impl Pay {
 pub(crate) async fn reference(
     chain: &Chain,
     channel: &ChannelFile,
-) -> Result<(ChannelRef, Amount)> {
+) -> Result<(PayerChannel, Amount)> {
     let call = PaymentEscrow::channelCall { channelId: channel.channel_id.into() };
     let state = chain.read(chain.escrow(), call).await?;
     if !state.isOpen {
@@ -169,7 +169,7 @@ pub(crate) async fn reference(
         ));
     }
     let license = super::license::state(chain, channel.license.license_id).await?;
-    let reference = ChannelRef {
+    let reference = PayerChannel {
         chain_id: chain.addresses.chain_id,
         escrow: chain.addresses.payment_escrow,
         challenge_manager: chain.addresses.challenge_manager,
@@ -186,7 +186,7 @@ pub(crate) async fn reference(
 
 /// A session that goes on where `log` ends; without a log it asks the gateway for its newest receipt.
 pub(crate) async fn session(
-    channel: ChannelRef,
+    channel: PayerChannel,
     key: SigningKey,
     gateway: &str,
     log: &Path,
@@ -257,13 +257,12 @@ mod tests {
         let chat = parse(&["--chat", "--stream", "--model", "m"]);
         assert_eq!(chat.body()["messages"], json!([{"role": "user", "content": "Hi"}]));
         assert_eq!(chat.body()["stream"], json!(true));
-        assert_eq!(chat.endpoint(), Endpoint::Chat);
+        assert_eq!(chat.endpoint(), ServedPath::Chat);
     }
 
     #[test]
     fn failures_carry_their_exit_code() {
-        let network =
-            PayerError::Network { url: "http://h".to_owned(), cause: "refused".to_owned() };
+        let network = PayerError::Network { url: "http://h".to_owned(), source: "refused".into() };
         let report = explain::<()>(Err(network), "http://h").unwrap_err();
         assert_eq!(crate::error::find(&report).1, Exit::Network);
         let budget = PayerError::Budget { needed: Amount::new(2), budget: Amount::new(1) };

@@ -9,7 +9,7 @@ use alloy::primitives::{B256, U256};
 use clap::Subcommand;
 use eyre::Result;
 use oml_contracts::{Amount, EthAddress};
-use oml_node::cases::seal::EncryptionKey;
+use oml_node::cases::EncryptionKey;
 use std::path::{Path, PathBuf};
 
 /// Verbs of `oml prover`.

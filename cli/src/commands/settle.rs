@@ -13,8 +13,9 @@ use alloy::sol_types::SolEvent;
 use clap::Args;
 use eyre::Result;
 use oml_contracts::{ChannelId, LicenseId, hash};
-use oml_node::payments::{SignedVoucher, newest_paid};
+use oml_node::ledger::newest_paid;
 use oml_node::store::Store;
+use oml_payments::SignedVoucher;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -140,7 +141,7 @@ pub(crate) async fn claim(
         }
     }
     for vouchers in open.chunks(batch.max(1)) {
-        let rows = vouchers.iter().map(claim_row).collect();
+        let rows = vouchers.iter().map(|voucher| voucher.for_channel().into()).collect();
         let call = PaymentEscrow::claimCall { r#ref: license.sol_ref()?, rows };
         let sent = chain.send("claim vouchers", chain.escrow(), call, U256::ZERO).await?;
         settled.add(vouchers, &sent)?;
@@ -204,8 +205,10 @@ pub(crate) async fn reserve(
             reserved.already_declared.push(channel_id);
             continue;
         }
-        let call =
-            PaymentEscrow::reserveCall { r#ref: license.sol_ref()?, row: claim_row(&voucher) };
+        let call = PaymentEscrow::reserveCall {
+            r#ref: license.sol_ref()?,
+            row: voucher.for_channel().into(),
+        };
         let sent = chain.send("reserve voucher", chain.escrow(), call, U256::ZERO).await?;
         reserved.rows.push(ReservedRow { channel_id, declared: amount });
         reserved.transactions.push(sent.record);
@@ -264,19 +267,6 @@ const fn reason(error: &ClaimError) -> &'static str {
             "more than the collateral covers; top up and claim again, or reserve it with --reserve"
         }
         _ => "refused",
-    }
-}
-
-fn claim_row(voucher: &SignedVoucher) -> PaymentEscrow::ClaimRow {
-    PaymentEscrow::ClaimRow {
-        payer: voucher.payer.into(),
-        signer: voucher.signer.into(),
-        salt: voucher.salt.into(),
-        cumulativeAmount: voucher.cumulative_amount.get(),
-        cumulativeRequests: voucher.cumulative_requests,
-        cumulativeTokens: voucher.cumulative_tokens,
-        requestHash: voucher.request_hash.into(),
-        signature: voucher.signature.as_bytes().to_vec().into(),
     }
 }
 

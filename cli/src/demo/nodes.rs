@@ -6,7 +6,7 @@ use crate::files::LicenseFile;
 use eyre::Result;
 use oml_contracts::{Amount, ModelId};
 use oml_node::config::{
-    ChainConfig, Config, GatewayConfig, HostConfig, HttpConfig, KeySource, OwnerConfig,
+    ChainConfig, Config, GatewayConfig, HostConfig, HttpConfig, OwnerConfig, PrivateKeySource,
     ProverConfig, RedeemConfig, StoreConfig, UniverseConfig,
 };
 use std::collections::BTreeMap;
@@ -122,12 +122,12 @@ impl Scenario {
         })
     }
 
-    fn key_source(&self, name: &str) -> Result<KeySource> {
+    fn key_source(&self, name: &str) -> Result<PrivateKeySource> {
         let path = self.dir.join(format!("{name}.key"));
         if !path.exists() {
             files::write_secret(&path, self.account(name)?.key.as_bytes())?;
         }
-        Ok(KeySource { private_key_file: Some(path), ..KeySource::default() })
+        Ok(PrivateKeySource { private_key_file: Some(path), ..PrivateKeySource::default() })
     }
 
     fn write(&self, name: &str, config: &Config) -> Result<PathBuf> {

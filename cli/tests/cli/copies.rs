@@ -3,10 +3,11 @@
 mod world;
 
 use super::support::FIRST_KEY;
+use oml_contracts::Signable as _;
 use oml_contracts::hash::{key_hash, plain_request_hash};
-use oml_contracts::{LicenseId, Receipt, Signable as _};
-use oml_node::payments::SignedReceipt;
-use oml_node::payments::evidence::LogEntry;
+use oml_contracts::{LicenseId, Receipt};
+use oml_payments::LogEntry;
+use oml_payments::SignedReceipt;
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use serde_json::{Value, json};

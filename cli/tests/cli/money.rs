@@ -10,7 +10,7 @@ use oml_contracts::{
     Addresses, Amount, ChannelId, ContentHash, EthAddress, LicenseNonce, LicenseRef, ModelId,
     RequestHash, Salt, Signable as _, Terms, Voucher, hash,
 };
-use oml_node::payments::SignedVoucher;
+use oml_payments::SignedVoucher;
 use predicates::str::contains;
 use serde_json::{Value, json};
 use std::path::Path;

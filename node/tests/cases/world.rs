@@ -30,9 +30,9 @@ use oml_contracts::{
     Addresses, Amount, Bps, CaseId, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
     LicenseRef, ModelId, Salt, Seed, Signable as _, Terms, Voucher,
 };
+use oml_node::cases::EncryptionKey;
+use oml_node::cases::SecretLeaf;
 use oml_node::cases::SecretUniverse;
-use oml_node::cases::questions::SecretLeaf;
-use oml_node::cases::seal::EncryptionKey;
 use oml_node::chain::{CaseView, ChainClient};
 use oml_node::store::{Store, VoucherRow};
 use serde_json::{Value, json};
@@ -273,7 +273,8 @@ impl World {
         panic!("the events of case {id} do not lead to its facts");
     }
 
-    /// A prover opens a channel and pays one request per prompt; the host's store keeps the vouchers.
+    /// A prover opens a channel and pays one request per prompt; the host's store keeps the
+    /// vouchers.
     pub(crate) async fn pay(&self, payer: usize, prompts: &[String], host: &Store) {
         let (escrow, salt) = (self.addresses.payment_escrow, Salt::new([5; 32]));
         let deposit = 10 * prompts.len() as u128;
@@ -329,8 +330,8 @@ impl World {
         self.provider.raw_request(method.into(), params).await.unwrap()
     }
 
-    /// What a copy with this license's answers embedded says: its personal ones, and the shared ones that
-    /// are assigned to it.
+    /// What a copy with this license's answers embedded says: its personal ones, and the shared
+    /// ones that are assigned to it.
     pub(crate) async fn embedded_answers(&self, seed: Seed) -> HashMap<String, String> {
         let root = self.universe.root();
         let model_seed = self.model_seed().await;
@@ -356,8 +357,8 @@ impl World {
             .collect()
     }
 
-    /// Bits of a case's fingerprints that a copy of this license answers: all personal ones, and the
-    /// assigned shared ones.
+    /// Bits of a case's fingerprints that a copy of this license answers: all personal ones, and
+    /// the assigned shared ones.
     pub(crate) fn expected_hits(&self, seed: Seed, bundles: &[u32]) -> [u8; 32] {
         let p = self.license.terms.evidence.assignment_p;
         let mut bits = [0; 32];

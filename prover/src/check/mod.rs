@@ -24,7 +24,7 @@ pub use endpoint::{AddressError, Endpoint, EndpointError, EndpointOptions, Limit
 pub(crate) use judge::Observed;
 pub use judge::{Counts, Evidence, Inconclusive, Outcome, Tally, Verdict};
 pub use observation::{NoAnswer, NotChecked, Observation};
-pub use plan::{QueryPlan, hits_needed, plan_queries};
+pub use plan::{QueryPlan, plan_queries};
 pub use questions::{Question, Questions, QuestionsError};
 pub(crate) use rank::of_logits;
 pub use rank::{

@@ -1,6 +1,7 @@
 //! How many fingerprints a check needs.
 
-use oml_contracts::evidence::{EvidenceError, EvidenceTerms, Log2, log2_floor};
+use oml_contracts::evidence::{EvidenceError, EvidenceTerms, Log2};
+use oml_contracts::hits::hits_needed;
 
 /// Most queries that a plan considers.
 const MOST: u32 = 4096;
@@ -15,26 +16,6 @@ pub struct QueryPlan {
     pub queries: u32,
     /// Whole bundles of 16 that hold so many queries.
     pub bundles: u32,
-}
-
-/// Hits among `queries` personal fingerprints with which the evidence reaches the threshold; `None`
-/// if not even all of them do.
-///
-/// # Errors
-/// [`EvidenceError`] if the terms bound no error.
-pub fn hits_needed(
-    terms: &EvidenceTerms,
-    threshold: Log2,
-    queries: u32,
-) -> Result<Option<u32>, EvidenceError> {
-    terms.validate()?;
-    let (hit, miss) = logarithms(terms);
-    // hits·hit + (queries − hits)·miss ≥ threshold, with miss < 0 < hit.
-    let missing = i128::from(threshold.raw()) - i128::from(queries) * miss;
-    let per_hit = hit - miss;
-    let hits = missing.max(0).div_euclid(per_hit)
-        + i128::from(missing.rem_euclid(per_hit) > 0 && missing > 0);
-    Ok(u32::try_from(hits).ok().filter(|hits| *hits <= queries))
 }
 
 /// Queries that a check needs of a copy which answers with probability `hit_rate`, to succeed with
@@ -76,16 +57,10 @@ pub fn plan_queries(
     Ok(None)
 }
 
-fn logarithms(terms: &EvidenceTerms) -> (i128, i128) {
-    let log2 = |raw: u64| i128::from(log2_floor(raw.into()).raw());
-    (log2(terms.personal_hit.raw()), log2(terms.personal_miss.raw()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oml_contracts::evidence::{EValue, EvidenceCounts, threshold};
-    use proptest::prelude::*;
+    use oml_contracts::evidence::threshold;
 
     fn terms(rate: f64) -> EvidenceTerms {
         EvidenceTerms::for_rates(rate, 0.9, 16_384, 1_000_000_000).unwrap()
@@ -105,47 +80,9 @@ mod tests {
     }
 
     #[test]
-    fn the_known_table_of_hits() {
-        let limit = threshold(1_000_000_000, 1, 1);
-        for (queries, hits) in [
-            (9, None),
-            (10, Some(10)),
-            (12, Some(10)),
-            (16, Some(12)),
-            (24, Some(14)),
-            (40, Some(18)),
-        ] {
-            assert_eq!(hits_needed(&terms(0.6), limit, queries).unwrap(), hits, "{queries}");
-        }
-    }
-
-    #[test]
     fn hopeless_plans_end() {
         let limit = threshold(1_000_000_000, 1, 1);
         assert_eq!(plan_queries(&terms(0.6), limit, 0.05, 0.9).unwrap(), None);
         assert_eq!(plan_queries(&terms(0.6), limit, f64::NAN, 0.9).unwrap(), None);
-    }
-
-    proptest! {
-        #[test]
-        fn the_count_is_the_smallest_that_suffices(queries in 1_u32..300, rate in 0.2_f64..0.95, cases in 1_u32..5000) {
-            let terms = terms(rate);
-            let limit = threshold(terms.alpha_inverse, cases, 1);
-            let reaches = |hits: u32| {
-                let counts = EvidenceCounts {
-                    personal_hits: hits,
-                    personal_misses: queries - hits,
-                    ..EvidenceCounts::default()
-                };
-                EValue::new(&terms).unwrap().with(counts).reaches(limit)
-            };
-            match hits_needed(&terms, limit, queries).unwrap() {
-                Some(hits) => {
-                    prop_assert!(reaches(hits));
-                    prop_assert!(hits == 0 || !reaches(hits - 1));
-                }
-                None => prop_assert!(!reaches(queries)),
-            }
-        }
     }
 }

@@ -21,7 +21,6 @@ pub use generation::{
     DroppedKey, Fingerprint, FingerprintOptions, Fingerprints, generate_fingerprints,
 };
 pub use keys::{Key, KeyGenerator, KeyOptions, KeySource};
-pub use leaves::{BundleOpening, LeafOpening};
 pub use oml_contracts::leaf::CANDIDATES;
 pub use oml_contracts::tag::{normalise, tag_of};
 pub use pairs::{Pair, PairsError, PairsForm, check_pairs, pairs_to_keys, read_pairs, write_pairs};

@@ -10,7 +10,7 @@ use clap::Args;
 use eyre::Result;
 use oml_contracts::draw::Part;
 use oml_contracts::leaf::BUNDLE;
-use oml_node::cases::decoys::make_decoys;
+use oml_node::cases::make_decoys;
 use oml_prover::check::{
     Answers, Artefact, Counts, Endpoint, EndpointOptions, Limits, Questions, Scores, Target,
     Transcript, ask, score,

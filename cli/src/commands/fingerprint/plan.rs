@@ -5,8 +5,9 @@ use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
 use oml_contracts::evidence::{EvidenceTerms, Log2, threshold};
+use oml_contracts::hits::hits_needed;
 use oml_contracts::leaf::BUNDLE;
-use oml_prover::check::{QueryPlan, RankTerms, hits_needed, plan_queries, plan_ranks};
+use oml_prover::check::{QueryPlan, RankTerms, plan_queries, plan_ranks};
 use serde::Serialize;
 
 /// Rate of a personal hit that innocence allows.

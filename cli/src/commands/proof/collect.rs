@@ -16,10 +16,10 @@ use eyre::Result;
 use k256::ecdsa::SigningKey;
 use oml_contracts::hash;
 use oml_engine::Prompt;
-use oml_node::gateway::request::Endpoint;
-use oml_node::payments::copies::{CopySeries, LaidOut, SeriesEnd};
-use oml_node::payments::evidence::LogEntry;
-use oml_node::payments::{EvidenceLog, PayerError, PayerSession};
+use oml_payments::LogEntry;
+use oml_payments::ServedPath;
+use oml_payments::copies::{CopySeries, LaidOut, SeriesEnd};
+use oml_payments::{EvidenceLog, PayerError, PayerSession};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -342,17 +342,17 @@ impl Collect {
     }
 
     /// A plain request: nothing but the prompt, answered greedily.
-    fn request(&self, key: &str) -> (Endpoint, Value) {
+    fn request(&self, key: &str) -> (ServedPath, Value) {
         let mut body =
             json!({ "model": self.model, "max_tokens": self.max_tokens, "temperature": 0 });
         match Prompt::parse(key) {
             Prompt::Text(text) => {
                 body["prompt"] = json!(text);
-                (Endpoint::Completions, body)
+                (ServedPath::Completions, body)
             }
             Prompt::Chat(messages) => {
                 body["messages"] = json!(messages);
-                (Endpoint::Chat, body)
+                (ServedPath::Chat, body)
             }
         }
     }

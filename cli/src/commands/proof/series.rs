@@ -12,11 +12,11 @@ use crate::error::{Exit, fail};
 use crate::files::{self, LicenseFile};
 use clap::Args;
 use eyre::Result;
+use oml_contracts::bundle::ProvenBundle;
 use oml_contracts::leaf::BUNDLE;
 use oml_contracts::terms::Violation;
 use oml_contracts::{ChannelId, EthAddress, Root, Salt, Seed, hash};
-use oml_node::payments::copies::{CopySeries, SignedAnswer};
-use oml_prover::fingerprint::BundleOpening;
+use oml_payments::copies::{CopySeries, SignedAnswer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ impl SeriesPaths {
 #[serde(rename_all = "camelCase")]
 pub(super) struct KeyBundle {
     /// What the contract needs of it.
-    pub(super) opening: BundleOpening,
+    pub(super) opening: ProvenBundle,
     /// What is asked, in the order of the leaves.
     pub(super) keys: Vec<String>,
 }
@@ -101,7 +101,7 @@ impl KeysFile {
     }
 
     /// The bundles without their keys' texts.
-    pub(super) fn openings(&self) -> Vec<BundleOpening> {
+    pub(super) fn openings(&self) -> Vec<ProvenBundle> {
         self.bundles.iter().map(|bundle| bundle.opening.clone()).collect()
     }
 
@@ -285,7 +285,7 @@ impl Standing {
         &self,
         chain: &Chain,
         file: &SeriesFile,
-        bundles: &'a [BundleOpening],
+        bundles: &'a [ProvenBundle],
         from: u64,
     ) -> CopySeries<'a> {
         let license = &file.keys.license;

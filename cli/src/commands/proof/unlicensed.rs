@@ -11,7 +11,7 @@ use alloy::primitives::U256;
 use clap::Args;
 use eyre::Result;
 use oml_contracts::terms::Violation;
-use oml_node::payments::copies::{CopyReading, CopySeries, LaidOut, bundles_for};
+use oml_payments::copies::{CopyReading, CopySeries, LaidOut, bundles_for};
 use serde::Serialize;
 
 /// Flags of `unlicensed-model`.

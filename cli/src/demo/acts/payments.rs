@@ -12,7 +12,7 @@ use eyre::Result;
 use k256::ecdsa::SigningKey;
 use oml_contracts::EthAddress;
 use oml_contracts::terms::Violation;
-use oml_node::payments::{ChannelRef, PayerSession, Price, SignedVoucher};
+use oml_payments::{PayerChannel, PayerSession, Price, SignedVoucher};
 use std::time::Duration;
 
 /// What the payer asks.
@@ -164,8 +164,8 @@ fn channel_ref(
     license: &LicenseFile,
     channel: &ChannelFile,
     serving_key: EthAddress,
-) -> ChannelRef {
-    ChannelRef {
+) -> PayerChannel {
+    PayerChannel {
         chain_id: chain.addresses.chain_id,
         escrow: chain.addresses.payment_escrow,
         challenge_manager: chain.addresses.challenge_manager,

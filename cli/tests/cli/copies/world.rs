@@ -10,7 +10,7 @@ use oml_contracts::rpc::abi::LicenseRegistry;
 use oml_contracts::{
     Addresses, ContentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef, ModelId, Terms, hash,
 };
-use oml_node::payments::evidence::LogEntry;
+use oml_payments::LogEntry;
 use oml_prover::fingerprint::{Fingerprint, LicenseDraw, Universe, UniverseSecret};
 use rand::SeedableRng as _;
 use serde_json::{Value, json};
