@@ -364,8 +364,9 @@ impl Asking<'_> {
     }
 
     fn explain(&self, done: Result<Completion, PayerError>, key: &str) -> Result<Completion> {
-        let not_plain = matches!(&done, Err(PayerError::Refused { status: 400, message })
-            if message.contains("the voucher permits request"));
+        // To the gateway a voucher for a plain request permits another request than the one that came.
+        let not_plain = matches!(&done, Err(PayerError::Refused { code: Some(code), .. })
+            if code == "wrong_request");
         let hint = if not_plain {
             "this gateway signs nothing for plain requests; only a report (`oml report`) can show its copy"
         } else {
