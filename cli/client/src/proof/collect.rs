@@ -364,7 +364,7 @@ impl Asking<'_> {
     }
 
     fn explain(&self, done: Result<Completion, PayerError>, key: &str) -> Result<Completion> {
-        // To the gateway a voucher for a plain request permits another request than the one that came.
+        // Where nothing is signed for plain requests, the voucher seems to be for another request.
         let not_plain = matches!(&done, Err(PayerError::Refused { code: Some(code), .. })
             if code == "wrong_request");
         let hint = if not_plain {

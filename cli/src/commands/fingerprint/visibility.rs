@@ -9,7 +9,7 @@ use eyre::Result;
 use oml_client::files;
 use oml_engine::Model;
 use oml_prover::fingerprint::{Key, LogPerplexities, Visibility, key_visibility};
-use oml_prover::robustness::base_texts;
+use oml_prover::science::robustness::base_texts;
 use std::path::PathBuf;
 
 /// Ordinary prompts that are made where none are given.
@@ -29,7 +29,7 @@ pub(crate) struct Show {
     prompts: Option<PathBuf>,
 }
 
-/// Runs `visibility`.
+/// Scores keys and ordinary prompts and prints how well they can be told apart.
 pub(super) fn run(args: &Show, output: Output) -> Result<()> {
     let universe = args.own.load()?;
     let model = load_model(&args.model)?;
