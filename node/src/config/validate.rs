@@ -6,7 +6,7 @@ use super::roles::{GatewayConfig, PrivateKeySource, UniverseConfig};
 use oml_engine::{DeviceName, FloatType};
 
 fn value(key: impl Into<String>, value: impl ToString, cause: impl Into<String>) -> ConfigError {
-    ConfigError::Value { key: key.into(), value: value.to_string(), cause: cause.into() }
+    ConfigError::Value { key: key.into(), value: value.to_string(), advice: cause.into() }
 }
 
 impl Config {
