@@ -109,7 +109,8 @@ fn honest(world: &World, needed: u64) {
             .and(contains("no evidence however many"))
             .and(contains("nothing was sent")),
         );
-    // A receipt of a plain request is one like any other, and what does not convict costs no commitment.
+    // A receipt of a plain request is one like any other, and what does not convict costs no
+    // commitment.
     let receipt = world.log().into_iter().find_map(|entry| match entry {
         LogEntry::Receipt(receipt) => Some(receipt),
         _ => None,

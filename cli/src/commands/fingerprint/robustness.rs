@@ -1,10 +1,11 @@
 //! `oml fingerprint robustness`: what is left of fingerprints after what hosts do to copies.
 
-use crate::error::{Exit, HintExt, fail};
-use crate::files;
+use crate::compute::load_model;
+use crate::error::{FailureKind, HintExt as _, fail};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
+use oml_client::files;
 use oml_engine::{Corpus, Model};
 use oml_prover::check::{Counts, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
@@ -33,8 +34,8 @@ pub(crate) struct Robustness {
     /// Answers per key; one copy is made for each number given
     #[arg(long, value_delimiter = ',', default_value = "1,2", value_name = "N,…")]
     answers: Vec<u8>,
-    /// none, temperature=T, prefix=TEXT, int8, int4, prune=SHARE, merge=SHARE (of the copy), fine-tune=STEPS,
-    /// suppress=PROBABILITY; may be repeated [default: one or two of each]
+    /// none, temperature=T, prefix=TEXT, int8, int4, prune=SHARE, merge=SHARE (of the copy),
+    /// fine-tune=STEPS, suppress=PROBABILITY; may be repeated [default: one or two of each]
     #[arg(long = "attack", value_name = "ATTACK")]
     attacks: Vec<String>,
     /// Texts to fine-tune on, one per line [default: made from the project's grammar]
@@ -71,10 +72,10 @@ pub(super) fn run(args: &Robustness, output: Output) -> Result<()> {
         return Err(fail(
             format!("--keys {} is no size of a universe", args.keys),
             "give a multiple of 16 above 0",
-            Exit::Failed,
+            FailureKind::Failed,
         ));
     }
-    let base = files::load_model(&args.model)?;
+    let base = load_model(&args.model)?;
     let texts = texts(&base, args.texts.as_deref(), args.seed)?;
     let held_out = base_texts(&base, HELD_OUT.0, HELD_OUT.1, args.seed ^ 0x5eed)?;
     let rows = measure(args, &base, &attacks, &numbers, (&texts, &held_out), output)?;
@@ -103,7 +104,7 @@ fn measure(
         let copy = MarkedCopy::make(base, &options).hint(
             format!("no copy with {} answers per key could be made", answers.get()),
             "fewer --keys may do",
-            Exit::Failed,
+            FailureKind::Failed,
         )?;
         bar.inc(1);
         for attack in attacks {
@@ -115,7 +116,7 @@ fn measure(
     Ok(rows)
 }
 
-fn attacks(given: &[String]) -> Result<Vec<Attack>> {
+fn attacks(given: &[String]) -> oml_client::Result<Vec<Attack>> {
     if given.is_empty() {
         return Ok(usual_attacks());
     }
@@ -123,7 +124,7 @@ fn attacks(given: &[String]) -> Result<Vec<Attack>> {
         text.parse::<Attack>().hint(
             format!("--attack {text:?} is not known"),
             "for instance: --attack int4 --attack prune=0.3 --attack suppress=0.9",
-            Exit::Failed,
+            FailureKind::Failed,
         )
     };
     given.iter().map(parse).collect()

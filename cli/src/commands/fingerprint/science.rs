@@ -1,8 +1,8 @@
 //! `oml fingerprint science`: the figures behind the method, on models at hand.
 
 use super::{coalition, robustness, visibility};
-use crate::error::{Exit, HintExt};
-use crate::files;
+use crate::compute::load_model;
+use crate::error::{FailureKind, HintExt as _};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
@@ -51,7 +51,7 @@ struct OfModel {
     false_positives: Vec<NullRow>,
 }
 
-/// Everything.
+/// Everything that was measured.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Findings {
@@ -96,7 +96,7 @@ fn convictions(model: &OfModel) -> u64 {
 }
 
 async fn of_model(args: &Science, name: &str, output: Output) -> Result<OfModel> {
-    let base = files::load_model(name)?;
+    let base = load_model(name)?;
     let held_out = base_texts(&base, HELD_OUT.0, HELD_OUT.1, args.seed ^ 0x5eed)?;
     let mut capacity = Vec::new();
     for keys in &args.capacity {
@@ -105,7 +105,7 @@ async fn of_model(args: &Science, name: &str, output: Output) -> Result<OfModel>
         let (row, _) = measure_capacity(&base, &options, &held_out).hint(
             format!("no copy with {keys} keys could be made of {name}"),
             "numbers of keys are multiples of 16; a small model may have no more keys to give",
-            Exit::Failed,
+            FailureKind::Failed,
         )?;
         capacity.push(row);
     }

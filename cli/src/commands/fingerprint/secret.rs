@@ -1,15 +1,13 @@
 //! What opens a universe, and where it lies.
 
-use crate::error::{Exit, HintExt, fail};
-use crate::files;
+use crate::error::{FailureKind, HintExt as _, fail};
 use clap::Args;
 use eyre::Result;
-use oml_prover::fingerprint::{Universe, UniverseSecret};
+use oml_client::files;
+use oml_client::universe::make_key;
+use oml_prover::fingerprint::UniverseSecret;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
-
-/// Name of the encrypted file in a universe's directory.
-const FILE: &str = "universe.oml";
 
 /// What opens a universe; without a flag a passphrase is asked for.
 #[derive(Args, Clone, Debug, Default)]
@@ -39,7 +37,7 @@ impl SecretArgs {
     /// The secret for a new universe; makes the key file if it does not exist.
     pub(crate) fn create(&self) -> Result<UniverseSecret> {
         if let Some(path) = &self.key_file {
-            return if path.exists() { read_key(path) } else { make_key(path) };
+            return if path.exists() { read_key(path) } else { Ok(make_key(path)?) };
         }
         if self.passphrase_file.is_some() {
             return self.open();
@@ -49,18 +47,18 @@ impl SecretArgs {
             return Err(fail(
                 "the two passphrases differ",
                 "type the same one twice",
-                Exit::Failed,
+                FailureKind::Failed,
             ));
         }
         passphrase(first)
     }
 }
 
-fn ask(prompt: &str) -> Result<Zeroizing<String>> {
+fn ask(prompt: &str) -> oml_client::Result<Zeroizing<String>> {
     rpassword::prompt_password(prompt).map(Zeroizing::new).hint(
         "no passphrase given",
         "use --key-file FILE or --passphrase-file FILE where nobody can type",
-        Exit::Failed,
+        FailureKind::Failed,
     )
 }
 
@@ -69,86 +67,22 @@ fn passphrase(text: Zeroizing<String>) -> Result<UniverseSecret> {
         return Err(fail(
             "the passphrase is empty",
             "whoever reads the file could open it",
-            Exit::Failed,
+            FailureKind::Failed,
         ));
     }
     Ok(UniverseSecret::Passphrase(text))
-}
-
-/// Makes a key file that only its owner can read.
-pub(crate) fn make_key(path: &Path) -> Result<UniverseSecret> {
-    let key: Zeroizing<[u8; 32]> = Zeroizing::new(rand::random());
-    let text = Zeroizing::new(format!("{}\n", alloy::primitives::hex::encode(&key[..])));
-    files::write_secret(path, text.as_bytes())?;
-    Ok(UniverseSecret::Raw(key))
 }
 
 fn read_key(path: &Path) -> Result<UniverseSecret> {
     let text = Zeroizing::new(files::read(path)?);
     let digits = std::str::from_utf8(&text).unwrap_or_default().trim();
     let mut key = Zeroizing::new([0; 32]);
-    alloy::primitives::hex::decode_to_slice(digits, &mut key[..]).hint(
+    hex::decode_to_slice(digits, &mut key[..]).hint(
         format!("{} is not a universe's key file", path.display()),
         "it holds 64 hex digits; `oml fingerprint generate --key-file FILE` makes one",
-        Exit::Failed,
+        FailureKind::Failed,
     )?;
     Ok(UniverseSecret::Raw(key))
-}
-
-/// The encrypted file that `path` names: itself, or a directory that holds it.
-pub(crate) fn locate(path: &Path) -> Result<PathBuf> {
-    let inside = path.join(FILE);
-    if path.is_file() {
-        return Ok(path.to_owned());
-    }
-    if inside.is_file() {
-        return Ok(inside);
-    }
-    Err(fail(
-        format!("there is no universe at {}", path.display()),
-        "name the directory that holds universe.oml, e.g. secrets/universe-0",
-        Exit::Failed,
-    ))
-}
-
-/// Opens the universe that `path` names.
-pub(crate) fn load(path: &Path, secret: &UniverseSecret) -> Result<Universe> {
-    let file = locate(path)?;
-    Universe::load(&file, secret).hint(
-        format!("universe {} could not be opened", file.display()),
-        "check --key-file or the passphrase; the cause says whether the file itself is damaged",
-        Exit::Failed,
-    )
-}
-
-/// Writes a universe to `universe-<epoch>/universe.oml` under `dir`; never over another one.
-pub(crate) fn save(universe: &Universe, dir: &Path, secret: &UniverseSecret) -> Result<PathBuf> {
-    let folder = folder(dir, universe.epoch());
-    refuse_existing(dir, universe.epoch())?;
-    std::fs::create_dir_all(&folder)?;
-    universe.save(&folder.join(FILE), secret).hint(
-        format!("the universe could not be written to {}", folder.display()),
-        "check the folder and its permissions",
-        Exit::Failed,
-    )?;
-    Ok(folder)
-}
-
-/// An error if `dir` holds a universe of this epoch: overwritten secrets of a committed one are lost for ever.
-pub(crate) fn refuse_existing(dir: &Path, epoch: u32) -> Result<()> {
-    let file = folder(dir, epoch).join(FILE);
-    if file.exists() {
-        return Err(fail(
-            format!("{} exists", file.display()),
-            "take another --out or --epoch; a universe is never overwritten",
-            Exit::Failed,
-        ));
-    }
-    Ok(())
-}
-
-fn folder(dir: &Path, epoch: u32) -> PathBuf {
-    dir.join(format!("universe-{epoch}"))
 }
 
 #[cfg(test)]
@@ -194,12 +128,5 @@ mod tests {
         std::fs::write(&path, "\n").unwrap();
         let args = SecretArgs { key_file: None, passphrase_file: Some(path) };
         assert!(args.open().unwrap_err().to_string().contains("empty"));
-    }
-
-    #[test]
-    fn a_missing_universe_says_where_it_was_looked_for() {
-        let dir = tempfile::tempdir().unwrap();
-        let error = locate(dir.path()).unwrap_err().to_string();
-        assert!(error.contains(&dir.path().display().to_string()), "{error}");
     }
 }

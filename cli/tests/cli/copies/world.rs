@@ -127,7 +127,8 @@ impl World {
         self.send(FIRST, self.addresses().license_registry, &commit);
     }
 
-    /// Offers the model, with the fourth proof among the terms, and buys and activates a license of it.
+    /// Offers the model, with the fourth proof among the terms, and buys and activates a license of
+    /// it.
     fn license_of(&self, model: ModelId, key: &str, host: &str, file: &str) {
         let owner = |args: &[&str]| self.json_of(self.command(FIRST_KEY, args));
         let id = model.to_string();
