@@ -2,6 +2,7 @@
 
 use crate::error::{FailureKind, fail};
 use crate::flags::Global;
+use crate::output::causes;
 use crate::output::table;
 use clap::Args;
 use eyre::Result;
@@ -69,10 +70,11 @@ impl Finding {
         match result {
             Ok(detail) => Self::ok(part, detail),
             Err(report) => {
-                let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
                 let hint =
                     crate::error::find(&report).0.map(|h| format!(" ({h})")).unwrap_or_default();
-                Self::broken(part, format!("{}{hint}", causes.join(": ")))
+                let mut said = vec![report.to_string()];
+                said.extend(causes(&report));
+                Self::broken(part, format!("{}{hint}", said.join(": ")))
             }
         }
     }
