@@ -90,7 +90,7 @@ pub(crate) async fn run(args: Doctor, global: &Global) -> Result<()> {
     }
     if let Some(config) = &args.config {
         let result =
-            oml_node::Config::load(config).map(|_| format!("{} is valid", config.display()));
+            oml_node::NodeConfig::load(config).map(|_| format!("{} is valid", config.display()));
         findings.push(Finding::of("node configuration", result.map_err(Into::into)));
     }
     for url in &args.nodes {
