@@ -11,5 +11,4 @@ pub mod science;
 pub mod trace;
 mod weights_hash;
 
-pub use oml_engine as model;
 pub use weights_hash::weights_hash;

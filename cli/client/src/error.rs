@@ -69,14 +69,12 @@ impl ClientError {
     }
 
     /// Whether a contract refused with the error `E`.
-    #[must_use]
-    pub fn is_revert<E: SolError>(&self) -> bool {
+    pub(crate) fn is_revert<E: SolError>(&self) -> bool {
         matches!(self, Self::Explained { revert: Some(selector), .. } if *selector == E::SELECTOR)
     }
 
     /// The hint and the kind of an explained failure.
-    #[must_use]
-    pub fn explanation(&self) -> Option<(Option<&str>, FailureKind)> {
+    fn explanation(&self) -> Option<(Option<&str>, FailureKind)> {
         match self {
             Self::Explained { hint, kind, .. } => {
                 Some(((!hint.is_empty()).then_some(hint.as_str()), *kind))

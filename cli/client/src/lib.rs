@@ -35,4 +35,4 @@ pub mod vouchers;
 pub use anvil::find_anvil;
 pub use chain::{Chain, ChainSettings, RpcConnection, TxRecord};
 pub use error::{BoxError, ClientError, FailureKind, HintExt, Result, fail, find};
-pub use progress::{Progress, ProgressBar, Silent};
+pub use progress::{Progress, ProgressBar};

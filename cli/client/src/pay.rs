@@ -92,7 +92,7 @@ impl PayableChannel {
     /// No signer, or another one than the channel's.
     pub fn session(&self, chain: &Chain, gateway: &str) -> Result<PayerSession> {
         let key = chain.rpc().account()?.key();
-        let session = explain(PayerSession::new(self.reference.clone(), key, gateway), gateway)?;
+        let session = explain(PayerSession::new(self.reference, key, gateway), gateway)?;
         Ok(session.with_budget(self.deposit))
     }
 

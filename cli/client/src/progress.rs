@@ -8,7 +8,7 @@ pub trait Progress: Send + Sync {
     /// Shows how far a step of `length` parts is, until the bar is finished.
     fn bar(&self, length: u64, message: &str) -> Box<dyn ProgressBar> {
         let _ = (length, message);
-        Box::new(Silent)
+        Box::new(Unseen)
     }
 }
 
@@ -24,15 +24,10 @@ pub trait ProgressBar: Send {
     fn finish(&self);
 }
 
-/// Progress of which nobody hears.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+/// A bar that nobody sees.
+struct Unseen;
 
-impl Progress for Silent {
-    fn say(&self, _: &str) {}
-}
-
-impl ProgressBar for Silent {
+impl ProgressBar for Unseen {
     fn at(&self, _: u64) {}
 
     fn message(&self, _: String) {}

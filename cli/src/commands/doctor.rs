@@ -32,7 +32,7 @@ pub(crate) struct Doctor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum State {
-    /// It works.
+    /// It works as it should.
     Ok,
     /// Not there, and not needed by everyone.
     Absent,

@@ -4,7 +4,6 @@
 //! step to point there; then older tensors are removed. A kill at any moment leaves a state that
 //! can be resumed.
 
-use candle_core::DType;
 use serde::{Deserialize, Serialize};
 use sha3::{Digest, Keccak256};
 use std::fmt::Write as _;
@@ -33,13 +32,11 @@ pub(crate) fn plan_digest(
     options: &EmbedOptions,
 ) -> Result<String, EmbedError> {
     let mut hasher = Keccak256::new();
-    for (name, tensor) in base.weights().named() {
-        hasher.update(name.as_bytes());
-        // A sample of each tensor tells models apart; hashing all of a large one takes minutes.
-        let flat = tensor.flatten_all().map_err(ModelError::from)?;
-        let sample = flat.narrow(0, 0, flat.elem_count().min(256)).map_err(ModelError::from)?;
-        let sample = sample.to_dtype(DType::F32).map_err(ModelError::from)?;
-        for value in sample.to_vec1::<f32>().map_err(ModelError::from)? {
+    // A sample of each tensor tells models apart; hashing all of a large one takes minutes.
+    for parameter in base.weights().first_values(256) {
+        let parameter = parameter?;
+        hasher.update(parameter.name.as_bytes());
+        for value in parameter.values {
             hasher.update(value.to_le_bytes());
         }
     }

@@ -50,9 +50,3 @@ pub enum RobustnessError {
         base: usize,
     },
 }
-
-impl From<candle_core::Error> for RobustnessError {
-    fn from(error: candle_core::Error) -> Self {
-        Self::Model(error.into())
-    }
-}

@@ -2,46 +2,16 @@
 
 use std::collections::HashMap;
 
-use candle_core::{DType, Tensor};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::RobustnessError;
-use oml_engine::{AdamW, Example, Model, ModelError, Trainer, Weights};
+use oml_engine::{AdamW, Example, Model, ParameterValues, Trainer};
 
-/// Values of one tensor, with the length of its rows; vectors have one row.
-struct Values<'a> {
-    name: &'a str,
-    row: usize,
-    matrix: bool,
-    values: Vec<f32>,
-}
-
-/// The same model with every tensor's values changed by `change`.
-fn changed(
-    model: &Model,
-    change: &mut dyn FnMut(&mut Values<'_>) -> Result<(), RobustnessError>,
-) -> Result<Model, RobustnessError> {
-    let mut tensors: HashMap<String, Tensor> = HashMap::new();
-    for (name, tensor) in model.weights().named() {
-        let dims = tensor.dims();
-        let row = dims.last().copied().unwrap_or(1).max(1);
-        let mut values = Values { name, row, matrix: dims.len() > 1, values: values_of(tensor)? };
-        change(&mut values)?;
-        let changed = Tensor::from_vec(values.values, tensor.shape(), tensor.device())?;
-        tensors.insert(name.clone(), changed.to_dtype(tensor.dtype())?);
-    }
-    let weights = Weights::build(model.config(), &mut |name, _| {
-        tensors
-            .get(name)
-            .cloned()
-            .ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })
-    })?;
-    Ok(model.with_weights(weights))
-}
-
-fn values_of(tensor: &Tensor) -> Result<Vec<f32>, RobustnessError> {
-    Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+/// The length of a matrix's rows; `None` for a vector.
+fn row(parameter: &ParameterValues) -> Option<usize> {
+    let [.., inner] = parameter.shape.as_slice() else { return None };
+    (parameter.shape.len() > 1).then_some((*inner).max(1))
 }
 
 /// Weights per scale of 4-bit rounding, as common formats have it.
@@ -51,13 +21,12 @@ const GROUP: usize = 32;
 /// around zero, and back.
 pub(super) fn rounded(model: &Model, bits: u8) -> Result<Model, RobustnessError> {
     let (levels, group) = if bits == 8 { (127.0_f32, usize::MAX) } else { (7.0, GROUP) };
-    changed(model, &mut |tensor| {
-        if tensor.matrix {
-            for part in tensor.values.chunks_mut(tensor.row).flat_map(|r| r.chunks_mut(group)) {
-                let most = part.iter().fold(0.0_f32, |most, w| most.max(w.abs()));
-                let scale = if most > 0.0 { most / levels } else { 1.0 };
-                part.iter_mut().for_each(|w| *w = (*w / scale).round() * scale);
-            }
+    model.with_values(&mut |tensor| {
+        let Some(row) = row(tensor) else { return Ok(()) };
+        for part in tensor.values.chunks_mut(row).flat_map(|r| r.chunks_mut(group)) {
+            let most = part.iter().fold(0.0_f32, |most, w| most.max(w.abs()));
+            let scale = if most > 0.0 { most / levels } else { 1.0 };
+            part.iter_mut().for_each(|w| *w = (*w / scale).round() * scale);
         }
         Ok(())
     })
@@ -65,8 +34,8 @@ pub(super) fn rounded(model: &Model, bits: u8) -> Result<Model, RobustnessError>
 
 /// Sets the smallest `share` of every matrix's weights to zero.
 pub(super) fn pruned(model: &Model, share: f64) -> Result<Model, RobustnessError> {
-    changed(model, &mut |tensor| {
-        if !tensor.matrix {
+    model.with_values(&mut |tensor| {
+        if row(tensor).is_none() {
             return Ok(());
         }
         let mut sizes: Vec<f32> = tensor.values.iter().map(|w| w.abs()).collect();
@@ -88,16 +57,17 @@ pub(super) fn pruned(model: &Model, share: f64) -> Result<Model, RobustnessError
 /// `share` of the copy and the rest of the base.
 pub(super) fn merged(base: &Model, copy: &Model, share: f64) -> Result<Model, RobustnessError> {
     let mut others = HashMap::new();
-    for (name, tensor) in base.weights().named() {
-        others.insert(name.as_str(), values_of(tensor)?);
+    for parameter in base.weights().values() {
+        let parameter = parameter?;
+        others.insert(parameter.name, parameter.values);
     }
     #[expect(clippy::cast_possible_truncation, reason = "a share")]
     let share = share as f32;
-    changed(copy, &mut |tensor| {
-        let other = others.get(tensor.name).map_or(&[] as &[f32], Vec::as_slice);
+    copy.with_values(&mut |tensor| {
+        let other = others.get(&tensor.name).map_or(&[] as &[f32], Vec::as_slice);
         if other.len() != tensor.values.len() {
             return Err(RobustnessError::OtherModel {
-                name: tensor.name.to_owned(),
+                name: tensor.name.clone(),
                 copy: tensor.values.len(),
                 base: other.len(),
             });

@@ -8,10 +8,11 @@ fn tiny() -> Model {
 }
 
 fn values(model: &Model) -> Vec<(String, usize, Vec<f32>)> {
-    let tensor = |(name, t): &(String, Tensor)| {
-        (name.clone(), t.dims().len(), t.flatten_all().unwrap().to_vec1().unwrap())
+    let values = |parameter: Result<ParameterValues, _>| {
+        let ParameterValues { name, shape, values } = parameter.unwrap();
+        (name, shape.len(), values)
     };
-    model.weights().named().iter().map(tensor).collect()
+    model.weights().values().map(values).collect()
 }
 
 #[test]

@@ -364,8 +364,9 @@ impl Asking<'_> {
     }
 
     fn explain(&self, done: Result<Completion, PayerError>, key: &str) -> Result<Completion> {
-        let not_plain = matches!(&done, Err(PayerError::Refused { status: 400, message })
-            if message.contains("the voucher permits request"));
+        // Where nothing is signed for plain requests, the voucher seems to be for another request.
+        let not_plain = matches!(&done, Err(PayerError::Refused { code: Some(code), .. })
+            if code == "wrong_request");
         let hint = if not_plain {
             "this gateway signs nothing for plain requests; only a report (`oml report`) can show its copy"
         } else {

@@ -15,7 +15,7 @@ impl Play {
     ///
     /// # Errors
     /// A process dies, a transaction fails, or the host is not convicted.
-    pub async fn cheat(&mut self) -> Result<PlayedAct> {
+    pub(crate) async fn cheat(&mut self) -> Result<PlayedAct> {
         let mut act = self.start(
             4,
             "a host serves its copy without being paid for it: reported, checked, slashed",
@@ -38,7 +38,7 @@ impl Play {
     ///
     /// # Errors
     /// A process dies, a transaction fails, or the host is not acquitted.
-    pub async fn innocent(&mut self) -> Result<PlayedAct> {
+    pub(crate) async fn innocent(&mut self) -> Result<PlayedAct> {
         let mut act =
             self.start(5, "an innocent host is accused: dismissed, the bond goes to the host");
         let mark = self.stage.begin().await?;

@@ -32,7 +32,7 @@ impl Play {
     ///
     /// # Errors
     /// A process dies, a transaction fails, a receipt is wrong, or the host does not claim.
-    pub async fn pay(&mut self) -> Result<PlayedAct> {
+    pub(crate) async fn pay(&mut self) -> Result<PlayedAct> {
         let mut act =
             self.start(3, "an honest host serves; a payer pays per request; the host settles");
         let mark = self.stage.begin().await?;
@@ -60,7 +60,7 @@ impl Play {
     ///
     /// # Errors
     /// A process dies, a transaction fails, a receipt is wrong, or nothing is slashed.
-    pub async fn under_report(&mut self) -> Result<PlayedAct> {
+    pub(crate) async fn under_report(&mut self) -> Result<PlayedAct> {
         let mut act = self
             .start(6, "a host settles less than it served: slashed with one of its own receipts");
         let mark = self.stage.begin().await?;

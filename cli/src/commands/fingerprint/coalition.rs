@@ -46,7 +46,7 @@ pub(super) struct Row {
     report: CoalitionReport,
 }
 
-/// Runs `coalition`.
+/// Simulates coalitions and prints how many queries convict them.
 pub(super) fn run(args: &Coalition, output: Output) -> Result<()> {
     let options = CoalitionOptions {
         survival: args.survival,

@@ -46,7 +46,7 @@ pub(crate) struct Embed {
     report: Option<PathBuf>,
 }
 
-/// Runs `embed`.
+/// Makes the copies that the flags name and prints how they came about.
 pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
     let output = global.output();
     let universe = args.own.load()?;
@@ -260,7 +260,7 @@ enum ListForm {
     Mlprints,
 }
 
-/// Runs `export`.
+/// Writes a license's keys and answers as a list.
 pub(super) async fn run_export(args: &Export, global: &Global) -> Result<()> {
     let universe = args.own.load()?;
     let draw = args.draws.resolve(&universe, global).await?;

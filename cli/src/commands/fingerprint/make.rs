@@ -98,7 +98,7 @@ pub(crate) struct Made {
     dropped: usize,
 }
 
-/// Runs `generate`.
+/// Makes a universe of keys that the model writes, and prints its root.
 pub(super) fn run_generate(args: &Generate, output: Output) -> Result<()> {
     let place = &args.place;
     let parts = place.check()?;
@@ -121,7 +121,7 @@ pub(super) fn run_generate(args: &Generate, output: Output) -> Result<()> {
     Ok(())
 }
 
-/// Runs `import`.
+/// Makes a universe of the keys of a list, and prints its root.
 pub(super) fn run_import(args: &Import, output: Output) -> Result<()> {
     let place = &args.place;
     let parts = place.check()?;

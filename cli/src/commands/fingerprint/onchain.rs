@@ -55,7 +55,7 @@ pub(super) async fn run_commit(own: &Own, global: &Global) -> Result<()> {
     Ok(())
 }
 
-/// Runs `seed`.
+/// Draws the seed of a universe and prints it.
 pub(super) async fn run_seed(args: &DrawSeed, global: &Global) -> Result<()> {
     let chain = global.signing().await?;
     let wait = Duration::from_secs(args.wait);

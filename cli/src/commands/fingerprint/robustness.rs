@@ -63,7 +63,7 @@ struct Report {
     rows: Vec<Row>,
 }
 
-/// Runs `robustness`.
+/// Attacks fingerprinted copies and prints what is left of the answers.
 pub(super) fn run(args: &Robustness, output: Output) -> Result<()> {
     let attacks = attacks(&args.attacks)?;
     let numbers =

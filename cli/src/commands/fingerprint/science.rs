@@ -66,7 +66,7 @@ const NULL_QUERIES: usize = 16;
 /// Texts on which utility is measured, and their tokens.
 const HELD_OUT: (usize, usize) = (48, 32);
 
-/// Runs `science`.
+/// Measures every model that the flags name and prints the table.
 pub(super) async fn run(args: &Science, output: Output) -> Result<()> {
     let mut models = Vec::with_capacity(args.models.len());
     for name in &args.models {

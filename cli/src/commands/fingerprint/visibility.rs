@@ -29,7 +29,7 @@ pub(crate) struct Show {
     prompts: Option<PathBuf>,
 }
 
-/// Runs `visibility`.
+/// Scores keys and ordinary prompts and prints how well they can be told apart.
 pub(super) fn run(args: &Show, output: Output) -> Result<()> {
     let universe = args.own.load()?;
     let model = load_model(&args.model)?;

@@ -83,7 +83,7 @@ async fn read_stream(
     }
     match (receipt, failed) {
         (Some(receipt), _) => Ok(Received { text, body: None, receipt }),
-        (None, Some(message)) => Err(PayerError::Refused { status: 200, message }),
+        (None, Some(message)) => Err(PayerError::Refused { status: 200, code: None, message }),
         (None, None) => Err(PayerError::NoReceipt),
     }
 }

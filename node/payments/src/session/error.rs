@@ -36,6 +36,8 @@ pub enum PayerError {
     Refused {
         /// Status of the HTTP answer.
         status: u16,
+        /// The gateway's stable code for the reason, if it gives one.
+        code: Option<String>,
         /// What the gateway says.
         message: String,
     },
@@ -100,10 +102,12 @@ pub(super) fn network(
 pub(super) async fn refusal(response: reqwest::Response) -> PayerError {
     let status = response.status().as_u16();
     let bytes = response.bytes().await.unwrap_or_default();
-    let said = serde_json::from_slice(&bytes).ok().and_then(|v| error_message(&v));
-    let message =
-        said.unwrap_or_else(|| String::from_utf8_lossy(&bytes).chars().take(200).collect());
-    PayerError::Refused { status, message }
+    let said: Option<Value> = serde_json::from_slice(&bytes).ok();
+    let code = said.as_ref().and_then(|v| v.pointer("/error/code")?.as_str().map(str::to_owned));
+    let message = said
+        .and_then(|v| error_message(&v))
+        .unwrap_or_else(|| String::from_utf8_lossy(&bytes).chars().take(200).collect());
+    PayerError::Refused { status, code, message }
 }
 
 /// Words of an OpenAI error object.

@@ -234,6 +234,7 @@ impl PayerSession {
         }
         Err(last.unwrap_or(PayerError::Refused {
             status: 402,
+            code: None,
             message: format!("no agreement on a voucher after {MAX_ATTEMPTS} attempts"),
         }))
     }

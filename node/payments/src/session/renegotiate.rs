@@ -17,8 +17,9 @@ impl PayerSession {
         hash: RequestHash,
     ) -> Result<u64, PayerError> {
         let bytes = response.bytes().await.map_err(|cause| network(&self.gateway, cause))?;
-        let required: PaymentRequired = serde_json::from_slice(&bytes)
-            .map_err(|cause| PayerError::Refused { status: 402, message: cause.to_string() })?;
+        let required: PaymentRequired = serde_json::from_slice(&bytes).map_err(|cause| {
+            PayerError::Refused { status: 402, code: None, message: cause.to_string() }
+        })?;
         let refuse = |why| {
             let required = Box::new(required.clone());
             Err(PayerError::PaymentRequired { required, why })
@@ -60,6 +61,7 @@ impl PayerSession {
     async fn recover(&mut self, wanted: &RequiredVoucher) -> Result<(), PayerError> {
         let missing = || PayerError::Refused {
             status: 402,
+            code: None,
             message: format!(
                 "it counts {} requests, the payer's receipts {}, and it shows no receipt for the rest",
                 wanted.cumulative_requests.saturating_sub(1),
