@@ -121,7 +121,7 @@ impl NodeConfig {
         }
         let cause =
             format!("the role [{role}] sends transactions; add a keystore or private_key_env here");
-        Err(ConfigError::Key { key: "signer".to_owned(), cause })
+        Err(ConfigError::Key { key: "signer".to_owned(), source: cause.into() })
     }
 
     fn validate_listeners(&self) -> Result<(), ConfigError> {
@@ -189,7 +189,7 @@ fn http_url(key: &str, url: &str) -> Result<(), ConfigError> {
 }
 
 fn validate_key(key: &str, source: &PrivateKeySource) -> Result<(), ConfigError> {
-    let fail = |cause: &str| Err(ConfigError::Key { key: key.to_owned(), cause: cause.to_owned() });
+    let fail = |cause: &str| Err(ConfigError::Key { key: key.to_owned(), source: cause.into() });
     let given = [
         source.keystore.is_some(),
         source.private_key_env.is_some(),
