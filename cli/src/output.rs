@@ -74,7 +74,7 @@ impl Output {
 
     /// Prints a failed command: the error chain and, where there is one, the hint.
     pub(crate) fn failure(&self, report: &eyre::Report, hint: Option<&str>) {
-        let causes: Vec<String> = report.chain().skip(1).map(ToString::to_string).collect();
+        let causes = causes(report);
         if self.format == Format::Json {
             let error = json!({ "message": report.to_string(), "causes": causes, "hint": hint });
             let envelope = json!({
@@ -147,4 +147,17 @@ pub(crate) fn table<const N: usize>(
         table.add_row(row);
     }
     table.to_string()
+}
+
+/// What caused a failure, without what the line above already quotes.
+pub(crate) fn causes(report: &eyre::Report) -> Vec<String> {
+    let mut above = report.to_string();
+    let mut causes = Vec::new();
+    for cause in report.chain().skip(1).map(ToString::to_string) {
+        if !above.contains(&cause) {
+            causes.push(cause.clone());
+            above = cause;
+        }
+    }
+    causes
 }

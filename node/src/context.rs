@@ -1,7 +1,7 @@
 //! What every role gets from the node, and what it gives back.
 
 use crate::chain::{ChainClient, Head, Reader, Sender};
-use crate::config::Config;
+use crate::config::NodeConfig;
 use crate::jobs::JobHandler;
 use crate::store::Store;
 use crate::tasks::Tasks;
@@ -42,7 +42,7 @@ impl RoleError {
 #[derive(Clone, Debug)]
 pub struct NodeContext {
     /// What the node was told.
-    pub config: Arc<Config>,
+    pub config: Arc<NodeConfig>,
     /// What survives a restart.
     pub store: Store,
     /// Provider and addresses of the chain that the node follows.

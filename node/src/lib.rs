@@ -23,7 +23,7 @@ mod status;
 pub mod store;
 mod tasks;
 
-pub use config::Config;
+pub use config::NodeConfig;
 pub use context::{NodeContext, RoleError, RoleParts};
 pub use node::{Node, NodeError};
 pub use tasks::Tasks;

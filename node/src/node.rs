@@ -2,7 +2,7 @@
 
 use crate::api::{self, ServeLimits};
 use crate::chain::{ChainClient, ChainError, Follower, Sender, SenderError, load_key};
-use crate::config::{Config, ConfigError};
+use crate::config::{ConfigError, NodeConfig};
 use crate::context::{NodeContext, RoleError, RoleParts};
 use crate::jobs::JobWorker;
 use crate::metrics;
@@ -71,7 +71,7 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError`]; whatever was started is stopped again.
-    pub async fn start(config: Config) -> Result<Self, NodeError> {
+    pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
         config.validate()?;
         // Before anything is measured.
         metrics::handle();
@@ -85,7 +85,7 @@ impl Node {
         }
     }
 
-    async fn assemble(config: Config, tasks: Tasks) -> Result<Self, NodeError> {
+    async fn assemble(config: NodeConfig, tasks: Tasks) -> Result<Self, NodeError> {
         let store = Store::open(&config.store.url).await?;
         let chain = ChainClient::open(&config.chain).await?;
         claim_store(&store, &chain).await?;

@@ -5,7 +5,7 @@ use crate::chain::Head;
 use crate::clock::unix_now;
 use crate::context::NodeContext;
 use crate::metrics::{as_f64, handle};
-use crate::store::IntentRow;
+use crate::store::{CaseScope, IntentRow};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -128,7 +128,7 @@ async fn status(State(node): State<NodeContext>) -> Result<Json<NodeStatus>, Api
         head_age_s: unix_now().saturating_sub(head.timestamp),
         engine: node.store.engine(),
         jobs: node.store.job_counts().await?,
-        open_cases: node.store.cases(true).await?.len(),
+        open_cases: node.store.cases(CaseScope::Open).await?.len(),
         ready: problems.is_empty(),
         problems,
         transactions: node

@@ -13,12 +13,12 @@ use tokio_util::task::TaskTracker;
 /// Why the node stopped on its own: a critical task failed, panicked, or returned before it was
 /// told to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the task `{task}` {reason}")]
+#[error("the task `{task}` {ending}")]
 pub struct TaskFailure {
     /// Name given to [`Tasks::spawn_critical`].
     pub task: String,
-    /// What happened, in words.
-    pub reason: String,
+    /// How it ended, in words.
+    pub ending: String,
 }
 
 /// How a critical task may end: with nothing to say, or with an error that stops the node.
@@ -158,10 +158,10 @@ impl Tasks {
         self.tracker.len()
     }
 
-    fn fail(&self, name: &str, reason: String) {
-        tracing::error!(task = name, reason, "a critical task ended; the node stops");
+    fn fail(&self, name: &str, ending: String) {
+        tracing::error!(task = name, ending, "a critical task ended; the node stops");
         let mut slot = self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        slot.get_or_insert_with(|| TaskFailure { task: name.to_owned(), reason });
+        slot.get_or_insert_with(|| TaskFailure { task: name.to_owned(), ending });
         drop(slot);
         self.cancel.cancel();
     }
@@ -239,7 +239,7 @@ mod tests {
             }
         });
         tokio::time::timeout(Duration::from_secs(5), tasks.cancelled()).await.unwrap();
-        assert!(tasks.failure().unwrap().reason.starts_with("panicked"));
+        assert!(tasks.failure().unwrap().ending.starts_with("panicked"));
     }
 
     #[tokio::test]

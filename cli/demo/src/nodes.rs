@@ -6,7 +6,7 @@ use eyre::Result;
 use oml_client::files::{self, LicenseFile};
 use oml_contracts::{Amount, ModelId};
 use oml_node::config::{
-    ChainConfig, Config, GatewayConfig, HostConfig, HttpConfig, OwnerConfig, PrivateKeySource,
+    ChainConfig, GatewayConfig, HostConfig, HttpConfig, NodeConfig, OwnerConfig, PrivateKeySource,
     ProverConfig, RedeemConfig, StoreConfig, UniverseConfig,
 };
 use std::collections::BTreeMap;
@@ -95,8 +95,8 @@ impl Scenario {
         self.write(name, &config)
     }
 
-    fn node(&self, name: &str, port: u16) -> Result<Config> {
-        Ok(Config {
+    fn node(&self, name: &str, port: u16) -> Result<NodeConfig> {
+        Ok(NodeConfig {
             chain: ChainConfig {
                 rpc_url: self.settings.rpc_url.clone(),
                 addresses: self.settings.addresses.clone(),
@@ -127,7 +127,7 @@ impl Scenario {
         Ok(PrivateKeySource { private_key_file: Some(path), ..PrivateKeySource::default() })
     }
 
-    fn write(&self, name: &str, config: &Config) -> Result<PathBuf> {
+    fn write(&self, name: &str, config: &NodeConfig) -> Result<PathBuf> {
         let path = self.dir.join(format!("{name}.toml"));
         files::write(&path, toml::to_string_pretty(config)?.as_bytes())?;
         Ok(path)

@@ -2,6 +2,7 @@
 
 use crate::error::{FailureKind, fail};
 use crate::flags::Global;
+use crate::output::causes;
 use crate::output::table;
 use clap::Args;
 use eyre::Result;
@@ -69,10 +70,11 @@ impl Finding {
         match result {
             Ok(detail) => Self::ok(part, detail),
             Err(report) => {
-                let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
                 let hint =
                     crate::error::find(&report).0.map(|h| format!(" ({h})")).unwrap_or_default();
-                Self::broken(part, format!("{}{hint}", causes.join(": ")))
+                let mut said = vec![report.to_string()];
+                said.extend(causes(&report));
+                Self::broken(part, format!("{}{hint}", said.join(": ")))
             }
         }
     }
@@ -88,7 +90,7 @@ pub(crate) async fn run(args: Doctor, global: &Global) -> Result<()> {
     }
     if let Some(config) = &args.config {
         let result =
-            oml_node::Config::load(config).map(|_| format!("{} is valid", config.display()));
+            oml_node::NodeConfig::load(config).map(|_| format!("{} is valid", config.display()));
         findings.push(Finding::of("node configuration", result.map_err(Into::into)));
     }
     for url in &args.nodes {

@@ -7,7 +7,7 @@ use crate::output::{Output, table};
 use clap::Subcommand;
 use eyre::Result;
 use oml_client::vouchers::hide_password;
-use oml_node::{Config, Node, NodeError};
+use oml_node::{Node, NodeConfig, NodeError};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -105,8 +105,8 @@ fn explain<T>(result: Result<T, NodeError>, config: &Path) -> oml_client::Result
     result.hint(format!("the node of {} does not run", config.display()), hint, exit)
 }
 
-fn load(path: &Path) -> oml_client::Result<Config> {
-    Config::load(path).hint(
+fn load(path: &Path) -> oml_client::Result<NodeConfig> {
+    NodeConfig::load(path).hint(
         format!("{} is not a usable configuration", path.display()),
         "`oml node config example --full` shows every section and key",
         FailureKind::Failed,
@@ -138,7 +138,7 @@ fn check(path: &Path, output: Output) -> Result<()> {
     Ok(())
 }
 
-fn summary(config: &Config) -> Summary {
+fn summary(config: &NodeConfig) -> Summary {
     let roles = [
         ("owner", config.owner.is_some()),
         ("host", config.host.is_some()),
@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn examples_parse() {
         for text in [MINIMAL, FULL] {
-            let config: Config = toml::from_str(text).unwrap();
+            let config: NodeConfig = toml::from_str(text).unwrap();
             config.validate().unwrap();
             let summary = summary(&config);
             assert!(summary.rpc_url.starts_with("http"), "{summary:?}");
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn the_full_example_has_every_key() {
-        let config: Config = toml::from_str(FULL).unwrap();
+        let config: NodeConfig = toml::from_str(FULL).unwrap();
         let given: toml::Table = toml::from_str(FULL).unwrap();
         let known = toml::Table::try_from(&config).unwrap();
         for (section, keys) in &known {
@@ -324,10 +324,10 @@ mod tests {
 
     #[test]
     fn the_full_example_shows_the_defaults() {
-        let mut config: Config = toml::from_str(FULL).unwrap();
+        let mut config: NodeConfig = toml::from_str(FULL).unwrap();
         assert_eq!(config.http, oml_node::config::HttpConfig::default());
         assert_eq!(config.store, oml_node::config::StoreConfig::default());
-        let least: Config = toml::from_str(MINIMAL).unwrap();
+        let least: NodeConfig = toml::from_str(MINIMAL).unwrap();
         config.chain.start_block = None;
         assert_eq!(config.chain, least.chain);
         let prover = config.prover.unwrap();
@@ -348,7 +348,7 @@ mod tests {
         }
         table["host"]["inference"][0].as_table_mut().unwrap().remove("queue").unwrap();
         table["prover"].as_table_mut().unwrap().remove("query_model").unwrap();
-        let defaults: Config = table.try_into().unwrap();
+        let defaults: NodeConfig = table.try_into().unwrap();
         let defaults_host = defaults.host.unwrap();
         assert_eq!(defaults_host.gateways, host.gateways);
         assert_eq!(defaults_host.inference, host.inference);

@@ -44,7 +44,7 @@ pub(crate) async fn run(args: Settle, global: &Global) -> Result<()> {
     let vouchers = match (&args.store, &args.config) {
         (Some(url), _) => vouchers::from_store(url, license.license_id).await?,
         (None, Some(path)) => {
-            let config = oml_node::Config::load(path).hint(
+            let config = oml_node::NodeConfig::load(path).hint(
                 format!("{} is not a usable configuration", path.display()),
                 "name the store itself with --store URL",
                 FailureKind::Failed,

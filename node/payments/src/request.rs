@@ -69,12 +69,12 @@ pub enum RequestError {
     #[error("the body is no JSON object: {0}")]
     NotJson(#[source] serde_json::Error),
     /// A field is missing or of a wrong kind.
-    #[error("field `{field}` {problem}")]
+    #[error("field `{field}` {advice}")]
     Field {
         /// Name of the field.
         field: &'static str,
         /// What is wrong and what to send.
-        problem: String,
+        advice: String,
     },
 }
 
@@ -161,8 +161,8 @@ impl MeteredRequest {
 fn refuse_unmetered(body: &Map<String, Value>) -> Result<(), RequestError> {
     for field in ["n", "best_of"] {
         if body.get(field).is_some_and(|v| !v.is_null() && v.as_u64() != Some(1)) {
-            let problem = "must be 1 here; send one request and voucher per answer".to_owned();
-            return Err(RequestError::Field { field, problem });
+            let advice = "must be 1 here; send one request and voucher per answer".to_owned();
+            return Err(RequestError::Field { field, advice });
         }
     }
     let set = |field: &str| {
@@ -170,8 +170,8 @@ fn refuse_unmetered(body: &Map<String, Value>) -> Result<(), RequestError> {
     };
     for field in ["suffix", "echo"] {
         if set(field) {
-            let problem = "is not supported; put the whole text into `prompt`".to_owned();
-            return Err(RequestError::Field { field, problem });
+            let advice = "is not supported; put the whole text into `prompt`".to_owned();
+            return Err(RequestError::Field { field, advice });
         }
     }
     Ok(())
@@ -186,7 +186,7 @@ fn prompt_text(body: &Map<String, Value>) -> Result<String, RequestError> {
         Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
         _ => Err(RequestError::Field {
             field: "prompt",
-            problem: "must be one text that is not empty; lists and token ids can't be metered"
+            advice: "must be one text that is not empty; lists and token ids can't be metered"
                 .to_owned(),
         }),
     }
@@ -196,13 +196,13 @@ fn messages_text(body: &Map<String, Value>) -> Result<String, RequestError> {
     match body.get("messages") {
         Some(messages @ Value::Array(_)) if has_fraction(messages) => Err(RequestError::Field {
             field: "messages",
-            problem: "has a number with a fraction, which has no certain hash; send it as text"
+            advice: "has a number with a fraction, which has no certain hash; send it as text"
                 .to_owned(),
         }),
         Some(messages @ Value::Array(items)) if !items.is_empty() => Ok(canonical_json(messages)),
         _ => Err(RequestError::Field {
             field: "messages",
-            problem: "must be a list with at least one message".to_owned(),
+            advice: "must be a list with at least one message".to_owned(),
         }),
     }
 }
@@ -218,7 +218,7 @@ fn max_tokens(body: &Map<String, Value>, limits: &TokenLimits) -> Result<u64, Re
         Some(tokens) if (1..=limits.max_tokens_cap).contains(&tokens) => Ok(tokens),
         _ => Err(RequestError::Field {
             field,
-            problem: format!("is {value}, but must lie between 1 and {}", limits.max_tokens_cap),
+            advice: format!("is {value}, but must lie between 1 and {}", limits.max_tokens_cap),
         }),
     }
 }

@@ -4,7 +4,7 @@ use crate::api::ApiError;
 use crate::cases::reading::{ReadError, case_view};
 use crate::chain::{CaseStatus, CaseView};
 use crate::context::NodeContext;
-use crate::store::{CaseRow, EventRow};
+use crate::store::{CaseRow, CaseScope, EventRow};
 use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -48,8 +48,9 @@ async fn cases(
     State(node): State<NodeContext>,
     Query(query): Query<CasesQuery>,
 ) -> Result<Json<Vec<CaseItem>>, ApiError> {
+    let scope = if query.open { CaseScope::Open } else { CaseScope::All };
     let mut items = Vec::new();
-    for row in node.store.cases(query.open).await? {
+    for row in node.store.cases(scope).await? {
         // What has ended does not change, so only open cases are read from the chain.
         let view = match row.resolved_block {
             None => Some(node.reader.case_state(row.case_id).await?),

@@ -20,7 +20,7 @@ use super::owner::{OwnerActs, OwnerError, Universes};
 use super::prover::{CheckOrder, commitment_of, secret_for};
 use super::reading::{CaseReader, ReadError};
 use crate::chain::{ChainClient, Head, Sender, SubmitError, Submitted, submit_once};
-use crate::store::{CaseRow, CaseSecret, Store, StoreError};
+use crate::store::{CaseRow, CaseScope, CaseSecret, Store, StoreError};
 
 /// Seconds after which somebody who has no part in a case draws or resolves it.
 const OUTSIDER_PATIENCE: u64 = 300;
@@ -118,7 +118,7 @@ impl CaseService {
     /// [`StepError`] if the list of cases can't be read; failures inside one case are logged.
     pub async fn act(&mut self, head: &Head) -> Result<(), StepError> {
         let mut least_margin: Option<u64> = None;
-        for row in self.store.cases(true).await? {
+        for row in self.store.cases(CaseScope::Open).await? {
             match self.act_in(&row, head).await {
                 Ok(margin) => {
                     least_margin = [least_margin, margin].into_iter().flatten().min();

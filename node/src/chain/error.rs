@@ -67,12 +67,12 @@ pub enum ChainError {
         source: Arc<dyn Error + Send + Sync>,
     },
     /// The contract reverted.
-    #[error("{what} reverted: {reason}")]
+    #[error("{what} reverted: {revert}")]
     Reverted {
         /// What was called.
         what: String,
         /// Name and values of the revert.
-        reason: String,
+        revert: String,
     },
     /// The endpoint answered, but not with what the contracts can say.
     #[error("{what}: {source}")]

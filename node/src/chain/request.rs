@@ -30,7 +30,7 @@ pub(super) async fn view<T>(
     match timed(&what, request).await? {
         Ok(value) => Ok(value),
         Err(error) => Err(match reason_of_view(&error) {
-            Some(reason) => ChainError::Reverted { what, reason },
+            Some(revert) => ChainError::Reverted { what, revert },
             None => ChainError::rpc(what, error),
         }),
     }

@@ -22,21 +22,21 @@ pub enum ConfigError {
         source: Box<figment::Error>,
     },
     /// A value that can't work.
-    #[error("{key} = {value}: {cause}")]
+    #[error("{key} = {value}: {advice}")]
     Value {
         /// Key with its sections, such as `chain.rpc_url`.
         key: String,
         /// Value as configured.
         value: String,
         /// Why not, and what to do.
-        cause: String,
+        advice: String,
     },
     /// A private key can't be had.
-    #[error("{key}: {cause}")]
+    #[error("{key}: {source}")]
     Key {
         /// Dotted key of the section.
         key: String,
-        /// Why, and what to do.
-        cause: String,
+        /// What is wrong with it; never holds the key.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Everything that a node is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Config {
+pub struct NodeConfig {
     /// Endpoint and contracts.
     pub chain: ChainConfig,
     /// Where state is kept.
@@ -125,7 +125,7 @@ mod defaults {
     }
 }
 
-impl Config {
+impl NodeConfig {
     /// Roles that are switched on.
     #[must_use]
     pub fn roles(&self) -> Vec<&'static str> {
@@ -155,7 +155,7 @@ impl Config {
     /// Reads TOML text and the environment, and validates. `origin` names the text in errors.
     ///
     /// # Errors
-    /// As [`Config::load`].
+    /// As [`NodeConfig::load`].
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ConfigError> {
         let config: Self = Figment::new()
             .merge(Toml::string(text))

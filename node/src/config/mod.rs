@@ -6,7 +6,7 @@ mod roles;
 mod validate;
 
 pub use error::ConfigError;
-pub use file::{ChainConfig, Config, HttpConfig, StoreConfig};
+pub use file::{ChainConfig, HttpConfig, NodeConfig, StoreConfig};
 pub use roles::{
     GatewayConfig, HostConfig, InferenceConfig, OwnerConfig, PrivateKeySource, ProverConfig,
     QueryLimits, RedeemConfig, UniverseConfig,

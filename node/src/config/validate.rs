@@ -1,15 +1,15 @@
 //! What a configuration must satisfy.
 
 use super::error::ConfigError;
-use super::file::Config;
+use super::file::NodeConfig;
 use super::roles::{GatewayConfig, PrivateKeySource, UniverseConfig};
 use oml_engine::{DeviceName, FloatType};
 
 fn value(key: impl Into<String>, value: impl ToString, cause: impl Into<String>) -> ConfigError {
-    ConfigError::Value { key: key.into(), value: value.to_string(), cause: cause.into() }
+    ConfigError::Value { key: key.into(), value: value.to_string(), advice: cause.into() }
 }
 
-impl Config {
+impl NodeConfig {
     /// Checks everything that can be checked without opening files or connections.
     ///
     /// # Errors
@@ -121,7 +121,7 @@ impl Config {
         }
         let cause =
             format!("the role [{role}] sends transactions; add a keystore or private_key_env here");
-        Err(ConfigError::Key { key: "signer".to_owned(), cause })
+        Err(ConfigError::Key { key: "signer".to_owned(), source: cause.into() })
     }
 
     fn validate_listeners(&self) -> Result<(), ConfigError> {
@@ -189,7 +189,7 @@ fn http_url(key: &str, url: &str) -> Result<(), ConfigError> {
 }
 
 fn validate_key(key: &str, source: &PrivateKeySource) -> Result<(), ConfigError> {
-    let fail = |cause: &str| Err(ConfigError::Key { key: key.to_owned(), cause: cause.to_owned() });
+    let fail = |cause: &str| Err(ConfigError::Key { key: key.to_owned(), source: cause.into() });
     let given = [
         source.keystore.is_some(),
         source.private_key_env.is_some(),
@@ -218,18 +218,18 @@ mod tests {
         "[chain]\nrpc_url = \"http://127.0.0.1:8545\"\naddresses = \"addresses.json\"\n";
 
     fn problem(extra: &str) -> String {
-        Config::from_toml(&format!("{MINIMAL}{extra}"), "test.toml").unwrap_err().to_string()
+        NodeConfig::from_toml(&format!("{MINIMAL}{extra}"), "test.toml").unwrap_err().to_string()
     }
 
     #[test]
     fn a_minimal_file_has_working_defaults_and_round_trips() {
-        let config = Config::from_toml(MINIMAL, "test.toml").unwrap();
+        let config = NodeConfig::from_toml(MINIMAL, "test.toml").unwrap();
         assert_eq!(config.store.url, "sqlite:oml-node.db");
         let text = toml_of(&config);
-        assert_eq!(Config::from_toml(&text, "again.toml").unwrap(), config);
+        assert_eq!(NodeConfig::from_toml(&text, "again.toml").unwrap(), config);
     }
 
-    fn toml_of(config: &Config) -> String {
+    fn toml_of(config: &NodeConfig) -> String {
         // JSON values are TOML inline values except for the separator and null, which never occurs
         // here.
         let value = serde_json::to_value(config).unwrap();
@@ -264,8 +264,9 @@ mod tests {
             let found = problem(extra);
             assert!(found.contains(expected), "{extra:?} gave {found:?}");
         }
-        let scheme = Config::from_toml("[chain]\nrpc_url = \"ftp://x\"\naddresses = \"a\"", "t")
-            .unwrap_err();
+        let scheme =
+            NodeConfig::from_toml("[chain]\nrpc_url = \"ftp://x\"\naddresses = \"a\"", "t")
+                .unwrap_err();
         assert!(scheme.to_string().contains("chain.rpc_url = ftp://x"), "{scheme}");
     }
 
@@ -291,7 +292,7 @@ mod tests {
             let text = format!(
                 "{MINIMAL}[[host.inference]]\nlisten = \"127.0.0.1:1\"\nmodel_dir = \"m\"\nmodel_name = \"m\"\n{more}"
             );
-            Config::from_toml(&text, "test.toml").map_err(|error| error.to_string())
+            NodeConfig::from_toml(&text, "test.toml").map_err(|error| error.to_string())
         };
         let gpu = server("device = \"cuda:1\"\nprecision = \"bf16\"").unwrap();
         let inference = &gpu.host.unwrap().inference[0];

@@ -11,12 +11,12 @@ pub enum JobError {
     #[error("{0}")]
     Retry(String),
     /// Try again after this pause.
-    #[error("{reason}")]
+    #[error("{why}")]
     RetryAfter {
         /// How long to wait.
         after: Duration,
         /// What has to change until then, in words.
-        reason: String,
+        why: String,
     },
     /// Do not try again.
     #[error("{0}")]

@@ -119,7 +119,7 @@ impl JobWorker {
         let (state, pause, error) = match outcome {
             Ok(()) => (JobState::Done, Duration::ZERO, None),
             Err(JobError::Retry(reason)) => (JobState::Queued, backoff(job.attempts), Some(reason)),
-            Err(JobError::RetryAfter { after, reason }) => (JobState::Queued, after, Some(reason)),
+            Err(JobError::RetryAfter { after, why }) => (JobState::Queued, after, Some(why)),
             Err(JobError::Permanent(reason)) => (JobState::Failed, Duration::ZERO, Some(reason)),
         };
         if let Some(reason) = &error {

@@ -3,7 +3,8 @@
 use super::StoreError;
 use super::engine::{Store, StoredRow, int, text};
 use super::rows::{
-    BlockRef, CaseRow, ChannelRow, DeploymentRow, EventRow, LicenseRow, OfferRow, UniverseRow,
+    BlockRef, CaseRow, CaseScope, ChannelRow, DeploymentRow, EventRow, LicenseRow, OfferRow,
+    UniverseRow,
 };
 use alloy::primitives::B256;
 use oml_contracts::{
@@ -185,15 +186,16 @@ impl Store {
         self.pool.first("read a case", sql, &[text(id)]).await?.map(|row| case(&row)).transpose()
     }
 
-    /// All cases, or those that have not ended, oldest first.
+    /// Cases, oldest first.
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn cases(&self, open_only: bool) -> Result<Vec<CaseRow>, StoreError> {
-        let sql = if open_only {
-            select!(cases, "WHERE resolved_block IS NULL ORDER BY block, case_id")
-        } else {
-            select!(cases, "ORDER BY block, case_id")
+    pub async fn cases(&self, scope: CaseScope) -> Result<Vec<CaseRow>, StoreError> {
+        let sql = match scope {
+            CaseScope::Open => {
+                select!(cases, "WHERE resolved_block IS NULL ORDER BY block, case_id")
+            }
+            CaseScope::All => select!(cases, "ORDER BY block, case_id"),
         };
         self.pool.all("read cases", sql, &[]).await?.iter().map(case).collect()
     }

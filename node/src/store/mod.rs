@@ -17,7 +17,7 @@ pub use engine::Store;
 pub use error::StoreError;
 pub use paid::PaidRow;
 pub use rows::{
-    AttemptRow, BlockRef, CaseRow, CaseSecret, ChainBatch, ChannelRow, DeploymentRow, EventRow,
-    Fact, IntentRow, IntentState, JobRow, JobState, LicenseRow, NewJob, OfferRow, PutVoucher,
-    ReceiptRow, UniverseRow, VoucherRow,
+    AttemptRow, BlockRef, CaseRow, CaseScope, CaseSecret, ChainBatch, ChannelRow, DeploymentRow,
+    EventRow, Fact, IntentRow, IntentState, JobRow, JobState, LicenseRow, NewJob, OfferRow,
+    PutVoucher, ReceiptRow, UniverseRow, VoucherRow,
 };

@@ -80,6 +80,15 @@ pub struct UniverseRow {
     pub block: u64,
 }
 
+/// Which cases are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaseScope {
+    /// Every case that was ever opened.
+    All,
+    /// Those that have not ended.
+    Open,
+}
+
 /// An opened case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseRow {

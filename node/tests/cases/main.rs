@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use oml_contracts::{CaseId, EthAddress};
 use oml_node::chain::{CaseStatus, CaseView, LicenseStatus, LicenseView};
-use oml_node::{Config, Node, Tasks};
+use oml_node::{Node, NodeConfig, Tasks};
 use party::Party;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -141,7 +141,7 @@ async fn flags_are_listed(world: &World, case: CaseId, uri: &str) {
         folder.path().join("addresses.json"),
         folder.path().join("watcher.db").display(),
     );
-    let node = Node::start(Config::from_toml(&text, "test").unwrap()).await.unwrap();
+    let node = Node::start(NodeConfig::from_toml(&text, "test").unwrap()).await.unwrap();
     let base = format!("http://{}/v1/flags", node.local_addr());
     let cancel = CancellationToken::new();
     let running = Tasks::new().spawn_detached("node", node.run(cancel.clone()));

@@ -82,7 +82,7 @@ impl TestChain {
             self.anvil.endpoint(),
             self.folder.path().join("addresses.json"),
         );
-        oml_node::Config::from_toml(&text, "test").unwrap().chain
+        oml_node::NodeConfig::from_toml(&text, "test").unwrap().chain
     }
 
     pub(crate) async fn client(&self) -> ChainClient {

@@ -25,7 +25,7 @@ impl JobHandler for Scripted {
         self.runs.fetch_add(1, Ordering::SeqCst);
         match (job.key.as_str(), job.attempts) {
             ("flaky", 1 | 2) => {
-                Err(JobError::RetryAfter { after: Duration::ZERO, reason: "not yet".to_owned() })
+                Err(JobError::RetryAfter { after: Duration::ZERO, why: "not yet".to_owned() })
             }
             ("hopeless", _) => Err(JobError::Permanent("never".to_owned())),
             ("panics", 1) => panic!("handler bug"),

@@ -1,9 +1,9 @@
 use crate::chain::TestChain;
-use oml_node::{Config, Node, NodeError};
+use oml_node::{Node, NodeConfig, NodeError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-fn config(chain: &TestChain, store: &str) -> Config {
+fn config(chain: &TestChain, store: &str) -> NodeConfig {
     let text = format!(
         "[chain]\nrpc_url = {:?}\naddresses = {:?}\npoll_interval_ms = 20\n\
          [store]\nurl = {:?}\n[http]\nlisten = \"127.0.0.1:0\"\n",
@@ -11,7 +11,7 @@ fn config(chain: &TestChain, store: &str) -> Config {
         chain.folder.path().join("addresses.json"),
         chain.store_url(store),
     );
-    Config::from_toml(&text, "test").unwrap()
+    NodeConfig::from_toml(&text, "test").unwrap()
 }
 
 #[tokio::test]

@@ -4,9 +4,9 @@ use oml_contracts::{
     RequestHash, ResponseHash, Root, Salt,
 };
 use oml_node::store::{
-    AttemptRow, BlockRef, CaseRow, CaseSecret, ChainBatch, ChannelRow, DeploymentRow, EventRow,
-    Fact, IntentRow, IntentState, JobState, LicenseRow, NewJob, PutVoucher, ReceiptRow, Store,
-    UniverseRow, VoucherRow,
+    AttemptRow, BlockRef, CaseRow, CaseScope, CaseSecret, ChainBatch, ChannelRow, DeploymentRow,
+    EventRow, Fact, IntentRow, IntentState, JobState, LicenseRow, NewJob, PutVoucher, ReceiptRow,
+    Store, UniverseRow, VoucherRow,
 };
 use serde_json::json;
 
@@ -139,8 +139,8 @@ async fn facts_come_with_their_blocks_and_go_with_them() {
         }
         assert_eq!(store.head().await.unwrap(), Some(block(3, 1)));
         assert_eq!(store.license(licensed.license_id).await.unwrap(), Some(licensed.clone()));
-        assert_eq!(store.cases(true).await.unwrap(), []);
-        assert_eq!(store.cases(false).await.unwrap()[0].resolved_block, Some(3));
+        assert_eq!(store.cases(CaseScope::Open).await.unwrap(), []);
+        assert_eq!(store.cases(CaseScope::All).await.unwrap()[0].resolved_block, Some(3));
         assert_eq!(store.thawing_channels(licensed.license_id).await.unwrap().len(), 1);
         assert_eq!(store.deployments(licensed.license_id).await.unwrap()[0].retired_block, Some(3));
         assert_eq!(store.events_of(B256::repeat_byte(7)).await.unwrap().len(), 8);
@@ -148,7 +148,7 @@ async fn facts_come_with_their_blocks_and_go_with_them() {
 
         store.unwind_to(2).await.unwrap();
         assert_eq!(store.head().await.unwrap(), Some(block(2, 1)));
-        assert_eq!(store.cases(true).await.unwrap(), [case(2)]);
+        assert_eq!(store.cases(CaseScope::Open).await.unwrap(), [case(2)]);
         assert_eq!(store.thawing_channels(licensed.license_id).await.unwrap(), []);
         assert_eq!(store.deployments(licensed.license_id).await.unwrap(), [deployed]);
         assert_eq!(store.channel(thaws).await.unwrap(), Some(channel));

@@ -22,7 +22,7 @@ use oml_contracts::{
 use oml_engine::{Prompt, Sampling};
 use oml_node::chain::{BeaconValue, ChainClient, ChannelView};
 use oml_node::inference::{self, ServedModel, TokenLogProbability};
-use oml_node::{Config, Node, Tasks};
+use oml_node::{Node, NodeConfig, Tasks};
 use oml_payments::{PayerChannel, Price};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -239,7 +239,7 @@ impl World {
             self.upstream,
             folder.join("serving.key"),
         );
-        let config = Config::from_toml(&text, "test").unwrap();
+        let config = NodeConfig::from_toml(&text, "test").unwrap();
         let node = Node::start(config).await.unwrap();
         let cancel = CancellationToken::new();
         let running = Tasks::new().spawn_detached("node", node.run(cancel.clone()));

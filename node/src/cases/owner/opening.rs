@@ -55,7 +55,8 @@ pub(super) fn opened_bundles(
     if positions.len() != leaves.len() || leaves.len() != bundles.len() * BUNDLE {
         return Err(mismatch());
     }
-    let opened: Vec<OpenedLeaf> = leaves.iter().zip(positions).map(opened_leaf).collect();
+    let opened: Vec<OpenedLeaf> =
+        leaves.iter().zip(positions).map(|(leaf, position)| opened_leaf(leaf, *position)).collect();
     bundles
         .iter()
         .zip(opened.chunks_exact(BUNDLE))
@@ -68,12 +69,12 @@ pub(super) fn opened_bundles(
         .collect()
 }
 
-fn opened_leaf((leaf, position): (&SecretLeaf, &u16)) -> OpenedLeaf {
+fn opened_leaf(leaf: &SecretLeaf, position: u16) -> OpenedLeaf {
     OpenedLeaf {
         salt: leaf.salt.into(),
         keyHash: key_hash(&leaf.key).into(),
         tags: leaf.tags.words().map(Into::into),
-        position: *position,
+        position,
     }
 }
 

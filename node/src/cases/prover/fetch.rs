@@ -80,7 +80,7 @@ impl QuestionSource {
             return Err(FetchError::Refused { case, status: status.as_u16(), body });
         }
         let sealed: SealedQuestions = serde_json::from_slice(&body)
-            .map_err(|cause| HandoutError::Malformed { cause: cause.to_string() })?;
+            .map_err(|error| HandoutError::Malformed { source: error.into() })?;
         Ok(open_questions(&sealed, case, member, key, expected)?)
     }
 
@@ -100,7 +100,7 @@ async fn bounded(response: reqwest::Response) -> Result<Vec<u8>, FetchError> {
         let chunk = chunk.map_err(|e| FetchError::Unreachable(e.without_url().to_string()))?;
         if body.len() + chunk.len() > MAX_BYTES {
             let cause = format!("more than {MAX_BYTES} bytes");
-            return Err(HandoutError::Malformed { cause }.into());
+            return Err(HandoutError::Malformed { source: cause.into() }.into());
         }
         body.extend_from_slice(&chunk);
     }

@@ -17,12 +17,12 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 #[non_exhaustive]
 pub(crate) enum GuardError {
     /// Not a URL.
-    #[error("{url:?} is not a URL: {cause}")]
+    #[error("{url:?} is not a URL: {source}")]
     NotAUrl {
         /// As given, cut to 200 characters.
         url: String,
         /// The parser's word.
-        cause: String,
+        source: <reqwest::Url as std::str::FromStr>::Err,
     },
     /// Neither HTTP nor HTTPS, or without a host, or with a password in it.
     #[error(
@@ -49,8 +49,7 @@ pub(crate) enum GuardError {
 /// [`GuardError`].
 pub(crate) fn admit(url: &str, allow_private: bool) -> Result<Url, GuardError> {
     let shown = || url.chars().take(200).collect::<String>();
-    let parsed = Url::parse(url)
-        .map_err(|cause| GuardError::NotAUrl { url: shown(), cause: cause.to_string() })?;
+    let parsed = Url::parse(url).map_err(|source| GuardError::NotAUrl { url: shown(), source })?;
     let named = parsed.username().is_empty() && parsed.password().is_none();
     let Some(host) = parsed.host_str() else {
         return Err(GuardError::Unsupported { url: shown() });

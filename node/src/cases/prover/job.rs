@@ -125,7 +125,7 @@ impl CheckHandler {
             Conclusion::CouldNotCheck { after, reason } => {
                 self.set_partial(order, Some(exchanges));
                 metrics::counter!("oml_checks_total", "outcome" => "could-not-check").increment(1);
-                Err(JobError::RetryAfter { after, reason })
+                Err(JobError::RetryAfter { after, why: reason })
             }
             Conclusion::Tags(tags) => {
                 metrics::counter!("oml_checks_total", "outcome" => "tags").increment(1);
@@ -141,7 +141,7 @@ impl CheckHandler {
         // Not permanent: a restart with the right configuration goes on with the same job.
         let base = self.owners.get(&order.model).ok_or_else(|| JobError::RetryAfter {
             after: Duration::from_secs(30),
-            reason: format!(
+            why: format!(
                 "no owner endpoint for model {}; add it to prover.owner_endpoints",
                 order.model
             ),
@@ -166,7 +166,7 @@ impl CheckHandler {
     fn retry_fetch(&self, order: &CheckOrder, error: &FetchError) -> JobError {
         let left = self.time_left(order).left;
         let after = Duration::from_secs((left / 10).clamp(1, 30));
-        JobError::RetryAfter { after, reason: error.to_string() }
+        JobError::RetryAfter { after, why: error.to_string() }
     }
 
     async fn ask(&self, order: &CheckOrder, prompts: &[String]) -> Result<Vec<Exchange>, JobError> {

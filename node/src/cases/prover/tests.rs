@@ -161,7 +161,7 @@ async fn deployment(template: ResponseTemplate) -> MockServer {
 
 fn reason(result: Result<(), JobError>) -> String {
     match result {
-        Err(JobError::RetryAfter { reason, .. }) => reason,
+        Err(JobError::RetryAfter { why, .. }) => why,
         other => panic!("expected a later attempt, got {other:?}"),
     }
 }

@@ -126,12 +126,12 @@ impl IntentStatus {
 pub enum SenderError {
     /// The simulation reverted: sending would only cost gas. Nothing is stored; may be submitted
     /// again.
-    #[error("{describe} would revert: {reason}")]
+    #[error("{describe} would revert: {revert}")]
     WouldRevert {
         /// What was submitted.
         describe: String,
         /// Name and values of the revert.
-        reason: String,
+        revert: String,
     },
     /// The deadline is past. Nothing is stored.
     #[error("{describe} is too late: its deadline {deadline} is past, the chain's time is {now}")]

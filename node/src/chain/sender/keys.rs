@@ -51,8 +51,8 @@ pub(crate) fn load_key_bytes(
     Ok(bytes)
 }
 
-fn problem(cause: String) -> ConfigError {
-    ConfigError::Key { key: "private key".to_owned(), cause }
+fn problem(text: String) -> ConfigError {
+    ConfigError::Key { key: "private key".to_owned(), source: text.into() }
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, ConfigError> {

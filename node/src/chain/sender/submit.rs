@@ -187,8 +187,8 @@ impl Sender {
         match outcome {
             Ok(Ok(gas)) => Ok(gas),
             Ok(Err(error)) => match revert_reason(&error) {
-                Some(reason) => {
-                    Err(SenderError::WouldRevert { describe: intent.describe.clone(), reason })
+                Some(revert) => {
+                    Err(SenderError::WouldRevert { describe: intent.describe.clone(), revert })
                 }
                 None => Err(ChainError::rpc(what(), error).into()),
             },
