@@ -289,12 +289,6 @@ impl Evidence {
     pub const fn outcome(&self) -> &CheckOutcome {
         &self.outcome
     }
-
-    /// Hash of the transcript behind it, as 0x-hex.
-    #[must_use]
-    pub fn transcript_hash(&self) -> &str {
-        &self.outcome.transcript
-    }
 }
 
 #[cfg(test)]

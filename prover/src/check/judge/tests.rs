@@ -50,8 +50,8 @@ fn a_licensed_copy_matches_its_license_and_no_other() {
     assert_eq!(*outcome.verdict(), Verdict::Match);
     assert_eq!((outcome.tally().hits, outcome.tally().misses), (28, 4));
     let evidence = outcome.into_evidence().unwrap();
-    assert!(evidence.transcript_hash().starts_with("0x"));
-    assert!(serde_json::to_string(&evidence).unwrap().contains("\"hits\":28"));
+    let json = serde_json::to_string(&evidence).unwrap();
+    assert!(json.contains("\"hits\":28") && json.contains("\"transcript\":\"0x"), "{json}");
 
     let outcome = verdict(&answers, &universe, 2);
     assert_eq!(*outcome.verdict(), Verdict::NoMatch);

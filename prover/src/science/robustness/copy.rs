@@ -68,7 +68,7 @@ impl MarkedCopy {
     ///
     /// # Errors
     /// `Keys` unless there is a multiple of 16 of them; `Embed`.
-    pub fn of_fingerprints(
+    fn of_fingerprints(
         base: &Model,
         fingerprints: Vec<Fingerprint>,
         options: &CopyOptions,

@@ -1,4 +1,4 @@
-//! First aid on robustness: what is left of fingerprints after what hosts do to copies.
+//! Robustness: what is left of fingerprints after what hosts do to copies.
 //!
 //! ```text
 //! base ─▶ MarkedCopy ─Attack─▶ ServedModel ─▶ answers, ranks, utility ─▶ AttackRow
