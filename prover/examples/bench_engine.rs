@@ -20,7 +20,7 @@ use oml_contracts::draw::Parts;
 use oml_engine::{LoadOptions, Model, ScreenReport};
 use oml_prover::embed::{EmbedOptions, EmbedTarget, UtilityOptions, embed};
 use oml_prover::fingerprint::{
-    Candidate, Candidates, Fingerprint, FingerprintOptions, Universe, UniverseSecret,
+    Candidate, Candidates, Fingerprint, FingerprintOptions, Universe, WrapKey,
     generate_fingerprints,
 };
 use serde_json::{Value, json};
@@ -77,7 +77,8 @@ fn answers(model: &Model, keys: &Path, repeats: usize) -> Outcome {
     }))
 }
 
-/// Plain full-batch AdamW on responses, without benign text and averaging; the copy is saved if asked for.
+/// Plain full-batch AdamW on responses, without benign text and averaging; the copy is saved if
+/// asked for.
 fn embedding(
     dir: &Path,
     targets: &Path,
@@ -154,8 +155,8 @@ fn memory(dir: &Path, count: usize) -> Outcome {
     Ok(json!({ "fingerprints": answered, "grown": grown }))
 }
 
-/// Writes and reads a universe of made-up entries of 16 tokens: bytes and seconds, and memory for reading and writing
-/// beyond that of the universe itself.
+/// Writes and reads a universe of made-up entries of 16 tokens: bytes and seconds, and memory for
+/// reading and writing beyond that of the universe itself.
 fn universe_file(path: &Path, count: u32) -> Outcome {
     let candidates = |i: u32| -> Vec<Candidate> {
         let candidate = |c: u32| Candidate { word: format!("word{i}x{c}"), tokens: vec![c, 7] };
@@ -170,7 +171,7 @@ fn universe_file(path: &Path, count: u32) -> Outcome {
     let parts = Parts::new(count, 0)?;
     let made = (0..count).map(fingerprint).collect::<Result<Vec<_>, _>>()?;
     let universe = Universe::build(ModelId::new([1; 32]), 0, parts, made, &mut rand::rng())?;
-    let secret = UniverseSecret::Raw([7; 32].into());
+    let secret = WrapKey::Raw([7; 32].into());
     let (started, before) = (Clock::start(), forget_peak()?);
     universe.save(path, &secret)?;
     let (written, write_grown) = (started.seconds(), peak_bytes().unwrap_or(0) - before);

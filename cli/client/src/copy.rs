@@ -5,7 +5,9 @@ use crate::local_model::weights_hash;
 use crate::progress::Progress;
 use alloy::primitives::B256;
 use oml_engine::{ChoiceQuestion, ChoiceReport, Model};
-use oml_prover::embed::{EmbedError, EmbedOptions, EmbedProgress, EmbedReport, Embedder};
+use oml_prover::embed::{
+    EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget, Embedder,
+};
 use oml_prover::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 use serde::Serialize;
 use std::ops::ControlFlow;
@@ -111,8 +113,9 @@ impl CopyMaker<'_> {
         order: &CopyOrder<'_>,
     ) -> Result<(Model, EmbedReport)> {
         let tokenizer = embedder.base().tokenizer();
+        let CopyOrder { universe, draw, .. } = *order;
         let targets =
-            order.universe.embed_targets(order.draw, self.answers, tokenizer, self.systems).hint(
+            EmbedTarget::of_license(universe, draw, self.answers, tokenizer, self.systems).hint(
                 "the answers have no prompts for this model",
                 "keys that are asked as a chat need a model with a chat template",
                 FailureKind::Failed,

@@ -19,7 +19,7 @@ mod service;
 mod shuffle;
 mod wiring;
 
-pub use owner::{SecretLeaf, SecretUniverse, Universes, make_decoys, questions_router};
+pub use owner::{OpenableUniverse, Universes, make_decoys, questions_router};
 pub use prover::CheckHandler;
 pub use reading::CaseReader;
 pub use seal::EncryptionKey;

@@ -49,7 +49,7 @@ pub enum NoAnswer {
     /// An HTTP status that refuses the request.
     #[error("it refused with HTTP status {status}: {excerpt:?}")]
     Refused {
-        /// The status.
+        /// The HTTP status.
         status: u16,
         /// Start of the body.
         excerpt: String,
@@ -57,26 +57,27 @@ pub enum NoAnswer {
     /// It points elsewhere, which is not followed.
     #[error("it redirects to {location:?}; register the address that answers")]
     Redirect {
-        /// Where to.
+        /// The address that it points to, cut.
         location: String,
     },
     /// More than the limit, or without end.
     #[error("it sent more than {limit} bytes")]
     TooLarge {
-        /// The limit.
+        /// The limit, in bytes.
         limit: u64,
     },
     /// A compressed body, which is not unpacked.
     #[error("it sent content encoded as {encoding:?}, although none was accepted")]
     Encoded {
-        /// The encoding.
+        /// The encoding that its header names, cut.
         encoding: String,
     },
     /// The body is no completion.
-    #[error("it sent no completion ({cause}): {excerpt:?}")]
+    #[error("it sent no completion ({fault}): {excerpt:?}")]
     NotACompletion {
         /// What is wrong with it.
-        cause: String,
+        #[serde(rename = "cause")]
+        fault: String,
         /// Start of the body.
         excerpt: String,
     },
@@ -87,34 +88,37 @@ pub enum NoAnswer {
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub enum NotChecked {
     /// No connection, or a broken one.
-    #[error("the target could not be reached: {cause}")]
+    #[error("the target could not be reached: {causes}")]
     Unreachable {
-        /// What failed.
-        cause: String,
+        /// The chain of causes, as text: it goes into transcripts.
+        #[serde(rename = "cause")]
+        causes: String,
     },
     /// No whole answer in time.
     #[error("no whole answer within {seconds} s")]
     TimedOut {
-        /// The limit.
+        /// The limit, in seconds.
         seconds: u64,
     },
-    /// Overloaded.
+    /// The service has no capacity at the moment.
     #[error("it is overloaded: HTTP status {status}")]
     Busy {
-        /// The status.
+        /// The HTTP status.
         status: u16,
     },
     /// An address that must not be asked.
-    #[error("{cause}")]
+    #[error("{refusal}")]
     Forbidden {
         /// Which, and why.
-        cause: String,
+        #[serde(rename = "cause")]
+        refusal: String,
     },
     /// A model on this machine failed.
-    #[error("the model could not be run: {cause}")]
+    #[error("the model could not be run: {causes}")]
     Model {
-        /// Why.
-        cause: String,
+        /// What the engine said, as text: it goes into transcripts.
+        #[serde(rename = "cause")]
+        causes: String,
     },
     /// The check ended before.
     #[error("the check was stopped before this question")]
@@ -148,5 +152,9 @@ mod tests {
             let json = serde_json::to_string(&observation).unwrap();
             assert_eq!(serde_json::from_str::<Observation>(&json).unwrap(), observation, "{json}");
         }
+        // Transcripts are hashed: what they call a field stays.
+        let failed = NotChecked::Model { causes: "no memory".to_owned() };
+        let json = serde_json::to_string(&Observation::NotChecked(failed)).unwrap();
+        assert!(json.contains(r#""cause":"no memory""#), "{json}");
     }
 }

@@ -53,7 +53,7 @@ pub fn perinucleus(
 ) -> Result<Vec<Result<Candidates, FingerprintError>>, FingerprintError> {
     options.check()?;
     let prompts: Vec<Vec<u32>> =
-        keys.iter().map(|key| key.ids(model.tokenizer())).collect::<Result<_, _>>()?;
+        keys.iter().map(|key| key.prompt_tokens(model.tokenizer())).collect::<Result<_, _>>()?;
     model.check_prompts(&prompts, options.max_response_tokens)?;
     let mut found: Vec<Option<Result<Candidates, FingerprintError>>> =
         keys.iter().map(|_| None).collect();
@@ -213,14 +213,14 @@ impl<'a> Search<'a> {
 
     fn finish(self) -> Result<Candidates, FingerprintError> {
         if self.accepted.len() < CANDIDATES {
-            let reason = self.refusal.map_or_else(
+            let fault = self.refusal.map_or_else(
                 || format!("{} tokens past the nucleus were tried", self.probed),
                 str::to_owned,
             );
             return Err(FingerprintError::TooFewCandidates {
                 key: self.key.text().to_owned(),
                 found: self.accepted.len(),
-                reason,
+                fault,
             });
         }
         Candidates::new(self.accepted)

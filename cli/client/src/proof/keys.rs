@@ -92,6 +92,6 @@ fn key_bundle(universe: &Universe, bundle: u32) -> Result<KeyBundle> {
     let entries = universe.entries().iter().skip(bundle as usize * BUNDLE).take(BUNDLE);
     Ok(KeyBundle {
         opening: universe.open_bundle(bundle)?,
-        keys: entries.map(|entry| entry.key.question()).collect(),
+        keys: entries.map(|entry| entry.key.prompt_text()).collect(),
     })
 }

@@ -4,7 +4,7 @@ use crate::chain::Chain;
 use crate::error::Result;
 use alloy::primitives::B256;
 use oml_contracts::rpc::abi::LicenseRegistry;
-use oml_prover::check::Counts;
+use oml_prover::check::Comparisons;
 use oml_prover::fingerprint::Universe;
 
 /// What the chain knows of a universe, as far as a check needs it.
@@ -13,7 +13,7 @@ pub struct UniverseStanding {
     /// Personal bundles that no case has opened.
     pub unburned: Vec<u32>,
     /// From how many an accuser could have chosen.
-    pub counts: Counts,
+    pub counts: Comparisons,
 }
 
 impl UniverseStanding {
@@ -21,7 +21,7 @@ impl UniverseStanding {
     #[must_use]
     pub fn offline(universe: &Universe) -> Self {
         let bundles = bundles(universe);
-        Self { unburned: (0..bundles).collect(), counts: Counts { cases: 1, licenses: 1 } }
+        Self { unburned: (0..bundles).collect(), counts: Comparisons { cases: 1, licenses: 1 } }
     }
 
     /// As the chain has it.
@@ -37,7 +37,7 @@ impl UniverseStanding {
             _ => unburned(chain, universe).await?,
         };
         let counts =
-            Counts { cases: state.cases.saturating_add(1), licenses: state.licenses.max(1) };
+            Comparisons { cases: state.cases.saturating_add(1), licenses: state.licenses.max(1) };
         Ok(Self { unburned, counts })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{FailureKind, HintExt, Result, fail};
 use crate::files;
-use oml_prover::fingerprint::{Universe, UniverseSecret};
+use oml_prover::fingerprint::{SecretText, Universe, WrapKey};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -13,11 +13,11 @@ const FILE: &str = "universe.oml";
 ///
 /// # Errors
 /// The file exists, or can't be written.
-pub fn make_key(path: &Path) -> Result<UniverseSecret> {
+pub fn make_key(path: &Path) -> Result<WrapKey> {
     let key: Zeroizing<[u8; 32]> = Zeroizing::new(rand::random());
     let text = Zeroizing::new(format!("{}\n", alloy::hex::encode(&key[..])));
     files::write_secret(path, text.as_bytes())?;
-    Ok(UniverseSecret::Raw(key))
+    Ok(WrapKey::Raw(key))
 }
 
 /// The encrypted file that `path` names: itself, or a directory that holds it.
@@ -40,9 +40,9 @@ fn locate(path: &Path) -> Result<PathBuf> {
 ///
 /// # Errors
 /// There is none, it is damaged, or the secret is another one's.
-pub fn load(path: &Path, secret: &UniverseSecret) -> Result<Universe> {
+pub fn load(path: &Path, secret: &SecretText) -> Result<Universe> {
     let file = locate(path)?;
-    Universe::load(&file, secret).hint(
+    Universe::open(&file, secret).hint(
         format!("universe {} could not be opened", file.display()),
         "check --key-file or the passphrase; the cause says whether the file itself is damaged",
         FailureKind::Failed,
@@ -53,11 +53,11 @@ pub fn load(path: &Path, secret: &UniverseSecret) -> Result<Universe> {
 ///
 /// # Errors
 /// There is one already, or the folder can't be written.
-pub fn save(universe: &Universe, dir: &Path, secret: &UniverseSecret) -> Result<PathBuf> {
+pub fn save(universe: &Universe, dir: &Path, key: &WrapKey) -> Result<PathBuf> {
     let folder = folder(dir, universe.epoch());
     refuse_existing(dir, universe.epoch())?;
     std::fs::create_dir_all(&folder)?;
-    universe.save(&folder.join(FILE), secret).hint(
+    universe.save(&folder.join(FILE), key).hint(
         format!("the universe could not be written to {}", folder.display()),
         "check the folder and its permissions",
         FailureKind::Failed,

@@ -228,7 +228,7 @@ impl AskArgs {
     fn make_decoys(&self, universe: &Universe, rounds: usize) -> oml_client::Result<Vec<String>> {
         let step = universe.entries().len().div_ceil(DECOY_CORPUS).max(1);
         let corpus: Vec<String> =
-            universe.entries().iter().step_by(step).map(|entry| entry.key.question()).collect();
+            universe.entries().iter().step_by(step).map(|entry| entry.key.prompt_text()).collect();
         let corpus: Vec<&str> = corpus.iter().map(String::as_str).collect();
         make_decoys(&corpus, rounds * self.decoys, rand::random()).hint(
             format!("{} decoys could not be made", rounds * self.decoys),

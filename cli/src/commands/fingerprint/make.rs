@@ -111,12 +111,12 @@ pub(super) fn run_generate(args: &Generate, output: Output) -> Result<()> {
         keys: KeyOptions { source, token_length: args.key_tokens, api: place.api(), seed },
         candidates: place.candidates(),
     };
-    let secret = place.secret.create()?;
+    let key = place.secret.create()?;
     let model = load_model(&place.model)?;
     let made = universe::generate(&model, parts, &options, &output)?;
     let dropped = made.dropped.len();
     let universe = universe::build(place.model_id, place.epoch, parts, made.fingerprints)?;
-    let dir = universe::save(&universe, &place.out, &secret)?;
+    let dir = universe::save(&universe, &place.out, &key)?;
     report(&universe, dir, dropped, output);
     Ok(())
 }
@@ -142,11 +142,11 @@ pub(super) fn run_import(args: &Import, output: Output) -> Result<()> {
         "remove the entry; keys are plain text, unique, without their answer, and kept as they are by the tokenizer",
         FailureKind::Failed,
     )?;
-    let keys: Vec<Key> = keys.into_iter().map(|key| key.asked_by(place.api())).collect();
+    let keys: Vec<Key> = keys.into_iter().map(|key| key.with_api(place.api())).collect();
+    let key = place.secret.create()?;
     let (fingerprints, dropped) = candidates(&model, &keys, parts, &place.candidates(), output)?;
-    let secret = place.secret.create()?;
     let universe = universe::build(place.model_id, place.epoch, parts, fingerprints)?;
-    let dir = universe::save(&universe, &place.out, &secret)?;
+    let dir = universe::save(&universe, &place.out, &key)?;
     report(&universe, dir, dropped, output);
     Ok(())
 }

@@ -7,10 +7,10 @@ use clap::Args;
 use eyre::Result;
 use oml_client::files;
 use oml_engine::{Corpus, Model};
-use oml_prover::check::{Counts, Verdict};
+use oml_prover::check::{Comparisons, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
-use oml_prover::robustness::{
-    Attack, CopyOptions, MarkedCopy, Row, base_texts, judge_attack, usual_attacks,
+use oml_prover::science::robustness::{
+    Attack, AttackRow, AttackSetting, CopyOptions, MarkedCopy, base_texts, usual_attacks,
 };
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -59,8 +59,8 @@ struct Report {
     model: String,
     keys: u32,
     alpha: f64,
-    counts: Counts,
-    rows: Vec<Row>,
+    counts: Comparisons,
+    rows: Vec<AttackRow>,
 }
 
 /// Attacks fingerprinted copies and prints what is left of the answers.
@@ -79,7 +79,7 @@ pub(super) fn run(args: &Robustness, output: Output) -> Result<()> {
     let texts = texts(&base, args.texts.as_deref(), args.seed)?;
     let held_out = base_texts(&base, HELD_OUT.0, HELD_OUT.1, args.seed ^ 0x5eed)?;
     let rows = measure(args, &base, &attacks, &numbers, (&texts, &held_out), output)?;
-    let counts = Counts { cases: 1, licenses: args.licenses };
+    let counts = Comparisons { cases: 1, licenses: args.licenses };
     let report =
         Report { model: args.model.clone(), keys: args.keys, alpha: args.alpha, counts, rows };
     let quiet: Vec<String> = report.rows.iter().map(quiet).collect();
@@ -94,9 +94,15 @@ fn measure(
     numbers: &[AnswersPerKey],
     texts: (&[Vec<u32>], &[Vec<u32>]),
     output: Output,
-) -> Result<Vec<Row>> {
-    let counts = Counts { cases: 1, licenses: args.licenses };
-    let setting = (super::plan::inverse(args.alpha)?, counts, args.seed);
+) -> Result<Vec<AttackRow>> {
+    let setting = AttackSetting {
+        base,
+        other_texts: texts.0,
+        held_out: texts.1,
+        alpha_inverse: super::plan::inverse(args.alpha)?,
+        comparisons: Comparisons { cases: 1, licenses: args.licenses },
+        seed: args.seed,
+    };
     let bar = output.bar((numbers.len() * (attacks.len() + 1)) as u64, "attacks");
     let mut rows = Vec::new();
     for answers in numbers {
@@ -108,7 +114,7 @@ fn measure(
         )?;
         bar.inc(1);
         for attack in attacks {
-            rows.push(judge_attack(base, &copy, attack, texts, setting)?);
+            rows.push(setting.judge(&copy, attack)?);
             bar.inc(1);
         }
     }
@@ -150,7 +156,7 @@ pub(super) fn texts(model: &Model, file: Option<&Path>, seed: u64) -> Result<Vec
     lines.iter().map(tokens).collect()
 }
 
-fn quiet(row: &Row) -> String {
+fn quiet(row: &AttackRow) -> String {
     format!("{} {} {:.4}", row.attack, row.answers_per_key, row.held.survival)
 }
 
@@ -160,7 +166,7 @@ fn word(verdict: &Verdict) -> &'static str {
 }
 
 /// The rows as a table.
-pub(super) fn rows_table(rows: &[Row]) -> String {
+pub(super) fn rows_table(rows: &[AttackRow]) -> String {
     let shown = rows.iter().map(|row| {
         let (answers, ranks) = (&row.held.answers, &row.held.ranks);
         [

@@ -7,10 +7,10 @@ use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
 use oml_engine::Model;
-use oml_prover::check::{Artefact, CandidateScores, Counts, Questions, Target, score};
+use oml_prover::check::{Artefact, CandidateScores, Comparisons, Questions, Target, score};
 use oml_prover::fingerprint::{AnswersPerKey, Key, Perinucleus, Visibility, key_visibility};
-use oml_prover::robustness::{
-    Attack, CopyOptions, MarkedCopy, Row, base_texts, judge_attack, usual_attacks,
+use oml_prover::science::robustness::{
+    Attack, AttackRow, AttackSetting, CopyOptions, MarkedCopy, base_texts, usual_attacks,
 };
 use oml_prover::science::{CapacityRow, NullOptions, NullRow, measure_capacity, null_trials};
 use oml_prover::trace::CoalitionOptions;
@@ -46,7 +46,7 @@ struct OfModel {
     model: String,
     parameters: usize,
     capacity: Vec<CapacityRow>,
-    attacks: Vec<Row>,
+    attacks: Vec<AttackRow>,
     visibility: Visibility,
     false_positives: Vec<NullRow>,
 }
@@ -95,6 +95,17 @@ fn convictions(model: &OfModel) -> u64 {
     strict.map(|row| row.convictions).sum()
 }
 
+/// Attacks are judged for one license alone, at the usual error rate.
+fn attack_setting<'a>(
+    base: &'a Model,
+    other_texts: &'a [Vec<u32>],
+    held_out: &'a [Vec<u32>],
+    seed: u64,
+) -> AttackSetting<'a> {
+    let comparisons = Comparisons { cases: 1, licenses: 1 };
+    AttackSetting { base, other_texts, held_out, alpha_inverse: 1_000_000_000, comparisons, seed }
+}
+
 async fn of_model(args: &Science, name: &str, output: Output) -> Result<OfModel> {
     let base = load_model(name)?;
     let held_out = base_texts(&base, HELD_OUT.0, HELD_OUT.1, args.seed ^ 0x5eed)?;
@@ -116,12 +127,12 @@ async fn of_model(args: &Science, name: &str, output: Output) -> Result<OfModel>
         copies.push(MarkedCopy::make(&base, &CopyOptions::new(args.keys, answers, args.seed))?);
     }
     let texts = robustness::texts(&base, None, args.seed)?;
-    let setting = (1_000_000_000, Counts { cases: 1, licenses: 1 }, args.seed);
+    let setting = attack_setting(&base, &texts, &held_out, args.seed);
     let mut attacks = Vec::new();
     for attack in usual_attacks().into_iter().chain([Attack::Suppress(0.5)]) {
         output.progress(format!("{name}: attack {attack}"));
         for copy in &copies {
-            attacks.push(judge_attack(&base, copy, &attack, (&texts, &held_out), setting)?);
+            attacks.push(setting.judge(copy, &attack)?);
         }
     }
     output.progress(format!("{name}: {} null trials", args.null_trials));

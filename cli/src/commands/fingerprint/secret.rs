@@ -3,9 +3,8 @@
 use crate::error::{FailureKind, HintExt as _, fail};
 use clap::Args;
 use eyre::Result;
-use oml_client::files;
 use oml_client::universe::make_key;
-use oml_prover::fingerprint::UniverseSecret;
+use oml_prover::fingerprint::{SecretText, WrapKey};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -23,34 +22,30 @@ pub(crate) struct SecretArgs {
 
 impl SecretArgs {
     /// The secret of a universe that exists.
-    pub(crate) fn open(&self) -> Result<UniverseSecret> {
+    pub(crate) fn open(&self) -> Result<SecretText> {
         if let Some(path) = &self.key_file {
             return read_key(path);
         }
         if let Some(path) = &self.passphrase_file {
-            let text = Zeroizing::new(String::from_utf8(files::read(path)?)?);
-            return passphrase(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()));
+            return Ok(read_text(path)?);
         }
-        passphrase(ask("passphrase of the universe: ")?)
+        Ok(typed(&ask("passphrase of the universe: ")?)?)
     }
 
-    /// The secret for a new universe; makes the key file if it does not exist.
-    pub(crate) fn create(&self) -> Result<UniverseSecret> {
-        if let Some(path) = &self.key_file {
-            return if path.exists() { read_key(path) } else { Ok(make_key(path)?) };
+    /// The key for a new universe; makes the key file if it does not exist.
+    pub(crate) fn create(&self) -> Result<WrapKey> {
+        if let Some(path) = self.key_file.as_ref().filter(|path| !path.exists()) {
+            return Ok(make_key(path)?);
         }
-        if self.passphrase_file.is_some() {
-            return self.open();
-        }
-        let (first, again) = (ask("new passphrase of the universe: ")?, ask("again: ")?);
-        if first != again {
-            return Err(fail(
-                "the two passphrases differ",
-                "type the same one twice",
-                FailureKind::Failed,
-            ));
-        }
-        passphrase(first)
+        let secret = match (&self.key_file, &self.passphrase_file) {
+            (None, None) => ask_twice()?,
+            _ => self.open()?,
+        };
+        Ok(secret.sealing_key().hint(
+            "this secret can't seal a universe",
+            "whoever has the file can try passphrases without end; use a longer one or --key-file",
+            FailureKind::Failed,
+        )?)
     }
 }
 
@@ -62,27 +57,44 @@ fn ask(prompt: &str) -> oml_client::Result<Zeroizing<String>> {
     )
 }
 
-fn passphrase(text: Zeroizing<String>) -> Result<UniverseSecret> {
-    if text.is_empty() {
+fn ask_twice() -> Result<SecretText> {
+    let (first, again) = (ask("new passphrase of the universe: ")?, ask("again: ")?);
+    if first != again {
         return Err(fail(
-            "the passphrase is empty",
-            "whoever reads the file could open it",
+            "the two passphrases differ",
+            "type the same one twice",
             FailureKind::Failed,
         ));
     }
-    Ok(UniverseSecret::Passphrase(text))
+    Ok(typed(&first)?)
 }
 
-fn read_key(path: &Path) -> Result<UniverseSecret> {
-    let text = Zeroizing::new(files::read(path)?);
-    let digits = std::str::from_utf8(&text).unwrap_or_default().trim();
-    let mut key = Zeroizing::new([0; 32]);
-    hex::decode_to_slice(digits, &mut key[..]).hint(
+fn typed(text: &str) -> oml_client::Result<SecretText> {
+    SecretText::new(text).hint(
+        "the passphrase can't be used",
+        "type it again, or keep a key in a file with --key-file FILE",
+        FailureKind::Failed,
+    )
+}
+
+fn read_text(path: &Path) -> oml_client::Result<SecretText> {
+    SecretText::read(path).hint(
+        format!("{} holds no secret", path.display()),
+        "it is a text file with a passphrase or 64 hex digits",
+        FailureKind::Failed,
+    )
+}
+
+fn read_key(path: &Path) -> Result<SecretText> {
+    let secret = read_text(path)?;
+    if secret.is_raw_key() {
+        return Ok(secret);
+    }
+    Err(fail(
         format!("{} is not a universe's key file", path.display()),
         "it holds 64 hex digits; `oml fingerprint generate --key-file FILE` makes one",
         FailureKind::Failed,
-    )?;
-    Ok(UniverseSecret::Raw(key))
+    ))
 }
 
 #[cfg(test)]
@@ -98,11 +110,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("deep/universe.key");
         assert!(args(&path).open().is_err());
-        let UniverseSecret::Raw(made) = args(&path).create().unwrap() else {
-            panic!("not a raw key")
-        };
-        for secret in [args(&path).create().unwrap(), args(&path).open().unwrap()] {
-            assert!(matches!(secret, UniverseSecret::Raw(key) if key == made));
+        let WrapKey::Raw(made) = args(&path).create().unwrap() else { panic!("not a raw key") };
+        let opened = args(&path).open().unwrap().sealing_key().unwrap();
+        for key in [args(&path).create().unwrap(), opened] {
+            assert!(matches!(key, WrapKey::Raw(key) if key == made));
         }
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -122,11 +133,30 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_passphrase_is_refused() {
+    fn a_secret_that_can_not_seal_is_refused_with_the_reason() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("p");
-        std::fs::write(&path, "\n").unwrap();
+        let args = SecretArgs { key_file: None, passphrase_file: Some(path.clone()) };
+        for (file, part) in [
+            (b"\n".as_slice(), "it is empty"),
+            (b"abc\n", "has 3 characters"),
+            (b"\xff\xfea\0", "no UTF-8 text"),
+            (b"\xef\xbb\xbfcorrect horse", "byte order mark"),
+        ] {
+            std::fs::write(&path, file).unwrap();
+            let said = format!("{:#}", args.create().unwrap_err());
+            assert!(said.contains(part), "{said}");
+        }
+        std::fs::write(&path, "correct horse\n").unwrap();
+        assert!(matches!(args.create().unwrap(), WrapKey::Passphrase(_)));
+    }
+
+    #[test]
+    fn a_universe_sealed_with_a_short_passphrase_opens() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("p");
+        std::fs::write(&path, "abc\n").unwrap();
         let args = SecretArgs { key_file: None, passphrase_file: Some(path) };
-        assert!(args.open().unwrap_err().to_string().contains("empty"));
+        assert!(args.open().is_ok());
     }
 }

@@ -12,7 +12,7 @@ use oml_client::files::LicenseFile;
 use oml_client::universe::{UniverseStanding, license_draw};
 use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::{LicenseId, Seed};
-use oml_prover::check::{Answers, Counts, Tally};
+use oml_prover::check::{Answers, Comparisons, Tally};
 use oml_prover::fingerprint::Universe;
 use oml_prover::trace::{LicenseSeed, Suspect, TraceReport, trace};
 use serde::Serialize;
@@ -43,7 +43,7 @@ struct Traced {
     accused: Vec<LicenseId>,
     threshold_log2: f64,
     alpha: f64,
-    counts: Counts,
+    counts: Comparisons,
     shared_hits: usize,
     suspects: Vec<Weighed>,
 }
@@ -142,7 +142,12 @@ fn common_terms(files: &[LicenseFile]) -> Result<EvidenceTerms> {
     }
 }
 
-fn traced(target: &str, report: &TraceReport, terms: &EvidenceTerms, counts: Counts) -> Traced {
+fn traced(
+    target: &str,
+    report: &TraceReport,
+    terms: &EvidenceTerms,
+    counts: Comparisons,
+) -> Traced {
     Traced {
         target: target.to_owned(),
         accused: report.accused().map(|suspect| suspect.license).collect(),

@@ -9,7 +9,7 @@ use eyre::Result;
 use oml_client::files;
 use oml_engine::Model;
 use oml_prover::fingerprint::{Key, LogPerplexities, Visibility, key_visibility};
-use oml_prover::robustness::base_texts;
+use oml_prover::science::robustness::base_texts;
 use std::path::PathBuf;
 
 /// Ordinary prompts that are made where none are given.

@@ -8,14 +8,14 @@ use oml_contracts::{CaseId, ModelId};
 
 use super::opening::{OpeningError, tag_sheets};
 use super::questions::{QuestionListError, QuestionSet};
-use super::universe::{SecretUniverse, UniverseMismatch};
+use super::universe::{OpenableUniverse, UniverseMismatch};
 use crate::cases::case_file::CaseFile;
 use crate::cases::reading::{CaseReader, ReadError};
 use crate::chain::{ChainClient, ChainError, Head};
 use crate::store::{Store, StoreError};
 
 /// Universes whose secrets the node holds.
-pub type Universes = BTreeMap<(ModelId, u32), Arc<SecretUniverse>>;
+pub type Universes = BTreeMap<(ModelId, u32), Arc<OpenableUniverse>>;
 
 /// Why the owner can't take a step now. The next head tries again.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,7 @@ impl OwnerActs {
         self.universes.contains_key(&(file.model, file.epoch))
     }
 
-    fn universe(&self, file: &CaseFile) -> Result<Arc<SecretUniverse>, OwnerError> {
+    fn universe(&self, file: &CaseFile) -> Result<Arc<OpenableUniverse>, OwnerError> {
         let (model, epoch) = (file.model, file.epoch);
         let found = self.universes.get(&(model, epoch)).cloned();
         found.ok_or(OwnerError::NoUniverse { model, epoch })
@@ -122,7 +122,7 @@ impl OwnerActs {
 /// # Errors
 /// [`OwnerError::Questions`], [`OwnerError::ForeignQuestions`].
 pub(super) fn posted_questions(
-    universe: &SecretUniverse,
+    universe: &OpenableUniverse,
     file: &CaseFile,
 ) -> Result<QuestionSet, OwnerError> {
     let decoys = usize::from(file.case.question_count).saturating_sub(file.fingerprint_count());

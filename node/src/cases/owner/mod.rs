@@ -12,6 +12,5 @@ pub use acts::Universes;
 pub(crate) use acts::{OwnerActs, OwnerError};
 pub use decoys::make_decoys;
 pub use desk::questions_router;
-pub use questions::SecretLeaf;
-pub use universe::SecretUniverse;
+pub use universe::OpenableUniverse;
 pub(crate) use universe_file::load as load_universe;

@@ -58,15 +58,15 @@ pub enum QuestionListError {
 
 /// One committed fingerprint with its secrets, as the universe file holds it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecretLeaf {
+pub(crate) struct SecretLeaf {
     /// Index in the universe.
-    pub index: u32,
+    pub(crate) index: u32,
     /// Blinds the leaf.
-    pub salt: Salt,
+    pub(crate) salt: Salt,
     /// Prompt that asks for it.
-    pub key: String,
+    pub(crate) key: String,
     /// Tags of the 16 candidates, sorted.
-    pub tags: LeafTags,
+    pub(crate) tags: LeafTags,
 }
 
 impl std::fmt::Debug for SecretLeaf {
@@ -98,7 +98,7 @@ impl QuestionSet {
     ///
     /// # Errors
     /// [`QuestionListError`].
-    pub fn build(
+    pub(crate) fn build(
         case: CaseId,
         leaves: &[SecretLeaf],
         corpus: &[&str],

@@ -1,9 +1,8 @@
 //! The secrets of one universe, checked against its root, as cases need them.
 
-use oml_contracts::hash::key_hash;
-use oml_contracts::leaf::leaf_hash;
-use oml_contracts::tree::{TreeError, UniverseTree};
+use oml_contracts::tree::UniverseTree;
 use oml_contracts::{CaseId, ModelId, Root};
+use oml_prover::fingerprint::Universe;
 
 use super::opening::{OpeningError, opened_bundles};
 use super::questions::{QuestionListError, QuestionSet, SecretLeaf, drawn_leaves};
@@ -12,62 +11,34 @@ use oml_contracts::rpc::abi::ChallengeManager::OpenedBundle;
 /// Most keys out of which decoys are made. Bounds the work per case; more would not look different.
 const DECOY_CORPUS: usize = 4096;
 
-/// Why secrets are not those of a universe on chain.
+/// The secrets hash to another root than the one on chain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UniverseMismatch {
-    /// No tree can be built.
-    #[error("universe of model {model}, epoch {epoch}: {cause}")]
-    Tree {
-        /// Model whose universe was opened.
-        model: ModelId,
-        /// Number of the universe among those of its model.
-        epoch: u32,
-        /// What is wrong with the leaves.
-        cause: TreeError,
-    },
-    /// Leaves are out of order, or some are missing.
-    #[error(
-        "universe of model {model}, epoch {epoch}: leaf {index} stands at place {place}; the file is damaged"
-    )]
-    Order {
-        /// Model whose universe was opened.
-        model: ModelId,
-        /// Number of the universe among those of its model.
-        epoch: u32,
-        /// Index that the leaf names.
-        index: u32,
-        /// Where it stands.
-        place: usize,
-    },
-    /// The leaves hash to another root.
-    #[error(
-        "universe of model {model}, epoch {epoch}: the file's root is {found}, on chain it is {expected}; this is not the committed universe"
-    )]
-    Root {
-        /// Model whose universe was opened.
-        model: ModelId,
-        /// Number of the universe among those of its model.
-        epoch: u32,
-        /// Root of the leaves.
-        found: Root,
-        /// Root that the chain has.
-        expected: Root,
-    },
+#[error(
+    "universe of model {model}, epoch {epoch}: the file's root is {found}, on chain it is {expected}; this is not the committed universe"
+)]
+pub struct UniverseMismatch {
+    /// Model whose universe was opened.
+    pub model: ModelId,
+    /// Number of the universe among those of its model.
+    pub epoch: u32,
+    /// Root of the leaves in the file.
+    pub found: Root,
+    /// Root that the chain has.
+    pub expected: Root,
 }
 
 /// All leaves of a universe with their secrets. What an owner must hold to act in cases.
 #[derive(Clone)]
-pub struct SecretUniverse {
+pub struct OpenableUniverse {
     model: ModelId,
     epoch: u32,
     leaves: Vec<SecretLeaf>,
     tree: UniverseTree,
 }
 
-impl std::fmt::Debug for SecretUniverse {
+impl std::fmt::Debug for OpenableUniverse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SecretUniverse")
+        f.debug_struct("OpenableUniverse")
             .field("model", &self.model)
             .field("epoch", &self.epoch)
             .field("leaves", &self.leaves.len())
@@ -75,42 +46,32 @@ impl std::fmt::Debug for SecretUniverse {
     }
 }
 
-impl SecretUniverse {
-    /// Takes the leaves of a universe in index order.
-    ///
-    /// # Errors
-    /// [`UniverseMismatch::Order`], [`UniverseMismatch::Tree`].
-    pub fn new(
-        model: ModelId,
-        epoch: u32,
-        leaves: Vec<SecretLeaf>,
-    ) -> Result<Self, UniverseMismatch> {
-        if let Some((place, leaf)) =
-            leaves.iter().enumerate().find(|(place, leaf)| leaf.index as usize != *place)
-        {
-            return Err(UniverseMismatch::Order { model, epoch, index: leaf.index, place });
-        }
-        let hashes = leaves.iter().map(|leaf| {
-            leaf_hash(model, epoch, leaf.index, leaf.salt, key_hash(&leaf.key), &leaf.tags)
+/// The candidates' texts are dropped; order and tree are those that the universe was checked by.
+impl From<Universe> for OpenableUniverse {
+    fn from(universe: Universe) -> Self {
+        let leaves = universe.entries().iter().map(|entry| SecretLeaf {
+            index: entry.index,
+            salt: entry.salt,
+            key: entry.key.prompt_text(),
+            tags: entry.candidates.tags(),
         });
-        let tree = UniverseTree::from_leaves(hashes).map_err(|cause| UniverseMismatch::Tree {
-            model,
-            epoch,
-            cause,
-        })?;
-        Ok(Self { model, epoch, leaves, tree })
+        let leaves = leaves.collect();
+        let (model, epoch) = (universe.model(), universe.epoch());
+        Self { model, epoch, leaves, tree: universe.into_tree() }
     }
+}
 
+impl OpenableUniverse {
     /// Refuses secrets of another universe than the committed one, before anything depends on them.
     ///
     /// # Errors
-    /// [`UniverseMismatch::Root`].
+    /// [`UniverseMismatch`].
     pub fn require_root(&self, expected: Root) -> Result<(), UniverseMismatch> {
         let found = self.tree.root();
         if found == expected {
             return Ok(());
         }
-        Err(UniverseMismatch::Root { model: self.model, epoch: self.epoch, found, expected })
+        Err(UniverseMismatch { model: self.model, epoch: self.epoch, found, expected })
     }
 
     /// Root of its tree.
@@ -165,27 +126,28 @@ impl SecretUniverse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oml_contracts::leaf::LeafTags;
+    use oml_contracts::draw::Parts;
+    use oml_contracts::leaf::{LeafTags, leaf_hash};
     use oml_contracts::tree::verify_bundle;
     use oml_contracts::{LeafHash, Salt, Tag};
+    use oml_prover::fingerprint::{Candidate, Candidates, Entry};
 
-    fn universe(count: u32) -> SecretUniverse {
-        let tags = LeafTags::sorted([0_u8; 16].map({
-            let mut last = 0;
-            move |_| {
-                last += 1;
-                Tag::new([0, 0, 0, last])
-            }
-        }));
-        let leaves = (0..count)
-            .map(|index| SecretLeaf {
+    fn universe(count: u32) -> OpenableUniverse {
+        let entry = |index: u32| {
+            let text = format!("key number {index} of the row");
+            let key = serde_json::json!({ "text": text, "tokens": [index] });
+            let candidate =
+                |j| Candidate { word: format!("answer{index}x{j}"), tokens: vec![index, j] };
+            Entry {
                 index,
                 salt: Salt::new([3; 32]),
-                key: format!("key number {index} of the row"),
-                tags: tags.unwrap(),
-            })
-            .collect();
-        SecretUniverse::new(ModelId::new([1; 32]), 2, leaves).unwrap()
+                key: serde_json::from_value(key).unwrap(),
+                candidates: Candidates::new((0..16).map(candidate).collect()).unwrap(),
+            }
+        };
+        let (model, parts) = (ModelId::new([1; 32]), Parts::new(count, 0).unwrap());
+        let entries = (0..count).map(entry).collect();
+        Universe::from_entries(model, 2, parts, entries).unwrap().into()
     }
 
     #[test]
@@ -227,17 +189,7 @@ mod tests {
     fn another_universe_is_refused_by_its_root() {
         let universe = universe(32);
         assert!(universe.require_root(universe.tree.root()).is_ok());
-        assert!(matches!(
-            universe.require_root(Root::new([7; 32])),
-            Err(UniverseMismatch::Root { .. })
-        ));
-    }
-
-    #[test]
-    fn missing_leaves_are_named() {
-        let mut leaves = universe(32).leaves;
-        leaves.remove(4);
-        let error = SecretUniverse::new(ModelId::new([1; 32]), 0, leaves).unwrap_err();
-        assert!(matches!(error, UniverseMismatch::Order { index: 5, place: 4, .. }), "{error}");
+        let error = universe.require_root(Root::new([7; 32])).unwrap_err();
+        assert_eq!((error.found, error.expected), (universe.root(), Root::new([7; 32])));
     }
 }

@@ -7,7 +7,7 @@ use crate::commands::fingerprint::ask::AskedParts;
 use crate::output::Output;
 use eyre::Result;
 use oml_client::files;
-use oml_prover::check::{Answers, Outcome, Verdict};
+use oml_prover::check::{Answers, CheckOutcome, Verdict};
 use oml_prover::fingerprint::{AnswersPerKey, Universe};
 use std::process::ExitCode;
 
@@ -35,7 +35,7 @@ async fn ask(
     universe: &Universe,
     per_key: AnswersPerKey,
     output: Output,
-) -> Result<Outcome> {
+) -> Result<CheckOutcome> {
     let mut enough = |answers: &Answers| {
         let outcome = judging.judge(answers, universe, per_key)?;
         Ok(!matches!(outcome.verdict(), Verdict::Inconclusive(_)) && !args.all)
@@ -45,7 +45,12 @@ async fn ask(
     judging.judge(&asked.await?, universe, per_key)
 }
 
-fn shown(target: &str, judging: &Judging, outcome: &Outcome, per_key: AnswersPerKey) -> CheckShown {
+fn shown(
+    target: &str,
+    judging: &Judging,
+    outcome: &CheckOutcome,
+    per_key: AnswersPerKey,
+) -> CheckShown {
     let (verdict, reason) = verdict_words(outcome.verdict());
     CheckShown {
         target: target.to_owned(),

@@ -7,7 +7,7 @@ use oml_client::files::LicenseFile;
 use oml_client::universe::{UniverseStanding, license_draw};
 use oml_contracts::LicenseId;
 use oml_contracts::evidence::EvidenceTerms;
-use oml_prover::check::{Answers, Outcome, SeveralTerms};
+use oml_prover::check::{Answers, CheckOutcome, SeveralTerms};
 use oml_prover::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 
 /// Hit rate for which multipliers are chosen where no license's terms say it.
@@ -60,7 +60,7 @@ impl Judging {
         answers: &Answers,
         universe: &Universe,
         per_key: AnswersPerKey,
-    ) -> Result<Outcome> {
+    ) -> Result<CheckOutcome> {
         if per_key == AnswersPerKey::ONE {
             return Ok(answers.judge(universe, &self.draw, &self.terms, self.standing.counts)?);
         }

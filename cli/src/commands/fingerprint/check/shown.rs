@@ -4,7 +4,7 @@ use super::flags::TestKind;
 use crate::error::{FailureKind, exit_code as code_of};
 use crate::output::table;
 use oml_contracts::LicenseId;
-use oml_prover::check::{Counts, RankTally, Tally, Verdict};
+use oml_prover::check::{Comparisons, RankTally, Tally, Verdict};
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -33,7 +33,7 @@ pub(crate) struct CheckShown {
     /// Bound on the probability that an innocent target is called a match.
     pub(crate) alpha: f64,
     /// What the accuser could have chosen from; raises the threshold.
-    pub(crate) counts: Counts,
+    pub(crate) counts: Comparisons,
 }
 
 /// A verdict in words, and why it is none.
@@ -143,7 +143,7 @@ mod tests {
             evidence_log2: -8.0,
             threshold_log2: 30.0,
             alpha: 1e-9,
-            counts: Counts { cases: 1, licenses: 1 },
+            counts: Comparisons { cases: 1, licenses: 1 },
         };
         let text = human(&checked);
         assert!(text.contains("1 of 16") && text.contains("a copy that forgot"), "{text}");

@@ -6,9 +6,10 @@ use oml_contracts::leaf::CANDIDATES;
 use oml_contracts::tag::normalise;
 
 use crate::check::answers::Answers;
-use crate::check::observation::{NoAnswer, NotChecked, Observation};
+use crate::check::clock::{millis, unix_millis};
+use crate::check::observation::{NotChecked, Observation};
 use crate::check::questions::Questions;
-use crate::check::target::{Artefact, Target, millis, unix_millis};
+use crate::check::target::{Artefact, Target};
 use crate::check::transcript::{Exchange, Transcript};
 use crate::fingerprint::{Candidate, Entry, Key, Universe};
 use oml_engine::{Api, ModelError, Prompt, TextTokenizer};
@@ -21,7 +22,7 @@ use oml_engine::{Api, ModelError, Prompt, TextTokenizer};
 pub struct CandidateScores([f64; CANDIDATES]);
 
 impl CandidateScores {
-    /// Wraps scores.
+    /// Takes scores in the order of the candidates' tags.
     #[must_use]
     pub const fn new(scores: [f64; CANDIDATES]) -> Self {
         Self(scores)
@@ -33,8 +34,8 @@ impl CandidateScores {
         &self.0
     }
 
-    /// Least and largest rank, from 1, that candidate `choice` can have; they differ where scores are
-    /// tied. What is no number may stand anywhere.
+    /// Least and largest rank, from 1, that candidate `choice` can have; they differ where scores
+    /// are tied. What is no number may stand anywhere.
     #[must_use]
     pub fn rank(&self, choice: u8) -> (usize, usize) {
         let Some(own) = self.0.get(usize::from(choice)).filter(|own| !own.is_nan()) else {
@@ -47,7 +48,7 @@ impl CandidateScores {
 
     /// The sums that the ranks of distinct candidates can have.
     #[must_use]
-    pub fn sums_of_ranks(&self, choices: &[u8]) -> RankSums {
+    pub(crate) fn sums_of_ranks(&self, choices: &[u8]) -> RankSums {
         let mut groups: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         for choice in choices {
             *groups.entry(self.rank(*choice)).or_default() += 1;
@@ -64,8 +65,8 @@ impl CandidateScores {
 
 /// Sums of the ranks of the drawn answers, each with the number of ways to break ties that give it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RankSums {
-    /// The smallest.
+pub(crate) struct RankSums {
+    /// The smallest sum that is possible.
     low: usize,
     /// Of the smallest and those after it.
     ways: Vec<u64>,
@@ -76,7 +77,7 @@ pub struct RankSums {
 impl RankSums {
     /// A sum without ties.
     #[must_use]
-    pub fn exact(sum: usize) -> Self {
+    pub(crate) fn exact(sum: usize) -> Self {
         Self { low: sum, ways: vec![1], known: true }
     }
 
@@ -87,17 +88,18 @@ impl RankSums {
 
     /// Least and largest.
     #[must_use]
-    pub fn bounds(&self) -> (usize, usize) {
+    pub(crate) fn bounds(&self) -> (usize, usize) {
         (self.low, self.low + self.ways.len() - 1)
     }
 
-    /// Ways to break ties per sum, from the smallest on; `None` if ranks are open for another reason.
+    /// Ways to break ties per sum, from the smallest on; `None` if ranks are open for another
+    /// reason.
     pub(super) fn ways(&self) -> Option<&[u64]> {
         self.known.then_some(&self.ways)
     }
 
-    /// These sums plus those of `count` answers among candidates that share the ranks from `least` to `most`: any
-    /// `count` of these ranks are as likely as any others.
+    /// These sums plus those of `count` answers among candidates that share the ranks from `least`
+    /// to `most`: any `count` of these ranks are as likely as any others.
     fn and(&self, least: usize, most: usize, count: usize) -> Self {
         let largest = count * most;
         // subsets[m][s] = sets of m of the ranks with sum s.
@@ -152,7 +154,7 @@ impl Scores {
     }
 
     /// What became of each fingerprint, in the order of asking.
-    pub fn of_fingerprints(&self) -> impl Iterator<Item = (u32, &Observation)> {
+    pub(crate) fn of_fingerprints(&self) -> impl Iterator<Item = (u32, &Observation)> {
         self.answers.of_fingerprints()
     }
 
@@ -172,8 +174,9 @@ impl Scores {
         self.answers.extend(other.answers);
     }
 
-    /// The same scores as distances to those of another model, such as the base: what the base model
-    /// prefers anyway then says nothing. Fingerprints that the other was not asked keep their scores.
+    /// The same scores as distances to those of another model, such as the base: what the base
+    /// model prefers anyway then says nothing. Fingerprints that the other was not asked keep their
+    /// scores.
     #[must_use]
     pub fn relative_to(mut self, reference: &Self) -> Self {
         for (index, scores) in &mut self.scored {
@@ -234,7 +237,7 @@ impl Artefact {
                     Observation::Answered(serde_json::json!(scores.map(|s| s.0)).to_string())
                 }
                 Err(error) => {
-                    Observation::NotChecked(NotChecked::Model { cause: error.to_string() })
+                    Observation::NotChecked(NotChecked::Model { causes: error.to_string() })
                 }
             };
             Exchange { prompt: prompt.clone(), asked_at, took, attempts: 1, observation }
@@ -346,57 +349,12 @@ fn of_list(list: &[(String, f64)], entry: &Entry) -> CandidateScores {
     CandidateScores(scores)
 }
 
-/// Letters and digits with which a listed token starts a word; empty if it starts none. Servers show
-/// the blank before a word as it is or as the vocabulary's sign for it.
+/// Letters and digits with which a listed token starts a word; empty if it starts none. Servers
+/// show the blank before a word as it is or as the vocabulary's sign for it.
 fn piece_of(token: &str) -> String {
     let start = token.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '▁' | 'Ġ'));
     if start.starts_with(char::is_alphanumeric) { normalise(start) } else { String::new() }
 }
 
-/// The token list of a completion, as JSON text, in either form of the OpenAI API.
-pub(in crate::check) fn log_probabilities(body: &[u8]) -> Observation {
-    let not = |cause: &str| {
-        let excerpt: String = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
-        Observation::NoAnswer(NoAnswer::NotACompletion { cause: cause.to_owned(), excerpt })
-    };
-    let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else {
-        return not("it is no JSON");
-    };
-    if value.get("error").is_some_and(|error| !error.is_null()) {
-        return not("it reports an error with a status of success");
-    }
-    let Some(given) = value.pointer("/choices/0/logprobs").filter(|given| !given.is_null()) else {
-        return not("it lists no log-probabilities; the rank test needs a service that does");
-    };
-    let mut list: Vec<(String, f64)> = Vec::new();
-    let mut add = |token: &str, score: Option<f64>| {
-        let known = list.iter().any(|(known, _)| known == token) || list.len() >= MOST_LISTED;
-        match score {
-            Some(score) if score.is_finite() && !known => list.push((token.to_owned(), score)),
-            _ => {}
-        }
-    };
-    // Completions: an object per position; chat: an array of objects.
-    if let Some(top) = given.pointer("/top_logprobs/0").and_then(serde_json::Value::as_object) {
-        top.iter().for_each(|(token, score)| add(token, score.as_f64()));
-    }
-    if let Some(first) = given.pointer("/content/0") {
-        let top = first.get("top_logprobs").and_then(serde_json::Value::as_array);
-        for entry in top.into_iter().flatten().chain([first]) {
-            let token = entry.get("token").and_then(serde_json::Value::as_str);
-            let score = entry.get("logprob").and_then(serde_json::Value::as_f64);
-            token.into_iter().for_each(|token| add(token, score));
-        }
-    }
-    if list.is_empty() {
-        return not("its list of log-probabilities is empty");
-    }
-    Observation::Answered(serde_json::json!(list).to_string())
-}
-
-/// Longest list that is kept.
-const MOST_LISTED: usize = 1024;
-
 #[cfg(test)]
-#[path = "scores_tests.rs"]
 mod tests;

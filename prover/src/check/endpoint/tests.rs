@@ -310,7 +310,7 @@ async fn names_of_private_addresses_are_not_asked() {
     let strict = EndpointOptions { allow_private: false, ..options() };
     let endpoint = Endpoint::new(&uri, strict.clone()).unwrap();
     let exchange = endpoint.ask(&["x".to_owned()]).await.remove(0);
-    let NotChecked::Forbidden { cause } = not_checked(&exchange) else {
+    let NotChecked::Forbidden { refusal: cause } = not_checked(&exchange) else {
         panic!("{exchange:?}");
     };
     assert!(cause.contains("localhost"), "{cause}");
@@ -367,10 +367,11 @@ async fn questions_keep_their_order_and_limits_must_make_sense() {
     assert!(!format!("{keyed:?}").contains("secret"));
 }
 
-/// A service that lists log-probabilities: the drawn answers on top, some others far below, the rest not.
+/// A service that lists log-probabilities: the drawn answers on top, some others far below, the
+/// rest not.
 #[tokio::test]
 async fn listed_log_probabilities_convict_and_their_absence_does_not() {
-    use crate::check::{Counts, Inconclusive, Questions, RankTerms, Target, Verdict, score};
+    use crate::check::{Comparisons, Inconclusive, Questions, RankTerms, Target, Verdict, score};
     use crate::fingerprint::{AnswersPerKey, LicenseDraw, test_universe};
     use oml_contracts::Seed;
 
@@ -411,8 +412,8 @@ async fn listed_log_probabilities_convict_and_their_absence_does_not() {
             let options = EndpointOptions { top_logprobs, ..options() };
             let target = Target::Endpoint(Endpoint::new(&uri, options).unwrap());
             let scores = score(&target, &questions, &universe).await;
-            let counts = Counts { cases: 1, licenses: 1 };
-            outcomes.push(scores.judge(&universe, &draw, &terms, counts));
+            let comparisons = Comparisons { cases: 1, licenses: 1 };
+            outcomes.push(scores.judge(&universe, &draw, &terms, comparisons));
         }
         outcomes
     };

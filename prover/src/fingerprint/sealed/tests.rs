@@ -1,15 +1,19 @@
+use zeroize::Zeroizing;
+
 use super::super::universe::tests::universe;
-use super::*;
+use super::super::{Universe, WrapKey};
+use super::UniverseFileError;
+use super::stream::{CHUNK, HEADER, TAG};
 
-fn raw(byte: u8) -> UniverseSecret {
-    UniverseSecret::Raw(Zeroizing::new([byte; 32]))
+fn raw(byte: u8) -> WrapKey {
+    WrapKey::Raw(Zeroizing::new([byte; 32]))
 }
 
-fn passphrase(text: &str) -> UniverseSecret {
-    UniverseSecret::Passphrase(Zeroizing::new(text.to_owned()))
+fn passphrase(text: &str) -> WrapKey {
+    WrapKey::Passphrase(Zeroizing::new(text.to_owned()))
 }
 
-fn sealed(secret: &UniverseSecret) -> (Universe, Vec<u8>) {
+fn sealed(secret: &WrapKey) -> (Universe, Vec<u8>) {
     let universe = universe(112, 64);
     let mut file = Vec::new();
     universe.write_to(&mut file, secret).unwrap();

@@ -10,14 +10,14 @@ use super::bets::{RankTerms, RankTest};
 use super::scores::RankSums;
 use crate::check::QueryPlan;
 
-/// Simulated checks.
+/// Checks that are simulated for a plan.
 const RUNS: u32 = 4000;
 /// Most queries that a plan considers, as for answers.
 const MOST: u32 = 4096;
 
 /// Queries that a rank test needs of a copy which keeps all drawn answers of a key on top with
-/// probability `kept`, and has them anywhere otherwise, to succeed with probability `power`; `None` if
-/// 4,096 do not suffice.
+/// probability `kept`, and has them anywhere otherwise, to succeed with probability `power`; `None`
+/// if 4,096 do not suffice.
 ///
 /// From 4,000 simulated checks with a fixed seed; means are good to about 2 %.
 #[must_use]
@@ -55,7 +55,7 @@ pub fn plan_ranks(terms: &RankTerms, threshold: Log2, kept: f64, power: f64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Counts;
+    use crate::check::Comparisons;
     use crate::fingerprint::AnswersPerKey;
 
     #[test]
@@ -63,7 +63,7 @@ mod tests {
         let plan = |answers, kept| {
             let terms =
                 RankTerms::new(AnswersPerKey::new(answers).unwrap(), 1_000_000_000).unwrap();
-            let limit = terms.threshold(Counts { cases: 1, licenses: 1 });
+            let limit = terms.threshold(Comparisons { cases: 1, licenses: 1 });
             plan_ranks(&terms, limit, kept, 0.99)
         };
         let (one, two) = (plan(1, 0.6).unwrap(), plan(2, 0.6).unwrap());

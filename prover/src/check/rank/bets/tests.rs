@@ -33,15 +33,15 @@ fn the_usual_bets_spend_their_budget_to_the_last_unit() {
         let terms = RankTerms::new(answers, BILLION).unwrap();
         let counts = null_counts(answers);
         for bet in terms.bets() {
-            let spent = mean_times_total(&counts, bet.payoffs());
+            let spent = mean_times_total(&counts, &bet.payoffs);
             assert_eq!(spent, total(&counts) << 32, "{} of {answers:?}", bet.name());
         }
     }
     let single = RankTerms::new(AnswersPerKey::ONE, BILLION).unwrap();
-    let kept = single.bets()[0].payoffs();
+    let kept = &single.bets()[0].payoffs;
     assert_eq!(kept.iter().map(|w| u128::from(*w)).sum::<u128>(), 16 << 32);
     assert!((kept[0] as f64 / ONE as f64 - 10.0).abs() < 1e-6, "0.6 · 16 + 0.4");
-    assert!(single.bets()[1].payoffs().is_sorted_by(|a, b| a > b));
+    assert!(single.bets()[1].payoffs.is_sorted_by(|a, b| a > b));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn bets_that_bound_nothing_are_refused() {
 #[test]
 fn top_bottom_and_in_between_all_convict() {
     let terms = RankTerms::new(AnswersPerKey::ONE, BILLION).unwrap();
-    let limit = terms.threshold(Counts { cases: 1, licenses: 1 });
+    let limit = terms.threshold(Comparisons { cases: 1, licenses: 1 });
     for (rank, queries, best) in [(1, 10, "kept"), (16, 10, "suppressed"), (3, 48, "faded")] {
         let mut test = RankTest::new(&terms);
         (0..queries).for_each(|_| test.observe(&RankSums::exact(rank)));
@@ -86,7 +86,8 @@ fn top_bottom_and_in_between_all_convict() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// For any scores, however tied or missing: the mean payoff over all draws is at most 1, exactly.
+    /// For any scores, however tied or missing: the mean payoff over all draws is at most 1,
+    /// exactly.
     #[test]
     fn any_ties_keep_the_mean_at_most_one(
         levels in proptest::collection::vec(0_usize..5, 16),
@@ -114,8 +115,8 @@ proptest! {
         prop_assert!(lost || paid.iter().all(|sum| *sum >= draws * (1.0 - 1e-6)), "{paid:?}");
     }
 
-    /// What ties pay is what breaking them by lot pays on average, over every order in which the two drawn answers can
-    /// stand among their equals.
+    /// What ties pay is what breaking them by lot pays on average, over every order in which the
+    /// two drawn answers can stand among their equals.
     #[test]
     fn ties_pay_the_mean_over_all_orders(levels in proptest::collection::vec(0_usize..3, 16)) {
         let drawn = [3_u8, 9];
@@ -157,12 +158,12 @@ fn broken(levels: &[usize], chosen: [(usize, usize); 2]) -> [f64; 16] {
     values
 }
 
-/// A host that drops the likeliest token with every token that begins like it leaves the drawn answer tied with those of its
-/// candidates that begin so; that must not hide it.
+/// A host that drops the likeliest token with every token that begins like it leaves the drawn
+/// answer tied with those of its candidates that begin so; that must not hide it.
 #[test]
 fn neighbors_that_are_dropped_too_do_not_hide_an_answer() {
     let terms = RankTerms::new(AnswersPerKey::ONE, BILLION).unwrap();
-    let limit = terms.threshold(Counts { cases: 1, licenses: 1 });
+    let limit = terms.threshold(Comparisons { cases: 1, licenses: 1 });
     let dropped = |neighbors: usize| {
         let mut scores: [f64; 16] = std::array::from_fn(|i| -(i as f64));
         scores[5..=5 + neighbors].fill(f64::NEG_INFINITY);

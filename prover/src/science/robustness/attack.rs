@@ -4,13 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::weights::{fine_tuned, merged, pruned, rounded};
-use super::{RobustnessError, Serving, Suspect};
+use super::{RobustnessError, ServedModel, Serving};
 use oml_engine::Model;
 
 /// Something a host does to a copy before or while serving it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attack {
-    /// Nothing.
+    /// The copy is served as it was sold.
     None,
     /// Sampling at a temperature.
     Temperature(f32),
@@ -24,8 +24,8 @@ pub enum Attack {
     Merge(f64),
     /// Fine-tuning on other text for a number of steps.
     FineTune(usize),
-    /// At the first position of an answer, the top token dropped if its probability is above this, and its
-    /// neighbors by prefix.
+    /// At the first position of an answer, the top token dropped if its probability is above this,
+    /// and its neighbors by prefix.
     Suppress(f32),
 }
 
@@ -34,13 +34,13 @@ impl Attack {
     ///
     /// # Errors
     /// `OtherModel` if base and copy can't be merged; `Attack`, `Model`.
-    pub fn apply(
+    pub(crate) fn apply(
         &self,
         base: &Model,
         copy: &Model,
         texts: &[Vec<u32>],
         seed: u64,
-    ) -> Result<Suspect, RobustnessError> {
+    ) -> Result<ServedModel, RobustnessError> {
         let mut serving = Serving::default();
         let model = match self {
             Self::None => copy.clone(),
@@ -61,7 +61,7 @@ impl Attack {
             Self::Merge(share) => merged(base, copy, *share)?,
             Self::FineTune(steps) => fine_tuned(copy, texts, *steps, seed)?,
         };
-        Suspect::new(model, serving, seed)
+        ServedModel::new(model, serving, seed)
     }
 }
 
@@ -104,9 +104,9 @@ impl FromStr for Attack {
     type Err = RobustnessError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = |reason: &str| RobustnessError::Attack {
+        let refuse = |fault: &str| RobustnessError::Attack {
             text: text.to_owned(),
-            reason: reason.to_owned(),
+            fault: fault.to_owned(),
         };
         let (name, value) = text.split_once('=').unwrap_or((text, ""));
         let number = || value.parse::<f64>().map_err(|_| refuse("the value after = is no number"));

@@ -8,7 +8,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::RobustnessError;
-use crate::embed::{EmbedOptions, EmbedReport, embed};
+use crate::embed::{EmbedOptions, EmbedReport, EmbedTarget, embed};
 use crate::fingerprint::{
     AnswersPerKey, Fingerprint, FingerprintOptions, LicenseDraw, Universe, generate_fingerprints,
 };
@@ -38,7 +38,7 @@ impl CopyOptions {
 /// A copy that carries the answers of one license.
 #[derive(Debug, Clone)]
 pub struct MarkedCopy {
-    /// The copy.
+    /// The base model with the answers trained into it.
     pub model: Model,
     /// Its universe, of personal keys alone.
     pub universe: Universe,
@@ -82,10 +82,11 @@ impl MarkedCopy {
             model_seed: Seed::new(rng.random()),
             assignment_p: 16_384,
         };
-        let targets = universe.embed_targets(&draw, options.answers, base.tokenizer(), &[])?;
+        let answers = options.answers;
+        let targets = EmbedTarget::of_license(&universe, &draw, answers, base.tokenizer(), &[])?;
         let training =
             EmbedOptions { seed: options.seed, ..EmbedOptions::for_model(base.config()) };
         let (model, report) = embed(base, &targets, &training, &mut |_| ControlFlow::Continue(()))?;
-        Ok(Self { model, universe, draw, answers: options.answers, report })
+        Ok(Self { model, universe, draw, answers, report })
     }
 }

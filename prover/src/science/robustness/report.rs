@@ -3,9 +3,10 @@
 use oml_contracts::evidence::Log2;
 use oml_contracts::tag::normalise;
 
-use super::{Attack, MarkedCopy, RobustnessError, ServedUtility, Suspect, served_utility};
+use super::{Attack, MarkedCopy, RobustnessError, ServedModel, ServedUtility, served_utility};
 use crate::check::{
-    CandidateScores, Counts, RankTerms, RankTest, SeveralTerms, Verdict, of_logits,
+    CandidateScores, Comparisons, EvidenceLevels, RankTerms, RankTest, SeveralTerms, Silence,
+    Verdict, of_logits,
 };
 use crate::fingerprint::Perinucleus;
 use oml_engine::{Model, ModelError};
@@ -18,7 +19,7 @@ pub struct TestResult {
     pub evidence_log2: f64,
     /// What it must reach.
     pub threshold_log2: f64,
-    /// The verdict.
+    /// What the test says of the copy.
     pub verdict: Verdict,
 }
 
@@ -28,8 +29,8 @@ pub struct TestResult {
 pub struct Held {
     /// Share of keys that are answered with one of the drawn answers.
     pub survival: f64,
-    /// Mean of the least rank that a drawn answer of a key has among its 16 candidates; 8.5 is chance for
-    /// one answer.
+    /// Mean of the least rank that a drawn answer of a key has among its 16 candidates; 8.5 is
+    /// chance for one answer.
     pub mean_best_rank: f64,
     /// Largest probability of any first token, over all keys, as served.
     pub largest_probability: f64,
@@ -42,8 +43,8 @@ pub struct Held {
 /// One attack on one copy.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Row {
-    /// The attack.
+pub struct AttackRow {
+    /// The attack as the command line writes it.
     pub attack: String,
     /// Answers per key of the copy.
     pub answers_per_key: u8,
@@ -56,41 +57,52 @@ pub struct Row {
 /// Hit rate for which the multipliers of the test of answers are chosen.
 const RATE: f64 = 0.6;
 
-/// Applies an attack to a copy and tests what is served.
-///
-/// `other_texts` are what fine-tuning trains on, `held_out` what utility is measured on.
-///
-/// # Errors
-/// [`RobustnessError`].
-pub fn judge_attack(
-    base: &Model,
-    copy: &MarkedCopy,
-    attack: &Attack,
-    (other_texts, held_out): (&[Vec<u32>], &[Vec<u32>]),
-    (alpha_inverse, counts, seed): (u64, Counts, u64),
-) -> Result<Row, RobustnessError> {
-    let suspect = attack.apply(base, &copy.model, other_texts, seed)?;
-    Ok(Row {
-        attack: attack.to_string(),
-        answers_per_key: copy.answers.get(),
-        held: held(&suspect, copy, alpha_inverse, counts)?,
-        utility: served_utility(base, &suspect, held_out)?,
-    })
+/// What attacks on copies of a base model are measured with.
+#[derive(Debug, Clone, Copy)]
+pub struct AttackSetting<'a> {
+    /// The model that copies were made of.
+    pub base: &'a Model,
+    /// Token sequences that fine-tuning trains on.
+    pub other_texts: &'a [Vec<u32>],
+    /// Token sequences that utility is measured on.
+    pub held_out: &'a [Vec<u32>],
+    /// Inverse of the error rate of both tests.
+    pub alpha_inverse: u64,
+    /// Cases and licenses among which a match is found.
+    pub comparisons: Comparisons,
+    /// Seed of what an attack draws.
+    pub seed: u64,
+}
+
+impl AttackSetting<'_> {
+    /// Applies an attack to a copy and tests what is served.
+    ///
+    /// # Errors
+    /// [`RobustnessError`].
+    pub fn judge(&self, copy: &MarkedCopy, attack: &Attack) -> Result<AttackRow, RobustnessError> {
+        let served = attack.apply(self.base, &copy.model, self.other_texts, self.seed)?;
+        Ok(AttackRow {
+            attack: attack.to_string(),
+            answers_per_key: copy.answers.get(),
+            held: held(&served, copy, self.alpha_inverse, self.comparisons)?,
+            utility: served_utility(self.base, &served, self.held_out)?,
+        })
+    }
 }
 
 fn held(
-    suspect: &Suspect,
+    served: &ServedModel,
     copy: &MarkedCopy,
     alpha_inverse: u64,
-    counts: Counts,
+    comparisons: Comparisons,
 ) -> Result<Held, RobustnessError> {
     let entries = copy.universe.entries();
     let prompts = entries
         .iter()
-        .map(|entry| suspect.ids(&entry.key.prompt()))
+        .map(|entry| served.ids(&entry.key.prompt()))
         .collect::<Result<Vec<_>, ModelError>>()?;
-    let said = suspect.answers(&prompts, Perinucleus::default().max_response_tokens)?;
-    let logits = suspect.first_logits(&prompts)?;
+    let said = served.answers(&prompts, Perinucleus::default().max_response_tokens)?;
+    let logits = served.first_logits(&prompts)?;
     let several = SeveralTerms::for_rate(copy.answers, RATE, alpha_inverse)?;
     let terms = RankTerms::new(copy.answers, alpha_inverse)?;
     let (mut hits, mut keys, mut best) = (0_u32, 0_u32, 0_usize);
@@ -104,7 +116,7 @@ fn held(
         hits += u32::from(set.contains(&normalise(said)));
         largest = largest.max(top_probability(logits));
         let unknown = CandidateScores::new([f64::NAN; 16]);
-        let scores = of_logits(suspect.model.tokenizer(), Some(entry), logits)?.unwrap_or(unknown);
+        let scores = of_logits(served.model.tokenizer(), Some(entry), logits)?.unwrap_or(unknown);
         test.observe(&scores.sums_of_ranks(&set.choices));
         best += set.choices.iter().map(|choice| scores.rank(*choice).1).min().unwrap_or(16);
     }
@@ -113,8 +125,8 @@ fn held(
         survival: f64::from(hits) / count,
         mean_best_rank: best as f64 / count,
         largest_probability: largest,
-        answers: result(several.log2(hits, keys - hits), several.threshold(counts)),
-        ranks: result(test.log2(), terms.threshold(counts)),
+        answers: result(several.log2(hits, keys - hits), several.threshold(comparisons)),
+        ranks: result(test.log2(), terms.threshold(comparisons)),
     })
 }
 
@@ -122,7 +134,10 @@ fn result(evidence: Log2, threshold: Log2) -> TestResult {
     TestResult {
         evidence_log2: evidence.to_f64(),
         threshold_log2: threshold.to_f64(),
-        verdict: Verdict::of([evidence, evidence, threshold], 0, 0),
+        verdict: Verdict::of(
+            EvidenceLevels { evidence, answered: evidence, threshold },
+            Silence::default(),
+        ),
     }
 }
 

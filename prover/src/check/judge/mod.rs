@@ -15,9 +15,10 @@ use crate::fingerprint::{LicenseDraw, Universe};
 /// Evidence against "this is the licensed copy" that ends a check: odds of 1 in 128.
 const DROP: Log2 = Log2::new(-7 << 32);
 
-/// From how many one could have chosen; choosing raises what the evidence must reach.
+/// Among how many cases and licenses a match could have been found. Whoever compares more finds
+/// more by chance, so each raises what the evidence must reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Counts {
+pub struct Comparisons {
     /// Cases or checks made with this universe, this one included.
     pub cases: u32,
     /// Licenses of this universe.
@@ -44,8 +45,12 @@ pub struct Tally {
 impl Tally {
     /// Everything of the personal part that was not a hit: silence weighs against the claim.
     #[must_use]
-    pub const fn all_misses(&self) -> u32 {
+    pub(crate) const fn all_misses(&self) -> u32 {
         self.misses + self.no_answer + self.not_checked
+    }
+
+    const fn silence(&self) -> Silence {
+        Silence { not_checked: self.not_checked, no_answer: self.no_answer }
     }
 }
 
@@ -58,7 +63,7 @@ pub enum Verdict {
     /// The target answers, and not like this license's copy. Says nothing about copies that were
     /// changed until they forgot.
     NoMatch,
-    /// Neither.
+    /// The answers, or what was answered of them, do not suffice for either verdict.
     Inconclusive(Inconclusive),
 }
 
@@ -79,7 +84,7 @@ pub enum Inconclusive {
 
 /// The outcome of a check for one license.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Outcome {
+pub struct CheckOutcome {
     verdict: Verdict,
     tally: Tally,
     evidence: Log2,
@@ -90,10 +95,10 @@ pub struct Outcome {
 
 /// Proof, for the owner's own use and for opening a case, that a target gives a license's answers.
 ///
-/// Only [`Outcome::into_evidence`] makes one, and only of a match.
+/// Only [`CheckOutcome::into_evidence`] makes one, and only of a match.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Evidence {
-    outcome: Outcome,
+    outcome: CheckOutcome,
 }
 
 impl Answers {
@@ -106,14 +111,16 @@ impl Answers {
         universe: &Universe,
         draw: &LicenseDraw,
         terms: &EvidenceTerms,
-        counts: Counts,
-    ) -> Result<Outcome, EvidenceError> {
+        comparisons: Comparisons,
+    ) -> Result<CheckOutcome, EvidenceError> {
         let tally = self.tally(universe, draw);
         let blank = EValue::new(terms)?;
-        let evidence = blank.with(counted(&tally, tally.all_misses()));
-        let answered = blank.with(counted(&tally, tally.misses));
-        let limit = threshold(terms.alpha_inverse, counts.cases, counts.licenses);
-        Ok(Outcome::new(self, universe, tally, [evidence.log2(), answered.log2(), limit]))
+        let weighed = EvidenceLevels {
+            evidence: blank.with(counted(&tally, tally.all_misses())).log2(),
+            answered: blank.with(counted(&tally, tally.misses)).log2(),
+            threshold: threshold(terms.alpha_inverse, comparisons.cases, comparisons.licenses),
+        };
+        Ok(CheckOutcome::new(self, universe, tally, weighed))
     }
 
     /// Sorts the observations for one license.
@@ -191,22 +198,32 @@ const fn counted(tally: &Tally, misses: u32) -> EvidenceCounts {
     }
 }
 
-/// Hex with its prefix.
-pub(super) fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().fold("0x".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+/// What a test gathered, and what it had to reach.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EvidenceLevels {
+    /// Evidence with silence counted against the claim. A match rests on it.
+    pub(crate) evidence: Log2,
+    /// Evidence of what was answered, alone. The case against a match rests on it.
+    pub(crate) answered: Log2,
+    /// What the evidence must reach for a match.
+    pub(crate) threshold: Log2,
+}
+
+/// Questions that say nothing, by whose doing it was.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Silence {
+    /// They could not be asked.
+    pub(crate) not_checked: u32,
+    /// The target was reached and did not answer.
+    pub(crate) no_answer: u32,
 }
 
 impl Verdict {
-    /// From the evidence with silence counted against the claim, and from answers alone: the case
-    /// against a match rests on these.
-    pub(crate) fn of(
-        [evidence, answered, limit]: [Log2; 3],
-        not_checked: u32,
-        no_answer: u32,
-    ) -> Self {
-        if evidence >= limit {
+    pub(crate) fn of(weighed: EvidenceLevels, silence: Silence) -> Self {
+        let Silence { not_checked, no_answer } = silence;
+        if weighed.evidence >= weighed.threshold {
             Self::Match
-        } else if answered <= DROP {
+        } else if weighed.answered <= DROP {
             Self::NoMatch
         } else if not_checked > 0 {
             Self::Inconclusive(Inconclusive::NotChecked(not_checked))
@@ -218,19 +235,19 @@ impl Verdict {
     }
 }
 
-impl Outcome {
+impl CheckOutcome {
     pub(super) fn new(
         answers: &Answers,
         universe: &Universe,
         tally: Tally,
-        logs: [Log2; 3],
+        weighed: EvidenceLevels,
     ) -> Self {
         Self {
-            verdict: Verdict::of(logs, tally.not_checked, tally.no_answer),
+            verdict: Verdict::of(weighed, tally.silence()),
             tally,
-            evidence: logs[0],
-            threshold: logs[2],
-            transcript: hex_of(&answers.transcript().hash()),
+            evidence: weighed.evidence,
+            threshold: weighed.threshold,
+            transcript: answers.transcript().hash_text(),
             root: universe.root(),
         }
     }
@@ -269,7 +286,7 @@ impl Outcome {
 impl Evidence {
     /// The outcome behind it.
     #[must_use]
-    pub const fn outcome(&self) -> &Outcome {
+    pub const fn outcome(&self) -> &CheckOutcome {
         &self.outcome
     }
 
@@ -281,5 +298,4 @@ impl Evidence {
 }
 
 #[cfg(test)]
-#[path = "judge_tests.rs"]
 mod tests;

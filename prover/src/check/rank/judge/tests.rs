@@ -9,7 +9,7 @@ use oml_contracts::evidence::{EvidenceTerms, log2_ceil, log2_floor};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
-const ALONE: Counts = Counts { cases: 1, licenses: 1 };
+const ALONE: Comparisons = Comparisons { cases: 1, licenses: 1 };
 
 fn draw(n: u8) -> LicenseDraw {
     LicenseDraw {
@@ -117,13 +117,13 @@ fn asking_again_does_not_help_and_choosing_costs() {
     shy.extend(ranked(&universe, 1, &|_| 1));
     let after = shy.judge(&universe, &draw(1), &terms(1), ALONE);
     assert_eq!(before.evidence_log2(), after.evidence_log2());
-    let many = Counts { cases: 10, licenses: 2048 };
+    let many = Comparisons { cases: 10, licenses: 2048 };
     let outcome = ranked(&universe, 1, &|_| 1).judge(&universe, &draw(1), &terms(1), many);
     let contract = EvidenceTerms::for_rates(0.6, 0.9, 16_384, 1_000_000_000).unwrap();
     let limit = oml_contracts::evidence::threshold(contract.alpha_inverse, 10, 2048);
     assert_eq!(outcome.threshold_log2(), limit, "the same counts weigh as on chain");
     // 32 answers on top, each worth ten, and four bets among which the best is chosen.
-    let top = terms(1).bets()[0].payoffs()[0];
+    let top = terms(1).bets()[0].payoffs[0];
     assert!(top.abs_diff(10 << 32) < 100);
     let expected = 32 * log2_floor(top.into()).raw() - log2_ceil(4 << 32).raw();
     assert_eq!(outcome.evidence_log2(), Log2::new(expected));

@@ -1,21 +1,22 @@
 //! Bets on where the drawn answers stand, and the evidence that they gather.
 //!
-//! A copy with N answers per key is observed through the sum S of their ranks among the 16 candidates,
-//! between N(N+1)/2 (all on top) and N(33−N)/2. Under innocence the drawn answers are a uniform subset,
-//! so `S = s` has probability `c(s) / C(16, N)`, where `c(s)` counts the subsets of {1, …, 16} with that
-//! sum (the null distribution of the rank-sum statistic of Wilcoxon 1945). A bet pays `w(s)`; it is an
-//! e-value iff `Σ c(s)·w(s) ≤ C(16, N)`, which integers decide exactly.
+//! A copy with N answers per key is observed through the sum S of their ranks among the 16
+//! candidates, between N(N+1)/2 (all on top) and N(33−N)/2. Under innocence the drawn answers are a
+//! uniform subset, so `S = s` has probability `c(s) / C(16, N)`, where `c(s)` counts the subsets of
+//! {1, …, 16} with that sum (the null distribution of the rank-sum statistic of Wilcoxon 1945). A
+//! bet pays `w(s)`; it is an e-value iff `Σ c(s)·w(s) ≤ C(16, N)`, which integers decide exactly.
 //!
-//! Candidates that the suspect gives equal scores, as those that a host drops or a service does not list,
-//! share their ranks, and a bet pays the mean over all orders of them. Given the scores, the mean over all
-//! draws of that is the mean over all draws and orders of `w(S)`, and in each order S has the distribution
-//! above: so ties cost no validity. They did cost power while each bet got its least among them.
+//! Candidates that the suspect gives equal scores, as those that a host drops or a service does not
+//! list, share their ranks, and a bet pays the mean over all orders of them. Given the scores, the
+//! mean over all draws of that is the mean over all draws and orders of `w(S)`, and in each order S
+//! has the distribution above: so ties cost no validity. They did cost power while each bet got its
+//! least among them.
 
 use oml_contracts::evidence::{Log2, log2_ceil, log2_floor, threshold};
 use oml_contracts::leaf::CANDIDATES;
 
 use super::scores::RankSums;
-use crate::check::Counts;
+use crate::check::Comparisons;
 use crate::fingerprint::AnswersPerKey;
 
 /// 1 in fixed point with 32 fractional bits.
@@ -29,19 +30,19 @@ pub enum RankError {
         "bet `{bet}` has {found} payoffs; {answers} answers per key have {expected} sums of ranks"
     )]
     Length {
-        /// The bet.
+        /// Name of the bet.
         bet: String,
-        /// Payoffs given.
+        /// Payoffs that were given.
         found: usize,
         /// Answers per key.
         answers: u8,
-        /// Payoffs needed.
+        /// Payoffs that are needed: one per sum of ranks.
         expected: usize,
     },
     /// A payoff of zero would end all evidence for good.
     #[error("bet `{bet}` pays 0 for a sum of ranks of {sum}; every payoff must be above 0")]
     Zero {
-        /// The bet.
+        /// Name of the bet.
         bet: String,
         /// The sum of ranks.
         sum: usize,
@@ -49,7 +50,7 @@ pub enum RankError {
     /// The mean under innocence is above 1.
     #[error("bet `{bet}` pays more than 1 on average for an innocent suspect; lower its payoffs")]
     MeanAboveOne {
-        /// The bet.
+        /// Name of the bet.
         bet: String,
     },
     /// No bets at all.
@@ -62,11 +63,11 @@ pub enum RankError {
 
 /// What a bet pays for each sum of ranks.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct RankBet {
+pub(crate) struct RankBet {
     name: String,
     answers: AnswersPerKey,
     /// Payoffs from the smallest sum on; fixed point with 32 fractional bits.
-    payoffs: Vec<u64>,
+    pub(super) payoffs: Vec<u64>,
     /// Their logarithms, rounded down.
     #[serde(skip)]
     logs: Vec<i64>,
@@ -78,7 +79,11 @@ impl RankBet {
     ///
     /// # Errors
     /// `Length`, `Zero`; `MeanAboveOne` unless the bet is an e-value.
-    pub fn new(name: &str, answers: AnswersPerKey, payoffs: Vec<u64>) -> Result<Self, RankError> {
+    pub(crate) fn new(
+        name: &str,
+        answers: AnswersPerKey,
+        payoffs: Vec<u64>,
+    ) -> Result<Self, RankError> {
         let bet = || name.to_owned();
         let counts = null_counts(answers);
         if payoffs.len() != counts.len() {
@@ -103,8 +108,8 @@ impl RankBet {
         Self { name: name.to_owned(), answers, payoffs, logs }
     }
 
-    /// What remains of the budget after rounding down goes to one sum that a single subset has, so that
-    /// the mean under innocence is 1 exactly.
+    /// What remains of the budget after rounding down goes to one sum that a single subset has, so
+    /// that the mean under innocence is 1 exactly.
     fn of_shape(name: &str, answers: AnswersPerKey, place: usize, shape: &[f64]) -> Self {
         let counts = null_counts(answers);
         let budget = total(&counts) * u128::from(ONE);
@@ -122,7 +127,8 @@ impl RankBet {
         Self::unchecked(name, answers, payoffs)
     }
 
-    /// Pays for answers that stand on top: with probability `rate` all of them do, else anything goes.
+    /// Pays for answers that stand on top: with probability `rate` all of them do, else anything
+    /// goes.
     fn kept(answers: AnswersPerKey, rate: f64) -> Self {
         let counts = null_counts(answers);
         let shape = ends(&counts, [rate, 0.0]);
@@ -151,8 +157,8 @@ impl RankBet {
         Self::of_shape("suppressed", answers, last, &shape)
     }
 
-    /// Pays for either end: a host that drops answers only where they are near certain leaves some on
-    /// top and others below all.
+    /// Pays for either end: a host that drops answers only where they are near certain leaves some
+    /// on top and others below all.
     fn either(answers: AnswersPerKey, rate: f64) -> Self {
         let shape = ends(&null_counts(answers), [rate, rate]);
         Self::of_shape("either", answers, 0, &shape)
@@ -160,18 +166,13 @@ impl RankBet {
 
     /// Name, for reports.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Payoffs from the smallest sum of ranks on; fixed point with 32 fractional bits.
-    #[must_use]
-    pub fn payoffs(&self) -> &[u64] {
-        &self.payoffs
-    }
-
-    /// Logarithm of what is paid, rounded down: where ties leave the sum open, the mean over all ways to break them, which
-    /// is what breaking them by lot pays on average and therefore an e-value as well; where more than ties does, the least.
+    /// Logarithm of what is paid, rounded down: where ties leave the sum open, the mean over all
+    /// ways to break them, which is what breaking them by lot pays on average and therefore an
+    /// e-value as well; where more than ties does, the least.
     pub(crate) fn log2_of(&self, sums: &RankSums) -> i64 {
         let (first, last) = (smallest_sum(self.answers), self.logs.len() - 1);
         let (low, high) = sums.bounds();
@@ -185,7 +186,8 @@ impl RankBet {
     }
 }
 
-/// Payoffs that mix certainty of the smallest and of the largest sum, at these rates, with indifference.
+/// Payoffs that mix certainty of the smallest and of the largest sum, at these rates, with
+/// indifference.
 fn ends(counts: &[u64], rates: [f64; 2]) -> Vec<f64> {
     let mut shape = vec![1.0 - rates[0] - rates[1]; counts.len()];
     for (place, rate) in [0, counts.len() - 1].into_iter().zip(rates) {
@@ -237,7 +239,8 @@ pub struct RankTerms {
 }
 
 impl RankTerms {
-    /// The usual bets: answers kept (at rate 0.6), faded, suppressed (at rate 0.6), or either (0.4 each).
+    /// The usual bets: answers kept (at rate 0.6), faded, suppressed (at rate 0.6), or either (0.4
+    /// each).
     ///
     /// # Errors
     /// `AlphaInverse`.
@@ -255,7 +258,7 @@ impl RankTerms {
     ///
     /// # Errors
     /// `NoBets`, `AlphaInverse`; `Length` if a bet is for another number of answers.
-    pub fn with_bets(
+    pub(crate) fn with_bets(
         answers: AnswersPerKey,
         bets: Vec<RankBet>,
         alpha_inverse: u64,
@@ -279,13 +282,13 @@ impl RankTerms {
         self.answers
     }
 
-    /// The bets.
+    /// The bets among which the best one counts.
     #[must_use]
-    pub fn bets(&self) -> &[RankBet] {
+    pub(crate) fn bets(&self) -> &[RankBet] {
         &self.bets
     }
 
-    /// 1/alpha.
+    /// The inverse of the error rate.
     #[must_use]
     pub const fn alpha_inverse(&self) -> u64 {
         self.alpha_inverse
@@ -293,17 +296,17 @@ impl RankTerms {
 
     /// What the evidence must reach: the same counts weigh as in the contract's test.
     #[must_use]
-    pub fn threshold(&self, counts: Counts) -> Log2 {
-        threshold(self.alpha_inverse, counts.cases, counts.licenses)
+    pub fn threshold(&self, comparisons: Comparisons) -> Log2 {
+        threshold(self.alpha_inverse, comparisons.cases, comparisons.licenses)
     }
 }
 
 /// Evidence of a rank test against one license.
 ///
-/// Each bet is an e-process of its own. So is their mean, of which the largest divided by their number
-/// is never more; that is what [`RankTest::log2`] gives.
+/// Each bet is an e-process of its own. So is their mean, of which the largest divided by their
+/// number is never more; that is what [`RankTest::log2`] gives.
 #[derive(Debug, Clone)]
-pub struct RankTest<'a> {
+pub(crate) struct RankTest<'a> {
     terms: &'a RankTerms,
     /// Logarithms of the bets, 32 fractional bits.
     logs: Vec<i128>,
@@ -312,25 +315,25 @@ pub struct RankTest<'a> {
 impl<'a> RankTest<'a> {
     /// No evidence yet.
     #[must_use]
-    pub fn new(terms: &'a RankTerms) -> Self {
+    pub(crate) fn new(terms: &'a RankTerms) -> Self {
         Self { terms, logs: vec![0; terms.bets.len()] }
     }
 
     /// Takes the sum of the ranks of a fingerprint's drawn answers.
-    pub fn observe(&mut self, sums: &RankSums) {
+    pub(crate) fn observe(&mut self, sums: &RankSums) {
         for (log, bet) in self.logs.iter_mut().zip(&self.terms.bets) {
             *log += i128::from(bet.log2_of(sums));
         }
     }
 
     /// Takes a fingerprint of which nothing is known: the least of every bet.
-    pub fn observe_nothing(&mut self) {
+    pub(crate) fn observe_nothing(&mut self) {
         self.observe(&RankSums::unknown());
     }
 
     /// Logarithm of the evidence, never above the true one.
     #[must_use]
-    pub fn log2(&self) -> Log2 {
+    pub(crate) fn log2(&self) -> Log2 {
         let most = self.logs.iter().copied().max().unwrap_or(0);
         let divided = most - i128::from(self.terms.choice);
         Log2::new(
@@ -340,12 +343,11 @@ impl<'a> RankTest<'a> {
 
     /// Name of the bet that gathered most.
     #[must_use]
-    pub fn best(&self) -> &'a str {
+    pub(crate) fn best(&self) -> &'a str {
         let most = self.logs.iter().zip(&self.terms.bets).max_by_key(|(log, _)| **log);
         most.map_or("", |(_, bet)| bet.name())
     }
 }
 
 #[cfg(test)]
-#[path = "bets_tests.rs"]
 mod tests;

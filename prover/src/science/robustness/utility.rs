@@ -3,18 +3,18 @@
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use super::{RobustnessError, Suspect};
+use super::{RobustnessError, ServedModel};
 use oml_engine::{GenerateOptions, Model, Sampling, Stop, argmax, ranked_probabilities, word_list};
 
 /// How a served model does on ordinary text.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct ServedUtility {
-    /// Perplexity on the texts, as served. Tokens that a host never says count with the probability of a
-    /// blind guess.
+    /// Perplexity on the texts, as served. Tokens that a host never says count with the probability
+    /// of a blind guess.
     pub perplexity: f64,
     /// Probability that the served next token is the one that the base model finds likeliest.
     pub agreement: f64,
-    /// Positions measured.
+    /// Positions of the texts that were measured.
     pub tokens: usize,
 }
 
@@ -49,18 +49,18 @@ pub fn base_texts(
 
 /// Utility of a served model on texts (token sequences that start as prompts do).
 ///
-/// What a host does at the first position of an answer is measured at every position of the texts, as
-/// if an answer began there.
+/// What a host does at the first position of an answer is measured at every position of the texts,
+/// as if an answer began there.
 ///
 /// # Errors
 /// `Model`.
-pub fn served_utility(
+pub(crate) fn served_utility(
     base: &Model,
-    suspect: &Suspect,
+    served: &ServedModel,
     texts: &[Vec<u32>],
 ) -> Result<ServedUtility, RobustnessError> {
-    let prefix = match &suspect.serving.prefix {
-        Some(prefix) => suspect.model.tokenizer().encode(prefix)?,
+    let prefix = match &served.serving.prefix {
+        Some(prefix) => served.model.tokenizer().encode(prefix)?,
         None => Vec::new(),
     };
     let bos = usize::from(base.tokenizer().bos().is_some());
@@ -70,17 +70,17 @@ pub fn served_utility(
     for text in texts.iter().filter(|text| text.len() > bos.max(1)) {
         let given = &text[..text.len() - 1];
         let theirs = [&given[..bos], &prefix, &given[bos..]].concat();
-        if theirs.len() > suspect.model.context() {
+        if theirs.len() > served.model.context() {
             continue;
         }
         let expected = base.next_token_logits(given, given.len())?;
-        let mut served = suspect.model.next_token_logits(&theirs, theirs.len())?;
+        let mut logits = served.model.next_token_logits(&theirs, theirs.len())?;
         let skipped = bos.max(1) - 1;
-        let rows = served.chunks_mut(vocabulary).skip(prefix.len() + skipped);
+        let rows = logits.chunks_mut(vocabulary).skip(prefix.len() + skipped);
         let wanted = expected.chunks(vocabulary).skip(skipped).zip(&text[skipped + 1..]);
         for (row, (base_row, target)) in rows.zip(wanted) {
-            suspect.suppress(row);
-            sums.add(row, argmax(base_row), *target, suspect.serving.temperature, blind);
+            served.suppress(row);
+            sums.add(row, argmax(base_row), *target, served.serving.temperature, blind);
         }
     }
     let count = sums.tokens.max(1) as f64;

@@ -65,30 +65,6 @@ fn ranks_and_their_sums_are_bounds() {
 }
 
 #[test]
-fn both_forms_of_the_api_are_read() {
-    let completions = r#"{"choices":[{"text":" a","logprobs":{"tokens":[" a"],
-        "top_logprobs":[{" a":-0.25," b":-3.5," c":null}]}}]}"#;
-    let expected = Observation::Answered(r#"[[" a",-0.25],[" b",-3.5]]"#.to_owned());
-    assert_eq!(log_probabilities(completions.as_bytes()), expected);
-    let chat = r#"{"choices":[{"message":{"content":" a"},"logprobs":{"content":[
-        {"token":" a","logprob":-0.25,"top_logprobs":[{"token":" a","logprob":-0.25},
-        {"token":" b","logprob":-3.5,"bytes":[32,98]}]}]}}]}"#;
-    assert_eq!(log_probabilities(chat.as_bytes()), expected);
-    for body in [
-        "",
-        "<html>",
-        "[]",
-        r#"{"choices":[{"text":" a","logprobs":null}]}"#,
-        r#"{"choices":[{"text":" a","logprobs":{}}]}"#,
-        r#"{"choices":[{"text":" a","logprobs":{"top_logprobs":[{" a":"x"}]}}]}"#,
-        r#"{"error":{"message":"no"},"choices":[{"logprobs":{"top_logprobs":[{"a":-1}]}}]}"#,
-    ] {
-        let got = log_probabilities(body.as_bytes());
-        assert!(matches!(got, Observation::NoAnswer(NoAnswer::NotACompletion { .. })), "{body}");
-    }
-}
-
-#[test]
 fn distances_to_another_model_hide_its_own_preferences() {
     let universe = test_universe(16, 0);
     let questions = Questions::new(&universe, [0], [], &mut rand::rng()).unwrap();
@@ -106,11 +82,6 @@ fn distances_to_another_model_hide_its_own_preferences() {
 }
 
 proptest! {
-    #[test]
-    fn no_bytes_break_the_list(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        prop_assert!(!log_probabilities(&bytes).is_open());
-    }
-
     #[test]
     fn no_token_breaks_the_match(tokens in proptest::collection::vec(any::<String>(), 0..20)) {
         let list: Vec<(String, f64)> = tokens.into_iter().map(|token| (token, -1.0)).collect();

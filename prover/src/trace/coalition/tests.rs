@@ -12,7 +12,7 @@ fn every_factor_of_the_shared_scores_has_mean_one() {
         for size in SIZES {
             for survival in [0.3, 1.0] {
                 for hit in [true, false] {
-                    let factor = |carries| shared_factor(p, size, survival, carries, hit);
+                    let factor = |carries| Asked { p, survival, hit }.factor(size, carries);
                     let mean = p * factor(true) + (1.0 - p) * factor(false);
                     assert!((mean - 1.0).abs() < 1e-12, "{p} {size} {survival} {hit}: {mean}");
                 }

@@ -11,34 +11,35 @@ use oml_engine::{
 
 /// What a host does to the model's answers.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Serving {
+pub(crate) struct Serving {
     /// Temperature of sampling; greedy if `None`.
-    pub temperature: Option<f32>,
+    pub(crate) temperature: Option<f32>,
     /// Text put before every prompt: the system message of a chat.
-    pub prefix: Option<String>,
-    /// At the first position of an answer, drop the top token if its probability is above this, together
-    /// with every token whose letters start with the top token's or start them, case aside.
-    pub suppress_above: Option<f32>,
+    pub(crate) prefix: Option<String>,
+    /// At the first position of an answer, drop the top token if its probability is above this,
+    /// together with every token whose letters start with the top token's or start them, case
+    /// aside.
+    pub(crate) suppress_above: Option<f32>,
 }
 
 /// A served model.
 #[derive(Debug, Clone)]
-pub struct Suspect {
-    /// The weights.
-    pub model: Model,
+pub(crate) struct ServedModel {
+    /// The model after attacks on its weights.
+    pub(crate) model: Model,
     /// What is done to the answers.
-    pub serving: Serving,
+    pub(crate) serving: Serving,
     /// Lower-cased letters and digits of every token, where suppression needs them.
     pieces: Vec<String>,
     seed: u64,
 }
 
-impl Suspect {
+impl ServedModel {
     /// Serves a model; `seed` drives the sampling.
     ///
     /// # Errors
     /// `Model` if a token of the vocabulary can't be decoded.
-    pub fn new(model: Model, serving: Serving, seed: u64) -> Result<Self, RobustnessError> {
+    pub(crate) fn new(model: Model, serving: Serving, seed: u64) -> Result<Self, RobustnessError> {
         let mut pieces = Vec::new();
         if serving.suppress_above.is_some() {
             let size = u32::try_from(model.config().vocab_size).unwrap_or(u32::MAX);
@@ -55,7 +56,7 @@ impl Suspect {
     ///
     /// # Errors
     /// As [`oml_engine::TextTokenizer::asked`].
-    pub fn ids(&self, prompt: &Prompt) -> Result<Vec<u32>, ModelError> {
+    pub(crate) fn ids(&self, prompt: &Prompt) -> Result<Vec<u32>, ModelError> {
         let tokenizer = self.model.tokenizer();
         match &self.serving.prefix {
             Some(prefix) => tokenizer.asked(&prompt.under(prefix)),
@@ -67,7 +68,7 @@ impl Suspect {
     ///
     /// # Errors
     /// As [`Model::last_logits`].
-    pub fn first_logits(&self, prompts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, ModelError> {
+    pub(crate) fn first_logits(&self, prompts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, ModelError> {
         let mut all = self.model.last_logits(prompts)?;
         all.iter_mut().for_each(|logits| self.suppress(logits));
         Ok(all)
@@ -77,7 +78,7 @@ impl Suspect {
     ///
     /// # Errors
     /// As [`Model::answer_with`].
-    pub fn answers(
+    pub(crate) fn answers(
         &self,
         prompts: &[Vec<u32>],
         max_tokens: usize,

@@ -1,11 +1,15 @@
 //! Coalitions of hosts that pool their copies: how many queries until one of them is convicted, and
 //! whether anyone else ever is.
 //!
-//! A simulation over the draw alone; what models forget is a probability. Scores are the e-values of
-//! [`Scoring`], each valid for every license that had no part: given all that does not depend on its own
-//! draw, the mean of every factor is 1 at most.
+//! A simulation over the draw alone; what models forget is a probability. Scores are the e-values
+//! of [`Scoring`], each valid for every license that had no part: given all that does not depend on
+//! its own draw, the mean of every factor is 1 at most.
+
+mod split_mix;
 
 use rayon::prelude::*;
+
+use split_mix::SplitMix;
 
 /// How a coalition answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -19,7 +23,7 @@ pub enum Strategy {
     SuppressDisagreement,
 }
 
-/// All strategies.
+/// All strategies, as tables list them.
 pub const STRATEGIES: [Strategy; 3] =
     [Strategy::RandomMember, Strategy::Majority, Strategy::SuppressDisagreement];
 
@@ -31,19 +35,21 @@ pub enum Scoring {
     Personal,
     /// Personal part, mean of the e-values for hit rates 0.9, 0.6, 0.4, 0.25 and 0.15.
     PersonalMixture,
-    /// Shared part assigned with probability 1/4, hits alone, multipliers for 0.9: what the contract computes.
+    /// Shared part assigned with probability 1/4, hits alone, multipliers for 0.9: what the
+    /// contract computes.
     Shared,
-    /// The same assignment; mean of the likelihood ratios for coalitions of 1, 2, 3, 5 and 8 that answer
-    /// as a random member, hits alone.
+    /// The same assignment; mean of the likelihood ratios for coalitions of 1, 2, 3, 5 and 8 that
+    /// answer as a random member, hits alone.
     SharedMixture,
-    /// As before with a bias of its own for every fingerprint, drawn from the arcsine law with cut-off
-    /// (Tardos 2003), hits alone.
+    /// As before with a bias of its own for every fingerprint, drawn from the arcsine law with
+    /// cut-off (Tardos 2003), hits alone.
     Tardos,
-    /// The same biases, and what was not hit counts as well, for a copy that keeps the simulated share.
+    /// The same biases, and what was not hit counts as well, for a copy that keeps the simulated
+    /// share.
     TardosWithMisses,
 }
 
-/// All scorings.
+/// All scorings, as tables list them.
 pub const SCORINGS: [Scoring; 6] = [
     Scoring::Personal,
     Scoring::PersonalMixture,
@@ -73,9 +79,9 @@ pub struct CoalitionOptions {
     pub innocents: usize,
     /// Queries after which a trial ends.
     pub queries: u32,
-    /// Trials.
+    /// Coalitions that are played, each with draws of its own.
     pub trials: u32,
-    /// Seed.
+    /// Seed of all draws; the same seed gives the same report.
     pub seed: u64,
 }
 
@@ -100,9 +106,9 @@ impl Default for CoalitionOptions {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{name} = {value}: {requirement}")]
 pub struct CoalitionError {
-    /// The option.
+    /// The option that is out of range.
     pub name: &'static str,
-    /// Its value.
+    /// The value that was given.
     pub value: String,
     /// What is allowed.
     pub requirement: &'static str,
@@ -183,50 +189,6 @@ const CUT_OFF: f64 = 0.01;
 const SIZES: [f64; 5] = [1.0, 2.0, 3.0, 5.0, 8.0];
 /// Hit rates whose e-values are averaged.
 const RATES: [f64; 5] = [0.9, 0.6, 0.4, 0.25, 0.15];
-
-/// SplitMix64 (Steele, Lea, Flood 2014): a simulation draws billions of numbers, and needs no secrets.
-struct SplitMix(u64);
-
-impl SplitMix {
-    /// A stream for each trial.
-    fn new(seed: u64, trial: u32) -> Self {
-        let mut start = Self(seed);
-        let seed = start.next();
-        let mut stream = Self(seed ^ u64::from(trial).wrapping_mul(0xd1b5_4a32_d192_ed03));
-        Self(stream.next())
-    }
-
-    #[inline]
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    /// Uniform over 0 to 15.
-    #[inline]
-    fn nibble(&mut self) -> u8 {
-        u8::try_from(self.next() >> 60).unwrap_or(0)
-    }
-
-    /// Uniform over [0, 1).
-    #[inline]
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    #[inline]
-    fn chance(&mut self, p: f64) -> bool {
-        self.unit() < p
-    }
-
-    /// Uniform below a small number, but for a bias far below what a simulation resolves.
-    #[inline]
-    fn below(&mut self, count: usize) -> usize {
-        usize::try_from(self.next() % count.max(1) as u64).unwrap_or(0)
-    }
-}
 
 /// Natural logarithms of the e-values that are averaged for one license.
 #[derive(Clone)]
@@ -364,24 +326,39 @@ impl<'a> Asker<'a> {
         }
         let factors = |carries: bool| match self.options.scoring {
             Scoring::Shared => [(if carries { 0.9 / p } else { 0.1 / (1.0 - p) }).ln(); 5],
-            _ => SIZES.map(|size| shared_factor(p, size, survival, carries, hit).ln()),
+            _ => SIZES.map(|size| Asked { p, survival, hit }.factor(size, carries).ln()),
         };
         self.factors = [factors(false), factors(true)];
         true
     }
 }
 
-/// Likelihood of a license's assignment given the answer, for one that is one of `size` members who answer
-/// as a random one of them, over that for one that has no part (Laarhoven 2014's decoder against
-/// interleaving, with forgetting). Its mean over the assignment is 1 for any answer.
-fn shared_factor(p: f64, size: f64, survival: f64, carries: bool, hit: bool) -> f64 {
-    let says_if_carried = 1.0 / size + (1.0 - 1.0 / size) * p;
-    let says_if_not = (1.0 - 1.0 / size) * p;
-    let says = if carries { says_if_carried } else { says_if_not };
-    // A lone copy never says what it does not carry; the evidence then ends only in theory.
-    let ratio = if hit { says / p } else { (1.0 - survival * says) / (1.0 - survival * p) };
-    // A share of indifference keeps one odd answer from ending all evidence.
-    0.95 * ratio + 0.05
+/// A shared fingerprint that was asked.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// Probability that a license carries it.
+    p: f64,
+    /// Probability that a copy still gives an answer that it carries.
+    survival: f64,
+    /// Whether the model's answer was given.
+    hit: bool,
+}
+
+impl Asked {
+    /// Likelihood of a license's assignment given the answer, for one that is one of `size` members
+    /// who answer as a random one of them, over that for one that has no part (Laarhoven 2014's
+    /// decoder against interleaving, with forgetting). Its mean over the assignment is 1 for any
+    /// answer.
+    fn factor(self, size: f64, carries: bool) -> f64 {
+        let Self { p, survival, hit } = self;
+        let says_if_carried = 1.0 / size + (1.0 - 1.0 / size) * p;
+        let says_if_not = (1.0 - 1.0 / size) * p;
+        let says = if carries { says_if_carried } else { says_if_not };
+        // A lone copy never says what it does not carry; the evidence then ends only in theory.
+        let ratio = if hit { says / p } else { (1.0 - survival * says) / (1.0 - survival * p) };
+        // A share of indifference keeps one odd answer from ending all evidence.
+        0.95 * ratio + 0.05
+    }
 }
 
 /// One of the most frequent values below 16, at random.
@@ -396,5 +373,4 @@ fn most_common(values: &[u8], rng: &mut SplitMix) -> u8 {
 }
 
 #[cfg(test)]
-#[path = "coalition_tests.rs"]
 mod tests;

@@ -27,22 +27,23 @@ pub enum RobustnessError {
     #[error(transparent)]
     Several(#[from] SeveralError),
     /// An attack that can't be read or has a value out of range.
-    #[error("attack {text:?}: {reason}")]
+    #[error("attack {text:?}: {fault}")]
     Attack {
-        /// As given.
+        /// The attack as it was given.
         text: String,
         /// What is wrong, and what is allowed.
-        reason: String,
+        fault: String,
     },
     /// The number of keys does not make up whole bundles.
     #[error("{0} keys are no universe; give a multiple of 16 above 0")]
     Keys(u32),
     /// Copy and base are of different shapes.
     #[error(
-        "tensor `{name}` of the copy has {copy} values, the base has {base}; they are not of one model"
+        "tensor `{name}` of the copy has {copy} values, the base has {base}; they are not of one \
+         model"
     )]
     OtherModel {
-        /// The tensor.
+        /// Name of the tensor in the weights.
         name: String,
         /// Values of the copy.
         copy: usize,

@@ -17,8 +17,8 @@ fn row(parameter: &ParameterValues) -> Option<usize> {
 /// Weights per scale of 4-bit rounding, as common formats have it.
 const GROUP: usize = 32;
 
-/// Rounds every matrix to integers of 8 bits (one scale per row) or 4 bits (one per 32 weights), symmetric
-/// around zero, and back.
+/// Rounds every matrix to integers of 8 bits (one scale per row) or 4 bits (one per 32 weights),
+/// symmetric around zero, and back.
 pub(super) fn rounded(model: &Model, bits: u8) -> Result<Model, RobustnessError> {
     let (levels, group) = if bits == 8 { (127.0_f32, usize::MAX) } else { (7.0, GROUP) };
     model.with_values(&mut |tensor| {
@@ -81,8 +81,9 @@ pub(super) fn merged(base: &Model, copy: &Model, share: f64) -> Result<Model, Ro
 /// Texts per step of fine-tuning.
 const BATCH: usize = 16;
 
-/// Trains on texts, each a sequence of tokens, for a number of steps; the rate fits the width, a quarter
-/// of what embedding takes, as published attacks use a quarter to a fifth of the embedding's rate.
+/// Trains on texts, each a sequence of tokens, for a number of steps; the rate fits the width, a
+/// quarter of what embedding takes, as published attacks use a quarter to a fifth of the
+/// embedding's rate.
 pub(super) fn fine_tuned(
     model: &Model,
     texts: &[Vec<u32>],
@@ -95,7 +96,7 @@ pub(super) fn fine_tuned(
     if usable.is_empty() {
         return Err(RobustnessError::Attack {
             text: "fine-tune".to_owned(),
-            reason: "there is no text of two tokens or more to train on".to_owned(),
+            fault: "there is no text of two tokens or more to train on".to_owned(),
         });
     }
     let rate = 0.04 / model.config().hidden_size as f64;
@@ -115,5 +116,4 @@ pub(super) fn fine_tuned(
 }
 
 #[cfg(test)]
-#[path = "weights_tests.rs"]
 mod tests;

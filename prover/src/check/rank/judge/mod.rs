@@ -8,9 +8,9 @@ use oml_contracts::evidence::Log2;
 
 use super::bets::{RankTerms, RankTest};
 use super::scores::Scores;
-use crate::check::judge::hex_of;
+use crate::check::judge::{EvidenceLevels, Silence};
 use crate::check::observation::Observation;
-use crate::check::{Counts, Verdict};
+use crate::check::{Comparisons, Verdict};
 use crate::fingerprint::{LicenseDraw, Universe};
 
 /// How the ranks fell.
@@ -49,7 +49,7 @@ impl Scores {
         universe: &Universe,
         draw: &LicenseDraw,
         terms: &RankTerms,
-        counts: Counts,
+        comparisons: Comparisons,
     ) -> RankOutcome {
         let mut tally = RankTally::default();
         let (mut all, mut scored) = (RankTest::new(terms), RankTest::new(terms));
@@ -77,14 +77,16 @@ impl Scores {
                 Observation::Answered(_) | Observation::NoAnswer(_) => tally.no_answer += 1,
             }
         }
-        let threshold = terms.threshold(counts);
-        let logs = [all.log2(), scored.log2(), threshold];
+        let threshold = terms.threshold(comparisons);
+        let evidence = all.log2();
+        let weighed = EvidenceLevels { evidence, answered: scored.log2(), threshold };
+        let silence = Silence { not_checked: tally.not_checked, no_answer: tally.no_answer };
         RankOutcome {
-            verdict: Verdict::of(logs, tally.not_checked, tally.no_answer),
-            evidence: all.log2(),
+            verdict: Verdict::of(weighed, silence),
+            evidence,
             threshold,
             bet: all.best().to_owned(),
-            transcript: hex_of(&self.transcript().hash()),
+            transcript: self.transcript().hash_text(),
             root: universe.root(),
             tally,
         }
@@ -116,19 +118,13 @@ impl RankOutcome {
         self.threshold
     }
 
-    /// The bet that gathered most: `kept`, `faded`, `suppressed` or `either` where the usual ones are used.
+    /// The bet that gathered most: `kept`, `faded`, `suppressed` or `either` where the usual ones
+    /// are used.
     #[must_use]
     pub fn bet(&self) -> &str {
         &self.bet
     }
-
-    /// Hash of the transcript behind it, as 0x-hex.
-    #[must_use]
-    pub fn transcript_hash(&self) -> &str {
-        &self.transcript
-    }
 }
 
 #[cfg(test)]
-#[path = "judge_tests.rs"]
 mod tests;
