@@ -1,13 +1,19 @@
 //! The kernels against their definition, over odd shapes and in all formats.
 
+use gemm::Parallelism;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::kernel::{Format, Line};
-use super::matrix::{Converted, Matrix, Operand, Product};
-use super::strassen::Halved;
-use super::vector::Simd;
-use super::{LANES, ops};
+use super::format::Format;
+use super::halves::Halved;
+use super::lane_matrix::LaneMatrix;
+use super::library;
+use super::operand::{Converted, Operand};
+use super::panels::{Panels, add_outer};
+use super::place::How;
+use super::tiles::Tiles;
+use crate::cpu::line::{LANES, Line};
+use crate::cpu::vector::Simd;
 
 fn values(count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     (0..count).map(|_| rng.random_range(-1.0..1.0)).collect()
@@ -30,7 +36,7 @@ fn defined(w: &[f32], x: &[Line], inner: usize) -> Vec<[f64; LANES]> {
 /// Largest error of a product, as a share of what a sum of `inner` terms is worth; `None` where the processor has no
 /// kernel.
 fn error_of(
-    make: impl Fn(&[f32], usize) -> Option<Product>,
+    make: impl Fn(&[f32], usize) -> Option<LaneMatrix>,
     (panels, inner, rows): (usize, usize, usize),
 ) -> Option<f64> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
@@ -41,9 +47,9 @@ fn error_of(
     let operand = Operand::new(simd, matrix.form(), &x, &mut converted);
     let before = lines(panels * rows, &mut rng);
     let mut set = before.clone();
-    matrix.product(&operand, &mut set, false);
+    matrix.product(&operand, How::Set, &mut set);
     let mut added = before.clone();
-    matrix.product(&operand, &mut added, true);
+    matrix.product(&operand, How::Add, &mut added);
     let mut worst = 0.0_f64;
     for ((expected, before), (set, added)) in
         defined(&w, &x, inner).iter().zip(&before).zip(set.iter().zip(&added))
@@ -63,7 +69,7 @@ fn products_follow_their_definition_in_every_format() {
     for shape in shapes {
         for (format, bound) in [(Format::F32, 1e-6), (Format::Bf16, 6e-3), (Format::Int8, 1.2e-2)] {
             // Elsewhere there is no such product, and nothing to compare.
-            if let Some(error) = error_of(|w, inner| Product::new(w, inner, format), shape) {
+            if let Some(error) = error_of(|w, inner| LaneMatrix::new(w, inner, format), shape) {
                 assert!(error < bound, "{format:?} {shape:?}: {error}");
             }
         }
@@ -73,7 +79,7 @@ fn products_follow_their_definition_in_every_format() {
 /// Both ways to take a position, alone and with another, over odd numbers of tiles.
 #[test]
 fn products_of_halves_follow_their_definition() {
-    let halved = |w: &[f32], inner: usize| Halved::new(w, inner).map(Product::Halved);
+    let halved = |w: &[f32], inner: usize| Halved::new(w, inner).map(LaneMatrix::Halved);
     for shape in [(1, 2, 2), (2, 2, 2), (2, 6, 26), (3, 8, 30), (5, 64, 58), (4, 172, 100)] {
         if let Some(error) = error_of(halved, shape) {
             assert!(error < 1e-6, "{shape:?}: {error}");
@@ -82,8 +88,8 @@ fn products_of_halves_follow_their_definition() {
     let (rows, inner) = (512, 768);
     assert!(Halved::pays(rows, inner, Format::F32) && !Halved::pays(rows, inner, Format::Int8));
     assert!(!Halved::pays(rows + 1, inner, Format::F32) && !Halved::pays(rows, 300, Format::F32));
-    let plain = |w: &[f32], inner: usize| Matrix::new(w, inner, Format::F32).map(Product::Whole);
-    let chosen = |w: &[f32], inner: usize| Product::new(w, inner, Format::F32);
+    let plain = |w: &[f32], inner: usize| Tiles::new(w, inner, Format::F32).map(LaneMatrix::Whole);
+    let chosen = |w: &[f32], inner: usize| LaneMatrix::new(w, inner, Format::F32);
     let errors = [error_of(plain, (3, inner, rows)), error_of(chosen, (3, inner, rows))];
     if let [Some(plain), Some(chosen)] = errors {
         assert!(chosen != plain && chosen < 4.0 * plain, "{chosen} instead of {plain}");
@@ -94,12 +100,13 @@ fn products_of_halves_follow_their_definition() {
 #[test]
 fn what_is_no_number_stays_in_its_sequence() {
     let Some(simd) = Simd::new() else { return };
-    let Some(matrix) = Halved::new(&[0.5; 4 * 8], 8).map(Product::Halved) else { return };
+    let Some(matrix) = Halved::new(&[0.5; 4 * 8], 8).map(LaneMatrix::Halved) else { return };
     let mut x = vec![Line([1.0; LANES]); 3 * 8];
     x[8 + 5].0[3] = f32::NAN;
     let mut out = [Line::ZERO; 3 * 4];
     let mut converted = Converted::default();
-    matrix.product(&Operand::new(simd, matrix.form(), &x, &mut converted), &mut out, false);
+    let operand = Operand::new(simd, matrix.form(), &x, &mut converted);
+    matrix.product(&operand, How::Set, &mut out);
     for (row, line) in out.iter().enumerate() {
         for (lane, value) in line.0.iter().enumerate() {
             match (row / 4, lane) {
@@ -119,50 +126,75 @@ fn what_is_no_number_stays_visible() {
             let mut x = vec![Line([1.0; LANES]); 8];
             x[5].0[3] = bad;
             let w = vec![0.5; 16];
-            let Some(matrix) = Matrix::new(&w, 8, format) else { continue };
+            let Some(matrix) = Tiles::new(&w, 8, format) else { continue };
             let mut converted = Converted::default();
             let mut out = [Line::ZERO; 2];
-            matrix.product(&Operand::new(simd, matrix.form(), &x, &mut converted), &mut out, false);
+            let operand = Operand::new(simd, matrix.form(), &x, &mut converted);
+            matrix.product(&operand, How::Set, &mut out);
             assert!(!out[1].0[3].is_finite(), "{format:?} hides {bad}");
             assert!((out[1].0[4] - 4.0).abs() < 0.1, "{format:?} mixes lanes");
 
             let mut w = w.clone();
             w[9] = bad;
-            let Some(matrix) = Matrix::new(&w, 8, format) else { continue };
+            let Some(matrix) = Tiles::new(&w, 8, format) else { continue };
             let x = vec![Line([1.0; LANES]); 8];
-            matrix.product(&Operand::new(simd, matrix.form(), &x, &mut converted), &mut out, false);
+            let operand = Operand::new(simd, matrix.form(), &x, &mut converted);
+            matrix.product(&operand, How::Set, &mut out);
             assert!(!out[1].0[0].is_finite() && (out[0].0[0] - 4.0).abs() < 0.1);
         }
     }
 }
 
-#[test]
-fn rounding_to_bfloat16_is_to_nearest_even() {
-    for (x, bits) in
-        [(1.0, 0x3f80), (-2.0, 0xc000), (1.003_906_3, 0x3f80), (1.011_718_8, 0x3f82), (0.0, 0)]
+fn largest_difference() -> Option<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut worst = 0.0_f32;
+    for (rows, inner, columns) in
+        [(1, 1, 1), (13, 7, 31), (14, 8, 32), (15, 33, 48), (100, 64, 33), (29, 5, 100)]
     {
-        assert_eq!(ops::bfloat16(x), bits, "{x}");
+        let (x, w) = (values(rows * inner, &mut rng), values(columns * inner, &mut rng));
+        let expected = library::product(&x, &w, inner, Parallelism::None);
+        let packed = Panels::of_rows(&w, inner)?;
+        for threads in [Parallelism::None, Parallelism::Rayon(0)] {
+            let found = packed.product(&x, threads);
+            assert_eq!(found.len(), expected.len());
+            for (a, b) in found.iter().zip(expected.iter()) {
+                worst = worst.max((a - b).abs());
+            }
+        }
     }
-    assert_eq!(ops::bfloat16(f32::NAN), 0x7fc0);
-    assert_eq!(ops::bfloat16(f32::INFINITY), 0x7f80);
+    Some(worst)
 }
 
 #[test]
-fn functions_of_vectors_follow_their_definition() {
-    let Some(simd) = Simd::new() else { return };
-    let apply = |x: f32, f: &dyn Fn(super::vector::V) -> super::vector::V| {
-        let mut line = Line::ZERO;
-        f(simd.splat(x)).store(&mut line);
-        assert!(line.0.iter().all(|y| y.to_bits() == line.0[0].to_bits()));
-        line.0[0]
-    };
-    for i in -8600..8700_i16 {
-        let x = f32::from(i) / 100.0;
-        let (found, expected) = (apply(x, &|x| simd.exp(x)), f64::from(x).exp());
-        let relative = (f64::from(found) - expected).abs() / expected;
-        assert!(relative < 4e-7, "exp({x}) off by {relative}");
-        let (found, expected) = (apply(x, &|x| simd.tanh(x)), f64::from(x).tanh());
-        assert!((f64::from(found) - expected).abs() < 4e-7, "tanh({x}) is not {found}");
+fn products_of_the_backward_pass_follow_their_definition() {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    for (rows, inner, columns) in
+        [(1, 1, 1), (13, 7, 31), (14, 8, 32), (15, 33, 48), (100, 64, 33), (29, 5, 100)]
+    {
+        let (x, w) = (values(rows * inner, &mut rng), values(columns * inner, &mut rng));
+        let grad = values(rows * columns, &mut rng);
+        let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+        let before = values(w.len(), &mut rng);
+        let (mut found, mut expected) = (before.clone(), before.clone());
+        library::product_dw(&mut expected, How::Add, &grad, &x, inner, Parallelism::None);
+        // Elsewhere there is no kernel, and nothing to compare.
+        if !add_outer(&mut found, &grad, &x, inner) {
+            return;
+        }
+        assert!(close(&found, &expected), "{rows} {inner} {columns}");
+        let before = values(x.len(), &mut rng);
+        let (mut found, mut expected) = (before.clone(), before.clone());
+        library::product_dx(&mut expected, How::Add, &grad, &w, inner, Parallelism::None);
+        let packed = Panels::of_columns(&w, inner).unwrap();
+        packed.write(&grad, How::Add, &mut found, Parallelism::Rayon(0));
+        assert!(close(&found, &expected), "{rows} {inner} {columns}");
     }
-    assert!(apply(f32::NAN, &|x| simd.exp(x)).is_nan());
+}
+
+#[test]
+fn packed_products_follow_their_definition() {
+    // Elsewhere there is no packed product, and nothing to compare.
+    if let Some(worst) = largest_difference() {
+        assert!(worst < 1e-4, "{worst}");
+    }
 }
