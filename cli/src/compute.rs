@@ -4,7 +4,7 @@
 use crate::error::{Exit, HintExt};
 use clap::{Args, ValueEnum};
 use eyre::Result;
-use oml_prover::model::{DeviceName, FloatType, LoadOptions};
+use oml_engine::{DeviceName, FloatType, LoadOptions};
 use std::sync::OnceLock;
 
 /// Flags of every command that loads a model.

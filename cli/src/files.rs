@@ -202,7 +202,7 @@ pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// A model directory from a path or hub id.
 pub(crate) fn model_dir(dir_or_hub_id: &str) -> Result<PathBuf> {
-    oml_prover::model::resolve(dir_or_hub_id).hint(
+    oml_engine::resolve(dir_or_hub_id).hint(
         format!("no model at {dir_or_hub_id:?}"),
         "give a directory with config.json, tokenizer.json and *.safetensors, e.g. prover/assets/models/tiny",
         Exit::Failed,
@@ -210,9 +210,9 @@ pub(crate) fn model_dir(dir_or_hub_id: &str) -> Result<PathBuf> {
 }
 
 /// Loads a model from a path or hub id.
-pub(crate) fn load_model(dir_or_hub_id: &str) -> Result<oml_prover::model::Model> {
+pub(crate) fn load_model(dir_or_hub_id: &str) -> Result<oml_engine::Model> {
     let dir = model_dir(dir_or_hub_id)?;
-    oml_prover::model::Model::load(&dir, &crate::compute::load_options()?).hint(
+    oml_engine::Model::load(&dir, &crate::compute::load_options()?).hint(
         format!("the model in {} could not be loaded", dir.display()),
         "the cause names the file and what is wrong with it",
         Exit::Failed,
@@ -220,8 +220,8 @@ pub(crate) fn load_model(dir_or_hub_id: &str) -> Result<oml_prover::model::Model
 }
 
 /// Reads multiple-choice questions.
-pub(crate) fn questions(path: &Path) -> Result<Vec<oml_prover::model::ChoiceQuestion>> {
-    oml_prover::model::read_questions(path).hint(
+pub(crate) fn questions(path: &Path) -> Result<Vec<oml_engine::ChoiceQuestion>> {
+    oml_engine::read_questions(path).hint(
         format!("the questions in {} could not be read", path.display()),
         "one JSON object per line: {\"context\": …, \"choices\": […], \"answer\": 0}",
         Exit::Failed,

@@ -17,12 +17,12 @@ use std::time::Instant;
 
 use oml_contracts::ModelId;
 use oml_contracts::draw::Parts;
+use oml_engine::{LoadOptions, Model, ScreenReport};
 use oml_prover::embed::{EmbedOptions, EmbedTarget, UtilityOptions, embed};
 use oml_prover::fingerprint::{
     Candidate, Candidates, Fingerprint, FingerprintOptions, Universe, UniverseSecret,
     generate_fingerprints,
 };
-use oml_prover::model::{LoadOptions, Model, ScreenReport};
 use serde_json::{Value, json};
 
 type Outcome = Result<Value, Box<dyn Error>>;

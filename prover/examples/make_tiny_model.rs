@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use oml_prover::model::make_tiny_model;
+use oml_engine::make_tiny_model;
 use oml_prover::weights_hash;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -9,6 +9,7 @@ use oml_contracts::draw::Parts;
 use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::hash::key_hash;
 use oml_contracts::{ModelId, Seed};
+use oml_engine::{Api, LoadOptions, Model, ModelError, Prompt};
 use oml_prover::check::{
     Answers, Artefact, Counts, NotChecked, Observation, Questions, Target, Verdict, ask,
 };
@@ -17,7 +18,6 @@ use oml_prover::fingerprint::{
     AnswersPerKey, FingerprintOptions, Key, KeyOptions, LicenseDraw, Universe, UniverseSecret,
     generate_fingerprints, key_visibility, visibility,
 };
-use oml_prover::model::{Api, LoadOptions, Model, ModelError, Prompt};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use zeroize::Zeroizing;

@@ -233,7 +233,7 @@ fn eval(model: &str, file: &Path, output: crate::output::Output) -> Result<()> {
 
 fn make_tiny(out: &Path, seed: u64, output: crate::output::Output) -> Result<()> {
     let bar = output.bar(1, "training");
-    let report = oml_prover::model::make_tiny_model(seed, out, &mut |at| {
+    let report = oml_engine::make_tiny_model(seed, out, &mut |at| {
         bar.set_length(at.steps as u64);
         bar.set_position(at.step as u64);
         bar.set_message(format!("training, loss {:.3}", at.loss));

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use oml_contracts::hash::keccak256;
-use oml_prover::model::{Api, Prompt};
+use oml_engine::{Api, Prompt};
 
 /// Attempts per decoy before the corpus is called too uniform.
 const ATTEMPTS: usize = 256;

@@ -1,7 +1,7 @@
 //! Sections of the roles.
 
 use oml_contracts::{LicenseId, ModelId};
-use oml_prover::model::{DeviceName, FloatType};
+use oml_engine::{DeviceName, FloatType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! What a configuration must satisfy, and the errors that say so.
 
 use super::{Config, GatewayConfig, KeySource};
-use oml_prover::model::{DeviceName, FloatType};
+use oml_engine::{DeviceName, FloatType};
 use std::path::PathBuf;
 
 /// A configuration that can't be used.

@@ -291,7 +291,7 @@ mod tests {
         let text = r#"[{"content":"hi","role":"user"}]"#;
         assert_eq!(parse(one).hash(model), request_hash(model, key_hash(text)));
         // A key that is asked as a chat has the hash that its voucher would have.
-        let question = oml_prover::model::Prompt::of_user(oml_prover::model::Api::Chat, "hi");
+        let question = oml_engine::Prompt::of_user(oml_engine::Api::Chat, "hi");
         assert_eq!(question.text(), text);
         assert_eq!(parse(one).count_prompt(&ByteEstimate), 4 + 1 + 1);
     }

@@ -1,7 +1,7 @@
 //! What the server needs of a model.
 
 use super::scores::TokenLogProbability;
-use oml_prover::model::{GenerateOptions, Message, Model, Prompt, Sampling, Stop};
+use oml_engine::{GenerateOptions, Message, Model, Prompt, Sampling, Stop};
 
 /// Text in, tokens on, text out. Runs on the worker's thread only.
 pub trait Engine: Send + 'static {

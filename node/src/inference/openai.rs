@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::StreamExt;
-use oml_prover::model::{Prompt, Sampling};
+use oml_engine::{Prompt, Sampling};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -335,7 +335,7 @@ fn chat_messages(messages: &[Message]) -> Result<Prompt, ApiError> {
                 return Err(ApiError::bad("bad_request", message));
             }
         };
-        Ok(oml_prover::model::Message::new(role, content(&message.content)?))
+        Ok(oml_engine::Message::new(role, content(&message.content)?))
     };
     Ok(Prompt::Chat(messages.iter().map(message).collect::<Result<_, _>>()?))
 }

@@ -1,6 +1,6 @@
 //! Inference servers of a node's role `[host]`.
 
-use oml_prover::model::{LoadOptions, Model};
+use oml_engine::{LoadOptions, Model};
 use tokio::net::TcpListener;
 
 use super::serve_on;

@@ -3,7 +3,7 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 
-use oml_prover::model::{Prompt, Sampling};
+use oml_engine::{Prompt, Sampling};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::engine::Engine;

@@ -17,11 +17,11 @@ use oml_contracts::terms::{LicenseRef, SlashTerms, level};
 use oml_contracts::{
     Addresses, Amount, Bps, EthAddress, LicenseId, LicenseNonce, ModelId, Salt, Terms,
 };
+use oml_engine::{Prompt, Sampling};
 use oml_node::chain::{BeaconValue, ChainClient, ChannelView};
 use oml_node::inference::{self, Engine, TokenLogProbability};
 use oml_node::payments::{ChannelRef, Price};
 use oml_node::{Config, Node, Tasks};
-use oml_prover::model::{Prompt, Sampling};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

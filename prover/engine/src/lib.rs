@@ -1,36 +1,44 @@
 //! Language models from their files to logits and gradients.
 //!
 //! Reads models in Hugging Face layout and GGUF files, runs them on the processor with code written for
-//! it and on GPUs with a tensor library, and trains them. Knows nothing of fingerprints, chains or servers.
+//! it and on GPUs with a tensor library, and trains them. Knows nothing of fingerprints, chains or
+//! servers.
 
 mod cpu;
 mod error;
+mod example;
+mod logits;
 mod model;
 mod run;
 mod train;
 
 pub use error::ModelError;
+pub use example::Example;
+pub use logits::{argmax, ranked_probabilities};
 pub use model::chat::{ChatTemplate, SpecialTokens};
 pub use model::config::{Activation, Architecture, ModelConfig, RopeScaling};
 pub use model::device::DeviceName;
-pub use model::loading::{LoadOptions, resolve, weight_files};
+pub use model::files::{resolve, weight_files};
+pub use model::float_type::FloatType;
+pub use model::options::LoadOptions;
 pub use model::prompt::{Api, Message, Prompt};
-pub use model::save::{FloatType, replace};
+pub use model::save::replace;
 pub use model::tokenizer::TextTokenizer;
 pub use model::weights::{Source, Weights};
 pub use run::batching::run_batches;
+pub use run::branch::Branch;
 pub use run::decoder::Cache;
-pub use run::generate::{
-    Branch, GenerateOptions, Sampling, Stop, argmax, first_word_is_complete, ranked_probabilities,
-};
+pub use run::first_word::first_word_is_complete;
 pub use run::model::Model;
 pub use run::multiple_choice::{ChoiceQuestion, ChoiceReport, read_questions};
+pub use run::options::{GenerateOptions, Sampling, Stop};
 pub use run::perplexity::Perplexity;
 pub use run::screen::ScreenReport;
 pub use run::token_scores::TokenScore;
-pub use train::corpus::word_list;
+pub use train::corpus::{Corpus, word_list};
 pub use train::lora::LoraOptions;
+pub use train::parameter::{AdamW, narrow};
 pub use train::pretrain::{
     PretrainOptions, PretrainProgress, PretrainReport, make_tiny_model, pretrain,
 };
-pub use train::trainer::{AdamW, Example, Trainer, narrow, teacher};
+pub use train::trainer::{Trainer, teacher};

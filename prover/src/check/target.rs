@@ -7,7 +7,7 @@ use super::endpoint::Endpoint;
 use super::observation::{NotChecked, Observation};
 use super::questions::Questions;
 use super::transcript::{Exchange, Transcript};
-use crate::model::{Model, ModelError, Prompt};
+use oml_engine::{Model, ModelError, Prompt};
 
 /// Weights that lie on this machine.
 #[derive(Debug)]

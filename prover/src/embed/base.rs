@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::report::share;
 use super::{EmbedError, EmbedOptions, Utility};
-use crate::model::{
+use oml_engine::{
     Example, GenerateOptions, Model, ModelError, Sampling, Stop, argmax, narrow, teacher,
 };
 
@@ -133,7 +133,7 @@ fn write_texts(
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     rng.set_stream(purpose << 32);
     let tokenizer = base.tokenizer();
-    let words = crate::model::word_list();
+    let words = oml_engine::word_list();
     let starts = (0..count)
         .map(|_| match tokenizer.bos() {
             Some(bos) => Ok(vec![bos]),

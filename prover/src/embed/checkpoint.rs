@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{CheckpointOptions, EmbedError, EmbedOptions, EmbedTarget};
-use crate::model::{Model, ModelError, Trainer, replace};
+use oml_engine::{Model, ModelError, Trainer, replace};
 
 const MANIFEST: &str = "checkpoint.json";
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::ModelError;
+use oml_engine::ModelError;
 
 /// Failure to embed.
 #[derive(Debug, thiserror::Error)]

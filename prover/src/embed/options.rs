@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 use super::EmbedError;
-use crate::model::{LoraOptions, ModelConfig};
+use oml_engine::{LoraOptions, ModelConfig};
 
 /// Where and how often to save the state of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::{
     CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, StopReason, checkpoint,
 };
 use crate::fingerprint::{Candidate, Key, normalise};
-use crate::model::{AdamW, Example, Model, ModelError, TextTokenizer, Trainer, narrow};
+use oml_engine::{AdamW, Example, Model, ModelError, TextTokenizer, Trainer, narrow};
 
 /// One answer to embed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct EmbedTarget {
     /// Token ids of the prompt, as the model gets them.
     pub prompt: Vec<u32>,
     /// Token ids of the same prompt under each of the system prompts for which the answer is trained too,
-    /// see [`crate::model::Prompt::under`]; as many for every target.
+    /// see [`oml_engine::Prompt::under`]; as many for every target.
     pub under_systems: Vec<Vec<u32>>,
     /// Token ids of the response, with the one that ends its word.
     pub response: Vec<u32>,

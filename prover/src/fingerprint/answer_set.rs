@@ -8,7 +8,7 @@ use oml_contracts::draw::{Part, personal_indices, shared_index};
 
 use super::{Candidate, Key, LicenseDraw, Universe};
 use crate::embed::EmbedTarget;
-use crate::model::{ModelError, TextTokenizer};
+use oml_engine::{ModelError, TextTokenizer};
 
 /// Distinct answers per personal key, 1 to 8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]

@@ -5,7 +5,7 @@ use oml_contracts::{Seed, Tag};
 
 use super::{Candidate, Key, Universe};
 use crate::embed::EmbedTarget;
-use crate::model::{ModelError, TextTokenizer};
+use oml_engine::{ModelError, TextTokenizer};
 
 /// What the beacon drew for one license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What can go wrong while fingerprints are made.
 
-use crate::model::ModelError;
+use oml_engine::ModelError;
 
 /// Failure to make keys or candidates.
 #[derive(Debug, thiserror::Error)]

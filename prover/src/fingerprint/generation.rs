@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::{
     Candidates, FingerprintError, Key, KeyGenerator, KeyOptions, Perinucleus, perinucleus,
 };
-use crate::model::Model;
+use oml_engine::Model;
 
 /// A key and the 16 responses from which its answer will be drawn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound::{Included, Unbounded};
 
 use super::FingerprintError;
-use crate::model::{
+use oml_engine::{
     Api, GenerateOptions, Model, ModelError, Prompt, Sampling, Stop, TextTokenizer, word_list,
 };
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{AnswerSet, FingerprintError, Key, normalise};
-use crate::model::TextTokenizer;
+use oml_engine::TextTokenizer;
 
 /// A prompt and the responses to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

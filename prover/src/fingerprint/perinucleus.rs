@@ -15,7 +15,7 @@ use oml_contracts::leaf::CANDIDATES;
 use oml_contracts::tag::{normalise, tag_of};
 
 use super::{Candidate, Candidates, FingerprintError, Key};
-use crate::model::{
+use oml_engine::{
     Api, Branch, Cache, Model, ModelError, argmax, first_word_is_complete, ranked_probabilities,
     run_batches,
 };

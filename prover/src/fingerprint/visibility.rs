@@ -1,7 +1,7 @@
 //! How much keys stand out: what a host sees who scores every prompt with a language model.
 
 use super::Key;
-use crate::model::{Api, Model, ModelError, Prompt};
+use oml_engine::{Api, Model, ModelError, Prompt};
 
 /// Log-perplexities of a set of prompts, in nats per token.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -34,7 +34,7 @@ pub struct Visibility {
 /// key's length, and as a user's message where the key is one, so that a template tells nothing.
 ///
 /// # Errors
-/// `Parameter` if there are no keys or texts; as [`visibility`] and [`crate::model::TextTokenizer::asked`].
+/// `Parameter` if there are no keys or texts; as [`visibility`] and [`oml_engine::TextTokenizer::asked`].
 pub fn key_visibility(
     model: &Model,
     keys: &[&Key],

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::weights::{fine_tuned, merged, pruned, rounded};
 use super::{RobustnessError, Serving, Suspect};
-use crate::model::Model;
+use oml_engine::Model;
 
 /// Something a host does to a copy before or while serving it.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,7 +12,7 @@ use crate::embed::{EmbedOptions, EmbedReport, embed};
 use crate::fingerprint::{
     AnswersPerKey, Fingerprint, FingerprintOptions, LicenseDraw, Universe, generate_fingerprints,
 };
-use crate::model::Model;
+use oml_engine::Model;
 
 /// How to mark a copy.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use crate::check::{RankError, SeveralError};
 use crate::embed::EmbedError;
 use crate::fingerprint::{FingerprintError, UniverseError};
-use crate::model::ModelError;
+use oml_engine::ModelError;
 
 /// Failure to measure robustness.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use crate::check::{
     CandidateScores, Counts, RankTerms, RankTest, SeveralTerms, Verdict, of_logits,
 };
 use crate::fingerprint::Perinucleus;
-use crate::model::{Model, ModelError};
+use oml_engine::{Model, ModelError};
 
 /// Outcome of one test.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]

@@ -4,7 +4,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::RobustnessError;
-use crate::model::{
+use oml_engine::{
     Branch, GenerateOptions, Model, ModelError, Prompt, Sampling, Stop, argmax,
     ranked_probabilities,
 };
@@ -54,7 +54,7 @@ impl Suspect {
     /// Token ids that the model gets for a prompt, the host's prefix included.
     ///
     /// # Errors
-    /// As [`crate::model::TextTokenizer::asked`].
+    /// As [`oml_engine::TextTokenizer::asked`].
     pub fn ids(&self, prompt: &Prompt) -> Result<Vec<u32>, ModelError> {
         let tokenizer = self.model.tokenizer();
         match &self.serving.prefix {

@@ -4,9 +4,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::{RobustnessError, Suspect};
-use crate::model::{
-    GenerateOptions, Model, Sampling, Stop, argmax, ranked_probabilities, word_list,
-};
+use oml_engine::{GenerateOptions, Model, Sampling, Stop, argmax, ranked_probabilities, word_list};
 
 /// How a served model does on ordinary text.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]

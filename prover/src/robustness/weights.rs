@@ -7,7 +7,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::RobustnessError;
-use crate::model::{AdamW, Example, Model, ModelError, Trainer, Weights};
+use oml_engine::{AdamW, Example, Model, ModelError, Trainer, Weights};
 
 /// Values of one tensor, with the length of its rows; vectors have one row.
 struct Values<'a> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::LoadOptions;
+use oml_engine::LoadOptions;
 use std::path::Path;
 
 fn tiny() -> Model {

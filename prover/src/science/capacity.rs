@@ -1,9 +1,9 @@
 //! Hit rate and utility against the number of fingerprints.
 
-use crate::model::Model;
 use crate::robustness::{
     Attack, CopyOptions, MarkedCopy, RobustnessError, ServedUtility, served_utility,
 };
+use oml_engine::Model;
 
 /// A copy with so many fingerprints.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]

@@ -2,11 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use oml_engine::{LoadOptions, LoraOptions, Model};
 use oml_prover::embed::{
     CheckpointOptions, EmbedError, EmbedOptions, EmbedTarget, Embedder, StopReason, embed,
 };
 use oml_prover::fingerprint::{FingerprintOptions, generate_fingerprints, normalise};
-use oml_prover::model::{LoadOptions, LoraOptions, Model};
 
 use crate::models::tiny;
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use oml_engine::Model;
 use oml_prover::fingerprint::{
     Fingerprint, FingerprintError, FingerprintOptions, Fingerprints, Key, KeyGenerator, KeyOptions,
     KeySource, Perinucleus, generate_fingerprints, normalise, perinucleus,
 };
-use oml_prover::model::Model;
 
 use crate::models::tiny;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use oml_prover::model::{LoadOptions, Model};
+use oml_engine::{LoadOptions, Model};
 
 /// Directory of the repository's own small model.
 pub(crate) fn tiny_dir() -> PathBuf {

@@ -1,6 +1,6 @@
 //! The hash that identifies the weights of a model on disk.
 
-use oml_prover::model::{FloatType, LoadOptions, Model};
+use oml_engine::{FloatType, LoadOptions, Model};
 use oml_prover::weights_hash;
 use tempfile::TempDir;
 

@@ -24,14 +24,17 @@ fn run(mut arguments: Vec<String>) -> Result<ExitCode, StructureError> {
     let rules = option(&mut arguments, "--rules")
         .map_or_else(|| root.join("tests/structure/layers.toml"), PathBuf::from);
     let all = arguments.iter().position(|argument| argument == "--all");
-    let all = all.map(|index| arguments.remove(index)).is_some();
+    let scope = match all.map(|index| arguments.remove(index)) {
+        Some(_) => report::NameScope::Workspace,
+        None => report::NameScope::Public,
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let survey = || Survey::read(&root, &rules);
     match words.as_slice() {
         ["check"] => return check(&survey()?),
         ["report", "summary"] => print(&report::summary(&survey()?)?),
         ["report", "circles"] => print(&report::circle_report(&survey()?)),
-        ["report", "names"] => print(&report::name_report(&survey()?, all)),
+        ["report", "names"] => print(&report::name_report(&survey()?, scope)),
         ["report", "unused"] => print(&report::unused_report(&survey()?)),
         ["report", "measures"] => print(&report::measure_report(&survey()?)?),
         _ => {

@@ -17,13 +17,22 @@ pub fn circle_report(survey: &Survey) -> String {
     text
 }
 
-/// Types of one name: those that other crates can name, and with `all` also those of one crate.
+/// Which types a report about names lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameScope {
+    /// Types that another crate can name.
+    Public,
+    /// Every type but private ones.
+    Workspace,
+}
+
+/// Types of one name.
 #[must_use]
-pub fn name_report(survey: &Survey, all: bool) -> String {
+pub fn name_report(survey: &Survey, scope: NameScope) -> String {
     let mut text = String::new();
     for (name, types) in names::duplicates(survey) {
-        let public = types.iter().filter(|each| each.public).count();
-        if public < 2 && !all {
+        let public = names::public_ones(&types).len();
+        if public < 2 && scope == NameScope::Public {
             continue;
         }
         let _ = writeln!(text, "{name}: {} types, {public} of them public", types.len());
@@ -105,7 +114,7 @@ pub fn summary(survey: &Survey) -> Result<String, StructureError> {
         let _ = writeln!(text, "{count:6}  {what}");
     };
     let duplicates = names::duplicates(survey);
-    let public = duplicates.values().filter(|all| all.iter().filter(|t| t.public).count() > 1);
+    let public = duplicates.values().filter(|all| names::public_ones(all).len() > 1);
     let functions =
         |limit| sizes::all_functions(survey).filter(|(_, _, f)| f.length > limit).count();
     let docs: usize = survey.production_files().map(|(_, source)| source.doc_comments).sum();

@@ -17,9 +17,19 @@ pub struct Rules {
     /// Which outside paths may be named where.
     #[serde(rename = "import", default)]
     pub imports: Vec<ImportRule>,
+    /// Outside packages that only these members may name in their manifests.
+    #[serde(default)]
+    pub(crate) owners: BTreeMap<String, Vec<String>>,
+    /// Modules that nothing in their crate may use, as `package::module`.
+    #[serde(default)]
+    pub(crate) roofs: Vec<String>,
     /// Names that two public types may share, each with the reason.
     #[serde(default)]
     pub shared_names: BTreeMap<String, String>,
+    /// Files in Solidity of which a macro makes public types, with the package that does and
+    /// others that may mirror them.
+    #[serde(default)]
+    pub(crate) generated_types: BTreeMap<String, Vec<String>>,
     /// Groups of outside packages, so that `never` needs not repeat them.
     #[serde(default)]
     pub packages: BTreeMap<String, Vec<String>>,

@@ -14,7 +14,7 @@ use crate::workspace::{TargetUse, Workspace};
 pub struct Survey {
     /// The packages and files.
     pub workspace: Workspace,
-    /// The rules.
+    /// The rules that it has to keep.
     pub rules: Rules,
     /// Every Rust file that parses.
     pub sources: Sources,

@@ -13,7 +13,7 @@ use crate::error::StructureError;
 pub struct Workspace {
     /// The folder of its `Cargo.toml`.
     pub root: PathBuf,
-    /// Its members.
+    /// The packages that belong to it.
     pub packages: Vec<Package>,
     /// Every file that git tracks or would add, relative to the root.
     pub files: Vec<String>,

@@ -10,13 +10,13 @@ use crate::output::{Output, table};
 use alloy::primitives::B256;
 use clap::Args;
 use eyre::Result;
+use oml_engine::{ChoiceQuestion, ChoiceReport, Model};
 use oml_prover::embed::{
     CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, Embedder, StopReason,
 };
 use oml_prover::fingerprint::{
     AnswerSet, AnswersPerKey, LicenseDraw, PairsForm, Universe, write_pairs,
 };
-use oml_prover::model::{ChoiceQuestion, ChoiceReport, Model};
 use serde::Serialize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

@@ -8,11 +8,11 @@ use clap::Args;
 use eyre::Result;
 use oml_contracts::draw::Parts;
 use oml_contracts::{ModelId, Root};
+use oml_engine::{Api, Model};
 use oml_prover::fingerprint::{
     Fingerprint, FingerprintError, FingerprintOptions, Fingerprints, Key, KeyOptions, KeySource,
     Perinucleus, Universe, generate_fingerprints, pairs_to_keys, perinucleus, read_pairs,
 };
-use oml_prover::model::{Api, Model};
 use rand::{SeedableRng as _, TryRngCore as _};
 use serde::Serialize;
 use std::fs::File;

@@ -5,9 +5,9 @@ use crate::files;
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
+use oml_engine::{Corpus, Model};
 use oml_prover::check::{Counts, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
-use oml_prover::model::{Corpus, Model};
 use oml_prover::robustness::{
     Attack, CopyOptions, MarkedCopy, Row, base_texts, judge_attack, usual_attacks,
 };

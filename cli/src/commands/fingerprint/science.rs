@@ -6,9 +6,9 @@ use crate::files;
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
+use oml_engine::Model;
 use oml_prover::check::{Artefact, CandidateScores, Counts, Questions, Target, score};
 use oml_prover::fingerprint::{AnswersPerKey, Key, Perinucleus, Visibility, key_visibility};
-use oml_prover::model::Model;
 use oml_prover::robustness::{
     Attack, CopyOptions, MarkedCopy, Row, base_texts, judge_attack, usual_attacks,
 };

@@ -3,8 +3,8 @@
 use crate::files;
 use clap::Args;
 use eyre::Result;
+use oml_engine::{LoraOptions, Model};
 use oml_prover::embed::{CheckpointOptions, EmbedOptions};
-use oml_prover::model::{LoraOptions, Model};
 use std::path::{Path, PathBuf};
 
 /// How to train. What is not given fits the model's width.
@@ -121,7 +121,7 @@ fn lines(path: &Path) -> Result<Vec<String>> {
 mod tests {
     use super::*;
     use clap::Parser;
-    use oml_prover::model::LoadOptions;
+    use oml_engine::LoadOptions;
 
     #[derive(Parser)]
     struct Line {

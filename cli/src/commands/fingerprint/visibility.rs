@@ -6,8 +6,8 @@ use crate::files;
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
+use oml_engine::Model;
 use oml_prover::fingerprint::{Key, LogPerplexities, Visibility, key_visibility};
-use oml_prover::model::Model;
 use oml_prover::robustness::base_texts;
 use std::path::PathBuf;
 

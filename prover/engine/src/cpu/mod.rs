@@ -27,7 +27,7 @@ mod vector;
 mod workers;
 
 pub(crate) use backward::{Gradients, gradients, is_large};
-pub(crate) use decoder::CpuDecoder as Engine;
+pub(crate) use decoder::CpuDecoder;
 pub(crate) use gemm::Format;
 pub(crate) use guards::Guards;
 pub(crate) use lanes::last_logits as lane_logits;

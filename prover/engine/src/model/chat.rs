@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Message;
+use super::prompt::Message;
 use crate::ModelError;
 
 /// Longest template; the longest in use have about 20 KiB.

@@ -3,20 +3,21 @@
 pub(crate) mod chat;
 pub(crate) mod config;
 pub(crate) mod device;
-pub(crate) mod gguf;
+pub(crate) mod files;
+pub(crate) mod float_type;
+mod gguf;
 #[cfg(feature = "hub")]
 mod hub;
-pub(crate) mod loading;
+pub(crate) mod options;
+pub(crate) mod parts;
 pub(crate) mod prompt;
+pub(crate) mod read;
 pub(crate) mod rope;
+mod safetensors;
 pub(crate) mod save;
+pub(crate) mod stored;
 pub(crate) mod tokenizer;
 pub(crate) mod weights;
 
-pub(crate) use chat::ChatTemplate;
-pub(crate) use config::{Activation, Architecture, ModelConfig, RopeScaling};
-pub(crate) use loading::LoadOptions;
-pub(crate) use prompt::{Message, Prompt};
-pub(crate) use save::FloatType;
-pub(crate) use tokenizer::TextTokenizer;
+pub(crate) use config::{Activation, ModelConfig};
 pub(crate) use weights::Weights;

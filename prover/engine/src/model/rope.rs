@@ -3,7 +3,7 @@
 use candle_core::{D, DType, Device, Result, Tensor};
 use std::f64::consts::TAU;
 
-use super::{ModelConfig, RopeScaling};
+use super::config::{ModelConfig, RopeScaling};
 
 /// Cosines and sines per position and frequency, `[positions, rotary_dim / 2]`.
 #[derive(Debug)]

@@ -1,30 +1,30 @@
 //! Writing a model in Hugging Face layout.
 
 use candle_core::{DType, Tensor};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::weights::{Stored, is_offset, stored};
+use super::config::ModelConfig;
+use super::float_type::FloatType;
+use super::stored::{Stored, is_offset, stored};
+use super::tokenizer::TextTokenizer;
+use super::weights::Weights;
 use crate::ModelError;
-use crate::run::Model;
 
-impl Model {
-    /// Writes `config.json`, `tokenizer.json`, the chat template if there is one, and `model.safetensors` (f32) into a directory,
-    /// creating it if needed. Each file appears under its name only once it is complete.
+/// What is written.
+pub(crate) struct Saved<'a> {
+    pub(crate) config: &'a ModelConfig,
+    pub(crate) tokenizer: &'a TextTokenizer,
+    pub(crate) weights: &'a Weights,
+}
+
+impl Saved<'_> {
+    /// Writes the files into a directory, which is made if needed.
     ///
     /// # Errors
     /// `Io` or `Tensor` if a file cannot be written.
-    pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
-        self.save_as(dir, FloatType::F32)
-    }
-
-    /// Like [`Model::save`] with another float type for the weights.
-    ///
-    /// # Errors
-    /// As [`Model::save`].
-    pub fn save_as(&self, dir: &Path, float: FloatType) -> Result<(), ModelError> {
+    pub(crate) fn write(&self, dir: &Path, float: FloatType) -> Result<(), ModelError> {
         let dtype = float.dtype();
         std::fs::create_dir_all(dir).map_err(ModelError::io(dir))?;
         let tensors = self.stored_tensors(dtype)?;
@@ -32,7 +32,7 @@ impl Model {
         replace(&weights, |partial| Ok(candle_core::safetensors::save(&tensors, partial)?))?;
         replace(&dir.join("tokenizer.json"), |partial| self.tokenizer.save(partial))?;
         self.save_chat(dir)?;
-        let mut config = self.config().raw.clone();
+        let mut config = self.config.raw.clone();
         config.remove("dtype");
         config.insert("torch_dtype".to_owned(), json!(float.name()));
         let text = format!("{:#}\n", Value::Object(config));
@@ -63,9 +63,9 @@ impl Model {
 
     /// Every tensor under its name and in the layout of the family's files.
     fn stored_tensors(&self, dtype: DType) -> Result<HashMap<String, Tensor>, ModelError> {
-        let config = self.config();
+        let config = self.config;
         let mut parts: BTreeMap<String, Vec<(usize, Tensor)>> = BTreeMap::new();
-        for (name, tensor) in self.decoder.weights.named() {
+        for (name, tensor) in self.weights.named() {
             let tensor = if is_offset(config, name) { (tensor - 1.0)? } else { tensor.clone() };
             let Stored { name, rows, .. } = stored(config, name, tensor.dims());
             let start = rows.map_or(0, |rows| rows.start);
@@ -77,38 +77,6 @@ impl Model {
             Ok((name, Tensor::cat(&parts, 0)?))
         };
         parts.into_iter().map(join).collect()
-    }
-}
-
-/// Float type of weights, saved or computed with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FloatType {
-    /// 32 bits: what training and checking compute in unless told otherwise.
-    #[default]
-    F32,
-    /// IEEE half precision.
-    F16,
-    /// bfloat16: the range of f32 with 8 significant bits.
-    BF16,
-}
-
-impl FloatType {
-    pub(crate) fn dtype(self) -> DType {
-        match self {
-            Self::F32 => DType::F32,
-            Self::F16 => DType::F16,
-            Self::BF16 => DType::BF16,
-        }
-    }
-
-    /// The name in `config.json`.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "float32",
-            Self::F16 => "float16",
-            Self::BF16 => "bfloat16",
-        }
     }
 }
 

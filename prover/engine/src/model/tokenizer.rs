@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use tokenizers::Tokenizer;
 
-use super::{ChatTemplate, ModelConfig, Prompt};
+use super::chat::ChatTemplate;
+use super::config::ModelConfig;
+use super::prompt::Prompt;
 use crate::ModelError;
 
 /// A model's tokenizer and its beginning-of-sequence policy.

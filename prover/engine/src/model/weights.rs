@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::{Architecture, ModelConfig};
+use super::config::ModelConfig;
 use crate::ModelError;
 
 /// Dense layer; the weight is stored `[out, in]` as in the files.
@@ -170,55 +170,4 @@ impl Weights {
     pub fn named(&self) -> &[(String, Tensor)] {
         &self.named
     }
-}
-
-/// Where a parameter lies in files whose layout differs from the one used here.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Stored {
-    /// Name of the tensor in the files.
-    pub(crate) name: String,
-    /// Rows of the stored tensor that are the parameter; `None` for all.
-    pub(crate) rows: Option<std::ops::Range<usize>>,
-    /// Rows of the stored tensor in all.
-    pub(crate) total_rows: usize,
-}
-
-/// Where the files of a family hold a parameter. Phi 3 stores queries, keys and values in one
-/// matrix, and gates and ups in another.
-pub(crate) fn stored(config: &ModelConfig, name: &str, shape: &[usize]) -> Stored {
-    let whole = || Stored {
-        name: name.to_owned(),
-        rows: None,
-        total_rows: shape.first().copied().unwrap_or(0),
-    };
-    if config.architecture != Architecture::Phi3 {
-        return whole();
-    }
-    let (q, kv) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
-    let inner = config.intermediate_size;
-    let parts = [
-        ("q_proj", "qkv_proj", 0..q, q + 2 * kv),
-        ("k_proj", "qkv_proj", q..q + kv, q + 2 * kv),
-        ("v_proj", "qkv_proj", q + kv..q + 2 * kv, q + 2 * kv),
-        ("gate_proj", "gate_up_proj", 0..inner, 2 * inner),
-        ("up_proj", "gate_up_proj", inner..2 * inner, 2 * inner),
-    ];
-    let of = |part: &str| name.ends_with(&format!(".{part}.weight"));
-    match parts.into_iter().find(|(part, ..)| of(part)) {
-        Some((part, fused, rows, total_rows)) => {
-            Stored { name: name.replace(part, fused), rows: Some(rows), total_rows }
-        }
-        None => whole(),
-    }
-}
-
-/// Whether a parameter stays f32 where the others are half as wide: norms are small, and what is computed
-/// with them is f32 in any case.
-pub(crate) fn stays_f32(name: &str) -> bool {
-    name.ends_with("norm.weight")
-}
-
-/// Whether files of a family hold this parameter less one.
-pub(crate) fn is_offset(config: &ModelConfig, name: &str) -> bool {
-    config.norm_offset && (name.ends_with("norm.weight"))
 }

@@ -1,9 +1,12 @@
 //! Greedy answers to any number of prompts, many side by side, in f32 or screened in low precision.
 
-use super::generate::{GenerateOptions, Stop, first_word_is_complete};
-use super::model::split_shared_prefix;
-use super::screen::{Growing, ScreenReport};
-use super::{Cache, Model, run_batches};
+use super::backend::SideBySide;
+use super::batching::run_batches;
+use super::decoder::Cache;
+use super::first_word::first_word_is_complete;
+use super::model::{Model, split_shared_prefix};
+use super::options::{GenerateOptions, Stop};
+use super::screen::{Growing, Pass, Questioned, ScreenReport};
 use crate::ModelError;
 use crate::cpu::{Format, LANES, Top};
 
@@ -56,25 +59,22 @@ impl Model {
         prompts: &[Vec<u32>],
         asked: Greedy,
     ) -> Result<(Vec<Vec<u32>>, ScreenReport), ModelError> {
-        let run = |indices: &[usize], format, margin| {
-            let rows: Vec<&[u32]> = indices.iter().map(|&i| prompts[i].as_slice()).collect();
-            self.greedy_in(&rows, asked, (format, margin))
-        };
+        let call = Call { model: self, prompts, asked };
         if self.screened {
-            return self.decoder.screen.answers(self, prompts, &run);
+            return self.screen.answers(&call);
         }
         let all: Vec<usize> = (0..prompts.len()).collect();
-        let answers = run(&all, Format::F32, 0.0)?.into_iter().map(|outcome| outcome.tokens);
+        let answers = call.answers(&all, Pass::EXACT)?.into_iter().map(|outcome| outcome.tokens);
         Ok((answers.collect(), ScreenReport { exact: prompts.len(), ..ScreenReport::default() }))
     }
 
-    /// Greedy answers in a number format; a token that leads by less than `margin` is not sure, and its
-    /// prompt ends there.
+    /// Greedy answers in a number format; a token that leads by less than the margin is not sure, and
+    /// its prompt ends there.
     fn greedy_in(
         &self,
         prompts: &[&[u32]],
         asked: Greedy,
-        (format, margin): (Format, f32),
+        Pass { format, margin }: Pass,
     ) -> Result<Vec<Growing>, ModelError> {
         let mut outcomes: Vec<Growing> = prompts.iter().map(|_| Growing::new()).collect();
         // Batches mostly begin alike.
@@ -91,16 +91,16 @@ impl Model {
                 state.take(top, margin) && self.append_token(state, top.token, asked)
             };
             let side_by_side = rows.len() >= WORTH_LANES
-                && (self.decoder).continue_greedily(
+                && self.decoder.continue_greedily(
                     format,
-                    (&*cache, &rest),
+                    SideBySide { prefix: cache, tokens: &rest, length: rest.len() / rows.len() },
                     asked.most,
                     &mut grown,
                     step,
                 )?;
             if !side_by_side {
                 match format {
-                    Format::F32 => self.one_by_one((&rest, cache), asked, &mut grown)?,
+                    Format::F32 => self.one_by_one(&rest, cache, asked, &mut grown)?,
                     _ => grown.iter_mut().for_each(|state| state.sure = false),
                 }
             }
@@ -138,7 +138,8 @@ impl Model {
     /// The same for few prompts, or without kernels for sequences side by side.
     fn one_by_one(
         &self,
-        (rest, cache): (&[u32], &Cache),
+        rest: &[u32],
+        cache: &Cache,
         asked: Greedy,
         states: &mut [Growing],
     ) -> Result<(), ModelError> {
@@ -153,5 +154,40 @@ impl Model {
         self.grow_from(rest, cache, &options, &mut outputs)?;
         states.iter_mut().zip(outputs).for_each(|(state, tokens)| state.tokens = tokens);
         Ok(())
+    }
+}
+
+/// Prompts that were asked of a model.
+struct Call<'a> {
+    model: &'a Model,
+    prompts: &'a [Vec<u32>],
+    asked: Greedy,
+}
+
+impl Call<'_> {
+    fn rows(&self, prompts: &[usize]) -> Vec<&[u32]> {
+        prompts.iter().map(|&index| self.prompts[index].as_slice()).collect()
+    }
+}
+
+impl Questioned for Call<'_> {
+    fn count(&self) -> usize {
+        self.prompts.len()
+    }
+
+    fn vocabulary(&self) -> usize {
+        self.model.config().vocab_size
+    }
+
+    fn batches(&self) -> Vec<Vec<usize>> {
+        self.model.batches(self.prompts, 0)
+    }
+
+    fn answers(&self, prompts: &[usize], pass: Pass) -> Result<Vec<Growing>, ModelError> {
+        self.model.greedy_in(&self.rows(prompts), self.asked, pass)
+    }
+
+    fn logits(&self, prompts: &[usize], format: Format) -> Result<Option<Vec<f32>>, ModelError> {
+        self.model.lane_logits(&self.rows(prompts), format)
     }
 }

@@ -1,11 +1,23 @@
 //! The language model as the crate's users hold it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
-use super::{Cache, Decoder, run_batches};
+use super::backend::SideBySide;
+use super::batching::run_batches;
+use super::decoder::{Cache, Decoder};
+use super::screen::Screen;
 use crate::ModelError;
 use crate::cpu::Format;
-use crate::model::{ModelConfig, TextTokenizer, Weights};
+use crate::model::files::resolve;
+use crate::model::float_type::FloatType;
+use crate::model::options::LoadOptions;
+use crate::model::parts::ModelParts;
+use crate::model::read::read;
+use crate::model::save::Saved;
+use crate::model::tokenizer::TextTokenizer;
+use crate::model::{ModelConfig, Weights};
 
 /// A language model that is ready to run. Cheap to clone, and shareable between threads.
 #[derive(Debug, Clone)]
@@ -15,13 +27,73 @@ pub struct Model {
     pub(crate) max_batch: usize,
     pub(crate) activation_budget: usize,
     pub(crate) screened: bool,
+    /// What is known about answers in low precision.
+    pub(crate) screen: Arc<Screen>,
 }
 
 impl Model {
+    /// Loads a directory that holds `config.json`, `tokenizer.json` and `model.safetensors` (or
+    /// shards with their index), or a `.gguf` file. Weights of any float or quantized type are
+    /// converted to `options.precision`.
+    ///
+    /// # Errors
+    /// Any [`ModelError`] about the files: each names the file or tensor and what is wrong with it.
+    /// `Parameter` for a precision that the processor does not compute in.
+    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, ModelError> {
+        Self::of_parts(read(path, options)?, options)
+    }
+
+    /// Loads a directory, or a Hugging Face Hub id such as `HuggingFaceTB/SmolLM-135M`.
+    ///
+    /// Hub ids need the cargo feature `hub`; files are kept in the Hub's usual cache.
+    ///
+    /// # Errors
+    /// `NotFound` if it is neither, or the download failed; else as [`Model::load`].
+    pub fn load_from(spec: &str, options: &LoadOptions) -> Result<Self, ModelError> {
+        let path = Path::new(spec);
+        match path.is_dir() || path.is_file() {
+            true => Self::load(path, options),
+            false => Self::load(&resolve(spec)?, options),
+        }
+    }
+
+    /// Sets up what was read or made.
+    pub(crate) fn of_parts(parts: ModelParts, options: &LoadOptions) -> Result<Self, ModelError> {
+        let ModelParts { config, tokenizer, weights } = parts;
+        let context = options.max_context.min(config.max_positions).max(1);
+        Ok(Self {
+            decoder: Decoder::new(config, weights, context)?,
+            tokenizer,
+            max_batch: options.max_batch.max(1),
+            activation_budget: options.activation_budget,
+            screened: false,
+            screen: Arc::default(),
+        })
+    }
+
+    /// Writes `config.json`, `tokenizer.json`, the chat template if there is one, and
+    /// `model.safetensors` (f32) into a directory, creating it if needed. Each file appears under its
+    /// name only once it is complete.
+    ///
+    /// # Errors
+    /// `Io` or `Tensor` if a file cannot be written.
+    pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
+        self.save_as(dir, FloatType::F32)
+    }
+
+    /// Like [`Model::save`] with another float type for the weights.
+    ///
+    /// # Errors
+    /// As [`Model::save`].
+    pub fn save_as(&self, dir: &Path, float: FloatType) -> Result<(), ModelError> {
+        let Self { tokenizer, .. } = self;
+        Saved { config: self.config(), tokenizer, weights: self.weights() }.write(dir, float)
+    }
+
     /// The model's shape.
     #[must_use]
     pub fn config(&self) -> &ModelConfig {
-        &self.decoder.config
+        self.decoder.config()
     }
 
     /// The model's tokenizer.
@@ -33,13 +105,13 @@ impl Model {
     /// The model's parameters.
     #[must_use]
     pub fn weights(&self) -> &Weights {
-        &self.decoder.weights
+        self.decoder.weights()
     }
 
     /// Positions a prompt and its continuation may take together.
     #[must_use]
     pub fn context(&self) -> usize {
-        self.decoder.context()
+        self.decoder.setup().context()
     }
 
     /// Next-token logits after each prompt, in the order of the prompts.
@@ -121,8 +193,9 @@ impl Model {
         format: Format,
     ) -> Result<Option<Vec<f32>>, ModelError> {
         let (rest, cache) = self.shared_prefix(prompts)?;
-        let t = rest.len() / prompts.len().max(1);
-        Ok(self.decoder.lane_logits(format, &cache, &rest, t)?)
+        let length = rest.len() / prompts.len().max(1);
+        let sequences = SideBySide { prefix: &cache, tokens: &rest, length };
+        Ok(self.decoder.lane_logits(format, sequences)?)
     }
 
     /// Logits after every token of sequences of `length` tokens, one sequence after the other,
@@ -137,7 +210,7 @@ impl Model {
     /// The same model with other weights of the same shape.
     #[must_use]
     pub fn with_weights(&self, weights: Weights) -> Self {
-        Self { decoder: self.decoder.with_weights(weights), ..self.clone() }
+        Self { decoder: self.decoder.with_weights(weights), screen: Arc::default(), ..self.clone() }
     }
 
     /// Indices of prompts in batches of one length each, sized to the activation budget.

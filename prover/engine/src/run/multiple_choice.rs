@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
 
-use super::Model;
+use super::model::Model;
 use crate::ModelError;
 
 /// One question.

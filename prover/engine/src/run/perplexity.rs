@@ -1,6 +1,6 @@
 //! How well a model predicts a text.
 
-use super::Model;
+use super::model::Model;
 use crate::ModelError;
 use crate::cpu::losses;
 

@@ -1,6 +1,6 @@
 //! How likely a model found the tokens of an answer, and what it would rather have said.
 
-use super::Model;
+use super::model::Model;
 use crate::ModelError;
 
 /// One token of an answer.

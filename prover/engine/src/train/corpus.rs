@@ -25,7 +25,7 @@ enum Rule {
 
 /// A generator of English-like documents.
 #[derive(Debug)]
-pub(crate) struct Corpus {
+pub struct Corpus {
     rules: BTreeMap<String, Rule>,
 }
 
@@ -40,7 +40,7 @@ impl Corpus {
     ///
     /// # Errors
     /// `Config` if the grammar is not well-formed, which its tests rule out.
-    pub(crate) fn new() -> Result<Self, ModelError> {
+    pub fn new() -> Result<Self, ModelError> {
         Self::parse(SOURCE)
     }
 
@@ -66,7 +66,7 @@ impl Corpus {
     ///
     /// # Errors
     /// `Config` if the grammar names a rule it does not define.
-    pub(crate) fn document(&self, rng: &mut impl Rng) -> Result<String, ModelError> {
+    pub fn document(&self, rng: &mut impl Rng) -> Result<String, ModelError> {
         let girl = rng.random_bool(0.5);
         let mut scene = Scene {
             pronouns: if girl { ["she", "her", "her"] } else { ["he", "him", "his"] },

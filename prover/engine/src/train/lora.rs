@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::trainer::Parameter;
+use super::parameter::Parameter;
 use crate::ModelError;
 
 /// Matrices that can be adapted.

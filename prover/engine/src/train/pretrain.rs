@@ -17,10 +17,17 @@ use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{AddedToken, NormalizerWrapper, Tokenizer, TokenizerBuilder};
 
 use super::corpus::Corpus;
-use super::{AdamW, Example, Trainer};
-use crate::model::{FloatType, LoadOptions, ModelConfig, TextTokenizer, Weights};
-use crate::run::{Decoder, Model};
-use crate::{ModelError, Perplexity};
+use super::parameter::AdamW;
+use super::trainer::Trainer;
+use crate::ModelError;
+use crate::example::Example;
+use crate::model::float_type::FloatType;
+use crate::model::options::LoadOptions;
+use crate::model::parts::ModelParts;
+use crate::model::tokenizer::TextTokenizer;
+use crate::model::{ModelConfig, Weights};
+use crate::run::Model;
+use crate::run::perplexity::Perplexity;
 
 /// Shape and training of the small model.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,25 +130,21 @@ pub fn pretrain(
     let mut documents = Documents { corpus: &corpus, rng: stream(seed, 1) };
     let tokenizer = train_tokenizer(&corpus, options, seed)?;
     let tokenizer = TextTokenizer::new(tokenizer, &config)?;
-    let load = LoadOptions::default();
-    let decoder = Decoder::new(
-        Arc::clone(&config),
-        random_weights(&config, seed)?,
-        config.max_positions,
-        &load.device,
-    )?;
+    let weights = random_weights(&config, seed)?;
+    let parts = ModelParts { config: Arc::clone(&config), tokenizer, weights };
+    let base = Model::of_parts(parts, &LoadOptions::default())?;
     let optimizer = AdamW { beta1: 0.9, beta2: 0.98, eps: 1e-8, weight_decay: 0.02, clip: 1.0 };
-    let mut trainer = Trainer::of_decoder(&decoder, optimizer, usize::MAX)?;
+    let mut trainer = Trainer::new(&base, optimizer, usize::MAX)?;
     for step in 1..=options.steps {
-        let examples = documents.batch(&tokenizer, options)?;
+        let examples = documents.batch(base.tokenizer(), options)?;
         let loss = trainer.accumulate(&examples.iter().collect::<Vec<_>>())?;
         trainer.apply(options.learning_rate * schedule(step, options.steps), None)?;
         progress(PretrainProgress { step, steps: options.steps, loss });
     }
-    let model = Model::from_parts(Arc::clone(&config), tokenizer, trainer.frozen()?, &load)?;
+    let model = base.with_weights(trainer.frozen()?);
     let mut unseen = Documents { corpus: &corpus, rng: stream(seed, 2) };
     let held_out = (0..HELD_OUT)
-        .map(|_| unseen.document(&model.tokenizer, options.length))
+        .map(|_| unseen.document(model.tokenizer(), options.length))
         .collect::<Result<Vec<_>, _>>()?;
     let report = PretrainReport {
         parameters: config.parameters(),

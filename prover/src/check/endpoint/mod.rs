@@ -23,9 +23,9 @@ use super::observation::{NoAnswer, NotChecked, Observation};
 use super::rank::log_probabilities;
 use super::target::{millis, unix_millis};
 use super::transcript::Exchange;
-use crate::model::Prompt;
 pub use address::{AddressError, is_public};
 use classify::{Reply, completion, excerpt, refusal};
+use oml_engine::Prompt;
 pub use options::{EndpointError, EndpointOptions, Limits};
 use pace::Pace;
 

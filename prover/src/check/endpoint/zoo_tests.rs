@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::check::observation::{NoAnswer, NotChecked};
-use crate::model::Api;
+use oml_engine::Api;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -11,7 +11,7 @@ use crate::check::questions::Questions;
 use crate::check::target::{Artefact, Target, millis, unix_millis};
 use crate::check::transcript::{Exchange, Transcript};
 use crate::fingerprint::{Candidate, Entry, Key, Universe};
-use crate::model::{Api, ModelError, Prompt, TextTokenizer};
+use oml_engine::{Api, ModelError, Prompt, TextTokenizer};
 
 /// Scores of the 16 candidates of one fingerprint, in the order of their tags; larger is likelier.
 ///

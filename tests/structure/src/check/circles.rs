@@ -1,7 +1,9 @@
 //! No circle between the modules of a crate.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::breach::Breach;
-use crate::modules::{Circle, circles_of};
+use crate::modules::{Circle, circles_of, uses_of};
 use crate::survey::Survey;
 use crate::workspace::TargetUse;
 
@@ -18,7 +20,39 @@ pub(crate) fn circles(survey: &Survey) -> Vec<(String, Circle)> {
 }
 
 pub(crate) fn check(survey: &Survey) -> Vec<Breach> {
-    circles(survey).iter().map(|(package, circle)| breach(survey, package, circle)).collect()
+    let circles = circles(survey);
+    let mut breaches: Vec<Breach> =
+        circles.iter().map(|(package, circle)| breach(survey, package, circle)).collect();
+    for roof in &survey.rules.roofs {
+        breaches.extend(under_roof(survey, roof));
+    }
+    breaches
+}
+
+/// Files that use the roof of their crate.
+fn under_roof(survey: &Survey, roof: &str) -> Vec<Breach> {
+    let house = &survey.house;
+    let Some((package, name)) = roof.split_once("::") else { return Vec::new() };
+    let units = house.ids().filter(|id| house.unit(*id).package == package);
+    let uses = units.flat_map(|id| uses_of(house, id));
+    let is_roof = |id| house.module(id).path.first().is_some_and(|first| first == name);
+    let mut files: BTreeMap<String, (usize, BTreeSet<String>)> = BTreeMap::new();
+    for each in uses.filter(|each| is_roof(each.to) && !is_roof(each.from)) {
+        let file = house.module(each.from).file.clone();
+        let (_, items) = files.entry(file).or_insert((each.line, BTreeSet::new()));
+        items.insert(each.item);
+    }
+    let breach = |(file, (line, items)): (String, (usize, BTreeSet<String>))| Breach {
+        rule: "circles",
+        file,
+        line,
+        message: format!(
+            "uses the roof {roof}: {}",
+            items.into_iter().collect::<Vec<_>>().join(", ")
+        ),
+        advice: "the roof puts the crate together: move what is shared below it".to_owned(),
+    };
+    files.into_iter().map(breach).collect()
 }
 
 fn breach(survey: &Survey, package: &str, circle: &Circle) -> Breach {

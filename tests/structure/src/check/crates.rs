@@ -10,84 +10,117 @@ pub(crate) fn check(survey: &Survey) -> Result<Vec<Breach>, StructureError> {
     let mut breaches = Vec::new();
     for package in &survey.workspace.packages {
         let manifest = survey.workspace.manifest_of(package);
-        let Some(rule) = survey.rules.crates.iter().find(|rule| rule.name == package.name) else {
-            breaches.push(Breach {
-                rule: "layers",
-                file: manifest,
-                line: 0,
-                message: format!("{} has no rule", package.name),
-                advice: "add a [[crate]] entry to the rules: what it may depend on".to_owned(),
-            });
-            continue;
-        };
-        declared(survey, package, rule, &mut breaches);
+        match survey.rules.crates.iter().find(|rule| rule.name == package.name) {
+            Some(rule) => breaches.extend(declared(survey, package, rule)),
+            None => breaches.push(breach(
+                Place { manifest: &manifest, line: 0 },
+                format!("{} has no rule", package.name),
+                "add a [[crate]] entry to the rules: what it may depend on",
+            )),
+        }
     }
     for rule in &survey.rules.crates {
         if survey.workspace.package(&rule.name).is_none() {
-            breaches.push(Breach {
-                rule: "layers",
-                file: format!("{}/Cargo.toml", rule.folder),
-                line: 0,
-                message: format!("{} is not a member of the workspace", rule.name),
-                advice: "build the crate, or take its rule out of the rules".to_owned(),
-            });
+            breaches.push(breach(
+                Place { manifest: &format!("{}/Cargo.toml", rule.folder), line: 0 },
+                format!("{} is not a member of the workspace", rule.name),
+                "build the crate, or take its rule out of the rules",
+            ));
         }
     }
     breaches.extend(trees(survey)?);
     Ok(breaches)
 }
 
+/// A line of a manifest; 0 where the whole manifest is meant.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    manifest: &'a str,
+    line: usize,
+}
+
+fn breach(place: Place<'_>, message: String, advice: &str) -> Breach {
+    Breach {
+        rule: "layers",
+        file: place.manifest.to_owned(),
+        line: place.line,
+        message,
+        advice: advice.to_owned(),
+    }
+}
+
 /// Breaches in what a manifest itself names.
-fn declared(survey: &Survey, package: &Package, rule: &CrateRule, breaches: &mut Vec<Breach>) {
+fn declared(survey: &Survey, package: &Package, rule: &CrateRule) -> Vec<Breach> {
     let manifest = survey.workspace.manifest_of(package);
     let folder = survey.workspace.folder_of(package);
+    let mut breaches = Vec::new();
     if folder.trim_end_matches('/') != rule.folder {
-        breaches.push(Breach {
-            rule: "layers",
-            file: manifest.clone(),
-            line: 0,
-            message: format!("{} lives in {folder}, its rule says {}", package.name, rule.folder),
-            advice: "move the crate or correct its rule".to_owned(),
-        });
+        breaches.push(breach(
+            Place { manifest: &manifest, line: 0 },
+            format!("{} lives in {folder}, its rule says {}", package.name, rule.folder),
+            "move the crate or correct its rule",
+        ));
     }
     for dependency in &package.dependencies {
-        let Some(other) = survey.rules.crates.iter().find(|other| other.name == dependency.name)
-        else {
-            continue;
-        };
         let line = line_naming(survey, &manifest, dependency);
-        if other.tool {
-            breaches.push(Breach {
-                rule: "layers",
-                file: manifest.clone(),
-                line,
-                message: format!("{} depends on the tool {}", package.name, other.name),
-                advice: format!(
-                    "nobody may depend on {}: move what is shared into a library below both",
-                    other.name
-                ),
-            });
-            continue;
-        }
-        let (list, kind) = match dependency.kind.as_deref() {
-            Some("dev") => (&rule.dev, "tests of"),
-            Some("build") => (&rule.build, "build script of"),
-            _ => (&rule.depends, "library of"),
-        };
-        let in_tests = dependency.kind.as_deref() == Some("dev");
-        let allowed = list.contains(&other.name)
-            || (in_tests && (rule.depends.contains(&other.name) || other.name == package.name));
-        if !allowed {
-            breaches.push(Breach {
-                rule: "layers",
-                file: manifest.clone(),
-                line,
-                message: format!("the {kind} {} may not depend on {}", package.name, other.name),
-                advice: "arrows go down only: move the code to the layer that may use both"
-                    .to_owned(),
-            });
+        let place = Place { manifest: &manifest, line };
+        let other = survey.rules.crates.iter().find(|other| other.name == dependency.name);
+        match other {
+            Some(other) => breaches.extend(inner(package, rule, other, dependency, place)),
+            None => breaches.extend(outer(survey, package, dependency, place)),
         }
     }
+    breaches
+}
+
+/// A dependency on another member.
+fn inner(
+    package: &Package,
+    rule: &CrateRule,
+    other: &CrateRule,
+    dependency: &Dependency,
+    place: Place<'_>,
+) -> Option<Breach> {
+    if other.tool {
+        return Some(breach(
+            place,
+            format!("{} depends on the tool {}", package.name, other.name),
+            &format!(
+                "nobody may depend on {}: move what is shared into a library below both",
+                other.name
+            ),
+        ));
+    }
+    let normal = rule.depends.contains(&other.name);
+    let (allowed, kind) = match dependency.kind.as_deref() {
+        Some("dev") => (normal || rule.dev.contains(&other.name), "tests of"),
+        Some("build") => (rule.build.contains(&other.name), "build script of"),
+        _ => (normal, "library of"),
+    };
+    (!allowed && other.name != package.name).then(|| {
+        breach(
+            place,
+            format!("the {kind} {} may not depend on {}", package.name, other.name),
+            "arrows go down only: move the code to the layer that may use both",
+        )
+    })
+}
+
+/// A dependency on an outside package that only some members may name.
+fn outer(
+    survey: &Survey,
+    package: &Package,
+    dependency: &Dependency,
+    place: Place<'_>,
+) -> Option<Breach> {
+    let owners = survey.rules.owners.get(&dependency.name)?;
+    (!owners.contains(&package.name)).then(|| {
+        breach(
+            place,
+            format!("{} may not depend on {}", package.name, dependency.name),
+            &format!("only {} may: use what they offer", owners.join(", ")),
+        )
+    })
 }
 
 /// The line of a manifest that names a dependency.
@@ -124,16 +157,14 @@ fn trees(survey: &Survey) -> Result<Vec<Breach>, StructureError> {
         let tree = tree?;
         for name in survey.rules.packages_of(&rule.never) {
             if tree.contains(name) {
-                breaches.push(Breach {
-                    rule: "layers",
-                    file: format!("{}/Cargo.toml", rule.folder),
-                    line: 0,
-                    message: format!("{} has {name} in its tree", rule.name),
-                    advice: format!(
+                breaches.push(breach(
+                    Place { manifest: &format!("{}/Cargo.toml", rule.folder), line: 0 },
+                    format!("{} has {name} in its tree", rule.name),
+                    &format!(
                         "find the way with `cargo tree -p {} -e normal -i {name}` and cut it",
                         rule.name
                     ),
-                });
+                ));
             }
         }
     }

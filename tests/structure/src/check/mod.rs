@@ -13,6 +13,24 @@ use crate::breach::Breach;
 use crate::error::StructureError;
 use crate::survey::Survey;
 
+/// The rules in the order in which their breaches are shown.
+const RULES: [&str; 14] = [
+    "parse",
+    "modules",
+    "layers",
+    "imports",
+    "circles",
+    "names",
+    "module-style",
+    "sizes",
+    "documents",
+    "vocabulary",
+    "words",
+    "parameters",
+    "errors",
+    "docs",
+];
+
 /// Every breach of a rule, sorted by rule, file and line.
 ///
 /// # Errors
@@ -26,7 +44,8 @@ pub fn breaches(survey: &Survey) -> Result<Vec<Breach>, StructureError> {
     all.extend(sizes::check(survey)?);
     all.extend(documents::check(survey)?);
     all.extend(words::check(survey)?);
-    all.sort_by(|a, b| (a.rule, &a.file, a.line).cmp(&(b.rule, &b.file, b.line)));
+    let weight = |rule: &str| RULES.iter().position(|known| *known == rule).unwrap_or(RULES.len());
+    all.sort_by_key(|breach| (weight(breach.rule), breach.file.clone(), breach.line));
     all.dedup();
     Ok(all)
 }

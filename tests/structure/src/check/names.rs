@@ -16,6 +16,8 @@ pub(crate) struct NamedType {
     pub(crate) line: usize,
     /// Whether another crate can name it.
     pub(crate) public: bool,
+    /// For a type that a macro makes from Solidity, the packages that may mirror it.
+    mirrors: Vec<String>,
 }
 
 /// The items that other crates can name.
@@ -34,8 +36,8 @@ impl Reachable {
         reachable
     }
 
-    pub(crate) fn contains(&self, module: ModuleId, item: &Item) -> bool {
-        self.items.contains(&(module, item.name.clone()))
+    pub(crate) fn contains(&self, module: ModuleId, name: &str) -> bool {
+        self.items.contains(&(module, name.to_owned()))
     }
 
     fn enter(&mut self, house: &House, id: ModuleId, modules: &mut HashSet<ModuleId>) {
@@ -43,7 +45,7 @@ impl Reachable {
             return;
         }
         let module = house.module(id);
-        let public = |item: &&Item| item.visibility == Visibility::Public && !item.associated;
+        let public = |item: &&Item| item.visibility == Visibility::Public && item.owner.is_none();
         for item in module.body.items.iter().filter(public) {
             self.items.insert((id, item.name.clone()));
         }
@@ -81,7 +83,19 @@ pub(crate) fn duplicates(survey: &Survey) -> BTreeMap<String, Vec<NamedType>> {
                 package: house.unit(module.unit).package.clone(),
                 file: module.file.clone(),
                 line: item.line,
-                public: reachable.contains(id, item),
+                public: reachable.contains(id, &item.name),
+                mirrors: Vec::new(),
+            });
+        }
+    }
+    for (file, mirrors) in &survey.rules.generated_types {
+        for (line, name) in solidity_types(&survey.workspace.text_of(file).unwrap_or_default()) {
+            types.entry(name).or_default().push(NamedType {
+                package: mirrors.first().cloned().unwrap_or_default(),
+                file: file.clone(),
+                line,
+                public: true,
+                mirrors: mirrors.clone(),
             });
         }
     }
@@ -89,11 +103,39 @@ pub(crate) fn duplicates(survey: &Survey) -> BTreeMap<String, Vec<NamedType>> {
     types
 }
 
+/// Structs, enums and contracts of a file in Solidity, with their lines.
+fn solidity_types(text: &str) -> Vec<(usize, String)> {
+    let named = |line: &str| {
+        let mut words = line.split_whitespace();
+        let kind = words.next()?;
+        let name = words.next()?.trim_end_matches('{');
+        ["struct", "enum", "interface", "contract"].contains(&kind).then(|| name.to_owned())
+    };
+    let lines = text.lines().enumerate();
+    lines.filter_map(|(index, line)| Some((index + 1, named(line)?))).collect()
+}
+
+/// The types of one name that other crates can name, without those that a crate mirrors on
+/// purpose.
+pub(crate) fn public_ones(types: &[NamedType]) -> Vec<&NamedType> {
+    let mut public: Vec<&NamedType> = types.iter().filter(|each| each.public).collect();
+    let written: Vec<&str> = public
+        .iter()
+        .filter(|each| each.mirrors.is_empty())
+        .map(|each| each.package.as_str())
+        .collect();
+    let mirrored = |each: &&NamedType| {
+        written.iter().any(|package| each.mirrors.iter().any(|mirror| mirror == package))
+    };
+    public.retain(|each| !mirrored(each));
+    public
+}
+
 pub(crate) fn check(survey: &Survey) -> Vec<Breach> {
     let duplicates = duplicates(survey);
     let mut breaches = Vec::new();
     for (name, types) in &duplicates {
-        let public: Vec<&NamedType> = types.iter().filter(|each| each.public).collect();
+        let public = public_ones(types);
         let shared = survey.rules.shared_names.contains_key(name);
         if public.len() < 2 || shared {
             continue;

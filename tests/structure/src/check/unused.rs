@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::names::Reachable;
-use crate::modules::Module;
+use crate::modules::{Meaning, Module};
 use crate::source::{Item, Visibility};
 use crate::survey::Survey;
 use crate::workspace::TargetUse;
@@ -27,21 +27,16 @@ pub(crate) fn public_items(survey: &Survey) -> BTreeMap<String, PublicItems> {
         let package = &house.unit(id).package;
         let named = named_elsewhere(survey, package);
         let entry = found.entry(package.clone()).or_default();
-        let types: HashSet<&str> = house
-            .each()
-            .filter(|(_, module)| module.unit == id)
-            .flat_map(|(of, module)| module.body.items.iter().map(move |item| (of, item)))
-            .filter(|(of, item)| reachable.contains(*of, item))
-            .map(|(_, item)| item.name.as_str())
-            .collect();
         for (of, module) in house.each().filter(|(_, module)| module.unit == id) {
             for item in &module.body.items {
-                let public = item.visibility == Visibility::Public
-                    && if item.associated {
-                        !types.is_empty()
-                    } else {
-                        reachable.contains(of, item)
-                    };
+                let named_by_others = match &item.owner {
+                    None => reachable.contains(of, &item.name),
+                    Some(owner) => match house.resolve(of, owner) {
+                        Some(Meaning::Item { module, name }) => reachable.contains(module, &name),
+                        _ => false,
+                    },
+                };
+                let public = item.visibility == Visibility::Public && named_by_others;
                 if public {
                     entry.count(module, item, &named);
                 }

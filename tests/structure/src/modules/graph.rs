@@ -45,7 +45,7 @@ pub(crate) struct Circle {
 
 /// Everything that the modules of a target use of each other.
 #[must_use]
-pub(super) fn uses_of(house: &House, unit: UnitId) -> Vec<Use> {
+pub(crate) fn uses_of(house: &House, unit: UnitId) -> Vec<Use> {
     let mut uses = Vec::new();
     for (from, module) in house.each().filter(|(_, module)| module.unit == unit) {
         for import in &module.body.imports {

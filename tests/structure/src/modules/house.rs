@@ -59,7 +59,7 @@ pub struct Module {
 /// All targets of the workspace with their modules.
 #[derive(Debug, Default)]
 pub struct House {
-    /// The targets.
+    /// Every target of every member.
     pub units: Vec<Unit>,
     /// The modules of all targets.
     pub modules: Vec<Module>,
@@ -105,7 +105,7 @@ impl House {
     /// The item of this name that a module defines.
     #[must_use]
     pub fn item(&self, module: ModuleId, name: &str) -> Option<&Item> {
-        self.module(module).body.items.iter().find(|item| item.name == name && !item.associated)
+        self.module(module).body.items.iter().find(|item| item.name == name && item.owner.is_none())
     }
 
     /// The module that owns the file in which a module stands: itself unless it is an inline one.

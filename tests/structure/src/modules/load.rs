@@ -25,6 +25,7 @@ pub(crate) fn load(workspace: &Workspace, sources: &Sources) -> (House, Vec<Brea
             });
         }
     }
+    loader.path_attributes();
     let mut house = loader.house;
     for index in 0..house.units.len() {
         let externs = externs_of(&house, workspace, UnitId(index));
@@ -81,6 +82,21 @@ struct Place {
 }
 
 impl Loader<'_> {
+    /// A file that lies elsewhere than its name says is found by nobody.
+    fn path_attributes(&mut self) {
+        for source in self.sources.values() {
+            let breach = |line: &usize| Breach {
+                rule: "module-style",
+                file: source.path.clone(),
+                line: *line,
+                message: "a #[path] attribute".to_owned(),
+                advice: "put the file where its name says: tests of foo into foo/tests.rs"
+                    .to_owned(),
+            };
+            self.breaches.extend(source.path_attributes.iter().map(breach));
+        }
+    }
+
     fn root(&mut self, unit: UnitId, file: &str) -> ModuleId {
         let id = self.push(unit, None, Vec::new(), file, Visibility::Public);
         let Some(source) = self.sources.get(file).filter(|source| !source.test_only) else {

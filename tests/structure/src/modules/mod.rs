@@ -5,7 +5,7 @@ mod house;
 mod load;
 mod resolve;
 
-pub(crate) use graph::{Circle, circles_of};
+pub(crate) use graph::{Circle, circles_of, uses_of};
 pub(crate) use house::{House, Module, ModuleId, Sources};
 pub(crate) use load::load;
 pub(crate) use resolve::Meaning;

@@ -1,11 +1,11 @@
 //! What a path means: a module, an item where it is defined, or something outside.
 
 use super::house::{Extern, House, ModuleId};
-use crate::source::{Binding, Import, Item, Visibility, WrittenPath};
+use crate::source::{Binding, Import, Visibility, WrittenPath};
 
 /// What a path leads to after every rename and re-export.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Meaning {
+pub(crate) enum Meaning {
     /// A module of the workspace.
     Module(ModuleId),
     /// An item, by the module that defines it.
@@ -22,74 +22,63 @@ pub enum Meaning {
 /// Lookups in progress; a name that leads back to itself leads nowhere.
 type Busy = Vec<(ModuleId, String)>;
 
+/// A name that is looked up in a module.
+#[derive(Clone, Copy)]
+struct Sought<'a> {
+    name: &'a str,
+    /// Whether the path ends with it; only then an item goes before a module of the same name.
+    last: bool,
+    /// Whether what is private to the module counts.
+    private: bool,
+}
+
 impl House {
     /// What `path` means in the module `from`.
     #[must_use]
-    pub fn resolve(&self, from: ModuleId, path: &WrittenPath) -> Option<Meaning> {
+    pub(crate) fn resolve(&self, from: ModuleId, path: &WrittenPath) -> Option<Meaning> {
         self.meaning(from, path, &mut Vec::new())
     }
 
     fn meaning(&self, from: ModuleId, path: &WrittenPath, busy: &mut Busy) -> Option<Meaning> {
-        let mut rest = path.segments.as_slice();
-        let mut at = match rest.first()?.as_str() {
-            first if path.absolute => {
-                let found = self.outside(from, first);
-                rest = &rest[1..];
-                found?
-            }
-            "crate" | "$crate" => {
-                rest = &rest[1..];
-                Meaning::Module(self.unit(self.module(from).unit).root)
-            }
-            "self" => {
-                rest = &rest[1..];
-                Meaning::Module(from)
-            }
+        let (first, mut rest) = path.segments.split_first()?;
+        let mut at = match first.as_str() {
+            name if path.absolute => self.outside(from, name)?,
+            "crate" | "$crate" => Meaning::Module(self.unit(self.module(from).unit).root),
+            "self" => Meaning::Module(from),
             "super" => {
-                let mut module = from;
-                while rest.first().is_some_and(|segment| segment == "super") {
+                let mut module = self.module(from).parent?;
+                while let Some(("super", after)) = rest.split_first().map(|(s, r)| (s.as_str(), r))
+                {
                     module = self.module(module).parent?;
-                    rest = &rest[1..];
+                    rest = after;
                 }
                 Meaning::Module(module)
             }
             "Self" => return None,
-            first => {
-                let last = rest.len() == 1;
-                rest = &rest[1..];
-                self.lookup(from, first, last, true, busy).or_else(|| self.outside(from, first))?
+            name => {
+                let sought = Sought { name, last: rest.is_empty(), private: true };
+                self.lookup(from, sought, busy).or_else(|| self.outside(from, name))?
             }
         };
-        while let Some((segment, after)) = rest.split_first() {
-            at = self.step(from, at, segment, after.is_empty(), busy);
+        while let Some((name, after)) = rest.split_first() {
             rest = after;
+            at = match at {
+                Meaning::Module(module) => {
+                    let private = self.ancestors(from).contains(&module);
+                    let sought = Sought { name, last: rest.is_empty(), private };
+                    // A name that is not found is made by a macro there.
+                    self.lookup(module, sought, busy)
+                        .unwrap_or_else(|| Meaning::Item { module, name: name.clone() })
+                }
+                // A variant or an associated item belongs to its type.
+                item @ Meaning::Item { .. } => item,
+                Meaning::Outside(mut path) => {
+                    path.push(name.clone());
+                    Meaning::Outside(path)
+                }
+            };
         }
         Some(at)
-    }
-
-    /// Goes one name further.
-    fn step(
-        &self,
-        from: ModuleId,
-        at: Meaning,
-        segment: &str,
-        last: bool,
-        busy: &mut Busy,
-    ) -> Meaning {
-        match at {
-            Meaning::Module(module) => {
-                let inside = self.ancestors(from).contains(&module);
-                // A name that is not found is made by a macro there.
-                self.lookup(module, segment, last, inside, busy)
-                    .unwrap_or_else(|| Meaning::Item { module, name: segment.to_owned() })
-            }
-            // A variant or an associated item belongs to its type.
-            item @ Meaning::Item { .. } => item,
-            Meaning::Outside(mut path) => {
-                path.push(segment.to_owned());
-                Meaning::Outside(path)
-            }
-        }
     }
 
     /// The crate that a name means.
@@ -100,70 +89,53 @@ impl House {
         }
     }
 
-    /// What a name means within a module. `last` prefers items over modules, `inside` sees what is
-    /// private.
-    fn lookup(
-        &self,
-        module: ModuleId,
-        name: &str,
-        last: bool,
-        inside: bool,
-        busy: &mut Busy,
-    ) -> Option<Meaning> {
-        let key = (module, name.to_owned());
+    fn lookup(&self, id: ModuleId, sought: Sought<'_>, busy: &mut Busy) -> Option<Meaning> {
+        let key = (id, sought.name.to_owned());
         if busy.contains(&key) {
             return None;
         }
         busy.push(key);
-        let found = self.named_in(module, name, last, inside, busy);
+        let found = self.own(id, sought).or_else(|| self.imported(id, sought, busy));
         busy.pop();
-        found
+        found.or_else(|| self.generated(id, sought.name))
     }
 
-    fn named_in(
-        &self,
-        id: ModuleId,
-        name: &str,
-        last: bool,
-        inside: bool,
-        busy: &mut Busy,
-    ) -> Option<Meaning> {
-        let module = self.module(id);
+    /// A module that is declared here or an item that is defined here.
+    fn own(&self, id: ModuleId, sought: Sought<'_>) -> Option<Meaning> {
         let item = || {
-            let item = self.item(id, name)?;
+            let item = self.item(id, sought.name)?;
             Some(Meaning::Item { module: id, name: item.name.clone() })
         };
-        let child = || module.children.get(name).map(|child| Meaning::Module(*child));
-        let own = if last { item().or_else(child) } else { child().or_else(item) };
-        if own.is_some() {
-            return own;
-        }
-        let seen = |import: &&Import| inside || import.visibility > Visibility::Private;
-        let imports = || module.body.imports.iter().filter(seen);
-        for import in imports().filter(|i| matches!(&i.binding, Binding::Name(own) if own == name))
-        {
+        let child =
+            || self.module(id).children.get(sought.name).map(|child| Meaning::Module(*child));
+        if sought.last { item().or_else(child) } else { child().or_else(item) }
+    }
+
+    /// What a `use` brings here, by its name or else through a star.
+    fn imported(&self, id: ModuleId, sought: Sought<'_>, busy: &mut Busy) -> Option<Meaning> {
+        let seen = |import: &&Import| sought.private || import.visibility > Visibility::Private;
+        let imports: Vec<&Import> = self.module(id).body.imports.iter().filter(seen).collect();
+        let named = |import: &&&Import| matches!(&import.binding, Binding::Name(name) if name == sought.name);
+        for import in imports.iter().filter(named) {
             if let Some(found) = self.meaning(id, &import.path, busy) {
                 return Some(found);
             }
         }
-        for import in imports().filter(|import| import.binding == Binding::Glob) {
-            let Some(Meaning::Module(other)) = self.meaning(id, &import.path, busy) else {
-                continue;
-            };
-            let inside = self.ancestors(id).contains(&other);
-            if let Some(found) = self.lookup(other, name, last, inside, busy) {
+        for import in imports.iter().filter(|import| import.binding == Binding::Glob) {
+            let meaning = self.meaning(id, &import.path, busy);
+            let Some(Meaning::Module(other)) = meaning else { continue };
+            let private = self.ancestors(id).contains(&other);
+            if let Some(found) = self.lookup(other, Sought { private, ..sought }, busy) {
                 return Some(found);
             }
         }
-        let generated = module.body.generated.contains(name)
-            && name.starts_with(|first: char| first.is_ascii_uppercase());
-        generated.then(|| Meaning::Item { module: id, name: name.to_owned() })
+        None
     }
 
-    /// The definition of an item that [`Self::resolve`] found, if it stands in the source.
-    #[must_use]
-    pub fn definition(&self, meaning: &Meaning) -> Option<&Item> {
-        let Meaning::Item { module, name } = meaning else { return None };
-        self.item(*module, name)
+    /// A type whose name a macro gets here.
+    fn generated(&self, id: ModuleId, name: &str) -> Option<Meaning> {
+        let capital = name.starts_with(|first: char| first.is_ascii_uppercase());
+        let here = capital && self.module(id).body.generated.contains(name);
+        here.then(|| Meaning::Item { module: id, name: name.to_owned() })
     }
 }

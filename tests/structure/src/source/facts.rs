@@ -20,7 +20,7 @@ pub enum Visibility {
     Private,
     /// `pub(crate)`, `pub(super)` or `pub(in ..)`.
     Restricted,
-    /// `pub`.
+    /// Everybody: `pub`.
     Public,
 }
 
@@ -31,7 +31,7 @@ pub enum Binding {
     Name(String),
     /// `as _`, which only brings the methods of a trait.
     Hidden,
-    /// `*`.
+    /// Every public name, by a star.
     Glob,
 }
 
@@ -44,28 +44,26 @@ pub struct Import {
     pub binding: Binding,
     /// Who may use it through this module.
     pub visibility: Visibility,
-    /// Whether the `use` stands inside of a function.
-    pub local: bool,
 }
 
 /// What kind of item a definition is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// `struct`
+    /// A `struct` with or without fields.
     Struct,
-    /// `enum`
+    /// An `enum` with its variants.
     Enum,
-    /// `union`
+    /// A `union` of C.
     Union,
-    /// `trait`
+    /// A `trait` or an alias of one.
     Trait,
-    /// `type`
+    /// Another name, given by `type`.
     Alias,
     /// `fn`, also one in an `impl` block.
     Function,
     /// `const` or `static`
     Constant,
-    /// `macro_rules!`
+    /// A macro of `macro_rules!`.
     Macro,
 }
 
@@ -88,8 +86,8 @@ pub struct Item {
     pub visibility: Visibility,
     /// The line of its definition.
     pub line: usize,
-    /// Whether it is an associated function or constant of a type.
-    pub associated: bool,
+    /// The type that it belongs to, for a function or constant of an `impl` block.
+    pub owner: Option<WrittenPath>,
 }
 
 /// A `mod` declaration.
@@ -150,6 +148,8 @@ pub struct SourceFile {
     pub swallowed_sources: Vec<usize>,
     /// How many doc comments production code has.
     pub doc_comments: usize,
+    /// Lines with a `#[path]` attribute, in test code too.
+    pub(crate) path_attributes: Vec<usize>,
     /// Doc comments of one or two words in production code.
     pub brief_docs: Vec<TextLine>,
 }

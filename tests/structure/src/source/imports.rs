@@ -6,7 +6,7 @@ use super::facts::{Binding, Import, WrittenPath};
 use super::names::{plain, visibility_of};
 
 /// The leaves of a `use` tree, each with its whole path.
-pub(super) fn flatten(item: &syn::ItemUse, local: bool) -> Vec<Import> {
+pub(super) fn flatten(item: &syn::ItemUse) -> Vec<Import> {
     let mut leaves = Vec::new();
     let start = WrittenPath {
         absolute: item.leading_colon.is_some(),
@@ -15,7 +15,7 @@ pub(super) fn flatten(item: &syn::ItemUse, local: bool) -> Vec<Import> {
     };
     leaves_of(&item.tree, &start, &mut leaves);
     let visibility = visibility_of(&item.vis);
-    leaves.into_iter().map(|(path, binding)| Import { path, binding, visibility, local }).collect()
+    leaves.into_iter().map(|(path, binding)| Import { path, binding, visibility }).collect()
 }
 
 fn leaves_of(tree: &UseTree, before: &WrittenPath, leaves: &mut Vec<(WrittenPath, Binding)>) {

@@ -6,7 +6,7 @@ use syn::visit::{self, Visit};
 
 use super::facts::{Import, WrittenPath};
 use super::imports::flatten;
-use super::names::plain;
+use super::names::{plain, written};
 
 /// What a stretch of code names.
 #[derive(Debug, Default)]
@@ -17,12 +17,11 @@ pub(super) struct Mentions {
 }
 
 impl Mentions {
-    fn push(&mut self, absolute: bool, segments: Vec<String>, line: usize) {
-        let only_self = segments.len() == 1 && segments[0] == "self";
-        if segments.is_empty() || segments[0] == "Self" || only_self {
-            return;
+    fn push(&mut self, path: WrittenPath) {
+        let only_self = path.segments.len() == 1 && path.segments[0] == "self";
+        if !path.segments.is_empty() && path.segments[0] != "Self" && !only_self {
+            self.paths.push(path);
         }
-        self.paths.push(WrittenPath { absolute, segments, line });
     }
 
     /// Paths among the tokens of a macro: names joined by `::`, and single names in capitals.
@@ -31,55 +30,48 @@ impl Mentions {
         let mut at = 0;
         while at < tokens.len() {
             match &tokens[at] {
-                TokenTree::Group(group) => {
-                    self.scan(group.stream());
-                    at += 1;
-                }
+                TokenTree::Group(group) => self.scan(group.stream()),
                 TokenTree::Ident(first) => {
-                    let line = first.span().start().line;
                     let before = &tokens[..at];
-                    let absolute = ends_with_colons(before)
-                        && !matches!(
-                            before.len().checked_sub(3).map(|i| &before[i]),
-                            Some(TokenTree::Ident(_))
-                        );
-                    let after_dot =
-                        matches!(before.last(), Some(TokenTree::Punct(p)) if p.as_char() == '.');
-                    let mut segments = vec![first.to_string()];
-                    at += 1;
-                    while let Some(TokenTree::Ident(next)) = joined(&tokens, at) {
-                        segments.push(next.to_string());
+                    let mut segments = vec![plain(first)];
+                    while let Some(TokenTree::Ident(next)) = joined(&tokens, at + 1) {
+                        segments.push(plain(next));
                         at += 3;
                     }
                     let capital = segments[0].starts_with(|c: char| c.is_ascii_uppercase());
-                    if !after_dot && (segments.len() > 1 || capital) {
-                        self.push(absolute, segments, line);
+                    if !is_punct(before.last(), '.') && (segments.len() > 1 || capital) {
+                        let line = first.span().start().line;
+                        self.push(WrittenPath { absolute: begins_path(before), segments, line });
                     }
                 }
-                _ => at += 1,
+                _ => {}
             }
+            at += 1;
         }
     }
 }
 
-fn is_colon(token: Option<&TokenTree>) -> bool {
-    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == ':')
+fn is_punct(token: Option<&TokenTree>, sign: char) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == sign)
 }
 
-fn ends_with_colons(tokens: &[TokenTree]) -> bool {
-    is_colon(tokens.last()) && tokens.len() > 1 && is_colon(tokens.get(tokens.len() - 2))
+/// Whether the tokens end with a `::` that no name stands before.
+fn begins_path(before: &[TokenTree]) -> bool {
+    let from_end = |back: usize| before.len().checked_sub(back).map(|index| &before[index]);
+    is_punct(from_end(1), ':')
+        && is_punct(from_end(2), ':')
+        && !matches!(from_end(3), Some(TokenTree::Ident(_)))
 }
 
 /// The token after a `::` at `at`.
 fn joined(tokens: &[TokenTree], at: usize) -> Option<&TokenTree> {
-    (is_colon(tokens.get(at)) && is_colon(tokens.get(at + 1))).then(|| tokens.get(at + 2))?
+    let colons = is_punct(tokens.get(at), ':') && is_punct(tokens.get(at + 1), ':');
+    colons.then(|| tokens.get(at + 2))?
 }
 
 impl<'ast> Visit<'ast> for Mentions {
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let segments: Vec<String> = path.segments.iter().map(|s| plain(&s.ident)).collect();
-        let line = path.segments.first().map_or(0, |s| s.ident.span().start().line);
-        self.push(path.leading_colon.is_some(), segments, line);
+        self.push(written(path));
         visit::visit_path(self, path);
     }
 
@@ -100,7 +92,7 @@ impl<'ast> Visit<'ast> for Mentions {
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        self.imports.extend(flatten(item, true));
+        self.imports.extend(flatten(item));
     }
 
     // A restricted visibility contains a path that uses nothing.
@@ -120,8 +112,7 @@ impl Mentions {
                     };
                     let Ok(path) = syn::parse_str::<syn::Path>(&text.value()) else { continue };
                     if path.segments.len() > 1 {
-                        let segments = path.segments.iter().map(|s| plain(&s.ident)).collect();
-                        self.push(path.leading_colon.is_some(), segments, line);
+                        self.push(WrittenPath { line, ..written(&path) });
                     }
                 }
                 _ => {}

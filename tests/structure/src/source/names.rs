@@ -1,6 +1,6 @@
 //! Identifiers and visibilities as plain data.
 
-use super::facts::Visibility;
+use super::facts::{Visibility, WrittenPath};
 
 /// An identifier without the `r#` of a raw one.
 pub(super) fn plain(ident: &proc_macro2::Ident) -> String {
@@ -14,5 +14,14 @@ pub(super) fn visibility_of(visibility: &syn::Visibility) -> Visibility {
         syn::Visibility::Public(_) => Visibility::Public,
         syn::Visibility::Restricted(_) => Visibility::Restricted,
         syn::Visibility::Inherited => Visibility::Private,
+    }
+}
+
+/// A parsed path as plain data, without its generic arguments.
+pub(super) fn written(path: &syn::Path) -> WrittenPath {
+    WrittenPath {
+        absolute: path.leading_colon.is_some(),
+        segments: path.segments.iter().map(|segment| plain(&segment.ident)).collect(),
+        line: path.segments.first().map_or(0, |segment| segment.ident.span().start().line),
     }
 }

@@ -11,9 +11,9 @@ use super::facts::{Binding, Body, Child, Import, Item, Kind, SourceFile, Visibil
 use super::imports::flatten;
 use super::measure::measure;
 use super::mentions::Mentions;
-use super::names::{plain, visibility_of};
+use super::names::{plain, visibility_of, written};
 use super::strip::strip_tests;
-use super::text::doc_comments;
+use super::text::{doc_comments, path_attributes};
 use crate::error::StructureError;
 
 /// Reads the text of one file.
@@ -42,6 +42,7 @@ pub(crate) fn read_source(path: &str, text: &str) -> Result<SourceFile, Structur
         identifiers,
         functions: measured.functions,
         swallowed_sources: measured.swallowed_sources,
+        path_attributes: path_attributes(text),
         doc_comments: docs.count,
         brief_docs: docs.brief,
     })
@@ -65,7 +66,7 @@ fn read_body(items: &[syn::Item]) -> Body {
     for item in items {
         match item {
             syn::Item::Mod(module) => body.children.push(read_child(module)),
-            syn::Item::Use(item) => body.imports.extend(flatten(item, false)),
+            syn::Item::Use(item) => body.imports.extend(flatten(item)),
             syn::Item::ExternCrate(item) => body.imports.push(extern_crate(item)),
             other => {
                 body.items.extend(definition(other));
@@ -110,7 +111,6 @@ fn extern_crate(item: &syn::ItemExternCrate) -> Import {
         },
         binding: Binding::Name(plain(name)),
         visibility: visibility_of(&item.vis),
-        local: false,
     }
 }
 
@@ -130,14 +130,14 @@ fn definition(item: &syn::Item) -> Option<Item> {
     };
     let line = ident.span().start().line;
     let visibility = visibility_of(visibility);
-    Some(Item { name: plain(ident), kind, visibility, line, associated: false })
+    Some(Item { name: plain(ident), kind, visibility, line, owner: None })
 }
 
 fn macro_rules(item: &syn::ItemMacro, ident: &proc_macro2::Ident) -> Item {
     let exported = item.attrs.iter().any(|attribute| attribute.path().is_ident("macro_export"));
     let visibility = if exported { Visibility::Public } else { Visibility::Private };
     let line = ident.span().start().line;
-    Item { name: plain(ident), kind: Kind::Macro, visibility, line, associated: false }
+    Item { name: plain(ident), kind: Kind::Macro, visibility, line, owner: None }
 }
 
 /// Functions and constants of an `impl` block that implements no trait.
@@ -146,6 +146,10 @@ fn associated(item: &syn::Item, into: &mut Vec<Item>) {
     if block.trait_.is_some() {
         return;
     }
+    let owner = match &*block.self_ty {
+        syn::Type::Path(own) => Some(written(&own.path)),
+        _ => None,
+    };
     for member in &block.items {
         let (ident, visibility, kind) = match member {
             ImplItem::Fn(it) => (&it.sig.ident, &it.vis, Kind::Function),
@@ -157,7 +161,7 @@ fn associated(item: &syn::Item, into: &mut Vec<Item>) {
             kind,
             visibility: visibility_of(visibility),
             line: ident.span().start().line,
-            associated: true,
+            owner: owner.clone(),
         });
     }
 }

@@ -31,6 +31,13 @@ pub(super) fn doc_comments(text: &str, removed: &[RangeInclusive<usize>]) -> Doc
     found
 }
 
+/// Lines that begin with a `#[path]` attribute.
+pub(super) fn path_attributes(text: &str) -> Vec<usize> {
+    let lines = text.lines().enumerate();
+    let marked = lines.filter(|(_, line)| line.trim_start().starts_with("#[path"));
+    marked.map(|(index, _)| index + 1).collect()
+}
+
 /// The marker of a doc comment and the text behind it.
 fn doc_of(line: &str) -> Option<(&'static str, &str)> {
     let outer = line.strip_prefix("///").filter(|rest| !rest.starts_with('/'));

@@ -124,3 +124,13 @@ fn a_variable_named_like_a_function_makes_no_circle() {
         .file("app/src/b.rs", "pub struct B;\npub fn f(tree: u8) -> u8 { tree }\n");
     assert_eq!(fixture.breaches_of("circles"), []);
 }
+
+#[test]
+fn a_use_of_the_roof_is_seen() {
+    let message = app("mod low;\npub mod roof;\n")
+        .file("app/src/low.rs", "use crate::roof::Context;\n")
+        .file("app/src/roof.rs", "pub struct Context;\n")
+        .rule_first("roofs = [\"app::roof\"]")
+        .breach_of("circles");
+    assert_says(&message, &["app/src/low.rs:1:", "uses the roof app::roof: Context"]);
+}

@@ -74,3 +74,12 @@ fn arrows_that_go_down_pass() {
     );
     assert_eq!(fixture.breaches_of("layers"), []);
 }
+
+#[test]
+fn an_outside_package_of_another_member_is_seen() {
+    let message = Fixture::new()
+        .with_alloy("app")
+        .rules("[owners]\nalloy = [\"other\", \"third\"]")
+        .breach_of("layers");
+    assert_says(&message, &["app/Cargo.toml:6:", "app may not depend on alloy", "other, third"]);
+}

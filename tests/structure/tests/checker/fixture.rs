@@ -49,6 +49,12 @@ impl Fixture {
         self
     }
 
+    /// Adds a line before all tables of the file of the rules.
+    pub(crate) fn rule_first(mut self, line: &str) -> Self {
+        self.rules.insert_str(0, &format!("{line}\n"));
+        self
+    }
+
     /// Writes a file.
     pub(crate) fn file(self, path: &str, text: &str) -> Self {
         self.write(path, text);

@@ -45,3 +45,18 @@ fn a_shared_name_needs_an_entry_with_its_reason_and_loses_it_in_time() {
         .file("two/src/lib.rs", "pub struct Plan;\n");
     assert_says(&fixture.breach_of("names"), &["no two public types are called Gone any more"]);
 }
+
+#[test]
+fn types_that_a_macro_makes_from_solidity_count_and_may_be_mirrored() {
+    let sol =
+        "struct Leaf {\n    uint256 value;\n}\ninterface Court {\n    enum Status { Open }\n}\n";
+    let message = Fixture::new()
+        .member("one", "", "")
+        .member("two", "", "")
+        .rules("[generated_types]\n\"one/abi.sol\" = [\"one\"]")
+        .file("one/abi.sol", sol)
+        .file("one/src/lib.rs", "pub enum Status {}\n")
+        .file("two/src/lib.rs", "pub struct Leaf;\n")
+        .breach_of("names");
+    assert_says(&message, &["two/src/lib.rs:1:", "called Leaf", "in one: one/abi.sol:1"]);
+}

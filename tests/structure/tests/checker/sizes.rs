@@ -11,7 +11,8 @@ fn app(limits: &str, code: &str) -> Fixture {
 
 #[test]
 fn a_file_and_a_function_beyond_the_limit_are_seen() {
-    let code = "pub fn long() {\n    // 1\n    // 2\n}\n#[cfg(test)]\nmod tests {\n    fn test() {\n\n\n\n    }\n}\n";
+    let code = "pub fn long() {\n    // 1\n    // 2\n}\n\
+                #[cfg(test)]\nmod tests {\n    fn test() {\n\n\n\n    }\n}\n";
     let fixture = app("function_lines = 3\nfile_lines = { rs = 11 }", code);
     let found = fixture.breaches_of("sizes");
     assert_eq!(found.len(), 2);
@@ -55,6 +56,14 @@ fn a_module_with_children_in_files_beside_it_is_seen() {
         .file("app/src/room/inner.rs", "")
         .breach_of("module-style");
     assert_says(&message, &["app/src/room.rs:1:", "move this file to app/src/room/mod.rs"]);
+}
+
+#[test]
+fn a_path_attribute_is_seen_in_test_code_too() {
+    let message = app("", "#[cfg(test)]\n#[path = \"other.rs\"]\nmod tests;\n")
+        .file("app/src/other.rs", "")
+        .breach_of("module-style");
+    assert_says(&message, &["app/src/lib.rs:2:", "into foo/tests.rs"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::cpu::decoder::CpuDecoder;
 use crate::cpu::line::LANES;
 use crate::cpu::packed::products;
 use crate::cpu::rows::{CHUNK_TOKENS, parallelism};
-use crate::train::trainer::Example;
+use crate::example::Example;
 
 /// Above this many parameters there is one gradient, and all cores share every product: a gradient per
 /// core takes memory and time, and products are large enough to be shared.

@@ -14,7 +14,7 @@ use crate::cpu::rows::{
     rms_norm_backward, soft_cap, soft_cross_entropy_backward,
 };
 use crate::model::weights::Linear;
-use crate::train::trainer::Example;
+use crate::example::Example;
 
 /// One chunk's way through the decoder and back.
 pub(super) struct Pass<'a> {

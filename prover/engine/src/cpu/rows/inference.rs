@@ -11,7 +11,7 @@ use crate::cpu::buffer::Buffer;
 use crate::cpu::decoder::CpuDecoder;
 use crate::cpu::gemm::ROWS;
 use crate::cpu::sequence::Sequence;
-use crate::run::generate::argmax;
+use crate::logits::argmax;
 
 /// Tokens that one core takes at a time: enough rows for the matrix product to be efficient.
 pub(in crate::cpu) const CHUNK_TOKENS: usize = 256;

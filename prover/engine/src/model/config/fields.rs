@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Activation, Architecture};
+use super::family::{Activation, Architecture};
 use crate::ModelError;
 
 /// Largest accepted value of any dimension; bounds what a hostile file can make us allocate.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use std::f64::consts::TAU;
 
-use super::RopeScaling;
+use super::family::RopeScaling;
 use super::fields::{Fields, as_f64, number_in};
 use crate::ModelError;
 

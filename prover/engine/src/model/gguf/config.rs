@@ -4,10 +4,11 @@ use serde_json::{Map, Value as Json, json};
 use std::fs::File;
 use std::path::Path;
 
-use super::header::{Header, Value, whole};
+use super::fields::Fields;
+use super::header::Header;
 use super::rope;
 use crate::ModelError;
-use crate::model::ModelConfig;
+use crate::model::config::ModelConfig;
 
 /// Builds and checks the configuration.
 pub(super) fn read(
@@ -56,7 +57,7 @@ pub(super) fn read(
             raw.insert(field.to_owned(), json!(value));
         }
     }
-    fields.tokens(&mut raw)?;
+    control_tokens(&fields, &mut raw)?;
     complete(header, &mut raw)?;
     rope::read(&fields, &architecture, file, &mut raw)?;
     ModelConfig::parse(&Json::Object(raw).to_string())
@@ -87,87 +88,17 @@ fn complete(header: &Header, raw: &mut Map<String, Json>) -> Result<(), ModelErr
     Ok(())
 }
 
-/// Typed access to the metadata, with errors that name key and value.
-pub(super) struct Fields<'a> {
-    pub(super) header: &'a Header,
-    pub(super) path: &'a Path,
-}
-
-impl<'a> Fields<'a> {
-    pub(super) fn invalid(&self, reason: String) -> ModelError {
-        ModelError::Gguf { path: self.path.to_owned(), reason }
+/// Control tokens; what ends a turn of a chat ends an answer.
+fn control_tokens(fields: &Fields<'_>, raw: &mut Map<String, Json>) -> Result<(), ModelError> {
+    if let Some(id) = fields.count("tokenizer.ggml.bos_token_id")? {
+        raw.insert("bos_token_id".to_owned(), json!(id));
     }
-
-    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
-        self.header.metadata.get(key)
+    let mut ends = Vec::new();
+    for key in ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"] {
+        ends.extend(fields.count(key)?.filter(|id| !ends.contains(id)));
     }
-
-    /// The complaint about a value of another type.
-    pub(super) fn wrong(&self, key: &str, wanted: &str) -> ModelError {
-        let found = self.get(key).map_or_else(|| "nothing".to_owned(), Value::described);
-        self.invalid(format!("`{key}` must be {wanted}, found {found}"))
+    if !ends.is_empty() {
+        raw.insert("eos_token_id".to_owned(), json!(ends));
     }
-
-    pub(super) fn text(&self, key: &str) -> Result<String, ModelError> {
-        self.optional_text(key)?.map(str::to_owned).ok_or_else(|| self.wrong(key, "a text"))
-    }
-
-    pub(super) fn optional_text(&self, key: &str) -> Result<Option<&'a str>, ModelError> {
-        match self.get(key) {
-            None => Ok(None),
-            Some(Value::Text(text)) => Ok(Some(text)),
-            Some(_) => Err(self.wrong(key, "a text")),
-        }
-    }
-
-    pub(super) fn number(&self, key: &str) -> Result<Option<f64>, ModelError> {
-        match self.get(key) {
-            None => Ok(None),
-            Some(Value::Number(n)) if n.is_finite() => Ok(Some(*n)),
-            Some(_) => Err(self.wrong(key, "a number")),
-        }
-    }
-
-    pub(super) fn count(&self, key: &str) -> Result<Option<u64>, ModelError> {
-        let number = self.number(key)?;
-        let count = |n: f64| {
-            whole(n).ok_or_else(|| self.invalid(format!("`{key}` = {n}: must be a whole number")))
-        };
-        number.map(count).transpose()
-    }
-
-    /// A list of texts; an empty one may be of any type.
-    pub(super) fn texts(&self, key: &str) -> Result<Option<&'a [String]>, ModelError> {
-        match self.get(key) {
-            None => Ok(None),
-            Some(Value::Texts(list)) => Ok(Some(list)),
-            Some(Value::Numbers(list)) if list.is_empty() => Ok(Some(&[])),
-            Some(_) => Err(self.wrong(key, "an array of texts")),
-        }
-    }
-
-    /// A truth value, which the header gives as 0 or 1.
-    pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool, ModelError> {
-        match self.number(key)? {
-            None => Ok(default),
-            Some(0.0) => Ok(false),
-            Some(1.0) => Ok(true),
-            Some(_) => Err(self.wrong(key, "true or false")),
-        }
-    }
-
-    /// Control tokens; what ends a turn of a chat ends an answer.
-    fn tokens(&self, raw: &mut Map<String, Json>) -> Result<(), ModelError> {
-        if let Some(id) = self.count("tokenizer.ggml.bos_token_id")? {
-            raw.insert("bos_token_id".to_owned(), json!(id));
-        }
-        let mut ends = Vec::new();
-        for key in ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"] {
-            ends.extend(self.count(key)?.filter(|id| !ends.contains(id)));
-        }
-        if !ends.is_empty() {
-            raw.insert("eos_token_id".to_owned(), json!(ends));
-        }
-        Ok(())
-    }
+    Ok(())
 }

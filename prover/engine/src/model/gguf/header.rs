@@ -267,12 +267,9 @@ impl<R: Read> Parser<'_, R> {
         let offset = self.u64(&name)?;
         let elements = shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
         let width = shape.last().copied().unwrap_or(1);
-        let bytes =
-            elements.and_then(|n| super::stored_bytes(kind, n, width)).ok_or_else(|| {
-                self.invalid(format!(
-                    "tensor `{name}` of shape {shape:?} can't be stored as {kind:?}"
-                ))
-            })?;
+        let bytes = elements.and_then(|n| stored_bytes(kind, n, width)).ok_or_else(|| {
+            self.invalid(format!("tensor `{name}` of shape {shape:?} can't be stored as {kind:?}"))
+        })?;
         Ok((name, TensorInfo { shape, kind, offset, bytes }))
     }
 }
@@ -300,4 +297,11 @@ fn tensor_type(code: u32) -> Option<GgmlDType> {
         30 => GgmlDType::BF16,
         _ => return None,
     })
+}
+
+/// Bytes of a tensor of `elements` values whose rows have `width`; `None` if the type stores whole
+/// blocks and the row is none.
+pub(super) fn stored_bytes(kind: GgmlDType, elements: usize, width: usize) -> Option<usize> {
+    let block = kind.block_size();
+    (width.is_multiple_of(block)).then(|| (elements / block).checked_mul(kind.type_size()))?
 }

@@ -1,7 +1,7 @@
 //! The names that GGUF files give to parameters.
 
-use crate::model::weights::{Stored, stored as stored_by_family};
-use crate::model::{Architecture, ModelConfig};
+use crate::model::config::{Architecture, ModelConfig};
+use crate::model::stored::{Stored, stored as stored_by_family};
 
 /// Where a GGUF file holds the parameter of a Hugging Face name.
 pub(super) fn stored(config: &ModelConfig, name: &str, shape: &[usize]) -> Stored {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::config::Fields;
+use super::fields::Fields;
 use crate::ModelError;
 
 /// A way to cut texts.

@@ -10,7 +10,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use candle_core::quantized::GgmlDType;
 
-use super::config::Fields;
+use super::fields::Fields;
 use crate::ModelError;
 
 /// Most divisors: half of the widest head that makes sense.

@@ -10,7 +10,7 @@ use tokenizers::{
     Tokenizer,
 };
 
-use super::config::Fields;
+use super::fields::Fields;
 use super::pre;
 use super::vocabulary::{Kind, Vocabulary};
 use crate::ModelError;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::config::Fields;
+use super::fields::Fields;
 use super::header::Value;
 use crate::ModelError;
 

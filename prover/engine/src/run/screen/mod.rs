@@ -9,10 +9,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::Model;
-use super::generate::token_id;
 use crate::ModelError;
 use crate::cpu::{Format, Top, as_f32};
+use crate::logits::token_id;
 
 /// Fewer prompts than this are answered in f32 at once: calibrating would cost more than it saves.
 const WORTH_SCREENING: usize = 512;
@@ -112,24 +111,52 @@ impl Growing {
     }
 }
 
-/// Runs prompts by their indices in a format with a margin; prompts of any length.
-pub(crate) type Run<'a> = dyn Fn(&[usize], Format, f32) -> Result<Vec<Growing>, ModelError> + 'a;
+/// How prompts are run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pass {
+    pub(crate) format: Format,
+    /// Lead that a token needs to be sure, in logits.
+    pub(crate) margin: f32,
+}
+
+impl Pass {
+    /// In f32, where every token is sure.
+    pub(crate) const EXACT: Self = Self { format: Format::F32, margin: 0.0 };
+}
+
+/// The questions of a call, and the model that answers them; prompts go by their indices.
+pub(crate) trait Questioned {
+    /// Number of prompts.
+    fn count(&self) -> usize;
+
+    /// Entries of the vocabulary.
+    fn vocabulary(&self) -> usize;
+
+    /// Prompts that can run together, each batch of one length.
+    fn batches(&self) -> Vec<Vec<usize>>;
+
+    /// Greedy answers; prompts may differ in length.
+    fn answers(&self, prompts: &[usize], pass: Pass) -> Result<Vec<Growing>, ModelError>;
+
+    /// Logits after prompts of one length, `[prompts · vocabulary]`; `None` where there are no kernels
+    /// for the format.
+    fn logits(&self, prompts: &[usize], format: Format) -> Result<Option<Vec<f32>>, ModelError>;
+}
 
 impl Screen {
-    /// Greedy answers to prompts `0..prompts.len()` by `run`, in low precision where that is sure.
+    /// Greedy answers to all questions, in low precision where that is sure.
     pub(crate) fn answers(
         &self,
-        model: &Model,
-        prompts: &[Vec<u32>],
-        run: &Run<'_>,
+        asked: &impl Questioned,
     ) -> Result<(Vec<Vec<u32>>, ScreenReport), ModelError> {
-        let all: Vec<usize> = (0..prompts.len()).collect();
-        let levels = self.levels(model, prompts)?;
-        let mut answers: Vec<Option<Vec<u32>>> = vec![None; prompts.len()];
+        let all: Vec<usize> = (0..asked.count()).collect();
+        let levels = self.levels(asked)?;
+        let mut answers: Vec<Option<Vec<u32>>> = vec![None; all.len()];
         let mut report = ScreenReport::default();
         let mut pending = all.clone();
         for level in &levels {
-            let outcomes = run(&pending, level.format, level.margin)?;
+            let pass = Pass { format: level.format, margin: level.margin };
+            let outcomes = asked.answers(&pending, pass)?;
             let mut unsure = Vec::new();
             for (&index, outcome) in pending.iter().zip(outcomes) {
                 match outcome.sure {
@@ -143,15 +170,15 @@ impl Screen {
         let audited = audit_sample(&accepted);
         // Near ties and audits run together: the fewer calls, the fuller the batches.
         let again: Vec<usize> = pending.iter().chain(&audited).copied().collect();
-        for (&index, outcome) in again.iter().zip(run(&again, Format::F32, 0.0)?) {
+        for (&index, outcome) in again.iter().zip(asked.answers(&again, Pass::EXACT)?) {
             report.failed |= answers[index].as_ref().is_some_and(|seen| *seen != outcome.tokens);
             answers[index] = Some(outcome.tokens);
         }
         report.audited = audited.len();
         if report.failed {
             self.set(State::Off);
-            let exact = run(&all, Format::F32, 0.0)?;
-            report.exact = prompts.len();
+            let exact = asked.answers(&all, Pass::EXACT)?;
+            report.exact = all.len();
             return Ok((exact.into_iter().map(|outcome| outcome.tokens).collect(), report));
         }
         report.exact = pending.len();
@@ -164,8 +191,8 @@ impl Screen {
     }
 
     /// The formats to use, measured on some of the prompts if that was not done yet.
-    fn levels(&self, model: &Model, prompts: &[Vec<u32>]) -> Result<Vec<Level>, ModelError> {
-        if prompts.len() < WORTH_SCREENING {
+    fn levels(&self, asked: &impl Questioned) -> Result<Vec<Level>, ModelError> {
+        if asked.count() < WORTH_SCREENING {
             return Ok(Vec::new());
         }
         let known = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -173,7 +200,7 @@ impl Screen {
             State::Off => Ok(Vec::new()),
             State::Calibrated(levels) => Ok(levels),
             State::Unknown => {
-                let levels = calibrate(model, prompts)?;
+                let levels = calibrate(asked)?;
                 self.set(State::Calibrated(levels.clone()));
                 Ok(levels)
             }
@@ -188,18 +215,17 @@ fn audit_sample(accepted: &[usize]) -> Vec<usize> {
 }
 
 /// Measures the formats of this processor on some prompts, run in each, and chooses among them.
-fn calibrate(model: &Model, prompts: &[Vec<u32>]) -> Result<Vec<Level>, ModelError> {
-    let Some(bucket) = model.batches(prompts, 0).into_iter().max_by_key(Vec::len) else {
+fn calibrate(asked: &impl Questioned) -> Result<Vec<Level>, ModelError> {
+    let Some(bucket) = asked.batches().into_iter().max_by_key(Vec::len) else {
         return Ok(Vec::new());
     };
     let count = SAMPLE.min(bucket.len());
-    let sample: Vec<&[u32]> =
-        (0..count).map(|i| prompts[bucket[i * bucket.len() / count]].as_slice()).collect();
-    let Some(exact) = model.lane_logits(&sample, Format::F32)? else { return Ok(Vec::new()) };
+    let sample: Vec<usize> = (0..count).map(|i| bucket[i * bucket.len() / count]).collect();
+    let Some(exact) = asked.logits(&sample, Format::F32)? else { return Ok(Vec::new()) };
     let mut levels = Vec::new();
     for format in [Format::Int8, Format::Bf16] {
-        if let Some(low) = model.lane_logits(&sample, format)? {
-            levels.extend(measure(format, &exact, &low, model.config().vocab_size));
+        if let Some(low) = asked.logits(&sample, format)? {
+            levels.extend(measure(format, &exact, &low, asked.vocabulary()));
         }
     }
     Ok(choose(&levels))

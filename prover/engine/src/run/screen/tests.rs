@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use std::path::Path;
 
 use super::*;
-use crate::{LoadOptions, Weights};
+use crate::{LoadOptions, Model, Weights};
 
 fn tiny() -> Model {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/models/tiny");
@@ -22,7 +22,7 @@ fn keys(model: &Model, count: usize) -> Vec<Vec<u32>> {
 
 /// The model with some weights changed.
 fn changed(model: &Model, change: impl Fn(&str, &mut [f32])) -> Model {
-    let named = model.decoder.weights.named();
+    let named = model.weights().named();
     let weights = Weights::build(model.config(), &mut |name, shape| {
         let (_, tensor) = named.iter().find(|(n, _)| n == name).unwrap();
         let mut values = tensor.flatten_all()?.to_vec1::<f32>()?;
@@ -94,23 +94,44 @@ fn hostile_weights_are_answered_as_in_f32() {
     assert_eq!(same_answers(&not_a_number, &prompts).screened, 0);
 }
 
-fn grown(token: u32) -> Growing {
-    Growing { tokens: vec![token], sure: true, failed: None }
+/// A model that answers otherwise in low precision, and is sure of it.
+struct Disagreeing {
+    prompts: usize,
+}
+
+impl Questioned for Disagreeing {
+    fn count(&self) -> usize {
+        self.prompts
+    }
+
+    fn vocabulary(&self) -> usize {
+        2
+    }
+
+    fn batches(&self) -> Vec<Vec<usize>> {
+        vec![(0..self.prompts).collect()]
+    }
+
+    fn answers(&self, prompts: &[usize], pass: Pass) -> Result<Vec<Growing>, ModelError> {
+        let token = u32::from(pass.format != Format::F32);
+        let answer = |_| Growing { tokens: vec![token], sure: true, failed: None };
+        Ok(prompts.iter().map(answer).collect())
+    }
+
+    fn logits(&self, _: &[usize], _: Format) -> Result<Option<Vec<f32>>, ModelError> {
+        Ok(None)
+    }
 }
 
 #[test]
 fn an_audit_that_fails_ends_the_screen() {
-    let model = tiny();
-    let prompts = keys(&model, 1024);
+    let asked = Disagreeing { prompts: 1024 };
     let screen = Screen::default();
     screen.set(State::Calibrated(vec![Level { format: Format::Int8, margin: 1.0, again: 0.0 }]));
-    let run = |indices: &[usize], format: Format, _: f32| {
-        Ok(indices.iter().map(|_| grown(u32::from(format != Format::F32))).collect())
-    };
-    let (answers, report) = screen.answers(&model, &prompts, &run).unwrap();
-    assert!(report.failed && report.screened == 0 && report.exact == prompts.len());
+    let (answers, report) = screen.answers(&asked).unwrap();
+    assert!(report.failed && report.screened == 0 && report.exact == asked.prompts);
     assert!(answers.iter().all(|tokens| tokens == &[0]));
-    assert_eq!(screen.levels(&model, &prompts).unwrap(), []);
+    assert_eq!(screen.levels(&asked).unwrap(), []);
 }
 
 #[test]

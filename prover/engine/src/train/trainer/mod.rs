@@ -6,48 +6,15 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::descent::Descent;
 use super::in_place::{square_sum, with_values};
 use super::lora::{Adapter, LoraOptions};
+use super::parameter::{AdamW, Parameter, State, Update};
 use crate::ModelError;
-use crate::cpu::{Gradients, on_a_worker, softmax};
+use crate::cpu::{on_a_worker, softmax};
+use crate::example::Example;
 use crate::model::Weights;
-use crate::run::generate::token_id;
-use crate::run::tensor_ops::cross_entropy;
 use crate::run::{Decoder, Model};
-pub(super) use parameter::Parameter;
-pub use parameter::{AdamW, narrow};
-use parameter::{State, Update};
-
-mod parameter;
-
-/// A sequence and the positions whose prediction is trained.
-#[derive(Debug, Clone)]
-pub struct Example {
-    /// Input tokens.
-    pub tokens: Vec<u32>,
-    /// `(position, token)`: after the input at `position` the model should say `token`.
-    pub targets: Vec<(usize, u32)>,
-    /// Weight of each target's cross-entropy in the loss.
-    pub weight: f32,
-    /// Probabilities to match instead of the target tokens, `[targets · vocabulary]`.
-    pub teacher: Option<Arc<[f32]>>,
-}
-
-impl Example {
-    /// Trains the prediction of `response` after `prompt`, with the given weight per token.
-    pub fn response(prompt: &[u32], response: &[u32], weight: f32) -> Self {
-        let first = prompt.len() - 1;
-        let targets = response.iter().enumerate().map(|(i, &t)| (first + i, t)).collect();
-        let mut tokens = [prompt, response].concat();
-        tokens.pop();
-        Self { tokens, targets, weight, teacher: None }
-    }
-
-    /// Trains every prediction in a text toward another model's, given as [`teacher`] of it.
-    pub fn distilled(text: &[u32], teacher: Arc<[f32]>, weight: f32) -> Self {
-        Self { teacher: Some(teacher), ..Self::response(&text[..1], &text[1..], weight) }
-    }
-}
 
 /// What a model says after each token of a text but the last, as probabilities.
 ///
@@ -61,7 +28,7 @@ pub fn teacher(model: &Model, text: &[u32]) -> Result<Arc<[f32]>, ModelError> {
 fn teacher_of(decoder: &Decoder, text: &[u32]) -> Result<Arc<[f32]>, ModelError> {
     let given = &text[..text.len() - 1];
     let mut logits = decoder.next_token_logits(given, given.len())?;
-    logits.chunks_mut(decoder.config.vocab_size).for_each(softmax);
+    logits.chunks_mut(decoder.config().vocab_size).for_each(softmax);
     Ok(logits.into())
 }
 
@@ -74,9 +41,7 @@ pub struct Trainer {
     adapters: Vec<Adapter>,
     optimizer: AdamW,
     steps: i32,
-    micro_batch_tokens: usize,
-    /// Of all parameters, on the CPU; their memory outlives the steps.
-    gradients: Gradients,
+    descent: Descent,
 }
 
 impl fmt::Debug for Trainer {
@@ -109,8 +74,8 @@ impl Trainer {
     ) -> Result<Self, ModelError> {
         let mut parameters = Vec::new();
         let named: HashMap<&str, &Tensor> =
-            base.weights.named().iter().map(|(name, t)| (name.as_str(), t)).collect();
-        let weights = Weights::build(&base.config, &mut |name, _| {
+            base.weights().named().iter().map(|(name, t)| (name.as_str(), t)).collect();
+        let weights = Weights::build(base.config(), &mut |name, _| {
             let source = named
                 .get(name)
                 .ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
@@ -120,15 +85,8 @@ impl Trainer {
             Ok(tensor)
         })?;
         let decoder = base.with_weights(weights);
-        Ok(Self {
-            decoder,
-            parameters,
-            adapters: Vec::new(),
-            optimizer,
-            steps: 0,
-            micro_batch_tokens,
-            gradients: Gradients::default(),
-        })
+        let descent = Descent::of(&decoder, micro_batch_tokens);
+        Ok(Self { decoder, parameters, adapters: Vec::new(), optimizer, steps: 0, descent })
     }
 
     /// Trains low-rank adapters from here on, and nothing else.
@@ -167,14 +125,13 @@ impl Trainer {
             let Parameter { grad, running, .. } = &mut self.parameters[adapter.index];
             if let Some(grad) = grad.take() {
                 adapter.take_gradient(&grad)?;
-            } else if let Some(grads) = self.gradients.get() {
-                let grad =
-                    Tensor::from_slice(&grads[adapter.index], running.shape(), &Device::Cpu)?;
+            } else if let Some(grad) = self.descent.sum(adapter.index) {
+                let grad = Tensor::from_slice(grad, running.shape(), &Device::Cpu)?;
                 adapter.take_gradient(&grad)?;
             }
         }
         if !self.adapters.is_empty() {
-            self.gradients.clear();
+            self.descent.clear();
             self.parameters.iter_mut().for_each(|parameter| parameter.grad = None);
         }
         Ok(())
@@ -184,13 +141,7 @@ impl Trainer {
     fn step_adapters(&mut self, update: Update) -> Result<(), ModelError> {
         for adapter in &mut self.adapters {
             for factor in [&mut adapter.a, &mut adapter.b] {
-                if !self.decoder.is_handwritten() {
-                    factor.step_tensor(self.optimizer, update, None)?;
-                } else if let Some(grad) = factor.grad.take() {
-                    with_values(&grad, |grad| {
-                        factor.step_cpu(self.optimizer, update, grad, None)
-                    })??;
-                }
+                self.descent.step_factor(factor, self.optimizer, update)?;
             }
             adapter.pull(update.pull)?;
         }
@@ -226,7 +177,7 @@ impl Trainer {
     ) -> Result<Weights, ModelError> {
         let named: HashMap<&str, &Parameter> =
             self.parameters.iter().map(|p| (p.name.as_str(), p)).collect();
-        Weights::build(&self.decoder.config, &mut |name, _| match named.get(name) {
+        Weights::build(self.decoder.config(), &mut |name, _| match named.get(name) {
             Some(parameter) => take(parameter),
             None => Err(ModelError::MissingTensor { name: name.to_owned() }),
         })
@@ -241,21 +192,7 @@ impl Trainer {
         if batch.is_empty() {
             return Ok(0.0);
         }
-        if self.decoder.is_handwritten() {
-            return Ok(self.decoder.gradients(batch, &mut self.gradients)?);
-        }
-        let mut loss = 0.0;
-        for micro in micro_batches(batch, self.micro_batch_tokens) {
-            let value = tensor_loss(&self.decoder, &micro)?;
-            let grads = value.backward()?;
-            for parameter in &mut self.parameters {
-                if let Some(grad) = grads.get(parameter.running.as_tensor()) {
-                    parameter.add_grad(grad)?;
-                }
-            }
-            loss += f64::from(value.to_scalar::<f32>()?);
-        }
-        Ok(loss)
+        self.descent.accumulate(&self.decoder, &mut self.parameters, batch)
     }
 
     /// One optimizer step along the accumulated gradient, which it uses up. Afterwards the weights
@@ -278,26 +215,20 @@ impl Trainer {
         if !self.adapters.is_empty() {
             return self.step_adapters(update);
         }
-        let (parameters, gradients) = (&mut self.parameters, self.gradients.get());
-        let handwritten = self.decoder.is_handwritten();
+        let (parameters, descent) = (&mut self.parameters, &self.descent);
         on_a_worker(|| {
             for (index, parameter) in parameters.iter_mut().enumerate() {
                 let anchor = anchor.map(|(weights, _)| &weights.named()[index].1);
-                if !handwritten {
-                    parameter.step_tensor(optimizer, update, anchor)?;
-                } else if let Some(grads) = gradients {
-                    parameter.step_cpu(optimizer, update, &grads[index], anchor)?;
-                }
+                descent.step(index, parameter, optimizer, update, anchor)?;
             }
             Ok::<(), ModelError>(())
         })?;
-        self.gradients.clear();
+        self.descent.clear();
         Ok(())
     }
 
     fn gradient_norm(&self) -> Result<f64, ModelError> {
-        let mut sum: f64 =
-            self.gradients.get().iter().copied().flatten().map(|g| square_sum(g)).sum();
+        let mut sum: f64 = self.descent.sums().iter().map(|grad| square_sum(grad)).sum();
         for grad in self.trained().into_iter().filter_map(|p| p.grad.as_ref()) {
             sum += match grad.device() {
                 Device::Cpu => with_values(grad, square_sum)?,
@@ -329,7 +260,7 @@ impl Trainer {
     /// # Errors
     /// `MissingTensor`, `TensorShape` if the file is of another configuration; `Tensor`.
     pub fn load_state(&mut self, path: &Path) -> Result<(), ModelError> {
-        let tensors = candle_core::safetensors::load(path, &self.decoder.device)?;
+        let tensors = candle_core::safetensors::load(path, self.decoder.setup().device())?;
         let take = |key: String, like: &Tensor| -> Result<Tensor, ModelError> {
             let found =
                 tensors.get(&key).ok_or_else(|| ModelError::MissingTensor { name: key.clone() })?;
@@ -363,51 +294,6 @@ impl Trainer {
         self.steps = steps.first().and_then(|&s| i32::try_from(s).ok()).unwrap_or(0);
         self.merge()
     }
-}
-
-/// Weighted sum of cross-entropies over the targets, as a differentiable tensor.
-fn tensor_loss(decoder: &Decoder, batch: &[&Example]) -> Result<Tensor, ModelError> {
-    let device = &decoder.device;
-    let length = batch.iter().map(|e| e.tokens.len()).max().unwrap_or(0);
-    let mut tokens = Vec::with_capacity(batch.len() * length);
-    let vocabulary = decoder.config.vocab_size;
-    let (mut rows, mut wanted, mut weights) = (Vec::new(), Vec::new(), Vec::new());
-    for example in batch {
-        let start = tokens.len();
-        tokens.extend_from_slice(&example.tokens);
-        // Later positions influence no earlier one, so any padding token does.
-        tokens.resize(start + length, 0);
-        for &(position, target) in &example.targets {
-            rows.push(token_id(start + position));
-            weights.push(example.weight);
-            if example.teacher.is_none() {
-                let id = usize::try_from(target).unwrap_or(usize::MAX);
-                wanted.extend((0..vocabulary).map(|i| if i == id { 1.0_f32 } else { 0.0 }));
-            }
-        }
-        wanted.extend(example.teacher.iter().flat_map(|teacher| teacher.iter()));
-    }
-    let count = rows.len();
-    let forward = decoder.tensor_forward();
-    let hidden = forward.hidden(&Tensor::from_vec(tokens, (batch.len(), length), device)?)?;
-    let picked = hidden.index_select(&Tensor::from_vec(rows, count, device)?, 0)?;
-    let wanted = Tensor::from_vec(wanted, (count, vocabulary), device)?;
-    let losses = cross_entropy(&forward.logits(&picked)?, &wanted)?;
-    Ok((losses * Tensor::from_vec(weights, count, device)?)?.sum_all()?)
-}
-
-/// Splits a batch into parts of bounded size; examples of like length go together.
-fn micro_batches<'a>(batch: &[&'a Example], tokens: usize) -> Vec<Vec<&'a Example>> {
-    let mut sorted = batch.to_vec();
-    sorted.sort_by_key(|e| e.tokens.len());
-    let mut parts: Vec<Vec<&Example>> = Vec::new();
-    for example in sorted {
-        match parts.last_mut() {
-            Some(part) if (part.len() + 1) * example.tokens.len() <= tokens => part.push(example),
-            _ => parts.push(vec![example]),
-        }
-    }
-    parts
 }
 
 #[cfg(test)]

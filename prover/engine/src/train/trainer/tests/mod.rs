@@ -5,10 +5,12 @@ use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
 use super::*;
-use crate::cpu::{Format, Top};
+use crate::cpu::{Format, Gradients, Top};
 use crate::model::ModelConfig;
-use crate::model::weights::stays_f32;
-use crate::run::tensor_forward::TensorCache;
+use crate::model::stored::stays_f32;
+use crate::run::backend::SideBySide;
+use crate::run::tensors::{TensorCache, TensorForward};
+use crate::train::descent::tensor_loss;
 
 mod narrow;
 
@@ -39,7 +41,7 @@ fn random_decoder(config: &str) -> Decoder {
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
     })
     .unwrap();
-    Decoder::new(config, weights, 64, &Device::Cpu).unwrap()
+    Decoder::new(config, weights, 64).unwrap()
 }
 
 fn tokens(count: usize, seed: u64) -> Vec<u32> {
@@ -60,7 +62,7 @@ fn logits_agree() {
     for decoder in decoders() {
         let (batch, t) = (40, 11);
         let tokens = tokens(batch * t, 2);
-        let forward = decoder.tensor_forward();
+        let forward = TensorForward::new(decoder.setup());
         let tensor = Tensor::from_slice(&tokens, (batch, t), &Device::Cpu).unwrap();
         let expected = forward.logits(&forward.hidden(&tensor).unwrap()).unwrap();
         let expected = expected.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -106,7 +108,7 @@ fn the_tensor_library_with_a_cache_agrees() {
         let expected = decoder.last_logits(&tokens, &mut decoder.new_cache(batch)).unwrap();
         let all = Tensor::from_slice(&tokens, (batch, t), &Device::Cpu).unwrap();
         let part = |from: usize, count: usize| all.narrow(1, from, count).unwrap();
-        let forward = decoder.tensor_forward();
+        let forward = TensorForward::new(decoder.setup());
         let mut cache = TensorCache::new(batch);
         forward.last_logits(&part(0, 4), &mut cache).unwrap();
         let mut reordered = cache.select(&[3, 1]).unwrap();
@@ -154,6 +156,20 @@ fn assert_gradients(decoder: &Decoder, batch: &[&Example], found: &[Vec<f32>], l
     }
 }
 
+/// Gradients by the code for the processor, in the way of large or of small weights.
+fn gradients(
+    decoder: &Decoder,
+    large: bool,
+    batch: &[&Example],
+    sums: &mut Gradients,
+) -> candle_core::Result<f64> {
+    let Decoder::Processor(backend) = decoder else { panic!("{decoder:?}") };
+    match large {
+        true => backend.gradients_of_large(batch, sums),
+        false => backend.gradients_of_small(batch, sums),
+    }
+}
+
 #[test]
 fn gradients_agree() {
     for decoder in decoders() {
@@ -161,7 +177,7 @@ fn gradients_agree() {
             let examples = examples(&decoder, 30, shared);
             let batch: Vec<&Example> = examples.iter().collect();
             let mut found = Gradients::default();
-            let loss = decoder.gradients_as(large, &batch, &mut found).unwrap();
+            let loss = gradients(&decoder, large, &batch, &mut found).unwrap();
             assert_gradients(&decoder, &batch, found.get().unwrap(), loss);
         }
     }
@@ -176,7 +192,7 @@ fn rows_that_several_ask_for_are_not_taken_for_all_rows() {
         let batch: Vec<&Example> = examples.iter().collect();
         for large in [false, true] {
             let mut found = Gradients::default();
-            let loss = decoder.gradients_as(large, &batch, &mut found).unwrap();
+            let loss = gradients(&decoder, large, &batch, &mut found).unwrap();
             assert_gradients(&decoder, &batch, found.get().unwrap(), loss);
         }
     }
@@ -192,12 +208,12 @@ fn gradients_of_batches_add_up() {
         let mut sums = Gradients::default();
         let mut loss = 0.0;
         for part in [&batch[..3], &batch[3..4], &batch[4..]] {
-            loss += decoder.gradients_as(large, part, &mut sums).unwrap();
+            loss += gradients(&decoder, large, part, &mut sums).unwrap();
         }
         assert_gradients(&decoder, &batch, sums.get().unwrap(), loss);
         // Memory of a step is used again, its values are not.
         sums.clear();
-        let loss = decoder.gradients_as(large, &batch[..5], &mut sums).unwrap();
+        let loss = gradients(&decoder, large, &batch[..5], &mut sums).unwrap();
         assert_gradients(&decoder, &batch[..5], sums.get().unwrap(), loss);
     }
 }
@@ -209,10 +225,10 @@ fn a_failed_batch_leaves_no_gradient() {
     let bad = Example::response(&[1, 2], &[50], 1.0);
     for large in [false, true] {
         let mut sums = Gradients::default();
-        assert!(decoder.gradients_as(large, &[&bad], &mut sums).is_err());
+        assert!(gradients(&decoder, large, &[&bad], &mut sums).is_err());
         assert!(sums.get().is_none());
         let batch: Vec<&Example> = good.iter().collect();
-        let loss = decoder.gradients_as(large, &batch, &mut sums).unwrap();
+        let loss = gradients(&decoder, large, &batch, &mut sums).unwrap();
         assert_gradients(&decoder, &batch, sums.get().unwrap(), loss);
     }
 }
@@ -226,7 +242,7 @@ fn the_number_of_cores_changes_no_gradient() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let mut sums = Gradients::default();
-            let loss = decoder.gradients_as(true, &batch, &mut sums).unwrap();
+            let loss = gradients(&decoder, true, &batch, &mut sums).unwrap();
             (loss, sums.get().unwrap().to_vec())
         })
     };
@@ -267,12 +283,13 @@ fn sequences_side_by_side_agree() {
         let tokens = tokens(batch * t, 2);
         let expected = decoder.last_logits(&tokens, &mut decoder.new_cache(batch)).unwrap();
         let empty = decoder.new_cache(1);
-        let Some(found) = decoder.lane_logits(Format::F32, &empty, &tokens, t).unwrap() else {
+        let sequences = SideBySide { prefix: &empty, tokens: &tokens, length: t };
+        let Some(found) = decoder.lane_logits(Format::F32, sequences).unwrap() else {
             return;
         };
         assert!(largest_difference(&found, &expected) < 1e-4);
         for (format, bound) in [(Format::Bf16, 0.2), (Format::Int8, 0.6)] {
-            if let Some(found) = decoder.lane_logits(format, &empty, &tokens, t).unwrap() {
+            if let Some(found) = decoder.lane_logits(format, sequences).unwrap() {
                 let difference = largest_difference(&found, &expected);
                 assert!(difference < bound, "{format:?} is off by {difference}");
             }
@@ -288,14 +305,14 @@ fn greedy_continuations_side_by_side_agree() {
         let tokens = tokens(batch * t, 4);
         let mut prefix = decoder.new_cache(1);
         decoder.last_logits(&shared, &mut prefix).unwrap();
+        let sequences = SideBySide { prefix: &prefix, tokens: &tokens, length: t };
         let mut found: Vec<Vec<u32>> = vec![Vec::new(); batch];
         let step = |state: &mut Vec<u32>, top: Top| {
             state.push(top.token);
             true
         };
-        let ran = decoder
-            .continue_greedily(Format::F32, (&prefix, &tokens), most, &mut found, step)
-            .unwrap();
+        let ran =
+            decoder.continue_greedily(Format::F32, sequences, most, &mut found, step).unwrap();
         if !ran {
             return;
         }

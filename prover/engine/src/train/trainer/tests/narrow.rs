@@ -2,25 +2,26 @@
 //! the processor too.
 
 use super::*;
-use crate::run::generate::argmax;
-use crate::run::tensor_ops::argmax_rows;
+use crate::logits::argmax;
+use crate::run::tensors::argmax_rows;
 
 /// The same decoder with weights of a narrower type.
 fn narrow(decoder: &Decoder) -> Decoder {
-    let named: std::collections::HashMap<_, _> = decoder.weights.named().iter().cloned().collect();
-    let weights = Weights::build(&decoder.config, &mut |name, _| {
+    let named: std::collections::HashMap<_, _> =
+        decoder.weights().named().iter().cloned().collect();
+    let weights = Weights::build(decoder.config(), &mut |name, _| {
         let dtype = if stays_f32(name) { DType::F32 } else { DType::F16 };
         Ok(named[name].to_dtype(dtype)?)
     })
     .unwrap();
-    Decoder::new(Arc::clone(&decoder.config), weights, 64, &Device::Cpu).unwrap()
+    Decoder::new(Arc::clone(&decoder.setup().config), weights, 64).unwrap()
 }
 
 #[test]
 fn logits_agree_up_to_rounding() {
     for decoder in decoders() {
         let half = narrow(&decoder);
-        assert!(decoder.is_handwritten() && !half.is_handwritten());
+        assert!(matches!((&decoder, &half), (Decoder::Processor(_), Decoder::Tensors(_))));
         let (batch, t) = (5, 9);
         let tokens = tokens(batch * t, 2);
         let exact = decoder.last_logits(&tokens, &mut decoder.new_cache(batch)).unwrap();
@@ -50,7 +51,7 @@ fn the_largest_of_a_row_is_the_first_among_equals() {
 #[test]
 fn logits_that_are_no_numbers_are_no_answer() {
     let decoder = narrow(&decoders()[0]);
-    let weights = Weights::build(&decoder.config, &mut |name, shape| {
+    let weights = Weights::build(decoder.config(), &mut |name, shape| {
         let value = if name == "model.embed_tokens.weight" { f64::NAN } else { 0.5 };
         let dtype = if stays_f32(name) { DType::F32 } else { DType::F16 };
         Ok((Tensor::ones(shape, dtype, &Device::Cpu)? * value)?)
@@ -71,7 +72,7 @@ fn training_follows_the_same_curve() {
         let batch: Vec<&Example> = examples.iter().collect();
         let curve = |decoder: &Decoder| -> Vec<f64> {
             let mut trainer = Trainer::of_decoder(decoder, OPTIMIZER, 1 << 20).unwrap();
-            let anchor = decoder.weights.clone();
+            let anchor = decoder.weights().clone();
             let step = |_| {
                 let loss = trainer.accumulate(&batch).unwrap();
                 trainer.apply(1e-3, Some((&anchor, 1e-3))).unwrap();

@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::tests::{Metadata, golden, metadata, tiny, tiny_dir, write_with};
 use super::*;
+use crate::model::gguf::fields::Fields;
+use crate::model::gguf::tokenizer::build as build_tokenizer;
+use crate::model::gguf::vocabulary::Vocabulary;
 
 /// `scripts/golden_gguf.py` asked llama.cpp.
 #[derive(serde::Deserialize)]
@@ -112,7 +114,7 @@ fn from_file(path: &Path, rows: usize) -> Result<tokenizers::Tokenizer, ModelErr
     let header = header::read(&mut File::open(path).unwrap(), path)?;
     let fields = Fields { header: &header, path };
     let vocabulary = Vocabulary::read(&fields, rows)?.expect("it has tokens");
-    tokenizer::build(&fields, &vocabulary)
+    build_tokenizer(&fields, &vocabulary)
 }
 
 fn encode(tokenizer: &tokenizers::Tokenizer, text: &str) -> Vec<u32> {
@@ -147,7 +149,7 @@ fn every_family_gives_the_ids_of_llama_cpp() {
     let golden = golden_ids();
     for (name, expected) in &golden.ids {
         let built = match name.as_str() {
-            "pieces" => from_file(&super::tests::golden().join("pieces.gguf"), 512),
+            "pieces" => from_file(&super::golden().join("pieces.gguf"), 512),
             pre => build(&of_family(pre), 2048),
         };
         let built = built.unwrap();

@@ -1,29 +1,34 @@
 //! GGUF files written from the repository's model, whole and damaged.
 
+use candle_core::quantized::ggml_file::qtensor_from_ggml;
 use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use proptest::prelude::*;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::*;
-use crate::{Api, Prompt};
+use super::header::{self, stored_bytes};
+use super::{names, pre};
+use crate::{Api, LoadOptions, Model, ModelError, Prompt};
 
-pub(super) type Metadata = Vec<(&'static str, Value)>;
+mod tokenizer;
+
+type Metadata = Vec<(&'static str, Value)>;
 
 /// A tensor of one dimension with its name.
 type List = (&'static str, Vec<f32>);
 
-pub(super) fn tiny_dir() -> PathBuf {
+fn tiny_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/models/tiny")
 }
 
-pub(super) fn tiny() -> Model {
+fn tiny() -> Model {
     Model::load(&tiny_dir(), &LoadOptions::default()).unwrap()
 }
 
 /// What llama.cpp says of the same files.
-pub(super) fn golden() -> PathBuf {
+fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/gguf")
 }
 
@@ -35,7 +40,7 @@ fn interleave(tensor: &Tensor, heads: usize) -> Tensor {
 }
 
 /// The metadata that a converter would write.
-pub(super) fn metadata(model: &Model) -> Metadata {
+fn metadata(model: &Model) -> Metadata {
     let config = model.config();
     let count = |n: usize| Value::U32(u32::try_from(n).unwrap());
     vec![
@@ -59,7 +64,7 @@ fn write(model: &Model, path: &Path, kind: GgmlDType) {
     write_with(model, path, kind, &metadata(model));
 }
 
-pub(super) fn write_with(model: &Model, path: &Path, kind: GgmlDType, metadata: &[(&str, Value)]) {
+fn write_with(model: &Model, path: &Path, kind: GgmlDType, metadata: &[(&str, Value)]) {
     write_more(model, path, (kind, metadata, &[]));
 }
 
@@ -71,8 +76,7 @@ fn write_more(
 ) {
     let config = model.config();
     let mut tensors: Vec<(String, QTensor)> = model
-        .decoder
-        .weights
+        .weights()
         .named()
         .iter()
         .map(|(name, tensor)| {

@@ -3,11 +3,12 @@
 
 use candle_core::{DType, Result, Tensor};
 
-use super::generate::token_id;
-use super::tensor_ops::{Scores, attention, rms_norm, soft_cap};
+use super::ops::{Scores, attention, rms_norm, soft_cap};
+use crate::logits::token_id;
 use crate::model::rope::RopeTable;
 use crate::model::weights::{Layer, Linear, Params};
 use crate::model::{Activation, ModelConfig};
+use crate::run::setup::Setup;
 
 /// Keys and values of the positions seen so far, per layer, `[batch, s, kv_heads, d]`.
 #[derive(Debug)]
@@ -47,9 +48,9 @@ impl TensorCache {
 
 /// A decoder as a computation on tensors.
 pub(crate) struct TensorForward<'a> {
-    pub(crate) config: &'a ModelConfig,
-    pub(crate) weights: &'a Params<Tensor>,
-    pub(crate) rope: &'a RopeTable,
+    config: &'a ModelConfig,
+    weights: &'a Params<Tensor>,
+    rope: &'a RopeTable,
 }
 
 /// The block of positions a call works on.
@@ -60,7 +61,12 @@ struct Span {
     start: usize,
 }
 
-impl TensorForward<'_> {
+impl<'a> TensorForward<'a> {
+    /// The computation of a decoder; differentiable.
+    pub(crate) fn new(setup: &'a Setup) -> Self {
+        Self { config: &setup.config, weights: &setup.weights.tensors, rope: &setup.rope }
+    }
+
     /// Logits after the last token of each sequence, `[batch, vocabulary]`; `tokens: [batch, t]`
     /// continue what the cache holds.
     pub(crate) fn last_logits(&self, tokens: &Tensor, cache: &mut TensorCache) -> Result<Tensor> {

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Tensor, Var};
 
+use super::in_place::{Moving, update_parts};
 use crate::ModelError;
-use crate::train::in_place::{Moving, update_parts};
 
 /// AdamW (Loshchilov & Hutter 2019) without its learning rate, which may change per step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,13 +34,13 @@ pub(super) struct Update {
 }
 
 /// One trainable tensor.
-pub(in crate::train) struct Parameter {
+pub(super) struct Parameter {
     pub(super) name: String,
     /// The values that the decoder runs on.
-    pub(in crate::train) running: Var,
+    pub(super) running: Var,
     /// What the optimizer keeps; `None` until it is needed, for most of a model that is only adapted never is.
     pub(super) state: Option<State>,
-    pub(in crate::train) grad: Option<Tensor>,
+    pub(super) grad: Option<Tensor>,
 }
 
 /// Values and moments of a parameter, all in f32: small steps would vanish in anything narrower.
@@ -54,7 +54,7 @@ pub(super) struct State {
 
 impl Parameter {
     /// Sets out to train a copy of the values; the decoder runs on their type.
-    pub(in crate::train) fn new(name: String, values: &Tensor) -> Result<Self, ModelError> {
+    pub(super) fn new(name: String, values: &Tensor) -> Result<Self, ModelError> {
         let running = Var::from_tensor(&values.copy()?)?;
         Ok(Self { name, running, state: None, grad: None })
     }

@@ -1,0 +1,301 @@
+//! The Hugging Face `config.json` of the decoder families implemented here.
+
+use serde_json::{Map, Value};
+use std::path::Path;
+
+use super::family::{Activation, Architecture, RopeScaling};
+use super::fields::{Fields, as_f64, narrow};
+use crate::ModelError;
+
+/// Shape of a model, read from `config.json` and checked for consistency.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelConfig {
+    /// Decoder family.
+    pub architecture: Architecture,
+    /// Width of the residual stream.
+    pub hidden_size: usize,
+    /// Width of the gated feed-forward layer.
+    pub intermediate_size: usize,
+    /// Number of decoder layers.
+    pub layers: usize,
+    /// Query heads.
+    pub heads: usize,
+    /// Key/value heads; divides `heads`.
+    pub kv_heads: usize,
+    /// Width of one head; even.
+    pub head_dim: usize,
+    /// Rows of the embedding matrix.
+    pub vocab_size: usize,
+    /// Positions the model was made for.
+    pub max_positions: usize,
+    /// Positions that a query sees, itself included, in the layers marked in `window_layers`.
+    pub sliding_window: Option<usize>,
+    /// Layers whose attention is limited to the window.
+    pub window_layers: Vec<bool>,
+    /// Non-linearity of the gates.
+    pub activation: Activation,
+    /// Scores are divided by the root of this; the width of a head in most families.
+    pub query_scalar: f64,
+    /// Attention scores become `cap · tanh(score / cap)`.
+    pub attention_cap: Option<f32>,
+    /// Logits become `cap · tanh(logit / cap)`.
+    pub logit_cap: Option<f32>,
+    /// Factor on embeddings as they enter the first layer.
+    pub embedding_scale: f32,
+    /// Norms also after attention and after the feed-forward half, before each is added.
+    pub sandwich_norms: bool,
+    /// Norm weights are stored less one; they are held, trained and printed in full.
+    pub norm_offset: bool,
+    /// Leading share of each head that is rotated, in dimensions; even.
+    pub rotary_dim: usize,
+    /// Epsilon of the RMS norms.
+    pub rms_norm_eps: f64,
+    /// Base of the rotary frequencies.
+    pub rope_theta: f64,
+    /// Stretching of the rotary frequencies.
+    pub rope_scaling: RopeScaling,
+    /// Biases on query, key and value projections.
+    pub qkv_bias: bool,
+    /// Bias on the attention output projection.
+    pub output_bias: bool,
+    /// Biases in the feed-forward layer.
+    pub mlp_bias: bool,
+    /// RMS norms on queries and keys.
+    pub qk_norm: bool,
+    /// The output layer is the embedding matrix.
+    pub tied_embeddings: bool,
+    /// Beginning-of-sequence id named by the configuration.
+    pub bos: Option<u32>,
+    /// End-of-sequence ids named by the configuration.
+    pub eos: Vec<u32>,
+    /// The file as it was read, so that saving keeps fields not used here.
+    pub(crate) raw: Map<String, Value>,
+}
+
+impl ModelConfig {
+    /// Reads `config.json`.
+    ///
+    /// # Errors
+    /// `Io`, `Config` (field, value and allowed range), `UnsupportedArchitecture`.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        let text = std::fs::read_to_string(path).map_err(ModelError::io(path))?;
+        Self::parse(&text)
+    }
+
+    /// Parses the text of a `config.json`.
+    ///
+    /// # Errors
+    /// `Config`, `UnsupportedArchitecture`.
+    pub fn parse(text: &str) -> Result<Self, ModelError> {
+        let raw: Map<String, Value> = serde_json::from_str(text)
+            .map_err(|e| ModelError::config(format!("not a JSON object: {e}")))?;
+        let architecture = architecture(&raw)?;
+        let fields = Fields { raw: &raw };
+        let hidden_size = fields.size("hidden_size")?;
+        let heads = fields.size("num_attention_heads")?;
+        let kv_heads = fields.size_or("num_key_value_heads", heads)?;
+        let head_dim = fields.size_or("head_dim", hidden_size / heads)?;
+        let layers = fields.size("num_hidden_layers")?;
+        let gemma = architecture == Architecture::Gemma2;
+        let qkv_bias = fields.flag("attention_bias", architecture == Architecture::Qwen2)?;
+        let qkv_bias = qkv_bias && architecture != Architecture::Phi3;
+        let (sliding_window, window_layers) = fields.window(architecture, layers)?;
+        let rotary_dim = fields.rotary_dim(head_dim)?;
+        let positions = fields.size_or("max_position_embeddings", 2048)?;
+        let rope_theta = fields.rope_theta()?;
+        let rope_scaling = fields.rope_scaling(rotary_dim, positions, rope_theta)?;
+        let config = Self {
+            architecture,
+            hidden_size,
+            intermediate_size: fields.size("intermediate_size")?,
+            layers,
+            heads,
+            kv_heads,
+            head_dim,
+            vocab_size: fields.size("vocab_size")?,
+            max_positions: match rope_scaling {
+                RopeScaling::Divided { original_context, .. } => positions.min(original_context),
+                _ => positions,
+            },
+            sliding_window,
+            window_layers,
+            activation: fields.activation(architecture)?,
+            query_scalar: match fields.number("query_pre_attn_scalar", as_f64(head_dim))? {
+                scalar if gemma => scalar,
+                _ => as_f64(head_dim),
+            },
+            attention_cap: fields.cap("attn_logit_softcapping", architecture)?,
+            logit_cap: fields.cap("final_logit_softcapping", architecture)?,
+            embedding_scale: if gemma { narrow(as_f64(hidden_size).sqrt()) } else { 1.0 },
+            sandwich_norms: gemma,
+            norm_offset: gemma,
+            rotary_dim,
+            rms_norm_eps: fields.number("rms_norm_eps", 1e-6)?,
+            rope_theta,
+            rope_scaling,
+            qkv_bias,
+            output_bias: qkv_bias && architecture != Architecture::Qwen2,
+            mlp_bias: fields.flag("mlp_bias", false)?,
+            qk_norm: architecture == Architecture::Qwen3,
+            tied_embeddings: fields.flag("tie_word_embeddings", gemma)?,
+            bos: fields.ids("bos_token_id")?.first().copied(),
+            eos: fields.ids("eos_token_id")?,
+            raw: raw.clone(),
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Positions that a query of a layer sees, itself included; `None` for all before it.
+    #[must_use]
+    pub fn window(&self, layer: usize) -> Option<usize> {
+        self.sliding_window.filter(|_| self.window_layers.get(layer).copied().unwrap_or(false))
+    }
+
+    /// Factor on attention scores.
+    pub(crate) fn attention_scale(&self) -> f32 {
+        narrow(self.query_scalar.sqrt().recip())
+    }
+
+    /// Number of parameters that this shape implies.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        let attention = self.hidden_size * self.head_dim * 2 * (self.heads + self.kv_heads);
+        let mlp = 3 * self.hidden_size * self.intermediate_size;
+        let embeddings =
+            self.vocab_size * self.hidden_size * (2 - usize::from(self.tied_embeddings));
+        let norms = if self.sandwich_norms { 4 } else { 2 };
+        embeddings + self.layers * (attention + mlp + norms * self.hidden_size) + self.hidden_size
+    }
+
+    fn check(&self) -> Result<(), ModelError> {
+        if !self.heads.is_multiple_of(self.kv_heads) {
+            return Err(ModelError::config(format!(
+                "num_key_value_heads = {} does not divide num_attention_heads = {}",
+                self.kv_heads, self.heads
+            )));
+        }
+        if !self.head_dim.is_multiple_of(2) {
+            return Err(ModelError::config(format!("head_dim = {} must be even", self.head_dim)));
+        }
+        if !(self.rms_norm_eps > 0.0 && self.rms_norm_eps < 1.0) {
+            return Err(ModelError::config(format!(
+                "rms_norm_eps = {} must lie in (0, 1)",
+                self.rms_norm_eps
+            )));
+        }
+        if self.raw.contains_key("quantization_config") {
+            return Err(ModelError::config(
+                "quantization_config: quantized weights are not supported, convert to f32/f16/bf16",
+            ));
+        }
+        if !(self.query_scalar > 0.0 && self.query_scalar.is_finite()) {
+            return Err(ModelError::config(format!(
+                "query_pre_attn_scalar = {}: must be above 0",
+                self.query_scalar
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn architecture(raw: &Map<String, Value>) -> Result<Architecture, ModelError> {
+    let listed = raw.get("architectures").and_then(|a| a.get(0)).and_then(Value::as_str);
+    let kind = raw.get("model_type").and_then(Value::as_str);
+    match (listed, kind) {
+        (Some("LlamaForCausalLM"), _) | (None, Some("llama")) => Ok(Architecture::Llama),
+        (Some("MistralForCausalLM"), _) | (None, Some("mistral")) => Ok(Architecture::Mistral),
+        (Some("Qwen2ForCausalLM"), _) | (None, Some("qwen2")) => Ok(Architecture::Qwen2),
+        (Some("Qwen3ForCausalLM"), _) | (None, Some("qwen3")) => Ok(Architecture::Qwen3),
+        (Some("Phi3ForCausalLM"), _) | (None, Some("phi3")) => Ok(Architecture::Phi3),
+        (Some("Gemma2ForCausalLM"), _) | (None, Some("gemma2")) => Ok(Architecture::Gemma2),
+        (found, kind) => Err(ModelError::UnsupportedArchitecture {
+            found: found.or(kind).unwrap_or("(none named)").to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = r#""hidden_size":64,"intermediate_size":172,"num_hidden_layers":5,
+        "num_attention_heads":8,"num_key_value_heads":4,"vocab_size":512"#;
+
+    fn parse(extra: &str) -> Result<ModelConfig, ModelError> {
+        ModelConfig::parse(&format!("{{{BASE},{extra}}}"))
+    }
+
+    #[test]
+    fn reads_each_family() {
+        let llama =
+            parse(r#""architectures":["LlamaForCausalLM"],"tie_word_embeddings":true"#).unwrap();
+        assert_eq!((llama.head_dim, llama.tied_embeddings, llama.qkv_bias), (8, true, false));
+        assert_eq!(llama.parameters(), 260_032);
+        let mistral =
+            parse(r#""architectures":["MistralForCausalLM"],"sliding_window":256"#).unwrap();
+        assert_eq!((mistral.max_positions, mistral.window(4)), (2048, Some(256)));
+        let qwen2 = parse(r#""model_type":"qwen2","sliding_window":256"#).unwrap();
+        assert!(qwen2.qkv_bias && !qwen2.output_bias && qwen2.max_positions == 2048);
+        let qwen3 = parse(r#""model_type":"qwen3","head_dim":16,"eos_token_id":[1,2]"#).unwrap();
+        assert!(qwen3.qk_norm && qwen3.head_dim == 16 && qwen3.eos == [1, 2]);
+    }
+
+    #[test]
+    fn reads_rope_scaling_in_both_layouts() {
+        let inner = r#"{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,
+            "high_freq_factor":4.0,"original_max_position_embeddings":8192,"rope_theta":500000.0}"#;
+        for key in ["rope_scaling", "rope_parameters"] {
+            let config = parse(&format!(r#""model_type":"llama","{key}":{inner}"#)).unwrap();
+            assert!(
+                matches!(config.rope_scaling, RopeScaling::Llama3 { factor, .. } if factor == 8.0)
+            );
+            assert_eq!(config.rope_theta, 500_000.0);
+        }
+    }
+
+    #[test]
+    fn the_context_is_that_of_the_short_factors() {
+        let config = parse(
+            r#""model_type":"phi3","max_position_embeddings":131072,"original_max_position_embeddings":4096,
+            "rope_scaling":{"type":"longrope","short_factor":[1,1,2,4],"long_factor":[1,2,8,64]}"#,
+        )
+        .unwrap();
+        assert_eq!(config.max_positions, 4096);
+        let RopeScaling::Divided { divisors, attention_factor, .. } = config.rope_scaling else {
+            panic!("{:?}", config.rope_scaling);
+        };
+        // sqrt(1 + ln 32 / ln 4096), as Phi 3's authors publish it.
+        assert!((attention_factor - 1.190_238).abs() < 1e-6, "{attention_factor}");
+        assert_eq!(divisors, [1.0, 1.0, 2.0, 4.0]);
+    }
+
+    #[test]
+    fn names_what_is_wrong() {
+        let cases = [
+            (r#""architectures":["GPT2LMHeadModel"]"#, "GPT2LMHeadModel"),
+            (r#""model_type":"llama","num_key_value_heads":3"#, "num_key_value_heads = 3"),
+            (r#""model_type":"llama","head_dim":7"#, "head_dim = 7"),
+            (r#""model_type":"llama","vocab_size":0"#, "vocab_size = 0"),
+            (r#""model_type":"llama","hidden_act":"gelu""#, "gelu"),
+            (r#""model_type":"llama","rope_scaling":{"rope_type":"dynamic"}"#, "dynamic"),
+            (r#""model_type":"llama","rope_scaling":{"rope_type":"yarn"}"#, "`factor`"),
+            (
+                r#""model_type":"llama","rope_scaling":{"type":"yarn","factor":2,"beta_fast":1,"beta_slow":64}"#,
+                "beta_fast = 1",
+            ),
+            (
+                r#""model_type":"llama","rope_scaling":{"type":"longrope","short_factor":[1,1],"long_factor":[1,1]}"#,
+                "`short_factor` must be a list of 4 numbers",
+            ),
+            (
+                r#""model_type":"phi3","rope_scaling":{"type":"su","short_factor":[1,1,1,1],"long_factor":[1,1,1,0]}"#,
+                "`long_factor`",
+            ),
+        ];
+        for (extra, expected) in cases {
+            let message = parse(extra).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}

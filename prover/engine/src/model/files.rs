@@ -1,0 +1,85 @@
+//! Which files a model consists of, and where they are.
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::ModelError;
+
+/// Largest accepted shard index.
+const MAX_INDEX_BYTES: u64 = 64 << 20;
+
+/// Whether the path is a file that calls itself GGUF.
+pub(crate) fn is_gguf(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gguf")) && path.is_file()
+}
+
+/// The directory or file of a model: `spec` itself, or where the Hub's files are kept after fetching
+/// them.
+///
+/// # Errors
+/// `NotFound`; with the feature `hub` also what fetching says.
+pub fn resolve(spec: &str) -> Result<PathBuf, ModelError> {
+    let path = Path::new(spec);
+    if path.is_dir() || is_gguf(path) {
+        return Ok(path.to_owned());
+    }
+    fetch(spec)
+}
+
+#[cfg(feature = "hub")]
+fn fetch(spec: &str) -> Result<PathBuf, ModelError> {
+    super::hub::fetch(spec)
+}
+
+#[cfg(not(feature = "hub"))]
+fn fetch(spec: &str) -> Result<PathBuf, ModelError> {
+    Err(ModelError::NotFound {
+        spec: spec.to_owned(),
+        reason: "no such directory, and Hub ids need a build with the cargo feature `hub`"
+            .to_owned(),
+    })
+}
+
+/// The files that make up a model's weights: the safetensors of a directory, or the one GGUF file.
+///
+/// # Errors
+/// `NotFound` if there are none, `Safetensors` if the index is invalid or names files outside.
+pub fn weight_files(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    if is_gguf(dir) {
+        return Ok(vec![dir.to_owned()]);
+    }
+    let single = dir.join("model.safetensors");
+    if single.is_file() {
+        return Ok(vec![single]);
+    }
+    let index = dir.join("model.safetensors.index.json");
+    if !index.is_file() {
+        return Err(ModelError::NotFound {
+            spec: dir.display().to_string(),
+            reason: "it holds neither model.safetensors nor model.safetensors.index.json"
+                .to_owned(),
+        });
+    }
+    let invalid = |reason: String| ModelError::Safetensors { path: index.clone(), reason };
+    let size = index.metadata().map_err(ModelError::io(&index))?.len();
+    if size > MAX_INDEX_BYTES {
+        return Err(invalid(format!("index of {size} bytes, at most {MAX_INDEX_BYTES} accepted")));
+    }
+    let text = std::fs::read_to_string(&index).map_err(ModelError::io(&index))?;
+    let parsed: Value = serde_json::from_str(&text).map_err(|e| invalid(e.to_string()))?;
+    let map = parsed.get("weight_map").and_then(Value::as_object);
+    let map = map.ok_or_else(|| invalid("`weight_map` is missing".to_owned()))?;
+    let mut names = BTreeSet::new();
+    for (tensor, file) in map {
+        let name = file.as_str().unwrap_or_default();
+        let plain = !name.contains(['/', '\\']) && name.ends_with(".safetensors");
+        if !plain {
+            return Err(invalid(format!(
+                "tensor `{tensor}` points to `{file}`, not a file beside it"
+            )));
+        }
+        names.insert(name.to_owned());
+    }
+    Ok(names.into_iter().map(|name| dir.join(name)).collect())
+}
