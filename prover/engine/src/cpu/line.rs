@@ -1,4 +1,5 @@
-//! Thirty-two values side by side: what one step of a product reads, and what a sequence's lane is part of.
+//! Thirty-two values side by side: what one step of a product reads, and what a sequence's lane
+//! is part of.
 
 /// Values of a line: two vector registers.
 pub(crate) const LANES: usize = 32;

@@ -1,5 +1,5 @@
-//! Elementary functions and sums on slices, written so that the compiler makes vectors of them where
-//! they are inlined into [`vectorized`](super::simd::vectorized) work.
+//! Elementary functions and sums on slices, written so that the compiler makes vectors of them
+//! where they are inlined into [`vectorized`](super::simd::vectorized) work.
 
 /// `e^x` by range reduction and a degree-6 polynomial; relative error below 4e-7.
 ///

@@ -5,8 +5,8 @@ use super::guards::Guards;
 use crate::model::Weights;
 use crate::model::weights::{Layer, Params};
 
-/// Packed matrices by the position of their parameter; none for norms, biases, and for embeddings that
-/// are only looked up.
+/// Packed matrices by the position of their parameter; none for norms, biases, and for embeddings
+/// that are only looked up.
 #[derive(Debug)]
 pub(crate) struct PackedWeights {
     matrices: Vec<Option<Panels>>,
@@ -21,8 +21,8 @@ const LIMIT: usize = 4 << 30;
 const MOST_TRANSPOSED: usize = 4 << 20;
 
 impl PackedWeights {
-    /// Packs all matrices; `None` where the processor has no kernels, or the weights are too large to
-    /// hold twice.
+    /// Packs all matrices; `None` where the processor has no kernels, or the weights are too
+    /// large to hold twice.
     pub(crate) fn new(weights: &Weights) -> Option<Self> {
         let total: usize = weights.named().iter().map(|(_, t)| 4 * t.elem_count()).sum();
         if total > LIMIT {

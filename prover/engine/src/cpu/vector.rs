@@ -1,8 +1,8 @@
 //! A vector of 32 lanes, in two registers of AVX-512.
 //!
-//! The compiler keeps loops over arrays of lanes in memory instead of registers, so the operations are
-//! spelled out. A [`V`] only comes from a [`Simd`], which exists only where the processor has the
-//! instructions.
+//! The compiler keeps loops over arrays of lanes in memory instead of registers, so the
+//! operations are spelled out. A [`V`] only comes from a [`Simd`], which exists only where the
+//! processor has the instructions.
 
 use super::line::{Line, Words};
 use super::simd::has_kernels;

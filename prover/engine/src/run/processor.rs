@@ -56,7 +56,11 @@ impl Processor {
     }
 
     /// Runs over the weights as the kernels read them, where a call of so many tokens is worth it.
-    fn packed<R>(&self, tokens: usize, run: impl FnOnce(&CpuDecoder<'_>) -> Result<R>) -> Result<R> {
+    fn packed<R>(
+        &self,
+        tokens: usize,
+        run: impl FnOnce(&CpuDecoder<'_>) -> Result<R>,
+    ) -> Result<R> {
         let packed = match self.packed.get() {
             Some(packed) => packed.as_ref(),
             None if tokens < WORTH_PACKING => None,

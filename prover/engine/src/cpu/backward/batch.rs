@@ -1,5 +1,5 @@
-//! A batch cut into chunks: side by side where weights are small, one after the other where they are
-//! large.
+//! A batch cut into chunks: side by side where weights are small, one after the other where they
+//! are large.
 
 use candle_core::Result;
 use gemm::Parallelism;
@@ -14,8 +14,8 @@ use crate::cpu::packed::products;
 use crate::cpu::rows::{CHUNK_TOKENS, parallelism};
 use crate::example::Example;
 
-/// Above this many parameters there is one gradient, and all cores share every product: a gradient per
-/// core takes memory and time, and products are large enough to be shared.
+/// Above this many parameters there is one gradient, and all cores share every product: a
+/// gradient per core takes memory and time, and products are large enough to be shared.
 const LARGE: usize = 4 << 20;
 
 /// Tokens per chunk of a small model's batch that fills lanes.

@@ -13,8 +13,8 @@ use crate::cpu::rows::{
     Asking, Block, Norm, Saved, cross_entropy_backward, gated_backward, rms_norm,
     rms_norm_backward, soft_cap, soft_cross_entropy_backward,
 };
-use crate::model::weights::Linear;
 use crate::example::Example;
+use crate::model::weights::Linear;
 
 /// One chunk's way through the decoder and back.
 pub(super) struct Pass<'a> {
@@ -219,7 +219,8 @@ impl<'a> Pass<'a> {
         dx
     }
 
-    /// Gradients of `x · Wᵀ` in the matrix and in `x`; the latter is added to `sum` if there is one.
+    /// Gradients of `x · Wᵀ` in the matrix and in `x`; the latter is added to `sum` if there is
+    /// one.
     fn matrix(&mut self, w: usize, x: Input<'_>, grad: &[f32], sum: Option<Buffer>) -> Buffer {
         let (on, how) = (self.block.threads, How::adding(sum.is_some()));
         let Input { rows, width } = x;

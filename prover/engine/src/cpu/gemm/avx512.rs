@@ -248,7 +248,8 @@ static KERNELS: [[Kernel; ROWS]; 3] = [
 /// Runs the kernel for a tile.
 ///
 /// # Safety
-/// The processor has the instructions of the format, and the pointers of the tile hold what it says.
+/// The processor has the instructions of the format, and the pointers of the tile hold what it
+/// says.
 pub(super) unsafe fn run(format: Format, tile: &Tile) {
     // SAFETY: as for this function.
     unsafe { KERNELS[format as usize][tile.rows - 1](tile) }

@@ -1,9 +1,9 @@
 //! Products of training passes over large weights, shared by all cores.
 //!
-//! Weights change with every step, so nothing made of them outlives a product: a panel of 32 columns
-//! is packed where it is used, by the core that uses it, and never goes back to memory. Every value
-//! of a result is computed by one core in an order that depends on the shapes only, so results do not
-//! depend on the number of cores.
+//! Weights change with every step, so nothing made of them outlives a product: a panel of 32
+//! columns is packed where it is used, by the core that uses it, and never goes back to memory.
+//! Every value of a result is computed by one core in an order that depends on the shapes only,
+//! so results do not depend on the number of cores.
 
 use gemm::Parallelism;
 use rayon::prelude::*;
@@ -156,7 +156,8 @@ struct Matrix<'a> {
 }
 
 #[expect(unsafe_code, reason = "cores write to columns of one matrix side by side")]
-// SAFETY: the pointer is used by `by_panels` alone, which gives each part of the matrix to one core.
+// SAFETY: the pointer is used by `by_panels` alone, which gives each part of the matrix to one
+// core.
 unsafe impl Sync for Matrix<'_> {}
 
 impl<'a> Matrix<'a> {
@@ -175,9 +176,9 @@ impl<'a> Matrix<'a> {
             let size = ((self.rows - row).min(ROWS), (self.columns - column).min(COLUMNS));
             let rows = Rows::floats(tile, size.0, 1, TILE_STEP);
             #[expect(unsafe_code, reason = "cores write to columns of one matrix side by side")]
-            // SAFETY: the matrix has `rows` rows of `columns` floats, within which the place lies as
-            // was just asserted. It is borrowed exclusively, and `by_panels` calls this once at a
-            // time for each of its strips, which do not overlap.
+            // SAFETY: the matrix has `rows` rows of `columns` floats, within which the place lies
+            // as was just asserted. It is borrowed exclusively, and `by_panels` calls this once
+            // at a time for each of its strips, which do not overlap.
             let place = unsafe {
                 Place::part(how, self.at.add(row * self.columns + column), self.columns, size)
             };

@@ -63,7 +63,8 @@ impl Format {
     }
 }
 
-/// What turns sums of products of bytes into floats, per row of weights; empty in the other formats.
+/// What turns sums of products of bytes into floats, per row of weights; empty in the other
+/// formats.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steps {
     /// What a unit of a byte is worth.

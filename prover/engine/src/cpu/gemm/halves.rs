@@ -1,8 +1,8 @@
 //! Large products in f32 with seven multiplications of halves instead of eight (Strassen 1969), one
 //! level deep.
 //!
-//! Weights are cut into quarters, by rows and by the inner dimension, and activations into halves of
-//! two positions `p` and `q` of the same sequences, so that lanes still never mix:
+//! Weights are cut into quarters, by rows and by the inner dimension, and activations into halves
+//! of two positions `p` and `q` of the same sequences, so that lanes still never mix:
 //!
 //! ```text
 //! M1 = (W11 + W22)(X1p + X2q)     M2 = (W21 + W22) X1p
@@ -19,9 +19,9 @@
 //! `M5 = (W11 + W12) X2`.
 //!
 //! Sums of weights are made once and take 7/4 of the matrix; each product is added to its places
-//! where it leaves the registers, so nothing but the sums of activations is held. The rounding error
-//! of a value is a small multiple of that of a plain sum over the two positions (Higham 2002,
-//! 23.2.2); it depends on them and on nothing else.
+//! where it leaves the registers, so nothing but the sums of activations is held. The rounding
+//! error of a value is a small multiple of that of a plain sum over the two positions (Higham
+//! 2002, 23.2.2); it depends on them and on nothing else.
 
 use rayon::prelude::*;
 

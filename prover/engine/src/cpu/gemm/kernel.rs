@@ -1,10 +1,10 @@
 //! The one kernel family: up to 14 rows times a panel of 32 columns.
 //!
-//! Values of the rows are read one at a time and broadcast; those of the columns lie side by side in
-//! two vector registers, so that 28 sums stay in registers until the inner dimension is through.
-//! Rows may be anywhere, at any distance ([`Rows`]): activations where they lie, the columns of a
-//! gradient, weights packed tile by tile. Columns are packed, 32 per line ([`Panel`]): weights cut
-//! into panels, or the same value of 32 sequences side by side.
+//! Values of the rows are read one at a time and broadcast; those of the columns lie side by side
+//! in two vector registers, so that 28 sums stay in registers until the inner dimension is
+//! through. Rows may be anywhere, at any distance ([`Rows`]): activations where they lie, the
+//! columns of a gradient, weights packed tile by tile. Columns are packed, 32 per line
+//! ([`Panel`]): weights cut into panels, or the same value of 32 sequences side by side.
 //!
 //! Every sum runs over the inner dimension from first to last, one fused multiply-add after the
 //! other, whatever else is computed beside it. So the bits of a result depend on its own row and
@@ -127,10 +127,10 @@ pub(in crate::cpu) fn multiply(
     };
     #[expect(unsafe_code, reason = "vector instructions take pointers")]
     // SAFETY: the processor has the instructions (just asserted; the standard library caches the
-    // answer). A kernel reads `depth` words of each of `count` rows, which exist (`reach`), `depth`
-    // lines of the panel, in bytes also `count` scales and corrections and one line of scales
-    // (asserted), and reads and writes `count` rows of each place, which its constructor vouches for
-    // and which are borrowed exclusively, so overlap neither operand.
+    // answer). A kernel reads `depth` words of each of `count` rows, which exist (`reach`),
+    // `depth` lines of the panel, in bytes also `count` scales and corrections and one line of
+    // scales (asserted), and reads and writes `count` rows of each place, which its constructor
+    // vouches for and which are borrowed exclusively, so overlap neither operand.
     unsafe {
         instructions::run(format, &tile);
     }

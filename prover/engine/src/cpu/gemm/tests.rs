@@ -33,8 +33,8 @@ fn defined(w: &[f32], x: &[Line], inner: usize) -> Vec<[f64; LANES]> {
         .collect()
 }
 
-/// Largest error of a product, as a share of what a sum of `inner` terms is worth; `None` where the processor has no
-/// kernel.
+/// Largest error of a product, as a share of what a sum of `inner` terms is worth; `None` where
+/// the processor has no kernel.
 fn error_of(
     make: impl Fn(&[f32], usize) -> Option<LaneMatrix>,
     (panels, inner, rows): (usize, usize, usize),

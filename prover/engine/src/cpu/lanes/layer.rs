@@ -102,8 +102,8 @@ impl<'a> LaneDecoder<'a> {
         Ok(())
     }
 
-    /// One layer over the positions whose residual stream is in `space.x`; after the last layer only
-    /// that of the last position is left there.
+    /// One layer over the positions whose residual stream is in `space.x`; after the last layer
+    /// only that of the last position is left there.
     pub(super) fn layer(self, index: usize, span: Span, past: &mut KeysValues, space: &mut Space) {
         self.project(index, span, past, space);
         self.attend(index, span, past, space);
@@ -166,7 +166,8 @@ impl<'a> LaneDecoder<'a> {
         self.norm_and_rotate(layer.q_norm, start + span.asking().start, q_width, q);
     }
 
-    /// Norm per head, where there is one, and rotation of queries or keys of positions from `start`.
+    /// Norm per head, where there is one, and rotation of queries or keys of positions from
+    /// `start`.
     fn norm_and_rotate(self, norm: Option<usize>, start: usize, width: usize, x: &mut [Line]) {
         let (simd, decoder) = (self.simd(), self.decoder);
         if let Some(norm) = norm {

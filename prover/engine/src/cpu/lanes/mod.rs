@@ -14,8 +14,6 @@ mod head;
 mod layer;
 mod ops;
 mod space;
-#[cfg(test)]
-mod tests;
 mod training;
 mod weights;
 

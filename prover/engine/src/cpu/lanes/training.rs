@@ -1,9 +1,9 @@
 //! Attention of training passes, whose activations lie row by row: copied into lanes, one per
 //! sequence, computed there, and copied back.
 //!
-//! Heads of small models are narrower than a vector register and prompts shorter than one, so working
-//! along either leaves most lanes idle; across sequences none is. The copies cost a tenth of what
-//! that saves.
+//! Heads of small models are narrower than a vector register and prompts shorter than one, so
+//! working along either leaves most lanes idle; across sequences none is. The copies cost a tenth
+//! of what that saves.
 
 use gemm::Parallelism;
 use rayon::prelude::*;
@@ -116,8 +116,8 @@ impl TrainingAttention {
         Cut { t: self.head.t, width, stride: self.kv_heads * width }
     }
 
-    /// Runs `run` for each head of keys of each group of sequences, and copies what it leaves in the
-    /// scratch's results to the outputs.
+    /// Runs `run` for each head of keys of each group of sequences, and copies what it leaves in
+    /// the scratch's results to the outputs.
     fn each_head(
         &self,
         on: Parallelism,

@@ -133,8 +133,8 @@ impl RowAttention {
         }
     }
 
-    /// Adds `softmax(q kᵀ · scale) v` of `q: [asking, heads, d]`, `k, v: [s, kv_heads, d]` to `out`;
-    /// `asking` names the position of each query.
+    /// Adds `softmax(q kᵀ · scale) v` of `q: [asking, heads, d]`, `k, v: [s, kv_heads, d]` to
+    /// `out`; `asking` names the position of each query.
     pub(in crate::cpu) fn forward(
         &self,
         asking: &[usize],

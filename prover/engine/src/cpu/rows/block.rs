@@ -14,8 +14,8 @@ pub(in crate::cpu) struct Block {
     pub(in crate::cpu) t: usize,
     /// Position of the first token.
     pub(in crate::cpu) start: usize,
-    /// First positions at which all sequences have the same tokens, and so the same rows; fewer than
-    /// `t`.
+    /// First positions at which all sequences have the same tokens, and so the same rows; fewer
+    /// than `t`.
     pub(in crate::cpu) shared: usize,
     /// How matrix products run: on one core where there are several chunks.
     pub(in crate::cpu) threads: Parallelism,

@@ -143,8 +143,8 @@ impl CpuDecoder<'_> {
         out
     }
 
-    /// One layer over whole sequences from position 0, keeping what its gradient needs. `x` keeps the
-    /// asking rows; without `asking` all rows ask.
+    /// One layer over whole sequences from position 0, keeping what its gradient needs. `x` keeps
+    /// the asking rows; without `asking` all rows ask.
     pub(in crate::cpu) fn layer(
         &self,
         index: usize,
@@ -207,8 +207,8 @@ impl CpuDecoder<'_> {
         attended
     }
 
-    /// One layer over the next tokens of sequences whose earlier positions are cached; `x` keeps the
-    /// asking rows.
+    /// One layer over the next tokens of sequences whose earlier positions are cached; `x` keeps
+    /// the asking rows.
     pub(super) fn cached_layer(
         &self,
         index: usize,
