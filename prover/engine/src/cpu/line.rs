@@ -16,9 +16,9 @@ impl Line {
 /// Thirty-two words of values in low precision: two bfloat16 or four bytes each.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-pub(super) struct Words(pub(super) [u32; LANES]);
+pub(super) struct WordLine(pub(super) [u32; LANES]);
 
-impl Words {
+impl WordLine {
     pub(super) const ZERO: Self = Self([0; LANES]);
 }
 

@@ -4,7 +4,7 @@
 //! operations are spelled out. A [`V`] only comes from a [`Simd`], which exists only where the
 //! processor has the instructions.
 
-use super::line::{Line, Words};
+use super::line::{Line, WordLine};
 use super::simd::has_kernels;
 
 /// Proof that the processor has the instructions.
@@ -56,7 +56,7 @@ pub(super) use x86::V;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable-kernels")))]
 #[expect(unsafe_code, reason = "vector instructions need to be known to exist")]
 mod x86 {
-    use super::{Line, Simd, Words};
+    use super::{Line, Simd, WordLine};
     use std::arch::x86_64::*;
 
     /// 32 lanes.
@@ -146,7 +146,7 @@ mod x86 {
 
         /// Bytes of four values between −127 and 127, each with 128 added.
         #[inline(always)]
-        pub(in crate::cpu) fn bytes(values: [Self; 4], out: &mut Words) {
+        pub(in crate::cpu) fn bytes(values: [Self; 4], out: &mut WordLine) {
             // SAFETY: a `V` exists only where the processor has the instructions; 32 words take two
             // registers.
             unsafe {
@@ -176,7 +176,7 @@ pub(super) use portable::V;
 /// `portable-kernels` asks for it.
 #[cfg(any(not(target_arch = "x86_64"), feature = "portable-kernels"))]
 mod portable {
-    use super::{Line, Simd, Words};
+    use super::{Line, Simd, WordLine};
     use crate::cpu::line::LANES;
     use std::array::from_fn;
 
@@ -234,7 +234,7 @@ mod portable {
         }
 
         #[expect(clippy::cast_possible_truncation, reason = "values lie within a byte")]
-        pub(in crate::cpu) fn bytes(values: [Self; 4], out: &mut Words) {
+        pub(in crate::cpu) fn bytes(values: [Self; 4], out: &mut WordLine) {
             out.0 = from_fn(|l| {
                 let byte = |v: Self| (v.0[l].round_ties_even() as i32 + 128).cast_unsigned() & 0xff;
                 let [a, b, c, d] = values.map(byte);

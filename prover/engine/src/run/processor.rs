@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use super::backend::{Backend, SideBySide};
 use super::setup::Setup;
 use crate::cpu::{
-    self, CpuDecoder, Format, Gradients, Guards, LaneWeights, PackedWeights, Prompts, Sequence, Top,
+    self, CpuDecoder, Gradients, Guards, LaneWeights, NumberFormat, PackedWeights, Prompts,
+    Sequence, Top,
 };
 use crate::example::Example;
 
@@ -30,14 +31,14 @@ impl Processor {
     }
 
     /// The weights for sequences side by side; `None` where this processor has no kernels.
-    fn lanes(&self, format: Format) -> Option<&LaneWeights> {
+    fn lanes(&self, format: NumberFormat) -> Option<&LaneWeights> {
         if !format.available() {
             return None;
         }
         let slot = match format {
-            Format::F32 => 0,
-            Format::Bf16 => 1,
-            Format::Int8 => 2,
+            NumberFormat::F32 => 0,
+            NumberFormat::Bf16 => 1,
+            NumberFormat::Int8 => 2,
         };
         self.lanes[slot].get_or_init(|| LaneWeights::new(&self.setup.weights, format)).as_ref()
     }
@@ -149,7 +150,7 @@ impl Backend for Processor {
 
     fn lane_logits(
         &self,
-        format: Format,
+        format: NumberFormat,
         sequences: SideBySide<'_, Vec<Sequence>>,
     ) -> Result<Option<Vec<f32>>> {
         let Some((weights, prompts)) = self.lanes(format).zip(prompts(sequences)) else {
@@ -160,7 +161,7 @@ impl Backend for Processor {
 
     fn continue_greedily<S: Send>(
         &self,
-        format: Format,
+        format: NumberFormat,
         sequences: SideBySide<'_, Vec<Sequence>>,
         most: usize,
         states: &mut [S],

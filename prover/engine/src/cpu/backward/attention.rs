@@ -4,7 +4,9 @@ use crate::cpu::buffer::Buffer;
 use crate::cpu::decoder::CpuDecoder;
 use crate::cpu::heads::{HeadRowGradients, HeadRows};
 use crate::cpu::lanes::TrainingAttention;
-use crate::cpu::rows::{Asking, Block, RowAttention, Saved, Scratch, SharedRows, Turn, rotate};
+use crate::cpu::rows::{
+    Asking, Block, RowAttention, RowScratch, SavedLayer, SharedRows, Turn, rotate,
+};
 
 /// Gradients in queries, keys and values.
 pub(super) struct HeadBuffers {
@@ -15,7 +17,7 @@ pub(super) struct HeadBuffers {
 
 impl HeadBuffers {
     /// As many as a layer kept of each.
-    fn of(saved: &Saved, make: impl Fn(usize) -> Buffer) -> Self {
+    fn of(saved: &SavedLayer, make: impl Fn(usize) -> Buffer) -> Self {
         Self { q: make(saved.q.len()), k: make(saved.k.len()), v: make(saved.v.len()) }
     }
 }
@@ -26,7 +28,7 @@ pub(super) struct AttentionPass<'a> {
     pub(super) block: Block,
     /// Which layer.
     pub(super) index: usize,
-    pub(super) saved: &'a Saved,
+    pub(super) saved: &'a SavedLayer,
     /// The rows that ask; all if there is none.
     pub(super) asking: Option<&'a Asking>,
 }
@@ -77,7 +79,8 @@ impl AttentionPass<'_> {
         let (decoder, saved, t) = (self.decoder, self.saved, self.block.t);
         let (q_width, k_len) = (decoder.q_width(), t * decoder.kv_width());
         let attention = RowAttention::new(decoder.config, t, decoder.config.window(self.index));
-        let (mut heads, mut scratch) = (HeadBuffers::of(saved, Buffer::zeros), Scratch::default());
+        let (mut heads, mut scratch) =
+            (HeadBuffers::of(saved, Buffer::zeros), RowScratch::default());
         let HeadBuffers { q: dq, k: dk, v: dv } = &mut heads;
         let outputs = dk.chunks_mut(k_len).zip(dv.chunks_mut(k_len)).zip(asking.sequences());
         for (b, ((dk, dv), range)) in outputs.enumerate() {

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
 
 use super::gradients::{Gradients, drain_all};
-use super::pass::{Pass, Sums};
+use super::pass::{ChunkPass, GradientSums};
 use crate::cpu::decoder::CpuDecoder;
 use crate::cpu::line::LANES;
 use crate::cpu::packed::products;
@@ -87,8 +87,8 @@ fn large(decoder: &CpuDecoder<'_>, sorted: &[&Example], sums: &mut Gradients) ->
     let total = spare.with(kept, || -> Result<f64> {
         let mut total = 0.0;
         for chunk in chunks(sorted, tokens.max(longest), sorted.len().div_ceil(count).max(1)) {
-            let sums = Sums { values, fresh: &mut fresh };
-            total += Pass::run(decoder, &chunk, sums, Parallelism::Rayon(0))?;
+            let sums = GradientSums { values, fresh: &mut fresh };
+            total += ChunkPass::run(decoder, &chunk, sums, Parallelism::Rayon(0))?;
         }
         Ok(total)
     })?;
@@ -109,8 +109,8 @@ fn small(decoder: &CpuDecoder<'_>, all: &[Vec<&Example>]) -> Result<(f64, Vec<Ve
         let run = |chunk: &Vec<&Example>| {
             let used = spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut grads = used.unwrap_or_else(zeros);
-            let sums = Sums { values: &mut grads, fresh: &mut [] };
-            let loss = Pass::run(decoder, chunk, sums, threads)?;
+            let sums = GradientSums { values: &mut grads, fresh: &mut [] };
+            let loss = ChunkPass::run(decoder, chunk, sums, threads)?;
             Ok((loss, grads))
         };
         let results: Vec<(f64, Vec<Vec<f32>>)> = part.par_iter().map(run).collect::<Result<_>>()?;

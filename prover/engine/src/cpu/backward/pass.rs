@@ -10,21 +10,21 @@ use crate::cpu::decoder::CpuDecoder;
 use crate::cpu::gemm::{How, add_outer, blocked, library};
 use crate::cpu::math::{add, add_scaled};
 use crate::cpu::rows::{
-    Asking, Block, Norm, Saved, cross_entropy_backward, gated_backward, rms_norm,
+    Asking, Block, Norm, SavedLayer, cross_entropy_backward, gated_backward, rms_norm,
     rms_norm_backward, soft_cap, soft_cross_entropy_backward,
 };
 use crate::example::Example;
 use crate::model::weights::Linear;
 
 /// One chunk's way through the decoder and back.
-pub(super) struct Pass<'a> {
+pub(super) struct ChunkPass<'a> {
     decoder: &'a CpuDecoder<'a>,
-    sums: Sums<'a>,
+    sums: GradientSums<'a>,
     block: Block,
 }
 
 /// Where gradients in all parameters are added up.
-pub(super) struct Sums<'a> {
+pub(super) struct GradientSums<'a> {
     pub(super) values: &'a mut [Vec<f32>],
     /// Whether the gradient of a parameter is yet to be written; none is if this is empty.
     pub(super) fresh: &'a mut [bool],
@@ -38,14 +38,14 @@ struct Input<'a> {
 }
 
 /// What a row of logits should say.
-struct Target<'a> {
+struct RowTarget<'a> {
     token: u32,
     /// Probabilities to match instead of the token.
     teacher: Option<&'a [f32]>,
     weight: f32,
 }
 
-impl Target<'_> {
+impl RowTarget<'_> {
     /// Replaces logits, capped by `cap` where there is one, by the gradient of the loss in them;
     /// returns the loss.
     fn loss(&self, row: &mut [f32], cap: Option<f32>) -> Result<f64> {
@@ -65,12 +65,12 @@ impl Target<'_> {
     }
 }
 
-impl<'a> Pass<'a> {
+impl<'a> ChunkPass<'a> {
     /// Loss of a chunk, whose gradients are added to sums.
     pub(super) fn run(
         decoder: &'a CpuDecoder<'a>,
         chunk: &[&Example],
-        sums: Sums<'a>,
+        sums: GradientSums<'a>,
         threads: Parallelism,
     ) -> Result<f64> {
         let t = chunk.iter().map(|e| e.tokens.len()).max().unwrap_or(0);
@@ -86,9 +86,9 @@ impl<'a> Pass<'a> {
         let layers = decoder.positions.layers.len();
         let last = asking_targets(chunk, block);
         let asking = |index: usize| (index + 1 == layers).then_some(&last);
-        let mut saved: Vec<Saved> = Vec::with_capacity(layers);
+        let mut saved: Vec<SavedLayer> = Vec::with_capacity(layers);
         for index in 0..layers {
-            let mut kept = Saved::default();
+            let mut kept = SavedLayer::default();
             decoder.layer(index, &mut x, block, asking(index), &mut kept);
             saved.push(kept);
         }
@@ -121,7 +121,7 @@ impl<'a> Pass<'a> {
         let targets = chunk.iter().flat_map(|example| {
             let teacher =
                 |i: usize| example.teacher.as_ref().map(|p| &p[i * classes..(i + 1) * classes]);
-            example.targets.iter().enumerate().map(move |(i, &(_, token))| Target {
+            example.targets.iter().enumerate().map(move |(i, &(_, token))| RowTarget {
                 token,
                 teacher: teacher(i),
                 weight: example.weight,
@@ -131,7 +131,7 @@ impl<'a> Pass<'a> {
             let rows = logits.chunks_mut(classes).zip(targets);
             return rows.map(|(row, target)| target.loss(row, cap)).sum();
         }
-        let targets: Vec<Target<'_>> = targets.collect();
+        let targets: Vec<RowTarget<'_>> = targets.collect();
         let rows = logits.par_chunks_mut(classes).zip(targets);
         let losses: Vec<f64> =
             rows.map(|(row, target)| target.loss(row, cap)).collect::<Result<_>>()?;
@@ -142,7 +142,7 @@ impl<'a> Pass<'a> {
     fn layer(
         &mut self,
         index: usize,
-        mut saved: Saved,
+        mut saved: SavedLayer,
         mut d: Buffer,
         asking: Option<&Asking>,
     ) -> Buffer {
@@ -153,7 +153,7 @@ impl<'a> Pass<'a> {
         let d_fed = d_fed.as_deref().unwrap_or(&d);
         let activated = Input { rows: &saved.activated, width: inner };
         let d_activated = self.linear(&layer.down, activated, d_fed, None);
-        let Saved { gate, up, .. } = &mut saved;
+        let SavedLayer { gate, up, .. } = &mut saved;
         gated_backward(config.activation, gate, up, &d_activated, self.block.threads);
         let normed = Input { rows: &saved.middle_normed, width: hidden };
         let d_normed = self.linear(&layer.gate, normed, &saved.gate, None);

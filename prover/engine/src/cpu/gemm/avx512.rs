@@ -7,8 +7,8 @@
 
 use std::arch::x86_64::*;
 
-use super::format::Format;
-use super::tile::{Block, Out, ROWS, Tile};
+use super::format::NumberFormat;
+use super::tile::{FloatBlock, Out, ROWS, Tile};
 
 /// Lanes of a register that hold `values` values.
 const fn mask(values: usize) -> u16 {
@@ -85,7 +85,7 @@ unsafe fn finish<const R: usize>(outs: [Option<Out>; 2], values: &[[__m512; 2]; 
     }
 }
 
-/// [`Format::F32`].
+/// [`NumberFormat::F32`].
 struct F32;
 
 impl Arithmetic for F32 {
@@ -122,7 +122,7 @@ impl Arithmetic for F32 {
     }
 }
 
-/// [`Format::Bf16`].
+/// [`NumberFormat::Bf16`].
 struct Bf16;
 
 impl Arithmetic for Bf16 {
@@ -159,7 +159,7 @@ impl Arithmetic for Bf16 {
     }
 }
 
-/// [`Format::Int8`].
+/// [`NumberFormat::Int8`].
 struct Int8;
 
 impl Arithmetic for Int8 {
@@ -250,7 +250,7 @@ static KERNELS: [[Kernel; ROWS]; 3] = [
 /// # Safety
 /// The processor has the instructions of the format, and the pointers of the tile hold what it
 /// says.
-pub(super) unsafe fn run(format: Format, tile: &Tile) {
+pub(super) unsafe fn run(format: NumberFormat, tile: &Tile) {
     // SAFETY: as for this function.
     unsafe { KERNELS[format as usize][tile.rows - 1](tile) }
 }
@@ -261,8 +261,8 @@ pub(super) unsafe fn run(format: Format, tile: &Tile) {
 /// # Safety
 /// The processor has AVX-512. The block exists; there are sixteen floats in `out` for each value.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn transpose(x: Block, out: *mut f32, out_stride: usize) {
-    let Block { at, stride, rows, values } = x;
+pub(super) unsafe fn transpose(x: FloatBlock, out: *mut f32, out_stride: usize) {
+    let FloatBlock { at, stride, rows, values } = x;
     // SAFETY: the caller vouches for `rows` rows of `values` floats behind `at`, and for `out`.
     unsafe {
         let mut r = [_mm512_setzero_ps(); 16];

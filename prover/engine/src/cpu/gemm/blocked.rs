@@ -16,7 +16,7 @@ use super::packing::{
     TILE_STEP, panel_of_columns, panel_of_rows, tile_of_columns, tile_of_rows, with_lines,
     with_tiles,
 };
-use super::place::{How, Place};
+use super::place::{How, ProductPlace};
 use super::tile::{COLUMNS, ROWS};
 use crate::cpu::buffer::Buffer;
 use crate::cpu::line::Line;
@@ -90,7 +90,7 @@ fn dw_block(dw: &mut [f32], how: How, grad: &[f32], x: &[f32], inner: usize) {
                     let tiles = tiles.chunks(depth * TILE_STEP);
                     for (dw, tile) in dw.chunks_mut(ROWS * inner).zip(tiles) {
                         let rows = Rows::floats(tile, dw.len() / inner, 1, TILE_STEP);
-                        let place = Place::panel(how, dw, inner, index * COLUMNS);
+                        let place = ProductPlace::panel(how, dw, inner, index * COLUMNS);
                         multiply(rows, Panel::F32(panel), place, None);
                     }
                 }
@@ -180,7 +180,12 @@ impl<'a> Matrix<'a> {
             // as was just asserted. It is borrowed exclusively, and `by_panels` calls this once
             // at a time for each of its strips, which do not overlap.
             let place = unsafe {
-                Place::part(how, self.at.add(row * self.columns + column), self.columns, size)
+                ProductPlace::part(
+                    how,
+                    self.at.add(row * self.columns + column),
+                    self.columns,
+                    size,
+                )
             };
             multiply(rows, Panel::F32(panel), place, None);
         }

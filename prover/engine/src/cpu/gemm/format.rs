@@ -2,13 +2,13 @@
 
 use rayon::prelude::*;
 
-use crate::cpu::line::{Line, Words};
+use crate::cpu::line::{Line, WordLine};
 use crate::cpu::simd::{has_kernels, vectorized};
 use crate::cpu::vector::{Simd, V};
 
 /// Number format of a product's operands; sums are f32, of bytes i32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Format {
+pub(crate) enum NumberFormat {
     /// Exact up to f32 rounding.
     F32,
     /// Operands rounded to bfloat16, sums in f32.
@@ -17,7 +17,7 @@ pub(crate) enum Format {
     Int8,
 }
 
-impl Format {
+impl NumberFormat {
     /// Values of the inner dimension per word of 32 bits.
     pub(super) const fn per_word(self) -> usize {
         match self {
@@ -27,7 +27,7 @@ impl Format {
         }
     }
 
-    /// Words that a row of `inner` values takes.
+    /// WordLine that a row of `inner` values takes.
     pub(super) const fn words(self, inner: usize) -> usize {
         inner.div_ceil(self.per_word())
     }
@@ -106,7 +106,7 @@ fn bfloat16(x: f32) -> u32 {
 }
 
 /// Writes pairs of bfloat16 made from pairs of lines.
-pub(super) fn to_bfloat16(x: &[Line], out: &mut [Words]) {
+pub(super) fn to_bfloat16(x: &[Line], out: &mut [WordLine]) {
     vectorized(
         #[inline(always)]
         || {
@@ -124,7 +124,7 @@ pub(super) fn to_bfloat16(x: &[Line], out: &mut [Words]) {
 /// Writes bytes, each 128 more than the value in steps, and what a step is worth in each lane.
 ///
 /// A value that is no number makes its lane's scale NaN, and so everything that follows from it.
-pub(super) fn to_bytes(simd: Simd, x: &[Line], out: &mut [Words], scales: &mut Line) {
+pub(super) fn to_bytes(simd: Simd, x: &[Line], out: &mut [WordLine], scales: &mut Line) {
     vectorized(
         #[inline(always)]
         || {

@@ -18,17 +18,17 @@
 //! `O2 = M2 − M4` of `M2 = (W21 + W22) X1`, `M3 = W11 (X1 − X2)`, `M4 = W22 (X1 − X2)` and
 //! `M5 = (W11 + W12) X2`.
 //!
-//! Sums of weights are made once and take 7/4 of the matrix; each product is added to its places
+//! HalfSums of weights are made once and take 7/4 of the matrix; each product is added to its places
 //! where it leaves the registers, so nothing but the sums of activations is held. The rounding
 //! error of a value is a small multiple of that of a plain sum over the two positions (Higham
 //! 2002, 23.2.2); it depends on them and on nothing else.
 
 use rayon::prelude::*;
 
-use super::format::Format;
+use super::format::NumberFormat;
 use super::kernel::{Panel, multiply};
 use super::operand::{Form, Operand};
-use super::place::{How, Place};
+use super::place::{How, ProductPlace};
 use super::sums::Sums;
 use super::tiles::Tiles;
 use crate::cpu::line::Line;
@@ -53,12 +53,12 @@ struct Quarter<'a> {
 
 impl Halved {
     /// Whether a matrix `[rows, inner]` is worth it.
-    pub(super) const fn pays(rows: usize, inner: usize, format: Format) -> bool {
+    pub(super) const fn pays(rows: usize, inner: usize, format: NumberFormat) -> bool {
         let even = rows.is_multiple_of(2) && inner.is_multiple_of(2);
-        matches!(format, Format::F32) && even && rows >= LEAST && inner >= LEAST
+        matches!(format, NumberFormat::F32) && even && rows >= LEAST && inner >= LEAST
     }
 
-    /// Sums up the quarters of a matrix with even sides; `None` where the processor has no kernel.
+    /// HalfSums up the quarters of a matrix with even sides; `None` where the processor has no kernel.
     pub(super) fn new(w: &[f32], inner: usize) -> Option<Self> {
         let (rows, half) = (w.len() / inner, inner / 2);
         let (top, bottom) = w.split_at(rows / 2 * inner);
@@ -71,7 +71,7 @@ impl Halved {
                     sum.iter_mut().zip(b).for_each(|(sum, b)| *sum += sign * b);
                 }
             });
-            Tiles::new(&sum, half, Format::F32)
+            Tiles::new(&sum, half, NumberFormat::F32)
         };
         let [w11, w21] = [top, bottom].map(|rows| Quarter { rows, column: 0 });
         let [w12, w22] = [top, bottom].map(|rows| Quarter { rows, column: half });
@@ -89,7 +89,7 @@ impl Halved {
 
     /// What its operands have to be.
     pub(super) const fn form(&self) -> Form {
-        Form { format: Format::F32, inner: self.inner, halved: true }
+        Form { format: NumberFormat::F32, inner: self.inner, halved: true }
     }
 
     /// `W · x`, set or added to `out`, for panels `x: [panels, inner]`, `out: [panels, rows]`; the
@@ -100,8 +100,8 @@ impl Halved {
             for part in 0..self.parts.len() {
                 for (sums, out) in x.pairs().zip(out.chunks_mut(2 * self.rows)) {
                     match sums {
-                        Sums::Pair(x) => self.pair(part, index, x[part], how, out),
-                        Sums::Single(x) => self.single(part, index, x, how, out),
+                        HalfSums::Pair(x) => self.pair(part, index, x[part], how, out),
+                        HalfSums::Single(x) => self.single(part, index, x, how, out),
                     }
                 }
             }
@@ -113,13 +113,15 @@ impl Halved {
         let (p, q) = out.split_at_mut(self.rows);
         let ([o1p, o2p], [o1q, o2q]) = (self.places(index, p), self.places(index, q));
         let (first, second) = match part {
-            0 => (Place::lines(start, o1p), Some(Place::lines(start, o2q))),
-            1 => (Place::lines(start, o2p), Some(Place::lines(How::Subtract, o2q))),
-            2 => (Place::lines(start, o1q), Some(Place::lines(How::Add, o2q))),
-            3 => (Place::lines(How::Add, o1p), Some(Place::lines(How::Add, o2p))),
-            4 => (Place::lines(How::Subtract, o1p), Some(Place::lines(How::Add, o1q))),
-            5 => (Place::lines(How::Add, o2q), None),
-            _ => (Place::lines(How::Add, o1p), None),
+            0 => (ProductPlace::lines(start, o1p), Some(ProductPlace::lines(start, o2q))),
+            1 => (ProductPlace::lines(start, o2p), Some(ProductPlace::lines(How::Subtract, o2q))),
+            2 => (ProductPlace::lines(start, o1q), Some(ProductPlace::lines(How::Add, o2q))),
+            3 => (ProductPlace::lines(How::Add, o1p), Some(ProductPlace::lines(How::Add, o2p))),
+            4 => {
+                (ProductPlace::lines(How::Subtract, o1p), Some(ProductPlace::lines(How::Add, o1q)))
+            }
+            5 => (ProductPlace::lines(How::Add, o2q), None),
+            _ => (ProductPlace::lines(How::Add, o1p), None),
         };
         multiply(self.parts[part].tile(index), Panel::F32(x), first, second);
     }
@@ -129,10 +131,10 @@ impl Halved {
         let [o1, o2] = self.places(index, out);
         let [x1, x2, difference] = x;
         let (x, place) = match part {
-            1 => (x1, Place::lines(start, o2)),
-            2 => (difference, Place::lines(start, o1)),
-            3 => (difference, Place::lines(How::Subtract, o2)),
-            4 => (x2, Place::lines(How::Add, o1)),
+            1 => (x1, ProductPlace::lines(start, o2)),
+            2 => (difference, ProductPlace::lines(start, o1)),
+            3 => (difference, ProductPlace::lines(How::Subtract, o2)),
+            4 => (x2, ProductPlace::lines(How::Add, o1)),
             _ => return,
         };
         multiply(self.parts[part].tile(index), Panel::F32(x), place, None);

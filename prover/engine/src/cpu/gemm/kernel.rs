@@ -12,21 +12,21 @@
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable-kernels")))]
 use super::avx512 as instructions;
-use super::format::Format;
+use super::format::NumberFormat;
 use super::place::Place;
 #[cfg(any(not(target_arch = "x86_64"), feature = "portable-kernels"))]
 use super::portable as instructions;
 use super::tile::{ROWS, Tile};
-use crate::cpu::line::{Line, Words};
+use crate::cpu::line::{Line, WordLine};
 
 /// Up to 14 rows of the left operand, whose values are read one at a time.
 #[derive(Clone, Copy)]
 pub(in crate::cpu) struct Rows<'a> {
     words: &'a [u32],
     count: usize,
-    /// Words from one row to the next.
+    /// WordLine from one row to the next.
     stride: usize,
-    /// Words from one value of a row to the next.
+    /// WordLine from one value of a row to the next.
     step: usize,
     scales: &'a [f32],
     corrections: &'a [i32],
@@ -72,17 +72,17 @@ pub(in crate::cpu) enum Panel<'a> {
     /// Values as they are.
     F32(&'a [Line]),
     /// Pairs of bfloat16.
-    Bf16(&'a [Words]),
+    Bf16(&'a [WordLine]),
     /// Bytes with 128 added, and the scale of each column.
-    Int8(&'a [Words], &'a Line),
+    Int8(&'a [WordLine], &'a Line),
 }
 
 impl Panel<'_> {
-    const fn format(&self) -> Format {
+    const fn format(&self) -> NumberFormat {
         match self {
-            Self::F32(_) => Format::F32,
-            Self::Bf16(_) => Format::Bf16,
-            Self::Int8(..) => Format::Int8,
+            Self::F32(_) => NumberFormat::F32,
+            Self::Bf16(_) => NumberFormat::Bf16,
+            Self::Int8(..) => NumberFormat::Int8,
         }
     }
 
@@ -98,15 +98,15 @@ impl Panel<'_> {
 pub(in crate::cpu) fn multiply(
     rows: Rows<'_>,
     panel: Panel<'_>,
-    first: Place<'_>,
-    second: Option<Place<'_>>,
+    first: ProductPlace<'_>,
+    second: Option<ProductPlace<'_>>,
 ) {
     let (count, depth, format) = (rows.count, panel.depth(), panel.format());
     assert!((1..=ROWS).contains(&count) && first.rows() == count, "a tile has 1 to 14 rows");
     assert!(second.as_ref().is_none_or(|second| second.rows() == count), "the places differ");
     assert!(rows.reach(depth), "rows and panel do not fit");
     let scaled = rows.scales.len() == count && rows.corrections.len() == count;
-    assert!(scaled || format != Format::Int8, "bytes need a scale per row");
+    assert!(scaled || format != NumberFormat::Int8, "bytes need a scale per row");
     assert!(format.available(), "the processor has no kernel for {format:?}");
     let (b, lanes) = match panel {
         Panel::F32(lines) => (lines.as_ptr().cast::<u32>(), std::ptr::null()),

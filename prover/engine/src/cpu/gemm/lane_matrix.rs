@@ -1,6 +1,6 @@
 //! A weight matrix of a layer for sequences side by side, in the way that suits its size.
 
-use super::format::Format;
+use super::format::NumberFormat;
 use super::halves::Halved;
 use super::operand::{Form, Operand};
 use super::place::How;
@@ -16,7 +16,7 @@ pub(in crate::cpu) enum LaneMatrix {
 
 impl LaneMatrix {
     /// Packs a matrix; `None` where the processor has no kernel for it.
-    pub(in crate::cpu) fn new(w: &[f32], inner: usize, format: Format) -> Option<Self> {
+    pub(in crate::cpu) fn new(w: &[f32], inner: usize, format: NumberFormat) -> Option<Self> {
         match Halved::pays(w.len() / inner, inner, format) {
             true => Halved::new(w, inner).map(Self::Halved),
             false => Tiles::new(w, inner, format).map(Self::Whole),

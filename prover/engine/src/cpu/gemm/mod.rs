@@ -28,11 +28,11 @@ mod tests;
 mod tile;
 mod tiles;
 
-pub(crate) use format::Format;
+pub(crate) use format::NumberFormat;
 pub(super) use kernel::multiply;
 pub(super) use lane_matrix::LaneMatrix;
 pub(super) use operand::{Converted, Form, Operand};
 pub(super) use panels::{Panels, add_outer};
-pub(super) use place::{How, Place};
+pub(super) use place::{How, ProductPlace};
 pub(super) use tile::ROWS;
 pub(super) use tiles::Tiles;

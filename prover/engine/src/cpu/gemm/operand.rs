@@ -1,15 +1,15 @@
 //! Sequences side by side in the number format of a product.
 
-use super::format::{Format, to_bfloat16, to_bytes};
+use super::format::{NumberFormat, to_bfloat16, to_bytes};
 use super::kernel::Panel;
-use super::sums::{Sums, write_sums};
-use crate::cpu::line::{Line, Words, room};
+use super::sums::{HalfSums, write_sums};
+use crate::cpu::line::{Line, WordLine, room};
 use crate::cpu::vector::Simd;
 
 /// What an operand is prepared for.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::cpu) struct Form {
-    pub(super) format: Format,
+    pub(super) format: NumberFormat,
     pub(super) inner: usize,
     /// Whether a product takes sums of halves of its panels.
     pub(in crate::cpu) halved: bool,
@@ -25,7 +25,7 @@ impl Form {
 /// Memory for activations in low precision and for sums of them, used again.
 #[derive(Debug, Default)]
 pub(in crate::cpu) struct Converted {
-    words: Vec<Words>,
+    words: Vec<WordLine>,
     scales: Vec<Line>,
     sums: Vec<Line>,
 }
@@ -49,15 +49,15 @@ impl<'a> Operand<'a> {
         if halved {
             write_sums(simd, x, inner, &mut converted.sums);
         }
-        if format != Format::F32 {
+        if format != NumberFormat::F32 {
             let (depth, panels) = (format.words(inner), x.len() / inner);
             let count = converted.words.len().max(panels * depth);
-            converted.words.resize(count, Words::ZERO);
+            converted.words.resize(count, WordLine::ZERO);
             let scales = room(&mut converted.scales, panels);
             let outputs = converted.words.chunks_mut(depth).zip(scales);
             for (x, (words, scales)) in x.chunks(inner).zip(outputs) {
                 match format {
-                    Format::Bf16 => to_bfloat16(x, words),
+                    NumberFormat::Bf16 => to_bfloat16(x, words),
                     _ => to_bytes(simd, x, words, scales),
                 }
             }
@@ -66,9 +66,9 @@ impl<'a> Operand<'a> {
     }
 
     /// Panels two by two, with the sums of their halves.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = Sums<'_>> {
+    pub(super) fn pairs(&self) -> impl Iterator<Item = HalfSums<'_>> {
         assert!(self.form.halved, "the sums were not made");
-        Sums::of(self.x, self.form.inner, &self.converted.sums)
+        HalfSums::of(self.x, self.form.inner, &self.converted.sums)
     }
 
     /// One panel.
@@ -77,9 +77,9 @@ impl<'a> Operand<'a> {
         let depth = format.words(inner);
         let words = || &self.converted.words[index * depth..][..depth];
         match format {
-            Format::F32 => Panel::F32(&self.x[index * inner..][..inner]),
-            Format::Bf16 => Panel::Bf16(words()),
-            Format::Int8 => Panel::Int8(words(), &self.converted.scales[index]),
+            NumberFormat::F32 => Panel::F32(&self.x[index * inner..][..inner]),
+            NumberFormat::Bf16 => Panel::Bf16(words()),
+            NumberFormat::Int8 => Panel::Int8(words(), &self.converted.scales[index]),
         }
     }
 }

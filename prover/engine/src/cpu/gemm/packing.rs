@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::avx512 as instructions;
 #[cfg(any(not(target_arch = "x86_64"), feature = "portable-kernels"))]
 use super::portable as instructions;
-use super::tile::{Block, COLUMNS, ROWS};
+use super::tile::{COLUMNS, FloatBlock, ROWS};
 use crate::cpu::line::{Line, floats};
 use crate::cpu::simd::has_kernels;
 
@@ -83,7 +83,7 @@ fn transpose(x: &[f32], width: usize, range: Range<usize>, out: &mut [f32], step
         let out = &mut out[index * 16 * step..];
         // No pointer is formed beyond the last row.
         let x = if count == 0 { x } else { &x[from..] };
-        let block = Block { at: x.as_ptr(), stride: width, rows: count, values };
+        let block = FloatBlock { at: x.as_ptr(), stride: width, rows: count, values };
         #[expect(unsafe_code, reason = "vector instructions take pointers")]
         // SAFETY: the processor has the instructions. `count` rows of `values` floats are read from
         // `x` on at a distance of `width`, all within the rows; sixteen floats are written for each

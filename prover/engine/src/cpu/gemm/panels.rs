@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::kernel::{Panel, Rows, multiply};
 use super::packing::{panel_of_columns, panel_of_rows, with_lines};
-use super::place::{How, Place};
+use super::place::{How, ProductPlace};
 use super::tile::{COLUMNS, ROWS};
 use crate::cpu::buffer::Buffer;
 use crate::cpu::line::Line;
@@ -91,7 +91,7 @@ impl Panels {
                 let tiles = out.chunks_mut(ROWS * self.columns).zip(x.chunks(ROWS * stride));
                 for (out, x) in tiles {
                     let rows = Rows::floats(x, x.len() / stride, stride, 1);
-                    let place = Place::panel(how, out, self.columns, index * COLUMNS);
+                    let place = ProductPlace::panel(how, out, self.columns, index * COLUMNS);
                     multiply(rows, Panel::F32(panel), place, None);
                 }
             }
@@ -132,7 +132,7 @@ pub(in crate::cpu) fn add_outer(dw: &mut [f32], grad: &[f32], x: &[f32], inner: 
             for (index, dw) in dw.chunks_mut(ROWS * inner).enumerate() {
                 let columns = grad.get(index * ROWS..).unwrap_or_default();
                 let columns = Rows::floats(columns, dw.len() / inner, 1, out);
-                let place = Place::panel(How::Add, dw, inner, column);
+                let place = ProductPlace::panel(How::Add, dw, inner, column);
                 multiply(columns, Panel::F32(panel), place, None);
             }
         }

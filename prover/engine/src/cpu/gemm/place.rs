@@ -24,7 +24,7 @@ impl How {
 }
 
 /// Where a product goes: some rows of up to 32 columns of a matrix.
-pub(in crate::cpu) struct Place<'a> {
+pub(in crate::cpu) struct ProductPlace<'a> {
     how: How,
     at: *mut f32,
     /// Floats from one row to the next.
@@ -34,7 +34,7 @@ pub(in crate::cpu) struct Place<'a> {
     borrowed: PhantomData<&'a mut f32>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> ProductPlace<'a> {
     /// Whole lines, one per row.
     pub(in crate::cpu) fn lines(how: How, lines: &'a mut [Line]) -> Self {
         Self {

@@ -4,24 +4,24 @@
 
 #![expect(unsafe_code, reason = "the same pointers as the vector instructions take")]
 
-use super::format::Format;
-use super::tile::{Block, COLUMNS, Out, Tile};
+use super::format::NumberFormat;
+use super::tile::{COLUMNS, FloatBlock, Out, Tile};
 use crate::cpu::simd::vectorized;
 
 /// Runs the kernel for a tile.
 ///
 /// # Safety
 /// The pointers of the tile hold what it says.
-pub(super) unsafe fn run(format: Format, tile: &Tile) {
+pub(super) unsafe fn run(format: NumberFormat, tile: &Tile) {
     for row in 0..tile.rows {
         // SAFETY: the caller vouches for the tile, of which this is a row.
         unsafe {
             let values = vectorized(
                 #[inline(always)]
                 || match format {
-                    Format::F32 => f32_row(tile, row),
-                    Format::Bf16 => bf16_row(tile, row),
-                    Format::Int8 => int8_row(tile, row),
+                    NumberFormat::F32 => f32_row(tile, row),
+                    NumberFormat::Bf16 => bf16_row(tile, row),
+                    NumberFormat::Int8 => int8_row(tile, row),
                 },
             );
             tile.outs.iter().flatten().for_each(|out| write(*out, row, &values));
@@ -106,7 +106,7 @@ unsafe fn write(out: Out, row: usize, values: &[f32; COLUMNS]) {
 ///
 /// # Safety
 /// The block exists; there are sixteen floats in `out` for each value.
-pub(super) unsafe fn transpose(x: Block, out: *mut f32, out_stride: usize) {
+pub(super) unsafe fn transpose(x: FloatBlock, out: *mut f32, out_stride: usize) {
     for c in 0..x.values {
         for r in 0..16 {
             // SAFETY: the caller vouches for the block and for sixteen floats per value.

@@ -1,41 +1,41 @@
-//! Sums of halves of activations, of which [`Halved`](super::halves::Halved) products are made.
+//! HalfSums of halves of activations, of which [`Halved`](super::halves::Halved) products are made.
 
 use crate::cpu::line::{Line, room};
 use crate::cpu::simd::vectorized;
 use crate::cpu::vector::Simd;
 
 /// Activations as halved products take them: two positions of the same sequences, or one.
-pub(super) enum Sums<'a> {
+pub(super) enum HalfSums<'a> {
     /// Two positions, in the order of the products.
     Pair([&'a [Line]; 7]),
     /// One position: its halves, and the first less the second.
     Single([&'a [Line]; 3]),
 }
 
-/// Sums of a pair; a single position has one.
+/// HalfSums of a pair; a single position has one.
 const SUMS: usize = 5;
 
-impl<'a> Sums<'a> {
+impl<'a> HalfSums<'a> {
     /// Panels two by two, with what [`write_sums`] made of them.
     pub(super) fn of(
         x: &'a [Line],
         inner: usize,
         sums: &'a [Line],
-    ) -> impl Iterator<Item = Sums<'a>> {
+    ) -> impl Iterator<Item = HalfSums<'a>> {
         let half = inner / 2;
         x.chunks(2 * inner).zip(sums.chunks(SUMS * half)).map(move |(x, sums)| {
             let sum = |i: usize| &sums[i * half..][..half];
             match x.split_at(inner) {
-                (p, []) => Sums::Single([&p[..half], &p[half..], sum(0)]),
+                (p, []) => HalfSums::Single([&p[..half], &p[half..], sum(0)]),
                 (p, q) => {
-                    Sums::Pair([sum(0), &p[..half], sum(1), sum(2), &q[half..], sum(3), sum(4)])
+                    HalfSums::Pair([sum(0), &p[..half], sum(1), sum(2), &q[half..], sum(3), sum(4)])
                 }
             }
         })
     }
 }
 
-/// Sums of the halves of panels `x: [panels, inner]`, two panels at a time.
+/// HalfSums of the halves of panels `x: [panels, inner]`, two panels at a time.
 pub(super) fn write_sums(simd: Simd, x: &[Line], inner: usize, sums: &mut Vec<Line>) {
     let half = inner / 2;
     let sums = room(sums, (x.len() / inner).div_ceil(2) * SUMS * half);

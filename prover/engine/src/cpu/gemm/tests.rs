@@ -4,7 +4,7 @@ use gemm::Parallelism;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::format::Format;
+use super::format::NumberFormat;
 use super::halves::Halved;
 use super::lane_matrix::LaneMatrix;
 use super::library;
@@ -67,7 +67,9 @@ fn products_follow_their_definition_in_every_format() {
     let shapes =
         [(1, 1, 1), (2, 3, 13), (3, 4, 14), (1, 5, 15), (2, 64, 32), (1, 172, 29), (3, 33, 100)];
     for shape in shapes {
-        for (format, bound) in [(Format::F32, 1e-6), (Format::Bf16, 6e-3), (Format::Int8, 1.2e-2)] {
+        for (format, bound) in
+            [(NumberFormat::F32, 1e-6), (NumberFormat::Bf16, 6e-3), (NumberFormat::Int8, 1.2e-2)]
+        {
             // Elsewhere there is no such product, and nothing to compare.
             if let Some(error) = error_of(|w, inner| LaneMatrix::new(w, inner, format), shape) {
                 assert!(error < bound, "{format:?} {shape:?}: {error}");
@@ -86,10 +88,17 @@ fn products_of_halves_follow_their_definition() {
         }
     }
     let (rows, inner) = (512, 768);
-    assert!(Halved::pays(rows, inner, Format::F32) && !Halved::pays(rows, inner, Format::Int8));
-    assert!(!Halved::pays(rows + 1, inner, Format::F32) && !Halved::pays(rows, 300, Format::F32));
-    let plain = |w: &[f32], inner: usize| Tiles::new(w, inner, Format::F32).map(LaneMatrix::Whole);
-    let chosen = |w: &[f32], inner: usize| LaneMatrix::new(w, inner, Format::F32);
+    assert!(
+        Halved::pays(rows, inner, NumberFormat::F32)
+            && !Halved::pays(rows, inner, NumberFormat::Int8)
+    );
+    assert!(
+        !Halved::pays(rows + 1, inner, NumberFormat::F32)
+            && !Halved::pays(rows, 300, NumberFormat::F32)
+    );
+    let plain =
+        |w: &[f32], inner: usize| Tiles::new(w, inner, NumberFormat::F32).map(LaneMatrix::Whole);
+    let chosen = |w: &[f32], inner: usize| LaneMatrix::new(w, inner, NumberFormat::F32);
     let errors = [error_of(plain, (3, inner, rows)), error_of(chosen, (3, inner, rows))];
     if let [Some(plain), Some(chosen)] = errors {
         assert!(chosen != plain && chosen < 4.0 * plain, "{chosen} instead of {plain}");
@@ -121,7 +130,7 @@ fn what_is_no_number_stays_in_its_sequence() {
 #[test]
 fn what_is_no_number_stays_visible() {
     let Some(simd) = Simd::new() else { return };
-    for format in [Format::F32, Format::Bf16, Format::Int8] {
+    for format in [NumberFormat::F32, NumberFormat::Bf16, NumberFormat::Int8] {
         for bad in [f32::NAN, f32::INFINITY] {
             let mut x = vec![Line([1.0; LANES]); 8];
             x[5].0[3] = bad;

@@ -13,9 +13,9 @@ pub(super) struct Tile {
     pub(super) depth: usize,
     /// The first word of the first row.
     pub(super) a: *const u32,
-    /// Words from one row to the next.
+    /// WordLine from one row to the next.
     pub(super) stride: usize,
-    /// Words from one value of a row to the next.
+    /// WordLine from one value of a row to the next.
     pub(super) step: usize,
     /// `depth` lines of the panel, aligned.
     pub(super) b: *const u32,
@@ -45,7 +45,7 @@ pub(super) struct Out {
 
 /// Up to 16 rows of up to 16 floats.
 #[derive(Clone, Copy)]
-pub(super) struct Block {
+pub(super) struct FloatBlock {
     pub(super) at: *const f32,
     /// Floats from one row to the next.
     pub(super) stride: usize,

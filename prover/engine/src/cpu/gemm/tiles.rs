@@ -2,17 +2,17 @@
 
 use rayon::prelude::*;
 
-use super::format::{Format, Steps};
+use super::format::{NumberFormat, Steps};
 use super::kernel::{Rows, multiply};
 use super::operand::{Form, Operand};
-use super::place::{How, Place};
+use super::place::{How, ProductPlace};
 use super::tile::ROWS;
 use crate::cpu::line::Line;
 
 /// The left operand of a product, packed once and used often: a weight matrix `[rows, inner]`.
 #[derive(Debug)]
 pub(in crate::cpu) struct Tiles {
-    format: Format,
+    format: NumberFormat,
     rows: usize,
     inner: usize,
     /// Rows per tile; the last tile may have fewer.
@@ -27,8 +27,8 @@ const MOST_INNER_INT8: usize = 1 << 16;
 
 impl Tiles {
     /// Packs a matrix; `None` where the processor has no kernel for it.
-    pub(in crate::cpu) fn new(w: &[f32], inner: usize, format: Format) -> Option<Self> {
-        if !format.available() || (format == Format::Int8 && inner > MOST_INNER_INT8) {
+    pub(in crate::cpu) fn new(w: &[f32], inner: usize, format: NumberFormat) -> Option<Self> {
+        if !format.available() || (format == NumberFormat::Int8 && inner > MOST_INNER_INT8) {
             return None;
         }
         let rows = w.len() / inner;
@@ -36,7 +36,8 @@ impl Tiles {
         let height = rows.div_ceil(rows.div_ceil(ROWS)).max(1);
         let depth = format.words(inner);
         let mut words = vec![0; depth * rows];
-        let steps = if format == Format::Int8 { Steps::of(w, inner) } else { Steps::default() };
+        let steps =
+            if format == NumberFormat::Int8 { Steps::of(w, inner) } else { Steps::default() };
         let tiles = words.par_chunks_mut(depth * height).zip(w.par_chunks(inner * height));
         tiles.enumerate().for_each(|(index, (words, w))| {
             let count = w.len() / inner;
@@ -70,7 +71,7 @@ impl Tiles {
         let rows = self.height.min(self.rows - first);
         let depth = self.format.words(self.inner);
         let tile = Rows::packed(&self.words[first * depth..][..rows * depth], rows);
-        if self.format != Format::Int8 {
+        if self.format != NumberFormat::Int8 {
             return tile;
         }
         let Steps { scales, corrections } = &self.steps;
@@ -83,7 +84,7 @@ impl Tiles {
             // A tile meets all panels while it is in cache.
             let (tile, first) = (self.tile(index), index * self.height);
             for (panel, out) in out.chunks_mut(self.rows).enumerate() {
-                let place = Place::lines(how, &mut out[first..][..tile.count()]);
+                let place = ProductPlace::lines(how, &mut out[first..][..tile.count()]);
                 multiply(tile, x.panel(panel), place, None);
             }
         }

@@ -9,7 +9,7 @@ use crate::cpu::vector::V;
 
 /// A head of keys of sequences side by side, from position 0.
 #[derive(Clone, Copy)]
-pub(super) struct Head {
+pub(super) struct TrainingHead {
     pub(super) attention: LaneAttention,
     /// Positions of each sequence.
     pub(super) t: usize,
@@ -18,7 +18,7 @@ pub(super) struct Head {
 /// Memory that outlives a head; queries and what has their shape are `[t, group · d]`, keys and
 /// values `[t, d]`.
 #[derive(Default)]
-pub(super) struct Scratch {
+pub(super) struct HeadScratch {
     pub(super) q: Vec<Line>,
     pub(super) k: Vec<Line>,
     pub(super) v: Vec<Line>,
@@ -34,7 +34,7 @@ pub(super) struct Scratch {
     slopes: Vec<Line>,
 }
 
-impl Scratch {
+impl HeadScratch {
     /// Lines held.
     pub(super) fn lines(&self) -> usize {
         let Self { q, k, v, grad, dq, dk, dv, weights, slopes } = self;
@@ -55,9 +55,9 @@ struct Columns<'a> {
     at: usize,
 }
 
-impl Head {
+impl TrainingHead {
     /// Gradients in queries, keys and values of what they and the gradient of the answers are.
-    pub(super) fn gradients(&self, scratch: &mut Scratch) {
+    pub(super) fn gradients(&self, scratch: &mut HeadScratch) {
         let (t, d, group) = (self.t, self.attention.width(), self.attention.group());
         room(&mut scratch.dq, t * group * d);
         room(&mut scratch.dk, t * d).fill(Line::ZERO);
@@ -96,9 +96,9 @@ impl Head {
 
     /// Attention weights of a head, for all queries.
     #[inline(always)]
-    fn weigh(&self, h: usize, scratch: &mut Scratch) {
+    fn weigh(&self, h: usize, scratch: &mut HeadScratch) {
         let (t, d) = (self.t, self.attention.width());
-        let Scratch { q, k, weights, .. } = scratch;
+        let HeadScratch { q, k, weights, .. } = scratch;
         for i in 0..t {
             let q = &q[i * self.q_width() + h * d..][..d];
             let row = &mut weights[i * t..(i + 1) * t][self.seen(i)];
@@ -109,10 +109,10 @@ impl Head {
     /// Gradients of a head's scores, for all queries, from its weights and the gradients of its
     /// answers.
     #[inline(always)]
-    fn slopes(&self, h: usize, scratch: &mut Scratch) {
+    fn slopes(&self, h: usize, scratch: &mut HeadScratch) {
         let (simd, t, d) = (self.attention.simd(), self.t, self.attention.width());
         let scale = simd.splat(self.attention.scale());
-        let Scratch { v, grad, weights, slopes, .. } = scratch;
+        let HeadScratch { v, grad, weights, slopes, .. } = scratch;
         for i in 0..t {
             let seen = self.seen(i);
             let grad = &grad[i * self.q_width() + h * d..][..d];
@@ -131,10 +131,10 @@ impl Head {
 
     /// Gradients of a head's queries (written), keys and values (added).
     #[inline(always)]
-    fn add_head(&self, h: usize, scratch: &mut Scratch) {
+    fn add_head(&self, h: usize, scratch: &mut HeadScratch) {
         let (simd, t, d) = (self.attention.simd(), self.t, self.attention.width());
         let (width, at) = (self.q_width(), h * d);
-        let Scratch { q, k, grad, dq, dk, dv, weights, slopes, .. } = scratch;
+        let HeadScratch { q, k, grad, dq, dk, dv, weights, slopes, .. } = scratch;
         for i in 0..t {
             let slope = |j: usize| &slopes[i * t + j];
             let out = &mut dq[i * width + at..][..d];

@@ -2,7 +2,7 @@
 
 use super::layer::LaneDecoder;
 use super::ops;
-use crate::cpu::gemm::{Converted, How, Operand, Place, ROWS, multiply};
+use crate::cpu::gemm::{Converted, How, Operand, ProductPlace, ROWS, multiply};
 use crate::cpu::line::{LANES, Line};
 use crate::cpu::math::as_f32;
 use crate::cpu::simd::vectorized;
@@ -105,7 +105,7 @@ impl LaneDecoder<'_> {
             let tile = matrix.tile(index);
             for group in 0..last.len() / self.hidden() {
                 let lines = &mut lines[..tile.count()];
-                multiply(tile, operand.panel(group), Place::lines(How::Set, lines), None);
+                multiply(tile, operand.panel(group), ProductPlace::lines(How::Set, lines), None);
                 if let Some(cap) = self.decoder.config.logit_cap {
                     ops::soft_cap(self.simd(), lines, cap);
                 }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
 
 use super::attention::{LaneAttention, Past};
-use super::gradients::{Head, Scratch};
+use super::gradients::{HeadScratch, TrainingHead};
 use crate::cpu::heads::{HeadRowGradients, HeadRows};
 use crate::cpu::line::{LANES, Line, room};
 use crate::cpu::vector::Simd;
@@ -20,7 +20,7 @@ use crate::model::ModelConfig;
 /// computed together, apart from all others.
 #[derive(Clone, Copy)]
 pub(in crate::cpu) struct TrainingAttention {
-    head: Head,
+    head: TrainingHead,
     kv_heads: usize,
 }
 
@@ -32,7 +32,7 @@ const FEWEST: usize = 8;
 
 /// Memory of heads that were computed side by side, kept for the next ones: fresh memory costs as
 /// much as they do.
-static SPARE: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
+static SPARE: Mutex<Vec<HeadScratch>> = Mutex::new(Vec::new());
 
 /// Scratches kept, and the lines that one of them may have: at most 64 MiB together.
 const MOST_SPARE: usize = 32;
@@ -66,7 +66,7 @@ impl TrainingAttention {
             return None;
         }
         let attention = LaneAttention::new(Simd::new()?, config, layer).of_one_head();
-        Some(Self { head: Head { attention, t }, kv_heads: config.kv_heads })
+        Some(Self { head: TrainingHead { attention, t }, kv_heads: config.kv_heads })
     }
 
     /// Writes `softmax(q kᵀ · scale) v`.
@@ -75,7 +75,7 @@ impl TrainingAttention {
         let (q_cut, kv_cut) = (self.cut(attention.group()), self.cut(1));
         let outputs = &mut [Output { cut: q_cut, rows: out }];
         self.each_head(on, q_cut.sequences(x.q), outputs, |task, scratch| {
-            let Scratch { k, v, dq: q, weights, .. } = scratch;
+            let HeadScratch { k, v, dq: q, weights, .. } = scratch;
             q_cut.gather(x.q, task, q);
             kv_cut.gather(x.k, task, k);
             kv_cut.gather(x.v, task, v);
@@ -123,13 +123,13 @@ impl TrainingAttention {
         on: Parallelism,
         sequences: usize,
         outputs: &mut [Output<'_>],
-        run: impl Fn(Task, &mut Scratch) + Sync,
+        run: impl Fn(Task, &mut HeadScratch) + Sync,
     ) {
         let groups = sequences.div_ceil(LANES);
         let tasks =
             (0..groups).flat_map(|group| (0..self.kv_heads).map(move |kv| Task { group, kv }));
         if let Parallelism::None = on {
-            let mut scratch = Scratch::default();
+            let mut scratch = HeadScratch::default();
             for task in tasks {
                 run(task, &mut scratch);
                 for (Output { cut, rows }, lines) in outputs.iter_mut().zip(scratch.results()) {
@@ -149,7 +149,7 @@ impl TrainingAttention {
             run(task, &mut scratch);
             scratch
         };
-        let done: Vec<Scratch> = tasks.par_iter().map(with_scratch).collect();
+        let done: Vec<HeadScratch> = tasks.par_iter().map(with_scratch).collect();
         for (index, Output { cut, rows }) in outputs.iter_mut().enumerate() {
             let sequences = rows.par_chunks_mut(self.head.t * cut.stride).enumerate();
             sequences.for_each(|(sequence, rows)| {

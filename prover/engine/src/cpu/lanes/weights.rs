@@ -1,6 +1,6 @@
 //! The weights of a decoder for sequences side by side.
 
-use crate::cpu::gemm::{Format, LaneMatrix, Tiles};
+use crate::cpu::gemm::{LaneMatrix, NumberFormat, Tiles};
 use crate::cpu::guards::Guards;
 use crate::cpu::packed::of_layers;
 use crate::cpu::vector::Simd;
@@ -21,7 +21,7 @@ pub(crate) struct LaneWeights {
 impl LaneWeights {
     /// Packs all matrices; `None` where the processor has no kernels for the format, or the weights
     /// are too large to hold twice.
-    pub(crate) fn new(weights: &Weights, format: Format) -> Option<Self> {
+    pub(crate) fn new(weights: &Weights, format: NumberFormat) -> Option<Self> {
         let total: usize = weights.named().iter().map(|(_, t)| 4 * t.elem_count()).sum();
         if total > LIMIT {
             return None;

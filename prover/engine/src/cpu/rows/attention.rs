@@ -25,7 +25,7 @@ pub(in crate::cpu) struct RowAttention {
 
 /// Buffers that outlive a sequence.
 #[derive(Debug, Default)]
-pub(in crate::cpu) struct Scratch {
+pub(in crate::cpu) struct RowScratch {
     /// Keys of a head, `[d, positions]`, padded to whole vectors.
     keys: Vec<f32>,
     /// Values of a head likewise; only for gradients.
@@ -94,9 +94,9 @@ impl RowAttention {
 
     /// Attention weights of a query over all positions up to its own, padded.
     #[inline(always)]
-    fn weigh(&self, query: &[f32], position: usize, scratch: &mut Scratch) {
+    fn weigh(&self, query: &[f32], position: usize, scratch: &mut RowScratch) {
         let seen = self.seen(position);
-        let Scratch { keys, weights, slopes, .. } = scratch;
+        let RowScratch { keys, weights, slopes, .. } = scratch;
         weights.resize(seen.end.next_multiple_of(LANES), 0.0);
         combine_rows(query, keys, self.padded(), weights);
         for w in weights.iter_mut() {
@@ -140,7 +140,7 @@ impl RowAttention {
         asking: &[usize],
         x: HeadRows<'_>,
         out: &mut [f32],
-        scratch: &mut Scratch,
+        scratch: &mut RowScratch,
     ) {
         vectorized(
             #[inline(always)]
@@ -154,7 +154,7 @@ impl RowAttention {
         asking: &[usize],
         HeadRows { q, k, v }: HeadRows<'_>,
         out: &mut [f32],
-        scratch: &mut Scratch,
+        scratch: &mut RowScratch,
     ) {
         let group = self.heads / self.kv_heads;
         for kv in 0..self.kv_heads {
@@ -177,7 +177,7 @@ impl RowAttention {
         x: HeadRows<'_>,
         grad: &[f32],
         out: HeadRowGradients<'_>,
-        scratch: &mut Scratch,
+        scratch: &mut RowScratch,
     ) {
         vectorized(
             #[inline(always)]
@@ -192,7 +192,7 @@ impl RowAttention {
         HeadRows { q, k, v }: HeadRows<'_>,
         grad: &[f32],
         HeadRowGradients { q: dq, k: dk, v: dv }: HeadRowGradients<'_>,
-        scratch: &mut Scratch,
+        scratch: &mut RowScratch,
     ) {
         let (group, padded) = (self.heads / self.kv_heads, self.padded());
         for kv in 0..self.kv_heads {
@@ -203,7 +203,7 @@ impl RowAttention {
                     let at = self.q_at(i, h);
                     let (query, grad) = (&q[at..at + self.d], &grad[at..at + self.d]);
                     self.weigh(query, position, scratch);
-                    let Scratch { values, weights, d_weights, slopes, .. } = &mut *scratch;
+                    let RowScratch { values, weights, d_weights, slopes, .. } = &mut *scratch;
                     d_weights.resize(weights.len(), 0.0);
                     combine_rows(grad, values, padded, d_weights);
                     let mean = dot(weights, d_weights);

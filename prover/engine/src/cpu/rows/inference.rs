@@ -120,7 +120,7 @@ pub(crate) fn next_token_logits(
         .try_for_each(|(tokens, logits)| {
             let mut x = decoder.embed(tokens)?;
             for index in 0..decoder.positions.layers.len() {
-                decoder.layer(index, &mut x, block, None, &mut Saved::default());
+                decoder.layer(index, &mut x, block, None, &mut SavedLayer::default());
             }
             logits.copy_from_slice(&decoder.logits(&x, block.threads));
             Ok::<(), candle_core::Error>(())

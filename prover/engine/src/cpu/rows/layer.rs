@@ -4,7 +4,7 @@ use candle_core::Result;
 use gemm::Parallelism;
 
 use super::asking::Asking;
-use super::attention::{RowAttention, Scratch};
+use super::attention::{RowAttention, RowScratch};
 use super::block::{Block, SharedRows};
 use super::ops::soft_cap;
 use super::parallel::{Turn, add, gated, rms_norm, rotate};
@@ -20,7 +20,7 @@ use crate::model::weights::{Layer, Linear};
 /// What a layer computed, for its gradient. Only keys, values and what they are made of exist for
 /// rows that do not ask.
 #[derive(Default)]
-pub(in crate::cpu) struct Saved {
+pub(in crate::cpu) struct SavedLayer {
     pub(in crate::cpu) x: Buffer,
     pub(in crate::cpu) normed: Buffer,
     /// Queries and keys before their norms, where the model has such norms.
@@ -125,7 +125,7 @@ impl CpuDecoder<'_> {
         attended: Buffer,
         x: &[f32],
         on: Parallelism,
-        saved: &mut Saved,
+        saved: &mut SavedLayer,
     ) -> Buffer {
         let hidden = self.config.hidden_size;
         let mut out = self.linear(&layer.o, &attended, self.q_width(), on);
@@ -151,7 +151,7 @@ impl CpuDecoder<'_> {
         x: &mut Buffer,
         block: Block,
         asking: Option<&Asking>,
-        saved: &mut Saved,
+        saved: &mut SavedLayer,
     ) {
         let layer = &self.positions.layers[index];
         let (hidden, on) = (self.config.hidden_size, block.threads);
@@ -183,7 +183,13 @@ impl CpuDecoder<'_> {
     }
 
     /// What the queries of a layer are answered with, sequence by sequence.
-    fn attend(&self, index: usize, block: Block, asking: Option<&Asking>, saved: &Saved) -> Buffer {
+    fn attend(
+        &self,
+        index: usize,
+        block: Block,
+        asking: Option<&Asking>,
+        saved: &SavedLayer,
+    ) -> Buffer {
         let (q_width, kv_width) = (self.q_width(), self.kv_width());
         let sequences = saved.k.len() / (block.t * kv_width);
         let lanes = TrainingAttention::new(self.config, index, sequences, block.t);
@@ -197,7 +203,7 @@ impl CpuDecoder<'_> {
         let all = Asking::all(block, if asking.is_none() { sequences } else { 0 });
         let asking = asking.unwrap_or(&all);
         let attention = RowAttention::new(self.config, block.t, self.config.window(index));
-        let mut scratch = Scratch::default();
+        let mut scratch = RowScratch::default();
         let keys = saved.k.chunks(block.t * kv_width).zip(saved.v.chunks(block.t * kv_width));
         for (range, (k, v)) in asking.sequences().zip(keys) {
             let rows = range.start * q_width..range.end * q_width;
@@ -238,13 +244,13 @@ impl CpuDecoder<'_> {
         let attention =
             RowAttention::new(self.config, block.start + block.t, self.config.window(index));
         let mut attended = Buffer::zeros(q.len());
-        let mut scratch = Scratch::default();
+        let mut scratch = RowScratch::default();
         for (sequence, range) in sequences.iter().zip(asking.sequences()) {
             let (k, v) = sequence.layer(index);
             let rows = range.start * q_width..range.end * q_width;
             let x = HeadRows { q: &q[rows.clone()], k, v };
             attention.forward(&asking.positions[range], x, &mut attended[rows], &mut scratch);
         }
-        *x = self.finish_layer(layer, attended, x, on, &mut Saved::default());
+        *x = self.finish_layer(layer, attended, x, on, &mut SavedLayer::default());
     }
 }

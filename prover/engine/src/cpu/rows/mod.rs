@@ -10,7 +10,7 @@ mod ops;
 mod parallel;
 
 pub(super) use asking::Asking;
-pub(super) use attention::{RowAttention, Scratch};
+pub(super) use attention::{RowAttention, RowScratch};
 pub(super) use block::{Block, SharedRows};
 pub(super) use inference::{CHUNK_TOKENS, parallelism};
 pub(crate) use inference::{last_logits, next_token_logits, next_tokens};
