@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Line and branch coverage of contracts/src by the concrete tests, attacks, flows and fuzz. Prints every file below 100 %, what it
-# misses, and the sum; fails if fewer than 99 % of the branches are covered.
-# One test can't pass in a build for coverage, which has no optimizer: that of the size limit. Its failure is named.
+# Line and branch coverage of contracts/src by the concrete tests, attacks, flows and fuzz. Prints
+# every file below 100 %, what it misses, and the sum; fails if fewer than 99 % of the branches are
+# covered. One test can't pass in a build for coverage, which has no optimizer: that of the size
+# limit. Its failure is named.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root/contracts"

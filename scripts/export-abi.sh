@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the contracts and writes what the Rust bindings read: contracts/bindings/abi/<Name>.json with
-# the ABI and both bytecodes of every deployable contract under contracts/src.
-# With --check nothing is written; differences from the committed files are an error.
+# Builds the contracts and writes what the Rust bindings read: contracts/bindings/abi/<Name>.json
+# with the ABI and both bytecodes of every deployable contract under contracts/src. With --check
+# nothing is written; differences from the committed files are an error.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root/contracts"

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Makes the npm package of the contracts' interfaces, libraries and ABIs, and proves that it compiles on its own.
-#   scripts/pack-contracts.sh [DIR]   writes oml-contracts-VERSION.tgz to DIR; without DIR only lists it
+# Makes the npm package of the contracts' interfaces, libraries and ABIs, and proves that it
+# compiles on its own.
+#   scripts/pack-contracts.sh         lists what is in it
+#   scripts/pack-contracts.sh DIR     writes oml-contracts-VERSION.tgz to DIR
 # Nothing is published.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a build needs and is missing: git, a C compiler, Rust, Node.js and the locked npm
-# packages of the contracts; with --tests Python and its virtual environments, too. Safe to run again; then it takes under a second.
+# packages of the contracts; with --tests Python and its virtual environments, too. Safe to run
+# again; then it takes under a second.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"

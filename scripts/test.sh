@@ -64,6 +64,7 @@ step "layers" scripts/check-layers.sh
 step "contract build" env FOUNDRY_DENY=warnings "${forge[@]}" build --root contracts --force --sizes --skip test
 step "abi" scripts/export-abi.sh --check
 step "contract tests" "${forge[@]}" test --root contracts
+step "trees" python3 contracts/tooling/check-trees.py
 step "gas" gas_gates
 step "coverage" scripts/coverage.sh
 not_run=()

@@ -18,12 +18,13 @@ interface VmBroadcast {
 }
 
 /// @title Deploys the core, at addresses that its code and settings decide
-/// @notice What stands alone is created by CREATE2 through the deterministic-deployment proxy; the circle of the core
-/// by `Deployer`, which also does the wiring. Running again finds everything in place; other settings give other
-/// addresses. Settings come from the environment, see `settings`:
+/// @notice What stands alone is created by CREATE2 through the deterministic-deployment proxy; the
+/// circle of the core by `Deployer`, which also does the wiring. Running again finds everything in
+/// place; other settings give other addresses. Settings come from the environment, see `settings`:
 /// `forge script script/Deploy.s.sol --rpc-url … --sender … --broadcast`
 contract Deploy {
-    /// @notice Nothing was created where it should be: the chain refused the code, or a constructor the settings.
+    /// @notice Nothing was created where it should be: the chain refused the code, or a constructor
+    /// the settings.
     error Deploy_NotCreated(string name, address expected);
 
     struct Settings {
@@ -44,8 +45,8 @@ contract Deploy {
 
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
-    /// @notice Deterministic-deployment proxy: creates with CREATE2 from a salt and the code behind it. The same on
-    /// every chain, as the transaction that creates it has no known key.
+    /// @notice Deterministic-deployment proxy: creates with CREATE2 from a salt and the code behind
+    /// it. The same on every chain, as the transaction that creates it has no known key.
     address public constant PROXY = 0x4e59b44847b379578588920cA78FbF26c0B4956C;
 
     /// @dev Who pays for that transaction, how much, and the transaction.
@@ -149,7 +150,8 @@ contract Deploy {
         require(ok && place.code.length != 0, Deploy_NotCreated(artefact, place));
     }
 
-    /// @notice Settings of a public network; each can be replaced by the environment variable named here.
+    /// @notice Settings of a public network; each can be replaced by the environment variable named
+    /// here.
     function settings() public view returns (Settings memory chosen) {
         chosen.stakeCurrency = vm.envOr("OML_STAKE_CURRENCY", address(0));
         chosen.minStake = uint128(vm.envOr("OML_MIN_STAKE", 1 ether));

@@ -13,7 +13,8 @@ import { CaseRef, Drawn } from "./libraries/Types.sol";
 /// @title The only place that decides and slashes
 /// @notice Immutable: no owner, no upgrade, no pause. See `IChallengeManager`.
 contract ChallengeManager is ProofJudge, CaseSteps {
-    /// @notice Code of the second half of a case, fixed at deployment and run on this contract's storage.
+    /// @notice Code of the second half of a case, fixed at deployment and run on this contract's
+    /// storage.
     address public immutable court;
 
     constructor(

@@ -12,10 +12,11 @@ import { Shares } from "./libraries/Shares.sol";
 import { TermsLib } from "./libraries/TermsLib.sol";
 import { BPS, BURN, LicenseRef, LicenseStatus } from "./libraries/Types.sol";
 
-/// @title Hosts' collateral, by license, undelivered license fees, and the delayed payout of what was slashed
-/// @dev Immutable: no owner, no proxy. What a license brings when it is acquired follows from its terms, so only what
-/// has changed since is stored. The sum of all collateral, undelivered fees and unpaid payouts in a currency never
-/// exceeds the vault's balance of it.
+/// @title Hosts' collateral, by license, undelivered license fees, and the delayed payout of what
+/// was slashed
+/// @dev Immutable: no owner, no proxy. What a license brings when it is acquired follows from its
+/// terms, so only what has changed since is stored. The sum of all collateral, undelivered fees and
+/// unpaid payouts in a currency never exceeds the vault's balance of it.
 contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
     /// @dev One slot. Collateral is `terms.collateral + added − taken` from the purchase on.
     struct Change {
@@ -54,7 +55,8 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         _;
     }
 
-    /// @param registry knows licenses; @param escrow splits fees; @param challengeManager may freeze and slash
+    /// @param registry knows licenses; @param escrow splits fees; @param challengeManager may
+    /// freeze and slash
     constructor(address registry, address escrow, address challengeManager) {
         REGISTRY = ILicenseRegistry(registry);
         ESCROW = escrow;

@@ -6,12 +6,13 @@ import { CREATE3 } from "solady/utils/CREATE3.sol";
 import { IChallengeTypes } from "./interfaces/IChallengeTypes.sol";
 
 /// @title Puts the core where its code and its settings say, for anybody and on every chain
-/// @notice The core's contracts know each other by immutables, in a circle, so their addresses can't depend on what
-/// they are created with (CREATE2) but only on a salt (CREATE3). The salt commits to everything else: the code of
-/// every contract, every setting, and, by the code of this contract, how they are wired. Nobody can put anything else
-/// at these addresses, so anybody may call.
-/// @dev No owner and no state but the block in which a plan was begun. Itself created by CREATE2, see
-/// `script/Deploy.s.sol`.
+/// @notice The core's contracts know each other by immutables, in a circle, so their addresses
+/// can't depend on what they are created with (CREATE2) but only on a salt (CREATE3). The salt
+/// commits to everything else: the code of every contract, every setting, and, by the code of this
+/// contract, how they are wired. Nobody can put anything else at these addresses, so anybody may
+/// call.
+/// @dev No owner and no state but the block in which a plan was begun. Itself created by CREATE2,
+/// see `script/Deploy.s.sol`.
 contract Deployer {
     /// @notice The contracts of the core, in the order of their deployment.
     enum Part {

@@ -350,8 +350,9 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
         status = _licenses[licenseId].status;
         liableUntil = _deployments[licenseId].liableUntil[deploymentHash];
         Universe storage u = _universes[modelId][epoch];
-        // Its third slot alone says all: `personalCount`, `sharedCount`, `seedRound`, `licenses`, `cases`,
-        // `burnedBundles`, `burnedShared` from the lowest bit on. No universe is without personal fingerprints.
+        // Its third slot alone says all: `personalCount`, `sharedCount`, `seedRound`, `licenses`,
+        // `cases`, `burnedBundles`, `burnedShared` from the lowest bit on. No universe is without
+        // personal fingerprints.
         uint256 word;
         assembly ("memory-safe") {
             word := sload(add(u.slot, 2))

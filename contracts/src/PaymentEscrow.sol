@@ -17,8 +17,8 @@ import { LicenseRef, Terms } from "./libraries/Types.sol";
 import { Vouchers } from "./libraries/Vouchers.sol";
 
 /// @title Payers' channels, batched claims of vouchers, atomic split, pulled balances
-/// @dev Immutable: no owner, no proxy. In every currency the unclaimed deposits and the balances together never exceed
-/// the escrow's balance of it.
+/// @dev Immutable: no owner, no proxy. In every currency the unclaimed deposits and the balances
+/// together never exceed the escrow's balance of it.
 contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     /// @dev Places of `claimed` and `isOpen` in a channel's slot.
     uint256 private constant CLAIMED = 96;
@@ -174,8 +174,8 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         balances[host] += toHost;
         (uint256 toOwner, uint256 toParents) = _creditOwner(balances, terms, ownerShare);
         bytes32 topic = ClaimSplit.selector;
-        // emit ClaimSplit(licenseId, total, toHost, toOwner, toParents): parts of the total, so of 128 bits. Their words
-        // lie in free memory and are not kept.
+        // emit ClaimSplit(licenseId, total, toHost, toOwner, toParents): parts of the total, so of
+        // 128 bits. Their words lie in free memory and are not kept.
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, sum)
@@ -310,7 +310,8 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         }
     }
 
-    /// @dev Takes one row whole, or rejects it and returns 0. Works on words, because a batch runs this a hundred times.
+    /// @dev Takes one row whole, or rejects it and returns 0. Works on words, because a batch runs
+    /// this a hundred times.
     function _claimRow(uint256 page, ClaimRow calldata row, uint256 limit)
         private
         returns (uint256 amount)
@@ -327,8 +328,9 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         bytes32 topic = VoucherClaimed.selector;
         // emit VoucherClaimed(channelId, amount, cumulativeAmount)
         assembly ("memory-safe") {
-            // `_check` has seen that the new amount is above the old one and at most the deposit, which has 96 bits. So
-            // their difference, added in the place of `claimed`, replaces it and reaches no other field.
+            // `_check` has seen that the new amount is above the old one and at most the deposit,
+            // which has 96 bits. So their difference, added in the place of `claimed`, replaces it
+            // and reaches no other field.
             amount := sub(cumulativeAmount, and(shr(CLAIMED, word), 0xffffffffffffffffffffffff))
             sstore(c.slot, add(word, shl(CLAIMED, amount)))
             mstore(0x00, amount)
@@ -345,7 +347,8 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         bytes calldata signature,
         uint256 limit
     ) private view returns (ClaimError) {
-        // A channel exists only for a license that was active, so the license needs no look-up of its own.
+        // A channel exists only for a license that was active, so the license needs no look-up of
+        // its own.
         if (word >> OPEN & 1 == 0) return ClaimError.UnknownChannel;
         uint256 cumulativeAmount = RowPage.amount(page);
         uint256 claimed = uint96(word >> CLAIMED);
@@ -371,8 +374,9 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         }
     }
 
-    /// @dev Largest total of one batch: `total * ratio <= VAULT.collateralLeft(licenseId, terms.collateral)`. Every
-    /// license has clean terms and a positive ratio; a made-up one has no channels, so any limit will do.
+    /// @dev Largest total of one batch: `total * ratio <= VAULT.collateralLeft(licenseId,
+    /// terms.collateral)`. Every license has clean terms and a positive ratio; a made-up one has no
+    /// channels, so any limit will do.
     function _claimLimit(bytes32 licenseId, Terms calldata terms)
         private
         view
@@ -380,8 +384,9 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     {
         address vault = address(VAULT);
         bytes4 selector = ICollateralVault.collateralLeft.selector;
-        // The call's data lies in free memory and is not kept; the answer in scratch memory. The vault is ours and fixed
-        // at deployment: an answer that is not one word of 128 bits means that it is missing.
+        // The call's data lies in free memory and is not kept; the answer in scratch memory. The
+        // vault is ours and fixed at deployment: an answer that is not one word of 128 bits means
+        // that it is missing.
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, selector)
@@ -411,8 +416,9 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         emit FeeReleased(licenseId, uint128(toOwner), uint128(toParents));
     }
 
-    /// @dev Credits the parents' parts of the owner's share, which has 128 bits, and the rest to the owner. The terms are
-    /// those of a license: `offerId` has seen where its royalties lie, and `publishOffer` that they are clean words.
+    /// @dev Credits the parents' parts of the owner's share, which has 128 bits, and the rest to
+    /// the owner. The terms are those of a license: `offerId` has seen where its royalties lie, and
+    /// `publishOffer` that they are clean words.
     function _creditOwner(
         mapping(address account => uint256) storage balances,
         Terms calldata terms,

@@ -10,15 +10,16 @@ import { IProverRegistry } from "./interfaces/IProverRegistry.sol";
 import { Currency } from "./libraries/Currency.sol";
 
 /// @title Staked provers and the draw of committees
-/// @dev The draw gives each prover the key `−ln(u)/stake`, u drawn from the seed and its address, and takes the
-/// smallest keys (Efraimidis and Spirakis 2006): the same distribution as drawing one after the other by stake
-/// without replacement, but independent of the order of the list. So whoever comes, goes or is penalised after the
-/// seed is known changes nobody's key but its own.
+/// @dev The draw gives each prover the key `−ln(u)/stake`, u drawn from the seed and its address,
+/// and takes the smallest keys (Efraimidis and Spirakis 2006): the same distribution as drawing one
+/// after the other by stake without replacement, but independent of the order of the list. So
+/// whoever comes, goes or is penalised after the seed is known changes nobody's key but its own.
 contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
     /// @notice Bounds the gas of a draw (about 7,000 per prover).
     uint256 public constant MAX_PROVERS = 512;
 
-    /// @dev Keeps `block.timestamp + thawPeriod` inside of `uint40`, so that no stake locks for ever.
+    /// @dev Keeps `block.timestamp + thawPeriod` inside of `uint40`, so that no stake locks for
+    /// ever.
     uint40 private constant MAX_THAW = 3650 days;
 
     uint256 private constant WAD = 1e18;
@@ -159,7 +160,8 @@ contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
         stake -= penalty;
         member.stake = stake;
         if (stake < minStake && _place[account] != 0) _delist(account);
-        // A stake currency that refuses the burn address leaves the penalty here, out of everyone's reach.
+        // A stake currency that refuses the burn address leaves the penalty here, out of everyone's
+        // reach.
         Currency.tryBurn(stakeCurrency, penalty);
         emit ProverPenalised(account, caseId, penalty);
     }
@@ -179,8 +181,8 @@ contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
         require(account.activeFrom != 0, ProverRegistry_NotRegistered(who));
     }
 
-    /// @dev Stake that counts in a draw, 0 if not eligible. Members of many cases at once could misbehave in all of
-    /// them for one penalty, so each case needs its own `minStake`.
+    /// @dev Stake that counts in a draw, 0 if not eligible. Members of many cases at once could
+    /// misbehave in all of them for one penalty, so each case needs its own `minStake`.
     function _eligibleStake(Prover storage account, uint40 before) private view returns (uint256) {
         uint256 stake = account.stake;
         if (account.activeFrom >= before) return 0;
@@ -194,7 +196,8 @@ contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
         return ln >= 0 ? 0 : (uint256(-ln) << 128) / stake;
     }
 
-    /// @dev Keeps the smallest keys in ascending order; the largest falls out once the committee is full.
+    /// @dev Keeps the smallest keys in ascending order; the largest falls out once the committee is
+    /// full.
     function _insert(Draft memory draft, address candidate, uint256 key) private pure {
         uint256 place = draft.filled;
         while (place != 0 && draft.keys[place - 1] > key) --place;
@@ -209,8 +212,8 @@ contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
         draft.members[place] = candidate;
     }
 
-    /// @dev A full list gives the place of its smallest stake to whoever brings at least twice as much: else the
-    /// places could be taken for `MAX_PROVERS · minStake` once and for all.
+    /// @dev A full list gives the place of its smallest stake to whoever brings at least twice as
+    /// much: else the places could be taken for `MAX_PROVERS · minStake` once and for all.
     function _enlist(address who, uint128 stake) private {
         if (_list.length == MAX_PROVERS) {
             (address smallest, uint128 least) = _smallest();

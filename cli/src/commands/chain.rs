@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use eyre::Result;
 use oml_contracts::Addresses;
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core, deploy_token, derive_core};
-use oml_contracts::rpc::verify::{self, Finding};
+use oml_contracts::rpc::verify::{self, CodeFinding};
 use oml_contracts::{Amount, EthAddress};
 use std::path::{Path, PathBuf};
 
@@ -194,15 +194,15 @@ async fn verify(global: &Global) -> Result<()> {
     )?;
     let rows = checked.iter().map(|c| {
         let finding = match c.finding {
-            Finding::Verified => "verified".to_owned(),
-            Finding::Missing => "no code".to_owned(),
-            Finding::OtherCode => "other code".to_owned(),
-            Finding::OtherAddress => format!("derived address is {}", c.derived),
+            CodeFinding::Verified => "verified".to_owned(),
+            CodeFinding::Missing => "no code".to_owned(),
+            CodeFinding::OtherCode => "other code".to_owned(),
+            CodeFinding::OtherAddress => format!("derived address is {}", c.derived),
         };
         [c.contract.to_owned(), c.address.to_string(), finding]
     });
     let rows: Vec<_> = rows.collect();
-    let verified = checked.iter().filter(|c| c.finding == Finding::Verified).count();
+    let verified = checked.iter().filter(|c| c.finding == CodeFinding::Verified).count();
     global.output().result(&checked, &verified.to_string(), || {
         crate::output::table(["contract", "address", "result"], rows)
     });

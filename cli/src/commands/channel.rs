@@ -10,7 +10,7 @@ use alloy::primitives::U256;
 use clap::Subcommand;
 use eyre::Result;
 use k256::ecdsa::SigningKey;
-use oml_contracts::{Amount, ChannelId, Close, Domain, EthAddress, Signature, hash};
+use oml_contracts::{Amount, ChannelId, Close, Domain, EthAddress, Signable as _, Signature, hash};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

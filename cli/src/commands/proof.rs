@@ -15,7 +15,7 @@ use alloy::sol_types::SolCall;
 use clap::Subcommand;
 use eyre::Result;
 use oml_contracts::terms::Violation;
-use oml_contracts::{Digest, LicenseId, Salt, hash};
+use oml_contracts::{Digest, LicenseId, Salt, Signable as _, hash};
 use oml_node::payments::SignedReceipt;
 use serde::Serialize;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ mod world;
 
 use super::support::FIRST_KEY;
 use oml_contracts::hash::{key_hash, plain_request_hash};
-use oml_contracts::{LicenseId, Receipt};
+use oml_contracts::{LicenseId, Receipt, Signable as _};
 use oml_node::payments::SignedReceipt;
 use oml_node::payments::evidence::LogEntry;
 use predicates::prelude::PredicateBooleanExt as _;

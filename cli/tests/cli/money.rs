@@ -8,7 +8,7 @@ use k256::ecdsa::SigningKey;
 use oml_contracts::rpc::abi::{ChallengeManager, LicenseRegistry};
 use oml_contracts::{
     Addresses, Amount, ChannelId, ContentHash, EthAddress, LicenseNonce, LicenseRef, ModelId,
-    RequestHash, Salt, Terms, Voucher, hash,
+    RequestHash, Salt, Signable as _, Terms, Voucher, hash,
 };
 use oml_node::payments::SignedVoucher;
 use predicates::str::contains;

@@ -16,10 +16,12 @@ struct Parent {
     uint16 bps;
 }
 
-/// @notice Multipliers of the e-value, unsigned fixed point with 32 fractional bits, and the error rate.
+/// @notice Multipliers of the e-value, unsigned fixed point with 32 fractional bits, and the error
+/// rate.
 /// @param personalHit multiplier of a hit of the personal part, p0 = 1/16
 /// @param personalMiss multiplier of a miss of the personal part
-/// @param sharedHit multiplier of an observed shared hit inside the license's assignment, p0 = assignmentP/65536
+/// @param sharedHit multiplier of an observed shared hit inside the license's assignment, p0 =
+/// assignmentP/65536
 /// @param sharedMiss multiplier of an observed shared hit outside of it
 /// @param assignmentP probability, in 1/65536, that a license carries a given shared fingerprint
 /// @param alphaInverse 1/alpha, a whole number
@@ -43,8 +45,8 @@ struct SlashTerms {
     uint16 ownerBps;
 }
 
-/// @notice The published terms of an offer. The chain stores only their hash (`offerId`); whoever needs a term
-/// passes all of them. Every field is enforced by code.
+/// @notice The published terms of an offer. The chain stores only their hash (`offerId`); whoever
+/// needs a term passes all of them. Every field is enforced by code.
 struct Terms {
     bytes32 modelId;
     uint32 epoch;
@@ -77,15 +79,16 @@ struct LicenseRef {
     uint96 nonce;
 }
 
-/// @notice Names a case and proves what was fixed when it was opened: `caseId` is the hash of all of it, so none of it
-/// needs storage. `CaseOpened` announces every field.
+/// @notice Names a case and proves what was fixed when it was opened: `caseId` is the hash of all
+/// of it, so none of it needs storage. `CaseOpened` announces every field.
 /// @param license the accused license
 /// @param deploymentHash hash of the accused deployment's URI
 /// @param reporter whose bond it is
 /// @param openedAt time of opening; provers that joined later are not drawn
 /// @param cases number of the universe's cases so far, this one included; raises the threshold
 /// @param licenses licenses that a false accuser could have chosen from when it was opened
-/// @param leak whether the deployment was not registered, so that the verdict is a flag unless the terms say more
+/// @param leak whether the deployment was not registered, so that the verdict is a flag unless the
+/// terms say more
 struct CaseRef {
     LicenseRef license;
     bytes32 deploymentHash;
@@ -96,7 +99,8 @@ struct CaseRef {
     bool leak;
 }
 
-/// @notice What a case's seed drew, as `CaseDrawn` announces it. Personal bundles come before shared ones.
+/// @notice What a case's seed drew, as `CaseDrawn` announces it. Personal bundles come before
+/// shared ones.
 struct Drawn {
     uint32[] bundles;
     address[] committee;
@@ -111,7 +115,8 @@ enum LicenseStatus {
     Cancelled
 }
 
-/// @notice Violations. The first four are level-0 proofs; `UnpaidUse` is what a level-2 case decides.
+/// @notice Violations. The first four are level-0 proofs; `UnpaidUse` is what a level-2 case
+/// decides.
 enum Violation {
     Equivocation,
     UnderMetering,
@@ -165,7 +170,8 @@ interface Beacon {
     /// @notice The round to name in a commitment made now; its value is unknown to everyone.
     function nextRound() external view returns (uint48 round);
 
-    /// @notice Value of a round. `Pending`: not out yet. `Stale`: can't be had any more, commit again.
+    /// @notice Value of a round. `Pending`: not out yet. `Stale`: can't be had any more, commit
+    /// again.
     function valueOf(uint48 round) external view returns (Status status, bytes32 value);
 }
 
@@ -319,8 +325,9 @@ interface LicenseRegistry {
     /// host.
     function activate(LicenseRef calldata ref, bytes32 artefactHash) external;
 
-    /// @notice Pays the fee once more and adds `terms.duration` to a running term, as long as the offer is open. Native
-    /// currency: `msg.value` = fee. ERC-20: allowance to the escrow. Only the host.
+    /// @notice Pays the fee once more and adds `terms.duration` to a running term, as long as the
+    /// offer is open. Native currency: `msg.value` = fee. ERC-20: allowance to the escrow. Only the
+    /// host.
     function renew(LicenseRef calldata ref) external payable;
 
     /// @notice Refunds fee and collateral of a license that was not activated until the delivery
@@ -342,8 +349,8 @@ interface LicenseRegistry {
     /// the host.
     function retireDeployment(LicenseRef calldata ref, string calldata uri) external;
 
-    /// @notice Counts a case against the universe (raises every later threshold), and tells in the same call what else
-    /// opening one depends on. Only `ChallengeManager`.
+    /// @notice Counts a case against the universe (raises every later threshold), and tells in the
+    /// same call what else opening one depends on. Only `ChallengeManager`.
     /// @return status of the license
     /// @return liableUntil as `deploymentLiableUntil` has it
     /// @return cases counted so far
@@ -359,8 +366,9 @@ interface LicenseRegistry {
             uint32 personalLeft
         );
 
-    /// @notice Picks unburned bundles by `seed` and burns them: `personal` of the personal part, then as many of the
-    /// shared part as are left, `sharedAtMost` at most. Only `ChallengeManager`.
+    /// @notice Picks unburned bundles by `seed` and burns them: `personal` of the personal part,
+    /// then as many of the shared part as are left, `sharedAtMost` at most. Only
+    /// `ChallengeManager`.
     function burnBundles(
         bytes32 modelId,
         uint32 epoch,
@@ -369,15 +377,16 @@ interface LicenseRegistry {
         uint8 sharedAtMost
     ) external returns (uint32[] memory bundles);
 
-    /// @notice Burns personal bundles whose leaves a proof has opened; refuses what is burned. Only `ChallengeManager`.
+    /// @notice Burns personal bundles whose leaves a proof has opened; refuses what is burned. Only
+    /// `ChallengeManager`.
     function burnOpened(bytes32 modelId, uint32 epoch, uint32[] calldata bundles) external;
 
     function modelOwner(bytes32 modelId) external view returns (address);
     function epochs(bytes32 modelId) external view returns (uint32);
     function universe(bytes32 modelId, uint32 epoch) external view returns (Universe memory);
     function isBurned(bytes32 modelId, uint32 epoch, uint32 bundle) external view returns (bool);
-    /// @notice Beacon round of whose value nobody knew when the host accepted its artefact; 0 unless the license is
-    /// activated and its terms punish `UnlicensedModel`.
+    /// @notice Beacon round of whose value nobody knew when the host accepted its artefact; 0
+    /// unless the license is activated and its terms punish `UnlicensedModel`.
     function activationRound(bytes32 licenseId) external view returns (uint48);
     function offerIdOf(Terms calldata terms) external view returns (bytes32);
     function isOfferOpen(bytes32 offerId) external view returns (bool);
@@ -390,7 +399,8 @@ interface LicenseRegistry {
         view
         returns (LicenseStatus status, uint40 deadline);
 
-    /// @notice Who signs its receipts, status and deadline: one storage read for callers that need no seed.
+    /// @notice Who signs its receipts, status and deadline: one storage read for callers that need
+    /// no seed.
     function servingOf(bytes32 licenseId)
         external
         view
@@ -419,7 +429,8 @@ interface LicenseRegistry {
         returns (uint40);
 }
 
-/// @title Hosts' collateral, by license, undelivered fees, and the delayed payout of what was slashed
+/// @title Hosts' collateral, by license, undelivered fees, and the delayed payout of what was
+/// slashed
 interface CollateralVault {
     /// @param amount what the license has at stake, in its currency
     /// @param freezes open cases and proofs that hold it
@@ -489,8 +500,8 @@ interface CollateralVault {
         uint256 indexed payoutId, address indexed to, address currency, uint128 amount
     );
 
-    /// @notice Takes collateral and fee of a new license in one transfer. The fee stays here until the copy is
-    /// delivered. Only `LicenseRegistry`, which calls once per license.
+    /// @notice Takes collateral and fee of a new license in one transfer. The fee stays here until
+    /// the copy is delivered. Only `LicenseRegistry`, which calls once per license.
     function depositFor(
         bytes32 licenseId,
         address from,
@@ -515,8 +526,8 @@ interface CollateralVault {
     /// @notice Pays the rest out after the thaw, unless frozen. Only the host.
     function withdraw(LicenseRef calldata ref) external;
 
-    /// @notice Returns collateral and fee to the host of a cancelled license. Only `LicenseRegistry`, which calls
-    /// once per license.
+    /// @notice Returns collateral and fee to the host of a cancelled license. Only
+    /// `LicenseRegistry`, which calls once per license.
     function refund(
         bytes32 licenseId,
         address host,
@@ -525,8 +536,8 @@ interface CollateralVault {
         uint128 fee
     ) external;
 
-    /// @notice Hands the fee of a delivered license to the escrow. Only `PaymentEscrow`, when the registry asks it
-    /// to, once per license.
+    /// @notice Hands the fee of a delivered license to the escrow. Only `PaymentEscrow`, when the
+    /// registry asks it to, once per license.
     function payFee(address currency, uint128 fee) external;
 
     /// @notice Takes `bps` of the collateral; queues reporter's and owner's parts, burns the rest.
@@ -543,7 +554,8 @@ interface CollateralVault {
     function collateral(LicenseRef calldata ref) external view returns (Collateral memory);
 
     /// @notice What is left of the collateral of an acquired license, one storage read.
-    /// @param bought its terms' `collateral`; the caller vouches for it and for the license's existence
+    /// @param bought its terms' `collateral`; the caller vouches for it and for the license's
+    /// existence
     function collateralLeft(bytes32 licenseId, uint128 bought) external view returns (uint128);
     function payout(uint256 payoutId) external view returns (Payout memory);
     function payoutCount() external view returns (uint256);
@@ -650,25 +662,28 @@ interface PaymentEscrow {
     /// @notice The payer starts to leave; the host has the thaw period to claim. Only the payer.
     function startThaw(LicenseRef calldata ref, address signer, bytes32 salt) external;
 
-    /// @notice Pays the rest that is neither claimed nor reserved back after the thaw. Only the payer.
+    /// @notice Pays the rest that is neither claimed nor reserved back after the thaw. Only the
+    /// payer.
     function withdraw(LicenseRef calldata ref, address signer, bytes32 salt) external;
 
-    /// @notice Claims vouchers of one license. A bad row is skipped with `VoucherRejected`, never a revert. Anyone.
-    /// @dev A row is taken whole or not at all, so that nobody can burn a voucher for a part of its worth. A batch
-    /// takes at most what the collateral covers by `minCollateralRatioBps`. Parts are rounded down: the owner's
-    /// remainder stays with the host, the parents' with the owner.
+    /// @notice Claims vouchers of one license. A bad row is skipped with `VoucherRejected`, never a
+    /// revert. Anyone.
+    /// @dev A row is taken whole or not at all, so that nobody can burn a voucher for a part of its
+    /// worth. A batch takes at most what the collateral covers by `minCollateralRatioBps`. Parts
+    /// are rounded down: the owner's remainder stays with the host, the parents' with the owner.
     /// @return total newly claimed, already split into balances
     function claim(LicenseRef calldata ref, ClaimRow[] calldata rows)
         external
         returns (uint128 total);
 
-    /// @notice Reserves a voucher's amount: no withdrawal takes it any more, and it counts as declared by the host.
-    /// For a host whose collateral does not cover a claim now, or that claims later. Anyone.
+    /// @notice Reserves a voucher's amount: no withdrawal takes it any more, and it counts as
+    /// declared by the host. For a host whose collateral does not cover a claim now, or that claims
+    /// later. Anyone.
     function reserve(LicenseRef calldata ref, ClaimRow calldata row) external;
 
-    /// @notice Ends a channel without a thaw: the host, by call or by signature over `closeDigest`, claims nothing
-    /// above `finalAmount`, and what is above it, claimed and reserved amounts goes to the payer at once. Anyone may
-    /// bring the host's signature.
+    /// @notice Ends a channel without a thaw: the host, by call or by signature over `closeDigest`,
+    /// claims nothing above `finalAmount`, and what is above it, claimed and reserved amounts goes
+    /// to the payer at once. Anyone may bring the host's signature.
     function close(
         LicenseRef calldata ref,
         address payer,
@@ -681,8 +696,8 @@ interface PaymentEscrow {
     /// @notice Pulls the caller's balance.
     function withdrawBalance(address currency, address to) external returns (uint256 amount);
 
-    /// @notice Fetches the fee of a delivered license from the vault and splits it. Only `LicenseRegistry`, which
-    /// calls once per license.
+    /// @notice Fetches the fee of a delivered license from the vault and splits it. Only
+    /// `LicenseRegistry`, which calls once per license.
     function releaseFee(LicenseRef calldata ref) external;
 
     /// @notice Takes a renewal's fee from the host and splits it. Only `LicenseRegistry`.
@@ -728,7 +743,8 @@ interface ProverRegistry {
     event StakeWithdrawn(address indexed prover, uint128 amount);
     event ProverPenalised(address indexed prover, bytes32 indexed caseId, uint128 amount);
 
-    /// @notice A prover with more stake took the place of this one in the full list; its thaw has started.
+    /// @notice A prover with more stake took the place of this one in the full list; its thaw has
+    /// started.
     event ProverReplaced(address indexed prover, address indexed by);
 
     error ProverRegistry_NotChallengeManager(address caller);
@@ -748,24 +764,26 @@ interface ProverRegistry {
     /// @notice Stakes the caller. `encryptionKey` is an X25519 public key to which keys are sealed.
     function register(uint128 stake, bytes32 encryptionKey) external payable;
 
-    /// @notice Adds stake. Like a registration it counts only for cases opened later, or the stake could follow a
-    /// beacon value that is already known.
+    /// @notice Adds stake. Like a registration it counts only for cases opened later, or the stake
+    /// could follow a beacon value that is already known.
     function addStake(uint128 amount) external payable;
 
-    /// @notice Leaves the draw at once; stake can be withdrawn after the thaw, when no drawn case is open.
+    /// @notice Leaves the draw at once; stake can be withdrawn after the thaw, when no drawn case
+    /// is open.
     function startThaw() external;
 
     /// @notice Pays the stake out after the thaw. Refused while a drawn case is open.
     function withdraw() external;
 
-    /// @notice Draws `size` distinct provers without replacement, weighted by stake. Only `ChallengeManager`.
-    /// Eligible are those that registered or added stake last before `before`, do not thaw, and whose stake covers
-    /// one more case: `minStake` for each.
+    /// @notice Draws `size` distinct provers without replacement, weighted by stake. Only
+    /// `ChallengeManager`. Eligible are those that registered or added stake last before `before`,
+    /// do not thaw, and whose stake covers one more case: `minStake` for each.
     function drawCommittee(bytes32 seed, uint8 size, uint40 before)
         external
         returns (address[] memory committee);
 
-    /// @notice The case has ended for this member; burns `penalty` of its stake. Only `ChallengeManager`.
+    /// @notice The case has ended for this member; burns `penalty` of its stake. Only
+    /// `ChallengeManager`.
     function release(bytes32 caseId, address prover, uint128 penalty) external;
 
     function prover(address account) external view returns (Prover memory);
@@ -788,7 +806,8 @@ interface ChallengeManager {
         uint40 payoutDelay;
         uint8 committeeSize;
         uint8 bundlesPerCase;
-        /// @dev bundles of the shared part that a case opens besides, as long as the universe has them
+        /// @dev bundles of the shared part that a case opens besides, as long as the universe has
+        /// them
         uint8 sharedBundlesPerCase;
         uint8 minDecoys;
         uint128 nonRevealPenalty;
@@ -810,8 +829,10 @@ interface ChallengeManager {
         bytes32 facts;
     }
 
-    /// @notice What the opening has found, bit j for fingerprint j in the order of the drawn bundles.
-    /// @param hits hits of the personal part, and those of the shared part inside of the license's assignment
+    /// @notice What the opening has found, bit j for fingerprint j in the order of the drawn
+    /// bundles.
+    /// @param hits hits of the personal part, and those of the shared part inside of the license's
+    /// assignment
     /// @param outside hits of the shared part outside of it
     /// @param keysHash `keccak` of the opened key hashes one after the other
     struct Outcome {
@@ -838,7 +859,8 @@ interface ChallengeManager {
     /// @param bundles in the order of the draw
     /// @param decoyHashes key hashes of the questions that are not opened, in their order
     /// @param sheets tags as revealed; members that answered alike share a sheet
-    /// @param sheetOf one byte by member in committee order: number of its sheet, 0xff for one that did not reveal
+    /// @param sheetOf one byte by member in committee order: number of its sheet, 0xff for one that
+    /// did not reveal
     struct LeafOpening {
         OpenedBundle[] bundles;
         bytes32[] decoyHashes;
@@ -846,12 +868,13 @@ interface ChallengeManager {
         bytes sheetOf;
     }
 
-    /// @notice Which answers of a host shall be compared with which copy. All of it is in the report's commitment, so
-    /// none of it can be chosen by what the host answers.
+    /// @notice Which answers of a host shall be compared with which copy. All of it is in the
+    /// report's commitment, so none of it can be chosen by what the host answers.
     /// @param copy another host's license of another model
     /// @param channelId the host counts its receipts by channel
     /// @param firstSeq number of the first receipt; each answer has the next one
-    /// @param bundles of the personal part of the copy's universe, in the order in which they are asked
+    /// @param bundles of the personal part of the copy's universe, in the order in which they are
+    /// asked
     struct Series {
         LicenseRef copy;
         bytes32 channelId;
@@ -859,14 +882,16 @@ interface ChallengeManager {
         uint32[] bundles;
     }
 
-    /// @notice What a series has found: leaves with `position` 0, 1, 2 … and the answers in their order.
+    /// @notice What a series has found: leaves with `position` 0, 1, 2 … and the answers in their
+    /// order.
     struct SeriesEvidence {
         OpenedBundle[] bundles;
         ServedAnswer[] answers;
     }
 
     /// @notice An answer, with the parts of its receipt that do not follow from the series.
-    /// @param signature of the receipt by the serving key; empty if the host did not answer, which is a miss
+    /// @param signature of the receipt by the serving key; empty if the host did not answer, which
+    /// is a miss
     /// @param text of the response
     struct ServedAnswer {
         uint64 cumulativeRequests;
@@ -886,7 +911,8 @@ interface ChallengeManager {
         uint128 toReporter,
         uint128 toOwner
     );
-    /// @notice What convinced the contract that a host served another license's copy; `ProofAccepted` follows.
+    /// @notice What convinced the contract that a host served another license's copy;
+    /// `ProofAccepted` follows.
     event CopyShown(
         bytes32 indexed licenseId,
         bytes32 indexed copyId,
@@ -996,12 +1022,13 @@ interface ChallengeManager {
     error ChallengeManager_NotAgreed(Violation violation);
     /// @notice The copy is of the license's own model or of its own host, or was never delivered.
     error ChallengeManager_NotForeign(bytes32 copyId);
-    /// @notice The copy's answers were drawn before the host accepted its own artefact, so that its licensor could have
-    /// put them there.
+    /// @notice The copy's answers were drawn before the host accepted its own artefact, so that its
+    /// licensor could have put them there.
     error ChallengeManager_DrawnBefore(uint48 seedRound, uint48 activationRound);
     /// @notice Nobody has put the reader of copies on this chain yet; anyone can.
     error ChallengeManager_NoReader(address reader);
-    /// @notice The answer was served before the report's delay was over: it could have chosen the report.
+    /// @notice The answer was served before the report's delay was over: it could have chosen the
+    /// report.
     error ChallengeManager_ServedTooEarly(uint64 servedAt, uint256 from);
     /// @notice The answers do not convict.
     error ChallengeManager_NotEnough(int64 evidence, int64 threshold);
@@ -1027,7 +1054,8 @@ interface ChallengeManager {
     error ChallengeManager_WrongLength(bytes32 name, uint256 given, uint256 expected);
     /// @notice The key hashes are not those that were posted or opened.
     error ChallengeManager_WrongKeyHashes(bytes32 caseId);
-    /// @notice A fingerprint's position among the questions is taken or outside, or its key hash is 0.
+    /// @notice A fingerprint's position among the questions is taken or outside, or its key hash is
+    /// 0.
     error ChallengeManager_BadPosition(uint256 fingerprint, uint16 position);
     /// @notice The tags of a leaf are not 16 strictly increasing non-zero values.
     error ChallengeManager_MalformedLeaf(uint32 leaf);
@@ -1037,7 +1065,8 @@ interface ChallengeManager {
     error ChallengeManager_NoSuchFingerprint(uint16 fingerprint);
     /// @notice The voucher is for another request.
     error ChallengeManager_WrongRequest(bytes32 given, bytes32 expected);
-    /// @notice The voucher's channel does not cover what it promises, or it promises less than the price.
+    /// @notice The voucher's channel does not cover what it promises, or it promises less than the
+    /// price.
     error ChallengeManager_NotPaid(
         bytes32 channelId, uint128 amount, uint256 price, uint128 deposited
     );
@@ -1063,7 +1092,8 @@ interface ChallengeManager {
         bytes32 salt
     ) external;
 
-    /// @notice Level 0: a receipt whose units cost more than was claimed when the settlement period is over.
+    /// @notice Level 0: a receipt whose units cost more than was claimed when the settlement period
+    /// is over.
     function proveUnderMetering(
         LicenseRef calldata ref,
         Receipt calldata receipt,
@@ -1079,10 +1109,12 @@ interface ChallengeManager {
         bytes32 salt
     ) external;
 
-    /// @notice Level 0: receipts for plain requests, whose answers are those of another host's copy of another model.
-    /// The copy's answers must have been drawn after the host accepted its own artefact. The opened bundles are burned.
+    /// @notice Level 0: receipts for plain requests, whose answers are those of another host's copy
+    /// of another model. The copy's answers must have been drawn after the host accepted its own
+    /// artefact. The opened bundles are burned.
     /// @dev See decision 015 for what is counted against whom. The claim is
-    /// `keccak(abi.encode(violation, licenseId, keccak(abi.encode(copyId, channelId, firstSeq, bundles))))`.
+    /// `keccak(abi.encode(violation, licenseId, keccak(abi.encode(copyId, channelId, firstSeq,
+    /// bundles))))`.
     function proveUnlicensedModel(
         LicenseRef calldata ref,
         Series calldata series,
@@ -1090,26 +1122,28 @@ interface ChallengeManager {
         bytes32 salt
     ) external;
 
-    /// @notice Level 2: opens a case against a registered deployment; takes `reportBond + committeeSize * proverFee`;
-    /// freezes the collateral.
+    /// @notice Level 2: opens a case against a registered deployment; takes `reportBond +
+    /// committeeSize * proverFee`; freezes the collateral.
     function openCase(LicenseRef calldata ref, bytes32 deploymentHash, bytes32 salt)
         external
         payable
         returns (bytes32 caseId);
 
-    /// @notice Level 2: opens a case about a deployment that is not registered, to show that it serves this license's
-    /// copy. An upheld case flags the deployment; it costs the host its collateral only if the terms carry leak
-    /// liability, since the owner, too, could have deployed the copy. Same bond and fees.
+    /// @notice Level 2: opens a case about a deployment that is not registered, to show that it
+    /// serves this license's copy. An upheld case flags the deployment; it costs the host its
+    /// collateral only if the terms carry leak liability, since the owner, too, could have deployed
+    /// the copy. Same bond and fees.
     function openLeakCase(LicenseRef calldata ref, string calldata uri, bytes32 salt)
         external
         payable
         returns (bytes32 caseId);
 
-    /// @notice Draws bundles and committee once the beacon round is out. Anyone. Re-commits a stale round.
+    /// @notice Draws bundles and committee once the beacon round is out. Anyone. Re-commits a stale
+    /// round.
     function drawCase(CaseRef calldata ref) external;
 
-    /// @notice The owner fixes what the committee asks. Only `terms.owner`. Naming the draw ties the questions to it:
-    /// after a reorg they can't be taken for another draw's.
+    /// @notice The owner fixes what the committee asks. Only `terms.owner`. Naming the draw ties
+    /// the questions to it: after a reorg they can't be taken for another draw's.
     function postQuestions(
         CaseRef calldata ref,
         Drawn calldata drawn,
@@ -1117,8 +1151,8 @@ interface ChallengeManager {
         uint16 count
     ) external;
 
-    /// @notice A member commits to the tags it observed for these questions. Only committee members, once. The lowest
-    /// bit of the commitment is not kept.
+    /// @notice A member commits to the tags it observed for these questions. Only committee
+    /// members, once. The lowest bit of the commitment is not kept.
     function commitTags(
         bytes32 caseId,
         Drawn calldata drawn,
@@ -1129,14 +1163,16 @@ interface ChallengeManager {
     /// @notice A member reveals. After the last commit or the commit deadline.
     function revealTags(bytes32 caseId, bytes calldata tags, bytes32 salt) external;
 
-    /// @notice The owner opens the leaves; the contract recomputes answers and counts. Only `terms.owner`.
+    /// @notice The owner opens the leaves; the contract recomputes answers and counts. Only
+    /// `terms.owner`.
     function openLeaves(CaseRef calldata ref, Drawn calldata drawn, LeafOpening calldata given)
         external;
 
-    /// @notice Shows that a committee member paid for a tested request. Anyone, in the rebuttal window. Once fewer
-    /// members than the quorum are left that got the answer without payment, the observation no longer counts.
-    /// @dev The voucher must be a committee member's, as payer or signer: only members asked, and a voucher of anyone
-    /// else could be made up by the host after the leaves are open.
+    /// @notice Shows that a committee member paid for a tested request. Anyone, in the rebuttal
+    /// window. Once fewer members than the quorum are left that got the answer without payment, the
+    /// observation no longer counts.
+    /// @dev The voucher must be a committee member's, as payer or signer: only members asked, and a
+    /// voucher of anyone else could be made up by the host after the leaves are open.
     /// @param outcome as `LeavesOpened` announced it
     /// @param openedKeyHashes key hashes of all opened fingerprints, in their order
     /// @param fingerprint 0-based among the opened ones
@@ -1149,9 +1185,10 @@ interface ChallengeManager {
         PaymentEscrow.ClaimRow calldata voucher
     ) external;
 
-    /// @notice Ends the case when its time has come: verdict after the rebuttal window, `Void` where a party let a
-    /// deadline pass. Anyone.
-    /// @param drawn empty before the draw; @param questionsHash from the questions to the opening, else ignored
+    /// @notice Ends the case when its time has come: verdict after the rebuttal window, `Void`
+    /// where a party let a deadline pass. Anyone.
+    /// @param drawn empty before the draw; @param questionsHash from the questions to the opening,
+    /// else ignored
     /// @param outcome after the opening, else ignored
     function resolve(
         CaseRef calldata ref,
@@ -1167,11 +1204,12 @@ interface ChallengeManager {
     /// @notice Bit j: fingerprint j was removed by a rebuttal.
     function removedOf(bytes32 caseId) external view returns (uint256);
 
-    /// @notice What is kept of a member: 0 before it acts; its commitment with lowest bit 0; then the hash of its
-    /// revealed tags with lowest bit 1.
+    /// @notice What is kept of a member: 0 before it acts; its commitment with lowest bit 0; then
+    /// the hash of its revealed tags with lowest bit 1.
     function wordOf(bytes32 caseId, address prover) external view returns (bytes32);
 
-    /// @notice Case that found this deployment to serve a license's copy without being registered, 0 if none.
+    /// @notice Case that found this deployment to serve a license's copy without being registered,
+    /// 0 if none.
     function flagOf(bytes32 deploymentHash) external view returns (bytes32 caseId);
 
     /// @notice When the reporter made the commitment; 0 if it did not or has used it.

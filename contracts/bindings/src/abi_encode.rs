@@ -1,12 +1,12 @@
 //! The few shapes of `abi.encode` that the formats hash; checked against alloy's encoder in tests.
 
-use crate::money::EthAddress;
+use crate::address::EthAddress;
 
 /// 32-byte words, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Words(Vec<u8>);
+pub(crate) struct AbiWords(Vec<u8>);
 
-impl Words {
+impl AbiWords {
     pub(crate) fn bytes32(mut self, bytes: impl AsRef<[u8]>) -> Self {
         debug_assert_eq!(bytes.as_ref().len(), 32, "a word is 32 bytes");
         self.0.extend_from_slice(bytes.as_ref());
@@ -36,6 +36,6 @@ impl Words {
     }
 
     pub(crate) fn hash(&self) -> [u8; 32] {
-        crate::hash::keccak256(&self.0)
+        crate::keccak::keccak256(&self.0)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::address::EthAddress;
 use crate::eip712::Domain;
-use crate::money::EthAddress;
 
 /// Addresses of one deployment, kept as a JSON file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -13,15 +13,15 @@ pub struct Addresses {
     pub chain_id: u64,
     /// Source of randomness.
     pub beacon: EthAddress,
-    /// Models, offers, licenses.
+    /// Keeps models, offers and licenses.
     pub license_registry: EthAddress,
-    /// Hosts' collateral.
+    /// Holds what hosts deposit as collateral.
     pub collateral_vault: EthAddress,
-    /// Payers' channels.
+    /// Holds the payers' channels and the balances that come of them.
     pub payment_escrow: EthAddress,
-    /// Staked provers.
+    /// Holds the provers' stakes and draws committees.
     pub prover_registry: EthAddress,
-    /// Proofs and cases.
+    /// Judges proofs and cases.
     pub challenge_manager: EthAddress,
     /// A token for tests and demonstrations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,17 +36,17 @@ pub enum AddressesError {
     /// Reading or writing failed.
     #[error("can't access the addresses file {}", path.display())]
     Io {
-        /// The file.
+        /// Path that was asked for.
         path: PathBuf,
-        /// Why.
+        /// What the operating system said.
         source: std::io::Error,
     },
     /// The content is not an addresses file.
     #[error("{} is not an addresses file; write it with a deployment", path.display())]
     Json {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Where its content differs from what is expected.
         source: serde_json::Error,
     },
 }

@@ -1,15 +1,16 @@
-//! What names a case and what it has found: preimages of `caseId` and of the facts that the contract keeps.
+//! What names a case and what it has found: preimages of `caseId` and of the facts that the
+//! contract keeps.
 
-use crate::abi_encode::Words;
+use crate::abi_encode::AbiWords;
+use crate::address::EthAddress;
 use crate::evidence::{self, Log2};
-use crate::hash::keccak256;
 use crate::ids::{
     CaseId, Commitment, DeploymentHash, Facts, KeyHash, LicenseId, QuestionsHash, TagsHash,
 };
-use crate::money::EthAddress;
+use crate::keccak::keccak256;
 
-/// What is fixed when a case is opened, as `CaseOpened` announces it. Together with the license it is the
-/// preimage of the case's id.
+/// What is fixed when a case is opened, as `CaseOpened` announces it. Together with the license it
+/// is the preimage of the case's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CaseOpening {
@@ -23,7 +24,8 @@ pub struct CaseOpening {
     pub cases: u32,
     /// Licenses that a false accuser could have chosen from.
     pub licenses: u32,
-    /// Whether the deployment was not registered, so that the verdict is a flag unless the terms say more.
+    /// Whether the deployment was not registered, so that the verdict is a flag unless the terms
+    /// say more.
     pub leak: bool,
 }
 
@@ -36,7 +38,7 @@ impl CaseOpening {
         challenge_manager: EthAddress,
         license: LicenseId,
     ) -> CaseId {
-        let words = Words::default().uint(chain_id).address(challenge_manager).bytes32(license);
+        let words = AbiWords::default().uint(chain_id).address(challenge_manager).bytes32(license);
         let words = words.bytes32(self.deployment).address(self.reporter).uint(self.opened_at);
         let words = words.uint(self.cases).uint(self.licenses).uint(u8::from(self.leak));
         CaseId::new(words.hash())
@@ -65,7 +67,7 @@ impl Drawn {
     pub fn facts(&self) -> Facts {
         let (bundles, members) = (self.bundles.len() as u128, self.committee.len() as u128);
         // Two dynamic fields: their offsets from the start, then each as length and items.
-        let words = Words::default().uint(64_u8).uint(96 + 32 * bundles).uint(bundles);
+        let words = AbiWords::default().uint(64_u8).uint(96 + 32 * bundles).uint(bundles);
         let words = self.bundles.iter().fold(words, |words, bundle| words.uint(*bundle));
         let words = words.uint(members);
         let words = self.committee.iter().fold(words, |words, member| words.address(*member));
@@ -85,12 +87,12 @@ impl Drawn {
     }
 
     fn facts_with(&self, added: [u8; 32]) -> Facts {
-        Facts::new(Words::default().bytes32(self.facts()).bytes32(added).hash())
+        Facts::new(AbiWords::default().bytes32(self.facts()).bytes32(added).hash())
     }
 }
 
-/// What the opening has found, as `LeavesOpened` announces it; bit j (`bytes[j / 8] >> j % 8`) stands for
-/// fingerprint j in the order of the drawn bundles.
+/// What the opening has found, as `LeavesOpened` announces it; bit j (`bytes[j / 8] >> j % 8`)
+/// stands for fingerprint j in the order of the drawn bundles.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -110,7 +112,7 @@ impl Outcome {
             bits.reverse();
             bits
         };
-        let words = Words::default().bytes32(big_endian(self.hits));
+        let words = AbiWords::default().bytes32(big_endian(self.hits));
         words.bytes32(big_endian(self.outside)).bytes32(self.keys_hash).hash()
     }
 }

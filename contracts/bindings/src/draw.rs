@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::abi_encode::Words;
-use crate::hash::keccak_parts;
+use crate::abi_encode::AbiWords;
+use crate::address::EthAddress;
 use crate::ids::{CaseId, LicenseId, ModelId, Root, Salt, Seed};
+use crate::keccak::keccak_parts;
 use crate::leaf::BUNDLE_LEAVES;
-use crate::money::EthAddress;
 
 /// What a seed is drawn for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Subject {
 pub fn seed(beacon_value: [u8; 32], contract: EthAddress, subject: Subject) -> Seed {
     let subject = match subject {
         Subject::License(id) => id.into(),
-        Subject::Universe(model, epoch) => Words::default().bytes32(model).uint(epoch).hash(),
+        Subject::Universe(model, epoch) => AbiWords::default().bytes32(model).uint(epoch).hash(),
         Subject::Case(id) => id.into(),
     };
     Seed::new(keccak_parts(&[&beacon_value, contract.as_bytes(), &subject]))
@@ -67,7 +67,8 @@ impl Parts {
     /// Sizes of the personal and the shared part; both are multiples of 16.
     ///
     /// # Errors
-    /// [`PartsError`] if they are not, if there is no personal part, or past [`crate::tree::MAX_LEAVES`].
+    /// [`PartsError`] if they are not, if there is no personal part, or past
+    /// [`crate::tree::MAX_LEAVES`].
     pub const fn new(personal: u32, shared: u32) -> Result<Self, PartsError> {
         if personal == 0 {
             return Err(PartsError::NoPersonal);
@@ -97,7 +98,7 @@ impl Parts {
         self.shared
     }
 
-    /// All fingerprints.
+    /// Fingerprints of both parts together.
     #[must_use]
     pub const fn total(self) -> u32 {
         self.personal + self.shared
@@ -116,8 +117,8 @@ impl Parts {
     }
 }
 
-/// `salt` is the leaf's, secret until the leaf is opened: seeds are public, and whoever knew the draw could
-/// answer like a license whose copy it does not have.
+/// `salt` is the leaf's, secret until the leaf is opened: seeds are public, and whoever knew the
+/// draw could answer like a license whose copy it does not have.
 fn candidate(seed: Seed, root: Root, index: u32, salt: Salt) -> u8 {
     let index = index.to_be_bytes();
     let hash = keccak_parts(&[seed.as_bytes(), root.as_bytes(), salt.as_bytes(), &index]);
@@ -125,19 +126,20 @@ fn candidate(seed: Seed, root: Root, index: u32, salt: Salt) -> u8 {
     hash[31] & 0x0f
 }
 
-/// Candidate (0 to 15) that a license's copy answers to personal fingerprint `index`; `salt` is its leaf's.
+/// Candidate (0 to 15) that a license's copy answers to personal fingerprint `index`; `salt` is its
+/// leaf's.
 #[must_use]
 pub fn personal_index(license_seed: Seed, root: Root, index: u32, salt: Salt) -> u8 {
     candidate(license_seed, root, index, salt)
 }
 
-/// Distinct candidates that a license's copy may answer to personal fingerprint `index`, in the order in
-/// which they are drawn; as many as asked for, at most 16.
+/// Distinct candidates that a license's copy may answer to personal fingerprint `index`, in the
+/// order in which they are drawn; as many as asked for, at most 16.
 ///
 /// The first is [`personal_index`]. Each further one takes place
-/// `keccak(licenseSeed ‖ root ‖ salt ‖ "answer" ‖ uint8 j ‖ uint32 i) mod left` (j from 1) among the `left`
-/// candidates that are not drawn yet, ascending. So any given candidate is among `count` drawn ones with
-/// probability `count / 16`, but for a bias below 2^-250.
+/// `keccak(licenseSeed ‖ root ‖ salt ‖ "answer" ‖ uint8 j ‖ uint32 i) mod left` (j from 1) among
+/// the `left` candidates that are not drawn yet, ascending. So any given candidate is among `count`
+/// drawn ones with probability `count / 16`, but for a bias below 2^-250.
 #[must_use]
 pub fn personal_indices(
     license_seed: Seed,
@@ -166,13 +168,15 @@ pub fn personal_indices(
     (0..count.min(16)).map(draw).collect()
 }
 
-/// Candidate (0 to 15) that assigned copies answer to shared fingerprint `index`; `salt` is its leaf's.
+/// Candidate (0 to 15) that assigned copies answer to shared fingerprint `index`; `salt` is its
+/// leaf's.
 #[must_use]
 pub fn shared_index(model_seed: Seed, root: Root, index: u32, salt: Salt) -> u8 {
     candidate(model_seed, root, index, salt)
 }
 
-/// Whether a license carries shared fingerprint `index`; `salt` is its leaf's, `assignment_p` in 1/65,536.
+/// Whether a license carries shared fingerprint `index`; `salt` is its leaf's, `assignment_p` in
+/// 1/65,536.
 #[must_use]
 pub fn is_assigned(
     license_seed: Seed,
@@ -191,10 +195,10 @@ pub fn is_assigned(
     u16::from_be_bytes([hash[0], hash[1]]) < assignment_p
 }
 
-/// The bundles of a case as the contract picks them: `personal` of the personal part, then as many of
-/// the shared part as are unburned, `shared_at_most` at most (give 0 while the universe has no model seed).
-/// Pick `j`, which goes on counting in the shared part, takes index `keccak(seed ‖ uint32 j) mod remaining`
-/// among the part's unburned ones, ascending.
+/// The bundles of a case as the contract picks them: `personal` of the personal part, then as many
+/// of the shared part as are unburned, `shared_at_most` at most (give 0 while the universe has no
+/// model seed). Pick `j`, which goes on counting in the shared part, takes index `keccak(seed ‖
+/// uint32 j) mod remaining` among the part's unburned ones, ascending.
 ///
 /// # Errors
 /// [`BundlesExhausted`] if fewer than `personal` are left.
@@ -232,7 +236,7 @@ pub fn draw_bundles(
     "{left} unburned bundles are left, {wanted} are needed; commit a new epoch of fingerprints"
 )]
 pub struct BundlesExhausted {
-    /// Unburned bundles.
+    /// Bundles that no case has burned yet.
     pub left: usize,
     /// Bundles of a case.
     pub wanted: u8,
@@ -247,7 +251,7 @@ fn modulo(number: &[u8; 32], modulus: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::keccak256;
+    use crate::keccak::keccak256;
     use crate::leaf::CANDIDATES;
 
     const SALT: Salt = Salt::new([7; 32]);

@@ -2,13 +2,12 @@
 
 use k256::ecdsa::{RecoveryId, SigningKey, VerifyingKey};
 
-use crate::abi_encode::Words;
-use crate::hash::{keccak_parts, keccak256};
-use crate::ids::{
-    ChannelId, Digest, LicenseId, ParseHexError, RequestHash, ResponseHash, parse_hex,
-    serde_as_text,
-};
-use crate::money::{Amount, EthAddress};
+use crate::abi_encode::AbiWords;
+use crate::address::EthAddress;
+use crate::amount::Amount;
+use crate::ids::{ChannelId, Digest, LicenseId, RequestHash, ResponseHash};
+use crate::keccak::{keccak_parts, keccak256};
+use crate::text::{ParseHexError, parse_hex, serde_as_text};
 
 const DOMAIN_TYPE: &str =
     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
@@ -32,7 +31,7 @@ impl Domain {
     /// Domain separator; the name is `OML`, the version `1`.
     #[must_use]
     pub fn separator(&self) -> [u8; 32] {
-        Words::default()
+        AbiWords::default()
             .bytes32(keccak256(DOMAIN_TYPE.as_bytes()))
             .bytes32(keccak256(b"OML"))
             .bytes32(keccak256(b"1"))
@@ -43,6 +42,34 @@ impl Domain {
 
     fn digest(&self, struct_hash: [u8; 32]) -> Digest {
         Digest::new(keccak_parts(&[b"\x19\x01", &self.separator(), &struct_hash]))
+    }
+}
+
+/// A struct that is signed under a [`Domain`]: vouchers and closes under `PaymentEscrow`'s,
+/// receipts under `ChallengeManager`'s.
+pub trait Signable {
+    /// `hashStruct` of EIP-712: the type's hash, then the fields.
+    fn struct_hash(&self) -> [u8; 32];
+
+    /// EIP-712 digest under a domain.
+    fn digest(&self, domain: &Domain) -> Digest {
+        domain.digest(self.struct_hash())
+    }
+
+    /// Signs with the key of the payer, host or serving key, whichever the contract asks for.
+    ///
+    /// # Errors
+    /// [`SignatureError::CannotSign`], which no valid key runs into in practice.
+    fn sign(&self, domain: &Domain, key: &SigningKey) -> Result<Signature, SignatureError> {
+        Signature::sign(self.digest(domain), key)
+    }
+
+    /// Account whose key made this signature of the struct.
+    ///
+    /// # Errors
+    /// [`SignatureError`] if the signature belongs to no key.
+    fn signer(&self, domain: &Domain, by: &Signature) -> Result<EthAddress, SignatureError> {
+        by.recover(self.digest(domain))
     }
 }
 
@@ -62,34 +89,16 @@ pub struct Voucher {
     pub request_hash: RequestHash,
 }
 
-impl Voucher {
-    /// EIP-712 digest under `PaymentEscrow`'s domain.
-    #[must_use]
-    pub fn digest(&self, domain: &Domain) -> Digest {
-        let words = Words::default()
+impl Signable for Voucher {
+    fn struct_hash(&self) -> [u8; 32] {
+        AbiWords::default()
             .bytes32(keccak256(VOUCHER_TYPE.as_bytes()))
             .bytes32(self.channel_id)
             .uint(self.cumulative_amount)
             .uint(self.cumulative_requests)
             .uint(self.cumulative_tokens)
-            .bytes32(self.request_hash);
-        domain.digest(words.hash())
-    }
-
-    /// Signs as the payer or its session signer.
-    ///
-    /// # Errors
-    /// [`SignatureError::CannotSign`], which no valid key runs into in practice.
-    pub fn sign(&self, domain: &Domain, key: &SigningKey) -> Result<Signature, SignatureError> {
-        Signature::sign(self.digest(domain), key)
-    }
-
-    /// Who signed this voucher.
-    ///
-    /// # Errors
-    /// [`SignatureError`] if the signature belongs to no key.
-    pub fn signer(&self, domain: &Domain, by: &Signature) -> Result<EthAddress, SignatureError> {
-        by.recover(self.digest(domain))
+            .bytes32(self.request_hash)
+            .hash()
     }
 }
 
@@ -103,31 +112,13 @@ pub struct Close {
     pub final_amount: Amount,
 }
 
-impl Close {
-    /// EIP-712 digest under `PaymentEscrow`'s domain.
-    #[must_use]
-    pub fn digest(&self, domain: &Domain) -> Digest {
-        let words = Words::default()
+impl Signable for Close {
+    fn struct_hash(&self) -> [u8; 32] {
+        AbiWords::default()
             .bytes32(keccak256(CLOSE_TYPE.as_bytes()))
             .bytes32(self.channel_id)
-            .uint(self.final_amount);
-        domain.digest(words.hash())
-    }
-
-    /// Signs as the license's host.
-    ///
-    /// # Errors
-    /// [`SignatureError::CannotSign`], which no valid key runs into in practice.
-    pub fn sign(&self, domain: &Domain, key: &SigningKey) -> Result<Signature, SignatureError> {
-        Signature::sign(self.digest(domain), key)
-    }
-
-    /// Who signed this close.
-    ///
-    /// # Errors
-    /// [`SignatureError`] if the signature belongs to no key.
-    pub fn signer(&self, domain: &Domain, by: &Signature) -> Result<EthAddress, SignatureError> {
-        by.recover(self.digest(domain))
+            .uint(self.final_amount)
+            .hash()
     }
 }
 
@@ -153,11 +144,9 @@ pub struct Receipt {
     pub response_hash: ResponseHash,
 }
 
-impl Receipt {
-    /// EIP-712 digest under `ChallengeManager`'s domain.
-    #[must_use]
-    pub fn digest(&self, domain: &Domain) -> Digest {
-        let words = Words::default()
+impl Signable for Receipt {
+    fn struct_hash(&self) -> [u8; 32] {
+        AbiWords::default()
             .bytes32(keccak256(RECEIPT_TYPE.as_bytes()))
             .bytes32(self.license_id)
             .bytes32(self.channel_id)
@@ -166,24 +155,8 @@ impl Receipt {
             .uint(self.cumulative_tokens)
             .uint(self.served_at)
             .bytes32(self.request_hash)
-            .bytes32(self.response_hash);
-        domain.digest(words.hash())
-    }
-
-    /// Signs with the license's serving key.
-    ///
-    /// # Errors
-    /// [`SignatureError::CannotSign`], which no valid key runs into in practice.
-    pub fn sign(&self, domain: &Domain, key: &SigningKey) -> Result<Signature, SignatureError> {
-        Signature::sign(self.digest(domain), key)
-    }
-
-    /// Who signed this receipt.
-    ///
-    /// # Errors
-    /// [`SignatureError`] if the signature belongs to no key.
-    pub fn signer(&self, domain: &Domain, by: &Signature) -> Result<EthAddress, SignatureError> {
-        by.recover(self.digest(domain))
+            .bytes32(self.response_hash)
+            .hash()
     }
 }
 

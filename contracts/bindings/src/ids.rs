@@ -2,60 +2,7 @@
 //!
 //! Each one displays, parses and serializes as 0x-prefixed lower-case hex.
 
-/// A text that is not the hex form of an identifier.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{value:?} is not a {what}: {cause}; write 0x followed by {digits} hex digits")]
-pub struct ParseHexError {
-    /// Type that was asked for.
-    pub what: &'static str,
-    /// Hex digits that the type takes.
-    pub digits: usize,
-    /// The refused text, cut after 80 characters.
-    pub value: String,
-    /// What is wrong with it.
-    pub cause: String,
-}
-
-/// Parses `N` bytes of hex, with or without `0x`.
-pub(crate) fn parse_hex<const N: usize>(
-    what: &'static str,
-    text: &str,
-) -> Result<[u8; N], ParseHexError> {
-    let digits = text.strip_prefix("0x").unwrap_or(text);
-    let mut bytes = [0_u8; N];
-    hex::decode_to_slice(digits, &mut bytes).map_err(|cause| ParseHexError {
-        what,
-        digits: 2 * N,
-        value: text.chars().take(80).collect(),
-        cause: match cause {
-            hex::FromHexError::InvalidHexCharacter { c, index } => {
-                format!("{c:?} at position {index} is not a hex digit")
-            }
-            _ => format!("it has {} digits", digits.chars().count()),
-        },
-    })?;
-    Ok(bytes)
-}
-
-/// Serde through `Display` and `FromStr`.
-macro_rules! serde_as_text {
-    ($name:ident) => {
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text =
-                    <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
-}
-pub(crate) use serde_as_text;
+use crate::text::{ParseHexError, parse_hex, serde_as_text};
 
 macro_rules! bytes_newtype {
     ($($(#[$meta:meta])* $name:ident: $len:literal;)*) => {$(
@@ -178,6 +125,60 @@ impl Tag {
     pub const NONE: Self = Self::ZERO;
 }
 
+/// Number with which a host tells apart its licenses of one offer. `uint96` on chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct LicenseNonce(u128);
+
+/// A number that is no license nonce.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NonceError {
+    /// The text is not a whole number.
+    #[error("{0:?} is not a license nonce; write a whole number below 2^96")]
+    NotANumber(String),
+    /// The number needs more than 96 bits.
+    #[error("license nonce {0} does not fit uint96; choose one below 2^96")]
+    TooLarge(u128),
+}
+
+impl LicenseNonce {
+    /// A nonce of at most 96 bits.
+    ///
+    /// # Errors
+    /// [`NonceError::TooLarge`].
+    pub const fn new(nonce: u128) -> Result<Self, NonceError> {
+        if nonce >> 96 == 0 { Ok(Self(nonce)) } else { Err(NonceError::TooLarge(nonce)) }
+    }
+
+    /// The nonce as a number below 2^96.
+    #[must_use]
+    pub const fn get(self) -> u128 {
+        self.0
+    }
+}
+
+impl From<u64> for LicenseNonce {
+    fn from(nonce: u64) -> Self {
+        Self(u128::from(nonce))
+    }
+}
+
+impl std::fmt::Display for LicenseNonce {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::str::FromStr for LicenseNonce {
+    type Err = NonceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.parse().map_err(|_| NonceError::NotANumber(text.to_owned()))?;
+        Self::new(number)
+    }
+}
+
+serde_as_text!(LicenseNonce);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,5 +210,11 @@ mod tests {
     fn zero_is_none() {
         assert!(Tag::NONE.is_zero());
         assert!(!Tag::new([0, 0, 0, 1]).is_zero());
+    }
+
+    #[test]
+    fn nonces_fit_96_bits() {
+        assert!(LicenseNonce::new((1 << 96) - 1).is_ok());
+        assert_eq!(LicenseNonce::new(1 << 96), Err(NonceError::TooLarge(1 << 96)));
     }
 }

@@ -1,16 +1,17 @@
 //! One fingerprint as the chain sees it.
 
-use crate::hash::{domain, keccak_parts};
 use crate::ids::{KeyHash, LeafHash, ModelId, Salt, Tag};
+use crate::keccak::keccak_parts;
+use crate::preimage;
 
 /// Candidate responses of a fingerprint.
 pub const CANDIDATES: usize = 16;
 
-/// Leaves of a bundle, the unit that a case opens.
-pub const BUNDLE: usize = 16;
+/// Leaves of a bundle, the unit that a case opens, as a number among indices and counts.
+pub const BUNDLE_LEAVES: u32 = 16;
 
-/// [`BUNDLE`] among indices and counts.
-pub(crate) const BUNDLE_LEAVES: u32 = 16;
+/// [`BUNDLE_LEAVES`] as the length of an array.
+pub const BUNDLE: usize = BUNDLE_LEAVES as usize;
 
 /// The tags of a fingerprint's candidates: strictly increasing and above zero, hence distinct.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -130,7 +131,7 @@ pub fn leaf_hash(
     tags: &LeafTags,
 ) -> LeafHash {
     LeafHash::new(keccak_parts(&[
-        &domain::LEAF,
+        &*preimage::LEAF,
         model.as_bytes(),
         &epoch.to_be_bytes(),
         &index.to_be_bytes(),

@@ -2,10 +2,11 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::hash::keccak256;
 pub use crate::ids::Tag;
+use crate::keccak::keccak256;
 
-/// First maximal run of Unicode alphanumeric characters of the text's NFKC form; empty if there is none.
+/// First maximal run of Unicode alphanumeric characters of the text's NFKC form; empty if there is
+/// none.
 ///
 /// Leading blanks, quotes and punctuation, and everything after the first word, do not matter, so
 /// that a hit does not depend on how much text an endpoint returns.
@@ -29,11 +30,12 @@ pub fn tag_of(response: &str) -> Tag {
     Tag::new([a, b, c, d])
 }
 
-/// Tag that the contract gives a response whose text it reads itself; [`Tag::NONE`] if that text does not show the
-/// first word for certain.
+/// Tag that the contract gives a response whose text it reads itself; [`Tag::NONE`] if that text
+/// does not show the first word for certain.
 ///
-/// The chain has no tables of Unicode: what is beyond ASCII before the word's end might belong to it, and a word at
-/// the end of the text might have been cut. Anything else has the tag of [`tag_of`].
+/// The chain has no tables of Unicode: what is beyond ASCII before the word's end might belong to
+/// it, and a word at the end of the text might have been cut. Anything else has the tag of
+/// [`tag_of`].
 #[must_use]
 pub fn tag_on_chain(response: &str) -> Tag {
     let bytes = response.as_bytes();

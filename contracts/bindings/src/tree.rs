@@ -1,10 +1,10 @@
 //! The tree over a universe's leaves, opened bundle by bundle.
 //!
-//! A bundle is an aligned subtree of 16 leaves, so its proof is the path of its root: one sibling per
-//! level, bottom up. Only bundle roots and what is above them is kept.
+//! A bundle is an aligned subtree of 16 leaves, so its proof is the path of its root: one sibling
+//! per level, bottom up. Only bundle roots and what is above them is kept.
 
-use crate::hash::keccak_parts;
 use crate::ids::{LeafHash, Root};
+use crate::keccak::keccak_parts;
 use crate::leaf::{BUNDLE, BUNDLE_LEAVES};
 
 /// Most leaves of a universe. Bounds proofs (16 siblings) and memory (4 MiB).
@@ -154,7 +154,7 @@ pub fn verify_bundle(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::keccak256;
+    use crate::keccak::keccak256;
     use proptest::prelude::*;
 
     fn leaves(count: u32) -> Vec<LeafHash> {

@@ -9,7 +9,7 @@ use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::rpc::abi;
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core, deploy_token, derive_core};
 use oml_contracts::rpc::reverts;
-use oml_contracts::rpc::verify::{Finding, verify};
+use oml_contracts::rpc::verify::{CodeFinding, verify};
 use oml_contracts::terms::{Royalty, SlashTerms, level};
 use oml_contracts::{
     Amount, Bps, ChannelId, ContentHash, EthAddress, LicenseId, LicenseRef, ModelId, OfferId, Salt,
@@ -114,11 +114,12 @@ async fn the_core_deploys_and_agrees_on_ids() {
     assert!(!provider.get_code_at(addresses.challenge_manager.into()).await.unwrap().is_empty());
 }
 
-fn findings(checked: &[oml_contracts::rpc::verify::Checked]) -> Vec<Finding> {
+fn findings(checked: &[oml_contracts::rpc::verify::ContractCheck]) -> Vec<CodeFinding> {
     checked.iter().map(|c| c.finding).collect()
 }
 
-/// On a chain without the proxy too, twice, from another account, on another chain: the same addresses.
+/// On a chain without the proxy too, twice, from another account, on another chain: the same
+/// addresses.
 #[tokio::test]
 async fn deployments_depend_on_code_and_parameters_alone() {
     let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tooling/bin/anvil");
@@ -145,7 +146,11 @@ async fn deployments_depend_on_code_and_parameters_alone() {
     let derived = derive_core(4_242, &params).unwrap();
     assert_eq!(there, oml_contracts::Addresses { deployed_at_block, ..derived });
     assert!(
-        verify(&elsewhere, &there).await.unwrap().iter().all(|c| c.finding == Finding::Verified)
+        verify(&elsewhere, &there)
+            .await
+            .unwrap()
+            .iter()
+            .all(|c| c.finding == CodeFinding::Verified)
     );
 
     let longer = DeployParams { prover_thaw: params.prover_thaw + 1, ..params.clone() };
@@ -176,7 +181,7 @@ async fn verification_tells_what_differs() {
     let params = DeployParams::local(EthAddress::ZERO, Amount::new(1_000));
     let addresses = deploy_core(&provider, from, &params).await.unwrap();
     let checked = verify(&provider, &addresses).await.unwrap();
-    assert_eq!(findings(&checked), [Finding::Verified; 9]);
+    assert_eq!(findings(&checked), [CodeFinding::Verified; 9]);
     assert_eq!(checked[7].contract, "CaseCourt");
     assert_eq!(checked[8].contract, "CopyReader");
 
@@ -187,7 +192,7 @@ async fn verification_tells_what_differs() {
     let checked = verify(&provider, &mixed).await.unwrap();
     assert_eq!(
         (checked[2].contract, checked[2].finding),
-        ("LicenseRegistry", Finding::OtherAddress)
+        ("LicenseRegistry", CodeFinding::OtherAddress)
     );
 
     let swapped = oml_contracts::Addresses {
@@ -196,6 +201,6 @@ async fn verification_tells_what_differs() {
         ..addresses
     };
     let checked = verify(&provider, &swapped).await.unwrap();
-    assert_eq!(checked[3].finding, Finding::OtherCode);
-    assert_eq!(checked[4].finding, Finding::Missing);
+    assert_eq!(checked[3].finding, CodeFinding::OtherCode);
+    assert_eq!(checked[4].finding, CodeFinding::Missing);
 }

@@ -6,14 +6,15 @@ import { CaseRef, CaseStatus, Drawn } from "../libraries/Types.sol";
 import { ChallengeBase } from "./ChallengeBase.sol";
 
 /// @title The steps of a case
-/// @dev Opened → Drawn → Committing → Revealing → Opening → Rebuttal → Upheld | Dismissed | Void. A step ends when
-/// all have acted or its deadline has passed; the next step's window starts then. Nobody's call is needed for a
-/// deadline to take effect (`_advance`).
+/// @dev Opened → Drawn → Committing → Revealing → Opening → Rebuttal → Upheld | Dismissed | Void. A
+/// step ends when all have acted or its deadline has passed; the next step's window starts then.
+/// Nobody's call is needed for a deadline to take effect (`_advance`).
 ///
-/// A case is one slot of state and one of facts. What was fixed at its opening is the preimage of its id; what was
-/// fixed later, the preimage of the facts: `keccak(drawn)`, then `keccak(keccak(drawn) ‖ questionsHash)`, then
-/// `keccak(keccak(drawn) ‖ keccak(outcome))`. Callers bring the preimages, which the events have announced. So whoever
-/// acts also names what it acts on, and a transaction can't take effect on another draw after a reorg.
+/// A case is one slot of state and one of facts. What was fixed at its opening is the preimage of
+/// its id; what was fixed later, the preimage of the facts: `keccak(drawn)`, then
+/// `keccak(keccak(drawn) ‖ questionsHash)`, then `keccak(keccak(drawn) ‖ keccak(outcome))`. Callers
+/// bring the preimages, which the events have announced. So whoever acts also names what it acts
+/// on, and a transaction can't take effect on another draw after a reorg.
 abstract contract CaseBook is ChallengeBase {
     /// @dev What is fixed when a case is opened, see `CaseRef`.
     struct Fixed {
@@ -40,7 +41,8 @@ abstract contract CaseBook is ChallengeBase {
         emit OpeningStarted(caseId, c.deadline);
     }
 
-    /// @dev Goes on where a deadline has passed and enough members have acted; else the case waits for `resolve`.
+    /// @dev Goes on where a deadline has passed and enough members have acted; else the case waits
+    /// for `resolve`.
     function _advance(bytes32 caseId, Case storage c) internal {
         uint256 needed = Consensus.quorum(_committeeSize);
         if (
@@ -77,8 +79,8 @@ abstract contract CaseBook is ChallengeBase {
 
     function _caseIdOf(Fixed memory fixed_) internal view returns (bytes32) {
         bytes32 id;
-        // keccak256(abi.encode(block.chainid, address(this), fixed_)): a struct of seven values lies in memory as it is
-        // encoded. Its copy lies in free memory and is not kept.
+        // keccak256(abi.encode(block.chainid, address(this), fixed_)): a struct of seven values
+        // lies in memory as it is encoded. Its copy lies in free memory and is not kept.
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, chainid())
@@ -127,8 +129,8 @@ abstract contract CaseBook is ChallengeBase {
         require(msg.sender == owner, ChallengeManager_NotOwner(msg.sender, owner));
     }
 
-    /// @dev Whether the verdict costs the accused its collateral: it controls what it registered, but not where a copy
-    /// of its license turns up, unless its terms make it answer for that.
+    /// @dev Whether the verdict costs the accused its collateral: it controls what it registered,
+    /// but not where a copy of its license turns up, unless its terms make it answer for that.
     function _slashes(CaseRef calldata ref) internal pure returns (bool) {
         return !ref.leak || ref.license.terms.leakLiability;
     }
@@ -138,8 +140,8 @@ abstract contract CaseBook is ChallengeBase {
         return uint256(proverFee) * _committeeSize;
     }
 
-    /// @dev What a member's word is after its reveal. The lowest bit tells a reveal from a commitment; the other 255
-    /// still bind.
+    /// @dev What a member's word is after its reveal. The lowest bit tells a reveal from a
+    /// commitment; the other 255 still bind.
     function _revealedWord(bytes32 tagsHash) internal pure returns (bytes32) {
         return tagsHash | bytes32(uint256(1));
     }

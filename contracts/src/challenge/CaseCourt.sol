@@ -15,8 +15,9 @@ import { CaseOpening } from "./CaseOpening.sol";
 import { ChallengeBase } from "./ChallengeBase.sol";
 
 /// @title Level 2, second half: rebuttal, verdict, and each coin back exactly once
-/// @dev Code that runs only by delegation from `ChallengeManager`, on that contract's storage: one contract would
-/// exceed the size limit of EIP-170. Called directly it finds no case and holds neither money nor rights.
+/// @dev Code that runs only by delegation from `ChallengeManager`, on that contract's storage: one
+/// contract would exceed the size limit of EIP-170. Called directly it finds no case and holds
+/// neither money nor rights.
 contract CaseCourt is CaseOpening {
     constructor(
         address registry_,
@@ -113,7 +114,8 @@ contract CaseCourt is CaseOpening {
         );
     }
 
-    /// @dev Once fewer members than the quorum are left that did not pay, the observation is removed.
+    /// @dev Once fewer members than the quorum are left that did not pay, the observation is
+    /// removed.
     function _countPayment(
         bytes32 caseId,
         uint16 fingerprint,
@@ -211,8 +213,8 @@ contract CaseCourt is CaseOpening {
         _emitResolved(caseId, v);
     }
 
-    /// @dev Personal fingerprints count as hit or miss; of the shared ones only observed hits do, as inside or outside
-    /// of the license's assignment.
+    /// @dev Personal fingerprints count as hit or miss; of the shared ones only observed hits do,
+    /// as inside or outside of the license's assignment.
     function _weigh(CaseRef calldata ref, uint256 removed, Outcome calldata outcome)
         private
         view
@@ -234,9 +236,9 @@ contract CaseCourt is CaseOpening {
         v.threshold = EValue.threshold(terms.alphaInverse, ref.cases, ref.licenses);
     }
 
-    /// @dev Nothing was decided: the bond returns. Members are paid for a reveal, and penalised where it is certain
-    /// that they had the questions: a quorum that has committed proves that the owner handed them out. Before that
-    /// the owner may have withheld them, and nobody can tell.
+    /// @dev Nothing was decided: the bond returns. Members are paid for a reveal, and penalised
+    /// where it is certain that they had the questions: a quorum that has committed proves that the
+    /// owner handed them out. Before that the owner may have withheld them, and nobody can tell.
     function _void(CaseRef calldata ref, bytes32 caseId, Drawn calldata drawn, CaseStatus step)
         private
     {
@@ -259,7 +261,8 @@ contract CaseCourt is CaseOpening {
         emit BondPaid(caseId, to, currency, bond);
     }
 
-    /// @dev Releases every member; pays those that revealed with the consensus and returns the other fees.
+    /// @dev Releases every member; pays those that revealed with the consensus and returns the
+    /// other fees.
     function _settleCommittee(
         CaseRef calldata ref,
         bytes32 caseId,

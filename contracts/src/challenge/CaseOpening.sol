@@ -42,7 +42,8 @@ abstract contract CaseOpening is CaseBook {
 
     // ---- Members' answers
 
-    /// @dev Every member's sheet is the one that it revealed, and only one that has not revealed has none.
+    /// @dev Every member's sheet is the one that it revealed, and only one that has not revealed
+    /// has none.
     function _requireRevealed(
         bytes32 caseId,
         address[] calldata committee,

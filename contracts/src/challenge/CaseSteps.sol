@@ -173,9 +173,9 @@ abstract contract CaseSteps is CaseBook, ReportDesk {
 
     // ---- Opening
 
-    /// @dev Freezes, takes bond and fees, counts the case. Fixes what the evidence must reach: 1/α times the cases so
-    /// far and the licenses that could have been chosen from. Opening many cases and keeping the lucky one is thereby
-    /// paid for.
+    /// @dev Freezes, takes bond and fees, counts the case. Fixes what the evidence must reach: 1/α
+    /// times the cases so far and the licenses that could have been chosen from. Opening many cases
+    /// and keeping the lucky one is thereby paid for.
     function _open(LicenseRef calldata ref, bytes32 deploymentHash, bytes32 salt, bool leak)
         private
         returns (bytes32 caseId)
@@ -198,15 +198,17 @@ abstract contract CaseSteps is CaseBook, ReportDesk {
         Currency.pull(terms.currency, msg.sender, uint256(bond) + _fees(terms.proverFee));
     }
 
-    /// @dev Counts the case, and refuses it if license or deployment are not liable; returns the bundles that are left.
+    /// @dev Counts the case, and refuses it if license or deployment are not liable; returns the
+    /// bundles that are left.
     function _count(Fixed memory f, Terms calldata terms) private returns (uint32 left) {
         address to = address(registry);
         bytes4 selector = ILicenseRegistry.countCase.selector;
         LicenseStatus status;
         uint40 liableUntil;
-        // (status, liableUntil, f.cases, f.licenses, left) = registry.countCase(terms.modelId, terms.epoch, f.licenseId,
-        // f.deploymentHash): the terms begin with the first two arguments and `f` with the last two. The registry is
-        // ours and fixed at deployment, so its five words are clean. They lie in free memory and are not kept.
+        // (status, liableUntil, f.cases, f.licenses, left) = registry.countCase(terms.modelId,
+        // terms.epoch, f.licenseId, f.deploymentHash): the terms begin with the first two arguments
+        // and `f` with the last two. The registry is ours and fixed at deployment, so its five
+        // words are clean. They lie in free memory and are not kept.
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, selector)
@@ -236,15 +238,15 @@ abstract contract CaseSteps is CaseBook, ReportDesk {
         Case storage c = _cases[caseId];
         uint256 word = uint256(CaseStatus.Opened) | uint256(f.openedAt + _questionsWindow) << 8
             | uint256(seedRound) << 48;
-        // Status, deadline and seed round, the first three fields of the slot. No other is set in a new case, and it is
-        // new, for its number among the universe's cases is in its id.
+        // Status, deadline and seed round, the first three fields of the slot. No other is set in a
+        // new case, and it is new, for its number among the universe's cases is in its id.
         assembly ("memory-safe") {
             sstore(c.slot, word)
         }
         (bytes32 topic, bytes32 licenseId) = (CaseOpened.selector, f.licenseId);
-        // emit CaseOpened(caseId, f.licenseId, f.reporter, f.deploymentHash, seedRound, bond, f.openedAt, f.cases,
-        // f.licenses, f.leak): the last four lie in memory as they are encoded. The data lies in free memory and is not
-        // kept.
+        // emit CaseOpened(caseId, f.licenseId, f.reporter, f.deploymentHash, seedRound, bond,
+        // f.openedAt, f.cases, f.licenses, f.leak): the last four lie in memory as they are
+        // encoded. The data lies in free memory and is not kept.
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, mload(add(f, 0x20)))

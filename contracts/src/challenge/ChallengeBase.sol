@@ -19,19 +19,20 @@ import { TermsLib } from "../libraries/TermsLib.sol";
 import { LicenseRef, LicenseStatus, Terms } from "../libraries/Types.sol";
 
 /// @title What proofs and cases share: wiring, configuration, all storage
-/// @dev `ChallengeManager` runs the code of `CaseCourt` on its own storage, so every variable is declared here and
-/// nowhere else: then both agree on the layout.
+/// @dev `ChallengeManager` runs the code of `CaseCourt` on its own storage, so every variable is
+/// declared here and nowhere else: then both agree on the layout.
 abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
     uint8 internal constant CASE_LEVEL = 2;
 
-    /// @dev Keeps every sum with a block time inside of `uint40`, so that no case freezes collateral for ever.
+    /// @dev Keeps every sum with a block time inside of `uint40`, so that no case freezes
+    /// collateral for ever.
     uint40 private constant MAX_WINDOW = 365 days;
 
     /// @dev Questions of a case: positions are kept in one word of bits.
     uint256 internal constant MAX_QUESTIONS = 255;
 
-    /// @dev Counting the votes of a committee that disagrees everywhere must fit into a transaction, or a few members
-    /// could keep the owner from opening its leaves.
+    /// @dev Counting the votes of a committee that disagrees everywhere must fit into a
+    /// transaction, or a few members could keep the owner from opening its leaves.
     uint8 private constant MAX_COMMITTEE = 16;
 
     ILicenseRegistry public immutable registry;
@@ -59,7 +60,8 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
     mapping(address currency => mapping(address account => uint256)) internal _balances;
     mapping(bytes32 punishmentId => bool) internal _punished;
     mapping(bytes32 caseId => Case) internal _cases;
-    /// @dev Commitment, then hash of the revealed tags, told apart by the lowest bit; 0 before either.
+    /// @dev Commitment, then hash of the revealed tags, told apart by the lowest bit; 0 before
+    /// either.
     mapping(bytes32 caseId => mapping(address prover => bytes32)) internal _words;
     /// @dev Bit j: fingerprint j was removed by a rebuttal.
     mapping(bytes32 caseId => uint256) internal _removed;

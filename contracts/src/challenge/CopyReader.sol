@@ -15,16 +15,19 @@ import { Receipts } from "../libraries/Receipts.sol";
 import { TermsLib } from "../libraries/TermsLib.sol";
 import { EvidenceTerms, LicenseRef, Receipt, Violation } from "../libraries/Types.sol";
 
-/// @title Reads the fourth proof of level 0: the receipts of a host show another host's copy of another model
-/// @dev Without storage, rights or settings, so that its address is that of its code; `ChallengeManager`, which could
-/// not hold this code too, names that address and passes its calldata on.
+/// @title Reads the fourth proof of level 0: the receipts of a host show another host's copy of
+/// another model
+/// @dev Without storage, rights or settings, so that its address is that of its code;
+/// `ChallengeManager`, which could not hold this code too, names that address and passes its
+/// calldata on.
 ///
-/// What makes the proof safe for the accused, see decision 015: the copy's answers are drawn after the host accepted
-/// its own artefact; who asks has no say in the answer of a plain request; which answers count is fixed before they are
-/// served; and the threshold pays for every copy, every choice of bundles and every report that could be tried.
+/// What makes the proof safe for the accused, see decision 015: the copy's answers are drawn after
+/// the host accepted its own artefact; who asks has no say in the answer of a plain request; which
+/// answers count is fixed before they are served; and the threshold pays for every copy, every
+/// choice of bundles and every report that could be tried.
 contract CopyReader is ICopyReader {
-    /// @dev Copies that exist, and reports that were made, are taken to be so many: nobody has to count them, and more
-    /// would take years of a chain's gas.
+    /// @dev Copies that exist, and reports that were made, are taken to be so many: nobody has to
+    /// count them, and more would take years of a chain's gas.
     uint32 private constant TRIES = type(uint32).max;
 
     /// @dev Leaves of a series: hits are kept in one word of bits.
@@ -51,7 +54,8 @@ contract CopyReader is ICopyReader {
         _weigh(reading, ref.terms.evidence, o, series.bundles.length);
     }
 
-    /// @dev The copy is another host's, of another model, and was drawn when the accused had its own artefact.
+    /// @dev The copy is another host's, of another model, and was drawn when the accused had its
+    /// own artefact.
     function _requireForeign(
         ILicenseRegistry registry,
         LicenseRef calldata ref,

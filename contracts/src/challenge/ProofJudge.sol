@@ -15,8 +15,8 @@ import { ReportDesk } from "./ReportDesk.sol";
 abstract contract ProofJudge is ReportDesk, EIP712 {
     uint8 private constant LEVEL = 0;
 
-    /// @notice Where `CopyReader` is: the deterministic-deployment proxy put it there with salt 0, so the address is that
-    /// of its code, on every chain.
+    /// @notice Where `CopyReader` is: the deterministic-deployment proxy put it there with salt 0,
+    /// so the address is that of its code, on every chain.
     address public constant COPY_READER = 0x32DB133351dA147B60E206D579E80D6D0764DDd0;
 
     /// @inheritdoc IChallengeManager
@@ -48,11 +48,12 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
     ) external nonReentrant {
         bytes32 licenseId = _licenseId(ref);
         (,, bytes32 digest) = _checkReceipt(ref, licenseId, receipt, signature);
-        // A channel that does not exist has nothing settled: the host served what no one could be paid for.
+        // A channel that does not exist has nothing settled: the host served what no one could be
+        // paid for.
         uint128 declared = escrow.declared(receipt.channelId);
         uint256 settleBy = uint256(receipt.servedAt) + ref.terms.settlementPeriod;
-        // Money, not units: anyone may claim, so a payer could settle few units for a high amount and leave the
-        // host without a voucher that it could still claim.
+        // Money, not units: anyone may claim, so a payer could settle few units for a high amount
+        // and leave the host without a voucher that it could still claim.
         uint256 owed =
             TermsLib.price(ref.terms, receipt.cumulativeRequests, receipt.cumulativeTokens);
         require(
@@ -149,8 +150,8 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         );
     }
 
-    /// @dev Each (violation, license, channel), for equivocation also seq, is punished once: a host that misbehaved
-    /// once has signed many receipts that show it.
+    /// @dev Each (violation, license, channel), for equivocation also seq, is punished once: a host
+    /// that misbehaved once has signed many receipts that show it.
     function _accept(
         LicenseRef calldata ref,
         Violation violation,

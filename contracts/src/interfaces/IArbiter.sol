@@ -2,13 +2,14 @@
 pragma solidity ^0.8.30;
 
 /// @title Room for level 3: an arbiter outside of this protocol
-/// @notice Nothing calls this yet, and no offer can accept level 3: `TermsLib.validate` refuses its bit in
-/// `evidenceLevels`, as no term may exist that no code enforces.
+/// @notice Nothing calls this yet, and no offer can accept level 3: `TermsLib.validate` refuses its
+/// bit in `evidenceLevels`, as no term may exist that no code enforces.
 ///
 /// A version that enforces it adds the arbiter's address and fee to the terms; sets the bit in
-/// `TermsLib.KNOWN_LEVELS`; and lets either side ask for a ruling while a case is in its rebuttal window: the case then
-/// waits for the ruling instead of `CaseCourt.resolve`'s own verdict, at most for a window of its own, after which the
-/// verdict stands as if nobody had asked. So an arbiter that is silent, captured or gone can't freeze money for ever.
+/// `TermsLib.KNOWN_LEVELS`; and lets either side ask for a ruling while a case is in its rebuttal
+/// window: the case then waits for the ruling instead of `CaseCourt.resolve`'s own verdict, at most
+/// for a window of its own, after which the verdict stands as if nobody had asked. So an arbiter
+/// that is silent, captured or gone can't freeze money for ever.
 interface IArbiter {
     enum Ruling {
         None,

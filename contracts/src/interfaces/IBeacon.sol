@@ -12,6 +12,7 @@ interface IBeacon {
     /// @notice The round to name in a commitment made now; its value is unknown to everyone.
     function nextRound() external view returns (uint48 round);
 
-    /// @notice Value of a round. `Pending`: not out yet. `Stale`: can't be had any more, commit again.
+    /// @notice Value of a round. `Pending`: not out yet. `Stale`: can't be had any more, commit
+    /// again.
     function valueOf(uint48 round) external view returns (Status status, bytes32 value);
 }

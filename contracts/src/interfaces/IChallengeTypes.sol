@@ -3,7 +3,8 @@ pragma solidity ^0.8.30;
 
 import { CaseStatus, LicenseRef, LicenseStatus, Violation } from "../libraries/Types.sol";
 
-/// @title Structs, events and errors of `IChallengeManager`, shared by the contracts that it is made of
+/// @title Structs, events and errors of `IChallengeManager`, shared by the contracts that it is
+/// made of
 interface IChallengeTypes {
     /// @notice Fixed at deployment. Windows in seconds; penalties in the provers' stake currency.
     struct Config {
@@ -16,7 +17,8 @@ interface IChallengeTypes {
         uint40 payoutDelay;
         uint8 committeeSize;
         uint8 bundlesPerCase;
-        /// @dev bundles of the shared part that a case opens besides, as long as the universe has them
+        /// @dev bundles of the shared part that a case opens besides, as long as the universe has
+        /// them
         uint8 sharedBundlesPerCase;
         uint8 minDecoys;
         uint128 nonRevealPenalty;
@@ -38,8 +40,10 @@ interface IChallengeTypes {
         bytes32 facts;
     }
 
-    /// @notice What the opening has found, bit j for fingerprint j in the order of the drawn bundles.
-    /// @param hits hits of the personal part, and those of the shared part inside of the license's assignment
+    /// @notice What the opening has found, bit j for fingerprint j in the order of the drawn
+    /// bundles.
+    /// @param hits hits of the personal part, and those of the shared part inside of the license's
+    /// assignment
     /// @param outside hits of the shared part outside of it
     /// @param keysHash `keccak` of the opened key hashes one after the other
     struct Outcome {
@@ -66,7 +70,8 @@ interface IChallengeTypes {
     /// @param bundles in the order of the draw
     /// @param decoyHashes key hashes of the questions that are not opened, in their order
     /// @param sheets tags as revealed; members that answered alike share a sheet
-    /// @param sheetOf one byte by member in committee order: number of its sheet, 0xff for one that did not reveal
+    /// @param sheetOf one byte by member in committee order: number of its sheet, 0xff for one that
+    /// did not reveal
     struct LeafOpening {
         OpenedBundle[] bundles;
         bytes32[] decoyHashes;
@@ -74,12 +79,13 @@ interface IChallengeTypes {
         bytes sheetOf;
     }
 
-    /// @notice Which answers of a host shall be compared with which copy. All of it is in the report's commitment, so
-    /// none of it can be chosen by what the host answers.
+    /// @notice Which answers of a host shall be compared with which copy. All of it is in the
+    /// report's commitment, so none of it can be chosen by what the host answers.
     /// @param copy another host's license of another model
     /// @param channelId the host counts its receipts by channel
     /// @param firstSeq number of the first receipt; each answer has the next one
-    /// @param bundles of the personal part of the copy's universe, in the order in which they are asked
+    /// @param bundles of the personal part of the copy's universe, in the order in which they are
+    /// asked
     struct Series {
         LicenseRef copy;
         bytes32 channelId;
@@ -87,14 +93,16 @@ interface IChallengeTypes {
         uint32[] bundles;
     }
 
-    /// @notice What a series has found: leaves with `position` 0, 1, 2 … and the answers in their order.
+    /// @notice What a series has found: leaves with `position` 0, 1, 2 … and the answers in their
+    /// order.
     struct SeriesEvidence {
         OpenedBundle[] bundles;
         ServedAnswer[] answers;
     }
 
     /// @notice An answer, with the parts of its receipt that do not follow from the series.
-    /// @param signature of the receipt by the serving key; empty if the host did not answer, which is a miss
+    /// @param signature of the receipt by the serving key; empty if the host did not answer, which
+    /// is a miss
     /// @param text of the response
     struct ServedAnswer {
         uint64 cumulativeRequests;
@@ -114,7 +122,8 @@ interface IChallengeTypes {
         uint128 toReporter,
         uint128 toOwner
     );
-    /// @notice What convinced the contract that a host served another license's copy; `ProofAccepted` follows.
+    /// @notice What convinced the contract that a host served another license's copy;
+    /// `ProofAccepted` follows.
     event CopyShown(
         bytes32 indexed licenseId,
         bytes32 indexed copyId,
@@ -224,12 +233,13 @@ interface IChallengeTypes {
     error ChallengeManager_NotAgreed(Violation violation);
     /// @notice The copy is of the license's own model or of its own host, or was never delivered.
     error ChallengeManager_NotForeign(bytes32 copyId);
-    /// @notice The copy's answers were drawn before the host accepted its own artefact, so that its licensor could have
-    /// put them there.
+    /// @notice The copy's answers were drawn before the host accepted its own artefact, so that its
+    /// licensor could have put them there.
     error ChallengeManager_DrawnBefore(uint48 seedRound, uint48 activationRound);
     /// @notice Nobody has put the reader of copies on this chain yet; anyone can.
     error ChallengeManager_NoReader(address reader);
-    /// @notice The answer was served before the report's delay was over: it could have chosen the report.
+    /// @notice The answer was served before the report's delay was over: it could have chosen the
+    /// report.
     error ChallengeManager_ServedTooEarly(uint64 servedAt, uint256 from);
     /// @notice The answers do not convict.
     error ChallengeManager_NotEnough(int64 evidence, int64 threshold);
@@ -255,7 +265,8 @@ interface IChallengeTypes {
     error ChallengeManager_WrongLength(bytes32 name, uint256 given, uint256 expected);
     /// @notice The key hashes are not those that were posted or opened.
     error ChallengeManager_WrongKeyHashes(bytes32 caseId);
-    /// @notice A fingerprint's position among the questions is taken or outside, or its key hash is 0.
+    /// @notice A fingerprint's position among the questions is taken or outside, or its key hash is
+    /// 0.
     error ChallengeManager_BadPosition(uint256 fingerprint, uint16 position);
     /// @notice The tags of a leaf are not 16 strictly increasing non-zero values.
     error ChallengeManager_MalformedLeaf(uint32 leaf);
@@ -265,7 +276,8 @@ interface IChallengeTypes {
     error ChallengeManager_NoSuchFingerprint(uint16 fingerprint);
     /// @notice The voucher is for another request.
     error ChallengeManager_WrongRequest(bytes32 given, bytes32 expected);
-    /// @notice The voucher's channel does not cover what it promises, or it promises less than the price.
+    /// @notice The voucher's channel does not cover what it promises, or it promises less than the
+    /// price.
     error ChallengeManager_NotPaid(
         bytes32 channelId, uint128 amount, uint256 price, uint128 deposited
     );

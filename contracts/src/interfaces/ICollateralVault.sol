@@ -3,7 +3,8 @@ pragma solidity ^0.8.30;
 
 import { LicenseRef } from "../libraries/Types.sol";
 
-/// @title Hosts' collateral, by license, undelivered fees, and the delayed payout of what was slashed
+/// @title Hosts' collateral, by license, undelivered fees, and the delayed payout of what was
+/// slashed
 interface ICollateralVault {
     /// @param amount what the license has at stake, in its currency
     /// @param freezes open cases and proofs that hold it
@@ -73,8 +74,8 @@ interface ICollateralVault {
         uint256 indexed payoutId, address indexed to, address currency, uint128 amount
     );
 
-    /// @notice Takes collateral and fee of a new license in one transfer. The fee stays here until the copy is
-    /// delivered. Only `LicenseRegistry`, which calls once per license.
+    /// @notice Takes collateral and fee of a new license in one transfer. The fee stays here until
+    /// the copy is delivered. Only `LicenseRegistry`, which calls once per license.
     function depositFor(
         bytes32 licenseId,
         address from,
@@ -99,8 +100,8 @@ interface ICollateralVault {
     /// @notice Pays the rest out after the thaw, unless frozen. Only the host.
     function withdraw(LicenseRef calldata ref) external;
 
-    /// @notice Returns collateral and fee to the host of a cancelled license. Only `LicenseRegistry`, which calls
-    /// once per license.
+    /// @notice Returns collateral and fee to the host of a cancelled license. Only
+    /// `LicenseRegistry`, which calls once per license.
     function refund(
         bytes32 licenseId,
         address host,
@@ -109,8 +110,8 @@ interface ICollateralVault {
         uint128 fee
     ) external;
 
-    /// @notice Hands the fee of a delivered license to the escrow. Only `PaymentEscrow`, when the registry asks it
-    /// to, once per license.
+    /// @notice Hands the fee of a delivered license to the escrow. Only `PaymentEscrow`, when the
+    /// registry asks it to, once per license.
     function payFee(address currency, uint128 fee) external;
 
     /// @notice Takes `bps` of the collateral; queues reporter's and owner's parts, burns the rest.
@@ -127,7 +128,8 @@ interface ICollateralVault {
     function collateral(LicenseRef calldata ref) external view returns (Collateral memory);
 
     /// @notice What is left of the collateral of an acquired license, one storage read.
-    /// @param bought its terms' `collateral`; the caller vouches for it and for the license's existence
+    /// @param bought its terms' `collateral`; the caller vouches for it and for the license's
+    /// existence
     function collateralLeft(bytes32 licenseId, uint128 bought) external view returns (uint128);
     function payout(uint256 payoutId) external view returns (Payout memory);
     function payoutCount() external view returns (uint256);

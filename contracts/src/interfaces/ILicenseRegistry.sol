@@ -153,8 +153,9 @@ interface ILicenseRegistry {
     /// host.
     function activate(LicenseRef calldata ref, bytes32 artefactHash) external;
 
-    /// @notice Pays the fee once more and adds `terms.duration` to a running term, as long as the offer is open. Native
-    /// currency: `msg.value` = fee. ERC-20: allowance to the escrow. Only the host.
+    /// @notice Pays the fee once more and adds `terms.duration` to a running term, as long as the
+    /// offer is open. Native currency: `msg.value` = fee. ERC-20: allowance to the escrow. Only the
+    /// host.
     function renew(LicenseRef calldata ref) external payable;
 
     /// @notice Refunds fee and collateral of a license that was not activated until the delivery
@@ -176,8 +177,8 @@ interface ILicenseRegistry {
     /// the host.
     function retireDeployment(LicenseRef calldata ref, string calldata uri) external;
 
-    /// @notice Counts a case against the universe (raises every later threshold), and tells in the same call what else
-    /// opening one depends on. Only `ChallengeManager`.
+    /// @notice Counts a case against the universe (raises every later threshold), and tells in the
+    /// same call what else opening one depends on. Only `ChallengeManager`.
     /// @return status of the license
     /// @return liableUntil as `deploymentLiableUntil` has it
     /// @return cases counted so far
@@ -193,8 +194,9 @@ interface ILicenseRegistry {
             uint32 personalLeft
         );
 
-    /// @notice Picks unburned bundles by `seed` and burns them: `personal` of the personal part, then as many of the
-    /// shared part as are left, `sharedAtMost` at most. Only `ChallengeManager`.
+    /// @notice Picks unburned bundles by `seed` and burns them: `personal` of the personal part,
+    /// then as many of the shared part as are left, `sharedAtMost` at most. Only
+    /// `ChallengeManager`.
     function burnBundles(
         bytes32 modelId,
         uint32 epoch,
@@ -203,15 +205,16 @@ interface ILicenseRegistry {
         uint8 sharedAtMost
     ) external returns (uint32[] memory bundles);
 
-    /// @notice Burns personal bundles whose leaves a proof has opened; refuses what is burned. Only `ChallengeManager`.
+    /// @notice Burns personal bundles whose leaves a proof has opened; refuses what is burned. Only
+    /// `ChallengeManager`.
     function burnOpened(bytes32 modelId, uint32 epoch, uint32[] calldata bundles) external;
 
     function modelOwner(bytes32 modelId) external view returns (address);
     function epochs(bytes32 modelId) external view returns (uint32);
     function universe(bytes32 modelId, uint32 epoch) external view returns (Universe memory);
     function isBurned(bytes32 modelId, uint32 epoch, uint32 bundle) external view returns (bool);
-    /// @notice Beacon round of whose value nobody knew when the host accepted its artefact; 0 unless the license is
-    /// activated and its terms punish `UnlicensedModel`.
+    /// @notice Beacon round of whose value nobody knew when the host accepted its artefact; 0
+    /// unless the license is activated and its terms punish `UnlicensedModel`.
     function activationRound(bytes32 licenseId) external view returns (uint48);
     function offerIdOf(Terms calldata terms) external view returns (bytes32);
     function isOfferOpen(bytes32 offerId) external view returns (bool);
@@ -224,7 +227,8 @@ interface ILicenseRegistry {
         view
         returns (LicenseStatus status, uint40 deadline);
 
-    /// @notice Who signs its receipts, status and deadline: one storage read for callers that need no seed.
+    /// @notice Who signs its receipts, status and deadline: one storage read for callers that need
+    /// no seed.
     function servingOf(bytes32 licenseId)
         external
         view

@@ -104,25 +104,28 @@ interface IPaymentEscrow {
     /// @notice The payer starts to leave; the host has the thaw period to claim. Only the payer.
     function startThaw(LicenseRef calldata ref, address signer, bytes32 salt) external;
 
-    /// @notice Pays the rest that is neither claimed nor reserved back after the thaw. Only the payer.
+    /// @notice Pays the rest that is neither claimed nor reserved back after the thaw. Only the
+    /// payer.
     function withdraw(LicenseRef calldata ref, address signer, bytes32 salt) external;
 
-    /// @notice Claims vouchers of one license. A bad row is skipped with `VoucherRejected`, never a revert. Anyone.
-    /// @dev A row is taken whole or not at all, so that nobody can burn a voucher for a part of its worth. A batch
-    /// takes at most what the collateral covers by `minCollateralRatioBps`. Parts are rounded down: the owner's
-    /// remainder stays with the host, the parents' with the owner.
+    /// @notice Claims vouchers of one license. A bad row is skipped with `VoucherRejected`, never a
+    /// revert. Anyone.
+    /// @dev A row is taken whole or not at all, so that nobody can burn a voucher for a part of its
+    /// worth. A batch takes at most what the collateral covers by `minCollateralRatioBps`. Parts
+    /// are rounded down: the owner's remainder stays with the host, the parents' with the owner.
     /// @return total newly claimed, already split into balances
     function claim(LicenseRef calldata ref, ClaimRow[] calldata rows)
         external
         returns (uint128 total);
 
-    /// @notice Reserves a voucher's amount: no withdrawal takes it any more, and it counts as declared by the host.
-    /// For a host whose collateral does not cover a claim now, or that claims later. Anyone.
+    /// @notice Reserves a voucher's amount: no withdrawal takes it any more, and it counts as
+    /// declared by the host. For a host whose collateral does not cover a claim now, or that claims
+    /// later. Anyone.
     function reserve(LicenseRef calldata ref, ClaimRow calldata row) external;
 
-    /// @notice Ends a channel without a thaw: the host, by call or by signature over `closeDigest`, claims nothing
-    /// above `finalAmount`, and what is above it, claimed and reserved amounts goes to the payer at once. Anyone may
-    /// bring the host's signature.
+    /// @notice Ends a channel without a thaw: the host, by call or by signature over `closeDigest`,
+    /// claims nothing above `finalAmount`, and what is above it, claimed and reserved amounts goes
+    /// to the payer at once. Anyone may bring the host's signature.
     function close(
         LicenseRef calldata ref,
         address payer,
@@ -135,8 +138,8 @@ interface IPaymentEscrow {
     /// @notice Pulls the caller's balance.
     function withdrawBalance(address currency, address to) external returns (uint256 amount);
 
-    /// @notice Fetches the fee of a delivered license from the vault and splits it. Only `LicenseRegistry`, which
-    /// calls once per license.
+    /// @notice Fetches the fee of a delivered license from the vault and splits it. Only
+    /// `LicenseRegistry`, which calls once per license.
     function releaseFee(LicenseRef calldata ref) external;
 
     /// @notice Takes a renewal's fee from the host and splits it. Only `LicenseRegistry`.

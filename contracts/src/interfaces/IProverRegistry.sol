@@ -19,7 +19,8 @@ interface IProverRegistry {
     event StakeWithdrawn(address indexed prover, uint128 amount);
     event ProverPenalised(address indexed prover, bytes32 indexed caseId, uint128 amount);
 
-    /// @notice A prover with more stake took the place of this one in the full list; its thaw has started.
+    /// @notice A prover with more stake took the place of this one in the full list; its thaw has
+    /// started.
     event ProverReplaced(address indexed prover, address indexed by);
 
     error ProverRegistry_NotChallengeManager(address caller);
@@ -39,24 +40,26 @@ interface IProverRegistry {
     /// @notice Stakes the caller. `encryptionKey` is an X25519 public key to which keys are sealed.
     function register(uint128 stake, bytes32 encryptionKey) external payable;
 
-    /// @notice Adds stake. Like a registration it counts only for cases opened later, or the stake could follow a
-    /// beacon value that is already known.
+    /// @notice Adds stake. Like a registration it counts only for cases opened later, or the stake
+    /// could follow a beacon value that is already known.
     function addStake(uint128 amount) external payable;
 
-    /// @notice Leaves the draw at once; stake can be withdrawn after the thaw, when no drawn case is open.
+    /// @notice Leaves the draw at once; stake can be withdrawn after the thaw, when no drawn case
+    /// is open.
     function startThaw() external;
 
     /// @notice Pays the stake out after the thaw. Refused while a drawn case is open.
     function withdraw() external;
 
-    /// @notice Draws `size` distinct provers without replacement, weighted by stake. Only `ChallengeManager`.
-    /// Eligible are those that registered or added stake last before `before`, do not thaw, and whose stake covers
-    /// one more case: `minStake` for each.
+    /// @notice Draws `size` distinct provers without replacement, weighted by stake. Only
+    /// `ChallengeManager`. Eligible are those that registered or added stake last before `before`,
+    /// do not thaw, and whose stake covers one more case: `minStake` for each.
     function drawCommittee(bytes32 seed, uint8 size, uint40 before)
         external
         returns (address[] memory committee);
 
-    /// @notice The case has ended for this member; burns `penalty` of its stake. Only `ChallengeManager`.
+    /// @notice The case has ended for this member; burns `penalty` of its stake. Only
+    /// `ChallengeManager`.
     function release(bytes32 caseId, address prover, uint128 penalty) external;
 
     function prover(address account) external view returns (Prover memory);

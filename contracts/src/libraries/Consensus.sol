@@ -11,14 +11,17 @@ library Consensus {
     /// @dev In `sheetOf`: the member did not reveal.
     uint256 internal constant NO_SHEET = 0xff;
 
-    /// @notice Per question the tag that at least `needed` members gave, or 0 if there is none or it is 0; and who
-    /// disagrees with that.
-    /// @param sheets answers as revealed, 4·count bytes each; members that answered alike can share one
-    /// @param sheetOf by member, one byte each: number of its sheet, or `NO_SHEET`. Numbers must be valid
+    /// @notice Per question the tag that at least `needed` members gave, or 0 if there is none or
+    /// it is 0; and who disagrees with that.
+    /// @param sheets answers as revealed, 4·count bytes each; members that answered alike can share
+    /// one
+    /// @param sheetOf by member, one byte each: number of its sheet, or `NO_SHEET`. Numbers must be
+    /// valid
     /// @param needed more than half of the members, so that no two tags can reach it
     /// @return tags by question
-    /// @return dissenters bit i: member i revealed and differs on more than half of the questions with a consensus.
-    /// Decoys are among them, so a member that answers blindly is found out there.
+    /// @return dissenters bit i: member i revealed and differs on more than half of the questions
+    /// with a consensus. Decoys are among them, so a member that answers blindly is found out
+    /// there.
     function judge(bytes[] calldata sheets, bytes calldata sheetOf, uint256 count, uint256 needed)
         internal
         pure
@@ -43,8 +46,9 @@ library Consensus {
         }
     }
 
-    /// @dev A member with whom, itself included, `needed` members agree on everything, or the number of members if
-    /// there is none. An honest committee nearly always has one, and then nothing has to be counted.
+    /// @dev A member with whom, itself included, `needed` members agree on everything, or the
+    /// number of members if there is none. An honest committee nearly always has one, and then
+    /// nothing has to be counted.
     function _speaker(bytes32[] memory hashes, uint256 needed) private pure returns (uint256) {
         for (uint256 i; i + needed <= hashes.length; ++i) {
             uint256 same;
@@ -112,16 +116,16 @@ library Consensus {
         return 2 * different > settled;
     }
 
-    /// @dev Where in the calldata a member's tags begin. Looked up once: the bounds checks of an array of arrays would
-    /// cost more than the votes.
+    /// @dev Where in the calldata a member's tags begin. Looked up once: the bounds checks of an
+    /// array of arrays would cost more than the votes.
     function _placeOf(bytes calldata own) private pure returns (uint256 place) {
         assembly ("memory-safe") {
             place := own.offset
         }
     }
 
-    /// @dev A member's tag at a position, 0 for a member that did not reveal. The caller has checked that a sheet has
-    /// 4·count bytes.
+    /// @dev A member's tag at a position, 0 for a member that did not reveal. The caller has
+    /// checked that a sheet has 4·count bytes.
     function _tagAt(uint256 place, uint256 position) private pure returns (bytes4 tag) {
         if (place == 0) return 0;
         assembly ("memory-safe") {

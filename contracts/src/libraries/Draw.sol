@@ -3,16 +3,17 @@ pragma solidity ^0.8.30;
 
 /// @title What randomness after the commitment decides: answers, assignments, seeds
 library Draw {
-    /// @notice Candidate, 0 … 15, that is the answer to fingerprint `index`: of the personal part for the license whose
-    /// seed it is, of the shared part for the model whose seed it is.
-    /// @param salt the leaf's, secret until it is opened: seeds are public, and whoever knew the draw could answer like
-    /// a license whose copy it does not have
+    /// @notice Candidate, 0 … 15, that is the answer to fingerprint `index`: of the personal part
+    /// for the license whose seed it is, of the shared part for the model whose seed it is.
+    /// @param salt the leaf's, secret until it is opened: seeds are public, and whoever knew the
+    /// draw could answer like a license whose copy it does not have
     function candidate(bytes32 drawSeed, bytes32 root, uint32 index, bytes32 salt)
         internal
         pure
         returns (uint256 result)
     {
-        // keccak(drawSeed ‖ root ‖ salt ‖ index) in scratch memory; the free memory pointer is put back.
+        // keccak(drawSeed ‖ root ‖ salt ‖ index) in scratch memory; the free memory pointer is put
+        // back.
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(0x00, drawSeed)

@@ -3,11 +3,12 @@ pragma solidity ^0.8.30;
 
 /// @title Tag of a response, where its text shows it without the tables of Unicode
 library FirstWord {
-    /// @notice First 4 bytes of `keccak` of the first run of ASCII letters and digits, or 0 if that may not be the whole
-    /// first word.
-    /// @dev Where this is not 0 it is the tag of `docs/formats.md`: normalisation changes no ASCII character, and what
-    /// follows the word's end can't reach back across it. A byte above ASCII before that end could change the word, and
-    /// a text that ends with the word may have been cut in its middle: both give 0, which is a miss.
+    /// @notice First 4 bytes of `keccak` of the first run of ASCII letters and digits, or 0 if that
+    /// may not be the whole first word.
+    /// @dev Where this is not 0 it is the tag of `docs/formats.md`: normalisation changes no ASCII
+    /// character, and what follows the word's end can't reach back across it. A byte above ASCII
+    /// before that end could change the word, and a text that ends with the word may have been cut
+    /// in its middle: both give 0, which is a miss.
     function tag(bytes memory text) internal pure returns (bytes4) {
         uint256 start;
         while (start < text.length && _kind(text[start]) == Kind.Other) ++start;

@@ -31,7 +31,8 @@ library Leaves {
         return hashWith(preimage(modelId, epoch), index, salt, keyHash, tags[0], tags[1]);
     }
 
-    /// @notice The 200 bytes that a leaf of this universe hashes, with the leaf's own part still empty.
+    /// @notice The 200 bytes that a leaf of this universe hashes, with the leaf's own part still
+    /// empty.
     function preimage(bytes32 modelId, uint32 epoch) internal pure returns (bytes memory) {
         return abi.encodePacked(LEAF_DOMAIN, modelId, epoch, new bytes(132));
     }
@@ -46,7 +47,8 @@ library Leaves {
         bytes32 tags1
     ) internal pure returns (bytes32 result) {
         assembly ("memory-safe") {
-            // Each word's end is overwritten by the next, so four bytes of index need no mask of their own.
+            // Each word's end is overwritten by the next, so four bytes of index need no mask of
+            // their own.
             let place := add(buffer, 0x64)
             mstore(place, shl(224, index))
             mstore(add(place, 0x04), salt)
@@ -57,8 +59,8 @@ library Leaves {
         }
     }
 
-    /// @notice Whether all 16 tags are above 0 and strictly increasing, hence pairwise distinct: only then can a
-    /// response match at most one candidate.
+    /// @notice Whether all 16 tags are above 0 and strictly increasing, hence pairwise distinct:
+    /// only then can a response match at most one candidate.
     /// @dev Four comparisons at a time: with bit 32 set, `b − a − 1` keeps it exactly if `a < b`.
     function tagsValid(bytes32 tags0, bytes32 tags1) internal pure returns (bool) {
         uint256 first = uint256(tags0);
@@ -85,7 +87,8 @@ library Leaves {
 
     /// @notice Root of the aligned subtree over one bundle's leaves.
     function bundleRoot(bytes32[16] memory leaves) internal pure returns (bytes32) {
-        // Two neighbours lie next to each other in memory, as their node's preimage; each level overwrites the last.
+        // Two neighbours lie next to each other in memory, as their node's preimage; each level
+        // overwrites the last.
         for (uint256 width = 8; width != 0; width >>= 1) {
             assembly ("memory-safe") {
                 for { let i := 0 } lt(i, width) { i := add(i, 1) } {

@@ -7,7 +7,8 @@ import { Draw } from "./Draw.sol";
 import { Leaves } from "./Leaves.sol";
 import { LicenseRef } from "./Types.sol";
 
-/// @title Opening of leaves: checks them against the root and counts the answers that are the drawn ones
+/// @title Opening of leaves: checks them against the root and counts the answers that are the drawn
+/// ones
 library Openings {
     /// @notice What the opening of leaves carries from bundle to bundle.
     struct Opening {

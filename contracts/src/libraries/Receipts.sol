@@ -37,8 +37,8 @@ library Receipts {
         return keccak256(abi.encodePacked(REQUEST_DOMAIN, modelId, keyHash));
     }
 
-    /// @notice The same for a request that is answered greedily and has nothing but its prompt, see `docs/formats.md`:
-    /// whoever asks has no say in the answer.
+    /// @notice The same for a request that is answered greedily and has nothing but its prompt, see
+    /// `docs/formats.md`: whoever asks has no say in the answer.
     function plainRequestHash(bytes32 modelId, bytes32 keyHash) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(PLAIN_REQUEST_DOMAIN, modelId, keyHash));
     }

@@ -2,25 +2,27 @@
 pragma solidity ^0.8.30;
 
 /// @title Every rule of `TermsLib.validate` about the terms alone, in one pass without branches
-/// @dev Says yes or no; `TermsLib.validate` says why not. All words of encoded terms are numbers of 256 bits here: each
-/// function gathers, bit by bit, what is wrong with some of them, and 0 means nothing. Whatever is too wide for its type is
-/// among it, so a sum that wraps around can't hide anything. `epoch`, `owner` and `currency` are missing: callers
-/// read them as Solidity does, which refuses dirty bits.
+/// @dev Says yes or no; `TermsLib.validate` says why not. All words of encoded terms are numbers of
+/// 256 bits here: each function gathers, bit by bit, what is wrong with some of them, and 0 means
+/// nothing. Whatever is too wide for its type is among it, so a sum that wraps around can't hide
+/// anything. `epoch`, `owner` and `currency` are missing: callers read them as Solidity does, which
+/// refuses dirty bits.
 library TermsCheck {
     uint256 private constant BPS_MAX = 10_000;
     uint256 private constant REPORTER_BPS_MAX = 5000;
     uint256 private constant PERIOD_MAX = 3650 days;
     uint256 private constant ONE = 1 << 32;
 
-    /// @notice Whether `validate` has nothing against the terms at `head` in memory, in the layout of `TermsLib.offerId`.
+    /// @notice Whether `validate` has nothing against the terms at `head` in memory, in the layout
+    /// of `TermsLib.offerId`.
     /// @dev Leaves the memory as it was.
     function passes(uint256 head, bytes32 lineage) internal pure returns (bool) {
         return _money(head) | _periods(head) | _evidence(head) | _slash(head)
                 | _royalties(head, lineage) == 0;
     }
 
-    /// @dev licenseFee, pricePerRequest, pricePerThousandTokens, ownerShareBps, collateral, minCollateralRatioBps,
-    /// evidenceLevels, leakLiability, reportBond, proverFee.
+    /// @dev licenseFee, pricePerRequest, pricePerThousandTokens, ownerShareBps, collateral,
+    /// minCollateralRatioBps, evidenceLevels, leakLiability, reportBond, proverFee.
     function _money(uint256 head) private pure returns (uint256 bad) {
         assembly ("memory-safe") {
             let bond := mload(add(head, 0x220))
@@ -46,15 +48,16 @@ library TermsCheck {
             let thaw := mload(add(head, 0x1a0))
             bad := gt(sub(mload(add(head, 0x140)), 1), sub(PERIOD_MAX, 1))
             bad := or(bad, gt(sub(mload(add(head, 0x160)), 1), sub(PERIOD_MAX, 1)))
-            // The thaw is longer, so it has to be looked at from above only, and the settlement from below.
+            // The thaw is longer, so it has to be looked at from above only, and the settlement
+            // from below.
             bad := or(bad, or(iszero(settlement), gt(thaw, PERIOD_MAX)))
             bad := or(bad, iszero(gt(thaw, settlement)))
             bad := or(bad, gt(sub(mload(add(head, 0x1c0)), 1), 65534))
         }
     }
 
-    /// @dev personalHit, personalMiss, sharedHit, sharedMiss, assignmentP, alphaInverse. As `EValue.isValid`, with the
-    /// chances 1/16 and assignmentP/65,536; 1 is `1 << 32`.
+    /// @dev personalHit, personalMiss, sharedHit, sharedMiss, assignmentP, alphaInverse. As
+    /// `EValue.isValid`, with the chances 1/16 and assignmentP/65,536; 1 is `1 << 32`.
     function _evidence(uint256 head) private pure returns (uint256 bad) {
         assembly ("memory-safe") {
             let hit := mload(add(head, 0x260))
@@ -73,7 +76,8 @@ library TermsCheck {
         }
     }
 
-    /// @dev equivocationBps, underMeteringBps, outOfTermBps, unlicensedModelBps, unpaidUseBps, reporterBps, ownerBps.
+    /// @dev equivocationBps, underMeteringBps, outOfTermBps, unlicensedModelBps, unpaidUseBps,
+    /// reporterBps, ownerBps.
     function _slash(uint256 head) private pure returns (uint256 bad) {
         assembly ("memory-safe") {
             bad := gt(sub(mload(add(head, 0x320)), 1), sub(BPS_MAX, 1))
@@ -88,7 +92,8 @@ library TermsCheck {
         }
     }
 
-    /// @dev Their hash is `TermsLib.royaltiesHash`. Its preimage lies there but for the offset, which has to be 0x20.
+    /// @dev Their hash is `TermsLib.royaltiesHash`. Its preimage lies there but for the offset,
+    /// which has to be 0x20.
     function _royalties(uint256 head, bytes32 lineage) private pure returns (uint256 bad) {
         assembly ("memory-safe") {
             let place := add(head, 0x400)

@@ -60,17 +60,18 @@ library TermsLib {
     /// @notice Candidate answers per fingerprint: p0 = 1/16.
     uint256 internal constant CANDIDATES = 16;
 
-    /// @dev Bytes of the static part of encoded terms; its last word is the offset of the royalties.
+    /// @dev Bytes of the static part of encoded terms; its last word is the offset of the
+    /// royalties.
     uint256 private constant HEAD = 33 * 32;
 
     uint8 private constant KNOWN_LEVELS = 0x05;
     uint8 private constant LEVEL_2 = 0x04;
 
-    /// @notice Identifier of an offer of the registry, `keccak(abi.encode(chainid, registry, terms))`, see
-    /// `docs/formats.md`.
-    /// @dev Hashes the calldata as it came: encoding 33 words anew would cost ten times as much. Only the one layout in
-    /// which encoders write terms is taken, so the hash is that of the encoding. A word with dirty high bits changes
-    /// the hash to that of no offer.
+    /// @notice Identifier of an offer of the registry, `keccak(abi.encode(chainid, registry,
+    /// terms))`, see `docs/formats.md`.
+    /// @dev Hashes the calldata as it came: encoding 33 words anew would cost ten times as much.
+    /// Only the one layout in which encoders write terms is taken, so the hash is that of the
+    /// encoding. A word with dirty high bits changes the hash to that of no offer.
     function offerId(Terms calldata terms, address registry) internal view returns (bytes32 id) {
         uint256 rows = terms.royalties.length;
         uint256 offset;
@@ -87,9 +88,10 @@ library TermsLib {
         require(offset == HEAD, Terms_NotCanonical(offset));
     }
 
-    /// @notice Identifier of an offer that may be published, and where in memory `abi.encode(terms)` lies. Refuses what
-    /// `validate` refuses, with its errors.
-    /// @dev What passes `TermsCheck` needs no second look; of the rest `validate` decides, and it has the reason.
+    /// @notice Identifier of an offer that may be published, and where in memory
+    /// `abi.encode(terms)` lies. Refuses what `validate` refuses, with its errors.
+    /// @dev What passes `TermsCheck` needs no second look; of the rest `validate` decides, and it
+    /// has the reason.
     function publishable(
         Terms calldata terms,
         address registry,
@@ -108,7 +110,8 @@ library TermsLib {
             !TermsCheck.passes(place + 0x60, lineage) || terms.owner != modelOwner
                 || modelOwner == address(0) || universeRoot == 0 || !Currency.exists(terms.currency)
         ) validate(terms, modelOwner, lineage, universeRoot);
-        // The word before the terms was their offset in the preimage; where they stand alone it is 0x20.
+        // The word before the terms was their offset in the preimage; where they stand alone it is
+        // 0x20.
         assembly ("memory-safe") {
             place := add(place, 0x40)
             size := sub(size, 0x40)
@@ -116,7 +119,8 @@ library TermsLib {
         }
     }
 
-    /// @notice Where in the calldata the royalties of terms that have an `offerId` begin and end: two words each.
+    /// @notice Where in the calldata the royalties of terms that have an `offerId` begin and end:
+    /// two words each.
     function royaltiesOf(Terms calldata terms) internal pure returns (uint256 place, uint256 end) {
         assembly ("memory-safe") {
             place := add(terms, add(HEAD, 0x20))

@@ -10,7 +10,8 @@ uint256 constant MAX_PARENTS = 8;
 /// @dev `Terms.currency` of the chain's native currency.
 address constant NATIVE = address(0);
 
-/// @dev Where burned money goes: no one holds its key, and unlike address(0) every token accepts it.
+/// @dev Where burned money goes: no one holds its key, and unlike address(0) every token accepts
+/// it.
 address constant BURN = 0x000000000000000000000000000000000000dEaD;
 
 /// @notice A parent's share of the owner's share.
@@ -27,10 +28,12 @@ struct Parent {
     uint16 bps;
 }
 
-/// @notice Multipliers of the e-value, unsigned fixed point with 32 fractional bits, and the error rate.
+/// @notice Multipliers of the e-value, unsigned fixed point with 32 fractional bits, and the error
+/// rate.
 /// @param personalHit multiplier of a hit of the personal part, p0 = 1/16
 /// @param personalMiss multiplier of a miss of the personal part
-/// @param sharedHit multiplier of an observed shared hit inside the license's assignment, p0 = assignmentP/65536
+/// @param sharedHit multiplier of an observed shared hit inside the license's assignment, p0 =
+/// assignmentP/65536
 /// @param sharedMiss multiplier of an observed shared hit outside of it
 /// @param assignmentP probability, in 1/65536, that a license carries a given shared fingerprint
 /// @param alphaInverse 1/alpha, a whole number
@@ -54,8 +57,8 @@ struct SlashTerms {
     uint16 ownerBps;
 }
 
-/// @notice The published terms of an offer. The chain stores only their hash (`offerId`); whoever needs a term
-/// passes all of them. Every field is enforced by code.
+/// @notice The published terms of an offer. The chain stores only their hash (`offerId`); whoever
+/// needs a term passes all of them. Every field is enforced by code.
 struct Terms {
     bytes32 modelId;
     uint32 epoch;
@@ -88,15 +91,16 @@ struct LicenseRef {
     uint96 nonce;
 }
 
-/// @notice Names a case and proves what was fixed when it was opened: `caseId` is the hash of all of it, so none of it
-/// needs storage. `CaseOpened` announces every field.
+/// @notice Names a case and proves what was fixed when it was opened: `caseId` is the hash of all
+/// of it, so none of it needs storage. `CaseOpened` announces every field.
 /// @param license the accused license
 /// @param deploymentHash hash of the accused deployment's URI
 /// @param reporter whose bond it is
 /// @param openedAt time of opening; provers that joined later are not drawn
 /// @param cases number of the universe's cases so far, this one included; raises the threshold
 /// @param licenses licenses that a false accuser could have chosen from when it was opened
-/// @param leak whether the deployment was not registered, so that the verdict is a flag unless the terms say more
+/// @param leak whether the deployment was not registered, so that the verdict is a flag unless the
+/// terms say more
 struct CaseRef {
     LicenseRef license;
     bytes32 deploymentHash;
@@ -107,7 +111,8 @@ struct CaseRef {
     bool leak;
 }
 
-/// @notice What a case's seed drew, as `CaseDrawn` announces it. Personal bundles come before shared ones.
+/// @notice What a case's seed drew, as `CaseDrawn` announces it. Personal bundles come before
+/// shared ones.
 struct Drawn {
     uint32[] bundles;
     address[] committee;
@@ -122,7 +127,8 @@ enum LicenseStatus {
     Cancelled
 }
 
-/// @notice Violations. The first four are level-0 proofs; `UnpaidUse` is what a level-2 case decides.
+/// @notice Violations. The first four are level-0 proofs; `UnpaidUse` is what a level-2 case
+/// decides.
 enum Violation {
     Equivocation,
     UnderMetering,

@@ -5,7 +5,8 @@ import { ECDSA } from "solady/utils/ECDSA.sol";
 import { EfficientHashLib } from "solady/utils/EfficientHashLib.sol";
 
 /// @title EIP-712 hashing of vouchers, and signature checks that can't hurt a batch
-/// @dev Batches hash in scratch memory: `abi.encode` would grow the memory, and its price, with every row.
+/// @dev Batches hash in scratch memory: `abi.encode` would grow the memory, and its price, with
+/// every row.
 library Vouchers {
     bytes32 internal constant TYPEHASH = keccak256(
         "Voucher(bytes32 channelId,uint128 cumulativeAmount,uint64 cumulativeRequests,uint64 cumulativeTokens,bytes32 requestHash)"
@@ -61,9 +62,10 @@ library Vouchers {
         return EfficientHashLib.hash(uint256(CLOSE_TYPEHASH), uint256(channel), finalAmount);
     }
 
-    /// @notice Whether `signature` over `digest` is `signer`'s, by its key or by EIP-1271. Never reverts.
-    /// @dev The key goes first, so that an account which delegates to code (EIP-7702) can't take back what its key
-    /// has signed.
+    /// @notice Whether `signature` over `digest` is `signer`'s, by its key or by EIP-1271. Never
+    /// reverts.
+    /// @dev The key goes first, so that an account which delegates to code (EIP-7702) can't take
+    /// back what its key has signed.
     function isSignedBy(address signer, bytes32 digest, bytes calldata signature)
         internal
         view

@@ -14,7 +14,8 @@ import { ReentrantToken } from "../utils/tokens/ReentrantToken.sol";
 contract EnforcementAttacks is CaseTest {
     // ---- By the owner
 
-    /// @dev The owner commits the same candidate in all places, so that any draw hits what the victim answers.
+    /// @dev The owner commits the same candidate in all places, so that any draw hits what the
+    /// victim answers.
     function test_ownerCommitsDuplicateCandidates() public {
         Round memory round = _revealed(Behaviour.OtherModel);
         bytes32 repeated;
@@ -34,8 +35,8 @@ contract EnforcementAttacks is CaseTest {
         assertEq(vault.collateral(ref()).amount, COLLATERAL, "collateral");
     }
 
-    /// @dev The owner commits, as one candidate of each leaf, what the victim's own model answers. The draw takes
-    /// that candidate one time in sixteen only.
+    /// @dev The owner commits, as one candidate of each leaf, what the victim's own model answers.
+    /// The draw takes that candidate one time in sixteen only.
     function test_ownerCommitsWhatTheVictimAnswers() public {
         Round memory round = _posted(Behaviour.OtherModel);
         for (uint256 i; i < 5; ++i) {
@@ -66,8 +67,8 @@ contract EnforcementAttacks is CaseTest {
         manager.postQuestions(round.id, _drawnOf(round), "other questions", QUESTIONS);
     }
 
-    /// @dev The owner's accomplice freezes a license for ever by cases that the owner then lets lapse: each draw
-    /// burns bundles of the license's epoch, and these run out.
+    /// @dev The owner's accomplice freezes a license for ever by cases that the owner then lets
+    /// lapse: each draw burns bundles of the license's epoch, and these run out.
     function test_ownerFreezesForEver() public {
         for (uint256 i; i < 4; ++i) {
             Round memory round = _drawn();
@@ -131,7 +132,8 @@ contract EnforcementAttacks is CaseTest {
         manager.openCase(ref(), deployment, SALT);
     }
 
-    /// @dev A host that is about to be convicted reports itself first: it gets back 30 %, never what it lost.
+    /// @dev A host that is about to be convicted reports itself first: it gets back 30 %, never
+    /// what it lost.
     function test_hostReportsItself() public {
         Receipt memory a = _receipt(1);
         Receipt memory b = _receipt(1);
@@ -188,7 +190,8 @@ contract EnforcementAttacks is CaseTest {
         vault.withdraw(ref());
     }
 
-    /// @dev The host pays itself through a puppet for every tested request, after it has learned which these are.
+    /// @dev The host pays itself through a puppet for every tested request, after it has learned
+    /// which these are.
     function test_hostForgesVouchersOfItsOwnPayer() public {
         _openChannel(payer.addr, address(0), 10 ether);
         Round memory round = _opened(Behaviour.OwnCopy);

@@ -104,7 +104,8 @@ contract LicenseAttacks is LicensingTest {
         _assertStatus(id, LicenseStatus.Cancelled);
     }
 
-    /// @dev The owner grinds roots: the seed's round lies behind the root, and no root replaces another.
+    /// @dev The owner grinds roots: the seed's round lies behind the root, and no root replaces
+    /// another.
     function test_ownerCannotGrindSeeds() public {
         ILicenseRegistry.Universe memory u = registry.universe(modelId, 0);
         assertGt(u.seedRound, vm.getBlockNumber());

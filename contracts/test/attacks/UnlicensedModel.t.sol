@@ -18,8 +18,8 @@ contract UnlicensedModelAttacks is CopyTest {
         assertEq(vault.collateral(ref()).amount, COLLATERAL, "collateral");
     }
 
-    /// @dev What a model says that has nothing to do with the copy: always the first candidate, by which it can be as
-    /// near to the candidates as it likes.
+    /// @dev What a model says that has nothing to do with the copy: always the first candidate, by
+    /// which it can be as near to the candidates as it likes.
     function _innocent(IChallengeTypes.Series memory series)
         private
         view
@@ -95,7 +95,8 @@ contract UnlicensedModelAttacks is CopyTest {
         _expectFailure(series, given, IChallengeTypes.ChallengeManager_ServedTooEarly.selector);
     }
 
-    /// @dev Among many answers the reporter looks for bundles, a channel or a number from which they fit.
+    /// @dev Among many answers the reporter looks for bundles, a channel or a number from which
+    /// they fit.
     function test_reporterChoosesAfterTheAnswers() public {
         IChallengeTypes.Series memory series = _series();
         _reportSeries(series);
@@ -116,8 +117,8 @@ contract UnlicensedModelAttacks is CopyTest {
         );
     }
 
-    /// @dev The owner knows the copy's answers and asks for them: by a list of allowed answers, a bias, a temperature.
-    /// The host signs that as a request that is not plain.
+    /// @dev The owner knows the copy's answers and asks for them: by a list of allowed answers, a
+    /// bias, a temperature. The host signs that as a request that is not plain.
     function test_askerHasASayInTheAnswer() public {
         IChallengeTypes.Series memory series = _series();
         _reportSeries(series);
@@ -131,7 +132,8 @@ contract UnlicensedModelAttacks is CopyTest {
         _expectFailure(series, given, IChallengeTypes.ChallengeManager_BadReceiptSignature.selector);
     }
 
-    /// @dev The accused's own licensor delivers what it sells to carry another model's copy, whose owner it is too.
+    /// @dev The accused's own licensor delivers what it sells to carry another model's copy, whose
+    /// owner it is too.
     function test_licensorPlantsTheCopy() public {
         LicenseRef memory later = ref();
         later.nonce = 2;
@@ -144,7 +146,8 @@ contract UnlicensedModelAttacks is CopyTest {
         manager.proveUnlicensedModel(later, series, given, SALT);
     }
 
-    /// @dev A host that has a license of the other model too, and serves its own copy, is not another one's.
+    /// @dev A host that has a license of the other model too, and serves its own copy, is not
+    /// another one's.
     function test_hostWithACopyOfItsOwn() public {
         LicenseRef memory own = copy();
         own.host = host.addr;
@@ -181,7 +184,8 @@ contract UnlicensedModelAttacks is CopyTest {
         assertEq(vault.payout(0).to, reporter, "whoever reported is paid");
     }
 
-    /// @dev The host answers in a way that only tables of Unicode could judge, or is cut short: a miss, never a hit.
+    /// @dev The host answers in a way that only tables of Unicode could judge, or is cut short: a
+    /// miss, never a hit.
     function test_doubtfulTextsAreMisses() public {
         IChallengeTypes.Series memory series = _series();
         _reportSeries(series);

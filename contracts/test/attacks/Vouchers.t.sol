@@ -23,7 +23,8 @@ contract VoucherAttacks is LicensingTest {
         assertEq(_claim(ref, row), 5 ether);
     }
 
-    /// @dev Anyone may claim: a stranger who redeems an old voucher first takes nothing from the host.
+    /// @dev Anyone may claim: a stranger who redeems an old voucher first takes nothing from the
+    /// host.
     function test_oldVoucherRedeemedFirstCostsNothing() public {
         (LicenseRef memory ref,) = _active();
         _channel(ref);
@@ -144,7 +145,8 @@ contract VoucherAttacks is LicensingTest {
         assertEq(token.balanceOf(payer.addr), balanceBefore);
     }
 
-    /// @dev Graph Horizon: a stranger's dust deposit must neither restart nor cancel a payer's thaw.
+    /// @dev Graph Horizon: a stranger's dust deposit must neither restart nor cancel a payer's
+    /// thaw.
     function test_strangersDepositDelaysNoThaw() public {
         (LicenseRef memory ref, bytes32 id) = _active();
         _channel(ref);

@@ -4,8 +4,9 @@ pragma solidity ^0.8.30;
 import { EValue } from "../../src/libraries/EValue.sol";
 import { TestBase } from "../utils/TestBase.sol";
 
-/// @dev 10,000 pseudo-random inputs through the e-value library, folded into hashes that Rust has computed from its
-/// own implementation (`contracts/verify/statistics/src/stream.rs`), which is tested against exact integers.
+/// @dev 10,000 pseudo-random inputs through the e-value library, folded into hashes that Rust has
+/// computed from its own implementation (`contracts/verify/statistics/src/stream.rs`), which is
+/// tested against exact integers.
 contract EvidenceStream is TestBase {
     uint256 private constant CHUNK = 100;
 

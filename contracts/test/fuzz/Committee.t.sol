@@ -26,7 +26,8 @@ contract CommitteeFuzz is ProverTest {
         }
     }
 
-    /// @dev Stakes of 1 : 3 : 6 make the first place 10 %, 30 %, 60 %; the tolerance is five standard deviations.
+    /// @dev Stakes of 1 : 3 : 6 make the first place 10 %, 30 %, 60 %; the tolerance is five
+    /// standard deviations.
     function test_drawsByStake() public {
         address carol = makeAddr("carol");
         _fund(carol);
@@ -48,7 +49,8 @@ contract CommitteeFuzz is ProverTest {
         assertApproxEqAbs(ofBob, 900, 126, "three tenths");
     }
 
-    /// @dev Given the first, the others are drawn by stake too: without carol, alice comes before bob one time in four.
+    /// @dev Given the first, the others are drawn by stake too: without carol, alice comes before
+    /// bob one time in four.
     function test_drawsWithoutReplacement() public {
         address carol = makeAddr("carol");
         _fund(carol);

@@ -71,7 +71,8 @@ contract RowPageFuzz is LicensingTest {
         );
     }
 
-    /// @dev Royalties anywhere else than right behind the other terms would be hashed as something else.
+    /// @dev Royalties anywhere else than right behind the other terms would be hashed as something
+    /// else.
     function test_revertWhen_termsAreNotCanonical() public view {
         // An empty list behind the real one, and the offset moved there.
         bytes memory data =
@@ -87,8 +88,8 @@ contract RowPageFuzz is LicensingTest {
         );
     }
 
-    /// @dev The escrow reads terms without looking for dirty bits, because other terms are those of another license: no
-    /// flipped bit of any word may bring anybody money.
+    /// @dev The escrow reads terms without looking for dirty bits, because other terms are those of
+    /// another license: no flipped bit of any word may bring anybody money.
     function testFuzz_otherTermsPayNothing(uint8 word, uint8 bit) public {
         (LicenseRef memory ref,) = _active();
         _channel(ref);
@@ -96,7 +97,8 @@ contract RowPageFuzz is LicensingTest {
         rows[0] = _row(ref, 1 ether, 1, 1);
         bytes memory data = abi.encodeCall(escrow.claim, (ref, rows));
         (uint256 hostBefore, uint256 ownerBefore, uint256 parentBefore) = _credits();
-        // Two words of offsets, then the reference with the offset of the terms, host and nonce, then the terms.
+        // Two words of offsets, then the reference with the offset of the terms, host and nonce,
+        // then the terms.
         uint256 place = 4 + (2 + 3 + bound(word, 0, 35)) * 32;
         assembly ("memory-safe") {
             place := add(add(data, 0x20), place)
@@ -127,7 +129,8 @@ contract RowPageFuzz is LicensingTest {
         );
     }
 
-    /// @dev A row with bits outside of its types is a bad row like any other: it must not revert its batch.
+    /// @dev A row with bits outside of its types is a bad row like any other: it must not revert
+    /// its batch.
     function testFuzz_dirtyRowBlocksNoOther(uint8 field, uint8 bit) public {
         (LicenseRef memory ref,) = _active();
         _channel(ref);
@@ -140,7 +143,8 @@ contract RowPageFuzz is LicensingTest {
         uint8[5] memory widths = [160, 160, 128, 64, 64];
         field = uint8(bound(field, 0, 4));
         bit = uint8(bound(bit, widths[field], 255));
-        // The rows are the last thing in the data; the first of two equal ones starts at twice their size.
+        // The rows are the last thing in the data; the first of two equal ones starts at twice
+        // their size.
         uint256 size = 8 * 32 + 32 + 96;
         uint256 start = data.length - 2 * size + uint256(words[field]) * 32;
         data[start + 31 - bit / 8] |= bytes1(uint8(1 << (bit % 8)));

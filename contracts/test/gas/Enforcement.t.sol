@@ -10,9 +10,9 @@ import { CaseTest } from "../utils/CaseTest.sol";
 import { CopyTest } from "../utils/CopyTest.sol";
 import { ProverTest } from "../utils/ProverTest.sol";
 
-/// @dev What enforcement costs, with two bundles, 40 questions and a committee of five. Honest only with
-/// `FOUNDRY_PROFILE=gas`: every call is then a transaction of its own, with base fee and calldata.
-/// `tooling/snapshots/Enforcement.json` holds the figures.
+/// @dev What enforcement costs, with two bundles, 40 questions and a committee of five. Honest only
+/// with `FOUNDRY_PROFILE=gas`: every call is then a transaction of its own, with base fee and
+/// calldata. `tooling/snapshots/Enforcement.json` holds the figures.
 contract EnforcementGas is CaseTest {
     string internal constant GROUP = "Enforcement";
 
@@ -110,7 +110,8 @@ contract EnforcementGas is CaseTest {
     }
 }
 
-/// @dev The same in native currency with one bundle, and a later case: collateral that was frozen before.
+/// @dev The same in native currency with one bundle, and a later case: collateral that was frozen
+/// before.
 contract NativeEnforcementGas is CaseTest {
     string internal constant GROUP = "Enforcement";
 
@@ -160,7 +161,8 @@ contract CopyGas is CopyTest {
     }
 }
 
-/// @dev The largest draw there can be must stay far below a block (EIP-7825: 16.7 million per transaction).
+/// @dev The largest draw there can be must stay far below a block (EIP-7825: 16.7 million per
+/// transaction).
 contract CommitteeGas is ProverTest {
     function setUp() public override {
         bytes32 profile = keccak256(bytes(vm.envOr("FOUNDRY_PROFILE", string(""))));

@@ -6,8 +6,9 @@ import { LicenseRef, NATIVE, Parent, Terms } from "../../src/libraries/Types.sol
 import { Calldata } from "../utils/Calldata.sol";
 import { LicensingTest } from "../utils/LicensingTest.sol";
 
-/// @dev What licensing and payment cost. Honest only with `FOUNDRY_PROFILE=gas`: every call is then a transaction of
-/// its own, with base fee and calldata. `tooling/snapshots/Money.json` holds the figures.
+/// @dev What licensing and payment cost. Honest only with `FOUNDRY_PROFILE=gas`: every call is then
+/// a transaction of its own, with base fee and calldata. `tooling/snapshots/Money.json` holds the
+/// figures.
 contract MoneyGas is LicensingTest {
     string internal constant GROUP = "Money";
 

@@ -8,7 +8,8 @@ import { CaseStatus, Receipt, Violation } from "../../src/libraries/Types.sol";
 import { CaseTest } from "../utils/CaseTest.sol";
 
 /// @title Random cases, proofs and provers, well behaved and not
-/// @dev Each action does what is possible in the present state; what is not is skipped, never tried.
+/// @dev Each action does what is possible in the present state; what is not is skipped, never
+/// tried.
 contract CaseHandler is CaseTest {
     struct CaseGhost {
         bytes32 id;

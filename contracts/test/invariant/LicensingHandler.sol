@@ -6,7 +6,8 @@ import { MoneyActions } from "./MoneyActions.sol";
 
 /// @title Everything that a random run may do
 contract LicensingHandler is LicenseActions, MoneyActions {
-    /// @dev A run starts with a license and a channel in each currency, else few would get that far.
+    /// @dev A run starts with a license and a channel in each currency, else few would get that
+    /// far.
     function init() external {
         for (uint256 i = 0; i < 2; ++i) {
             this.acquire(i == 1);

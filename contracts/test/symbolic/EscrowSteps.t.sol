@@ -7,9 +7,9 @@ import { BPS, LicenseRef, NATIVE } from "../../src/libraries/Types.sol";
 import { SymbolicMoney } from "./MoneyExit.t.sol";
 
 /// @dev One call from any state of a channel, reachable or not, that has what every call keeps:
-/// claimed and reserved are at most deposited, and the escrow has `deposited - claimed` and what it owes to everybody
-/// else. Afterwards that holds again: so it holds after every sequence of calls. This contract is payer, host, registry
-/// and vault, and as a contract signs everything.
+/// claimed and reserved are at most deposited, and the escrow has `deposited - claimed` and what it
+/// owes to everybody else. Afterwards that holds again: so it holds after every sequence of calls.
+/// This contract is payer, host, registry and vault, and as a contract signs everything.
 abstract contract SymbolicEscrow is SymbolicMoney {
     PaymentEscrow internal escrow;
     bytes32 internal id;
@@ -113,7 +113,8 @@ contract SymbolicEscrowSteps is SymbolicEscrow {
         _kept(0);
     }
 
-    /// @dev At every time: with a thaw that has ended the payer gets all that nobody was promised, else nothing.
+    /// @dev At every time: with a thaw that has ended the payer gets all that nobody was promised,
+    /// else nothing.
     function check_withdraw(uint96 d, uint96 c, uint96 s, uint40 t, uint96 rest, uint40 time)
         external
     {
@@ -153,7 +154,8 @@ contract SymbolicEscrowSteps is SymbolicEscrow {
         _kept(0);
     }
 
-    /// @dev Two rows of one claim, each taken whole or not at all; all of it is the host's where the owner has no share.
+    /// @dev Two rows of one claim, each taken whole or not at all; all of it is the host's where
+    /// the owner has no share.
     function check_claim(uint96 d, uint96 c, uint96 s, uint40 t, uint128 first, uint128 second)
         external
     {

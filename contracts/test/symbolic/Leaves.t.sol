@@ -3,7 +3,8 @@ pragma solidity ^0.8.30;
 
 import { Leaves } from "../../src/libraries/Leaves.sol";
 
-/// @dev The check of a leaf's tags works on eight at once; here it is compared with the sentence it stands for.
+/// @dev The check of a leaf's tags works on eight at once; here it is compared with the sentence it
+/// stands for.
 contract SymbolicLeaves {
     /// @dev Accepted tags are above 0 and strictly increase, at every place.
     function check_acceptedTagsIncrease(bytes32 tags0, bytes32 tags1, uint8 place) external pure {

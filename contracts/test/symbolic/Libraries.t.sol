@@ -19,14 +19,16 @@ contract SymbolicEValue {
         assert(EValue.evidence(hits, uint256(misses) + 1, HIT, MISS) < before);
     }
 
-    /// @dev Whoever has one hit more among as many questions, of which there are at most 255, has more evidence.
+    /// @dev Whoever has one hit more among as many questions, of which there are at most 255, has
+    /// more evidence.
     function check_moreHitsMoreEvidence(uint8 questions, uint8 hits) external pure {
         if (hits >= questions) return;
         int64 low = EValue.evidence(hits, questions - hits, HIT, MISS);
         assert(EValue.evidence(uint256(hits) + 1, questions - hits - 1, HIT, MISS) > low);
     }
 
-    /// @dev Valid multipliers have a mean of at most 1 for an innocent host, and lie on both sides of 1.
+    /// @dev Valid multipliers have a mean of at most 1 for an innocent host, and lie on both sides
+    /// of 1.
     function check_validMeansBounded(uint64 h, uint64 m, uint16 p) external pure {
         if (!EValue.isValid(h, m, p, 65_536)) return;
         assert(h > ONE && m < ONE && m > 0 && p > 0);

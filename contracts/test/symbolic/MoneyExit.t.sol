@@ -11,7 +11,8 @@ interface ExitVm {
     function store(address where, bytes32 slot, bytes32 value) external;
 }
 
-/// @dev This contract is everybody: payer, host, registry and challenge manager, all of them willing.
+/// @dev This contract is everybody: payer, host, registry and challenge manager, all of them
+/// willing.
 abstract contract SymbolicMoney {
     ExitVm internal constant VM = ExitVm(address(uint160(uint256(keccak256("hevm cheat code")))));
     uint40 internal constant THAW = 14 days;

@@ -9,8 +9,8 @@ interface SymbolicVm {
     function deal(address who, uint256 balance) external;
 }
 
-/// @dev A prover's stake: it can always leave in bounded time, with everything that was not forfeited, and never
-/// sooner. This contract is the prover and the challenge manager at once.
+/// @dev A prover's stake: it can always leave in bounded time, with everything that was not
+/// forfeited, and never sooner. This contract is the prover and the challenge manager at once.
 contract SymbolicProverExit {
     SymbolicVm private constant VM =
         SymbolicVm(address(uint160(uint256(keccak256("hevm cheat code")))));

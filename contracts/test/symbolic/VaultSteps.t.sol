@@ -6,9 +6,9 @@ import { ICollateralVault } from "../../src/interfaces/ICollateralVault.sol";
 import { BURN, LicenseRef, LicenseStatus, NATIVE } from "../../src/libraries/Types.sol";
 import { SymbolicMoney } from "./MoneyExit.t.sol";
 
-/// @dev One call from any state of a collateral, reachable or not, that has what every call keeps: `taken` is at most
-/// `bought + added`, which has 96 bits, and the vault has what is left and what it owes to everybody else. This contract
-/// is host, registry and challenge manager.
+/// @dev One call from any state of a collateral, reachable or not, that has what every call keeps:
+/// `taken` is at most `bought + added`, which has 96 bits, and the vault has what is left and what
+/// it owes to everybody else. This contract is host, registry and challenge manager.
 abstract contract SymbolicVault is SymbolicMoney {
     address internal constant OWNER = address(0x0AAA);
     address internal constant REPORTER = address(0x0BEE);
@@ -62,7 +62,8 @@ abstract contract SymbolicVault is SymbolicMoney {
     }
 }
 
-/// @dev Whatever the state, a call succeeds exactly if it may, and paid + left is what was left before.
+/// @dev Whatever the state, a call succeeds exactly if it may, and paid + left is what was left
+/// before.
 contract SymbolicVaultSteps is SymbolicVault {
     function check_topUp(
         uint96 b,
@@ -154,8 +155,8 @@ contract SymbolicVaultSteps is SymbolicVault {
     }
 }
 
-/// @dev The code of a slash queues or burns what it takes, to the unit, from any state. With shares of an example: for
-/// all shares see the lemmas of `SymbolicSplits`.
+/// @dev The code of a slash queues or burns what it takes, to the unit, from any state. With shares
+/// of an example: for all shares see the lemmas of `SymbolicSplits`.
 contract SymbolicSlashSplit is SymbolicVault {
     function _license() internal view override returns (LicenseRef memory ref) {
         ref = _ref(bought);

@@ -3,7 +3,8 @@ pragma solidity ^0.8.30;
 
 import { Vm } from "./Vm.sol";
 
-/// @title Notes how many bytes of each price a call's data has, for the floors of `scripts/gas-floor.py`
+/// @title Notes how many bytes of each price a call's data has, for the floors of
+/// `scripts/gas-floor.py`
 library Calldata {
     Vm private constant VM = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 

@@ -315,7 +315,8 @@ abstract contract CaseTest is TestBase {
         (round.bundles, round.committee,) = abi.decode(data, (uint32[], address[], uint40));
     }
 
-    /// @dev Data of the last event of this kind since `recordLogs`; empty if there is none, where a revert was expected.
+    /// @dev Data of the last event of this kind since `recordLogs`; empty if there is none, where a
+    /// revert was expected.
     function _lastLog(bytes32 topic) internal returns (bytes memory) {
         Vm.Log[] memory logs = vm.getRecordedLogs();
         for (uint256 i = logs.length; i != 0; --i) {
@@ -346,7 +347,8 @@ abstract contract CaseTest is TestBase {
         return QUESTIONS;
     }
 
-    /// @dev Fingerprints and decoys in an order that mixes them: fingerprint j is question 13j mod n.
+    /// @dev Fingerprints and decoys in an order that mixes them: fingerprint j is question 13j mod
+    /// n.
     function _post(Round memory round) internal {
         _prepare(round);
         vm.prank(owner.addr);
@@ -397,7 +399,8 @@ abstract contract CaseTest is TestBase {
         if (behaviour == Behaviour.OtherModel) return answers;
         for (uint256 j; j < 16 * round.bundles.length; ++j) {
             bool own = behaviour == Behaviour.OwnCopy;
-            // Of the shared part a copy carries what is assigned to its license; the other copy, here, the rest.
+            // Of the shared part a copy carries what is assigned to its license; the other copy,
+            // here, the rest.
             if (_isShared(round, j) && _isAssigned(round, j) != own) continue;
             _setTag(answers, _position(j), _candidateTag(round, j, own));
         }

@@ -9,7 +9,8 @@ import { CaseTest } from "./CaseTest.sol";
 import { SampleTerms } from "./SampleTerms.sol";
 import { WordTree } from "./WordTree.sol";
 
-/// @title A host of one model, a copy of another, and the steps of the proof that the host serves it
+/// @title A host of one model, a copy of another, and the steps of the proof that the host serves
+/// it
 abstract contract CopyTest is CaseTest {
     uint16 internal constant SLASH = 6000;
     uint64 internal constant FIRST = 7;
@@ -77,7 +78,8 @@ abstract contract CopyTest is CaseTest {
         skip(60);
     }
 
-    /// @dev What the accused answers now: the copy's word, but another candidate for the first `misses` keys.
+    /// @dev What the accused answers now: the copy's word, but another candidate for the first
+    /// `misses` keys.
     function _evidence(IChallengeTypes.Series memory series, uint256 misses)
         internal
         view

@@ -5,7 +5,8 @@ import { IChallengeTypes } from "../../src/interfaces/IChallengeTypes.sol";
 import { Leaves } from "../../src/libraries/Leaves.sol";
 
 /// @title A universe made from counters, with its tree and proofs
-/// @dev Leaf `i` has the key, salt and tags that its index gives, so that nothing has to be stored but nodes.
+/// @dev Leaf `i` has the key, salt and tags that its index gives, so that nothing has to be stored
+/// but nodes.
 contract FingerprintTree {
     bytes32 public immutable modelId;
     uint32 public immutable epoch;

@@ -7,7 +7,7 @@ use oml_contracts::rpc::abi::ChallengeManager::{
 };
 use oml_contracts::rpc::abi::{self, PaymentEscrow::ClaimRow};
 use oml_contracts::rpc::{ConvertError, case_ref};
-use oml_contracts::terms::LicenseRef;
+use oml_contracts::LicenseRef;
 use oml_contracts::{Commitment, KeyHash, QuestionsHash};
 
 use super::case_file::CaseFile;

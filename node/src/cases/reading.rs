@@ -8,7 +8,7 @@ use oml_contracts::rpc::abi::ChallengeManager::{
     CaseDrawn, CaseOpened, DeploymentAccused, LeavesOpened, QuestionsPosted, RequestPaid,
     TagsRevealed,
 };
-use oml_contracts::terms::LicenseRef;
+use oml_contracts::LicenseRef;
 use oml_contracts::{CaseId, EthAddress, LicenseId};
 
 use super::case_file::{CaseFile, Member, PaidRequest};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use oml_contracts::case::keys_hash;
 use oml_contracts::hash::{keccak256, plain_request_hash, request_hash};
 use oml_contracts::rpc::abi::ChallengeManager::LeafOpening;
-use oml_contracts::terms::LicenseRef;
+use oml_contracts::LicenseRef;
 use oml_contracts::{CaseId, EthAddress, KeyHash, ModelId, QuestionsHash};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;

@@ -10,7 +10,7 @@ use alloy::primitives::{Address, B256, U256, aliases::U48};
 use alloy::providers::{DynProvider, Provider};
 use oml_contracts::case::MemberWord;
 use oml_contracts::rpc::abi;
-use oml_contracts::terms::LicenseRef;
+use oml_contracts::LicenseRef;
 use oml_contracts::{
     Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, OfferId,
 };

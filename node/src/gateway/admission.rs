@@ -1,7 +1,7 @@
 //! Whether a request is paid for: a pure function of the voucher, the chain and what was served.
 
 use oml_contracts::hash::channel_id;
-use oml_contracts::{Amount, ChannelId, Domain, EthAddress, LicenseId, RequestHash};
+use oml_contracts::{Amount, ChannelId, Domain, EthAddress, LicenseId, RequestHash, Signable as _};
 
 use crate::chain::ChannelView;
 use crate::payments::{ChannelLedger, PaymentRequired, Price, RequiredVoucher, SignedVoucher};

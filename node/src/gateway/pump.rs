@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use oml_contracts::Receipt;
+use oml_contracts::Signable as _;
 use oml_contracts::hash::response_hash;
 use serde::Deserialize;
 use serde_json::Value;

@@ -5,10 +5,14 @@
 //! there is named.
 
 use oml_contracts::draw::personal_index;
-use oml_contracts::evidence::{EValue, EvidenceError, EvidenceTerms, Log2, log2_ceil, threshold};
+use oml_contracts::evidence::{
+    EValue, EvidenceCounts, EvidenceError, EvidenceTerms, Log2, log2_ceil, threshold,
+};
 use oml_contracts::hash::{plain_request_hash, response_hash};
 use oml_contracts::tag::tag_on_chain;
-use oml_contracts::{ChannelId, Domain, EthAddress, LicenseId, ModelId, RequestHash, Root, Seed};
+use oml_contracts::{
+    ChannelId, Domain, EthAddress, LicenseId, ModelId, RequestHash, Root, Seed, Signable as _,
+};
 use oml_prover::check::hits_needed;
 use oml_prover::fingerprint::{BundleOpening, LeafOpening};
 
@@ -285,11 +289,17 @@ impl CopySeries<'_> {
     /// # Errors
     /// [`EvidenceError`] if the terms bound no error.
     pub fn read(&self, answers: &[Option<SignedAnswer>]) -> Result<CopyReading, EvidenceError> {
-        let mut evidence = EValue::new(&self.evidence)?;
+        let (mut hits, mut misses) = (0, 0);
         for (leaf, answer) in self.leaves().zip(answers) {
-            evidence.personal(answer.as_ref().is_some_and(|answer| self.is_hit(leaf, answer)));
+            let hit = answer.as_ref().is_some_and(|answer| self.is_hit(leaf, answer));
+            *(if hit { &mut hits } else { &mut misses }) += 1;
         }
-        let (hits, misses) = evidence.personal_counts();
+        let counts = EvidenceCounts {
+            personal_hits: hits,
+            personal_misses: misses,
+            ..EvidenceCounts::default()
+        };
+        let evidence = EValue::new(&self.evidence)?.with(counts);
         let bundles = u32::try_from(self.bundles.len()).unwrap_or(u32::MAX);
         let threshold = series_threshold(&self.evidence, self.personal, bundles);
         Ok(CopyReading {

@@ -4,7 +4,8 @@ use k256::ecdsa::SigningKey;
 use oml_contracts::eip712::SignatureError;
 use oml_contracts::hash::{channel_id, response_hash};
 use oml_contracts::{
-    Amount, ChannelId, Domain, EthAddress, LicenseId, ModelId, RequestHash, Salt, Voucher,
+    Amount, ChannelId, Domain, EthAddress, LicenseId, ModelId, RequestHash, Salt, Signable as _,
+    Voucher,
 };
 use serde::{Deserialize, Serialize};
 

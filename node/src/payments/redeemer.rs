@@ -8,7 +8,7 @@ use alloy::primitives::Address;
 use oml_contracts::hash::keccak256;
 use oml_contracts::rpc::ConvertError;
 use oml_contracts::rpc::abi::PaymentEscrow::{ClaimRow, claimCall, reserveCall};
-use oml_contracts::terms::LicenseRef;
+use oml_contracts::LicenseRef;
 use oml_contracts::{Amount, ChannelId, LicenseId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;

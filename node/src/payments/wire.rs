@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oml_contracts::ids::{ChannelId, Digest, LicenseId, ModelId, RequestHash, ResponseHash, Salt};
-use oml_contracts::{Amount, Domain, EthAddress, Receipt, Signature, Voucher};
+use oml_contracts::{Amount, Domain, EthAddress, Receipt, Signable as _, Signature, Voucher};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 

@@ -28,7 +28,7 @@ use oml_contracts::tag::tag_of;
 use oml_contracts::terms::{SlashTerms, level};
 use oml_contracts::{
     Addresses, Amount, Bps, CaseId, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
-    LicenseRef, ModelId, Salt, Seed, Terms, Voucher,
+    LicenseRef, ModelId, Salt, Seed, Signable as _, Terms, Voucher,
 };
 use oml_node::cases::SecretUniverse;
 use oml_node::cases::questions::SecretLeaf;

@@ -13,7 +13,8 @@ use alloy::sol_types::SolCall;
 use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::rpc::abi::{self, LicenseRegistry, PaymentEscrow};
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
-use oml_contracts::terms::{LicenseRef, SlashTerms, level};
+use oml_contracts::LicenseRef;
+use oml_contracts::terms::{SlashTerms, level};
 use oml_contracts::{
     Addresses, Amount, Bps, EthAddress, LicenseId, LicenseNonce, ModelId, Salt, Terms,
 };

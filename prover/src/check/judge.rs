@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use oml_contracts::draw::Part;
-use oml_contracts::evidence::{EValue, EvidenceError, EvidenceTerms, Log2, threshold};
+use oml_contracts::evidence::{
+    EValue, EvidenceCounts, EvidenceError, EvidenceTerms, Log2, threshold,
+};
 use oml_contracts::{Root, Seed, Tag};
 
 use super::answers::Answers;
@@ -107,10 +109,9 @@ impl Answers {
         counts: Counts,
     ) -> Result<Outcome, EvidenceError> {
         let tally = self.tally(universe, draw);
-        let mut evidence = EValue::new(terms)?;
-        weigh(&mut evidence, &tally, tally.all_misses());
-        let mut answered = EValue::new(terms)?;
-        weigh(&mut answered, &tally, tally.misses);
+        let blank = EValue::new(terms)?;
+        let evidence = blank.with(counted(&tally, tally.all_misses()));
+        let answered = blank.with(counted(&tally, tally.misses));
         let limit = threshold(terms.alpha_inverse, counts.cases, counts.licenses);
         Ok(Outcome::new(self, universe, tally, [evidence.log2(), answered.log2(), limit]))
     }
@@ -180,12 +181,14 @@ impl Observed {
     }
 }
 
-/// Adds a tally to the evidence.
-fn weigh(evidence: &mut EValue, tally: &Tally, misses: u32) {
-    (0..tally.hits).for_each(|_| evidence.personal(true));
-    (0..misses).for_each(|_| evidence.personal(false));
-    (0..tally.shared_inside).for_each(|_| evidence.shared_hit(true));
-    (0..tally.shared_outside).for_each(|_| evidence.shared_hit(false));
+/// A tally as the e-value takes it, with as many misses as the caller counts.
+const fn counted(tally: &Tally, misses: u32) -> EvidenceCounts {
+    EvidenceCounts {
+        personal_hits: tally.hits,
+        personal_misses: misses,
+        shared_inside: tally.shared_inside,
+        shared_outside: tally.shared_outside,
+    }
 }
 
 /// Hex with its prefix.

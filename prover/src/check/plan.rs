@@ -84,7 +84,7 @@ fn logarithms(terms: &EvidenceTerms) -> (i128, i128) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oml_contracts::evidence::{EValue, threshold};
+    use oml_contracts::evidence::{EValue, EvidenceCounts, threshold};
     use proptest::prelude::*;
 
     fn terms(rate: f64) -> EvidenceTerms {
@@ -132,10 +132,12 @@ mod tests {
             let terms = terms(rate);
             let limit = threshold(terms.alpha_inverse, cases, 1);
             let reaches = |hits: u32| {
-                let mut evidence = EValue::new(&terms).unwrap();
-                (0..hits).for_each(|_| evidence.personal(true));
-                (hits..queries).for_each(|_| evidence.personal(false));
-                evidence.reaches(limit)
+                let counts = EvidenceCounts {
+                    personal_hits: hits,
+                    personal_misses: queries - hits,
+                    ..EvidenceCounts::default()
+                };
+                EValue::new(&terms).unwrap().with(counts).reaches(limit)
             };
             match hits_needed(&terms, limit, queries).unwrap() {
                 Some(hits) => {

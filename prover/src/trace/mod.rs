@@ -12,7 +12,9 @@ pub use coalition::{
     simulate_coalition,
 };
 
-use oml_contracts::evidence::{EValue, EvidenceError, EvidenceTerms, Log2, log2_ceil, threshold};
+use oml_contracts::evidence::{
+    EValue, EvidenceCounts, EvidenceError, EvidenceTerms, Log2, log2_ceil, threshold,
+};
 use oml_contracts::{LicenseId, Seed};
 use rayon::prelude::*;
 
@@ -117,13 +119,12 @@ fn weighed(
     (blank, rates): (EValue, &[SeveralTerms]),
     limit: Log2,
 ) -> Suspect {
-    let mut shared = blank;
     let best = rates.iter().map(|terms| terms.log2(tally.hits, tally.all_misses())).max();
     let parts = log2_ceil((rates.len().max(1) as u128) << 32).raw();
     let personal = Log2::new(best.unwrap_or_default().raw().saturating_sub(parts));
-    (0..tally.shared_inside).for_each(|_| shared.shared_hit(true));
-    (0..tally.shared_outside).for_each(|_| shared.shared_hit(false));
-    let shared = shared.log2();
+    let (shared_inside, shared_outside) = (tally.shared_inside, tally.shared_outside);
+    let counts = EvidenceCounts { shared_inside, shared_outside, ..EvidenceCounts::default() };
+    let shared = blank.with(counts).log2();
     let product = personal.raw().saturating_add(shared.raw());
     let most = personal.raw().max(shared.raw()).max(product);
     let evidence = Log2::new(most.saturating_sub(log2_ceil(3 << 32).raw()));

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use oml_structure::{StructureError, Survey, breaches, report};
 
-const USAGE: &str = "usage: oml-structure check [--root FOLDER]
-       oml-structure report summary|circles|names|unused|measures [--all] [--root FOLDER]";
+const USAGE: &str = "usage: oml-structure check [--all] [--root FOLDER] [--rules FILE]
+       oml-structure report summary|circles|names|unused|measures [--all] [..]";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1).collect()) {
@@ -31,7 +31,7 @@ fn run(mut arguments: Vec<String>) -> Result<ExitCode, StructureError> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let survey = || Survey::read(&root, &rules);
     match words.as_slice() {
-        ["check"] => return check(&survey()?),
+        ["check"] => return check(&survey()?, scope),
         ["report", "summary"] => print(&report::summary(&survey()?)?),
         ["report", "circles"] => print(&report::circle_report(&survey()?)),
         ["report", "names"] => print(&report::name_report(&survey()?, scope)),
@@ -45,7 +45,11 @@ fn run(mut arguments: Vec<String>) -> Result<ExitCode, StructureError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(survey: &Survey) -> Result<ExitCode, StructureError> {
+/// Shows every breach; with the wide scope also types of one name that only a crate can name.
+fn check(survey: &Survey, scope: report::NameScope) -> Result<ExitCode, StructureError> {
+    if scope == report::NameScope::Workspace {
+        print(&report::name_report(survey, scope));
+    }
     let found = breaches(survey)?;
     for breach in &found {
         print(&breach.to_string());

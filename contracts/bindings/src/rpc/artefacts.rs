@@ -4,22 +4,53 @@ use alloy::json_abi::JsonAbi;
 use alloy::primitives::Bytes;
 use serde_json::Value;
 
-use super::deploy::DeployError;
+/// A compiled contract inside this program that can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the compiled {contract} can't be used; export the contracts and build again")]
+pub struct ArtefactError {
+    /// Name of the contract.
+    contract: &'static str,
+    /// What is wrong with it.
+    source: ArtefactProblem,
+}
+
+impl ArtefactError {
+    pub(super) const fn new(contract: &'static str, source: ArtefactProblem) -> Self {
+        Self { contract, source }
+    }
+}
+
+/// What is wrong with a compiled contract.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ArtefactProblem {
+    #[error("no such contract")]
+    Unknown,
+    #[error("it is not the JSON of a compiled contract")]
+    Json(#[from] serde_json::Error),
+    #[error("it has no {0}")]
+    Missing(&'static str),
+    #[error("its {0} is not text")]
+    NotText(&'static str),
+    #[error("its {path} is not hex")]
+    NotHex { path: &'static str, source: hex::FromHexError },
+    #[error("its settings are not those of ChallengeManager")]
+    Settings(#[source] alloy::sol_types::Error),
+}
 
 /// A compiled contract.
-pub(crate) struct Artefact {
+pub(crate) struct CompiledContract {
     pub(crate) name: &'static str,
     json: &'static str,
 }
 
 macro_rules! artefact {
     ($name:literal) => {
-        Artefact { name: $name, json: include_str!(concat!("../../abi/", $name, ".json")) }
+        CompiledContract { name: $name, json: include_str!(concat!("../../abi/", $name, ".json")) }
     };
 }
 
 /// The parts of the core in the order of `Deployer.Part`.
-pub(crate) static PARTS: [Artefact; 5] = [
+pub(crate) static PARTS: [CompiledContract; 5] = [
     artefact!("LicenseRegistry"),
     artefact!("CollateralVault"),
     artefact!("PaymentEscrow"),
@@ -28,24 +59,24 @@ pub(crate) static PARTS: [Artefact; 5] = [
 ];
 
 /// What stands alone.
-pub(crate) static BEACON: Artefact = artefact!("BlockHashBeacon");
-pub(crate) static READER: Artefact = artefact!("CopyReader");
-pub(crate) static DEPLOYER: Artefact = artefact!("Deployer");
-pub(crate) static COURT: Artefact = artefact!("CaseCourt");
-pub(crate) static TOKEN: Artefact = artefact!("TestToken");
+pub(crate) static BEACON: CompiledContract = artefact!("BlockHashBeacon");
+pub(crate) static READER: CompiledContract = artefact!("CopyReader");
+pub(crate) static DEPLOYER: CompiledContract = artefact!("Deployer");
+pub(crate) static COURT: CompiledContract = artefact!("CaseCourt");
+pub(crate) static TOKEN: CompiledContract = artefact!("TestToken");
 
 /// Every contract that can revert.
-pub(crate) fn all() -> impl Iterator<Item = &'static Artefact> {
+pub(crate) fn all() -> impl Iterator<Item = &'static CompiledContract> {
     PARTS.iter().chain([&BEACON, &READER, &DEPLOYER, &TOKEN])
 }
 
 /// Creation code of a contract of this version, with constructor arguments.
 ///
 /// # Errors
-/// [`DeployError::Artefact`] if this program has no contract of that name.
-pub fn creation_code(contract: &'static str, arguments: &[u8]) -> Result<Bytes, DeployError> {
+/// [`ArtefactError`] if this program has no contract of that name.
+pub fn creation_code(contract: &'static str, arguments: &[u8]) -> Result<Bytes, ArtefactError> {
     let found = all().find(|artefact| artefact.name == contract);
-    let unknown = || DeployError::Artefact { contract, cause: "no such contract".to_owned() };
+    let unknown = || ArtefactError::new(contract, ArtefactProblem::Unknown);
     found.ok_or_else(unknown)?.code(arguments)
 }
 
@@ -69,39 +100,43 @@ impl Runtime {
     }
 }
 
-impl Artefact {
-    fn broken(&self, cause: String) -> DeployError {
-        DeployError::Artefact { contract: self.name, cause }
+impl CompiledContract {
+    fn field(&self, path: &'static str) -> Result<Value, ArtefactProblem> {
+        let json: Value = serde_json::from_str(self.json)?;
+        json.pointer(path).cloned().ok_or(ArtefactProblem::Missing(path))
     }
 
-    fn field(&self, path: &str) -> Result<Value, DeployError> {
-        let json: Value =
-            serde_json::from_str(self.json).map_err(|e| self.broken(e.to_string()))?;
-        json.pointer(path).cloned().ok_or_else(|| self.broken(format!("it has no {path}")))
-    }
-
-    fn hex(&self, path: &str) -> Result<Vec<u8>, DeployError> {
+    fn hex(&self, path: &'static str) -> Result<Vec<u8>, ArtefactProblem> {
         let object = self.field(path)?;
-        let code = object.as_str().and_then(|text| hex::decode(text.trim_start_matches("0x")).ok());
-        code.ok_or_else(|| self.broken(format!("its {path} is not hex")))
+        let text = object.as_str().ok_or(ArtefactProblem::NotText(path))?;
+        hex::decode(text.trim_start_matches("0x"))
+            .map_err(|source| ArtefactProblem::NotHex { path, source })
     }
 
-    pub(crate) fn abi(&self) -> Result<JsonAbi, DeployError> {
-        serde_json::from_value(self.field("/abi")?).map_err(|e| self.broken(e.to_string()))
+    fn broken(&self) -> impl Fn(ArtefactProblem) -> ArtefactError {
+        let contract = self.name;
+        move |problem| ArtefactError::new(contract, problem)
+    }
+
+    pub(crate) fn abi(&self) -> Result<JsonAbi, ArtefactError> {
+        let read = || Ok(serde_json::from_value(self.field("/abi")?)?);
+        read().map_err(self.broken())
     }
 
     /// Creation code with constructor arguments.
-    pub(crate) fn code(&self, arguments: &[u8]) -> Result<Bytes, DeployError> {
-        let mut code = self.hex("/bytecode/object")?;
+    pub(crate) fn code(&self, arguments: &[u8]) -> Result<Bytes, ArtefactError> {
+        let mut code = self.hex("/bytecode/object").map_err(self.broken())?;
         code.extend_from_slice(arguments);
         Ok(code.into())
     }
 
     /// Code after deployment.
-    pub(crate) fn runtime(&self) -> Result<Runtime, DeployError> {
-        let immutables = serde_json::from_value(self.field("/deployedBytecode/immutables")?)
-            .map_err(|e| self.broken(e.to_string()))?;
-        Ok(Runtime { code: self.hex("/deployedBytecode/object")?, immutables })
+    pub(crate) fn runtime(&self) -> Result<Runtime, ArtefactError> {
+        let read = || {
+            let immutables = serde_json::from_value(self.field("/deployedBytecode/immutables")?)?;
+            Ok(Runtime { code: self.hex("/deployedBytecode/object")?, immutables })
+        };
+        read().map_err(self.broken())
     }
 }
 
@@ -111,9 +146,8 @@ mod tests {
 
     #[test]
     fn the_manager_names_the_reader_of_this_version() {
-        let reader =
-            super::super::create::proxy_address(&READER, &[]).unwrap_or_else(|e| panic!("{e}"));
-        let manager = PARTS[4].runtime().unwrap_or_else(|e| panic!("{e}")).code;
+        let reader = crate::rpc::create::proxy_address(&READER, &[]).unwrap();
+        let manager = PARTS[4].runtime().unwrap().code;
         let named = manager.windows(20).any(|window| window == reader.as_slice());
         assert!(
             named,
@@ -124,11 +158,11 @@ mod tests {
     #[test]
     fn artefacts_are_whole() {
         for artefact in all().chain([&COURT]) {
-            let abi = artefact.abi().unwrap_or_else(|e| panic!("{e}"));
+            let abi = artefact.abi().unwrap();
             assert!(abi.functions().next().is_some(), "{} has no functions", artefact.name);
-            let code = artefact.code(&[]).unwrap_or_else(|e| panic!("{e}"));
+            let code = artefact.code(&[]).unwrap();
             assert!(code.len() > 100, "{}: {} bytes", artefact.name, code.len());
-            let runtime = artefact.runtime().unwrap_or_else(|e| panic!("{e}"));
+            let runtime = artefact.runtime().unwrap();
             assert!(runtime.matches(&runtime.code.clone()), "{}", artefact.name);
             let mut other = runtime.code.clone();
             other[40] ^= 1;

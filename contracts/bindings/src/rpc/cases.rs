@@ -10,12 +10,12 @@ use super::abi::ChallengeManager::{
 use super::convert::{ConvertError, case_ref};
 use crate::case::{CaseOpening, Drawn, Outcome};
 use crate::ids::{Facts, LicenseId, QuestionsHash};
-use crate::terms::LicenseRef;
+use crate::license::LicenseRef;
 
 /// Everything about a case that the contract keeps as hashes only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaseStory {
-    /// Accused license.
+    /// The license that the case accuses.
     pub license_id: LicenseId,
     /// What was fixed when it was opened.
     pub opening: CaseOpening,
@@ -30,8 +30,8 @@ pub struct CaseStory {
 }
 
 impl CaseStory {
-    /// Reads the events of one case, in their order; other events among them are passed over. `None` without
-    /// its `CaseOpened`.
+    /// Reads the events of one case, in their order; other events among them are passed over.
+    /// `None` without its `CaseOpened`.
     ///
     /// # Errors
     /// An event that does not decode.
@@ -75,8 +75,8 @@ impl CaseStory {
         }
     }
 
-    /// As much of the story as the contract had seen when it kept `facts`; `None` if these are facts of another
-    /// story, for example while a reorg is followed.
+    /// As much of the story as the contract had seen when it kept `facts`; `None` if these are
+    /// facts of another story, for example while a reorg is followed.
     #[must_use]
     pub fn at(mut self, facts: Facts) -> Option<Self> {
         if facts.is_zero() {
@@ -108,7 +108,7 @@ impl CaseStory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::money::EthAddress;
+    use crate::address::EthAddress;
     use alloy::primitives::{Address, B256, U256};
     use alloy::sol_types::SolEvent;
 

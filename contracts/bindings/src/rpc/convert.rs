@@ -3,12 +3,14 @@
 use alloy::primitives::{Address, B256, FixedBytes, U256, Uint};
 
 use super::abi;
+use crate::address::EthAddress;
+use crate::amount::{Amount, AmountError, Bps};
 use crate::case::{CaseOpening, Drawn, Outcome};
+use crate::eip712::{Receipt, Voucher};
 use crate::evidence::{EvidenceTerms, Multiplier};
 use crate::ids::*;
-use crate::money::{Amount, AmountError, Bps, EthAddress, LicenseNonce};
-use crate::terms::{LicenseRef, MAX_SECONDS, Royalty, SlashTerms, Terms};
-use crate::{Receipt, Voucher};
+use crate::license::LicenseRef;
+use crate::terms::{MAX_SECONDS, Royalty, SlashTerms, Terms};
 
 /// A value that the other side can't hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,9 +18,12 @@ pub enum ConvertError {
     /// Period past `uint40`.
     #[error("{0} seconds do not fit uint40; the longest period is {MAX_SECONDS}")]
     Seconds(u64),
-    /// Share past the whole, or nonce past 96 bits.
+    /// Share past the whole.
     #[error(transparent)]
     Amount(#[from] AmountError),
+    /// Nonce past 96 bits.
+    #[error(transparent)]
+    Nonce(#[from] NonceError),
 }
 
 macro_rules! as_b256 {
@@ -96,7 +101,7 @@ impl From<LicenseNonce> for Uint<96, 2> {
 }
 
 impl TryFrom<Uint<96, 2>> for LicenseNonce {
-    type Error = AmountError;
+    type Error = NonceError;
 
     fn try_from(nonce: Uint<96, 2>) -> Result<Self, Self::Error> {
         let [low, high] = nonce.into_limbs();

@@ -1,5 +1,5 @@
-//! Creation at addresses known beforehand: CREATE2 through the deterministic-deployment proxy for what
-//! stands alone, CREATE3 by our `Deployer` for the core.
+//! Creation at addresses known beforehand: CREATE2 through the deterministic-deployment proxy for
+//! what stands alone, CREATE3 by our `Deployer` for the core.
 
 use alloy::network::TransactionBuilder as _;
 use alloy::primitives::aliases::U40;
@@ -9,8 +9,8 @@ use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolValue;
 
 use super::abi::ChallengeManager::Config;
-use super::artefacts::{Artefact, PARTS};
-use super::deploy::{DeployError, transport};
+use super::artefacts::{ArtefactError, ArtefactProblem, CompiledContract, PARTS};
+use super::deploy_error::{DeployError, transport};
 use crate::addresses::Addresses;
 
 alloy::sol!(
@@ -30,8 +30,8 @@ alloy::sol!(
 
 pub(crate) use Deployer::Plan;
 
-/// The deterministic-deployment proxy: data = salt ‖ creation code. It has this address on every chain,
-/// as nobody knows the key of the transaction that creates it.
+/// The deterministic-deployment proxy: data = salt ‖ creation code. It has this address on every
+/// chain, as nobody knows the key of the transaction that creates it.
 const PROXY: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
 /// Who pays for that transaction.
 const PROXY_MAKER: Address = address!("3fAB184622Dc19b6109349B94811493BF2a45362");
@@ -44,36 +44,44 @@ const PROXY_TRANSACTION: [u8; 167] = hex!(
 const CREATE3_CODE_HASH: B256 =
     b256!("21c35dbe1b344a2488cf3321d6ce542f8e9f305544ff09e4993a62319a497c1f");
 
-/// What a plan says of the provers: currency, least stake, seconds of thaw.
-pub(crate) type Stake = (Address, u128, U40);
+/// What a deployment says of its provers.
+pub(crate) struct StakeSettings {
+    pub(crate) currency: Address,
+    /// Least stake, in `currency`.
+    pub(crate) least: u128,
+    /// Seconds until a leaving prover gets its stake.
+    pub(crate) thaw: U40,
+}
 
 /// The plan of these parameters with the code inside this program.
-pub(crate) fn plan(beacon: Address, stake: Stake, config: &Config) -> Result<Plan, DeployError> {
+pub(crate) fn plan(
+    beacon: Address,
+    stake: &StakeSettings,
+    config: &Config,
+) -> Result<Plan, DeployError> {
     let mut hashes = [B256::ZERO; PARTS.len()];
     for (hash, artefact) in hashes.iter_mut().zip(&PARTS) {
         *hash = keccak256(artefact.code(&[])?);
     }
     // The same struct under two names: the deployer's types are generated on their own.
-    let config = SolValue::abi_decode(&config.abi_encode()).map_err(|e| DeployError::Artefact {
-        contract: "Deployer",
-        cause: format!("its settings are not those of ChallengeManager: {e}"),
-    })?;
+    let config = SolValue::abi_decode(&config.abi_encode())
+        .map_err(|e| ArtefactError::new("Deployer", ArtefactProblem::Settings(e)))?;
     Ok(Plan {
         beacon,
-        stakeCurrency: stake.0,
-        minStake: stake.1,
-        stakeThawPeriod: stake.2,
+        stakeCurrency: stake.currency,
+        minStake: stake.least,
+        stakeThawPeriod: stake.thaw,
         config,
         codeHashes: hashes,
     })
 }
 
-/// `Deployer.planIdOf`.
+/// The plan's id, as `Deployer.planIdOf` computes it.
 pub(crate) fn plan_id(plan: &Plan) -> B256 {
     keccak256((keccak256("OML.deployment.v1"), plan.clone()).abi_encode_params())
 }
 
-/// `Deployer.addressOf` of every part.
+/// Where each part lies, as `Deployer.addressOf` computes it.
 pub(crate) fn addresses(deployer: Address, plan: &Plan) -> [Address; PARTS.len()] {
     let id = plan_id(plan);
     std::array::from_fn(|part| {
@@ -83,7 +91,10 @@ pub(crate) fn addresses(deployer: Address, plan: &Plan) -> [Address; PARTS.len()
 }
 
 /// Where the proxy creates this code.
-pub(crate) fn proxy_address(artefact: &Artefact, arguments: &[u8]) -> Result<Address, DeployError> {
+pub(crate) fn proxy_address(
+    artefact: &CompiledContract,
+    arguments: &[u8],
+) -> Result<Address, DeployError> {
     Ok(PROXY.create2(B256::ZERO, keccak256(artefact.code(arguments)?)))
 }
 
@@ -108,7 +119,7 @@ pub(crate) fn addresses_file(
     }
 }
 
-/// Whether there is code.
+/// Whether an address has code.
 pub(crate) async fn exists<P: Provider>(provider: &P, at: Address) -> Result<bool, DeployError> {
     let code = provider.get_code_at(at).await.map_err(transport("the code of a contract"))?;
     Ok(!code.is_empty())
@@ -140,7 +151,7 @@ pub(crate) async fn ensure_proxy<P: Provider>(
 pub(crate) async fn by_proxy<P: Provider>(
     provider: &P,
     from: Address,
-    artefact: &Artefact,
+    artefact: &CompiledContract,
     arguments: &[u8],
 ) -> Result<Address, DeployError> {
     let at = proxy_address(artefact, arguments)?;
@@ -161,7 +172,7 @@ pub(crate) async fn by_proxy<P: Provider>(
 pub(crate) async fn rehearse<P: Provider>(
     provider: &P,
     from: Address,
-    artefact: &Artefact,
+    artefact: &CompiledContract,
     arguments: &[u8],
 ) -> Result<(), DeployError> {
     let code = artefact.code(arguments)?;
@@ -186,15 +197,13 @@ async fn receipt(
     what: &'static str,
     sent: alloy::providers::PendingTransactionBuilder<alloy::network::Ethereum>,
 ) -> Result<(), DeployError> {
-    let rpc = |cause: String, source: Box<dyn std::error::Error + Send + Sync>| DeployError::Rpc {
+    let receipt = sent.get_receipt().await.map_err(|error| DeployError::Rpc {
         contract: what,
-        cause,
-        source,
-    };
-    let receipt = sent.get_receipt().await.map_err(|e| rpc(e.to_string(), Box::new(e)))?;
+        revert: None,
+        source: Box::new(error),
+    })?;
     if receipt.status() {
         return Ok(());
     }
-    let cause = format!("transaction {} was mined and reverted", receipt.transaction_hash);
-    Err(rpc(cause.clone(), cause.into()))
+    Err(DeployError::Reverted { contract: what, transaction: receipt.transaction_hash })
 }

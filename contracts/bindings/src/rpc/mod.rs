@@ -8,9 +8,11 @@ pub mod cases;
 mod convert;
 mod create;
 pub mod deploy;
+mod deploy_error;
+mod deploy_params;
 pub mod reverts;
 pub mod verify;
 
-pub use artefacts::creation_code;
+pub use artefacts::{ArtefactError, creation_code};
 pub use cases::CaseStory;
 pub use convert::{ConvertError, case_ref, seconds};

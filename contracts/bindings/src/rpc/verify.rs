@@ -4,19 +4,19 @@ use alloy::primitives::Address;
 use alloy::providers::Provider;
 
 use super::abi;
-use super::artefacts::{Artefact, BEACON, COURT, DEPLOYER, PARTS, READER};
-use super::create;
-use super::deploy::{DeployError, contract_error, transport};
+use super::artefacts::{BEACON, COURT, CompiledContract, DEPLOYER, PARTS, READER};
+use super::create::{self, StakeSettings};
+use super::deploy_error::{DeployError, contract_error, transport};
+use crate::address::EthAddress;
 use crate::addresses::Addresses;
-use crate::money::EthAddress;
 
 /// What was found at one contract's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Finding {
+pub enum CodeFinding {
     /// The compiled code, at the address that code and settings give.
     Verified,
-    /// No code.
+    /// Nothing was deployed there.
     Missing,
     /// Other code than the compiled one.
     OtherCode,
@@ -27,19 +27,19 @@ pub enum Finding {
 /// One contract of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Checked {
-    /// Its name.
+pub struct ContractCheck {
+    /// Name of the contract.
     pub contract: &'static str,
     /// Where the addresses file has it.
     pub address: EthAddress,
     /// Where code and settings put it.
     pub derived: EthAddress,
-    /// The result.
-    pub finding: Finding,
+    /// What was found there.
+    pub finding: CodeFinding,
 }
 
-/// Reads the settings of a deployment from its contracts, derives every address from them and the code
-/// inside this program, and compares the code on chain, immutables aside.
+/// Reads the settings of a deployment from its contracts, derives every address from them and the
+/// code inside this program, and compares the code on chain, immutables aside.
 ///
 /// An address that is the derived one proves the immutables too: nothing else can be created there.
 ///
@@ -48,7 +48,7 @@ pub struct Checked {
 pub async fn verify<P: Provider>(
     provider: &P,
     addresses: &Addresses,
-) -> Result<Vec<Checked>, DeployError> {
+) -> Result<Vec<ContractCheck>, DeployError> {
     let manager = abi::ChallengeManager::new(addresses.challenge_manager.into(), provider);
     let (beacon, deployer) =
         (create::proxy_address(&BEACON, &[])?, create::proxy_address(&DEPLOYER, &[])?);
@@ -67,17 +67,17 @@ pub async fn verify<P: Provider>(
         checked.push(check(provider, artefact, at.into(), at.into()).await?);
     }
     // Without the right code there are no settings to read.
-    if checked.iter().any(|c| matches!(c.finding, Finding::Missing | Finding::OtherCode)) {
+    if checked.iter().any(|c| matches!(c.finding, CodeFinding::Missing | CodeFinding::OtherCode)) {
         return Ok(checked);
     }
 
     let config = manager.config().call().await.map_err(contract_error("ChallengeManager"))?;
     let stake = stake(provider, addresses).await?;
-    let plan = create::plan(addresses.beacon.into(), stake, &config)?;
+    let plan = create::plan(addresses.beacon.into(), &stake, &config)?;
     for (entry, derived) in checked[2..].iter_mut().zip(create::addresses(deployer, &plan)) {
         entry.derived = derived.into();
         if entry.derived != entry.address {
-            entry.finding = Finding::OtherAddress;
+            entry.finding = CodeFinding::OtherAddress;
         }
     }
     // The manager's other half is its first creation.
@@ -90,32 +90,37 @@ pub async fn verify<P: Provider>(
 
 async fn check<P: Provider>(
     provider: &P,
-    artefact: &Artefact,
+    artefact: &CompiledContract,
     at: Address,
     derived: Address,
-) -> Result<Checked, DeployError> {
+) -> Result<ContractCheck, DeployError> {
     let code = provider.get_code_at(at).await.map_err(transport(artefact.name))?;
     let finding = if code.is_empty() {
-        Finding::Missing
+        CodeFinding::Missing
     } else if !artefact.runtime()?.matches(&code) {
-        Finding::OtherCode
+        CodeFinding::OtherCode
     } else if at == derived {
-        Finding::Verified
+        CodeFinding::Verified
     } else {
-        Finding::OtherAddress
+        CodeFinding::OtherAddress
     };
-    Ok(Checked { contract: artefact.name, address: at.into(), derived: derived.into(), finding })
+    Ok(ContractCheck {
+        contract: artefact.name,
+        address: at.into(),
+        derived: derived.into(),
+        finding,
+    })
 }
 
 /// What a deployment says of its provers.
 async fn stake<P: Provider>(
     provider: &P,
     addresses: &Addresses,
-) -> Result<create::Stake, DeployError> {
+) -> Result<StakeSettings, DeployError> {
     let provers = abi::ProverRegistry::new(addresses.prover_registry.into(), provider);
     let failed = contract_error("ProverRegistry");
     let currency = provers.stakeCurrency().call().await.map_err(&failed)?;
     let least = provers.minStake().call().await.map_err(&failed)?;
     let thaw = provers.thawPeriod().call().await.map_err(&failed)?;
-    Ok((currency, least, thaw))
+    Ok(StakeSettings { currency, least, thaw })
 }

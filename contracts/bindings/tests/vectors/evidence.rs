@@ -43,10 +43,12 @@ pub(crate) fn evidence_values() -> Value {
 
     let runs = [(0_u32, 0_u32), (10, 0), (10, 2), (10, 3), (0, 16), (32, 0), (255, 0), (0, 255)];
     let sums = runs.map(|(hits, misses)| {
-        let mut e = EValue::new(&evidence()).unwrap();
-        (0..hits).for_each(|_| e.personal(true));
-        (0..misses).for_each(|_| e.personal(false));
-        e.log2()
+        let counts = EvidenceCounts {
+            personal_hits: hits,
+            personal_misses: misses,
+            ..EvidenceCounts::default()
+        };
+        EValue::new(&evidence()).unwrap().with(counts).log2()
     });
     let limits = [
         (1_000_000_000_u64, 1_u32, 1_u32),

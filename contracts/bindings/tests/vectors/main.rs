@@ -13,7 +13,7 @@ use k256::ecdsa::SigningKey;
 use oml_contracts::case::kept_commitment;
 use oml_contracts::draw::{self, Subject};
 use oml_contracts::evidence::{
-    EValue, EvidenceTerms, Multiplier, log2_ceil, log2_floor, threshold,
+    EValue, EvidenceCounts, EvidenceTerms, Multiplier, log2_ceil, log2_floor, threshold,
 };
 use oml_contracts::leaf::{LeafTags, leaf_hash};
 use oml_contracts::tag::{normalise, tag_of};

@@ -42,7 +42,8 @@ contract ChallengeManager_commitTags is CaseTest {
         manager.commitTags(round.caseId, _drawnOf(round), round.questionsHash, bytes32(uint256(1)));
     }
 
-    /// @dev After a reorg a member's old transaction must not commit it to answers of other questions.
+    /// @dev After a reorg a member's old transaction must not commit it to answers of other
+    /// questions.
     function test_revertWhen_otherFacts() public {
         Round memory round = _posted(Behaviour.OwnCopy);
         bytes memory reason = abi.encodeWithSelector(

@@ -7,9 +7,11 @@ import { Terms } from "../../../src/libraries/Types.sol";
 import { CopyTest } from "../../utils/CopyTest.sol";
 import { SampleTerms } from "../../utils/SampleTerms.sol";
 
-/// @dev A hit is two bits of evidence, and 128 bits are demanded of four bundles: 64 hits are exactly the threshold.
+/// @dev A hit is two bits of evidence, and 128 bits are demanded of four bundles: 64 hits are
+/// exactly the threshold.
 contract ChallengeManager_exactSeries is CopyTest {
-    /// @dev Logarithm 52 and two units, which are what the counts of cases and licenses lack to 32 each.
+    /// @dev Logarithm 52 and two units, which are what the counts of cases and licenses lack to 32
+    /// each.
     uint64 private constant ALPHA_INVERSE = (1 << 52) + (1 << 20);
     int64 private constant DEMANDED = 128 << 32;
 

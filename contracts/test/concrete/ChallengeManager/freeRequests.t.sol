@@ -6,7 +6,8 @@ import { IPaymentEscrow } from "../../../src/interfaces/IPaymentEscrow.sol";
 import { Terms } from "../../../src/libraries/Types.sol";
 import { CaseTest } from "../../utils/CaseTest.sol";
 
-/// @dev Where requests cost nothing a voucher of nothing pays them, but still only in a channel that holds money.
+/// @dev Where requests cost nothing a voucher of nothing pays them, but still only in a channel
+/// that holds money.
 contract ChallengeManager_freeRequests is CaseTest {
     function _terms() internal view override returns (Terms memory terms) {
         terms = super._terms();

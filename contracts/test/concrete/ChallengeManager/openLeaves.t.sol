@@ -60,7 +60,8 @@ contract ChallengeManager_openLeaves is CaseTest {
         _openLeaves(round);
     }
 
-    /// @dev In the last second of the reveals the missing member still reveals, and is not penalised.
+    /// @dev In the last second of the reveals the missing member still reveals, and is not
+    /// penalised.
     function test_revertWhen_lastSecondOfTheReveals() public {
         (Round memory round, bytes memory missing) = _revealedByFour(Behaviour.OwnCopy);
         vm.warp(manager.caseOf(round.caseId).deadline);

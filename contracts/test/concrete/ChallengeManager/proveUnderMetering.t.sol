@@ -7,7 +7,8 @@ import { LicenseStatus, Receipt, Violation } from "../../../src/libraries/Types.
 import { CaseTest } from "../../utils/CaseTest.sol";
 
 contract ChallengeManager_proveUnderMetering is CaseTest {
-    /// @dev A channel with one settled request of 500 tokens, for which 0.01 ether was claimed: five times the price.
+    /// @dev A channel with one settled request of 500 tokens, for which 0.01 ether was claimed:
+    /// five times the price.
     function _settled() private returns (bytes32 channelId) {
         channelId = _openChannel(payer.addr, address(0), 1 ether);
         IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](1);
@@ -109,8 +110,8 @@ contract ChallengeManager_proveUnderMetering is CaseTest {
         _assertSlashed();
     }
 
-    /// @dev A payer claims its own voucher with many requests and few tokens, so that the host's own voucher would
-    /// have to lower the requests. The host is still paid and can't be convicted.
+    /// @dev A payer claims its own voucher with many requests and few tokens, so that the host's
+    /// own voucher would have to lower the requests. The host is still paid and can't be convicted.
     function test_payerCannotFrameTheHostByClaimingFirst() public {
         bytes32 channelId = _openChannel(payer.addr, address(0), 1 ether);
         IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](1);

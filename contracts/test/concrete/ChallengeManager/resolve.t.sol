@@ -60,7 +60,8 @@ contract ChallengeManager_resolve is CaseTest {
         _resolve(round);
     }
 
-    /// @dev Whoever ends a case must tell what was drawn, asked and found; nothing else is believed.
+    /// @dev Whoever ends a case must tell what was drawn, asked and found; nothing else is
+    /// believed.
     function test_revertWhen_otherFacts() public {
         Round memory round = _opened(Behaviour.OwnCopy);
         skip(5 hours + 1);

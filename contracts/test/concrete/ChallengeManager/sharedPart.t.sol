@@ -9,7 +9,8 @@ import { EValue } from "../../../src/libraries/EValue.sol";
 import { CaseStatus, EvidenceTerms } from "../../../src/libraries/Types.sol";
 import { CaseTest } from "../../utils/CaseTest.sol";
 
-/// @dev Cases that open a bundle of the shared part besides: fingerprints 0 to 31 are personal, 32 to 47 shared.
+/// @dev Cases that open a bundle of the shared part besides: fingerprints 0 to 31 are personal, 32
+/// to 47 shared.
 contract ChallengeManager_sharedPart is CaseTest {
     uint256 private constant SHARED_BITS = 0xffff << 32;
 
@@ -80,7 +81,8 @@ contract ChallengeManager_sharedPart is CaseTest {
         assertEq(uint256(status), uint256(CaseStatus.Upheld), "verdict");
     }
 
-    /// @dev Another licensee's copy: what it shows of the shared part lies outside of the accused's assignment.
+    /// @dev Another licensee's copy: what it shows of the shared part lies outside of the accused's
+    /// assignment.
     function test_hitsOutsideOfTheAssignmentExonerate() public {
         _seedModel();
         Round memory round = _opened(Behaviour.OtherCopy);
@@ -139,7 +141,8 @@ contract ChallengeManager_sharedPart is CaseTest {
         );
     }
 
-    /// @dev Before the model's seed is drawn its shared part has no answers, and cases go on without it.
+    /// @dev Before the model's seed is drawn its shared part has no answers, and cases go on
+    /// without it.
     function test_withoutAModelSeedNothingSharedIsDrawn() public {
         Round memory round = _drawn();
         assertEq(round.bundles.length, 2, "bundles");

@@ -203,7 +203,8 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         );
     }
 
-    /// @dev Royalties elsewhere than behind the other terms, where then any word can stand, here a huge number of rows.
+    /// @dev Royalties elsewhere than behind the other terms, where then any word can stand, here a
+    /// huge number of rows.
     function test_revertWhen_notCanonical() public {
         Terms memory terms = _terms();
         terms.royalties = new Royalty[](0);
@@ -301,11 +302,13 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         assertTrue(registry.isOfferOpen(registry.offerIdOf(terms)));
     }
 
-    /// @dev What is published is read by everybody's decoder, so no word may have bits that its type has not.
+    /// @dev What is published is read by everybody's decoder, so no word may have bits that its
+    /// type has not.
     function test_revertWhen_wordDirty() public {
         Terms memory terms = _terms();
         bytes memory clean = abi.encodeCall(registry.publishOffer, (terms));
-        // Words of the terms: the first is a full word; so is none of the others, up to the royalties' offset.
+        // Words of the terms: the first is a full word; so is none of the others, up to the
+        // royalties' offset.
         for (uint256 word = 1; word < 32; ++word) {
             bytes memory dirty = bytes.concat(clean);
             // Four bytes of selector, one word of offset; the highest byte of each word.

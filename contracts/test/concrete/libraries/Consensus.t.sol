@@ -70,8 +70,8 @@ contract ConsensusTest is TestBase {
         assertEq(dissenters, 0, "nobody");
     }
 
-    /// @dev Nothing is read for a member that did not reveal, the call's own bytes neither: else two colluding members
-    /// could agree with three that said nothing.
+    /// @dev Nothing is read for a member that did not reveal, the call's own bytes neither: else
+    /// two colluding members could agree with three that said nothing.
     function test_theCallItselfIsNoVote() public view {
         bytes[] memory tags = new bytes[](5);
         tags[3] = abi.encodePacked(this.judge.selector);

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::Code;
-use crate::wallets;
 use alloy::primitives::{Address, B256, Bytes, LogData, TxKind, U256, keccak256};
 use alloy::sol_types::{SolCall, SolValue};
 use oml_contracts::rpc::abi::ChallengeManager::Config;
@@ -16,8 +14,8 @@ use revm::primitives::hardfork::SpecId;
 use revm::state::{AccountInfo, Bytecode};
 use revm::{Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
 
-/// Chain of the tests.
-pub const CHAIN_ID: u64 = 31_337;
+use crate::agreed::{CHAIN_ID, Coin};
+use crate::wallets::{self, WalletCode};
 
 /// Gas of every call: below the cap of EIP-7825.
 const GAS: u64 = 16_000_000;
@@ -25,7 +23,7 @@ const GAS: u64 = 16_000_000;
 /// The deterministic-deployment proxy.
 const PROXY: Address = alloy::primitives::address!("4e59b44847b379578588920cA78FbF26c0B4956C");
 
-/// Who deploys.
+/// The account that deploys everything.
 const DEPLOYER: Address = Address::repeat_byte(0xde);
 
 type Db = CacheDB<EmptyDB>;
@@ -33,7 +31,7 @@ type Vm = MainnetEvm<revm::handler::MainnetContext<Db>>;
 
 /// What a transaction did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum CallOutcome {
     /// It went through, with these logs of the contracts under test.
     Done {
         /// What the call returned.
@@ -46,52 +44,52 @@ pub enum Outcome {
 }
 
 /// The deployed contracts and the EVM that runs them.
-pub struct Chain {
+pub(crate) struct LocalEvm {
     vm: Vm,
     block: BlockEnv,
     /// Accounts that are contracts and make their calls by their operator.
     wallets: BTreeSet<Address>,
-    /// `LicenseRegistry`.
-    pub registry: Address,
-    /// `CollateralVault`.
-    pub vault: Address,
-    /// `PaymentEscrow`.
-    pub escrow: Address,
-    /// `TestToken`.
-    pub token: Address,
-    /// `ProverRegistry`.
-    pub provers: Address,
+    /// Address of `LicenseRegistry`.
+    pub(crate) registry: Address,
+    /// Address of `CollateralVault`.
+    pub(crate) vault: Address,
+    /// Address of `PaymentEscrow`.
+    pub(crate) escrow: Address,
+    /// Address of `TestToken`.
+    pub(crate) token: Address,
+    /// Address of `ProverRegistry`.
+    pub(crate) provers: Address,
     /// `ChallengeManager`, or the account that takes its place.
-    pub manager: Address,
+    pub(crate) manager: Address,
 }
 
 /// What the deployment fixes.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Time of the first block.
-    pub time: u64,
+    pub(crate) time: u64,
     /// Least stake of a prover.
-    pub min_stake: u128,
+    pub(crate) min_stake: u128,
     /// Seconds from a prover's leave to its stake.
-    pub stake_thaw: u64,
-    /// Whether the stake is in native currency, else in the token.
-    pub stake_native: bool,
-    /// Who decides.
-    pub manager: Manager,
+    pub(crate) stake_thaw: u64,
+    /// What stakes are paid in.
+    pub(crate) stake_coin: Coin,
+    /// Who decides over cases and slashes.
+    pub(crate) manager: CaseAuthority,
 }
 
-/// Who decides.
+/// Who decides over cases and slashes.
 #[derive(Debug, Clone)]
-pub enum Manager {
+pub(crate) enum CaseAuthority {
     /// An account plays the challenge manager: it freezes, slashes and draws when it likes.
     Account(Address),
-    /// The contract.
+    /// The challenge manager with these settings.
     Contract(Box<Config>),
 }
 
-impl std::fmt::Debug for Chain {
+impl std::fmt::Debug for LocalEvm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Chain").field("registry", &self.registry).finish_non_exhaustive()
+        f.debug_struct("LocalEvm").field("registry", &self.registry).finish_non_exhaustive()
     }
 }
 
@@ -123,12 +121,13 @@ fn machine(database: Db, block: &BlockEnv) -> Vm {
         .build_mainnet()
 }
 
-impl Chain {
-    /// Deploys registry, vault, escrow, beacon, token, prover registry and, where it is not an account, the manager.
+impl LocalEvm {
+    /// Deploys registry, vault, escrow, beacon, token, prover registry and, where it is not an
+    /// account, the manager.
     ///
     /// # Errors
     /// [`SetUpError`].
-    pub fn new(settings: &Settings) -> Result<Self, SetUpError> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, SetUpError> {
         let block = BlockEnv {
             number: U256::from(1_000),
             timestamp: U256::from(settings.time),
@@ -138,8 +137,8 @@ impl Chain {
         let [registry, vault, escrow, beacon, token, provers, contract] =
             [0, 1, 2, 3, 4, 5, 6].map(|nonce| DEPLOYER.create(nonce));
         let manager = match &settings.manager {
-            Manager::Account(account) => *account,
-            Manager::Contract(_) => contract,
+            CaseAuthority::Account(account) => *account,
+            CaseAuthority::Contract(_) => contract,
         };
         let vm = machine(CacheDB::new(EmptyDB::default()), &block);
         let wallets = BTreeSet::new();
@@ -153,11 +152,11 @@ impl Chain {
         let arguments =
             ("Test Dollar".to_owned(), "TUSD".to_owned(), U256::from(18)).abi_encode_params();
         chain.deploy("TestToken", arguments, token)?;
-        let currency = if settings.stake_native { Address::ZERO } else { token };
+        let currency = if settings.stake_coin.is_native() { Address::ZERO } else { token };
         let (least, thaw) = (U256::from(settings.min_stake), U256::from(settings.stake_thaw));
         let arguments = (manager, currency, least, thaw).abi_encode_params();
         chain.deploy("ProverRegistry", arguments, provers)?;
-        if let Manager::Contract(config) = &settings.manager {
+        if let CaseAuthority::Contract(config) = &settings.manager {
             let config = Config::clone(config);
             let arguments = (registry, vault, escrow, provers, beacon, config).abi_encode_params();
             chain.deploy("ChallengeManager", arguments, contract)?;
@@ -167,7 +166,7 @@ impl Chain {
 
     /// Another chain with the same past.
     #[must_use]
-    pub fn fork(&self) -> Self {
+    pub(crate) fn fork(&self) -> Self {
         let database = self.vm.ctx.journaled_state.database.clone();
         Self {
             vm: machine(database, &self.block),
@@ -204,12 +203,12 @@ impl Chain {
         }
     }
 
-    /// Puts the reader of copies where its manager looks for it: the address of its code at the deterministic-deployment
-    /// proxy.
+    /// Puts the reader of copies where its manager looks for it: the address of its code at the
+    /// deterministic-deployment proxy.
     ///
     /// # Errors
     /// [`SetUpError`].
-    pub fn place_reader(&mut self) -> Result<(), SetUpError> {
+    pub(crate) fn place_reader(&mut self) -> Result<(), SetUpError> {
         let created = DEPLOYER.create(7);
         self.deploy("CopyReader", Vec::new(), created)?;
         let code = creation_code("CopyReader", &[]).map_err(|e| failed("bytecode", e))?;
@@ -221,7 +220,7 @@ impl Chain {
     }
 
     /// Gives native currency.
-    pub fn fund(&mut self, account: Address, amount: u128) {
+    pub(crate) fn fund(&mut self, account: Address, amount: u128) {
         let info = AccountInfo { balance: U256::from(amount), ..AccountInfo::default() };
         self.vm.ctx.journaled_state.database.insert_account_info(account, info);
     }
@@ -230,7 +229,11 @@ impl Chain {
     ///
     /// # Errors
     /// [`SetUpError`].
-    pub fn make_wallet(&mut self, account: Address, says: Code) -> Result<(), SetUpError> {
+    pub(crate) fn make_wallet(
+        &mut self,
+        account: Address,
+        says: WalletCode,
+    ) -> Result<(), SetUpError> {
         self.set_code(account, Bytecode::new_legacy(wallets::code(says)))?;
         self.wallets.insert(account);
         Ok(())
@@ -240,7 +243,7 @@ impl Chain {
     ///
     /// # Errors
     /// [`SetUpError`].
-    pub fn delegate(&mut self, account: Address, to: Address) -> Result<(), SetUpError> {
+    pub(crate) fn delegate(&mut self, account: Address, to: Address) -> Result<(), SetUpError> {
         self.set_code(account, Bytecode::new_eip7702(to))
     }
 
@@ -255,13 +258,13 @@ impl Chain {
     ///
     /// # Errors
     /// [`SetUpError`] if the EVM itself fails; a revert is an outcome.
-    pub fn call(
+    pub(crate) fn call(
         &mut self,
         from: Address,
         to: Address,
         value: u128,
         data: Vec<u8>,
-    ) -> Result<Outcome, SetUpError> {
+    ) -> Result<CallOutcome, SetUpError> {
         if self.wallets.contains(&from) {
             let data = wallets::forwarded(to, value, &data);
             return self.transact(DEPLOYER, from, 0, data);
@@ -275,7 +278,7 @@ impl Chain {
         to: Address,
         value: u128,
         data: Vec<u8>,
-    ) -> Result<Outcome, SetUpError> {
+    ) -> Result<CallOutcome, SetUpError> {
         let tx = TxEnv {
             caller: from,
             kind: TxKind::Call(to),
@@ -289,19 +292,19 @@ impl Chain {
         let result = match self.vm.transact_commit(tx) {
             // Who sends more than it has is refused before any code runs.
             Err(EVMError::Transaction(InvalidTransaction::LackOfFundForMaxFee { .. })) => {
-                return Ok(Outcome::Reverted(Bytes::new()));
+                return Ok(CallOutcome::Reverted(Bytes::new()));
             }
             other => other.map_err(|e| failed("transaction", e))?,
         };
         match result {
             ExecutionResult::Success { logs, output, .. } => {
                 let logs = logs.into_iter().filter(|log| log.address != self.token);
-                Ok(Outcome::Done {
+                Ok(CallOutcome::Done {
                     output: output.into_data(),
                     logs: logs.map(|log| (log.address, log.data)).collect(),
                 })
             }
-            ExecutionResult::Revert { output, .. } => Ok(Outcome::Reverted(output)),
+            ExecutionResult::Revert { output, .. } => Ok(CallOutcome::Reverted(output)),
             other => Err(failed("transaction", other)),
         }
     }
@@ -310,21 +313,25 @@ impl Chain {
     ///
     /// # Errors
     /// [`SetUpError`] if it reverts or returns something else.
-    pub fn read<C: SolCall>(&mut self, to: Address, call: &C) -> Result<C::Return, SetUpError> {
+    pub(crate) fn read<C: SolCall>(
+        &mut self,
+        to: Address,
+        call: &C,
+    ) -> Result<C::Return, SetUpError> {
         match self.call(Address::ZERO, to, 0, call.abi_encode())? {
-            Outcome::Done { output, .. } => {
+            CallOutcome::Done { output, .. } => {
                 C::abi_decode_returns(&output).map_err(|e| failed(C::SIGNATURE, e))
             }
-            Outcome::Reverted(reason) => Err(failed(C::SIGNATURE, reason)),
+            CallOutcome::Reverted(reason) => Err(failed(C::SIGNATURE, reason)),
         }
     }
 
-    /// Balance in native currency (`None`) or in the token.
+    /// What an account has of a coin.
     ///
     /// # Errors
     /// [`SetUpError`].
-    pub fn balance(&mut self, native: bool, account: Address) -> Result<U256, SetUpError> {
-        if native {
+    pub(crate) fn balance(&mut self, coin: Coin, account: Address) -> Result<U256, SetUpError> {
+        if coin.is_native() {
             let info = self.vm.ctx.journaled_state.database.basic(account);
             return Ok(info.map_err(|e| failed("account", e))?.unwrap_or_default().balance);
         }
@@ -332,15 +339,9 @@ impl Chain {
     }
 
     /// Lets blocks and time pass.
-    pub fn pass(&mut self, blocks: u64, seconds: u64) {
+    pub(crate) fn pass(&mut self, blocks: u64, seconds: u64) {
         self.block.number += U256::from(blocks);
         self.block.timestamp += U256::from(seconds);
         self.vm.set_block(self.block.clone());
     }
-}
-
-/// Hash of a block of this chain, as its database answers.
-#[must_use]
-pub fn block_hash(number: u64) -> B256 {
-    keccak256(number.to_string())
 }

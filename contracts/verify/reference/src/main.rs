@@ -1,4 +1,5 @@
-//! `oml-reference [SEQUENCES] [STEPS] [SEED]`: holds the bytecode against the model and prints how often.
+//! `oml-reference [SEQUENCES] [STEPS] [SEED]`: holds the bytecode against the model and prints how
+//! often.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -7,7 +8,7 @@
 
 use std::process::ExitCode;
 
-use oml_reference::run::{Counts, World};
+use oml_reference::run::{CallCounts, World};
 
 fn argument(at: usize, default: u64) -> Result<u64, String> {
     std::env::args().nth(at).map_or(Ok(default), |text| {
@@ -20,7 +21,7 @@ fn argument(at: usize, default: u64) -> Result<u64, String> {
 fn compare() -> Result<(), String> {
     let (sequences, steps, seed) = (argument(1, 1_000)?, argument(2, 60)?, argument(3, 1)?);
     let steps = u32::try_from(steps).map_err(|_| format!("{steps} steps are too many"))?;
-    let mut total = Counts::default();
+    let mut total = CallCounts::default();
     for sequence in 0..sequences {
         let own = seed.wrapping_add(sequence);
         for world in [World::new, World::with_court] {

@@ -1,14 +1,15 @@
-//! The bytecode against the reference model, in a number that fits a test run; `oml-reference` makes more.
+//! The bytecode against the reference model, in a number that fits a test run; `oml-reference`
+//! makes more.
 
-use oml_reference::evm::SetUpError;
-use oml_reference::run::{Counts, Difference, World};
+use oml_reference::SetUpError;
+use oml_reference::run::{CallCounts, Difference, World};
 
 fn total(
     sequences: u64,
     steps: u32,
     world: impl Fn(u64) -> Result<World, Difference>,
-) -> Result<Counts, Difference> {
-    let mut total = Counts::default();
+) -> Result<CallCounts, Difference> {
+    let mut total = CallCounts::default();
     for seed in 0..sequences {
         let counts = world(seed).and_then(|mut world| world.run(steps));
         let at = |e: Difference| SetUpError(format!("seed {seed}: {e}"));
@@ -17,10 +18,11 @@ fn total(
     Ok(total)
 }
 
-/// Every call of licenses, collateral and payments, what accounts with code said of vouchers, and nearly every reason.
+/// Every call of licenses, collateral and payments, what accounts with code said of vouchers, and
+/// nearly every reason.
 const MONEY: &str = include_str!("reached_money.txt");
 
-fn missing<'a>(total: &Counts, wanted: &'a str) -> Vec<&'a str> {
+fn missing<'a>(total: &CallCounts, wanted: &'a str) -> Vec<&'a str> {
     let reached: Vec<String> = total.reached.keys().map(ToString::to_string).collect();
     wanted.lines().filter(|wanted| !reached.iter().any(|known| known == wanted)).collect()
 }
@@ -35,7 +37,8 @@ fn bytecode_does_what_the_model_says() {
     assert!(missing.is_empty(), "never reached: {missing:?}");
 }
 
-/// Every end of a case, every call that changes one, and every reason to refuse one, but for those that only luck gives.
+/// Every end of a case, every call that changes one, and every reason to refuse one, but for those
+/// that only luck gives.
 const REACHED: &str = include_str!("reached.txt");
 
 #[test]

@@ -18,7 +18,7 @@ impl Dyadic {
         Self { numerator, exponent }
     }
 
-    /// 0.
+    /// The probability of what can't happen.
     #[must_use]
     pub const fn zero() -> Self {
         Self::new(BigUint::ZERO, 0)
@@ -30,7 +30,7 @@ impl Dyadic {
         &self.numerator * inverse <= BigUint::from(1_u8) << self.exponent
     }
 
-    /// Sum.
+    /// The exact sum of two probabilities.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         let exponent = self.exponent.max(other.exponent);

@@ -49,8 +49,8 @@ impl Null {
 /// How the number of cases raises the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counting {
-    /// log2(c), the contract's. The cases of one license have one law of the evidence E, so their errors add up
-    /// to `Σ P(αE ≥ c) ≤ E[αE] ≤ α`.
+    /// log2(c), the contract's. The cases of one license have one law of the evidence E, so their
+    /// errors add up to `Σ P(αE ≥ c) ≤ E[αE] ≤ α`.
     Cases,
     /// log2(c·(c+1)): the errors add up to α even if every case had a law of its own.
     CasesTimesNext,
@@ -172,8 +172,9 @@ impl Layer {
     }
 }
 
-/// The largest probability of ever reaching the threshold within `n` observations, over every adaptive
-/// strategy: after each observation an adversary chooses which part is asked next, or stops.
+/// The largest probability of ever reaching the threshold within `n` observations, over every
+/// adaptive strategy: after each observation an adversary chooses which part is asked next, or
+/// stops.
 #[must_use]
 pub fn adaptive(terms: &EvidenceTerms, n: u32, threshold: Log2) -> Dyadic {
     let (first, second) = (Null::personal(terms), Null::shared(terms));
@@ -224,17 +225,18 @@ pub fn many_cases(terms: &EvidenceTerms, n: u32, cases: u32, counting: Counting)
 mod tests {
     use super::*;
     use crate::sets;
-    use oml_contracts::evidence::{EValue, threshold};
+    use oml_contracts::evidence::{EValue, EvidenceCounts, threshold};
 
     #[test]
     fn the_decision_is_that_of_the_bindings() {
         for set in sets::shipped().unwrap() {
             let (personal, shared) = (Null::personal(&set.terms), Null::shared(&set.terms));
-            let mut evidence = EValue::new(&set.terms).unwrap();
-            for i in 0..40_u32 {
-                evidence.personal(i % 3 == 0);
-                evidence.shared_hit(i % 4 != 0);
-            }
+            let evidence = EValue::new(&set.terms).unwrap().with(EvidenceCounts {
+                personal_hits: 14,
+                personal_misses: 26,
+                shared_inside: 30,
+                shared_outside: 10,
+            });
             let ours = personal.evidence(14, 26) + shared.evidence(30, 10);
             assert_eq!(evidence.log2().raw(), ours, "{}", set.name);
             assert_eq!(

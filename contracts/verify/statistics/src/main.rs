@@ -1,4 +1,5 @@
-//! Prints every figure of the statistics on chain: `statistics [TRIALS]`, a million trials by default.
+//! Prints every figure of the statistics on chain: `statistics [TRIALS]`, a million trials by
+//! default.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -6,7 +7,7 @@ use std::process::ExitCode;
 use num_bigint::BigUint;
 use oml_contracts::evidence::{EvidenceTerms, threshold};
 use oml_statistics::exact::{adaptive, both_parts, least_hits, many_cases, one_look, stopped};
-use oml_statistics::simulate::{self, Plan, Rate};
+use oml_statistics::simulate::{self, Rate, Trials};
 use oml_statistics::{Counting, Dyadic, Null, sets};
 
 const LONGEST: u32 = 64;
@@ -123,7 +124,7 @@ fn simulated(out: &mut impl Write, trials: u64) -> Result<bool, Box<dyn std::err
     for (inverse, rate, n) in sets::SHARPEST {
         let terms = sets::tuned(rate, inverse)?;
         let alpha = 1.0 / inverse as f64;
-        let plan = |seed| Plan { trials, seed };
+        let plan = |seed| Trials { trials, seed };
         let mut row = |attack: &str, rate: Rate, note: &str, bound: bool| -> io::Result<()> {
             holds &= !bound || rate.share() <= alpha;
             let (accused, share) = (rate.accused, rate.share());
@@ -147,7 +148,7 @@ fn simulated(out: &mut impl Write, trials: u64) -> Result<bool, Box<dyn std::err
         row("coalition of 4: majority", framed.majority, "", true)?;
         row("coalition of 4: suppresses disagreement", framed.suppressing, "", true)?;
     }
-    let found = simulate::duplicates(Plan { trials, seed: 5 });
+    let found = simulate::duplicates(Trials { trials, seed: 5 });
     holds &= found.accepted == 0 && found.most_per_leaf == 1;
     writeln!(
         out,
@@ -168,7 +169,7 @@ fn informed(out: &mut impl Write, terms: EvidenceTerms, trials: u64) -> io::Resu
     )?;
     writeln!(out, "| members | hit rate of a license without part | accused |\n|---|---|---|")?;
     for members in [1, 4, 8, 12, 16] {
-        let plan = Plan { trials: (trials / 100).max(100), seed: 9 };
+        let plan = Trials { trials: (trials / 100).max(100), seed: 9 };
         let (rate, hit) = simulate::informed_coalition(&terms, 32, members, plan);
         writeln!(out, "| {members} | {hit:.3} | {:.3} |", rate.share())?;
     }

@@ -1,7 +1,8 @@
-//! Attacks played many times at an error rate large enough to be seen, with the protocol's own draws.
+//! Attacks played many times at an error rate large enough to be seen, with the protocol's own
+//! draws.
 //!
-//! Every scenario counts false verdicts against one innocent license. Trials are split over two threads in
-//! chunks with seeds of their own, so a figure depends on the seed alone.
+//! Every scenario counts false verdicts against one innocent license. Trials are split over two
+//! threads in chunks with seeds of their own, so a figure depends on the seed alone.
 
 use oml_contracts::Seed;
 use oml_contracts::draw::{is_assigned, personal_index};
@@ -18,7 +19,7 @@ use crate::exact::{Counting, Null, least_hits, one_look};
 pub struct Rate {
     /// Trials that accused the innocent.
     pub accused: u64,
-    /// All trials.
+    /// How many were played.
     pub trials: u64,
 }
 
@@ -42,7 +43,7 @@ impl Rate {
 
 /// How many trials from which seed.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub struct Trials {
     /// Number of trials.
     pub trials: u64,
     /// Seed of the generator.
@@ -53,7 +54,7 @@ const CHUNKS: u64 = 16;
 
 /// Runs a trial often; `N` verdicts per trial.
 fn play<const N: usize>(
-    plan: Plan,
+    plan: Trials,
     trial: impl Fn(&mut ChaCha8Rng) -> [bool; N] + Sync,
 ) -> [Rate; N] {
     let chunk = |number: u64| {
@@ -94,18 +95,20 @@ fn reached(null: Null, hits: u32, n: u32, limit: Log2) -> bool {
 /// What an owner gains by grinding.
 #[derive(Debug, Clone, Copy)]
 pub struct Grinding {
-    /// Commits the root whose candidates look best under guesses of the seed; the seed is drawn after.
+    /// Commits the root whose candidates look best under guesses of the seed; the seed is drawn
+    /// after.
     pub before: Rate,
-    /// The same owner in a protocol without the draw: it picks among the roots when the seed is known.
+    /// The same owner in a protocol without the draw: it picks among the roots when the seed is
+    /// known.
     pub after: Rate,
     /// The exact rate of one look.
     pub exact: f64,
 }
 
-/// An owner who knows what the victim answers, commits `roots` universes and puts each answer where a
-/// guessed seed would draw it.
+/// An owner who knows what the victim answers, commits `roots` universes and puts each answer where
+/// a guessed seed would draw it.
 #[must_use]
-pub fn grinding(terms: &EvidenceTerms, n: u32, roots: u32, plan: Plan) -> Grinding {
+pub fn grinding(terms: &EvidenceTerms, n: u32, roots: u32, plan: Trials) -> Grinding {
     let null = Null::personal(terms);
     let limit = threshold(terms.alpha_inverse, 1, 1);
     let [before, after] = play(plan, |random| {
@@ -130,7 +133,7 @@ pub fn grinding(terms: &EvidenceTerms, n: u32, roots: u32, plan: Plan) -> Grindi
 /// Leaves of an owner who repeats the victim's answer among the candidates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Duplicates {
-    /// Leaves tried.
+    /// Leaves that were made and offered.
     pub leaves: u64,
     /// Leaves with a repeated candidate that were accepted.
     pub accepted: u64,
@@ -142,7 +145,7 @@ pub struct Duplicates {
 
 /// Makes leaves that hold the victim's answer 1 to 16 times and offers them to the leaf's own rule.
 #[must_use]
-pub fn duplicates(plan: Plan) -> Duplicates {
+pub fn duplicates(plan: Trials) -> Duplicates {
     let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
     let mut result = Duplicates { leaves: plan.trials, ..Duplicates::default() };
     for _ in 0..plan.trials {
@@ -161,10 +164,10 @@ pub fn duplicates(plan: Plan) -> Duplicates {
     result
 }
 
-/// A reporter who opens `cases` cases of `n` observations against an innocent and keeps the lucky one:
-/// the threshold without counting, with `c`, and with `c·(c+1)`.
+/// A reporter who opens `cases` cases of `n` observations against an innocent and keeps the lucky
+/// one: the threshold without counting, with `c`, and with `c·(c+1)`.
 #[must_use]
-pub fn many_cases(terms: &EvidenceTerms, n: u32, cases: u32, plan: Plan) -> [Rate; 3] {
+pub fn many_cases(terms: &EvidenceTerms, n: u32, cases: u32, plan: Trials) -> [Rate; 3] {
     let null = Null::personal(terms);
     let needed = |counting: Option<Counting>| -> Vec<u32> {
         let limit = |case| match counting {
@@ -203,7 +206,7 @@ fn hit_law(n: u32) -> Vec<f64> {
 
 /// False verdicts against a license that had no part in a coalition's deployment.
 #[derive(Debug, Clone, Copy)]
-pub struct Coalition {
+pub struct CoalitionRates {
     /// Each answer is that of a random member.
     pub random: Rate,
     /// Each answer is that of most members.
@@ -212,10 +215,10 @@ pub struct Coalition {
     pub suppressing: Rate,
 }
 
-/// `members` colluding licensees deploy a service, and a case tests it against a license that is none of
-/// theirs: `n` fingerprints of either part.
+/// `members` colluding licensees deploy a service, and a case tests it against a license that is
+/// none of theirs: `n` fingerprints of either part.
 #[must_use]
-pub fn coalition(terms: &EvidenceTerms, n: u32, members: usize, plan: Plan) -> Coalition {
+pub fn coalition(terms: &EvidenceTerms, n: u32, members: usize, plan: Trials) -> CoalitionRates {
     let (personal, shared) = (Null::personal(terms), Null::shared(terms));
     let limit = threshold(terms.alpha_inverse, 1, 1);
     let [random, majority, suppressing] = play(plan, |random| {
@@ -246,7 +249,7 @@ pub fn coalition(terms: &EvidenceTerms, n: u32, members: usize, plan: Plan) -> C
         }
         sums.map(|sum| sum >= limit.raw())
     });
-    Coalition { random, majority, suppressing }
+    CoalitionRates { random, majority, suppressing }
 }
 
 fn most_frequent(answers: &[u8]) -> Option<u8> {
@@ -258,18 +261,20 @@ fn unanimous(answers: &[u8]) -> Option<u8> {
     answers.iter().all(|a| *a == first).then_some(first)
 }
 
-/// What `members` licensees reach who compare their own answers, in a case about a deployment that is theirs.
+/// What `members` licensees reach who compare their own answers, in a case about a deployment that
+/// is theirs.
 ///
-/// Seeds and the drawn bundles are public, so everybody's candidate at every drawn leaf is; and candidates are
-/// sorted by tag. So the order of the members' own tags at a question tells which leaf it can be, and then
-/// which of them, if any, holds the victim's answer. A draw that takes the leaf's secret salt closes this: then
-/// it is [`coalition`] again. Gives the accusations, and the victim's rate of hits.
+/// Seeds and the drawn bundles are public, so everybody's candidate at every drawn leaf is; and
+/// candidates are sorted by tag. So the order of the members' own tags at a question tells which
+/// leaf it can be, and then which of them, if any, holds the victim's answer. A draw that takes the
+/// leaf's secret salt closes this: then it is [`coalition`] again. Gives the accusations, and the
+/// victim's rate of hits.
 #[must_use]
 pub fn informed_coalition(
     terms: &EvidenceTerms,
     n: u32,
     members: usize,
-    plan: Plan,
+    plan: Trials,
 ) -> (Rate, f64) {
     let null = Null::personal(terms);
     let limit = threshold(terms.alpha_inverse, 1, 1);
@@ -296,14 +301,15 @@ pub fn informed_coalition(
     (rate, total.into_inner() as f64 / questions as f64)
 }
 
-/// Place of each answer among the distinct ones: all that the order of tags shows of the candidates.
+/// Place of each answer among the distinct ones: all that the order of tags shows of the
+/// candidates.
 fn ranks(answers: &[u8]) -> Vec<usize> {
     let distinct: std::collections::BTreeSet<u8> = answers.iter().copied().collect();
     answers.iter().map(|answer| distinct.range(..answer).count()).collect()
 }
 
-/// Whether the coalition's best guess at this leaf is the victim's answer: among all leaves that look like it,
-/// the answer that is the victim's at most of them.
+/// Whether the coalition's best guess at this leaf is the victim's answer: among all leaves that
+/// look like it, the answer that is the victim's at most of them.
 fn guesses_right(
     leaf: &(Vec<usize>, Option<usize>),
     leaves: &[(Vec<usize>, Option<usize>)],

@@ -1,8 +1,10 @@
-//! A stream of pseudo-random inputs, folded into hashes, with which Rust and Solidity compare thousands of
-//! results by one committed vector: `tests/vectors/evidence_stream.json`.
+//! A stream of pseudo-random inputs, folded into hashes, with which Rust and Solidity compare
+//! thousands of results by one committed vector: `tests/vectors/evidence_stream.json`.
 
-use oml_contracts::evidence::{EValue, EvidenceTerms, Multiplier, log2_floor, threshold};
-use oml_contracts::hash::{keccak_parts, keccak256};
+use oml_contracts::evidence::{
+    EValue, EvidenceCounts, EvidenceTerms, Multiplier, log2_floor, threshold,
+};
+use oml_contracts::keccak::{keccak_parts, keccak256};
 
 /// Inputs per hash.
 pub const CHUNK: u32 = 100;
@@ -48,8 +50,8 @@ pub fn input(n: u32) -> Input {
     }
 }
 
-/// Hash over the results of the inputs `chunk · CHUNK …`: of each, `log2Floor(x)`, the evidence (zero if
-/// the multipliers are not valid), the threshold, validity.
+/// Hash over the results of the inputs `chunk · CHUNK …`: of each, `log2Floor(x)`, the evidence
+/// (zero if the multipliers are not valid), the threshold, validity.
 #[must_use]
 pub fn digest(chunk: u32) -> [u8; 32] {
     (chunk * CHUNK..(chunk + 1) * CHUNK).fold([0; 32], |hash, n| {
@@ -62,11 +64,12 @@ pub fn digest(chunk: u32) -> [u8; 32] {
             assignment_p: 1,
             alpha_inverse: given.alpha_inverse,
         };
-        let sum = EValue::new(&terms).map(|mut evidence| {
-            (0..given.counts.0).for_each(|_| evidence.personal(true));
-            (0..given.counts.1).for_each(|_| evidence.personal(false));
-            evidence.log2().raw()
-        });
+        let counts = EvidenceCounts {
+            personal_hits: given.counts.0.into(),
+            personal_misses: given.counts.1.into(),
+            ..EvidenceCounts::default()
+        };
+        let sum = EValue::new(&terms).map(|evidence| evidence.with(counts).log2().raw());
         let limit = threshold(given.alpha_inverse, given.factors.0, given.factors.1).raw();
         keccak256(
             &[

@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use num_bigint::BigUint;
+use oml_contracts::evidence::exact::{reaches, scaled_log2};
 use oml_contracts::evidence::{
-    EValue, EvidenceTerms, Multiplier, log2_ceil, log2_floor, threshold,
+    EValue, EvidenceCounts, EvidenceTerms, Multiplier, exact, log2_ceil, log2_floor, threshold,
 };
 use oml_statistics::exact::{adaptive, both_parts, many_cases, one_look, stopped};
-use oml_statistics::reference::{Counts, evidence, reaches, scaled_log2};
-use oml_statistics::simulate::{self, Plan};
+use oml_statistics::simulate::{self, Trials};
 use oml_statistics::{Counting, Null, sets, stream};
 use proptest::prelude::*;
 
@@ -70,7 +70,7 @@ fn many_cases_stay_within_alpha() {
 fn attacks_stay_below_alpha() {
     let (inverse, rate, n) = sets::SHARPEST[0];
     let terms = sets::tuned(rate, inverse).unwrap();
-    let plan = Plan { trials: 4_000, seed: 1 };
+    let plan = Trials { trials: 4_000, seed: 1 };
     let ground = simulate::grinding(&terms, n, 4, plan);
     assert!(ground.before.share() <= ground.exact + ground.before.margin(ground.exact));
     assert!(ground.after.share() > 2.0 * ground.exact, "grinding after the draw pays: {ground:?}");
@@ -86,12 +86,12 @@ fn attacks_stay_below_alpha() {
     assert!(found.hits_without_rule > 2_000, "{found:?}");
 }
 
-/// Licensees who compare their answers can frame another one at a deployment of their own: why such evidence must
-/// not slash as it is.
+/// Licensees who compare their answers can frame another one at a deployment of their own: why such
+/// evidence must not slash as it is.
 #[test]
 fn many_colluding_licensees_can_frame_at_their_own_deployment() {
     let terms = sets::shipped().unwrap()[0].terms;
-    let plan = Plan { trials: 200, seed: 2 };
+    let plan = Trials { trials: 200, seed: 2 };
     let (few, _) = simulate::informed_coalition(&terms, 32, 1, plan);
     let (many, hit) = simulate::informed_coalition(&terms, 32, 16, plan);
     assert_eq!(few.accused, 0);
@@ -143,20 +143,15 @@ prop_compose! {
     }
 }
 
-fn computed(terms: &EvidenceTerms, counts: Counts) -> EValue {
-    let mut e = EValue::new(terms).unwrap();
-    (0..counts.personal.0).for_each(|_| e.personal(true));
-    (0..counts.personal.1).for_each(|_| e.personal(false));
-    (0..counts.shared.0).for_each(|_| e.shared_hit(true));
-    (0..counts.shared.1).for_each(|_| e.shared_hit(false));
-    e
+fn computed(terms: &EvidenceTerms, counts: EvidenceCounts) -> EValue {
+    EValue::new(terms).unwrap().with(counts)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 10_000 }))]
 
-    /// The fixed-point verdict never accuses where the exact product does not, and accuses wherever the exact
-    /// product is above the threshold by 2^-20.
+    /// The fixed-point verdict never accuses where the exact product does not, and accuses wherever
+    /// the exact product is above the threshold by 2^-20.
     #[test]
     fn the_fixed_point_verdict_is_the_exact_one(
         terms in terms(),
@@ -165,12 +160,17 @@ proptest! {
         cases in 1_u32..1_000_000,
         licenses in 1_u32..1_000_000,
     ) {
-        let counts = Counts { personal, shared };
+        let counts = EvidenceCounts {
+            personal_hits: personal.0,
+            personal_misses: personal.1,
+            shared_inside: shared.0,
+            shared_outside: shared.1,
+        };
         let upheld = computed(&terms, counts).reaches(threshold(terms.alpha_inverse, cases, licenses));
         let factor = BigUint::from(terms.alpha_inverse) * cases * licenses;
         prop_assert!(!upheld || reaches(&terms, counts, &factor), "accused below the threshold");
-        let (product, bits) = evidence(&terms, counts);
-        let clear = (product << 20_u32) >= (&factor * ((1_u32 << 20) + 1)) << bits;
+        let product = exact::product(&terms, counts);
+        let clear = (product.numerator << 20_u32) >= (&factor * ((1_u32 << 20) + 1)) << product.bits;
         prop_assert!(!clear || upheld, "acquitted above the threshold");
     }
 
@@ -180,7 +180,11 @@ proptest! {
         let factor = BigUint::from(terms.alpha_inverse) * cases;
         let limit = threshold(terms.alpha_inverse, cases, 1);
         for hits in 0..64 {
-            let counts = Counts { personal: (hits, misses), shared: (0, 0) };
+            let counts = EvidenceCounts {
+                personal_hits: hits,
+                personal_misses: misses,
+                ..EvidenceCounts::default()
+            };
             if computed(&terms, counts).reaches(limit) {
                 prop_assert!(reaches(&terms, counts, &factor));
                 break;

@@ -2,7 +2,7 @@ use k256::ecdsa::SigningKey;
 use oml_contracts::hash::key_hash;
 use oml_contracts::leaf::LeafTags;
 use oml_contracts::tag::tag_of;
-use oml_contracts::{Receipt, Salt};
+use oml_contracts::{Receipt, Salt, Signable as _};
 use proptest::prelude::*;
 
 use super::*;

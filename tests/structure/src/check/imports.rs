@@ -9,6 +9,28 @@ use crate::source::{Binding, WrittenPath};
 use crate::survey::Survey;
 
 pub(crate) fn check(survey: &Survey) -> Vec<Breach> {
+    let mut breaches = outside_paths(survey);
+    breaches.extend(included_files(survey));
+    breaches
+}
+
+/// Code that `include!` brings in, which no module names and nothing here reads.
+fn included_files(survey: &Survey) -> Vec<Breach> {
+    let includes = |path: &&WrittenPath| path.segments.last().is_some_and(|name| name == "include");
+    let modules = survey.house.production();
+    let found = modules.flat_map(|(_, module)| {
+        module.body.mentions.iter().filter(includes).map(|path| Breach {
+            rule: "imports",
+            file: module.file.clone(),
+            line: path.line,
+            message: "include! brings in code that no module names".to_owned(),
+            advice: "declare a module".to_owned(),
+        })
+    });
+    found.collect()
+}
+
+fn outside_paths(survey: &Survey) -> Vec<Breach> {
     let mut sightings: BTreeMap<(&str, &str), Sighting<'_>> = BTreeMap::new();
     for (id, module) in survey.house.production() {
         for (path, is_glob) in written_paths(module) {

@@ -106,7 +106,9 @@ pub(crate) fn circles_of(house: &House, unit: UnitId) -> Vec<Circle> {
     for (parent, edges) in levels {
         for rooms in knots(edges.keys()) {
             let inside = |edge: &&Edge| rooms.contains(&edge.from) && rooms.contains(&edge.to);
-            let edges = edges.values().filter(inside).cloned().collect();
+            let mut edges: Vec<Edge> = edges.values().filter(inside).cloned().collect();
+            // The arrow that is drawn least is the one that is cut most easily.
+            edges.sort_by_key(|edge| edge.count);
             circles.push(Circle { parent, rooms, edges });
         }
     }

@@ -103,10 +103,11 @@ fn read_child(module: &syn::ItemMod) -> Child {
 
 fn extern_crate(item: &syn::ItemExternCrate) -> Import {
     let name = item.rename.as_ref().map_or(&item.ident, |(_, name)| name);
+    let own = item.ident == "self";
     Import {
         path: WrittenPath {
-            absolute: true,
-            segments: vec![plain(&item.ident)],
+            absolute: !own,
+            segments: vec![if own { "crate".to_owned() } else { plain(&item.ident) }],
             line: item.ident.span().start().line,
         },
         binding: Binding::Name(plain(name)),

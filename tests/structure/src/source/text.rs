@@ -31,10 +31,13 @@ pub(super) fn doc_comments(text: &str, removed: &[RangeInclusive<usize>]) -> Doc
     found
 }
 
-/// Lines that begin with a `#[path]` attribute.
+/// Lines with a `#[path]` attribute, also one under a condition.
 pub(super) fn path_attributes(text: &str) -> Vec<usize> {
     let lines = text.lines().enumerate();
-    let marked = lines.filter(|(_, line)| line.trim_start().starts_with("#[path"));
+    let marked = lines.filter(|(_, line)| {
+        let line = line.trim_start();
+        line.starts_with("#[path") || (line.starts_with("#[cfg_attr") && line.contains("path ="))
+    });
     marked.map(|(index, _)| index + 1).collect()
 }
 

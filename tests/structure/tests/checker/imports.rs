@@ -59,8 +59,10 @@ fn a_path_without_use_is_seen_in_code_types_and_macros() {
         "fn f() { g(format!(\"{}\", alloy::signers::local::PrivateKeySigner::random())); }\n",
         "fn f(text: &str) { text.parse::<::alloy::signers::local::PrivateKeySigner>(); }\n",
         "fn f() { use alloy::signers::local as l; }\n",
+        "macro_rules! key { () => { alloy::signers::local::PrivateKeySigner::random() }; }\n",
+        "#[derive(Serialize)]\n#[serde(with = \"alloy::signers::local\")]\npub struct S;\n",
     ] {
-        assert_says(&app(code).breach_of("imports"), &["app/src/lib.rs:1:", "a key"]);
+        assert_says(&app(code).breach_of("imports"), &["app/src/lib.rs:", "a key"]);
     }
 }
 
@@ -96,6 +98,12 @@ fn code_in_a_file_that_a_path_attribute_names_is_seen() {
         .file("app/src/hidden/other.rs", "use alloy::signers::local::PrivateKeySigner;\n")
         .breach_of("imports");
     assert_says(&message, &["app/src/hidden/other.rs:1:", KEY]);
+}
+
+#[test]
+fn code_that_is_included_is_seen() {
+    let message = app("include!(\"hidden.txt\");\n").breach_of("imports");
+    assert_says(&message, &["app/src/lib.rs:1:", "include! brings in code"]);
 }
 
 #[test]

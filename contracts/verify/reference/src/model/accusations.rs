@@ -3,13 +3,16 @@
 use alloy::primitives::aliases::U48;
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::SolValue;
+use oml_contracts::leaf::BUNDLE_LEAVES;
 use oml_contracts::rpc::abi::ChallengeManager as Manager;
-use oml_contracts::rpc::abi::{CaseRef, CaseStatus, CollateralVault, Drawn, LicenseRef};
+use oml_contracts::rpc::abi::{CaseRef, CaseStatus, CollateralVault, Drawn, LicenseRef, Terms};
 
-use super::court::Case;
 use super::faults::{Faults, shown};
-use super::universe::{ALWAYS, BUNDLE, Beacon, universe_of};
-use super::{Events, Model, Refused, Status, Verdict, time40};
+use super::refusal::{Caused, Events, Refused};
+use super::state::{Case, ReferenceModel, Status};
+use super::units::time40;
+use super::universe::{ALWAYS, Beacon, universe_of};
+use crate::agreed::Coin;
 
 /// Positions are kept in one word of bits.
 const MAX_QUESTIONS: u64 = 255;
@@ -18,15 +21,15 @@ const CASES: u8 = 1 << 2;
 
 /// A report of a deployment.
 #[derive(Debug, Clone)]
-pub struct Report {
+pub(crate) struct CaseReport {
     /// The license whose copy it serves.
-    pub license: LicenseRef,
+    pub(crate) license: LicenseRef,
     /// Hash of its URI.
-    pub deployment: B256,
+    pub(crate) deployment: B256,
     /// The URI, if the report says that the deployment is not registered.
-    pub leak: Option<String>,
+    pub(crate) leak: Option<String>,
     /// Of the commitment.
-    pub salt: B256,
+    pub(crate) salt: B256,
 }
 
 impl Faults {
@@ -45,12 +48,12 @@ impl Faults {
     }
 }
 
-impl Model {
+impl ReferenceModel {
     pub(super) fn find_license(&self, id: B256) -> Option<usize> {
         self.licenses.iter().position(|license| license.id == id)
     }
 
-    fn liability_faults(&self, report: &Report, id: B256, faults: &mut Faults) {
+    fn liability_faults(&self, report: &CaseReport, id: B256, faults: &mut Faults) {
         let known = self.find_license(id).and_then(|at| self.licenses.get(at));
         let until = known.and_then(|license| license.deployments.get(&report.deployment));
         let until = until.copied().unwrap_or_default().min(ALWAYS);
@@ -68,14 +71,26 @@ impl Model {
         }
     }
 
-    /// `openCase`, or `openLeakCase` for a deployment that is said not to be registered; with the id of the case.
+    /// The universe has bundles left for one more case.
+    fn bundle_faults(&self, terms: &Terms, faults: &mut Faults) {
+        let left = self.universe(universe_of(terms)).left_personal().len();
+        let needed = self.court.config.bundlesPerCase;
+        let few = Manager::ChallengeManager_TooFewBundles {
+            left: U256::from(left),
+            needed: U256::from(needed),
+        };
+        faults.unless(left >= needed.into(), few);
+    }
+
+    /// `openCase`, or `openLeakCase` for a deployment that is said not to be registered; with the
+    /// id of the case.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn open_case(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn open_case(
         &mut self,
         by: Address,
-        report: &Report,
+        report: &CaseReport,
         value: u128,
     ) -> Result<(Events, B256), Refused> {
         let terms = &report.license.terms;
@@ -87,27 +102,19 @@ impl Model {
         faults.liable(id, at.map(|at| self.licenses[at].status));
         let claim = keccak256((id, report.deployment).abi_encode());
         let commitment = self.commitment(by, claim, report.salt, &mut faults);
-        let (left, needed) = (
-            self.universe(universe_of(terms)).left_personal().len(),
-            self.court.config.bundlesPerCase,
-        );
-        let few = Manager::ChallengeManager_TooFewBundles {
-            left: U256::from(left),
-            needed: U256::from(needed),
-        };
-        faults.unless(left >= needed.into(), few);
+        self.bundle_faults(terms, &mut faults);
         let slashes = report.leak.is_none() || terms.leakLiability;
         let collateral = at.map_or(0, |at| self.licenses[at].collateral);
         let nothing = CollateralVault::CollateralVault_NothingToFreeze { licenseId: id };
         faults.unless(!slashes || collateral != 0, nothing);
-        let native = terms.currency.is_zero();
+        let coin = Coin::of(terms.currency);
         let price = terms.reportBond + self.fees(terms.proverFee);
-        faults.payment(self, native, by, (price, value));
+        faults.payment(self, coin, by, price, value);
         faults.none()?;
 
         self.court.commitments.remove(&commitment);
         self.universes.entry(universe_of(terms)).or_default().cases += 1;
-        self.pull(native, by, self.manager, price, value)?;
+        self.pull(coin, by, self.manager, price, value)?;
         let case = self.new_case(by, report, at.ok_or(Refused::ANY)?);
         let mut events = vec![self.opened(&case)];
         if slashes {
@@ -131,7 +138,7 @@ impl Model {
         fee * u128::from(self.court.config.committeeSize)
     }
 
-    fn new_case(&self, by: Address, report: &Report, license: usize) -> Case {
+    fn new_case(&self, by: Address, report: &CaseReport, license: usize) -> Case {
         let universe = self.universe(universe_of(&report.license.terms));
         let reference = CaseRef {
             license: report.license.clone(),
@@ -181,8 +188,8 @@ impl Model {
     /// `drawCase`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn draw_case(&mut self, reference: &CaseRef) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn draw_case(&mut self, reference: &CaseRef) -> Caused {
         let id = self.case_id(reference);
         let mut faults = Faults::default();
         let case = self.court.cases.get(&id).cloned();
@@ -212,12 +219,13 @@ impl Model {
         self.atomically(|m| m.draw_by(case, seed))
     }
 
-    fn draw_by(&mut self, mut case: Case, seed: B256) -> Verdict {
+    fn draw_by(&mut self, mut case: Case, seed: B256) -> Caused {
         let config = self.court.config.clone();
         let mut faults = Faults::default();
         let universe = universe_of(&case.reference.license.terms);
         let (bundles, mut events) = self.burn(
-            (universe, seed),
+            universe,
+            seed,
             config.bundlesPerCase,
             config.sharedBundlesPerCase,
             &mut faults,
@@ -251,14 +259,15 @@ impl Model {
     /// `postQuestions`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn post_questions(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn post_questions(
         &mut self,
         by: Address,
         reference: &CaseRef,
         drawn: &Drawn,
-        (asked, count): (B256, u16),
-    ) -> Verdict {
+        asked: B256,
+        count: u16,
+    ) -> Caused {
         let id = self.case_id(reference);
         let case = self.court.cases.get(&id).cloned();
         let mut faults = Faults::default();
@@ -266,7 +275,7 @@ impl Model {
         faults.step(id, case.as_ref(), CaseStatus::Drawn, self.time);
         faults.facts(id, case.as_ref().is_some_and(|case| case.is_drawn(drawn)));
         faults.unless(!asked.is_zero(), Manager::ChallengeManager_EmptyHash {});
-        let opened = u64::from(BUNDLE) * drawn.bundles.len() as u64;
+        let opened = u64::from(BUNDLE_LEAVES) * drawn.bundles.len() as u64;
         let min = opened + u64::from(self.court.config.minDecoys);
         let bad = Manager::ChallengeManager_BadQuestionCount {
             count,

@@ -5,10 +5,10 @@ use alloy::sol_types::SolValue;
 use oml_contracts::rpc::abi::ChallengeManager as Manager;
 use oml_contracts::rpc::abi::{CaseStatus, Drawn};
 
-use super::court::Word;
 use super::faults::Faults;
-use super::{Model, Refused, Verdict};
+use super::refusal::{Caused, Refused};
 
+use super::state::{ReferenceModel, Word};
 /// A name as the contracts put it into an error.
 pub(super) fn name(text: &str) -> B256 {
     let mut word = B256::ZERO;
@@ -16,18 +16,19 @@ pub(super) fn name(text: &str) -> B256 {
     word
 }
 
-impl Model {
+impl ReferenceModel {
     /// `commitTags`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn commit_tags(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn commit_tags(
         &mut self,
         by: Address,
         id: B256,
-        (drawn, asked): (&Drawn, B256),
+        drawn: &Drawn,
+        asked: B256,
         commitment: B256,
-    ) -> Verdict {
+    ) -> Caused {
         let case = self.court.cases.get(&id).cloned();
         let mut faults = Faults::default();
         faults.step(id, case.as_ref(), CaseStatus::Committing, self.time);
@@ -56,8 +57,8 @@ impl Model {
     /// `revealTags`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn reveal_tags(&mut self, by: Address, id: B256, tags: &[u8], salt: B256) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn reveal_tags(&mut self, by: Address, id: B256, tags: &[u8], salt: B256) -> Caused {
         let mut case = self.court.cases.get(&id).cloned();
         let advanced = case.as_mut().map(|case| self.court.advance(case, self.time));
         let mut faults = Faults::default();

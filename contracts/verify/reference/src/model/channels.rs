@@ -6,22 +6,27 @@ use oml_contracts::rpc::abi;
 use oml_contracts::rpc::abi::PaymentEscrow::{self as Escrow, ClaimError};
 
 use super::faults::Faults;
-use super::{
-    BPS, Channel, ChannelRef, Events, MAX_96, Model, Refused, Row, Signature, Verdict, share,
-    time40,
-};
-use crate::evm::CHAIN_ID;
+use super::refusal::{Caused, Events, Refused};
+use super::state::{Channel, JudgedRow, NamedChannel, ReferenceModel, SignatureFacts};
+use super::units::{BPS, MAX_96, share, time40};
+use crate::agreed::{CHAIN_ID, Coin};
 
-impl Model {
+impl ReferenceModel {
     /// Channel id by its formula.
     #[must_use]
-    pub fn channel_id(&self, license: B256, payer: Address, signer: Address, salt: B256) -> B256 {
+    pub(crate) fn channel_id(
+        &self,
+        license: B256,
+        payer: Address,
+        signer: Address,
+        salt: B256,
+    ) -> B256 {
         let chain = U256::from(CHAIN_ID);
         keccak256((chain, self.escrow, license, payer, signer, salt).abi_encode_params())
     }
 
     /// Id and place of a channel; no place if it was never opened.
-    fn find_channel(&self, given: &ChannelRef, faults: &mut Faults) -> (B256, Option<usize>) {
+    fn find_channel(&self, given: &NamedChannel, faults: &mut Faults) -> (B256, Option<usize>) {
         let license = self.license_id(&given.license);
         let id = self.channel_id(license, given.payer, given.signer, given.salt);
         let at = self.channels.iter().position(|channel| channel.id == id);
@@ -32,10 +37,15 @@ impl Model {
     /// `openChannel` by the payer.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn open_channel(&mut self, given: &ChannelRef, amount: u128, value: u128) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn open_channel(
+        &mut self,
+        given: &NamedChannel,
+        amount: u128,
+        value: u128,
+    ) -> Caused {
         let (license_id, at) = self.find(&given.license);
-        let ChannelRef { payer, signer, salt, .. } = *given;
+        let NamedChannel { payer, signer, salt, .. } = *given;
         let id = self.channel_id(license_id, payer, signer, salt);
         let mut faults = Faults::default();
         let running = at.is_some_and(|at| self.runs(&self.licenses[at]));
@@ -43,13 +53,12 @@ impl Model {
         faults.amount(0, amount);
         let known = self.channels.iter().any(|channel| channel.id == id);
         faults.unless(!known, Escrow::PaymentEscrow_ChannelExists { channelId: id });
-        let native = given.license.terms.currency.is_zero();
-        faults.payment(self, native, payer, (amount, value));
+        faults.payment(self, Coin::of(given.license.terms.currency), payer, amount, value);
         faults.none()?;
         let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
             let license = m.license(at)?;
-            m.pull(license.native, payer, m.escrow, amount, value)?;
+            m.pull(license.coin, payer, m.escrow, amount, value)?;
             m.channels.push(Channel {
                 license: at,
                 id,
@@ -68,7 +77,7 @@ impl Model {
                     payer,
                     signer,
                     salt,
-                    currency: m.currency(license.native),
+                    currency: m.currency(license.coin),
                     thawPeriod: license.reference.terms.thawPeriod,
                 }),
                 m.escrow_event(&abi::PaymentEscrow::ChannelDeposited {
@@ -83,24 +92,24 @@ impl Model {
     /// `deposit`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn deposit(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn deposit(
         &mut self,
-        given: &ChannelRef,
+        given: &NamedChannel,
         by: Address,
         amount: u128,
         value: u128,
-    ) -> Verdict {
+    ) -> Caused {
         let mut faults = Faults::default();
         let (id, at) = self.find_channel(given, &mut faults);
         let before = at.map_or(0, |at| self.channels[at].deposited);
         faults.amount(before, amount);
-        let native = given.license.terms.currency.is_zero();
-        faults.payment(self, native, by, (amount, value));
+        let coin = Coin::of(given.license.terms.currency);
+        faults.payment(self, coin, by, amount, value);
         faults.none()?;
         let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
-            m.pull(native, by, m.escrow, amount, value)?;
+            m.pull(coin, by, m.escrow, amount, value)?;
             let deposited = before + amount;
             m.channels[at].deposited = deposited;
             Ok(vec![m.escrow_event(&Escrow::ChannelDeposited { channelId: id, amount, deposited })])
@@ -110,8 +119,8 @@ impl Model {
     /// The escrow's `startThaw` by the payer.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn thaw_channel(&mut self, given: &ChannelRef) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn thaw_channel(&mut self, given: &NamedChannel) -> Caused {
         let mut faults = Faults::default();
         let (id, at) = self.find_channel(given, &mut faults);
         let before = at.map_or(0, |at| self.channels[at].thaw_end);
@@ -129,8 +138,8 @@ impl Model {
     /// The escrow's `withdraw` by the payer.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn withdraw_channel(&mut self, given: &ChannelRef) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn withdraw_channel(&mut self, given: &NamedChannel) -> Caused {
         let mut faults = Faults::default();
         let (id, at) = self.find_channel(given, &mut faults);
         let thaw_end = at.map_or(0, |at| self.channels[at].thaw_end);
@@ -152,29 +161,29 @@ impl Model {
         &mut self,
         at: usize,
         last: u128,
-        given: &ChannelRef,
+        given: &NamedChannel,
     ) -> Result<u128, Refused> {
         let channel = &mut self.channels[at];
         let kept = channel.claimed.max(channel.reserved).max(last);
         let amount = channel.deposited - kept;
         channel.deposited = kept;
         channel.thaw_end = 0;
-        let native = given.license.terms.currency.is_zero();
-        self.pay(native, self.escrow, given.payer, amount)?;
+        let coin = Coin::of(given.license.terms.currency);
+        self.pay(coin, self.escrow, given.payer, amount)?;
         Ok(amount)
     }
 
     /// `close` by the host's call, or with its signature.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn close(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn close(
         &mut self,
-        given: &ChannelRef,
+        given: &NamedChannel,
         by: Address,
         last: u128,
-        signature: &Signature,
-    ) -> Verdict {
+        signature: &SignatureFacts,
+    ) -> Caused {
         let host = given.license.host;
         let mut faults = Faults::default();
         let (id, at) = self.find_channel(given, &mut faults);
@@ -197,8 +206,9 @@ impl Model {
         })
     }
 
-    /// All reasons not to take a row, in the order in which a claim names them: what is cheap to look at first.
-    fn row_faults(&self, terms: &abi::Terms, row: &Row, limit: u128) -> Vec<ClaimError> {
+    /// All reasons not to take a row, in the order in which a claim names them: what is cheap to
+    /// look at first.
+    fn row_faults(&self, terms: &abi::Terms, row: &JudgedRow, limit: u128) -> Vec<ClaimError> {
         let Some(channel) = row.channel.and_then(|at| self.channels.get(at)) else {
             return vec![ClaimError::UnknownChannel];
         };
@@ -217,7 +227,11 @@ impl Model {
     }
 
     /// `claim`. Of a license that was never bought there are no channels, so no row is taken.
-    pub fn claim(&mut self, reference: &abi::LicenseRef, rows: &[Row]) -> (Events, u128) {
+    pub(crate) fn claim(
+        &mut self,
+        reference: &abi::LicenseRef,
+        rows: &[JudgedRow],
+    ) -> (Events, u128) {
         let terms = &reference.terms;
         let license = self.find(reference).1.map(|at| self.licenses[at].clone());
         let collateral = license.as_ref().map_or(0, |license| license.collateral);
@@ -243,8 +257,7 @@ impl Model {
         }
         if let Some(license) = license.filter(|_| total != 0) {
             let for_owner = share(total, terms.ownerShareBps);
-            *self.balances.entry((license.native, reference.host)).or_default() +=
-                total - for_owner;
+            *self.balances.entry((license.coin, reference.host)).or_default() += total - for_owner;
             let (to_owner, to_parents) = self.credit_owner(&license, for_owner);
             events.push(self.escrow_event(&Escrow::ClaimSplit {
                 licenseId: license.id,
@@ -260,8 +273,8 @@ impl Model {
     /// `reserve`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn reserve(&mut self, reference: &abi::LicenseRef, row: &Row) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn reserve(&mut self, reference: &abi::LicenseRef, row: &JudgedRow) -> Caused {
         let channel_id = row.channel_id;
         let mut faults = Faults::default();
         for reason in self.row_faults(&reference.terms, row, u128::MAX) {
@@ -283,17 +296,17 @@ impl Model {
     /// `withdrawBalance`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn pull_balance(&mut self, native: bool, by: Address, to: Address) -> Verdict {
-        let currency = self.currency(native);
-        let amount = self.balances.get(&(native, by)).copied().unwrap_or_default();
+    /// [`Refused`](super::Refused).
+    pub(crate) fn pull_balance(&mut self, coin: Coin, by: Address, to: Address) -> Caused {
+        let currency = self.currency(coin);
+        let amount = self.balances.get(&(coin, by)).copied().unwrap_or_default();
         let mut faults = Faults::default();
         faults.unless(!to.is_zero(), Escrow::PaymentEscrow_NoRecipient {});
         faults.unless(amount != 0, Escrow::PaymentEscrow_NoBalance { currency, account: by });
         faults.none()?;
         self.atomically(|m| {
-            m.balances.remove(&(native, by));
-            m.pay(native, m.escrow, to, amount)?;
+            m.balances.remove(&(coin, by));
+            m.pay(coin, m.escrow, to, amount)?;
             let amount = U256::from(amount);
             let event = Escrow::BalanceWithdrawn { currency, account: by, to, amount };
             Ok(vec![m.escrow_event(&event)])

@@ -5,7 +5,10 @@ use oml_contracts::rpc::abi;
 use oml_contracts::rpc::abi::CollateralVault as Vault;
 
 use super::faults::Faults;
-use super::{BPS, BURN, MAX_96, Model, Payout, Refused, Status, Verdict, share, time40};
+use super::refusal::{Caused, Refused};
+use super::state::{Payout, ReferenceModel, Status};
+use super::units::{BPS, BURN, MAX_96, share, time40};
+use crate::agreed::Coin;
 
 impl Faults {
     fn vault_host(&mut self, reference: &abi::LicenseRef, by: Address) {
@@ -18,37 +21,37 @@ impl Faults {
     }
 }
 
-impl Model {
+impl ReferenceModel {
     /// `topUp`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn top_up(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn top_up(
         &mut self,
         reference: &abi::LicenseRef,
         by: Address,
         amount: u128,
         value: u128,
-    ) -> Verdict {
+    ) -> Caused {
         let (id, at) = self.find(reference);
-        let native = reference.terms.currency.is_zero();
+        let coin = Coin::of(reference.terms.currency);
         let known = at.map(|at| &self.licenses[at]).filter(|l| l.status != Status::Cancelled);
         let mut faults = Faults::default();
         faults.unless(amount != 0, Vault::CollateralVault_NoAmount {});
         faults.unless(known.is_some(), Vault::CollateralVault_NoSuchLicense { licenseId: id });
         let fits = known.map_or(0, |l| l.collateral).saturating_add(amount) <= MAX_96;
         faults.unless(fits, Vault::CollateralVault_TooLarge { amount });
-        faults.payment(self, native, by, (amount, value));
+        faults.payment(self, coin, by, amount, value);
         faults.none()?;
         let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
             let license = m.license(at)?;
-            m.pull(license.native, by, m.vault, amount, value)?;
+            m.pull(license.coin, by, m.vault, amount, value)?;
             m.licenses[at].collateral += amount;
             Ok(vec![m.vault_event(&abi::CollateralVault::CollateralDeposited {
                 licenseId: license.id,
                 from: by,
-                currency: m.currency(license.native),
+                currency: m.currency(license.coin),
                 amount,
             })])
         })
@@ -57,8 +60,8 @@ impl Model {
     /// The vault's `startThaw`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn thaw_collateral(&mut self, reference: &abi::LicenseRef, by: Address) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn thaw_collateral(&mut self, reference: &abi::LicenseRef, by: Address) -> Caused {
         let (id, at) = self.find(reference);
         let known = at.map(|at| &self.licenses[at]);
         let ended = known.is_some_and(|license| match license.status {
@@ -86,8 +89,12 @@ impl Model {
     /// The vault's `withdraw`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn withdraw_collateral(&mut self, reference: &abi::LicenseRef, by: Address) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn withdraw_collateral(
+        &mut self,
+        reference: &abi::LicenseRef,
+        by: Address,
+    ) -> Caused {
         let (id, at) = self.find(reference);
         let known = at.map(|at| &self.licenses[at]);
         let mut faults = Faults::default();
@@ -105,11 +112,11 @@ impl Model {
         self.atomically(|m| {
             let license = m.license(at)?;
             m.licenses[at].collateral = 0;
-            m.pay(license.native, m.vault, by, license.collateral)?;
+            m.pay(license.coin, m.vault, by, license.collateral)?;
             Ok(vec![m.vault_event(&abi::CollateralVault::CollateralWithdrawn {
                 licenseId: license.id,
                 to: by,
-                currency: m.currency(license.native),
+                currency: m.currency(license.coin),
                 amount: license.collateral,
             })])
         })
@@ -118,8 +125,8 @@ impl Model {
     /// `freeze` or `unfreeze` of a license that was bought.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn freeze(&mut self, id: B256, by: Address, on: bool) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn freeze(&mut self, id: B256, by: Address, on: bool) -> Caused {
         let at = self.find_license(id).ok_or(Refused::ANY)?;
         let license = self.license(at)?;
         let mut faults = Faults::default();
@@ -148,15 +155,15 @@ impl Model {
     /// `slash`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn slash(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn slash(
         &mut self,
         reference: &abi::LicenseRef,
         by: Address,
         bps: u16,
         reporter: Address,
         delay: u64,
-    ) -> Verdict {
+    ) -> Caused {
         let mut faults = Faults::default();
         faults.vault_manager(self.manager, by);
         faults.unless(u128::from(bps) <= BPS, Vault::CollateralVault_BadBps { bps });
@@ -171,7 +178,7 @@ impl Model {
             let to_owner = share(slashed, terms.slash.ownerBps);
             let burned = slashed - to_reporter - to_owner;
             m.licenses[at].collateral -= slashed;
-            m.pay(license.native, m.vault, BURN, burned)?;
+            m.pay(license.coin, m.vault, BURN, burned)?;
             let mut events = vec![m.vault_event(&abi::CollateralVault::CollateralSlashed {
                 licenseId: license.id,
                 amount: slashed,
@@ -184,11 +191,11 @@ impl Model {
                     continue;
                 }
                 let unlock = m.time + delay;
-                m.payouts.push(Payout { to, native: license.native, amount, unlock });
+                m.payouts.push(Payout { to, coin: license.coin, amount, unlock });
                 events.push(m.vault_event(&abi::CollateralVault::PayoutQueued {
                     payoutId: U256::from(m.payouts.len() - 1),
                     to,
-                    currency: m.currency(license.native),
+                    currency: m.currency(license.coin),
                     amount,
                     unlockAt: time40(unlock),
                 }));
@@ -200,8 +207,8 @@ impl Model {
     /// `payOut`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn pay_out(&mut self, id: usize) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn pay_out(&mut self, id: usize) -> Caused {
         let number = U256::from(id);
         let known = self.payouts.get(id).filter(|payout| payout.amount != 0);
         let mut faults = Faults::default();
@@ -214,11 +221,11 @@ impl Model {
         self.atomically(|m| {
             let payout = m.payouts.get(id).cloned().ok_or(Refused::ANY)?;
             m.payouts[id].amount = 0;
-            m.pay(payout.native, m.vault, payout.to, payout.amount)?;
+            m.pay(payout.coin, m.vault, payout.to, payout.amount)?;
             Ok(vec![m.vault_event(&abi::CollateralVault::PayoutPaid {
                 payoutId: U256::from(id),
                 to: payout.to,
-                currency: m.currency(payout.native),
+                currency: m.currency(payout.coin),
                 amount: payout.amount,
             })])
         })

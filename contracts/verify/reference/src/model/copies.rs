@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use alloy::primitives::aliases::U48;
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::SolValue;
+use oml_contracts::leaf::{BUNDLE, BUNDLE_LEAVES};
 use oml_contracts::rpc::abi::ChallengeManager::{self as Manager, SeriesEvidence};
 use oml_contracts::rpc::abi::LicenseRegistry as Registry;
 use oml_contracts::rpc::abi::{LicenseRef, Receipt, Violation};
@@ -12,9 +13,10 @@ use oml_contracts::rpc::abi::{LicenseRef, Receipt, Violation};
 use super::answers::name;
 use super::faults::Faults;
 use super::leaves::{Tag, candidate, check_leaves, keccak, tags};
-use super::universe::{BUNDLE, universe_of};
+use super::refusal::{Caused, Refused};
+use super::state::{License, ReferenceModel};
+use super::universe::universe_of;
 use super::verdict::{multiplier, whole_log2};
-use super::{License, Model, Refused, Verdict};
 
 /// Copies, and reports, are taken to be so many.
 const TRIES: u64 = (1 << 32) - 1;
@@ -22,17 +24,17 @@ const MAX_QUERIES: usize = 256;
 
 /// Answers of a host, said to be those of a copy.
 #[derive(Debug, Clone)]
-pub struct Series {
+pub(crate) struct Series {
     /// The accused license.
-    pub license: LicenseRef,
+    pub(crate) license: LicenseRef,
     /// What is compared with which copy.
-    pub series: Manager::Series,
+    pub(crate) series: Manager::Series,
     /// Leaves and answers.
-    pub given: SeriesEvidence,
+    pub(crate) given: SeriesEvidence,
     /// By answer the account that its signature names, zero for none.
-    pub signers: Vec<Address>,
+    pub(crate) signers: Vec<Address>,
     /// Of the commitment.
-    pub salt: B256,
+    pub(crate) salt: B256,
 }
 
 /// Tag of a text whose first word is ASCII and ends inside of the text, before any byte above 0x7f.
@@ -45,10 +47,10 @@ fn first_word(text: &[u8]) -> Option<Tag> {
     ends.then(|| keccak256(word).0.first_chunk().copied().unwrap_or_default())
 }
 
-impl Model {
+impl ReferenceModel {
     /// What a report of this proof commits to.
     #[must_use]
-    pub fn series_claim(&self, license: &LicenseRef, series: &Manager::Series) -> B256 {
+    pub(crate) fn series_claim(&self, license: &LicenseRef, series: &Manager::Series) -> B256 {
         let copy = self.license_id(&series.copy);
         let bundles = series.bundles.clone();
         let first = U256::from(series.firstSeq);
@@ -103,12 +105,13 @@ impl Model {
 
     /// The receipt that must stand behind answer `j`, the `nth` that was given.
     #[must_use]
-    pub fn series_receipt(
+    pub(crate) fn series_receipt(
         &self,
         license: &LicenseRef,
         series: &Manager::Series,
         nth: u64,
-        (key, answer): (B256, &Manager::ServedAnswer),
+        key: B256,
+        answer: &Manager::ServedAnswer,
     ) -> Receipt {
         let plain = keccak256("OML.request.plain.v1");
         let said = keccak256("OML.response.v1");
@@ -128,7 +131,7 @@ impl Model {
         let root = self.universe(universe_of(&given.series.copy.terms)).root;
         let opened = given.series.bundles.iter().zip(&given.given.bundles);
         let leaves = opened.flat_map(|(bundle, opened)| {
-            (bundle * BUNDLE..).zip(&opened.leaves).collect::<Vec<_>>()
+            (bundle * BUNDLE_LEAVES..).zip(&opened.leaves).collect::<Vec<_>>()
         });
         let hit = |((index, leaf), answer): &((u32, &_), &Manager::ServedAnswer)| {
             let leaf: &Manager::OpenedLeaf = leaf;
@@ -146,7 +149,7 @@ impl Model {
     ) -> (u32, i64, i64) {
         let (series, evidence) = (&given.series, &given.given);
         let universe = self.universe(universe_of(&series.copy.terms));
-        let count = BUNDLE as usize * series.bundles.len();
+        let count = BUNDLE * series.bundles.len();
         let length = Manager::ChallengeManager_WrongLength {
             name: name("answers"),
             given: U256::from(evidence.answers.len()),
@@ -155,8 +158,7 @@ impl Model {
         let sized = count != 0 && count <= MAX_QUERIES && evidence.answers.len() == count;
         faults.unless(sized, length);
         let questions = u16::try_from(count).unwrap_or(u16::MAX);
-        let opened = (&series.bundles[..], &evidence.bundles[..]);
-        check_leaves(universe, questions, opened, faults);
+        check_leaves(universe, questions, &series.bundles, &evidence.bundles, faults);
         let leaves = evidence.bundles.iter().flat_map(|bundle| &bundle.leaves);
         for (j, leaf) in leaves.enumerate() {
             let (fingerprint, position) = (U256::from(j), leaf.position);
@@ -167,14 +169,14 @@ impl Model {
         for bundle in &series.bundles {
             let fresh = seen.insert(*bundle) && !universe.burned.contains(bundle);
             let burned = Registry::LicenseRegistry_BundleBurned { bundle: *bundle };
-            faults.unless(fresh && *bundle < universe.personal / BUNDLE, burned);
+            faults.unless(fresh && *bundle < universe.personal / BUNDLE_LEAVES, burned);
         }
         let hits = self.series_hits(given, copy.map_or(B256::ZERO, |copy| copy.seed));
         let terms = &given.license.terms.evidence;
         let misses = i64::try_from(count).unwrap_or(0) - i64::from(hits);
         let shown = i64::from(hits) * multiplier(terms.personalHit)
             + misses * multiplier(terms.personalMiss);
-        let choices = whole_log2(U256::from((universe.personal / BUNDLE).max(1)), true);
+        let choices = whole_log2(U256::from((universe.personal / BUNDLE_LEAVES).max(1)), true);
         let threshold = whole_log2(U256::from(terms.alphaInverse), true)
             + 2 * whole_log2(U256::from(TRIES), true)
             + i64::try_from(series.bundles.len()).unwrap_or(0) * choices;
@@ -186,8 +188,8 @@ impl Model {
     /// `proveUnlicensedModel`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn show_copy(&mut self, by: Address, given: &Series) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn show_copy(&mut self, by: Address, given: &Series) -> Caused {
         let terms = &given.license.terms;
         let id = self.license_id(&given.license);
         let copy_id = self.license_id(&given.series.copy);

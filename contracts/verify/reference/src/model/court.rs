@@ -1,49 +1,21 @@
 //! Reports and cases: their state, and what all their steps share.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use alloy::primitives::aliases::U48;
 use alloy::primitives::{Address, B256, LogData, U256, keccak256};
 use alloy::sol_types::{SolEvent, SolValue};
-use oml_contracts::rpc::abi::ChallengeManager::{
-    self as Manager, Case as CaseView, Config, Outcome,
-};
+use oml_contracts::rpc::abi::ChallengeManager::{self as Manager, Case as CaseView};
 use oml_contracts::rpc::abi::{CaseRef, CaseStatus, Drawn};
 
 use super::faults::Faults;
-use super::{Events, Model, Verdict, time40};
-use crate::evm::CHAIN_ID;
-
-/// Everything that the challenge manager decides over.
-#[derive(Debug, Clone, Default)]
-pub struct Court {
-    /// What was fixed at the deployment.
-    pub config: Config,
-    /// By id.
-    pub cases: BTreeMap<B256, Case>,
-    /// Time of commitments that were not used, by reporter.
-    pub commitments: BTreeMap<(Address, B256), u64>,
-    /// Bonds and fees to be pulled, by (native, account).
-    pub balances: BTreeMap<(bool, Address), u128>,
-    /// Violations that were punished.
-    pub punished: BTreeSet<B256>,
-    /// Cases that flagged a deployment.
-    pub flags: BTreeMap<B256, B256>,
-}
-
-/// What is kept of a member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Word {
-    /// Its commitment.
-    Committed(B256),
-    /// What it revealed.
-    Revealed(Vec<u8>),
-}
+use super::refusal::{Caused, Events};
+use super::state::{Case, Court, ReferenceModel, Word};
+use super::units::time40;
+use crate::agreed::{CHAIN_ID, Coin};
 
 impl Word {
     /// As the contract keeps it: the lowest bit tells one from the other.
     #[must_use]
-    pub fn kept(&self) -> B256 {
+    pub(crate) fn kept(&self) -> B256 {
         match self {
             Self::Committed(commitment) => lowest_bit(*commitment, false),
             Self::Revealed(tags) => lowest_bit(keccak256(tags), true),
@@ -56,47 +28,10 @@ fn lowest_bit(mut word: B256, set: bool) -> B256 {
     word
 }
 
-/// One case.
-#[derive(Debug, Clone)]
-pub struct Case {
-    /// Id by its formula.
-    pub id: B256,
-    /// What is fixed when it is opened.
-    pub reference: CaseRef,
-    /// Place of the accused license.
-    pub license: usize,
-    /// Step.
-    pub status: CaseStatus,
-    /// End of the step.
-    pub deadline: u64,
-    /// Beacon round of its seed.
-    pub round: u64,
-    /// Questions, 0 before they are posted.
-    pub questions: u16,
-    /// Members that committed.
-    pub commits: u8,
-    /// Members that revealed.
-    pub reveals: u8,
-    /// Bit i: member i dissented.
-    pub dissenters: u16,
-    /// What the seed drew.
-    pub drawn: Option<Drawn>,
-    /// Hash of the questions.
-    pub asked: B256,
-    /// What the opening found.
-    pub outcome: Option<Outcome>,
-    /// By member.
-    pub words: BTreeMap<Address, Word>,
-    /// Fingerprints that no longer count.
-    pub removed: U256,
-    /// By fingerprint the members that paid for it.
-    pub paid: BTreeMap<u16, BTreeSet<usize>>,
-}
-
 impl Case {
     /// Hash of what was drawn, asked and found.
     #[must_use]
-    pub fn facts(&self) -> B256 {
+    pub(crate) fn facts(&self) -> B256 {
         let Some(drawn) = &self.drawn else { return B256::ZERO };
         let hash = keccak256((drawn.bundles.clone(), drawn.committee.clone()).abi_encode_params());
         let added = match &self.outcome {
@@ -109,7 +44,7 @@ impl Case {
 
     /// What the contract shows of it.
     #[must_use]
-    pub fn view(&self) -> CaseView {
+    pub(crate) fn view(&self) -> CaseView {
         CaseView {
             status: self.status,
             deadline: time40(self.deadline),
@@ -124,7 +59,7 @@ impl Case {
 
     /// What the contract shows where there is no case.
     #[must_use]
-    pub fn view_of_none() -> CaseView {
+    pub(crate) fn view_of_none() -> CaseView {
         CaseView {
             status: CaseStatus::None,
             deadline: time40(0),
@@ -139,7 +74,7 @@ impl Case {
 
     /// Whether the member has revealed.
     #[must_use]
-    pub fn revealed(&self, member: Address) -> Option<&[u8]> {
+    pub(crate) fn revealed(&self, member: Address) -> Option<&[u8]> {
         match self.words.get(&member) {
             Some(Word::Revealed(tags)) => Some(tags),
             _ => None,
@@ -148,20 +83,20 @@ impl Case {
 
     /// Whether this is the draw.
     #[must_use]
-    pub fn is_drawn(&self, drawn: &Drawn) -> bool {
+    pub(crate) fn is_drawn(&self, drawn: &Drawn) -> bool {
         self.drawn.as_ref() == Some(drawn)
     }
 
     /// Whether the verdict costs the host its collateral.
     #[must_use]
-    pub const fn slashes(&self) -> bool {
+    pub(crate) const fn slashes(&self) -> bool {
         !self.reference.leak || self.reference.license.terms.leakLiability
     }
 }
 
 /// Two thirds of the members, rounded up.
 #[must_use]
-pub const fn quorum(members: usize) -> usize {
+pub(crate) const fn quorum(members: usize) -> usize {
     (2 * members).div_ceil(3)
 }
 
@@ -216,7 +151,7 @@ impl Faults {
     }
 }
 
-impl Model {
+impl ReferenceModel {
     pub(super) fn court_event(&self, event: &impl SolEvent) -> (Address, LogData) {
         (self.manager, event.encode_log_data())
     }
@@ -227,7 +162,7 @@ impl Model {
 
     /// Case id by its formula.
     #[must_use]
-    pub fn case_id(&self, case: &CaseRef) -> B256 {
+    pub(crate) fn case_id(&self, case: &CaseRef) -> B256 {
         let words = (
             (U256::from(CHAIN_ID), self.manager, self.license_id(&case.license)),
             (case.deploymentHash, case.reporter, U256::from(case.openedAt)),
@@ -239,8 +174,8 @@ impl Model {
     /// `commitReport`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn commit_report(&mut self, by: Address, commitment: B256) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn commit_report(&mut self, by: Address, commitment: B256) -> Caused {
         let mut faults = Faults::default();
         let known = self.court.commitments.contains_key(&(by, commitment));
         faults.unless(!known, Manager::ChallengeManager_AlreadyCommitted { commitment });
@@ -268,24 +203,24 @@ impl Model {
         (by, commitment)
     }
 
-    pub(super) fn credit(&mut self, native: bool, account: Address, amount: u128) {
-        *self.court.balances.entry((native, account)).or_default() += amount;
+    pub(super) fn credit(&mut self, coin: Coin, account: Address, amount: u128) {
+        *self.court.balances.entry((coin, account)).or_default() += amount;
     }
 
     /// The challenge manager's `withdrawBalance`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn pull_bonds(&mut self, native: bool, by: Address, to: Address) -> Verdict {
-        let currency = self.currency(native);
-        let amount = self.court.balances.get(&(native, by)).copied().unwrap_or_default();
+    /// [`Refused`](super::Refused).
+    pub(crate) fn pull_bonds(&mut self, coin: Coin, by: Address, to: Address) -> Caused {
+        let currency = self.currency(coin);
+        let amount = self.court.balances.get(&(coin, by)).copied().unwrap_or_default();
         let mut faults = Faults::default();
         faults.unless(!to.is_zero(), Manager::ChallengeManager_NoRecipient {});
         let none = Manager::ChallengeManager_NoBalance { currency, account: by };
         faults.unless(amount != 0, none);
         faults.none()?;
-        self.court.balances.remove(&(native, by));
-        self.pay(native, self.manager, to, amount)?;
+        self.court.balances.remove(&(coin, by));
+        self.pay(coin, self.manager, to, amount)?;
         let amount = U256::from(amount);
         Ok(vec![self.court_event(&Manager::BalanceWithdrawn { currency, account: by, to, amount })])
     }

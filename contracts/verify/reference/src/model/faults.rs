@@ -5,7 +5,9 @@ use alloy::sol_types::SolError;
 use oml_contracts::rpc::abi::LicenseRegistry as Registry;
 use oml_contracts::rpc::abi::{LicenseRef, LicenseStatus};
 
-use super::{Model, Refused, Status};
+use super::refusal::Refused;
+use super::state::{ReferenceModel, Status};
+use crate::agreed::Coin;
 
 alloy::sol! {
     /// What comes with the call is not what it has to bring.
@@ -16,12 +18,14 @@ alloy::sol! {
     #[derive(Debug)]
     error Terms_UnknownEpoch(bytes32 modelId, uint32 epoch);
 
-    /// How the contracts say that a token did not move; the only reason here that is of a library of others.
+    /// How the contracts say that a token did not move; the only reason here that is of a library
+    /// of others.
     #[derive(Debug)]
     error TransferFromFailed();
 }
 
-/// All broken rules of a call. The documents do not say which is looked at first, so each may be the answer.
+/// All broken rules of a call. The documents do not say which is looked at first, so each may be
+/// the answer.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     reasons: Vec<Vec<u8>>,
@@ -35,22 +39,24 @@ impl Faults {
         }
     }
 
-    /// The caller pays: native currency has to come with the call, exactly; with a token nothing comes with it. What is
-    /// paid has to be there: a call that brings more than its caller has runs no code, so there is no word for it.
+    /// The caller pays: native currency has to come with the call, exactly; with a token nothing
+    /// comes with it. What is paid has to be there: a call that brings more than its caller has
+    /// runs no code, so there is no word for it.
     pub(super) fn payment(
         &mut self,
-        model: &Model,
-        native: bool,
+        model: &ReferenceModel,
+        coin: Coin,
         by: Address,
-        (amount, value): (u128, u128),
+        amount: u128,
+        value: u128,
     ) {
-        let expected = U256::from(if native { amount } else { 0 });
+        let expected = U256::from(if coin.is_native() { amount } else { 0 });
         let sent = U256::from(value);
         self.unless(sent == expected, Currency_WrongValue { sent, expected });
-        if !model.has(true, by, value) {
+        if !model.has(Coin::Native, by, value) {
             self.reasons.push(Vec::new());
         }
-        self.unless(native || model.has(false, by, amount), TransferFromFailed {});
+        self.unless(coin.is_native() || model.has(Coin::Token, by, amount), TransferFromFailed {});
     }
 
     /// The license is in one of these steps of its life.

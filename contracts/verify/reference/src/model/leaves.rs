@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256, U256, keccak256};
+use oml_contracts::leaf::{BUNDLE, BUNDLE_LEAVES};
 use oml_contracts::rpc::abi::ChallengeManager::{
     self as Manager, LeafOpening, OpenedBundle, OpenedLeaf, Outcome,
 };
 use oml_contracts::rpc::abi::{CaseRef, CaseStatus, Drawn};
 
 use super::answers::name;
-use super::court::{Case, quorum};
+use super::court::quorum;
 use super::faults::Faults;
-use super::universe::{BUNDLE, Universe, UniverseId, universe_of};
-use super::{Model, Refused, Verdict, time40};
+use super::refusal::{Caused, Refused};
+use super::state::{Case, ReferenceModel, UniverseId, UniverseState};
+use super::units::time40;
+use super::universe::universe_of;
 
 pub(super) type Tag = [u8; 4];
 
@@ -25,7 +28,8 @@ pub(super) fn keccak(parts: &[&[u8]]) -> B256 {
 
 /// Hash of leaf `index`.
 #[must_use]
-pub fn leaf_hash((model, epoch): UniverseId, index: u32, leaf: &OpenedLeaf) -> B256 {
+pub(crate) fn leaf_hash(universe: UniverseId, index: u32, leaf: &OpenedLeaf) -> B256 {
+    let UniverseId { model, epoch } = universe;
     let domain = keccak256("OML.leaf.v1");
     let (epoch, index) = (epoch.to_be_bytes(), index.to_be_bytes());
     let [first, second] = &leaf.tags;
@@ -35,14 +39,14 @@ pub fn leaf_hash((model, epoch): UniverseId, index: u32, leaf: &OpenedLeaf) -> B
 
 /// Place of the answer among the candidates.
 #[must_use]
-pub fn candidate(seed: B256, root: B256, index: u32, salt: B256) -> usize {
+pub(crate) fn candidate(seed: B256, root: B256, index: u32, salt: B256) -> usize {
     let hash = keccak(&[&seed[..], &root[..], &salt[..], &index.to_be_bytes()]);
     usize::from(hash[31] % 16)
 }
 
 /// Whether a license carries a shared fingerprint.
 #[must_use]
-pub fn is_assigned(seed: B256, root: B256, index: u32, salt: B256, p: u16) -> bool {
+pub(crate) fn is_assigned(seed: B256, root: B256, index: u32, salt: B256, p: u16) -> bool {
     let hash = keccak(&[&seed[..], &root[..], &salt[..], b"assigned", &index.to_be_bytes()]);
     u16::from_be_bytes([hash[0], hash[1]]) < p
 }
@@ -58,16 +62,18 @@ fn well_formed(tags: &[Tag]) -> bool {
 
 /// Levels of the tree above the bundles.
 fn depth(count: u32) -> usize {
-    let width = count.max(BUNDLE).next_power_of_two();
-    (width / BUNDLE).trailing_zeros() as usize
+    let width = count.max(BUNDLE_LEAVES).next_power_of_two();
+    (width / BUNDLE_LEAVES).trailing_zeros() as usize
 }
 
 /// Whether the bundle lies under the root, at its place.
-fn proven(universe: &Universe, bundle: u32, opened: &OpenedBundle) -> bool {
+fn proven(universe: &UniverseState, bundle: u32, opened: &OpenedBundle) -> bool {
     let count = universe.personal + universe.shared;
-    let leaves = (bundle * BUNDLE..).zip(&opened.leaves);
+    let leaves = (bundle * BUNDLE_LEAVES..).zip(&opened.leaves);
     let mut level: Vec<B256> = leaves
-        .map(|(index, leaf)| leaf_hash((universe.model, universe.epoch), index, leaf))
+        .map(|(index, leaf)| {
+            leaf_hash(UniverseId { model: universe.model, epoch: universe.epoch }, index, leaf)
+        })
         .collect();
     while level.len() > 1 {
         level = level.chunks(2).map(|pair| keccak(&[&pair[0][..], &pair[1][..]])).collect();
@@ -81,7 +87,8 @@ fn proven(universe: &Universe, bundle: u32, opened: &OpenedBundle) -> bool {
     opened.siblings.len() == depth(count) && node == universe.root
 }
 
-/// Tags by question on which two thirds of the members agree, and who differs from more than half of them.
+/// Tags by question on which two thirds of the members agree, and who differs from more than half
+/// of them.
 fn consensus(case: &Case, committee: &[Address]) -> (Vec<Option<Tag>>, u16) {
     let sheets: Vec<Option<&[u8]>> = committee.iter().map(|m| case.revealed(*m)).collect();
     let tag = |sheet: &[u8], at: usize| -> Tag {
@@ -141,9 +148,10 @@ fn check_sheets(
 
 /// The opened leaves by their place among the questions.
 pub(super) fn check_leaves(
-    universe: &Universe,
+    universe: &UniverseState,
     questions: u16,
-    (drawn, given): (&[u32], &[OpenedBundle]),
+    drawn: &[u32],
+    given: &[OpenedBundle],
     faults: &mut Faults,
 ) -> BTreeMap<u16, B256> {
     let mut placed = BTreeMap::new();
@@ -155,13 +163,13 @@ pub(super) fn check_leaves(
     faults.unless(given.len() == drawn.len(), length);
     for (k, (bundle, opened)) in drawn.iter().zip(given).enumerate() {
         for (l, leaf) in opened.leaves.iter().enumerate() {
-            let fingerprint = U256::from(16 * k + l);
+            let fingerprint = U256::from(BUNDLE * k + l);
             let bad =
                 Manager::ChallengeManager_BadPosition { fingerprint, position: leaf.position };
             let free = leaf.position < questions && !placed.contains_key(&leaf.position);
             faults.unless(free && !leaf.keyHash.is_zero(), bad);
             placed.entry(leaf.position).or_insert(leaf.keyHash);
-            let index = bundle * BUNDLE + u32::try_from(l).unwrap_or(0);
+            let index = bundle * BUNDLE_LEAVES + u32::try_from(l).unwrap_or(0);
             let malformed = Manager::ChallengeManager_MalformedLeaf { leaf: index };
             faults.unless(well_formed(&tags(leaf)), malformed);
         }
@@ -194,7 +202,7 @@ fn questions_hash(
     keccak256(all)
 }
 
-impl Model {
+impl ReferenceModel {
     /// Hits of the drawn answers.
     fn found(
         &self,
@@ -209,7 +217,7 @@ impl Model {
         let (mut hits, mut outside, mut keys) = (U256::ZERO, U256::ZERO, Vec::new());
         for (k, (bundle, opened)) in drawn.bundles.iter().zip(&given.bundles).enumerate() {
             for (l, leaf) in opened.leaves.iter().enumerate() {
-                let index = bundle * BUNDLE + u32::try_from(l).unwrap_or(0);
+                let index = bundle * BUNDLE_LEAVES + u32::try_from(l).unwrap_or(0);
                 let personal = index < universe.personal;
                 let seed = if personal { Some(license.seed) } else { universe.seed };
                 keys.extend(leaf.keyHash.0);
@@ -219,7 +227,7 @@ impl Model {
                 if said.is_none() || said != answer {
                     continue;
                 }
-                let bit = U256::from(1) << (16 * k + l);
+                let bit = U256::from(1) << (BUNDLE * k + l);
                 if personal || is_assigned(license.seed, universe.root, index, leaf.salt, p) {
                     hits |= bit;
                 } else {
@@ -233,14 +241,14 @@ impl Model {
     /// `openLeaves`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn open_leaves(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn open_leaves(
         &mut self,
         by: Address,
         reference: &CaseRef,
         drawn: &Drawn,
         given: &LeafOpening,
-    ) -> Verdict {
+    ) -> Caused {
         let id = self.case_id(reference);
         let mut case = self.court.cases.get(&id).cloned();
         let advanced = case.as_mut().map(|case| self.court.advance(case, self.time));
@@ -250,8 +258,7 @@ impl Model {
         check_sheets(id, case.as_ref(), drawn, given, &mut faults);
         let questions = case.as_ref().map_or(0, |case| case.questions);
         let universe = self.universe(universe_of(&reference.license.terms));
-        let bundles = (&drawn.bundles[..], &given.bundles[..]);
-        let placed = check_leaves(universe, questions, bundles, &mut faults);
+        let placed = check_leaves(universe, questions, &drawn.bundles, &given.bundles, &mut faults);
         let asked = questions_hash(questions, &placed, &given.decoyHashes, &mut faults);
         let same = case.as_ref().is_some_and(|case| case.is_drawn(drawn) && case.asked == asked);
         faults.facts(id, same);

@@ -8,55 +8,40 @@ use oml_contracts::rpc::abi;
 use oml_contracts::rpc::abi::LicenseRegistry as Registry;
 
 use super::faults::{Faults, Terms_UnknownEpoch};
+use super::refusal::{Caused, Refused};
+use super::state::{License, ReferenceModel, Status};
+use super::units::{MAX_TERM, share, time40};
 use super::universe::universe_of;
-use super::{License, MAX_TERM, Model, Refused, Status, Verdict, share, time40};
-use crate::evm::block_hash;
+use crate::agreed::{Coin, block_hash};
 
-impl Model {
+impl ReferenceModel {
     /// `acquire`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn acquire(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn acquire(
         &mut self,
         reference: &abi::LicenseRef,
         serving: Address,
         value: u128,
-    ) -> Verdict {
+    ) -> Caused {
         let terms = &reference.terms;
-        let native = terms.currency.is_zero();
+        let coin = Coin::of(terms.currency);
         let (offer, id) = (self.offer_id(terms), self.license_id(reference));
         let (fee, collateral) = (terms.licenseFee, terms.collateral);
         let mut faults = Faults::default();
         let open = self.offers.contains(&offer);
         faults.unless(open, Registry::LicenseRegistry_OfferNotOpen { offerId: offer });
         faults.unless(!serving.is_zero(), Registry::LicenseRegistry_NoServingKey {});
-        let known = self.find_license(id).is_some();
-        faults.unless(!known, Registry::LicenseRegistry_LicenseExists { licenseId: id });
-        faults.payment(self, native, reference.host, (fee + collateral, value));
+        let new = self.find_license(id).is_none();
+        faults.unless(new, Registry::LicenseRegistry_LicenseExists { licenseId: id });
+        faults.payment(self, coin, reference.host, fee + collateral, value);
         faults.none()?;
         self.atomically(|m| {
-            m.pull(native, reference.host, m.vault, fee + collateral, value)?;
-
-            let deadline = m.time + terms.deliveryPeriod.to::<u64>();
-            let round = m.block + 2;
-            m.licenses.push(License {
-                reference: reference.clone(),
-                id,
-                native,
-                status: Status::Acquired,
-                deadline,
-                round,
-                collateral,
-                held_fee: fee,
-                thaw_end: 0,
-                freezes: 0,
-                seed: B256::ZERO,
-                serving,
-                artefact: B256::ZERO,
-                activation_round: 0,
-                deployments: BTreeMap::new(),
-            });
+            m.pull(coin, reference.host, m.vault, fee + collateral, value)?;
+            let license = m.bought(reference, id, serving);
+            let (deadline, round) = (license.deadline, license.round);
+            m.licenses.push(license);
             let mut events = vec![
                 m.registry_event(&abi::LicenseRegistry::LicenseAcquired {
                     licenseId: id,
@@ -70,14 +55,14 @@ impl Model {
                 m.vault_event(&abi::CollateralVault::CollateralDeposited {
                     licenseId: id,
                     from: reference.host,
-                    currency: m.currency(native),
+                    currency: m.currency(coin),
                     amount: collateral,
                 }),
             ];
             if fee != 0 {
                 events.push(m.vault_event(&abi::CollateralVault::FeeHeld {
                     licenseId: id,
-                    currency: m.currency(native),
+                    currency: m.currency(coin),
                     amount: fee,
                 }));
             }
@@ -85,11 +70,33 @@ impl Model {
         })
     }
 
+    /// A license at the moment of its purchase.
+    fn bought(&self, reference: &abi::LicenseRef, id: B256, serving: Address) -> License {
+        let terms = &reference.terms;
+        License {
+            reference: reference.clone(),
+            id,
+            coin: Coin::of(terms.currency),
+            status: Status::Acquired,
+            deadline: self.time + terms.deliveryPeriod.to::<u64>(),
+            round: self.next_round(),
+            collateral: terms.collateral,
+            held_fee: terms.licenseFee,
+            thaw_end: 0,
+            freezes: 0,
+            seed: B256::ZERO,
+            serving,
+            artefact: B256::ZERO,
+            activation_round: 0,
+            deployments: BTreeMap::new(),
+        }
+    }
+
     /// `drawLicenseSeed`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn draw_seed(&mut self, id: B256) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn draw_seed(&mut self, id: B256) -> Caused {
         let found = self.find_license(id);
         let license = found.map(|at| &self.licenses[at]);
         let mut faults = Faults::default();
@@ -128,13 +135,13 @@ impl Model {
     /// `activate`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn activate(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn activate(
         &mut self,
         reference: &abi::LicenseRef,
         by: Address,
         artefact: B256,
-    ) -> Verdict {
+    ) -> Caused {
         let (id, at) = self.find(reference);
         let mut faults = Faults::default();
         faults.host(reference, by);
@@ -160,7 +167,7 @@ impl Model {
             })];
             if license.held_fee != 0 {
                 m.licenses[at].held_fee = 0;
-                m.pay(license.native, m.vault, m.escrow, license.held_fee)?;
+                m.pay(license.coin, m.vault, m.escrow, license.held_fee)?;
                 events.push(m.split_fee(&license, license.held_fee));
             }
             Ok(events)
@@ -181,18 +188,23 @@ impl Model {
         let mut to_parents = 0;
         for royalty in &terms.royalties {
             let part = share(amount, royalty.bps);
-            *self.balances.entry((license.native, royalty.payee)).or_default() += part;
+            *self.balances.entry((license.coin, royalty.payee)).or_default() += part;
             to_parents += part;
         }
-        *self.balances.entry((license.native, terms.owner)).or_default() += amount - to_parents;
+        *self.balances.entry((license.coin, terms.owner)).or_default() += amount - to_parents;
         (amount - to_parents, to_parents)
     }
 
     /// `renew`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn renew(&mut self, reference: &abi::LicenseRef, by: Address, value: u128) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn renew(
+        &mut self,
+        reference: &abi::LicenseRef,
+        by: Address,
+        value: u128,
+    ) -> Caused {
         let (id, at) = self.find(reference);
         let terms = &reference.terms;
         let fee = terms.licenseFee;
@@ -209,13 +221,13 @@ impl Model {
         let long =
             Registry::LicenseRegistry_TermTooLong { expiry: time40(expiry), max: time40(max) };
         faults.unless(expiry <= max, long);
-        faults.payment(self, terms.currency.is_zero(), by, (fee, value));
+        faults.payment(self, Coin::of(terms.currency), by, fee, value);
         faults.none()?;
         let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
             let license = m.license(at)?;
             m.licenses[at].deadline = expiry;
-            m.pull(license.native, license.reference.host, m.escrow, fee, value)?;
+            m.pull(license.coin, license.reference.host, m.escrow, fee, value)?;
             let mut events = vec![m.registry_event(&abi::LicenseRegistry::LicenseRenewed {
                 licenseId: license.id,
                 expiry: time40(expiry),
@@ -230,8 +242,8 @@ impl Model {
     /// `cancel`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn cancel(&mut self, reference: &abi::LicenseRef, by: Address) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn cancel(&mut self, reference: &abi::LicenseRef, by: Address) -> Caused {
         let (id, at) = self.find(reference);
         let mut faults = Faults::default();
         faults.host(reference, by);
@@ -252,13 +264,13 @@ impl Model {
             own.status = Status::Cancelled;
             (own.collateral, own.held_fee) = (0, 0);
             let (collateral, fee) = (license.collateral, license.held_fee);
-            m.pay(license.native, m.vault, host, collateral + fee)?;
+            m.pay(license.coin, m.vault, host, collateral + fee)?;
             let mut events = vec![
                 m.registry_event(&abi::LicenseRegistry::LicenseCancelled { licenseId: license.id }),
                 m.vault_event(&abi::CollateralVault::CollateralWithdrawn {
                     licenseId: license.id,
                     to: host,
-                    currency: m.currency(license.native),
+                    currency: m.currency(license.coin),
                     amount: collateral,
                 }),
             ];
@@ -276,8 +288,8 @@ impl Model {
     /// `terminate`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn terminate(&mut self, reference: &abi::LicenseRef, by: Address) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn terminate(&mut self, reference: &abi::LicenseRef, by: Address) -> Caused {
         let (id, at) = self.find(reference);
         let mut faults = Faults::default();
         faults.host(reference, by);
@@ -289,8 +301,8 @@ impl Model {
     /// `terminateFor`; nothing happens if the license has ended before.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn terminate_for(&mut self, id: B256, by: Address) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn terminate_for(&mut self, id: B256, by: Address) -> Caused {
         let at = self.find_license(id);
         let mut faults = Faults::default();
         let stranger = Registry::LicenseRegistry_OnlyChallengeManager { caller: by };
@@ -304,7 +316,7 @@ impl Model {
         self.end_term(at)
     }
 
-    fn end_term(&mut self, at: usize) -> Verdict {
+    fn end_term(&mut self, at: usize) -> Caused {
         let license = self.license(at)?;
         let ended = license.deadline.min(self.time);
         self.licenses[at].status = Status::Terminated;
@@ -315,17 +327,18 @@ impl Model {
         })])
     }
 
-    /// `publishOffer` of terms that can be enforced but for their epoch, whose universe may be missing.
+    /// `publishOffer` of terms that can be enforced but for their epoch, whose universe may be
+    /// missing.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn publish_offer(&mut self, terms: &abi::Terms, by: Address) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn publish_offer(&mut self, terms: &abi::Terms, by: Address) -> Caused {
         let id = self.offer_id(terms);
         let mut faults = Faults::default();
         let owner = terms.owner;
         faults.unless(by == owner, Registry::LicenseRegistry_OnlyTermsOwner { owner, caller: by });
         let known = self.universes.contains_key(&universe_of(terms));
-        let (model_id, epoch) = universe_of(terms);
+        let (model_id, epoch) = (terms.modelId, terms.epoch);
         faults.unless(known, Terms_UnknownEpoch { modelId: model_id, epoch });
         let open = self.offers.contains(&id);
         faults.unless(!open, Registry::LicenseRegistry_OfferExists { offerId: id });
@@ -342,8 +355,8 @@ impl Model {
     /// `withdrawOffer`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn withdraw_offer(&mut self, terms: &abi::Terms, by: Address) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn withdraw_offer(&mut self, terms: &abi::Terms, by: Address) -> Caused {
         let id = self.offer_id(terms);
         let mut faults = Faults::default();
         let owner = terms.owner;

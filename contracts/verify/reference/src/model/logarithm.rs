@@ -5,8 +5,8 @@ use alloy::primitives::{U256, U512};
 /// Bits of the mantissa; each bit of the result costs one bit of them.
 const MANTISSA: usize = 255;
 
-/// `floor(2^bits · log2(x))` of a positive integer, for at most 96 bits: squaring doubles the logarithm and with it the
-/// relative error, which stays below 2^-150.
+/// `floor(2^bits · log2(x))` of a positive integer, for at most 96 bits: squaring doubles the
+/// logarithm and with it the relative error, which stays below 2^-150.
 pub(crate) fn log2(x: U256, bits: usize) -> U256 {
     let top = x.bit_len().saturating_sub(1);
     let mut mantissa = U512::from(x) << (MANTISSA - top);

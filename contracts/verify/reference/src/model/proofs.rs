@@ -8,37 +8,39 @@ use oml_contracts::rpc::abi::ChallengeManager as Manager;
 use oml_contracts::rpc::abi::{LicenseRef, Receipt, Violation};
 
 use super::faults::Faults;
-use super::{Model, Refused, Verdict, time40};
-use crate::evm::CHAIN_ID;
+use super::refusal::{Caused, Refused};
+use super::state::ReferenceModel;
+use super::units::time40;
+use crate::agreed::CHAIN_ID;
 
 /// A receipt with the account that its signature names, zero for none.
 #[derive(Debug, Clone)]
-pub struct Signed {
+pub(crate) struct AttributedReceipt {
     /// What was served.
-    pub receipt: Receipt,
+    pub(crate) receipt: Receipt,
     /// Who signed it.
-    pub signer: Address,
+    pub(crate) signer: Address,
 }
 
 /// Evidence of a violation.
 #[derive(Debug, Clone)]
-pub struct Proof {
+pub(crate) struct ReceiptProof {
     /// What it shows.
-    pub violation: Violation,
+    pub(crate) violation: Violation,
     /// The accused license.
-    pub license: LicenseRef,
-    /// The receipt.
-    pub receipt: Signed,
+    pub(crate) license: LicenseRef,
+    /// The receipt that shows it.
+    pub(crate) receipt: AttributedReceipt,
     /// The other receipt of an equivocation.
-    pub other: Option<Signed>,
+    pub(crate) other: Option<AttributedReceipt>,
     /// Of the commitment.
-    pub salt: B256,
+    pub(crate) salt: B256,
 }
 
-impl Model {
+impl ReferenceModel {
     /// EIP-712 digest of a receipt.
     #[must_use]
-    pub fn receipt_digest(&self, receipt: &Receipt) -> B256 {
+    pub(crate) fn receipt_digest(&self, receipt: &Receipt) -> B256 {
         let domain = Eip712Domain::new(
             Some(Cow::Borrowed("OML")),
             Some(Cow::Borrowed("1")),
@@ -51,14 +53,20 @@ impl Model {
 
     /// What a report of this proof commits to.
     #[must_use]
-    pub fn proof_claim(&self, proof: &Proof) -> B256 {
+    pub(crate) fn proof_claim(&self, proof: &ReceiptProof) -> B256 {
         let receipt = &proof.receipt.receipt;
         let violation = U256::from(proof.violation as u8);
         let digest = self.receipt_digest(receipt);
         keccak256((violation, receipt.licenseId, digest).abi_encode())
     }
 
-    fn receipt_faults(&self, id: B256, serving: Address, signed: &Signed, faults: &mut Faults) {
+    fn receipt_faults(
+        &self,
+        id: B256,
+        serving: Address,
+        signed: &AttributedReceipt,
+        faults: &mut Faults,
+    ) {
         let given = signed.receipt.licenseId;
         let wrong = Manager::ChallengeManager_WrongLicense { expected: id, given };
         faults.unless(given == id, wrong);
@@ -67,11 +75,11 @@ impl Model {
         faults.unless(signer == serving && !signer.is_zero(), bad);
     }
 
-    fn violation_faults(&self, proof: &Proof, deadline: u64, faults: &mut Faults) {
+    fn violation_faults(&self, proof: &ReceiptProof, deadline: u64, faults: &mut Faults) {
         let receipt = &proof.receipt.receipt;
         let terms = &proof.license.terms;
         match (&proof.violation, &proof.other) {
-            (Violation::Equivocation, Some(Signed { receipt: other, .. })) => {
+            (Violation::Equivocation, Some(AttributedReceipt { receipt: other, .. })) => {
                 let same = receipt.channelId == other.channelId && receipt.seq == other.seq;
                 let contradict = same && receipt != other;
                 faults.unless(contradict, Manager::ChallengeManager_NoEquivocation {});
@@ -106,8 +114,8 @@ impl Model {
     /// A proof of level 0.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn prove(&mut self, by: Address, proof: &Proof) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn prove(&mut self, by: Address, proof: &ReceiptProof) -> Caused {
         let terms = &proof.license.terms;
         let id = self.license_id(&proof.license);
         let at = self.find_license(id);
@@ -153,19 +161,19 @@ impl Model {
         violation: Violation,
         bps: u16,
         by: Address,
-    ) -> Verdict {
+    ) -> Caused {
         let id = self.licenses[at].id;
         let mut events = self.terminate_for(id, self.manager)?;
-        let (caused, (slashed, to_reporter, to_owner)) = self.punish(at, bps, by)?;
+        let (caused, split) = self.punish(at, bps, by)?;
         events.extend(caused);
         events.push(self.court_event(&Manager::ProofAccepted {
             violation,
             licenseId: id,
             reporter: by,
             level: 0,
-            slashed,
-            toReporter: to_reporter,
-            toOwner: to_owner,
+            slashed: split.slashed,
+            toReporter: split.to_reporter,
+            toOwner: split.to_owner,
         }));
         Ok(events)
     }

@@ -1,50 +1,20 @@
 //! Stakes and committees: the prover registry's rules.
 
-use std::collections::BTreeMap;
-
 use alloy::primitives::{Address, B256, LogData, U256, keccak256};
 use alloy::sol_types::SolEvent;
 use oml_contracts::rpc::abi::ProverRegistry as Registry;
 
 use super::faults::Faults;
 use super::logarithm::log2;
-use super::{BURN, Events, Model, Refused, Verdict, time40};
+use super::refusal::{Caused, Events, Refused};
+use super::state::{Prover, Provers, ReferenceModel};
+use super::units::{BURN, time40};
 
 const WAD: u64 = 1_000_000_000_000_000_000;
 
-/// A staked prover.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prover {
-    /// Stake.
-    pub stake: u128,
-    /// Time of the registration or of the last top-up.
-    pub active_from: u64,
-    /// End of the thaw, 0 before.
-    pub thaw_end: u64,
-    /// Memberships in cases that have not ended.
-    pub open_cases: u16,
-    /// To which keys are sealed.
-    pub encryption_key: B256,
-}
-
-/// All provers and what was fixed for them.
-#[derive(Debug, Clone, Default)]
-pub struct Provers {
-    /// The contract.
-    pub address: Address,
-    /// Whether the stake is in native currency.
-    pub native: bool,
-    /// Least stake for each membership.
-    pub min_stake: u128,
-    /// Seconds from leaving to the stake.
-    pub thaw: u64,
-    /// By account.
-    pub accounts: BTreeMap<Address, Prover>,
-}
-
 impl Provers {
     /// Who can be drawn.
-    pub fn listed(&self) -> impl Iterator<Item = (Address, &Prover)> {
+    pub(crate) fn listed(&self) -> impl Iterator<Item = (Address, &Prover)> {
         let listed = |prover: &&Prover| prover.thaw_end == 0 && prover.stake >= self.min_stake;
         self.accounts
             .iter()
@@ -52,9 +22,10 @@ impl Provers {
             .filter(move |p| listed(&p.1))
     }
 
-    /// The provers that may be drawn for a case opened at `before`, in the order in which a seed draws them.
+    /// The provers that may be drawn for a case opened at `before`, in the order in which a seed
+    /// draws them.
     #[must_use]
-    pub fn drawn_by(&self, seed: B256, before: u64) -> Vec<Address> {
+    pub(crate) fn drawn_by(&self, seed: B256, before: u64) -> Vec<Address> {
         let covered = |p: &Prover| p.stake >= self.min_stake * (u128::from(p.open_cases) + 1);
         let eligible = self.listed().filter(|(_, p)| p.active_from < before && covered(p));
         let mut keyed: Vec<(U256, U256, Address)> = eligible
@@ -83,22 +54,28 @@ fn minus_log2(seed: B256, account: Address) -> U256 {
     log2(U256::from(WAD), 64) - log2(u, 64)
 }
 
-impl Model {
+impl ReferenceModel {
     /// `register`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn register_prover(&mut self, by: Address, stake: u128, key: B256, value: u128) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn register_prover(
+        &mut self,
+        by: Address,
+        stake: u128,
+        key: B256,
+        value: u128,
+    ) -> Caused {
         let provers = &self.provers;
-        let (native, minimum) = (provers.native, provers.min_stake);
+        let (coin, minimum) = (provers.coin, provers.min_stake);
         let mut faults = Faults::default();
         let known = provers.accounts.contains_key(&by);
         faults.unless(!known, Registry::ProverRegistry_AlreadyRegistered { prover: by });
         faults.unless(!key.is_zero(), Registry::ProverRegistry_NoEncryptionKey {});
         faults.unless(stake >= minimum, Registry::ProverRegistry_StakeTooLow { stake, minimum });
-        faults.payment(self, native, by, (stake, value));
+        faults.payment(self, coin, by, stake, value);
         faults.none()?;
-        self.pull(native, by, self.provers.address, stake, value)?;
+        self.pull(coin, by, self.provers.address, stake, value)?;
         let prover = Prover {
             stake,
             active_from: self.time,
@@ -118,17 +95,17 @@ impl Model {
     /// `addStake`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn add_stake(&mut self, by: Address, amount: u128, value: u128) -> Verdict {
-        let native = self.provers.native;
+    /// [`Refused`](super::Refused).
+    pub(crate) fn add_stake(&mut self, by: Address, amount: u128, value: u128) -> Caused {
+        let coin = self.provers.coin;
         let mut faults = Faults::default();
         let thaw_end = self.provers.account(by, &mut faults).map_or(0, |prover| prover.thaw_end);
         faults.unless(amount != 0, Registry::ProverRegistry_NoAmount {});
         let thawing = Registry::ProverRegistry_Thawing { prover: by, thawEnd: time40(thaw_end) };
         faults.unless(thaw_end == 0, thawing);
-        faults.payment(self, native, by, (amount, value));
+        faults.payment(self, coin, by, amount, value);
         faults.none()?;
-        self.pull(native, by, self.provers.address, amount, value)?;
+        self.pull(coin, by, self.provers.address, amount, value)?;
         let prover = self.provers.accounts.get_mut(&by).ok_or(Refused::ANY)?;
         prover.stake += amount;
         prover.active_from = self.time;
@@ -139,8 +116,8 @@ impl Model {
     /// The prover registry's `startThaw`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn thaw_stake(&mut self, by: Address) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn thaw_stake(&mut self, by: Address) -> Caused {
         let mut faults = Faults::default();
         let before = self.provers.account(by, &mut faults).map_or(0, |prover| prover.thaw_end);
         let thawing = Registry::ProverRegistry_Thawing { prover: by, thawEnd: time40(before) };
@@ -155,8 +132,8 @@ impl Model {
     /// The prover registry's `withdraw`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn withdraw_stake(&mut self, by: Address) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn withdraw_stake(&mut self, by: Address) -> Caused {
         let mut faults = Faults::default();
         if let Some(prover) = self.provers.account(by, &mut faults) {
             let thawed = prover.thaw_end != 0 && self.time >= prover.thaw_end;
@@ -169,7 +146,7 @@ impl Model {
         }
         faults.none()?;
         let prover = self.provers.accounts.remove(&by).ok_or(Refused::ANY)?;
-        self.pay(self.provers.native, self.provers.address, by, prover.stake)?;
+        self.pay(self.provers.coin, self.provers.address, by, prover.stake)?;
         let event = Registry::StakeWithdrawn { prover: by, amount: prover.stake };
         Ok(vec![self.provers.event(&event)])
     }
@@ -177,8 +154,8 @@ impl Model {
     /// `drawCommittee`: the members, in their order. Causes no event.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn draw_committee(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn draw_committee(
         &mut self,
         by: Address,
         seed: B256,
@@ -203,8 +180,14 @@ impl Model {
     /// `release`. The manager releases only whom it has drawn.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn release(&mut self, by: Address, case: B256, who: Address, penalty: u128) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn release(
+        &mut self,
+        by: Address,
+        case: B256,
+        who: Address,
+        penalty: u128,
+    ) -> Caused {
         let mut faults = Faults::default();
         let stranger = Registry::ProverRegistry_NotChallengeManager { caller: by };
         faults.unless(by == self.manager, stranger);
@@ -216,7 +199,7 @@ impl Model {
         }
         let amount = penalty.min(prover.stake);
         prover.stake -= amount;
-        self.pay(self.provers.native, self.provers.address, BURN, amount)?;
+        self.pay(self.provers.coin, self.provers.address, BURN, amount)?;
         let event = Registry::ProverPenalised { prover: who, caseId: case, amount };
         Ok(vec![self.provers.event(&event)])
     }

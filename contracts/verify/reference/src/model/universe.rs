@@ -6,68 +6,42 @@ use std::sync::LazyLock;
 use alloy::primitives::aliases::U48;
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::SolValue;
+use oml_contracts::leaf::BUNDLE_LEAVES;
 use oml_contracts::rpc::abi::LicenseRegistry as Registry;
 use oml_contracts::rpc::abi::{LicenseRef, Terms};
 
 use super::faults::Faults;
-use super::{Events, Model, Refused, Verdict};
-use crate::evm::block_hash;
+use super::refusal::{Caused, Events, Refused};
+use super::state::{License, PartSizes, ReferenceModel, UniverseId, UniverseState};
+use crate::agreed::block_hash;
 
-/// Leaves of a bundle.
-pub const BUNDLE: u32 = 16;
 /// Most leaves of a universe.
 const MAX_FINGERPRINTS: u64 = 1 << 20;
-/// Longest URI.
+/// Longest URI of a deployment, in bytes.
 const MAX_URI: usize = 2_048;
 /// Without the history contract of EIP-2935 hashes are there for so many blocks.
 const BLOCK_HASHES: u64 = 256;
 /// Until when a host answers for what it has not retired.
 pub(super) const ALWAYS: u64 = (1 << 40) - 1;
 
-/// Model and epoch.
-pub type UniverseId = (B256, u32);
-
 /// Which fingerprints an offer's licenses carry.
 #[must_use]
-pub const fn universe_of(terms: &Terms) -> UniverseId {
-    (terms.modelId, terms.epoch)
+pub(crate) const fn universe_of(terms: &Terms) -> UniverseId {
+    UniverseId { model: terms.modelId, epoch: terms.epoch }
 }
 
-/// The fingerprints of one epoch of a model.
-#[derive(Debug, Clone, Default)]
-pub struct Universe {
-    /// Model.
-    pub model: B256,
-    /// Counts the universes of the model from 0.
-    pub epoch: u32,
-    /// Root of the leaves.
-    pub root: B256,
-    /// Personal fingerprints.
-    pub personal: u32,
-    /// Shared fingerprints.
-    pub shared: u32,
-    /// Beacon round of the model's seed.
-    pub round: u64,
-    /// The model's seed, once drawn.
-    pub seed: Option<B256>,
-    /// Licenses ever activated.
-    pub licenses: u32,
-    /// Cases so far.
-    pub cases: u32,
-    /// Bundles that were drawn.
-    pub burned: BTreeSet<u32>,
-}
+static NONE: LazyLock<UniverseState> = LazyLock::new(UniverseState::default);
 
-static NONE: LazyLock<Universe> = LazyLock::new(Universe::default);
-
-impl Universe {
+impl UniverseState {
     fn left(&self, from: u32, to: u32) -> Vec<u32> {
-        (from / BUNDLE..to / BUNDLE).filter(|bundle| !self.burned.contains(bundle)).collect()
+        (from / BUNDLE_LEAVES..to / BUNDLE_LEAVES)
+            .filter(|bundle| !self.burned.contains(bundle))
+            .collect()
     }
 
     /// Unburned bundles of the personal part, ascending.
     #[must_use]
-    pub fn left_personal(&self) -> Vec<u32> {
+    pub(crate) fn left_personal(&self) -> Vec<u32> {
         self.left(0, self.personal)
     }
 
@@ -96,43 +70,44 @@ impl Universe {
 pub(super) enum Beacon {
     /// Not out yet.
     Pending,
-    /// Its value.
+    /// The round is out and has this value.
     Ready(B256),
     /// Out of reach.
     Stale,
 }
 
-impl Model {
+impl ReferenceModel {
     /// Fingerprints of one epoch of a model; an empty universe if it has none.
     #[must_use]
-    pub fn universe(&self, id: UniverseId) -> &Universe {
+    pub(crate) fn universe(&self, id: UniverseId) -> &UniverseState {
         self.universes.get(&id).unwrap_or(&NONE)
     }
 
     /// Universes of a model so far.
     #[must_use]
-    pub fn epochs(&self, model: B256) -> u32 {
-        let epochs = self.universes.keys().filter(|(known, _)| *known == model).count();
+    pub(crate) fn epochs(&self, model: B256) -> u32 {
+        let epochs = self.universes.keys().filter(|known| known.model == model).count();
         u32::try_from(epochs).unwrap_or(u32::MAX)
     }
 
     /// `commitUniverse`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn commit_universe(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn commit_universe(
         &mut self,
         by: Address,
         model: B256,
         root: B256,
-        (personal, shared): (u32, u32),
-    ) -> Verdict {
+        sizes: PartSizes,
+    ) -> Caused {
+        let PartSizes { personal, shared } = sizes;
         let mut faults = Faults::default();
         let owner = self.owners.get(&model);
         let stranger = Registry::LicenseRegistry_OnlyModelOwner { modelId: model, caller: by };
         faults.unless(owner == Some(&by), stranger);
         faults.unless(!root.is_zero(), Registry::LicenseRegistry_EmptyRoot {});
-        let whole = personal.is_multiple_of(BUNDLE) && shared.is_multiple_of(BUNDLE);
+        let whole = personal.is_multiple_of(BUNDLE_LEAVES) && shared.is_multiple_of(BUNDLE_LEAVES);
         let fits = u64::from(personal) + u64::from(shared) <= MAX_FINGERPRINTS;
         let size = Registry::LicenseRegistry_BadUniverseSize {
             personalCount: personal,
@@ -141,9 +116,16 @@ impl Model {
         faults.unless(whole && fits && personal != 0, size);
         faults.none()?;
         let (epoch, round) = (self.epochs(model), self.next_round());
-        let universe =
-            Universe { model, epoch, root, personal, shared, round, ..Universe::default() };
-        self.universes.insert((model, epoch), universe);
+        let universe = UniverseState {
+            model,
+            epoch,
+            root,
+            personal,
+            shared,
+            round,
+            ..UniverseState::default()
+        };
+        self.universes.insert(UniverseId { model, epoch }, universe);
         Ok(vec![self.registry_event(&Registry::UniverseCommitted {
             modelId: model,
             epoch,
@@ -172,11 +154,12 @@ impl Model {
     /// `drawUniverseSeed`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn draw_model_seed(&mut self, (model, epoch): UniverseId) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn draw_model_seed(&mut self, id: UniverseId) -> Caused {
+        let UniverseId { model, epoch } = id;
         let mut faults = Faults::default();
-        let known = self.universes.contains_key(&(model, epoch));
-        let universe = self.universe((model, epoch));
+        let known = self.universes.contains_key(&id);
+        let universe = self.universe(id);
         let unknown = Registry::LicenseRegistry_UnknownUniverse { modelId: model, epoch };
         faults.unless(known, unknown);
         let subject = keccak256((model, U256::from(epoch)).abi_encode_params());
@@ -190,12 +173,12 @@ impl Model {
         if let Beacon::Ready(value) = value {
             let parts = [value.as_slice(), self.registry.as_slice(), subject.as_slice()];
             let seed = keccak256(parts.concat());
-            self.universes.entry((model, epoch)).or_default().seed = Some(seed);
+            self.universes.entry(id).or_default().seed = Some(seed);
             let event = Registry::UniverseSeeded { modelId: model, epoch, seed };
             return Ok(vec![self.registry_event(&event)]);
         }
         let next = self.next_round();
-        self.universes.entry((model, epoch)).or_default().round = next;
+        self.universes.entry(id).or_default().round = next;
         let seed_round = U48::from(next);
         Ok(vec![self.registry_event(&Registry::SeedRoundMoved { subject, seedRound: seed_round })])
     }
@@ -203,7 +186,8 @@ impl Model {
     /// `burnBundles` by the manager.
     pub(super) fn burn(
         &mut self,
-        (id, seed): (UniverseId, B256),
+        id: UniverseId,
+        seed: B256,
         personal: u8,
         shared_at_most: u8,
         faults: &mut Faults,
@@ -222,9 +206,10 @@ impl Model {
     }
 
     /// What is told of bundles that were burned.
-    pub(super) fn burned(&self, (model, epoch): UniverseId, bundles: &[u32]) -> Events {
+    pub(super) fn burned(&self, id: UniverseId, bundles: &[u32]) -> Events {
         let event = |bundle: &u32| {
-            let burned = Registry::BundleBurned { modelId: model, epoch, bundle: *bundle };
+            let burned =
+                Registry::BundleBurned { modelId: id.model, epoch: id.epoch, bundle: *bundle };
             self.registry_event(&burned)
         };
         bundles.iter().map(event).collect()
@@ -233,19 +218,19 @@ impl Model {
     /// `registerDeployment`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn register_deployment(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn register_deployment(
         &mut self,
         reference: &LicenseRef,
         by: Address,
         uri: &str,
-    ) -> Verdict {
+    ) -> Caused {
         let (id, at) = self.find(reference);
         let max = reference.terms.maxDeployments;
         let mut faults = Faults::default();
         faults.host(reference, by);
         let license = at.map(|at| &self.licenses[at]);
-        let active = |l: &super::License| self.runs(l);
+        let active = |l: &License| self.runs(l);
         let not_active = Registry::LicenseRegistry_NotActive { licenseId: id };
         faults.unless(license.is_some_and(active), not_active);
         let length = uri.len();
@@ -276,8 +261,13 @@ impl Model {
     /// `retireDeployment`.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn retire_deployment(&mut self, reference: &LicenseRef, by: Address, uri: &str) -> Verdict {
+    /// [`Refused`](super::Refused).
+    pub(crate) fn retire_deployment(
+        &mut self,
+        reference: &LicenseRef,
+        by: Address,
+        uri: &str,
+    ) -> Caused {
         let (id, at) = self.find(reference);
         let mut faults = Faults::default();
         faults.host(reference, by);

@@ -1,50 +1,72 @@
 //! The end of a case: rebuttal, evidence, verdict, and every coin back once.
 
 use alloy::primitives::{Address, B256, U256, keccak256};
+use oml_contracts::leaf::BUNDLE;
 use oml_contracts::rpc::abi::ChallengeManager::{self as Manager, Outcome};
 use oml_contracts::rpc::abi::{CaseRef, CaseStatus, Drawn, EvidenceTerms};
 
-use super::court::{Case, quorum};
+use super::court::quorum;
 use super::faults::Faults;
 use super::logarithm::log2;
-use super::universe::BUNDLE;
-use super::{Events, License, Model, Refused, Signature, Verdict, time40};
+use super::refusal::{Caused, Events, Refused};
+use super::state::{Case, License, ReferenceModel, SignatureFacts};
+use super::units::{share, time40};
+use crate::agreed::Coin;
 
 /// Fractional bits of a multiplier and of a logarithm.
 const FRACTION: usize = 32;
 
 /// A voucher that is shown for a tested request.
 #[derive(Debug, Clone)]
-pub struct Payment {
+pub(crate) struct Payment {
     /// Payer of its channel.
-    pub payer: Address,
+    pub(crate) payer: Address,
     /// Session signer, zero for the payer.
-    pub signer: Address,
+    pub(crate) signer: Address,
     /// Salt of the channel.
-    pub salt: B256,
-    /// Cumulative amount.
-    pub amount: u128,
-    /// Cumulative requests.
-    pub requests: u64,
-    /// Cumulative tokens.
-    pub tokens: u64,
+    pub(crate) salt: B256,
+    /// All that the voucher promises.
+    pub(crate) amount: u128,
+    /// Requests that it counts.
+    pub(crate) requests: u64,
+    /// Tokens that it counts.
+    pub(crate) tokens: u64,
     /// What it names.
-    pub request: B256,
+    pub(crate) request: B256,
     /// What it brings as its signature.
-    pub signature: Signature,
+    pub(crate) signature: SignatureFacts,
+}
+
+/// What a case has drawn and found, as it is shown for a rebuttal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CaseFindings<'a> {
+    /// Bundles and committee.
+    pub(crate) drawn: &'a Drawn,
+    /// Which fingerprints were hit.
+    pub(crate) outcome: &'a Outcome,
+    /// Key hashes of the opened fingerprints.
+    pub(crate) keys: &'a [B256],
+}
+
+/// A slashed amount and the parts of it that go to people; the rest is burned.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct SlashSplit {
+    pub(super) slashed: u128,
+    pub(super) to_reporter: u128,
+    pub(super) to_owner: u128,
 }
 
 /// What counts in a verdict, and what it is held against.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Weighed {
+pub(crate) struct Weighed {
     /// Hits and misses of the personal part.
-    pub personal: (u32, u32),
+    pub(crate) personal: (u32, u32),
     /// Shared hits inside and outside of the assignment.
-    pub shared: (u32, u32),
+    pub(crate) shared: (u32, u32),
     /// Logarithm of the evidence.
-    pub evidence: i64,
+    pub(crate) evidence: i64,
     /// Logarithm of what it must reach.
-    pub threshold: i64,
+    pub(crate) threshold: i64,
 }
 
 pub(super) fn whole_log2(x: U256, ceil: bool) -> i64 {
@@ -63,9 +85,9 @@ fn bits(word: U256) -> u32 {
 
 /// Weighs what was found and not removed.
 #[must_use]
-pub fn weigh(terms: &EvidenceTerms, case: &Case, bundles: u8, found: &Outcome) -> Weighed {
+pub(crate) fn weigh(terms: &EvidenceTerms, case: &Case, bundles: u8, found: &Outcome) -> Weighed {
     let counted = !case.removed;
-    let personal = (U256::from(1) << (BUNDLE as usize * usize::from(bundles))) - U256::from(1);
+    let personal = (U256::from(1) << (BUNDLE * usize::from(bundles))) - U256::from(1);
     let hits = bits(found.hits & personal & counted);
     let misses = bits(personal & counted) - hits;
     let inside = bits(found.hits & !personal & counted);
@@ -86,13 +108,23 @@ pub fn weigh(terms: &EvidenceTerms, case: &Case, bundles: u8, found: &Outcome) -
     }
 }
 
+impl Faults {
+    /// The voucher names a request for this key, plain or not.
+    fn request(&mut self, model: B256, key: B256, given: B256) {
+        let hash = |kind: &str| keccak256([keccak256(kind), model, key].concat());
+        let expected = hash("OML.request.v1");
+        let named = given == expected || given == hash("OML.request.plain.v1");
+        self.unless(named, Manager::ChallengeManager_WrongRequest { given, expected });
+    }
+}
+
 impl Payment {
     fn by(&self) -> Address {
         if self.signer.is_zero() { self.payer } else { self.signer }
     }
 }
 
-impl Model {
+impl ReferenceModel {
     fn payment_faults(&self, license: &License, given: &Payment, faults: &mut Faults) -> B256 {
         let id = self.channel_id(license.id, given.payer, given.signer, given.salt);
         let channel = self.channels.iter().find(|channel| channel.id == id);
@@ -120,32 +152,26 @@ impl Model {
     /// `rebut`. Anyone.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn rebut(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn rebut(
         &mut self,
         reference: &CaseRef,
-        (drawn, found): (&Drawn, &Outcome),
-        keys: &[B256],
+        CaseFindings { drawn, outcome: found, keys }: CaseFindings<'_>,
         fingerprint: u16,
         given: &Payment,
-    ) -> Verdict {
+    ) -> Caused {
         let id = self.case_id(reference);
         let case = self.court.cases.get(&id).cloned();
         let mut faults = Faults::default();
         faults.step(id, case.as_ref(), CaseStatus::Rebuttal, self.time);
         let same = |case: &Case| case.is_drawn(drawn) && case.outcome.as_ref() == Some(found);
         faults.facts(id, case.as_ref().is_some_and(same));
-        let opened = keccak256(keys.concat()) == found.keysHash;
-        faults.unless(opened, Manager::ChallengeManager_WrongKeyHashes { caseId: id });
+        let other_keys = Manager::ChallengeManager_WrongKeyHashes { caseId: id };
+        faults.unless(keccak256(keys.concat()) == found.keysHash, other_keys);
         let key = keys.get(usize::from(fingerprint));
         faults.unless(key.is_some(), Manager::ChallengeManager_NoSuchFingerprint { fingerprint });
         if let Some(key) = key {
-            let model = reference.license.terms.modelId;
-            let hash = |kind: &str| keccak256([keccak256(kind), model, *key].concat());
-            let expected = hash("OML.request.v1");
-            let wrong = Manager::ChallengeManager_WrongRequest { given: given.request, expected };
-            let named = given.request == expected || given.request == hash("OML.request.plain.v1");
-            faults.unless(named, wrong);
+            faults.request(reference.license.terms.modelId, *key, given.request);
         }
         // A case that is not known accuses no license whose channels could be looked at.
         let Some(mut case) = case else {
@@ -154,8 +180,8 @@ impl Model {
         };
         let license = self.license(case.license)?;
         let channel = self.payment_faults(&license, given, &mut faults);
-        let paying = [given.by(), given.payer];
-        let member = drawn.committee.iter().position(|member| paying.contains(member));
+        let pays = |member: &Address| [given.by(), given.payer].contains(member);
+        let member = drawn.committee.iter().position(pays);
         let stranger = Manager::ChallengeManager_NotMember { caseId: id, caller: given.by() };
         faults.unless(member.is_some(), stranger);
         let member = member.unwrap_or_default();
@@ -166,8 +192,8 @@ impl Model {
         let paid = case.paid.entry(fingerprint).or_default();
         paid.insert(member);
         let others = drawn.committee.len() - paid.len();
-        let event = Manager::RequestPaid { caseId: id, fingerprint, prover, channelId: channel };
-        let mut events = vec![self.court_event(&event)];
+        let paid = Manager::RequestPaid { caseId: id, fingerprint, prover, channelId: channel };
+        let mut events = vec![self.court_event(&paid)];
         let bit = U256::from(1) << usize::from(fingerprint);
         if others < quorum(drawn.committee.len()) && (case.removed & bit).is_zero() {
             case.removed |= bit;
@@ -181,14 +207,14 @@ impl Model {
     /// `resolve`. Anyone.
     ///
     /// # Errors
-    /// [`super::Refused`].
-    pub fn resolve(
+    /// [`Refused`](super::Refused).
+    pub(crate) fn resolve(
         &mut self,
         reference: &CaseRef,
         drawn: &Drawn,
         asked: B256,
         found: &Outcome,
-    ) -> Verdict {
+    ) -> Caused {
         let id = self.case_id(reference);
         let mut case = self.court.cases.get(&id).cloned();
         let advanced = case.as_mut().map(|case| self.court.advance(case, self.time));
@@ -216,7 +242,7 @@ impl Model {
         self.atomically(|m| m.end(case, advanced))
     }
 
-    fn end(&mut self, mut case: Case, mut events: Events) -> Verdict {
+    fn end(&mut self, mut case: Case, mut events: Events) -> Caused {
         let step = case.status;
         let terms = case.reference.license.terms.clone();
         let weighed = match (step, &case.outcome) {
@@ -238,7 +264,7 @@ impl Model {
         // Before the reveals the owner may have withheld the questions, and nobody can tell.
         let penalise = step as u8 >= CaseStatus::Revealing as u8;
         self.settle_members(&case, penalise, &mut events)?;
-        let mut split = (0, 0, 0);
+        let mut split = SlashSplit::default();
         if upheld && case.slashes() {
             events.extend(self.terminate_for(self.licenses[case.license].id, self.manager)?);
             let (caused, parts) = self.punish(case.license, terms.slash.unpaidUseBps, reporter)?;
@@ -269,27 +295,28 @@ impl Model {
         license: usize,
         bps: u16,
         reporter: Address,
-    ) -> Result<(Events, (u128, u128, u128)), Refused> {
+    ) -> Result<(Events, SlashSplit), Refused> {
         let delay = self.court.config.payoutDelay.to::<u64>();
         let own = self.license(license)?;
-        let slashed = super::share(own.collateral, bps);
+        let slashed = share(own.collateral, bps);
         let split = &own.reference.terms.slash;
-        let parts = (
+        let parts = SlashSplit {
             slashed,
-            super::share(slashed, split.reporterBps),
-            super::share(slashed, split.ownerBps),
-        );
+            to_reporter: share(slashed, split.reporterBps),
+            to_owner: share(slashed, split.ownerBps),
+        };
         Ok((self.slash(&own.reference, self.manager, bps, reporter, delay)?, parts))
     }
 
     fn pay_bond(&mut self, case: &Case, to: Address, events: &mut Events) {
         let terms = &case.reference.license.terms;
         let (currency, amount) = (terms.currency, terms.reportBond);
-        self.credit(currency.is_zero(), to, amount);
+        self.credit(Coin::of(currency), to, amount);
         events.push(self.court_event(&Manager::BondPaid { caseId: case.id, to, currency, amount }));
     }
 
-    /// Each member is released; who revealed and agreed is paid, the other fees return to the reporter.
+    /// Each member is released; who revealed and agreed is paid, the other fees return to the
+    /// reporter.
     fn settle_members(
         &mut self,
         case: &Case,
@@ -298,7 +325,7 @@ impl Model {
     ) -> Result<(), Refused> {
         let terms = &case.reference.license.terms;
         let (currency, fee) = (terms.currency, terms.proverFee);
-        let native = currency.is_zero();
+        let coin = Coin::of(currency);
         let mut unpaid = self.fees(fee);
         let committee = case.drawn.as_ref().map_or(&[][..], |drawn| &drawn.committee);
         for (place, member) in committee.iter().enumerate() {
@@ -309,7 +336,7 @@ impl Model {
                 (Some(_), true) => self.court.config.dissentPenalty,
                 (Some(_), false) => {
                     unpaid -= fee;
-                    self.credit(native, *member, fee);
+                    self.credit(coin, *member, fee);
                     events.push(self.court_event(&Manager::ProverPaid {
                         caseId: case.id,
                         prover: *member,
@@ -323,7 +350,7 @@ impl Model {
         }
         if unpaid != 0 {
             let reporter = case.reference.reporter;
-            self.credit(native, reporter, unpaid);
+            self.credit(coin, reporter, unpaid);
             let amount = U256::from(unpaid);
             let event = Manager::FeesReturned { caseId: case.id, reporter, currency, amount };
             events.push(self.court_event(&event));
@@ -335,7 +362,7 @@ impl Model {
         &self,
         case: &Case,
         weighed: Weighed,
-        (slashed, to_reporter, to_owner): (u128, u128, u128),
+        split: SlashSplit,
     ) -> (Address, alloy::primitives::LogData) {
         let ((hits, misses), (inside, outside)) = (weighed.personal, weighed.shared);
         let small = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
@@ -347,9 +374,9 @@ impl Model {
             queries: small(hits + misses + inside + outside),
             evidenceLog2: weighed.evidence,
             thresholdLog2: weighed.threshold,
-            slashed,
-            toReporter: to_reporter,
-            toOwner: to_owner,
+            slashed: split.slashed,
+            toReporter: split.to_reporter,
+            toOwner: split.to_owner,
         })
     }
 }

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256, keccak256};
 use alloy::sol_types::SolValue;
+use oml_contracts::leaf::{BUNDLE, BUNDLE_LEAVES};
 use oml_contracts::rpc::abi::{CaseRef, ChallengeManager, Drawn, LicenseRef};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::court::is_live;
-use super::docket::{Conduct, Docket, Prepared};
-use super::{Call, Difference, World};
-use crate::model::{BUNDLE, Case, License, Report, Status, candidate, is_assigned, universe_of};
+use super::difference::Difference;
+use super::docket::{Care, Conduct, Docket, Prepared};
+use super::world::{Call, World};
+use crate::agreed::Coin;
+use crate::model::{Case, CaseReport, License, Status, candidate, is_assigned, universe_of};
 
 impl World {
     pub(super) fn reporter(&mut self) -> Address {
@@ -69,7 +72,7 @@ impl World {
             (None, false) => live[self.below(live.len())],
             _ => keccak256(uri),
         };
-        let report = Report { license: reference, deployment, leak, salt: self.word() };
+        let report = CaseReport { license: reference, deployment, leak, salt: self.word() };
         let claim = (self.model.license_id(&report.license), deployment);
         let claim = keccak256(claim.abi_encode());
         let commitment = keccak256((by, claim, report.salt).abi_encode());
@@ -86,7 +89,7 @@ impl World {
         Ok(())
     }
 
-    fn open_case(&mut self, at: usize, prepared: Prepared<Report>) -> Result<(), Difference> {
+    fn open_case(&mut self, at: usize, prepared: Prepared<CaseReport>) -> Result<(), Difference> {
         let Prepared { by, mut report, .. } = prepared;
         let by = self.mostly(by);
         match self.random.random_range(0..60_u32) {
@@ -101,8 +104,8 @@ impl World {
         let terms = &report.license.terms;
         let price =
             terms.reportBond + self.model.court.config.committeeSize as u128 * terms.proverFee;
-        let native = terms.currency.is_zero();
-        let value = self.value(native, price);
+        let coin = Coin::of(terms.currency);
+        let value = self.value(coin, price);
         let (r#ref, salt) = (report.license.clone(), report.salt);
         let call = match report.leak.clone() {
             Some(uri) => {
@@ -173,9 +176,10 @@ impl World {
         Ok(())
     }
 
-    /// The owner shuffles keys and decoys, the deployment answers, the members see it; all of it off chain.
+    /// The owner shuffles keys and decoys, the deployment answers, the members see it; all of it
+    /// off chain.
     fn ask(&mut self, case: &Case, drawn: &Drawn) {
-        let opened = BUNDLE as usize * drawn.bundles.len();
+        let opened = BUNDLE * drawn.bundles.len();
         let decoys = usize::from(self.model.court.config.minDecoys) + self.below(4);
         let mut places: Vec<u16> = (0..).take(opened + decoys).collect();
         places.shuffle(&mut self.random);
@@ -192,7 +196,8 @@ impl World {
         docket.questions = vec![B256::ZERO; places.len()];
         docket.answers = vec![[0; 4]; places.len()];
         for (j, place) in positions.iter().enumerate() {
-            let index = drawn.bundles[j / 16] * BUNDLE + u32::try_from(j % 16).unwrap_or(0);
+            let index =
+                drawn.bundles[j / BUNDLE] * BUNDLE_LEAVES + u32::try_from(j % BUNDLE).unwrap_or(0);
             let (key, answer) = self.answer(&docket, case.license, index);
             docket.questions[usize::from(*place)] = key;
             docket.answers[usize::from(*place)] = answer;
@@ -257,7 +262,7 @@ impl World {
         sheet
     }
 
-    pub(super) fn post_questions(&mut self, at: usize, spoil: bool) -> Result<(), Difference> {
+    pub(super) fn post_questions(&mut self, at: usize, care: Care) -> Result<(), Difference> {
         let Some(docket) = self.docket(at) else { return Ok(()) };
         let Some(case) = self.case_of(&docket) else { return Ok(()) };
         let mut by = docket.reference.license.terms.owner;
@@ -265,9 +270,8 @@ impl World {
         let mut drawn = case.drawn.unwrap_or_default();
         let mut asked = keccak256(docket.questions.concat());
         let mut count = u16::try_from(docket.questions.len()).unwrap_or(u16::MAX);
-        if spoil {
-            let min = BUNDLE as usize * drawn.bundles.len()
-                + usize::from(self.model.court.config.minDecoys);
+        if care.spoils() {
+            let min = BUNDLE * drawn.bundles.len() + usize::from(self.model.court.config.minDecoys);
             match self.random.random_range(0..8_u32) {
                 0 => by = self.people.stranger,
                 1 => reference = self.spoiled_reference(&reference),
@@ -287,7 +291,7 @@ impl World {
             count,
         };
         let call = Call::new(self.model.manager, "postQuestions", by, 0, &data);
-        let verdict = self.model.post_questions(by, &reference, &drawn, (asked, count));
+        let verdict = self.model.post_questions(by, &reference, &drawn, asked, count);
         self.hold(&call, verdict)?;
         self.compare_case(docket.id)
     }

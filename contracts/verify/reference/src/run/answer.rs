@@ -2,13 +2,15 @@
 
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::sol_types::SolValue;
+use oml_contracts::leaf::BUNDLE;
 use oml_contracts::rpc::abi::ChallengeManager;
 use oml_contracts::rpc::abi::ChallengeManager::LeafOpening;
 use oml_contracts::rpc::abi::Drawn;
 use rand::Rng;
 
-use super::docket::{Conduct, Docket};
-use super::{Call, Difference, World};
+use super::difference::Difference;
+use super::docket::{Care, Conduct, Docket};
+use super::world::{Call, World};
 use crate::model::{Case, universe_of};
 
 impl World {
@@ -19,14 +21,14 @@ impl World {
             !case.words.contains_key(member) && docket.conduct_of(*member) != Conduct::Absent
         };
         if self.model.time <= case.deadline && drawn.committee.iter().any(acts) {
-            return self.commit_tags(at, false);
+            return self.commit_tags(at, Care::Right);
         }
         if self.model.time <= case.deadline {
             self.pass_to(case.deadline, 1);
         }
         // Whoever comes next finds the step ended.
         let enough = case.commits as usize >= crate::model::quorum(drawn.committee.len());
-        if enough { self.reveal_tags(at, false) } else { self.resolve(at, false) }
+        if enough { self.reveal_tags(at, Care::Right) } else { self.resolve(at, Care::Right) }
     }
 
     pub(super) fn go_on_revealing(&mut self, at: usize, case: &Case) -> Result<(), Difference> {
@@ -38,28 +40,28 @@ impl World {
                 && docket.conduct_of(*member) != Conduct::Mute
         };
         if self.model.time <= case.deadline && committee.iter().any(acts) {
-            return self.reveal_tags(at, false);
+            return self.reveal_tags(at, Care::Right);
         }
         if self.model.time <= case.deadline {
             self.pass_to(case.deadline, 1);
         }
         let enough = case.reveals as usize >= crate::model::quorum(committee.len());
         if enough && docket.owner_acts[1] {
-            self.open_leaves(at, false)
+            self.open_leaves(at, Care::Right)
         } else {
-            self.resolve(at, false)
+            self.resolve(at, Care::Right)
         }
     }
 
     pub(super) fn go_on_opening(&mut self, at: usize, case: &Case) -> Result<(), Difference> {
         let acts = self.docket(at).is_some_and(|docket| docket.owner_acts[1]);
         if self.model.time <= case.deadline && acts && !self.chance(4) {
-            return self.open_leaves(at, false);
+            return self.open_leaves(at, Care::Right);
         }
         if self.model.time <= case.deadline {
             self.pass_to(case.deadline, 1);
         }
-        self.resolve(at, false)
+        self.resolve(at, Care::Right)
     }
 
     /// A member that should act next, or any.
@@ -80,7 +82,7 @@ impl World {
         if from.is_empty() { self.people.stranger } else { from[self.below(from.len())] }
     }
 
-    pub(super) fn commit_tags(&mut self, at: usize, spoil: bool) -> Result<(), Difference> {
+    pub(super) fn commit_tags(&mut self, at: usize, care: Care) -> Result<(), Difference> {
         let Some(docket) = self.docket(at) else { return Ok(()) };
         let Some(case) = self.case_of(&docket) else { return Ok(()) };
         let mut by = self.member(&docket, &case, false);
@@ -89,7 +91,7 @@ impl World {
         let sheet = docket.sheets.get(&by).cloned().unwrap_or_default();
         let salt = docket.salt(by);
         let mut commitment = keccak256((id, by, salt, keccak256(sheet)).abi_encode());
-        if spoil {
+        if care.spoils() {
             match self.random.random_range(0..6_u32) {
                 0 => by = self.people.stranger,
                 1 => id = self.word(),
@@ -106,19 +108,19 @@ impl World {
             commitment,
         };
         let call = Call::new(self.model.manager, "commitTags", by, 0, &data);
-        let verdict = self.model.commit_tags(by, id, (&drawn, asked), commitment);
+        let verdict = self.model.commit_tags(by, id, &drawn, asked, commitment);
         self.hold(&call, verdict)?;
         self.compare_word(id, by)?;
         self.compare_case(id)
     }
 
-    pub(super) fn reveal_tags(&mut self, at: usize, spoil: bool) -> Result<(), Difference> {
+    pub(super) fn reveal_tags(&mut self, at: usize, care: Care) -> Result<(), Difference> {
         let Some(docket) = self.docket(at) else { return Ok(()) };
         let Some(case) = self.case_of(&docket) else { return Ok(()) };
         let mut by = self.member(&docket, &case, true);
         let (mut id, mut salt) = (docket.id, docket.salt(by));
         let mut sheet = docket.sheets.get(&by).cloned().unwrap_or_default();
-        if spoil {
+        if care.spoils() {
             match self.random.random_range(0..7_u32) {
                 0 => by = self.people.stranger,
                 1 => id = self.word(),
@@ -144,7 +146,7 @@ impl World {
         let leaves = self.court.as_ref().and_then(|court| court.leaves.get(&id)).cloned();
         let Some(leaves) = leaves else { return LeafOpening::default() };
         let mut opening = LeafOpening::default();
-        for (bundle, positions) in drawn.bundles.iter().zip(docket.positions.chunks(16)) {
+        for (bundle, positions) in drawn.bundles.iter().zip(docket.positions.chunks(BUNDLE)) {
             opening.bundles.push(leaves.open(*bundle, positions));
         }
         opening.decoyHashes = docket.decoys();
@@ -204,14 +206,14 @@ impl World {
         opening.sheetOf = numbers.into();
     }
 
-    pub(super) fn open_leaves(&mut self, at: usize, spoil: bool) -> Result<(), Difference> {
+    pub(super) fn open_leaves(&mut self, at: usize, care: Care) -> Result<(), Difference> {
         let Some(docket) = self.docket(at) else { return Ok(()) };
         let Some(case) = self.case_of(&docket) else { return Ok(()) };
         let mut by = docket.reference.license.terms.owner;
         let mut reference = docket.reference.clone();
         let mut drawn = case.drawn.clone().unwrap_or_default();
         let mut opening = self.opening(&docket, &case, &drawn);
-        if spoil {
+        if care.spoils() {
             match self.random.random_range(0..12_u32) {
                 0 => by = self.people.stranger,
                 1 => reference = self.spoiled_reference(&reference),

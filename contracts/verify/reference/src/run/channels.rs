@@ -8,9 +8,11 @@ use rand::{Rng, RngCore};
 
 use super::compare::same;
 use super::counts::Reached;
+use super::difference::Difference;
 use super::signing::close_digest;
-use super::{Call, Difference, World};
-use crate::model::{Channel, ChannelRef, Events, Row};
+use super::world::{Call, World};
+use crate::agreed::Coin;
+use crate::model::{Channel, Events, JudgedRow, NamedChannel};
 
 impl World {
     pub(super) fn open_channel(&mut self) -> Result<(), Difference> {
@@ -35,14 +37,14 @@ impl World {
         payer: Address,
         signer: Address,
     ) -> Result<(), Difference> {
-        let (license, native) = self.license_at(at);
+        let (license, coin) = self.license_at(at);
         let salt = B256::from(U256::from(self.random.random_range(0..6_u8)));
         let amount = self.amount();
-        let value = self.value(native, amount);
+        let value = self.value(coin, amount);
         let r#ref = license.clone();
         let data = PaymentEscrow::openChannelCall { r#ref, signer, salt, amount };
         let call = Call::new(self.model.escrow, "openChannel", payer, value, &data);
-        let given = ChannelRef { license, payer, signer, salt };
+        let given = NamedChannel { license, payer, signer, salt };
         let verdict = self.model.open_channel(&given, amount, value);
         self.hold(&call, verdict).map(drop)
     }
@@ -58,19 +60,19 @@ impl World {
     }
 
     /// Names a channel that was opened, now and then one that was not.
-    fn channel_ref(&mut self) -> Option<(ChannelRef, bool)> {
+    fn channel_ref(&mut self) -> Option<(NamedChannel, Coin)> {
         let channel = self.channel()?;
-        let (license, native) = self.license_at(channel.license);
+        let (license, coin) = self.license_at(channel.license);
         let Channel { payer, signer, salt, .. } = channel;
         let salt = if self.chance(40) { B256::repeat_byte(9) } else { salt };
-        Some((ChannelRef { license, payer, signer, salt }, native))
+        Some((NamedChannel { license, payer, signer, salt }, coin))
     }
 
     pub(super) fn deposit(&mut self) -> Result<(), Difference> {
-        let Some((given, native)) = self.channel_ref() else { return Ok(()) };
+        let Some((given, coin)) = self.channel_ref() else { return Ok(()) };
         let (by, amount) = (self.people.stranger, self.amount());
-        let value = self.value(native, amount);
-        let ChannelRef { license: r#ref, payer, signer, salt } = given.clone();
+        let value = self.value(coin, amount);
+        let NamedChannel { license: r#ref, payer, signer, salt } = given.clone();
         let data = PaymentEscrow::depositCall { r#ref, payer, signer, salt, amount };
         let call = Call::new(self.model.escrow, "deposit", by, value, &data);
         let verdict = self.model.deposit(&given, by, amount, value);
@@ -79,7 +81,7 @@ impl World {
 
     pub(super) fn leave_channel(&mut self) -> Result<(), Difference> {
         let Some((given, _)) = self.channel_ref() else { return Ok(()) };
-        let ChannelRef { license: r#ref, payer, signer, salt } = given.clone();
+        let NamedChannel { license: r#ref, payer, signer, salt } = given.clone();
         if self.random.random() {
             let data = PaymentEscrow::startThawCall { r#ref, signer, salt };
             let call = Call::new(self.model.escrow, "startThaw (channel)", payer, 0, &data);
@@ -94,7 +96,7 @@ impl World {
 
     pub(super) fn close(&mut self) -> Result<(), Difference> {
         let Some((given, _)) = self.channel_ref() else { return Ok(()) };
-        let ChannelRef { license: r#ref, payer, signer, salt } = given.clone();
+        let NamedChannel { license: r#ref, payer, signer, salt } = given.clone();
         let host = r#ref.host;
         let by = if self.random.random() { self.people.stranger } else { host };
         let last = self.amount() % (1 << 96);
@@ -117,7 +119,7 @@ impl World {
     }
 
     /// A row for a claim under a license, good or bad, for the bytecode and for the model.
-    fn row(&mut self, license: B256) -> Result<(ClaimRow, Row), Difference> {
+    fn row(&mut self, license: B256) -> Result<(ClaimRow, JudgedRow), Difference> {
         let of = self.model.licenses.iter().position(|known| known.id == license);
         let own = self.model.channels.iter().filter(|channel| Some(channel.license) == of);
         let own: Vec<Channel> = own.cloned().collect();
@@ -132,7 +134,8 @@ impl World {
             None => (self.people.stranger, Address::ZERO, B256::repeat_byte(9), 0),
         };
         let channel_id = self.model.channel_id(license, payer, signer, salt);
-        // A channel of another license is no channel of this one, but its people may have one here, too.
+        // A channel of another license is no channel of this one, but its people may have one here,
+        // too.
         let channel = self.model.channels.iter().position(|known| known.id == channel_id);
         let amount = claimed.saturating_add(self.amount() / 4);
         let requests = self.random.random_range(0..2_000_u64);
@@ -140,7 +143,7 @@ impl World {
         let request = B256::from(U256::from(self.random.next_u64()));
         let good = !self.chance(10);
         let right = if signer.is_zero() { payer } else { signer };
-        let digest = self.voucher_digest(channel_id, amount, (requests, tokens), request);
+        let digest = self.voucher_digest(channel_id, amount, requests, tokens, request);
         let (bytes, signature) = self.signature(right, digest, good)?;
         let row = ClaimRow {
             payer,
@@ -152,7 +155,7 @@ impl World {
             requestHash: request,
             signature: bytes,
         };
-        Ok((row, Row { channel, channel_id, amount, requests, tokens, signature }))
+        Ok((row, JudgedRow { channel, channel_id, amount, requests, tokens, signature }))
     }
 
     /// Mostly a license with a channel.
@@ -183,7 +186,7 @@ impl World {
     }
 
     /// Counts what accounts with code decided: their rows were good but for the signature.
-    fn count_codes(&mut self, rows: &[Row], events: &Events) {
+    fn count_codes(&mut self, rows: &[JudgedRow], events: &Events) {
         for (row, (_, event)) in rows.iter().zip(events) {
             let Some(channel) = row.channel.map(|at| &self.model.channels[at]) else { continue };
             let right = if channel.signer.is_zero() { channel.payer } else { channel.signer };

@@ -4,10 +4,12 @@ use alloy::primitives::{Address, U256};
 use alloy::signers::local::PrivateKeySigner;
 use oml_contracts::rpc::abi;
 
-use super::{Difference, World};
+use super::difference::Difference;
+use super::world::World;
+use crate::agreed::Coin;
 use crate::model::BURN;
 
-const BOTH: [bool; 2] = [false, true];
+const BOTH: [Coin; 2] = [Coin::Token, Coin::Native];
 
 impl World {
     /// Wallets, balances, collateral, channels: all of them.
@@ -17,8 +19,8 @@ impl World {
         if self.court.is_some() {
             self.compare_court()?;
         }
-        for ((native, account), amount) in self.model.balances.clone() {
-            let currency = if native { Address::ZERO } else { self.model.token };
+        for ((coin, account), amount) in self.model.balances.clone() {
+            let currency = if coin.is_native() { Address::ZERO } else { self.model.token };
             let call = abi::PaymentEscrow::balanceOfCall { currency, account };
             let found = self.chain.read(self.model.escrow, &call)?;
             same(&format!("balance of {account}"), U256::from(amount), found)?;
@@ -67,10 +69,10 @@ impl World {
         people.extend(self.people.hosts.iter().chain(&self.people.payers));
         people.extend(self.people.provers.iter().map(PrivateKeySigner::address));
         for account in people {
-            for native in BOTH {
-                let expected = self.model.wallets.get(&(native, account)).copied();
-                let found = self.chain.balance(native, account)?;
-                let what = format!("wallet of {account}, native: {native}");
+            for coin in BOTH {
+                let expected = self.model.wallets.get(&(coin, account)).copied();
+                let found = self.chain.balance(coin, account)?;
+                let what = format!("wallet of {account} in {coin:?}");
                 same(&what, U256::from(expected.unwrap_or_default()), found)?;
             }
         }

@@ -2,26 +2,18 @@
 
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::sol_types::SolValue;
+use oml_contracts::leaf::{BUNDLE, BUNDLE_LEAVES};
 use oml_contracts::rpc::abi::ChallengeManager::{
     self, Series as Asked, SeriesEvidence as Evidence, ServedAnswer,
 };
 use oml_contracts::rpc::abi::LicenseRef;
 use rand::Rng;
 
-use super::docket::Prepared;
+use super::difference::Difference;
+use super::docket::{Chosen, Prepared};
 use super::signing::sign;
-use super::{Call, Difference, World};
-use crate::model::{BUNDLE, License, Series, Status, candidate, universe_of};
-
-/// What a report has fixed before the host is asked.
-#[derive(Debug, Clone)]
-pub(super) struct Chosen {
-    license: LicenseRef,
-    series: Asked,
-    salt: B256,
-    /// Chance in 16 that the host gives the copy's answer.
-    rate: u32,
-}
+use super::world::{Call, World};
+use crate::model::{License, Series, Status, candidate, universe_of};
 
 impl World {
     /// Copies of the other model, drawn when the hosts have their own.
@@ -162,11 +154,11 @@ impl World {
         let (mut given, mut signers, mut nth) = (Evidence::default(), Vec::new(), 0);
         for (k, bundle) in series.bundles.iter().enumerate() {
             let Some(leaves) = &leaves else { break };
-            let first = u16::try_from(16 * k).unwrap_or(0);
+            let first = u16::try_from(BUNDLE * k).unwrap_or(0);
             let positions: Vec<u16> = (first..first + 16).collect();
             given.bundles.push(leaves.open(*bundle, &positions));
-            for l in 0..BUNDLE {
-                let index = bundle * BUNDLE + l;
+            for l in 0..BUNDLE_LEAVES {
+                let index = bundle * BUNDLE_LEAVES + l;
                 let leaf = leaves.leaf(index);
                 let right = self.random.random_range(0..16) < rate;
                 let drawn = candidate(seed, root, index, leaf.salt);
@@ -174,7 +166,7 @@ impl World {
                 let text = self.said(&leaves.word(index, place));
                 let (answer, signer) = self.served(from, text);
                 let receipt =
-                    self.model.series_receipt(&license, &series, nth, (leaf.keyHash, &answer));
+                    self.model.series_receipt(&license, &series, nth, leaf.keyHash, &answer);
                 let (answer, signer) = match signer {
                     Some(key) => {
                         let signature = sign(&key, self.model.receipt_digest(&receipt))?;

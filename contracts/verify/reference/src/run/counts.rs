@@ -9,7 +9,8 @@ use oml_contracts::rpc::abi::{
     ChallengeManager, CollateralVault, LicenseRegistry, PaymentEscrow, ProverRegistry,
 };
 
-use crate::model::{Code, Currency_WrongValue, Terms_UnknownEpoch, TransferFromFailed};
+use crate::model::{Currency_WrongValue, Terms_UnknownEpoch, TransferFromFailed};
+use crate::wallets::WalletCode;
 
 /// Something that a call did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +24,7 @@ pub enum Reached {
     /// A turn of a case.
     Turn(&'static str),
     /// A voucher for which an account with code was to answer, and whether it was taken.
-    Signed(Code, bool),
+    Signed(WalletCode, bool),
 }
 
 impl fmt::Display for Reached {
@@ -72,18 +73,18 @@ fn event_name(topic: [u8; 32]) -> Option<&'static str> {
 
 /// What a run has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Calls.
+pub struct CallCounts {
+    /// Calls that were made on both sides.
     pub calls: u64,
     /// Of these, accepted by both.
     pub accepted: u64,
-    /// Events compared.
+    /// Events that both sides caused alike.
     pub events: u64,
     /// How often what was reached.
     pub reached: BTreeMap<Reached, u64>,
 }
 
-impl Counts {
+impl CallCounts {
     /// Adds another run's.
     pub fn add(&mut self, other: &Self) {
         self.calls += other.calls;

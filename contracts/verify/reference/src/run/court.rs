@@ -1,42 +1,15 @@
 //! Sequences in which the contract decides: the start, the choice of the next step, and time.
 
-use std::collections::BTreeMap;
-use std::rc::Rc;
-
 use alloy::primitives::{Address, B256, U256};
 use oml_contracts::rpc::abi::{CaseRef, CaseStatus, ChallengeManager, Drawn};
 use rand::{Rng, RngCore};
 
 use super::compare::same;
-use super::copies::Chosen;
-use super::docket::{Docket, Prepared};
-use super::leaves::Leaves;
-use super::proofs::Brief;
-use super::{DAY, Difference, World};
-use crate::model::{Case, Report, UniverseId};
-
-/// What the people know of reports and cases.
-#[derive(Debug, Clone)]
-pub(super) struct Registrar {
-    /// Every owner's fingerprints.
-    pub(super) leaves: BTreeMap<UniverseId, Rc<Leaves>>,
-    pub(super) dockets: Vec<Docket>,
-    pub(super) prepared: Vec<Prepared<Report>>,
-    pub(super) briefs: Vec<Prepared<Brief>>,
-    pub(super) series: Vec<Prepared<Chosen>>,
-}
-
-impl Registrar {
-    pub(super) const fn new(leaves: BTreeMap<UniverseId, Rc<Leaves>>) -> Self {
-        Self {
-            leaves,
-            dockets: Vec::new(),
-            prepared: Vec::new(),
-            briefs: Vec::new(),
-            series: Vec::new(),
-        }
-    }
-}
+use super::difference::Difference;
+use super::docket::{Care, Docket};
+use super::units::DAY;
+use super::world::World;
+use crate::model::Case;
 
 /// Whether a case goes on.
 pub(super) fn is_live(case: &Case) -> bool {
@@ -197,13 +170,13 @@ impl World {
             CaseStatus::Revealing => self.go_on_revealing(at, &case),
             CaseStatus::Opening => self.go_on_opening(at, &case),
             CaseStatus::Rebuttal => self.go_on_rebuttal(at, &case),
-            _ => self.resolve(at, false),
+            _ => self.resolve(at, Care::Right),
         }
     }
 
     fn go_on_opened(&mut self, docket: &Docket, case: &Case) -> Result<(), Difference> {
         if self.model.time > case.deadline {
-            return self.resolve_of(docket, case, false);
+            return self.resolve_of(docket, case, Care::Right);
         }
         if case.round >= self.model.block && !self.chance(10) {
             self.pass(3, 36);
@@ -214,7 +187,7 @@ impl World {
         if eligible < needed && !self.chance(4) {
             // Nobody may come, so the case ends as it is.
             self.pass_to(case.deadline, 1);
-            return self.resolve_of(docket, case, false);
+            return self.resolve_of(docket, case, Care::Right);
         }
         self.draw_case(docket.reference.clone())
     }
@@ -222,12 +195,12 @@ impl World {
     fn go_on_drawn(&mut self, at: usize, case: &Case) -> Result<(), Difference> {
         let posts = self.docket(at).is_some_and(|docket| docket.owner_acts[0]);
         if self.model.time <= case.deadline && posts {
-            return self.post_questions(at, false);
+            return self.post_questions(at, Care::Right);
         }
         if self.model.time <= case.deadline {
             self.pass_to(case.deadline, 1);
         }
-        self.resolve(at, false)
+        self.resolve(at, Care::Right)
     }
 
     /// Some call with something wrong about it, or at the wrong time.
@@ -235,27 +208,27 @@ impl World {
         let Some(at) = self.any_docket() else { return Ok(()) };
         let Some(docket) = self.docket(at) else { return Ok(()) };
         let status = self.case_of(&docket).map_or(CaseStatus::None, |case| case.status);
-        let spoil = self.chance(2);
+        let care = if self.chance(2) { Care::Spoiled } else { Care::Right };
         match self.random.random_range(0..20_u32) {
             0 => {
                 let reference = self.spoiled_reference(&docket.reference);
                 self.draw_case(reference)
             }
             1 => self.draw_case(docket.reference),
-            2 => self.post_questions(at, spoil),
-            3 => self.commit_tags(at, spoil),
-            4 => self.reveal_tags(at, spoil),
-            5 => self.open_leaves(at, spoil),
-            6 => self.rebut(at, spoil),
-            7..=8 => self.resolve(at, spoil),
+            2 => self.post_questions(at, care),
+            3 => self.commit_tags(at, care),
+            4 => self.reveal_tags(at, care),
+            5 => self.open_leaves(at, care),
+            6 => self.rebut(at, care),
+            7..=8 => self.resolve(at, care),
             // What belongs to the step, but wrong.
             _ => match status {
-                CaseStatus::Drawn => self.post_questions(at, true),
-                CaseStatus::Committing => self.commit_tags(at, true),
-                CaseStatus::Revealing => self.reveal_tags(at, true),
-                CaseStatus::Opening => self.open_leaves(at, true),
-                CaseStatus::Rebuttal => self.rebut(at, true),
-                _ => self.resolve(at, true),
+                CaseStatus::Drawn => self.post_questions(at, Care::Spoiled),
+                CaseStatus::Committing => self.commit_tags(at, Care::Spoiled),
+                CaseStatus::Revealing => self.reveal_tags(at, Care::Spoiled),
+                CaseStatus::Opening => self.open_leaves(at, Care::Spoiled),
+                CaseStatus::Rebuttal => self.rebut(at, Care::Spoiled),
+                _ => self.resolve(at, Care::Spoiled),
             },
         }
     }
@@ -276,7 +249,7 @@ impl World {
         spoiled
     }
 
-    /// Another draw.
+    /// A draw that differs from the right one in one place.
     pub(super) fn spoiled_draw(&mut self, drawn: &Drawn) -> Drawn {
         let mut spoiled = drawn.clone();
         match self.random.random_range(0..6_u32) {

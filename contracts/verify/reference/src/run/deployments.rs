@@ -4,7 +4,9 @@ use alloy::primitives::keccak256;
 use oml_contracts::rpc::abi::{LicenseRef, LicenseRegistry};
 use rand::Rng;
 
-use super::{Call, Difference, World};
+use super::difference::Difference;
+use super::world::{Call, World};
+use crate::model::UniverseId;
 
 /// Where the hosts serve.
 const URIS: [&str; 4] =
@@ -50,16 +52,16 @@ impl World {
 
     pub(super) fn draw_model_seed(&mut self) -> Result<(), Difference> {
         let known: Vec<_> = self.model.universes.keys().copied().collect();
-        let (model, epoch) = known[self.random.random_range(0..known.len())];
-        let (model, epoch) = match self.random.random_range(0..20_u32) {
-            0 => (keccak256(model), 0),
-            1 => (model, epoch + 1),
-            _ => (model, epoch),
+        let UniverseId { model, epoch } = known[self.random.random_range(0..known.len())];
+        let id = match self.random.random_range(0..20_u32) {
+            0 => UniverseId { model: keccak256(model), epoch: 0 },
+            1 => UniverseId { model, epoch: epoch + 1 },
+            _ => UniverseId { model, epoch },
         };
-        let data = LicenseRegistry::drawUniverseSeedCall { modelId: model, epoch };
+        let data = LicenseRegistry::drawUniverseSeedCall { modelId: id.model, epoch: id.epoch };
         let call =
             Call::new(self.model.registry, "drawUniverseSeed", self.people.stranger, 0, &data);
-        let verdict = self.model.draw_model_seed((model, epoch));
+        let verdict = self.model.draw_model_seed(id);
         self.hold(&call, verdict).map(drop)
     }
 }

@@ -23,25 +23,25 @@ pub enum Difference {
         step: String,
         /// Reasons that hold.
         expected: String,
-        /// The bytecode's.
+        /// The reason that the bytecode gave.
         found: String,
     },
-    /// Other events.
+    /// Both went through and caused different events.
     Events {
         /// What was called.
         step: String,
-        /// The model's.
+        /// Events that the rules ask for.
         expected: String,
-        /// The bytecode's.
+        /// Events that the bytecode caused.
         found: String,
     },
     /// Another amount at the end.
     Balance {
         /// Whose, of what.
         what: String,
-        /// The model's.
+        /// What the rules say.
         expected: U256,
-        /// The bytecode's.
+        /// What the bytecode says.
         found: U256,
     },
     /// This program's own fault.

@@ -1,9 +1,13 @@
 //! What the people of one case know and intend.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use alloy::primitives::{Address, B256};
-use oml_contracts::rpc::abi::CaseRef;
+use alloy::primitives::{Address, B256, Bytes};
+use oml_contracts::rpc::abi::{CaseRef, ChallengeManager, LicenseRef};
+
+use super::leaves::Leaves;
+use crate::model::{CaseReport, ReceiptProof, UniverseId};
 
 /// How a member behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,12 +16,27 @@ pub(super) enum Conduct {
     Honest,
     /// As [`Self::Honest`], but for a few answers.
     Noisy,
-    /// Never commits.
+    /// Takes no part: it never commits.
     Absent,
     /// Commits and never reveals.
     Mute,
-    /// Says whatever.
+    /// Answers without having asked.
     Blind,
+}
+
+/// How a call that belongs to a case is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// As the step asks for.
+    Right,
+    /// With something wrong about it.
+    Spoiled,
+}
+
+impl Care {
+    pub(super) fn spoils(self) -> bool {
+        self == Self::Spoiled
+    }
 }
 
 /// A commitment to a report that may follow.
@@ -26,6 +45,46 @@ pub(super) struct Prepared<R> {
     pub(super) by: Address,
     pub(super) report: R,
     pub(super) made_at: u64,
+}
+
+/// A proof with its signatures.
+#[derive(Debug, Clone)]
+pub(super) struct Brief {
+    pub(super) proof: ReceiptProof,
+    pub(super) signatures: [Bytes; 2],
+}
+
+/// What a report has fixed before the host is asked.
+#[derive(Debug, Clone)]
+pub(super) struct Chosen {
+    pub(super) license: LicenseRef,
+    pub(super) series: ChallengeManager::Series,
+    pub(super) salt: B256,
+    /// Chance in 16 that the host gives the copy's answer.
+    pub(super) rate: u32,
+}
+
+/// What the people know of reports and cases.
+#[derive(Debug, Clone)]
+pub(super) struct Registrar {
+    /// Every owner's fingerprints.
+    pub(super) leaves: BTreeMap<UniverseId, Rc<Leaves>>,
+    pub(super) dockets: Vec<Docket>,
+    pub(super) prepared: Vec<Prepared<CaseReport>>,
+    pub(super) briefs: Vec<Prepared<Brief>>,
+    pub(super) series: Vec<Prepared<Chosen>>,
+}
+
+impl Registrar {
+    pub(super) const fn new(leaves: BTreeMap<UniverseId, Rc<Leaves>>) -> Self {
+        Self {
+            leaves,
+            dockets: Vec::new(),
+            prepared: Vec::new(),
+            briefs: Vec::new(),
+            series: Vec::new(),
+        }
+    }
 }
 
 /// A case as the people see it.

@@ -2,27 +2,29 @@
 
 use alloy::primitives::{Address, B256, U256, keccak256};
 use num_bigint::BigUint;
-use oml_contracts::evidence::{EvidenceTerms, Multiplier};
+use oml_contracts::evidence::{EvidenceCounts, EvidenceTerms, Multiplier, exact};
+use oml_contracts::leaf::BUNDLE_LEAVES;
 use oml_contracts::rpc::abi::ChallengeManager::{self, Outcome};
 use oml_contracts::rpc::abi::{self, CaseStatus, PaymentEscrow};
-use oml_statistics::reference;
 use rand::Rng;
 
 use super::counts::Reached;
-use super::docket::Docket;
-use super::{Call, Difference, World};
-use crate::model::{Case, Payment, Signature, Universe, weigh};
+use super::difference::Difference;
+use super::docket::{Care, Docket};
+use super::world::{Call, World};
+use crate::agreed::Coin;
+use crate::model::{Case, CaseFindings, Payment, SignatureFacts, UniverseState, weigh};
 
 impl World {
     pub(super) fn go_on_rebuttal(&mut self, at: usize, case: &Case) -> Result<(), Difference> {
         let rebuts = self.docket(at).is_some_and(|docket| docket.rebuts);
         if self.model.time <= case.deadline && rebuts && !self.chance(8) {
-            return self.rebut(at, false);
+            return self.rebut(at, Care::Right);
         }
         if self.model.time <= case.deadline {
             self.pass_to(case.deadline, 1);
         }
-        self.resolve(at, false)
+        self.resolve(at, Care::Right)
     }
 
     /// A member's voucher for a tested request, right or wrong.
@@ -52,7 +54,7 @@ impl World {
             requests,
             tokens,
             request: if self.chance(25) { self.word() } else { request },
-            signature: Signature::default(),
+            signature: SignatureFacts::default(),
         }
     }
 
@@ -63,8 +65,8 @@ impl World {
         given: &mut Payment,
     ) -> Result<PaymentEscrow::ClaimRow, Difference> {
         let channel = self.model.channel_id(license, given.payer, given.signer, given.salt);
-        let units = (given.requests, given.tokens);
-        let digest = self.voucher_digest(channel, given.amount, units, given.request);
+        let Payment { amount, requests, tokens, request, .. } = *given;
+        let digest = self.voucher_digest(channel, amount, requests, tokens, request);
         let right = if given.signer.is_zero() { given.payer } else { given.signer };
         let good = !self.chance(25);
         let (bytes, signature) = self.signature(right, digest, good)?;
@@ -103,7 +105,7 @@ impl World {
         Ok(member)
     }
 
-    pub(super) fn rebut(&mut self, at: usize, spoil: bool) -> Result<(), Difference> {
+    pub(super) fn rebut(&mut self, at: usize, care: Care) -> Result<(), Difference> {
         let Some(docket) = self.docket(at) else { return Ok(()) };
         let Some(case) = self.case_of(&docket) else { return Ok(()) };
         let member = self.paying_member(&case)?;
@@ -115,7 +117,7 @@ impl World {
         let mut drawn = case.drawn.clone().unwrap_or_default();
         let mut found = case.outcome.clone().unwrap_or_default();
         let mut reference = docket.reference.clone();
-        if spoil {
+        if care.spoils() {
             match self.random.random_range(0..6_u32) {
                 0 => reference = self.spoiled_reference(&reference),
                 1 => drawn = self.spoiled_draw(&drawn),
@@ -136,7 +138,8 @@ impl World {
             voucher,
         };
         let call = Call::new(self.model.manager, "rebut", self.people.stranger, 0, &data);
-        let verdict = self.model.rebut(&reference, (&drawn, &found), &keys, fingerprint, &given);
+        let findings = CaseFindings { drawn: &drawn, outcome: &found, keys: &keys };
+        let verdict = self.model.rebut(&reference, findings, fingerprint, &given);
         self.hold(&call, verdict)?;
         self.compare_case(docket.id)
     }
@@ -152,22 +155,22 @@ impl World {
         spoiled
     }
 
-    pub(super) fn resolve(&mut self, at: usize, spoil: bool) -> Result<(), Difference> {
+    pub(super) fn resolve(&mut self, at: usize, care: Care) -> Result<(), Difference> {
         let Some(docket) = self.docket(at) else { return Ok(()) };
         let Some(case) = self.case_of(&docket) else { return Ok(()) };
-        self.resolve_of(&docket, &case, spoil)
+        self.resolve_of(&docket, &case, care)
     }
 
     pub(super) fn resolve_of(
         &mut self,
         docket: &Docket,
         case: &Case,
-        spoil: bool,
+        care: Care,
     ) -> Result<(), Difference> {
         let mut reference = docket.reference.clone();
         let mut drawn = case.drawn.clone().unwrap_or_default();
         let (mut asked, mut found) = (case.asked, case.outcome.clone().unwrap_or_default());
-        if spoil || self.chance(10) {
+        if care.spoils() || self.chance(10) {
             match self.random.random_range(0..8_u32) {
                 0 => reference = self.spoiled_reference(&reference),
                 1 => drawn = self.spoiled_draw(&drawn),
@@ -240,7 +243,7 @@ impl World {
     fn exact(&mut self, case: &Case, found: &Outcome) -> Result<(), Difference> {
         let terms = &case.reference.license.terms.evidence;
         let weighed = weigh(terms, case, self.model.court.config.bundlesPerCase, found);
-        let exact = EvidenceTerms {
+        let bounds = EvidenceTerms {
             personal_hit: Multiplier::new(terms.personalHit),
             personal_miss: Multiplier::new(terms.personalMiss),
             shared_hit: Multiplier::new(terms.sharedHit),
@@ -248,11 +251,16 @@ impl World {
             assignment_p: terms.assignmentP,
             alpha_inverse: terms.alphaInverse,
         };
-        let counts = reference::Counts { personal: weighed.personal, shared: weighed.shared };
+        let counts = EvidenceCounts {
+            personal_hits: weighed.personal.0,
+            personal_misses: weighed.personal.1,
+            shared_inside: weighed.shared.0,
+            shared_outside: weighed.shared.1,
+        };
         let factor = BigUint::from(terms.alphaInverse)
             * BigUint::from(case.reference.cases)
             * BigUint::from(case.reference.licenses);
-        let reaches = reference::reaches(&exact, counts, &factor);
+        let reaches = exact::reaches(&bounds, counts, &factor);
         if case.status == CaseStatus::Upheld && !reaches {
             return Err(Difference::Balance {
                 what: format!("exact evidence of {}", case.id),
@@ -269,19 +277,20 @@ impl World {
     /// Bonds, fees and rewards are pulled.
     pub(super) fn pull_bonds(&mut self) -> Result<(), Difference> {
         let owed = self.model.court.balances.iter().filter(|(_, amount)| **amount != 0);
-        let owed: Vec<(bool, Address)> = owed.map(|(whose, _)| *whose).collect();
+        let owed: Vec<(Coin, Address)> = owed.map(|(whose, _)| *whose).collect();
         let at = self.below(owed.len());
         let known = owed.get(at).copied().filter(|_| !self.chance(6));
-        let (native, by) = known.unwrap_or((self.random.random(), self.people.stranger));
+        let (coin, by) =
+            known.unwrap_or((Coin::native_if(self.random.random()), self.people.stranger));
         let to = match self.below(16) {
             0 => Address::ZERO,
             1..=4 => self.people.owner,
             _ => by,
         };
-        let currency = if native { Address::ZERO } else { self.model.token };
+        let currency = if coin.is_native() { Address::ZERO } else { self.model.token };
         let data = ChallengeManager::withdrawBalanceCall { currency, to };
         let call = Call::new(self.model.manager, "withdrawBalance (bonds)", by, 0, &data);
-        let verdict = self.model.pull_bonds(native, by, to);
+        let verdict = self.model.pull_bonds(coin, by, to);
         self.hold(&call, verdict).map(drop)
     }
 
@@ -295,8 +304,8 @@ impl World {
                 self.compare_word(case.id, member)?;
             }
         }
-        for ((native, account), amount) in self.model.court.balances.clone() {
-            let currency = if native { Address::ZERO } else { self.model.token };
+        for ((coin, account), amount) in self.model.court.balances.clone() {
+            let currency = if coin.is_native() { Address::ZERO } else { self.model.token };
             let call = ChallengeManager::balanceOfCall { currency, account };
             let found = self.chain.read(self.model.manager, &call)?;
             super::compare::same(&format!("bonds of {account}"), U256::from(amount), found)?;
@@ -309,7 +318,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn compare_universe(&mut self, universe: &Universe) -> Result<(), Difference> {
+    pub(super) fn compare_universe(&mut self, universe: &UniverseState) -> Result<(), Difference> {
         let (model, epoch) = (universe.model, universe.epoch);
         let call = abi::LicenseRegistry::universeCall { modelId: model, epoch };
         let found = self.chain.read(self.model.registry, &call)?;
@@ -321,7 +330,7 @@ impl World {
         )?;
         super::compare::same("cases", U256::from(universe.cases), U256::from(found.cases))?;
         super::compare::same("model seed", seed.into(), found.seed.into())?;
-        for bundle in 0..(universe.personal + universe.shared) / crate::model::BUNDLE {
+        for bundle in 0..(universe.personal + universe.shared) / BUNDLE_LEAVES {
             let call = abi::LicenseRegistry::isBurnedCall { modelId: model, epoch, bundle };
             let found = self.chain.read(self.model.registry, &call)?;
             let burned = universe.burned.contains(&bundle);

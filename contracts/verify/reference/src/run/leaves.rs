@@ -2,9 +2,10 @@
 
 use alloy::primitives::{B256, U256, keccak256};
 use alloy::sol_types::SolValue;
+use oml_contracts::leaf::BUNDLE_LEAVES;
 use oml_contracts::rpc::abi::ChallengeManager::{OpenedBundle, OpenedLeaf};
 
-use crate::model::{BUNDLE, UniverseId, leaf_hash};
+use crate::model::{UniverseId, leaf_hash};
 
 /// All leaves of a universe.
 #[derive(Debug, Clone)]
@@ -16,7 +17,8 @@ pub(super) struct Leaves {
 }
 
 /// Candidates of a fingerprint with their tags, in the order of these.
-fn words((model, epoch): UniverseId, index: u32) -> Vec<([u8; 4], String)> {
+fn words(universe: UniverseId, index: u32) -> Vec<([u8; 4], String)> {
+    let UniverseId { model, epoch } = universe;
     let word = |j: u32| format!("w{index}x{j}m{:02x}e{epoch}", model[0]);
     let tag = |word: &str| keccak256(word).0.first_chunk().copied().unwrap_or_default();
     let mut words: Vec<([u8; 4], String)> = (0..16).map(word).map(|w| (tag(&w), w)).collect();
@@ -24,7 +26,8 @@ fn words((model, epoch): UniverseId, index: u32) -> Vec<([u8; 4], String)> {
     words
 }
 
-/// Tags of 16 candidates; of a malformed leaf they are equal, out of order, or begin with "no answer".
+/// Tags of 16 candidates; of a malformed leaf they are equal, out of order, or begin with "no
+/// answer".
 fn tags(words: &[([u8; 4], String)], random: B256, malformed: bool) -> [B256; 2] {
     let mut tags: Vec<[u8; 4]> = words.iter().map(|(tag, _)| *tag).collect();
     if malformed {
@@ -40,9 +43,10 @@ fn tags(words: &[([u8; 4], String)], random: B256, malformed: bool) -> [B256; 2]
 }
 
 impl Leaves {
-    /// The first `count` leaves of a universe; about one in `malformed` is not well-formed, none for 0.
+    /// The first `count` leaves of a universe; about one in `malformed` is not well-formed, none
+    /// for 0.
     pub(super) fn new(universe: UniverseId, count: u32, malformed: u64) -> Self {
-        let (model, epoch) = universe;
+        let UniverseId { model, epoch } = universe;
         let leaf = |index: u32| {
             let part = |what: &str| {
                 keccak256((model, U256::from(epoch), U256::from(index), what).abi_encode())
@@ -88,10 +92,11 @@ impl Leaves {
     /// A bundle with its proof.
     pub(super) fn open(&self, bundle: u32, positions: &[u16]) -> OpenedBundle {
         let mut opened = OpenedBundle::default();
-        for (l, (leaf, position)) in (0..BUNDLE).zip(opened.leaves.iter_mut().zip(positions)) {
-            *leaf = OpenedLeaf { position: *position, ..self.leaf(bundle * BUNDLE + l) };
+        for (l, (leaf, position)) in (0..BUNDLE_LEAVES).zip(opened.leaves.iter_mut().zip(positions))
+        {
+            *leaf = OpenedLeaf { position: *position, ..self.leaf(bundle * BUNDLE_LEAVES + l) };
         }
-        let above = self.levels.iter().skip(BUNDLE.trailing_zeros() as usize);
+        let above = self.levels.iter().skip(BUNDLE_LEAVES.trailing_zeros() as usize);
         opened.siblings = above
             .enumerate()
             .filter_map(|(height, level)| level.get((bundle as usize >> height) ^ 1).copied())

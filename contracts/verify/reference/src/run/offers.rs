@@ -4,12 +4,16 @@ use std::rc::Rc;
 
 use alloy::primitives::aliases::U40;
 use alloy::primitives::{Address, B256, keccak256};
+use oml_contracts::leaf::BUNDLE_LEAVES;
 use oml_contracts::rpc::abi::{LicenseRegistry, Terms};
 use rand::Rng;
 
-use super::set_up::{later_leaves, size_of};
-use super::{Call, DAY, Difference, World};
-use crate::model::{BUNDLE, UniverseId};
+use super::difference::Difference;
+use super::leaves::Leaves;
+use super::listing::{later_leaves, size_of};
+use super::units::DAY;
+use super::world::{Call, World};
+use crate::model::{PartSizes, UniverseId};
 
 /// Universes that a model has at most here.
 const MAX_EPOCHS: u32 = 3;
@@ -77,18 +81,17 @@ impl World {
             return Ok(());
         }
         let by = self.mostly(owner);
-        let (mut personal, mut shared) = size_of(epoch);
-        let leaves = self
-            .court
-            .is_some()
-            .then(|| later_leaves((model, epoch), owner == self.people.parent, self.kind));
+        let PartSizes { mut personal, mut shared } = size_of(epoch);
+        let leaves = self.court.is_some().then(|| {
+            later_leaves(UniverseId { model, epoch }, owner == self.people.parent, self.kind)
+        });
         let mut root = leaves.as_ref().map_or(B256::repeat_byte(3), |leaves| leaves.root());
         let mut of = model;
         match self.random.random_range(0..24_u32) {
             0 => root = B256::ZERO,
             1 => personal += 1,
             2 => personal = 0,
-            3 => shared += BUNDLE / 2,
+            3 => shared += BUNDLE_LEAVES / 2,
             4 => shared = 1 << 20,
             5 => of = keccak256(model),
             _ => {}
@@ -100,20 +103,17 @@ impl World {
             sharedCount: shared,
         };
         let call = Call::new(self.model.registry, "commitUniverse", by, 0, &data);
-        let verdict = self.model.commit_universe(by, of, root, (personal, shared));
+        let verdict = self.model.commit_universe(by, of, root, PartSizes { personal, shared });
         let done = verdict.is_ok();
         self.hold(&call, verdict)?;
-        if done { self.sell((model, epoch), leaves) } else { Ok(()) }
+        if done { self.sell(UniverseId { model, epoch }, leaves) } else { Ok(()) }
     }
 
     /// The first offers of the model once more, for its new universe, and with other terms.
-    fn sell(
-        &mut self,
-        (model, epoch): UniverseId,
-        leaves: Option<Rc<super::leaves::Leaves>>,
-    ) -> Result<(), Difference> {
+    fn sell(&mut self, id: UniverseId, leaves: Option<Rc<Leaves>>) -> Result<(), Difference> {
+        let UniverseId { model, epoch } = id;
         if let (Some(court), Some(leaves)) = (&mut self.court, leaves) {
-            court.leaves.insert((model, epoch), leaves);
+            court.leaves.insert(id, leaves);
         }
         let first = self.terms.iter().filter(|terms| terms.modelId == model && terms.epoch == 0);
         let first: Vec<Terms> = first.take(2).cloned().collect();

@@ -5,17 +5,12 @@ use alloy::sol_types::SolValue;
 use oml_contracts::rpc::abi::{ChallengeManager, Receipt, Violation};
 use rand::{Rng, RngCore};
 
-use super::docket::Prepared;
+use super::difference::Difference;
+use super::docket::{Brief, Prepared};
 use super::signing::sign;
-use super::{Call, DAY, Difference, World};
-use crate::model::{Proof, Signed};
-
-/// A proof with its signatures.
-#[derive(Debug, Clone)]
-pub(super) struct Brief {
-    proof: Proof,
-    signatures: [Bytes; 2],
-}
+use super::units::DAY;
+use super::world::{Call, World};
+use crate::model::{AttributedReceipt, ReceiptProof};
 
 impl World {
     /// Commits to a proof, or makes one that was committed to.
@@ -101,20 +96,20 @@ impl World {
     }
 
     /// By the host's serving key, by another, or by none.
-    fn signed(&mut self, receipt: Receipt) -> Result<(Signed, Bytes), Difference> {
+    fn signed(&mut self, receipt: Receipt) -> Result<(AttributedReceipt, Bytes), Difference> {
         let key = match self.random.random_range(0..30_u32) {
             0 => {
                 return Ok((
-                    Signed { receipt, signer: Address::ZERO },
+                    AttributedReceipt { receipt, signer: Address::ZERO },
                     Bytes::from_static(&[1; 65]),
                 ));
             }
-            1 => return Ok((Signed { receipt, signer: Address::ZERO }, Bytes::new())),
+            1 => return Ok((AttributedReceipt { receipt, signer: Address::ZERO }, Bytes::new())),
             2 => self.people.provers[0].clone(),
             _ => self.people.serving.clone(),
         };
         let signature = sign(&key, self.model.receipt_digest(&receipt))?;
-        Ok((Signed { receipt, signer: key.address() }, signature))
+        Ok((AttributedReceipt { receipt, signer: key.address() }, signature))
     }
 
     fn commit_proof(&mut self) -> Result<(), Difference> {
@@ -142,7 +137,7 @@ impl World {
             (other, second) = (Some(signed), signature);
         }
         let salt = self.word();
-        let proof = Proof { violation, license, receipt, other, salt };
+        let proof = ReceiptProof { violation, license, receipt, other, salt };
         let Some(court) = &mut self.court else { return Ok(()) };
         let report = Brief { proof, signatures: [first, second] };
         court.briefs.push(Prepared { by, report, made_at: 0 });

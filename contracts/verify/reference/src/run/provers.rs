@@ -1,4 +1,5 @@
-//! Calls of the prover registry: by provers, strangers and, where an account plays it, the challenge manager.
+//! Calls of the prover registry: by provers, strangers and, where an account plays it, the
+//! challenge manager.
 
 use alloy::primitives::aliases::U40;
 use alloy::primitives::{Address, B256, U256};
@@ -7,7 +8,9 @@ use oml_contracts::rpc::abi::ProverRegistry;
 use rand::{Rng, RngCore};
 
 use super::compare::same;
-use super::{Call, DAY, Difference, ETHER, World};
+use super::difference::Difference;
+use super::units::{DAY, ETHER};
+use super::world::{Call, World};
 
 impl World {
     fn any_prover(&mut self) -> Address {
@@ -32,7 +35,7 @@ impl World {
 
     pub(super) fn register_as(&mut self, by: Address) -> Result<(), Difference> {
         let stake = self.stake();
-        let value = self.value(self.model.provers.native, stake);
+        let value = self.value(self.model.provers.coin, stake);
         let key = if self.chance(30) { B256::ZERO } else { by.into_word() };
         let data = ProverRegistry::registerCall { stake, encryptionKey: key };
         let call = Call::new(self.model.provers.address, "register", by, value, &data);
@@ -44,7 +47,7 @@ impl World {
     pub(super) fn add_stake(&mut self) -> Result<(), Difference> {
         let by = self.any_prover();
         let amount = self.stake() / 4;
-        let value = self.value(self.model.provers.native, amount);
+        let value = self.value(self.model.provers.coin, amount);
         let data = ProverRegistry::addStakeCall { amount };
         let call = Call::new(self.model.provers.address, "addStake", by, value, &data);
         let verdict = self.model.add_stake(by, amount, value);

@@ -4,12 +4,15 @@ use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolValue;
+use oml_contracts::Signable as _;
 use oml_contracts::eip712::{Domain, Voucher};
 use rand::Rng;
 
-use super::{Difference, World};
-use crate::evm::{CHAIN_ID, SetUpError};
-use crate::model::{Model, Signature};
+use super::difference::Difference;
+use super::world::World;
+use crate::agreed::CHAIN_ID;
+use crate::evm::SetUpError;
+use crate::model::{ReferenceModel, SignatureFacts};
 
 impl World {
     fn key_of(&self, account: Address) -> Option<PrivateKeySigner> {
@@ -22,22 +25,22 @@ impl World {
         account: Address,
         digest: B256,
         good: bool,
-    ) -> Result<(Bytes, Signature), Difference> {
+    ) -> Result<(Bytes, SignatureFacts), Difference> {
         let has_code = self.model.codes.contains_key(&account);
         let key = self.key_of(account).filter(|_| good);
         if let Some(key) = key.filter(|_| !has_code || self.random.random()) {
-            let signature = Signature { key: account, password: false };
+            let signature = SignatureFacts { key: account, password: false };
             return Ok((sign(&key, digest)?, signature));
         }
         if good && has_code {
-            return Ok((digest.into(), Signature { key: Address::ZERO, password: true }));
+            return Ok((digest.into(), SignatureFacts { key: Address::ZERO, password: true }));
         }
         match self.random.random_range(0..4_u32) {
-            0 => Ok((Bytes::new(), Signature::default())),
-            1 => Ok((self.random.random::<[u8; 32]>().into(), Signature::default())),
+            0 => Ok((Bytes::new(), SignatureFacts::default())),
+            1 => Ok((self.random.random::<[u8; 32]>().into(), SignatureFacts::default())),
             _ => {
                 let other = self.people.serving.clone();
-                let signature = Signature { key: other.address(), password: false };
+                let signature = SignatureFacts { key: other.address(), password: false };
                 Ok((sign(&other, digest)?, signature))
             }
         }
@@ -48,7 +51,8 @@ impl World {
         &self,
         channel: B256,
         amount: u128,
-        (requests, tokens): (u64, u64),
+        requests: u64,
+        tokens: u64,
         request: B256,
     ) -> B256 {
         let voucher = Voucher {
@@ -62,7 +66,7 @@ impl World {
     }
 }
 
-fn domain(model: &Model) -> Domain {
+fn domain(model: &ReferenceModel) -> Domain {
     Domain { chain_id: CHAIN_ID, verifying_contract: model.escrow.into() }
 }
 
@@ -72,7 +76,7 @@ pub(super) fn sign(by: &PrivateKeySigner, digest: B256) -> Result<Bytes, SetUpEr
 }
 
 /// EIP-712 `Close(bytes32 channelId,uint128 finalAmount)`, spelled out.
-pub(super) fn close_digest(model: &Model, channel: B256, last: u128) -> B256 {
+pub(super) fn close_digest(model: &ReferenceModel, channel: B256, last: u128) -> B256 {
     let type_hash = keccak256("Close(bytes32 channelId,uint128 finalAmount)");
     let hash = keccak256((type_hash, channel, U256::from(last)).abi_encode_params());
     let separator = B256::from(domain(model).separator());

@@ -4,7 +4,10 @@ use alloy::primitives::{Address, B256, U256};
 use oml_contracts::rpc::abi;
 use rand::{Rng, RngCore};
 
-use super::{Call, DAY, Difference, World};
+use super::difference::Difference;
+use super::units::DAY;
+use super::world::{Call, World};
+use crate::agreed::Coin;
 use crate::model::{License, Status};
 
 impl World {
@@ -43,10 +46,10 @@ impl World {
                 abi::LicenseRef { terms: self.terms[offer].clone(), host, nonce }
             }
         };
-        let native = reference.terms.currency.is_zero();
+        let coin = Coin::of(reference.terms.currency);
         let serving = if self.chance(30) { Address::ZERO } else { self.people.serving.address() };
         let price = reference.terms.licenseFee + reference.terms.collateral;
-        let value = self.value(native, price);
+        let value = self.value(coin, price);
         let data = abi::LicenseRegistry::acquireCall {
             terms: reference.terms.clone(),
             nonce: reference.nonce,
@@ -87,23 +90,22 @@ impl World {
     }
 
     /// A license of this sort half of the time, if there is one, else any.
-    fn pick_such(&mut self, fits: impl Fn(&License) -> bool) -> (abi::LicenseRef, bool) {
+    fn pick_such(&mut self, fits: impl Fn(&License) -> bool) -> (abi::LicenseRef, Coin) {
         let such: Vec<License> = self.model.licenses.iter().filter(|l| fits(l)).cloned().collect();
         if such.is_empty() || self.random.random() {
-            let (_, reference, native) = self.pick();
-            return (reference, native);
+            let (_, reference, coin) = self.pick();
+            return (reference, coin);
         }
-        let License { reference, native, .. } =
-            such[self.random.random_range(0..such.len())].clone();
-        (reference, native)
+        let License { reference, coin, .. } = such[self.random.random_range(0..such.len())].clone();
+        (reference, coin)
     }
 
     pub(super) fn renew(&mut self) -> Result<(), Difference> {
         // Long terms, which can't be renewed often, are rare.
         let long = |l: &License| l.status == Status::Active && l.reference.terms.licenseFee == 0;
-        let (reference, native) = self.pick_such(long);
+        let (reference, coin) = self.pick_such(long);
         let by = self.mostly(reference.host);
-        let value = self.value(native, reference.terms.licenseFee);
+        let value = self.value(coin, reference.terms.licenseFee);
         let data = abi::LicenseRegistry::renewCall { r#ref: reference.clone() };
         let call = Call::new(self.model.registry, "renew", by, value, &data);
         let verdict = self.model.renew(&reference, by, value);
@@ -138,9 +140,9 @@ impl World {
     }
 
     pub(super) fn top_up(&mut self) -> Result<(), Difference> {
-        let (_, reference, native) = self.pick();
+        let (_, reference, coin) = self.pick();
         let (by, amount) = (self.people.stranger, self.amount());
-        let value = self.value(native, amount);
+        let value = self.value(coin, amount);
         let data = abi::CollateralVault::topUpCall { r#ref: reference.clone(), amount };
         let call = Call::new(self.model.vault, "topUp", by, value, &data);
         let verdict = self.model.top_up(&reference, by, amount, value);
@@ -216,15 +218,15 @@ impl World {
     }
 
     pub(super) fn pull_balance(&mut self) -> Result<(), Difference> {
-        let native = self.random.random();
+        let coin = Coin::native_if(self.random.random());
         let mut people = vec![self.people.owner, self.people.parent];
         people.extend(&self.people.hosts);
         let by = people[self.random.random_range(0..people.len())];
         let to = if self.chance(20) { Address::ZERO } else { by };
-        let currency = if native { Address::ZERO } else { self.model.token };
+        let currency = if coin.is_native() { Address::ZERO } else { self.model.token };
         let data = abi::PaymentEscrow::withdrawBalanceCall { currency, to };
         let call = Call::new(self.model.escrow, "withdrawBalance", by, 0, &data);
-        let verdict = self.model.pull_balance(native, by, to);
+        let verdict = self.model.pull_balance(coin, by, to);
         self.hold(&call, verdict).map(drop)
     }
 }

@@ -1,6 +1,13 @@
 //! A comparison that finds nothing would be worth nothing.
 
-use super::*;
+use alloy::primitives::Address;
+use oml_contracts::rpc::abi;
+
+use super::difference::Difference;
+use super::world::{Call, World};
+use crate::agreed::Coin;
+use crate::model::{Refused, UniverseId};
+use crate::wallets::WalletCode;
 
 #[test]
 fn a_wrong_rule_is_found() {
@@ -22,12 +29,13 @@ fn a_wrong_event_is_found() {
 fn a_wrong_balance_is_found() {
     let mut world = World::new(1).unwrap();
     let stranger = world.people.stranger;
-    *world.model.wallets.entry((true, stranger)).or_default() += 1;
+    *world.model.wallets.entry((Coin::Native, stranger)).or_default() += 1;
     let found = world.run(10);
     assert!(matches!(found, Err(Difference::Balance { .. })), "{found:?}");
 }
 
-/// What is found in sequences in which the contract decides, by a model with something wrong about it.
+/// What is found in sequences in which the contract decides, by a model with something wrong about
+/// it.
 fn found(spoil: impl Fn(&mut World)) -> Vec<Difference> {
     let differences = (0..24).filter_map(|seed| {
         let mut world = World::with_court(seed).unwrap();
@@ -63,7 +71,7 @@ fn a_wrong_reason_is_found() {
     let (stranger, nobody) = (world.people.stranger, Address::ZERO);
     let data = abi::PaymentEscrow::withdrawBalanceCall { currency: nobody, to: nobody };
     let call = Call::new(world.model.escrow, "withdrawBalance", stranger, 0, &data);
-    let refused = world.model.pull_balance(true, stranger, nobody).unwrap_err();
+    let refused = world.model.pull_balance(Coin::Native, stranger, nobody).unwrap_err();
     assert_eq!(refused.reasons.len(), 2, "no balance, no recipient");
     assert!(world.hold(&call, Err(refused.clone())).is_ok());
     let one = |at: usize| Err(Refused { reasons: vec![refused.reasons[at].clone()] });
@@ -73,7 +81,7 @@ fn a_wrong_reason_is_found() {
     // Its arguments count, too.
     let data = abi::PaymentEscrow::withdrawBalanceCall { currency: nobody, to: stranger };
     let call = Call::new(world.model.escrow, "withdrawBalance", stranger, 0, &data);
-    let other = world.model.pull_balance(false, stranger, stranger).map(|_| Vec::new());
+    let other = world.model.pull_balance(Coin::Token, stranger, stranger).map(|_| Vec::new());
     let found = world.hold(&call, other);
     assert!(matches!(found, Err(Difference::Reason { .. })), "{found:?}");
 }
@@ -93,17 +101,17 @@ fn wrong_signers_epochs_and_reasons_are_found() {
     assert_eq!(found_in_money(|_| {}), Vec::new());
     let is_event = |difference: &Difference| matches!(difference, Difference::Events { .. });
     let deny = |world: &mut World| {
-        world.model.codes.values_mut().for_each(|code| *code = crate::model::Code::No);
+        world.model.codes.values_mut().for_each(|code| *code = WalletCode::No);
     };
     assert!(found_in_money(deny).iter().any(is_event), "contracts can't sign");
     let believe = |world: &mut World| {
-        world.model.codes.values_mut().for_each(|code| *code = crate::model::Code::Yes);
+        world.model.codes.values_mut().for_each(|code| *code = WalletCode::Yes);
     };
     assert!(found_in_money(believe).iter().any(is_event), "contracts are never asked");
     let one_more = |world: &mut World| {
-        let (model, _) = *world.model.universes.keys().next().unwrap();
-        let universe = crate::model::Universe { model, epoch: 9, ..Default::default() };
-        world.model.universes.insert((model, 9), universe);
+        let UniverseId { model, .. } = *world.model.universes.keys().next().unwrap();
+        let universe = crate::model::UniverseState { model, epoch: 9, ..Default::default() };
+        world.model.universes.insert(UniverseId { model, epoch: 9 }, universe);
     };
     assert!(found_in_money(one_more).iter().any(is_event), "epochs are counted wrongly");
     let owner = |world: &mut World| {

@@ -1,29 +1,5 @@
-//! Random sequences of calls, made to the bytecode and to the model alike.
-
-mod accuse;
-mod answer;
-mod channels;
-mod compare;
-mod copies;
-mod counts;
-mod court;
-mod deployments;
-mod difference;
-mod docket;
-mod judge;
-mod leaves;
-mod offers;
-mod proofs;
-mod provers;
-mod set_up;
-mod signing;
-mod steps;
-
-pub use counts::{Counts, Reached};
-use court::Registrar;
-pub use difference::Difference;
-use difference::{reason, shown};
-use set_up::People;
+//! The bytecode and the rules side by side, the people who make calls, and the choice of the next
+//! call.
 
 use alloy::primitives::aliases::U96;
 use alloy::primitives::{Address, Bytes, LogData};
@@ -32,23 +8,27 @@ use oml_contracts::rpc::abi;
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
-use crate::evm::{Chain, Outcome};
-use crate::model::{Events, License, Model, Refused};
-
-const ETHER: u128 = 1_000_000_000_000_000_000;
-const DAY: u64 = 86_400;
+use super::counts::CallCounts;
+use super::difference::{Difference, reason, shown};
+use super::docket::Registrar;
+use super::people::People;
+use super::set_up;
+use super::units::{DAY, ETHER};
+use crate::agreed::Coin;
+use crate::evm::{CallOutcome, LocalEvm};
+use crate::model::{Events, License, ReferenceModel, Refused};
 
 /// One call, for the bytecode.
-struct Call {
-    name: &'static str,
-    from: Address,
-    to: Address,
-    value: u128,
-    data: Vec<u8>,
+pub(super) struct Call {
+    pub(super) name: &'static str,
+    pub(super) from: Address,
+    pub(super) to: Address,
+    pub(super) value: u128,
+    pub(super) data: Vec<u8>,
 }
 
 impl Call {
-    fn new(
+    pub(super) fn new(
         to: Address,
         name: &'static str,
         from: Address,
@@ -61,16 +41,16 @@ impl Call {
 
 /// Both worlds, and the people in them.
 pub struct World {
-    chain: Chain,
-    model: Model,
-    random: ChaCha12Rng,
-    terms: Vec<abi::Terms>,
-    people: People,
-    /// Which settings.
-    kind: u8,
-    counts: Counts,
+    pub(super) chain: LocalEvm,
+    pub(super) model: ReferenceModel,
+    pub(super) random: ChaCha12Rng,
+    pub(super) terms: Vec<abi::Terms>,
+    pub(super) people: People,
+    /// Which of the settings the sequence has; 0 is that without the contract's court.
+    pub(super) kind: u8,
+    pub(super) counts: CallCounts,
     /// What the people know of cases, where the contract decides.
-    court: Option<Registrar>,
+    pub(super) court: Option<Registrar>,
 }
 
 impl std::fmt::Debug for World {
@@ -88,7 +68,8 @@ impl World {
         Self::of_kind(seed, 0)
     }
 
-    /// As [`Self::new`], but the challenge manager is the contract; the seed chooses one of several settings, too.
+    /// As [`Self::new`], but the challenge manager is the contract; the seed chooses one of several
+    /// settings, too.
     ///
     /// # Errors
     /// [`Difference::SetUp`].
@@ -106,7 +87,7 @@ impl World {
             terms: base.terms.clone(),
             people: base.people.clone(),
             kind,
-            counts: Counts::default(),
+            counts: CallCounts::default(),
             court: (kind != 0).then(|| Registrar::new(base.leaves.clone())),
         })
     }
@@ -115,7 +96,7 @@ impl World {
     ///
     /// # Errors
     /// The first [`Difference`].
-    pub fn run(&mut self, steps: u32) -> Result<Counts, Difference> {
+    pub fn run(&mut self, steps: u32) -> Result<CallCounts, Difference> {
         if self.court.is_some() {
             self.prologue()?;
         } else if self.chance(2) {
@@ -137,33 +118,33 @@ impl World {
         Ok(self.counts.clone())
     }
 
-    fn pass(&mut self, blocks: u64, seconds: u64) {
+    pub(super) fn pass(&mut self, blocks: u64, seconds: u64) {
         self.chain.pass(blocks, seconds);
         self.model.block += blocks;
         self.model.time += seconds;
     }
 
-    fn chance(&mut self, one_in: u32) -> bool {
+    pub(super) fn chance(&mut self, one_in: u32) -> bool {
         self.random.random_range(0..one_in) == 0
     }
 
     /// A place in a list, now and then one past its end.
-    fn place(&mut self, length: usize) -> usize {
+    pub(super) fn place(&mut self, length: usize) -> usize {
         if length == 0 || self.chance(40) { length } else { self.random.random_range(0..length) }
     }
 
     /// Mostly who should act, now and then somebody else.
-    fn mostly(&mut self, right: Address) -> Address {
+    pub(super) fn mostly(&mut self, right: Address) -> Address {
         if self.chance(12) { self.people.stranger } else { right }
     }
 
     /// Mostly what is asked for, now and then another value.
-    fn value(&mut self, native: bool, amount: u128) -> u128 {
-        let right = if native { amount } else { 0 };
+    pub(super) fn value(&mut self, coin: Coin, amount: u128) -> u128 {
+        let right = if coin.is_native() { amount } else { 0 };
         if self.chance(25) { right + 1 } else { right }
     }
 
-    fn amount(&mut self) -> u128 {
+    pub(super) fn amount(&mut self) -> u128 {
         match self.random.random_range(0..20_u32) {
             0 => 0,
             1 => 1,
@@ -204,19 +185,23 @@ impl World {
     }
 
     /// Makes the call and holds what it did against what the model says it must do.
-    fn hold(&mut self, call: &Call, verdict: Result<Events, Refused>) -> Result<Bytes, Difference> {
+    pub(super) fn hold(
+        &mut self,
+        call: &Call,
+        verdict: Result<Events, Refused>,
+    ) -> Result<Bytes, Difference> {
         let outcome = self.chain.call(call.from, call.to, call.value, call.data.clone())?;
         self.counts.calls += 1;
         let step = format!("{} by {} with {}", call.name, call.from, call.value);
         match (verdict, outcome) {
-            (Err(Refused { reasons }), Outcome::Reverted(found)) => {
+            (Err(Refused { reasons }), CallOutcome::Reverted(found)) => {
                 self.counts.refused(call.name, &found);
                 if reasons.is_empty() || reasons.iter().any(|reason| **reason == *found) {
                     return Ok(Bytes::new());
                 }
                 Err(Difference::Reason { step, expected: shown(&reasons), found: reason(&found) })
             }
-            (Ok(expected), Outcome::Done { output, logs }) => {
+            (Ok(expected), CallOutcome::Done { output, logs }) => {
                 self.counts.accepted(call.name, &logs);
                 if expected == logs {
                     return Ok(output);
@@ -224,35 +209,32 @@ impl World {
                 let show = |logs: &[(Address, LogData)]| format!("{logs:?}");
                 Err(Difference::Events { step, expected: show(&expected), found: show(&logs) })
             }
-            (Err(Refused { reasons }), Outcome::Done { logs, .. }) => {
+            (Err(Refused { reasons }), CallOutcome::Done { logs, .. }) => {
                 let answer = format!("{logs:?} instead of {}", shown(&reasons));
                 Err(Difference::Refusal { step, model_refuses: true, answer })
             }
-            (Ok(_), Outcome::Reverted(found)) => {
+            (Ok(_), CallOutcome::Reverted(found)) => {
                 Err(Difference::Refusal { step, model_refuses: false, answer: reason(&found) })
             }
         }
     }
 
     /// A license and its reference; a made-up one if the place is past the end.
-    fn pick(&mut self) -> (usize, abi::LicenseRef, bool) {
+    pub(super) fn pick(&mut self) -> (usize, abi::LicenseRef, Coin) {
         let at = self.place(self.model.licenses.len());
-        let (reference, native) = self.license_at(at);
-        (at, reference, native)
+        let (reference, coin) = self.license_at(at);
+        (at, reference, coin)
     }
 
-    fn license_at(&self, at: usize) -> (abi::LicenseRef, bool) {
-        if let Some(License { reference, native, .. }) = self.model.licenses.get(at) {
-            return (reference.clone(), *native);
+    pub(super) fn license_at(&self, at: usize) -> (abi::LicenseRef, Coin) {
+        if let Some(License { reference, coin, .. }) = self.model.licenses.get(at) {
+            return (reference.clone(), *coin);
         }
         let reference = abi::LicenseRef {
             terms: self.terms[0].clone(),
             host: self.people.hosts[0],
             nonce: U96::from(999_999_u64),
         };
-        (reference, false)
+        (reference, Coin::Token)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,38 @@
+//! What the rules and the EVM must take for granted alike.
+
+use alloy::primitives::{Address, B256, keccak256};
+
+/// Chain of the tests.
+pub(crate) const CHAIN_ID: u64 = 31_337;
+
+/// Hash of a block of this chain, as its database answers.
+#[must_use]
+pub(crate) fn block_hash(number: u64) -> B256 {
+    keccak256(number.to_string())
+}
+
+/// What something is paid in: all sequences know one token beside the chain's own currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Coin {
+    /// The ERC-20 token.
+    Token,
+    /// The chain's own currency, which comes with the call.
+    Native,
+}
+
+impl Coin {
+    /// The coin of a currency's address; zero stands for the chain's own.
+    pub(crate) fn of(currency: Address) -> Self {
+        Self::native_if(currency.is_zero())
+    }
+
+    /// The chain's own currency if this holds, else the token.
+    pub(crate) const fn native_if(own: bool) -> Self {
+        if own { Self::Native } else { Self::Token }
+    }
+
+    /// Whether it is the chain's own currency.
+    pub(crate) fn is_native(self) -> bool {
+        self == Self::Native
+    }
+}

@@ -1,0 +1,388 @@
+//! Who has what: licenses, channels, stakes, fingerprints and cases, as plain data.
+//!
+//! The rules are written upon it in the other files of this folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy::primitives::{Address, B256, LogData, U256, keccak256};
+use alloy::sol_types::{SolEvent, SolValue};
+use oml_contracts::rpc::abi;
+use oml_contracts::rpc::abi::ChallengeManager::{Config, Outcome};
+use oml_contracts::rpc::abi::{CaseRef, CaseStatus, Drawn};
+
+use super::refusal::{Caused, Refused};
+use crate::agreed::{CHAIN_ID, Coin};
+use crate::wallets::WalletCode;
+
+/// Names the fingerprints of one epoch of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct UniverseId {
+    /// The model's id.
+    pub(crate) model: B256,
+    /// Counts the universes of the model from 0.
+    pub(crate) epoch: u32,
+}
+
+/// How many fingerprints the parts of a universe have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PartSizes {
+    /// Fingerprints whose answer is drawn for each license.
+    pub(crate) personal: u32,
+    /// Fingerprints whose answer is drawn for the model.
+    pub(crate) shared: u32,
+}
+
+/// The fingerprints of one epoch of a model.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct UniverseState {
+    /// Id of the model.
+    pub(crate) model: B256,
+    /// Counts the universes of the model from 0.
+    pub(crate) epoch: u32,
+    /// Root of the leaves.
+    pub(crate) root: B256,
+    /// Fingerprints whose answer is drawn for each license.
+    pub(crate) personal: u32,
+    /// Fingerprints whose answer is drawn for the model.
+    pub(crate) shared: u32,
+    /// Beacon round of the model's seed.
+    pub(crate) round: u64,
+    /// The model's seed, once drawn.
+    pub(crate) seed: Option<B256>,
+    /// Licenses ever activated.
+    pub(crate) licenses: u32,
+    /// Cases so far.
+    pub(crate) cases: u32,
+    /// Bundles that were drawn.
+    pub(crate) burned: BTreeSet<u32>,
+}
+
+/// A staked prover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Prover {
+    /// What it has staked, less penalties.
+    pub(crate) stake: u128,
+    /// Time of the registration or of the last top-up.
+    pub(crate) active_from: u64,
+    /// End of the thaw, 0 before.
+    pub(crate) thaw_end: u64,
+    /// Memberships in cases that have not ended.
+    pub(crate) open_cases: u16,
+    /// To which keys are sealed.
+    pub(crate) encryption_key: B256,
+}
+
+/// All provers and what was fixed for them.
+#[derive(Debug, Clone)]
+pub(crate) struct Provers {
+    /// Address of the prover registry.
+    pub(crate) address: Address,
+    /// What stakes are paid in.
+    pub(crate) coin: Coin,
+    /// Least stake for each membership.
+    pub(crate) min_stake: u128,
+    /// Seconds from leaving to the stake.
+    pub(crate) thaw: u64,
+    /// Every prover by its account.
+    pub(crate) accounts: BTreeMap<Address, Prover>,
+}
+
+/// Life cycle of a license.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Bought, its seed not drawn yet.
+    Acquired,
+    /// Its seed is drawn.
+    Seeded,
+    /// Its copy was accepted.
+    Active,
+    /// Ended before its term was over.
+    Terminated,
+    /// Never delivered, refunded.
+    Cancelled,
+}
+
+/// A license with its collateral.
+#[derive(Debug, Clone)]
+pub(crate) struct License {
+    /// Terms, host, nonce.
+    pub(crate) reference: abi::LicenseRef,
+    /// Id by its formula.
+    pub(crate) id: B256,
+    /// What fee, collateral and channels are paid in.
+    pub(crate) coin: Coin,
+    /// Where it stands in its life.
+    pub(crate) status: Status,
+    /// End of delivery, then of the term.
+    pub(crate) deadline: u64,
+    /// Beacon round of the seed.
+    pub(crate) round: u64,
+    /// What the vault holds of its host's collateral.
+    pub(crate) collateral: u128,
+    /// Fee that the vault still holds.
+    pub(crate) held_fee: u128,
+    /// End of the thaw, 0 before.
+    pub(crate) thaw_end: u64,
+    /// Cases that keep the collateral where it is.
+    pub(crate) freezes: u16,
+    /// Decides its copy's answers, once drawn.
+    pub(crate) seed: B256,
+    /// Signs its receipts.
+    pub(crate) serving: Address,
+    /// What its host accepted, zero before.
+    pub(crate) artefact: B256,
+    /// Round of whose value nobody knew then, 0 where the terms do not ask.
+    pub(crate) activation_round: u64,
+    /// Until when the host answers for its deployments.
+    pub(crate) deployments: BTreeMap<B256, u64>,
+}
+
+/// A payer's channel.
+#[derive(Debug, Clone)]
+pub(crate) struct Channel {
+    /// Place of its license.
+    pub(crate) license: usize,
+    /// Id by its formula.
+    pub(crate) id: B256,
+    /// The account that pays.
+    pub(crate) payer: Address,
+    /// Session signer, zero for the payer.
+    pub(crate) signer: Address,
+    /// Tells channels of one payer apart.
+    pub(crate) salt: B256,
+    /// Paid in, less what was taken back.
+    pub(crate) deposited: u128,
+    /// What the host has claimed so far.
+    pub(crate) claimed: u128,
+    /// What the host has declared without claiming it yet.
+    pub(crate) reserved: u128,
+    /// End of the thaw, 0 while not thawing.
+    pub(crate) thaw_end: u64,
+}
+
+/// A queued payout.
+#[derive(Debug, Clone)]
+pub(crate) struct Payout {
+    pub(crate) to: Address,
+    pub(crate) coin: Coin,
+    pub(crate) amount: u128,
+    pub(crate) unlock: u64,
+}
+
+/// One row of a claim with what makes it good or bad.
+#[derive(Debug, Clone)]
+pub(crate) struct JudgedRow {
+    /// Channel it is for; `None` for one that does not exist.
+    pub(crate) channel: Option<usize>,
+    /// Id of that channel.
+    pub(crate) channel_id: B256,
+    /// All that the voucher promises.
+    pub(crate) amount: u128,
+    /// Requests that it counts.
+    pub(crate) requests: u64,
+    /// Tokens that it counts.
+    pub(crate) tokens: u64,
+    /// What it brings as its signature.
+    pub(crate) signature: SignatureFacts,
+}
+
+/// Names a channel.
+#[derive(Debug, Clone)]
+pub(crate) struct NamedChannel {
+    /// The license that the channel pays for.
+    pub(crate) license: abi::LicenseRef,
+    /// The account that pays.
+    pub(crate) payer: Address,
+    /// Session signer, zero for the payer.
+    pub(crate) signer: Address,
+    /// Tells channels of one payer apart.
+    pub(crate) salt: B256,
+}
+
+/// A signature over what it comes with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct SignatureFacts {
+    /// The account of the key that made it, zero for none.
+    pub(crate) key: Address,
+    /// Whether it is what [`Code::Password`] asks for.
+    pub(crate) password: bool,
+}
+
+/// Everything that the challenge manager decides over.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Court {
+    /// What was fixed at the deployment.
+    pub(crate) config: Config,
+    /// Every case by its id.
+    pub(crate) cases: BTreeMap<B256, Case>,
+    /// Time of commitments that were not used, by reporter.
+    pub(crate) commitments: BTreeMap<(Address, B256), u64>,
+    /// Bonds and fees to be pulled, by coin and account.
+    pub(crate) balances: BTreeMap<(Coin, Address), u128>,
+    /// Violations that were punished.
+    pub(crate) punished: BTreeSet<B256>,
+    /// Cases that flagged a deployment.
+    pub(crate) flags: BTreeMap<B256, B256>,
+}
+
+/// What is kept of a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// Hash of the tags that it will reveal.
+    Committed(B256),
+    /// What it revealed.
+    Revealed(Vec<u8>),
+}
+
+/// A case with all that the contract keeps of it, or of its hashes.
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    /// Id by its formula.
+    pub(crate) id: B256,
+    /// What is fixed when it is opened.
+    pub(crate) reference: CaseRef,
+    /// Place of the accused license.
+    pub(crate) license: usize,
+    /// The step in which it is.
+    pub(crate) status: CaseStatus,
+    /// End of the step.
+    pub(crate) deadline: u64,
+    /// Beacon round of its seed.
+    pub(crate) round: u64,
+    /// Questions, 0 before they are posted.
+    pub(crate) questions: u16,
+    /// Members that committed.
+    pub(crate) commits: u8,
+    /// Members that revealed.
+    pub(crate) reveals: u8,
+    /// Bit i: member i dissented.
+    pub(crate) dissenters: u16,
+    /// What the seed drew.
+    pub(crate) drawn: Option<Drawn>,
+    /// Hash of the questions.
+    pub(crate) asked: B256,
+    /// What the opening found.
+    pub(crate) outcome: Option<Outcome>,
+    /// What each member has committed to or revealed.
+    pub(crate) words: BTreeMap<Address, Word>,
+    /// Fingerprints that no longer count.
+    pub(crate) removed: U256,
+    /// By fingerprint the members that paid for it.
+    pub(crate) paid: BTreeMap<u16, BTreeSet<usize>>,
+}
+
+/// All money, who has what.
+#[derive(Debug, Clone)]
+pub(crate) struct ReferenceModel {
+    /// Addresses of the contracts: they emit events and hold money.
+    pub(crate) registry: Address,
+    /// Holds collateral and payouts.
+    pub(crate) vault: Address,
+    /// Holds channels and balances.
+    pub(crate) escrow: Address,
+    /// The one ERC-20 token that offers and stakes use.
+    pub(crate) token: Address,
+    /// Who may freeze and slash.
+    pub(crate) manager: Address,
+    /// Chain time in seconds.
+    pub(crate) time: u64,
+    /// Block in which the next operation runs.
+    pub(crate) block: u64,
+    /// What accounts with code say of signatures.
+    pub(crate) codes: BTreeMap<Address, WalletCode>,
+    /// Ids of the offers that can be bought.
+    pub(crate) offers: BTreeSet<B256>,
+    /// Every license ever bought, in order.
+    pub(crate) licenses: Vec<License>,
+    /// Every channel ever opened, in order.
+    pub(crate) channels: Vec<Channel>,
+    /// Every payout ever queued, by its number.
+    pub(crate) payouts: Vec<Payout>,
+    /// Escrow balances by coin and account.
+    pub(crate) balances: BTreeMap<(Coin, Address), u128>,
+    /// What everybody, contracts too, has by coin and account.
+    pub(crate) wallets: BTreeMap<(Coin, Address), u128>,
+    /// The provers and their stakes.
+    pub(crate) provers: Provers,
+    /// Who registered which model.
+    pub(crate) owners: BTreeMap<B256, Address>,
+    /// Fingerprints by model and epoch.
+    pub(crate) universes: BTreeMap<UniverseId, UniverseState>,
+    /// Reports and cases.
+    pub(crate) court: Court,
+}
+
+impl ReferenceModel {
+    pub(crate) fn pay(
+        &mut self,
+        coin: Coin,
+        from: Address,
+        to: Address,
+        amount: u128,
+    ) -> Result<(), Refused> {
+        let purse = self.wallets.entry((coin, from)).or_default();
+        *purse = purse.checked_sub(amount).ok_or(Refused::ANY)?;
+        *self.wallets.entry((coin, to)).or_default() += amount;
+        Ok(())
+    }
+
+    pub(crate) fn has(&self, coin: Coin, account: Address, amount: u128) -> bool {
+        self.wallets.get(&(coin, account)).copied().unwrap_or_default() >= amount
+    }
+
+    /// Takes `amount` from `from`; native currency must come with the call, exactly.
+    pub(crate) fn pull(
+        &mut self,
+        coin: Coin,
+        from: Address,
+        to: Address,
+        amount: u128,
+        value: u128,
+    ) -> Result<(), Refused> {
+        if value != if coin.is_native() { amount } else { 0 } {
+            return Err(Refused::ANY);
+        }
+        self.pay(coin, from, to, amount)
+    }
+
+    /// Runs `operation` on a copy, so that a refusal leaves nothing behind.
+    pub(crate) fn atomically(&mut self, operation: impl FnOnce(&mut Self) -> Caused) -> Caused {
+        let mut next = self.clone();
+        let events = operation(&mut next)?;
+        *self = next;
+        Ok(events)
+    }
+
+    pub(crate) fn registry_event(&self, event: &impl SolEvent) -> (Address, LogData) {
+        (self.registry, event.encode_log_data())
+    }
+
+    pub(crate) fn vault_event(&self, event: &impl SolEvent) -> (Address, LogData) {
+        (self.vault, event.encode_log_data())
+    }
+
+    pub(crate) fn escrow_event(&self, event: &impl SolEvent) -> (Address, LogData) {
+        (self.escrow, event.encode_log_data())
+    }
+
+    pub(crate) fn currency(&self, coin: Coin) -> Address {
+        if coin.is_native() { Address::ZERO } else { self.token }
+    }
+
+    pub(crate) fn license(&self, at: usize) -> Result<License, Refused> {
+        self.licenses.get(at).cloned().ok_or(Refused::ANY)
+    }
+
+    /// Offer id by its formula.
+    #[must_use]
+    pub(crate) fn offer_id(&self, terms: &abi::Terms) -> B256 {
+        keccak256((U256::from(CHAIN_ID), self.registry, terms.clone()).abi_encode_params())
+    }
+
+    /// License id by its formula.
+    #[must_use]
+    pub(crate) fn license_id(&self, reference: &abi::LicenseRef) -> B256 {
+        let offer = self.offer_id(&reference.terms);
+        keccak256((offer, reference.host, U256::from(reference.nonce)).abi_encode_params())
+    }
+}

@@ -1,0 +1,30 @@
+//! Random sequences of calls, made to the bytecode and to the model alike.
+
+mod accuse;
+mod answer;
+mod channels;
+mod compare;
+mod copies;
+mod counts;
+mod court;
+mod deployments;
+mod difference;
+mod docket;
+mod judge;
+mod leaves;
+mod listing;
+mod offers;
+mod people;
+mod proofs;
+mod provers;
+mod set_up;
+mod signing;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod units;
+mod world;
+
+pub use counts::{CallCounts, Reached};
+pub use difference::Difference;
+pub use world::World;
