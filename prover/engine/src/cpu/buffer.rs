@@ -37,7 +37,7 @@ impl Spare {
 }
 
 impl Buffer {
-    /// `length` zeros.
+    /// As many zeros as are asked for.
     pub(super) fn zeros(length: usize) -> Self {
         let mut values = Self::empty(length);
         values.0.resize(length, 0.0);

@@ -58,11 +58,11 @@ struct Timing {
     shape: ProductShape,
     repeats: usize,
     on: Parallelism,
-    /// `[rows, inner]`.
+    /// Activations, `[rows, inner]`.
     x: Vec<f32>,
-    /// `[columns, inner]`.
+    /// Weights, `[columns, inner]`.
     w: Vec<f32>,
-    /// `[rows, columns]`.
+    /// A gradient of the result, `[rows, columns]`.
     grad: Vec<f32>,
     tensors: Tensors,
 }

@@ -59,7 +59,7 @@ mod x86 {
     use super::{Line, Simd, WordLine};
     use std::arch::x86_64::*;
 
-    /// 32 lanes.
+    /// A value of each of 32 lanes.
     #[derive(Clone, Copy)]
     pub(in crate::cpu) struct V(__m512, __m512);
 
@@ -180,7 +180,7 @@ mod portable {
     use crate::cpu::line::LANES;
     use std::array::from_fn;
 
-    /// 32 lanes.
+    /// A value of each of 32 lanes.
     #[derive(Clone, Copy)]
     pub(in crate::cpu) struct V([f32; LANES]);
 

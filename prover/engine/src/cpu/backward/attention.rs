@@ -26,7 +26,7 @@ impl HeadBuffers {
 pub(super) struct AttentionPass<'a> {
     pub(super) decoder: &'a CpuDecoder<'a>,
     pub(super) block: Block,
-    /// Which layer.
+    /// The number of the layer among all.
     pub(super) index: usize,
     pub(super) saved: &'a SavedLayer,
     /// The rows that ask; all if there is none.

@@ -26,7 +26,7 @@ impl Gradients {
         self.held = false;
     }
 
-    /// Adds others.
+    /// Adds the gradients of another batch.
     pub(super) fn add(&mut self, mut values: Vec<Vec<f32>>) {
         match self.held {
             true => drain_all(&mut values, &mut self.values),

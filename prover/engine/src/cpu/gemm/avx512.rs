@@ -8,7 +8,7 @@
 use std::arch::x86_64::*;
 
 use super::format::NumberFormat;
-use super::tile::{FloatBlock, Out, ROWS, Tile};
+use super::tile::{COLUMNS, FloatBlock, Out, ROWS, Tile};
 
 /// Lanes of a register that hold `values` values.
 const fn mask(values: usize) -> u16 {
@@ -21,9 +21,9 @@ const fn mask(values: usize) -> u16 {
 /// The processor must have AVX-512 and what the format needs beyond it; pointers must hold what is
 /// read.
 trait Arithmetic {
-    /// Sixteen sums.
+    /// A register of sixteen sums.
     type Sum: Copy;
-    /// Sixteen words.
+    /// A register of sixteen words.
     type Words: Copy;
 
     unsafe fn zero() -> Self::Sum;
@@ -58,34 +58,57 @@ unsafe fn product<A: Arithmetic, const R: usize>(tile: &Tile) {
 /// Writes values to their places.
 #[inline(always)]
 unsafe fn finish<const R: usize>(outs: [Option<Out>; 2], values: &[[__m512; 2]; R]) {
-    // SAFETY: the caller vouches for instructions and places. Columns that do not exist or are not
-    // kept are not read, nor is a pointer to them formed.
+    for out in outs.into_iter().flatten() {
+        // SAFETY: the caller vouches for instructions and places.
+        unsafe {
+            // Asked once, so that whole lines, the most frequent, pay for no mask.
+            match out.columns {
+                COLUMNS => write_lines(out, values),
+                _ => write_columns(out, values),
+            }
+        }
+    }
+}
+
+/// Writes all 32 columns.
+#[inline(always)]
+unsafe fn write_lines<const R: usize>(out: Out, values: &[[__m512; 2]; R]) {
+    // SAFETY: the caller vouches for instructions and the place. What is not kept is not read.
     unsafe {
-        for Out { at, stride, columns, kept, sign } in outs.into_iter().flatten() {
-            let sign = _mm512_set1_ps(sign);
-            let masks = [mask(columns), mask(columns.saturating_sub(16))];
-            let kept = if kept { u16::MAX } else { 0 };
-            for (r, values) in values.iter().enumerate() {
-                for (half, (value, mask)) in values.iter().zip(masks).enumerate() {
-                    if mask == 0 {
-                        continue;
-                    }
-                    let at = at.add(r * stride + half * 16);
+        let sign = _mm512_set1_ps(out.sign);
+        let kept = if out.kept { u16::MAX } else { 0 };
+        for (r, values) in values.iter().enumerate() {
+            for (half, value) in values.iter().enumerate() {
+                let at = out.at.add(r * out.stride + half * 16);
+                let there = _mm512_maskz_loadu_ps(kept, at);
+                _mm512_storeu_ps(at, _mm512_fmadd_ps(*value, sign, there));
+            }
+        }
+    }
+}
+
+/// Writes the columns that exist.
+#[inline(always)]
+unsafe fn write_columns<const R: usize>(out: Out, values: &[[__m512; 2]; R]) {
+    // SAFETY: the caller vouches for instructions and the place. Columns that do not exist or are
+    // not kept are not read, nor is a pointer to them formed.
+    unsafe {
+        let sign = _mm512_set1_ps(out.sign);
+        let kept = if out.kept { u16::MAX } else { 0 };
+        let masks = [mask(out.columns), mask(out.columns.saturating_sub(16))];
+        for (r, values) in values.iter().enumerate() {
+            for (half, (value, mask)) in values.iter().zip(masks).enumerate() {
+                if mask != 0 {
+                    let at = out.at.add(r * out.stride + half * 16);
                     let there = _mm512_maskz_loadu_ps(kept & mask, at);
-                    let value = _mm512_fmadd_ps(*value, sign, there);
-                    // Stores without a mask are several times as fast on some processors.
-                    if mask == u16::MAX {
-                        _mm512_storeu_ps(at, value);
-                    } else {
-                        _mm512_mask_storeu_ps(at, mask, value);
-                    }
+                    _mm512_mask_storeu_ps(at, mask, _mm512_fmadd_ps(*value, sign, there));
                 }
             }
         }
     }
 }
 
-/// [`NumberFormat::F32`].
+/// Fused multiply-adds of floats.
 struct F32;
 
 impl Arithmetic for F32 {
@@ -122,7 +145,7 @@ impl Arithmetic for F32 {
     }
 }
 
-/// [`NumberFormat::Bf16`].
+/// Products of pairs of bfloat16, added to floats.
 struct Bf16;
 
 impl Arithmetic for Bf16 {
@@ -159,7 +182,7 @@ impl Arithmetic for Bf16 {
     }
 }
 
-/// [`NumberFormat::Int8`].
+/// Products of four bytes, added to whole numbers and scaled at the end.
 struct Int8;
 
 impl Arithmetic for Int8 {

@@ -17,7 +17,7 @@ use super::packing::{
     with_tiles,
 };
 use super::place::{How, ProductPlace};
-use super::tile::{COLUMNS, ROWS};
+use super::tile::{COLUMNS, ROWS, Size};
 use crate::cpu::buffer::Buffer;
 use crate::cpu::line::Line;
 use crate::cpu::simd::has_kernels;
@@ -173,8 +173,11 @@ impl<'a> Matrix<'a> {
         for (index, tile) in tiles.chunks(panel.len() * TILE_STEP).enumerate() {
             let row = corner.row + index * ROWS;
             assert!(row < self.rows && column < self.columns, "the strip does not fit");
-            let size = ((self.rows - row).min(ROWS), (self.columns - column).min(COLUMNS));
-            let rows = Rows::floats(tile, size.0, 1, TILE_STEP);
+            let size = Size {
+                rows: (self.rows - row).min(ROWS),
+                columns: (self.columns - column).min(COLUMNS),
+            };
+            let rows = Rows::floats(tile, size.rows, 1, TILE_STEP);
             #[expect(unsafe_code, reason = "cores write to columns of one matrix side by side")]
             // SAFETY: the matrix has `rows` rows of `columns` floats, within which the place lies
             // as was just asserted. It is borrowed exclusively, and `by_panels` calls this once

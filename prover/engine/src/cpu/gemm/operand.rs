@@ -71,7 +71,7 @@ impl<'a> Operand<'a> {
         HalfSums::of(self.x, self.form.inner, &self.converted.sums)
     }
 
-    /// One panel.
+    /// The panel of a position, as the kernels read it.
     pub(in crate::cpu) fn panel(&self, index: usize) -> Panel<'_> {
         let Form { format, inner, .. } = self.form;
         let depth = format.words(inner);

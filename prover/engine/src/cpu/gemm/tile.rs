@@ -29,6 +29,15 @@ pub(super) struct Tile {
     pub(super) outs: [Option<Out>; 2],
 }
 
+/// How much of a matrix a product covers.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    /// 1 to 14.
+    pub(super) rows: usize,
+    /// 1 to 32.
+    pub(super) columns: usize,
+}
+
 /// A place that a product goes to.
 #[derive(Clone, Copy)]
 pub(super) struct Out {

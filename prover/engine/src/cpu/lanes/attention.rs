@@ -9,9 +9,9 @@ use crate::model::ModelConfig;
 /// Keys or values: those that all sequences begin with, then a panel per position.
 #[derive(Clone, Copy)]
 pub(super) struct Past<'a> {
-    /// `[prefix, kv_width]`.
+    /// What all sequences share, `[prefix, kv_width]`.
     pub(super) prefix: &'a [f32],
-    /// `[positions, kv_width]`.
+    /// What each has of its own, `[positions, kv_width]`.
     pub(super) panels: &'a [Line],
 }
 

@@ -15,12 +15,20 @@ pub(super) struct Chunk<'a> {
     /// Sequences of a group.
     per_group: usize,
     memory: Memory,
-    /// Whether keys and values of all layers are kept, for more tokens to come.
-    keeps: bool,
+    kept: Kept,
     /// Positions held beyond the prefix.
     held: usize,
     /// The normed residual stream after the last token, a panel per group.
     last: Vec<Line>,
+}
+
+/// Of which layers keys and values stay after they were used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Of all, for more tokens to come.
+    AllLayers,
+    /// Of none: each layer writes over those of the one before.
+    NoLayer,
 }
 
 /// What a chunk writes to, used again by the next one.
@@ -57,9 +65,9 @@ impl Drop for Chunk<'_> {
 
 impl<'a> Chunk<'a> {
     /// A chunk for which only the prefix is held yet.
-    pub(super) fn new(decoder: LaneDecoder<'a>, per_group: usize, keeps: bool) -> Self {
+    pub(super) fn new(decoder: LaneDecoder<'a>, per_group: usize, kept: Kept) -> Self {
         let memory = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
-        Self { decoder, per_group, memory, keeps, held: 0, last: Vec::new() }
+        Self { decoder, per_group, memory, kept, held: 0, last: Vec::new() }
     }
 
     /// Takes `t` more tokens of each sequence; the most likely next token of each.
@@ -86,14 +94,15 @@ impl<'a> Chunk<'a> {
         let groups = tokens.chunks(self.per_group * t);
         let Memory { space, past } = &mut self.memory;
         past.resize_with(groups.len().max(past.len()), Vec::new);
-        let slots = if self.keeps { layers } else { 1 };
+        let keeps = self.kept == Kept::AllLayers;
+        let slots = if keeps { layers } else { 1 };
         self.last.resize(groups.len() * hidden, Line::ZERO);
         for ((tokens, past), last) in groups.zip(past).zip(self.last.chunks_mut(hidden)) {
             past.resize_with(slots.max(past.len()), KeysValues::default);
             decoder.embed(tokens, t, room(&mut space.x, t * hidden))?;
             for index in 0..layers {
                 let span = Span { held: self.held, t, asks_last: index + 1 == layers };
-                decoder.layer(index, span, &mut past[if self.keeps { index } else { 0 }], space);
+                decoder.layer(index, span, &mut past[if keeps { index } else { 0 }], space);
             }
             ops::rms_norm(decoder.simd(), &space.x[..hidden], decoder.norm(), decoder.eps(), last);
         }

@@ -35,7 +35,7 @@ pub(super) struct HeadScratch {
 }
 
 impl HeadScratch {
-    /// Lines held.
+    /// How many lines of memory this holds.
     pub(super) fn lines(&self) -> usize {
         let Self { q, k, v, grad, dq, dk, dv, weights, slopes } = self;
         [q, k, v, grad, dq, dk, dv, weights, slopes].into_iter().map(Vec::capacity).sum()

@@ -3,7 +3,7 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
-use super::chunk::{Chunk, per_group};
+use super::chunk::{Chunk, Kept, per_group};
 use super::head::Top;
 use super::layer::LaneDecoder;
 use super::weights::LaneWeights;
@@ -42,9 +42,10 @@ pub(crate) fn continue_greedily<S: Send>(
     let per_group = per_group(states.len());
     let per_core = groups.div_ceil(rayon::current_num_threads().max(1)).min(MOST_GROUPS);
     let per_chunk = per_group * per_core;
+    let kept = if most > 1 { Kept::AllLayers } else { Kept::NoLayer };
     states.par_chunks_mut(per_chunk).zip(tokens.par_chunks(per_chunk * t)).try_for_each(
         |(states, tokens)| {
-            let mut chunk = Chunk::new(decoder, per_group, most > 1);
+            let mut chunk = Chunk::new(decoder, per_group, kept);
             let mut next = chunk.advance(tokens, t)?;
             let mut alive: Vec<bool> = vec![true; states.len()];
             for left in (0..most).rev() {
@@ -74,7 +75,9 @@ pub(crate) fn last_logits(
     let decoder = LaneDecoder::new(decoder, weights, prefix);
     let mut logits = vec![0.0; tokens.len() / t.max(1) * vocabulary];
     logits.par_chunks_mut(LANES * vocabulary).zip(tokens.par_chunks(LANES * t)).try_for_each(
-        |(logits, tokens)| Chunk::new(decoder, LANES, false).write_logits(tokens, t, logits),
+        |(logits, tokens)| {
+            Chunk::new(decoder, LANES, Kept::NoLayer).write_logits(tokens, t, logits)
+        },
     )?;
     Ok(logits)
 }

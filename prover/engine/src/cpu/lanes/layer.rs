@@ -36,7 +36,7 @@ pub(super) struct LaneDecoder<'a> {
 pub(super) struct Span {
     /// Positions held between the prefix and these.
     pub(super) held: usize,
-    /// Positions.
+    /// How many positions these are.
     pub(super) t: usize,
     /// Whether only the last of them asks, as in the last layer.
     pub(super) asks_last: bool,
@@ -174,7 +174,8 @@ impl<'a> LaneDecoder<'a> {
             ops::rms_norm_in_place(simd, x, decoder.value(norm), decoder.eps);
         }
         for (x, position) in x.chunks_mut(width).zip(start..) {
-            ops::rotate(simd, x, decoder.config.head_dim, decoder.rope.angles(position));
+            let (cos, sin) = decoder.rope.angles(position);
+            ops::rotate(simd, x, decoder.config.head_dim, cos, sin);
         }
     }
 

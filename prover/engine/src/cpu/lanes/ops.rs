@@ -90,7 +90,7 @@ fn gelu(simd: Simd, x: V) -> V {
 }
 
 /// Rotates the heads of a panel, all at one position.
-pub(super) fn rotate(simd: Simd, x: &mut [Line], head_dim: usize, (cos, sin): (&[f32], &[f32])) {
+pub(super) fn rotate(simd: Simd, x: &mut [Line], head_dim: usize, cos: &[f32], sin: &[f32]) {
     vectorized(
         #[inline(always)]
         || {

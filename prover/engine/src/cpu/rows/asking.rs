@@ -9,7 +9,7 @@ use crate::cpu::math::add;
 pub(in crate::cpu) struct Asking {
     /// Rows among all of the block, sequence by sequence.
     pub(in crate::cpu) rows: Vec<usize>,
-    /// Their positions.
+    /// The positions of these rows in their sequences.
     pub(in crate::cpu) positions: Vec<usize>,
     /// Where the rows of each sequence end.
     pub(in crate::cpu) ends: Vec<usize>,

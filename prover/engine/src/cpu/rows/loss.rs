@@ -15,7 +15,7 @@ pub(crate) fn losses(logits: &[f32], targets: &[u32]) -> Result<Vec<f32>> {
     logits.chunks(width.max(1)).zip(targets).map(row).collect()
 }
 
-/// `-log softmax(row)[target]`.
+/// The cross-entropy of a row, `-log softmax(row)[target]`.
 fn cross_entropy(row: &[f32], target: usize) -> f32 {
     let (max, sum) = max_and_exp_sum(row);
     max + sum.ln() - row[target]

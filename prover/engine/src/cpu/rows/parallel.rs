@@ -18,7 +18,7 @@ fn part(values: usize, width: usize, on: Parallelism) -> Option<usize> {
     shared.then(|| (PART / width.max(1)).max(1) * width)
 }
 
-/// [`ops::rms_norm`].
+/// Shares [`ops::rms_norm`] among cores.
 pub(in crate::cpu) fn rms_norm(x: &[f32], w: &[f32], eps: f32, on: Parallelism) -> Buffer {
     let mut out = Buffer::uncleared(x.len());
     match part(x.len(), w.len(), on) {
@@ -31,7 +31,7 @@ pub(in crate::cpu) fn rms_norm(x: &[f32], w: &[f32], eps: f32, on: Parallelism) 
     out
 }
 
-/// [`ops::rms_norm_backward`].
+/// Shares [`ops::rms_norm_backward`] among cores.
 pub(in crate::cpu) fn rms_norm_backward(
     norm: Norm<'_>,
     grad: &[f32],
@@ -55,7 +55,7 @@ pub(in crate::cpu) fn rms_norm_backward(
     }
 }
 
-/// [`ops::gated`].
+/// Shares [`ops::gated`] among cores.
 pub(in crate::cpu) fn gated(
     activation: Activation,
     gate: &[f32],
@@ -75,7 +75,7 @@ pub(in crate::cpu) fn gated(
     out
 }
 
-/// [`ops::gated_backward`].
+/// Shares [`ops::gated_backward`] among cores.
 pub(in crate::cpu) fn gated_backward(
     activation: Activation,
     gate: &mut [f32],
@@ -94,7 +94,7 @@ pub(in crate::cpu) fn gated_backward(
     }
 }
 
-/// [`math::add`].
+/// Shares [`math::add`] among cores.
 pub(in crate::cpu) fn add(out: &mut [f32], x: &[f32], on: Parallelism) {
     match part(out.len(), 1, on) {
         None => math::add(out, x),
