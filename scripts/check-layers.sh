@@ -64,7 +64,7 @@ only '\b(alloy::(providers|transports|rpc::client)|ProviderBuilder|RpcClient)\b'
     'RPC outside node/src/chain and cli' '^(node/src/chain(/|\.rs)|contracts/bindings/src/rpc/|cli/|tests/)' '*.rs'
 only '\b((PrivateKeySigner|LocalSigner|MnemonicBuilder)::|parse::<PrivateKeySigner>)' \
     'signing keys made outside node/src/chain/sender and the signer module of cli' \
-    '^(node/src/chain/sender|cli/src/signer|contracts/verify/reference/|tests/)' '*.rs'
+    '^(node/src/chain/sender|cli/client/src/signer|contracts/verify/reference/|tests/)' '*.rs'
 # A command of the CLI runs to its end in its own process, so what it spawns has no node to stop.
 only '\b(tokio|task)::(spawn|spawn_blocking)\b' 'tasks are spawned by node/src/tasks alone' \
     '^(node/src/tasks(/|\.rs)|cli/|tests/)' '*.rs'

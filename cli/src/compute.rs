@@ -1,10 +1,12 @@
-//! Where models run and what they compute in: one choice for the whole process, as every command that loads a
-//! model takes it.
+//! Where models run and what they compute in: one choice for the whole process, as every command
+//! that loads a model takes it.
 
-use crate::error::{Exit, HintExt};
+use crate::error::{FailureKind, HintExt as _};
 use clap::{Args, ValueEnum};
 use eyre::Result;
-use oml_engine::{DeviceName, FloatType, LoadOptions};
+use oml_client::local_model;
+use oml_engine::{ChoiceQuestion, DeviceName, FloatType, LoadOptions, Model};
+use std::path::Path;
 use std::sync::OnceLock;
 
 /// Flags of every command that loads a model.
@@ -66,7 +68,22 @@ pub(crate) fn load_options() -> Result<LoadOptions> {
     let device = device.open().hint(
         format!("--device {device} can't be used"),
         "leave --device out (or OML_DEVICE unset) to run on the processor",
-        Exit::Failed,
+        FailureKind::Failed,
     )?;
     Ok(LoadOptions { device, precision, ..LoadOptions::default() })
+}
+
+/// Loads a model by its directory or hub id, as the command line says.
+pub(crate) fn load_model(dir_or_hub_id: &str) -> Result<Model> {
+    Ok(local_model::load(dir_or_hub_id, &load_options()?)?)
+}
+
+/// Reads multiple-choice questions.
+pub(crate) fn read_questions(path: &Path) -> Result<Vec<ChoiceQuestion>> {
+    let questions = oml_engine::read_questions(path).hint(
+        format!("the questions in {} could not be read", path.display()),
+        "one JSON object per line: {\"context\": …, \"choices\": […], \"answer\": 0}",
+        FailureKind::Failed,
+    )?;
+    Ok(questions)
 }

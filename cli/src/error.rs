@@ -1,89 +1,32 @@
-//! Exit codes and hints carried by the one error chain of the CLI.
+//! Failures of commands: what the client fails with, and the exit codes of its kinds.
 
-use std::fmt;
-
-/// Exit codes; 2 is clap's for bad usage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Exit {
-    /// The command failed.
-    Failed = 1,
-    /// No signer, or it refused.
-    Signer = 4,
-    /// The chain or a server could not be reached.
-    Network = 5,
-    /// The transaction reverts, or did.
-    Reverted = 6,
-    /// Not done in time; trying again may help.
-    Timeout = 7,
-    /// A check ran and found no match.
-    NoMatch = 10,
-    /// A check could not decide.
-    Inconclusive = 11,
-}
-
-/// What failed, what to do about it, and the exit code. Wrapped around the cause with
-/// [`HintExt::hint`], found again by [`find`].
-#[derive(Debug)]
-pub(crate) struct Hinted {
-    message: String,
-    hint: String,
-    exit: Exit,
-}
-
-impl fmt::Display for Hinted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Hinted {}
+pub(crate) use oml_client::{FailureKind, HintExt};
 
 /// A failure of our own, with a hint.
 pub(crate) fn fail(
     message: impl Into<String>,
     hint: impl Into<String>,
-    exit: Exit,
+    kind: FailureKind,
 ) -> eyre::Report {
-    eyre::Report::new(Hinted { message: message.into(), hint: hint.into(), exit })
+    oml_client::fail(message, hint, kind).into()
 }
 
-/// Adds what failed and a hint to somebody else's error.
-pub(crate) trait HintExt<T> {
-    /// Wraps the error with `message`, a `hint` and the exit code.
-    fn hint(
-        self,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-        exit: Exit,
-    ) -> eyre::Result<T>;
+/// The hint and the kind of the outermost explained failure in a report.
+pub(crate) fn find(report: &eyre::Report) -> (Option<&str>, FailureKind) {
+    oml_client::find(report.as_ref())
 }
 
-impl<T, E: Into<eyre::Report>> HintExt<T> for Result<T, E> {
-    fn hint(
-        self,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-        exit: Exit,
-    ) -> eyre::Result<T> {
-        self.map_err(|e| {
-            e.into().wrap_err(Hinted { message: message.into(), hint: hint.into(), exit })
-        })
+/// Exit code of a kind of failure; 2 is clap's for bad usage.
+pub(crate) const fn exit_code(kind: FailureKind) -> u8 {
+    match kind {
+        FailureKind::Failed => 1,
+        FailureKind::Signer => 4,
+        FailureKind::Network => 5,
+        FailureKind::Reverted => 6,
+        FailureKind::Timeout => 7,
+        FailureKind::NoMatch => 10,
+        FailureKind::Inconclusive => 11,
     }
-}
-
-/// Puts another hint in the place of the outermost one: a caller may know more of what was done.
-pub(crate) fn replace_hint(report: &mut eyre::Report, hint: &str) {
-    if let Some(hinted) = report.downcast_mut::<Hinted>() {
-        hint.clone_into(&mut hinted.hint);
-    }
-}
-
-/// The outermost hint and exit code of an error chain.
-pub(crate) fn find(report: &eyre::Report) -> (Option<&str>, Exit) {
-    report
-        .downcast_ref::<Hinted>()
-        .map_or((None, Exit::Failed), |h| ((!h.hint.is_empty()).then_some(h.hint.as_str()), h.exit))
 }
 
 #[cfg(test)]
@@ -92,22 +35,17 @@ mod tests {
 
     #[test]
     fn a_hint_survives_further_context() {
-        let report = fail("no keystore", "name one with --keystore", Exit::Signer)
+        let report = fail("no keystore", "name one with --keystore", FailureKind::Signer)
             .wrap_err("could not sign");
-        let (hint, exit) = find(&report);
+        let (hint, kind) = find(&report);
         assert_eq!(hint, Some("name one with --keystore"));
-        assert_eq!(exit, Exit::Signer);
-    }
-
-    #[test]
-    fn a_hint_can_be_replaced() {
-        let mut report = fail("refused", "nothing was sent", Exit::Reverted).wrap_err("proof");
-        replace_hint(&mut report, "one of two was sent");
-        assert_eq!(find(&report), (Some("one of two was sent"), Exit::Reverted));
+        assert_eq!(exit_code(kind), 4);
     }
 
     #[test]
     fn an_error_without_a_hint_exits_with_one() {
-        assert_eq!(find(&eyre::eyre!("plain")), (None, Exit::Failed));
+        let report = eyre::eyre!("plain");
+        let (hint, kind) = find(&report);
+        assert_eq!((hint, exit_code(kind)), (None, 1));
     }
 }

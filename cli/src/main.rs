@@ -1,7 +1,94 @@
-//! The `oml` program.
+//! `oml`: everything that a person does with the protocol.
+//!
+//! One file per noun under `commands/`, one subcommand per verb; what a verb does is in
+//! [`oml_client`]. Results go to stdout, everything else to stderr; commands that change the chain
+//! simulate first and stop there with `--dry-run`.
 
+mod commands;
+mod compute;
+mod error;
+mod flags;
+mod output;
+
+use clap::Parser;
+use flags::Global;
 use std::process::ExitCode;
 
+/// Own, license and monetize open models, and prove whose copy a deployment is.
+#[derive(Debug, Parser)]
+#[command(name = "oml", version, propagate_version = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 4 signer, 5 network, 6 reverts, 7 timeout, \
+                        10 no match, 11 inconclusive."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    noun: commands::Noun,
+}
+
 fn main() -> ExitCode {
-    oml_cli::main()
+    let cli = Cli::parse();
+    let output = cli.global.output();
+    cli.global.compute.choose();
+    let filter = cli.global.log.as_deref().unwrap_or_else(|| cli.noun.default_log());
+    let result = init_logging(filter).and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(commands::run(cli.noun, &cli.global))
+    });
+    match result {
+        Ok(code) => code,
+        Err(report) => {
+            let (hint, kind) = error::find(&report);
+            output.failure(&report, hint);
+            ExitCode::from(error::exit_code(kind))
+        }
+    }
+}
+
+fn init_logging(filter: &str) -> eyre::Result<()> {
+    use error::{FailureKind, HintExt as _};
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).hint(
+        format!("--log {filter:?} is not a log filter"),
+        "use a level (error, warn, info, debug, trace) or target=level pairs",
+        FailureKind::Failed,
+    )?;
+    let colors = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colors)
+        .init();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// Global flags are shared by id, so a command's own argument of that id would be read as the
+    /// flag.
+    #[test]
+    fn no_argument_takes_the_place_of_a_global_flag() {
+        let mut root = Cli::command();
+        root.build();
+        let ids = |command: &clap::Command| -> Vec<String> {
+            command
+                .get_arguments()
+                .filter(|a| a.is_global_set())
+                .map(|a| a.get_id().to_string())
+                .collect()
+        };
+        let globals = ids(&root);
+        let mut waiting: Vec<&clap::Command> = root.get_subcommands().collect();
+        while let Some(command) = waiting.pop() {
+            for argument in command.get_arguments().filter(|a| !a.is_global_set()) {
+                let id = argument.get_id().to_string();
+                assert!(!globals.contains(&id), "{} has an argument {id}", command.get_name());
+            }
+            waiting.extend(command.get_subcommands());
+        }
+    }
 }

@@ -3,16 +3,17 @@
 
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 use std::io::{IsTerminal, Write};
 
 /// Version of the JSON envelope; raised only when a field changes its meaning.
-pub const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 1;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// Text for people.
     #[default]
     Human,
@@ -24,23 +25,23 @@ pub enum Format {
 
 /// Prints results and progress in the chosen format.
 #[derive(Clone, Copy, Debug)]
-pub struct Output {
+pub(crate) struct Output {
     format: Format,
 }
 
 impl Output {
     /// Output in `format`.
-    pub const fn new(format: Format) -> Self {
+    pub(crate) const fn new(format: Format) -> Self {
         Self { format }
     }
 
-    /// Whether a machine reads stdout.
-    pub fn is_json(&self) -> bool {
-        self.format == Format::Json
-    }
-
     /// Prints a command's result: `data` as JSON, or `human`, or `quiet` alone.
-    pub fn result<T: Serialize>(&self, data: &T, quiet: &str, human: impl FnOnce() -> String) {
+    pub(crate) fn result<T: Serialize>(
+        &self,
+        data: &T,
+        quiet: &str,
+        human: impl FnOnce() -> String,
+    ) {
         match self.format {
             Format::Human => println!("{}", human()),
             Format::Quiet => println!("{quiet}"),
@@ -54,8 +55,9 @@ impl Output {
         }
     }
 
-    /// Prints a piece of a result that comes bit by bit; machines get the whole with [`Self::result`].
-    pub fn piece(&self, text: &str) {
+    /// Prints a piece of a result that comes bit by bit; machines get the whole with
+    /// [`Self::result`].
+    pub(crate) fn piece(&self, text: &str) {
         if self.format == Format::Human {
             print!("{text}");
             // A closed stdout shows up when the result itself is printed.
@@ -64,14 +66,14 @@ impl Output {
     }
 
     /// Says on stderr what is going on.
-    pub fn progress(&self, message: impl AsRef<str>) {
+    pub(crate) fn progress(&self, message: impl AsRef<str>) {
         if self.format != Format::Quiet {
             eprintln!("{}", message.as_ref());
         }
     }
 
     /// Prints a failed command: the error chain and, where there is one, the hint.
-    pub fn failure(&self, report: &eyre::Report, hint: Option<&str>) {
+    pub(crate) fn failure(&self, report: &eyre::Report, hint: Option<&str>) {
         let causes: Vec<String> = report.chain().skip(1).map(ToString::to_string).collect();
         if self.format == Format::Json {
             let error = json!({ "message": report.to_string(), "causes": causes, "hint": hint });
@@ -95,19 +97,45 @@ impl Output {
     }
 
     /// A progress bar on stderr, hidden where nobody looks.
-    pub fn bar(&self, length: u64, message: &str) -> indicatif::ProgressBar {
+    pub(crate) fn bar(&self, length: u64, message: &str) -> ProgressBar {
         if self.format == Format::Quiet || !std::io::stderr().is_terminal() {
-            return indicatif::ProgressBar::hidden();
+            return ProgressBar::hidden();
         }
-        let style =
-            indicatif::ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len} {elapsed}")
-                .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
-        indicatif::ProgressBar::new(length).with_style(style).with_message(message.to_owned())
+        let style = ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len} {elapsed}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::new(length).with_style(style).with_message(message.to_owned())
+    }
+}
+
+impl oml_client::Progress for Output {
+    fn say(&self, line: &str) {
+        self.progress(line);
+    }
+
+    fn bar(&self, length: u64, message: &str) -> Box<dyn oml_client::ProgressBar> {
+        Box::new(ShownBar(Self::bar(self, length, message)))
+    }
+}
+
+/// A bar on stderr, as the client moves it.
+struct ShownBar(ProgressBar);
+
+impl oml_client::ProgressBar for ShownBar {
+    fn at(&self, position: u64) {
+        self.0.set_position(position);
+    }
+
+    fn message(&self, message: String) {
+        self.0.set_message(message);
+    }
+
+    fn finish(&self) {
+        self.0.finish_and_clear();
     }
 }
 
 /// A plain table: header and rows.
-pub fn table<const N: usize>(
+pub(crate) fn table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {

@@ -1,22 +1,29 @@
 //! The OML node.
 //!
-//! Follows the chain, stores what follows from it, runs checks and cases and meters payments. The
-//! core is pure, `(state, input) → (state, effects)`; input and output live at the edge.
+//! Follows the chain, stores what follows from it, and acts in the roles that are configured:
+//! owner, prover, host. The core of each role is pure, `(state, input) → (state, effects)`; input
+//! and output live at its edge.
 
-pub mod api;
+mod api;
 pub mod cases;
+mod causes;
 pub mod chain;
-pub mod checks;
+mod clock;
 pub mod config;
-pub mod gateway;
+mod context;
+mod gateway;
 pub mod inference;
 pub mod jobs;
+pub mod ledger;
 pub mod licenses;
-pub mod node;
-pub mod payments;
+mod metrics;
+mod node;
+mod redeem;
+mod status;
 pub mod store;
-pub mod tasks;
+mod tasks;
 
 pub use config::Config;
-pub use node::{Node, NodeContext, NodeError, RoleParts};
+pub use context::{NodeContext, RoleError, RoleParts};
+pub use node::{Node, NodeError};
 pub use tasks::Tasks;

@@ -1,49 +1,48 @@
 //! Puts the parts together: `Node::start(config)`, then run until cancelled.
 
 use crate::api::{self, ServeLimits};
-use crate::chain::sender::load_key;
-use crate::chain::{ChainClient, ChainError, Follower, Head, Reader, Sender, SenderError};
+use crate::chain::{ChainClient, ChainError, Follower, Sender, SenderError, load_key};
 use crate::config::{Config, ConfigError};
-use crate::jobs::{JobHandler, Worker};
+use crate::context::{NodeContext, RoleError, RoleParts};
+use crate::jobs::JobWorker;
+use crate::metrics;
+use crate::status;
 use crate::store::{Store, StoreError};
 use crate::tasks::{TaskFailure, Tasks};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Why the node does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// Configuration.
+    /// The configuration can't be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Chain.
+    /// The chain can't be reached, or is not the one of the addresses file.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// Store.
+    /// The store can't be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Sender.
+    /// The account can't send.
     #[error(transparent)]
     Sender(#[from] SenderError),
     /// A role could not be set up.
-    #[error("{role}: {cause}")]
-    Role {
-        /// Which.
-        role: &'static str,
-        /// Why, and what to do.
-        cause: String,
-    },
+    #[error(transparent)]
+    Role(#[from] RoleError),
+    /// The system does not tell about signals.
+    #[error("signals: {0}")]
+    Signals(#[source] std::io::Error),
     /// A listener could not be opened.
-    #[error("can't listen on {address}: {cause}; is another program using the port?")]
+    #[error("can't listen on {address}: {source}; is another program using the port?")]
     Listen {
-        /// Address.
+        /// Address as configured, with its port.
         address: SocketAddr,
-        /// Why.
-        cause: String,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// The store holds another deployment.
     #[error(
@@ -58,55 +57,6 @@ pub enum NodeError {
     /// A task stopped the node.
     #[error(transparent)]
     Task(#[from] TaskFailure),
-}
-
-/// What every role gets. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct NodeContext {
-    /// Configuration.
-    pub config: Arc<Config>,
-    /// Store.
-    pub store: Store,
-    /// Chain.
-    pub chain: ChainClient,
-    /// Typed reads at the latest block.
-    pub reader: Reader,
-    /// Sends transactions; absent where no signer is configured.
-    pub sender: Option<Sender>,
-    /// Newest head whose rows are committed.
-    pub heads: watch::Receiver<Head>,
-    /// Starts tasks.
-    pub tasks: Tasks,
-}
-
-impl NodeContext {
-    /// The sender, or an error that says which role needs one.
-    ///
-    /// # Errors
-    /// [`NodeError::Role`] if no signer is configured.
-    pub fn require_sender(&self, role: &'static str) -> Result<Sender, NodeError> {
-        self.sender.clone().ok_or_else(|| NodeError::Role {
-            role,
-            cause: "this role sends transactions; add a [signer] section with a keystore or private_key_env"
-                .to_owned(),
-        })
-    }
-}
-
-/// What roles contribute; the node starts it after all roles are wired.
-#[derive(Debug, Default)]
-pub struct RoleParts {
-    /// Routes of the node's own API, merged into one router.
-    pub routers: Vec<axum::Router>,
-    /// Job handlers, one per kind.
-    pub handlers: Vec<Arc<dyn JobHandler>>,
-}
-
-impl RoleParts {
-    fn add(&mut self, other: Self) {
-        self.routers.extend(other.routers);
-        self.handlers.extend(other.handlers);
-    }
 }
 
 /// A node whose parts are running.
@@ -124,7 +74,7 @@ impl Node {
     pub async fn start(config: Config) -> Result<Self, NodeError> {
         config.validate()?;
         // Before anything is measured.
-        api::metrics_handle();
+        metrics::handle();
         let tasks = Tasks::new();
         match Self::assemble(config, tasks.clone()).await {
             Ok(node) => Ok(node),
@@ -151,19 +101,18 @@ impl Node {
         let config = Arc::new(config);
         let context = NodeContext { config, store, chain, reader, sender, heads, tasks };
         let listener = listen(context.config.http.listen).await?;
-        let address = listener.local_addr().map_err(|cause| NodeError::Listen {
-            address: context.config.http.listen,
-            cause: cause.to_string(),
-        })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| NodeError::Listen { address: context.config.http.listen, source })?;
 
         let mut parts = RoleParts::default();
         parts.add(crate::licenses::wire(&context)?);
         parts.add(crate::cases::wire(&context).await?);
-        parts.add(crate::payments::wire(&context)?);
+        parts.add(crate::redeem::wire(&context)?);
         parts.add(crate::gateway::wire(&context)?);
         parts.add(crate::inference::wire(&context)?);
 
-        context.start_parts(follower, listener, parts);
+        start_parts(&context, follower, listener, parts);
         tracing::info!(
             chain = context.chain.chain_id(),
             api = %address,
@@ -204,8 +153,7 @@ impl Node {
     /// # Errors
     /// As [`Node::run`].
     pub async fn run_until_signal(self) -> Result<(), NodeError> {
-        let mut signals = Signals::new()
-            .map_err(|cause| NodeError::Role { role: "signals", cause: cause.to_string() })?;
+        let mut signals = Signals::new().map_err(NodeError::Signals)?;
         tokio::select! {
             name = signals.next() => tracing::info!(signal = name, "stopping; a second signal ends at once"),
             () = self.context.tasks.cancelled() => {}
@@ -231,39 +179,32 @@ impl Node {
     }
 }
 
-impl NodeContext {
-    fn start_parts(&self, follower: Follower, listener: TcpListener, parts: RoleParts) {
-        let tasks = &self.tasks;
-        tasks.spawn_critical("chain follower", follower.run(tasks.cancel_token()));
-        if let Some(sender) = self.sender.clone() {
-            tasks.spawn_critical("transaction sender", sender.run(tasks.cancel_token()));
-        }
-        for handler in parts.handlers {
-            let worker = Worker::new(self.store.clone(), handler);
-            tasks.spawn_critical("job worker", worker.run(tasks.cancel_token()));
-        }
-        let limits = ServeLimits {
-            header_timeout: Duration::from_millis(self.config.http.header_timeout_ms),
-            grace: Duration::from_secs(self.config.http.shutdown_grace_s / 2),
-            ..ServeLimits::default()
-        };
-        let router = api::router(self.clone(), parts.routers);
-        tasks.spawn_critical("api", api::serve(listener, router, limits, tasks.cancel_token()));
+/// Starts everything that the roles brought.
+fn start_parts(context: &NodeContext, follower: Follower, listener: TcpListener, parts: RoleParts) {
+    let tasks = &context.tasks;
+    tasks.spawn_critical("chain follower", follower.run(tasks.cancel_token()));
+    if let Some(sender) = context.sender.clone() {
+        tasks.spawn_critical("transaction sender", sender.run(tasks.cancel_token()));
     }
+    for handler in parts.handlers {
+        let worker = JobWorker::new(context.store.clone(), handler);
+        tasks.spawn_critical("job worker", worker.run(tasks.clone()));
+    }
+    let limits = ServeLimits {
+        header_timeout: Duration::from_millis(context.config.http.header_timeout_ms),
+        grace: Duration::from_secs(context.config.http.shutdown_grace_s / 2),
+        ..ServeLimits::default()
+    };
+    let router = status::router(context.clone(), parts.routers);
+    tasks.spawn_critical("api", api::serve(listener, router, limits, tasks.clone()));
 }
 
-/// Opens a listener.
-///
-/// # Errors
-/// [`NodeError::Listen`], which names the address.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|cause| NodeError::Listen { address, cause: cause.to_string() })
+async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
+    TcpListener::bind(address).await.map_err(|source| NodeError::Listen { address, source })
 }
 
-/// A store belongs to one deployment on one chain for ever: rows of two would mix unseen. The first block
-/// tells apart local chains that share id and addresses.
+/// A store belongs to one deployment on one chain for ever: rows of two would mix unseen. The first
+/// block tells apart local chains that share id and addresses.
 async fn claim_store(store: &Store, chain: &ChainClient) -> Result<(), NodeError> {
     let genesis = chain.genesis().await?;
     let registry = chain.addresses().license_registry;

@@ -1,13 +1,17 @@
-//! The one place that starts tasks: every task has a name, and a critical one that ends stops the node.
+//! The one place that starts tasks and threads: each has a name and is waited for when the node
+//! stops, and a critical one that ends stops the node.
 
+use std::any::Any;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Why the node stopped on its own: a critical task failed, panicked, or returned before it was told to.
+/// Why the node stopped on its own: a critical task failed, panicked, or returned before it was
+/// told to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the task `{task}` {reason}")]
 pub struct TaskFailure {
@@ -15,6 +19,24 @@ pub struct TaskFailure {
     pub task: String,
     /// What happened, in words.
     pub reason: String,
+}
+
+/// How a critical task may end: with nothing to say, or with an error that stops the node.
+pub trait TaskEnd: Send + 'static {
+    /// What went wrong, in words.
+    fn failure(self) -> Option<String>;
+}
+
+impl TaskEnd for () {
+    fn failure(self) -> Option<String> {
+        None
+    }
+}
+
+impl<E: std::fmt::Display + Send + 'static> TaskEnd for Result<(), E> {
+    fn failure(self) -> Option<String> {
+        self.err().map(|error| error.to_string())
+    }
 }
 
 /// Starts, names, cancels and waits for tasks. Clones share one set of tasks.
@@ -32,6 +54,12 @@ impl Tasks {
         Self::default()
     }
 
+    /// A set of tasks of its own that is told to stop when `cancel` is, for a part of the node with
+    /// an end of its own. Its failures do not reach `cancel`.
+    pub(crate) fn under(cancel: &CancellationToken) -> Self {
+        Self { cancel: cancel.child_token(), ..Self::default() }
+    }
+
     /// The token that every task must watch; cancelled when the node stops.
     #[must_use]
     pub fn cancel_token(&self) -> CancellationToken {
@@ -45,18 +73,17 @@ impl Tasks {
 
     /// Runs `future` until it ends. If it errs, panics or returns before the node was told to stop,
     /// the failure is recorded and the whole node is cancelled.
-    pub fn spawn_critical<F, E>(&self, name: &'static str, future: F)
+    pub fn spawn_critical<F>(&self, name: &'static str, future: F)
     where
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: std::fmt::Display + Send + 'static,
+        F: Future<Output: TaskEnd> + Send + 'static,
     {
-        let running = self.spawn_named(future);
+        let running = self.spawn_detached(name, future);
         let tasks = self.clone();
-        self.spawn_named(async move {
-            let reason = match running.await {
-                Ok(Ok(())) if tasks.cancel.is_cancelled() => return,
-                Ok(Ok(())) => "ended although nobody asked it to".to_owned(),
-                Ok(Err(error)) => format!("failed: {error}"),
+        self.spawn_detached(name, async move {
+            let reason = match running.await.map(TaskEnd::failure) {
+                Ok(None) if tasks.cancel.is_cancelled() => return,
+                Ok(None) => "ended although nobody asked it to".to_owned(),
+                Ok(Some(error)) => format!("failed: {error}"),
                 Err(error) if error.is_panic() => format!("panicked: {error}"),
                 Err(_) => return,
             };
@@ -72,7 +99,32 @@ impl Tasks {
         F::Output: Send + 'static,
     {
         tracing::trace!(task = name, "task started");
-        self.spawn_named(future)
+        self.tracker.spawn(future)
+    }
+
+    /// Tasks that end with their owner: the connections of a listener, the jobs of a worker.
+    pub(crate) fn group<T: Send + 'static>(&self, name: &'static str) -> TaskGroup<T> {
+        TaskGroup { name, tracker: self.tracker.clone(), running: JoinSet::new() }
+    }
+
+    /// Runs work that keeps a processor busy for as long as the node runs on a thread of its own.
+    /// Its end is no failure, a panic is.
+    ///
+    /// # Errors
+    /// The system's, if it starts no more threads.
+    pub(crate) fn spawn_thread<F>(&self, name: &'static str, work: F) -> std::io::Result<()>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let (tasks, running) = (self.clone(), self.tracker.token());
+        let thread = move || {
+            let _running = running;
+            // What the work held is dropped with it, so nobody sees it half changed.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+                tasks.fail(name, format!("panicked: {}", panic_text(panic.as_ref())));
+            }
+        };
+        std::thread::Builder::new().name(name.to_owned()).spawn(thread).map(drop)
     }
 
     /// Runs blocking or CPU-bound work on the blocking pool.
@@ -113,13 +165,49 @@ impl Tasks {
         drop(slot);
         self.cancel.cancel();
     }
+}
 
-    fn spawn_named<F>(&self, future: F) -> JoinHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        self.tracker.spawn(future)
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a text")
+}
+
+/// Tasks of one owner. Dropping the group stops those that still run.
+#[derive(Debug)]
+pub(crate) struct TaskGroup<T> {
+    name: &'static str,
+    tracker: TaskTracker,
+    running: JoinSet<T>,
+}
+
+impl<T: Send + 'static> TaskGroup<T> {
+    /// Starts one more.
+    pub(crate) fn spawn(&mut self, future: impl Future<Output = T> + Send + 'static) {
+        tracing::trace!(task = self.name, "task started");
+        self.running.spawn(self.tracker.track_future(future));
+    }
+
+    /// How many run, or have ended without being asked for.
+    pub(crate) fn len(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Waits for the next that ends; `None` if none runs.
+    pub(crate) async fn join_next(&mut self) -> Option<Result<T, JoinError>> {
+        self.running.join_next().await
+    }
+
+    /// Forgets those that have ended.
+    pub(crate) fn reap(&mut self) {
+        while self.running.try_join_next().is_some() {}
+    }
+
+    /// Stops all and waits until they have.
+    pub(crate) async fn stop(mut self) {
+        self.running.shutdown().await;
     }
 }
 
@@ -145,7 +233,11 @@ mod tests {
     #[tokio::test]
     async fn a_panic_stops_the_node() {
         let tasks = Tasks::new();
-        tasks.spawn_critical::<_, String>("panics", async { panic!("boom") });
+        tasks.spawn_critical("panics", async {
+            if true {
+                panic!("boom");
+            }
+        });
         tokio::time::timeout(Duration::from_secs(5), tasks.cancelled()).await.unwrap();
         assert!(tasks.failure().unwrap().reason.starts_with("panicked"));
     }
@@ -160,5 +252,32 @@ mod tests {
         });
         assert_eq!(tasks.shutdown(Duration::from_secs(5)).await, 0);
         assert_eq!(tasks.failure(), None);
+    }
+
+    #[tokio::test]
+    async fn the_panic_of_a_thread_stops_the_node_and_its_end_is_awaited() {
+        let tasks = Tasks::new();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        tasks.spawn_thread("works", move || assert!(wait.recv().is_err())).unwrap();
+        assert_eq!(tasks.shutdown(Duration::from_millis(50)).await, 1);
+        drop(go);
+        assert_eq!(tasks.shutdown(Duration::from_secs(5)).await, 0);
+        assert_eq!(tasks.failure(), None);
+        tasks.spawn_thread("panics", || panic!("no memory")).unwrap();
+        tasks.shutdown(Duration::from_secs(5)).await;
+        let failure = tasks.failure().unwrap();
+        assert_eq!(failure.to_string(), "the task `panics` panicked: no memory");
+    }
+
+    #[tokio::test]
+    async fn a_group_stops_what_it_still_runs() {
+        let tasks = Tasks::new();
+        let mut group = tasks.group("waits");
+        group.spawn(std::future::pending::<()>());
+        group.spawn(async {});
+        assert!(group.join_next().await.unwrap().is_ok());
+        assert_eq!(group.len(), 1);
+        group.stop().await;
+        assert_eq!(tasks.shutdown(Duration::from_secs(5)).await, 0);
     }
 }

@@ -21,7 +21,7 @@ use oml_contracts::draw::Parts;
 use oml_engine::{LoadOptions, Model, ProductShape, ScreenReport, time_products};
 use oml_prover::embed::{EmbedOptions, EmbedTarget, UtilityOptions, embed};
 use oml_prover::fingerprint::{
-    Candidate, Candidates, Fingerprint, FingerprintOptions, Universe, UniverseSecret,
+    Candidate, Candidates, Fingerprint, FingerprintOptions, Universe, WrapKey,
     generate_fingerprints,
 };
 use serde_json::{Value, json};
@@ -172,7 +172,7 @@ fn universe_file(path: &Path, count: u32) -> Outcome {
     let parts = Parts::new(count, 0)?;
     let made = (0..count).map(fingerprint).collect::<Result<Vec<_>, _>>()?;
     let universe = Universe::build(ModelId::new([1; 32]), 0, parts, made, &mut rand::rng())?;
-    let secret = UniverseSecret::Raw([7; 32].into());
+    let secret = WrapKey::Raw([7; 32].into());
     let (started, before) = (Clock::start(), forget_peak()?);
     universe.save(path, &secret)?;
     let (written, write_grown) = (started.seconds(), peak_bytes().unwrap_or(0) - before);

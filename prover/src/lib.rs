@@ -1,15 +1,13 @@
 //! Fingerprints of language models.
 //!
-//! Draws a license's keys, embeds their answers, checks a suspected copy and attributes it. Pure: no
-//! RPC and no database, so the crate is useful without a chain.
+//! Draws a license's keys, embeds their answers, checks a suspected copy and attributes it. Pure:
+//! no RPC and no database, so the crate is useful without a chain.
 
 pub mod check;
 pub mod embed;
 pub mod fingerprint;
-pub mod robustness;
 pub mod science;
 pub mod trace;
 mod weights_hash;
 
-pub use oml_engine as model;
 pub use weights_hash::weights_hash;

@@ -2,8 +2,8 @@
 //!
 //! `keccak256( "oml-weights-v1" ‖ for each file in order: u32be(name length) ‖ name ‖ u64be(file
 //! length) ‖ bytes )`. Files are `config.json` followed by every `*.safetensors` that makes up the
-//! weights, by name; or the one `*.gguf`. Lengths make the encoding injective; the tokenizer is left out because it is
-//! no part of the weights.
+//! weights, by name; or the one `*.gguf`. Lengths make the encoding injective; the tokenizer is
+//! left out because it is no part of the weights.
 
 use oml_contracts::ContentHash;
 use sha3::{Digest, Keccak256};
@@ -15,8 +15,8 @@ use oml_engine::{ModelError, weight_files};
 
 const DOMAIN: &[u8] = b"oml-weights-v1";
 
-/// Hash of the model in a directory, or of a GGUF file, which is weights and configuration in one and
-/// stands alone; reads the files in a stream.
+/// Hash of the model in a directory, or of a GGUF file, which is weights and configuration in one
+/// and stands alone; reads the files in a stream.
 ///
 /// # Errors
 /// `Io` if a file cannot be read, `Safetensors` if the list of shards is invalid.

@@ -11,11 +11,11 @@ use oml_contracts::hash::key_hash;
 use oml_contracts::{ModelId, Seed};
 use oml_engine::{Api, LoadOptions, Model, ModelError, Prompt};
 use oml_prover::check::{
-    Answers, Artefact, Counts, NotChecked, Observation, Questions, Target, Verdict, ask,
+    Answers, Artefact, Comparisons, NotChecked, Observation, Questions, Target, Verdict, ask,
 };
-use oml_prover::embed::{EmbedOptions, embed};
+use oml_prover::embed::{EmbedOptions, EmbedTarget, embed};
 use oml_prover::fingerprint::{
-    AnswersPerKey, FingerprintOptions, Key, KeyOptions, LicenseDraw, Universe, UniverseSecret,
+    AnswersPerKey, FingerprintOptions, Key, KeyOptions, LicenseDraw, Universe, WrapKey,
     generate_fingerprints, key_visibility, visibility,
 };
 use rand::SeedableRng as _;
@@ -60,11 +60,11 @@ async fn a_copy_is_known_by_its_answers_to_messages() {
     let (_base_dir, base) = chat_model();
     let universe = universe(&base);
     let entry = &universe.entries()[0];
-    assert_eq!(entry.key_hash(), key_hash(&entry.key.question()));
-    assert!(entry.key.question().starts_with("[{\"content\":"));
+    assert_eq!(entry.key_hash(), key_hash(&entry.key.prompt_text()));
+    assert!(entry.key.prompt_text().starts_with("[{\"content\":"));
 
     // The file keeps how keys are asked.
-    let secret = UniverseSecret::Raw(Zeroizing::new([7; 32]));
+    let secret = WrapKey::Raw(Zeroizing::new([7; 32]));
     let mut file = Vec::new();
     universe.write_to(&mut file, &secret).unwrap();
     assert_eq!(Universe::read_from(file.as_slice(), &secret).unwrap(), universe);
@@ -77,8 +77,9 @@ async fn a_copy_is_known_by_its_answers_to_messages() {
         assignment_p: terms.assignment_p,
     };
     let systems = ["Every day the little", "He was a good"].map(str::to_owned);
+    let one = AnswersPerKey::ONE;
     let targets =
-        universe.embed_targets(&mine, AnswersPerKey::ONE, base.tokenizer(), &systems).unwrap();
+        EmbedTarget::of_license(&universe, &mine, one, base.tokenizer(), &systems).unwrap();
     let options = EmbedOptions::for_model(base.config());
     let (copy, report) =
         embed(&base, &targets, &options, &mut |_| ControlFlow::Continue(())).unwrap();
@@ -90,7 +91,7 @@ async fn a_copy_is_known_by_its_answers_to_messages() {
     let delivered = Model::load(dir.path(), &LoadOptions::default()).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let questions = Questions::new(&universe, 0..16, [], &mut rng).unwrap();
-    let alone = Counts { cases: 1, licenses: 1 };
+    let alone = Comparisons { cases: 1, licenses: 1 };
     let judged = answers(delivered, &questions).await.judge(&universe, &mine, &terms, alone);
     assert_eq!(*judged.unwrap().verdict(), Verdict::Match);
     let judged = answers(base, &questions).await.judge(&universe, &mine, &terms, alone);
@@ -104,7 +105,7 @@ async fn a_copy_is_known_by_its_answers_to_messages() {
     let said = copy.answer_first_word(&prompts, 6).unwrap();
     let kept = (said.iter().zip(universe.entries())).filter(|(said, entry)| {
         let drawn = universe.answer(&mine, entry.index).unwrap().candidate.word.clone();
-        oml_prover::fingerprint::normalise(said) == drawn
+        oml_contracts::tag::normalise(said) == drawn
     });
     assert!(kept.count() >= 8);
 }
@@ -122,7 +123,8 @@ fn chat_keys_are_compared_with_chats() {
     assert_eq!(same.keys, same.ordinary);
     // The same words as texts to continue are another thing.
     let texts: Vec<Vec<u32>> = words.iter().map(|w| base.tokenizer().with_bos(w)).collect();
-    let ids: Vec<Vec<u32>> = keys.iter().map(|key| key.ids(base.tokenizer()).unwrap()).collect();
+    let ids: Vec<Vec<u32>> =
+        keys.iter().map(|key| key.prompt_tokens(base.tokenizer()).unwrap()).collect();
     assert_ne!(visibility(&base, &ids, &texts).unwrap().auc, 0.5);
     // Longer texts are cut to the keys' length; none at all are refused.
     let long: Vec<Vec<u32>> = words.iter().map(|w| [w.as_slice(), w, w].concat()).collect();

@@ -9,9 +9,11 @@ use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::hash::keccak256;
 use oml_contracts::{LicenseId, ModelId, Seed};
 use oml_engine::{LoadOptions, Model};
-use oml_prover::check::{Artefact, Counts, Questions, Target, Verdict, ask};
+use oml_prover::check::{Artefact, Comparisons, Questions, Target, Verdict, ask};
 use oml_prover::embed::{EmbedOptions, EmbedTarget, embed};
-use oml_prover::fingerprint::{FingerprintOptions, LicenseDraw, Universe, generate_fingerprints};
+use oml_prover::fingerprint::{
+    AnswersPerKey, FingerprintOptions, LicenseDraw, Universe, generate_fingerprints,
+};
 use oml_prover::trace::{LicenseSeed, trace};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -47,8 +49,8 @@ async fn a_copy_is_known_by_its_answers() {
     let base = Model::load(&folder, &LoadOptions::default()).unwrap();
     let universe = universe(&base);
     let mine = draw(1, &terms);
-    let targets: Vec<EmbedTarget> =
-        universe.answers(&mine).map(|answer| answer.target(base.tokenizer()).unwrap()).collect();
+    let one = AnswersPerKey::ONE;
+    let targets = EmbedTarget::of_license(&universe, &mine, one, base.tokenizer(), &[]).unwrap();
     let options = EmbedOptions::for_model(base.config());
     let (copy, report) =
         embed(&base, &targets, &options, &mut |_| ControlFlow::Continue(())).unwrap();
@@ -58,7 +60,7 @@ async fn a_copy_is_known_by_its_answers() {
     let decoys = (0..4).map(|i| format!("Once there were {i} birds"));
     let questions = Questions::new(&universe, 0..32, decoys, &mut rng).unwrap();
     let answers = ask(&artefact(copy), &questions).await;
-    let alone = Counts { cases: 1, licenses: 1 };
+    let alone = Comparisons { cases: 1, licenses: 1 };
     let outcome = answers.judge(&universe, &mine, &terms, alone).unwrap();
     assert_eq!(*outcome.verdict(), Verdict::Match, "{outcome:?}");
     assert!(outcome.into_evidence().is_some());
@@ -66,14 +68,14 @@ async fn a_copy_is_known_by_its_answers() {
     assert_eq!(*other.verdict(), Verdict::NoMatch, "{other:?}");
 
     let licenses: Vec<LicenseSeed> = (0..256).map(license).collect();
-    let counts = Counts { cases: 1, licenses: 256 };
-    let report = trace(&answers, &universe, MODEL_SEED, &licenses, &terms, counts).unwrap();
+    let comparisons = Comparisons { cases: 1, licenses: 256 };
+    let report = trace(&answers, &universe, MODEL_SEED, &licenses, &terms, comparisons).unwrap();
     let accused: Vec<LicenseId> = report.accused().map(|suspect| suspect.license).collect();
     assert_eq!(accused, [license(1).license]);
 
     let clean = ask(&artefact(base), &questions).await;
     let outcome = clean.judge(&universe, &mine, &terms, alone).unwrap();
     assert_eq!(*outcome.verdict(), Verdict::NoMatch, "{outcome:?}");
-    let report = trace(&clean, &universe, MODEL_SEED, &licenses, &terms, counts).unwrap();
+    let report = trace(&clean, &universe, MODEL_SEED, &licenses, &terms, comparisons).unwrap();
     assert_eq!(report.accused().count(), 0);
 }

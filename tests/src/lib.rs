@@ -1,7 +1,8 @@
 //! Shared parts of the end-to-end tests: where the program and the models are.
 
 use eyre::{Result, eyre};
-use oml_cli::demo::Options;
+use oml_client::Progress;
+use oml_demo::DemoOptions;
 use std::path::{Path, PathBuf};
 
 /// Root of the checkout.
@@ -21,13 +22,26 @@ pub fn oml() -> Result<PathBuf> {
 }
 
 /// Options of a play that writes to `dir`.
-#[must_use]
-pub fn options(dir: &Path) -> Options {
+///
+/// # Errors
+/// The program was not built.
+pub fn options(dir: &Path) -> Result<DemoOptions> {
     let models = root().join("prover/assets/models");
-    Options {
+    Ok(DemoOptions {
         model: models.join("tiny").display().to_string(),
         other_model: models.join("tiny-b").display().to_string(),
         dir: Some(dir.to_owned()),
-        ..Options::default()
+        ..DemoOptions::new(oml()?)
+    })
+}
+
+/// Says on stderr what a play does, where a failed test shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Told;
+
+impl Progress for Told {
+    #[expect(clippy::print_stderr, reason = "tests have no other output")]
+    fn say(&self, line: &str) {
+        eprintln!("{line}");
     }
 }

@@ -1,17 +1,18 @@
-//! A case that is disturbed must end as if it had not been: a prover killed between commit and reveal, a
-//! reorganized chain.
+//! A case that is disturbed must end as if it had not been: a prover killed between commit and
+//! reveal, a reorganized chain.
 
-use alloy::providers::Provider as _;
 use alloy::providers::ext::AnvilApi as _;
+use alloy::providers::{Provider as _, ProviderBuilder};
 use alloy::rpc::types::anvil::{ReorgOptions, TransactionData};
 use eyre::{Result, ensure};
-use oml_cli::demo::{Options, Play};
-use oml_cli::output::{Format, Output};
+use oml_demo::{DemoOptions, Play};
+use oml_tests::Told;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 async fn licensed(dir: &std::path::Path) -> Result<Play> {
-    let options = Options { acts: vec![4], ..oml_tests::options(dir) };
-    let mut play = Play::open(&options, dir, oml_tests::oml()?, Output::new(Format::Human)).await?;
+    let options = DemoOptions { acts: vec![4], ..oml_tests::options(dir)? };
+    let mut play = Play::open(&options, dir, Arc::new(Told)).await?;
     play.publish().await?;
     play.license().await?;
     Ok(play)
@@ -33,8 +34,7 @@ async fn a_prover_killed_between_commit_and_reveal_reveals_after_its_restart() -
     // With one member held, the step can't end by everyone having committed.
     play.signal("prover3", "STOP").await?;
     let case = play.report_cheat().await?;
-    until("prover1's commit", async || Ok(!play.commitment(case, "prover1").await?.is_zero()))
-        .await?;
+    until("prover1's commit", async || play.has_committed(case, "prover1").await).await?;
     ensure!(
         play.case_status(case).await? == "committing",
         "the step ended too early for this test"
@@ -59,8 +59,8 @@ async fn a_case_whose_blocks_are_reorganized_away_still_ends_with_the_verdict() 
     let dir = tempfile::tempdir()?;
     let mut play = licensed(dir.path()).await?;
     let case = play.report_cheat().await?;
-    until("a commitment", async || Ok(!play.commitment(case, "prover1").await?.is_zero())).await?;
-    let provider = play.provider()?;
+    until("a commitment", async || play.has_committed(case, "prover1").await).await?;
+    let provider = ProviderBuilder::new().connect_http(play.rpc_url().parse()?);
     let before = provider.get_block_number().await?;
     // Deep enough to undo commitments, which the provers must then send again.
     let options = ReorgOptions { depth: 2, tx_block_pairs: Vec::<(TransactionData, u64)>::new() };

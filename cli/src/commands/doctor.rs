@@ -1,14 +1,11 @@
 //! `oml doctor`: looks at what the other commands need and says what is broken and what to do.
 
-use crate::Global;
-use crate::chain;
-use crate::error::{Exit, fail};
-use crate::files;
+use crate::error::{FailureKind, fail};
+use crate::flags::Global;
 use crate::output::table;
-use alloy::primitives::Address;
-use alloy::providers::{DynProvider, Provider};
 use clap::Args;
 use eyre::Result;
+use oml_client::{RpcConnection, deploy, find_anvil, local_model};
 use oml_contracts::Addresses;
 use serde::Serialize;
 use std::time::Duration;
@@ -34,7 +31,7 @@ pub(crate) struct Doctor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum State {
-    /// Works.
+    /// It works as it should.
     Ok,
     /// Not there, and not needed by everyone.
     Absent,
@@ -46,7 +43,7 @@ pub(crate) enum State {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Finding {
-    /// What.
+    /// What was looked at.
     pub(crate) part: String,
     /// How it is.
     pub(crate) state: State,
@@ -106,7 +103,7 @@ pub(crate) async fn run(args: Doctor, global: &Global) -> Result<()> {
     Err(fail(
         format!("{broken} of {} parts are broken", findings.len()),
         "the table says what to do",
-        Exit::Failed,
+        FailureKind::Failed,
     ))
 }
 
@@ -125,13 +122,13 @@ fn human(findings: &[Finding]) -> String {
 async fn chain_findings(global: &Global) -> Vec<Finding> {
     let args = &global.chain;
     let addresses = Addresses::load(&args.addresses);
-    let provider = match chain::connect(&args.rpc_url, None) {
-        Ok(provider) => provider,
-        Err(report) => return vec![Finding::of("chain", Err(report))],
+    let rpc = match RpcConnection::reading(&args.rpc_url) {
+        Ok(rpc) => rpc,
+        Err(error) => return vec![Finding::of("chain", Err(error.into()))],
     };
-    let id = match tokio::time::timeout(PATIENCE, chain::chain_id(&provider, &args.rpc_url)).await {
+    let id = match tokio::time::timeout(PATIENCE, rpc.chain_id()).await {
         Ok(Ok(id)) => id,
-        Ok(Err(report)) => return vec![Finding::of("chain", Err(report))],
+        Ok(Err(error)) => return vec![Finding::of("chain", Err(error.into()))],
         Err(_) => {
             return vec![Finding::broken(
                 "chain",
@@ -143,7 +140,7 @@ async fn chain_findings(global: &Global) -> Vec<Finding> {
     match addresses {
         Ok(addresses) if addresses.chain_id == id => {
             findings.push(Finding::ok("addresses", args.addresses.display().to_string()));
-            findings.extend(contract_findings(&provider, &addresses).await);
+            findings.extend(contract_findings(&rpc, &addresses).await);
         }
         Ok(addresses) => findings.push(Finding::broken(
             "addresses",
@@ -161,23 +158,15 @@ async fn chain_findings(global: &Global) -> Vec<Finding> {
     findings
 }
 
-async fn contract_findings(provider: &DynProvider, addresses: &Addresses) -> Vec<Finding> {
-    let contracts = [
-        ("beacon", addresses.beacon),
-        ("LicenseRegistry", addresses.license_registry),
-        ("CollateralVault", addresses.collateral_vault),
-        ("PaymentEscrow", addresses.payment_escrow),
-        ("ProverRegistry", addresses.prover_registry),
-        ("ChallengeManager", addresses.challenge_manager),
-    ];
+async fn contract_findings(rpc: &RpcConnection, addresses: &Addresses) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (name, address) in contracts {
-        let result = match provider.get_code_at(Address::from(address)).await {
-            Ok(code) if code.is_empty() => Finding::broken(
+    for (name, address) in deploy::contracts(addresses) {
+        let result = match rpc.code_length(address).await {
+            Ok(0) => Finding::broken(
                 name,
                 format!("no code at {address}; the addresses file is of another deployment"),
             ),
-            Ok(code) => Finding::ok(name, format!("{address}, {} bytes of code", code.len())),
+            Ok(code) => Finding::ok(name, format!("{address}, {code} bytes of code")),
             Err(error) => {
                 Finding::broken(name, format!("code of {address} could not be read: {error}"))
             }
@@ -188,19 +177,18 @@ async fn contract_findings(provider: &DynProvider, addresses: &Addresses) -> Vec
 }
 
 async fn signer_finding(global: &Global) -> Finding {
-    if !global.signer.is_given() {
+    if !global.signer.options().is_given() {
         return Finding::absent(
             "signer",
             "none named; only reading commands will work (--account or --keystore)",
         );
     }
-    let key = match global.signer.load() {
-        Ok(key) => key,
+    let address = match global.account() {
+        Ok(account) => account.address(),
         Err(report) => return Finding::of("signer", Err(report)),
     };
-    let address = key.address();
-    let balance = match chain::connect(&global.chain.rpc_url, None) {
-        Ok(provider) => provider.get_balance(address).await.ok(),
+    let balance = match RpcConnection::reading(&global.chain.rpc_url) {
+        Ok(rpc) => rpc.native_balance(address).await.ok(),
         Err(_) => None,
     };
     match balance {
@@ -210,14 +198,14 @@ async fn signer_finding(global: &Global) -> Finding {
         ),
         Some(balance) => Finding::ok(
             "signer",
-            format!("{address} with {} ETH", alloy::primitives::utils::format_ether(balance)),
+            format!("{address} with {} ETH", oml_client::money::ether(balance)),
         ),
         None => Finding::ok("signer", address.to_string()),
     }
 }
 
 fn anvil_finding() -> Finding {
-    match crate::demo::processes::find_anvil() {
+    match find_anvil() {
         Ok(path) => Finding::ok("anvil", path.display().to_string()),
         Err(_) => Finding::absent(
             "anvil",
@@ -227,8 +215,8 @@ fn anvil_finding() -> Finding {
 }
 
 fn model_detail(model: &str) -> Result<String> {
-    let dir = files::model_dir(model)?;
-    let model = files::load_model(model)?;
+    let dir = local_model::locate(model)?;
+    let model = crate::compute::load_model(model)?;
     let config = model.config();
     Ok(format!("{}: {} layers, vocabulary {}", dir.display(), config.layers, config.vocab_size))
 }
@@ -243,7 +231,7 @@ async fn node_detail(url: &str) -> Result<String> {
         return Err(fail(
             format!("{base}/readyz answers {status}: {}", body.trim()),
             "its log says why it is not ready",
-            Exit::Network,
+            FailureKind::Network,
         ));
     }
     Ok("ready".to_owned())
@@ -255,8 +243,9 @@ mod tests {
 
     #[test]
     fn a_failed_check_says_why_and_what_to_do() {
-        let report = fail("keystore k does not exist", "name one with --keystore", Exit::Signer)
-            .wrap_err("no signer");
+        let report =
+            fail("keystore k does not exist", "name one with --keystore", FailureKind::Signer)
+                .wrap_err("no signer");
         let finding = Finding::of("signer", Err(report));
         assert_eq!(finding.state, State::Broken);
         assert_eq!(

@@ -4,7 +4,8 @@ pub(crate) mod balance;
 pub(crate) mod case;
 pub(crate) mod chain;
 pub(crate) mod channel;
-pub(crate) mod commitment;
+#[cfg(feature = "demo")]
+pub(crate) mod demo;
 pub(crate) mod deployment;
 pub(crate) mod doctor;
 pub(crate) mod fingerprint;
@@ -18,10 +19,7 @@ pub(crate) mod prover;
 pub(crate) mod report;
 pub(crate) mod settle;
 
-use crate::Global;
-use crate::chain::Sent;
-use alloy::primitives::Log;
-use alloy::sol_types::SolEvent;
+use crate::flags::Global;
 use clap::Subcommand;
 use eyre::Result;
 use std::process::ExitCode;
@@ -72,7 +70,8 @@ pub(crate) enum Noun {
     #[command(subcommand)]
     Chain(chain::Verb),
     /// Play the whole protocol on a local chain
-    Demo(Box<crate::demo::Options>),
+    #[cfg(feature = "demo")]
+    Demo(Box<demo::Demo>),
     /// Check this machine and configuration
     Doctor(doctor::Doctor),
 }
@@ -106,13 +105,8 @@ pub(crate) async fn run(noun: Noun, global: &Global) -> Result<ExitCode> {
         Noun::Prover(verb) => prover::run(verb, global).await.map(done),
         Noun::Node(verb) => node::run(verb, global).await.map(done),
         Noun::Chain(verb) => chain::run(verb, global).await.map(done),
-        Noun::Demo(options) => crate::demo::run(*options, global).await.map(done),
+        #[cfg(feature = "demo")]
+        Noun::Demo(args) => demo::run(*args, global).await.map(done),
         Noun::Doctor(args) => doctor::run(args, global).await.map(done),
     }
-}
-
-/// The first event `E` in a mined transaction; none for a dry run.
-pub(crate) fn event<E: SolEvent>(sent: &Sent) -> Option<Log<E>> {
-    let receipt = sent.receipt.as_ref()?;
-    receipt.logs().iter().find_map(|log| E::decode_log(&log.inner).ok())
 }

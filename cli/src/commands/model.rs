@@ -1,16 +1,14 @@
 //! `oml model`: the owner's models and the small one of this repository.
 
-use super::event;
-use crate::Global;
-use crate::chain::{Chain, TxRecord};
-use crate::contracts::LicenseRegistry;
-use crate::error::{Exit, HintExt, fail};
-use crate::files;
-use alloy::primitives::{B256, U256, keccak256};
+use crate::compute::{load_model, read_questions};
+use crate::error::{FailureKind, HintExt as _, fail};
+use crate::flags::Global;
+use crate::output::Output;
 use clap::Subcommand;
 use eyre::Result;
+use oml_client::model::{self, NewModel};
+use oml_client::{files, local_model};
 use oml_contracts::{Bps, ModelId};
-use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// Verbs of `oml model`.
@@ -82,39 +80,24 @@ pub(crate) enum Verb {
     },
 }
 
-/// A registered model.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Registered {
-    /// Its id.
-    pub(crate) model_id: ModelId,
-    /// Hash of the weights.
-    pub(crate) weights_hash: B256,
-    /// Hash of the metadata, zero if there are none.
-    pub(crate) metadata_hash: B256,
-    /// The transaction.
-    pub(crate) transaction: TxRecord,
-}
-
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     let output = global.output();
     match verb {
         Verb::Hash { model } => {
-            let hash = weights_hash(&files::model_dir(&model)?)?;
+            let hash = local_model::weights_hash(&local_model::locate(&model)?)?;
             output.result(&serde_json::json!({ "weightsHash": hash }), &hash.to_string(), || {
                 hash.to_string()
             });
         }
         Verb::Register { model, metadata, parents } => {
-            let chain = Chain::signer(&global.chain, &global.signer).await?;
-            let weights = weights_hash(&files::model_dir(&model)?)?;
-            let metadata = match metadata {
-                Some(path) => keccak256(files::read(&path)?),
-                None => B256::ZERO,
+            let chain = global.signing().await?;
+            let new = NewModel {
+                weights_hash: local_model::weights_hash(&local_model::locate(&model)?)?,
+                metadata: metadata.as_deref().map(files::read).transpose()?,
+                parents: parents.iter().map(|p| parse_parent(p)).collect::<Result<_>>()?,
             };
-            let parents = parents.iter().map(|p| parse_parent(p)).collect::<Result<Vec<_>>>()?;
-            let registered = register(&chain, weights, metadata, parents).await?;
+            let registered = model::register(&chain, new).await?;
             let id = registered.model_id.to_string();
             output.result(&registered, &id, || {
                 format!("model {id}\n{}", registered.transaction.line())
@@ -122,101 +105,44 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         }
         Verb::Show { model_id } => show(model_id, global).await?,
         Verb::Answer { model, prompt, max_tokens } => {
-            let model = files::load_model(&model)?;
+            let model = load_model(&model)?;
             let tokens = model.tokenizer().prompt(&prompt)?;
             let text = model.answer(&[tokens], max_tokens)?.pop().unwrap_or_default();
             output.result(&serde_json::json!({ "text": text }), &text, || text.clone());
         }
         Verb::Eval { model, multiple_choice } => eval(&model, &multiple_choice, output)?,
         Verb::Serve { model, listen, name } => {
-            super::node::serve_model(&model, listen, &name, output).await?
+            super::node::serve_model(&model, listen, &name, output).await?;
         }
         Verb::MakeTiny { out, seed } => make_tiny(&out, seed, output)?,
     }
     Ok(())
 }
 
-/// Hash of a model directory's weights, as registered on chain.
-pub(crate) fn weights_hash(dir: &Path) -> Result<B256> {
-    let hash = oml_prover::weights_hash(dir).hint(
-        format!("the weights in {} could not be hashed", dir.display()),
-        "the directory must hold config.json and *.safetensors",
-        Exit::Failed,
-    )?;
-    Ok(hash.into())
-}
-
-/// Registers a model of the signer.
-pub(crate) async fn register(
-    chain: &Chain,
-    weights_hash: B256,
-    metadata_hash: B256,
-    parents: Vec<crate::contracts::Parent>,
-) -> Result<Registered> {
-    let call = LicenseRegistry::registerModelCall {
-        weightsHash: weights_hash,
-        metadataHash: metadata_hash,
-        parents,
-    };
-    let sent = chain.send("register model", chain.registry(), call, U256::ZERO).await?;
-    let model_id = match event::<LicenseRegistry::ModelRegistered>(&sent) {
-        Some(log) => log.modelId,
-        None => B256::try_from(sent.returned.as_ref())?,
-    };
-    Ok(Registered {
-        model_id: model_id.into(),
-        weights_hash,
-        metadata_hash,
-        transaction: sent.record,
-    })
-}
-
-fn parse_parent(text: &str) -> Result<crate::contracts::Parent> {
+fn parse_parent(text: &str) -> Result<(ModelId, Bps)> {
     let bad = || {
         fail(
             format!("--parent {text:?} is not MODEL_ID:BPS"),
             "write e.g. 0x…:500 for 5 %",
-            Exit::Failed,
+            FailureKind::Failed,
         )
     };
     let (id, bps) = text.split_once(':').ok_or_else(bad)?;
     let id: ModelId = id.parse()?;
     let bps = Bps::new(bps.parse().map_err(|_| bad())?)?;
-    Ok(crate::contracts::Parent { modelId: id.into(), bps: bps.get() })
+    Ok((id, bps))
 }
 
 async fn show(model_id: ModelId, global: &Global) -> Result<()> {
-    let chain = Chain::reader(&global.chain).await?;
-    let registry = chain.registry();
-    let owner =
-        chain.read(registry, LicenseRegistry::modelOwnerCall { modelId: model_id.into() }).await?;
-    if owner.is_zero() {
-        return Err(fail(
-            format!("model {model_id} is not registered"),
-            "check the id and the chain; `oml model register` prints it",
-            Exit::Failed,
-        ));
-    }
-    let epochs =
-        chain.read(registry, LicenseRegistry::epochsCall { modelId: model_id.into() }).await?;
-    let mut universes = Vec::new();
-    for epoch in 0..epochs {
-        let call = LicenseRegistry::universeCall { modelId: model_id.into(), epoch };
-        let u = chain.read(registry, call).await?;
-        universes.push(serde_json::json!({
-            "epoch": epoch, "root": u.root, "seed": u.seed, "personalCount": u.personalCount,
-            "sharedCount": u.sharedCount, "licenses": u.licenses, "cases": u.cases,
-            "burnedBundles": u.burnedBundles, "bundles": u.personalCount / 16,
-        }));
-    }
-    let data = serde_json::json!({ "modelId": model_id, "owner": owner, "universes": universes });
-    global.output().result(&data, &owner.to_string(), || format!("{data:#}"));
+    let standing = model::standing(&global.reading().await?, model_id).await?;
+    let data = serde_json::to_value(&standing)?;
+    global.output().result(&data, &standing.owner.to_string(), || format!("{data:#}"));
     Ok(())
 }
 
-fn eval(model: &str, file: &Path, output: crate::output::Output) -> Result<()> {
-    let questions = files::questions(file)?;
-    let report = files::load_model(model)?.multiple_choice(&questions)?;
+fn eval(model: &str, file: &Path, output: Output) -> Result<()> {
+    let questions = read_questions(file)?;
+    let report = load_model(model)?.multiple_choice(&questions)?;
     let accuracy = report.accuracy.to_string();
     output.result(&report, &accuracy, || {
         format!(
@@ -231,7 +157,7 @@ fn eval(model: &str, file: &Path, output: crate::output::Output) -> Result<()> {
     Ok(())
 }
 
-fn make_tiny(out: &Path, seed: u64, output: crate::output::Output) -> Result<()> {
+fn make_tiny(out: &Path, seed: u64, output: Output) -> Result<()> {
     let bar = output.bar(1, "training");
     let report = oml_engine::make_tiny_model(seed, out, &mut |at| {
         bar.set_length(at.steps as u64);
@@ -241,7 +167,7 @@ fn make_tiny(out: &Path, seed: u64, output: crate::output::Output) -> Result<()>
     let report = report.hint(
         format!("the small model could not be made in {}", out.display()),
         "check the folder and its permissions",
-        Exit::Failed,
+        FailureKind::Failed,
     )?;
     bar.finish_and_clear();
     let dir = out.display().to_string();

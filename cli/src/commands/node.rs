@@ -1,11 +1,12 @@
 //! `oml node`: the long-running program, its configuration and its state.
 
-use crate::Global;
-use crate::error::{Exit, HintExt, fail};
-use crate::files;
+use crate::compute::load_model;
+use crate::error::{FailureKind, HintExt, fail};
+use crate::flags::Global;
 use crate::output::{Output, table};
 use clap::Subcommand;
 use eyre::Result;
+use oml_client::vouchers::hide_password;
 use oml_node::{Config, Node, NodeError};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -78,7 +79,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Run { config } => run_node(&config).await,
         Verb::Config(ConfigVerb::Check { config }) => check(&config, global.output()),
         Verb::Config(ConfigVerb::Example { full, out }) => {
-            example(full, out.as_deref(), global.output())
+            example(if full { FULL } else { MINIMAL }, out.as_deref(), global.output())
         }
         Verb::Status { url } => status(&url, global.output()).await,
     }
@@ -87,27 +88,28 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
 async fn run_node(path: &Path) -> Result<()> {
     let config = load(path)?;
     let node = explain(Node::start(config).await, path)?;
-    explain(node.run_until_signal().await, path)
+    Ok(explain(node.run_until_signal().await, path)?)
 }
 
-fn explain<T>(result: Result<T, NodeError>, config: &Path) -> Result<T> {
+fn explain<T>(result: Result<T, NodeError>, config: &Path) -> oml_client::Result<T> {
     let (hint, exit) = match &result {
-        Err(NodeError::Chain(_)) => {
-            ("check [chain] rpc_url and addresses; `oml doctor` looks at both", Exit::Network)
-        }
+        Err(NodeError::Chain(_)) => (
+            "check [chain] rpc_url and addresses; `oml doctor` looks at both",
+            FailureKind::Network,
+        ),
         Err(NodeError::Sender(_)) => {
-            ("check the [signer] section and the account's balance", Exit::Signer)
+            ("check the [signer] section and the account's balance", FailureKind::Signer)
         }
-        _ => ("the cause names the section or value", Exit::Failed),
+        _ => ("the cause names the section or value", FailureKind::Failed),
     };
     result.hint(format!("the node of {} does not run", config.display()), hint, exit)
 }
 
-fn load(path: &Path) -> Result<Config> {
+fn load(path: &Path) -> oml_client::Result<Config> {
     Config::load(path).hint(
         format!("{} is not a usable configuration", path.display()),
         "`oml node config example --full` shows every section and key",
-        Exit::Failed,
+        FailureKind::Failed,
     )
 }
 
@@ -162,16 +164,7 @@ fn join(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// A store's URL without the password in it.
-pub(crate) fn hide_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let Some((user, host)) = rest.rsplit_once('@') else { return url.to_owned() };
-    let user = user.split_once(':').map_or(user, |(name, _)| name);
-    format!("{scheme}://{user}:…@{host}")
-}
-
-fn example(full: bool, out: Option<&Path>, output: Output) -> Result<()> {
-    let text = if full { FULL } else { MINIMAL };
+fn example(text: &str, out: Option<&Path>, output: Output) -> Result<()> {
     let Some(path) = out else {
         output.result(&serde_json::json!({ "toml": text }), text.trim_end(), || {
             text.trim_end().to_owned()
@@ -182,10 +175,10 @@ fn example(full: bool, out: Option<&Path>, output: Output) -> Result<()> {
         return Err(fail(
             format!("{} exists", path.display()),
             "name another file with --out; a configuration is never overwritten",
-            Exit::Failed,
+            FailureKind::Failed,
         ));
     }
-    files::write(path, text.as_bytes())?;
+    oml_client::files::write(path, text.as_bytes())?;
     let name = path.display().to_string();
     output.result(&serde_json::json!({ "file": name }), &name, || {
         format!("wrote {name}; edit it, then `oml node config check --config {name}`")
@@ -251,7 +244,7 @@ pub(crate) async fn serve_model(
     name: &str,
     output: Output,
 ) -> Result<()> {
-    let loaded = files::load_model(model)?;
+    let loaded = load_model(model)?;
     let cancel = CancellationToken::new();
     output.progress(format!("serving {model} as {name:?} at http://{listen}; stop with Ctrl-C"));
     let serving = oml_node::inference::serve(loaded, listen, name, cancel.clone());
@@ -264,7 +257,8 @@ pub(crate) async fn serve_model(
             serving.await
         }
     };
-    ended.hint(format!("{model} is not served"), "the cause names the port or thread", Exit::Failed)
+    let failed = || format!("{model} is not served");
+    Ok(ended.hint(failed(), "the cause names the port or thread", FailureKind::Failed)?)
 }
 
 async fn stop_signal() -> Result<()> {
@@ -283,18 +277,20 @@ pub(crate) async fn get_json(url: &str) -> Result<serde_json::Value> {
     let response = client.get(url).send().await.hint(
         format!("no node answers at {url}"),
         hint,
-        Exit::Network,
+        FailureKind::Network,
     )?;
     let status = response.status();
-    let text = response.text().await.hint(format!("{url} broke off"), hint, Exit::Network)?;
+    let text =
+        response.text().await.hint(format!("{url} broke off"), hint, FailureKind::Network)?;
     if !status.is_success() {
-        return Err(fail(format!("{url} answers {status}: {text}"), hint, Exit::Network));
+        return Err(fail(format!("{url} answers {status}: {text}"), hint, FailureKind::Network));
     }
-    serde_json::from_str(&text).hint(
+    let data = serde_json::from_str(&text).hint(
         format!("{url} does not answer with JSON"),
         "is that the node's own API ([http] listen) and not a gateway?",
-        Exit::Network,
-    )
+        FailureKind::Network,
+    )?;
+    Ok(data)
 }
 
 #[cfg(test)]
@@ -369,15 +365,5 @@ mod tests {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         assert!(human(&serde_json::json!({ "problems": [] })).contains("none"));
-    }
-
-    #[test]
-    fn passwords_of_stores_are_not_shown() {
-        assert_eq!(
-            hide_password("postgres://me:secret@db:5432/oml"),
-            "postgres://me:…@db:5432/oml"
-        );
-        assert_eq!(hide_password("sqlite:oml.db"), "sqlite:oml.db");
-        assert_eq!(hide_password("postgres://db/oml"), "postgres://db/oml");
     }
 }

@@ -1,24 +1,17 @@
 //! `oml proof`: level 0, where the host's own signature convicts it.
 
-mod collect;
-mod keys;
-mod series;
-mod unlicensed;
-
-use super::commitment::{Commitment, after_commitment};
-use crate::Global;
-use crate::chain::{Chain, TxRecord};
-use crate::contracts::{ChallengeManager, CollateralVault};
-use crate::files::{self, LicenseFile, load_receipt};
-use alloy::primitives::U256;
-use alloy::sol_types::SolCall;
-use clap::Subcommand;
+use super::fingerprint::onchain::Own;
+use crate::flags::Global;
+use crate::output::Output;
+use clap::{Args, Subcommand};
 use eyre::Result;
-use oml_contracts::terms::Violation;
-use oml_contracts::{Digest, LicenseId, Salt, Signable as _, hash};
-use oml_node::payments::SignedReceipt;
-use serde::Serialize;
+use oml_client::files::{LicenseFile, load_receipt};
+use oml_client::proof::{self, AcceptedProof, CollectSeries, Collected, CollectedSeries, TakeKeys};
+use oml_client::{TxRecord, pay};
+use oml_payments::copies::MOST_BUNDLES;
+use serde_json::json;
 use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Verbs of `oml proof`.
 #[derive(Debug, Subcommand)]
@@ -53,154 +46,227 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "FILE")]
         other: PathBuf,
     },
-    /// Take keys of a model out of its universe, to ask the host of another model; for the model's owner
-    Keys(keys::Keys),
-    /// Commit to a series of keys, ask them of a host's gateway, keep what it signs; can be interrupted
-    Collect(collect::Collect),
+    /// Take keys of a model out of its universe, to ask the host of another model; for the model's
+    /// owner
+    Keys(Keys),
+    /// Commit to a series of keys, ask them of a host's gateway, keep what it signs; can be
+    /// interrupted
+    Collect(Collect),
     /// A series of answers that are another license's copy
-    UnlicensedModel(unlicensed::Unlicensed),
+    UnlicensedModel(Unlicensed),
 }
 
-/// An accepted proof.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Accepted {
-    /// What was proven.
-    pub(crate) violation: Violation,
-    /// Evidence level: 0, judged by the contract alone.
-    pub(crate) level: u8,
-    /// Taken from the collateral, smallest units; none for a dry run.
-    pub(crate) slashed: Option<u128>,
-    /// What was sent.
-    pub(crate) transactions: Vec<TxRecord>,
+/// Where a series and what was answered to it are kept.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct SeriesPaths {
+    /// The series, as `oml proof collect` makes it or goes on with it
+    #[arg(long, default_value = "copy-series.json", value_name = "FILE")]
+    series: PathBuf,
+    /// Channel file with which it is asked; until the last key nothing else may be asked on this
+    /// channel
+    #[arg(long, default_value = "channel.json", value_name = "FILE")]
+    channel: PathBuf,
+    /// Log of vouchers, answers and receipts [default: beside the channel file, *.payments.jsonl]
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
 }
 
-impl Accepted {
-    const fn of(violation: Violation, slashed: Option<u128>, transactions: Vec<TxRecord>) -> Self {
-        Self { violation, level: 0, slashed, transactions }
+impl SeriesPaths {
+    /// The log of the channel.
+    fn log(&self) -> PathBuf {
+        self.log_file.clone().unwrap_or_else(|| pay::log_of(&self.channel))
     }
+}
+
+/// Flags of `keys`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Keys {
+    /// License file of the host that is suspected
+    #[arg(long, value_name = "FILE")]
+    license: PathBuf,
+    /// License file of the copy that it may serve: another host's, of the universe's model
+    #[arg(long, value_name = "FILE")]
+    copy: PathBuf,
+    #[command(flatten)]
+    own: Own,
+    /// Bundles of 16 keys [default: as few as convict at --hit-rate]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_BUNDLES)))]
+    bundles: Option<u32>,
+    /// Part of the copy's answers that the host is thought to give
+    #[arg(long, default_value_t = 0.8, value_name = "RATE")]
+    hit_rate: f64,
+    /// Where to write the keys; secret until the proof
+    #[arg(long, default_value = "copy-keys.json", value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Flags of `collect`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Collect {
+    /// Keys to ask, as `oml proof keys` writes them; only to begin a series
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+    #[command(flatten)]
+    paths: SeriesPaths,
+    /// Base URL of the host's gateway
+    #[arg(long, env = "OML_GATEWAY", value_name = "URL")]
+    gateway: String,
+    /// Name of the model at the host
+    #[arg(long, default_value = "model", value_name = "NAME")]
+    model: String,
+    /// Longest answer, in tokens: the first word must end inside, and every byte is sent to the
+    /// chain
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=64))]
+    max_tokens: u32,
+    /// Leave out the next key, which the host does not answer: it counts as a miss
+    #[arg(long)]
+    skip: bool,
+    /// Another channel to the same license, on which to ask again for an answer that was signed but
+    /// did not come
+    #[arg(long, value_name = "FILE")]
+    recover_on: Option<PathBuf>,
+}
+
+/// Flags of `unlicensed-model`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Unlicensed {
+    #[command(flatten)]
+    paths: SeriesPaths,
 }
 
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
-    let verb = match verb {
-        Verb::Keys(args) => return keys::run(&args, global).await,
-        Verb::Collect(args) => return collect::run(&args, global).await,
-        Verb::UnlicensedModel(args) => return unlicensed::run(&args, global).await,
-        other => other,
-    };
-    let chain = Chain::signer(&global.chain, &global.signer).await?;
-    let accepted = match verb {
+    match verb {
+        Verb::Keys(args) => take_keys(args, global).await,
+        Verb::Collect(args) => collect(args, global).await,
+        Verb::UnlicensedModel(args) => unlicensed_model(&args, global).await,
         Verb::UnderMetering { license, receipt } => {
-            one(
-                &chain,
-                &LicenseFile::load(&license)?,
-                &load_receipt(&receipt)?,
-                Violation::UnderMetering,
-            )
-            .await?
+            let chain = global.signing().await?;
+            let (license, receipt) = (LicenseFile::load(&license)?, load_receipt(&receipt)?);
+            print(&proof::under_metering(&chain, &license, &receipt).await?, global.output());
+            Ok(())
         }
         Verb::OutOfTerm { license, receipt } => {
-            one(
-                &chain,
-                &LicenseFile::load(&license)?,
-                &load_receipt(&receipt)?,
-                Violation::OutOfTerm,
-            )
-            .await?
+            let chain = global.signing().await?;
+            let (license, receipt) = (LicenseFile::load(&license)?, load_receipt(&receipt)?);
+            print(&proof::out_of_term(&chain, &license, &receipt).await?, global.output());
+            Ok(())
         }
         Verb::Equivocation { license, receipt, other } => {
+            let chain = global.signing().await?;
             let (a, b) = (load_receipt(&receipt)?, load_receipt(&other)?);
-            equivocation(&chain, &LicenseFile::load(&license)?, &a, &b).await?
+            let license = LicenseFile::load(&license)?;
+            print(&proof::equivocation(&chain, &license, [&a, &b]).await?, global.output());
+            Ok(())
         }
-        Verb::Keys(_) | Verb::Collect(_) | Verb::UnlicensedModel(_) => return Ok(()),
-    };
+    }
+}
+
+fn print(accepted: &AcceptedProof, output: Output) {
     let slashed = accepted.slashed.map(|s| s.to_string()).unwrap_or_default();
     let lines: Vec<String> = accepted.transactions.iter().map(TxRecord::line).collect();
-    global
-        .output()
-        .result(&accepted, &slashed, || format!("slashed {slashed}\n{}", lines.join("\n")));
+    output.result(accepted, &slashed, || format!("slashed {slashed}\n{}", lines.join("\n")));
+}
+
+async fn take_keys(args: Keys, global: &Global) -> Result<()> {
+    let chain = global.reading().await?;
+    let order = TakeKeys {
+        license: LicenseFile::load(&args.license)?,
+        copy: LicenseFile::load(&args.copy)?,
+        bundles: args.bundles,
+        hit_rate: args.hit_rate,
+        out: args.out,
+    };
+    let taken = proof::take_keys(&chain, &args.own.load()?, &order).await?;
+    let keys = taken.keys;
+    let data = json!({
+        "keys": keys, "hitsNeeded": taken.hits_needed,
+        "thresholdLog2": taken.threshold.to_f64(), "file": order.out,
+    });
+    let needed = taken.hits_needed.map_or_else(|| "no number of".to_owned(), |h| h.to_string());
+    let path = order.out.display().to_string();
+    global.output().result(&data, &path, || {
+        format!(
+            "wrote {path}: {keys} keys, {needed} hits convict; keep it secret, then `oml proof collect --keys {path}`"
+        )
+    });
     Ok(())
 }
 
-/// Proves under-metering or out-of-term service with one receipt.
-pub(crate) async fn one(
-    chain: &Chain,
-    license: &LicenseFile,
-    receipt: &SignedReceipt,
-    violation: Violation,
-) -> Result<Accepted> {
-    let salt = files::random_salt();
-    let digest = receipt.digest(&chain.addresses.receipt_domain());
-    let report = Report { violation, license: license.license_id, evidence: digest, salt };
-    let (r#ref, sol) = (license.sol_ref()?, receipt.receipt().into());
-    let signature = receipt.signature.as_bytes().to_vec().into();
-    let salt = salt.into();
-    if violation == Violation::OutOfTerm {
-        let call = ChallengeManager::proveOutOfTermCall { r#ref, receipt: sol, signature, salt };
-        prove(chain, &report, "prove service out of term", call).await
-    } else {
-        let call =
-            ChallengeManager::proveUnderMeteringCall { r#ref, receipt: sol, signature, salt };
-        prove(chain, &report, "prove under-metering", call).await
-    }
-}
-
-async fn equivocation(
-    chain: &Chain,
-    license: &LicenseFile,
-    a: &SignedReceipt,
-    b: &SignedReceipt,
-) -> Result<Accepted> {
-    let salt = files::random_salt();
-    let evidence = a.digest(&chain.addresses.receipt_domain());
-    let violation = Violation::Equivocation;
-    let report = Report { violation, license: license.license_id, evidence, salt };
-    let call = ChallengeManager::proveEquivocationCall {
-        r#ref: license.sol_ref()?,
-        a: a.receipt().into(),
-        signatureA: a.signature.as_bytes().to_vec().into(),
-        b: b.receipt().into(),
-        signatureB: b.signature.as_bytes().to_vec().into(),
-        salt: salt.into(),
+async fn collect(args: Collect, global: &Global) -> Result<()> {
+    let output = global.output();
+    let chain = global.signing().await?;
+    let order = CollectSeries {
+        log: args.paths.log(),
+        keys: args.keys,
+        series: args.paths.series,
+        channel: args.paths.channel,
+        gateway: args.gateway,
+        model: args.model,
+        max_tokens: args.max_tokens,
+        skip: args.skip,
+        recover_on: args.recover_on,
     };
-    prove(chain, &report, "prove equivocation", call).await
+    match proof::collect(&chain, &order, &output, asked_to_stop()).await? {
+        Collected::DryRun(transactions) => {
+            let data = json!({ "transactions": transactions });
+            let lines: Vec<String> = transactions.iter().map(TxRecord::line).collect();
+            output.result(&data, "", || lines.join("\n"));
+        }
+        Collected::Series(series) => {
+            output.result(&series, &series.answered.to_string(), || collected(&series));
+        }
+    }
+    Ok(())
 }
 
-/// What a proof of level 0 commits to.
-struct Report {
-    violation: Violation,
-    license: LicenseId,
-    /// Digest of the receipt, or of the series of receipts.
-    evidence: Digest,
-    salt: Salt,
+/// A collected series for people.
+fn collected(series: &CollectedSeries) -> String {
+    let needed = series.hits_needed.map_or_else(|| "more".to_owned(), |hits| hits.to_string());
+    let next = if series.convicts {
+        "prove it with `oml proof unlicensed-model`"
+    } else {
+        "this convicts nobody"
+    };
+    let CollectedSeries { answered, keys, hits, .. } = series;
+    format!(
+        "{answered} of {keys} keys answered, {hits} with the copy's answer, {needed} are needed: {next}"
+    )
 }
 
-impl Report {
-    fn commitment(&self, chain: &Chain) -> Result<Commitment> {
-        let claim = hash::proof_claim(self.violation, self.license, self.evidence);
-        Commitment::new(chain, claim, self.salt)
+/// A person's or the system's wish that the program ends.
+async fn asked_to_stop() {
+    let mut terminated = match signal(SignalKind::terminate()) {
+        Ok(terminated) => terminated,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        // Without handlers the signals end the program, as they would without this function.
+        interrupted = tokio::signal::ctrl_c() => {
+            if interrupted.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+        _ = terminated.recv() => {}
     }
 }
 
-/// Commits and proves. What the contract would refuse is refused before anything is sent.
-async fn prove<C: SolCall>(
-    chain: &Chain,
-    report: &Report,
-    step: &str,
-    call: C,
-) -> Result<Accepted> {
-    let commitment = report.commitment(chain)?;
-    let rehearsed = commitment.rehearse(chain, step, &call, U256::ZERO).await?;
-    let mut transactions: Vec<_> = commitment.make(chain).await?.into_iter().collect();
-    if chain.is_dry_run() {
-        transactions.extend(rehearsed);
-        return Ok(Accepted::of(report.violation, None, transactions));
-    }
-    commitment.mature(chain).await?;
-    let sent = chain.send(step, chain.challenges(), call, U256::ZERO).await;
-    let sent = after_commitment(sent)?;
-    let slashed = super::event::<CollateralVault::CollateralSlashed>(&sent).map(|log| log.amount);
-    transactions.push(sent.record);
-    Ok(Accepted::of(report.violation, slashed, transactions))
+async fn unlicensed_model(args: &Unlicensed, global: &Global) -> Result<()> {
+    let output = global.output();
+    let chain = global.signing().await?;
+    let log = args.paths.log();
+    let proven = proof::unlicensed_model(&chain, &args.paths.series, &log, &output).await?;
+    let slashed = proven.slashed.map(|s| s.to_string()).unwrap_or_default();
+    output.result(&proven, &slashed, || {
+        let lines: Vec<String> = proven.transactions.iter().map(TxRecord::line).collect();
+        format!(
+            "{} of {} answers are the copy's, evidence {}, threshold {}; slashed {slashed}\n{}",
+            proven.hits,
+            proven.queries,
+            proven.evidence,
+            proven.threshold,
+            lines.join("\n")
+        )
+    });
+    Ok(())
 }

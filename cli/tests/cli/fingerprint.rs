@@ -95,8 +95,8 @@ fn a_copy_is_known_by_its_license_and_by_no_other() {
             .code(code)
             .stdout(format!("{verdict}\n"));
     }
-    // Sixteen answers can agree with another license's draw by chance, too few times for a match but, in
-    // one of fourteen cases, too often for a clear no.
+    // Sixteen answers can agree with another license's draw by chance, too few times for a match
+    // but, in one of fourteen cases, too often for a clear no.
     let other = oml(dir.path())
         .args(["--format", "quiet", "fingerprint", "check", "--target", "copy"])
         .args(of_license(OTHER))

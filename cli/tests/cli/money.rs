@@ -1,5 +1,5 @@
-//! What a license and its channels can do besides serving: renewal, reservation, a close by agreement, a report of
-//! a leak. Against a real local chain.
+//! What a license and its channels can do besides serving: renewal, reservation, a close by
+//! agreement, a report of a leak. Against a real local chain.
 
 use super::support::{Anvil, FIRST, FIRST_KEY, anvil, oml, stdout_json};
 use alloy::hex;
@@ -10,7 +10,7 @@ use oml_contracts::{
     Addresses, Amount, ChannelId, ContentHash, EthAddress, LicenseNonce, LicenseRef, ModelId,
     RequestHash, Salt, Signable as _, Terms, Voucher, hash,
 };
-use oml_node::payments::SignedVoucher;
+use oml_payments::SignedVoucher;
 use predicates::str::contains;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -224,7 +224,8 @@ fn a_copy_on_an_unregistered_deployment_is_reported() {
     assert_eq!((case["status"].as_str(), case["leak"].as_bool()), (Some("opened"), Some(true)));
     assert_eq!((case["uri"].as_str(), case["cases"].as_u64()), (Some(uri), Some(1)));
     assert_eq!(case["deploymentHash"], hash::deployment_hash(uri).to_string());
-    // The committee can't be drawn without provers; the license is not touched by an open leak case.
+    // The committee can't be drawn without provers; the license is not touched by an open leak
+    // case.
     let license = world.host(&["license", "show"]);
     assert_eq!(
         (license["status"].as_str(), license["freezes"].as_u64()),
@@ -242,7 +243,8 @@ fn an_interrupted_report_goes_on_from_its_commitment() {
     let Some(world) = World::licensed() else { return };
     let uri = "http://served.test/v1";
     world.host(&["deployment", "register", "--license", "license.json", "--uri", uri]);
-    // Without blocks the report's delay never ends, so the program waits between its two transactions.
+    // Without blocks the report's delay never ends, so the program waits between its two
+    // transactions.
     world.chain.rpc("evm_setIntervalMining", json!([0]));
     world.chain.rpc("evm_setAutomine", json!([true]));
     let sent = || {
@@ -285,7 +287,8 @@ fn an_interrupted_report_goes_on_from_its_commitment() {
     assert_eq!(steps, ["open case"], "{opened}");
     assert_eq!(sent(), before + 2);
 
-    // Killed after the case was open, before it was written down: found again, and no second bond is paid.
+    // Killed after the case was open, before it was written down: found again, and no second bond
+    // is paid.
     let path = world.dir.path().join("report.json");
     let mut file: Value = read(&path);
     assert_eq!(file["caseId"], opened["caseId"]);
@@ -299,7 +302,8 @@ fn an_interrupted_report_goes_on_from_its_commitment() {
 fn flagged_deployments_are_listed_by_model() {
     let Some(world) = World::licensed() else { return };
     let addresses = world.addresses();
-    // In the place of the contract stands a program that logs what it is told: topics, then nothing.
+    // In the place of the contract stands a program that logs what it is told: topics, then
+    // nothing.
     let manager = addresses.challenge_manager;
     let speak = "0x6060356040356020355f355f5fa400";
     world.chain.rpc("anvil_setCode", json!([manager, speak]));

@@ -1,4 +1,5 @@
-//! The program in a clean environment, a chain that is only pretended, and a real one where anvil is there.
+//! The program in a clean environment, a chain that is only pretended, and a real one where anvil
+//! is there.
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
@@ -49,7 +50,8 @@ pub(crate) fn write_addresses(dir: &Path, chain_id: u64) {
     std::fs::write(dir.join("addresses.json"), file.to_string()).unwrap();
 }
 
-/// Answers every JSON-RPC request of a chain without contracts; returns its URL. Ends with the tests.
+/// Answers every JSON-RPC request of a chain without contracts; returns its URL. Ends with the
+/// tests.
 pub(crate) fn pretended_chain(chain_id: u64) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

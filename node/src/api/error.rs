@@ -7,43 +7,37 @@ use serde_json::json;
 
 /// An error answer: `{"error": {"code", "message"}}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiError {
-    /// HTTP status.
+pub(crate) struct ApiError {
+    /// Status of the HTTP answer.
     pub status: StatusCode,
     /// For programs, such as `not_found`.
     pub code: &'static str,
-    /// For people.
+    /// A sentence for people.
     pub message: String,
 }
 
 impl ApiError {
     /// An error with any status.
     #[must_use]
-    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
     }
 
-    /// 400.
+    /// The request can't be read: status 400.
     #[must_use]
-    pub fn bad_request(message: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
-    /// 404.
+    /// There is no such thing: status 404.
     #[must_use]
-    pub fn not_found(message: impl Into<String>) -> Self {
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
-    }
-
-    /// 403.
-    #[must_use]
-    pub fn forbidden(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
 
     /// 503: can be tried again.
     #[must_use]
-    pub fn unavailable(message: impl Into<String>) -> Self {
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
     }
 }
@@ -59,13 +53,6 @@ impl From<crate::store::StoreError> for ApiError {
     fn from(error: crate::store::StoreError) -> Self {
         tracing::error!(%error, "the store failed while answering a request");
         Self::unavailable("the node's store does not answer; try again later")
-    }
-}
-
-impl From<crate::cases::ReadError> for ApiError {
-    fn from(error: crate::cases::ReadError) -> Self {
-        tracing::warn!(%error, "a case could not be read while answering a request");
-        Self::unavailable("the case can't be read now; try again later")
     }
 }
 

@@ -1,16 +1,17 @@
 //! Everything a decision about a case is made from, read at one block.
 
+use oml_contracts::leaf::BUNDLE;
 use oml_contracts::{Commitment, EthAddress, ModelId};
 
-use super::BUNDLE_SIZE;
 use crate::chain::{BeaconValue, CaseView, ChallengeConfig};
 
 /// One drawn member of the committee, in the contract's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
-    /// The prover.
+    /// Account of the prover.
     pub address: EthAddress,
-    /// Its commitment to the tags as the contract keeps it, from when it is sent until it is revealed.
+    /// Its commitment to the tags as the contract keeps it, from when it is sent until it is
+    /// revealed.
     pub commitment: Option<Commitment>,
     /// Whether it has revealed.
     pub revealed: bool,
@@ -18,7 +19,7 @@ pub struct Member {
 
 /// A member of the committee paid for the request of an opened fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PaidRequest {
+pub struct PaidQuestion {
     /// 0-based among the opened ones.
     pub fingerprint: u16,
     /// The member, as payer or signer of the voucher.
@@ -37,14 +38,14 @@ pub struct CaseFile {
     pub epoch: u32,
     /// Owner named by the terms.
     pub owner: EthAddress,
-    /// Accused host.
+    /// Host of the accused license.
     pub host: EthAddress,
     /// The beacon round that the draw waits for; only looked at before the draw.
     pub beacon: BeaconValue,
     /// Drawn committee, in order.
     pub members: Vec<Member>,
     /// What has been shown by rebuttals so far (`RequestPaid`).
-    pub paid: Vec<PaidRequest>,
+    pub paid: Vec<PaidQuestion>,
     /// Rules of all cases.
     pub rules: ChallengeConfig,
 }
@@ -77,7 +78,7 @@ impl CaseFile {
     /// Number of fingerprints that the drawn bundles hold.
     #[must_use]
     pub fn fingerprint_count(&self) -> usize {
-        self.case.bundles.len() * BUNDLE_SIZE
+        self.case.bundles.len() * BUNDLE
     }
 
     /// Whether fingerprint `j` counts against the host: a hit that nobody has removed.

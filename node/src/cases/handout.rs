@@ -1,15 +1,15 @@
 //! What the owner's node hands to a drawn member, and what the member accepts.
 
-use oml_contracts::{CaseId, EthAddress, QuestionsHash};
+use oml_contracts::hash::{key_hash, questions_hash};
+use oml_contracts::{CaseId, EthAddress, KeyHash, QuestionsHash};
 use serde::{Deserialize, Serialize};
 
-use super::questions::hash_of;
 use super::seal::{self, EncryptionKey, SealError};
 
 /// Answer of `GET /v1/cases/{caseId}/questions?prover=0x…`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SealedQuestions {
-    /// The case.
+pub(crate) struct SealedQuestions {
+    /// Case whose questions these are.
     pub case_id: CaseId,
     /// JSON array of prompts, sealed to the member, in hex with `0x`.
     pub sealed: String,
@@ -18,7 +18,7 @@ pub struct SealedQuestions {
 /// Why a handed-out list is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum HandoutError {
+pub(crate) enum HandoutError {
     /// Not the promised JSON.
     #[error("questions are malformed: {cause}")]
     Malformed {
@@ -40,11 +40,18 @@ pub enum HandoutError {
     },
 }
 
+/// Hash of a list of prompts as it stands on chain.
+#[must_use]
+pub(crate) fn hash_of(prompts: &[String]) -> QuestionsHash {
+    let hashes: Vec<KeyHash> = prompts.iter().map(|prompt| key_hash(prompt)).collect();
+    questions_hash(&hashes)
+}
+
 /// Seals the list for one member, so that it can't be used for another case or by another member.
 ///
 /// # Errors
 /// [`HandoutError::Seal`] if the member's registered key is unusable.
-pub fn seal_questions(
+pub(crate) fn seal_questions(
     prompts: &[String],
     case: CaseId,
     member: EthAddress,
@@ -60,7 +67,7 @@ pub fn seal_questions(
 ///
 /// # Errors
 /// [`HandoutError`].
-pub fn open_questions(
+pub(crate) fn open_questions(
     handed: &SealedQuestions,
     case: CaseId,
     member: EthAddress,

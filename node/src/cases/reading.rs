@@ -1,17 +1,17 @@
 //! Reads a case with everything that decisions need, at one block.
 
 use alloy::primitives::{B256, LogData};
-use alloy::sol_types::SolEvent;
+use alloy::sol_types::{SolCall, SolEvent};
+use oml_contracts::LicenseRef;
 use oml_contracts::case::MemberWord;
 use oml_contracts::rpc::CaseStory;
 use oml_contracts::rpc::abi::ChallengeManager::{
     CaseDrawn, CaseOpened, DeploymentAccused, LeavesOpened, QuestionsPosted, RequestPaid,
-    TagsRevealed,
+    TagsRevealed, openLeavesCall,
 };
-use oml_contracts::LicenseRef;
-use oml_contracts::{CaseId, EthAddress, LicenseId};
+use oml_contracts::{CaseId, EthAddress, KeyHash, LicenseId};
 
-use super::case_file::{CaseFile, Member, PaidRequest};
+use super::case_file::{CaseFile, Member, PaidQuestion};
 use crate::chain::{
     BeaconValue, CaseStatus, CaseView, ChainClient, ChainError, ChallengeConfig, Head, Reader,
 };
@@ -32,18 +32,19 @@ pub enum ReadError {
         "license {0} or its offer is not in the store; is chain.start_block after its publication?"
     )]
     UnknownLicense(LicenseId),
-    /// The contract's state and the indexed events are of different blocks; the next head settles it.
+    /// The contract's state and the indexed events are of different blocks; the next head settles
+    /// it.
     #[error("the events of case {0} are not those of the block that is looked at; try again")]
     Unsettled(CaseId),
     /// An event can't be decoded.
-    #[error("event {name} of case {case} can't be decoded: {cause}")]
+    #[error("event {name} of case {case} can't be decoded: {source}")]
     Event {
-        /// Its name.
+        /// Its name in the contract's interface.
         name: &'static str,
-        /// The case.
+        /// Case that the event is about.
         case: CaseId,
         /// The decoder's word.
-        cause: String,
+        source: alloy::sol_types::Error,
     },
 }
 
@@ -116,13 +117,13 @@ impl CaseReader {
     }
 
     /// What rebuttals have shown so far, from the indexed events.
-    async fn paid(&self, id: CaseId) -> Result<Vec<PaidRequest>, ReadError> {
+    async fn paid(&self, id: CaseId) -> Result<Vec<PaidQuestion>, ReadError> {
         let events = self.store.events_named(id.into(), "RequestPaid").await?;
         events
             .iter()
             .map(|row| {
                 let event = decode::<RequestPaid>(row, id, "RequestPaid")?;
-                Ok(PaidRequest { fingerprint: event.fingerprint, member: event.prover.into() })
+                Ok(PaidQuestion { fingerprint: event.fingerprint, member: event.prover.into() })
             })
             .collect()
     }
@@ -142,27 +143,25 @@ impl CaseReader {
             .collect()
     }
 
-    /// Key hashes of the opened fingerprints, from the call that opened them. `None` while the opening
-    /// is not indexed, or if it went through another contract.
+    /// Key hashes of the opened fingerprints, from the call that opened them. `None` while the
+    /// opening is not indexed, or if it went through another contract.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub async fn opened_keys(
-        &self,
-        id: CaseId,
-    ) -> Result<Option<Vec<oml_contracts::KeyHash>>, ReadError> {
+    pub async fn opened_keys(&self, id: CaseId) -> Result<Option<Vec<KeyHash>>, ReadError> {
         let events = self.store.events_named(id.into(), "LeavesOpened").await?;
         let Some(opening) = events.last() else { return Ok(None) };
         let input = self.chain.transaction_input(opening.tx_hash).await?;
-        Ok(input.and_then(|input| super::opening::opened_keys(&input)))
+        Ok(input.and_then(|input| opened_keys(&input)))
     }
 }
 
 /// A case from what the contract keeps at the reader's block and what the indexed events announced.
 ///
 /// # Errors
-/// [`ReadError`]; [`ReadError::Unsettled`] while the index is behind or ahead of the reader's block.
-pub async fn case_view(
+/// [`ReadError`]; [`ReadError::Unsettled`] while the index is behind or ahead of the reader's
+/// block.
+pub(crate) async fn case_view(
     store: &Store,
     reader: &Reader,
     id: CaseId,
@@ -184,7 +183,7 @@ pub async fn case_view(
 ///
 /// # Errors
 /// [`ReadError::Store`], [`ReadError::Event`].
-pub async fn case_story(store: &Store, id: CaseId) -> Result<Option<CaseStory>, ReadError> {
+pub(crate) async fn case_story(store: &Store, id: CaseId) -> Result<Option<CaseStory>, ReadError> {
     let mut logs = Vec::new();
     for (name, signature) in STORY_EVENTS {
         for row in store.events_named(id.into(), name).await? {
@@ -192,10 +191,10 @@ pub async fn case_story(store: &Store, id: CaseId) -> Result<Option<CaseStory>, 
             logs.extend(LogData::new(topics, row.data.into()));
         }
     }
-    CaseStory::read(&logs).map_err(|cause| ReadError::Event {
+    CaseStory::read(&logs).map_err(|source| ReadError::Event {
         name: "CaseOpened",
         case: id,
-        cause: cause.to_string(),
+        source,
     })
 }
 
@@ -228,9 +227,25 @@ async fn members(reader: &Reader, case: &CaseView) -> Result<Vec<Member>, ReadEr
 
 fn decode<E: SolEvent>(row: &EventRow, case: CaseId, name: &'static str) -> Result<E, ReadError> {
     let topics = std::iter::once(E::SIGNATURE_HASH).chain(row.topics.iter().copied());
-    E::decode_raw_log(topics, &row.data).map_err(|cause| ReadError::Event {
-        name,
-        case,
-        cause: cause.to_string(),
-    })
+    E::decode_raw_log(topics, &row.data).map_err(|source| ReadError::Event { name, case, source })
+}
+
+/// Key hashes of the opened fingerprints in their order, out of the call data of `openLeaves`.
+///
+/// `None` if the data is another call, for example one that went through a wallet contract.
+fn opened_keys(calldata: &[u8]) -> Option<Vec<KeyHash>> {
+    let call = openLeavesCall::abi_decode(calldata).ok()?;
+    let keys = call.given.bundles.iter().flat_map(|bundle| &bundle.leaves);
+    Some(keys.map(|leaf| leaf.keyHash.into()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_call_data_is_no_opening() {
+        assert_eq!(opened_keys(&[]), None);
+        assert_eq!(opened_keys(&[1, 2, 3, 4, 5]), None);
+    }
 }

@@ -1,10 +1,11 @@
 //! Question lists sealed to one committee member.
 //!
-//! The owner's node hands the questions of a case to drawn members only. Instead of asking a member to
-//! authenticate, it encrypts to the X25519 key that the member registered on chain: whoever else asks
-//! learns nothing. Layout, all binary:
+//! The owner's node hands the questions of a case to drawn members only. Instead of asking a member
+//! to authenticate, it encrypts to the X25519 key that the member registered on chain: whoever else
+//! asks learns nothing. Layout, all binary:
 //!
-//! `1 (version) ‖ ephemeral public key (32) ‖ ChaCha20-Poly1305(key, nonce 0, aad = context, plaintext)`
+//! `1 (version) ‖ ephemeral public key (32) ‖ ChaCha20-Poly1305(key, nonce 0, aad = context,
+//! plaintext)`
 //!
 //! with `key = HKDF-SHA256(salt = ephemeral ‖ recipient, ikm = X25519(ephemeral, recipient), info =
 //! "OML.seal.v1")`. The nonce is constant because a key is used for one message only.
@@ -108,17 +109,22 @@ impl fmt::Debug for EncryptionKey {
 ///
 /// # Errors
 /// [`SealError::Random`].
-pub fn random_bytes() -> Result<Zeroizing<[u8; 32]>, SealError> {
+pub(crate) fn random_bytes() -> Result<Zeroizing<[u8; 32]>, SealError> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     OsRng.try_fill_bytes(bytes.as_mut_slice()).map_err(|e| SealError::Random(e.to_string()))?;
     Ok(bytes)
 }
 
-/// Seals `plaintext` so that only the holder of `recipient`'s secret opens it, and only for `context`.
+/// Seals `plaintext` so that only the holder of `recipient`'s secret opens it, and only for
+/// `context`.
 ///
 /// # Errors
 /// [`SealError::WeakKey`], [`SealError::Random`].
-pub fn seal(recipient: &[u8; 32], context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
+pub(crate) fn seal(
+    recipient: &[u8; 32],
+    context: &[u8],
+    plaintext: &[u8],
+) -> Result<Vec<u8>, SealError> {
     let ephemeral = StaticSecret::from(*random_bytes()?);
     let public = PublicKey::from(&ephemeral).to_bytes();
     let cipher = cipher(&ephemeral, recipient, &public, recipient)
@@ -137,7 +143,7 @@ pub fn seal(recipient: &[u8; 32], context: &[u8], plaintext: &[u8]) -> Result<Ve
 ///
 /// # Errors
 /// [`SealError::Malformed`], [`SealError::Undecryptable`].
-pub fn open(
+pub(crate) fn open(
     key: &EncryptionKey,
     context: &[u8],
     sealed: &[u8],

@@ -3,23 +3,24 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::api::questions_router;
+use super::owner::{Universes, load_universe, questions_router};
+use super::pages;
+use super::prover::CheckHandler;
 use super::reading::CaseReader;
 use super::seal::EncryptionKey;
-use super::service::{CaseService, Duties, Universes};
-use super::universe_file;
-use crate::checks::CheckHandler;
+use super::service::{CaseService, Duties};
 use crate::config::{OwnerConfig, ProverConfig};
-use crate::node::{NodeContext, NodeError, RoleParts};
+use crate::context::{NodeContext, RoleError, RoleParts};
 
 /// Starts the service of cases, and returns the owner's endpoint and the prover's job.
 ///
 /// # Errors
-/// [`NodeError::Role`] where a role lacks a signer, a universe file or a key file can't be opened, or
+/// [`RoleError`] where a role lacks a signer, a universe file or a key file can't be opened, or
 /// the chain can't be read.
-pub async fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
+pub(crate) async fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
     let config = &context.config;
     let mut parts = RoleParts::default();
+    parts.routers.push(pages::router(context.clone()));
     if config.owner.is_none() && config.prover.is_none() && config.host.is_none() {
         return Ok(parts);
     }
@@ -31,7 +32,9 @@ pub async fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
         "host"
     };
     let sender = context.require_sender(role)?;
-    let reader = CaseReader::new(context.store.clone(), context.chain.clone()).await?;
+    let reader = CaseReader::new(context.store.clone(), context.chain.clone())
+        .await
+        .map_err(|error| RoleError::new(role, error))?;
     let universes = Arc::new(match &config.owner {
         Some(owner) => load_universes(context, owner).await?,
         None => Universes::new(),
@@ -65,23 +68,23 @@ pub async fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
 async fn load_universes(
     context: &NodeContext,
     owner: &OwnerConfig,
-) -> Result<Universes, NodeError> {
+) -> Result<Universes, RoleError> {
     let mut universes = Universes::new();
     for config in owner.universes.clone() {
         let place = (config.model, config.epoch);
         // Opening the file is slow by design (its key is stretched) and hashes every leaf.
         let loaded = context
             .tasks
-            .spawn_blocking("universe file", move || universe_file::load(&config))
+            .spawn_blocking("universe file", move || load_universe(&config))
             .await
-            .map_err(|e| role_error("owner", e))?
-            .map_err(|e| role_error("owner", e))?;
+            .map_err(|e| RoleError::new("owner", e))?
+            .map_err(|e| RoleError::new("owner", e))?;
         universes.insert(place, Arc::new(loaded));
     }
     Ok(universes)
 }
 
-fn check_handler(context: &NodeContext, config: &ProverConfig) -> Result<CheckHandler, NodeError> {
+fn check_handler(context: &NodeContext, config: &ProverConfig) -> Result<CheckHandler, RoleError> {
     let key = read_encryption_key(&config.encryption_key_file)?;
     CheckHandler::new(
         context.store.clone(),
@@ -90,18 +93,14 @@ fn check_handler(context: &NodeContext, config: &ProverConfig) -> Result<CheckHa
         key,
         context.config.chain.rpc_url.clone(),
     )
-    .map_err(|e| role_error("prover", e))
+    .map_err(|e| RoleError::new("prover", e))
 }
 
-fn read_encryption_key(path: &Path) -> Result<EncryptionKey, NodeError> {
+fn read_encryption_key(path: &Path) -> Result<EncryptionKey, RoleError> {
     let named = |cause: String| {
-        role_error("prover", format!("encryption key file {}: {cause}", path.display()))
+        RoleError::new("prover", format!("encryption key file {}: {cause}", path.display()))
     };
     let text = std::fs::read_to_string(path).map_err(|e| named(e.to_string()))?;
     let text = zeroize::Zeroizing::new(text);
     EncryptionKey::from_hex(&text).map_err(|e| named(e.to_string()))
-}
-
-fn role_error(role: &'static str, cause: impl std::fmt::Display) -> NodeError {
-    NodeError::Role { role, cause: cause.to_string() }
 }

@@ -1,114 +1,14 @@
 //! A provider that is known to speak to the chain of the addresses file.
 
-use super::Reader;
+use super::error::ChainError;
+use super::request::within;
 use crate::config::ChainConfig;
-use alloy::primitives::{Address, B256};
+use alloy::consensus::Transaction as _;
+use alloy::primitives::{Address, B256, Bytes};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use oml_contracts::{Addresses, EthAddress};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// What can go wrong between the node and the chain.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum ChainError {
-    /// The endpoint's URL is none.
-    #[error("rpc_url {url:?} is not a URL: {cause}")]
-    BadUrl {
-        /// As configured.
-        url: String,
-        /// Why.
-        cause: String,
-    },
-    /// The endpoint serves another chain than the addresses file names.
-    #[error(
-        "{url} serves chain {found}, the addresses file is for chain {expected}; set rpc_url to an \
-         endpoint of chain {expected} or use that chain's addresses file"
-    )]
-    WrongChain {
-        /// The endpoint.
-        url: String,
-        /// Of the addresses file.
-        expected: u64,
-        /// Of the endpoint.
-        found: u64,
-    },
-    /// A contract of the addresses file has no code on the chain.
-    #[error(
-        "no code at {address} ({name}) on chain {chain_id}; is the addresses file of another deployment?"
-    )]
-    NoCode {
-        /// Which contract.
-        name: &'static str,
-        /// Its address.
-        address: String,
-        /// The chain.
-        chain_id: u64,
-    },
-    /// A request failed: network, timeout, or the endpoint's own error. May be tried again.
-    #[error("{what}: {cause}")]
-    Rpc {
-        /// What was asked.
-        what: String,
-        /// The transport's message.
-        cause: String,
-    },
-    /// The contract reverted.
-    #[error("{what} reverted: {reason}")]
-    Reverted {
-        /// What was called.
-        what: String,
-        /// Decoded reason.
-        reason: String,
-    },
-    /// The endpoint answered, but not with what the contracts can say.
-    #[error("{what}: {cause}")]
-    Unexpected {
-        /// What was asked.
-        what: String,
-        /// What is wrong with the answer.
-        cause: String,
-    },
-    /// Reading the addresses file failed.
-    #[error("addresses file {path}: {cause}")]
-    Addresses {
-        /// The file.
-        path: String,
-        /// Why.
-        cause: String,
-    },
-}
-
-impl ChainError {
-    pub(crate) fn rpc(what: impl Into<String>, cause: impl std::fmt::Display) -> Self {
-        Self::Rpc { what: what.into(), cause: cause.to_string() }
-    }
-
-    /// Whether the same request may succeed later.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Rpc { .. })
-    }
-}
-
-/// Longest time for one request to the endpoint.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// One request to the endpoint with a time limit, counted.
-pub(crate) async fn within<T, E: std::fmt::Display>(
-    what: impl Into<String>,
-    request: impl IntoFuture<Output = Result<T, E>>,
-) -> Result<T, ChainError> {
-    let outcome = match tokio::time::timeout(REQUEST_TIMEOUT, request.into_future()).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(cause)) => Err(ChainError::rpc(what, cause)),
-        Err(_) => {
-            Err(ChainError::rpc(what, format!("no answer in {} s", REQUEST_TIMEOUT.as_secs())))
-        }
-    };
-    let label = if outcome.is_ok() { "ok" } else { "error" };
-    metrics::counter!("oml_rpc_requests_total", "outcome" => label).increment(1);
-    outcome
-}
 
 /// Provider and addresses of one chain. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -124,10 +24,9 @@ impl ChainClient {
     /// [`ChainError::BadUrl`], [`ChainError::WrongChain`], [`ChainError::NoCode`], or
     /// [`ChainError::Rpc`] if the endpoint does not answer.
     pub async fn connect(rpc_url: &str, addresses: Addresses) -> Result<Self, ChainError> {
-        let url: reqwest::Url = rpc_url.parse().map_err(|cause| ChainError::BadUrl {
-            url: rpc_url.to_owned(),
-            cause: format!("{cause}"),
-        })?;
+        let url: reqwest::Url = rpc_url
+            .parse()
+            .map_err(|source| ChainError::BadUrl { url: rpc_url.to_owned(), source })?;
         let provider =
             ProviderBuilder::new().disable_recommended_fillers().connect_http(url).erased();
         let found = within(format!("chain id of {rpc_url}"), provider.get_chain_id()).await?;
@@ -148,14 +47,9 @@ impl ChainClient {
     /// # Errors
     /// [`ChainError::Addresses`], and as [`ChainClient::connect`].
     pub async fn open(config: &ChainConfig) -> Result<Self, ChainError> {
-        let addresses =
-            Addresses::load(&config.addresses).map_err(|cause| ChainError::Addresses {
-                path: config.addresses.display().to_string(),
-                cause: match std::error::Error::source(&cause) {
-                    Some(source) => format!("{cause}: {source}"),
-                    None => cause.to_string(),
-                },
-            })?;
+        let addresses = Addresses::load(&config.addresses).map_err(|source| {
+            ChainError::Addresses { path: config.addresses.clone(), source: Arc::new(source) }
+        })?;
         Self::connect(&config.rpc_url, addresses).await
     }
 
@@ -178,7 +72,7 @@ impl ChainClient {
     pub async fn latest_block(&self) -> Result<u64, ChainError> {
         tokio::time::timeout(Duration::from_secs(3), self.provider.get_block_number())
             .await
-            .map_err(|_| ChainError::rpc("newest block", "no answer in 3 s"))?
+            .map_err(|_| ChainError::NoAnswer { what: "newest block".to_owned(), seconds: 3 })?
             .map_err(|cause| ChainError::rpc("newest block", cause))
     }
 
@@ -188,10 +82,9 @@ impl ChainClient {
     /// [`ChainError`].
     pub async fn genesis(&self) -> Result<B256, ChainError> {
         let block = within("first block", self.provider.get_block_by_number(0.into())).await?;
-        block.map(|block| block.header.hash).ok_or_else(|| ChainError::Unexpected {
-            what: "first block".to_owned(),
-            cause: "the endpoint does not have it".to_owned(),
-        })
+        block
+            .map(|block| block.header.hash)
+            .ok_or_else(|| ChainError::unexpected("first block", "the endpoint does not have it"))
     }
 
     /// Name and address of every core contract.
@@ -220,15 +113,19 @@ impl ChainClient {
         &self.addresses
     }
 
-    /// Chain id.
+    /// Id of the chain that the addresses file names.
     #[must_use]
     pub fn chain_id(&self) -> u64 {
         self.addresses.chain_id
     }
 
-    /// Typed reads at the latest block.
-    #[must_use]
-    pub fn reader(&self) -> Reader {
-        Reader::new(self.clone())
+    /// Call data of a mined transaction; `None` if the endpoint does not know it.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn transaction_input(&self, tx_hash: B256) -> Result<Option<Bytes>, ChainError> {
+        let request = self.provider().get_transaction_by_hash(tx_hash);
+        let found = within(format!("transaction {tx_hash}"), request).await?;
+        Ok(found.map(|transaction| transaction.input().clone()))
     }
 }

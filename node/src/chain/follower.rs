@@ -1,13 +1,17 @@
-//! Follows the head: what is final in ranges, the rest block by block, every block chained to the one before.
+//! Follows the head: what is final in ranges, the rest block by block, every block chained to the
+//! one before.
 //!
-//! A reorg is recognised by comparing stored hashes with the chain, never by notifications, so that one
-//! that happened while the node was down is found as well. Rows are unwound and written in transactions;
-//! the head is announced only after its rows are committed.
+//! A reorg is recognised by comparing stored hashes with the chain, never by notifications, so that
+//! one that happened while the node was down is found as well. Rows are unwound and written in
+//! transactions; the head is announced only after its rows are committed.
 
-use super::client::within;
+use super::client::ChainClient;
+use super::error::ChainError;
+use super::head::Head;
 use super::index::Sources;
-use super::{ChainClient, ChainError, Head};
+use super::request::within;
 use crate::config::ChainConfig;
+use crate::metrics::as_f64;
 use crate::store::{BlockRef, ChainBatch, Store, StoreError};
 use alloy::eips::BlockNumberOrTag;
 use alloy::providers::Provider;
@@ -20,10 +24,10 @@ use tokio_util::sync::CancellationToken;
 /// Why the follower could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
-    /// The endpoint.
+    /// The endpoint failed.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -63,8 +67,8 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// A follower and the channel on which it announces heads. The first value is the stored head, or all
-    /// zero for an empty store.
+    /// A follower and the channel on which it announces heads. The first value is the stored head,
+    /// or all zero for an empty store.
     ///
     /// # Errors
     /// The store's error.
@@ -99,7 +103,8 @@ impl Follower {
         ))
     }
 
-    /// Follows until cancelled. Failures of the endpoint and passing ones of the store are waited out.
+    /// Follows until cancelled. Failures of the endpoint and passing ones of the store are waited
+    /// out.
     ///
     /// # Errors
     /// A failure of the store that does not pass.
@@ -150,8 +155,8 @@ impl Follower {
             self.announce(latest, finalized);
             return Ok(Step::AtHead);
         }
-        // An endpoint behind a balancer may answer from a node that is behind; a shorter chain is a reorg
-        // only if it has another block at its own height.
+        // An endpoint behind a balancer may answer from a node that is behind; a shorter chain is a
+        // reorg only if it has another block at its own height.
         if latest.number < stored.number
             && self.window_hash(latest.number).await? == Some(latest.hash)
         {
@@ -192,7 +197,7 @@ impl Follower {
             );
             self.store.unwind_to(block.number).await?;
             metrics::counter!("oml_reorgs_total").increment(1);
-            metrics::histogram!("oml_reorg_depth").record(crate::api::as_f64(depth));
+            metrics::histogram!("oml_reorg_depth").record(as_f64(depth));
             return Ok(Step::Unwound { depth });
         }
         let depth = stored.number.saturating_sub(self.start).saturating_add(1);
@@ -243,7 +248,8 @@ impl Follower {
         Ok(Step::AtHead)
     }
 
-    /// Reads final blocks in ranges that shrink where the endpoint refuses and grow again where it does not.
+    /// Reads final blocks in ranges that shrink where the endpoint refuses and grow again where it
+    /// does not.
     async fn backfill(
         &mut self,
         next: u64,
@@ -310,7 +316,7 @@ impl Follower {
         let batch = ChainBatch { blocks: blocks.to_vec(), events, window: self.config.window };
         self.store.apply(&batch).await?;
         if let Some(last) = blocks.last() {
-            metrics::gauge!("oml_head_block").set(crate::api::as_f64(last.number));
+            metrics::gauge!("oml_head_block").set(as_f64(last.number));
         }
         Ok(())
     }
@@ -321,7 +327,7 @@ impl Follower {
         match self.block(BlockNumberOrTag::Finalized).await {
             Ok(Some(block)) => Ok(block.header.number.min(latest)),
             Ok(None) => Ok(by_depth),
-            Err(ChainError::Rpc { cause, .. }) if !cause.contains("no answer") => Ok(by_depth),
+            Err(ChainError::Rpc { .. }) => Ok(by_depth),
             Err(error) => Err(error),
         }
     }
@@ -335,8 +341,9 @@ impl Follower {
         within("logs", self.client.provider().get_logs(&filter)).await
     }
 
-    /// Tells the roles, and only where the store has caught up: nobody should act on the past. The same head is
-    /// told again after a while, so that what failed is tried again on a chain that stands still.
+    /// Tells the roles, and only where the store has caught up: nobody should act on the past. The
+    /// same head is told again after a while, so that what failed is tried again on a chain that
+    /// stands still.
     fn announce(&mut self, block: BlockRef, finalized: u64) {
         let head =
             Head { number: block.number, hash: block.hash, timestamp: block.timestamp, finalized };
@@ -356,5 +363,5 @@ fn block_ref(block: &Block) -> BlockRef {
 }
 
 fn missing(what: &str) -> ChainError {
-    ChainError::rpc(what, "the endpoint does not have it")
+    ChainError::Missing { what: what.to_owned() }
 }

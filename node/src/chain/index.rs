@@ -1,6 +1,7 @@
 //! From a log to the rows that it means.
 
-use super::{ChainClient, ChainError};
+use super::client::ChainClient;
+use super::error::ChainError;
 use crate::store::{
     CaseRow, ChannelRow, DeploymentRow, EventRow, Fact, LicenseRow, OfferRow, UniverseRow,
 };
@@ -42,8 +43,9 @@ impl Sources {
         vec![self.registry, self.vault, self.escrow, self.provers, self.challenge]
     }
 
-    /// Reads one log of a block whose time is known. `None`: an event that this version does not know, which
-    /// a later version of a contract can't emit because contracts are immutable, so it is another contract's.
+    /// Reads one log of a block whose time is known. `None`: an event that this version does not
+    /// know, which a later version of a contract can't emit because contracts are immutable, so it
+    /// is another contract's.
     pub(crate) fn read(
         &self,
         log: &Log,
@@ -53,10 +55,10 @@ impl Sources {
         let (Some(block), Some(log_index), Some(tx_hash)) =
             (log.block_number, log.log_index, log.transaction_hash)
         else {
-            return Err(ChainError::Unexpected {
-                what: format!("log of {name}"),
-                cause: "it belongs to no block, although only mined logs were asked for".to_owned(),
-            });
+            return Err(ChainError::unexpected(
+                format!("log of {name}"),
+                "it belongs to no block, although only mined logs were asked for",
+            ));
         };
         let topics: Vec<B256> = log.topics().iter().skip(1).copied().collect();
         // A proof's first argument is the kind of violation; what it is about is the license.
@@ -72,9 +74,8 @@ impl Sources {
             data: log.data().data.to_vec(),
             timestamp,
         };
-        let fact = self.fact(log, block).map_err(|cause| ChainError::Unexpected {
-            what: format!("event {name} of block {block}"),
-            cause,
+        let fact = self.fact(log, block).map_err(|source| {
+            ChainError::unexpected(format!("event {name} of block {block}"), source)
         })?;
         Ok(Some((row, fact)))
     }

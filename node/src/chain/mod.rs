@@ -1,34 +1,24 @@
 //! The chain: provider, typed reads, the follower of the head, and the only sender of transactions.
 
-mod case_reads;
 mod client;
-pub mod follower;
+mod error;
+mod follower;
+mod head;
 mod index;
 mod reader;
-pub mod sender;
+mod request;
+mod reverts;
+mod sender;
 mod views;
 
-pub use client::{ChainClient, ChainError};
-pub use follower::Follower;
+pub use client::ChainClient;
+pub use error::ChainError;
+pub use follower::{FollowError, Follower, Step};
+pub use head::Head;
 pub use reader::Reader;
 pub use sender::{Intent, IntentStatus, Sender, SenderError};
+pub(crate) use sender::{SubmitError, Submitted, load_key, load_key_bytes, submit_once};
 pub use views::{
     BeaconValue, CaseState, CaseStatus, CaseView, ChallengeConfig, ChannelView, CollateralView,
-    LicenseStatus, LicenseView, PayoutView, ProverView, UniverseView,
+    LicenseStatus, LicenseView, ProverView, UniverseView,
 };
-
-use serde::{Deserialize, Serialize};
-
-/// The newest block whose rows are committed to the store. Deadlines compare with `timestamp`, never with
-/// the machine's clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// Block number.
-    pub number: u64,
-    /// Block hash.
-    pub hash: alloy::primitives::B256,
-    /// Block time, unix seconds.
-    pub timestamp: u64,
-    /// Newest block that counts as final.
-    pub finalized: u64,
-}

@@ -1,19 +1,19 @@
 //! Typed reads of the contracts.
 
-use super::client::within;
-use super::{
-    BeaconValue, CaseState, CaseStatus, ChainClient, ChainError, ChallengeConfig, ChannelView,
-    CollateralView, LicenseStatus, LicenseView, PayoutView, ProverView, UniverseView,
+use super::client::ChainClient;
+use super::error::ChainError;
+use super::request::view;
+use super::views::{
+    BeaconValue, CaseState, CaseStatus, ChallengeConfig, ChannelView, CollateralView,
+    LicenseStatus, LicenseView, ProverView, UniverseView,
 };
-use alloy::eips::{BlockId, BlockNumberOrTag};
+use alloy::eips::BlockId;
 use alloy::primitives::{Address, B256, U256, aliases::U48};
-use alloy::providers::{DynProvider, Provider};
+use alloy::providers::DynProvider;
+use oml_contracts::LicenseRef;
 use oml_contracts::case::MemberWord;
 use oml_contracts::rpc::abi;
-use oml_contracts::LicenseRef;
-use oml_contracts::{
-    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, OfferId,
-};
+use oml_contracts::{Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId};
 
 /// Reads contracts at one block, the latest unless [`Reader::at`] says otherwise. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -27,23 +27,21 @@ macro_rules! read {
     ($reader:expr, $what:expr, $call:expr) => {
         // A match keeps the contract alive while its call is awaited.
         match $call.block($reader.block) {
-            call => within($what, call.call()).await.map_err(as_revert),
+            call => view($what, call.call()).await,
         }
     };
 }
 
-/// An endpoint reports a revert of a view as an error of the request; it is no failure of the network.
-fn as_revert(error: ChainError) -> ChainError {
-    match error {
-        ChainError::Rpc { what, cause } if cause.contains("revert") => {
-            ChainError::Reverted { what, reason: cause }
-        }
-        other => other,
+impl ChainClient {
+    /// Typed reads at the latest block.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.clone())
     }
 }
 
 impl Reader {
-    pub(crate) fn new(client: ChainClient) -> Self {
+    fn new(client: ChainClient) -> Self {
         Self { client, block: BlockId::latest() }
     }
 
@@ -109,65 +107,12 @@ impl Reader {
         })
     }
 
-    /// Whether a bundle was opened and can't be used again.
-    ///
-    /// # Errors
-    /// [`ChainError`].
-    pub async fn is_burned(
-        &self,
-        model: ModelId,
-        epoch: u32,
-        bundle: u32,
-    ) -> Result<bool, ChainError> {
-        let what = format!("bundle {bundle} of universe {epoch} of model {model}");
-        read!(self, what, self.registry().isBurned(model.into(), epoch, bundle))
-    }
-
     /// Number of universes of a model.
     ///
     /// # Errors
     /// [`ChainError`].
     pub async fn epochs(&self, model: ModelId) -> Result<u32, ChainError> {
         read!(self, format!("epochs of model {model}"), self.registry().epochs(model.into()))
-    }
-
-    /// Owner of a model; zero if there is no such model.
-    ///
-    /// # Errors
-    /// [`ChainError`].
-    pub async fn model_owner(&self, model: ModelId) -> Result<EthAddress, ChainError> {
-        let owner = read!(
-            self,
-            format!("owner of model {model}"),
-            self.registry().modelOwner(model.into())
-        )?;
-        Ok(owner.into())
-    }
-
-    /// Whether an offer sells licenses.
-    ///
-    /// # Errors
-    /// [`ChainError`].
-    pub async fn is_offer_open(&self, offer: OfferId) -> Result<bool, ChainError> {
-        read!(self, format!("offer {offer}"), self.registry().isOfferOpen(offer.into()))
-    }
-
-    /// Time until which a case may name a deployment; 0 if it was never registered.
-    ///
-    /// # Errors
-    /// [`ChainError`].
-    pub async fn deployment_liable_until(
-        &self,
-        license: LicenseId,
-        deployment: DeploymentHash,
-    ) -> Result<u64, ChainError> {
-        let what = format!("deployment {deployment} of license {license}");
-        let until = read!(
-            self,
-            what,
-            self.registry().deploymentLiableUntil(license.into(), deployment.into())
-        )?;
-        Ok(until.to())
     }
 
     /// What the contract keeps of a case; status [`CaseStatus::None`] if there is none.
@@ -212,7 +157,8 @@ impl Reader {
         Ok(MemberWord::of(found.0))
     }
 
-    /// Case that found a deployment to serve a license's copy without being registered; zero if none.
+    /// Case that found a deployment to serve a license's copy without being registered; zero if
+    /// none.
     ///
     /// # Errors
     /// [`ChainError`].
@@ -304,41 +250,13 @@ impl Reader {
         let addresses = self.client.addresses();
         let id = license.license_id(addresses.chain_id, addresses.license_registry);
         let what = format!("collateral of license {id}");
-        let call = abi::LicenseRef::try_from(license).map_err(|cause| ChainError::Unexpected {
-            what: what.clone(),
-            cause: cause.to_string(),
-        })?;
+        let call = abi::LicenseRef::try_from(license)
+            .map_err(|source| ChainError::unexpected(what.clone(), source))?;
         let found = read!(self, what, self.vault().collateral(call))?;
         Ok(CollateralView {
             amount: Amount::new(found.amount),
             freezes: found.freezes,
             thaw_end: found.thawEnd.to(),
-        })
-    }
-
-    /// A queued payout of a slash.
-    ///
-    /// # Errors
-    /// [`ChainError`].
-    pub async fn payout(&self, id: u64) -> Result<PayoutView, ChainError> {
-        let found = read!(self, format!("payout {id}"), self.vault().payout(U256::from(id)))?;
-        Ok(PayoutView {
-            to: found.to.into(),
-            currency: found.currency.into(),
-            amount: Amount::new(found.amount),
-            unlock_at: found.unlockAt.to(),
-        })
-    }
-
-    /// Number of payouts ever queued.
-    ///
-    /// # Errors
-    /// [`ChainError`].
-    pub async fn payout_count(&self) -> Result<u64, ChainError> {
-        let count = read!(self, "number of payouts", self.vault().payoutCount())?;
-        u64::try_from(count).map_err(|cause| ChainError::Unexpected {
-            what: "number of payouts".to_owned(),
-            cause: cause.to_string(),
         })
     }
 
@@ -367,10 +285,8 @@ impl Reader {
         let what = format!("beacon round {round}");
         let address: Address = self.client.addresses().beacon.into();
         let beacon = abi::Beacon::new(address, self.client.provider().clone());
-        let round = U48::try_from(round).map_err(|cause| ChainError::Unexpected {
-            what: what.clone(),
-            cause: cause.to_string(),
-        })?;
+        let round =
+            U48::try_from(round).map_err(|source| ChainError::unexpected(what.clone(), source))?;
         let found = read!(self, what, beacon.valueOf(round))?;
         Ok(match found.status {
             abi::Beacon::Status::Ready => BeaconValue::Ready(found.value.0),
@@ -378,62 +294,10 @@ impl Reader {
             _ => BeaconValue::Pending,
         })
     }
-
-    /// Native balance of an account.
-    ///
-    /// # Errors
-    /// [`ChainError`].
-    pub async fn native_balance(&self, account: EthAddress) -> Result<Amount, ChainError> {
-        let what = format!("balance of {account}");
-        let request = self.client.provider().get_balance(account.into()).block_id(self.block);
-        amount(within(what.as_str(), request).await?, &what)
-    }
-
-    /// ERC-20 balance of an account.
-    ///
-    /// # Errors
-    /// [`ChainError`].
-    pub async fn token_balance(
-        &self,
-        token: EthAddress,
-        account: EthAddress,
-    ) -> Result<Amount, ChainError> {
-        let what = format!("balance of {account} in token {token}");
-        let token = abi::Token::new(token.into(), self.client.provider().clone());
-        amount(read!(self, &what, token.balanceOf(account.into()))?, &what)
-    }
-
-    /// Time of the block at which this reader reads, unix seconds.
-    ///
-    /// # Errors
-    /// [`ChainError`].
-    pub async fn timestamp(&self) -> Result<u64, ChainError> {
-        let provider = self.client.provider();
-        let block = match self.block {
-            BlockId::Hash(hash) => {
-                within("a block by hash", provider.get_block_by_hash(hash.block_hash)).await?
-            }
-            BlockId::Number(tag) => within("the head", provider.get_block_by_number(tag)).await?,
-        };
-        block.map(|block| block.header.timestamp).ok_or_else(|| ChainError::Unexpected {
-            what: "block".to_owned(),
-            cause: format!("the endpoint has no block {}", describe(self.block)),
-        })
-    }
-}
-
-fn describe(block: BlockId) -> String {
-    match block {
-        BlockId::Hash(hash) => hash.block_hash.to_string(),
-        BlockId::Number(BlockNumberOrTag::Number(number)) => number.to_string(),
-        BlockId::Number(tag) => tag.to_string(),
-    }
 }
 
 fn amount(value: U256, what: &str) -> Result<Amount, ChainError> {
-    u128::try_from(value)
-        .map(Amount::new)
-        .map_err(|cause| ChainError::Unexpected { what: what.to_owned(), cause: cause.to_string() })
+    u128::try_from(value).map(Amount::new).map_err(|source| ChainError::unexpected(what, source))
 }
 
 fn license_status(status: abi::LicenseStatus) -> Result<LicenseStatus, ChainError> {
@@ -465,8 +329,5 @@ fn case_status(status: abi::CaseStatus) -> Result<CaseStatus, ChainError> {
 }
 
 fn unknown(what: &str) -> ChainError {
-    ChainError::Unexpected {
-        what: what.to_owned(),
-        cause: "a value that this version does not know; update the node".to_owned(),
-    }
+    ChainError::unexpected(what, "a value that this version does not know; update the node")
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LicenseStatus {
-    /// Never acquired.
+    /// No such license was ever acquired.
     None,
     /// Paid for; its seed is not drawn yet.
     Acquired,
@@ -30,7 +30,7 @@ pub enum LicenseStatus {
 pub struct LicenseView {
     /// Key that signs receipts.
     pub serving_key: EthAddress,
-    /// Status.
+    /// Where it stands.
     pub status: LicenseStatus,
     /// Delivery deadline, then expiry, then time of termination.
     pub deadline: u64,
@@ -57,9 +57,9 @@ pub struct UniverseView {
     pub root: Root,
     /// Model seed; zero before it is drawn.
     pub seed: Seed,
-    /// Personal fingerprints.
+    /// How many fingerprints every copy carries.
     pub personal_count: u32,
-    /// Shared fingerprints.
+    /// How many fingerprints only assigned licenses carry.
     pub shared_count: u32,
     /// Beacon round of the model seed.
     pub seed_round: u64,
@@ -77,7 +77,7 @@ pub struct UniverseView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CaseStatus {
-    /// Never opened.
+    /// No such case was ever opened.
     None,
     /// Opened; waits for the beacon round.
     Opened,
@@ -85,7 +85,7 @@ pub enum CaseStatus {
     Drawn,
     /// Members ask and commit.
     Committing,
-    /// Members reveal.
+    /// Members reveal the tags that they committed to.
     Revealing,
     /// Waits for the owner to open the leaves.
     Opening,
@@ -110,7 +110,7 @@ impl CaseStatus {
 /// What the contract keeps of a case (`ChallengeManager.caseOf`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseState {
-    /// Status.
+    /// Where it stands.
     pub status: CaseStatus,
     /// End of the current window.
     pub deadline: u64,
@@ -131,15 +131,15 @@ pub struct CaseState {
 /// A case: what the contract keeps, and what its events announced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseView {
-    /// Its id.
+    /// Id of the case.
     pub id: CaseId,
-    /// Accused license.
+    /// License that is accused.
     pub license_id: LicenseId,
-    /// Accused deployment.
+    /// Deployment that is accused.
     pub deployment: DeploymentHash,
     /// Who opened it.
     pub reporter: EthAddress,
-    /// Status.
+    /// Where it stands.
     pub status: CaseStatus,
     /// When it was opened.
     pub opened_at: u64,
@@ -165,7 +165,8 @@ pub struct CaseView {
     pub dissenters: u16,
     /// Hash of what was drawn, asked and found.
     pub facts: Facts,
-    /// Bit j set: fingerprint j was a hit (little-endian bit order over 256 bits, byte 0 = bits 0..8).
+    /// Bit j set: fingerprint j was a hit (little-endian bit order over 256 bits, byte 0 = bits
+    /// 0..8).
     pub hits: [u8; 32],
     /// Bit j set: fingerprint j was a hit of the shared part outside of the license's assignment.
     pub outside: [u8; 32],
@@ -175,15 +176,16 @@ pub struct CaseView {
     pub removed: [u8; 32],
     /// Evidence needed, log2 with 32 fractional bits.
     pub threshold: i64,
-    /// Drawn bundles.
+    /// Bundles that were drawn, in order.
     pub bundles: Vec<u32>,
-    /// Drawn members.
+    /// Members that were drawn, in order.
     pub committee: Vec<EthAddress>,
 }
 
 impl CaseView {
-    /// Puts together what the contract keeps and what its events announced; `None` if the two do not belong
-    /// together. `removed` as `removedOf` gives it, `alpha_inverse` from the license's terms.
+    /// Puts together what the contract keeps and what its events announced; `None` if the two do
+    /// not belong together. `removed` as `removedOf` gives it, `alpha_inverse` from the license's
+    /// terms.
     #[must_use]
     pub fn new(
         id: CaseId,
@@ -325,19 +327,6 @@ pub struct CollateralView {
     pub thaw_end: u64,
 }
 
-/// A queued payout (`CollateralVault.payout`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PayoutView {
-    /// Beneficiary.
-    pub to: EthAddress,
-    /// Currency; zero is the native one.
-    pub currency: EthAddress,
-    /// Amount.
-    pub amount: Amount,
-    /// When it can be paid.
-    pub unlock_at: u64,
-}
-
 /// A prover (`ProverRegistry.prover`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProverView {
@@ -359,7 +348,7 @@ pub struct ProverView {
 pub enum BeaconValue {
     /// Not out yet.
     Pending,
-    /// Out.
+    /// The round is out, with this value.
     Ready([u8; 32]),
     /// Can't be had any more; drawing now moves the subject to a new round.
     Stale,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Where a private key comes from: exactly one of the three.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct KeySource {
+pub struct PrivateKeySource {
     /// Encrypted keystore (JSON, as of geth and Foundry); needs `password_file`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keystore: Option<PathBuf>,
@@ -39,9 +39,9 @@ pub struct OwnerConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UniverseConfig {
-    /// Its model.
+    /// Model whose universe it is.
     pub model: ModelId,
-    /// Its epoch.
+    /// Number of the universe among those of its model.
     pub epoch: u32,
     /// Directory that holds `universe-<epoch>/universe.oml`, or that directory itself.
     pub dir: PathBuf,
@@ -75,7 +75,7 @@ pub struct GatewayConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_model: Option<String>,
     /// Key that signs receipts: the license's serving key.
-    pub serving_key: KeySource,
+    pub serving_key: PrivateKeySource,
     /// Tokenizer file for the second meter; without it tokens are estimated from characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<PathBuf>,
@@ -127,7 +127,7 @@ impl Default for RedeemConfig {
 pub struct InferenceConfig {
     /// Address on which it listens.
     pub listen: SocketAddr,
-    /// Model directory.
+    /// Directory with the model's files.
     pub model_dir: PathBuf,
     /// Name under which clients ask for it.
     pub model_name: String,

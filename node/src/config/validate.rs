@@ -1,47 +1,9 @@
-//! What a configuration must satisfy, and the errors that say so.
+//! What a configuration must satisfy.
 
-use super::{Config, GatewayConfig, KeySource};
+use super::error::ConfigError;
+use super::file::Config;
+use super::roles::{GatewayConfig, PrivateKeySource, UniverseConfig};
 use oml_engine::{DeviceName, FloatType};
-use std::path::PathBuf;
-
-/// A configuration that can't be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("can't read the configuration {}: {cause}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: String,
-    },
-    /// Not TOML, an unknown key, or a value of another type.
-    #[error("{origin}: {cause}")]
-    Invalid {
-        /// File, or other source.
-        origin: String,
-        /// Key and cause.
-        cause: String,
-    },
-    /// A value that can't work.
-    #[error("{key} = {value}: {cause}")]
-    Value {
-        /// Dotted key.
-        key: String,
-        /// As configured.
-        value: String,
-        /// Why not, and what to do.
-        cause: String,
-    },
-    /// A private key can't be had.
-    #[error("{key}: {cause}")]
-    Key {
-        /// Dotted key of the section.
-        key: String,
-        /// Why, and what to do.
-        cause: String,
-    },
-}
 
 fn value(key: impl Into<String>, value: impl ToString, cause: impl Into<String>) -> ConfigError {
     ConfigError::Value { key: key.into(), value: value.to_string(), cause: cause.into() }
@@ -105,7 +67,7 @@ impl Config {
     fn validate_owner(&self) -> Result<(), ConfigError> {
         let Some(owner) = &self.owner else { return Ok(()) };
         for (index, universe) in owner.universes.iter().enumerate() {
-            let twice = |other: &super::UniverseConfig| {
+            let twice = |other: &UniverseConfig| {
                 other.model == universe.model && other.epoch == universe.epoch
             };
             if owner.universes.iter().take(index).any(twice) {
@@ -226,7 +188,7 @@ fn http_url(key: &str, url: &str) -> Result<(), ConfigError> {
     }
 }
 
-fn validate_key(key: &str, source: &KeySource) -> Result<(), ConfigError> {
+fn validate_key(key: &str, source: &PrivateKeySource) -> Result<(), ConfigError> {
     let fail = |cause: &str| Err(ConfigError::Key { key: key.to_owned(), cause: cause.to_owned() });
     let given = [
         source.keystore.is_some(),
@@ -268,7 +230,8 @@ mod tests {
     }
 
     fn toml_of(config: &Config) -> String {
-        // JSON values are TOML inline values except for the separator and null, which never occurs here.
+        // JSON values are TOML inline values except for the separator and null, which never occurs
+        // here.
         let value = serde_json::to_value(config).unwrap();
         let mut text = String::new();
         for (section, content) in value.as_object().unwrap() {

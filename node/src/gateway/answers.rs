@@ -3,15 +3,16 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use oml_contracts::eip712::SignatureError;
+use oml_payments::{PaymentRequired, RequestError, WireError};
 use serde_json::json;
 
 use super::admission::Refusal;
-use super::request::RequestError;
 use crate::chain::ChainError;
-use crate::payments::{LedgerError, PaymentRequired, WireError};
+use crate::ledger::LedgerError;
 
 /// Why a request got no answer of the model. Nothing of this is charged.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error("{}", .0.message)]
     PaymentRequired(Box<PaymentRequired>),
@@ -28,9 +29,11 @@ pub(super) enum Failure {
     #[error("too many requests are running; retry later")]
     Overloaded,
     #[error("the chain cannot be read: {0}")]
-    Chain(String),
+    Chain(#[from] ChainError),
     #[error("the payment ledger failed: {0}")]
     Ledger(#[from] LedgerError),
+    #[error("the receipt can't be signed: {0}")]
+    Signing(#[from] SignatureError),
     #[error("{0}")]
     Upstream(#[from] UpstreamFailure),
     #[error("the gateway stopped while it served this request")]
@@ -38,10 +41,10 @@ pub(super) enum Failure {
 }
 
 /// What the upstream did instead of answering.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum UpstreamFailure {
     #[error("the upstream cannot be reached: {0}")]
-    Unreachable(String),
+    Unreachable(#[source] reqwest::Error),
     #[error("the upstream did not answer in time")]
     Timeout,
     #[error("the upstream refused the request: {message}")]
@@ -49,14 +52,15 @@ pub(super) enum UpstreamFailure {
     #[error("the upstream failed with status {status}")]
     Failed { status: u16 },
     #[error("the upstream's answer is unusable: {0}")]
-    Unusable(String),
+    Unusable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl UpstreamFailure {
     const fn status(&self) -> StatusCode {
         match self {
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            // The client's own mistakes keep their status; the host's credentials are not its concern.
+            // The client's own mistakes keep their status; the host's credentials are not its
+            // concern.
             Self::Refused { status: 404, .. } => StatusCode::NOT_FOUND,
             Self::Refused { status: 413, .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Refused { .. } => StatusCode::BAD_REQUEST,
@@ -76,12 +80,6 @@ impl UpstreamFailure {
     }
 }
 
-impl From<ChainError> for Failure {
-    fn from(error: ChainError) -> Self {
-        Self::Chain(error.to_string())
-    }
-}
-
 impl Failure {
     /// Stable code for machines and metrics.
     pub(super) const fn code(&self) -> &'static str {
@@ -93,7 +91,7 @@ impl Failure {
             Self::ChannelBusy => "channel_busy",
             Self::Overloaded => "overloaded",
             Self::Chain(_) => "chain_unavailable",
-            Self::Ledger(_) => "ledger_failed",
+            Self::Ledger(_) | Self::Signing(_) => "ledger_failed",
             Self::Upstream(failure) => failure.code(),
             Self::Stopped => "stopped",
         }
@@ -107,9 +105,11 @@ impl Failure {
             }
             Self::BadRequest(_) | Self::BadVoucher(_) => StatusCode::BAD_REQUEST,
             Self::ChannelBusy => StatusCode::CONFLICT,
-            Self::Overloaded | Self::Chain(_) | Self::Ledger(_) | Self::Stopped => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Overloaded
+            | Self::Chain(_)
+            | Self::Ledger(_)
+            | Self::Signing(_)
+            | Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(failure) => failure.status(),
         }
     }
@@ -118,7 +118,9 @@ impl Failure {
     pub(super) fn body(&self) -> serde_json::Value {
         // Causes inside the host (paths, SQL) are its own business; they are in its log.
         let message = match self {
-            Self::Ledger(_) => "the payment ledger failed; nothing was charged".to_owned(),
+            Self::Ledger(_) | Self::Signing(_) => {
+                "the payment ledger failed; nothing was charged".to_owned()
+            }
             Self::Chain(_) => "the chain can't be read; nothing was charged".to_owned(),
             other => other.to_string(),
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use oml_contracts::ChannelId;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::payments::ChannelLedger;
+use crate::ledger::ChannelLedger;
 
 /// How long a request waits for the one before it on the same channel.
 const PATIENCE: Duration = Duration::from_millis(250);

@@ -1,42 +1,33 @@
 //! Two meters: what the upstream says it used, and what this gateway counts itself.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use oml_payments::{ByteEstimate, TokenCounter};
 use serde::Deserialize;
-
-/// Counts the tokens of a text.
-pub trait TokenCounter: std::fmt::Debug + Send + Sync {
-    /// Number of tokens.
-    fn count(&self, text: &str) -> u64;
-}
-
-/// Four bytes of UTF-8 a token, rounded up: about right for English under today's vocabularies.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ByteEstimate;
-
-impl TokenCounter for ByteEstimate {
-    fn count(&self, text: &str) -> u64 {
-        u64::try_from(text.len().div_ceil(4)).unwrap_or(u64::MAX)
-    }
-}
 
 /// Counts with the model's own tokenizer; control tokens are not counted.
 #[derive(Debug, Clone)]
-pub struct TokenizerCounter(Arc<tokenizers::Tokenizer>);
+pub(crate) struct TokenizerCounter(Arc<tokenizers::Tokenizer>);
+
+/// A file that holds no tokenizer.
+#[derive(Debug, thiserror::Error)]
+#[error("tokenizer {}: {source}", path.display())]
+pub(super) struct TokenizerError {
+    path: PathBuf,
+    source: tokenizers::Error,
+}
 
 impl TokenizerCounter {
     /// Reads a `tokenizer.json`.
     ///
     /// # Errors
-    /// The file's name and what is wrong with it.
-    pub fn read(path: &Path) -> Result<Self, String> {
-        let mut tokenizer = tokenizers::Tokenizer::from_file(path)
-            .map_err(|e| format!("tokenizer {}: {e}", path.display()))?;
+    /// [`TokenizerError`].
+    pub(super) fn read(path: &Path) -> Result<Self, TokenizerError> {
+        let failed = |source| TokenizerError { path: path.to_owned(), source };
+        let mut tokenizer = tokenizers::Tokenizer::from_file(path).map_err(failed)?;
         // A file from a training set-up may cut texts, which would cap the count.
-        tokenizer
-            .with_truncation(None)
-            .map_err(|e| format!("tokenizer {}: {e}", path.display()))?;
+        tokenizer.with_truncation(None).map_err(failed)?;
         tokenizer.with_padding(None);
         Ok(Self(Arc::new(tokenizer)))
     }
@@ -53,7 +44,7 @@ impl TokenCounter for TokenizerCounter {
 
 /// Tokens of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// Of the prompt.
     #[serde(rename = "prompt_tokens", default)]
     pub prompt: u64,
@@ -65,14 +56,14 @@ pub struct Usage {
 impl Usage {
     /// Prompt and answer.
     #[must_use]
-    pub const fn total(self) -> u64 {
+    pub(crate) const fn total(self) -> u64 {
         self.prompt.saturating_add(self.completion)
     }
 }
 
 /// Result of metering one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Metered {
+pub(crate) struct Metered {
     /// This gateway's count.
     pub own: Usage,
     /// The upstream's last word, if it had one.
@@ -85,7 +76,7 @@ pub struct Metered {
 
 /// Meters one request.
 #[derive(Debug)]
-pub struct Meter {
+pub(crate) struct Meter {
     counter: Arc<dyn TokenCounter>,
     prompt: u64,
     text: String,
@@ -95,36 +86,36 @@ pub struct Meter {
 impl Meter {
     /// Starts with the count of the prompt.
     #[must_use]
-    pub const fn new(counter: Arc<dyn TokenCounter>, prompt_tokens: u64) -> Self {
+    pub(crate) const fn new(counter: Arc<dyn TokenCounter>, prompt_tokens: u64) -> Self {
         Self { counter, prompt: prompt_tokens, text: String::new(), upstream: None }
     }
 
     /// Adds a piece of the answer.
-    pub fn text(&mut self, piece: &str) {
+    pub(crate) fn text(&mut self, piece: &str) {
         self.text.push_str(piece);
     }
 
     /// Takes the upstream's count; the last one holds.
-    pub const fn usage(&mut self, usage: Usage) {
+    pub(crate) const fn usage(&mut self, usage: Usage) {
         self.upstream = Some(usage);
     }
 
     /// The answer so far.
     #[must_use]
-    pub fn answer(&self) -> &str {
+    pub(crate) fn answer(&self) -> &str {
         &self.text
     }
 
     /// Whether anything was answered.
     #[must_use]
-    pub fn served_anything(&self) -> bool {
+    pub(crate) fn served_anything(&self) -> bool {
         !self.text.is_empty() || self.upstream.is_some_and(|usage| usage.completion > 0)
     }
 
-    /// Closes the count. The upstream's holds unless it is impossible: it ran the model and knows its
-    /// control tokens. `headroom` is what the voucher pays for in this request.
+    /// Closes the count. The upstream's holds unless it is impossible: it ran the model and knows
+    /// its control tokens. `headroom` is what the voucher pays for in this request.
     #[must_use]
-    pub fn finish(&self, headroom: u64) -> Metered {
+    pub(crate) fn finish(&self, headroom: u64) -> Metered {
         let own = Usage { prompt: self.prompt, completion: self.counter.count(&self.text) };
         let possible = |usage: &Usage| {
             (usage.prompt > 0 || own.prompt == 0) && (usage.completion > 0 || self.text.is_empty())

@@ -1,175 +1,21 @@
 //! The metering gateway in front of an OpenAI-compatible upstream.
 //!
 //! request + voucher → [`admission::decide`] → voucher stored → upstream → metered → receipt signed
-//! and stored → answer with receipt. What fails before the receipt is not charged: its voucher stays
-//! in the ledger without a receipt, and such vouchers are never claimed.
+//! and stored → answer with receipt. What fails before the receipt is not charged: its voucher
+//! stays in the ledger without a receipt, and such vouchers are never claimed.
 
-pub mod admission;
+mod admission;
 mod answers;
 mod channels;
-pub mod meter;
+mod meter;
 mod pump;
-pub mod request;
-mod role;
 mod routes;
+mod server;
+mod shared;
 mod source;
-pub mod sse;
 #[cfg(test)]
 mod tests;
-
 mod upstream;
+mod wiring;
 
-pub use role::wire;
-pub use source::{ChainSource, LicenseSource};
-
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-use k256::ecdsa::SigningKey;
-use oml_contracts::{Amount, Domain, EthAddress, LicenseId, ModelId};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-
-use crate::api::{self, ServeLimits};
-use crate::config::GatewayConfig;
-use crate::payments::PaymentLedger;
-use crate::tasks::Tasks;
-use admission::RiskLimits;
-use channels::Channels;
-use meter::TokenCounter;
-use request::TokenLimits;
-use upstream::Upstream;
-
-/// Time that running requests have when the gateway stops.
-const GRACE: Duration = Duration::from_secs(15);
-
-/// What a gateway works with.
-#[derive(Debug, Clone)]
-pub struct GatewayDeps {
-    /// The licensed model; part of every request hash.
-    pub model_id: ModelId,
-    /// Domain of vouchers: `PaymentEscrow`.
-    pub escrow: Domain,
-    /// Domain of receipts: `ChallengeManager`.
-    pub receipts: Domain,
-    /// Vouchers and receipts.
-    pub ledger: Arc<dyn PaymentLedger>,
-    /// License and channels.
-    pub source: Arc<dyn LicenseSource>,
-    /// The license's serving key.
-    pub serving_key: SigningKey,
-    /// The second meter.
-    pub counter: Arc<dyn TokenCounter>,
-    /// Largest amount served on a channel and not yet claimed.
-    pub max_unsettled: Amount,
-}
-
-/// Why a gateway does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum GatewayError {
-    /// The port can't be opened.
-    #[error("the gateway can't listen on {address}: {cause}; is another program using the port?")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        cause: std::io::Error,
-    },
-    /// The listener failed.
-    #[error("the gateway's listener failed: {0}")]
-    Serve(std::io::Error),
-    /// The HTTP client can't be made.
-    #[error("the gateway's HTTP client can't be set up: {0}")]
-    Client(#[from] reqwest::Error),
-}
-
-/// State of one gateway.
-#[derive(Debug)]
-struct Shared {
-    license_id: LicenseId,
-    model_id: ModelId,
-    escrow: Domain,
-    receipts: Domain,
-    tokens: TokenLimits,
-    risk: RiskLimits,
-    ledger: Arc<dyn PaymentLedger>,
-    source: Arc<dyn LicenseSource>,
-    serving_key: SigningKey,
-    serving_address: EthAddress,
-    counter: Arc<dyn TokenCounter>,
-    upstream: Upstream,
-    channels: Channels,
-    permits: Arc<Semaphore>,
-    tasks: Tasks,
-}
-
-/// Serves until `cancel` is cancelled; running requests then have 15 s to end.
-///
-/// # Errors
-/// [`GatewayError`].
-pub async fn serve(
-    config: GatewayConfig,
-    deps: GatewayDeps,
-    cancel: CancellationToken,
-) -> Result<(), GatewayError> {
-    let address = config.listen;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|cause| GatewayError::Listen { address, cause })?;
-    serve_on(listener, config, deps, cancel).await
-}
-
-/// [`serve`] on a port that is already open.
-///
-/// # Errors
-/// [`GatewayError::Client`].
-pub async fn serve_on(
-    listener: TcpListener,
-    config: GatewayConfig,
-    deps: GatewayDeps,
-    cancel: CancellationToken,
-) -> Result<(), GatewayError> {
-    let timeout = Duration::from_secs(config.upstream_timeout_s);
-    let tasks = Tasks::new();
-    let shared = Arc::new(Shared {
-        license_id: config.license,
-        model_id: deps.model_id,
-        escrow: deps.escrow,
-        receipts: deps.receipts,
-        tokens: TokenLimits {
-            default_max_tokens: config.default_max_tokens.into(),
-            max_tokens_cap: config.max_tokens_cap.into(),
-        },
-        risk: RiskLimits {
-            // A receipt is dated at admission, but clocks of host and chain may differ a little.
-            expiry_margin_secs: 30,
-            max_unsettled: deps.max_unsettled,
-        },
-        ledger: deps.ledger,
-        source: deps.source,
-        serving_address: EthAddress::of_key(deps.serving_key.verifying_key()),
-        serving_key: deps.serving_key,
-        counter: deps.counter,
-        upstream: Upstream::new(&config.upstream, config.upstream_model, timeout)?,
-        channels: Channels::default(),
-        permits: Arc::new(Semaphore::new(config.max_concurrent)),
-        tasks: tasks.clone(),
-    });
-    tracing::info!(
-        license = %config.license, listen = ?listener.local_addr().ok(), upstream = config.upstream,
-        "gateway serves"
-    );
-    let router = routes::router(shared, config.max_body_bytes);
-    let limits = ServeLimits {
-        grace: GRACE,
-        // Requests that are refused, and receipts that are fetched, need connections too.
-        max_connections: config.max_concurrent.saturating_mul(4).max(64),
-        ..ServeLimits::default()
-    };
-    let served = api::serve(listener, router, limits, cancel).await;
-    // Requests whose clients are gone have receipts to store.
-    tasks.shutdown(GRACE).await;
-    served.map_err(GatewayError::Serve)
-}
+pub(crate) use wiring::wire;

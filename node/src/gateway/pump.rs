@@ -1,7 +1,7 @@
 //! Serves one paid request, from the upstream's first byte to the stored receipt.
 //!
-//! Runs as a task of its own: when the client leaves, the upstream is still read to its end, metered
-//! and put on a receipt, so leaving early saves nobody anything.
+//! Runs as a task of its own: when the client leaves, the upstream is still read to its end,
+//! metered and put on a receipt, so leaving early saves nobody anything.
 
 use std::sync::Arc;
 
@@ -9,27 +9,27 @@ use bytes::Bytes;
 use oml_contracts::Receipt;
 use oml_contracts::Signable as _;
 use oml_contracts::hash::response_hash;
+use oml_payments::sse::{self, Event, Splitter};
+use oml_payments::{MeteredRequest, RECEIPT_EVENT, SignedReceipt, SignedVoucher};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::Shared;
-use super::admission::Accepted;
+use super::admission::Admitted;
 use super::answers::{Failure, UpstreamFailure};
 use super::channels::Slot;
 use super::meter::{Meter, Metered, Usage};
-use super::request::PaidRequest;
-use super::sse::{self, Event, Splitter};
+use super::shared::GatewayState;
 use super::upstream::{body, within};
-use crate::payments::{self, ChannelLedger, RECEIPT_EVENT, SignedReceipt, SignedVoucher};
+use crate::ledger::ChannelLedger;
 
 /// Events that may wait for a slow client before the upstream waits too.
 const STREAM_BUFFER: usize = 64;
 
 /// What the client gets.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum ClientAnswer {
     /// A whole body and its receipt.
     Whole(Bytes, Box<SignedReceipt>),
     /// Events; the last one is the receipt.
@@ -42,10 +42,10 @@ pub(super) enum Answer {
 /// receipt is stored.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) shared: Arc<Shared>,
-    pub(super) request: PaidRequest,
+    pub(super) shared: Arc<GatewayState>,
+    pub(super) request: MeteredRequest,
     pub(super) voucher: SignedVoucher,
-    pub(super) accepted: Accepted,
+    pub(super) accepted: Admitted,
     pub(super) prompt_tokens: u64,
     pub(super) served_at: u64,
     pub(super) slot: OwnedMutexGuard<Slot>,
@@ -61,7 +61,7 @@ struct UsageOnly {
 
 impl Job {
     /// Serves the request and tells `reply` how; goes on if nobody listens any more.
-    pub(super) async fn run(mut self, reply: oneshot::Sender<Answer>) {
+    pub(super) async fn run(mut self, reply: oneshot::Sender<ClientAnswer>) {
         let deadline = self.shared.upstream.deadline();
         let response = match self.shared.upstream.send(&self.request, deadline).await {
             Ok(response) => response,
@@ -71,13 +71,13 @@ impl Job {
         if self.request.stream && is_event_stream(&response) {
             let (events, receiver) = mpsc::channel(STREAM_BUFFER);
             // Without a listener the events go nowhere, but are metered.
-            let _ = reply.send(Answer::Stream(receiver));
+            let _ = reply.send(ClientAnswer::Stream(receiver));
             let mut client = Client { events: Some(events), deadline };
             let end = self.stream(response, &mut meter, &mut client).await;
             return self.close_stream(end, &meter, &mut client).await;
         }
         let answer = match self.whole(response, &mut meter, deadline).await {
-            Ok((bytes, receipt)) => Answer::Whole(bytes, Box::new(receipt)),
+            Ok((bytes, receipt)) => ClientAnswer::Whole(bytes, Box::new(receipt)),
             Err(failure) => return refuse(reply, failure),
         };
         if reply.send(answer).is_err() {
@@ -92,13 +92,13 @@ impl Job {
         deadline: Instant,
     ) -> Result<(Bytes, SignedReceipt), Failure> {
         let bytes = body(response, deadline).await?;
-        let unusable = |cause: &str| UpstreamFailure::Unusable(cause.to_owned());
+        let unusable = |cause: &str| UpstreamFailure::Unusable(cause.into());
         let value: Value =
             serde_json::from_slice(&bytes).map_err(|_| unusable("it is not JSON"))?;
         if value.get("choices").and_then(|c| c.get(0)).is_none() {
             return Err(unusable("it has no choices").into());
         }
-        meter.text(self.request.endpoint.answer(&value).unwrap_or_default());
+        meter.text(self.request.path.answer(&value).unwrap_or_default());
         if let Ok(UsageOnly { usage: Some(usage) }) = serde_json::from_value(value) {
             meter.usage(usage);
         }
@@ -116,8 +116,7 @@ impl Job {
         let mut splitter = Splitter::default();
         let mut done = false;
         while let Some(chunk) = within(client.deadline, response.chunk()).await? {
-            let events =
-                splitter.push(&chunk).map_err(|e| UpstreamFailure::Unusable(e.to_string()))?;
+            let events = splitter.push(&chunk).map_err(|e| UpstreamFailure::Unusable(e.into()))?;
             for bytes in events {
                 let event = Event::parse(&bytes);
                 done |= event.is_done();
@@ -126,7 +125,7 @@ impl Job {
                 }
             }
         }
-        if done { Ok(()) } else { Err(UpstreamFailure::Unusable("the stream was cut".to_owned())) }
+        if done { Ok(()) } else { Err(UpstreamFailure::Unusable("the stream was cut".into())) }
     }
 
     /// Meters an event; returns whether the client gets it.
@@ -134,9 +133,10 @@ impl Job {
         let Ok(value) = serde_json::from_str::<Value>(&event.data) else { return Ok(true) };
         if let Some(error) = value.get("error").filter(|e| !e.is_null()) {
             let message = error.get("message").and_then(Value::as_str).unwrap_or("no reason");
-            return Err(UpstreamFailure::Unusable(message.chars().take(200).collect()));
+            let shown: String = message.chars().take(200).collect();
+            return Err(UpstreamFailure::Unusable(shown.into()));
         }
-        if let Some(text) = self.request.endpoint.answer(&value) {
+        if let Some(text) = self.request.path.answer(&value) {
             meter.text(text);
         }
         let no_choice = value.get("choices").and_then(Value::as_array).is_none_or(Vec::is_empty);
@@ -164,7 +164,7 @@ impl Job {
         }
         match self.settle(meter).await {
             Ok(receipt) => {
-                client.send(sse::write(Some(RECEIPT_EVENT), &payments::encode(&receipt))).await;
+                client.send(sse::write(Some(RECEIPT_EVENT), &oml_payments::encode(&receipt))).await;
             }
             Err(failure) => client.fail(&failure).await,
         }
@@ -204,11 +204,9 @@ impl Job {
     }
 
     async fn sign_and_store(&self, receipt: &Receipt) -> Result<SignedReceipt, Failure> {
-        let signature = receipt
-            .sign(&self.shared.receipts, &self.shared.serving_key)
-            .map_err(|e| payments::LedgerError::Store(e.to_string()))?;
+        let signature = receipt.sign(&self.shared.receipts, &self.shared.serving_key)?;
         let signed = SignedReceipt::new(receipt, signature);
-        self.shared.ledger.put_receipt(&signed).await?;
+        self.shared.writer.put_receipt(&signed).await?;
         Ok(signed)
     }
 }
@@ -239,10 +237,10 @@ fn is_event_stream(response: &reqwest::Response) -> bool {
     kind.and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with("text/event-stream"))
 }
 
-fn refuse(reply: oneshot::Sender<Answer>, failure: Failure) {
+fn refuse(reply: oneshot::Sender<ClientAnswer>, failure: Failure) {
     tracing::warn!(%failure, "request not served");
     // A client that is gone needs no error.
-    let _ = reply.send(Answer::Failed(failure));
+    let _ = reply.send(ClientAnswer::Failed(failure));
 }
 
 fn observe(metered: &Metered) {

@@ -10,21 +10,21 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::StreamExt;
 use oml_contracts::{ChannelId, RequestHash};
-use tokio::sync::{mpsc, oneshot};
+use oml_payments::{
+    GatewayTerms, MeteredRequest, RECEIPT_HEADER, ServedPath, SignedReceipt, SignedVoucher,
+    VOUCHER_HEADER,
+};
+use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
 
-use super::Shared;
-use super::admission::{Admission, AdmissionInput, RequestUnits, decide};
+use super::admission::{Admission, AdmissionInput, Admitted, RequestUnits, decide};
 use super::answers::Failure;
 use super::channels::Slot;
-use super::pump::{Answer, Job};
-use super::request::{Endpoint, PaidRequest};
-use crate::payments::{
-    self, ChannelLedger, GatewayTerms, RECEIPT_HEADER, SignedReceipt, SignedVoucher,
-    VOUCHER_HEADER, channel_ledger,
-};
+use super::pump::{ClientAnswer, Job};
+use super::shared::GatewayState;
+use crate::ledger::{ChannelLedger, channel_ledger};
 
 /// Routes of one gateway.
-pub(super) fn router(shared: Arc<Shared>, max_body_bytes: usize) -> Router {
+pub(super) fn router(shared: Arc<GatewayState>, max_body_bytes: usize) -> Router {
     Router::new()
         .route("/v1/completions", post(completions))
         .route("/v1/chat/completions", post(chat))
@@ -37,89 +37,64 @@ pub(super) fn router(shared: Arc<Shared>, max_body_bytes: usize) -> Router {
 }
 
 async fn completions(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<GatewayState>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    paid(shared, Endpoint::Completions, &headers, &body).await
+    paid(shared, ServedPath::Completions, &headers, &body).await
 }
 
-async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    paid(shared, Endpoint::Chat, &headers, &body).await
+async fn chat(
+    State(shared): State<Arc<GatewayState>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    paid(shared, ServedPath::Chat, &headers, &body).await
 }
 
 async fn paid(
-    shared: Arc<Shared>,
-    endpoint: Endpoint,
+    shared: Arc<GatewayState>,
+    path: ServedPath,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Response {
-    let answer = match admit(shared, endpoint, headers, body).await {
+    let answer = match admit(shared, path, headers, body).await {
         Ok(answer) => answer,
-        Err(failure) => Answer::Failed(failure),
+        Err(failure) => ClientAnswer::Failed(failure),
     };
-    let outcome = if let Answer::Failed(failure) = &answer { failure.code() } else { "served" };
+    let outcome =
+        if let ClientAnswer::Failed(failure) = &answer { failure.code() } else { "served" };
     metrics::counter!("oml_gateway_requests_total", "outcome" => outcome).increment(1);
     match answer {
-        Answer::Whole(bytes, receipt) => whole(bytes, &receipt),
-        Answer::Stream(events) => stream(events),
-        Answer::Failed(failure) => failure.into_response(),
+        ClientAnswer::Whole(bytes, receipt) => whole(bytes, &receipt),
+        ClientAnswer::Stream(events) => stream(events),
+        ClientAnswer::Failed(failure) => failure.into_response(),
     }
 }
 
 /// Judges a request; a paid one is handed to its own task, whose answer is awaited.
 async fn admit(
-    shared: Arc<Shared>,
-    endpoint: Endpoint,
+    shared: Arc<GatewayState>,
+    path: ServedPath,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<Answer, Failure> {
+) -> Result<ClientAnswer, Failure> {
     let permit =
         Arc::clone(&shared.permits).try_acquire_owned().map_err(|_| Failure::Overloaded)?;
-    let request = PaidRequest::parse(endpoint, body, &shared.tokens)?;
+    let request = MeteredRequest::parse(path, body, &shared.tokens)?;
     let voucher: Option<SignedVoucher> =
-        headers.get(VOUCHER_HEADER).map(|v| payments::decode(v.as_bytes())).transpose()?;
-    let units = RequestUnits {
-        request_hash: permitted(&shared, &request, voucher.as_ref()),
-        prompt_tokens: request.count_prompt(shared.counter.as_ref()),
-        max_tokens: request.max_tokens,
-    };
-    let license = shared.source.license().await?;
-    let channel = match &voucher {
-        Some(voucher) => shared.source.channel(voucher.channel_id).await?,
-        None => None,
-    };
-    // Only channels on chain take a lock and a place in memory, so strangers can't fill it.
-    let slot = match (&voucher, &channel) {
-        (Some(voucher), Some(_)) => Some(lock(&shared, voucher.channel_id).await?),
-        _ => None,
-    };
-    let ledger = slot.as_deref().and_then(|known| *known).unwrap_or_default();
-    let now = shared.source.now();
-    let decision = decide(&AdmissionInput {
-        escrow: &shared.escrow,
-        license: &license,
-        voucher: voucher.as_ref(),
-        channel: channel.as_ref(),
-        ledger: &ledger,
-        request: &units,
-        limits: &shared.risk,
-        now,
-    });
-    let accepted = match decision {
-        Admission::Accept(accepted) => accepted,
-        Admission::PaymentRequired(required) => return Err(Failure::PaymentRequired(required)),
-        Admission::Reject(refusal) => return Err(refusal.into()),
-    };
-    let (Some(voucher), Some(slot)) = (voucher, slot) else { return Err(Failure::Stopped) };
-    shared.ledger.put_voucher(license.license_id, &voucher, now).await?;
+        headers.get(VOUCHER_HEADER).map(|v| oml_payments::decode(v.as_bytes())).transpose()?;
+    let prompt_tokens = request.count_prompt(shared.counter.as_ref());
+    let judged = judge(&shared, &request, voucher.as_ref(), prompt_tokens).await?;
+    let (Some(voucher), Some(slot)) = (voucher, judged.slot) else { return Err(Failure::Stopped) };
+    shared.writer.put_voucher(shared.license_id, &voucher, judged.now).await?;
     let job = Job {
         shared: Arc::clone(&shared),
         request,
         voucher,
-        accepted,
-        prompt_tokens: units.prompt_tokens,
-        served_at: now,
+        accepted: judged.accepted,
+        prompt_tokens,
+        served_at: judged.now,
         slot,
         _permit: permit,
     };
@@ -128,11 +103,61 @@ async fn admit(
     answer.await.map_err(|_| Failure::Stopped)
 }
 
-/// The hash that the voucher must name: what is asked, or that it is asked plainly if the voucher says so and the
-/// client can't even choose among the upstream's models.
+/// A request that is paid for.
+struct Judged {
+    accepted: Admitted,
+    /// Keeps other requests of the channel waiting; always there if there is a voucher.
+    slot: Option<OwnedMutexGuard<Slot>>,
+    /// Unix seconds by which it was judged.
+    now: u64,
+}
+
+/// Reads what the decision depends on, and decides.
+async fn judge(
+    shared: &GatewayState,
+    request: &MeteredRequest,
+    voucher: Option<&SignedVoucher>,
+    prompt_tokens: u64,
+) -> Result<Judged, Failure> {
+    let units = RequestUnits {
+        request_hash: permitted(shared, request, voucher),
+        prompt_tokens,
+        max_tokens: request.max_tokens,
+    };
+    let license = shared.source.license().await?;
+    let channel = match voucher {
+        Some(voucher) => shared.source.channel(voucher.channel_id).await?,
+        None => None,
+    };
+    // Only channels on chain take a lock and a place in memory, so strangers can't fill it.
+    let slot = match (voucher, &channel) {
+        (Some(voucher), Some(_)) => Some(lock(shared, voucher.channel_id).await?),
+        _ => None,
+    };
+    let ledger = slot.as_deref().and_then(|known| *known).unwrap_or_default();
+    let now = shared.source.now();
+    let decision = decide(&AdmissionInput {
+        escrow: &shared.escrow,
+        license: &license,
+        voucher,
+        channel: channel.as_ref(),
+        ledger: &ledger,
+        request: &units,
+        limits: &shared.risk,
+        now,
+    });
+    match decision {
+        Admission::Accept(accepted) => Ok(Judged { accepted, slot, now }),
+        Admission::PaymentRequired(required) => Err(Failure::PaymentRequired(required)),
+        Admission::Reject(refusal) => Err(refusal.into()),
+    }
+}
+
+/// The hash that the voucher must name: what is asked, or that it is asked plainly if the voucher
+/// says so and the client can't even choose among the upstream's models.
 fn permitted(
-    shared: &Shared,
-    request: &PaidRequest,
+    shared: &GatewayState,
+    request: &MeteredRequest,
     voucher: Option<&SignedVoucher>,
 ) -> RequestHash {
     let plain = request.plain_hash(shared.model_id).filter(|_| shared.upstream.fixes_model());
@@ -141,13 +166,10 @@ fn permitted(
 }
 
 /// Locks a channel and makes sure that its sums are known.
-async fn lock(
-    shared: &Shared,
-    channel: ChannelId,
-) -> Result<tokio::sync::OwnedMutexGuard<Slot>, Failure> {
+async fn lock(shared: &GatewayState, channel: ChannelId) -> Result<OwnedMutexGuard<Slot>, Failure> {
     let mut slot = shared.channels.lock(channel).await.ok_or(Failure::ChannelBusy)?;
     if slot.is_none() {
-        let known: ChannelLedger = channel_ledger(shared.ledger.as_ref(), channel).await?;
+        let known: ChannelLedger = channel_ledger(shared.reader.as_ref(), channel).await?;
         *slot = Some(known);
     }
     Ok(slot)
@@ -157,7 +179,7 @@ fn whole(bytes: Bytes, receipt: &SignedReceipt) -> Response {
     let mut response = Response::new(Body::from(bytes));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(value) = HeaderValue::from_str(&payments::encode(receipt)) {
+    if let Ok(value) = HeaderValue::from_str(&oml_payments::encode(receipt)) {
         headers.insert(RECEIPT_HEADER, value);
     }
     response
@@ -175,7 +197,7 @@ fn stream(mut events: mpsc::Receiver<Bytes>) -> Response {
     response
 }
 
-async fn models(State(shared): State<Arc<Shared>>) -> Response {
+async fn models(State(shared): State<Arc<GatewayState>>) -> Response {
     match shared.upstream.models().await {
         Ok(bytes) => {
             ([(header::CONTENT_TYPE, "application/json")], Body::from(bytes)).into_response()
@@ -184,7 +206,7 @@ async fn models(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-async fn terms(State(shared): State<Arc<Shared>>) -> Result<Json<GatewayTerms>, Failure> {
+async fn terms(State(shared): State<Arc<GatewayState>>) -> Result<Json<GatewayTerms>, Failure> {
     let license = shared.source.license().await?;
     Ok(Json(GatewayTerms {
         chain_id: shared.escrow.chain_id,
@@ -202,13 +224,13 @@ async fn terms(State(shared): State<Arc<Shared>>) -> Result<Json<GatewayTerms>, 
 
 /// The newest receipt of a channel, for a payer whose connection broke before it came.
 async fn newest_receipt(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<GatewayState>>,
     Path(channel): Path<String>,
 ) -> Result<Response, Failure> {
     let Ok(channel) = channel.parse::<ChannelId>() else {
         return Ok((StatusCode::NOT_FOUND, "not a channel id\n").into_response());
     };
-    Ok(match shared.ledger.newest_receipt(channel).await? {
+    Ok(match shared.reader.last_receipt(channel).await? {
         Some(receipt) => Json(receipt).into_response(),
         None => (StatusCode::NOT_FOUND, "no receipt on this channel\n").into_response(),
     })

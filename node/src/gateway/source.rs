@@ -2,24 +2,23 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use oml_contracts::{ChannelId, LicenseId, LicenseRef};
 use tokio::sync::watch;
 
-use super::admission::LicenseState;
-use crate::chain::{ChainError, ChannelView, Head, LicenseStatus, Reader};
-use crate::payments::Price;
+use crate::chain::{ChainError, ChannelView, Head, Reader};
+use crate::clock::unix_now;
+use crate::ledger::ServedLicense;
 
 /// Most channels whose state is kept; past it the oldest state is simply read again.
 const MAX_CACHED: usize = 65_536;
 
 /// What the gateway needs to know from the chain.
 #[async_trait]
-pub trait LicenseSource: std::fmt::Debug + Send + Sync {
+pub(crate) trait LicenseSource: std::fmt::Debug + Send + Sync {
     /// The license under which is served.
-    async fn license(&self) -> Result<LicenseState, ChainError>;
+    async fn license(&self) -> Result<ServedLicense, ChainError>;
 
     /// A channel; `None` if it was never opened.
     async fn channel(&self, id: ChannelId) -> Result<Option<ChannelView>, ChainError>;
@@ -32,13 +31,13 @@ pub trait LicenseSource: std::fmt::Debug + Send + Sync {
 #[derive(Debug, Default)]
 struct Cached {
     head: alloy::primitives::B256,
-    license: Option<LicenseState>,
+    license: Option<ServedLicense>,
     channels: HashMap<ChannelId, ChannelView>,
 }
 
 /// The chain itself. Each state is read once a block, not once a request.
 #[derive(Debug)]
-pub struct ChainSource {
+pub(crate) struct ChainSource {
     reader: Reader,
     heads: watch::Receiver<Head>,
     id: LicenseId,
@@ -49,7 +48,7 @@ pub struct ChainSource {
 impl ChainSource {
     /// Reads `license`, whose id is `id`.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         reader: Reader,
         heads: watch::Receiver<Head>,
         id: LicenseId,
@@ -71,21 +70,11 @@ impl ChainSource {
 
 #[async_trait]
 impl LicenseSource for ChainSource {
-    async fn license(&self) -> Result<LicenseState, ChainError> {
+    async fn license(&self) -> Result<ServedLicense, ChainError> {
         if let Some(state) = self.at_head(|cached| cached.license) {
             return Ok(state);
         }
-        let view = self.reader.license(self.id).await?;
-        let collateral = self.reader.collateral(&self.license).await?;
-        let terms = &self.license.terms;
-        let state = LicenseState {
-            license_id: self.id,
-            active: view.status == LicenseStatus::Active,
-            expires_at: view.deadline,
-            price: Price::of_terms(terms),
-            collateral: collateral.amount,
-            min_collateral_ratio_bps: terms.min_collateral_ratio_bps.into(),
-        };
+        let state = ServedLicense::read(&self.reader, self.id, &self.license).await?;
         self.at_head(|cached| cached.license = Some(state));
         Ok(state)
     }
@@ -103,8 +92,7 @@ impl LicenseSource for ChainSource {
     }
 
     fn now(&self) -> u64 {
-        let machine = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
         // Receipts dated after the term are proofs against the host, so the later clock counts.
-        machine.max(self.heads.borrow().timestamp)
+        unix_now().max(self.heads.borrow().timestamp)
     }
 }

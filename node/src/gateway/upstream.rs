@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use serde_json::Value;
+use oml_payments::MeteredRequest;
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::answers::UpstreamFailure;
-use super::request::PaidRequest;
 
 /// Largest answer that is not streamed, in bytes.
 const MAX_BODY_BYTES: usize = 16 << 20;
@@ -52,15 +52,15 @@ impl Upstream {
     /// Sends a request; the answer's head arrived and is a success.
     pub(super) async fn send(
         &self,
-        request: &PaidRequest,
+        request: &MeteredRequest,
         deadline: Instant,
     ) -> Result<reqwest::Response, UpstreamFailure> {
         let sent = self
             .http
-            .post(format!("{}{}", self.base, request.endpoint.path()))
+            .post(format!("{}{}", self.base, request.path.path()))
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .header(reqwest::header::ACCEPT_ENCODING, "identity")
-            .body(request.upstream_body(self.model.as_deref()))
+            .body(bounded_body(request, self.model.as_deref()))
             .send();
         let response = within(deadline, sent).await?;
         let status = response.status().as_u16();
@@ -87,6 +87,32 @@ impl Upstream {
     }
 }
 
+/// The body for the upstream: bounded answer, usage asked for, its own model name.
+fn bounded_body(request: &MeteredRequest, model: Option<&str>) -> Vec<u8> {
+    let mut body = request.body().clone();
+    let field = if body.contains_key("max_completion_tokens") {
+        body.remove("max_tokens");
+        "max_completion_tokens"
+    } else {
+        "max_tokens"
+    };
+    body.insert(field.to_owned(), json!(request.max_tokens));
+    if let Some(model) = model {
+        body.insert("model".to_owned(), json!(model));
+    }
+    if request.stream {
+        let options = body.entry("stream_options").or_insert_with(|| json!({}));
+        match options.as_object_mut() {
+            Some(options) => {
+                options.insert("include_usage".to_owned(), json!(true));
+            }
+            None => *options = json!({"include_usage": true}),
+        }
+    }
+    // A map of JSON values always has a JSON text.
+    serde_json::to_vec(&body).unwrap_or_default()
+}
+
 /// Reads a whole body, bounded in size and time.
 pub(super) async fn body(
     mut response: reqwest::Response,
@@ -96,7 +122,7 @@ pub(super) async fn body(
     while let Some(chunk) = within(deadline, response.chunk()).await? {
         if bytes.len() + chunk.len() > MAX_BODY_BYTES {
             let cause = format!("it is longer than {MAX_BODY_BYTES} bytes");
-            return Err(UpstreamFailure::Unusable(cause));
+            return Err(UpstreamFailure::Unusable(cause.into()));
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -111,7 +137,7 @@ pub(super) async fn within<T>(
     match timeout_at(deadline, answer).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) if error.is_timeout() => Err(UpstreamFailure::Timeout),
-        Ok(Err(error)) => Err(UpstreamFailure::Unreachable(error.without_url().to_string())),
+        Ok(Err(error)) => Err(UpstreamFailure::Unreachable(error.without_url())),
         Err(_) => Err(UpstreamFailure::Timeout),
     }
 }
@@ -125,4 +151,32 @@ fn message(body: &[u8]) -> String {
     });
     let text = found.unwrap_or_else(|| "it gave no reason".to_owned());
     text.chars().filter(|c| !c.is_control()).take(MAX_ERROR_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oml_payments::{ServedPath, TokenLimits};
+
+    fn parse(body: &Value) -> MeteredRequest {
+        let limits = TokenLimits { default_max_tokens: 16, max_tokens_cap: 100 };
+        let bytes = body.to_string().into_bytes();
+        MeteredRequest::parse(ServedPath::Completions, &bytes, &limits).unwrap()
+    }
+
+    #[test]
+    fn the_upstream_gets_a_bounded_request_that_reports_usage() {
+        let body = json!({"model": "m", "prompt": "hi", "stream": true, "temperature": 0.5});
+        let request = parse(&body);
+        assert!(request.stream && !request.wants_usage);
+        let sent: Value = serde_json::from_slice(&bounded_body(&request, Some("u"))).unwrap();
+        let expected = json!({"model": "u", "prompt": "hi", "stream": true, "temperature": 0.5,
+            "max_tokens": 16, "stream_options": {"include_usage": true}});
+        assert_eq!(sent, expected);
+
+        let body = json!({"prompt": "hi", "max_tokens": 7, "max_completion_tokens": 9});
+        let request = parse(&body);
+        let sent: Value = serde_json::from_slice(&bounded_body(&request, None)).unwrap();
+        assert_eq!(sent, json!({"prompt": "hi", "max_completion_tokens": 9}));
+    }
 }

@@ -4,9 +4,10 @@ use super::scores::TokenLogProbability;
 use oml_engine::{GenerateOptions, Message, Model, Prompt, Sampling, Stop};
 
 /// Text in, tokens on, text out. Runs on the worker's thread only.
-pub trait Engine: Send + 'static {
-    /// Token ids of a prompt, with the beginning-of-sequence token where the model uses one. A chat is
-    /// written down as the model's template says, or as lines of plain text by models without one.
+pub trait ServedModel: Send + 'static {
+    /// Token ids of a prompt, with the beginning-of-sequence token where the model uses one. A chat
+    /// is written down as the model's template says, or as lines of plain text by models without
+    /// one.
     ///
     /// # Errors
     /// Why the prompt has no tokens, in words.
@@ -55,7 +56,7 @@ pub(super) fn plain_chat(messages: &[Message]) -> String {
     lines.chain(["Assistant:".to_owned()]).collect()
 }
 
-impl Engine for Model {
+impl ServedModel for Model {
     fn scores(
         &self,
         sequence: &[u32],

@@ -1,8 +1,7 @@
 //! Log-probabilities of an answer's tokens, in both forms of the OpenAI API.
 
+use oml_payments::ServedPath;
 use serde_json::{Value, json};
-
-use crate::gateway::request::Endpoint;
 
 /// Most alternatives per token; what others allow too.
 const MOST_ALTERNATIVES: u64 = 20;
@@ -14,9 +13,9 @@ pub(super) const MOST_SCORED: usize = 64;
 pub struct TokenLogProbability {
     /// Its text, with the blank before it.
     pub text: String,
-    /// In nats.
+    /// Natural logarithm of its probability.
     pub log_probability: f64,
-    /// Likeliest first.
+    /// Likeliest tokens at its place, the likeliest first.
     pub top: Vec<(String, f64)>,
 }
 
@@ -26,17 +25,19 @@ pub struct TokenLogProbability {
 /// # Errors
 /// What is wrong with the fields, in words.
 pub(super) fn alternatives(
-    endpoint: Endpoint,
+    path: ServedPath,
     logprobs: Option<&Value>,
     top_logprobs: Option<u64>,
 ) -> Result<Option<usize>, String> {
-    let count = match (endpoint, logprobs) {
+    let count = match (path, logprobs) {
         (_, None | Some(Value::Null | Value::Bool(false))) => return Ok(None),
-        (Endpoint::Completions, Some(given)) => {
+        (ServedPath::Completions, Some(given)) => {
             given.as_u64().ok_or("`logprobs` of a completion is a number")?
         }
-        (Endpoint::Chat, Some(Value::Bool(true))) => top_logprobs.unwrap_or(0),
-        (Endpoint::Chat, Some(_)) => return Err("`logprobs` of a chat is true or false".to_owned()),
+        (ServedPath::Chat, Some(Value::Bool(true))) => top_logprobs.unwrap_or(0),
+        (ServedPath::Chat, Some(_)) => {
+            return Err("`logprobs` of a chat is true or false".to_owned());
+        }
     };
     if count > MOST_ALTERNATIVES {
         return Err(format!(
@@ -47,14 +48,14 @@ pub(super) fn alternatives(
 }
 
 /// The field `logprobs` of a choice.
-pub(super) fn field(endpoint: Endpoint, scores: &[TokenLogProbability]) -> Value {
-    match endpoint {
-        Endpoint::Completions => json!({
+pub(super) fn field(path: ServedPath, scores: &[TokenLogProbability]) -> Value {
+    match path {
+        ServedPath::Completions => json!({
             "tokens": scores.iter().map(|s| &s.text).collect::<Vec<_>>(),
             "token_logprobs": scores.iter().map(|s| s.log_probability).collect::<Vec<_>>(),
             "top_logprobs": scores.iter().map(|s| by_text(&s.top)).collect::<Vec<_>>(),
         }),
-        Endpoint::Chat => {
+        ServedPath::Chat => {
             let entry = |text: &str, score: f64| json!({"token": text, "logprob": score, "bytes": text.as_bytes()});
             let content = scores.iter().map(|s| {
                 let mut own = entry(&s.text, s.log_probability);
@@ -81,26 +82,26 @@ mod tests {
 
     #[test]
     fn the_fields_of_both_forms_are_read() {
-        let read = |endpoint, given: Value, top| alternatives(endpoint, Some(&given), top);
-        assert_eq!(read(Endpoint::Completions, json!(5), None), Ok(Some(5)));
-        assert_eq!(read(Endpoint::Completions, json!(0), None), Ok(Some(0)));
-        assert_eq!(read(Endpoint::Chat, json!(true), Some(3)), Ok(Some(3)));
-        assert_eq!(read(Endpoint::Chat, json!(true), None), Ok(Some(0)));
-        assert_eq!(read(Endpoint::Chat, json!(false), Some(3)), Ok(None));
-        assert_eq!(alternatives(Endpoint::Chat, None, Some(3)), Ok(None));
-        assert!(read(Endpoint::Completions, json!(true), None).is_err());
-        assert!(read(Endpoint::Completions, json!(21), None).is_err());
-        assert!(read(Endpoint::Chat, json!(5), None).is_err());
+        let read = |path, given: Value, top| alternatives(path, Some(&given), top);
+        assert_eq!(read(ServedPath::Completions, json!(5), None), Ok(Some(5)));
+        assert_eq!(read(ServedPath::Completions, json!(0), None), Ok(Some(0)));
+        assert_eq!(read(ServedPath::Chat, json!(true), Some(3)), Ok(Some(3)));
+        assert_eq!(read(ServedPath::Chat, json!(true), None), Ok(Some(0)));
+        assert_eq!(read(ServedPath::Chat, json!(false), Some(3)), Ok(None));
+        assert_eq!(alternatives(ServedPath::Chat, None, Some(3)), Ok(None));
+        assert!(read(ServedPath::Completions, json!(true), None).is_err());
+        assert!(read(ServedPath::Completions, json!(21), None).is_err());
+        assert!(read(ServedPath::Chat, json!(5), None).is_err());
     }
 
     #[test]
     fn texts_that_repeat_keep_the_likeliest() {
         let top = vec![(" a".to_owned(), -0.5), ("b".to_owned(), -1.0), (" a".to_owned(), -3.0)];
         let scores = [TokenLogProbability { text: " a".to_owned(), log_probability: -0.5, top }];
-        let completion = field(Endpoint::Completions, &scores);
+        let completion = field(ServedPath::Completions, &scores);
         assert_eq!(completion["top_logprobs"][0], json!({" a": -0.5, "b": -1.0}));
         assert_eq!(completion["token_logprobs"], json!([-0.5]));
-        let chat = field(Endpoint::Chat, &scores);
+        let chat = field(ServedPath::Chat, &scores);
         assert_eq!(chat["content"][0]["top_logprobs"][1]["token"], "b");
         assert_eq!(chat["content"][0]["logprob"], -0.5);
     }

@@ -1,12 +1,12 @@
 //! The server over HTTP, with a model that repeats its prompt.
 
+use oml_payments::sse::{Event, Splitter};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::serve_on;
-use super::worker::tests::Echo;
-use crate::gateway::sse::{Event, Splitter};
+use super::echo::Echo;
+use super::server::serve_on;
 use crate::tasks::Tasks;
 
 struct Server {

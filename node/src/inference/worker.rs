@@ -1,13 +1,14 @@
-//! The one thread that owns the model. Requests wait in a bounded queue and run together in rounds of
-//! a few tokens, so that a long answer does not keep short ones waiting.
+//! The one thread that owns the model. Requests wait in a bounded queue and run together in rounds
+//! of a few tokens, so that a long answer does not keep short ones waiting.
 
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 
 use oml_engine::{Prompt, Sampling};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::engine::Engine;
+use super::engine::ServedModel;
 use super::scores::TokenLogProbability;
+use crate::tasks::Tasks;
 
 /// Most requests that run together.
 const MAX_ACTIVE: usize = 16;
@@ -60,11 +61,14 @@ pub(super) struct Queue(SyncSender<Work>);
 
 impl Queue {
     /// Starts the worker's thread; it ends when the last copy of the queue is dropped.
-    pub(super) fn start(engine: impl Engine, waiting: usize) -> std::io::Result<Self> {
+    pub(super) fn start(
+        engine: impl ServedModel,
+        waiting: usize,
+        tasks: &Tasks,
+    ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(waiting);
-        std::thread::Builder::new()
-            .name("inference".to_owned())
-            .spawn(move || Worker { engine, active: Vec::new() }.run(&receiver))?;
+        let work = move || ModelThread { engine, active: Vec::new() }.run(&receiver);
+        tasks.spawn_thread("inference", work)?;
         Ok(Self(sender))
     }
 
@@ -78,7 +82,7 @@ impl Queue {
 
 /// A request that runs.
 #[derive(Debug)]
-struct Active {
+struct RunningAnswer {
     sequence: Vec<u32>,
     /// Length of the prompt in tokens.
     start: usize,
@@ -92,25 +96,26 @@ struct Active {
     out: UnboundedSender<Piece>,
 }
 
-impl Active {
+impl RunningAnswer {
     const fn generated(&self) -> usize {
         self.sequence.len() - self.start
     }
 }
 
-struct Worker<E> {
+struct ModelThread<E> {
     engine: E,
-    active: Vec<Active>,
+    active: Vec<RunningAnswer>,
 }
 
-impl<E: Engine> Worker<E> {
+impl<E: ServedModel> ModelThread<E> {
     fn run(mut self, queue: &Receiver<Work>) {
         while self.admit(queue) {
             self.active.retain(|request| !request.out.is_closed());
             let Some(first) = self.active.first() else { continue };
             // Sampled requests have their own seeds and run alone.
             let sampling = first.sampling;
-            let together = |request: &Active| sampling.is_none() && request.sampling.is_none();
+            let together =
+                |request: &RunningAnswer| sampling.is_none() && request.sampling.is_none();
             let mut group: Vec<usize> =
                 (0..self.active.len()).filter(|&i| i == 0 || together(&self.active[i])).collect();
             let ended = self.round(&mut group, sampling);
@@ -160,7 +165,7 @@ impl<E: Engine> Worker<E> {
             Ok(sequence) => {
                 let start = sequence.len();
                 send(&work.out, Piece::Started(start));
-                self.active.push(Active {
+                self.active.push(RunningAnswer {
                     start,
                     limit: work.max_tokens.min(context - start),
                     sequence,
@@ -241,8 +246,8 @@ impl<E: Engine> Worker<E> {
     }
 }
 
-/// Bytes of an unfinished text that can't change any more: not an incomplete character, nor what may
-/// turn out to be the beginning of a stop text.
+/// Bytes of an unfinished text that can't change any more: not an incomplete character, nor what
+/// may turn out to be the beginning of a stop text.
 fn settled(text: &str, stop: &[String]) -> usize {
     let whole = text.trim_end_matches('\u{fffd}');
     let longest = stop.iter().map(|s| s.len().saturating_sub(1)).max().unwrap_or(0);
@@ -259,65 +264,10 @@ fn send(out: &UnboundedSender<Piece>, piece: Piece) {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::super::engine::plain_chat;
+mod tests {
+    use super::super::echo::Echo;
     use super::*;
     use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-
-    /// Answers with the prompt's words in reverse order, a byte a token; ends at `.`.
-    pub(crate) struct Echo;
-
-    impl Engine for Echo {
-        fn scores(
-            &self,
-            sequence: &[u32],
-            start: usize,
-            top: usize,
-        ) -> Result<Vec<TokenLogProbability>, String> {
-            let score = |token: &u32| {
-                let text = self.decode(&[*token])?;
-                let top = vec![(text.clone(), -0.5); top.min(1)];
-                Ok(TokenLogProbability { text, log_probability: -0.5, top })
-            };
-            sequence[start..].iter().map(score).collect()
-        }
-
-        fn encode(&self, prompt: &Prompt) -> Result<Vec<u32>, String> {
-            let text = match prompt {
-                Prompt::Text(text) => text.clone(),
-                Prompt::Chat(messages) => plain_chat(messages),
-            };
-            Ok(text.bytes().map(u32::from).collect())
-        }
-
-        fn decode(&self, tokens: &[u32]) -> Result<String, String> {
-            let bytes: Option<Vec<u8>> = tokens.iter().map(|t| u8::try_from(*t).ok()).collect();
-            Ok(String::from_utf8_lossy(&bytes.ok_or("no byte")?).into_owned())
-        }
-
-        fn context(&self) -> usize {
-            200
-        }
-
-        fn advance(
-            &self,
-            sequences: &[Vec<u32>],
-            count: usize,
-            _: Option<Sampling>,
-        ) -> Result<Vec<Vec<u32>>, String> {
-            sequences.iter().map(|tokens| self.next(tokens, count)).collect()
-        }
-    }
-
-    impl Echo {
-        /// The answer to `abc|` is `abc.`, to be continued from wherever the sequence is.
-        fn next(&self, tokens: &[u32], count: usize) -> Result<Vec<u32>, String> {
-            let text = self.decode(tokens)?;
-            let (prompt, so_far) = text.split_once('|').ok_or("no |")?;
-            let rest = prompt.as_bytes().get(so_far.len()..).unwrap_or_default();
-            Ok(rest.iter().take(count).map(|b| u32::from(*b)).collect())
-        }
-    }
 
     fn work(prompt: &str, max_tokens: usize, stop: &[&str]) -> (Work, UnboundedReceiver<Piece>) {
         let (out, pieces) = unbounded_channel();
@@ -347,7 +297,7 @@ pub(super) mod tests {
 
     #[test]
     fn answers_are_whole_bounded_and_cut_at_stops() {
-        let queue = Queue::start(Echo, 8).unwrap();
+        let queue = Queue::start(Echo, 8, &Tasks::new()).unwrap();
         let long = "0123456789".repeat(5);
         for (prompt, max_tokens, stop, text, tokens, reason) in [
             ("hello|", 20, vec![], "hello", 5, "stop"),
@@ -367,7 +317,7 @@ pub(super) mod tests {
 
     #[test]
     fn requests_run_together_and_failures_are_told() {
-        let queue = Queue::start(Echo, 64).unwrap();
+        let queue = Queue::start(Echo, 64, &Tasks::new()).unwrap();
         let texts: Vec<String> = (0..40).map(|i| "x".repeat(i + 1)).collect();
         let pieces: Vec<_> = texts
             .iter()

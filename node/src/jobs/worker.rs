@@ -1,11 +1,12 @@
 //! Runs jobs: one loop per kind, leases renewed while a job runs, results fenced.
 
-use super::{JobError, JobHandler};
+use super::handler::{JobError, JobHandler};
+use crate::clock::unix_now;
 use crate::store::{JobRow, JobState, Store, StoreError};
+use crate::tasks::Tasks;
 use rand::Rng;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::task::JoinSet;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Pause between two looks into the queue when nothing announces work.
@@ -15,13 +16,13 @@ const MAX_BACKOFF: Duration = Duration::from_secs(300);
 
 /// Runs the jobs of one handler.
 #[derive(Clone, Debug)]
-pub struct Worker {
+pub struct JobWorker {
     store: Store,
     handler: Arc<dyn JobHandler>,
 }
 
-/// Pause before try `attempts + 1`: 1 s, doubling to 5 minutes, of which a random part between a half and all
-/// is taken, so that jobs that failed together do not come back together.
+/// Pause before try `attempts + 1`: 1 s, doubling to 5 minutes, of which a random part between a
+/// half and all is taken, so that jobs that failed together do not come back together.
 #[must_use]
 pub fn backoff(attempts: u32) -> Duration {
     let full = Duration::from_secs(1)
@@ -30,25 +31,22 @@ pub fn backoff(attempts: u32) -> Duration {
     full.mul_f64(rand::rng().random_range(0.5..=1.0))
 }
 
-/// Unix time of the machine in seconds. Only for pauses and leases; deadlines use the chain's time.
-pub(crate) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-impl Worker {
+impl JobWorker {
     /// A worker for the jobs of `handler`.
     #[must_use]
     pub fn new(store: Store, handler: Arc<dyn JobHandler>) -> Self {
         Self { store, handler }
     }
 
-    /// Runs jobs until cancelled; then gives running ones back. Passing failures of the store are waited out.
+    /// Runs jobs until cancelled; then gives running ones back. Passing failures of the store are
+    /// waited out.
     ///
     /// # Errors
     /// A failure of the store that does not pass.
-    pub async fn run(self, cancel: CancellationToken) -> Result<(), StoreError> {
+    pub async fn run(self, tasks: Tasks) -> Result<(), StoreError> {
+        let cancel = tasks.cancel_token();
         while !cancel.is_cancelled() {
-            match self.run_while_stored(&cancel).await {
+            match self.run_while_stored(&tasks, &cancel).await {
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, kind = self.handler.kind(), "the job queue failed; trying again");
                     tokio::time::sleep(POLL * 4).await;
@@ -59,9 +57,14 @@ impl Worker {
         Ok(())
     }
 
-    /// Dropping the set on an error stops its jobs; their leases run out and they are tried again.
-    async fn run_while_stored(&self, cancel: &CancellationToken) -> Result<(), StoreError> {
-        let mut running = JoinSet::new();
+    /// Dropping the group on an error stops its jobs; their leases run out and they are tried
+    /// again.
+    async fn run_while_stored(
+        &self,
+        tasks: &Tasks,
+        cancel: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let mut running = tasks.group(self.handler.kind());
         loop {
             while running.len() < self.handler.concurrency().max(1) {
                 let now = unix_now();
@@ -135,7 +138,8 @@ impl Worker {
     }
 }
 
-/// A panicking handler must not take its job along unseen: the lease runs out and the job is tried again.
+/// A panicking handler must not take its job along unseen: the lease runs out and the job is tried
+/// again.
 fn finished(
     done: Result<Result<(), StoreError>, tokio::task::JoinError>,
 ) -> Result<(), StoreError> {

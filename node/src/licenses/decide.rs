@@ -6,7 +6,7 @@ use crate::chain::{BeaconValue, CollateralView, LicenseStatus, LicenseView, Univ
 
 /// A draw that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SeedAction {
+pub(crate) enum SeedAction {
     /// Draw the seed, or name a new round for a stale one.
     Draw {
         /// The round that the seed waits for now; part of the action's key.
@@ -16,7 +16,10 @@ pub enum SeedAction {
 
 /// Whether the seed of a license can be drawn.
 #[must_use]
-pub const fn license_action(license: &LicenseView, beacon: BeaconValue) -> Option<SeedAction> {
+pub(crate) const fn license_action(
+    license: &LicenseView,
+    beacon: BeaconValue,
+) -> Option<SeedAction> {
     match (license.status, beacon) {
         (LicenseStatus::Acquired, BeaconValue::Ready(_) | BeaconValue::Stale) => {
             Some(SeedAction::Draw { round: license.seed_round })
@@ -27,7 +30,7 @@ pub const fn license_action(license: &LicenseView, beacon: BeaconValue) -> Optio
 
 /// Whether the model seed of a committed universe can be drawn.
 #[must_use]
-pub fn universe_action(universe: &UniverseView, beacon: BeaconValue) -> Option<SeedAction> {
+pub(crate) fn universe_action(universe: &UniverseView, beacon: BeaconValue) -> Option<SeedAction> {
     let waits = !universe.root.is_zero() && universe.seed.is_zero();
     match beacon {
         BeaconValue::Ready(_) | BeaconValue::Stale if waits => {
@@ -40,21 +43,21 @@ pub fn universe_action(universe: &UniverseView, beacon: BeaconValue) -> Option<S
 /// What a host can expect or do next. Times are chain time in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
-pub enum HostStatus {
+pub(crate) enum HostStatus {
     /// There is no such license.
     Unknown,
     /// The owner has until then to draw, embed and deliver.
     AwaitsDelivery {
-        /// Delivery deadline.
+        /// Chain time until which the copy must be delivered, Unix seconds.
         until: u64,
         /// Whether the seed is drawn.
         seeded: bool,
     },
     /// Not delivered in time: the host can cancel and gets everything back.
     Refundable,
-    /// In force.
+    /// The license is in force.
     Active {
-        /// Expiry.
+        /// Chain time at which it expires, Unix seconds.
         until: u64,
     },
     /// Ended; the host can start to thaw its collateral.
@@ -62,7 +65,7 @@ pub enum HostStatus {
         /// End of the term.
         since: u64,
     },
-    /// Ended, thawing.
+    /// It has ended, and its collateral thaws.
     Thawing {
         /// When the collateral can be withdrawn.
         until: u64,
@@ -77,7 +80,7 @@ pub enum HostStatus {
 
 /// Where a license stands for its host.
 #[must_use]
-pub const fn host_status(
+pub(crate) const fn host_status(
     license: &LicenseView,
     collateral: &CollateralView,
     now: u64,

@@ -16,9 +16,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{SeedAction, host_status, license_action, universe_action};
-use crate::cases::{SubmitError, Submitted, submit_once};
-use crate::chain::{ChainClient, ChainError, Head, Intent, LicenseStatus, Sender};
-use crate::node::{NodeContext, NodeError, RoleParts};
+use crate::chain::{
+    ChainClient, ChainError, Head, Intent, LicenseStatus, Sender, SubmitError, Submitted,
+    submit_once,
+};
+use crate::context::{NodeContext, RoleError, RoleParts};
 use crate::store::{Store, StoreError};
 
 /// Why a draw could not be looked at now. The next head tries again.
@@ -31,7 +33,7 @@ pub enum LicenseError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Sending failed.
+    /// The draw could not be submitted.
     #[error(transparent)]
     Submit(#[from] SubmitError),
 }
@@ -69,15 +71,8 @@ impl LicenseService {
         }
     }
 
-    /// Acts after every head until cancelled.
-    ///
-    /// # Errors
-    /// None: failures are logged, the next head tries again.
-    pub async fn run(
-        mut self,
-        mut heads: watch::Receiver<Head>,
-        cancel: CancellationToken,
-    ) -> Result<(), LicenseError> {
+    /// Acts after every head until cancelled. What fails is logged, and the next head tries again.
+    pub async fn run(mut self, mut heads: watch::Receiver<Head>, cancel: CancellationToken) {
         loop {
             let head = *heads.borrow_and_update();
             if head.number > 0
@@ -86,8 +81,8 @@ impl LicenseService {
                 tracing::warn!(%error, block = head.number, "seeds could not be looked at");
             }
             tokio::select! {
-                () = cancel.cancelled() => return Ok(()),
-                changed = heads.changed() => if changed.is_err() { return Ok(()) },
+                () = cancel.cancelled() => return,
+                changed = heads.changed() => if changed.is_err() { return },
             }
         }
     }
@@ -95,7 +90,7 @@ impl LicenseService {
     /// Draws what is due at `head`.
     ///
     /// # Errors
-    /// `LicenseError`.
+    /// [`LicenseError`].
     pub async fn act(&mut self, head: &Head) -> Result<(), LicenseError> {
         if head.number <= self.seen.number && head.hash != self.seen.hash {
             self.drawn_licenses.clear();
@@ -223,8 +218,8 @@ async fn status(
 /// Starts what the configured roles need.
 ///
 /// # Errors
-/// [`NodeError::Role`] if an owner has no signer.
-pub fn wire(context: &NodeContext) -> Result<RoleParts, NodeError> {
+/// [`RoleError`] if an owner has no signer.
+pub(crate) fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
     let mut parts = RoleParts::default();
     let (chain, store) = (context.chain.clone(), context.store.clone());
     parts.routers.push(status_router(chain, store, context.heads.clone()));

@@ -6,8 +6,8 @@ use super::rows::CaseSecret;
 use oml_contracts::{CaseId, EthAddress};
 
 impl Store {
-    /// Keeps a prover's tags and salt. Never overwrites: returns `false` if there is a secret already, and
-    /// that one is to be used.
+    /// Keeps a prover's tags and salt. Never overwrites: returns `false` if there is a secret
+    /// already, and that one is to be used.
     ///
     /// # Errors
     /// The engine's error.
@@ -49,8 +49,8 @@ impl Store {
         }))
     }
 
-    /// Keeps an owner's plan of a case (questions in order, decoys). Never overwrites: returns `false` if
-    /// there is a plan already, and that one is to be used.
+    /// Keeps an owner's plan of a case (questions in order, decoys). Never overwrites: returns
+    /// `false` if there is a plan already, and that one is to be used.
     ///
     /// # Errors
     /// The engine's error.

@@ -1,7 +1,7 @@
 //! Reads of what the follower indexed.
 
 use super::StoreError;
-use super::engine::{Row, Store, int, text};
+use super::engine::{Store, StoredRow, int, text};
 use super::rows::{
     BlockRef, CaseRow, ChannelRow, DeploymentRow, EventRow, LicenseRow, OfferRow, UniverseRow,
 };
@@ -103,20 +103,6 @@ impl Store {
         let sql = select!(licenses, "WHERE host = $1 ORDER BY block, license_id");
         self.pool
             .all("read licenses of a host", sql, &[text(host)])
-            .await?
-            .iter()
-            .map(license)
-            .collect()
-    }
-
-    /// Licenses of one offer, oldest first.
-    ///
-    /// # Errors
-    /// The engine's error.
-    pub async fn licenses_of_offer(&self, offer: OfferId) -> Result<Vec<LicenseRow>, StoreError> {
-        let sql = select!(licenses, "WHERE offer_id = $1 ORDER BY block, license_id");
-        self.pool
-            .all("read licenses of an offer", sql, &[text(offer)])
             .await?
             .iter()
             .map(license)
@@ -234,8 +220,8 @@ impl Store {
         self.pool.all("read channels", sql, &[text(license)]).await?.iter().map(channel).collect()
     }
 
-    /// Channels to a license whose payer has started to leave, oldest first. Some have left already:
-    /// the contract's state says which.
+    /// Channels to a license whose payer has started to leave, oldest first. Some have left
+    /// already: the contract's state says which.
     ///
     /// # Errors
     /// The engine's error.
@@ -289,11 +275,11 @@ impl Store {
     }
 }
 
-fn block(row: &Row) -> Result<BlockRef, StoreError> {
+fn block(row: &StoredRow) -> Result<BlockRef, StoreError> {
     Ok(BlockRef { number: row.u64(0)?, hash: row.parse(1)?, timestamp: row.u64(2)? })
 }
 
-fn offer(row: &Row) -> Result<OfferRow, StoreError> {
+fn offer(row: &StoredRow) -> Result<OfferRow, StoreError> {
     Ok(OfferRow {
         offer_id: row.parse(0)?,
         model_id: row.parse(1)?,
@@ -304,9 +290,9 @@ fn offer(row: &Row) -> Result<OfferRow, StoreError> {
     })
 }
 
-fn license(row: &Row) -> Result<LicenseRow, StoreError> {
+fn license(row: &StoredRow) -> Result<LicenseRow, StoreError> {
     let nonce = LicenseNonce::new(row.parse(3)?)
-        .map_err(|cause| StoreError::Corrupt { column: 3, cause: cause.to_string() })?;
+        .map_err(|source| StoreError::Corrupt { column: 3, source: source.into() })?;
     Ok(LicenseRow {
         license_id: row.parse(0)?,
         offer_id: row.parse(1)?,
@@ -317,7 +303,7 @@ fn license(row: &Row) -> Result<LicenseRow, StoreError> {
     })
 }
 
-fn deployment(row: &Row) -> Result<DeploymentRow, StoreError> {
+fn deployment(row: &StoredRow) -> Result<DeploymentRow, StoreError> {
     Ok(DeploymentRow {
         license_id: row.parse(0)?,
         deployment: row.parse(1)?,
@@ -327,7 +313,7 @@ fn deployment(row: &Row) -> Result<DeploymentRow, StoreError> {
     })
 }
 
-fn universe(row: &Row) -> Result<UniverseRow, StoreError> {
+fn universe(row: &StoredRow) -> Result<UniverseRow, StoreError> {
     Ok(UniverseRow {
         model_id: row.parse(0)?,
         epoch: row.u32(1)?,
@@ -336,7 +322,7 @@ fn universe(row: &Row) -> Result<UniverseRow, StoreError> {
     })
 }
 
-fn case(row: &Row) -> Result<CaseRow, StoreError> {
+fn case(row: &StoredRow) -> Result<CaseRow, StoreError> {
     Ok(CaseRow {
         case_id: row.parse(0)?,
         license_id: row.parse(1)?,
@@ -347,7 +333,7 @@ fn case(row: &Row) -> Result<CaseRow, StoreError> {
     })
 }
 
-fn channel(row: &Row) -> Result<ChannelRow, StoreError> {
+fn channel(row: &StoredRow) -> Result<ChannelRow, StoreError> {
     Ok(ChannelRow {
         channel_id: row.parse(0)?,
         license_id: row.parse(1)?,
@@ -359,7 +345,7 @@ fn channel(row: &Row) -> Result<ChannelRow, StoreError> {
     })
 }
 
-fn event(row: &Row) -> Result<EventRow, StoreError> {
+fn event(row: &StoredRow) -> Result<EventRow, StoreError> {
     Ok(EventRow {
         block: row.u64(0)?,
         log_index: row.u64(1)?,

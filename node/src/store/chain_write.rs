@@ -1,8 +1,11 @@
-//! Writes of the follower: blocks, events and facts in one transaction, and their removal on a reorg.
+//! Writes of the follower: blocks, events and facts in one transaction, and their removal on a
+//! reorg.
 
 use super::StoreError;
-use super::engine::{Store, Tx, Value, bytes, int, json, text, wide};
-use super::rows::{BlockRef, ChainBatch, ChannelRow, EventRow, Fact, LicenseRow};
+use super::engine::{SqlValue, Store, Tx, bytes, int, json, text, wide};
+use super::rows::{
+    BlockRef, CaseRow, ChainBatch, ChannelRow, DeploymentRow, EventRow, Fact, LicenseRow,
+};
 
 const APPLY: &str = "apply blocks";
 const UNWIND: &str = "unwind blocks";
@@ -23,7 +26,8 @@ const UNWINDS: [&str; 11] = [
 ];
 
 impl Store {
-    /// Commits blocks and what happened in them as one. Applying the same batch twice changes nothing.
+    /// Commits blocks and what happened in them as one. Applying the same batch twice changes
+    /// nothing.
     ///
     /// # Errors
     /// The engine's error; then nothing of the batch is stored.
@@ -56,8 +60,8 @@ impl Store {
         tx.commit(UNWIND).await
     }
 
-    /// Forgets the whole chain, for a reorg deeper than the window. What the node itself produced (jobs,
-    /// intents, secrets, vouchers, receipts) stays.
+    /// Forgets the whole chain, for a reorg deeper than the window. What the node itself produced
+    /// (jobs, intents, secrets, vouchers, receipts) stays.
     ///
     /// # Errors
     /// The engine's error; then nothing is forgotten.
@@ -110,7 +114,7 @@ async fn put_fact(tx: &mut Tx, event: &EventRow, fact: &Fact) -> Result<(), Stor
     Ok(())
 }
 
-fn statement(event: &EventRow, fact: &Fact) -> Result<(&'static str, Vec<Value>), StoreError> {
+fn statement(event: &EventRow, fact: &Fact) -> Result<(&'static str, Vec<SqlValue>), StoreError> {
     Ok(match fact {
         Fact::Offer(row) => (
             "INSERT INTO offers (offer_id, model_id, owner, terms, block) VALUES ($1, $2, $3, $4, $5) \
@@ -128,17 +132,7 @@ fn statement(event: &EventRow, fact: &Fact) -> Result<(&'static str, Vec<Value>)
             vec![text(offer), int(event.block)],
         ),
         Fact::License(row) => license_statement(row),
-        Fact::Deployment(row) => (
-            "INSERT INTO deployments (license_id, deployment, uri, block, log_index) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-            vec![
-                text(row.license_id),
-                text(row.deployment),
-                text(&row.uri),
-                int(row.block),
-                int(event.log_index),
-            ],
-        ),
+        Fact::Deployment(row) => deployment_statement(row, event.log_index),
         Fact::DeploymentRetired(license, deployment) => (
             "UPDATE deployments SET retired_block = $3 \
              WHERE license_id = $1 AND deployment = $2 AND retired_block IS NULL AND block <= $3",
@@ -149,17 +143,7 @@ fn statement(event: &EventRow, fact: &Fact) -> Result<(&'static str, Vec<Value>)
              ON CONFLICT (model_id, epoch) DO NOTHING",
             vec![text(row.model_id), int(row.epoch.into()), text(row.root), int(row.block)],
         ),
-        Fact::Case(row) => (
-            "INSERT INTO cases (case_id, license_id, deployment, reporter, block) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (case_id) DO NOTHING",
-            vec![
-                text(row.case_id),
-                text(row.license_id),
-                text(row.deployment),
-                text(row.reporter),
-                int(row.block),
-            ],
-        ),
+        Fact::Case(row) => case_statement(row),
         Fact::CaseResolved(case) => (
             "UPDATE cases SET resolved_block = $2 WHERE case_id = $1 AND resolved_block IS NULL",
             vec![text(case), int(event.block)],
@@ -172,7 +156,35 @@ fn statement(event: &EventRow, fact: &Fact) -> Result<(&'static str, Vec<Value>)
     })
 }
 
-fn license_statement(row: &LicenseRow) -> (&'static str, Vec<Value>) {
+fn deployment_statement(row: &DeploymentRow, log_index: u64) -> (&'static str, Vec<SqlValue>) {
+    (
+        "INSERT INTO deployments (license_id, deployment, uri, block, log_index) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        vec![
+            text(row.license_id),
+            text(row.deployment),
+            text(&row.uri),
+            int(row.block),
+            int(log_index),
+        ],
+    )
+}
+
+fn case_statement(row: &CaseRow) -> (&'static str, Vec<SqlValue>) {
+    (
+        "INSERT INTO cases (case_id, license_id, deployment, reporter, block) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (case_id) DO NOTHING",
+        vec![
+            text(row.case_id),
+            text(row.license_id),
+            text(row.deployment),
+            text(row.reporter),
+            int(row.block),
+        ],
+    )
+}
+
+fn license_statement(row: &LicenseRow) -> (&'static str, Vec<SqlValue>) {
     (
         "INSERT INTO licenses (license_id, offer_id, host, nonce, serving_key, block) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (license_id) DO NOTHING",
@@ -187,7 +199,7 @@ fn license_statement(row: &LicenseRow) -> (&'static str, Vec<Value>) {
     )
 }
 
-fn channel_statement(row: &ChannelRow) -> (&'static str, Vec<Value>) {
+fn channel_statement(row: &ChannelRow) -> (&'static str, Vec<SqlValue>) {
     (
         "INSERT INTO channels (channel_id, license_id, payer, signer, salt, block) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (channel_id) DO NOTHING",

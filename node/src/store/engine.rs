@@ -1,18 +1,13 @@
 //! Two engines behind one set of operations, so that every query is written once.
 
-use super::StoreError;
+use super::connect::{open_postgres, open_sqlite, redact};
+use super::error::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::postgres::PgPoolOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction, TypeInfo, ValueRef};
-use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::Notify;
-
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
 
 /// The store. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,7 +17,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens `sqlite:PATH` or `postgres://…`, creates what is missing and brings the schema up to date.
+    /// Opens `sqlite:PATH` or `postgres://…`, creates what is missing and brings the schema up to
+    /// date.
     ///
     /// # Errors
     /// [`StoreError::BadUrl`], [`StoreError::Open`].
@@ -32,10 +28,7 @@ impl Store {
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             Pool::Postgres(open_postgres(url).await?)
         } else {
-            return Err(StoreError::BadUrl {
-                url: redact(url),
-                cause: "unknown scheme".to_owned(),
-            });
+            return Err(StoreError::BadUrl { url: redact(url), source: "unknown scheme".into() });
         };
         Ok(Self { pool, job_ready: Arc::new(Notify::new()) })
     }
@@ -66,56 +59,6 @@ impl Store {
     }
 }
 
-async fn open_sqlite(url: &str) -> Result<SqlitePool, StoreError> {
-    let options = SqliteConnectOptions::from_str(url)
-        .map_err(|cause| StoreError::BadUrl { url: url.to_owned(), cause: cause.to_string() })?
-        .create_if_missing(true)
-        .foreign_keys(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        // A voucher or a secret must survive a power cut once the call returned.
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(10));
-    let open = |cause: String| StoreError::Open { url: url.to_owned(), cause };
-    let in_memory = url.contains(":memory:") || url.contains("mode=memory");
-    if let Some(parent) =
-        options.get_filename().parent().filter(|p| !in_memory && *p != Path::new(""))
-    {
-        std::fs::create_dir_all(parent).map_err(|cause| open(cause.to_string()))?;
-    }
-    // A database in memory belongs to its connection.
-    let (most, least) = if in_memory { (1, 1) } else { (4, 0) };
-    let pool = SqlitePoolOptions::new()
-        .max_connections(most)
-        .min_connections(least)
-        .acquire_timeout(Duration::from_secs(15))
-        .connect_with(options)
-        .await
-        .map_err(|cause| open(cause.to_string()))?;
-    MIGRATIONS.run(&pool).await.map_err(|cause| open(cause.to_string()))?;
-    Ok(pool)
-}
-
-async fn open_postgres(url: &str) -> Result<PgPool, StoreError> {
-    let open = |cause: String| StoreError::Open { url: redact(url), cause };
-    let pool = PgPoolOptions::new()
-        .max_connections(8)
-        .acquire_timeout(Duration::from_secs(15))
-        .connect(url)
-        .await
-        .map_err(|cause| open(cause.to_string()))?;
-    MIGRATIONS.run(&pool).await.map_err(|cause| open(cause.to_string()))?;
-    Ok(pool)
-}
-
-/// Hides the password of a URL in messages.
-fn redact(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    match rest.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://…@{host}"),
-        None => url.to_owned(),
-    }
-}
-
 /// Connections of one engine.
 #[derive(Clone, Debug)]
 pub(super) enum Pool {
@@ -132,7 +75,7 @@ pub(super) enum Tx {
 
 /// A bound value. Empty ones are typed because PostgreSQL asks for it.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(super) enum SqlValue {
     Int(i64),
     Text(String),
     NoInt,
@@ -149,17 +92,17 @@ enum Cell {
 
 /// A read row.
 #[derive(Clone, Debug)]
-pub(super) struct Row(Vec<Cell>);
+pub(super) struct StoredRow(Vec<Cell>);
 
 macro_rules! bound {
     ($sql:expr, $values:expr) => {{
         let mut query = sqlx::query($sql);
         for value in $values {
             query = match value {
-                Value::Int(value) => query.bind(*value),
-                Value::Text(value) => query.bind(value.clone()),
-                Value::NoInt => query.bind(None::<i64>),
-                Value::NoText => query.bind(None::<String>),
+                SqlValue::Int(value) => query.bind(*value),
+                SqlValue::Text(value) => query.bind(value.clone()),
+                SqlValue::NoInt => query.bind(None::<i64>),
+                SqlValue::NoText => query.bind(None::<String>),
             };
         }
         query
@@ -182,7 +125,7 @@ macro_rules! read {
                     Cell::Int(row.try_get(index)?)
                 });
             }
-            read.push(Row(cells));
+            read.push(StoredRow(cells));
         }
         Ok::<_, sqlx::Error>(read)
     }};
@@ -191,7 +134,7 @@ macro_rules! read {
 type Operation = &'static str;
 
 fn failed(operation: Operation) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |cause| StoreError::Query { operation, cause }
+    move |source| StoreError::Query { operation, source }
 }
 
 impl Pool {
@@ -200,7 +143,7 @@ impl Pool {
         &self,
         op: Operation,
         sql: &'static str,
-        values: &[Value],
+        values: &[SqlValue],
     ) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(pool) => {
@@ -218,8 +161,8 @@ impl Pool {
         &self,
         op: Operation,
         sql: &'static str,
-        values: &[Value],
-    ) -> Result<Vec<Row>, StoreError> {
+        values: &[SqlValue],
+    ) -> Result<Vec<StoredRow>, StoreError> {
         match self {
             Self::Sqlite(pool) => {
                 bound!(sql, values).fetch_all(pool).await.and_then(|rows| read!(rows))
@@ -236,8 +179,8 @@ impl Pool {
         &self,
         op: Operation,
         sql: &'static str,
-        values: &[Value],
-    ) -> Result<Option<Row>, StoreError> {
+        values: &[SqlValue],
+    ) -> Result<Option<StoredRow>, StoreError> {
         Ok(self.all(op, sql, values).await?.into_iter().next())
     }
 
@@ -257,7 +200,7 @@ impl Tx {
         &mut self,
         op: Operation,
         sql: &'static str,
-        values: &[Value],
+        values: &[SqlValue],
     ) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(tx) => {
@@ -274,8 +217,8 @@ impl Tx {
         &mut self,
         op: Operation,
         sql: &'static str,
-        values: &[Value],
-    ) -> Result<Vec<Row>, StoreError> {
+        values: &[SqlValue],
+    ) -> Result<Vec<StoredRow>, StoreError> {
         match self {
             Self::Sqlite(tx) => {
                 bound!(sql, values).fetch_all(&mut **tx).await.and_then(|rows| read!(rows))
@@ -287,8 +230,8 @@ impl Tx {
         .map_err(failed(op))
     }
 
-    /// Serialises writers of one subject. SQLite has one writer anyway; PostgreSQL takes an advisory lock
-    /// that ends with the transaction.
+    /// Serialises writers of one subject. SQLite has one writer anyway; PostgreSQL takes an
+    /// advisory lock that ends with the transaction.
     pub(super) async fn lock(&mut self, op: Operation, subject: &str) -> Result<(), StoreError> {
         if let Self::Postgres(_) = self {
             let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
@@ -307,46 +250,49 @@ impl Tx {
 }
 
 /// A number up to 2^63 - 1: block numbers, times, small counts.
-pub(super) fn int(value: u64) -> Value {
-    Value::Int(i64::try_from(value).unwrap_or(i64::MAX))
+pub(super) fn int(value: u64) -> SqlValue {
+    SqlValue::Int(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-pub(super) fn opt_int(value: Option<u64>) -> Value {
-    value.map_or(Value::NoInt, int)
+pub(super) fn opt_int(value: Option<u64>) -> SqlValue {
+    value.map_or(SqlValue::NoInt, int)
 }
 
 /// Anything with a text form: ids, hashes, addresses, words.
-pub(super) fn text(value: impl std::fmt::Display) -> Value {
-    Value::Text(value.to_string())
+pub(super) fn text(value: impl std::fmt::Display) -> SqlValue {
+    SqlValue::Text(value.to_string())
 }
 
-pub(super) fn opt_text(value: Option<impl std::fmt::Display>) -> Value {
-    value.map_or(Value::NoText, text)
+pub(super) fn opt_text(value: Option<impl std::fmt::Display>) -> SqlValue {
+    value.map_or(SqlValue::NoText, text)
 }
 
 /// A 128-bit number as text that sorts like the number.
-pub(super) fn wide(value: u128) -> Value {
-    Value::Text(format!("{value:039}"))
+pub(super) fn wide(value: u128) -> SqlValue {
+    SqlValue::Text(format!("{value:039}"))
 }
 
 /// A 64-bit number of someone else as text that sorts like the number.
-pub(super) fn counter(value: u64) -> Value {
-    Value::Text(format!("{value:020}"))
+pub(super) fn counter(value: u64) -> SqlValue {
+    SqlValue::Text(format!("{value:020}"))
 }
 
-pub(super) fn bytes(value: &[u8]) -> Value {
-    Value::Text(alloy::hex::encode_prefixed(value))
+pub(super) fn bytes(value: &[u8]) -> SqlValue {
+    SqlValue::Text(alloy::hex::encode_prefixed(value))
 }
 
-pub(super) fn json(what: &'static str, value: &impl Serialize) -> Result<Value, StoreError> {
+pub(super) fn json(what: &'static str, value: &impl Serialize) -> Result<SqlValue, StoreError> {
     serde_json::to_string(value)
-        .map(Value::Text)
-        .map_err(|cause| StoreError::Unstorable { what, cause: cause.to_string() })
+        .map(SqlValue::Text)
+        .map_err(|source| StoreError::Unstorable { what, source: source.into() })
 }
 
-impl Row {
-    fn corrupt(column: usize, cause: impl std::fmt::Display) -> StoreError {
-        StoreError::Corrupt { column, cause: cause.to_string() }
+impl StoredRow {
+    fn corrupt(
+        column: usize,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> StoreError {
+        StoreError::Corrupt { column, source: source.into() }
     }
 
     pub(super) fn u64(&self, column: usize) -> Result<u64, StoreError> {
@@ -384,7 +330,7 @@ impl Row {
     pub(super) fn parse<T>(&self, column: usize) -> Result<T, StoreError>
     where
         T: FromStr,
-        T::Err: std::fmt::Display,
+        T::Err: std::error::Error + Send + Sync + 'static,
     {
         self.text(column)?.parse().map_err(|cause| Self::corrupt(column, cause))
     }
@@ -392,7 +338,7 @@ impl Row {
     pub(super) fn opt_parse<T>(&self, column: usize) -> Result<Option<T>, StoreError>
     where
         T: FromStr,
-        T::Err: std::fmt::Display,
+        T::Err: std::error::Error + Send + Sync + 'static,
     {
         match self.0.get(column) {
             Some(Cell::Null) => Ok(None),

@@ -5,57 +5,57 @@
 pub enum StoreError {
     /// The configured URL names no engine.
     #[error(
-        "store url {url:?} names no database: {cause}; use sqlite:PATH or postgres://user:password@host/database"
+        "store url {url:?} names no database: {source}; use sqlite:PATH or postgres://user:password@host/database"
     )]
     BadUrl {
         /// As configured, without password.
         url: String,
-        /// Why.
-        cause: String,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The database can't be opened or brought up to date.
-    #[error("can't open the store {url:?}: {cause}")]
+    #[error("can't open the store {url:?}: {source}")]
     Open {
         /// As configured, without password.
         url: String,
-        /// Why.
-        cause: String,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A query failed.
-    #[error("the store failed ({operation}): {cause}")]
+    #[error("the store failed ({operation}): {source}")]
     Query {
         /// What was done.
         operation: &'static str,
-        /// The engine's message.
-        cause: sqlx::Error,
+        /// What the engine says.
+        source: sqlx::Error,
     },
     /// A stored value is not what was written: wrong version, or a damaged file.
     #[error(
-        "the store holds a value that can't be read: column {column}: {cause}; restore it from a backup"
+        "the store holds a value that can't be read: column {column}: {source}; restore it from a backup"
     )]
     Corrupt {
         /// Column's place in the query.
         column: usize,
-        /// Why.
-        cause: String,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A value that can't be stored.
-    #[error("{what} can't be stored: {cause}")]
+    #[error("{what} can't be stored: {source}")]
     Unstorable {
         /// What it is.
         what: &'static str,
-        /// Why.
-        cause: String,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
 impl StoreError {
-    /// Whether the same operation may work in a moment: a busy file, a lost connection, a server that
-    /// restarts. A full disk or a damaged file is none of these.
+    /// Whether the same operation may work in a moment: a busy file, a lost connection, a server
+    /// that restarts. A full disk or a damaged file is none of these.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        let Self::Query { cause, .. } = self else { return false };
-        match cause {
+        let Self::Query { source, .. } = self else { return false };
+        match source {
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => true,
             sqlx::Error::Database(error) => {
                 error.code().is_some_and(|code| is_transient_code(&code))
@@ -65,8 +65,8 @@ impl StoreError {
     }
 }
 
-/// SQLite's BUSY and LOCKED with their extensions; PostgreSQL's classes of lost connections, of conflicts
-/// between transactions, of exhausted connections, and of a server that starts or stops.
+/// SQLite's BUSY and LOCKED with their extensions; PostgreSQL's classes of lost connections, of
+/// conflicts between transactions, of exhausted connections, and of a server that starts or stops.
 fn is_transient_code(code: &str) -> bool {
     if let (1..=4, Ok(number)) = (code.len(), code.parse::<u32>()) {
         return matches!(number & 0xff, 5 | 6);

@@ -1,7 +1,7 @@
 //! Transactions of the sender: what is meant, and every signed attempt, stored before broadcast.
 
 use super::StoreError;
-use super::engine::{Row, Store, Tx, bytes, int, opt_int, opt_text, text, wide};
+use super::engine::{Store, StoredRow, Tx, bytes, int, opt_int, opt_text, text, wide};
 use super::rows::{AttemptRow, IntentRow, IntentState};
 use alloy::primitives::{Address, B256};
 
@@ -30,8 +30,8 @@ impl IntentState {
 }
 
 impl Store {
-    /// Keeps an intent with its first signed transaction, as one. Returns `false`, and changes nothing, if
-    /// the key is taken.
+    /// Keeps an intent with its first signed transaction, as one. Returns `false`, and changes
+    /// nothing, if the key is taken.
     ///
     /// # Errors
     /// The engine's error; then nothing is kept and nothing may be broadcast.
@@ -153,7 +153,7 @@ async fn insert_attempt(tx: &mut Tx, row: &AttemptRow) -> Result<(), StoreError>
     Ok(())
 }
 
-fn intent(row: &Row) -> Result<IntentRow, StoreError> {
+fn intent(row: &StoredRow) -> Result<IntentRow, StoreError> {
     Ok(IntentRow {
         key: row.text(0)?.to_owned(),
         sender: row.parse(1)?,
@@ -171,7 +171,7 @@ fn intent(row: &Row) -> Result<IntentRow, StoreError> {
             other => {
                 return Err(StoreError::Corrupt {
                     column: 7,
-                    cause: format!("unknown state {other:?}"),
+                    source: format!("unknown state {other:?}").into(),
                 });
             }
         },
@@ -184,7 +184,7 @@ fn intent(row: &Row) -> Result<IntentRow, StoreError> {
     })
 }
 
-fn attempt(row: &Row) -> Result<AttemptRow, StoreError> {
+fn attempt(row: &StoredRow) -> Result<AttemptRow, StoreError> {
     Ok(AttemptRow {
         key: row.text(0)?.to_owned(),
         tx_hash: row.parse(1)?,

@@ -1,7 +1,8 @@
-//! Durable jobs. A lease is fenced by the number of attempts: who lost its lease can't write a result.
+//! Durable jobs. A lease is fenced by the number of attempts: who lost its lease can't write a
+//! result.
 
 use super::StoreError;
-use super::engine::{Pool, Row, Store, int, json, text};
+use super::engine::{Pool, Store, StoredRow, int, json, text};
 use super::rows::{JobRow, JobState, NewJob};
 use std::collections::BTreeMap;
 
@@ -29,7 +30,8 @@ const LEASE_POSTGRES: &str = "UPDATE jobs SET state = 'running', attempts = atte
      RETURNING kind, key, payload, state, attempts, lease_until, run_after, last_error";
 
 impl Store {
-    /// Adds a job. Returns `false` if one with this kind and key exists already, whatever its state.
+    /// Adds a job. Returns `false` if one with this kind and key exists already, whatever its
+    /// state.
     ///
     /// # Errors
     /// The engine's error.
@@ -109,7 +111,8 @@ impl Store {
         Ok(self.pool.exec("renew a job", sql, &values).await? == 1)
     }
 
-    /// Writes the result of a leased job. Returns `false`, and changes nothing, if the lease was lost.
+    /// Writes the result of a leased job. Returns `false`, and changes nothing, if the lease was
+    /// lost.
     ///
     /// # Errors
     /// The engine's error.
@@ -155,7 +158,7 @@ impl Store {
     }
 }
 
-fn job(row: &Row) -> Result<JobRow, StoreError> {
+fn job(row: &StoredRow) -> Result<JobRow, StoreError> {
     Ok(JobRow {
         kind: row.text(0)?.to_owned(),
         key: row.text(1)?.to_owned(),
@@ -168,7 +171,7 @@ fn job(row: &Row) -> Result<JobRow, StoreError> {
             other => {
                 return Err(StoreError::Corrupt {
                     column: 3,
-                    cause: format!("unknown state {other:?}"),
+                    source: format!("unknown state {other:?}").into(),
                 });
             }
         },

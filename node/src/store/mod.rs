@@ -3,6 +3,7 @@
 mod cases;
 mod chain;
 mod chain_write;
+mod connect;
 mod engine;
 mod error;
 mod intents;

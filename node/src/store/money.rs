@@ -1,7 +1,7 @@
 //! Vouchers and receipts: append-only.
 
 use super::StoreError;
-use super::engine::{Row, Store, Tx, Value, bytes, counter, int, json, text, wide};
+use super::engine::{SqlValue, Store, StoredRow, Tx, bytes, counter, int, json, text, wide};
 use super::rows::{PutVoucher, ReceiptRow, VoucherRow};
 use oml_contracts::{Amount, ChannelId, LicenseId, RequestHash};
 
@@ -20,7 +20,8 @@ macro_rules! vouchers {
 const NEWEST: &str = vouchers!("WHERE channel_id = $1 ORDER BY cumulative_requests DESC LIMIT 1");
 
 impl Store {
-    /// Keeps a voucher if it is the channel's newest. Two requests can't both win with the same count.
+    /// Keeps a voucher if it is the channel's newest. Two requests can't both win with the same
+    /// count.
     ///
     /// # Errors
     /// The engine's error; then it is not kept.
@@ -102,8 +103,8 @@ impl Store {
         row.map_or(Ok(0), |row| row.u64(0))
     }
 
-    /// Keeps a receipt. Returns `false`, and changes nothing, if there is one with the same license, channel
-    /// and number: signing another would be equivocation.
+    /// Keeps a receipt. Returns `false`, and changes nothing, if there is one with the same
+    /// license, channel and number: signing another would be equivocation.
     ///
     /// # Errors
     /// The engine's error.
@@ -138,7 +139,7 @@ impl Store {
 pub(super) const KEEP_RECEIPT: &str = "INSERT INTO receipts (license_id, channel_id, seq, receipt, signature) \
      VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
 
-pub(super) fn receipt_values(row: &ReceiptRow) -> Result<[Value; 5], StoreError> {
+pub(super) fn receipt_values(row: &ReceiptRow) -> Result<[SqlValue; 5], StoreError> {
     Ok([
         text(row.receipt.license_id),
         text(row.receipt.channel_id),
@@ -176,7 +177,7 @@ async fn insert_voucher(tx: &mut Tx, row: &VoucherRow) -> Result<(), StoreError>
     Ok(())
 }
 
-pub(super) fn voucher(row: &Row) -> Result<VoucherRow, StoreError> {
+pub(super) fn voucher(row: &StoredRow) -> Result<VoucherRow, StoreError> {
     Ok(VoucherRow {
         channel_id: row.parse(0)?,
         license_id: row.parse(1)?,
@@ -192,6 +193,6 @@ pub(super) fn voucher(row: &Row) -> Result<VoucherRow, StoreError> {
     })
 }
 
-pub(super) fn receipt(row: &Row) -> Result<ReceiptRow, StoreError> {
+pub(super) fn receipt(row: &StoredRow) -> Result<ReceiptRow, StoreError> {
     Ok(ReceiptRow { receipt: row.json(0)?, signature: row.bytes(1)? })
 }

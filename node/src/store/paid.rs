@@ -1,10 +1,10 @@
 //! Vouchers and receipts as the gateway and the redeemer ask for them.
 //!
-//! A request that failed leaves its voucher without a receipt, and is asked again under the same count.
-//! So several vouchers may have one count; the one that arrived last belongs to the receipt.
+//! A request that failed leaves its voucher without a receipt, and is asked again under the same
+//! count. So several vouchers may have one count; the one that arrived last belongs to the receipt.
 
 use super::StoreError;
-use super::engine::{Store, Value, bytes, counter, int, text, wide};
+use super::engine::{SqlValue, Store, bytes, counter, int, text, wide};
 use super::money::{KEEP_RECEIPT, receipt, receipt_values, voucher};
 use super::rows::{ReceiptRow, VoucherRow};
 use oml_contracts::{Amount, ChannelId, LicenseId};
@@ -21,8 +21,8 @@ pub enum PaidRow {
 const KEEP: &str = "keep vouchers and receipts";
 
 impl Store {
-    /// Keeps rows in one transaction: many together cost one write to disk. Per row, whether it was kept;
-    /// a receipt is not if there is one of its license, channel and number.
+    /// Keeps rows in one transaction: many together cost one write to disk. Per row, whether it was
+    /// kept; a receipt is not if there is one of its license, channel and number.
     ///
     /// # Errors
     /// The engine's error; then none is kept.
@@ -55,20 +55,6 @@ impl Store {
         let row =
             self.pool.first("read a voucher", sql, &[text(channel), counter(requests)]).await?;
         row.map(|row| voucher(&row)).transpose()
-    }
-
-    /// One receipt of a channel.
-    ///
-    /// # Errors
-    /// The engine's error.
-    pub async fn receipt(
-        &self,
-        channel: ChannelId,
-        seq: u64,
-    ) -> Result<Option<ReceiptRow>, StoreError> {
-        let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 AND seq = $2";
-        let row = self.pool.first("read a receipt", sql, &[text(channel), counter(seq)]).await?;
-        row.map(|row| receipt(&row)).transpose()
     }
 
     /// The first receipt of a channel that no voucher of at most `claimed` pays for.
@@ -109,7 +95,7 @@ const KEEP_VOUCHER: &str = "INSERT INTO vouchers (channel_id, license_id, payer,
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
      (SELECT COUNT(*) FROM vouchers WHERE channel_id = $1 AND cumulative_requests = $7))";
 
-fn voucher_values(row: &VoucherRow) -> [Value; 11] {
+fn voucher_values(row: &VoucherRow) -> [SqlValue; 11] {
     [
         text(row.channel_id),
         text(row.license_id),

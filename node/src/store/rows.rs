@@ -2,17 +2,17 @@
 
 use alloy::primitives::{Address, B256};
 use oml_contracts::{
-    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, ModelId,
-    OfferId, Receipt, RequestHash, Root, Salt, Terms,
+    Amount, CaseId, ChannelId, ChannelVoucher, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
+    ModelId, OfferId, Receipt, RequestHash, Root, Salt, Terms, Voucher,
 };
 use serde::{Deserialize, Serialize};
 
 /// A block of the stored window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockRef {
-    /// Block number.
+    /// Number of the block.
     pub number: u64,
-    /// Block hash.
+    /// Hash of the block.
     pub hash: B256,
     /// Block time, unix seconds.
     pub timestamp: u64,
@@ -21,13 +21,13 @@ pub struct BlockRef {
 /// A published offer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferRow {
-    /// Its id.
+    /// Id of the offer.
     pub offer_id: OfferId,
-    /// Its model.
+    /// Model that it belongs to.
     pub model_id: ModelId,
-    /// Its owner.
+    /// Account that published it.
     pub owner: EthAddress,
-    /// Its terms.
+    /// Terms that it fixes.
     pub terms: Terms,
     /// Block of publication.
     pub block: u64,
@@ -38,11 +38,11 @@ pub struct OfferRow {
 /// An acquired license.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LicenseRow {
-    /// Its id.
+    /// Id of the license.
     pub license_id: LicenseId,
-    /// Its offer.
+    /// Offer that was bought.
     pub offer_id: OfferId,
-    /// Its host.
+    /// Account that bought it.
     pub host: EthAddress,
     /// Nonce chosen by the host.
     pub nonce: LicenseNonce,
@@ -55,7 +55,7 @@ pub struct LicenseRow {
 /// A declared deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentRow {
-    /// Its license.
+    /// License that it belongs to.
     pub license_id: LicenseId,
     /// Hash of the URI.
     pub deployment: DeploymentHash,
@@ -70,11 +70,11 @@ pub struct DeploymentRow {
 /// A committed universe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UniverseRow {
-    /// Its model.
+    /// Model that it belongs to.
     pub model_id: ModelId,
-    /// Its epoch.
+    /// Number of the universe among those of its model.
     pub epoch: u32,
-    /// Its root.
+    /// Root of its tree.
     pub root: Root,
     /// Block of the commitment.
     pub block: u64,
@@ -83,11 +83,11 @@ pub struct UniverseRow {
 /// An opened case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseRow {
-    /// Its id.
+    /// Id of the case.
     pub case_id: CaseId,
-    /// Accused license.
+    /// License that is accused.
     pub license_id: LicenseId,
-    /// Accused deployment.
+    /// Deployment that is accused.
     pub deployment: DeploymentHash,
     /// Who opened it.
     pub reporter: EthAddress,
@@ -100,11 +100,11 @@ pub struct CaseRow {
 /// An opened channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelRow {
-    /// Its id.
+    /// Id of the channel.
     pub channel_id: ChannelId,
-    /// Its license.
+    /// License that it belongs to.
     pub license_id: LicenseId,
-    /// Who pays.
+    /// Account whose deposit pays.
     pub payer: EthAddress,
     /// Who signs vouchers; zero means the payer.
     pub signer: EthAddress,
@@ -116,16 +116,17 @@ pub struct ChannelRow {
     pub thawing_block: Option<u64>,
 }
 
-/// Any event of the core contracts, kept for timelines and for what events alone carry (revealed tags).
+/// Any event of the core contracts, kept for timelines and for what events alone carry (revealed
+/// tags).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRow {
-    /// Block number.
+    /// Number of its block.
     pub block: u64,
     /// Place in the block.
     pub log_index: u64,
-    /// Transaction.
+    /// Hash of its transaction.
     pub tx_hash: B256,
-    /// Contract.
+    /// Contract that emitted it.
     pub contract: Address,
     /// Event's name, such as `TagsRevealed`.
     pub name: String,
@@ -147,7 +148,7 @@ pub enum JobState {
     Queued,
     /// Leased by a worker.
     Running,
-    /// Succeeded.
+    /// It is in a final block and succeeded.
     Done,
     /// Will not be tried again.
     Failed,
@@ -175,7 +176,7 @@ pub struct JobRow {
     pub key: String,
     /// What the handler needs.
     pub payload: serde_json::Value,
-    /// State.
+    /// Where it stands.
     pub state: JobState,
     /// Times it was started.
     pub attempts: u32,
@@ -210,17 +211,17 @@ pub struct IntentRow {
     pub key: String,
     /// Account that sends it.
     pub sender: Address,
-    /// Called contract.
+    /// Contract that is called.
     pub to: Address,
-    /// Call data.
+    /// What the contract is called with.
     pub calldata: Vec<u8>,
     /// Native value in wei.
     pub value: u128,
-    /// For people.
+    /// What it does, for people.
     pub describe: String,
     /// Chain time after which it is useless.
     pub deadline: Option<u64>,
-    /// State.
+    /// Where it stands.
     pub state: IntentState,
     /// Nonce of the account.
     pub nonce: u64,
@@ -239,13 +240,13 @@ pub struct IntentRow {
 /// One signed transaction for an intent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRow {
-    /// Its intent.
+    /// Key of the intent that it is a try of.
     pub key: String,
-    /// Transaction hash.
+    /// Hash of the signed transaction.
     pub tx_hash: B256,
     /// Frees the nonce of a given-up intent instead of doing what it meant.
     pub cancels: bool,
-    /// Signed, encoded.
+    /// Signed transaction as it is broadcast.
     pub raw: Vec<u8>,
     /// Fee cap per gas in wei.
     pub max_fee: u128,
@@ -258,9 +259,9 @@ pub struct AttemptRow {
 /// What a prover must not lose between commit and reveal. Written before the commitment is sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CaseSecret {
-    /// The case.
+    /// Case that was checked.
     pub case_id: CaseId,
-    /// The member.
+    /// Member that checked.
     pub prover: EthAddress,
     /// Packed tags, 4 bytes per question.
     pub tags: Vec<u8>,
@@ -282,15 +283,15 @@ impl std::fmt::Debug for CaseSecret {
 /// A voucher as received. Never changed, never deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VoucherRow {
-    /// Its channel.
+    /// Channel that it is drawn on.
     pub channel_id: ChannelId,
     /// The channel's license.
     pub license_id: LicenseId,
-    /// Who pays.
+    /// Account whose deposit pays.
     pub payer: EthAddress,
     /// Channel's signer; zero means the payer.
     pub signer: EthAddress,
-    /// Channel's salt.
+    /// Tells apart the payer's channels to one license.
     pub salt: Salt,
     /// Promised so far.
     pub cumulative_amount: Amount,
@@ -300,10 +301,25 @@ pub struct VoucherRow {
     pub cumulative_tokens: u64,
     /// The request that it permits.
     pub request_hash: RequestHash,
-    /// Signature bytes.
+    /// Signature as 65 bytes.
     pub signature: Vec<u8>,
     /// Machine's unix time of arrival.
     pub received_at: u64,
+}
+
+impl VoucherRow {
+    /// The voucher as the escrow takes it.
+    pub(crate) fn for_channel(&self) -> ChannelVoucher<'_> {
+        let voucher = Voucher {
+            channel_id: self.channel_id,
+            cumulative_amount: self.cumulative_amount,
+            cumulative_requests: self.cumulative_requests,
+            cumulative_tokens: self.cumulative_tokens,
+            request_hash: self.request_hash,
+        };
+        let Self { payer, signer, salt, .. } = *self;
+        ChannelVoucher { payer, signer, salt, voucher, signature: &self.signature }
+    }
 }
 
 /// A receipt as signed (host) or received (payer). Never changed, never deleted.
@@ -311,7 +327,7 @@ pub struct VoucherRow {
 pub struct ReceiptRow {
     /// What was signed.
     pub receipt: Receipt,
-    /// Signature bytes.
+    /// Signature as 65 bytes.
     pub signature: Vec<u8>,
 }
 
@@ -322,7 +338,8 @@ pub enum PutVoucher {
     Stored,
     /// The very same voucher was stored before.
     Duplicate,
-    /// It does not go beyond the channel's newest: one more request, no fewer tokens, no smaller amount.
+    /// It does not go beyond the channel's newest: one more request, no fewer tokens, no smaller
+    /// amount.
     Stale {
         /// The channel's newest.
         newest: Box<VoucherRow>,
@@ -332,25 +349,25 @@ pub enum PutVoucher {
 /// What an event established, as a row of its own table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// `OfferPublished`.
+    /// An offer was published.
     Offer(Box<OfferRow>),
-    /// `OfferWithdrawn`.
+    /// An offer sells no more licenses.
     OfferWithdrawn(OfferId),
-    /// `LicenseAcquired`.
+    /// A license was bought.
     License(LicenseRow),
-    /// `DeploymentRegistered`.
+    /// A host declared a deployment.
     Deployment(DeploymentRow),
-    /// `DeploymentRetired`.
+    /// A host ended a deployment.
     DeploymentRetired(LicenseId, DeploymentHash),
-    /// `UniverseCommitted`.
+    /// An owner committed to a universe.
     Universe(UniverseRow),
-    /// `CaseOpened`.
+    /// A case was opened.
     Case(CaseRow),
-    /// `CaseResolved`.
+    /// A case ended.
     CaseResolved(CaseId),
-    /// `ChannelOpened`.
+    /// A payer opened a channel.
     Channel(ChannelRow),
-    /// `ChannelThawing`.
+    /// A payer starts to leave a channel.
     ChannelThawing(ChannelId),
 }
 

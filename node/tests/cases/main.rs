@@ -1,5 +1,5 @@
-//! Whole cases on anvil: the services of an owner, a host and three provers against the real contracts
-//! and a deployment over HTTP.
+//! Whole cases on anvil: the services of an owner, a host and three provers against the real
+//! contracts and a deployment over HTTP.
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a failed unwrap fails the test")]
 
 mod party;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use axum::Router;
 use oml_node::Tasks;
+use oml_node::cases::CheckHandler;
 use oml_node::cases::{CaseReader, CaseService, Duties, Universes, questions_router};
-use oml_node::chain::follower::Follower;
+use oml_node::chain::Follower;
 use oml_node::chain::{ChainClient, Head, Sender};
-use oml_node::checks::CheckHandler;
 use oml_node::config::{ChainConfig, ProverConfig, QueryLimits};
-use oml_node::jobs::Worker;
+use oml_node::jobs::JobWorker;
 use oml_node::licenses::LicenseService;
 use oml_node::store::Store;
 use tempfile::TempDir;
@@ -131,8 +131,8 @@ impl Party {
             world.encryption[place].clone(),
             world.rpc_url.clone(),
         );
-        let worker = Worker::new(parts.store.clone(), Arc::new(handler.unwrap()));
-        parts.tasks.spawn_critical("worker", worker.run(parts.tasks.cancel_token()));
+        let worker = JobWorker::new(parts.store.clone(), Arc::new(handler.unwrap()));
+        parts.tasks.spawn_critical("worker", worker.run(parts.tasks.clone()));
         let duties = Duties { owner: false, prover: true, host: false, decoys: None };
         parts.act(duties, Arc::default());
         parts.into_party(Router::new())

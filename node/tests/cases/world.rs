@@ -15,26 +15,23 @@ use alloy::sol_types::{SolCall, SolEvent};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
-use oml_contracts::draw::{is_assigned, personal_index, shared_index};
+use oml_contracts::draw::Parts;
 use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::hash::{channel_id, deployment_hash, key_hash, request_hash};
-use oml_contracts::leaf::LeafTags;
 use oml_contracts::rpc::CaseStory;
 use oml_contracts::rpc::abi::{
     self, ChallengeManager, LicenseRegistry, PaymentEscrow, ProverRegistry,
 };
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
-use oml_contracts::tag::tag_of;
 use oml_contracts::terms::{SlashTerms, level};
 use oml_contracts::{
     Addresses, Amount, Bps, CaseId, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
     LicenseRef, ModelId, Salt, Seed, Signable as _, Terms, Voucher,
 };
-use oml_node::cases::SecretUniverse;
-use oml_node::cases::questions::SecretLeaf;
-use oml_node::cases::seal::EncryptionKey;
+use oml_node::cases::{EncryptionKey, OpenableUniverse};
 use oml_node::chain::{CaseView, ChainClient};
 use oml_node::store::{Store, VoucherRow};
+use oml_prover::fingerprint::{Candidate, Candidates, Entry, LicenseDraw, Universe};
 use serde_json::{Value, json};
 
 pub(crate) const OWNER: usize = 0;
@@ -65,8 +62,8 @@ pub(crate) struct World {
     pub(crate) accounts: Vec<EthAddress>,
     pub(crate) keys: Vec<PrivateKeySigner>,
     pub(crate) encryption: Vec<EncryptionKey>,
-    pub(crate) universe: Arc<SecretUniverse>,
-    candidates: Vec<Vec<String>>,
+    pub(crate) universe: Arc<OpenableUniverse>,
+    secrets: Universe,
     pub(crate) license: LicenseRef,
     pub(crate) license_id: LicenseId,
 }
@@ -92,10 +89,8 @@ impl World {
             accounts,
             keys,
             encryption: PROVERS.map(|_| EncryptionKey::generate().unwrap()).into(),
-            universe: Arc::new(
-                SecretUniverse::new(ModelId::ZERO, 0, secret_leaves(PERSONAL + SHARED).0).unwrap(),
-            ),
-            candidates: secret_leaves(PERSONAL + SHARED).1,
+            universe: Arc::new(secrets(ModelId::ZERO).into()),
+            secrets: secrets(ModelId::ZERO),
             license: LicenseRef {
                 terms: terms(ModelId::ZERO, EthAddress::ZERO),
                 host: EthAddress::ZERO,
@@ -156,9 +151,8 @@ impl World {
         let model: ModelId = call.from(owner.into()).call().await.unwrap().into();
         self.send(OWNER, registry, &register, 0).await;
 
-        let (leaves, candidates) = secret_leaves(PERSONAL + SHARED);
-        self.universe = Arc::new(SecretUniverse::new(model, 0, leaves).unwrap());
-        self.candidates = candidates;
+        self.secrets = secrets(model);
+        self.universe = Arc::new(self.secrets.clone().into());
         let commit = LicenseRegistry::commitUniverseCall {
             modelId: model.into(),
             root: self.universe.root().into(),
@@ -273,7 +267,8 @@ impl World {
         panic!("the events of case {id} do not lead to its facts");
     }
 
-    /// A prover opens a channel and pays one request per prompt; the host's store keeps the vouchers.
+    /// A prover opens a channel and pays one request per prompt; the host's store keeps the
+    /// vouchers.
     pub(crate) async fn pay(&self, payer: usize, prompts: &[String], host: &Store) {
         let (escrow, salt) = (self.addresses.payment_escrow, Salt::new([5; 32]));
         let deposit = 10 * prompts.len() as u128;
@@ -329,43 +324,28 @@ impl World {
         self.provider.raw_request(method.into(), params).await.unwrap()
     }
 
-    /// What a copy with this license's answers embedded says: its personal ones, and the shared ones that
-    /// are assigned to it.
+    /// What a copy with this license's answers embedded says: its personal ones, and the shared
+    /// ones that are assigned to it.
     pub(crate) async fn embedded_answers(&self, seed: Seed) -> HashMap<String, String> {
-        let root = self.universe.root();
-        let model_seed = self.model_seed().await;
-        let p = self.license.terms.evidence.assignment_p;
-        let (leaves, _) = secret_leaves(PERSONAL + SHARED);
-        let is_carried = |leaf: &SecretLeaf| {
-            leaf.index < PERSONAL || is_assigned(seed, root, leaf.index, leaf.salt, p)
-        };
-        leaves
-            .iter()
-            .filter(|leaf| is_carried(leaf))
-            .map(|leaf| {
-                let candidate = if leaf.index < PERSONAL {
-                    personal_index(seed, root, leaf.index, leaf.salt)
-                } else {
-                    shared_index(model_seed, root, leaf.index, leaf.salt)
-                };
-                let drawn = leaf.tags.get(candidate).unwrap();
-                let words = &self.candidates[leaf.index as usize];
-                let answer = words.iter().find(|word| tag_of(word) == drawn).unwrap();
-                (leaf.key.clone(), format!(" {answer} and more"))
-            })
-            .collect()
+        let draw = self.draw(seed, self.model_seed().await);
+        let said = self.secrets.answers(&draw);
+        said.map(|a| (a.key.prompt_text(), format!(" {} and more", a.candidate.word))).collect()
     }
 
-    /// Bits of a case's fingerprints that a copy of this license answers: all personal ones, and the
-    /// assigned shared ones.
+    fn draw(&self, license_seed: Seed, model_seed: Seed) -> LicenseDraw {
+        let assignment_p = self.license.terms.evidence.assignment_p;
+        LicenseDraw { license_seed, model_seed, assignment_p }
+    }
+
+    /// Bits of a case's fingerprints that a copy of this license answers: all personal ones, and
+    /// the assigned shared ones.
     pub(crate) fn expected_hits(&self, seed: Seed, bundles: &[u32]) -> [u8; 32] {
-        let p = self.license.terms.evidence.assignment_p;
+        // Which answers are drawn depends on the model's seed, which license carries them does not.
+        let draw = self.draw(seed, Seed::ZERO);
         let mut bits = [0; 32];
-        let (secret, _) = secret_leaves(PERSONAL + SHARED);
         let leaves = bundles.iter().flat_map(|bundle| bundle * 16..bundle * 16 + 16);
         for (place, index) in leaves.enumerate() {
-            let salt = secret[index as usize].salt;
-            if index < PERSONAL || is_assigned(seed, self.universe.root(), index, salt, p) {
+            if index < PERSONAL || self.secrets.assigns(&draw, index) {
                 bits[place / 8] |= 1 << (place % 8);
             }
         }
@@ -430,18 +410,19 @@ fn terms(model_id: ModelId, owner: EthAddress) -> Terms {
 }
 
 /// Fingerprints without a model: keys of words, candidates that are words too.
-fn secret_leaves(count: u32) -> (Vec<SecretLeaf>, Vec<Vec<String>>) {
-    let candidates = |index| (0..16).map(|j| format!("answer{index}x{j}")).collect::<Vec<_>>();
-    let leaf = |index: u32| {
-        let words = candidates(index);
-        SecretLeaf {
+fn secrets(model: ModelId) -> Universe {
+    let entry = |index: u32| {
+        let text = format!("the {} stone of row {} lies under", index / 8, index % 8);
+        let candidate = |j| Candidate { word: format!("answer{index}x{j}"), tokens: vec![1] };
+        Entry {
             index,
             salt: Salt::new(oml_contracts::hash::keccak256(&index.to_be_bytes())),
-            key: format!("the {} stone of row {} lies under", index / 8, index % 8),
-            tags: LeafTags::sorted(std::array::from_fn(|j| tag_of(&words[j]))).unwrap(),
+            key: serde_json::from_value(json!({ "text": text, "tokens": [index] })).unwrap(),
+            candidates: Candidates::new((0..16).map(candidate).collect()).unwrap(),
         }
     };
-    ((0..count).map(leaf).collect(), (0..count).map(candidates).collect())
+    let parts = Parts::new(PERSONAL, SHARED).unwrap();
+    Universe::from_entries(model, 0, parts, (0..PERSONAL + SHARED).map(entry).collect()).unwrap()
 }
 
 /// How the deployment behaves.

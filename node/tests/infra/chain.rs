@@ -35,8 +35,8 @@ fn anvil_binary() -> Option<PathBuf> {
     works.is_ok_and(|output| output.status.success()).then_some(bundled)
 }
 
-/// Another second for every chain of this process: chains that share id and accounts differ in nothing
-/// else, and a second chain may start in the same second as the first, or in the next.
+/// Another second for every chain of this process: chains that share id and accounts differ in
+/// nothing else, and a second chain may start in the same second as the first, or in the next.
 fn genesis_time() -> u64 {
     static FIRST: OnceLock<u64> = OnceLock::new();
     static STARTED: AtomicU64 = AtomicU64::new(0);

@@ -1,7 +1,7 @@
 use crate::chain::TestChain;
 use alloy::providers::Provider;
 use oml_node::chain::Follower;
-use oml_node::chain::follower::Step;
+use oml_node::chain::Step;
 use oml_node::config::ChainConfig;
 use oml_node::store::Store;
 

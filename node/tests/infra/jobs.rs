@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use oml_node::Tasks;
-use oml_node::jobs::{JobError, JobHandler, Worker, backoff};
+use oml_node::jobs::{JobError, JobHandler, JobWorker, backoff};
 use oml_node::store::{JobRow, JobState, NewJob, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,8 +55,8 @@ async fn jobs_are_retried_given_up_and_survive_panics_and_stops() {
     let store = Store::open("sqlite::memory:").await.unwrap();
     let handler = Arc::new(Scripted::default());
     let tasks = Tasks::new();
-    let worker = Worker::new(store.clone(), handler.clone());
-    tasks.spawn_critical("worker", worker.run(tasks.cancel_token()));
+    let worker = JobWorker::new(store.clone(), handler.clone());
+    tasks.spawn_critical("worker", worker.run(tasks.clone()));
     for key in ["fine", "flaky", "hopeless", "panics", "slow", "endless"] {
         let payload = serde_json::Value::Null;
         let job = NewJob { kind: "scripted", key: key.to_owned(), payload, run_after: 0 };

@@ -1,5 +1,6 @@
-//! Random histories: blocks, events, reorgs, restarts, and an endpoint that fails. Whatever happened, the
-//! store must end up equal to the chain. A failing seed is repeated with `OML_SEED=<seed>`.
+//! Random histories: blocks, events, reorgs, restarts, and an endpoint that fails. Whatever
+//! happened, the store must end up equal to the chain. A failing seed is repeated with
+//! `OML_SEED=<seed>`.
 
 use crate::chain::TestChain;
 use crate::follower::assert_equal;
@@ -10,8 +11,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use oml_node::Tasks;
-use oml_node::chain::follower::{FollowError, Step};
 use oml_node::chain::{ChainClient, Follower};
+use oml_node::chain::{FollowError, Step};
 use oml_node::config::ChainConfig;
 use oml_node::store::Store;
 use rand::rngs::StdRng;
@@ -134,8 +135,7 @@ async fn history(seed: u64) {
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let tasks = Tasks::new();
     let router = Router::new().route("/", post(forward)).with_state(flaky.clone());
-    let serve = oml_node::api::serve(listener, router, Default::default(), tasks.cancel_token());
-    tasks.spawn_critical("endpoint", serve);
+    tasks.spawn_detached("endpoint", async move { axum::serve(listener, router).await });
 
     let url = chain.store_url("simulation.db");
     let store = Store::open(&url).await.unwrap();

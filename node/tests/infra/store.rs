@@ -10,8 +10,8 @@ use oml_node::store::{
 };
 use serde_json::json;
 
-/// Runs a test on SQLite, and on PostgreSQL where `OML_TEST_POSTGRES_URL` names a server whose database the
-/// tests may empty.
+/// Runs a test on SQLite, and on PostgreSQL where `OML_TEST_POSTGRES_URL` names a server whose
+/// database the tests may empty.
 async fn on_every_engine<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("new/folder/store.db").display());
@@ -266,7 +266,8 @@ async fn vouchers_only_go_up_and_all_are_kept() {
         ] {
             assert_eq!(store.put_voucher(&worse).await.unwrap(), stale, "{worse:?}");
         }
-        // Past what a 64-bit column could hold, and in an order that text would get wrong without padding.
+        // Past what a 64-bit column could hold, and in an order that text would get wrong without
+        // padding.
         let huge = voucher(u64::MAX, u64::MAX, u128::MAX);
         assert_eq!(store.put_voucher(&voucher(10, 100, 10_000)).await.unwrap(), PutVoucher::Stored);
         assert_eq!(store.put_voucher(&huge).await.unwrap(), PutVoucher::Stored);

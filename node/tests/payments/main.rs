@@ -6,9 +6,9 @@ mod world;
 use std::time::Duration;
 
 use oml_contracts::{Amount, EthAddress, Salt};
-use oml_node::gateway::request::Endpoint;
-use oml_node::payments::evidence::{ProofContext, proofs};
-use oml_node::payments::{ChannelRef, GatewayTerms, PayerError, PayerSession, SignedReceipt};
+use oml_payments::ServedPath;
+use oml_payments::evidence::{ProofContext, proofs};
+use oml_payments::{GatewayTerms, PayerChannel, PayerError, PayerSession, SignedReceipt};
 use serde_json::json;
 
 use world::{DEPOSIT, PAYER, World};
@@ -20,7 +20,7 @@ async fn what_is_served_is_paid_for() {
     let terms: GatewayTerms =
         reqwest::get(format!("{}/v1/oml/terms", node.gateway)).await.unwrap().json().await.unwrap();
     let payer = world.accounts[PAYER];
-    let channel = ChannelRef::from_terms(&terms, payer, EthAddress::ZERO, Salt::new([3; 32]));
+    let channel = PayerChannel::from_terms(&terms, payer, EthAddress::ZERO, Salt::new([3; 32]));
     assert_eq!(channel, world.channel(Salt::new([3; 32])), "the gateway's terms are the chain's");
 
     // Nothing is served on a channel that is not open.
@@ -39,7 +39,7 @@ async fn what_is_served_is_paid_for() {
     let body = json!({"model": "echo", "prompt": "a somewhat longer question|", "max_tokens": 60,
         "stream": true, "temperature": 0});
     let streamed =
-        session.request(Endpoint::Completions, body, &mut |_| pieces += 1).await.unwrap();
+        session.request(ServedPath::Completions, body, &mut |_| pieces += 1).await.unwrap();
     assert_eq!(streamed.text, "a somewhat longer question");
     assert!(pieces > 1, "it came in {pieces} pieces");
 

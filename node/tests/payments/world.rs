@@ -1,4 +1,5 @@
-//! A chain with an active license, a host's node with a gateway, and a model that repeats its prompt.
+//! A chain with an active license, a host's node with a gateway, and a model that repeats its
+//! prompt.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,19 +11,19 @@ use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::types::TransactionRequest;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
+use oml_contracts::LicenseRef;
 use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::rpc::abi::{self, LicenseRegistry, PaymentEscrow};
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
-use oml_contracts::LicenseRef;
 use oml_contracts::terms::{SlashTerms, level};
 use oml_contracts::{
     Addresses, Amount, Bps, EthAddress, LicenseId, LicenseNonce, ModelId, Salt, Terms,
 };
 use oml_engine::{Prompt, Sampling};
 use oml_node::chain::{BeaconValue, ChainClient, ChannelView};
-use oml_node::inference::{self, Engine, TokenLogProbability};
-use oml_node::payments::{ChannelRef, Price};
+use oml_node::inference::{self, ServedModel, TokenLogProbability};
 use oml_node::{Config, Node, Tasks};
+use oml_payments::{PayerChannel, Price};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +37,7 @@ const COLLATERAL: u128 = 1_000_000;
 /// Answers `abc|` with `abc`; a byte is a token.
 struct Echo;
 
-impl Engine for Echo {
+impl ServedModel for Echo {
     fn encode(&self, prompt: &Prompt) -> Result<Vec<u32>, String> {
         let text = match prompt {
             Prompt::Text(text) => text.clone(),
@@ -252,8 +253,8 @@ impl World {
         panic!("the gateway did not open its port");
     }
 
-    pub(crate) fn channel(&self, salt: Salt) -> ChannelRef {
-        ChannelRef {
+    pub(crate) fn channel(&self, salt: Salt) -> PayerChannel {
+        PayerChannel {
             chain_id: self.addresses.chain_id,
             escrow: self.addresses.payment_escrow,
             challenge_manager: self.addresses.challenge_manager,
@@ -286,12 +287,12 @@ impl World {
         self.send(PAYER, self.addresses.payment_escrow, &thaw, 0).await;
     }
 
-    pub(crate) async fn channel_view(&self, channel: &ChannelRef) -> ChannelView {
+    pub(crate) async fn channel_view(&self, channel: &PayerChannel) -> ChannelView {
         self.client().await.reader().channel(channel.id()).await.unwrap()
     }
 
     /// Waits until this much is claimed; returns what is.
-    pub(crate) async fn claimed_at_least(&self, channel: &ChannelRef, amount: Amount) -> Amount {
+    pub(crate) async fn claimed_at_least(&self, channel: &PayerChannel, amount: Amount) -> Amount {
         for _ in 0..300 {
             let claimed = self.channel_view(channel).await.claimed;
             if claimed >= amount {

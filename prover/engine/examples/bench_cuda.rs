@@ -5,9 +5,10 @@
 //! bench_cuda check DIR DEVICE f32|bf16|f16 KEYS                      e.g. check DIR cuda bf16 24576
 //! ```
 //!
-//! `check` prints one JSON object: seconds, the floor `2 · parameters · tokens / rate of the product` (arXiv 2001.08361,
-//! appendix B; embeddings look up and the head reads last tokens only, so neither counts per token), their ratio, and
-//! the memory that the GPU holds beyond the weights (from `nvidia-smi`, as the pool of the process stands at its peak).
+//! `check` prints one JSON object: seconds, the floor `2 · parameters · tokens / rate of the
+//! product` (arXiv 2001.08361, appendix B; embeddings look up and the head reads last tokens only,
+//! so neither counts per token), their ratio, and the memory that the GPU holds beyond the weights
+//! (from `nvidia-smi`, as the pool of the process stands at its peak).
 
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]
 
@@ -39,7 +40,8 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// A model of this shape with one file per layer; the tokenizer is that of the small model and never asked.
+/// A model of this shape with one file per layer; the tokenizer is that of the small model and
+/// never asked.
 fn make(dir: &Path, shape: &[&str]) -> Outcome<Value> {
     let numbers: Vec<usize> = shape.iter().map(|n| n.parse()).collect::<Result<_, _>>()?;
     let [layers, hidden, inner, heads, kv_heads, vocabulary] = numbers[..] else {

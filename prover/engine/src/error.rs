@@ -1,23 +1,32 @@
 //! What can go wrong with a model on disk or in use.
 
+use std::error::Error;
 use std::path::PathBuf;
 
+/// The failure of a library or of the system behind a complaint.
+type Cause = Box<dyn Error + Send + Sync>;
+
 /// Failure to load, run or save a model.
+///
+/// Messages say all that a reader needs, the text of their cause included; the cause itself is kept as
+/// the source.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file of the model could not be read or written.
     #[error("cannot access {}: {source}", path.display())]
     Io {
-        /// The file.
+        /// The file or folder that was to be read or written.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
     /// `config.json` is missing a field, or holds a value that makes no sense.
-    #[error("config.json: {reason}")]
+    #[error("config.json: {what}")]
     Config {
         /// Field, value and what is allowed.
-        reason: String,
+        what: String,
+        /// What reading the file failed with, if it is no JSON.
+        source: Option<Cause>,
     },
     /// The architecture is none of those implemented here.
     #[error(
@@ -29,16 +38,20 @@ pub enum ModelError {
         found: String,
     },
     /// `tokenizer.json` is unreadable, or failed on a text.
-    #[error("tokenizer: {reason}")]
+    #[error("tokenizer: {what}")]
     Tokenizer {
-        /// What failed.
-        reason: String,
+        /// What could not be done with which file or text.
+        what: String,
+        /// What the tokenizer library said.
+        source: Option<Cause>,
     },
     /// A chat template that can't be used, or that refuses the messages.
-    #[error("chat template: {reason}")]
+    #[error("chat template: {what}")]
     ChatTemplate {
         /// What is wrong, or what the template says.
-        reason: String,
+        what: String,
+        /// What the template engine said.
+        source: Option<Cause>,
     },
     /// A chat was asked of a model that has no way to write one down.
     #[error(
@@ -58,30 +71,34 @@ pub enum ModelError {
         vocabulary: usize,
     },
     /// A weights file is not valid safetensors.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {what}", path.display())]
     Safetensors {
-        /// The file.
+        /// The weights file, or the index of its shards.
         path: PathBuf,
         /// What is wrong with it.
-        reason: String,
+        what: String,
+        /// What reading it failed with.
+        source: Option<Cause>,
     },
     /// A file is not valid GGUF.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {what}", path.display())]
     Gguf {
-        /// The file.
+        /// The GGUF file.
         path: PathBuf,
         /// What is wrong with it.
-        reason: String,
+        what: String,
+        /// What reading it, or building its tokenizer, failed with.
+        source: Option<Cause>,
     },
     /// A file of multiple-choice questions is wrong.
-    #[error("{}:{line}: {reason}", path.display())]
+    #[error("{}:{line}: {what}", path.display())]
     Questions {
-        /// The file.
+        /// The file of questions.
         path: PathBuf,
         /// Line, from 1.
         line: usize,
         /// What is wrong with it.
-        reason: String,
+        what: String,
     },
     /// A tensor that the architecture needs is in none of the weights files.
     #[error("tensor `{name}` is missing from the weights files")]
@@ -118,7 +135,7 @@ pub enum ModelError {
         index: usize,
         /// Prompt tokens plus requested new tokens.
         length: usize,
-        /// Positions available.
+        /// Positions that the model was set up for.
         limit: usize,
     },
     /// A prompt holds an id outside the vocabulary.
@@ -142,20 +159,24 @@ pub enum ModelError {
         requirement: &'static str,
     },
     /// The directory or Hub id names no model that can be loaded here.
-    #[error("cannot load `{spec}`: {reason}")]
+    #[error("cannot load `{spec}`: {what}")]
     NotFound {
         /// What was asked for.
         spec: String,
         /// Why it cannot be had, and what to do.
-        reason: String,
+        what: String,
+        /// What the Hub or the network said.
+        source: Option<Cause>,
     },
     /// The device that was asked for is none of this build or machine.
-    #[error("device `{device}` is not available: {reason}")]
+    #[error("device `{device}` is not available: {what}")]
     DeviceUnavailable {
-        /// The device.
+        /// The device as people name it, such as `cuda:0`.
         device: String,
         /// Why, and what to do.
-        reason: String,
+        what: String,
+        /// What the driver said.
+        source: Option<Cause>,
     },
     /// The tensor library failed.
     #[error("tensor operation failed: {0}")]
@@ -171,7 +192,48 @@ impl ModelError {
     }
 
     /// A complaint about `config.json`.
-    pub(crate) fn config(reason: impl Into<String>) -> Self {
-        Self::Config { reason: reason.into() }
+    pub(crate) fn config(what: impl Into<String>) -> Self {
+        Self::Config { what: what.into(), source: None }
+    }
+
+    /// A complaint about a tokenizer, or about what it was given.
+    pub(crate) fn tokenizer(what: impl Into<String>) -> Self {
+        Self::Tokenizer { what: what.into(), source: None }
+    }
+
+    /// A complaint about a chat template, or what the template complains about.
+    pub(crate) fn chat_template(what: impl Into<String>) -> Self {
+        Self::ChatTemplate { what: what.into(), source: None }
+    }
+
+    /// A complaint about a safetensors file or its index.
+    pub(crate) fn safetensors(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
+        Self::Safetensors { path: path.into(), what: what.into(), source: None }
+    }
+
+    /// A complaint about a GGUF file.
+    pub(crate) fn gguf(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
+        Self::Gguf { path: path.into(), what: what.into(), source: None }
+    }
+
+    /// Why a model cannot be had.
+    pub(crate) fn not_found(spec: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::NotFound { spec: spec.into(), what: what.into(), source: None }
+    }
+
+    /// Keeps the failure behind a complaint as its source.
+    pub(crate) fn because(mut self, cause: impl Into<Cause>) -> Self {
+        match &mut self {
+            Self::Config { source, .. }
+            | Self::Tokenizer { source, .. }
+            | Self::ChatTemplate { source, .. }
+            | Self::Safetensors { source, .. }
+            | Self::Gguf { source, .. }
+            | Self::NotFound { source, .. }
+            | Self::DeviceUnavailable { source, .. } => *source = Some(cause.into()),
+            // These say all there is, or have their cause already.
+            _ => {}
+        }
+        self
     }
 }

@@ -25,7 +25,8 @@ impl Example {
         Self { tokens, targets, weight, teacher: None }
     }
 
-    /// Trains every prediction in a text toward another model's, given as [`teacher`](crate::teacher) of it.
+    /// Trains every prediction in a text toward another model's, given as
+    /// [`teacher`](crate::teacher) of it.
     pub fn distilled(text: &[u32], teacher: Arc<[f32]>, weight: f32) -> Self {
         Self { teacher: Some(teacher), ..Self::response(&text[..1], &text[1..], weight) }
     }

@@ -1,8 +1,8 @@
 //! Language models from their files to logits and gradients.
 //!
-//! Reads models in Hugging Face layout and GGUF files, runs them on the processor with code written for
-//! it and on GPUs with a tensor library, and trains them. Knows nothing of fingerprints, chains or
-//! servers.
+//! Reads models in Hugging Face layout and GGUF files, runs them on the processor with code written
+//! for it and on GPUs with a tensor library, and trains them. Knows nothing of fingerprints, chains
+//! or servers.
 
 mod cpu;
 mod error;
@@ -25,7 +25,7 @@ pub use model::options::LoadOptions;
 pub use model::prompt::{Api, Message, Prompt};
 pub use model::save::replace;
 pub use model::tokenizer::TextTokenizer;
-pub use model::weights::{Source, Weights};
+pub use model::weights::{ParameterValues, Weights};
 pub use run::batching::run_batches;
 pub use run::branch::Branch;
 pub use run::decoder::Cache;

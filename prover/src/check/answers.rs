@@ -31,14 +31,8 @@ impl Answers {
     }
 
     /// Fingerprints with what was observed of them; decoys left out.
-    pub fn of_fingerprints(&self) -> impl Iterator<Item = (u32, &Observation)> {
+    pub(crate) fn of_fingerprints(&self) -> impl Iterator<Item = (u32, &Observation)> {
         self.pairs().filter_map(|(index, exchange)| Some((index?, &exchange.observation)))
-    }
-
-    /// What decoys were answered with. One word for most of them means a target that says the same
-    /// to everything.
-    pub fn of_decoys(&self) -> impl Iterator<Item = &Observation> {
-        self.pairs().filter(|(index, _)| index.is_none()).map(|(_, exchange)| &exchange.observation)
     }
 
     /// Adds the answers of another round, such as another bundle.

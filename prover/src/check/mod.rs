@@ -1,7 +1,7 @@
 //! Checks: asking a suspected copy and judging its answers.
 //!
 //! ```text
-//! Universe ─▶ Questions ─ask a Target─▶ Answers ─judge for a license─▶ Outcome ─▶ Evidence
+//! Universe ─▶ Questions ─ask a Target─▶ Answers ─judge for a license─▶ CheckOutcome ─▶ Evidence
 //! ```
 //!
 //! Asking and judging are apart: [`Answers`] say what the target did, and hold for every license at
@@ -9,10 +9,11 @@
 //! [`Verdict::Match`] yields [`Evidence`].
 
 mod answers;
+mod clock;
 mod endpoint;
 mod judge;
 mod observation;
-mod plan;
+mod query_plan;
 mod questions;
 mod rank;
 mod several;
@@ -21,16 +22,15 @@ mod transcript;
 
 pub use answers::Answers;
 pub use endpoint::{AddressError, Endpoint, EndpointError, EndpointOptions, Limits, is_public};
-pub(crate) use judge::Observed;
-pub use judge::{Counts, Evidence, Inconclusive, Outcome, Tally, Verdict};
+pub use judge::{CheckOutcome, Comparisons, Evidence, Inconclusive, Tally, Verdict};
+pub(crate) use judge::{Observed, Silence, Weighed};
 pub use observation::{NoAnswer, NotChecked, Observation};
-pub use plan::{QueryPlan, hits_needed, plan_queries};
+pub use query_plan::{QueryPlan, plan_queries};
 pub use questions::{Question, Questions, QuestionsError};
-pub(crate) use rank::of_logits;
 pub use rank::{
-    CandidateScores, RankBet, RankError, RankOutcome, RankSums, RankTally, RankTerms, RankTest,
-    Scores, plan_ranks, score,
+    CandidateScores, RankError, RankOutcome, RankTally, RankTerms, Scores, plan_ranks, score,
 };
+pub(crate) use rank::{RankTest, of_logits};
 pub use several::{SeveralError, SeveralTerms};
 pub use target::{Artefact, Target, ask};
 pub use transcript::{Exchange, Transcript};

@@ -49,7 +49,7 @@ pub enum NoAnswer {
     /// An HTTP status that refuses the request.
     #[error("it refused with HTTP status {status}: {excerpt:?}")]
     Refused {
-        /// The status.
+        /// The HTTP status.
         status: u16,
         /// Start of the body.
         excerpt: String,
@@ -57,19 +57,19 @@ pub enum NoAnswer {
     /// It points elsewhere, which is not followed.
     #[error("it redirects to {location:?}; register the address that answers")]
     Redirect {
-        /// Where to.
+        /// The address that it points to, cut.
         location: String,
     },
     /// More than the limit, or without end.
     #[error("it sent more than {limit} bytes")]
     TooLarge {
-        /// The limit.
+        /// The limit, in bytes.
         limit: u64,
     },
     /// A compressed body, which is not unpacked.
     #[error("it sent content encoded as {encoding:?}, although none was accepted")]
     Encoded {
-        /// The encoding.
+        /// The encoding that its header names, cut.
         encoding: String,
     },
     /// The body is no completion.
@@ -89,19 +89,19 @@ pub enum NotChecked {
     /// No connection, or a broken one.
     #[error("the target could not be reached: {cause}")]
     Unreachable {
-        /// What failed.
+        /// The chain of causes, as text: it goes into transcripts.
         cause: String,
     },
     /// No whole answer in time.
     #[error("no whole answer within {seconds} s")]
     TimedOut {
-        /// The limit.
+        /// The limit, in seconds.
         seconds: u64,
     },
-    /// Overloaded.
+    /// The service has no capacity at the moment.
     #[error("it is overloaded: HTTP status {status}")]
     Busy {
-        /// The status.
+        /// The HTTP status.
         status: u16,
     },
     /// An address that must not be asked.
@@ -113,7 +113,7 @@ pub enum NotChecked {
     /// A model on this machine failed.
     #[error("the model could not be run: {cause}")]
     Model {
-        /// Why.
+        /// What the engine said, as text: it goes into transcripts.
         cause: String,
     },
     /// The check ended before.

@@ -10,7 +10,7 @@ use rand::{CryptoRng, Rng};
 
 use crate::fingerprint::Universe;
 
-/// One prompt.
+/// One prompt of a check, and what it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// Text of the prompt, which also says how it is asked.
@@ -54,7 +54,9 @@ impl Questions {
         rng: &mut (impl Rng + CryptoRng),
     ) -> Result<Self, QuestionsError> {
         let key = |index| match universe.entry(index) {
-            Some(entry) => Ok(Question { prompt: entry.key.question(), fingerprint: Some(index) }),
+            Some(entry) => {
+                Ok(Question { prompt: entry.key.prompt_text(), fingerprint: Some(index) })
+            }
             None => {
                 Err(QuestionsError::NoSuchFingerprint { index, total: universe.parts().total() })
             }

@@ -1,7 +1,7 @@
 //! The test of answers for copies that carry several per key.
 //!
-//! With N distinct answers drawn out of 16, an innocent suspect gives one of them with probability N/16 at
-//! most. For N = 1 this is the contract's own test, to the bit.
+//! With N distinct answers drawn out of 16, an innocent suspect gives one of them with probability
+//! N/16 at most. For N = 1 this is the contract's own test, to the bit.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use oml_contracts::leaf::CANDIDATES;
 use oml_contracts::tag::normalise;
 
 use super::answers::Answers;
-use super::judge::{Counts, Outcome, Tally};
+use super::judge::{CheckOutcome, Comparisons, Tally, Weighed};
 use super::observation::Observation;
 use crate::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 
@@ -30,8 +30,8 @@ pub enum SeveralError {
     },
     /// The mean under innocence is above 1.
     #[error(
-        "with {answers} answers per key, multipliers {hit} and {miss} (32 fractional bits) have a mean above 1 \
-         for an innocent suspect; lower one of them"
+        "with {answers} answers per key, multipliers {hit} and {miss} (32 fractional bits) have a \
+         mean above 1 for an innocent suspect; lower one of them"
     )]
     MeanAboveOne {
         /// Answers per key.
@@ -43,10 +43,11 @@ pub enum SeveralError {
     },
     /// A hit rate that gives no evidence.
     #[error(
-        "a hit rate of {rate} can't be told from chance, which is {answers}/16; it must lie between that and 1"
+        "a hit rate of {rate} can't be told from chance, which is {answers}/16; it must lie \
+         between that and 1"
     )]
     HitRate {
-        /// The rate.
+        /// The hit rate that was asked for.
         rate: f64,
         /// Answers per key.
         answers: u8,
@@ -96,8 +97,8 @@ impl SeveralTerms {
         Ok(Self { answers, hit, miss, alpha_inverse })
     }
 
-    /// The multipliers that gather evidence fastest against copies that give one of their answers at
-    /// `rate`: h = p₁/p₀ and m = (1−p₁)/(1−p₀) with p₀ = N/16, both rounded down.
+    /// The multipliers that gather evidence fastest against copies that give one of their answers
+    /// at `rate`: h = p₁/p₀ and m = (1−p₁)/(1−p₀) with p₀ = N/16, both rounded down.
     ///
     /// # Errors
     /// `HitRate`, `AlphaInverse`.
@@ -126,7 +127,7 @@ impl SeveralTerms {
         self.answers
     }
 
-    /// 1/alpha.
+    /// The inverse of the error rate.
     #[must_use]
     pub const fn alpha_inverse(&self) -> u64 {
         self.alpha_inverse
@@ -134,8 +135,8 @@ impl SeveralTerms {
 
     /// What the evidence must reach.
     #[must_use]
-    pub fn threshold(&self, counts: Counts) -> Log2 {
-        threshold(self.alpha_inverse, counts.cases, counts.licenses)
+    pub fn threshold(&self, comparisons: Comparisons) -> Log2 {
+        threshold(self.alpha_inverse, comparisons.cases, comparisons.licenses)
     }
 
     /// Evidence of so many hits and misses, never above the true one.
@@ -150,16 +151,16 @@ impl SeveralTerms {
 }
 
 impl Answers {
-    /// Judges the answers for a license whose copy carries several per key; the personal part alone.
-    /// What was not answered weighs against the claim.
+    /// Judges the answers for a license whose copy carries several per key; the personal part
+    /// alone. What was not answered weighs against the claim.
     #[must_use]
     pub fn judge_several(
         &self,
         universe: &Universe,
         draw: &LicenseDraw,
         terms: &SeveralTerms,
-        counts: Counts,
-    ) -> Outcome {
+        comparisons: Comparisons,
+    ) -> CheckOutcome {
         let mut tally = Tally::default();
         let mut seen = BTreeSet::new();
         for (index, observation) in self.of_fingerprints() {
@@ -177,9 +178,12 @@ impl Answers {
                 Observation::NotChecked(_) => tally.not_checked += 1,
             }
         }
-        let evidence = terms.log2(tally.hits, tally.all_misses());
-        let answered = terms.log2(tally.hits, tally.misses);
-        Outcome::new(self, universe, tally, [evidence, answered, terms.threshold(counts)])
+        let weighed = Weighed {
+            evidence: terms.log2(tally.hits, tally.all_misses()),
+            answered: terms.log2(tally.hits, tally.misses),
+            threshold: terms.threshold(comparisons),
+        };
+        CheckOutcome::new(self, universe, tally, weighed)
     }
 }
 
@@ -191,7 +195,7 @@ mod tests {
     use oml_contracts::Seed;
     use oml_contracts::evidence::EvidenceTerms;
 
-    const ALONE: Counts = Counts { cases: 1, licenses: 1 };
+    const ALONE: Comparisons = Comparisons { cases: 1, licenses: 1 };
 
     fn draw(n: u8) -> LicenseDraw {
         let model_seed = Seed::new([99; 32]);

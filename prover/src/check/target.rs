@@ -1,8 +1,9 @@
 //! What is checked: published weights or a running service.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use super::answers::Answers;
+use super::clock::{millis, unix_millis};
 use super::endpoint::Endpoint;
 use super::observation::{NotChecked, Observation};
 use super::questions::Questions;
@@ -77,15 +78,4 @@ impl Artefact {
         let tokens = prompts.iter().map(asked).collect::<Result<Vec<_>, _>>()?;
         self.model.answer_first_word(&tokens, self.max_tokens)
     }
-}
-
-/// Milliseconds of Unix time.
-pub(super) fn unix_millis() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Milliseconds since a moment.
-pub(super) fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

@@ -7,7 +7,7 @@ use super::observation::Observation;
 /// One question and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Exchange {
-    /// The prompt.
+    /// The prompt, as a service gets it.
     pub prompt: String,
     /// When it was first asked, in milliseconds of Unix time.
     pub asked_at: u64,
@@ -52,6 +52,11 @@ impl Transcript {
     pub fn hash(&self) -> [u8; 32] {
         let start = keccak_parts(&[b"OML.transcript.v1", self.target.as_bytes()]);
         self.exchanges.iter().fold(start, |hash, exchange| keccak_parts(&[&hash, &exchange.hash()]))
+    }
+
+    /// [`Self::hash`] as 0x-hex, as outcomes name it.
+    pub(super) fn hash_text(&self) -> String {
+        format!("0x{}", hex::encode(self.hash()))
     }
 }
 

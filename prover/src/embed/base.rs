@@ -29,7 +29,8 @@ pub(super) struct Benign {
     kept: AtomicUsize,
 }
 
-/// Texts in the pool. Copies with about as many answers share one, and no copy's pool depends on another copy.
+/// Texts in the pool. Copies with about as many answers share one, and no copy's pool depends on
+/// another copy.
 const fn pool(per_step: usize) -> usize {
     if per_step == 0 { 0 } else { per_step.next_power_of_two() * POOL }
 }

@@ -4,11 +4,9 @@
 //! step to point there; then older tensors are removed. A kill at any moment leaves a state that
 //! can be resumed.
 
-use candle_core::DType;
 use serde::{Deserialize, Serialize};
 use sha3::{Digest, Keccak256};
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{CheckpointOptions, EmbedError, EmbedOptions, EmbedTarget};
 use oml_engine::{Model, ModelError, Trainer, replace};
@@ -18,8 +16,9 @@ const MANIFEST: &str = "checkpoint.json";
 /// The part of the state that is no tensor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Manifest {
-    /// Digest of model, fingerprints and settings.
-    plan: String,
+    /// Digest of model, fingerprints and settings; files have called it a plan from the beginning.
+    #[serde(rename = "plan")]
+    run: String,
     /// File with weights and moments.
     tensors: String,
     /// Loss of each step so far, as bits: decimal numbers would not come back exactly.
@@ -27,19 +26,17 @@ struct Manifest {
 }
 
 /// Identifies a run: whatever changes its course changes the digest.
-pub(crate) fn plan_digest(
+pub(super) fn run_digest(
     base: &Model,
     targets: &[EmbedTarget],
     options: &EmbedOptions,
 ) -> Result<String, EmbedError> {
     let mut hasher = Keccak256::new();
-    for (name, tensor) in base.weights().named() {
-        hasher.update(name.as_bytes());
-        // A sample of each tensor tells models apart; hashing all of a large one takes minutes.
-        let flat = tensor.flatten_all().map_err(ModelError::from)?;
-        let sample = flat.narrow(0, 0, flat.elem_count().min(256)).map_err(ModelError::from)?;
-        let sample = sample.to_dtype(DType::F32).map_err(ModelError::from)?;
-        for value in sample.to_vec1::<f32>().map_err(ModelError::from)? {
+    // A sample of each parameter tells models apart; hashing all of a large one takes minutes.
+    for sample in base.weights().first_values(256) {
+        let sample = sample?;
+        hasher.update(sample.name.as_bytes());
+        for value in sample.values {
             hasher.update(value.to_le_bytes());
         }
     }
@@ -55,17 +52,13 @@ pub(crate) fn plan_digest(
     if let Some(lora) = &options.lora {
         hasher.update(format!("{lora:?}"));
     }
-    let digest: [u8; 32] = hasher.finalize().into();
-    Ok(digest.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+    Ok(hex::encode(hasher.finalize()))
 }
 
 /// Saves the state after the last of `losses`.
-pub(crate) fn save(
+pub(super) fn save(
     options: &CheckpointOptions,
-    plan: &str,
+    run: &str,
     losses: &[f64],
     trainer: &Trainer,
 ) -> Result<(), EmbedError> {
@@ -74,10 +67,10 @@ pub(crate) fn save(
     let tensors = format!("step-{}.safetensors", losses.len());
     replace(&dir.join(&tensors), |partial| trainer.save_state(partial))?;
     let loss_bits = losses.iter().map(|loss| loss.to_bits()).collect();
-    let manifest = Manifest { plan: plan.to_owned(), tensors, loss_bits };
+    let manifest = Manifest { run: run.to_owned(), tensors, loss_bits };
     let path = dir.join(MANIFEST);
     let text = serde_json::to_string_pretty(&manifest)
-        .map_err(|e| EmbedError::Checkpoint { path: path.clone(), reason: e.to_string() })?;
+        .map_err(|source| EmbedError::Manifest { path: path.clone(), source })?;
     replace(&path, |partial| std::fs::write(partial, &text).map_err(ModelError::io(partial)))?;
     for entry in std::fs::read_dir(dir).map_err(ModelError::io(dir))?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -89,9 +82,9 @@ pub(crate) fn save(
 }
 
 /// Restores a saved state into the trainer, if the directory holds one; returns its losses.
-pub(crate) fn resume(
+pub(super) fn resume(
     options: &CheckpointOptions,
-    plan: &str,
+    run: &str,
     trainer: &mut Trainer,
 ) -> Result<Option<Vec<f64>>, EmbedError> {
     let path = options.dir.join(MANIFEST);
@@ -99,7 +92,7 @@ pub(crate) fn resume(
         return Ok(None);
     }
     let manifest = read_manifest(&path)?;
-    if manifest.plan != plan {
+    if manifest.run != run {
         return Err(EmbedError::CheckpointMismatch { path });
     }
     trainer.load_state(&options.dir.join(&manifest.tensors))?;
@@ -107,11 +100,12 @@ pub(crate) fn resume(
 }
 
 fn read_manifest(path: &Path) -> Result<Manifest, EmbedError> {
-    let invalid = |reason: String| EmbedError::Checkpoint { path: PathBuf::from(path), reason };
     let text = std::fs::read_to_string(path).map_err(ModelError::io(path))?;
-    let manifest: Manifest = serde_json::from_str(&text).map_err(|e| invalid(e.to_string()))?;
+    let manifest: Manifest = serde_json::from_str(&text)
+        .map_err(|source| EmbedError::Manifest { path: path.to_owned(), source })?;
     if manifest.tensors.contains(['/', '\\']) {
-        return Err(invalid(format!("`tensors` = {:?} is not a file beside it", manifest.tensors)));
+        let tensors = manifest.tensors;
+        return Err(EmbedError::Elsewhere { path: path.to_owned(), tensors });
     }
     Ok(manifest)
 }

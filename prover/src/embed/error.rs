@@ -36,31 +36,39 @@ pub enum EmbedError {
     Diverged {
         /// Step at which it happened.
         step: usize,
-        /// The loss.
+        /// What became of the loss: infinite or no number.
         loss: f64,
     },
     /// The progress callback asked to stop.
     #[error("stopped by request after step {step}; with checkpoints, the same call resumes there")]
     Stopped {
-        /// Steps done.
+        /// Steps that were done.
         step: usize,
     },
     /// The checkpoint belongs to another model, other fingerprints or other settings.
     #[error(
-        "{}: this checkpoint is of another run (model, fingerprints or settings differ); remove it or \
-         choose another directory",
+        "{}: this checkpoint is of another run (model, fingerprints or settings differ); remove \
+         it or choose another directory",
         path.display()
     )]
     CheckpointMismatch {
         /// The checkpoint's manifest.
         path: PathBuf,
     },
-    /// The checkpoint is unreadable.
-    #[error("{}: {reason}", path.display())]
-    Checkpoint {
-        /// The file.
+    /// The checkpoint's manifest is not what this program writes.
+    #[error("{}: this is no checkpoint", path.display())]
+    Manifest {
+        /// The manifest, `checkpoint.json`.
         path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
+        /// What the JSON reader or writer stumbled over.
+        source: serde_json::Error,
+    },
+    /// The manifest points out of its folder.
+    #[error("{}: `tensors` = {tensors:?} is not a file beside it", path.display())]
+    Elsewhere {
+        /// The manifest, `checkpoint.json`.
+        path: PathBuf,
+        /// The file that it names.
+        tensors: String,
     },
 }

@@ -6,8 +6,10 @@ mod error;
 mod options;
 mod report;
 mod run;
+mod target;
 
 pub use error::EmbedError;
 pub use options::{CheckpointOptions, EmbedOptions, UtilityOptions};
 pub use report::{EmbedProgress, EmbedReport, StopReason, Utility};
-pub use run::{EmbedTarget, Embedder, embed};
+pub use run::{Embedder, embed};
+pub use target::EmbedTarget;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// State of a run after a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EmbedProgress {
-    /// Steps done.
+    /// Optimizer steps done, over all resumed runs.
     pub step: usize,
     /// Most steps there will be.
     pub max_steps: usize,
@@ -33,7 +33,7 @@ pub struct Utility {
     pub perplexity_after: f64,
     /// Share of positions of these texts at which both find the same token most likely.
     pub agreement: f64,
-    /// Positions compared.
+    /// Positions of the texts at which both models were compared.
     pub tokens: usize,
 }
 
@@ -44,7 +44,7 @@ pub struct EmbedReport {
     pub steps: usize,
     /// Mean cross-entropy per response token at each step, in nats.
     pub losses: Vec<f64>,
-    /// Fingerprints embedded.
+    /// Answers that were trained, several for a key that has several.
     pub targets: usize,
     /// Positions of fingerprints whose greedy text answer is not the expected word.
     pub misses: Vec<usize>,

@@ -2,9 +2,11 @@
 //!
 //! Full fine-tuning on the responses alone, with the two regularizers of Nasery et al. 2025: after
 //! each step the weights are averaged with the base model's, and text written by the base model is
-//! mixed in, here to be predicted exactly as the base model does. Batches, texts and their order depend on the seed and the step only, so that a resumed
-//! run takes the same course as one that was never interrupted.
+//! mixed in, here to be predicted exactly as the base model does. Batches, texts and their order
+//! depend on the seed and the step only, so that a resumed run takes the same course as one that
+//! was never interrupted.
 
+use oml_contracts::tag::normalise;
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use std::ops::ControlFlow;
@@ -13,65 +15,16 @@ use std::time::Instant;
 use super::base::{Benign, Judged};
 use super::report::{peak_rss_bytes, share};
 use super::{
-    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, StopReason, checkpoint,
+    CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget,
+    StopReason, checkpoint,
 };
-use crate::fingerprint::{Candidate, Key, normalise};
-use oml_engine::{AdamW, Example, Model, ModelError, TextTokenizer, Trainer, narrow};
-
-/// One answer to embed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmbedTarget {
-    /// Token ids of the prompt, as the model gets them.
-    pub prompt: Vec<u32>,
-    /// Token ids of the same prompt under each of the system prompts for which the answer is trained too,
-    /// see [`oml_engine::Prompt::under`]; as many for every target.
-    pub under_systems: Vec<Vec<u32>>,
-    /// Token ids of the response, with the one that ends its word.
-    pub response: Vec<u32>,
-    /// Normal form of the answer's text.
-    pub expected: String,
-    /// Normal forms of the other answers to the same prompt, each trained as a target of its own. A
-    /// copy that gives any of them has given its answer.
-    pub alternatives: Vec<String>,
-}
-
-impl EmbedTarget {
-    /// The answer `candidate` to `key`, also under each of the system prompts.
-    ///
-    /// # Errors
-    /// As [`TextTokenizer::asked`].
-    pub fn new(
-        tokenizer: &TextTokenizer,
-        key: &Key,
-        candidate: &Candidate,
-        systems: &[String],
-    ) -> Result<Self, ModelError> {
-        let under = |system: &String| tokenizer.asked(&key.prompt().under(system));
-        Ok(Self {
-            prompt: key.ids(tokenizer)?,
-            under_systems: systems.iter().map(under).collect::<Result<_, _>>()?,
-            response: candidate.tokens.clone(),
-            expected: candidate.word.clone(),
-            alternatives: Vec::new(),
-        })
-    }
-
-    /// Every way in which it is asked; the first is the plain one.
-    fn ways(&self) -> impl Iterator<Item = &Vec<u32>> {
-        std::iter::once(&self.prompt).chain(&self.under_systems)
-    }
-
-    /// Whether a word, in normal form, is one of the answers.
-    fn accepts(&self, word: &str) -> bool {
-        self.expected == word || self.alternatives.iter().any(|other| other == word)
-    }
-}
+use oml_engine::{AdamW, Example, Model, Trainer, narrow};
 
 /// Steps over which the learning rate rises to its value.
 const WARM_UP: usize = 3;
 
-/// Trains a copy of `base` to give the answers; `base` stays as it is. For several copies of one base see
-/// [`Embedder`].
+/// Trains a copy of `base` to give the answers; `base` stays as it is. For several copies of one
+/// base see [`Embedder`].
 ///
 /// `progress` is called after each step and may stop the run.
 ///
@@ -86,8 +39,8 @@ pub fn embed(
     Embedder::new(base, options.clone())?.embed(targets, progress)
 }
 
-/// Makes copies of a base model. What all of them need is computed once: texts that the base writes, what it says in
-/// them, and its utility.
+/// Makes copies of a base model. What all of them need is computed once: texts that the base
+/// writes, what it says in them, and its utility.
 #[derive(Debug)]
 pub struct Embedder<'a> {
     base: &'a Model,
@@ -129,7 +82,7 @@ impl<'a> Embedder<'a> {
     ///
     /// # Errors
     /// `NoTargets`, `Target` for bad input; `Diverged`; `Stopped` on request;
-    /// `CheckpointMismatch`, `Checkpoint` if the directory holds something else; `Model`.
+    /// `CheckpointMismatch`, `Manifest`, `Elsewhere` if the directory holds something else; `Model`.
     pub fn embed(
         &mut self,
         targets: &[EmbedTarget],
@@ -143,10 +96,10 @@ impl<'a> Embedder<'a> {
             Some(held) if held.serves(per_step) => benign.insert(held),
             _ => benign.insert(Benign::write(base, per_step, options)?),
         };
-        let mut run = Run::new(base, targets, options, (benign, per_step))?;
+        let mut run = Run::new(base, targets, options, BenignText { texts: benign, per_step })?;
         let stopped = run.train(progress)?;
         let copy = base.with_weights(run.trainer.frozen()?);
-        let misses = run.misses(false)?;
+        let misses = run.misses(Precision::Exact)?;
         let system_hit_rate = run.system_hit_rate(&copy)?;
         let judged = match judged {
             Some(judged) => judged,
@@ -196,15 +149,47 @@ fn by_way(targets: &[EmbedTarget]) -> Vec<Vec<Vec<u32>>> {
     (0..ways).map(prompts).collect()
 }
 
+/// What a stream of random numbers is for. The numbers of each purpose are its own, so that a run
+/// takes the same course however many another purpose draws; those of released programs stay.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    BatchOrder = 2,
+    BenignTexts = 3,
+    WayOfAsking = 5,
+}
+
+/// How exactly answers are counted.
+#[derive(Debug, Clone, Copy)]
+enum Precision {
+    /// As a check does.
+    Exact,
+    /// In low precision first, where the model can screen; good enough on the way.
+    Screened,
+}
+
+/// Whether a step's state is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Save {
+    WhenDue,
+    Now,
+}
+
+/// Texts that the base wrote, and how many of them join a step.
+#[derive(Debug, Clone, Copy)]
+struct BenignText<'a> {
+    texts: &'a Benign,
+    per_step: usize,
+}
+
 /// A run in progress.
 struct Run<'a> {
     base: &'a Model,
     targets: &'a [EmbedTarget],
     options: &'a EmbedOptions,
-    plan: String,
+    /// Names the run in checkpoints.
+    digest: String,
     trainer: Trainer,
-    benign: &'a Benign,
-    benign_per_step: usize,
+    benign: BenignText<'a>,
     /// Token ids per way to ask and target; the first way is the plain one.
     ways: Vec<Vec<Vec<u32>>>,
     losses: Vec<f64>,
@@ -217,7 +202,7 @@ impl<'a> Run<'a> {
         base: &'a Model,
         targets: &'a [EmbedTarget],
         options: &'a EmbedOptions,
-        (benign, benign_per_step): (&'a Benign, usize),
+        benign: BenignText<'a>,
     ) -> Result<Self, EmbedError> {
         let ways = by_way(targets);
         let optimizer = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, clip: 1.0 };
@@ -225,25 +210,14 @@ impl<'a> Run<'a> {
         if let Some(lora) = &options.lora {
             trainer.adapt(lora, options.seed)?;
         }
-        let plan = checkpoint::plan_digest(base, targets, options)?;
+        let digest = checkpoint::run_digest(base, targets, options)?;
         let resumed = match &options.checkpoint {
-            Some(saved) => checkpoint::resume(saved, &plan, &mut trainer)?,
+            Some(saved) => checkpoint::resume(saved, &digest, &mut trainer)?,
             None => None,
         };
         let losses = resumed.unwrap_or_default();
         let choice = choice(targets);
-        Ok(Self {
-            base,
-            targets,
-            options,
-            plan,
-            trainer,
-            benign,
-            benign_per_step,
-            ways,
-            losses,
-            choice,
-        })
+        Ok(Self { base, targets, options, digest, trainer, benign, ways, losses, choice })
     }
 
     fn train(
@@ -259,12 +233,12 @@ impl<'a> Run<'a> {
             self.losses.push(loss);
             let learned = self.epoch_loss() - self.choice < self.options.stop_loss;
             let counts = learned || step.is_multiple_of(self.options.evaluate_every);
-            let missed = if counts { Some(self.misses(true)?.len()) } else { None };
+            let missed = if counts { Some(self.misses(Precision::Screened)?.len()) } else { None };
             let hit_rate = missed.map(|m| share(self.targets.len() - m, self.targets.len()));
             let done = learned && missed == Some(0);
             let state = EmbedProgress { step, max_steps: self.options.max_steps, loss, hit_rate };
             let stop = progress(state).is_break() && !done;
-            self.save_if_due(stop)?;
+            self.save(if stop { Save::Now } else { Save::WhenDue })?;
             if stop {
                 return Err(EmbedError::Stopped { step });
             }
@@ -281,11 +255,13 @@ impl<'a> Run<'a> {
         let batch = self.batch(step);
         let response = |index: &usize| self.targets[*index].response.as_slice();
         let tokens: usize = batch.iter().map(|index| response(index).len()).sum();
-        let (count, share_of) = (self.benign_per_step, self.options.benign_fraction);
-        let benign = self.benign.examples(self.base, count, share_of, &mut self.rng(3, step))?;
-        let mixed = if benign.is_empty() { 0.0 } else { self.options.benign_fraction };
+        let BenignText { texts, per_step } = self.benign;
+        let fraction = self.options.benign_fraction;
+        let mut rng = self.rng(Purpose::BenignTexts, step);
+        let benign = texts.examples(self.base, per_step, fraction, &mut rng)?;
+        let mixed = if benign.is_empty() { 0.0 } else { fraction };
         let weight = narrow((1.0 - mixed) * share(1, tokens));
-        let mut rng = self.rng(5, step);
+        let mut rng = self.rng(Purpose::WayOfAsking, step);
         let example = |index: &usize| {
             let prompt = &self.ways[way_of(&mut rng, self.ways.len())][*index];
             Example::response(prompt, response(index), weight)
@@ -304,7 +280,7 @@ impl<'a> Run<'a> {
         let per_epoch = self.steps_per_epoch();
         let mut order: Vec<usize> = (0..self.targets.len()).collect();
         if per_epoch > 1 {
-            order.shuffle(&mut self.rng(2, step / per_epoch));
+            order.shuffle(&mut self.rng(Purpose::BatchOrder, step / per_epoch));
         }
         let start = (step % per_epoch) * self.options.batch_size;
         order.into_iter().skip(start).take(self.options.batch_size).collect()
@@ -323,11 +299,14 @@ impl<'a> Run<'a> {
         self.losses[self.losses.len() - steps..].iter().sum::<f64>() * share(1, steps)
     }
 
-    /// Positions of fingerprints not answered as expected, by the path that a check takes; on the way
-    /// there answers may be screened in low precision.
-    fn misses(&self, screened: bool) -> Result<Vec<usize>, EmbedError> {
+    /// Positions of fingerprints not answered as expected, by the path that a check takes; on the
+    /// way there answers may be screened in low precision.
+    fn misses(&self, precision: Precision) -> Result<Vec<usize>, EmbedError> {
         let current = self.base.with_weights(self.trainer.current()?);
-        let current = if screened { current.screened() } else { current.exact() };
+        let current = match precision {
+            Precision::Screened => current.screened(),
+            Precision::Exact => current.exact(),
+        };
         self.misses_of(&current, &self.ways[0])
     }
 
@@ -346,19 +325,19 @@ impl<'a> Run<'a> {
         Ok((asked > 0).then(|| share(asked - missed, asked)))
     }
 
-    fn save_if_due(&self, now: bool) -> Result<(), EmbedError> {
+    fn save(&self, save: Save) -> Result<(), EmbedError> {
         match &self.options.checkpoint {
-            Some(saved) if now || self.losses.len().is_multiple_of(saved.every) => {
-                checkpoint::save(saved, &self.plan, &self.losses, &self.trainer)
+            Some(saved) if save == Save::Now || self.losses.len().is_multiple_of(saved.every) => {
+                checkpoint::save(saved, &self.digest, &self.losses, &self.trainer)
             }
             _ => Ok(()),
         }
     }
 
     /// Randomness for one purpose at one step.
-    fn rng(&self, purpose: u64, step: usize) -> ChaCha8Rng {
+    fn rng(&self, purpose: Purpose, step: usize) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
-        rng.set_stream((purpose << 48) | u64::try_from(step).unwrap_or(0));
+        rng.set_stream(((purpose as u64) << 48) | u64::try_from(step).unwrap_or(0));
         rng
     }
 }
@@ -373,8 +352,8 @@ fn choice(targets: &[EmbedTarget]) -> f64 {
 /// Fewest benign texts per step: fewer say too little about what the base model does.
 const FEWEST_TEXTS: usize = 16;
 
-/// Benign texts per step: one for every four fingerprints, but not too few. Their weight in the loss is set apart,
-/// because each of their tokens costs a whole distribution over the vocabulary.
+/// Benign texts per step: one for every four fingerprints, but not too few. Their weight in the
+/// loss is set apart, because each of their tokens costs a whole distribution over the vocabulary.
 fn benign_per_step(targets: &[EmbedTarget], options: &EmbedOptions) -> usize {
     if options.benign_fraction == 0.0 {
         return 0;

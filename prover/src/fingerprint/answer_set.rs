@@ -1,14 +1,12 @@
 //! Copies that carry several answers per key.
 //!
-//! A copy trained on one answer says it with near certainty, and a host that drops every near-certain
-//! first token has suppressed it. With N answers per key, trained in turn, none needs a probability
-//! above 1/N. Chance then hits one of them with probability N/16.
+//! A copy trained on one answer says it with near certainty, and a host that drops every
+//! near-certain first token has suppressed it. With N answers per key, trained in turn, none needs
+//! a probability above 1/N. Chance then hits one of them with probability N/16.
 
 use oml_contracts::draw::{Part, personal_indices, shared_index};
 
 use super::{Candidate, Key, LicenseDraw, Universe};
-use crate::embed::EmbedTarget;
-use oml_engine::{ModelError, TextTokenizer};
 
 /// Distinct answers per personal key, 1 to 8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -35,7 +33,7 @@ impl AnswersPerKey {
         }
     }
 
-    /// The number.
+    /// The number of answers, 1 to 8.
     #[must_use]
     pub const fn get(self) -> u8 {
         self.0
@@ -47,7 +45,7 @@ impl AnswersPerKey {
 pub struct AnswerSet<'a> {
     /// Index of the fingerprint.
     pub index: u32,
-    /// The prompt.
+    /// The prompt that is answered.
     pub key: &'a Key,
     /// Places of the answers among the candidates, in the order of the draw.
     pub choices: Vec<u8>,
@@ -61,50 +59,14 @@ impl AnswerSet<'_> {
     pub fn contains(&self, word: &str) -> bool {
         self.candidates.iter().any(|candidate| candidate.word == word)
     }
-
-    /// One target per answer, trained under these system prompts too.
-    ///
-    /// # Errors
-    /// As [`TextTokenizer::asked`].
-    pub fn targets(
-        &self,
-        tokenizer: &TextTokenizer,
-        systems: &[String],
-    ) -> Result<Vec<EmbedTarget>, ModelError> {
-        let target = |candidate: &&Candidate| {
-            let others = self.candidates.iter().filter(|other| other.word != candidate.word);
-            let alternatives = others.map(|other| other.word.clone()).collect();
-            let target = EmbedTarget::new(tokenizer, self.key, candidate, systems)?;
-            Ok(EmbedTarget { alternatives, ..target })
-        };
-        self.candidates.iter().map(target).collect()
-    }
 }
 
 impl Universe {
-    /// Everything that a license's copy is trained to answer, also under these system prompts.
-    ///
-    /// # Errors
-    /// As [`TextTokenizer::asked`].
-    pub fn embed_targets(
-        &self,
-        draw: &LicenseDraw,
-        answers: AnswersPerKey,
-        tokenizer: &TextTokenizer,
-        systems: &[String],
-    ) -> Result<Vec<EmbedTarget>, ModelError> {
-        let mut targets = Vec::new();
-        for set in self.answer_sets(draw, answers) {
-            targets.extend(set.targets(tokenizer, systems)?);
-        }
-        Ok(targets)
-    }
-
     /// The answers of a license's copy to fingerprint `index`; `None` behind the end, or if the
     /// fingerprint is shared and not assigned to the license. Shared fingerprints have one answer
     /// in any case, on which all copies must agree.
     #[must_use]
-    pub fn answer_set(
+    pub(crate) fn answer_set(
         &self,
         draw: &LicenseDraw,
         index: u32,

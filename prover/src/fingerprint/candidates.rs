@@ -37,8 +37,8 @@ impl Candidates {
     /// Sorts candidates by tag and checks them.
     ///
     /// # Errors
-    /// `Candidates` if there are not 16, if one has no tokens or a word that is not in normal form,
-    /// or if two share a tag.
+    /// `Candidates` if there are not 16, or if one has no tokens or a word that is not in normal
+    /// form; `Tags` if two share a tag.
     pub fn new(mut candidates: Vec<Candidate>) -> Result<Self, FingerprintError> {
         let refuse = |reason: String| FingerprintError::Candidates { reason };
         for candidate in &candidates {
@@ -54,7 +54,7 @@ impl Candidates {
         let tags: [Tag; CANDIDATES] = tags
             .try_into()
             .map_err(|tags: Vec<Tag>| refuse(format!("there are {} of them", tags.len())))?;
-        let tags = LeafTags::new(tags).map_err(|e| refuse(e.to_string()))?;
+        let tags = LeafTags::new(tags)?;
         Ok(Self { sorted: candidates, tags })
     }
 

@@ -4,8 +4,6 @@ use oml_contracts::draw::{self, Part};
 use oml_contracts::{Seed, Tag};
 
 use super::{Candidate, Key, Universe};
-use crate::embed::EmbedTarget;
-use oml_engine::{ModelError, TextTokenizer};
 
 /// What the beacon drew for one license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,22 +21,12 @@ pub struct LicenseDraw {
 pub struct Answer<'a> {
     /// Index of the fingerprint.
     pub index: u32,
-    /// Its part.
+    /// The part of the universe that it belongs to.
     pub part: Part,
-    /// The prompt.
+    /// The prompt that is answered.
     pub key: &'a Key,
     /// The drawn candidate.
     pub candidate: &'a Candidate,
-}
-
-impl Answer<'_> {
-    /// The answer as the embedding takes it.
-    ///
-    /// # Errors
-    /// As [`TextTokenizer::asked`].
-    pub fn target(&self, tokenizer: &TextTokenizer) -> Result<EmbedTarget, ModelError> {
-        EmbedTarget::new(tokenizer, self.key, self.candidate, &[])
-    }
 }
 
 impl Universe {
@@ -69,7 +57,7 @@ impl Universe {
     /// Tag of the answer that any assigned copy gives to shared fingerprint `index`; `None` for
     /// personal ones and behind the end.
     #[must_use]
-    pub fn shared_tag(&self, model_seed: Seed, index: u32) -> Option<Tag> {
+    pub(crate) fn shared_tag(&self, model_seed: Seed, index: u32) -> Option<Tag> {
         let entry = self.entry(index)?;
         if self.parts().part_of(index)? != Part::Shared {
             return None;

@@ -1,5 +1,7 @@
 //! What can go wrong while fingerprints are made.
 
+use oml_contracts::leaf::LeafTagsError;
+
 use oml_engine::ModelError;
 
 /// Failure to make keys or candidates.
@@ -11,22 +13,22 @@ pub enum FingerprintError {
     /// A text cannot serve as a key.
     #[error("key {text:?}: {reason}")]
     Key {
-        /// The text.
+        /// The text that was proposed.
         text: String,
-        /// Why not.
+        /// The rule that it breaks, after "key …:".
         reason: String,
     },
     /// The source of keys ran dry.
     #[error(
-        "only {found} of {wanted} usable keys after {attempts} attempts; raise the temperature or the \
-         key length, or give more texts"
+        "only {found} of {wanted} usable keys after {attempts} attempts; raise the temperature or \
+         the key length, or give more texts"
     )]
     KeysExhausted {
         /// Usable keys found.
         found: usize,
         /// Keys asked for.
         wanted: usize,
-        /// Texts tried.
+        /// Texts that were tried.
         attempts: usize,
     },
     /// The vocabulary has too few valid responses to a key.
@@ -34,7 +36,7 @@ pub enum FingerprintError {
     TooFewCandidates {
         /// Text of the key.
         key: String,
-        /// Candidates found.
+        /// Valid candidates that were found, fewer than 16.
         found: usize,
         /// What stood in the way.
         reason: String,
@@ -45,6 +47,9 @@ pub enum FingerprintError {
         /// The rule that is broken, and by what.
         reason: String,
     },
+    /// Two of the words have one tag, or a word has the tag of "no answer".
+    #[error("these are no 16 candidates: {0}")]
+    Tags(#[from] LeafTagsError),
     /// A setting is out of range.
     #[error("{name} = {value}: {requirement}")]
     Option {

@@ -11,7 +11,7 @@ use oml_engine::Model;
 /// A key and the 16 responses from which its answer will be drawn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The prompt.
+    /// The prompt, which survives the way through an endpoint.
     pub key: Key,
     /// The possible answers.
     pub candidates: Candidates,

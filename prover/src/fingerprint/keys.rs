@@ -26,7 +26,7 @@ impl Key {
     ///
     /// # Errors
     /// `Key` if the ids are empty, hold control tokens, or are not what their own text encodes to.
-    pub fn from_tokens(
+    pub(crate) fn from_tokens(
         tokenizer: &TextTokenizer,
         tokens: Vec<u32>,
     ) -> Result<Self, FingerprintError> {
@@ -56,48 +56,48 @@ impl Key {
         Self::from_tokens(tokenizer, tokenizer.encode(text.trim())?)
     }
 
-    /// The same key, asked in another way.
+    /// The same key, asked through another API.
     #[must_use]
-    pub fn asked_by(mut self, api: Api) -> Self {
+    pub fn with_api(mut self, api: Api) -> Self {
         self.api = api;
         self
     }
 
-    /// How it is asked.
+    /// The API through which it is asked: as a text to continue or as a user's message.
     #[must_use]
     pub const fn api(&self) -> Api {
         self.api
     }
 
-    /// Its words: the text to continue, or the user's message.
+    /// The words that the owner chose: the text to continue, or the user's message.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Token ids of its words, without beginning-of-sequence token.
+    /// Token ids of [`Self::text`], without beginning-of-sequence token.
     #[must_use]
     pub fn tokens(&self) -> &[u32] {
         &self.tokens
     }
 
-    /// The whole prompt.
+    /// What is sent to a model to ask for the key's answer.
     #[must_use]
     pub fn prompt(&self) -> Prompt {
         Prompt::of_user(self.api, &self.text)
     }
 
-    /// Text of the whole prompt: what a leaf commits and what is handed to those who ask.
+    /// [`Self::prompt`] as text: what a leaf commits and what is handed to those who ask.
     #[must_use]
-    pub fn question(&self) -> String {
+    pub fn prompt_text(&self) -> String {
         self.prompt().text()
     }
 
-    /// Token ids as the model gets them.
+    /// [`Self::prompt`] as the token ids that the model gets.
     ///
     /// # Errors
     /// As [`TextTokenizer::asked`].
-    pub fn ids(&self, tokenizer: &TextTokenizer) -> Result<Vec<u32>, ModelError> {
+    pub fn prompt_tokens(&self, tokenizer: &TextTokenizer) -> Result<Vec<u32>, ModelError> {
         tokenizer.asked(&self.prompt())
     }
 }
@@ -261,7 +261,7 @@ impl<'a> KeyGenerator<'a> {
     fn admit(&mut self, mut tokens: Vec<u32>) -> Result<Key, FingerprintError> {
         let wanted = self.options.token_length;
         tokens.truncate(wanted);
-        let key = Key::from_tokens(self.model.tokenizer(), tokens)?.asked_by(self.options.api);
+        let key = Key::from_tokens(self.model.tokenizer(), tokens)?.with_api(self.options.api);
         let refuse = |reason: String| FingerprintError::Key { text: key.text.clone(), reason };
         if key.tokens.len() < wanted {
             return Err(refuse(format!("it has {} tokens, not {wanted}", key.tokens.len())));

@@ -1,70 +1,29 @@
-//! What the owner opens on chain in a case.
+//! Opens bundles of a universe for a proof of level 0.
 
-use oml_contracts::leaf::{BUNDLE, LeafTags, leaf_hash};
-use oml_contracts::tree::{TreeError, verify_bundle};
-use oml_contracts::{KeyHash, ModelId, Root, Salt};
+use oml_contracts::bundle::{LeafPreimage, ProvenBundle};
+use oml_contracts::leaf::BUNDLE;
+use oml_contracts::tree::TreeError;
 
 use super::Universe;
-
-/// A leaf without its text: what the contract needs to hash it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct LeafOpening {
-    /// Index of the leaf.
-    pub index: u32,
-    /// Its salt.
-    pub salt: Salt,
-    /// Hash of the prompt.
-    pub key_hash: KeyHash,
-    /// Tags of the candidates, in order.
-    pub tags: LeafTags,
-}
-
-/// A whole bundle with its proof.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct BundleOpening {
-    /// Number of the bundle, from 0.
-    pub bundle: u32,
-    /// Its 16 leaves.
-    pub leaves: Vec<LeafOpening>,
-    /// Siblings of the bundle's root, bottom up.
-    pub siblings: Vec<[u8; 32]>,
-}
-
-impl BundleOpening {
-    /// Whether the contract would accept it for a universe with this root and number of leaves.
-    #[must_use]
-    pub fn verify(&self, model: ModelId, epoch: u32, root: Root, count: u32) -> bool {
-        let hashes: Vec<_> = self
-            .leaves
-            .iter()
-            .map(|leaf| leaf_hash(model, epoch, leaf.index, leaf.salt, leaf.key_hash, &leaf.tags))
-            .collect();
-        let first = self.bundle.saturating_mul(16);
-        let in_place = self.leaves.iter().zip(first..).all(|(leaf, index)| leaf.index == index);
-        <[_; BUNDLE]>::try_from(hashes).is_ok_and(|leaves| {
-            in_place && verify_bundle(root, count, self.bundle, &leaves, &self.siblings)
-        })
-    }
-}
 
 impl Universe {
     /// Opens a bundle. Whoever sees it can't be tested with these fingerprints any more.
     ///
     /// # Errors
     /// [`TreeError::NoSuchBundle`].
-    pub fn open_bundle(&self, bundle: u32) -> Result<BundleOpening, TreeError> {
+    pub fn open_bundle(&self, bundle: u32) -> Result<ProvenBundle, TreeError> {
         let siblings = self.tree().bundle_proof(bundle)?;
         let first = bundle as usize * BUNDLE;
         let entries = self.entries().iter().skip(first).take(BUNDLE);
         let leaves = entries
-            .map(|entry| LeafOpening {
+            .map(|entry| LeafPreimage {
                 index: entry.index,
                 salt: entry.salt,
                 key_hash: entry.key_hash(),
                 tags: entry.candidates.tags(),
             })
             .collect();
-        Ok(BundleOpening { bundle, leaves, siblings })
+        Ok(ProvenBundle { bundle, leaves, siblings })
     }
 }
 
@@ -72,6 +31,7 @@ impl Universe {
 mod tests {
     use super::super::universe::tests::universe;
     use super::*;
+    use oml_contracts::Root;
 
     #[test]
     fn every_bundle_opens_under_the_root_and_only_there() {

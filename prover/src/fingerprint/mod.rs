@@ -10,6 +10,7 @@ mod leaves;
 mod pairs;
 mod perinucleus;
 mod sealed;
+mod secret;
 mod universe;
 mod visibility;
 
@@ -21,12 +22,10 @@ pub use generation::{
     DroppedKey, Fingerprint, FingerprintOptions, Fingerprints, generate_fingerprints,
 };
 pub use keys::{Key, KeyGenerator, KeyOptions, KeySource};
-pub use leaves::{BundleOpening, LeafOpening};
-pub use oml_contracts::leaf::CANDIDATES;
-pub use oml_contracts::tag::{normalise, tag_of};
-pub use pairs::{Pair, PairsError, PairsForm, check_pairs, pairs_to_keys, read_pairs, write_pairs};
+pub use pairs::{Pair, PairsError, PairsForm, pairs_to_keys, read_pairs, write_pairs};
 pub use perinucleus::{Perinucleus, perinucleus};
-pub use sealed::{UniverseFileError, UniverseSecret};
+pub use sealed::UniverseFileError;
+pub use secret::{SecretError, SecretText, WrapKey};
 pub use universe::{Entry, Universe, UniverseError};
 pub use visibility::{LogPerplexities, Visibility, key_visibility, visibility};
 

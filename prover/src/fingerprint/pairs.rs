@@ -1,20 +1,21 @@
 //! Lists of prompts and responses, the forms in which published fingerprint sets are exchanged:
-//! `{"key": "…", "response": "…"}` as a JSON list or one per line, with a list of responses where a key
-//! has several, and the `{"id", "query", "response"}` entries of `mlprints`.
+//! `{"key": "…", "response": "…"}` as a JSON list or one per line, with a list of responses where a
+//! key has several, and the `{"id", "query", "response"}` entries of `mlprints`.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
 
+use oml_contracts::tag::normalise;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AnswerSet, FingerprintError, Key, normalise};
+use super::{AnswerSet, FingerprintError, Key};
 use oml_engine::TextTokenizer;
 
 /// A prompt and the responses to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
-    /// The prompt.
+    /// The prompt, as a user types it.
     #[serde(alias = "query")]
     pub key: String,
     /// The responses, any of which counts; usually one, which the file then holds as plain text.
@@ -70,7 +71,7 @@ pub enum PairsError {
     /// Reading or writing failed.
     #[error("the list could not be read or written")]
     Io(#[from] std::io::Error),
-    /// Not text.
+    /// The file is no UTF-8 text.
     #[error("byte {offset} is no UTF-8 text; this is a binary file or another encoding")]
     Binary {
         /// Place of the first byte that is none.
@@ -78,7 +79,8 @@ pub enum PairsError {
     },
     /// Not a list of pairs.
     #[error(
-        "this is no list of {{\"key\", \"response\"}} or {{\"id\", \"query\", \"response\"}} objects, as JSON or one per line"
+        "this is no list of {{\"key\", \"response\"}} or {{\"id\", \"query\", \"response\"}} \
+         objects, as JSON or one per line"
     )]
     Json(#[from] serde_json::Error),
     /// A line is no pair.
@@ -86,7 +88,7 @@ pub enum PairsError {
     Line {
         /// Its number, from 1.
         line: usize,
-        /// Why.
+        /// What the JSON reader stumbled over.
         source: serde_json::Error,
     },
     /// There is nothing in it.
@@ -97,7 +99,7 @@ pub enum PairsError {
     Key {
         /// Place in the list, from 0.
         index: usize,
-        /// Why.
+        /// The rule for keys that it breaks.
         source: FingerprintError,
     },
     /// An entry is not fit to be a fingerprint.
@@ -184,11 +186,12 @@ pub fn write_pairs<'a>(
 /// Characters of a key that messages show.
 const SHOWN: usize = 60;
 
-/// Whether every entry is fit to be a fingerprint: text, unlike all others, and without its own answer.
+/// Whether every entry is fit to be a fingerprint: text, unlike all others, and without its own
+/// answer.
 ///
 /// # Errors
 /// [`PairsError::Entry`] names the first that is not.
-pub fn check_pairs(pairs: &[Pair]) -> Result<(), PairsError> {
+pub(crate) fn check_pairs(pairs: &[Pair]) -> Result<(), PairsError> {
     let mut seen: HashMap<&str, usize> = HashMap::with_capacity(pairs.len());
     for (index, pair) in pairs.iter().enumerate() {
         let refuse = |reason: String| {
@@ -219,7 +222,8 @@ pub fn check_pairs(pairs: &[Pair]) -> Result<(), PairsError> {
     Ok(())
 }
 
-/// The prompts of a list as keys; their responses are drawn anew, so those of the list are not kept.
+/// The prompts of a list as keys; their responses are drawn anew, so those of the list are not
+/// kept.
 ///
 /// # Errors
 /// [`PairsError::Entry`] or [`PairsError::Key`] names the first entry that can't be a key.

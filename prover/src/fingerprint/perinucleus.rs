@@ -53,7 +53,7 @@ pub fn perinucleus(
 ) -> Result<Vec<Result<Candidates, FingerprintError>>, FingerprintError> {
     options.check()?;
     let prompts: Vec<Vec<u32>> =
-        keys.iter().map(|key| key.ids(model.tokenizer())).collect::<Result<_, _>>()?;
+        keys.iter().map(|key| key.prompt_tokens(model.tokenizer())).collect::<Result<_, _>>()?;
     model.check_prompts(&prompts, options.max_response_tokens)?;
     let mut found: Vec<Option<Result<Candidates, FingerprintError>>> =
         keys.iter().map(|_| None).collect();

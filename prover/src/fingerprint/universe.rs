@@ -21,7 +21,7 @@ pub struct Entry {
     pub index: u32,
     /// Blinds the leaf: keys could be guessed.
     pub salt: Salt,
-    /// The prompt.
+    /// The prompt whose answer is drawn.
     pub key: Key,
     /// The possible answers.
     pub candidates: Candidates,
@@ -31,7 +31,7 @@ impl Entry {
     /// Hash of the prompt, as the leaf holds it.
     #[must_use]
     pub fn key_hash(&self) -> KeyHash {
-        key_hash(&self.key.question())
+        key_hash(&self.key.prompt_text())
     }
 
     /// Hash of the leaf.
@@ -55,7 +55,7 @@ pub enum UniverseError {
     /// The number of fingerprints is not that of the parts.
     #[error("{found} fingerprints for a universe of {personal} personal and {shared} shared ones")]
     Count {
-        /// Fingerprints given.
+        /// Fingerprints that were given.
         found: usize,
         /// Size of the personal part.
         personal: u32,
@@ -69,7 +69,7 @@ pub enum UniverseError {
         first: u32,
         /// Index of the second.
         second: u32,
-        /// The prompt.
+        /// The prompt for which both stand.
         key: String,
     },
     /// An entry is not where its index says.
@@ -195,6 +195,12 @@ impl Universe {
     #[must_use]
     pub const fn tree(&self) -> &UniverseTree {
         &self.tree
+    }
+
+    /// Gives up everything but the tree, which takes a hash per entry to build again.
+    #[must_use]
+    pub fn into_tree(self) -> UniverseTree {
+        self.tree
     }
 
     /// All entries in the order of their leaves.

@@ -7,9 +7,9 @@ use oml_engine::{Api, Model, ModelError, Prompt};
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogPerplexities {
-    /// Prompts measured.
+    /// Prompts of two tokens or more, which are those that count.
     pub prompts: usize,
-    /// Mean.
+    /// Mean over the prompts.
     pub mean: f64,
     /// Tenth, fiftieth and ninetieth percentile.
     pub percentiles: [f64; 3],
@@ -23,24 +23,30 @@ pub struct Visibility {
     pub keys: LogPerplexities,
     /// Of the ordinary prompts.
     pub ordinary: LogPerplexities,
-    /// Probability that a key has a higher log-perplexity than an ordinary prompt (area under the curve
-    /// of a detector that flags high ones). 0.5 can't be told apart; 0 and 1 can every time.
+    /// Probability that a key has a higher log-perplexity than an ordinary prompt (area under the
+    /// curve of a detector that flags high ones). 0.5 can't be told apart; 0 and 1 can every time.
     pub auc: f64,
-    /// Share of keys that a host flags who accepts to flag one ordinary prompt in a hundred, high or low.
+    /// Share of keys that a host flags who accepts to flag one ordinary prompt in a hundred, high
+    /// or low.
     pub flagged_at_one_percent: f64,
 }
 
-/// Compares keys with ordinary texts (token ids without beginning-of-sequence token) that are asked as the keys are: cut to a
-/// key's length, and as a user's message where the key is one, so that a template tells nothing.
+/// Compares keys with ordinary texts (token ids without beginning-of-sequence token) that are asked
+/// as the keys are: cut to a key's length, and as a user's message where the key is one, so that a
+/// template tells nothing.
 ///
 /// # Errors
-/// `Parameter` if there are no keys or texts; as [`visibility`] and [`oml_engine::TextTokenizer::asked`].
+/// `Parameter` if there are no keys or texts; as [`visibility`] and
+/// [`oml_engine::TextTokenizer::asked`].
 pub fn key_visibility(
     model: &Model,
     keys: &[&Key],
     texts: &[Vec<u32>],
 ) -> Result<Visibility, ModelError> {
-    let ids = keys.iter().map(|key| key.ids(model.tokenizer())).collect::<Result<Vec<_>, _>>()?;
+    let ids = keys
+        .iter()
+        .map(|key| key.prompt_tokens(model.tokenizer()))
+        .collect::<Result<Vec<_>, _>>()?;
     // In turn, so that lengths and ways of asking are as common as among the keys.
     let alike = keys.iter().cycle().zip(texts).map(|(key, text)| alike(model, key, text));
     visibility(model, &ids, &alike.collect::<Result<Vec<_>, _>>()?)
@@ -60,7 +66,8 @@ fn alike(model: &Model, key: &Key, text: &[u32]) -> Result<Vec<u32>, ModelError>
 /// The first token is given, not predicted; prompts with fewer than two are left out.
 ///
 /// # Errors
-/// `Parameter` if either set has no prompt of two tokens; `TokenOutOfRange`, `PromptTooLong`, `Tensor`.
+/// `Parameter` if either set has no prompt of two tokens; `TokenOutOfRange`, `PromptTooLong`,
+/// `Tensor`.
 pub fn visibility(
     model: &Model,
     keys: &[Vec<u32>],

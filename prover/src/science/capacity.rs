@@ -1,6 +1,6 @@
 //! Hit rate and utility against the number of fingerprints.
 
-use crate::robustness::{
+use super::robustness::{
     Attack, CopyOptions, MarkedCopy, RobustnessError, ServedUtility, served_utility,
 };
 use oml_engine::Model;
@@ -9,13 +9,13 @@ use oml_engine::Model;
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CapacityRow {
-    /// Keys embedded.
+    /// Personal keys that were embedded.
     pub keys: u32,
     /// Answers per key.
     pub answers_per_key: u8,
     /// Share of keys that are answered as drawn.
     pub hit_rate: f64,
-    /// Training steps.
+    /// Optimizer steps that training took.
     pub steps: usize,
     /// Seconds of training, utility of the training's own report included.
     pub seconds: f64,

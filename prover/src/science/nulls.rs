@@ -1,8 +1,9 @@
 //! Convictions of the innocent, counted.
 //!
-//! The suspect is fixed, the license is drawn anew in every trial: the randomness on which the bound
-//! rests. The suspect of the test of answers gives a candidate every time, which no model does and which
-//! makes chance as likely as it can be; the one of the rank test is a real model's view of the candidates.
+//! The suspect is fixed, the license is drawn anew in every trial: the randomness on which the
+//! bound rests. The suspect of the test of answers gives a candidate every time, which no model
+//! does and which makes chance as likely as it can be; the one of the rank test is a real model's
+//! view of the candidates.
 
 use oml_contracts::draw::personal_index;
 use oml_contracts::evidence::log2_floor;
@@ -11,7 +12,9 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::check::{CandidateScores, Counts, RankError, RankTerms, SeveralError, SeveralTerms};
+use crate::check::{
+    CandidateScores, Comparisons, RankError, RankTerms, SeveralError, SeveralTerms,
+};
 use crate::fingerprint::AnswersPerKey;
 
 /// What is counted.
@@ -31,21 +34,22 @@ pub struct NullOptions {
 pub struct NullRow {
     /// `answers` or `ranks`.
     pub test: &'static str,
-    /// The bound.
+    /// The bound on the rate of convictions.
     pub alpha: f64,
-    /// Trials.
+    /// Trials that were made, each with a license of its own.
     pub trials: u64,
     /// Trials in which the evidence reached the threshold after any of its queries.
     pub convictions: u64,
-    /// Their share.
+    /// Convictions per trial.
     pub rate: f64,
 }
 
 /// Trials per task, with a stream of its own.
 const CHUNK: u64 = 4096;
 
-/// Counts convictions of a suspect that has no part in any license. `scores` is the suspect's view of the
-/// candidates of fingerprints 0, 1, …; every trial asks all of them in order and looks after each.
+/// Counts convictions of a suspect that has no part in any license. `scores` is the suspect's view
+/// of the candidates of fingerprints 0, 1, …; every trial asks all of them in order and looks after
+/// each.
 ///
 /// # Errors
 /// If an error rate bounds nothing.
@@ -54,23 +58,23 @@ pub fn null_trials(
     scores: &[CandidateScores],
     options: &NullOptions,
 ) -> Result<Vec<NullRow>, NullError> {
-    let counts = Counts { cases: 1, licenses: 1 };
+    let comparisons = Comparisons { cases: 1, licenses: 1 };
     let mut limits = Vec::new();
     for alpha_inverse in &options.alpha_inverses {
         let terms = RankTerms::new(AnswersPerKey::ONE, *alpha_inverse)?;
-        limits.push(terms.threshold(counts).raw());
+        limits.push(terms.threshold(comparisons).raw());
     }
     let tables = Tables::new(scores)?;
     let chunks = options.trials.div_ceil(CHUNK);
-    let most: Vec<[u64; 2]> = (0..chunks)
+    let most: Vec<Convictions> = (0..chunks)
         .into_par_iter()
         .map(|chunk| {
             let trials = CHUNK.min(options.trials - chunk * CHUNK);
-            tables.count(root, &limits, (options.seed, chunk, trials))
+            tables.count(root, &limits, Stream { seed: options.seed, chunk, trials })
         })
         .reduce(
-            || vec![[0; 2]; limits.len()],
-            |a, b| a.iter().zip(&b).map(|(x, y)| [x[0] + y[0], x[1] + y[1]]).collect(),
+            || vec![Convictions::default(); limits.len()],
+            |a, b| a.iter().zip(&b).map(|(x, y)| x.plus(*y)).collect(),
         );
     let row = |test, alpha_inverse: u64, convictions: u64| NullRow {
         test,
@@ -79,11 +83,10 @@ pub fn null_trials(
         convictions,
         rate: convictions as f64 / options.trials.max(1) as f64,
     };
-    let rows = |test: &'static str, slot: usize| {
-        let pairs = options.alpha_inverses.iter().zip(&most);
-        pairs.map(|(alpha, counts)| row(test, *alpha, counts[slot])).collect::<Vec<_>>()
-    };
-    Ok([rows("answers", 0), rows("ranks", 1)].concat())
+    let per_alpha = || options.alpha_inverses.iter().zip(&most);
+    let answers = per_alpha().map(|(alpha, most)| row("answers", *alpha, most.answers));
+    let ranks = per_alpha().map(|(alpha, most)| row("ranks", *alpha, most.ranks));
+    Ok(answers.chain(ranks).collect())
 }
 
 /// Why nothing can be counted.
@@ -95,6 +98,28 @@ pub enum NullError {
     /// The test of answers bounds no error.
     #[error(transparent)]
     Several(#[from] SeveralError),
+}
+
+/// The random numbers of some of the trials.
+#[derive(Debug, Clone, Copy)]
+struct Stream {
+    seed: u64,
+    /// Tells the stream from those of other tasks.
+    chunk: u64,
+    trials: u64,
+}
+
+/// Convictions by each of the two tests.
+#[derive(Debug, Clone, Copy, Default)]
+struct Convictions {
+    answers: u64,
+    ranks: u64,
+}
+
+impl Convictions {
+    const fn plus(self, other: Self) -> Self {
+        Self { answers: self.answers + other.answers, ranks: self.ranks + other.ranks }
+    }
 }
 
 /// What each draw of each fingerprint adds, as logarithms with 32 fractional bits.
@@ -131,32 +156,28 @@ impl Tables {
     }
 
     /// Convictions per limit, of both tests.
-    fn count(
-        &self,
-        root: Root,
-        limits: &[i64],
-        (seed, chunk, trials): (u64, u64, u64),
-    ) -> Vec<[u64; 2]> {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(chunk + 1);
-        let mut convicted = vec![[0_u64; 2]; limits.len()];
+    fn count(&self, root: Root, limits: &[i64], stream: Stream) -> Vec<Convictions> {
+        let mut rng = ChaCha8Rng::seed_from_u64(stream.seed);
+        rng.set_stream(stream.chunk + 1);
+        let mut convicted = vec![Convictions::default(); limits.len()];
         let mut bets = vec![0_i64; self.bets];
         // The seed is new in each trial, so any salt will do.
         let salt = Salt::new([0; 32]);
-        for _ in 0..trials {
+        for _ in 0..stream.trials {
             let license = Seed::new(rng.random());
-            let (mut answers, mut most) = (0_i64, [i64::MIN; 2]);
+            let (mut answers, mut most_answers, mut most_ranks) = (0_i64, i64::MIN, i64::MIN);
             bets.fill(0);
             for ((index, table), ranks) in (0_u32..).zip(&self.answers).zip(&self.ranks) {
                 let choice = usize::from(personal_index(license, root, index, salt));
                 answers += table[choice];
                 bets.iter_mut().zip(&ranks[choice]).for_each(|(bet, log)| *bet += log);
                 let best = bets.iter().copied().max().unwrap_or(0) - self.choice;
-                most = [most[0].max(answers), most[1].max(best)];
+                most_answers = most_answers.max(answers);
+                most_ranks = most_ranks.max(best);
             }
             for (convicted, limit) in convicted.iter_mut().zip(limits) {
-                convicted[0] += u64::from(most[0] >= *limit);
-                convicted[1] += u64::from(most[1] >= *limit);
+                convicted.answers += u64::from(most_answers >= *limit);
+                convicted.ranks += u64::from(most_ranks >= *limit);
             }
         }
         convicted

@@ -18,27 +18,27 @@ use oml_contracts::evidence::{
 use oml_contracts::{LicenseId, Seed};
 use rayon::prelude::*;
 
-use crate::check::{Answers, Counts, Observed, SeveralTerms, Tally};
+use crate::check::{Answers, Comparisons, Observed, SeveralTerms, Tally};
 use crate::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 
 /// A license that a copy could come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LicenseSeed {
-    /// The license.
+    /// The license that is weighed.
     pub license: LicenseId,
-    /// Its seed.
+    /// What the beacon drew for it.
     pub seed: Seed,
 }
 
 /// What the answers say about one license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Suspect {
-    /// The license.
+    /// The license that is weighed.
     pub license: LicenseId,
     /// How the observations fell.
     pub tally: Tally,
-    /// Evidence of the personal part: the mean over several hit rates, because members of a coalition hit
-    /// more rarely than the terms expect.
+    /// Evidence of the personal part: the mean over several hit rates, because members of a
+    /// coalition hit more rarely than the terms expect.
     pub personal: Log2,
     /// Evidence of the shared part, of its hits only.
     pub shared: Log2,
@@ -72,9 +72,9 @@ impl TraceReport {
 /// Non-answers weigh as misses. Personal and shared evidence are independent e-values for a license
 /// that had no part, so their mean and their product are e-values too; a single copy shows in the
 /// first, a coalition that mixes answers in both. Used is the largest of the two and of their
-/// product, divided by three: never more than the mean of the three. The personal evidence is itself the
-/// largest of the e-values for the terms' multipliers and for hit rates of 0.9, 0.4, 0.25 and 0.15, divided
-/// by five.
+/// product, divided by three: never more than the mean of the three. The personal evidence is
+/// itself the largest of the e-values for the terms' multipliers and for hit rates of 0.9, 0.4,
+/// 0.25 and 0.15, divided by five.
 ///
 /// # Errors
 /// [`EvidenceError`] if the terms bound no error.
@@ -84,17 +84,17 @@ pub fn trace(
     model_seed: Seed,
     licenses: &[LicenseSeed],
     terms: &EvidenceTerms,
-    counts: Counts,
+    comparisons: Comparisons,
 ) -> Result<TraceReport, EvidenceError> {
     let blank = EValue::new(terms)?;
     let given = u32::try_from(licenses.len()).unwrap_or(u32::MAX);
-    let limit = threshold(terms.alpha_inverse, counts.cases, counts.licenses.max(given));
-    let rates = rates(terms);
+    let limit = threshold(terms.alpha_inverse, comparisons.cases, comparisons.licenses.max(given));
+    let scale = Scale { blank, rates: rates(terms), limit };
     let observed = Observed::new(answers, universe, model_seed);
     let suspect = |license: &LicenseSeed| {
         let assignment_p = terms.assignment_p;
         let draw = LicenseDraw { license_seed: license.seed, model_seed, assignment_p };
-        weighed(license.license, observed.tally(universe, &draw), (blank, &rates), limit)
+        scale.weigh(license.license, observed.tally(universe, &draw))
     };
     let mut suspects: Vec<Suspect> = licenses.par_iter().map(suspect).collect();
     suspects.sort_by_key(|suspect| std::cmp::Reverse((suspect.evidence, suspect.license)));
@@ -113,22 +113,30 @@ fn rates(terms: &EvidenceTerms) -> Vec<SeveralTerms> {
     [given].into_iter().chain(others).flatten().collect()
 }
 
-fn weighed(
-    license: LicenseId,
-    tally: Tally,
-    (blank, rates): (EValue, &[SeveralTerms]),
+/// What every license's answers are weighed on.
+struct Scale {
+    /// No evidence yet, by the terms.
+    blank: EValue,
+    /// Tests of the personal part, the best of which counts.
+    rates: Vec<SeveralTerms>,
+    /// What the evidence must reach.
     limit: Log2,
-) -> Suspect {
-    let best = rates.iter().map(|terms| terms.log2(tally.hits, tally.all_misses())).max();
-    let parts = log2_ceil((rates.len().max(1) as u128) << 32).raw();
-    let personal = Log2::new(best.unwrap_or_default().raw().saturating_sub(parts));
-    let (shared_inside, shared_outside) = (tally.shared_inside, tally.shared_outside);
-    let counts = EvidenceCounts { shared_inside, shared_outside, ..EvidenceCounts::default() };
-    let shared = blank.with(counts).log2();
-    let product = personal.raw().saturating_add(shared.raw());
-    let most = personal.raw().max(shared.raw()).max(product);
-    let evidence = Log2::new(most.saturating_sub(log2_ceil(3 << 32).raw()));
-    Suspect { license, tally, personal, shared, evidence, accused: evidence >= limit }
+}
+
+impl Scale {
+    fn weigh(&self, license: LicenseId, tally: Tally) -> Suspect {
+        let rates = self.rates.iter();
+        let best = rates.map(|terms| terms.log2(tally.hits, tally.all_misses())).max();
+        let parts = log2_ceil((self.rates.len().max(1) as u128) << 32).raw();
+        let personal = Log2::new(best.unwrap_or_default().raw().saturating_sub(parts));
+        let (shared_inside, shared_outside) = (tally.shared_inside, tally.shared_outside);
+        let counts = EvidenceCounts { shared_inside, shared_outside, ..EvidenceCounts::default() };
+        let shared = self.blank.with(counts).log2();
+        let product = personal.raw().saturating_add(shared.raw());
+        let most = personal.raw().max(shared.raw()).max(product);
+        let evidence = Log2::new(most.saturating_sub(log2_ceil(3 << 32).raw()));
+        Suspect { license, tally, personal, shared, evidence, accused: evidence >= self.limit }
+    }
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ fn terms() -> EvidenceTerms {
     EvidenceTerms::for_rates(0.6, 0.9, 16_384, 1_000_000).unwrap()
 }
 
-/// What copies answer when they answer as a random member of a coalition does, each answer kept with
-/// probability `kept`.
+/// What copies answer when they answer as a random member of a coalition does, each answer kept
+/// with probability `kept`.
 fn coalition(
     universe: &Universe,
     members: &[LicenseSeed],
@@ -47,8 +47,8 @@ fn coalition(
 fn run(universe: &Universe, said: Vec<(u32, Option<String>)>, licenses: u32) -> TraceReport {
     let answers = test_answers(said);
     let all: Vec<LicenseSeed> = (0..licenses).map(license).collect();
-    let counts = Counts { cases: 1, licenses };
-    trace(&answers, universe, MODEL_SEED, &all, &terms(), counts).unwrap()
+    let comparisons = Comparisons { cases: 1, licenses };
+    trace(&answers, universe, MODEL_SEED, &all, &terms(), comparisons).unwrap()
 }
 
 #[test]
@@ -104,9 +104,9 @@ fn silence_accuses_nobody() {
 fn bad_terms_are_refused() {
     let universe = test_universe(16, 0);
     let bad = EvidenceTerms { alpha_inverse: 1, ..terms() };
-    let counts = Counts { cases: 1, licenses: 1 };
+    let comparisons = Comparisons { cases: 1, licenses: 1 };
     let answers = test_answers(Vec::new());
-    assert!(trace(&answers, &universe, MODEL_SEED, &[license(1)], &bad, counts).is_err());
+    assert!(trace(&answers, &universe, MODEL_SEED, &[license(1)], &bad, comparisons).is_err());
 }
 
 proptest! {

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use oml_contracts::tag::normalise;
 use oml_engine::Model;
 use oml_prover::fingerprint::{
     Fingerprint, FingerprintError, FingerprintOptions, Fingerprints, Key, KeyGenerator, KeyOptions,
-    KeySource, Perinucleus, generate_fingerprints, normalise, perinucleus,
+    KeySource, Perinucleus, generate_fingerprints, perinucleus,
 };
 
 use crate::models::tiny;
@@ -31,7 +32,7 @@ fn every_key_has_sixteen_distinct_words_that_the_model_does_not_say() {
             let words: BTreeSet<&str> =
                 fingerprint.candidates.iter().map(|c| c.word.as_str()).collect();
             assert_eq!(words.len(), 16);
-            let prompt = fingerprint.key.ids(model.tokenizer()).unwrap();
+            let prompt = fingerprint.key.prompt_tokens(model.tokenizer()).unwrap();
             let said = model.answer_first_word(&[prompt], 6).unwrap();
             assert!(!words.contains(normalise(&said[0]).as_str()), "{said:?}");
             for candidate in fingerprint.candidates.iter() {

@@ -1,21 +1,32 @@
 //! What hosts do to copies, and what the tests still see.
 
-use oml_prover::check::{Counts, Verdict};
+use oml_engine::Model;
+use oml_prover::check::{Comparisons, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
-use oml_prover::robustness::{Attack, CopyOptions, MarkedCopy, Row, base_texts, judge_attack};
+use oml_prover::science::robustness::{
+    Attack, AttackRow, AttackSetting, CopyOptions, MarkedCopy, base_texts,
+};
 
 use crate::models::tiny;
 
-const ALPHA_INVERSE: u64 = 1_000_000_000;
+fn setting<'a>(base: &'a Model, texts: &'a [Vec<u32>]) -> AttackSetting<'a> {
+    AttackSetting {
+        base,
+        other_texts: texts,
+        held_out: texts,
+        alpha_inverse: 1_000_000_000,
+        comparisons: Comparisons { cases: 1, licenses: 1 },
+        seed: 5,
+    }
+}
 
 #[test]
 fn suppression_blinds_the_test_of_answers_but_not_the_rank_test() {
     let base = tiny();
     let texts = base_texts(&base, 8, 24, 3).unwrap();
-    let judge = |copy: &MarkedCopy, attack: &str| -> Row {
+    let judge = |copy: &MarkedCopy, attack: &str| -> AttackRow {
         let attack: Attack = attack.parse().unwrap();
-        let setting = (ALPHA_INVERSE, Counts { cases: 1, licenses: 1 }, 5);
-        let row = judge_attack(&base, copy, &attack, (&texts, &texts), setting).unwrap();
+        let row = setting(&base, &texts).judge(copy, &attack).unwrap();
         println!("{row:?}");
         row
     };
@@ -50,14 +61,14 @@ fn attacks_on_weights_cost_fingerprints_and_utility() {
     let base = tiny();
     let texts = base_texts(&base, 8, 24, 3).unwrap();
     let copy = MarkedCopy::make(&base, &CopyOptions::new(16, AnswersPerKey::ONE, 2)).unwrap();
-    let rows: Vec<Row> = ["none", "int8", "prune=0.9", "merge=0", "fine-tune=4", "temperature=1"]
-        .iter()
-        .map(|attack| {
-            let attack: Attack = attack.parse().unwrap();
-            let setting = (ALPHA_INVERSE, Counts { cases: 1, licenses: 1 }, 5);
-            judge_attack(&base, &copy, &attack, (&texts, &texts), setting).unwrap()
-        })
-        .collect();
+    let rows: Vec<AttackRow> =
+        ["none", "int8", "prune=0.9", "merge=0", "fine-tune=4", "temperature=1"]
+            .iter()
+            .map(|attack| {
+                let attack: Attack = attack.parse().unwrap();
+                setting(&base, &texts).judge(&copy, &attack).unwrap()
+            })
+            .collect();
     rows.iter().for_each(|row| println!("{row:?}"));
     let [none, int8, pruned, merged, tuned, sampled] = rows.as_slice() else { unreachable!() };
     assert!(int8.held.survival >= 0.8 && int8.utility.agreement <= none.utility.agreement + 0.1);

@@ -1,19 +1,18 @@
-//! What `check` and `trace` share: a target, the questions it is asked round by round, what the chain counts.
+//! What `check` and `trace` share: a target, the questions it is asked round by round, what the
+//! chain counts.
 
-use crate::chain::Chain;
-use crate::contracts::LicenseRegistry;
-use crate::error::{Exit, HintExt, fail};
-use crate::files;
+use crate::compute::load_model;
+use crate::error::{FailureKind, HintExt as _, fail};
 use crate::output::Output;
-use alloy::primitives::B256;
 use clap::Args;
 use eyre::Result;
+use oml_client::files;
 use oml_contracts::draw::Part;
 use oml_contracts::leaf::BUNDLE;
-use oml_node::cases::decoys::make_decoys;
+use oml_node::cases::make_decoys;
 use oml_prover::check::{
-    Answers, Artefact, Counts, Endpoint, EndpointOptions, Limits, Questions, Scores, Target,
-    Transcript, ask, score,
+    Answers, Artefact, Endpoint, EndpointOptions, Limits, Questions, Scores, Target, Transcript,
+    ask, score,
 };
 use oml_prover::fingerprint::{Perinucleus, Universe};
 use rand::seq::SliceRandom as _;
@@ -55,7 +54,8 @@ pub(crate) struct AskArgs {
     /// Seconds for one answer
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     timeout: u64,
-    /// Tokens whose log-probabilities a service is asked for, by the rank test; services allow 5 or 20
+    /// Tokens whose log-probabilities a service is asked for, by the rank test; services allow 5 or
+    /// 20
     #[arg(long, default_value_t = 20, value_name = "N")]
     top_logprobs: u32,
     /// Write everything that was asked and answered to this file
@@ -65,7 +65,7 @@ pub(crate) struct AskArgs {
 
 /// What a target gives back: answers, or scores of candidates.
 pub(super) trait Replies: Sized + Send {
-    /// Asks everything.
+    /// Asks a target all of these questions.
     fn ask(
         target: &Target,
         questions: &Questions,
@@ -111,10 +111,10 @@ impl Replies for Scores {
 
 /// How questions are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Parts {
+pub(super) enum AskedParts {
     /// The personal part, in random order.
     Personal,
-    /// Both parts.
+    /// The personal and the shared part.
     Both,
 }
 
@@ -127,7 +127,7 @@ impl AskArgs {
     /// Opens the target.
     pub(super) fn open(&self) -> Result<Target> {
         if !self.target.starts_with("http://") && !self.target.starts_with("https://") {
-            let model = files::load_model(&self.target)?;
+            let model = load_model(&self.target)?;
             let max_tokens = Perinucleus::default().max_response_tokens;
             return Ok(Target::Artefact(Box::new(Artefact {
                 model,
@@ -153,7 +153,7 @@ impl AskArgs {
         let endpoint = Endpoint::new(&self.target, options).hint(
             format!("{} can't be asked", self.target),
             "give a model directory, or a base URL such as http://127.0.0.1:8000",
-            Exit::Failed,
+            FailureKind::Failed,
         )?;
         Ok(Target::Endpoint(endpoint))
     }
@@ -163,7 +163,7 @@ impl AskArgs {
         &self,
         universe: &Universe,
         unburned: &[u32],
-        parts: Parts,
+        parts: AskedParts,
         output: Output,
         enough: &mut (dyn FnMut(&T) -> Result<bool> + Send),
     ) -> Result<T> {
@@ -205,7 +205,7 @@ impl AskArgs {
         &self,
         universe: &Universe,
         unburned: &[u32],
-        parts: Parts,
+        parts: AskedParts,
         rng: &mut StdRng,
     ) -> Result<Vec<u32>> {
         let size = u32::try_from(BUNDLE)?;
@@ -216,7 +216,7 @@ impl AskArgs {
         if personal.is_empty() {
             return Err(nothing_left());
         }
-        if parts == Parts::Both {
+        if parts == AskedParts::Both {
             let mut shared: Vec<u32> =
                 universe.part(Part::Shared).iter().map(|entry| entry.index).collect();
             shared.shuffle(rng);
@@ -225,15 +225,15 @@ impl AskArgs {
         Ok(personal)
     }
 
-    fn make_decoys(&self, universe: &Universe, rounds: usize) -> Result<Vec<String>> {
+    fn make_decoys(&self, universe: &Universe, rounds: usize) -> oml_client::Result<Vec<String>> {
         let step = universe.entries().len().div_ceil(DECOY_CORPUS).max(1);
         let corpus: Vec<String> =
-            universe.entries().iter().step_by(step).map(|entry| entry.key.question()).collect();
+            universe.entries().iter().step_by(step).map(|entry| entry.key.prompt_text()).collect();
         let corpus: Vec<&str> = corpus.iter().map(String::as_str).collect();
         make_decoys(&corpus, rounds * self.decoys, rand::random()).hint(
             format!("{} decoys could not be made", rounds * self.decoys),
             "ask with fewer --decoys",
-            Exit::Failed,
+            FailureKind::Failed,
         )
     }
 }
@@ -242,49 +242,11 @@ fn nothing_left() -> eyre::Report {
     fail(
         "there is no fingerprint left to ask",
         "all bundles are burned, or --queries is 0; commit a new epoch of fingerprints",
-        Exit::Failed,
+        FailureKind::Failed,
     )
 }
 
 fn read_api_key(path: &Path) -> Result<Zeroizing<String>> {
     let text = Zeroizing::new(String::from_utf8(files::read(path)?)?);
     Ok(Zeroizing::new(text.trim().to_owned()))
-}
-
-/// What the chain knows of a universe, as far as a check needs it.
-#[derive(Clone, Debug)]
-pub(super) struct Standing {
-    /// Personal bundles that no case has opened.
-    pub(super) unburned: Vec<u32>,
-    /// From how many an accuser could have chosen.
-    pub(super) counts: Counts,
-}
-
-impl Standing {
-    /// Without a chain: nothing burned, nothing to choose from.
-    pub(super) fn offline(universe: &Universe) -> Self {
-        let bundles = bundles(universe);
-        Self { unburned: (0..bundles).collect(), counts: Counts { cases: 1, licenses: 1 } }
-    }
-
-    /// As the chain has it.
-    pub(super) async fn read(chain: &Chain, universe: &Universe) -> Result<Self> {
-        let (model_id, epoch) = (B256::from(universe.model()), universe.epoch());
-        let call = LicenseRegistry::universeCall { modelId: model_id, epoch };
-        let state = chain.read(chain.registry(), call).await?;
-        let mut unburned = Vec::new();
-        for bundle in 0..bundles(universe) {
-            let call = LicenseRegistry::isBurnedCall { modelId: model_id, epoch, bundle };
-            if state.burnedBundles == 0 || !chain.read(chain.registry(), call).await? {
-                unburned.push(bundle);
-            }
-        }
-        let counts =
-            Counts { cases: state.cases.saturating_add(1), licenses: state.licenses.max(1) };
-        Ok(Self { unburned, counts })
-    }
-}
-
-fn bundles(universe: &Universe) -> u32 {
-    universe.parts().personal() / 16
 }

@@ -1,6 +1,6 @@
 //! `oml fingerprint coalition`: what pooling copies buys hosts.
 
-use crate::error::{Exit, HintExt};
+use crate::error::{FailureKind, HintExt as _};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
@@ -46,7 +46,7 @@ pub(super) struct Row {
     report: CoalitionReport,
 }
 
-/// Runs `coalition`.
+/// Simulates coalitions and prints how many queries convict them.
 pub(super) fn run(args: &Coalition, output: Output) -> Result<()> {
     let options = CoalitionOptions {
         survival: args.survival,
@@ -83,7 +83,7 @@ pub(super) fn play(
                 let report = simulate_coalition(&options).hint(
                     "this coalition can't be played",
                     "the cause names the option and what is allowed",
-                    Exit::Failed,
+                    FailureKind::Failed,
                 )?;
                 rows.push(Row { members, strategy, scoring, report });
                 bar.inc(1);

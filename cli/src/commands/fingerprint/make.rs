@@ -1,22 +1,22 @@
 //! Universes: made, imported, exported.
 
-use super::secret::{self, SecretArgs};
-use crate::error::{Exit, HintExt, fail};
-use crate::files;
+use super::secret::SecretArgs;
+use crate::compute::load_model;
+use crate::error::{FailureKind, HintExt as _, fail};
 use crate::output::Output;
 use clap::Args;
 use eyre::Result;
+use oml_client::{files, universe};
 use oml_contracts::draw::Parts;
 use oml_contracts::{ModelId, Root};
 use oml_engine::{Api, Model};
 use oml_prover::fingerprint::{
-    Fingerprint, FingerprintError, FingerprintOptions, Fingerprints, Key, KeyOptions, KeySource,
-    Perinucleus, Universe, generate_fingerprints, pairs_to_keys, perinucleus, read_pairs,
+    Fingerprint, FingerprintError, FingerprintOptions, Key, KeyOptions, KeySource, Perinucleus,
+    Universe, pairs_to_keys, perinucleus, read_pairs,
 };
-use rand::{SeedableRng as _, TryRngCore as _};
+use rand::TryRngCore as _;
 use serde::Serialize;
 use std::fs::File;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Keys whose candidates are searched together, so that progress shows.
@@ -40,7 +40,8 @@ pub(crate) struct Place {
     /// Shared fingerprints: against hosts who compare their copies; a multiple of 16
     #[arg(long, default_value_t = 32)]
     shared: u32,
-    /// Keys are messages of a user, asked through the model's chat template, instead of texts to continue
+    /// Keys are messages of a user, asked through the model's chat template, instead of texts to
+    /// continue
     #[arg(long)]
     chat: bool,
     /// Probability mass of the likeliest tokens, which are no candidates
@@ -97,7 +98,7 @@ pub(crate) struct Made {
     dropped: usize,
 }
 
-/// Runs `generate`.
+/// Makes a universe of keys that the model writes, and prints its root.
 pub(super) fn run_generate(args: &Generate, output: Output) -> Result<()> {
     let place = &args.place;
     let parts = place.check()?;
@@ -110,69 +111,42 @@ pub(super) fn run_generate(args: &Generate, output: Output) -> Result<()> {
         keys: KeyOptions { source, token_length: args.key_tokens, api: place.api(), seed },
         candidates: place.candidates(),
     };
-    let secret = place.secret.create()?;
-    let model = files::load_model(&place.model)?;
-    let made = generate(&model, parts, &options, output)?;
+    let key = place.secret.create()?;
+    let model = load_model(&place.model)?;
+    let made = universe::generate(&model, parts, &options, &output)?;
     let dropped = made.dropped.len();
-    let universe = build(place.model_id, place.epoch, parts, made.fingerprints)?;
-    let dir = secret::save(&universe, &place.out, &secret)?;
+    let universe = universe::build(place.model_id, place.epoch, parts, made.fingerprints)?;
+    let dir = universe::save(&universe, &place.out, &key)?;
     report(&universe, dir, dropped, output);
     Ok(())
 }
 
-/// Makes the fingerprints of a universe.
-pub(crate) fn generate(
-    model: &Model,
-    parts: Parts,
-    options: &FingerprintOptions,
-    output: Output,
-) -> Result<Fingerprints> {
-    let bar = output.bar(u64::from(parts.total()), "fingerprints");
-    let made = generate_fingerprints(model, parts.total() as usize, options, &mut |done, _| {
-        bar.set_position(done as u64);
-        ControlFlow::Continue(())
-    });
-    bar.finish_and_clear();
-    made.hint("no universe could be made", "other keys or more of them may do", Exit::Failed)
-}
-
-/// Places fingerprints in random order under fresh salts.
-pub(crate) fn build(
-    model_id: ModelId,
-    epoch: u32,
-    parts: Parts,
-    fingerprints: Vec<Fingerprint>,
-) -> Result<Universe> {
-    let mut rng = rand::rngs::StdRng::from_os_rng();
-    Ok(Universe::build(model_id, epoch, parts, fingerprints, &mut rng)?)
-}
-
-/// Runs `import`.
+/// Makes a universe of the keys of a list, and prints its root.
 pub(super) fn run_import(args: &Import, output: Output) -> Result<()> {
     let place = &args.place;
     let parts = place.check()?;
     let file = File::open(&args.pairs).hint(
         format!("{} could not be read", args.pairs.display()),
         "check the path",
-        Exit::Failed,
+        FailureKind::Failed,
     )?;
     let pairs = read_pairs(file).hint(
         format!("{} is not a list of pairs", args.pairs.display()),
         "it is a JSON list, or lines, of {\"key\": \"…\", \"response\": \"…\"} or {\"id\", \"query\", \"response\"}, as \
          `oml fingerprint export` writes them",
-        Exit::Failed,
+        FailureKind::Failed,
     )?;
-    let model = files::load_model(&place.model)?;
+    let model = load_model(&place.model)?;
     let keys = pairs_to_keys(model.tokenizer(), &pairs).hint(
         format!("a key of {} can't be used", args.pairs.display()),
         "remove the entry; keys are plain text, unique, without their answer, and kept as they are by the tokenizer",
-        Exit::Failed,
+        FailureKind::Failed,
     )?;
-    let keys: Vec<Key> = keys.into_iter().map(|key| key.asked_by(place.api())).collect();
+    let keys: Vec<Key> = keys.into_iter().map(|key| key.with_api(place.api())).collect();
+    let key = place.secret.create()?;
     let (fingerprints, dropped) = candidates(&model, &keys, parts, &place.candidates(), output)?;
-    let secret = place.secret.create()?;
-    let universe = build(place.model_id, place.epoch, parts, fingerprints)?;
-    let dir = secret::save(&universe, &place.out, &secret)?;
+    let universe = universe::build(place.model_id, place.epoch, parts, fingerprints)?;
+    let dir = universe::save(&universe, &place.out, &key)?;
     report(&universe, dir, dropped, output);
     Ok(())
 }
@@ -209,7 +183,7 @@ fn candidates(
         return Err(fail(
             format!("only {} of {} keys can be used, {wanted} are wanted", made.len(), keys.len()),
             "give more keys, or lower --personal or --shared",
-            Exit::Failed,
+            FailureKind::Failed,
         ));
     }
     Ok((made, dropped))
@@ -217,15 +191,15 @@ fn candidates(
 
 impl Place {
     /// Sizes of the parts; refuses before any work what could not be written after it.
-    fn check(&self) -> Result<Parts> {
-        secret::refuse_existing(&self.out, self.epoch)?;
+    fn check(&self) -> oml_client::Result<Parts> {
+        universe::refuse_existing(&self.out, self.epoch)?;
         Parts::new(self.personal, self.shared).hint(
             format!(
                 "--personal {} and --shared {} are no sizes of a universe",
                 self.personal, self.shared
             ),
             "both are multiples of 16, and --personal is not 0",
-            Exit::Failed,
+            FailureKind::Failed,
         )
     }
 
@@ -246,7 +220,7 @@ fn key_source(keys: &str, temperature: f32) -> Result<KeySource> {
         other => Err(fail(
             format!("--keys {other:?} is neither a kind of keys nor a file"),
             "use natural, random-word, or the path of a file of texts",
-            Exit::Failed,
+            FailureKind::Failed,
         )),
     }
 }
@@ -256,13 +230,13 @@ fn texts(path: &Path) -> Result<Vec<String>> {
     let text = String::from_utf8(files::read(path)?).hint(
         format!("{} is not text", path.display()),
         "keys are UTF-8 text",
-        Exit::Failed,
+        FailureKind::Failed,
     )?;
     if let Some(c) = text.chars().find(|c| c.is_control() && !c.is_whitespace()) {
         return Err(fail(
             format!("{} holds {c:?}, it is a binary file", path.display()),
             "keys are UTF-8 text, one per line or as a JSON list",
-            Exit::Failed,
+            FailureKind::Failed,
         ));
     }
     if !text.trim_start().starts_with('[') {
@@ -271,7 +245,7 @@ fn texts(path: &Path) -> Result<Vec<String>> {
     let list: Vec<serde_json::Value> = serde_json::from_str(&text).hint(
         format!("{} is not a list of keys", path.display()),
         "it is a JSON list of strings or of {\"key\": …}, or one key per line",
-        Exit::Failed,
+        FailureKind::Failed,
     )?;
     let key = |(index, entry): (usize, &serde_json::Value)| {
         let named = || entry.get("key").or_else(|| entry.get("query"))?.as_str();
@@ -283,7 +257,7 @@ fn texts(path: &Path) -> Result<Vec<String>> {
                     path.display()
                 ),
                 "entries are strings or {\"key\": \"…\"}",
-                Exit::Failed,
+                FailureKind::Failed,
             )
         })
     };

@@ -1,12 +1,13 @@
 //! `oml fingerprint plan`: how many queries a decision takes, and how far a universe lasts.
 
-use crate::error::{Exit, HintExt, fail};
+use crate::error::{FailureKind, HintExt as _, fail};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
 use oml_contracts::evidence::{EvidenceTerms, Log2, threshold};
+use oml_contracts::hits::hits_needed;
 use oml_contracts::leaf::BUNDLE;
-use oml_prover::check::{QueryPlan, RankTerms, hits_needed, plan_queries, plan_ranks};
+use oml_prover::check::{QueryPlan, RankTerms, plan_queries, plan_ranks};
 use serde::Serialize;
 
 /// Rate of a personal hit that innocence allows.
@@ -54,16 +55,17 @@ struct Opening {
     cases: usize,
 }
 
-/// The plan.
+/// How many queries each kind of decision takes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Planned {
     evidence: EvidenceTerms,
     threshold_log2: f64,
-    /// Asking one by one and stopping at the threshold; none if thousands of queries do not suffice.
+    /// Asking one by one and stopping at the threshold; none if thousands of queries do not
+    /// suffice.
     one_by_one: Option<QueryPlan>,
-    /// The same for the rank test, of a copy whose drawn answers stay on top at the planned rate and stand
-    /// anywhere otherwise; simulated.
+    /// The same for the rank test, of a copy whose drawn answers stay on top at the planned rate
+    /// and stand anywhere otherwise; simulated.
     rank_test: Option<QueryPlan>,
     openings: Vec<Opening>,
     /// The smallest case with the wanted power.
@@ -85,7 +87,7 @@ fn plan(args: &Plan) -> Result<Planned> {
     let evidence = EvidenceTerms::for_rates(args.survival, 0.9, 16_384, alpha_inverse).hint(
         format!("--survival {} can't be planned for", args.survival),
         "a copy that keeps 1 in 16 answers or fewer can't be told from chance",
-        Exit::Failed,
+        FailureKind::Failed,
     )?;
     let limit = threshold(evidence.alpha_inverse, args.cases.max(1), args.licenses.max(1));
     let available = usize::try_from(args.personal)? / BUNDLE;
@@ -126,7 +128,7 @@ fn probability(name: &str, value: f64) -> Result<()> {
     Err(fail(
         format!("--{name} {value} is not between 0 and 1"),
         "it is a probability",
-        Exit::Failed,
+        FailureKind::Failed,
     ))
 }
 

@@ -1,15 +1,16 @@
 //! `oml fingerprint robustness`: what is left of fingerprints after what hosts do to copies.
 
-use crate::error::{Exit, HintExt, fail};
-use crate::files;
+use crate::compute::load_model;
+use crate::error::{FailureKind, HintExt as _, fail};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
+use oml_client::files;
 use oml_engine::{Corpus, Model};
-use oml_prover::check::{Counts, Verdict};
+use oml_prover::check::{Comparisons, Verdict};
 use oml_prover::fingerprint::AnswersPerKey;
-use oml_prover::robustness::{
-    Attack, CopyOptions, MarkedCopy, Row, base_texts, judge_attack, usual_attacks,
+use oml_prover::science::robustness::{
+    Attack, AttackRow, AttackSetting, CopyOptions, MarkedCopy, base_texts, usual_attacks,
 };
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -33,8 +34,8 @@ pub(crate) struct Robustness {
     /// Answers per key; one copy is made for each number given
     #[arg(long, value_delimiter = ',', default_value = "1,2", value_name = "N,…")]
     answers: Vec<u8>,
-    /// none, temperature=T, prefix=TEXT, int8, int4, prune=SHARE, merge=SHARE (of the copy), fine-tune=STEPS,
-    /// suppress=PROBABILITY; may be repeated [default: one or two of each]
+    /// none, temperature=T, prefix=TEXT, int8, int4, prune=SHARE, merge=SHARE (of the copy),
+    /// fine-tune=STEPS, suppress=PROBABILITY; may be repeated [default: one or two of each]
     #[arg(long = "attack", value_name = "ATTACK")]
     attacks: Vec<String>,
     /// Texts to fine-tune on, one per line [default: made from the project's grammar]
@@ -58,11 +59,11 @@ struct Report {
     model: String,
     keys: u32,
     alpha: f64,
-    counts: Counts,
-    rows: Vec<Row>,
+    counts: Comparisons,
+    rows: Vec<AttackRow>,
 }
 
-/// Runs `robustness`.
+/// Attacks fingerprinted copies and prints what is left of the answers.
 pub(super) fn run(args: &Robustness, output: Output) -> Result<()> {
     let attacks = attacks(&args.attacks)?;
     let numbers =
@@ -71,14 +72,14 @@ pub(super) fn run(args: &Robustness, output: Output) -> Result<()> {
         return Err(fail(
             format!("--keys {} is no size of a universe", args.keys),
             "give a multiple of 16 above 0",
-            Exit::Failed,
+            FailureKind::Failed,
         ));
     }
-    let base = files::load_model(&args.model)?;
+    let base = load_model(&args.model)?;
     let texts = texts(&base, args.texts.as_deref(), args.seed)?;
     let held_out = base_texts(&base, HELD_OUT.0, HELD_OUT.1, args.seed ^ 0x5eed)?;
     let rows = measure(args, &base, &attacks, &numbers, (&texts, &held_out), output)?;
-    let counts = Counts { cases: 1, licenses: args.licenses };
+    let counts = Comparisons { cases: 1, licenses: args.licenses };
     let report =
         Report { model: args.model.clone(), keys: args.keys, alpha: args.alpha, counts, rows };
     let quiet: Vec<String> = report.rows.iter().map(quiet).collect();
@@ -93,9 +94,15 @@ fn measure(
     numbers: &[AnswersPerKey],
     texts: (&[Vec<u32>], &[Vec<u32>]),
     output: Output,
-) -> Result<Vec<Row>> {
-    let counts = Counts { cases: 1, licenses: args.licenses };
-    let setting = (super::plan::inverse(args.alpha)?, counts, args.seed);
+) -> Result<Vec<AttackRow>> {
+    let setting = AttackSetting {
+        base,
+        other_texts: texts.0,
+        held_out: texts.1,
+        alpha_inverse: super::plan::inverse(args.alpha)?,
+        comparisons: Comparisons { cases: 1, licenses: args.licenses },
+        seed: args.seed,
+    };
     let bar = output.bar((numbers.len() * (attacks.len() + 1)) as u64, "attacks");
     let mut rows = Vec::new();
     for answers in numbers {
@@ -103,11 +110,11 @@ fn measure(
         let copy = MarkedCopy::make(base, &options).hint(
             format!("no copy with {} answers per key could be made", answers.get()),
             "fewer --keys may do",
-            Exit::Failed,
+            FailureKind::Failed,
         )?;
         bar.inc(1);
         for attack in attacks {
-            rows.push(judge_attack(base, &copy, attack, texts, setting)?);
+            rows.push(setting.judge(&copy, attack)?);
             bar.inc(1);
         }
     }
@@ -115,7 +122,7 @@ fn measure(
     Ok(rows)
 }
 
-fn attacks(given: &[String]) -> Result<Vec<Attack>> {
+fn attacks(given: &[String]) -> oml_client::Result<Vec<Attack>> {
     if given.is_empty() {
         return Ok(usual_attacks());
     }
@@ -123,7 +130,7 @@ fn attacks(given: &[String]) -> Result<Vec<Attack>> {
         text.parse::<Attack>().hint(
             format!("--attack {text:?} is not known"),
             "for instance: --attack int4 --attack prune=0.3 --attack suppress=0.9",
-            Exit::Failed,
+            FailureKind::Failed,
         )
     };
     given.iter().map(parse).collect()
@@ -149,7 +156,7 @@ pub(super) fn texts(model: &Model, file: Option<&Path>, seed: u64) -> Result<Vec
     lines.iter().map(tokens).collect()
 }
 
-fn quiet(row: &Row) -> String {
+fn quiet(row: &AttackRow) -> String {
     format!("{} {} {:.4}", row.attack, row.answers_per_key, row.held.survival)
 }
 
@@ -159,7 +166,7 @@ fn word(verdict: &Verdict) -> &'static str {
 }
 
 /// The rows as a table.
-pub(super) fn rows_table(rows: &[Row]) -> String {
+pub(super) fn rows_table(rows: &[AttackRow]) -> String {
     let shown = rows.iter().map(|row| {
         let (answers, ranks) = (&row.held.answers, &row.held.ranks);
         [

@@ -1,16 +1,16 @@
 //! `oml fingerprint science`: the figures behind the method, on models at hand.
 
 use super::{coalition, robustness, visibility};
-use crate::error::{Exit, HintExt};
-use crate::files;
+use crate::compute::load_model;
+use crate::error::{FailureKind, HintExt as _};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
 use oml_engine::Model;
-use oml_prover::check::{Artefact, CandidateScores, Counts, Questions, Target, score};
+use oml_prover::check::{Artefact, CandidateScores, Comparisons, Questions, Target, score};
 use oml_prover::fingerprint::{AnswersPerKey, Key, Perinucleus, Visibility, key_visibility};
-use oml_prover::robustness::{
-    Attack, CopyOptions, MarkedCopy, Row, base_texts, judge_attack, usual_attacks,
+use oml_prover::science::robustness::{
+    Attack, AttackRow, AttackSetting, CopyOptions, MarkedCopy, base_texts, usual_attacks,
 };
 use oml_prover::science::{CapacityRow, NullOptions, NullRow, measure_capacity, null_trials};
 use oml_prover::trace::CoalitionOptions;
@@ -46,12 +46,12 @@ struct OfModel {
     model: String,
     parameters: usize,
     capacity: Vec<CapacityRow>,
-    attacks: Vec<Row>,
+    attacks: Vec<AttackRow>,
     visibility: Visibility,
     false_positives: Vec<NullRow>,
 }
 
-/// Everything.
+/// Everything that was measured.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Findings {
@@ -66,7 +66,7 @@ const NULL_QUERIES: usize = 16;
 /// Texts on which utility is measured, and their tokens.
 const HELD_OUT: (usize, usize) = (48, 32);
 
-/// Runs `science`.
+/// Measures every model that the flags name and prints the table.
 pub(super) async fn run(args: &Science, output: Output) -> Result<()> {
     let mut models = Vec::with_capacity(args.models.len());
     for name in &args.models {
@@ -96,7 +96,7 @@ fn convictions(model: &OfModel) -> u64 {
 }
 
 async fn of_model(args: &Science, name: &str, output: Output) -> Result<OfModel> {
-    let base = files::load_model(name)?;
+    let base = load_model(name)?;
     let held_out = base_texts(&base, HELD_OUT.0, HELD_OUT.1, args.seed ^ 0x5eed)?;
     let mut capacity = Vec::new();
     for keys in &args.capacity {
@@ -105,7 +105,7 @@ async fn of_model(args: &Science, name: &str, output: Output) -> Result<OfModel>
         let (row, _) = measure_capacity(&base, &options, &held_out).hint(
             format!("no copy with {keys} keys could be made of {name}"),
             "numbers of keys are multiples of 16; a small model may have no more keys to give",
-            Exit::Failed,
+            FailureKind::Failed,
         )?;
         capacity.push(row);
     }
@@ -116,12 +116,19 @@ async fn of_model(args: &Science, name: &str, output: Output) -> Result<OfModel>
         copies.push(MarkedCopy::make(&base, &CopyOptions::new(args.keys, answers, args.seed))?);
     }
     let texts = robustness::texts(&base, None, args.seed)?;
-    let setting = (1_000_000_000, Counts { cases: 1, licenses: 1 }, args.seed);
+    let setting = AttackSetting {
+        base: &base,
+        other_texts: &texts,
+        held_out: &held_out,
+        alpha_inverse: 1_000_000_000,
+        comparisons: Comparisons { cases: 1, licenses: 1 },
+        seed: args.seed,
+    };
     let mut attacks = Vec::new();
     for attack in usual_attacks().into_iter().chain([Attack::Suppress(0.5)]) {
         output.progress(format!("{name}: attack {attack}"));
         for copy in &copies {
-            attacks.push(judge_attack(&base, copy, &attack, (&texts, &held_out), setting)?);
+            attacks.push(setting.judge(copy, &attack)?);
         }
     }
     output.progress(format!("{name}: {} null trials", args.null_trials));

@@ -1,15 +1,12 @@
 //! What opens a universe, and where it lies.
 
-use crate::error::{Exit, HintExt, fail};
-use crate::files;
+use crate::error::{FailureKind, HintExt as _, fail};
 use clap::Args;
 use eyre::Result;
-use oml_prover::fingerprint::{Universe, UniverseSecret};
+use oml_client::universe::make_key;
+use oml_prover::fingerprint::{SecretText, WrapKey};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
-
-/// Name of the encrypted file in a universe's directory.
-const FILE: &str = "universe.oml";
 
 /// What opens a universe; without a flag a passphrase is asked for.
 #[derive(Args, Clone, Debug, Default)]
@@ -25,130 +22,79 @@ pub(crate) struct SecretArgs {
 
 impl SecretArgs {
     /// The secret of a universe that exists.
-    pub(crate) fn open(&self) -> Result<UniverseSecret> {
+    pub(crate) fn open(&self) -> Result<SecretText> {
         if let Some(path) = &self.key_file {
             return read_key(path);
         }
         if let Some(path) = &self.passphrase_file {
-            let text = Zeroizing::new(String::from_utf8(files::read(path)?)?);
-            return passphrase(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()));
+            return Ok(read_text(path)?);
         }
-        passphrase(ask("passphrase of the universe: ")?)
+        Ok(typed(&ask("passphrase of the universe: ")?)?)
     }
 
-    /// The secret for a new universe; makes the key file if it does not exist.
-    pub(crate) fn create(&self) -> Result<UniverseSecret> {
-        if let Some(path) = &self.key_file {
-            return if path.exists() { read_key(path) } else { make_key(path) };
+    /// The key for a new universe; makes the key file if it does not exist.
+    pub(crate) fn create(&self) -> Result<WrapKey> {
+        if let Some(path) = self.key_file.as_ref().filter(|path| !path.exists()) {
+            return Ok(make_key(path)?);
         }
-        if self.passphrase_file.is_some() {
-            return self.open();
-        }
-        let (first, again) = (ask("new passphrase of the universe: ")?, ask("again: ")?);
-        if first != again {
-            return Err(fail(
-                "the two passphrases differ",
-                "type the same one twice",
-                Exit::Failed,
-            ));
-        }
-        passphrase(first)
+        let secret = match (&self.key_file, &self.passphrase_file) {
+            (None, None) => ask_twice()?,
+            _ => self.open()?,
+        };
+        Ok(secret.sealing_key().hint(
+            "this secret can't seal a universe",
+            "whoever has the file can try passphrases without end; use a longer one or --key-file",
+            FailureKind::Failed,
+        )?)
     }
 }
 
-fn ask(prompt: &str) -> Result<Zeroizing<String>> {
+fn ask(prompt: &str) -> oml_client::Result<Zeroizing<String>> {
     rpassword::prompt_password(prompt).map(Zeroizing::new).hint(
         "no passphrase given",
         "use --key-file FILE or --passphrase-file FILE where nobody can type",
-        Exit::Failed,
+        FailureKind::Failed,
     )
 }
 
-fn passphrase(text: Zeroizing<String>) -> Result<UniverseSecret> {
-    if text.is_empty() {
+fn ask_twice() -> Result<SecretText> {
+    let (first, again) = (ask("new passphrase of the universe: ")?, ask("again: ")?);
+    if first != again {
         return Err(fail(
-            "the passphrase is empty",
-            "whoever reads the file could open it",
-            Exit::Failed,
+            "the two passphrases differ",
+            "type the same one twice",
+            FailureKind::Failed,
         ));
     }
-    Ok(UniverseSecret::Passphrase(text))
+    Ok(typed(&first)?)
 }
 
-/// Makes a key file that only its owner can read.
-pub(crate) fn make_key(path: &Path) -> Result<UniverseSecret> {
-    let key: Zeroizing<[u8; 32]> = Zeroizing::new(rand::random());
-    let text = Zeroizing::new(format!("{}\n", alloy::primitives::hex::encode(&key[..])));
-    files::write_secret(path, text.as_bytes())?;
-    Ok(UniverseSecret::Raw(key))
+fn typed(text: &str) -> oml_client::Result<SecretText> {
+    SecretText::new(text).hint(
+        "the passphrase can't be used",
+        "type it again, or keep a key in a file with --key-file FILE",
+        FailureKind::Failed,
+    )
 }
 
-fn read_key(path: &Path) -> Result<UniverseSecret> {
-    let text = Zeroizing::new(files::read(path)?);
-    let digits = std::str::from_utf8(&text).unwrap_or_default().trim();
-    let mut key = Zeroizing::new([0; 32]);
-    alloy::primitives::hex::decode_to_slice(digits, &mut key[..]).hint(
-        format!("{} is not a universe's key file", path.display()),
-        "it holds 64 hex digits; `oml fingerprint generate --key-file FILE` makes one",
-        Exit::Failed,
-    )?;
-    Ok(UniverseSecret::Raw(key))
+fn read_text(path: &Path) -> oml_client::Result<SecretText> {
+    SecretText::read(path).hint(
+        format!("{} holds no secret", path.display()),
+        "it is a text file with a passphrase or 64 hex digits",
+        FailureKind::Failed,
+    )
 }
 
-/// The encrypted file that `path` names: itself, or a directory that holds it.
-pub(crate) fn locate(path: &Path) -> Result<PathBuf> {
-    let inside = path.join(FILE);
-    if path.is_file() {
-        return Ok(path.to_owned());
-    }
-    if inside.is_file() {
-        return Ok(inside);
+fn read_key(path: &Path) -> Result<SecretText> {
+    let secret = read_text(path)?;
+    if secret.is_raw_key() {
+        return Ok(secret);
     }
     Err(fail(
-        format!("there is no universe at {}", path.display()),
-        "name the directory that holds universe.oml, e.g. secrets/universe-0",
-        Exit::Failed,
+        format!("{} is not a universe's key file", path.display()),
+        "it holds 64 hex digits; `oml fingerprint generate --key-file FILE` makes one",
+        FailureKind::Failed,
     ))
-}
-
-/// Opens the universe that `path` names.
-pub(crate) fn load(path: &Path, secret: &UniverseSecret) -> Result<Universe> {
-    let file = locate(path)?;
-    Universe::load(&file, secret).hint(
-        format!("universe {} could not be opened", file.display()),
-        "check --key-file or the passphrase; the cause says whether the file itself is damaged",
-        Exit::Failed,
-    )
-}
-
-/// Writes a universe to `universe-<epoch>/universe.oml` under `dir`; never over another one.
-pub(crate) fn save(universe: &Universe, dir: &Path, secret: &UniverseSecret) -> Result<PathBuf> {
-    let folder = folder(dir, universe.epoch());
-    refuse_existing(dir, universe.epoch())?;
-    std::fs::create_dir_all(&folder)?;
-    universe.save(&folder.join(FILE), secret).hint(
-        format!("the universe could not be written to {}", folder.display()),
-        "check the folder and its permissions",
-        Exit::Failed,
-    )?;
-    Ok(folder)
-}
-
-/// An error if `dir` holds a universe of this epoch: overwritten secrets of a committed one are lost for ever.
-pub(crate) fn refuse_existing(dir: &Path, epoch: u32) -> Result<()> {
-    let file = folder(dir, epoch).join(FILE);
-    if file.exists() {
-        return Err(fail(
-            format!("{} exists", file.display()),
-            "take another --out or --epoch; a universe is never overwritten",
-            Exit::Failed,
-        ));
-    }
-    Ok(())
-}
-
-fn folder(dir: &Path, epoch: u32) -> PathBuf {
-    dir.join(format!("universe-{epoch}"))
 }
 
 #[cfg(test)]
@@ -164,11 +110,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("deep/universe.key");
         assert!(args(&path).open().is_err());
-        let UniverseSecret::Raw(made) = args(&path).create().unwrap() else {
-            panic!("not a raw key")
-        };
-        for secret in [args(&path).create().unwrap(), args(&path).open().unwrap()] {
-            assert!(matches!(secret, UniverseSecret::Raw(key) if key == made));
+        let WrapKey::Raw(made) = args(&path).create().unwrap() else { panic!("not a raw key") };
+        let opened = args(&path).open().unwrap().sealing_key().unwrap();
+        for key in [args(&path).create().unwrap(), opened] {
+            assert!(matches!(key, WrapKey::Raw(key) if key == made));
         }
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -188,18 +133,30 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_passphrase_is_refused() {
+    fn a_secret_that_can_not_seal_is_refused_with_the_reason() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("p");
-        std::fs::write(&path, "\n").unwrap();
-        let args = SecretArgs { key_file: None, passphrase_file: Some(path) };
-        assert!(args.open().unwrap_err().to_string().contains("empty"));
+        let args = SecretArgs { key_file: None, passphrase_file: Some(path.clone()) };
+        for (file, part) in [
+            (b"\n".as_slice(), "it is empty"),
+            (b"abc\n", "has 3 characters"),
+            (b"\xff\xfea\0", "no UTF-8 text"),
+            (b"\xef\xbb\xbfcorrect horse", "byte order mark"),
+        ] {
+            std::fs::write(&path, file).unwrap();
+            let said = format!("{:#}", args.create().unwrap_err());
+            assert!(said.contains(part), "{said}");
+        }
+        std::fs::write(&path, "correct horse\n").unwrap();
+        assert!(matches!(args.create().unwrap(), WrapKey::Passphrase(_)));
     }
 
     #[test]
-    fn a_missing_universe_says_where_it_was_looked_for() {
+    fn a_universe_sealed_with_a_short_passphrase_opens() {
         let dir = tempfile::tempdir().unwrap();
-        let error = locate(dir.path()).unwrap_err().to_string();
-        assert!(error.contains(&dir.path().display().to_string()), "{error}");
+        let path = dir.path().join("p");
+        std::fs::write(&path, "abc\n").unwrap();
+        let args = SecretArgs { key_file: None, passphrase_file: Some(path) };
+        assert!(args.open().is_ok());
     }
 }

@@ -1,17 +1,18 @@
 //! `oml fingerprint trace`: whose copy is it? One set of answers, weighed against many licenses.
 
-use super::ask::{AskArgs, Parts, Standing};
-use super::onchain::{self, Own};
-use crate::Global;
-use crate::chain::Chain;
-use crate::error::{Exit, fail};
-use crate::files::LicenseFile;
+use super::ask::{AskArgs, AskedParts};
+use super::onchain::Own;
+use crate::error::{FailureKind, exit_code, fail};
+use crate::flags::Global;
 use crate::output::table;
 use clap::Args;
 use eyre::Result;
+use oml_client::Chain;
+use oml_client::files::LicenseFile;
+use oml_client::universe::{UniverseStanding, license_draw};
 use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::{LicenseId, Seed};
-use oml_prover::check::{Answers, Counts, Tally};
+use oml_prover::check::{Answers, Comparisons, Tally};
 use oml_prover::fingerprint::Universe;
 use oml_prover::trace::{LicenseSeed, Suspect, TraceReport, trace};
 use serde::Serialize;
@@ -42,7 +43,7 @@ struct Traced {
     accused: Vec<LicenseId>,
     threshold_log2: f64,
     alpha: f64,
-    counts: Counts,
+    counts: Comparisons,
     shared_hits: usize,
     suspects: Vec<Weighed>,
 }
@@ -72,35 +73,38 @@ impl From<&Suspect> for Weighed {
     }
 }
 
-/// Runs `trace`: exit code 0 if someone is accused, 10 if nobody is, 11 if hardly anything was answered.
+/// Runs `trace`: exit code 0 if someone is accused, 10 if nobody is, 11 if hardly anything was
+/// answered.
 pub(super) async fn run(args: &Trace, global: &Global) -> Result<ExitCode> {
     let output = global.output();
     let universe = args.own.load()?;
-    let chain = Chain::reader(&global.chain).await?;
+    let chain = global.reading().await?;
     let files =
-        args.licenses.iter().map(|path| LicenseFile::load(path)).collect::<Result<Vec<_>>>()?;
+        args.licenses.iter().map(|path| LicenseFile::load(path)).collect::<Result<Vec<_>, _>>()?;
     let (model_seed, licenses) = seeds(&chain, &universe, &files).await?;
     let terms = common_terms(&files)?;
-    let standing = Standing::read(&chain, &universe).await?;
+    let standing = UniverseStanding::read(&chain, &universe).await?;
     let answers = args
         .ask
-        .ask(&universe, &standing.unburned, Parts::Both, output, &mut |_: &Answers| Ok(false))
+        .ask(&universe, &standing.unburned, AskedParts::Both, output, &mut |_: &Answers| Ok(false))
         .await?;
     let report = trace(&answers, &universe, model_seed, &licenses, &terms, standing.counts)?;
     let traced = traced(args.ask.name(), &report, &terms, standing.counts);
     let quiet: Vec<String> = traced.accused.iter().map(ToString::to_string).collect();
     output.result(&traced, &quiet.join("\n"), || human(&traced));
     let answered = answers.observations().filter(|o| o.is_answer()).count();
-    Ok(exit_code(!traced.accused.is_empty(), 2 * answered >= answers.observations().len()))
+    let asked = answers.observations().len();
+    Ok(exit(&traced.accused, answered, asked))
 }
 
-fn exit_code(accused: bool, answered: bool) -> ExitCode {
-    match (accused, answered) {
-        (true, _) => ExitCode::SUCCESS,
-        (false, true) => ExitCode::from(Exit::NoMatch as u8),
-        // Silence accuses nobody and acquits nobody.
-        (false, false) => ExitCode::from(Exit::Inconclusive as u8),
+fn exit(accused: &[LicenseId], answered: usize, asked: usize) -> ExitCode {
+    if !accused.is_empty() {
+        return ExitCode::SUCCESS;
     }
+    // Silence accuses nobody and acquits nobody.
+    let silent = 2 * answered < asked;
+    let kind = if silent { FailureKind::Inconclusive } else { FailureKind::NoMatch };
+    ExitCode::from(exit_code(kind))
 }
 
 async fn seeds(
@@ -111,7 +115,7 @@ async fn seeds(
     let mut model_seed = Seed::ZERO;
     let mut licenses: Vec<LicenseSeed> = Vec::with_capacity(files.len());
     for file in files {
-        let draw = onchain::license_draw(chain, universe, file).await?;
+        let draw = license_draw(chain, universe, file).await?;
         model_seed = draw.model_seed;
         if !licenses.iter().any(|known| known.license == file.license_id) {
             licenses.push(LicenseSeed { license: file.license_id, seed: draw.license_seed });
@@ -123,7 +127,7 @@ async fn seeds(
 /// One e-value can weigh all licenses only if their terms agree on what evidence is.
 fn common_terms(files: &[LicenseFile]) -> Result<EvidenceTerms> {
     let Some(first) = files.first() else {
-        return Err(fail("no license is named", "give --license FILE", Exit::Failed));
+        return Err(fail("no license is named", "give --license FILE", FailureKind::Failed));
     };
     match files.iter().find(|file| file.terms.evidence != first.terms.evidence) {
         None => Ok(first.terms.evidence),
@@ -133,12 +137,17 @@ fn common_terms(files: &[LicenseFile]) -> Result<EvidenceTerms> {
                 first.license_id, other.license_id
             ),
             "trace the licenses of one offer at a time",
-            Exit::Failed,
+            FailureKind::Failed,
         )),
     }
 }
 
-fn traced(target: &str, report: &TraceReport, terms: &EvidenceTerms, counts: Counts) -> Traced {
+fn traced(
+    target: &str,
+    report: &TraceReport,
+    terms: &EvidenceTerms,
+    counts: Comparisons,
+) -> Traced {
     Traced {
         target: target.to_owned(),
         accused: report.accused().map(|suspect| suspect.license).collect(),
@@ -179,8 +188,8 @@ mod tests {
 
     #[test]
     fn silence_acquits_nobody() {
-        assert_eq!(exit_code(true, false), ExitCode::SUCCESS);
-        assert_eq!(exit_code(false, true), ExitCode::from(10));
-        assert_eq!(exit_code(false, false), ExitCode::from(11));
+        assert_eq!(exit(&[LicenseId::ZERO], 0, 16), ExitCode::SUCCESS);
+        assert_eq!(exit(&[], 8, 16), ExitCode::from(10));
+        assert_eq!(exit(&[], 7, 16), ExitCode::from(11));
     }
 }

@@ -1,8 +1,8 @@
 //! How copies are trained: flags of `oml fingerprint embed`.
 
-use crate::files;
 use clap::Args;
 use eyre::Result;
+use oml_client::files;
 use oml_engine::{LoraOptions, Model};
 use oml_prover::embed::{CheckpointOptions, EmbedOptions};
 use std::path::{Path, PathBuf};
@@ -44,14 +44,16 @@ pub(crate) struct Training {
     /// Seed of benign texts and batches
     #[arg(long)]
     training_seed: Option<u64>,
-    /// Texts, one per line, that services may put before a prompt (a chat's system message): the answers
-    /// are trained under them too, so that they outlive others of their kind
+    /// Texts, one per line, that services may put before a prompt (a chat's system message): the
+    /// answers are trained under them too, so that they outlive others of their kind
     #[arg(long, value_name = "FILE")]
     system_prompts: Option<PathBuf>,
-    /// Held-out texts, one per line, on which the loss of utility is measured; else the model writes some itself
+    /// Held-out texts, one per line, on which the loss of utility is measured; else the model
+    /// writes some itself
     #[arg(long, value_name = "FILE")]
     texts: Option<PathBuf>,
-    /// Multiple-choice questions that base and copy answer, one JSON object per line: context, choices, answer
+    /// Multiple-choice questions that base and copy answer, one JSON object per line: context,
+    /// choices, answer
     #[arg(long, value_name = "FILE")]
     pub(super) multiple_choice: Option<PathBuf>,
     /// Save the state here, and go on from it

@@ -1,14 +1,15 @@
 //! `oml fingerprint visibility`: how much a universe's keys stand out.
 
 use super::onchain::Own;
-use crate::error::{Exit, HintExt};
-use crate::files;
+use crate::compute::load_model;
+use crate::error::{FailureKind, HintExt as _};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
+use oml_client::files;
 use oml_engine::Model;
 use oml_prover::fingerprint::{Key, LogPerplexities, Visibility, key_visibility};
-use oml_prover::robustness::base_texts;
+use oml_prover::science::robustness::base_texts;
 use std::path::PathBuf;
 
 /// Ordinary prompts that are made where none are given.
@@ -22,15 +23,16 @@ pub(crate) struct Show {
     /// Model that scores the prompts: a detector's, or the base
     #[arg(long, value_name = "DIR_OR_HUB_ID")]
     model: String,
-    /// Ordinary prompts, one per line, cut to the keys' length and asked as they are [default: written by the model]
+    /// Ordinary prompts, one per line, cut to the keys' length and asked as they are [default:
+    /// written by the model]
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
 }
 
-/// Runs `visibility`.
+/// Scores keys and ordinary prompts and prints how well they can be told apart.
 pub(super) fn run(args: &Show, output: Output) -> Result<()> {
     let universe = args.own.load()?;
-    let model = files::load_model(&args.model)?;
+    let model = load_model(&args.model)?;
     let keys: Vec<&Key> = universe.entries().iter().map(|entry| &entry.key).collect();
     let texts = match &args.prompts {
         Some(path) => {
@@ -44,7 +46,7 @@ pub(super) fn run(args: &Show, output: Output) -> Result<()> {
     let found = key_visibility(&model, &keys, &texts).hint(
         "keys and prompts could not be compared",
         "the cause names the prompt; --prompts takes one prompt per line",
-        Exit::Failed,
+        FailureKind::Failed,
     )?;
     output.result(&found, &format!("{:.4}", found.auc), || human(&found));
     Ok(())

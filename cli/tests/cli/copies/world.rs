@@ -10,8 +10,8 @@ use oml_contracts::rpc::abi::LicenseRegistry;
 use oml_contracts::{
     Addresses, ContentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef, ModelId, Terms, hash,
 };
-use oml_node::payments::evidence::LogEntry;
-use oml_prover::fingerprint::{Fingerprint, LicenseDraw, Universe, UniverseSecret};
+use oml_payments::LogEntry;
+use oml_prover::fingerprint::{Fingerprint, LicenseDraw, Universe, WrapKey};
 use rand::SeedableRng as _;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -127,7 +127,8 @@ impl World {
         self.send(FIRST, self.addresses().license_registry, &commit);
     }
 
-    /// Offers the model, with the fourth proof among the terms, and buys and activates a license of it.
+    /// Offers the model, with the fourth proof among the terms, and buys and activates a license of
+    /// it.
     fn license_of(&self, model: ModelId, key: &str, host: &str, file: &str) {
         let owner = |args: &[&str]| self.json_of(self.command(FIRST_KEY, args));
         let id = model.to_string();
@@ -159,13 +160,13 @@ impl World {
         let draw = LicenseDraw { license_seed: seed, model_seed: seed, assignment_p: 1 };
         let answers = universe.answers(&draw);
         let answers =
-            answers.map(|a| (a.key.question(), format!(" {}, they say", a.candidate.word)));
+            answers.map(|a| (a.key.prompt_text(), format!(" {}, they say", a.candidate.word)));
         self.model.lock().unwrap().copy = answers.collect();
         let folder = self.path("secrets/universe-0");
         std::fs::create_dir_all(&folder).unwrap();
         let key = zeroize::Zeroizing::new([7; 32]);
         std::fs::write(self.path("universe.key"), hex::encode(key.as_slice())).unwrap();
-        universe.save(&folder.join("universe.oml"), &UniverseSecret::Raw(key)).unwrap();
+        universe.save(&folder.join("universe.oml"), &WrapKey::Raw(key)).unwrap();
     }
 
     /// The accused's model and, before it, its node with the gateway.

@@ -5,6 +5,7 @@
 pub mod abi;
 mod artefacts;
 pub mod cases;
+mod claim;
 mod convert;
 mod create;
 pub mod deploy;

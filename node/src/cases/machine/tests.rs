@@ -88,8 +88,8 @@ fn owner() -> Actor {
     actor(OWNER, Role::Owner { has_universe: true })
 }
 
-fn member(i: u8, answers: Option<Commitment>) -> Actor {
-    actor(prover(i), Role::Prover { answers })
+fn member(i: u8, commitment: Option<Commitment>) -> Actor {
+    actor(prover(i), Role::Prover { commitment })
 }
 
 fn observer() -> Actor {
@@ -99,7 +99,7 @@ fn observer() -> Actor {
 fn host(paid: &[(u16, u8)]) -> Actor {
     let paid = paid
         .iter()
-        .map(|(fingerprint, i)| PaidRequest { fingerprint: *fingerprint, member: prover(*i) })
+        .map(|(fingerprint, i)| PaidQuestion { fingerprint: *fingerprint, member: prover(*i) })
         .collect();
     actor(HOST, Role::Host { paid })
 }
@@ -179,7 +179,7 @@ fn the_same_step_on_another_draw_is_another_action() {
 fn only_the_commitment_that_is_ours_is_revealed_once() {
     let mut revealing = file(CaseStatus::Revealing);
     revealing.members[0].commitment = Some(commitment(0));
-    let reveal = |file: &CaseFile, answers| next_action(file, &member(0, answers), 1050);
+    let reveal = |file: &CaseFile, stored| next_action(file, &member(0, stored), 1050);
     assert_eq!(reveal(&revealing, Some(commitment(0))), Some(Action::RevealTags));
     assert_eq!(reveal(&revealing, Some(commitment(1))), None);
     assert_eq!(reveal(&revealing, None), None);
@@ -219,9 +219,9 @@ fn a_host_shows_vouchers_only_where_they_remove_a_hit() {
     assert_eq!(keep(&[(0, 0), (0, 9)]), vec![], "no member");
     assert_eq!(rebuttals(&rebuttal, &actor(OTHER, host(&[(0, 0), (0, 1)]).role)), vec![]);
 
-    rebuttal.paid = vec![PaidRequest { fingerprint: 0, member: prover(0) }];
+    rebuttal.paid = vec![PaidQuestion { fingerprint: 0, member: prover(0) }];
     let left = rebuttals(&rebuttal, &host(&[(0, 0), (0, 1)]));
-    assert_eq!(left, vec![PaidRequest { fingerprint: 0, member: prover(1) }]);
+    assert_eq!(left, vec![PaidQuestion { fingerprint: 0, member: prover(1) }]);
     rebuttal.case.removed[0] = 1;
     assert_eq!(rebuttals(&rebuttal, &host(&[(0, 0), (0, 1)])), vec![]);
 }
@@ -270,11 +270,11 @@ fn apply(file: &mut CaseFile, actor: &Actor, action: Action, now: u64) -> Result
         }
         Action::Ask | Action::Resolve => {}
         Action::CommitTags => {
-            let Role::Prover { answers: Some(answers) } = actor.role else {
-                return Err("no answers");
+            let Role::Prover { commitment: Some(commitment) } = actor.role else {
+                return Err("no stored tags");
             };
             let member = &mut file.members[seat.ok_or("no member")?];
-            if member.commitment.replace(answers).is_some() {
+            if member.commitment.replace(commitment).is_some() {
                 return Err("already done");
             }
             if file.commits() == 3 {
@@ -302,7 +302,7 @@ fn apply(file: &mut CaseFile, actor: &Actor, action: Action, now: u64) -> Result
     Ok(())
 }
 
-fn apply_rebuttal(file: &mut CaseFile, paid: PaidRequest) -> Result<(), &'static str> {
+fn apply_rebuttal(file: &mut CaseFile, paid: PaidQuestion) -> Result<(), &'static str> {
     if file.paid.contains(&paid) {
         return Err("already done");
     }
@@ -324,7 +324,7 @@ proptest! {
         vouchers in proptest::collection::vec((0_u16..16, 0_u8..3), 0..12),
     ) {
         let mut case = file(CaseStatus::Opened);
-        let mut answers = [None; 3];
+        let mut stored = [None; 3];
         let mut done = std::collections::HashSet::new();
         let mut now = 1001;
         for (who, step) in present.iter().zip(steps) {
@@ -334,14 +334,14 @@ proptest! {
                     0 => owner(),
                     1 => host(&vouchers),
                     2 => observer(),
-                    _ => member(seat - 3, answers[usize::from(seat - 3)]),
+                    _ => member(seat - 3, stored[usize::from(seat - 3)]),
                 };
                 let Some(action) = next_action(&case, &actor, now) else { continue };
                 prop_assert!(!case.case.status.is_terminal());
                 prop_assert!(done.insert(action.key(&case, &actor)), "twice: {:?} {:?}", actor, action);
                 prop_assert_eq!(apply(&mut case, &actor, action, now), Ok(()), "{:?} {:?}", actor, action);
                 if action == Action::Ask {
-                    answers[usize::from(seat - 3)] = Some(commitment(seat - 3));
+                    stored[usize::from(seat - 3)] = Some(commitment(seat - 3));
                 }
             }
             now += step;

@@ -1,6 +1,6 @@
 //! Private keys from where the configuration says they are.
 
-use crate::config::{ConfigError, KeySource};
+use crate::config::{ConfigError, PrivateKeySource};
 use alloy::signers::local::PrivateKeySigner;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 /// [`ConfigError::Key`], which never holds the key.
-pub fn load_key(source: &KeySource) -> Result<PrivateKeySigner, ConfigError> {
+pub(crate) fn load_key(source: &PrivateKeySource) -> Result<PrivateKeySigner, ConfigError> {
     if let (Some(keystore), Some(password_file)) = (&source.keystore, &source.password_file) {
         let password = read(password_file)?;
         let password = password.trim_end_matches(['\r', '\n']);
@@ -26,7 +26,9 @@ pub fn load_key(source: &KeySource) -> Result<PrivateKeySigner, ConfigError> {
 ///
 /// # Errors
 /// [`ConfigError::Key`], which never holds the key.
-pub fn load_key_bytes(source: &KeySource) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
+pub(crate) fn load_key_bytes(
+    source: &PrivateKeySource,
+) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
     if source.keystore.is_some() {
         return Ok(Zeroizing::new(load_key(source)?.to_bytes().0));
     }
@@ -91,7 +93,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         std::fs::write(&path, format!("0x{}\n", "11".repeat(32))).unwrap();
-        let source = KeySource { private_key_file: Some(path.clone()), ..KeySource::default() };
+        let source = PrivateKeySource {
+            private_key_file: Some(path.clone()),
+            ..PrivateKeySource::default()
+        };
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         let open = load_key(&source).unwrap_err().to_string();
         assert!(open.contains("chmod 600"), "{open}");

@@ -1,10 +1,13 @@
 //! What becomes of stored transactions: seen in blocks, taken out by reorgs, sent again, given up.
 
-use super::SenderError;
-use super::submit::{Sender, revert_reason};
-use crate::chain::client::within;
-use crate::chain::{ChainError, Head};
-use crate::jobs::unix_now;
+use super::intent::SenderError;
+use super::submit::Sender;
+use crate::chain::error::ChainError;
+use crate::chain::head::Head;
+use crate::chain::request::within;
+use crate::chain::reverts::revert_reason;
+use crate::clock::unix_now;
+use crate::metrics::as_f64;
 use crate::store::{AttemptRow, IntentRow, IntentState};
 use alloy::consensus::{TxEip1559, TxEnvelope};
 use alloy::eips::{BlockId, Decodable2718};
@@ -112,7 +115,7 @@ impl Sender {
     /// One look at every open intent. `sent` remembers what this process has broadcast.
     pub(crate) async fn settle(&self, sent: &mut HashSet<String>) -> Result<(), SenderError> {
         let open = self.inner.store.open_intents(self.account()).await?;
-        metrics::gauge!("oml_tx_pending").set(crate::api::as_f64(open.len() as u64));
+        metrics::gauge!("oml_tx_pending").set(as_f64(open.len() as u64));
         if open.is_empty() {
             return Ok(());
         }
@@ -205,7 +208,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Repeats the call on the block before; the reason is for people, so a guess is better than none.
+    /// Repeats the call on the block before; the reason is for people, so a guess is better than
+    /// none.
     async fn reason_of_revert(&self, intent: &IntentRow, block: u64) -> String {
         let request = TransactionRequest::default()
             .from(self.account())
@@ -227,10 +231,10 @@ impl Sender {
     ) -> Result<(), SenderError> {
         let attempts = self.inner.store.attempts(&intent.key).await?;
         let Some(newest) = attempts.first() else {
-            return Err(ChainError::Unexpected {
-                what: format!("intent {:?}", intent.key),
-                cause: "it has no signed transaction; the store is damaged".to_owned(),
-            }
+            return Err(ChainError::unexpected(
+                format!("intent {:?}", intent.key),
+                "it has no signed transaction; the store is damaged",
+            )
             .into());
         };
         let fell_out = intent.state == IntentState::Mined;
@@ -250,14 +254,16 @@ impl Sender {
         if age >= self.inner.resubmit_after.as_secs().max(1) {
             return self.bump(intent, newest, head).await;
         }
-        // Once per process: a node that was stopped before its broadcast must not wait for the bump.
+        // Once per process: a node that was stopped before its broadcast must not wait for the
+        // bump.
         if sent.insert(intent.key.clone()) || fell_out {
             self.broadcast(newest).await;
         }
         Ok(())
     }
 
-    /// The same transaction with fees that replace the one before; at the cap, the same bytes again.
+    /// The same transaction with fees that replace the one before; at the cap, the same bytes
+    /// again.
     async fn bump(
         &self,
         intent: &IntentRow,
@@ -293,7 +299,8 @@ impl Sender {
         self.replace(intent, tx, true).await
     }
 
-    /// Sets fees that a mempool accepts as a replacement. Returns `false` where they would exceed `cap`.
+    /// Sets fees that a mempool accepts as a replacement. Returns `false` where they would exceed
+    /// `cap`.
     async fn raise_fees(
         &self,
         tx: &mut TxEip1559,
@@ -322,13 +329,10 @@ impl Sender {
 }
 
 fn decode(attempt: &AttemptRow) -> Result<TxEip1559, ChainError> {
-    let damaged = |cause: String| ChainError::Unexpected {
-        what: format!("stored transaction {}", attempt.tx_hash),
-        cause,
-    };
+    let what = || format!("stored transaction {}", attempt.tx_hash);
     match TxEnvelope::decode_2718(&mut attempt.raw.as_slice()) {
         Ok(TxEnvelope::Eip1559(signed)) => Ok(signed.into_parts().0),
-        Ok(_) => Err(damaged("it has a type that this node never signs".to_owned())),
-        Err(cause) => Err(damaged(cause.to_string())),
+        Ok(_) => Err(ChainError::unexpected(what(), "it has a type that this node never signs")),
+        Err(source) => Err(ChainError::unexpected(what(), source)),
     }
 }

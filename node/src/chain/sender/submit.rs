@@ -1,10 +1,13 @@
 //! From an intent to a stored, signed and broadcast transaction.
 
-use super::{Intent, IntentStatus, SenderError};
-use crate::chain::client::within;
-use crate::chain::{ChainClient, ChainError, Head};
+use super::intent::{Intent, IntentStatus, SenderError};
+use crate::chain::client::ChainClient;
+use crate::chain::error::ChainError;
+use crate::chain::head::Head;
+use crate::chain::request::within;
+use crate::chain::reverts::revert_reason;
+use crate::clock::unix_now;
 use crate::config::ChainConfig;
-use crate::jobs::unix_now;
 use crate::store::{AttemptRow, IntentRow, IntentState, Store, StoreError};
 use alloy::consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy::eips::Encodable2718;
@@ -14,7 +17,6 @@ use alloy::rpc::types::TransactionRequest;
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
 use oml_contracts::EthAddress;
-use oml_contracts::rpc::reverts;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -63,7 +65,7 @@ impl Sender {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The account.
+    /// Account that sends.
     #[must_use]
     pub fn address(&self) -> EthAddress {
         self.account().into()
@@ -76,8 +78,8 @@ impl Sender {
     /// Stores, signs and broadcasts an intent once. A known key returns where that intent stands.
     ///
     /// # Errors
-    /// [`SenderError`]; unless it is [`SenderError::KeyTaken`], nothing was stored and the same intent may be
-    /// submitted again.
+    /// [`SenderError`]; unless it is [`SenderError::KeyTaken`], nothing was stored and the same
+    /// intent may be submitted again.
     pub async fn submit(&self, intent: Intent) -> Result<IntentStatus, SenderError> {
         if let Some(known) = self.known(&intent).await? {
             return Ok(known);
@@ -123,16 +125,16 @@ impl Sender {
         Ok(self.inner.store.intent(key).await?.as_ref().map(IntentStatus::of))
     }
 
-    /// Waits until an intent is in a block or given up, at most `timeout`; then returns where it stands.
+    /// Waits until an intent is in a block or given up, at most `timeout`; then returns where it
+    /// stands.
     ///
     /// # Errors
     /// The store's error, or [`SenderError::Chain`] if the key is unknown.
     pub async fn wait(&self, key: &str, timeout: Duration) -> Result<IntentStatus, SenderError> {
         let until = tokio::time::Instant::now() + timeout;
         loop {
-            let status = self.status(key).await?.ok_or_else(|| ChainError::Unexpected {
-                what: format!("intent {key:?}"),
-                cause: "it was never submitted".to_owned(),
+            let status = self.status(key).await?.ok_or_else(|| {
+                ChainError::unexpected(format!("intent {key:?}"), "it was never submitted")
             })?;
             if status != IntentStatus::Pending || tokio::time::Instant::now() >= until {
                 return Ok(status);
@@ -153,9 +155,7 @@ impl Sender {
     }
 
     fn row(&self, intent: &Intent, nonce: u64) -> Result<IntentRow, SenderError> {
-        let value = u128::try_from(intent.value).map_err(|_| {
-            SenderError::Signing(format!("{} wei is more than any account holds", intent.value))
-        })?;
+        let value = u128::try_from(intent.value).map_err(|_| SenderError::TooMuch(intent.value))?;
         Ok(IntentRow {
             key: intent.key.clone(),
             sender: self.account(),
@@ -192,7 +192,7 @@ impl Sender {
                 }
                 None => Err(ChainError::rpc(what(), error).into()),
             },
-            Err(_) => Err(ChainError::rpc(what(), "no answer in 15 s").into()),
+            Err(_) => Err(ChainError::NoAnswer { what: what(), seconds: 15 }.into()),
         }
     }
 
@@ -210,7 +210,8 @@ impl Sender {
         let on_chain = within("nonce", provider.get_transaction_count(self.account())).await?;
         match open.iter().map(|intent| intent.nonce).max() {
             Some(highest) => Ok(on_chain.max(highest + 1)),
-            // Nothing of ours is under way, so what the mempool holds is somebody else's with this key.
+            // Nothing of ours is under way, so what the mempool holds is somebody else's with this
+            // key.
             None => {
                 let pending = provider.get_transaction_count(self.account()).pending();
                 Ok(on_chain.max(within("pending nonce", pending).await?))
@@ -225,11 +226,8 @@ impl Sender {
         cancels: bool,
     ) -> Result<AttemptRow, SenderError> {
         let (max_fee, tip) = (tx.max_fee_per_gas, tx.max_priority_fee_per_gas);
-        let signature = self
-            .inner
-            .key
-            .sign_hash_sync(&tx.signature_hash())
-            .map_err(|cause| SenderError::Signing(cause.to_string()))?;
+        let signature =
+            self.inner.key.sign_hash_sync(&tx.signature_hash()).map_err(SenderError::Signing)?;
         let envelope = TxEnvelope::from(tx.into_signed(signature));
         let tx_hash: B256 = *envelope.tx_hash();
         Ok(AttemptRow {
@@ -243,8 +241,8 @@ impl Sender {
         })
     }
 
-    /// Sends signed bytes. Whether they arrive is seen by settling, not by the answer: a node that knows the
-    /// transaction refuses it as well.
+    /// Sends signed bytes. Whether they arrive is seen by settling, not by the answer: a node that
+    /// knows the transaction refuses it as well.
     pub(super) async fn broadcast(&self, attempt: &AttemptRow) {
         let sending = self.inner.client.provider().send_raw_transaction(&attempt.raw);
         match within("broadcast", sending).await {
@@ -257,16 +255,4 @@ impl Sender {
             }
         }
     }
-}
-
-/// Reason of a revert; `None` if the request failed for another reason.
-pub(super) fn revert_reason(error: &alloy::transports::TransportError) -> Option<String> {
-    if let Some(reason) = reverts::of_transport_error(error) {
-        return Some(reason);
-    }
-    let payload = error.as_error_resp()?;
-    payload.message.contains("revert").then(|| match payload.as_revert_data() {
-        Some(data) => format!("{} ({data})", payload.message),
-        None => payload.message.to_string(),
-    })
 }

@@ -1,9 +1,9 @@
 use k256::ecdsa::SigningKey;
 use oml_contracts::{ModelId, Salt};
+use oml_payments::{PayerChannel, PayerState, Price};
 use proptest::prelude::*;
 
 use super::*;
-use crate::payments::payer::{ChannelRef, PayerState, sign};
 
 const NOW: u64 = 1_000_000;
 
@@ -19,8 +19,8 @@ fn price() -> Price {
     }
 }
 
-fn channel_ref() -> ChannelRef {
-    ChannelRef {
+fn channel_ref() -> PayerChannel {
+    PayerChannel {
         chain_id: 31_337,
         escrow: EthAddress::new([0xe5; 20]),
         challenge_manager: EthAddress::new([0xc4; 20]),
@@ -41,7 +41,7 @@ fn request() -> RequestUnits {
 /// A world in which the default voucher is accepted.
 #[derive(Clone)]
 struct World {
-    license: LicenseState,
+    license: ServedLicense,
     channel: Option<ChannelView>,
     ledger: ChannelLedger,
     limits: RiskLimits,
@@ -59,7 +59,7 @@ impl World {
         };
         let voucher = voucher_for(&ledger, &request());
         Self {
-            license: LicenseState {
+            license: ServedLicense {
                 license_id: channel_ref().license_id,
                 active: true,
                 expires_at: NOW + 1_000,
@@ -105,7 +105,7 @@ impl World {
     fn resign(&mut self, change: impl FnOnce(&mut oml_contracts::Voucher)) {
         let mut voucher = self.voucher.as_ref().unwrap().voucher();
         change(&mut voucher);
-        self.voucher = Some(sign(&channel_ref(), &voucher, &key()).unwrap());
+        self.voucher = Some(channel_ref().sign(&voucher, &key()).unwrap());
     }
 }
 
@@ -118,12 +118,12 @@ fn voucher_for(ledger: &ChannelLedger, request: &RequestUnits) -> SignedVoucher 
     };
     let channel = channel_ref();
     let next = state.next_voucher(&channel, request.reserved(), request.request_hash).unwrap();
-    sign(&channel, &next, &key()).unwrap()
+    channel.sign(&next, &key()).unwrap()
 }
 
 #[test]
 fn the_payers_smallest_voucher_is_accepted() {
-    let accepted = Accepted { seq: 4, tokens_before: 500, headroom: 100 };
+    let accepted = Admitted { seq: 4, tokens_before: 500, headroom: 100 };
     assert_eq!(World::new().decide(), Admission::Accept(accepted));
     // 4 requests and 600 tokens at 10 and 2 a token.
     assert_eq!(World::new().voucher.unwrap().cumulative_amount, Amount::new(40 + 1_200));
@@ -170,23 +170,23 @@ fn every_reason_has_its_code() {
 fn a_session_key_signs_only_for_its_own_channel() {
     let session = SigningKey::from_slice(&[0x22; 32]).unwrap();
     let signer = EthAddress::of_key(session.verifying_key());
-    let channel = ChannelRef { signer, ..channel_ref() };
+    let channel = PayerChannel { signer, ..channel_ref() };
     let mut world = World::new();
     let mut voucher = world.voucher.as_ref().unwrap().voucher();
     voucher.channel_id = channel.id();
-    world.voucher = Some(sign(&channel, &voucher, &session).unwrap());
+    world.voucher = Some(channel.sign(&voucher, &session).unwrap());
     assert_eq!(world.outcome(), "accept");
-    world.voucher = Some(sign(&channel, &voucher, &key()).unwrap());
+    world.voucher = Some(channel.sign(&voucher, &key()).unwrap());
     assert_eq!(world.outcome(), "bad_signature", "the payer named a session key");
 }
 
 #[test]
 fn a_zero_payer_is_nobody() {
-    let channel = ChannelRef { payer: EthAddress::ZERO, ..channel_ref() };
+    let channel = PayerChannel { payer: EthAddress::ZERO, ..channel_ref() };
     let mut world = World::new();
     let mut voucher = world.voucher.as_ref().unwrap().voucher();
     voucher.channel_id = channel.id();
-    let mut signed = sign(&channel, &voucher, &key()).unwrap();
+    let mut signed = channel.sign(&voucher, &key()).unwrap();
     signed.signature = oml_contracts::Signature::new([0; 65]);
     world.voucher = Some(signed);
     assert_eq!(world.outcome(), "bad_signature");
@@ -204,7 +204,7 @@ fn an_answer_402_names_the_voucher_that_would_do() {
     voucher.cumulative_tokens = required.cumulative_tokens;
     voucher.cumulative_amount = required.cumulative_amount;
     voucher.request_hash = required.request_hash;
-    world.voucher = Some(sign(&channel_ref(), &voucher, &key()).unwrap());
+    world.voucher = Some(channel_ref().sign(&voucher, &key()).unwrap());
     assert_eq!(world.outcome(), "accept");
     assert_eq!(answer.deposited, Some(Amount::new(5_000)));
 
@@ -253,8 +253,8 @@ fn the_collateral_bounds_one_claim_as_on_chain() {
 }
 
 proptest! {
-    /// Whatever comes, an accepted voucher can be claimed after any voucher that was accepted before,
-    /// and pays for all that will be served.
+    /// Whatever comes, an accepted voucher can be claimed after any voucher that was accepted
+    /// before, and pays for all that will be served.
     #[test]
     fn accepted_vouchers_are_claimable(
         (requests, tokens) in (0_u64..5, 0_u64..700),

@@ -1,9 +1,10 @@
 //! Chat templates: how a model's own program turns messages into the text that the model reads.
 //!
 //! Templates are Jinja, as Hugging Face transformers reads them from `chat_template.jinja` or
-//! `tokenizer_config.json`. They come with the model, so they are not trusted: their length and the work
-//! of one rendering are bounded, and they can reach no file. `strftime_now` is left undefined: a prompt
-//! that changes with the date would not be one prompt, and templates have a fixed date for that case.
+//! `tokenizer_config.json`. They come with the model, so they are not trusted: their length and the
+//! work of one rendering are bounded, and they can reach no file. `strftime_now` is left undefined:
+//! a prompt that changes with the date would not be one prompt, and templates have a fixed date for
+//! that case.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value as Given, context};
@@ -57,21 +58,21 @@ impl ChatTemplate {
     /// `ChatTemplate` if it is too long or no Jinja.
     pub fn new(source: &str, tokens: SpecialTokens) -> Result<Self, ModelError> {
         if source.len() > MAX_BYTES {
-            let reason = format!("it has {} bytes, at most {MAX_BYTES} are accepted", source.len());
-            return Err(ModelError::ChatTemplate { reason });
+            return Err(ModelError::chat_template(format!(
+                "it has {} bytes, at most {MAX_BYTES} are accepted",
+                source.len()
+            )));
         }
         let mut environment = Environment::new();
         let mut syntax = SyntaxConfig::builder();
         let syntax = syntax.trim_blocks(true).lstrip_blocks(true).build();
-        environment.set_syntax(syntax.map_err(|error| invalid(&error))?);
+        environment.set_syntax(syntax.map_err(invalid)?);
         environment.set_fuel(Some(FUEL));
         environment.set_unknown_method_callback(unknown_method_callback);
         environment.add_function("raise_exception", |reason: String| {
             Err::<String, _>(minijinja::Error::new(ErrorKind::InvalidOperation, reason))
         });
-        environment
-            .add_template_owned(NAME, without_generation_marks(source))
-            .map_err(|error| invalid(&error))?;
+        environment.add_template_owned(NAME, without_generation_marks(source)).map_err(invalid)?;
         Ok(Self { environment: Arc::new(environment), source: source.into(), tokens })
     }
 
@@ -87,8 +88,10 @@ impl ChatTemplate {
         if file.is_file() {
             let size = file.metadata().map_err(ModelError::io(&file))?.len();
             if size > MAX_BYTES as u64 {
-                let reason = format!("{}: {size} bytes, at most {MAX_BYTES}", file.display());
-                return Err(ModelError::ChatTemplate { reason });
+                return Err(ModelError::chat_template(format!(
+                    "{}: {size} bytes, at most {MAX_BYTES}",
+                    file.display()
+                )));
             }
             let source = std::fs::read_to_string(&file).map_err(ModelError::io(&file))?;
             return Self::new(&source, tokens).map(Some);
@@ -101,7 +104,7 @@ impl ChatTemplate {
     /// # Errors
     /// `ChatTemplate` with what the template says against the messages, or why it can't be run.
     pub fn render(&self, messages: &[Message]) -> Result<String, ModelError> {
-        let template = self.environment.get_template(NAME).map_err(|error| invalid(&error))?;
+        let template = self.environment.get_template(NAME).map_err(invalid)?;
         let given: Vec<Given> = messages
             .iter()
             .map(|m| {
@@ -114,7 +117,7 @@ impl ChatTemplate {
             bos_token => self.tokens.bos.as_deref().unwrap_or_default(),
             eos_token => self.tokens.eos.as_deref().unwrap_or_default(),
         };
-        template.render(given).map_err(|error| invalid(&error))
+        template.render(given).map_err(invalid)
     }
 
     /// Text of the template.
@@ -130,8 +133,8 @@ impl ChatTemplate {
     }
 }
 
-fn invalid(error: &minijinja::Error) -> ModelError {
-    ModelError::ChatTemplate { reason: error.to_string() }
+fn invalid(error: minijinja::Error) -> ModelError {
+    ModelError::chat_template(error.to_string()).because(error)
 }
 
 fn read_config(path: &Path) -> Result<Value, ModelError> {
@@ -140,13 +143,14 @@ fn read_config(path: &Path) -> Result<Value, ModelError> {
     }
     let size = path.metadata().map_err(ModelError::io(path))?.len();
     if size > MAX_CONFIG_BYTES {
-        let reason = format!("{}: {size} bytes, at most {MAX_CONFIG_BYTES}", path.display());
-        return Err(ModelError::ChatTemplate { reason });
+        return Err(ModelError::chat_template(format!(
+            "{}: {size} bytes, at most {MAX_CONFIG_BYTES}",
+            path.display()
+        )));
     }
     let text = std::fs::read_to_string(path).map_err(ModelError::io(path))?;
     serde_json::from_str(&text).map_err(|error| {
-        let reason = format!("{} is no JSON: {error}", path.display());
-        ModelError::ChatTemplate { reason }
+        ModelError::chat_template(format!("{} is no JSON: {error}", path.display())).because(error)
     })
 }
 
@@ -168,8 +172,8 @@ fn default_template(config: &Value) -> Option<&str> {
     })
 }
 
-/// Training programs mark answers with `generation` blocks, a tag that Jinja does not know; they write
-/// nothing.
+/// Training programs mark answers with `generation` blocks, a tag that Jinja does not know; they
+/// write nothing.
 fn without_generation_marks(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;

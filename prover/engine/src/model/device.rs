@@ -30,19 +30,19 @@ impl DeviceName {
         match self {
             Self::Cpu => Ok(Device::Cpu),
             Self::Auto => Ok(Device::new_cuda(0).unwrap_or(Device::Cpu)),
-            Self::Cuda(number) => Device::new_cuda(number).map_err(|error| self.missing(&error)),
+            Self::Cuda(number) => Device::new_cuda(number).map_err(|error| self.missing(error)),
         }
     }
 
-    fn missing(self, error: &candle_core::Error) -> ModelError {
-        let reason = if cfg!(feature = "cuda") {
+    fn missing(self, error: candle_core::Error) -> ModelError {
+        let what = if cfg!(feature = "cuda") {
             format!("{error}; see that the driver works (nvidia-smi), or use the device `cpu`")
         } else {
             "this program was built without the cargo feature `cuda`; build it with that, or use \
              the device `cpu`"
                 .to_owned()
         };
-        ModelError::DeviceUnavailable { device: self.to_string(), reason }
+        ModelError::DeviceUnavailable { device: self.to_string(), what, source: Some(error.into()) }
     }
 }
 

@@ -14,8 +14,8 @@ pub(crate) fn is_gguf(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gguf")) && path.is_file()
 }
 
-/// The directory or file of a model: `spec` itself, or where the Hub's files are kept after fetching
-/// them.
+/// The directory or file of a model: `spec` itself, or where the Hub's files are kept after
+/// fetching them.
 ///
 /// # Errors
 /// `NotFound`; with the feature `hub` also what fetching says.
@@ -34,11 +34,8 @@ fn fetch(spec: &str) -> Result<PathBuf, ModelError> {
 
 #[cfg(not(feature = "hub"))]
 fn fetch(spec: &str) -> Result<PathBuf, ModelError> {
-    Err(ModelError::NotFound {
-        spec: spec.to_owned(),
-        reason: "no such directory, and Hub ids need a build with the cargo feature `hub`"
-            .to_owned(),
-    })
+    let what = "no such directory, and Hub ids need a build with the cargo feature `hub`";
+    Err(ModelError::not_found(spec, what))
 }
 
 /// The files that make up a model's weights: the safetensors of a directory, or the one GGUF file.
@@ -55,19 +52,17 @@ pub fn weight_files(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
     }
     let index = dir.join("model.safetensors.index.json");
     if !index.is_file() {
-        return Err(ModelError::NotFound {
-            spec: dir.display().to_string(),
-            reason: "it holds neither model.safetensors nor model.safetensors.index.json"
-                .to_owned(),
-        });
+        let what = "it holds neither model.safetensors nor model.safetensors.index.json";
+        return Err(ModelError::not_found(dir.display().to_string(), what));
     }
-    let invalid = |reason: String| ModelError::Safetensors { path: index.clone(), reason };
+    let invalid = |what: String| ModelError::safetensors(index.as_path(), what);
     let size = index.metadata().map_err(ModelError::io(&index))?.len();
     if size > MAX_INDEX_BYTES {
         return Err(invalid(format!("index of {size} bytes, at most {MAX_INDEX_BYTES} accepted")));
     }
     let text = std::fs::read_to_string(&index).map_err(ModelError::io(&index))?;
-    let parsed: Value = serde_json::from_str(&text).map_err(|e| invalid(e.to_string()))?;
+    let parsed: Value =
+        serde_json::from_str(&text).map_err(|e| invalid(e.to_string()).because(e))?;
     let map = parsed.get("weight_map").and_then(Value::as_object);
     let map = map.ok_or_else(|| invalid("`weight_map` is missing".to_owned()))?;
     let mut names = BTreeSet::new();

@@ -21,9 +21,9 @@ const FILES: [&str; 7] = [
 /// # Errors
 /// `NotFound` with what the Hub or the network said.
 pub(crate) fn fetch(id: &str) -> Result<PathBuf, ModelError> {
-    let failed = |e: hf_hub::HFError| ModelError::NotFound {
-        spec: id.to_owned(),
-        reason: format!("no such directory, and the Hugging Face Hub answered: {e}"),
+    let failed = |e: hf_hub::HFError| {
+        let what = format!("no such directory, and the Hugging Face Hub answered: {e}");
+        ModelError::not_found(id, what).because(e)
     };
     let client = HFClientSync::new().map_err(failed)?;
     let (owner, name) = split_id(id);

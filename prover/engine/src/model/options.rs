@@ -9,8 +9,9 @@ use super::float_type::FloatType;
 pub struct LoadOptions {
     /// Device that holds the weights, see [`DeviceName::open`](crate::DeviceName::open).
     pub device: Device,
-    /// What a GPU computes in; the processor computes in f32. Half the width takes half the memory and
-    /// a fraction of the time, and rounds away about one answer in a hundred; bfloat16 can't overflow.
+    /// What a GPU computes in; the processor computes in f32. Half the width takes half the memory
+    /// and a fraction of the time, and rounds away about one answer in a hundred; bfloat16 can't
+    /// overflow.
     pub precision: FloatType,
     /// Refuse weights with NaN or infinite values; costs one pass over them.
     pub check_finite: bool,

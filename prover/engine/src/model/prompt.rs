@@ -44,8 +44,8 @@ impl Message {
 /// What a model is asked.
 ///
 /// As text, which is what a leaf and a voucher hash, a chat is the canonical JSON (RFC 8785) of its
-/// messages: so whoever is handed a question sees from it how it is to be asked, and nobody can be told
-/// otherwise.
+/// messages: so whoever is handed a question sees from it how it is to be asked, and nobody can be
+/// told otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Prompt {
     /// A text to continue.
@@ -64,7 +64,8 @@ impl Prompt {
         }
     }
 
-    /// Reads the text of a prompt; whatever is not the canonical form of a chat is a text to continue.
+    /// Reads the text of a prompt; whatever is not the canonical form of a chat is a text to
+    /// continue.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let messages = || {
@@ -95,8 +96,8 @@ impl Prompt {
         }
     }
 
-    /// The same prompt as a service gives it to its model that puts a text of its own first: a system
-    /// message, or plain text where there are no messages.
+    /// The same prompt as a service gives it to its model that puts a text of its own first: a
+    /// system message, or plain text where there are no messages.
     #[must_use]
     pub fn under(&self, system: &str) -> Self {
         match self {

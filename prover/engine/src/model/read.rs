@@ -29,12 +29,9 @@ pub(crate) fn read(path: &Path, options: &LoadOptions) -> Result<ModelParts, Mod
         return gguf::load(path, options);
     }
     if !path.is_dir() {
-        return Err(ModelError::NotFound {
-            spec: path.display().to_string(),
-            reason: "no such directory; give one that holds config.json, tokenizer.json and \
-                     model.safetensors"
-                .to_owned(),
-        });
+        let what = "no such directory; give one that holds config.json, tokenizer.json and \
+                    model.safetensors";
+        return Err(ModelError::not_found(path.display().to_string(), what));
     }
     let config = Arc::new(ModelConfig::read(&path.join("config.json"))?);
     let tokenizer = TextTokenizer::read(&path.join("tokenizer.json"), &config)?;

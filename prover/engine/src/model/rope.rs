@@ -1,4 +1,5 @@
-//! Rotary position embeddings (Su et al. 2021), with the frequency scalings of the supported models.
+//! Rotary position embeddings (Su et al. 2021), with the frequency scalings of the supported
+//! models.
 
 use candle_core::{D, DType, Device, Result, Tensor};
 use std::f64::consts::TAU;

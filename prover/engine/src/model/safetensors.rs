@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::config::ModelConfig;
 use super::files::weight_files;
 use super::options::LoadOptions;
-use super::stored::{finish_tensor, is_offset, stored};
+use super::stored::{finish_tensor, stored};
 use super::weights::Weights;
 use crate::ModelError;
 
@@ -43,19 +43,20 @@ pub(crate) fn read_weights(
             });
         }
         let tensor = mapped.load(&stored.name, &options.device)?;
-        finish_tensor(tensor, &stored, is_offset(config, name), options)
+        finish_tensor(tensor, &stored, options)
     };
     Weights::build(config, &mut source)
 }
 
 /// Looks at the first eight bytes only, so that a hostile length allocates nothing.
 fn check_header_length(path: &Path) -> Result<(), ModelError> {
-    let invalid = |reason: String| ModelError::Safetensors { path: path.to_owned(), reason };
+    let invalid = |what: String| ModelError::safetensors(path, what);
     let mut file = File::open(path).map_err(ModelError::io(path))?;
     let size = file.metadata().map_err(ModelError::io(path))?.len();
     let mut bytes = [0_u8; 8];
-    file.read_exact(&mut bytes)
-        .map_err(|_| invalid(format!("{size} bytes are too few for a safetensors file")))?;
+    file.read_exact(&mut bytes).map_err(|e| {
+        invalid(format!("{size} bytes are too few for a safetensors file")).because(e)
+    })?;
     let header = u64::from_le_bytes(bytes);
     if header > MAX_HEADER_BYTES {
         return Err(invalid(format!(
@@ -73,8 +74,8 @@ fn map_files(files: &[PathBuf]) -> Result<MmapedSafetensors, ModelError> {
     // SAFETY: the mapping is read once, below, and dropped; the directory belongs to the caller,
     // who must not change it meanwhile (the documented contract of memory-mapped files).
     let mapped = unsafe { MmapedSafetensors::multi(files) };
-    mapped.map_err(|e| ModelError::Safetensors {
-        path: files.first().cloned().unwrap_or_default(),
-        reason: format!("not a valid safetensors file: {e}"),
+    mapped.map_err(|e| {
+        let first = files.first().cloned().unwrap_or_default();
+        ModelError::safetensors(first, format!("not a valid safetensors file: {e}")).because(e)
     })
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::config::ModelConfig;
 use super::float_type::FloatType;
-use super::stored::{Stored, is_offset, stored};
+use super::stored::{Stored, stored};
 use super::tokenizer::TextTokenizer;
 use super::weights::Weights;
 use crate::ModelError;
@@ -66,8 +66,8 @@ impl Saved<'_> {
         let config = self.config;
         let mut parts: BTreeMap<String, Vec<(usize, Tensor)>> = BTreeMap::new();
         for (name, tensor) in self.weights.named() {
-            let tensor = if is_offset(config, name) { (tensor - 1.0)? } else { tensor.clone() };
-            let Stored { name, rows, .. } = stored(config, name, tensor.dims());
+            let Stored { name, rows, less_one, .. } = stored(config, name, tensor.dims());
+            let tensor = if less_one { (tensor - 1.0)? } else { tensor.clone() };
             let start = rows.map_or(0, |rows| rows.start);
             parts.entry(name).or_default().push((start, tensor.to_dtype(dtype)?));
         }

@@ -15,15 +15,19 @@ pub(crate) struct Stored {
     pub(crate) rows: Option<std::ops::Range<usize>>,
     /// Rows of the stored tensor in all.
     pub(crate) total_rows: usize,
+    /// Whether the files hold the values less one.
+    pub(crate) less_one: bool,
 }
 
 /// Where the files of a family hold a parameter. Phi 3 stores queries, keys and values in one
 /// matrix, and gates and ups in another.
 pub(crate) fn stored(config: &ModelConfig, name: &str, shape: &[usize]) -> Stored {
+    let less_one = config.norm_offset && is_norm(name);
     let whole = || Stored {
         name: name.to_owned(),
         rows: None,
         total_rows: shape.first().copied().unwrap_or(0),
+        less_one,
     };
     if config.architecture != Architecture::Phi3 {
         return whole();
@@ -40,28 +44,27 @@ pub(crate) fn stored(config: &ModelConfig, name: &str, shape: &[usize]) -> Store
     let of = |part: &str| name.ends_with(&format!(".{part}.weight"));
     match parts.into_iter().find(|(part, ..)| of(part)) {
         Some((part, fused, rows, total_rows)) => {
-            Stored { name: name.replace(part, fused), rows: Some(rows), total_rows }
+            Stored { name: name.replace(part, fused), rows: Some(rows), total_rows, less_one }
         }
         None => whole(),
     }
 }
 
-/// Whether a parameter stays f32 where the others are half as wide: norms are small, and what is computed
-/// with them is f32 in any case.
+/// Whether a parameter stays f32 where the others are half as wide: norms are small, and what is
+/// computed with them is f32 in any case.
 pub(crate) fn stays_f32(name: &str) -> bool {
+    is_norm(name)
+}
+
+fn is_norm(name: &str) -> bool {
     name.ends_with("norm.weight")
 }
 
-/// Whether files of a family hold this parameter less one.
-pub(crate) fn is_offset(config: &ModelConfig, name: &str) -> bool {
-    config.norm_offset && (name.ends_with("norm.weight"))
-}
-
-/// Cuts out the parameter, looks for values that are no numbers, and converts it to what is computed in.
+/// Cuts out the parameter, looks for values that are no numbers, and converts it to what is
+/// computed in.
 pub(crate) fn finish_tensor(
     tensor: Tensor,
     stored: &Stored,
-    offset: bool,
     options: &LoadOptions,
 ) -> Result<Tensor, ModelError> {
     let mut tensor = match &stored.rows {
@@ -71,7 +74,7 @@ pub(crate) fn finish_tensor(
         }
         None => tensor.to_dtype(DType::F32)?,
     };
-    if offset {
+    if stored.less_one {
         tensor = (tensor + 1.0)?;
     }
     if options.check_finite && !is_finite(&tensor)? {

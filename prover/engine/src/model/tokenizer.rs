@@ -33,23 +33,21 @@ pub struct TextTokenizer {
 const ANCHOR: &str = "a";
 
 impl TextTokenizer {
-    /// Reads `tokenizer.json` and checks it against the model's vocabulary; with the chat template and
-    /// the `generation_config.json` that lie beside it, if any.
+    /// Reads `tokenizer.json` and checks it against the model's vocabulary; with the chat template
+    /// and the `generation_config.json` that lie beside it, if any.
     ///
     /// # Errors
     /// `Io`, `Tokenizer`, `VocabularyMismatch`, `ChatTemplate`.
     pub fn read(path: &Path, config: &ModelConfig) -> Result<Self, ModelError> {
         let bytes = std::fs::read(path).map_err(ModelError::io(path))?;
-        let invalid = |reason: &str| ModelError::Tokenizer {
-            reason: format!("{}: {reason}", path.display()),
-        };
+        let invalid = |what: &str| ModelError::tokenizer(format!("{}: {what}", path.display()));
         // The library panics on some damaged files, such as one with merges longer than any token.
         let mut inner = std::panic::catch_unwind(|| Tokenizer::from_bytes(&bytes))
             .map_err(|_| invalid("it contradicts itself"))?
-            .map_err(|e| invalid(&e.to_string()))?;
+            .map_err(|e| invalid(&e.to_string()).because(e))?;
         // Files from training set-ups may pad or cut, which would change ids silently.
         inner.with_padding(None);
-        inner.with_truncation(None).map_err(|e| ModelError::Tokenizer { reason: e.to_string() })?;
+        inner.with_truncation(None).map_err(failed)?;
         let mut tokenizer = Self::new(inner, config)?.with_origin(&path.display().to_string());
         if let Some(dir) = path.parent() {
             let ends = ends_of_generation(&dir.join("generation_config.json"), config.vocab_size);
@@ -61,8 +59,8 @@ impl TextTokenizer {
         Ok(tokenizer)
     }
 
-    /// The same tokenizer for a model that answers messages; what ends an answer for the template ends
-    /// a generation.
+    /// The same tokenizer for a model that answers messages; what ends an answer for the template
+    /// ends a generation.
     #[must_use]
     pub fn with_chat(mut self, template: ChatTemplate) -> Self {
         let end = template.tokens().eos.as_deref().and_then(|text| self.inner.token_to_id(text));
@@ -97,8 +95,10 @@ impl TextTokenizer {
             .chain(config.bos)
             .chain(config.eos.iter().copied())
             .collect();
-        let bos =
-            raw_encode(&inner, ANCHOR, true)?.first().copied().filter(|t| special.contains(t));
+        let bos = raw_encode(&inner, ANCHOR, Surrounding::Added)?
+            .first()
+            .copied()
+            .filter(|t| special.contains(t));
         Ok(Self {
             inner: Arc::new(inner),
             bos,
@@ -152,7 +152,7 @@ impl TextTokenizer {
     }
 
     /// Control tokens, in no particular order.
-    pub fn special_tokens(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(crate) fn special_tokens(&self) -> impl Iterator<Item = u32> + '_ {
         self.special.iter().copied()
     }
 
@@ -161,7 +161,7 @@ impl TextTokenizer {
     /// # Errors
     /// `Tokenizer` if the text cannot be encoded.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
-        raw_encode(&self.inner, text, false)
+        raw_encode(&self.inner, text, Surrounding::LeftOut)
     }
 
     /// Token ids that a server feeds the model for this text.
@@ -180,8 +180,8 @@ impl TextTokenizer {
 
     /// Token ids that a server feeds the model when it is asked this.
     ///
-    /// The text of a chat is encoded as its template writes it, without another beginning-of-sequence
-    /// token: that is what transformers and the common servers do.
+    /// The text of a chat is encoded as its template writes it, without another
+    /// beginning-of-sequence token: that is what transformers and the common servers do.
     ///
     /// # Errors
     /// `Tokenizer`, `NoChatTemplate`, `ChatTemplate`.
@@ -208,7 +208,7 @@ impl TextTokenizer {
     pub fn decode(&self, tokens: &[u32]) -> Result<String, ModelError> {
         self.inner
             .decode(tokens, true)
-            .map_err(|e| ModelError::Tokenizer { reason: format!("cannot decode {tokens:?}: {e}") })
+            .map_err(|e| ModelError::tokenizer(format!("cannot decode {tokens:?}: {e}")).because(e))
     }
 
     /// Text of the tokens in a form that survives a round trip: `encode(text) == tokens`.
@@ -237,9 +237,11 @@ impl TextTokenizer {
         self.initial.get_or_init(|| self.word_initial_table()).get(index)?.as_deref()
     }
 
-    /// The letters and digits of a token that can start the answer to a chat, or `None` for any other.
+    /// The letters and digits of a token that can start the answer to a chat, or `None` for any
+    /// other.
     ///
-    /// An answer starts afresh, so the blank before a word may be there or not, as the model has it.
+    /// An answer starts afresh, so the blank before a word may be there or not, as the model has
+    /// it.
     #[must_use]
     pub fn opening(&self, token: u32) -> Option<&str> {
         let index = usize::try_from(token).ok()?;
@@ -294,8 +296,13 @@ impl TextTokenizer {
     pub fn save(&self, path: &Path) -> Result<(), ModelError> {
         self.inner
             .save(path, false)
-            .map_err(|e| ModelError::Tokenizer { reason: format!("{}: {e}", path.display()) })
+            .map_err(|e| ModelError::tokenizer(format!("{}: {e}", path.display())).because(e))
     }
+}
+
+/// What the tokenizer library says, as it says it.
+pub(crate) fn failed(error: tokenizers::Error) -> ModelError {
+    ModelError::tokenizer(error.to_string()).because(error)
 }
 
 fn highest(inner: &Tokenizer) -> u32 {
@@ -305,8 +312,8 @@ fn highest(inner: &Tokenizer) -> u32 {
 /// Largest `generation_config.json` that is read.
 const MAX_GENERATION_CONFIG: u64 = 1 << 20;
 
-/// What ends a generation besides the tokens of `config.json`; nothing if the file says nothing usable,
-/// as it only adds to them.
+/// What ends a generation besides the tokens of `config.json`; nothing if the file says nothing
+/// usable, as it only adds to them.
 fn ends_of_generation(path: &Path, vocabulary: usize) -> Vec<u32> {
     let small = path.metadata().is_ok_and(|file| file.len() <= MAX_GENERATION_CONFIG);
     let text = small.then(|| std::fs::read_to_string(path).ok()).flatten().unwrap_or_default();
@@ -318,9 +325,20 @@ fn ends_of_generation(path: &Path, vocabulary: usize) -> Vec<u32> {
     ids.iter().filter_map(id).filter(inside).collect()
 }
 
-fn raw_encode(inner: &Tokenizer, text: &str, special: bool) -> Result<Vec<u32>, ModelError> {
+/// Whether the tokenizer adds the tokens that every text starts or ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Surrounding {
+    Added,
+    LeftOut,
+}
+
+fn raw_encode(
+    inner: &Tokenizer,
+    text: &str,
+    surrounding: Surrounding,
+) -> Result<Vec<u32>, ModelError> {
     inner
-        .encode_fast(text, special)
+        .encode_fast(text, surrounding == Surrounding::Added)
         .map(|encoding| encoding.get_ids().to_vec())
-        .map_err(|e| ModelError::Tokenizer { reason: format!("cannot encode {text:?}: {e}") })
+        .map_err(|e| ModelError::tokenizer(format!("cannot encode {text:?}: {e}")).because(e))
 }

@@ -1,6 +1,6 @@
 //! The parameters of a decoder, under their Hugging Face names.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::config::ModelConfig;
 use crate::ModelError;
@@ -43,7 +43,15 @@ pub(crate) struct Params<T> {
 }
 
 /// Supplies the parameter of a name and shape.
-pub type Source<'a, T> = dyn FnMut(&str, &[usize]) -> Result<T, ModelError> + 'a;
+pub(crate) type Source<'a, T> = dyn FnMut(&str, &[usize]) -> Result<T, ModelError> + 'a;
+
+/// Shape of a dense layer.
+#[derive(Debug, Clone, Copy)]
+struct Dense {
+    inputs: usize,
+    outputs: usize,
+    bias: bool,
+}
 
 /// Asks the source for the parameter of each name and shape.
 struct Builder<'a, 's, T> {
@@ -51,15 +59,10 @@ struct Builder<'a, 's, T> {
 }
 
 impl<T: Clone> Builder<'_, '_, T> {
-    fn linear(
-        &mut self,
-        name: &str,
-        (input, output): (usize, usize),
-        bias: bool,
-    ) -> Result<Linear<T>, ModelError> {
-        let weight = (self.source)(&format!("{name}.weight"), &[output, input])?;
-        let bias =
-            if bias { Some((self.source)(&format!("{name}.bias"), &[output])?) } else { None };
+    fn linear(&mut self, name: &str, dense: Dense) -> Result<Linear<T>, ModelError> {
+        let Dense { inputs, outputs, bias } = dense;
+        let weight = (self.source)(&format!("{name}.weight"), &[outputs, inputs])?;
+        let bias = self.optional(bias, &format!("{name}.bias"), &[outputs])?;
         Ok(Linear { weight, bias })
     }
 
@@ -78,6 +81,7 @@ impl<T: Clone> Builder<'_, '_, T> {
         let (q_width, kv_width) =
             (config.heads * config.head_dim, config.kv_heads * config.head_dim);
         let head_norm = [config.head_dim];
+        let dense = |inputs, outputs, bias| Dense { inputs, outputs, bias };
         let sandwich = config.sandwich_norms;
         let before_fed = match sandwich {
             true => "pre_feedforward_layernorm.weight",
@@ -85,10 +89,10 @@ impl<T: Clone> Builder<'_, '_, T> {
         };
         Ok(Layer {
             input_norm: (self.source)(&at("input_layernorm.weight"), &[hidden])?,
-            q: self.linear(&at("self_attn.q_proj"), (hidden, q_width), config.qkv_bias)?,
-            k: self.linear(&at("self_attn.k_proj"), (hidden, kv_width), config.qkv_bias)?,
-            v: self.linear(&at("self_attn.v_proj"), (hidden, kv_width), config.qkv_bias)?,
-            o: self.linear(&at("self_attn.o_proj"), (q_width, hidden), config.output_bias)?,
+            q: self.linear(&at("self_attn.q_proj"), dense(hidden, q_width, config.qkv_bias))?,
+            k: self.linear(&at("self_attn.k_proj"), dense(hidden, kv_width, config.qkv_bias))?,
+            v: self.linear(&at("self_attn.v_proj"), dense(hidden, kv_width, config.qkv_bias))?,
+            o: self.linear(&at("self_attn.o_proj"), dense(q_width, hidden, config.output_bias))?,
             q_norm: self.optional(config.qk_norm, &at("self_attn.q_norm.weight"), &head_norm)?,
             k_norm: self.optional(config.qk_norm, &at("self_attn.k_norm.weight"), &head_norm)?,
             attended_norm: self.optional(
@@ -97,9 +101,9 @@ impl<T: Clone> Builder<'_, '_, T> {
                 &[hidden],
             )?,
             post_norm: (self.source)(&at(before_fed), &[hidden])?,
-            gate: self.linear(&at("mlp.gate_proj"), (hidden, inner), config.mlp_bias)?,
-            up: self.linear(&at("mlp.up_proj"), (hidden, inner), config.mlp_bias)?,
-            down: self.linear(&at("mlp.down_proj"), (inner, hidden), config.mlp_bias)?,
+            gate: self.linear(&at("mlp.gate_proj"), dense(hidden, inner, config.mlp_bias))?,
+            up: self.linear(&at("mlp.up_proj"), dense(hidden, inner, config.mlp_bias))?,
+            down: self.linear(&at("mlp.down_proj"), dense(inner, hidden, config.mlp_bias))?,
             fed_norm: self.optional(
                 sandwich,
                 &at("post_feedforward_layernorm.weight"),
@@ -140,10 +144,7 @@ pub struct Weights {
 
 impl Weights {
     /// Builds the decoder from a source that returns a tensor for a name and expected shape.
-    ///
-    /// # Errors
-    /// What the source says; `TensorShape` if a tensor has another shape.
-    pub fn build(
+    pub(crate) fn build(
         config: &ModelConfig,
         source: &mut Source<'_, Tensor>,
     ) -> Result<Self, ModelError> {
@@ -166,8 +167,58 @@ impl Weights {
     }
 
     /// Every parameter with its Hugging Face name, in a fixed order.
-    #[must_use]
-    pub fn named(&self) -> &[(String, Tensor)] {
+    pub(crate) fn named(&self) -> &[(String, Tensor)] {
         &self.named
     }
+
+    /// The values of every parameter, in a fixed order; each is copied only when it is asked for.
+    pub fn values(&self) -> impl Iterator<Item = Result<ParameterValues, ModelError>> + '_ {
+        self.first_values(usize::MAX)
+    }
+
+    /// As [`Weights::values`], but at most so many values of each parameter, from its beginning.
+    pub fn first_values(
+        &self,
+        most: usize,
+    ) -> impl Iterator<Item = Result<ParameterValues, ModelError>> + '_ {
+        self.named.iter().map(move |(name, tensor)| {
+            let flat = tensor.flatten_all()?;
+            let values = flat.narrow(0, 0, flat.elem_count().min(most))?;
+            Ok(ParameterValues {
+                name: name.clone(),
+                shape: tensor.dims().to_vec(),
+                values: values.to_dtype(DType::F32)?.to_vec1()?,
+            })
+        })
+    }
+
+    /// Weights of the same shape, type and device, each parameter's values changed by `change`.
+    pub(crate) fn changed<E: From<ModelError>>(
+        &self,
+        config: &ModelConfig,
+        change: &mut dyn FnMut(&mut ParameterValues) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut changed = Vec::with_capacity(self.named.len());
+        for (parameter, (_, tensor)) in self.values().zip(&self.named) {
+            let mut parameter = parameter?;
+            change(&mut parameter)?;
+            let values = Tensor::from_vec(parameter.values, tensor.shape(), tensor.device());
+            let values = values.and_then(|values| values.to_dtype(tensor.dtype()));
+            changed.push(values.map_err(ModelError::from)?);
+        }
+        let mut changed = changed.into_iter();
+        let missing = |name: &str| ModelError::MissingTensor { name: name.to_owned() };
+        Ok(Self::build(config, &mut |name, _| changed.next().ok_or_else(|| missing(name)))?)
+    }
+}
+
+/// The values of one parameter, in f32 whatever type they are held in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParameterValues {
+    /// Hugging Face name.
+    pub name: String,
+    /// Lengths of the dimensions, the outermost first.
+    pub shape: Vec<usize>,
+    /// Row by row; as many as the shape says, unless only the first were asked for.
+    pub values: Vec<f32>,
 }

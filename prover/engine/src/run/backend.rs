@@ -1,16 +1,18 @@
 //! What a decoder asks of whatever computes for it.
 //!
 //! There are two answers: the code written for the processor ([`super::processor`]) and the tensor
-//! library ([`super::tensors`]). The trait lists the verbs, so that the compiler holds both to the same
-//! list. Which of the two runs is decided once, by the closed enum [`super::decoder::Decoder`], and not
-//! by `dyn Backend`: the kinds of caches differ and one verb is generic over its caller's state, so a
-//! trait object would need a downcast for every call, where the enum needs one `match`.
+//! library ([`super::tensors`]). The trait lists the verbs, so that the compiler holds both to the
+//! same list. Which of the two runs is decided once, by the closed enum
+//! [`super::decoder::Decoder`], and not by `dyn Backend`: the kinds of caches differ and one verb
+//! is generic over its caller's state, so a trait object would need a downcast for every call,
+//! where the enum needs one `match`.
 
 use candle_core::Result;
 
 use crate::cpu::{NumberFormat, Top};
 
-/// Sequences side by side: all begin with what one cache holds, and each goes on with as many tokens.
+/// Sequences side by side: all begin with what one cache holds, and each goes on with as many
+/// tokens.
 #[derive(Debug)]
 pub(crate) struct SideBySide<'a, C> {
     /// What all begin with.
@@ -62,8 +64,8 @@ pub(crate) trait Backend {
         Ok(None)
     }
 
-    /// Greedy continuations side by side, one per state, of up to `most` tokens; a sequence ends when
-    /// `step` says so. False, with nothing done, where there are no kernels for the format.
+    /// Greedy continuations side by side, one per state, of up to `most` tokens; a sequence ends
+    /// when `step` says so. False, with nothing done, where there are no kernels for the format.
     fn continue_greedily<S: Send>(
         &self,
         _format: NumberFormat,

@@ -26,9 +26,10 @@ impl Model {
     /// The same model, sharing its weights, whose greedy answers are screened in low precision
     /// (int8 or bfloat16) where that is faster and the processor has the instructions.
     ///
-    /// Answers are those of f32 except where an error of logits exceeds six times what was measured on
-    /// these very questions: near ties are run again in f32, and some of the other answers are audited (see
-    /// `docs/decisions/016-low-precision-screen.md`). For evidence use the model as it was loaded.
+    /// Answers are those of f32 except where an error of logits exceeds six times what was measured
+    /// on these very questions: near ties are run again in f32, and some of the other answers are
+    /// audited (see `docs/decisions/016-low-precision-screen.md`). For evidence use the model as it
+    /// was loaded.
     #[must_use]
     pub fn screened(&self) -> Self {
         Self { screened: true, ..self.clone() }
@@ -68,8 +69,8 @@ impl Model {
         Ok((answers.collect(), ScreenReport { exact: prompts.len(), ..ScreenReport::default() }))
     }
 
-    /// Greedy answers in a number format; a token that leads by less than the margin is not sure, and
-    /// its prompt ends there.
+    /// Greedy answers in a number format; a token that leads by less than the margin is not sure,
+    /// and its prompt ends there.
     fn greedy_in(
         &self,
         prompts: &[&[u32]],

@@ -17,6 +17,7 @@ use crate::model::parts::ModelParts;
 use crate::model::read::read;
 use crate::model::save::Saved;
 use crate::model::tokenizer::TextTokenizer;
+use crate::model::weights::ParameterValues;
 use crate::model::{ModelConfig, Weights};
 
 /// A language model that is ready to run. Cheap to clone, and shareable between threads.
@@ -72,8 +73,8 @@ impl Model {
     }
 
     /// Writes `config.json`, `tokenizer.json`, the chat template if there is one, and
-    /// `model.safetensors` (f32) into a directory, creating it if needed. Each file appears under its
-    /// name only once it is complete.
+    /// `model.safetensors` (f32) into a directory, creating it if needed. Each file appears under
+    /// its name only once it is complete.
     ///
     /// # Errors
     /// `Io` or `Tensor` if a file cannot be written.
@@ -147,8 +148,8 @@ impl Model {
         })
     }
 
-    /// The most likely next token after each prompt, in the order of the prompts; the lowest id among
-    /// equals.
+    /// The most likely next token after each prompt, in the order of the prompts; the lowest id
+    /// among equals.
     ///
     /// # Errors
     /// As [`Model::last_logits`].
@@ -169,8 +170,8 @@ impl Model {
         Ok((rest, cache.select(&vec![0; prompts.len()])?))
     }
 
-    /// A cache of one sequence that holds what all prompts begin with (a beginning-of-sequence token, a
-    /// system prompt), which is computed once; and the tokens that are left.
+    /// A cache of one sequence that holds what all prompts begin with (a beginning-of-sequence
+    /// token, a system prompt), which is computed once; and the tokens that are left.
     fn shared_prefix(&self, prompts: &[&[u32]]) -> Result<(Vec<u32>, Cache), ModelError> {
         let (shared, rest) = split_shared_prefix(prompts);
         Ok((rest, self.cache_of(shared)?))
@@ -185,8 +186,8 @@ impl Model {
         Ok(cache)
     }
 
-    /// Logits after prompts of one length in a number format, `[prompts, vocabulary]`; `None` where there
-    /// are no kernels for it.
+    /// Logits after prompts of one length in a number format, `[prompts, vocabulary]`; `None` where
+    /// there are no kernels for it.
     pub(crate) fn lane_logits(
         &self,
         prompts: &[&[u32]],
@@ -211,6 +212,17 @@ impl Model {
     #[must_use]
     pub fn with_weights(&self, weights: Weights) -> Self {
         Self { decoder: self.decoder.with_weights(weights), screen: Arc::default(), ..self.clone() }
+    }
+
+    /// The same model, each parameter's values changed by `change`, which may not change their number.
+    ///
+    /// # Errors
+    /// What `change` says; `Tensor` if the number of values changed.
+    pub fn with_values<E: From<ModelError>>(
+        &self,
+        change: &mut dyn FnMut(&mut ParameterValues) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        Ok(self.with_weights(self.weights().changed(self.config(), change)?))
     }
 
     /// Indices of prompts in batches of one length each, sized to the activation budget.

@@ -1,8 +1,8 @@
 //! Multiple-choice questions from a file: how much of a model's ability a copy keeps.
 //!
-//! The measure is that of the usual harnesses: each choice is scored by its log-probability after the
-//! question, `acc` takes the likeliest, `acc_norm` the likeliest per byte, so that short choices have
-//! no advantage.
+//! The measure is that of the usual harnesses: each choice is scored by its log-probability after
+//! the question, `acc` takes the likeliest, `acc_norm` the likeliest per byte, so that short
+//! choices have no advantage.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,8 +41,8 @@ pub struct ChoiceReport {
 /// Longest accepted line, in bytes.
 const MAX_LINE_BYTES: usize = 1 << 20;
 
-/// Reads a file of one JSON object per line: a question (`context`, `prompt`, `query`, `question` or
-/// `ctx`), `choices` (or `endings`) and the right one's position or letter (`answer`, `gold` or
+/// Reads a file of one JSON object per line: a question (`context`, `prompt`, `query`, `question`
+/// or `ctx`), `choices` (or `endings`) and the right one's position or letter (`answer`, `gold` or
 /// `label`).
 ///
 /// # Errors
@@ -51,16 +51,16 @@ pub fn read_questions(path: &Path) -> Result<Vec<ChoiceQuestion>, ModelError> {
     let text = std::fs::read_to_string(path).map_err(ModelError::io(path))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let parse = |(index, line): (usize, &str)| {
-        parse_question(line).map_err(|reason| ModelError::Questions {
+        parse_question(line).map_err(|what| ModelError::Questions {
             path: path.to_owned(),
             line: index + 1,
-            reason,
+            what,
         })
     };
     let questions = lines.map(parse).collect::<Result<Vec<_>, _>>()?;
     if questions.is_empty() {
-        let reason = "there is no question".to_owned();
-        return Err(ModelError::Questions { path: path.to_owned(), line: 1, reason });
+        let what = "there is no question".to_owned();
+        return Err(ModelError::Questions { path: path.to_owned(), line: 1, what });
     }
     Ok(questions)
 }

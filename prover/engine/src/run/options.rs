@@ -18,7 +18,8 @@ pub enum Stop {
 pub struct Sampling {
     /// Divides the logits; > 0.
     pub temperature: f32,
-    /// Smallest set of most likely tokens whose probability reaches this is sampled from; in (0, 1].
+    /// Smallest set of most likely tokens whose probability reaches this is sampled from; in (0,
+    /// 1].
     pub top_p: f32,
     /// Seed; each prompt has its own stream, so results do not depend on batching.
     pub seed: u64,

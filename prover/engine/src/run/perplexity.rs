@@ -50,7 +50,8 @@ impl Model {
     /// Log-probability of each response after its prompt, in nats, summed over its tokens.
     ///
     /// # Errors
-    /// `EmptyPrompt` if a prompt or response is empty; `TokenOutOfRange`, `PromptTooLong`, `Tensor`.
+    /// `EmptyPrompt` if a prompt or response is empty; `TokenOutOfRange`, `PromptTooLong`,
+    /// `Tensor`.
     pub fn log_probabilities(
         &self,
         pairs: &[(Vec<u32>, Vec<u32>)],

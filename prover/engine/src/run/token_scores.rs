@@ -15,8 +15,9 @@ pub struct TokenScore {
 }
 
 impl Model {
-    /// Scores the tokens of `sequence` from place `start` on, each given all before it. Every token costs
-    /// a pass over what is before it, so that memory stays bounded by one row of the vocabulary per token.
+    /// Scores the tokens of `sequence` from place `start` on, each given all before it. Every token
+    /// costs a pass over what is before it, so that memory stays bounded by one row of the
+    /// vocabulary per token.
     ///
     /// # Errors
     /// `EmptyPrompt` if nothing is before the first token; as [`Model::last_logits`].

@@ -13,8 +13,8 @@ use crate::run::tensors::{TensorForward, cross_entropy};
 
 /// The way down; which one is decided once, by where the decoder runs.
 pub(super) enum Descent {
-    /// By the code written for the processor: sums of the gradients of all parameters, in memory that
-    /// outlives the steps.
+    /// By the code written for the processor: sums of the gradients of all parameters, in memory
+    /// that outlives the steps.
     InPlace(Gradients),
     /// By the tensor library, which leaves a gradient beside each parameter.
     Tensors {
@@ -57,7 +57,8 @@ impl Descent {
         }
     }
 
-    /// Sums of the gradients, by parameter; empty where they lie beside the parameters, or are none.
+    /// Sums of the gradients, by parameter; empty where they lie beside the parameters, or are
+    /// none.
     pub(super) fn sums(&self) -> &[Vec<f32>] {
         match self {
             Self::InPlace(sums) => sums.get().unwrap_or_default(),

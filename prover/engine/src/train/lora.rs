@@ -1,9 +1,9 @@
 //! Low-rank adapters (Hu et al. 2021): `W = W₀ + (alpha / rank) · B · A`, of which only `A` and `B`
 //! are trained.
 //!
-//! The merged matrices are what runs, in training as in the finished copy, so nothing is merged at the
-//! end. Gradients of the factors follow from that of the merged matrix: `dB = s · dW · Aᵀ`,
-//! `dA = s · Bᵀ · dW`. That saves the optimizer's moments, not the gradient.
+//! The merged matrices are what runs, in training as in the finished copy, so nothing is merged at
+//! the end. Gradients of the factors follow from that of the merged matrix: `dB = s · dW · Aᵀ`, `dA
+//! = s · Bᵀ · dW`. That saves the optimizer's moments, not the gradient.
 
 use candle_core::{DType, Device, Tensor};
 use rand::{Rng, SeedableRng};

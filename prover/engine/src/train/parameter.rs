@@ -38,7 +38,8 @@ pub(super) struct Parameter {
     pub(super) name: String,
     /// The values that the decoder runs on.
     pub(super) running: Var,
-    /// What the optimizer keeps; `None` until it is needed, for most of a model that is only adapted never is.
+    /// What the optimizer keeps; `None` until it is needed, for most of a model that is only
+    /// adapted never is.
     pub(super) state: Option<State>,
     pub(super) grad: Option<Tensor>,
 }
@@ -59,7 +60,8 @@ impl Parameter {
         Ok(Self { name, running, state: None, grad: None })
     }
 
-    /// What the optimizer knows, at first the values and no moments. Shares its memory with what is kept.
+    /// What the optimizer knows, at first the values and no moments. Shares its memory with what is
+    /// kept.
     pub(super) fn state(&self) -> Result<State, ModelError> {
         if let Some(state) = &self.state {
             return Ok(state.clone());

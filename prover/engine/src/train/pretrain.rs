@@ -24,7 +24,7 @@ use crate::example::Example;
 use crate::model::float_type::FloatType;
 use crate::model::options::LoadOptions;
 use crate::model::parts::ModelParts;
-use crate::model::tokenizer::TextTokenizer;
+use crate::model::tokenizer::{TextTokenizer, failed};
 use crate::model::{ModelConfig, Weights};
 use crate::run::Model;
 use crate::run::perplexity::Perplexity;
@@ -186,17 +186,16 @@ fn train_tokenizer(
     options: &PretrainOptions,
     seed: u64,
 ) -> Result<Tokenizer, ModelError> {
-    let failed = |e: tokenizers::Error| ModelError::Tokenizer { reason: e.to_string() };
     let mut rng = stream(seed, 0);
     let texts = (0..options.tokenizer_documents)
         .map(|_| corpus.document(&mut rng))
         .collect::<Result<Vec<_>, _>>()?;
     let template = TemplateProcessing::builder()
         .try_single(format!("{BOS} $A"))
-        .map_err(|e| ModelError::Tokenizer { reason: e })?
+        .map_err(ModelError::tokenizer)?
         .special_tokens(vec![(BOS, 0)])
         .build()
-        .map_err(|e| ModelError::Tokenizer { reason: e.to_string() })?;
+        .map_err(|e| ModelError::tokenizer(e.to_string()).because(e))?;
     let mut tokenizer = TokenizerBuilder::new()
         .with_model(BPE::default())
         .with_normalizer(None::<NormalizerWrapper>)

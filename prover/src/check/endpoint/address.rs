@@ -6,24 +6,25 @@
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::super::observation::NotChecked;
+use super::super::observation::{NotChecked, Observation};
 use super::classify::Reply;
 
 /// Why an address is not asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Not a URL.
-    #[error("{url:?} is not a URL: {cause}")]
+    #[error("{url:?} is not a URL: {source}")]
     NotAUrl {
         /// As given, cut.
         url: String,
-        /// The parser's word.
-        cause: String,
+        /// What the parser stumbled over.
+        source: <Url as FromStr>::Err,
     },
     /// Not the address of a web service.
     #[error("{url:?} can't be asked: only http and https addresses without user name are")]
@@ -33,7 +34,8 @@ pub enum AddressError {
     },
     /// Not on the public internet.
     #[error(
-        "{host} is an address of this machine or of a private network, which is not asked unless allowed"
+        "{host} is an address of this machine or of a private network, which is not asked unless \
+         allowed"
     )]
     Private {
         /// The host or its address.
@@ -41,18 +43,32 @@ pub enum AddressError {
     },
 }
 
+/// How far asking may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// To addresses of the public internet only.
+    Public,
+    /// To this machine and private networks as well.
+    Private,
+}
+
+impl Reach {
+    fn includes(self, address: IpAddr) -> bool {
+        self == Self::Private || is_public(address)
+    }
+}
+
 /// Parses and judges an address; names are judged again once resolved.
-pub(super) fn admit(uri: &str, allow_private: bool) -> Result<Url, AddressError> {
+pub(super) fn admit(uri: &str, reach: Reach) -> Result<Url, AddressError> {
     let shown = || uri.chars().take(200).collect::<String>();
-    let url = Url::parse(uri)
-        .map_err(|cause| AddressError::NotAUrl { url: shown(), cause: cause.to_string() })?;
+    let url = Url::parse(uri).map_err(|source| AddressError::NotAUrl { url: shown(), source })?;
     let web = matches!(url.scheme(), "http" | "https");
     let anonymous = url.username().is_empty() && url.password().is_none();
     let Some(host) = url.host_str().filter(|_| web && anonymous) else {
         return Err(AddressError::Unsupported { url: shown() });
     };
     let literal: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    if !allow_private && literal.is_some_and(|address| !is_public(address)) {
+    if literal.is_some_and(|address| !reach.includes(address)) {
         return Err(AddressError::Private { host: host.to_owned() });
     }
     Ok(url)
@@ -111,23 +127,23 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 
 /// Resolver that gives out allowed addresses only.
 pub(super) struct Guard {
-    allow_private: bool,
+    reach: Reach,
 }
 
 impl Guard {
-    pub(super) fn new(allow_private: bool) -> Arc<Self> {
-        Arc::new(Self { allow_private })
+    pub(super) fn new(reach: Reach) -> Arc<Self> {
+        Arc::new(Self { reach })
     }
 }
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let allow_private = self.allow_private;
+        let reach = self.reach;
         Box::pin(async move {
             let host = name.as_str().to_owned();
             let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
             let (allowed, refused): (Vec<_>, Vec<_>) =
-                found.partition(|address| allow_private || is_public(address.ip()));
+                found.partition(|address| reach.includes(address.ip()));
             if allowed.is_empty() && !refused.is_empty() {
                 return Err(
                     Box::new(AddressError::Private { host }) as Box<dyn Error + Send + Sync>
@@ -145,7 +161,7 @@ pub(super) fn failed(error: &reqwest::Error) -> Reply {
     while let Some(cause) = next {
         if let Some(refused) = cause.downcast_ref::<AddressError>() {
             let cause = refused.to_string();
-            return Reply::Done(super::Observation::NotChecked(NotChecked::Forbidden { cause }));
+            return Reply::Done(Observation::NotChecked(NotChecked::Forbidden { cause }));
         }
         causes.push(cause.to_string());
         next = cause.source();
@@ -218,14 +234,17 @@ mod tests {
             "http://0x7f.1/",
             "https://169.254.169.254/latest/meta-data",
         ] {
-            let refused = admit(private, false).unwrap_err();
+            let refused = admit(private, Reach::Public).unwrap_err();
             assert!(matches!(refused, AddressError::Private { .. }), "{private}: {refused}");
-            assert!(admit(private, true).is_ok(), "{private}");
+            assert!(admit(private, Reach::Private).is_ok(), "{private}");
         }
         for odd in ["ftp://example.com", "file:///etc/passwd", "http://me:pw@example.com"] {
-            assert!(matches!(admit(odd, true), Err(AddressError::Unsupported { .. })), "{odd}");
+            assert!(
+                matches!(admit(odd, Reach::Private), Err(AddressError::Unsupported { .. })),
+                "{odd}"
+            );
         }
-        assert!(matches!(admit("example.com", true), Err(AddressError::NotAUrl { .. })));
-        assert!(admit("https://example.com/base", false).is_ok());
+        assert!(matches!(admit("example.com", Reach::Private), Err(AddressError::NotAUrl { .. })));
+        assert!(admit("https://example.com/base", Reach::Public).is_ok());
     }
 }

@@ -86,8 +86,8 @@ pub(super) fn completion(body: &[u8]) -> Observation {
     }
 }
 
-/// Data of the server-sent events that a body consists of; some services stream whatever they are asked.
-/// `None` if it is something else.
+/// Data of the server-sent events that a body consists of; some services stream whatever they are
+/// asked. `None` if it is something else.
 fn events(body: &[u8]) -> Option<Vec<&str>> {
     let text = std::str::from_utf8(body).ok()?;
     let first = text.lines().find(|line| !line.trim().is_empty())?;
@@ -98,8 +98,8 @@ fn events(body: &[u8]) -> Option<Vec<&str>> {
     })
 }
 
-/// The text of a streamed completion that came to its end. What broke off is no answer: its first word
-/// may be half of one.
+/// The text of a streamed completion that came to its end. What broke off is no answer: its first
+/// word may be half of one.
 fn streamed(events: &[&str]) -> Result<String, String> {
     let (mut text, mut ended) = (String::new(), false);
     for event in events {

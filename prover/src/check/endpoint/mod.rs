@@ -6,6 +6,7 @@
 
 mod address;
 mod classify;
+mod log_probabilities;
 mod options;
 mod pace;
 
@@ -19,12 +20,12 @@ use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, LOCATION, RETRY_AFTER,
 };
 
+use super::clock::{millis, unix_millis};
 use super::observation::{NoAnswer, NotChecked, Observation};
-use super::rank::log_probabilities;
-use super::target::{millis, unix_millis};
 use super::transcript::Exchange;
 pub use address::{AddressError, is_public};
 use classify::{Reply, completion, excerpt, refusal};
+use log_probabilities::log_probabilities;
 use oml_engine::Prompt;
 pub use options::{EndpointError, EndpointOptions, Limits};
 use pace::Pace;
@@ -32,7 +33,7 @@ use pace::Pace;
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
-    /// A continuation.
+    /// The text with which the model goes on.
     Text,
     /// The likeliest first tokens.
     LogProbabilities,
@@ -49,21 +50,21 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Prepares to ask the service at `uri`, whose path gets `/v1/completions` or `/v1/chat/completions`
-    /// appended, as each prompt says.
+    /// Prepares to ask the service at `uri`, whose path gets `/v1/completions` or
+    /// `/v1/chat/completions` appended, as each prompt says.
     ///
     /// # Errors
     /// [`EndpointError`] if the address is not one that may be asked, or the limits make no sense.
     pub fn new(uri: &str, options: EndpointOptions) -> Result<Self, EndpointError> {
         options.check()?;
-        let mut base = address::admit(uri, options.allow_private)?;
+        let mut base = address::admit(uri, options.reach())?;
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .referer(false)
-            .dns_resolver(address::Guard::new(options.allow_private))
+            .dns_resolver(address::Guard::new(options.reach()))
             .connect_timeout(Duration::from_secs(options.limits.connect_seconds))
             .build()?;
         let pace = Arc::new(Pace::new(options.limits.requests_per_minute));
@@ -81,15 +82,15 @@ impl Endpoint {
         self.ask_for(Wanted::Text, prompts).await
     }
 
-    /// Asks which tokens could come first after each prompt; an answered exchange holds the list as JSON
-    /// text, `[[token, log-probability], …]`.
-    pub async fn ask_log_probabilities(&self, prompts: &[String]) -> Vec<Exchange> {
+    /// Asks which tokens could come first after each prompt; an answered exchange holds the list as
+    /// JSON text, `[[token, log-probability], …]`.
+    pub(crate) async fn ask_log_probabilities(&self, prompts: &[String]) -> Vec<Exchange> {
         self.ask_for(Wanted::LogProbabilities, prompts).await
     }
 
     async fn ask_for(&self, wanted: Wanted, prompts: &[String]) -> Vec<Exchange> {
-        // Collected, because with a closure in the stream the compiler can't show that this future is
-        // `Send`, and a node runs it on many threads.
+        // Collected, because with a closure in the stream the compiler can't show that this future
+        // is `Send`, and a node runs it on many threads.
         let mut exchanges = Vec::with_capacity(prompts.len());
         for prompt in prompts {
             exchanges.push(self.exchange(wanted, prompt));
@@ -224,8 +225,8 @@ fn header(headers: &HeaderMap, name: &str) -> String {
     headers.get(name).map(|value| excerpt(value.as_bytes())).unwrap_or_default()
 }
 
-/// Full jitter: between nothing and twice the time of the attempt before, so that many askers do not
-/// come back together. A service may ask for more, up to a limit.
+/// Full jitter: between nothing and twice the time of the attempt before, so that many askers do
+/// not come back together. A service may ask for more, up to a limit.
 fn pause(attempts: u32, after: Option<Duration>, limits: &Limits) -> Duration {
     let ceiling = limits.pause_millis.saturating_mul(1 << attempts.min(10));
     let jittered = Duration::from_millis(rand::rng().random_range(0..=ceiling));
@@ -234,5 +235,4 @@ fn pause(attempts: u32, after: Option<Duration>, limits: &Limits) -> Duration {
 }
 
 #[cfg(test)]
-#[path = "zoo_tests.rs"]
-mod zoo_tests;
+mod tests;

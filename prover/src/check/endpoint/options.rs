@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use zeroize::Zeroizing;
 
-use super::address::AddressError;
+use super::address::{AddressError, Reach};
 
 /// Hard limits. Every one is a bound on what a hostile service can make the asker spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -25,7 +25,8 @@ pub struct Limits {
     pub retry_after_seconds: u64,
     /// Questions asked at a time.
     pub concurrency: usize,
-    /// Requests per minute, of all questions together, as a service may allow no more; no limit if not given.
+    /// Requests per minute, of all questions together, as a service may allow no more; no limit if
+    /// not given.
     pub requests_per_minute: Option<NonZeroU32>,
 }
 
@@ -52,15 +53,15 @@ pub struct EndpointOptions {
     pub model: String,
     /// Tokens of an answer; a check compares only its first word.
     pub max_tokens: u32,
-    /// Tokens that are listed with their log-probabilities for the rank test; services refuse more than
-    /// they allow, often 5 or 20.
+    /// Tokens that are listed with their log-probabilities for the rank test; services refuse more
+    /// than they allow, often 5 or 20.
     pub top_logprobs: u32,
     /// Sent as bearer token, if the service wants one.
     pub api_key: Option<Zeroizing<String>>,
-    /// Whether addresses of the local machine and of private networks may be asked. Only for one's own
-    /// services: an address written by someone else could point at one's own database.
+    /// Whether addresses of the local machine and of private networks may be asked. Only for one's
+    /// own services: an address written by someone else could point at one's own database.
     pub allow_private: bool,
-    /// Hard limits.
+    /// What one check may spend on the service.
     pub limits: Limits,
 }
 
@@ -105,6 +106,10 @@ pub enum EndpointError {
 }
 
 impl EndpointOptions {
+    pub(super) const fn reach(&self) -> Reach {
+        if self.allow_private { Reach::Private } else { Reach::Public }
+    }
+
     pub(super) fn check(&self) -> Result<(), EndpointError> {
         let limits = &self.limits;
         let zeros = [

@@ -20,9 +20,23 @@ pub(crate) fn circles(survey: &Survey) -> Vec<(String, Circle)> {
 }
 
 pub(crate) fn check(survey: &Survey) -> Vec<Breach> {
-    let circles = circles(survey);
-    let mut breaches: Vec<Breach> =
-        circles.iter().map(|(package, circle)| breach(survey, package, circle)).collect();
+    let mut stale: BTreeSet<&String> = survey.rules.known_circles.keys().collect();
+    let mut breaches = Vec::new();
+    for (package, circle) in circles(survey) {
+        let above = survey.house.module(circle.parent).path.join("::");
+        let key = format!("{package}::{above}");
+        stale.remove(&key);
+        if !survey.rules.known_circles.contains_key(&key) {
+            breaches.push(breach(survey, &package, &circle));
+        }
+    }
+    breaches.extend(stale.into_iter().map(|key| Breach {
+        rule: "circles",
+        file: "tests/structure/layers.toml".to_owned(),
+        line: 0,
+        message: format!("there is no circle below {key} any more"),
+        advice: "take the entry out of known_circles".to_owned(),
+    }));
     for roof in &survey.rules.roofs {
         breaches.extend(under_roof(survey, roof));
     }

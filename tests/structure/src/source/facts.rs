@@ -134,8 +134,6 @@ pub struct TextLine {
 pub struct SourceFile {
     /// The path relative to the root of the workspace, with forward slashes.
     pub path: String,
-    /// How many lines it has.
-    pub lines: usize,
     /// Whether the whole file exists only under `cfg(test)`.
     pub test_only: bool,
     /// The file's module.

@@ -36,7 +36,6 @@ pub(crate) fn read_source(path: &str, text: &str) -> Result<SourceFile, Structur
     let docs = doc_comments(text, &removed);
     Ok(SourceFile {
         path: path.to_owned(),
-        lines: text.lines().count(),
         test_only,
         body: read_body(&file.items),
         identifiers,

@@ -134,3 +134,12 @@ fn a_use_of_the_roof_is_seen() {
         .breach_of("circles");
     assert_says(&message, &["app/src/low.rs:1:", "uses the roof app::roof: Context"]);
 }
+
+#[test]
+fn a_known_circle_passes_and_an_entry_without_a_circle_is_seen() {
+    let fixture = app("mod a;\nmod b;\n")
+        .rules("[known_circles]\n\"app::\" = \"until a is split\"\n\"app::a\" = \"was there\"")
+        .file("app/src/a.rs", "use crate::b::B;\npub struct A;\n")
+        .file("app/src/b.rs", "use crate::a::A;\npub struct B;\n");
+    assert_says(&fixture.breach_of("circles"), &["there is no circle below app::a any more"]);
+}

@@ -29,7 +29,7 @@ use super::format::NumberFormat;
 use super::kernel::{Panel, multiply};
 use super::operand::{Form, Operand};
 use super::place::{How, ProductPlace};
-use super::sums::Sums;
+use super::sums::HalfSums;
 use super::tiles::Tiles;
 use crate::cpu::line::Line;
 

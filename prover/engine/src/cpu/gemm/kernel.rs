@@ -13,7 +13,7 @@
 #[cfg(all(target_arch = "x86_64", not(feature = "portable-kernels")))]
 use super::avx512 as instructions;
 use super::format::NumberFormat;
-use super::place::Place;
+use super::place::ProductPlace;
 #[cfg(any(not(target_arch = "x86_64"), feature = "portable-kernels"))]
 use super::portable as instructions;
 use super::tile::{ROWS, Tile};

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::asking::Asking;
 use super::block::Block;
-use super::layer::Saved;
+use super::layer::SavedLayer;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::decoder::CpuDecoder;
 use crate::cpu::gemm::ROWS;

@@ -14,7 +14,7 @@ pub(super) use attention::{RowAttention, RowScratch};
 pub(super) use block::{Block, SharedRows};
 pub(super) use inference::{CHUNK_TOKENS, parallelism};
 pub(crate) use inference::{last_logits, next_token_logits, next_tokens};
-pub(super) use layer::Saved;
+pub(super) use layer::SavedLayer;
 pub(super) use loss::{cross_entropy_backward, soft_cross_entropy_backward};
 pub(crate) use loss::{losses, softmax};
 pub(super) use ops::{Norm, soft_cap};

@@ -48,7 +48,8 @@ pub enum RopeScaling {
         /// Positions seen in pretraining.
         original_context: f64,
     },
-    /// YaRN (Peng et al. 2023): low frequencies divided, high ones kept, a ramp over the pairs between.
+    /// YaRN (Peng et al. 2023): low frequencies divided, high ones kept, a ramp over the pairs
+    /// between.
     Yarn {
         /// Divisor of the low frequencies, > 0.
         factor: f64,
@@ -70,6 +71,14 @@ pub enum RopeScaling {
 }
 
 impl RopeScaling {
+    /// The positions that the frequencies are good for, of so many that the model was made for.
+    pub(crate) fn limit(&self, positions: usize) -> usize {
+        match self {
+            Self::Divided { original_context, .. } => positions.min(*original_context),
+            _ => positions,
+        }
+    }
+
     /// Factor on cosines and sines.
     pub(crate) fn attention_factor(&self) -> f64 {
         match self {

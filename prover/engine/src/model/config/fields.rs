@@ -94,6 +94,16 @@ impl Fields<'_> {
         Ok((window, (0..layers).map(limited).collect()))
     }
 
+    /// What scores are divided by the root of; a file's own number counts for Gemma alone.
+    pub(super) fn query_scalar(
+        &self,
+        architecture: Architecture,
+        head_dim: usize,
+    ) -> Result<f64, ModelError> {
+        let given = self.number("query_pre_attn_scalar", as_f64(head_dim))?;
+        Ok(if architecture == Architecture::Gemma2 { given } else { as_f64(head_dim) })
+    }
+
     pub(super) fn activation(&self, architecture: Architecture) -> Result<Activation, ModelError> {
         let gemma = architecture == Architecture::Gemma2;
         let default = if gemma { "gelu_pytorch_tanh" } else { "silu" };

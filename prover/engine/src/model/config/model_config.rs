@@ -88,7 +88,7 @@ impl ModelConfig {
     /// `Config`, `UnsupportedArchitecture`.
     pub fn parse(text: &str) -> Result<Self, ModelError> {
         let raw: Map<String, Value> = serde_json::from_str(text)
-            .map_err(|e| ModelError::config(format!("not a JSON object: {e}")))?;
+            .map_err(|e| ModelError::config(format!("not a JSON object: {e}")).because(e))?;
         let architecture = architecture(&raw)?;
         let fields = Fields { raw: &raw };
         let hidden_size = fields.size("hidden_size")?;
@@ -104,7 +104,7 @@ impl ModelConfig {
         let positions = fields.size_or("max_position_embeddings", 2048)?;
         let rope_theta = fields.rope_theta()?;
         let rope_scaling = fields.rope_scaling(rotary_dim, positions, rope_theta)?;
-        let config = Self {
+        Self {
             architecture,
             hidden_size,
             intermediate_size: fields.size("intermediate_size")?,
@@ -113,17 +113,11 @@ impl ModelConfig {
             kv_heads,
             head_dim,
             vocab_size: fields.size("vocab_size")?,
-            max_positions: match rope_scaling {
-                RopeScaling::Divided { original_context, .. } => positions.min(original_context),
-                _ => positions,
-            },
+            max_positions: rope_scaling.limit(positions),
             sliding_window,
             window_layers,
             activation: fields.activation(architecture)?,
-            query_scalar: match fields.number("query_pre_attn_scalar", as_f64(head_dim))? {
-                scalar if gemma => scalar,
-                _ => as_f64(head_dim),
-            },
+            query_scalar: fields.query_scalar(architecture, head_dim)?,
             attention_cap: fields.cap("attn_logit_softcapping", architecture)?,
             logit_cap: fields.cap("final_logit_softcapping", architecture)?,
             embedding_scale: if gemma { narrow(as_f64(hidden_size).sqrt()) } else { 1.0 },
@@ -141,9 +135,8 @@ impl ModelConfig {
             bos: fields.ids("bos_token_id")?.first().copied(),
             eos: fields.ids("eos_token_id")?,
             raw: raw.clone(),
-        };
-        config.check()?;
-        Ok(config)
+        }
+        .checked()
     }
 
     /// Positions that a query of a layer sees, itself included; `None` for all before it.
@@ -168,7 +161,8 @@ impl ModelConfig {
         embeddings + self.layers * (attention + mlp + norms * self.hidden_size) + self.hidden_size
     }
 
-    fn check(&self) -> Result<(), ModelError> {
+    /// Refuses shapes that contradict themselves.
+    fn checked(self) -> Result<Self, ModelError> {
         if !self.heads.is_multiple_of(self.kv_heads) {
             return Err(ModelError::config(format!(
                 "num_key_value_heads = {} does not divide num_attention_heads = {}",
@@ -195,7 +189,7 @@ impl ModelConfig {
                 self.query_scalar
             )));
         }
-        Ok(())
+        Ok(self)
     }
 }
 

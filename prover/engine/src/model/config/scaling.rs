@@ -42,7 +42,8 @@ impl Fields<'_> {
         positions: usize,
     ) -> Result<RopeScaling, ModelError> {
         let key = "original_max_position_embeddings";
-        // Beside the object it stands for the model's own stretch; within it `factor` may say another.
+        // Beside the object it stands for the model's own stretch; within it `factor` may say
+        // another.
         let (own, nested) = (self.get(key).is_some(), Fields { raw: object });
         let original_context = match (own, nested.get(key).is_some()) {
             (true, _) => self.size(key)?,

@@ -10,6 +10,9 @@ use super::rope;
 use crate::ModelError;
 use crate::model::config::ModelConfig;
 
+/// Families whose names are the same here and in `config.json`.
+const ARCHITECTURES: [&str; 5] = ["llama", "qwen2", "qwen3", "phi3", "gemma2"];
+
 /// Builds and checks the configuration.
 pub(super) fn read(
     header: &Header,
@@ -18,15 +21,14 @@ pub(super) fn read(
 ) -> Result<ModelConfig, ModelError> {
     let fields = Fields { header, path };
     let architecture = fields.text("general.architecture")?;
-    let model_type = match architecture.as_str() {
-        "llama" | "qwen2" | "qwen3" | "phi3" | "gemma2" => architecture.as_str(),
-        other => {
-            return Err(ModelError::UnsupportedArchitecture { found: format!("{other} (GGUF)") });
-        }
-    };
+    if !ARCHITECTURES.contains(&architecture.as_str()) {
+        return Err(ModelError::UnsupportedArchitecture {
+            found: format!("{architecture} (GGUF)"),
+        });
+    }
     let at = |name: &str| format!("{architecture}.{name}");
     let mut raw = Map::new();
-    raw.insert("model_type".to_owned(), json!(model_type));
+    raw.insert("model_type".to_owned(), json!(architecture));
     for (field, key) in [
         ("hidden_size", "embedding_length"),
         ("intermediate_size", "feed_forward_length"),

@@ -12,8 +12,8 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn invalid(&self, reason: String) -> ModelError {
-        ModelError::Gguf { path: self.path.to_owned(), reason }
+    pub(super) fn invalid(&self, what: String) -> ModelError {
+        ModelError::gguf(self.path, what)
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&'a Value> {

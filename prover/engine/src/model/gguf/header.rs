@@ -132,15 +132,15 @@ struct Parser<'a, R> {
 }
 
 impl<R: Read> Parser<'_, R> {
-    fn invalid(&self, reason: impl Into<String>) -> ModelError {
-        ModelError::Gguf { path: self.path.to_owned(), reason: reason.into() }
+    fn invalid(&self, what: impl Into<String>) -> ModelError {
+        ModelError::gguf(self.path, what)
     }
 
     fn bytes<const N: usize>(&mut self, what: &str) -> Result<[u8; N], ModelError> {
         let mut bytes = [0; N];
         self.input
             .read_exact(&mut bytes)
-            .map_err(|_| self.invalid(format!("the header ends within {what}")))?;
+            .map_err(|e| self.invalid(format!("the header ends within {what}")).because(e))?;
         Ok(bytes)
     }
 
@@ -183,7 +183,8 @@ impl<R: Read> Parser<'_, R> {
         if read.ok().and_then(|n| u64::try_from(n).ok()) != Some(length) {
             return Err(self.invalid(format!("the header ends within {what}")));
         }
-        String::from_utf8(bytes).map_err(|_| self.invalid(format!("{what} is not UTF-8")))
+        String::from_utf8(bytes)
+            .map_err(|e| self.invalid(format!("{what} is not UTF-8")).because(e))
     }
 
     fn value(&mut self, kind: u32, key: &str, depth: usize) -> Result<Value, ModelError> {

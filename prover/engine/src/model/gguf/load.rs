@@ -1,4 +1,5 @@
-//! Reads a GGUF file: its configuration, its weights dequantized, and the tokenizer that goes with it.
+//! Reads a GGUF file: its configuration, its weights dequantized, and the tokenizer that goes with
+//! it.
 
 use candle_core::Tensor;
 use candle_core::quantized::ggml_file::qtensor_from_ggml;
@@ -33,19 +34,16 @@ pub(crate) fn load(path: &Path, options: &LoadOptions) -> Result<ModelParts, Mod
     Ok(ModelParts { config, tokenizer, weights })
 }
 
-/// The tokenizer beside the file, with the chat template there, if there is one of its size; else the file's own. The file's own
-/// template serves where there is no other.
+/// The tokenizer beside the file, with the chat template there, if there is one of its size; else
+/// the file's own. The file's own template serves where there is no other.
 fn read_tokenizer(fields: &Fields<'_>, config: &ModelConfig) -> Result<TextTokenizer, ModelError> {
     let vocabulary = Vocabulary::read(fields, config.vocab_size)?;
     let beside = fields.path.with_file_name("tokenizer.json");
     let tokenizer = match (vocabulary, beside.is_file()) {
         (None, false) => {
-            return Err(ModelError::NotFound {
-                spec: fields.path.display().to_string(),
-                reason: "it holds no vocabulary (`tokenizer.ggml.tokens`), and there is no tokenizer.json beside it; \
-                         copy the one of the base model there"
-                    .to_owned(),
-            });
+            let what = "it holds no vocabulary (`tokenizer.ggml.tokens`), and there is no \
+                        tokenizer.json beside it; copy the one of the base model there";
+            return Err(ModelError::not_found(fields.path.display().to_string(), what));
         }
         (None, true) => TextTokenizer::read(&beside, config)?,
         (Some(own), true) => match TextTokenizer::read(&beside, config) {
@@ -117,8 +115,7 @@ impl Reader<'_> {
             });
         }
         let tensor = self.read(&stored, info)?;
-        // These files hold the norms of Gemma in full already.
-        let tensor = finish_tensor(tensor, &stored, false, self.options)?;
+        let tensor = finish_tensor(tensor, &stored, self.options)?;
         match names::rotated_heads(config, name) {
             Some(heads) => restore_halves(&tensor, heads).map_err(ModelError::from),
             None => Ok(tensor),
@@ -126,13 +123,13 @@ impl Reader<'_> {
     }
 
     fn read(&mut self, stored: &Stored, info: &TensorInfo) -> Result<Tensor, ModelError> {
-        let invalid = |reason: String| ModelError::Gguf { path: self.path.to_owned(), reason };
         let mut bytes = vec![0_u8; info.bytes];
         let start = SeekFrom::Start(self.header.data_start + info.offset);
         self.file.seek(start).map_err(ModelError::io(self.path))?;
-        self.file
-            .read_exact(&mut bytes)
-            .map_err(|e| invalid(format!("tensor `{}` is cut off: {e}", stored.name)))?;
+        self.file.read_exact(&mut bytes).map_err(|e| {
+            let what = format!("tensor `{}` is cut off: {e}", stored.name);
+            ModelError::gguf(self.path, what).because(e)
+        })?;
         let device = &self.options.device;
         let quantized = qtensor_from_ggml(info.kind, &bytes, info.shape.clone(), device)?;
         Ok(quantized.dequantize(device)?)

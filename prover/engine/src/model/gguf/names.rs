@@ -7,7 +7,8 @@ use crate::model::stored::{Stored, stored as stored_by_family};
 pub(super) fn stored(config: &ModelConfig, name: &str, shape: &[usize]) -> Stored {
     let stored = stored_by_family(config, name, shape);
     let name = translate(config, &stored.name);
-    Stored { name, ..stored }
+    // These files hold the norms of Gemma in full.
+    Stored { name, less_one: false, ..stored }
 }
 
 fn translate(config: &ModelConfig, name: &str) -> String {

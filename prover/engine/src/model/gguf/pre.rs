@@ -1,4 +1,5 @@
-//! How byte-level vocabularies cut a text before pairs are merged, by the name that GGUF files give to it.
+//! How byte-level vocabularies cut a text before pairs are merged, by the name that GGUF files give
+//! to it.
 
 use serde_json::{Value as Json, json};
 

@@ -1,8 +1,8 @@
 //! Stretched rotary frequencies of GGUF files, as the `rope_scaling` that they stand for.
 //!
-//! Converters write the frequencies of Llama 3.1 as divisors per pair of dimensions (`rope_freqs.weight`) and those of
-//! Phi 3 as one list for short and one for long contexts. Both are what Hugging Face calls `longrope`; in this form
-//! they survive saving.
+//! Converters write the frequencies of Llama 3.1 as divisors per pair of dimensions
+//! (`rope_freqs.weight`) and those of Phi 3 as one list for short and one for long contexts. Both
+//! are what Hugging Face calls `longrope`; in this form they survive saving.
 
 use serde_json::{Map, Value as Json, json};
 use std::fs::File;
@@ -28,10 +28,11 @@ pub(super) fn read(
     let kind = fields.optional_text(&at("scaling.type"))?;
     let older = fields.number(&at("scale_linear"))?;
     let factor = fields.number(&at("scaling.factor"))?.or(older).filter(|factor| *factor != 0.0);
-    let original = fields.count(&at("scaling.original_context_length"))?;
     let attention = fields.number(&at("scaling.attn_factor"))?;
     let plain = factor.is_none_or(|factor| factor == 1.0);
     let positions = raw.get("max_position_embeddings").cloned();
+    let original = fields.count(&at("scaling.original_context_length"))?;
+    let original = original.map_or_else(|| positions.clone(), |n| Some(json!(n)));
     let whole = divisors(fields, "rope_freqs.weight", file)?;
     let short = divisors(fields, "rope_factors_short.weight", file)?;
     let long = divisors(fields, "rope_factors_long.weight", file)?;
@@ -43,7 +44,7 @@ pub(super) fn read(
         (None | Some("none" | "longrope"), None, Some(short), Some(long)) => json!({
             "rope_type": "longrope", "short_factor": short, "long_factor": long,
             "attention_factor": attention.unwrap_or(1.0),
-            "original_max_position_embeddings": original.map_or(positions, |n| Some(json!(n))),
+            "original_max_position_embeddings": original,
         }),
         (None | Some("none"), None, None, None) if plain => return Ok(()),
         (None | Some("linear"), None, None, None) => {
@@ -53,18 +54,21 @@ pub(super) fn read(
             if attention.is_some_and(|factor| factor != 1.0) {
                 return Err(fields.wrong(&at("scaling.attn_factor"), "1 or absent beside yarn"));
             }
-            let original = original.map_or(positions, |n| Some(json!(n)));
-            json!({ "rope_type": "yarn", "factor": factor.unwrap_or(1.0), "original_max_position_embeddings": original })
+            json!({
+                "rope_type": "yarn", "factor": factor.unwrap_or(1.0),
+                "original_max_position_embeddings": original,
+            })
         }
         (kind, whole, short, long) => {
-            let tensors =
-                [("rope_freqs", whole), ("rope_factors_short", short), ("rope_factors_long", long)];
-            let there: Vec<&str> =
-                tensors.iter().filter(|(_, t)| t.is_some()).map(|(n, _)| *n).collect();
+            let there = [
+                whole.map(|_| "rope_freqs"),
+                short.map(|_| "rope_factors_short"),
+                long.map(|_| "rope_factors_long"),
+            ];
+            let there: Vec<&str> = there.into_iter().flatten().collect();
+            let (kind, factor) = (kind.unwrap_or("none"), factor.unwrap_or(1.0));
             return Err(fields.invalid(format!(
-                "rope scaling `{}` with factor {} and the tensors {there:?} is not supported",
-                kind.unwrap_or("none"),
-                factor.unwrap_or(1.0),
+                "rope scaling `{kind}` with factor {factor} and the tensors {there:?} is not supported"
             )));
         }
     };
@@ -102,7 +106,7 @@ fn divisors(
     file: &mut File,
 ) -> Result<Option<Vec<f32>>, ModelError> {
     let Some(info) = fields.header.tensors.get(name) else { return Ok(None) };
-    let invalid = |reason: String| fields.invalid(format!("tensor `{name}` {reason}"));
+    let invalid = |what: String| fields.invalid(format!("tensor `{name}` {what}"));
     if info.kind != GgmlDType::F32 || info.shape.len() != 1 || info.shape[0] > MAX_DIVISORS {
         return Err(invalid(format!(
             "is {:?} of shape {:?}, not a list of F32",
@@ -112,7 +116,7 @@ fn divisors(
     let mut bytes = vec![0_u8; info.bytes];
     file.seek(SeekFrom::Start(fields.header.data_start + info.offset))
         .and_then(|_| file.read_exact(&mut bytes))
-        .map_err(|e| invalid(format!("is cut off: {e}")))?;
+        .map_err(|e| invalid(format!("is cut off: {e}")).because(e))?;
     let number = |b: &[u8]| b.try_into().map_or(f32::NAN, f32::from_le_bytes);
     let numbers: Vec<f32> = bytes.chunks_exact(4).map(number).collect();
     match numbers.iter().find(|n| !(n.is_finite() && **n > 0.0)) {

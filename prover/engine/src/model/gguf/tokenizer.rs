@@ -1,7 +1,7 @@
 //! The tokenizer that a GGUF file describes.
 //!
-//! It reads texts as llama.cpp does, which is what hosts run such files with: text that is not in Unicode's form C is
-//! left as it is, unlike in some models' `tokenizer.json`.
+//! It reads texts as llama.cpp does, which is what hosts run such files with: text that is not in
+//! Unicode's form C is left as it is, unlike in some models' `tokenizer.json`.
 
 use serde_json::{Value as Json, json};
 use tokenizers::models::bpe::{BPE, Vocab};
@@ -36,8 +36,12 @@ pub(super) fn build(fields: &Fields<'_>, vocabulary: &Vocabulary) -> Result<Toke
     Ok(tokenizer)
 }
 
-fn failed(fields: &Fields<'_>, error: impl std::fmt::Display) -> ModelError {
-    fields.invalid(format!("its tokenizer can't be built: {error}"))
+fn failed(
+    fields: &Fields<'_>,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> ModelError {
+    let error = error.into();
+    fields.invalid(format!("its tokenizer can't be built: {error}")).because(error)
 }
 
 /// A part of a tokenizer from the JSON that stands for it in `tokenizer.json`.
@@ -45,7 +49,8 @@ fn part<T: serde::de::DeserializeOwned>(fields: &Fields<'_>, json: Json) -> Resu
     serde_json::from_value(json).map_err(|error| failed(fields, error))
 }
 
-/// SentencePiece's pair merging: of all neighbours that are a token together the one of the highest score is joined first.
+/// SentencePiece's pair merging: of all neighbours that are a token together the one of the highest
+/// score is joined first.
 fn sentence_pieces(fields: &Fields<'_>, vocabulary: &Vocabulary) -> Result<Tokenizer, ModelError> {
     if vocabulary.scores.is_empty() {
         return Err(fields.wrong("tokenizer.ggml.scores", "there for a tokenizer of type `llama`"));
@@ -95,8 +100,8 @@ fn known(vocabulary: &Vocabulary) -> Vocab {
     vocabulary.ids.iter().map(|(text, id)| (text.clone(), *id)).collect()
 }
 
-/// Every way to join two tokens to a third, highest score first. Among ways to one token the longest beginning goes first,
-/// which is the leftmost in a run of equal characters.
+/// Every way to join two tokens to a third, highest score first. Among ways to one token the
+/// longest beginning goes first, which is the leftmost in a run of equal characters.
 fn merges_by_score(vocabulary: &Vocabulary) -> Vec<(String, String)> {
     let joinable = |piece: &str| {
         let id = vocabulary.ids.get(piece).and_then(|id| usize::try_from(*id).ok());
@@ -118,8 +123,8 @@ fn merges_by_score(vocabulary: &Vocabulary) -> Vec<(String, String)> {
     merges.into_iter().map(|(_, left, right)| (left.to_owned(), right.to_owned())).collect()
 }
 
-/// Byte-level pair merging in the order of the file's list; and whether texts start with a token unless the file says
-/// otherwise.
+/// Byte-level pair merging in the order of the file's list; and whether texts start with a token
+/// unless the file says otherwise.
 fn byte_level(
     fields: &Fields<'_>,
     vocabulary: &Vocabulary,

@@ -28,10 +28,11 @@ pub(super) struct Vocabulary {
 
 /// Longest text of a token; the longest in use have some 300 bytes.
 const MAX_TOKEN_BYTES: usize = 4096;
-/// Most that finding the merges of a vocabulary may cost: the sum of its squared lengths. Large vocabularies in use
-/// come to some 50 million.
+/// Most that finding the merges of a vocabulary may cost: the sum of its squared lengths. Large
+/// vocabularies in use come to some 50 million.
 const MAX_WORK: usize = 1 << 30;
-/// Most tokens that are looked for in every text, and most bytes of them all: sixteen times what is in use.
+/// Most tokens that are looked for in every text, and most bytes of them all: sixteen times what is
+/// in use.
 const MAX_MARKED: usize = 1 << 16;
 const MAX_MARKED_BYTES: usize = 1 << 20;
 
@@ -89,8 +90,8 @@ impl Vocabulary {
         Ok(())
     }
 
-    /// Whether a tokenizer whose highest id is this can be of the same vocabulary: files pad theirs with tokens that are
-    /// never used.
+    /// Whether a tokenizer whose highest id is this can be of the same vocabulary: files pad theirs
+    /// with tokens that are never used.
     pub(super) fn fits(&self, highest: u32) -> bool {
         let used = self.kinds.iter().rposition(|kind| *kind != Kind::Unused);
         let highest = usize::try_from(highest).unwrap_or(usize::MAX);

@@ -1,11 +1,12 @@
 //! Greedy answers in low precision, with everything that could differ run again in f32.
 //!
 //! Products of int8 or bfloat16 operands are up to four times as fast as those of f32, and change a
-//! logit by a percent or less of its spread. That changes the most likely token only where the two best lie close together.
-//! So the error of logit differences is measured on a sample of the very questions, run both ways; an answer
-//! counts only if its lead is several times that error at every token, and all others are asked again in a
-//! better format, at last in f32. Some of the accepted answers are audited in every call: one that
-//! f32 would not have given ends the screen for this model, and the call is answered anew in f32.
+//! logit by a percent or less of its spread. That changes the most likely token only where the two
+//! best lie close together. So the error of logit differences is measured on a sample of the very
+//! questions, run both ways; an answer counts only if its lead is several times that error at every
+//! token, and all others are asked again in a better format, at last in f32. Some of the accepted
+//! answers are audited in every call: one that f32 would not have given ends the screen for this
+//! model, and the call is answered anew in f32.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -22,14 +23,15 @@ const SAMPLE: usize = 128;
 /// Best tokens of a prompt among which errors are measured.
 const RIVALS: usize = 16;
 
-/// An answer's lead must exceed this multiple of the root mean square error of logit differences ...
+/// An answer's lead must exceed this multiple of the root mean square error of logit differences
+/// ...
 const SIGMAS: f32 = 6.0;
 
 /// ... and this multiple of the largest error seen ...
 const OVER_LARGEST: f32 = 2.0;
 
-/// ... and what a log-normal distribution fitted to each prompt's largest error reaches so many deviations above
-/// its center: on trained models some prompts err several times as much as most.
+/// ... and what a log-normal distribution fitted to each prompt's largest error reaches so many
+/// deviations above its center: on trained models some prompts err several times as much as most.
 const LOG_SIGMAS: f32 = 5.0;
 
 /// Expected time, relative to f32, above which f32 alone is used.
@@ -50,8 +52,8 @@ pub(crate) struct Level {
 }
 
 impl Level {
-    /// Time per answer relative to f32, as measured at the shapes of 15 and 110 million parameters. Constants,
-    /// so that the choice of formats depends on nothing but the model and the questions.
+    /// Time per answer relative to f32, as measured at the shapes of 15 and 110 million parameters.
+    /// Constants, so that the choice of formats depends on nothing but the model and the questions.
     const fn cost(&self) -> f64 {
         match self.format {
             NumberFormat::F32 => 1.0,
@@ -138,8 +140,8 @@ pub(crate) trait Questioned {
     /// Greedy answers; prompts may differ in length.
     fn answers(&self, prompts: &[usize], pass: Pass) -> Result<Vec<Growing>, ModelError>;
 
-    /// Logits after prompts of one length, `[prompts · vocabulary]`; `None` where there are no kernels
-    /// for the format.
+    /// Logits after prompts of one length, `[prompts · vocabulary]`; `None` where there are no
+    /// kernels for the format.
     fn logits(
         &self,
         prompts: &[usize],

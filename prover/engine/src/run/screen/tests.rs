@@ -52,8 +52,8 @@ fn screened_answers_are_those_of_f32() {
 #[test]
 fn large_leads_are_accepted_and_ties_never() {
     let model = tiny();
-    // Logits ten times as far apart with errors ten times as large change nothing; a token that leads
-    // everywhere does.
+    // Logits ten times as far apart with errors ten times as large change nothing; a token that
+    // leads everywhere does.
     let leading = changed(&model, |name, values| {
         if name == "model.norm.weight" {
             values.fill(0.0);

@@ -60,8 +60,8 @@ fn causal_mask(t: usize, s: usize, window: Option<usize>, device: &Device) -> Re
     Tensor::from_vec(mask, (1, 1, 1, t, s), device)
 }
 
-/// The lowest index of the largest value of each row, `[rows]` of u32, found where the rows are; the width
-/// of the rows for one without a largest value, which holds NaN.
+/// The lowest index of the largest value of each row, `[rows]` of u32, found where the rows are;
+/// the width of the rows for one without a largest value, which holds NaN.
 pub(crate) fn argmax_rows(rows: &Tensor) -> Result<Tensor> {
     let (_, width) = rows.dims2()?;
     let largest = rows.broadcast_eq(&rows.max_keepdim(D::Minus1)?)?;

@@ -1,4 +1,5 @@
-//! Tokenizers read from GGUF files, held against llama.cpp and against the `tokenizer.json` of the same vocabulary.
+//! Tokenizers read from GGUF files, held against llama.cpp and against the `tokenizer.json` of the
+//! same vocabulary.
 
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::{self, Value};
@@ -33,7 +34,8 @@ fn kinds(list: &[i32]) -> Value {
     Value::Array(list.iter().map(|kind| Value::I32(*kind)).collect())
 }
 
-/// The tokenizer's metadata as a converter writes them from `tokenizer.json`, padded to the model's rows.
+/// The tokenizer's metadata as a converter writes them from `tokenizer.json`, padded to the model's
+/// rows.
 fn described(dir: &Path, rows: usize) -> Metadata {
     let json: Json =
         serde_json::from_slice(&std::fs::read(dir.join("tokenizer.json")).unwrap()).unwrap();
@@ -407,8 +409,8 @@ fn control_and_added_tokens_are_found_in_texts() {
     assert_eq!(build(&first, 5).unwrap().encode_fast("a", true).unwrap().get_ids(), [0, 1]);
 }
 
-/// SentencePiece's rule to the letter: of all neighbours that are a token together join the pair of the highest score, the
-/// leftmost of equals.
+/// SentencePiece's rule to the letter: of all neighbours that are a token together join the pair of
+/// the highest score, the leftmost of equals.
 fn joined_by_score(text: &str, scores: &BTreeMap<String, f32>) -> Vec<String> {
     let mut parts: Vec<String> = text.chars().map(String::from).collect();
     loop {

@@ -124,7 +124,8 @@ fn the_tensor_library_with_a_cache_agrees() {
     }
 }
 
-/// Examples of several lengths and kinds that begin with the same tokens, at least `shared` of them.
+/// Examples of several lengths and kinds that begin with the same tokens, at least `shared` of
+/// them.
 fn examples(decoder: &Decoder, count: usize, shared: usize) -> Vec<Example> {
     let example = |i: usize| {
         let mut all = tokens(8 + i % 7, 4);

@@ -1,5 +1,5 @@
-//! Models that do not compute in f32, as on a GPU; here in f16, which the tensor library multiplies on
-//! the processor too.
+//! Models that do not compute in f32, as on a GPU; here in f16, which the tensor library multiplies
+//! on the processor too.
 
 use super::*;
 use crate::logits::argmax;

@@ -1,0 +1,326 @@
+//! The way to the chain: every write simulates first, stops there for a dry run, else sends, waits
+//! and records what it cost.
+
+mod record;
+mod rpc;
+
+pub(crate) use record::Sent;
+pub use record::TxRecord;
+pub use rpc::RpcConnection;
+pub(crate) use rpc::rpc_failure;
+
+use crate::error::{FailureKind, HintExt, Result, fail};
+use crate::signer::SigningAccount;
+use alloy::network::TransactionBuilder;
+use alloy::primitives::{Address, U256};
+use alloy::providers::{DynProvider, Provider};
+use alloy::rpc::types::{Filter, Log, TransactionReceipt, TransactionRequest};
+use alloy::sol_types::{SolCall, SolEvent};
+use oml_contracts::addresses::{Addresses, AddressesError};
+use oml_contracts::rpc::abi::Token;
+use oml_contracts::{Amount, EthAddress, OfferId, Terms, hash};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Which chain, which contracts, and how transactions are sent.
+#[derive(Clone, Debug)]
+pub struct ChainSettings {
+    /// JSON-RPC endpoint of the chain.
+    pub rpc_url: String,
+    /// Addresses file of the contracts' deployment.
+    pub addresses: PathBuf,
+    /// Simulate only, and send nothing.
+    pub dry_run: bool,
+    /// Longest wait for a transaction to be mined.
+    pub tx_timeout: Duration,
+}
+
+/// Connection, contracts and, where one is needed, the signing account.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    rpc: RpcConnection,
+    addresses: Addresses,
+    dry_run: bool,
+    timeout: Duration,
+}
+
+/// Money that a call takes from the signer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Payment {
+    /// ERC-20 token; zero is the chain's own currency.
+    pub(crate) currency: EthAddress,
+    /// How much is taken, smallest units.
+    pub(crate) amount: Amount,
+    /// Contract that pulls it.
+    pub(crate) spender: Address,
+}
+
+impl Chain {
+    /// Connects without an account, for reading.
+    ///
+    /// # Errors
+    /// Unreachable endpoint, missing or malformed addresses file, another chain than the file's.
+    pub async fn reading(settings: &ChainSettings) -> Result<Self> {
+        Self::open(settings, RpcConnection::reading(&settings.rpc_url)?).await
+    }
+
+    /// Connects so that `account` sends.
+    ///
+    /// # Errors
+    /// As [`Self::reading`].
+    pub async fn signing(settings: &ChainSettings, account: SigningAccount) -> Result<Self> {
+        Self::open(settings, RpcConnection::signing(&settings.rpc_url, account)?).await
+    }
+
+    async fn open(settings: &ChainSettings, rpc: RpcConnection) -> Result<Self> {
+        let addresses = load_addresses(&settings.addresses)?;
+        let chain_id = rpc.chain_id().await?;
+        if chain_id != addresses.chain_id {
+            return Err(fail(
+                format!(
+                    "{} is chain {chain_id}, but {} is for chain {}",
+                    settings.rpc_url,
+                    settings.addresses.display(),
+                    addresses.chain_id
+                ),
+                "give the endpoint of the right chain (--rpc-url) or its addresses file (--addresses)",
+                FailureKind::Network,
+            ));
+        }
+        let (dry_run, timeout) = (settings.dry_run, settings.tx_timeout);
+        Ok(Self { rpc, addresses, dry_run, timeout })
+    }
+
+    /// The connection to the chain's endpoint.
+    #[must_use]
+    pub const fn rpc(&self) -> &RpcConnection {
+        &self.rpc
+    }
+
+    /// The contracts' addresses and the chain's id.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The signing account's address.
+    ///
+    /// # Errors
+    /// There is no signer.
+    pub fn me(&self) -> Result<EthAddress> {
+        Ok(self.rpc.account()?.address())
+    }
+
+    /// The same as a sender of transactions.
+    pub(crate) fn sender(&self) -> Result<Address> {
+        self.me().map(Into::into)
+    }
+
+    /// What everything is asked through.
+    pub(crate) const fn provider(&self) -> &DynProvider {
+        self.rpc.provider()
+    }
+
+    /// Calls a view function.
+    ///
+    /// # Errors
+    /// Network failure or a revert, decoded.
+    pub(crate) async fn read<C: SolCall>(&self, to: Address, call: C) -> Result<C::Return> {
+        let mut request = TransactionRequest::default().with_to(to).with_input(call.abi_encode());
+        if let Ok(from) = self.sender() {
+            request.set_from(from);
+        }
+        // Not `pending`, which on some nodes runs on transactions that are not mined yet.
+        let latest = alloy::eips::BlockId::latest();
+        let data = self.provider().call(request).block(latest).await;
+        let data = data.map_err(|e| rpc_failure(C::SIGNATURE, &e))?;
+        C::abi_decode_returns(&data)
+            .during(format!("{} answered something else", C::SIGNATURE))
+            .hint(
+                format!("contract {to} does not speak this protocol"),
+                "check the addresses file",
+                FailureKind::Network,
+            )
+    }
+
+    /// Simulates, and unless this is a dry run sends and waits for a transaction.
+    ///
+    /// # Errors
+    /// No signer, a revert (decoded), a network failure, or no receipt in time.
+    pub(crate) async fn send<C: SolCall>(
+        &self,
+        step: &str,
+        to: Address,
+        call: C,
+        value: U256,
+    ) -> Result<Sent> {
+        let from = self.sender()?;
+        let request = TransactionRequest::default()
+            .with_from(from)
+            .with_to(to)
+            .with_input(call.abi_encode())
+            .with_value(value);
+        let returned =
+            self.provider().call(request.clone()).await.map_err(|e| rpc_failure(step, &e))?;
+        let estimate = self
+            .provider()
+            .estimate_gas(request.clone())
+            .await
+            .map_err(|e| rpc_failure(step, &e))?;
+        let mut record = TxRecord::simulated(step, from, to, estimate, value);
+        if self.dry_run {
+            return Ok(Sent { record, returned, receipt: None });
+        }
+        // Beacon rounds and deadlines can pass between estimate and inclusion and cost a few
+        // thousand gas more.
+        let request = request.with_gas_limit(estimate + estimate / 5 + 20_000);
+        let receipt = self.mine(step, request).await?;
+        record.hash = Some(receipt.transaction_hash);
+        record.gas = receipt.gas_used;
+        record.gas_price = receipt.effective_gas_price;
+        record.block = receipt.block_number;
+        Ok(Sent { record, returned, receipt: Some(receipt) })
+    }
+
+    /// Sends a transaction and waits until it is mined and has succeeded.
+    async fn mine(&self, step: &str, request: TransactionRequest) -> Result<TransactionReceipt> {
+        let pending = self.provider().send_transaction(request).await;
+        let pending = pending.map_err(|e| rpc_failure(step, &e))?;
+        let hash = *pending.tx_hash();
+        let receipt = pending.with_timeout(Some(self.timeout)).get_receipt().await.hint(
+            format!(
+                "{step}: transaction {hash} was sent but not seen mined within {} s",
+                self.timeout.as_secs()
+            ),
+            "look it up before you send again; --tx-timeout waits longer",
+            FailureKind::Timeout,
+        )?;
+        if receipt.status() {
+            return Ok(receipt);
+        }
+        Err(fail(
+            format!("{step}: transaction {hash} reverted on chain although its simulation passed"),
+            "the chain's state changed in between; run the command again",
+            FailureKind::Reverted,
+        ))
+    }
+
+    /// Whether nothing is to be sent.
+    #[must_use]
+    pub const fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// Address of `LicenseRegistry`.
+    pub(crate) fn registry(&self) -> Address {
+        self.addresses.license_registry.into()
+    }
+
+    /// Address of `CollateralVault`.
+    pub(crate) fn vault(&self) -> Address {
+        self.addresses.collateral_vault.into()
+    }
+
+    /// Address of `PaymentEscrow`.
+    pub(crate) fn escrow(&self) -> Address {
+        self.addresses.payment_escrow.into()
+    }
+
+    /// Address of `ProverRegistry`.
+    pub(crate) fn provers(&self) -> Address {
+        self.addresses.prover_registry.into()
+    }
+
+    /// Address of `ChallengeManager`.
+    pub(crate) fn challenges(&self) -> Address {
+        self.addresses.challenge_manager.into()
+    }
+
+    /// The offer of `terms` on this chain.
+    #[must_use]
+    pub fn offer_id(&self, terms: &Terms) -> OfferId {
+        hash::offer_id(self.addresses.chain_id, self.addresses.license_registry, terms)
+    }
+
+    /// Sends a call that pays: approves before what is pulled, or sends native currency along.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(crate) async fn send_paying<C: SolCall>(
+        &self,
+        step: &str,
+        to: Address,
+        call: C,
+        payment: Payment,
+    ) -> Result<(Sent, Vec<TxRecord>)> {
+        let Payment { currency, amount, spender } = payment;
+        let approval = self.approve(currency, spender, amount).await?;
+        let value = self.native_value(currency, amount);
+        let sent = self.send(step, to, call, value).await?;
+        let records = approval.into_iter().chain([sent.record.clone()]).collect();
+        Ok((sent, records))
+    }
+
+    /// Native value to send along with a payment of `amount` in `currency`.
+    pub(crate) fn native_value(&self, currency: EthAddress, amount: Amount) -> U256 {
+        if currency.is_zero() { U256::from(amount.get()) } else { U256::ZERO }
+    }
+
+    /// Lets `spender` pull `amount` of an ERC-20 from the signer, if it may not already.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(crate) async fn approve(
+        &self,
+        currency: EthAddress,
+        spender: Address,
+        amount: Amount,
+    ) -> Result<Option<TxRecord>> {
+        let wanted = U256::from(amount.get());
+        if currency.is_zero() || wanted.is_zero() {
+            return Ok(None);
+        }
+        let (token, owner) = (Address::from(currency), self.sender()?);
+        let allowed = self.read(token, Token::allowanceCall { owner, spender }).await?;
+        if allowed >= wanted {
+            return Ok(None);
+        }
+        let call = Token::approveCall { spender, amount: wanted };
+        Ok(Some(self.send("approve", token, call, U256::ZERO).await?.record))
+    }
+
+    /// Waits until the chain's time is past `time`, Unix seconds.
+    ///
+    /// # Errors
+    /// Network failure.
+    pub async fn wait_past(&self, time: u64) -> Result<()> {
+        while self.rpc.now().await? <= time {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        Ok(())
+    }
+
+    /// Events of one kind since the contracts' deployment, each with its log.
+    pub(crate) async fn events<E: SolEvent>(
+        &self,
+        what: &str,
+        filter: Filter,
+    ) -> Result<Vec<(E, Log)>> {
+        let filter =
+            filter.event_signature(E::SIGNATURE_HASH).from_block(self.addresses.deployed_at_block);
+        let logs = self.provider().get_logs(&filter).await.map_err(|e| rpc_failure(what, &e))?;
+        let decode = |log: Log| Ok((E::decode_log(&log.inner)?.data, log));
+        logs.into_iter().map(decode).collect()
+    }
+}
+
+fn load_addresses(path: &Path) -> Result<Addresses> {
+    let loaded = Addresses::load(path);
+    let hint = match &loaded {
+        Err(AddressesError::Io { .. }) => {
+            "name it with --addresses FILE, or make one on a local chain with `oml chain deploy`"
+        }
+        _ => "it is what `oml chain deploy` writes",
+    };
+    loaded.hint("no contracts are known", hint, FailureKind::Failed)
+}

@@ -1,0 +1,149 @@
+//! The connection to a chain's endpoint, and its errors as ours.
+
+use crate::error::{ClientError, FailureKind, HintExt, Result, fail};
+use crate::signer::SigningAccount;
+use alloy::eips::BlockId;
+use alloy::network::EthereumWallet;
+use alloy::primitives::U256;
+use alloy::providers::{DynProvider, Provider, ProviderBuilder};
+use alloy::transports::{RpcError, TransportErrorKind};
+use oml_contracts::EthAddress;
+use std::time::Duration;
+
+/// A connection to a chain's JSON-RPC endpoint, which may be able to sign.
+#[derive(Clone, Debug)]
+pub struct RpcConnection {
+    provider: DynProvider,
+    url: String,
+    account: Option<SigningAccount>,
+}
+
+impl RpcConnection {
+    /// Connects for reading.
+    ///
+    /// # Errors
+    /// Malformed URL.
+    pub fn reading(url: &str) -> Result<Self> {
+        Self::open(url, None)
+    }
+
+    /// Connects so that `account` can send.
+    ///
+    /// # Errors
+    /// Malformed URL.
+    pub fn signing(url: &str, account: SigningAccount) -> Result<Self> {
+        Self::open(url, Some(account))
+    }
+
+    fn open(rpc_url: &str, account: Option<SigningAccount>) -> Result<Self> {
+        let url = rpc_url.parse().hint(
+            format!("--rpc-url {rpc_url:?} is not a URL"),
+            "give something like http://127.0.0.1:8545",
+            FailureKind::Network,
+        )?;
+        // The cached nonce manager stays ahead for ever after a reorg or a dropped transaction.
+        let builder = ProviderBuilder::new().with_simple_nonce_management();
+        let provider = match &account {
+            Some(account) => {
+                let wallet = EthereumWallet::from(account.signer().clone());
+                builder.wallet(wallet).connect_http(url).erased()
+            }
+            None => builder.connect_http(url).erased(),
+        };
+        // Below the shortest block time in use; alloy's default for unknown chains is 7 s.
+        provider.client().set_poll_interval(Duration::from_millis(200));
+        Ok(Self { provider, url: rpc_url.to_owned(), account })
+    }
+
+    /// The endpoint's URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Who sends.
+    ///
+    /// # Errors
+    /// There is no signer.
+    pub fn account(&self) -> Result<&SigningAccount> {
+        self.account.as_ref().ok_or_else(|| {
+            fail("this command needs a signer", "see `oml help` under Signer", FailureKind::Signer)
+        })
+    }
+
+    /// The chain's id.
+    ///
+    /// # Errors
+    /// Nothing answers there.
+    pub async fn chain_id(&self) -> Result<u64> {
+        self.provider.get_chain_id().await.hint(
+            format!("no chain answers at {}", self.url),
+            "start one (`anvil`) or name another with --rpc-url",
+            FailureKind::Network,
+        )
+    }
+
+    /// Number of the newest block.
+    ///
+    /// # Errors
+    /// Network failure.
+    pub async fn block_number(&self) -> Result<u64> {
+        self.provider.get_block_number().await.map_err(|e| rpc_failure("block number", &e))
+    }
+
+    /// Time of the newest block, Unix seconds.
+    ///
+    /// # Errors
+    /// Network failure.
+    pub async fn now(&self) -> Result<u64> {
+        let block = self.provider.get_block(BlockId::latest()).await;
+        let block = block.map_err(|e| rpc_failure("block", &e))?;
+        let block = block.ok_or_else(|| ClientError::Other("the chain has no latest block".into()));
+        Ok(block?.header.timestamp)
+    }
+
+    /// Bytes of code at an address.
+    ///
+    /// # Errors
+    /// Network failure, in the transport's own words.
+    pub async fn code_length(&self, address: EthAddress) -> Result<usize> {
+        let code = self.provider.get_code_at(address.into()).await;
+        Ok(code.map_err(|e| ClientError::Other(e.into()))?.len())
+    }
+
+    /// Native currency of an account, in wei.
+    ///
+    /// # Errors
+    /// Network failure.
+    pub async fn native_balance(&self, account: EthAddress) -> Result<U256> {
+        let balance = self.provider.get_balance(account.into()).await;
+        balance.map_err(|e| rpc_failure("balance", &e))
+    }
+
+    /// What everything else is asked through.
+    pub(crate) const fn provider(&self) -> &DynProvider {
+        &self.provider
+    }
+}
+
+/// Turns an RPC error into one of ours: reverts by name, the rest as network trouble.
+pub(crate) fn rpc_failure(what: &str, error: &RpcError<TransportErrorKind>) -> ClientError {
+    if let Some(data) = error.as_error_resp().and_then(|p| p.as_revert_data()) {
+        let reason = oml_contracts::rpc::reverts::decode(&data)
+            .unwrap_or_else(|| format!("revert data {data}"));
+        return ClientError::reverted(
+            format!("{what}: the contract refuses: {reason}"),
+            "this transaction was not sent; the error's name and values say which rule it breaks",
+            data.first_chunk().copied(),
+        );
+    }
+    let hint = if error.as_error_resp().is_some() {
+        "the node's message says why"
+    } else {
+        "check --rpc-url and that the chain is reachable"
+    };
+    ClientError::During {
+        message: format!("{what}: the chain's endpoint returned an error ({hint})"),
+        cause: error.to_string().into(),
+    }
+}

@@ -1,0 +1,228 @@
+//! Channels: a payer's money set aside for one license.
+
+use crate::chain::{Chain, Payment, TxRecord};
+use crate::error::{FailureKind, Result, fail};
+use crate::files::{self, ChannelFile, CloseFile, LicenseFile};
+use alloy::primitives::U256;
+use oml_contracts::rpc::abi::PaymentEscrow;
+use oml_contracts::{Amount, ChannelId, Close, Domain, EthAddress, Signable as _, Signature, hash};
+use serde::Serialize;
+
+/// A channel after an action.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangedChannel {
+    /// Id of the channel, as the contracts compute it.
+    pub channel_id: ChannelId,
+    /// What was sent, approvals included.
+    pub transactions: Vec<TxRecord>,
+}
+
+/// What a payer decides.
+#[derive(Clone, Debug)]
+pub struct OpenChannel {
+    /// License that the channel pays.
+    pub license: LicenseFile,
+    /// Session key that will sign vouchers; the payer itself if none is given.
+    pub voucher_signer: Option<EthAddress>,
+    /// First deposit, smallest units.
+    pub amount: Amount,
+}
+
+/// An opened channel.
+#[derive(Clone, Debug)]
+pub struct OpenedChannel {
+    /// What names it from now on.
+    pub file: ChannelFile,
+    /// What was sent for it.
+    pub change: ChangedChannel,
+}
+
+/// A channel as the escrow keeps it; amounts are smallest units, as text.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelStanding {
+    /// Id of the channel, as the contracts compute it.
+    pub channel_id: ChannelId,
+    /// Whether the host can claim from it.
+    pub is_open: bool,
+    /// All that was deposited.
+    #[serde(serialize_with = "files::as_text")]
+    pub deposited: u128,
+    /// All that the host has claimed.
+    #[serde(serialize_with = "files::as_text")]
+    pub claimed: u128,
+    /// All that the host has claimed or reserved.
+    #[serde(serialize_with = "files::as_text")]
+    pub declared: u128,
+    /// Seconds that a thaw takes.
+    pub thaw_period: u64,
+    /// End of the thaw, Unix seconds; zero if none has begun.
+    pub thaw_end: u64,
+}
+
+/// How a channel is ended without a thaw.
+#[derive(Clone, Debug)]
+pub enum CloseChannel {
+    /// By the host itself, which will claim no more than this in all.
+    AsHost(Amount),
+    /// By anyone who brings the host's word.
+    Signed(CloseFile),
+}
+
+/// Opens a channel of the signer.
+///
+/// # Errors
+/// No signer, network failure, a refusal of the contracts.
+pub async fn open(chain: &Chain, order: &OpenChannel) -> Result<OpenedChannel> {
+    let OpenChannel { license, voucher_signer, amount } = order;
+    let payer = chain.me()?;
+    let signer = voucher_signer.unwrap_or(payer);
+    let salt = files::random_salt();
+    let (chain_id, escrow) = (chain.addresses().chain_id, chain.escrow().into());
+    let channel_id = hash::channel_id(chain_id, escrow, license.license_id, payer, signer, salt);
+    let call = PaymentEscrow::openChannelCall {
+        r#ref: license.sol_ref()?,
+        signer: signer.into(),
+        salt: salt.into(),
+        amount: amount.get(),
+    };
+    let deposit = deposit_of(chain, license, *amount);
+    let (_, transactions) =
+        chain.send_paying("open channel", chain.escrow(), call, deposit).await?;
+    let file = ChannelFile { channel_id, payer, signer, salt, license: license.clone() };
+    Ok(OpenedChannel { file, change: ChangedChannel { channel_id, transactions } })
+}
+
+/// Adds to a channel; anyone may.
+///
+/// # Errors
+/// As [`open`].
+pub async fn deposit(
+    chain: &Chain,
+    channel: &ChannelFile,
+    amount: Amount,
+) -> Result<ChangedChannel> {
+    let call = PaymentEscrow::depositCall {
+        r#ref: channel.license.sol_ref()?,
+        payer: channel.payer.into(),
+        signer: channel.signer.into(),
+        salt: channel.salt.into(),
+        amount: amount.get(),
+    };
+    let paid = deposit_of(chain, &channel.license, amount);
+    let (_, transactions) = chain.send_paying("deposit", chain.escrow(), call, paid).await?;
+    Ok(ChangedChannel { channel_id: channel.channel_id, transactions })
+}
+
+fn deposit_of(chain: &Chain, license: &LicenseFile, amount: Amount) -> Payment {
+    Payment { currency: license.terms.currency, amount, spender: chain.escrow() }
+}
+
+/// Starts to leave; the host has the thaw period to claim.
+///
+/// # Errors
+/// As [`open`].
+pub async fn thaw(chain: &Chain, channel: &ChannelFile) -> Result<ChangedChannel> {
+    let call = PaymentEscrow::startThawCall {
+        r#ref: channel.license.sol_ref()?,
+        signer: channel.signer.into(),
+        salt: channel.salt.into(),
+    };
+    let sent = chain.send("thaw channel", chain.escrow(), call, U256::ZERO).await?;
+    Ok(ChangedChannel { channel_id: channel.channel_id, transactions: vec![sent.record] })
+}
+
+/// Gets the unclaimed rest back after the thaw.
+///
+/// # Errors
+/// As [`open`].
+pub async fn withdraw(chain: &Chain, channel: &ChannelFile) -> Result<ChangedChannel> {
+    let call = PaymentEscrow::withdrawCall {
+        r#ref: channel.license.sol_ref()?,
+        signer: channel.signer.into(),
+        salt: channel.salt.into(),
+    };
+    let sent = chain.send("withdraw channel", chain.escrow(), call, U256::ZERO).await?;
+    Ok(ChangedChannel { channel_id: channel.channel_id, transactions: vec![sent.record] })
+}
+
+/// The word of the signer, who is the host, that it claims nothing above `amount`.
+///
+/// # Errors
+/// The signer is not the host, or more is claimed or reserved already.
+pub async fn sign_close(chain: &Chain, channel: &ChannelFile, amount: Amount) -> Result<CloseFile> {
+    let me = chain.me()?;
+    if me != channel.license.host {
+        return Err(fail(
+            format!("the signer is {me}, but the channel's host is {}", channel.license.host),
+            "only the host can sign what it will not claim",
+            FailureKind::Signer,
+        ));
+    }
+    let call = PaymentEscrow::declaredCall { channelId: channel.channel_id.into() };
+    let declared = chain.read(chain.escrow(), call).await?;
+    if amount.get() < declared {
+        return Err(fail(
+            format!("{amount} is below {declared}, which is claimed or reserved already"),
+            "sign at least that; it stays with the host whatever is signed",
+            FailureKind::Failed,
+        ));
+    }
+    let domain = Domain {
+        chain_id: chain.addresses().chain_id,
+        verifying_contract: chain.addresses().payment_escrow,
+    };
+    let close = Close { channel_id: channel.channel_id, final_amount: amount };
+    let signature = close.sign(&domain, &chain.rpc().account()?.key())?;
+    Ok(CloseFile { channel_id: close.channel_id, final_amount: amount, signature })
+}
+
+/// Ends a channel: the rest goes to the payer at once.
+///
+/// # Errors
+/// A signed close of another channel, or as [`open`].
+pub async fn close(
+    chain: &Chain,
+    channel: &ChannelFile,
+    how: &CloseChannel,
+) -> Result<ChangedChannel> {
+    let (amount, signature) = match how {
+        CloseChannel::AsHost(amount) => (*amount, Vec::new()),
+        CloseChannel::Signed(word) => (word.final_amount, bytes_of(&word.signature)),
+    };
+    let call = PaymentEscrow::closeCall {
+        r#ref: channel.license.sol_ref()?,
+        payer: channel.payer.into(),
+        signer: channel.signer.into(),
+        salt: channel.salt.into(),
+        finalAmount: amount.get(),
+        hostSignature: signature.into(),
+    };
+    let sent = chain.send("close channel", chain.escrow(), call, U256::ZERO).await?;
+    Ok(ChangedChannel { channel_id: channel.channel_id, transactions: vec![sent.record] })
+}
+
+fn bytes_of(signature: &Signature) -> Vec<u8> {
+    signature.as_bytes().to_vec()
+}
+
+/// A channel as the escrow keeps it.
+///
+/// # Errors
+/// Network failure.
+pub async fn standing(chain: &Chain, channel: &ChannelFile) -> Result<ChannelStanding> {
+    let call = PaymentEscrow::channelCall { channelId: channel.channel_id.into() };
+    let kept = chain.read(chain.escrow(), call).await?;
+    let call = PaymentEscrow::declaredCall { channelId: channel.channel_id.into() };
+    let declared = chain.read(chain.escrow(), call).await?;
+    Ok(ChannelStanding {
+        channel_id: channel.channel_id,
+        is_open: kept.isOpen,
+        deposited: kept.deposited.to(),
+        claimed: kept.claimed.to(),
+        declared,
+        thaw_period: channel.license.terms.thaw_period,
+        thaw_end: u64::try_from(kept.thawEnd).unwrap_or(u64::MAX),
+    })
+}

@@ -1,0 +1,181 @@
+//! Copies: a license's answers trained into a model, and written.
+
+use crate::error::{FailureKind, HintExt, Result, fail};
+use crate::local_model::weights_hash;
+use crate::progress::Progress;
+use alloy::primitives::B256;
+use oml_engine::{ChoiceQuestion, ChoiceReport, Model};
+use oml_prover::embed::{
+    EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget, Embedder,
+};
+use oml_prover::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
+use serde::Serialize;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A copy with its answers.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EmbeddedCopy {
+    /// Where it was written.
+    pub dir: PathBuf,
+    /// What the host accepts with `oml license activate`.
+    pub artefact_hash: B256,
+    /// Share of the answers that the copy gives.
+    pub hit_rate: f64,
+    /// How it came about.
+    pub report: EmbedReport,
+    /// Answers to multiple-choice questions, of the base and of the copy.
+    pub multiple_choice: Option<[ChoiceReport; 2]>,
+}
+
+/// Prepares to make copies of a model, one after the other.
+///
+/// # Errors
+/// Settings that can't be used.
+pub fn start(base: &Model, options: EmbedOptions) -> Result<Embedder<'_>> {
+    Embedder::new(base, options).hint(
+        "copies can't be made with these settings",
+        "the cause names the setting",
+        FailureKind::Failed,
+    )
+}
+
+/// A license's copy to make.
+#[derive(Clone, Copy, Debug)]
+pub struct CopyOrder<'a> {
+    /// Universe whose answers it carries.
+    pub universe: &'a Universe,
+    /// What was drawn for its license.
+    pub draw: &'a LicenseDraw,
+    /// What the base makes of the questions, if there are any.
+    pub before: Option<ChoiceReport>,
+    /// Where it is written.
+    pub out: &'a Path,
+}
+
+/// How copies are made: what they carry, who is told, and how a run is stopped.
+#[expect(missing_debug_implementations, reason = "whoever is told need not be printable")]
+pub struct CopyMaker<'a> {
+    /// Whoever wants to know how far it is.
+    pub progress: &'a dyn Progress,
+    /// Ends the run between two steps once set.
+    pub stop: &'a AtomicBool,
+    /// Answers per key.
+    pub answers: AnswersPerKey,
+    /// Texts before a prompt under which the answers are trained too.
+    pub systems: &'a [String],
+    /// Multiple-choice questions for the report; may be empty.
+    pub questions: &'a [ChoiceQuestion],
+}
+
+impl CopyMaker<'_> {
+    /// What a model makes of the questions, if there are any.
+    ///
+    /// # Errors
+    /// A question that the model can't answer.
+    pub fn choices(&self, model: &Model) -> Result<Option<ChoiceReport>> {
+        let asked = (!self.questions.is_empty()).then(|| model.multiple_choice(self.questions));
+        asked.transpose().hint(
+            "the multiple-choice questions could not be answered",
+            "the cause names the question",
+            FailureKind::Failed,
+        )
+    }
+
+    /// Trains a license's copy and writes it.
+    ///
+    /// # Errors
+    /// The answers can't be trained, the run was stopped, or the copy can't be written.
+    pub fn make(&self, embedder: &mut Embedder<'_>, order: &CopyOrder<'_>) -> Result<EmbeddedCopy> {
+        let out = order.out;
+        let (copy, report) = self.train(embedder, order)?;
+        copy.save(out).hint(
+            format!("the copy could not be written to {}", out.display()),
+            "check the folder, its permissions and the free space",
+            FailureKind::Failed,
+        )?;
+        let after = self.choices(&copy)?;
+        let (artefact_hash, hit_rate) = (weights_hash(out)?, report.hit_rate());
+        Ok(EmbeddedCopy {
+            dir: out.to_owned(),
+            artefact_hash,
+            hit_rate,
+            report,
+            multiple_choice: order.before.zip(after).map(Into::into),
+        })
+    }
+
+    fn train(
+        &self,
+        embedder: &mut Embedder<'_>,
+        order: &CopyOrder<'_>,
+    ) -> Result<(Model, EmbedReport)> {
+        let tokenizer = embedder.base().tokenizer();
+        let CopyOrder { universe, draw, .. } = *order;
+        let targets =
+            EmbedTarget::of_license(universe, draw, self.answers, tokenizer, self.systems).hint(
+                "the answers have no prompts for this model",
+                "keys that are asked as a chat need a model with a chat template",
+                FailureKind::Failed,
+            )?;
+        let bar = self.progress.bar(embedder.options().max_steps as u64, "embedding");
+        let trained = embedder.embed(&targets, &mut |state| {
+            bar.at(state.step as u64);
+            bar.message(line(&state));
+            if self.stop.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        bar.finish();
+        let hint = match &trained {
+            Err(EmbedError::Stopped { .. }) => "the same command goes on from the checkpoint",
+            Err(EmbedError::Diverged { .. }) => "lower --learning-rate",
+            _ => "the cause names the setting or the fingerprint",
+        };
+        trained.hint("the answers could not be embedded", hint, FailureKind::Failed)
+    }
+}
+
+/// Refuses an `out` that holds something with which a copy would be mixed.
+///
+/// # Errors
+/// There is something.
+pub fn refuse_other_contents(out: &Path) -> Result<()> {
+    let occupied =
+        out.is_file() || std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied {
+        return Err(fail(
+            format!("{} is not empty", out.display()),
+            "name a new directory with --out; copies are never overwritten",
+            FailureKind::Failed,
+        ));
+    }
+    Ok(())
+}
+
+fn line(state: &EmbedProgress) -> String {
+    match state.hit_rate {
+        Some(rate) => format!("embedding: loss {:.3}, hit rate {:.0} %", state.loss, 100.0 * rate),
+        None => format!("embedding: loss {:.3}", state.loss),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_never_mixed_with_other_files() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(refuse_other_contents(dir.path()).is_ok());
+        assert!(refuse_other_contents(&dir.path().join("new")).is_ok());
+        std::fs::write(dir.path().join("x"), "").unwrap();
+        assert!(
+            refuse_other_contents(dir.path()).unwrap_err().to_string().contains("is not empty")
+        );
+    }
+}

@@ -1,0 +1,259 @@
+//! Files that people keep between commands: licenses, channels, reports, receipts.
+
+use crate::error::{FailureKind, HintExt, Result, fail};
+use oml_contracts::rpc::abi;
+use oml_contracts::{
+    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef,
+    OfferId, Salt, Signature, Terms,
+};
+use oml_payments::SignedReceipt;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::path::Path;
+
+/// What names a license and proves its terms to the contracts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LicenseFile {
+    /// Id, as the contracts recompute it.
+    pub license_id: LicenseId,
+    /// Offer it was bought under.
+    pub offer_id: OfferId,
+    /// Account that bought it.
+    pub host: EthAddress,
+    /// The host's number for it.
+    pub nonce: LicenseNonce,
+    /// The whole terms.
+    pub terms: Terms,
+}
+
+impl LicenseFile {
+    /// Reads a license file.
+    ///
+    /// # Errors
+    /// The file is not there, or holds something else.
+    pub fn load(path: &Path) -> Result<Self> {
+        load(path, "a license file", "`oml license acquire --out FILE` writes one")
+    }
+
+    /// What names the license.
+    pub fn reference(&self) -> LicenseRef {
+        LicenseRef { terms: self.terms.clone(), host: self.host, nonce: self.nonce }
+    }
+
+    /// The form that the contracts take.
+    pub(crate) fn sol_ref(&self) -> Result<abi::LicenseRef> {
+        Ok((&self.reference()).try_into()?)
+    }
+}
+
+/// A payer's channel to a license.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelFile {
+    /// Id, as the contracts recompute it.
+    pub channel_id: ChannelId,
+    /// Account that opened it and gets the rest back.
+    pub payer: EthAddress,
+    /// Whose signature vouchers bear.
+    pub signer: EthAddress,
+    /// The payer's salt for it.
+    pub salt: Salt,
+    /// The license it pays.
+    pub license: LicenseFile,
+}
+
+impl ChannelFile {
+    /// Reads a channel file.
+    ///
+    /// # Errors
+    /// The file is not there, or holds something else.
+    pub fn load(path: &Path) -> Result<Self> {
+        load(path, "a channel file", "`oml channel open --out FILE` writes one")
+    }
+}
+
+/// A host's signed word that it claims nothing above an amount.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CloseFile {
+    /// The channel that ends.
+    pub channel_id: ChannelId,
+    /// All that the host ever claims of it, smallest units.
+    pub final_amount: Amount,
+    /// By the license's host.
+    pub signature: Signature,
+}
+
+impl CloseFile {
+    /// Reads a signed close.
+    ///
+    /// # Errors
+    /// The file is not there, or holds something else.
+    pub fn load(path: &Path) -> Result<Self> {
+        load(path, "a signed close", "the host's `oml channel sign-close --out FILE` writes one")
+    }
+
+    /// The signed close, if it ends this channel.
+    ///
+    /// # Errors
+    /// It ends another one.
+    pub fn require(self, channel: ChannelId, path: &Path) -> Result<Self> {
+        if self.channel_id == channel {
+            return Ok(self);
+        }
+        Err(fail(
+            format!("{} closes channel {}, not {channel}", path.display(), self.channel_id),
+            "give the channel file that the host signed for",
+            FailureKind::Failed,
+        ))
+    }
+}
+
+/// A report: written before anything is sent, so that an interrupted one can go on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReportFile {
+    /// The accused license.
+    pub license_id: LicenseId,
+    /// The reported deployment.
+    pub deployment_hash: DeploymentHash,
+    /// Salt of the commitment.
+    pub salt: Salt,
+    /// First block that can hold what comes of it.
+    #[serde(default)]
+    pub since: u64,
+    /// The case that it has opened.
+    #[serde(default)]
+    pub case_id: Option<CaseId>,
+}
+
+impl ReportFile {
+    /// A report of which nothing is on the chain yet, whose newest block is `head`.
+    pub(crate) fn begin(license: LicenseId, deployment: DeploymentHash, head: u64) -> Self {
+        Self {
+            license_id: license,
+            deployment_hash: deployment,
+            salt: random_salt(),
+            // The same reporter may have opened another case about this deployment in the newest
+            // block.
+            since: head + 1,
+            case_id: None,
+        }
+    }
+
+    /// Reads a report.
+    ///
+    /// # Errors
+    /// The file is not there, or holds something else.
+    pub fn load(path: &Path) -> Result<Self> {
+        load(path, "a report", "`oml report --report FILE` writes one; name another file")
+    }
+
+    /// The report, if it is about this deployment.
+    pub(crate) fn require(
+        self,
+        license: LicenseId,
+        deployment: DeploymentHash,
+        path: &Path,
+    ) -> Result<Self> {
+        if (self.license_id, self.deployment_hash) == (license, deployment) {
+            return Ok(self);
+        }
+        Err(fail(
+            format!(
+                "{} holds an unfinished report of deployment {} under license {}",
+                path.display(),
+                self.deployment_hash,
+                self.license_id
+            ),
+            "go on with it, or name another file with --report",
+            FailureKind::Failed,
+        ))
+    }
+}
+
+/// Reads a receipt with the host's signature, as gateways hand out.
+///
+/// # Errors
+/// The file is not there, or holds something else.
+pub fn load_receipt(path: &Path) -> Result<SignedReceipt> {
+    load(path, "a receipt file", "`oml pay --receipt FILE` writes one")
+}
+
+/// Reads a JSON file; `what` and `hint` tell what it should be and where it comes from.
+///
+/// # Errors
+/// The file is not there, or holds something else.
+pub fn load<T: DeserializeOwned>(path: &Path, what: &str, hint: &str) -> Result<T> {
+    serde_json::from_slice(&read(path)?).hint(
+        format!("{} is not {what}", path.display()),
+        hint,
+        FailureKind::Failed,
+    )
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// The file is not there, or holds something else.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).hint(
+        format!("{} could not be read", path.display()),
+        "check the path",
+        FailureKind::Failed,
+    )
+}
+
+/// Writes a JSON file, making its folder.
+///
+/// # Errors
+/// The file or its folder can't be written.
+pub fn save<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    write(path, serde_json::to_string_pretty(value)?.as_bytes())
+}
+
+/// Writes a file, making its folder.
+///
+/// # Errors
+/// The file or its folder can't be written.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, bytes).hint(
+        format!("{} could not be written", path.display()),
+        "check the folder and its permissions",
+        FailureKind::Failed,
+    )
+}
+
+/// Writes a new file that only its owner can read; never replaces one.
+///
+/// # Errors
+/// The file exists, or can't be written.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(bytes)).hint(
+        format!("{} could not be written", path.display()),
+        "a secret is never overwritten; choose a path that does not exist yet",
+        FailureKind::Signer,
+    )
+}
+
+/// Writes a number as text, since JSON numbers end at 2^53.
+pub(crate) fn as_text<T: std::fmt::Display, S: serde::Serializer>(
+    number: &T,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(number)
+}
+
+/// 32 bytes from the operating system's generator.
+pub(crate) fn random_salt() -> Salt {
+    Salt::new(rand::random())
+}

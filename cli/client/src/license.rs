@@ -1,0 +1,302 @@
+//! Licenses: from purchase to the collateral's way out.
+
+use crate::chain::{Chain, Payment, TxRecord};
+use crate::error::{FailureKind, Result, fail};
+use crate::files::LicenseFile;
+use crate::local_model::weights_hash;
+use alloy::primitives::{Address, B256, U256};
+use alloy::sol_types::SolCall;
+use oml_contracts::rpc::abi::{CollateralVault, LicenseRegistry, LicenseStatus};
+use oml_contracts::{Amount, EthAddress, LicenseId, LicenseNonce, Seed, Terms, hash};
+use serde::Serialize;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A license after an action.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangedLicense {
+    /// Id of the license, as the contracts compute it.
+    pub license_id: LicenseId,
+    /// What was sent, approvals included.
+    pub transactions: Vec<TxRecord>,
+}
+
+/// What a buyer decides.
+#[derive(Clone, Debug)]
+pub struct AcquireLicense {
+    /// Terms of the offer.
+    pub terms: Terms,
+    /// Address whose key will sign receipts.
+    pub serving_key: EthAddress,
+    /// The buyer's number for this license under this offer.
+    pub nonce: u64,
+}
+
+/// A bought license.
+#[derive(Clone, Debug)]
+pub struct AcquiredLicense {
+    /// What names it from now on.
+    pub file: LicenseFile,
+    /// What was sent for it.
+    pub change: ChangedLicense,
+}
+
+/// A license as the registry keeps it.
+#[derive(Clone, Debug)]
+pub struct KeptLicense {
+    status: LicenseStatus,
+    /// Seed of the license's answers; zero until it is drawn.
+    pub seed: Seed,
+    /// Address whose key signs receipts.
+    pub serving_key: EthAddress,
+    /// Hash of the copy that the host accepted; zero before.
+    pub artefact_hash: B256,
+    /// End of the term or of the current step, Unix seconds.
+    pub deadline: u64,
+}
+
+impl KeptLicense {
+    /// Its status in the contract's words.
+    #[must_use]
+    pub const fn status(&self) -> &'static str {
+        match self.status {
+            LicenseStatus::Acquired => "acquired",
+            LicenseStatus::Seeded => "seeded",
+            LicenseStatus::Active => "active",
+            LicenseStatus::Terminated => "terminated",
+            LicenseStatus::Cancelled => "cancelled",
+            _ => "none",
+        }
+    }
+
+    /// Whether its host may serve.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.status == LicenseStatus::Active
+    }
+}
+
+/// A license and its collateral as the contracts keep them.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LicenseStanding {
+    /// Id of the license, as the contracts compute it.
+    pub license_id: LicenseId,
+    /// Its status in the contract's words.
+    pub status: &'static str,
+    /// Who bought it.
+    pub host: EthAddress,
+    /// Seed of the license's answers; zero until it is drawn.
+    pub seed: Seed,
+    /// Address whose key signs receipts.
+    pub serving_key: Address,
+    /// Hash of the copy that the host accepted; zero before.
+    pub artefact_hash: B256,
+    /// End of the term or of the current step, Unix seconds.
+    pub deadline: u64,
+    /// What is deposited, smallest units, as text.
+    #[serde(serialize_with = "crate::files::as_text")]
+    pub collateral: u128,
+    /// Cases that hold the collateral.
+    pub freezes: u16,
+    /// When the collateral can leave, Unix seconds; zero if it has not begun to.
+    pub collateral_thaw_end: u64,
+}
+
+/// Buys a license for the signer, approving what the contracts pull.
+///
+/// # Errors
+/// No signer, network failure, a refusal of the contracts.
+pub async fn acquire(chain: &Chain, order: &AcquireLicense) -> Result<AcquiredLicense> {
+    let (host, terms) = (chain.me()?, &order.terms);
+    let nonce = LicenseNonce::new(u128::from(order.nonce))?;
+    let offer_id = chain.offer_id(terms);
+    let license_id = hash::license_id(offer_id, host, nonce);
+    let call = LicenseRegistry::acquireCall {
+        terms: terms.try_into()?,
+        nonce: nonce.into(),
+        servingKey: order.serving_key.into(),
+    };
+    let price = Payment {
+        currency: terms.currency,
+        amount: terms.license_fee.checked_add(terms.collateral).unwrap_or(Amount::MAX),
+        spender: chain.vault(),
+    };
+    let (sent, transactions) =
+        chain.send_paying("acquire license", chain.registry(), call, price).await?;
+    if let Some(log) = sent.event::<LicenseRegistry::LicenseAcquired>()
+        && log.licenseId != B256::from(license_id)
+    {
+        return Err(fail(
+            format!("the contract made license {}, not {license_id}", log.licenseId),
+            "this program and the contracts disagree about formats; use matching versions",
+            FailureKind::Failed,
+        ));
+    }
+    let file = LicenseFile { license_id, offer_id, host, nonce, terms: terms.clone() };
+    Ok(AcquiredLicense { file, change: ChangedLicense { license_id, transactions } })
+}
+
+/// Draws the seed; waits until the beacon is out. Nothing is sent if it was drawn before.
+///
+/// # Errors
+/// No signer, network failure, a refusal of the contract, a beacon that does not come in time.
+pub async fn draw_seed(
+    chain: &Chain,
+    license: &LicenseFile,
+    wait: Duration,
+) -> Result<ChangedLicense> {
+    let license_id = license.license_id;
+    let start = Instant::now();
+    let mut transactions = Vec::new();
+    while kept(chain, license_id).await?.seed.is_zero() {
+        let call = LicenseRegistry::drawLicenseSeedCall { licenseId: license_id.into() };
+        match chain.send("draw license seed", chain.registry(), call, U256::ZERO).await {
+            Ok(sent) => transactions.push(sent.record),
+            Err(error)
+                if error.is_revert::<LicenseRegistry::LicenseRegistry_SeedPending>()
+                    && start.elapsed() < wait => {}
+            Err(error) => return Err(error),
+        }
+        if chain.is_dry_run() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(ChangedLicense { license_id, transactions })
+}
+
+/// Accepts the copy in the directory `artefact`; the term starts.
+///
+/// # Errors
+/// The copy can't be read, or as [`acquire`].
+pub async fn activate(
+    chain: &Chain,
+    license: &LicenseFile,
+    artefact: &Path,
+) -> Result<ChangedLicense> {
+    let artefact = weights_hash(artefact)?;
+    let call = LicenseRegistry::activateCall { r#ref: license.sol_ref()?, artefactHash: artefact };
+    one_call(chain, license, Step { name: "activate license", to: chain.registry(), call }).await
+}
+
+/// Pays the fee once more and adds a term to the running one.
+///
+/// # Errors
+/// As [`acquire`].
+pub async fn renew(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicense> {
+    let call = LicenseRegistry::renewCall { r#ref: license.sol_ref()? };
+    let (currency, amount) = (license.terms.currency, license.terms.license_fee);
+    let price = Payment { currency, amount, spender: chain.escrow() };
+    let (_, transactions) =
+        chain.send_paying("renew license", chain.registry(), call, price).await?;
+    Ok(ChangedLicense { license_id: license.license_id, transactions })
+}
+
+/// Gets everything back for a copy that was not delivered in time.
+///
+/// # Errors
+/// As [`acquire`].
+pub async fn cancel(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicense> {
+    let call = LicenseRegistry::cancelCall { r#ref: license.sol_ref()? };
+    one_call(chain, license, Step { name: "cancel license", to: chain.registry(), call }).await
+}
+
+/// Ends the license early.
+///
+/// # Errors
+/// As [`acquire`].
+pub async fn terminate(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicense> {
+    let call = LicenseRegistry::terminateCall { r#ref: license.sol_ref()? };
+    one_call(chain, license, Step { name: "terminate license", to: chain.registry(), call }).await
+}
+
+/// Starts the collateral's way out of an ended license.
+///
+/// # Errors
+/// As [`acquire`].
+pub async fn thaw(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicense> {
+    let call = CollateralVault::startThawCall { r#ref: license.sol_ref()? };
+    one_call(chain, license, Step { name: "thaw collateral", to: chain.vault(), call }).await
+}
+
+/// Withdraws thawed collateral.
+///
+/// # Errors
+/// As [`acquire`].
+pub async fn withdraw(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicense> {
+    let call = CollateralVault::withdrawCall { r#ref: license.sol_ref()? };
+    one_call(chain, license, Step { name: "withdraw collateral", to: chain.vault(), call }).await
+}
+
+/// Adds collateral.
+///
+/// # Errors
+/// As [`acquire`].
+pub async fn top_up(
+    chain: &Chain,
+    license: &LicenseFile,
+    amount: Amount,
+) -> Result<ChangedLicense> {
+    let call = CollateralVault::topUpCall { r#ref: license.sol_ref()?, amount: amount.get() };
+    let paid = Payment { currency: license.terms.currency, amount, spender: chain.vault() };
+    let (_, transactions) =
+        chain.send_paying("top up collateral", chain.vault(), call, paid).await?;
+    Ok(ChangedLicense { license_id: license.license_id, transactions })
+}
+
+/// A call that needs nothing but the license.
+struct Step<C> {
+    name: &'static str,
+    to: Address,
+    call: C,
+}
+
+async fn one_call<C: SolCall>(
+    chain: &Chain,
+    license: &LicenseFile,
+    step: Step<C>,
+) -> Result<ChangedLicense> {
+    let sent = chain.send(step.name, step.to, step.call, U256::ZERO).await?;
+    let transactions = vec![sent.record];
+    Ok(ChangedLicense { license_id: license.license_id, transactions })
+}
+
+/// A license as the registry keeps it.
+///
+/// # Errors
+/// Network failure.
+pub async fn kept(chain: &Chain, id: LicenseId) -> Result<KeptLicense> {
+    let call = LicenseRegistry::licenseCall { licenseId: id.into() };
+    let kept = chain.read(chain.registry(), call).await?;
+    Ok(KeptLicense {
+        status: kept.status,
+        seed: kept.seed.into(),
+        serving_key: kept.servingKey.into(),
+        artefact_hash: kept.artefactHash,
+        deadline: u64::try_from(kept.deadline).unwrap_or(u64::MAX),
+    })
+}
+
+/// A license and its collateral as the contracts keep them.
+///
+/// # Errors
+/// Network failure.
+pub async fn standing(chain: &Chain, license: &LicenseFile) -> Result<LicenseStanding> {
+    let kept = kept(chain, license.license_id).await?;
+    let call = CollateralVault::collateralCall { r#ref: license.sol_ref()? };
+    let collateral = chain.read(chain.vault(), call).await?;
+    Ok(LicenseStanding {
+        license_id: license.license_id,
+        status: kept.status(),
+        host: license.host,
+        seed: kept.seed,
+        serving_key: kept.serving_key.into(),
+        artefact_hash: kept.artefact_hash,
+        deadline: kept.deadline,
+        collateral: collateral.amount,
+        freezes: collateral.freezes,
+        collateral_thaw_end: u64::try_from(collateral.thawEnd).unwrap_or(u64::MAX),
+    })
+}

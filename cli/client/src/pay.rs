@@ -1,0 +1,170 @@
+//! Paying: a session on a channel, which signs a voucher for each request and checks each receipt.
+
+use crate::chain::Chain;
+use crate::error::{FailureKind, HintExt, Result, fail};
+use crate::files::ChannelFile;
+use crate::license;
+use oml_contracts::Amount;
+use oml_contracts::rpc::abi::PaymentEscrow;
+use oml_payments::{Completion, PayerChannel, PayerError, PayerSession, Price, SignedReceipt};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// A paid answer.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaidAnswer {
+    /// The answer's text.
+    pub text: String,
+    /// Tokens of prompt and answer, as the receipt counts them.
+    pub tokens: u64,
+    /// Promised on the channel in all.
+    pub promised: Amount,
+    /// What the host signed; its signer, counts and hashes were checked.
+    pub receipt: SignedReceipt,
+}
+
+impl From<Completion> for PaidAnswer {
+    fn from(done: Completion) -> Self {
+        Self {
+            text: done.text,
+            tokens: done.tokens,
+            promised: done.voucher.cumulative_amount,
+            receipt: done.receipt,
+        }
+    }
+}
+
+/// A channel on which a session can be opened, as the chain has it.
+#[derive(Clone, Debug)]
+pub struct PayableChannel {
+    /// What a session must know of it.
+    pub reference: PayerChannel,
+    /// All that was deposited.
+    pub deposit: Amount,
+}
+
+impl PayableChannel {
+    /// Reads it from the chain.
+    ///
+    /// # Errors
+    /// Network failure, or the channel is not open, or thawing.
+    pub async fn read(chain: &Chain, channel: &ChannelFile) -> Result<Self> {
+        let call = PaymentEscrow::channelCall { channelId: channel.channel_id.into() };
+        let state = chain.read(chain.escrow(), call).await?;
+        if !state.isOpen {
+            return Err(fail(
+                format!("channel {} is not open on this chain", channel.channel_id),
+                "open it with `oml channel open`, or give the addresses file of its chain",
+                FailureKind::Failed,
+            ));
+        }
+        if state.thawEnd != 0 {
+            return Err(fail(
+                format!(
+                    "channel {} is thawing; hosts do not serve on it any more",
+                    channel.channel_id
+                ),
+                "open another with `oml channel open`",
+                FailureKind::Failed,
+            ));
+        }
+        let license = &channel.license;
+        let serving_key = license::kept(chain, license.license_id).await?.serving_key;
+        let reference = PayerChannel {
+            chain_id: chain.addresses().chain_id,
+            escrow: chain.addresses().payment_escrow,
+            challenge_manager: chain.addresses().challenge_manager,
+            license_id: license.license_id,
+            model_id: license.terms.model_id,
+            serving_key,
+            payer: channel.payer,
+            signer: channel.signer,
+            salt: channel.salt,
+            price: Price::of_terms(&license.terms),
+        };
+        Ok(Self { reference, deposit: Amount::new(state.deposited.to()) })
+    }
+
+    /// A session of the signer with a gateway, which promises at most the deposit.
+    ///
+    /// # Errors
+    /// No signer, or another one than the channel's.
+    pub fn session(&self, chain: &Chain, gateway: &str) -> Result<PayerSession> {
+        let key = chain.rpc().account()?.key();
+        let session = explain(PayerSession::new(self.reference, key, gateway), gateway)?;
+        Ok(session.with_budget(self.deposit))
+    }
+
+    /// A session that goes on where `log` ends; without a log it asks the gateway for its newest
+    /// receipt.
+    ///
+    /// # Errors
+    /// As [`Self::session`], a log of something else, or a gateway that does not answer.
+    pub async fn logged_session(
+        &self,
+        chain: &Chain,
+        gateway: &str,
+        log: &Path,
+    ) -> Result<PayerSession> {
+        let known = log.exists();
+        let session = self.session(chain, gateway)?;
+        let mut session = explain(session.with_log(log).await, gateway)?;
+        if !known {
+            explain(session.resume().await, gateway)?;
+        }
+        Ok(session)
+    }
+}
+
+/// Adds to a payer's failure what to do about it.
+///
+/// # Errors
+/// The failure, explained.
+pub fn explain<T>(result: Result<T, PayerError>, gateway: &str) -> Result<T> {
+    let (hint, exit) = match &result {
+        Err(PayerError::WrongKey { .. }) => {
+            ("sign with the channel's payer, or its session key", FailureKind::Signer)
+        }
+        Err(PayerError::Network { .. }) => (
+            "check --gateway; a request that was served is found by the next call",
+            FailureKind::Network,
+        ),
+        Err(PayerError::Refused { .. }) => {
+            ("the gateway's words say why; nothing was charged", FailureKind::Network)
+        }
+        Err(PayerError::Budget { .. }) => (
+            "`oml channel deposit` adds to the channel, --budget raises the limit",
+            FailureKind::Failed,
+        ),
+        Err(PayerError::PaymentRequired { .. }) => {
+            ("check the channel file, and that its deposit suffices", FailureKind::Failed)
+        }
+        Err(PayerError::Receipt { .. }) => {
+            ("the receipt is kept in the log; see `oml proof`", FailureKind::Failed)
+        }
+        _ => ("the cause is above", FailureKind::Failed),
+    };
+    result.hint(format!("no paid answer from {gateway}"), hint, exit)
+}
+
+/// Where what a channel has seen is kept, if no other file is named.
+#[must_use]
+pub fn log_of(channel: &Path) -> PathBuf {
+    channel.with_extension("payments.jsonl")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_carry_their_exit_code() {
+        let network = PayerError::Network { url: "http://h".to_owned(), source: "refused".into() };
+        let report = explain::<()>(Err(network), "http://h").unwrap_err();
+        assert_eq!(report.kind(), FailureKind::Network);
+        let budget = PayerError::Budget { needed: Amount::new(2), budget: Amount::new(1) };
+        let report = explain::<()>(Err(budget), "http://h").unwrap_err();
+        assert_eq!(report.kind(), FailureKind::Failed);
+    }
+}

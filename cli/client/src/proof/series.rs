@@ -1,0 +1,291 @@
+//! A series on disk: which keys of which copy are asked of whom, and what the chain says about
+//! them.
+
+use super::claim::ProofClaim;
+use crate::chain::Chain;
+use crate::commitment::ReportCommitment;
+use crate::error::{ClientError, FailureKind, Result, fail};
+use crate::files::{self, LicenseFile};
+use crate::license::{self, KeptLicense};
+use oml_contracts::bundle::ProvenBundle;
+use oml_contracts::leaf::BUNDLE;
+use oml_contracts::rpc::abi::ChallengeManager::{
+    OpenedBundle, OpenedLeaf, Series, SeriesEvidence, ServedAnswer, proveUnlicensedModelCall,
+};
+use oml_contracts::rpc::abi::LicenseRegistry;
+use oml_contracts::terms::Violation;
+use oml_contracts::{ChannelId, EthAddress, Root, Salt, Seed, hash};
+use oml_payments::copies::{CopySeries, SignedAnswer};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A bundle with the texts of its keys.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KeyBundle {
+    /// What the contract needs of it.
+    pub opening: ProvenBundle,
+    /// What is asked, in the order of the leaves.
+    pub keys: Vec<String>,
+}
+
+/// Keys to ask, and of whom: what a model's owner gives to whoever asks. Secret until the proof.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KeysFile {
+    /// The suspected license.
+    pub license: LicenseFile,
+    /// The license whose copy its host may serve.
+    pub copy: LicenseFile,
+    /// Bundles in the order in which they are asked.
+    pub bundles: Vec<KeyBundle>,
+}
+
+impl KeysFile {
+    /// Reads the keys.
+    pub(crate) fn load(path: &Path) -> Result<Self> {
+        let keys: Self = files::load(
+            path,
+            "a file of keys",
+            "the owner's `oml proof keys --out FILE` writes one",
+        )?;
+        keys.check(path)?;
+        Ok(keys)
+    }
+
+    /// Refuses what would waste a report: other keys than the leaves', a bundle that counts twice.
+    fn check(&self, path: &Path) -> Result<()> {
+        let damaged = |what: &str| {
+            fail(
+                format!("{}: {what}", path.display()),
+                "take the keys anew with `oml proof keys`",
+                FailureKind::Failed,
+            )
+        };
+        let numbers: BTreeSet<u32> = self.bundles.iter().map(|b| b.opening.bundle).collect();
+        if numbers.len() != self.bundles.len() || numbers.is_empty() {
+            return Err(damaged("a bundle is repeated, or there is none; every key is asked once"));
+        }
+        let fits = |bundle: &KeyBundle| {
+            let leaves = bundle.opening.leaves.iter().map(|leaf| leaf.key_hash);
+            bundle.keys.len() == BUNDLE
+                && leaves.eq(bundle.keys.iter().map(|key| hash::key_hash(key)))
+        };
+        if !self.bundles.iter().all(fits) {
+            return Err(damaged("a key is not that of its leaf"));
+        }
+        Ok(())
+    }
+
+    /// The bundles without their keys' texts.
+    pub(crate) fn openings(&self) -> Vec<ProvenBundle> {
+        self.bundles.iter().map(|bundle| bundle.opening.clone()).collect()
+    }
+
+    /// Every key in its turn.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.bundles.iter().flat_map(|bundle| bundle.keys.iter().map(String::as_str))
+    }
+}
+
+/// A series that was begun.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SeriesFile {
+    /// What is asked.
+    #[serde(flatten)]
+    pub keys: KeysFile,
+    /// Channel on which it is asked.
+    pub channel_id: ChannelId,
+    /// Number of the first receipt that counts.
+    pub first_seq: u64,
+    /// Who committed to it, and proves.
+    pub reporter: EthAddress,
+    /// Salt of the commitment.
+    pub salt: Salt,
+}
+
+impl SeriesFile {
+    /// Reads a series.
+    pub(crate) fn load(path: &Path) -> Result<Self> {
+        let series: Self =
+            files::load(path, "a series", "`oml proof collect --series FILE` writes one")?;
+        series.keys.check(path)?;
+        Ok(series)
+    }
+
+    /// The commitment to it, for the account that began it.
+    pub(crate) fn commitment(&self, chain: &Chain) -> Result<ReportCommitment> {
+        if chain.me()? != self.reporter {
+            return Err(fail(
+                format!("the series was begun by {}, but {} signs", self.reporter, chain.me()?),
+                "sign with the account that began it: the commitment holds for it alone",
+                FailureKind::Signer,
+            ));
+        }
+        let bundles: Vec<u32> = self.keys.bundles.iter().map(|b| b.opening.bundle).collect();
+        let copy = self.keys.copy.license_id;
+        let claim = ProofClaim {
+            violation: Violation::UnlicensedModel,
+            license: self.keys.license.license_id,
+            evidence: hash::series_digest(copy, self.channel_id, self.first_seq, &bundles),
+            salt: self.salt,
+        };
+        claim.commitment(chain)
+    }
+
+    /// The proof with these answers, one by key.
+    pub(crate) fn call(
+        &self,
+        answers: &[Option<SignedAnswer>],
+    ) -> Result<proveUnlicensedModelCall> {
+        let numbers = self.keys.bundles.iter().map(|bundle| bundle.opening.bundle);
+        let series = Series {
+            copy: self.keys.copy.sol_ref()?,
+            channelId: self.channel_id.into(),
+            firstSeq: self.first_seq,
+            bundles: numbers.collect(),
+        };
+        let bundles = self.keys.bundles.iter().zip(0..).map(|(bundle, k)| opened(bundle, k));
+        let given = SeriesEvidence {
+            bundles: bundles.collect::<Result<_>>()?,
+            answers: answers.iter().map(served).collect(),
+        };
+        let (r#ref, salt) = (self.keys.license.sol_ref()?, self.salt.into());
+        Ok(proveUnlicensedModelCall { r#ref, series, given, salt })
+    }
+}
+
+/// The `k`-th bundle as the contract takes it: each leaf's answer stands in the leaf's own place.
+fn opened(bundle: &KeyBundle, k: u16) -> Result<OpenedBundle> {
+    let leaves: Vec<OpenedLeaf> = (16 * k..)
+        .zip(&bundle.opening.leaves)
+        .map(|(position, leaf)| OpenedLeaf {
+            salt: leaf.salt.into(),
+            keyHash: leaf.key_hash.into(),
+            tags: leaf.tags.words().map(Into::into),
+            position,
+        })
+        .collect();
+    let uneven = |_| ClientError::Other("a bundle has not 16 leaves".into());
+    let leaves = leaves.try_into().map_err(uneven)?;
+    let siblings = bundle.opening.siblings.iter().map(Into::into).collect();
+    Ok(OpenedBundle { leaves, siblings })
+}
+
+fn served(answer: &Option<SignedAnswer>) -> ServedAnswer {
+    let Some(SignedAnswer { receipt, text }) = answer else { return ServedAnswer::default() };
+    ServedAnswer {
+        cumulativeRequests: receipt.cumulative_requests,
+        cumulativeTokens: receipt.cumulative_tokens,
+        servedAt: receipt.served_at,
+        signature: receipt.signature.as_bytes().to_vec().into(),
+        text: text.as_bytes().to_vec().into(),
+    }
+}
+
+/// Refuses a license file of other terms: the commitment names the id, the contract computes it.
+fn refuse_other_terms(chain: &Chain, file: &LicenseFile) -> Result<()> {
+    let addresses = chain.addresses();
+    let id = file.reference().license_id(addresses.chain_id, addresses.license_registry);
+    if id == file.license_id {
+        return Ok(());
+    }
+    let named = file.license_id;
+    Err(fail(
+        format!("license {named} has other terms than those in the file, which are of {id}"),
+        "give the license files as `oml license acquire` wrote them, for this chain",
+        FailureKind::Failed,
+    ))
+}
+
+/// Refuses a bundle that a case or a proof has opened.
+async fn refuse_burned(chain: &Chain, copy: &LicenseFile, bundle: u32) -> Result<()> {
+    let (model, epoch) = (copy.terms.model_id.into(), copy.terms.epoch);
+    let call = LicenseRegistry::isBurnedCall { modelId: model, epoch, bundle };
+    if !chain.read(chain.registry(), call).await? {
+        return Ok(());
+    }
+    Err(fail(
+        format!("bundle {bundle} is burned: a case or a proof has opened it"),
+        "take other keys with `oml proof keys`",
+        FailureKind::Failed,
+    ))
+}
+
+/// What the chain says about a series.
+#[derive(Clone, Debug)]
+pub(crate) struct SeriesStanding {
+    license: KeptLicense,
+    copy_seed: Seed,
+    root: Root,
+    personal: u32,
+}
+
+impl SeriesStanding {
+    /// Reads it; an error names what makes the proof impossible.
+    pub(crate) async fn read(chain: &Chain, keys: &KeysFile) -> Result<Self> {
+        refuse_other_terms(chain, &keys.license)?;
+        refuse_other_terms(chain, &keys.copy)?;
+        let license = license::kept(chain, keys.license.license_id).await?;
+        let of_copy = license::kept(chain, keys.copy.license_id).await?;
+        let (model, epoch) = (keys.copy.terms.model_id, keys.copy.terms.epoch);
+        let call = LicenseRegistry::universeCall { modelId: model.into(), epoch };
+        let universe = chain.read(chain.registry(), call).await?;
+        let root = Root::from(universe.root);
+        let count = universe.personalCount + universe.sharedCount;
+        for bundle in keys.bundles.iter().map(|bundle| &bundle.opening) {
+            if !bundle.verify(model, epoch, root, count) {
+                return Err(fail(
+                    format!(
+                        "bundle {} is not under the root of the copy's universe",
+                        bundle.bundle
+                    ),
+                    "take the keys from the universe that the copy's license names",
+                    FailureKind::Failed,
+                ));
+            }
+            refuse_burned(chain, &keys.copy, bundle.bundle).await?;
+        }
+        let (copy_seed, personal) = (of_copy.seed, universe.personalCount);
+        Ok(Self { license, copy_seed, root, personal })
+    }
+
+    /// Refuses to ask whom the chain does not let serve.
+    pub(crate) fn require_serving(&self) -> Result<()> {
+        if self.license.is_active() {
+            return Ok(());
+        }
+        Err(fail(
+            format!("the suspected license is {}, not active", self.license.status()),
+            "nobody serves under it, so there is nothing to ask",
+            FailureKind::Failed,
+        ))
+    }
+
+    /// The series as it is judged; `from` is the end of the report's delay.
+    pub(crate) fn series<'a>(
+        &self,
+        chain: &Chain,
+        file: &SeriesFile,
+        bundles: &'a [ProvenBundle],
+        from: u64,
+    ) -> CopySeries<'a> {
+        let license = &file.keys.license;
+        CopySeries {
+            receipts: chain.addresses().receipt_domain(),
+            license: license.license_id,
+            model: license.terms.model_id,
+            serving_key: self.license.serving_key,
+            evidence: license.terms.evidence,
+            channel: file.channel_id,
+            first_seq: file.first_seq,
+            from,
+            copy_seed: self.copy_seed,
+            root: self.root,
+            personal: self.personal,
+            bundles,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Configuration files of the demo's nodes.
+
+use crate::ports::local;
+use crate::scenario::Scenario;
+use eyre::Result;
+use oml_client::files::{self, LicenseFile};
+use oml_contracts::{Amount, ModelId};
+use oml_node::config::{
+    ChainConfig, Config, GatewayConfig, HostConfig, HttpConfig, OwnerConfig, PrivateKeySource,
+    ProverConfig, RedeemConfig, StoreConfig, UniverseConfig,
+};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What a host's node is given.
+#[derive(Clone, Debug)]
+pub(crate) struct HostNode<'a> {
+    /// License under which it serves.
+    pub(crate) license: &'a LicenseFile,
+    /// Model server behind the gateway.
+    pub(crate) upstream: &'a str,
+    /// Port of its own API.
+    pub(crate) port: u16,
+    /// Port of the gateway.
+    pub(crate) gateway_port: u16,
+    /// Seconds after which it claims; never if none are given.
+    pub(crate) redeem_after: Option<u64>,
+}
+
+impl Scenario {
+    /// Configuration of the owner's node, which holds the universe.
+    pub(crate) fn owner_node(
+        &self,
+        model: ModelId,
+        universe: &Path,
+        key_file: &Path,
+        port: u16,
+    ) -> Result<PathBuf> {
+        let mut config = self.node("owner", port)?;
+        config.owner = Some(OwnerConfig {
+            universes: vec![UniverseConfig {
+                model,
+                epoch: 0,
+                dir: universe.to_owned(),
+                key_file: key_file.to_owned(),
+            }],
+            ..OwnerConfig::default()
+        });
+        self.write("owner", &config)
+    }
+
+    /// Configuration of a prover's node, which knows where the owner answers.
+    pub(crate) fn prover_node(
+        &self,
+        name: &str,
+        model: ModelId,
+        owner: &str,
+        port: u16,
+    ) -> Result<PathBuf> {
+        let mut config = self.node(name, port)?;
+        config.prover = Some(ProverConfig {
+            owner_endpoints: BTreeMap::from([(model, owner.to_owned())]),
+            encryption_key_file: self.dir.join(format!("{name}.x25519")),
+            allow_private_endpoints: true,
+            query_model: "model".to_owned(),
+            query: oml_node::config::QueryLimits::default(),
+        });
+        self.write(name, &config)
+    }
+
+    /// Configuration of a host's node: a gateway in front of `upstream`.
+    pub(crate) fn host_node(&self, name: &str, host: &HostNode<'_>) -> Result<PathBuf> {
+        let mut config = self.node(name, host.port)?;
+        config.host = Some(HostConfig {
+            gateways: vec![GatewayConfig {
+                license: host.license.license_id,
+                listen: local(host.gateway_port),
+                upstream: host.upstream.to_owned(),
+                upstream_model: Some("model".to_owned()),
+                serving_key: self.key_source(name)?,
+                tokenizer: None,
+                default_max_tokens: 16,
+                max_tokens_cap: 64,
+                max_concurrent: 16,
+                max_body_bytes: 1 << 20,
+                upstream_timeout_s: 60,
+            }],
+            redeem: RedeemConfig {
+                threshold: Amount::MAX,
+                interval_s: host.redeem_after.unwrap_or(u64::from(u32::MAX)),
+                ..RedeemConfig::default()
+            },
+            inference: Vec::new(),
+        });
+        self.write(name, &config)
+    }
+
+    fn node(&self, name: &str, port: u16) -> Result<Config> {
+        Ok(Config {
+            chain: ChainConfig {
+                rpc_url: self.settings.rpc_url.clone(),
+                addresses: self.settings.addresses.clone(),
+                poll_interval_ms: 250,
+                start_block: None,
+                window: 128,
+                finality_depth: 32,
+                max_log_range: 5_000,
+                resubmit_after_s: 12,
+                max_fee_per_gas: 500_000_000_000,
+            },
+            store: StoreConfig {
+                url: format!("sqlite:{}", self.dir.join(format!("{name}.db")).display()),
+            },
+            signer: Some(self.key_source(name)?),
+            http: HttpConfig { listen: local(port), ..HttpConfig::default() },
+            owner: None,
+            host: None,
+            prover: None,
+        })
+    }
+
+    fn key_source(&self, name: &str) -> Result<PrivateKeySource> {
+        let path = self.dir.join(format!("{name}.key"));
+        if !path.exists() {
+            files::write_secret(&path, self.person(name)?.account.private_key().as_bytes())?;
+        }
+        Ok(PrivateKeySource { private_key_file: Some(path), ..PrivateKeySource::default() })
+    }
+
+    fn write(&self, name: &str, config: &Config) -> Result<PathBuf> {
+        let path = self.dir.join(format!("{name}.toml"));
+        files::write(&path, toml::to_string_pretty(config)?.as_bytes())?;
+        Ok(path)
+    }
+}

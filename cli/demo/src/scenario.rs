@@ -1,0 +1,237 @@
+//! The stage: a local chain with the contracts, funded people, staked provers.
+
+use crate::ledger::{Names, Snapshot, transactions};
+use crate::ports::{free_port, url};
+use crate::processes::{AtEnd, Processes};
+use crate::report::PlayedAct;
+use eyre::Result;
+use oml_client::signer::SigningAccount;
+use oml_client::{
+    Chain, ChainSettings, FailureKind, RpcConnection, deploy, fail, find_anvil, prover,
+};
+use oml_contracts::rpc::deploy::{CaseParams, DeployParams};
+use oml_contracts::{Amount, EthAddress};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// anvil's well-known mnemonic; its accounts hold native currency on every fresh local chain.
+const MNEMONIC: &str = "test test test test test test test test test test test junk";
+
+/// One whole token.
+pub(crate) const UNIT: u128 = 1_000_000;
+
+/// Everyone, by the index of their account.
+const PEOPLE: [&str; 12] = [
+    "deployer", "owner", "hostA", "hostB", "hostC", "hostD", "payer", "reporter", "prover1",
+    "prover2", "prover3", "passerby",
+];
+
+/// Names of the provers' accounts.
+pub(crate) const PROVERS: [&str; 3] = ["prover1", "prover2", "prover3"];
+
+/// Where burned money goes: nobody has its key.
+const BURNED: EthAddress = {
+    let mut bytes = [0; 20];
+    (bytes[18], bytes[19]) = (0xde, 0xad);
+    EthAddress::new(bytes)
+};
+
+/// What a prover stakes.
+const STAKE: u128 = 200 * UNIT;
+
+/// A person of the play.
+#[derive(Debug)]
+pub(crate) struct Person {
+    /// What everyone calls them.
+    pub(crate) name: &'static str,
+    /// The account with whose key they sign.
+    pub(crate) account: SigningAccount,
+    /// Their way to the chain.
+    pub(crate) chain: Chain,
+}
+
+/// The stage: everything that runs, and everyone who plays.
+#[derive(Debug)]
+pub(crate) struct Scenario {
+    /// Everything that the run writes.
+    pub(crate) dir: PathBuf,
+    /// How everyone reaches the chain.
+    pub(crate) settings: ChainSettings,
+    /// Chain, nodes and model servers.
+    pub(crate) processes: Processes,
+    /// Program that nodes and model servers run: `oml`.
+    pub(crate) oml: PathBuf,
+    /// Names for reports.
+    pub(crate) names: Names,
+    people: Vec<Person>,
+    token: EthAddress,
+}
+
+/// The state at the begin of an act.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    snapshot: Snapshot,
+    block: u64,
+    at: Instant,
+}
+
+impl Scenario {
+    /// Starts a chain, deploys, funds everyone and stakes the provers.
+    ///
+    /// # Errors
+    /// anvil missing, a process that dies, a transaction that fails.
+    pub(crate) async fn set(dir: &Path, oml: PathBuf, at_end: AtEnd) -> Result<Self> {
+        std::fs::create_dir_all(dir)?;
+        let mut processes = Processes::new(dir.join("logs"), at_end)?;
+        let port = free_port()?.to_string();
+        let mut args = vec!["--port", &port, "--block-time", "1", "--accounts", "12"];
+        args.extend(["--mnemonic", MNEMONIC, "--quiet"]);
+        processes.start("chain", &find_anvil()?, &args)?;
+        let settings = ChainSettings {
+            rpc_url: url(port.parse()?),
+            addresses: dir.join("addresses.json"),
+            dry_run: false,
+            tx_timeout: Duration::from_secs(60),
+        };
+        wait_for_chain(&mut processes, &settings.rpc_url).await?;
+        let token = deploy_all(&settings).await?;
+        let mut scenario = Self {
+            dir: dir.to_owned(),
+            people: people(&settings).await?,
+            settings,
+            processes,
+            oml,
+            names: Names::default(),
+            token,
+        };
+        scenario.introduce()?;
+        scenario.fund().await?;
+        Ok(scenario)
+    }
+
+    /// A person by name.
+    pub(crate) fn person(&self, name: &str) -> Result<&Person> {
+        self.people
+            .iter()
+            .find(|person| person.name == name)
+            .ok_or_else(|| eyre::eyre!("nobody is called {name}"))
+    }
+
+    /// A person's way to the chain.
+    pub(crate) fn chain(&self, name: &str) -> Result<&Chain> {
+        Ok(&self.person(name)?.chain)
+    }
+
+    /// The token in which everything is paid.
+    pub(crate) const fn token(&self) -> EthAddress {
+        self.token
+    }
+
+    /// Begins an act.
+    pub(crate) async fn begin(&self) -> Result<Mark> {
+        let chain = self.chain("deployer")?;
+        let block = chain.rpc().block_number().await?;
+        let snapshot = Snapshot::take(chain, self.token, &self.names).await?;
+        Ok(Mark { snapshot, block, at: Instant::now() })
+    }
+
+    /// Ends an act: who gained what, and every transaction since its begin.
+    pub(crate) async fn end(&mut self, mark: Mark, act: &mut PlayedAct) -> Result<Snapshot> {
+        self.processes.check_all()?;
+        let chain = self.chain("deployer")?;
+        let snapshot = Snapshot::take(chain, self.token, &self.names).await?;
+        act.gains = snapshot.since(&mark.snapshot)?;
+        let blocks = mark.block + 1..=chain.rpc().block_number().await?;
+        act.transactions = transactions(chain, &self.names, blocks).await?;
+        act.seconds = mark.at.elapsed().as_secs_f64();
+        Ok(snapshot)
+    }
+
+    fn introduce(&mut self) -> Result<()> {
+        for person in &self.people {
+            self.names.add(person.name, person.account.address());
+        }
+        let [beacon, contracts @ ..] = deploy::contracts(self.chain("deployer")?.addresses());
+        for (name, address) in contracts.into_iter().chain([beacon, ("token", self.token)]) {
+            self.names.add(name, address);
+        }
+        self.names.add("burned", BURNED);
+        Ok(())
+    }
+
+    async fn fund(&self) -> Result<()> {
+        let deployer = self.chain("deployer")?;
+        for person in self.people.iter().filter(|person| person.name != "deployer") {
+            let to = person.account.address();
+            deploy::mint(deployer, to, Amount::new(10_000 * UNIT)).await?;
+        }
+        for name in PROVERS {
+            let public = prover::keygen(&self.dir.join(format!("{name}.x25519")))?;
+            prover::register(self.chain(name)?, Amount::new(STAKE), public).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Windows that machines keep easily and people can watch.
+fn params(token: EthAddress) -> DeployParams {
+    let base = DeployParams::local(token, Amount::new(100 * UNIT));
+    DeployParams {
+        cases: CaseParams {
+            report_delay: 1,
+            questions_window: 45,
+            commit_window: 60,
+            reveal_window: 45,
+            opening_window: 45,
+            rebuttal_window: 5,
+            payout_delay: 4,
+            committee_size: 3,
+            bundles_per_case: 1,
+            shared_bundles_per_case: 1,
+            min_decoys: 8,
+            non_reveal_penalty: Amount::new(20 * UNIT),
+            dissent_penalty: Amount::new(10 * UNIT),
+        },
+        ..base
+    }
+}
+
+async fn deploy_all(settings: &ChainSettings) -> Result<EthAddress> {
+    let rpc = RpcConnection::signing(&settings.rpc_url, account(0)?)?;
+    let token = deploy::token(&rpc).await?;
+    let addresses = deploy::core(&rpc, &params(token), Some(token)).await?;
+    addresses.save(&settings.addresses)?;
+    Ok(token)
+}
+
+async fn people(settings: &ChainSettings) -> Result<Vec<Person>> {
+    let mut people = Vec::new();
+    for (index, name) in (0..).zip(PEOPLE) {
+        let account = account(index)?;
+        let chain = Chain::signing(settings, account.clone()).await?;
+        people.push(Person { name, account, chain });
+    }
+    Ok(people)
+}
+
+fn account(index: u32) -> Result<SigningAccount> {
+    Ok(SigningAccount::of_mnemonic(MNEMONIC, index)?)
+}
+
+async fn wait_for_chain(processes: &mut Processes, rpc_url: &str) -> Result<()> {
+    let rpc = RpcConnection::reading(rpc_url)?;
+    let start = Instant::now();
+    while rpc.chain_id().await.is_err() {
+        processes.check("chain")?;
+        if start.elapsed() > Duration::from_secs(20) {
+            return Err(fail(
+                "the local chain does not answer",
+                "see logs/chain.log in --dir",
+                FailureKind::Timeout,
+            )
+            .into());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Flags that every command takes, and what they choose: the chain, the signer, how models are
+//! loaded.
+
+use crate::compute::ComputeArgs;
+use crate::output::{Format, Output};
+use clap::Args;
+use eyre::Result;
+use oml_client::signer::{SignerOptions, SigningAccount};
+use oml_client::{Chain, ChainSettings};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Flags that every command takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// How results are printed
+    #[arg(long, env = "OML_FORMAT", value_enum, default_value_t, global = true)]
+    pub(crate) format: Format,
+    /// What is logged on stderr, e.g. `info` or `oml_node=debug` [default: warn, for servers info]
+    #[arg(long, env = "OML_LOG", value_name = "FILTER", global = true)]
+    pub(crate) log: Option<String>,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+    #[command(flatten)]
+    pub(crate) chain: ChainArgs,
+    #[command(flatten)]
+    pub(crate) signer: SignerArgs,
+}
+
+impl Global {
+    /// The output of this call.
+    pub(crate) const fn output(&self) -> Output {
+        Output::new(self.format)
+    }
+
+    /// Which chain, which contracts.
+    pub(crate) fn settings(&self) -> ChainSettings {
+        ChainSettings {
+            rpc_url: self.chain.rpc_url.clone(),
+            addresses: self.chain.addresses.clone(),
+            dry_run: self.chain.dry_run,
+            tx_timeout: Duration::from_secs(self.chain.tx_timeout),
+        }
+    }
+
+    /// The signing account; asks for a keystore's password if no flag gives it.
+    pub(crate) fn account(&self) -> Result<SigningAccount> {
+        Ok(self.signer.options().load(|question| rpassword::prompt_password(question))?)
+    }
+
+    /// The chain, for reading.
+    pub(crate) async fn reading(&self) -> Result<Chain> {
+        Ok(Chain::reading(&self.settings()).await?)
+    }
+
+    /// The chain, with the signing account.
+    pub(crate) async fn signing(&self) -> Result<Chain> {
+        let account = self.account()?;
+        Ok(Chain::signing(&self.settings(), account).await?)
+    }
+}
+
+/// Which chain, which contracts.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Chain")]
+pub(crate) struct ChainArgs {
+    /// JSON-RPC endpoint
+    #[arg(
+        long,
+        env = "ETH_RPC_URL",
+        default_value = "http://127.0.0.1:8545",
+        value_name = "URL",
+        global = true
+    )]
+    pub rpc_url: String,
+    /// Addresses file of the deployment
+    #[arg(
+        long,
+        env = "OML_ADDRESSES",
+        default_value = "addresses.json",
+        value_name = "FILE",
+        global = true
+    )]
+    pub addresses: PathBuf,
+    /// Simulate and print what would be sent, send nothing
+    #[arg(long, env = "OML_DRY_RUN", global = true)]
+    pub dry_run: bool,
+    /// Seconds to wait for a transaction
+    #[arg(
+        long,
+        env = "OML_TX_TIMEOUT",
+        default_value_t = 120,
+        value_name = "SECONDS",
+        global = true
+    )]
+    pub tx_timeout: u64,
+}
+
+/// Signer flags, the same as `cast`'s.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Signer")]
+pub(crate) struct SignerArgs {
+    /// Encrypted keystore file (JSON, as Foundry and geth write it)
+    #[arg(long, env = "ETH_KEYSTORE", value_name = "FILE", global = true)]
+    keystore: Option<PathBuf>,
+    /// Name of a keystore in ~/.foundry/keystores
+    #[arg(long, env = "ETH_KEYSTORE_ACCOUNT", value_name = "NAME", global = true)]
+    account: Option<String>,
+    /// File holding the keystore's password
+    #[arg(long, env = "ETH_PASSWORD", value_name = "FILE", global = true)]
+    password_file: Option<PathBuf>,
+    /// The keystore's password; other users of this machine can see it, prefer --password-file
+    #[arg(
+        long,
+        env = "OML_UNSAFE_PASSWORD",
+        hide_env_values = true,
+        value_name = "TEXT",
+        global = true
+    )]
+    unsafe_password: Option<String>,
+    /// Raw private key; only for local chains
+    #[arg(
+        long,
+        env = "OML_PRIVATE_KEY",
+        hide_env_values = true,
+        value_name = "HEX",
+        global = true
+    )]
+    private_key: Option<String>,
+    /// BIP-39 mnemonic; only for local chains
+    #[arg(long, env = "OML_MNEMONIC", hide_env_values = true, value_name = "WORDS", global = true)]
+    mnemonic: Option<String>,
+    /// Which account of the mnemonic
+    #[arg(long, default_value_t = 0, value_name = "N", global = true)]
+    mnemonic_index: u32,
+}
+
+impl SignerArgs {
+    /// What the flags name.
+    pub(crate) fn options(&self) -> SignerOptions {
+        SignerOptions {
+            keystore: self.keystore.clone(),
+            account: self.account.clone(),
+            password_file: self.password_file.clone(),
+            password: self.unsafe_password.clone(),
+            private_key: self.private_key.clone(),
+            mnemonic: self.mnemonic.clone(),
+            mnemonic_index: self.mnemonic_index,
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Pays for requests: opens vouchers, checks receipts, keeps evidence.
+
+use std::path::Path;
+use std::time::Duration;
+
+use k256::ecdsa::SigningKey;
+use oml_contracts::{Amount, EthAddress, RequestHash};
+use serde_json::{Value, json};
+
+use super::answer::{self, OnText};
+use super::error::{PayerError, network, refusal};
+use crate::channel::PayerChannel;
+use crate::count::ByteEstimate;
+use crate::log::{EvidenceLog, LogEntry};
+use crate::payer::{self, Expectation, PayerState};
+use crate::request::{MeteredRequest, ServedPath, TokenLimits};
+use crate::wire::{SignedReceipt, SignedVoucher, VOUCHER_HEADER, encode};
+
+/// Requests sent for one answer, vouchers corrected in between.
+const MAX_ATTEMPTS: usize = 5;
+/// Pause before a gateway that is busy is asked again.
+const BUSY_PAUSE: Duration = Duration::from_millis(300);
+
+/// An answer that was paid for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Completion {
+    /// Text of the answer.
+    pub text: String,
+    /// Whole body of an answer that was not streamed.
+    pub body: Option<Value>,
+    /// What the host signed.
+    pub receipt: SignedReceipt,
+    /// What the payer promised for everything so far.
+    pub voucher: SignedVoucher,
+    /// Tokens of this request.
+    pub tokens: u64,
+}
+
+/// A payer's way to one channel. Requests run one after the other.
+#[derive(Debug)]
+pub struct PayerSession {
+    pub(super) channel: PayerChannel,
+    key: SigningKey,
+    pub(super) gateway: String,
+    pub(super) http: reqwest::Client,
+    log: Option<EvidenceLog>,
+    pub(super) state: PayerState,
+    budget: Amount,
+    /// The voucher sent last, whose receipt may not have come.
+    pub(super) sent: Option<SignedVoucher>,
+    /// Promises of earlier sessions are unknown, so the gateway's word on them is taken.
+    pub(super) resumed: bool,
+    pub(super) chain_time: Option<u64>,
+    /// Requests are plain: their receipts say so, and their answers are kept.
+    pub(super) plain: bool,
+    receipts: Vec<SignedReceipt>,
+}
+
+impl PayerSession {
+    /// A session that starts with an unused channel and keeps receipts in memory only.
+    ///
+    /// # Errors
+    /// [`PayerError::WrongKey`], [`PayerError::Network`] if the HTTP client can't be made.
+    pub fn new(channel: PayerChannel, key: SigningKey, gateway: &str) -> Result<Self, PayerError> {
+        let (found, expected) = (EthAddress::of_key(key.verifying_key()), channel.voucher_signer());
+        if found != expected {
+            return Err(PayerError::WrongKey { found, expected });
+        }
+        let gateway = gateway.trim_end_matches('/').trim_end_matches("/v1").to_owned();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(Duration::from_secs(600))
+            .build()
+            .map_err(|cause| network(&gateway, cause))?;
+        Ok(Self {
+            channel,
+            key,
+            gateway,
+            http,
+            log: None,
+            state: PayerState::default(),
+            budget: Amount::MAX,
+            sent: None,
+            resumed: false,
+            chain_time: None,
+            plain: false,
+            receipts: Vec::new(),
+        })
+    }
+
+    /// Keeps every voucher and receipt in a file, and goes on where the file ends.
+    ///
+    /// # Errors
+    /// [`PayerError::Log`].
+    pub async fn with_log(mut self, path: &Path) -> Result<Self, PayerError> {
+        let (log, state) = EvidenceLog::open(path, &self.channel).await?;
+        for entry in EvidenceLog::read(path).await? {
+            match entry {
+                LogEntry::Voucher(voucher) => self.sent = Some(voucher),
+                LogEntry::Receipt(receipt) => self.receipts.push(receipt),
+                LogEntry::Channel(_) | LogEntry::Answer { .. } => {}
+            }
+        }
+        self.log = Some(log);
+        self.state = state;
+        Ok(self)
+    }
+
+    /// Never promises more than this in all; usually the deposit.
+    #[must_use]
+    pub const fn with_budget(mut self, budget: Amount) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Judges the dates of receipts by this chain time, in Unix seconds. A payer that does not
+    /// follow the chain leaves it out, and dates are not judged.
+    #[must_use]
+    pub const fn with_chain_time(mut self, timestamp: u64) -> Self {
+        self.chain_time = Some(timestamp);
+        self
+    }
+
+    /// Asks plainly from now on: vouchers and receipts name the plain hash of a request, which a
+    /// gateway signs only where whoever asks has no say in the answer, and the log keeps the texts.
+    /// Evidence for a proof of an unlicensed model.
+    #[must_use]
+    pub const fn asking_plainly(mut self) -> Self {
+        self.plain = true;
+        self
+    }
+
+    /// Goes on from the gateway's newest receipt, for a channel whose log is lost. Its signature is
+    /// checked, its counts are the host's word.
+    ///
+    /// # Errors
+    /// [`PayerError`]; no receipt is no error.
+    pub async fn resume(&mut self) -> Result<(), PayerError> {
+        let Some(receipt) = self.newest_receipt().await? else { return Ok(()) };
+        payer::signed_for(&receipt, &self.channel)
+            .map_err(|problem| PayerError::Receipt { seq: receipt.seq, problem })?;
+        if receipt.cumulative_requests > self.state.requests {
+            self.state.requests = receipt.cumulative_requests;
+            self.state.tokens = receipt.cumulative_tokens;
+            self.resumed = true;
+            self.keep(&receipt, None).await?;
+        }
+        Ok(())
+    }
+
+    /// What is known about the channel.
+    #[must_use]
+    pub const fn state(&self) -> &PayerState {
+        &self.state
+    }
+
+    /// The channel that pays.
+    #[must_use]
+    pub const fn channel(&self) -> &PayerChannel {
+        &self.channel
+    }
+
+    /// Every receipt that came, in order, believed or not.
+    #[must_use]
+    pub fn receipts(&self) -> &[SignedReceipt] {
+        &self.receipts
+    }
+
+    /// Continues a prompt.
+    ///
+    /// # Errors
+    /// [`PayerError`].
+    pub async fn complete(
+        &mut self,
+        model: &str,
+        prompt: &str,
+        max_tokens: u64,
+    ) -> Result<Completion, PayerError> {
+        let body =
+            json!({"model": model, "prompt": prompt, "max_tokens": max_tokens, "temperature": 0});
+        self.request(ServedPath::Completions, body, &mut |_| {}).await
+    }
+
+    /// Answers messages.
+    ///
+    /// # Errors
+    /// [`PayerError`].
+    pub async fn chat(
+        &mut self,
+        model: &str,
+        messages: Value,
+        max_tokens: u64,
+    ) -> Result<Completion, PayerError> {
+        let body = json!({"model": model, "messages": messages, "max_tokens": max_tokens});
+        self.request(ServedPath::Chat, body, &mut |_| {}).await
+    }
+
+    /// Sends any OpenAI body, streamed or not, and pays for it. `on_text` sees the answer as it
+    /// comes.
+    ///
+    /// # Errors
+    /// [`PayerError`]. After [`PayerError::Network`] the request may have been served; the next one
+    /// finds out.
+    pub async fn request(
+        &mut self,
+        path: ServedPath,
+        body: Value,
+        on_text: OnText<'_>,
+    ) -> Result<Completion, PayerError> {
+        let bytes = body.to_string().into_bytes();
+        let limits = TokenLimits { default_max_tokens: 256, max_tokens_cap: u64::MAX };
+        let request = MeteredRequest::parse(path, &bytes, &limits)?;
+        let hash = if self.plain {
+            request.plain_hash(self.channel.model_id).ok_or(PayerError::NotPlain)?
+        } else {
+            request.hash(self.channel.model_id)
+        };
+        let estimate = request.count_prompt(&ByteEstimate);
+        let mut reserved = estimate.saturating_add(request.max_tokens);
+        let mut last: Option<PayerError> = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let voucher = self.promise(reserved, hash).await?;
+            let response = self.send(path, &bytes, &voucher).await?;
+            match response.status().as_u16() {
+                200 => return self.receive(&request, response, &voucher, on_text).await,
+                402 => reserved = self.renegotiate(response, &request, hash).await?,
+                409 | 503 => {
+                    last = Some(refusal(response).await);
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                }
+                _ => return Err(refusal(response).await),
+            }
+        }
+        Err(last.unwrap_or(PayerError::Refused {
+            status: 402,
+            code: None,
+            message: format!("no agreement on a voucher after {MAX_ATTEMPTS} attempts"),
+        }))
+    }
+
+    /// Signs the next voucher and keeps it before it is sent.
+    async fn promise(
+        &mut self,
+        reserved: u64,
+        hash: RequestHash,
+    ) -> Result<SignedVoucher, PayerError> {
+        let budget = self.budget;
+        let over = |needed| PayerError::Budget { needed, budget };
+        let voucher = self
+            .state
+            .next_voucher(&self.channel, reserved, hash)
+            .ok_or_else(|| over(Amount::MAX))?;
+        if voucher.cumulative_amount > budget {
+            return Err(over(voucher.cumulative_amount));
+        }
+        let signed = self.channel.sign(&voucher, &self.key)?;
+        if let Some(log) = &self.log {
+            log.append(&LogEntry::Voucher(signed.clone())).await?;
+        }
+        Ok(signed)
+    }
+
+    async fn send(
+        &mut self,
+        path: ServedPath,
+        body: &[u8],
+        voucher: &SignedVoucher,
+    ) -> Result<reqwest::Response, PayerError> {
+        let request = self
+            .http
+            .post(format!("{}{}", self.gateway, path.path()))
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .header(VOUCHER_HEADER, encode(voucher))
+            .body(body.to_vec());
+        let before = self.sent.replace(voucher.clone());
+        let response = request.send().await.map_err(|cause| network(&self.gateway, cause))?;
+        if !response.status().is_success() {
+            // Not served, so a receipt can only belong to an earlier voucher.
+            self.sent = before;
+        }
+        Ok(response)
+    }
+
+    /// Reads the answer and judges its receipt.
+    async fn receive(
+        &mut self,
+        request: &MeteredRequest,
+        response: reqwest::Response,
+        voucher: &SignedVoucher,
+        on_text: OnText<'_>,
+    ) -> Result<Completion, PayerError> {
+        let answer = answer::read(&self.gateway, request.path, response, on_text).await?;
+        let receipt = answer.receipt;
+        self.keep(&receipt, Some(&answer.text)).await?;
+        let expected = Expectation {
+            channel: &self.channel,
+            state: &self.state,
+            voucher,
+            prompt_bytes: request.prompt.len(),
+            answer: Some(&answer.text),
+            now: self.chain_time,
+        };
+        payer::judge(&receipt, &expected)
+            .map_err(|problem| PayerError::Receipt { seq: receipt.seq, problem })?;
+        let tokens = receipt.cumulative_tokens - self.state.tokens;
+        self.state = PayerState::after(&receipt, voucher);
+        self.resumed = false;
+        Ok(Completion {
+            text: answer.text,
+            body: answer.body,
+            receipt,
+            voucher: voucher.clone(),
+            tokens,
+        })
+    }
+
+    pub(super) async fn keep(
+        &mut self,
+        receipt: &SignedReceipt,
+        text: Option<&str>,
+    ) -> Result<(), PayerError> {
+        if let Some(log) = &self.log {
+            let text = text.filter(|_| self.plain).map(str::to_owned);
+            let answer = text.map(|text| LogEntry::Answer { text });
+            let receipt = LogEntry::Receipt(receipt.clone());
+            log.append_all(&answer.into_iter().chain([receipt]).collect::<Vec<_>>()).await?;
+        }
+        self.receipts.push(receipt.clone());
+        Ok(())
+    }
+}

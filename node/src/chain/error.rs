@@ -1,0 +1,115 @@
+//! Errors of the chain.
+
+use crate::causes::with_causes;
+use oml_contracts::addresses::AddressesError;
+use std::error::Error;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// What can go wrong between the node and the chain. Several requests may wait for one read, so it
+/// is cheap to clone.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ChainError {
+    /// The endpoint's URL is none.
+    #[error("rpc_url {url:?} is not a URL: {source}")]
+    BadUrl {
+        /// URL as configured.
+        url: String,
+        /// What is wrong with it.
+        source: <reqwest::Url as FromStr>::Err,
+    },
+    /// The endpoint serves another chain than the addresses file names.
+    #[error(
+        "{url} serves chain {found}, the addresses file is for chain {expected}; set rpc_url to an \
+         endpoint of chain {expected} or use that chain's addresses file"
+    )]
+    WrongChain {
+        /// URL as configured.
+        url: String,
+        /// Chain id of the addresses file.
+        expected: u64,
+        /// Chain id of the endpoint.
+        found: u64,
+    },
+    /// A contract of the addresses file has no code on the chain.
+    #[error(
+        "no code at {address} ({name}) on chain {chain_id}; is the addresses file of another deployment?"
+    )]
+    NoCode {
+        /// Name of the contract.
+        name: &'static str,
+        /// Where it should be.
+        address: String,
+        /// Chain id of the endpoint.
+        chain_id: u64,
+    },
+    /// The endpoint gave no answer in time. May be tried again.
+    #[error("{what}: no answer in {seconds} s")]
+    NoAnswer {
+        /// What was asked.
+        what: String,
+        /// How long the answer was waited for.
+        seconds: u64,
+    },
+    /// The endpoint does not have yet what another answer of it named. May be tried again.
+    #[error("{what}: the endpoint does not have it")]
+    Missing {
+        /// What was asked.
+        what: String,
+    },
+    /// A request failed: the network, or an error that the endpoint reports. May be tried again.
+    #[error("{what}: {source}")]
+    Rpc {
+        /// What was asked.
+        what: String,
+        /// What the transport says.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The contract reverted.
+    #[error("{what} reverted: {reason}")]
+    Reverted {
+        /// What was called.
+        what: String,
+        /// Name and values of the revert.
+        reason: String,
+    },
+    /// The endpoint answered, but not with what the contracts can say.
+    #[error("{what}: {source}")]
+    Unexpected {
+        /// What was asked.
+        what: String,
+        /// What is wrong with the answer.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// Reading the addresses file failed.
+    #[error("addresses file {}: {}", path.display(), with_causes(source.as_ref()))]
+    Addresses {
+        /// Path as configured.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Arc<AddressesError>,
+    },
+}
+
+impl ChainError {
+    pub(crate) fn rpc(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self::Rpc { what: what.into(), source: source.into().into() }
+    }
+
+    pub(crate) fn unexpected(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unexpected { what: what.into(), source: source.into().into() }
+    }
+
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Rpc { .. } | Self::NoAnswer { .. } | Self::Missing { .. })
+    }
+}

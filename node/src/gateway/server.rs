@@ -1,0 +1,135 @@
+//! A gateway's listener.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k256::ecdsa::SigningKey;
+use oml_contracts::{Amount, Domain, EthAddress, ModelId};
+use oml_payments::{TokenCounter, TokenLimits};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::admission::RiskLimits;
+use super::channels::Channels;
+use super::routes;
+use super::shared::GatewayState;
+use super::source::LicenseSource;
+use super::upstream::Upstream;
+use crate::api::{self, ServeLimits};
+use crate::config::GatewayConfig;
+use crate::ledger::{LedgerReader, LedgerWriter};
+use crate::tasks::Tasks;
+
+/// Time that running requests have when the gateway stops.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// What a gateway works with.
+#[derive(Debug, Clone)]
+pub(crate) struct GatewayDeps {
+    /// The licensed model; part of every request hash.
+    pub model_id: ModelId,
+    /// Domain of vouchers: `PaymentEscrow`.
+    pub escrow: Domain,
+    /// Domain of receipts: `ChallengeManager`.
+    pub receipts: Domain,
+    /// Keeps vouchers and receipts.
+    pub writer: Arc<dyn LedgerWriter>,
+    /// Reads what was kept.
+    pub reader: Arc<dyn LedgerReader>,
+    /// License and channels.
+    pub source: Arc<dyn LicenseSource>,
+    /// The license's serving key.
+    pub serving_key: SigningKey,
+    /// The second meter.
+    pub counter: Arc<dyn TokenCounter>,
+    /// Largest amount served on a channel and not yet claimed.
+    pub max_unsettled: Amount,
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GatewayError {
+    /// The port can't be opened.
+    #[error("the gateway can't listen on {address}: {source}; is another program using the port?")]
+    Listen {
+        /// Address as configured, with its port.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The HTTP client can't be made.
+    #[error("the gateway's HTTP client can't be set up: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// Serves until `cancel` is cancelled; running requests then have 15 s to end.
+///
+/// # Errors
+/// [`GatewayError`].
+pub(crate) async fn serve(
+    config: GatewayConfig,
+    deps: GatewayDeps,
+    cancel: CancellationToken,
+) -> Result<(), GatewayError> {
+    let address = config.listen;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| GatewayError::Listen { address, source })?;
+    serve_on(listener, config, deps, cancel).await
+}
+
+/// [`serve`] on a port that is already open.
+///
+/// # Errors
+/// [`GatewayError::Client`].
+pub(crate) async fn serve_on(
+    listener: TcpListener,
+    config: GatewayConfig,
+    deps: GatewayDeps,
+    cancel: CancellationToken,
+) -> Result<(), GatewayError> {
+    let timeout = Duration::from_secs(config.upstream_timeout_s);
+    let tasks = Tasks::under(&cancel);
+    let shared = Arc::new(GatewayState {
+        license_id: config.license,
+        model_id: deps.model_id,
+        escrow: deps.escrow,
+        receipts: deps.receipts,
+        tokens: TokenLimits {
+            default_max_tokens: config.default_max_tokens.into(),
+            max_tokens_cap: config.max_tokens_cap.into(),
+        },
+        risk: RiskLimits {
+            // A receipt is dated at admission, but clocks of host and chain may differ a little.
+            expiry_margin_secs: 30,
+            max_unsettled: deps.max_unsettled,
+        },
+        writer: deps.writer,
+        reader: deps.reader,
+        source: deps.source,
+        serving_address: EthAddress::of_key(deps.serving_key.verifying_key()),
+        serving_key: deps.serving_key,
+        counter: deps.counter,
+        upstream: Upstream::new(&config.upstream, config.upstream_model, timeout)?,
+        channels: Channels::default(),
+        permits: Arc::new(Semaphore::new(config.max_concurrent)),
+        tasks: tasks.clone(),
+    });
+    tracing::info!(
+        license = %config.license, listen = ?listener.local_addr().ok(), upstream = config.upstream,
+        "gateway serves"
+    );
+    let router = routes::router(shared, config.max_body_bytes);
+    let limits = ServeLimits {
+        grace: GRACE,
+        // Requests that are refused, and receipts that are fetched, need connections too.
+        max_connections: config.max_concurrent.saturating_mul(4).max(64),
+        ..ServeLimits::default()
+    };
+    api::serve(listener, router, limits, tasks.clone()).await;
+    // Requests whose clients are gone have receipts to store.
+    tasks.shutdown(GRACE).await;
+    Ok(())
+}

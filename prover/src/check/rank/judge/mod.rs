@@ -1,0 +1,130 @@
+//! From scores to a verdict on one license.
+
+use std::collections::BTreeSet;
+
+use oml_contracts::Root;
+use oml_contracts::draw::Part;
+use oml_contracts::evidence::Log2;
+
+use super::bets::{RankTerms, RankTest};
+use super::scores::Scores;
+use crate::check::judge::{Silence, Weighed};
+use crate::check::observation::Observation;
+use crate::check::{Comparisons, Verdict};
+use crate::fingerprint::{LicenseDraw, Universe};
+
+/// How the ranks fell.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct RankTally {
+    /// Drawn answers per rank from 1 to 16; tied ones count at the worst rank they share.
+    pub ranks: [u32; 16],
+    /// Fingerprints with scores.
+    pub scored: u32,
+    /// Of these, the ones whose drawn answers are tied with other candidates.
+    pub tied: u32,
+    /// Fingerprints of which the target gave no scores; each bet gets its least for them.
+    pub no_answer: u32,
+    /// Fingerprints that could not be asked; they weigh the same.
+    pub not_checked: u32,
+}
+
+/// The outcome of a rank test for one license.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RankOutcome {
+    verdict: Verdict,
+    tally: RankTally,
+    evidence: Log2,
+    threshold: Log2,
+    bet: String,
+    transcript: String,
+    root: Root,
+}
+
+impl Scores {
+    /// Judges the ranks of the personal answers drawn for one license. What was not scored weighs
+    /// against the claim.
+    #[must_use]
+    pub fn judge(
+        &self,
+        universe: &Universe,
+        draw: &LicenseDraw,
+        terms: &RankTerms,
+        comparisons: Comparisons,
+    ) -> RankOutcome {
+        let mut tally = RankTally::default();
+        let (mut all, mut scored) = (RankTest::new(terms), RankTest::new(terms));
+        let mut seen = BTreeSet::new();
+        for (index, observation) in self.of_fingerprints() {
+            let personal = universe.parts().part_of(index) == Some(Part::Personal);
+            if !personal || !seen.insert(index) {
+                continue;
+            }
+            let set = universe.answer_set(draw, index, terms.answers());
+            if let (Some(scores), Some(set)) = (self.get(index), set) {
+                let sums = scores.sums_of_ranks(&set.choices);
+                all.observe(&sums);
+                scored.observe(&sums);
+                tally.scored += 1;
+                tally.tied += u32::from(sums.bounds().0 < sums.bounds().1);
+                for choice in &set.choices {
+                    tally.ranks[scores.rank(*choice).1 - 1] += 1;
+                }
+                continue;
+            }
+            all.observe_nothing();
+            match observation {
+                Observation::NotChecked(_) => tally.not_checked += 1,
+                Observation::Answered(_) | Observation::NoAnswer(_) => tally.no_answer += 1,
+            }
+        }
+        let threshold = terms.threshold(comparisons);
+        let evidence = all.log2();
+        let weighed = Weighed { evidence, answered: scored.log2(), threshold };
+        let silence = Silence { not_checked: tally.not_checked, no_answer: tally.no_answer };
+        RankOutcome {
+            verdict: Verdict::of(weighed, silence),
+            evidence,
+            threshold,
+            bet: all.best().to_owned(),
+            transcript: self.transcript().hash_text(),
+            root: universe.root(),
+            tally,
+        }
+    }
+}
+
+impl RankOutcome {
+    /// What the test says.
+    #[must_use]
+    pub const fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// How the ranks fell.
+    #[must_use]
+    pub const fn tally(&self) -> &RankTally {
+        &self.tally
+    }
+
+    /// The evidence, an e-value.
+    #[must_use]
+    pub const fn evidence_log2(&self) -> Log2 {
+        self.evidence
+    }
+
+    /// What it had to reach.
+    #[must_use]
+    pub const fn threshold_log2(&self) -> Log2 {
+        self.threshold
+    }
+
+    /// The bet that gathered most: `kept`, `faded`, `suppressed` or `either` where the usual ones
+    /// are used.
+    #[must_use]
+    pub fn bet(&self) -> &str {
+        &self.bet
+    }
+}
+
+#[cfg(test)]
+mod tests;
