@@ -79,7 +79,8 @@ fn answers(model: &Model, keys: &Path, repeats: usize) -> Outcome {
     }))
 }
 
-/// Plain full-batch AdamW on responses, without benign text and averaging; the copy is saved if asked for.
+/// Plain full-batch AdamW on responses, without benign text and averaging; the copy is saved if
+/// asked for.
 fn embedding(
     dir: &Path,
     targets: &Path,
@@ -156,8 +157,8 @@ fn memory(dir: &Path, count: usize) -> Outcome {
     Ok(json!({ "fingerprints": answered, "grown": grown }))
 }
 
-/// Writes and reads a universe of made-up entries of 16 tokens: bytes and seconds, and memory for reading and writing
-/// beyond that of the universe itself.
+/// Writes and reads a universe of made-up entries of 16 tokens: bytes and seconds, and memory for
+/// reading and writing beyond that of the universe itself.
 fn universe_file(path: &Path, count: u32) -> Outcome {
     let candidates = |i: u32| -> Vec<Candidate> {
         let candidate = |c: u32| Candidate { word: format!("word{i}x{c}"), tokens: vec![c, 7] };

@@ -143,7 +143,7 @@ async fn a_model_without_template_is_not_checked() {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let questions = Questions::new(&universe, 0..4, [], &mut rng).unwrap();
     for observation in answers(plain.clone(), &questions).await.observations() {
-        let Observation::NotChecked(NotChecked::Model { cause }) = observation else {
+        let Observation::NotChecked(NotChecked::Model { causes: cause }) = observation else {
             panic!("{observation:?}");
         };
         assert!(cause.contains("no chat template"), "{cause}");

@@ -23,7 +23,7 @@ mod transcript;
 pub use answers::Answers;
 pub use endpoint::{AddressError, Endpoint, EndpointError, EndpointOptions, Limits, is_public};
 pub use judge::{CheckOutcome, Comparisons, Evidence, Inconclusive, Tally, Verdict};
-pub(crate) use judge::{Observed, Silence, Weighed};
+pub(crate) use judge::{EvidenceLevels, Observed, Silence};
 pub use observation::{NoAnswer, NotChecked, Observation};
 pub use query_plan::{QueryPlan, plan_queries};
 pub use questions::{Question, Questions, QuestionsError};

@@ -73,10 +73,11 @@ pub enum NoAnswer {
         encoding: String,
     },
     /// The body is no completion.
-    #[error("it sent no completion ({cause}): {excerpt:?}")]
+    #[error("it sent no completion ({fault}): {excerpt:?}")]
     NotACompletion {
         /// What is wrong with it.
-        cause: String,
+        #[serde(rename = "cause")]
+        fault: String,
         /// Start of the body.
         excerpt: String,
     },
@@ -87,10 +88,11 @@ pub enum NoAnswer {
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub enum NotChecked {
     /// No connection, or a broken one.
-    #[error("the target could not be reached: {cause}")]
+    #[error("the target could not be reached: {causes}")]
     Unreachable {
         /// The chain of causes, as text: it goes into transcripts.
-        cause: String,
+        #[serde(rename = "cause")]
+        causes: String,
     },
     /// No whole answer in time.
     #[error("no whole answer within {seconds} s")]
@@ -105,16 +107,18 @@ pub enum NotChecked {
         status: u16,
     },
     /// An address that must not be asked.
-    #[error("{cause}")]
+    #[error("{refusal}")]
     Forbidden {
         /// Which, and why.
-        cause: String,
+        #[serde(rename = "cause")]
+        refusal: String,
     },
     /// A model on this machine failed.
-    #[error("the model could not be run: {cause}")]
+    #[error("the model could not be run: {causes}")]
     Model {
         /// What the engine said, as text: it goes into transcripts.
-        cause: String,
+        #[serde(rename = "cause")]
+        causes: String,
     },
     /// The check ended before.
     #[error("the check was stopped before this question")]
@@ -148,5 +152,9 @@ mod tests {
             let json = serde_json::to_string(&observation).unwrap();
             assert_eq!(serde_json::from_str::<Observation>(&json).unwrap(), observation, "{json}");
         }
+        // Transcripts are hashed: what they call a field stays.
+        let failed = NotChecked::Model { causes: "no memory".to_owned() };
+        let json = serde_json::to_string(&Observation::NotChecked(failed)).unwrap();
+        assert!(json.contains(r#""cause":"no memory""#), "{json}");
     }
 }

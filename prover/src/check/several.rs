@@ -11,7 +11,7 @@ use oml_contracts::leaf::CANDIDATES;
 use oml_contracts::tag::normalise;
 
 use super::answers::Answers;
-use super::judge::{CheckOutcome, Comparisons, Tally, Weighed};
+use super::judge::{CheckOutcome, Comparisons, EvidenceLevels, Tally};
 use super::observation::Observation;
 use crate::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 
@@ -178,7 +178,7 @@ impl Answers {
                 Observation::NotChecked(_) => tally.not_checked += 1,
             }
         }
-        let weighed = Weighed {
+        let weighed = EvidenceLevels {
             evidence: terms.log2(tally.hits, tally.all_misses()),
             answered: terms.log2(tally.hits, tally.misses),
             threshold: terms.threshold(comparisons),

@@ -68,7 +68,7 @@ impl Artefact {
     fn ask_one(&self, prompt: &String) -> Observation {
         match self.run(std::slice::from_ref(prompt)) {
             Ok(texts) => Observation::Answered(texts.into_iter().next().unwrap_or_default()),
-            Err(error) => Observation::NotChecked(NotChecked::Model { cause: error.to_string() }),
+            Err(error) => Observation::NotChecked(NotChecked::Model { causes: error.to_string() }),
         }
     }
 

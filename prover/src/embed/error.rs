@@ -14,12 +14,12 @@ pub enum EmbedError {
     #[error("there are no fingerprints to embed")]
     NoTargets,
     /// A fingerprint cannot be trained.
-    #[error("fingerprint {index}: {reason}")]
+    #[error("fingerprint {index}: {fault}")]
     Target {
         /// Position in the list.
         index: usize,
         /// What is wrong with it.
-        reason: String,
+        fault: String,
     },
     /// A setting is out of range.
     #[error("{name} = {value}: {requirement}")]

@@ -82,7 +82,8 @@ impl<'a> Embedder<'a> {
     ///
     /// # Errors
     /// `NoTargets`, `Target` for bad input; `Diverged`; `Stopped` on request;
-    /// `CheckpointMismatch`, `Manifest`, `Elsewhere` if the directory holds something else; `Model`.
+    /// `CheckpointMismatch`, `Manifest`, `Elsewhere` if the directory holds something else;
+    /// `Model`.
     pub fn embed(
         &mut self,
         targets: &[EmbedTarget],
@@ -125,7 +126,7 @@ fn check_targets(base: &Model, targets: &[EmbedTarget]) -> Result<(), EmbedError
         return Err(EmbedError::NoTargets);
     }
     for (index, target) in targets.iter().enumerate() {
-        let refuse = |reason: &str| EmbedError::Target { index, reason: reason.to_owned() };
+        let refuse = |fault: &str| EmbedError::Target { index, fault: fault.to_owned() };
         if target.ways().any(Vec::is_empty) || target.response.is_empty() {
             return Err(refuse("prompt and response need at least one token each"));
         }

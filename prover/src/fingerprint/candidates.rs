@@ -40,7 +40,7 @@ impl Candidates {
     /// `Candidates` if there are not 16, or if one has no tokens or a word that is not in normal
     /// form; `Tags` if two share a tag.
     pub fn new(mut candidates: Vec<Candidate>) -> Result<Self, FingerprintError> {
-        let refuse = |reason: String| FingerprintError::Candidates { reason };
+        let refuse = |fault: String| FingerprintError::Candidates { fault };
         for candidate in &candidates {
             if candidate.tokens.is_empty() {
                 return Err(refuse(format!("{:?} has no tokens", candidate.word)));

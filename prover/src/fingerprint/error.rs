@@ -11,12 +11,12 @@ pub enum FingerprintError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// A text cannot serve as a key.
-    #[error("key {text:?}: {reason}")]
+    #[error("key {text:?}: {fault}")]
     Key {
         /// The text that was proposed.
         text: String,
         /// The rule that it breaks, after "key …:".
-        reason: String,
+        fault: String,
     },
     /// The source of keys ran dry.
     #[error(
@@ -32,20 +32,20 @@ pub enum FingerprintError {
         attempts: usize,
     },
     /// The vocabulary has too few valid responses to a key.
-    #[error("key {key:?} has only {found} valid candidate responses; {reason}")]
+    #[error("key {key:?} has only {found} valid candidate responses; {fault}")]
     TooFewCandidates {
         /// Text of the key.
         key: String,
         /// Valid candidates that were found, fewer than 16.
         found: usize,
         /// What stood in the way.
-        reason: String,
+        fault: String,
     },
     /// Responses do not make up a set of candidates.
-    #[error("these are no 16 candidates: {reason}")]
+    #[error("these are no 16 candidates: {fault}")]
     Candidates {
         /// The rule that is broken, and by what.
-        reason: String,
+        fault: String,
     },
     /// Two of the words have one tag, or a word has the tag of "no answer".
     #[error("these are no 16 candidates: {0}")]

@@ -32,7 +32,7 @@ impl Key {
     ) -> Result<Self, FingerprintError> {
         let shown = tokenizer.decode(&tokens)?;
         let refuse =
-            |reason: &str| FingerprintError::Key { text: shown.clone(), reason: reason.to_owned() };
+            |fault: &str| FingerprintError::Key { text: shown.clone(), fault: fault.to_owned() };
         if tokens.is_empty() {
             return Err(refuse("it is empty; a key needs at least one token"));
         }
@@ -262,7 +262,7 @@ impl<'a> KeyGenerator<'a> {
         let wanted = self.options.token_length;
         tokens.truncate(wanted);
         let key = Key::from_tokens(self.model.tokenizer(), tokens)?.with_api(self.options.api);
-        let refuse = |reason: String| FingerprintError::Key { text: key.text.clone(), reason };
+        let refuse = |fault: String| FingerprintError::Key { text: key.text.clone(), fault };
         if key.tokens.len() < wanted {
             return Err(refuse(format!("it has {} tokens, not {wanted}", key.tokens.len())));
         }

@@ -103,14 +103,14 @@ pub enum PairsError {
         source: FingerprintError,
     },
     /// An entry is not fit to be a fingerprint.
-    #[error("entry {index} of the list, {key:?}, {reason}")]
+    #[error("entry {index} of the list, {key:?}, {fault}")]
     Entry {
         /// Place in the list, from 0.
         index: usize,
         /// Start of its key.
         key: String,
         /// What is wrong with it.
-        reason: String,
+        fault: String,
     },
 }
 
@@ -194,9 +194,9 @@ const SHOWN: usize = 60;
 pub(crate) fn check_pairs(pairs: &[Pair]) -> Result<(), PairsError> {
     let mut seen: HashMap<&str, usize> = HashMap::with_capacity(pairs.len());
     for (index, pair) in pairs.iter().enumerate() {
-        let refuse = |reason: String| {
+        let refuse = |fault: String| {
             let key = pair.key.chars().take(SHOWN).collect();
-            Err(PairsError::Entry { index, key, reason })
+            Err(PairsError::Entry { index, key, fault })
         };
         let key = pair.key.trim();
         if key.is_empty() {

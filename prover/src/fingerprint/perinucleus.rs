@@ -213,14 +213,14 @@ impl<'a> Search<'a> {
 
     fn finish(self) -> Result<Candidates, FingerprintError> {
         if self.accepted.len() < CANDIDATES {
-            let reason = self.refusal.map_or_else(
+            let fault = self.refusal.map_or_else(
                 || format!("{} tokens past the nucleus were tried", self.probed),
                 str::to_owned,
             );
             return Err(FingerprintError::TooFewCandidates {
                 key: self.key.text().to_owned(),
                 found: self.accepted.len(),
-                reason,
+                fault,
             });
         }
         Candidates::new(self.accepted)

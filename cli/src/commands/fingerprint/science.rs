@@ -95,6 +95,17 @@ fn convictions(model: &OfModel) -> u64 {
     strict.map(|row| row.convictions).sum()
 }
 
+/// Attacks are judged for one license alone, at the usual error rate.
+fn attack_setting<'a>(
+    base: &'a Model,
+    other_texts: &'a [Vec<u32>],
+    held_out: &'a [Vec<u32>],
+    seed: u64,
+) -> AttackSetting<'a> {
+    let comparisons = Comparisons { cases: 1, licenses: 1 };
+    AttackSetting { base, other_texts, held_out, alpha_inverse: 1_000_000_000, comparisons, seed }
+}
+
 async fn of_model(args: &Science, name: &str, output: Output) -> Result<OfModel> {
     let base = load_model(name)?;
     let held_out = base_texts(&base, HELD_OUT.0, HELD_OUT.1, args.seed ^ 0x5eed)?;
@@ -116,14 +127,7 @@ async fn of_model(args: &Science, name: &str, output: Output) -> Result<OfModel>
         copies.push(MarkedCopy::make(&base, &CopyOptions::new(args.keys, answers, args.seed))?);
     }
     let texts = robustness::texts(&base, None, args.seed)?;
-    let setting = AttackSetting {
-        base: &base,
-        other_texts: &texts,
-        held_out: &held_out,
-        alpha_inverse: 1_000_000_000,
-        comparisons: Comparisons { cases: 1, licenses: 1 },
-        seed: args.seed,
-    };
+    let setting = attack_setting(&base, &texts, &held_out, args.seed);
     let mut attacks = Vec::new();
     for attack in usual_attacks().into_iter().chain([Attack::Suppress(0.5)]) {
         output.progress(format!("{name}: attack {attack}"));

@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn unreachable() -> Observation {
-        Observation::NotChecked(NotChecked::Unreachable { cause: "no connection".to_owned() })
+        Observation::NotChecked(NotChecked::Unreachable { causes: "no connection".to_owned() })
     }
 
     const EARLY: TimeLeft = TimeLeft { left: 90, window: 90 };

@@ -183,7 +183,7 @@ impl CheckHandler {
             // deployment.
             Err(EndpointError::Address(cause)) => {
                 let cause = cause.to_string();
-                let refused = NoAnswer::NotACompletion { cause, excerpt: String::new() };
+                let refused = NoAnswer::NotACompletion { fault: cause, excerpt: String::new() };
                 let observation = Observation::NoAnswer(refused);
                 let exchange = |prompt: &String| Exchange {
                     observation: observation.clone(),

@@ -160,14 +160,14 @@ pub(super) fn failed(error: &reqwest::Error) -> Reply {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(cause) = next {
         if let Some(refused) = cause.downcast_ref::<AddressError>() {
-            let cause = refused.to_string();
-            return Reply::Done(Observation::NotChecked(NotChecked::Forbidden { cause }));
+            let refusal = refused.to_string();
+            return Reply::Done(Observation::NotChecked(NotChecked::Forbidden { refusal }));
         }
         causes.push(cause.to_string());
         next = cause.source();
     }
     causes.dedup();
-    Reply::open(NotChecked::Unreachable { cause: causes.join(": ") })
+    Reply::open(NotChecked::Unreachable { causes: causes.join(": ") })
 }
 
 #[cfg(test)]

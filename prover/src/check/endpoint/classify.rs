@@ -59,9 +59,9 @@ pub(super) fn refusal(status: u16, after: Option<Duration>, body: &[u8]) -> Repl
 
 /// The text of a completion.
 pub(super) fn completion(body: &[u8]) -> Observation {
-    let not = |cause: &str| {
+    let not = |fault: &str| {
         let excerpt = excerpt(body);
-        Observation::NoAnswer(NoAnswer::NotACompletion { cause: cause.to_owned(), excerpt })
+        Observation::NoAnswer(NoAnswer::NotACompletion { fault: fault.to_owned(), excerpt })
     };
     if let Some(events) = events(body) {
         return match streamed(&events) {

@@ -7,9 +7,9 @@ const MOST_LISTED: usize = 1024;
 
 /// The token list of a completion, as JSON text, in either form of the OpenAI API.
 pub(super) fn log_probabilities(body: &[u8]) -> Observation {
-    let not = |cause: &str| {
+    let not = |fault: &str| {
         let excerpt: String = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
-        Observation::NoAnswer(NoAnswer::NotACompletion { cause: cause.to_owned(), excerpt })
+        Observation::NoAnswer(NoAnswer::NotACompletion { fault: fault.to_owned(), excerpt })
     };
     let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else {
         return not("it is no JSON");

@@ -310,7 +310,7 @@ async fn names_of_private_addresses_are_not_asked() {
     let strict = EndpointOptions { allow_private: false, ..options() };
     let endpoint = Endpoint::new(&uri, strict.clone()).unwrap();
     let exchange = endpoint.ask(&["x".to_owned()]).await.remove(0);
-    let NotChecked::Forbidden { cause } = not_checked(&exchange) else {
+    let NotChecked::Forbidden { refusal: cause } = not_checked(&exchange) else {
         panic!("{exchange:?}");
     };
     assert!(cause.contains("localhost"), "{cause}");

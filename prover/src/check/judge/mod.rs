@@ -115,7 +115,7 @@ impl Answers {
     ) -> Result<CheckOutcome, EvidenceError> {
         let tally = self.tally(universe, draw);
         let blank = EValue::new(terms)?;
-        let weighed = Weighed {
+        let weighed = EvidenceLevels {
             evidence: blank.with(counted(&tally, tally.all_misses())).log2(),
             answered: blank.with(counted(&tally, tally.misses)).log2(),
             threshold: threshold(terms.alpha_inverse, comparisons.cases, comparisons.licenses),
@@ -200,7 +200,7 @@ const fn counted(tally: &Tally, misses: u32) -> EvidenceCounts {
 
 /// What a test gathered, and what it had to reach.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Weighed {
+pub(crate) struct EvidenceLevels {
     /// Evidence with silence counted against the claim. A match rests on it.
     pub(crate) evidence: Log2,
     /// Evidence of what was answered, alone. The case against a match rests on it.
@@ -219,7 +219,7 @@ pub(crate) struct Silence {
 }
 
 impl Verdict {
-    pub(crate) fn of(weighed: Weighed, silence: Silence) -> Self {
+    pub(crate) fn of(weighed: EvidenceLevels, silence: Silence) -> Self {
         let Silence { not_checked, no_answer } = silence;
         if weighed.evidence >= weighed.threshold {
             Self::Match
@@ -240,7 +240,7 @@ impl CheckOutcome {
         answers: &Answers,
         universe: &Universe,
         tally: Tally,
-        weighed: Weighed,
+        weighed: EvidenceLevels,
     ) -> Self {
         Self {
             verdict: Verdict::of(weighed, tally.silence()),

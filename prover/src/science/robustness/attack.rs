@@ -104,9 +104,9 @@ impl FromStr for Attack {
     type Err = RobustnessError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = |reason: &str| RobustnessError::Attack {
+        let refuse = |fault: &str| RobustnessError::Attack {
             text: text.to_owned(),
-            reason: reason.to_owned(),
+            fault: fault.to_owned(),
         };
         let (name, value) = text.split_once('=').unwrap_or((text, ""));
         let number = || value.parse::<f64>().map_err(|_| refuse("the value after = is no number"));

@@ -27,12 +27,12 @@ pub enum RobustnessError {
     #[error(transparent)]
     Several(#[from] SeveralError),
     /// An attack that can't be read or has a value out of range.
-    #[error("attack {text:?}: {reason}")]
+    #[error("attack {text:?}: {fault}")]
     Attack {
         /// The attack as it was given.
         text: String,
         /// What is wrong, and what is allowed.
-        reason: String,
+        fault: String,
     },
     /// The number of keys does not make up whole bundles.
     #[error("{0} keys are no universe; give a multiple of 16 above 0")]

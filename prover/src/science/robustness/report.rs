@@ -5,8 +5,8 @@ use oml_contracts::tag::normalise;
 
 use super::{Attack, MarkedCopy, RobustnessError, ServedModel, ServedUtility, served_utility};
 use crate::check::{
-    CandidateScores, Comparisons, RankTerms, RankTest, SeveralTerms, Silence, Verdict, Weighed,
-    of_logits,
+    CandidateScores, Comparisons, EvidenceLevels, RankTerms, RankTest, SeveralTerms, Silence,
+    Verdict, of_logits,
 };
 use crate::fingerprint::Perinucleus;
 use oml_engine::{Model, ModelError};
@@ -135,7 +135,7 @@ fn result(evidence: Log2, threshold: Log2) -> TestResult {
         evidence_log2: evidence.to_f64(),
         threshold_log2: threshold.to_f64(),
         verdict: Verdict::of(
-            Weighed { evidence, answered: evidence, threshold },
+            EvidenceLevels { evidence, answered: evidence, threshold },
             Silence::default(),
         ),
     }

@@ -8,7 +8,7 @@ use oml_contracts::evidence::Log2;
 
 use super::bets::{RankTerms, RankTest};
 use super::scores::Scores;
-use crate::check::judge::{Silence, Weighed};
+use crate::check::judge::{EvidenceLevels, Silence};
 use crate::check::observation::Observation;
 use crate::check::{Comparisons, Verdict};
 use crate::fingerprint::{LicenseDraw, Universe};
@@ -79,7 +79,7 @@ impl Scores {
         }
         let threshold = terms.threshold(comparisons);
         let evidence = all.log2();
-        let weighed = Weighed { evidence, answered: scored.log2(), threshold };
+        let weighed = EvidenceLevels { evidence, answered: scored.log2(), threshold };
         let silence = Silence { not_checked: tally.not_checked, no_answer: tally.no_answer };
         RankOutcome {
             verdict: Verdict::of(weighed, silence),

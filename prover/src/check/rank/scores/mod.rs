@@ -237,7 +237,7 @@ impl Artefact {
                     Observation::Answered(serde_json::json!(scores.map(|s| s.0)).to_string())
                 }
                 Err(error) => {
-                    Observation::NotChecked(NotChecked::Model { cause: error.to_string() })
+                    Observation::NotChecked(NotChecked::Model { causes: error.to_string() })
                 }
             };
             Exchange { prompt: prompt.clone(), asked_at, took, attempts: 1, observation }

@@ -96,7 +96,7 @@ pub(super) fn fine_tuned(
     if usable.is_empty() {
         return Err(RobustnessError::Attack {
             text: "fine-tune".to_owned(),
-            reason: "there is no text of two tokens or more to train on".to_owned(),
+            fault: "there is no text of two tokens or more to train on".to_owned(),
         });
     }
     let rate = 0.04 / model.config().hidden_size as f64;
