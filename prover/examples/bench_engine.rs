@@ -6,6 +6,7 @@
 //! bench_engine universe DIR COUNT
 //! bench_engine memory DIR COUNT
 //! bench_engine universe-file PATH COUNT
+//! bench_engine products ROWS REPEATS
 //! ```
 
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]
@@ -17,7 +18,7 @@ use std::time::Instant;
 
 use oml_contracts::ModelId;
 use oml_contracts::draw::Parts;
-use oml_engine::{LoadOptions, Model, ScreenReport};
+use oml_engine::{LoadOptions, Model, ProductShape, ScreenReport, time_products};
 use oml_prover::embed::{EmbedOptions, EmbedTarget, UtilityOptions, embed};
 use oml_prover::fingerprint::{
     Candidate, Candidates, Fingerprint, FingerprintOptions, Universe, WrapKey,
@@ -42,6 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ["universe", dir, count] => universe(Path::new(dir), count.parse()?),
         ["universe-file", path, count] => universe_file(Path::new(path), count.parse()?),
+        ["products", rows, repeats] => products(rows.parse()?, repeats.parse()?),
         ["memory", dir, count] => memory(Path::new(dir), count.parse()?),
         _ => return Err("usage: see the head of prover/examples/bench_engine.rs".into()),
     }?;
@@ -187,6 +189,33 @@ fn universe_file(path: &Path, count: u32) -> Outcome {
         "write": { "seconds": written, "grown": write_grown },
         "read": { "seconds": seconds, "grown": (peak - before).saturating_sub(held) },
     }))
+}
+
+/// Times the products of four sizes of models in every place where the engine multiplies, next to the
+/// `gemm` crate and candle. `docs/engine.md` says what follows from the ratios.
+fn products(rows: usize, repeats: usize) -> Outcome {
+    // Hidden size, width of the feed-forward half, vocabulary.
+    let models = [
+        ("0.26M", [64, 172, 512]),
+        ("0.49M", [96, 256, 2_048]),
+        ("15M", [288, 768, 32_000]),
+        ("110M", [768, 2_048, 32_000]),
+    ];
+    let mut table = Vec::new();
+    for (model, [hidden, wide, vocabulary]) in models {
+        let shapes = [(hidden, hidden), (hidden, wide), (wide, hidden), (hidden, vocabulary)];
+        for (inner, columns) in shapes {
+            for times in time_products(ProductShape { rows, inner, columns }, repeats)? {
+                table.push(json!({
+                    "model": model, "place": times.place, "rows": rows, "inner": inner,
+                    "columns": columns, "ours": times.ours, "gemm": times.gemm,
+                    "candle": times.candle,
+                    "ratio": times.ours.map(|ours| times.gemm.min(times.candle) / ours),
+                }));
+            }
+        }
+    }
+    Ok(Value::Array(table))
 }
 
 /// Resident memory now, from which the peak starts again.

@@ -12,6 +12,7 @@ mod model;
 mod run;
 mod train;
 
+pub use cpu::{ProductShape, ProductTimes, time_products};
 pub use error::ModelError;
 pub use example::Example;
 pub use logits::{argmax, ranked_probabilities};

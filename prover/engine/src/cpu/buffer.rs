@@ -1,7 +1,7 @@
 //! Memory for activations that is used again instead of going back to the system.
 //!
-//! A chunk's activations are large enough that the allocator would map and clear fresh pages for each
-//! of them, which on small models costs as much as the arithmetic.
+//! A chunk's activations are large enough that the allocator would map and clear fresh pages for
+//! each of them, which on small models costs as much as the arithmetic.
 
 use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
@@ -24,8 +24,8 @@ thread_local! {
 pub(crate) struct Spare(Vec<Vec<f32>>);
 
 impl Spare {
-    /// Runs `work` with these buffers in the pool of its thread, up to so many floats of them if that is more than
-    /// the usual number; what the pool holds at its end is kept here.
+    /// Runs `work` with these buffers in the pool of its thread, up to so many floats of them if
+    /// that is more than the usual number; what the pool holds at its end is kept here.
     pub(super) fn with<R>(&mut self, floats: usize, work: impl FnOnce() -> R) -> R {
         let usual = LIMIT.replace(floats.max(MOST_FLOATS));
         let others = POOL.replace(std::mem::take(&mut self.0));
@@ -37,7 +37,7 @@ impl Spare {
 }
 
 impl Buffer {
-    /// `length` zeros.
+    /// As many zeros as are asked for.
     pub(super) fn zeros(length: usize) -> Self {
         let mut values = Self::empty(length);
         values.0.resize(length, 0.0);

@@ -1,17 +1,17 @@
-//! All weights of a decoder, rearranged for the kernels.
+//! All weights of a decoder, packed for activations that lie row by row.
 
-use super::Guards;
-use super::kernel::Packed;
+use super::gemm::Panels;
+use super::guards::Guards;
 use crate::model::Weights;
-use crate::model::weights::Params;
+use crate::model::weights::{Layer, Params};
 
-/// Rearranged matrices by the position of their parameter; none for norms, biases, and for
-/// embeddings that are only looked up.
+/// Packed matrices by the position of their parameter; none for norms, biases, and for embeddings
+/// that are only looked up.
 #[derive(Debug)]
 pub(crate) struct PackedWeights {
-    matrices: Vec<Option<Packed>>,
+    matrices: Vec<Option<Panels>>,
     /// Their transposes, for gradients.
-    transposes: Vec<Option<Packed>>,
+    transposes: Vec<Option<Panels>>,
 }
 
 /// Weights above this many bytes are not held twice; their products pack what they need each time.
@@ -21,7 +21,7 @@ const LIMIT: usize = 4 << 30;
 const MOST_TRANSPOSED: usize = 4 << 20;
 
 impl PackedWeights {
-    /// Rearranges all matrices; `None` where the processor has no kernels, or the weights are too
+    /// Packs all matrices; `None` where the processor has no kernels, or the weights are too
     /// large to hold twice.
     pub(crate) fn new(weights: &Weights) -> Option<Self> {
         let total: usize = weights.named().iter().map(|(_, t)| 4 * t.elem_count()).sum();
@@ -30,10 +30,10 @@ impl PackedWeights {
         }
         let guards = Guards::new(weights);
         let values = guards.values().ok()?;
-        let mut matrices: Vec<Option<Packed>> = values.iter().map(|_| None).collect();
+        let mut matrices: Vec<Option<Panels>> = values.iter().map(|_| None).collect();
         for position in products(&weights.positions) {
             let inner = *weights.named()[position].1.dims().last()?;
-            matrices[position] = Some(Packed::new(values[position], inner)?);
+            matrices[position] = Some(Panels::of_rows(values[position], inner)?);
         }
         Some(Self { matrices, transposes: Vec::new() })
     }
@@ -49,16 +49,18 @@ impl PackedWeights {
             if values[position].len() > MOST_TRANSPOSED {
                 continue;
             }
-            packed.transposes[position] = Some(Packed::transposed(values[position], inner)?);
+            packed.transposes[position] = Some(Panels::of_columns(values[position], inner)?);
         }
         Some(packed)
     }
 
-    pub(super) fn transpose(&self, position: usize) -> Option<&Packed> {
+    /// The transpose of a matrix, where there is one.
+    pub(super) fn transpose(&self, position: usize) -> Option<&Panels> {
         self.transposes.get(position)?.as_ref()
     }
 
-    pub(super) fn get(&self, position: usize) -> Option<&Packed> {
+    /// A matrix by the position of its parameter.
+    pub(super) fn get(&self, position: usize) -> Option<&Panels> {
         self.matrices[position].as_ref()
     }
 }
@@ -70,7 +72,7 @@ pub(super) fn products(positions: &Params<usize>) -> Vec<usize> {
 
 /// Those of the layers.
 pub(super) fn of_layers(positions: &Params<usize>) -> Vec<usize> {
-    let of_layer = |layer: &crate::model::weights::Layer<usize>| {
+    let of_layer = |layer: &Layer<usize>| {
         [&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down]
             .map(|linear| linear.weight)
     };

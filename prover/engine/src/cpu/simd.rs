@@ -21,21 +21,31 @@ pub(crate) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Whether the kernels of this crate run here; the tensor library's matrix product serves elsewhere.
+/// Whether the kernels of [`gemm`](super::gemm) and sequences side by side run here; the tensor
+/// library's matrix product and rows serve elsewhere.
 #[inline]
-pub(super) fn has_avx512() -> bool {
+pub(super) fn has_kernels() -> bool {
+    if cfg!(feature = "portable-kernels") {
+        return true;
+    }
     #[cfg(target_arch = "x86_64")]
     {
-        is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("fma")
+        has_avx512()
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
         false
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("fma")
 }
 
 #[cfg(target_arch = "x86_64")]

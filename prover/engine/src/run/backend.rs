@@ -9,7 +9,7 @@
 
 use candle_core::Result;
 
-use crate::cpu::{Format, Top};
+use crate::cpu::{NumberFormat, Top};
 
 /// Sequences side by side: all begin with what one cache holds, and each goes on with as many
 /// tokens.
@@ -58,7 +58,7 @@ pub(crate) trait Backend {
     /// the format.
     fn lane_logits(
         &self,
-        _format: Format,
+        _format: NumberFormat,
         _sequences: SideBySide<'_, Self::Cache>,
     ) -> Result<Option<Vec<f32>>> {
         Ok(None)
@@ -68,7 +68,7 @@ pub(crate) trait Backend {
     /// when `step` says so. False, with nothing done, where there are no kernels for the format.
     fn continue_greedily<S: Send>(
         &self,
-        _format: Format,
+        _format: NumberFormat,
         _sequences: SideBySide<'_, Self::Cache>,
         _most: usize,
         _states: &mut [S],

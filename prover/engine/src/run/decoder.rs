@@ -7,7 +7,7 @@ use super::backend::{Backend, SideBySide};
 use super::processor::Processor;
 use super::setup::Setup;
 use super::tensors::{TensorCache, Tensors};
-use crate::cpu::{Format, Sequence, Top};
+use crate::cpu::{NumberFormat, Sequence, Top};
 use crate::model::rope::RopeTable;
 use crate::model::{ModelConfig, Weights};
 
@@ -131,7 +131,7 @@ impl Decoder {
     /// Logits of sequences side by side in a format, see [`Backend::lane_logits`].
     pub(crate) fn lane_logits(
         &self,
-        format: Format,
+        format: NumberFormat,
         sequences: SideBySide<'_, Cache>,
     ) -> Result<Option<Vec<f32>>> {
         let SideBySide { prefix, tokens, length } = sequences;
@@ -149,7 +149,7 @@ impl Decoder {
     /// Continues sequences side by side, see [`Backend::continue_greedily`].
     pub(crate) fn continue_greedily<S: Send>(
         &self,
-        format: Format,
+        format: NumberFormat,
         sequences: SideBySide<'_, Cache>,
         most: usize,
         states: &mut [S],

@@ -8,7 +8,7 @@ use super::model::{Model, split_shared_prefix};
 use super::options::{GenerateOptions, Stop};
 use super::screen::{Growing, Pass, Questioned, ScreenReport};
 use crate::ModelError;
-use crate::cpu::{Format, LANES, Top};
+use crate::cpu::{LANES, NumberFormat, Top};
 
 /// Fewer prompts than this are not worth lanes of their own, most of which would be idle.
 const WORTH_LANES: usize = LANES * 3 / 4;
@@ -101,7 +101,7 @@ impl Model {
                 )?;
             if !side_by_side {
                 match format {
-                    Format::F32 => self.one_by_one(&rest, cache, asked, &mut grown)?,
+                    NumberFormat::F32 => self.one_by_one(&rest, cache, asked, &mut grown)?,
                     _ => grown.iter_mut().for_each(|state| state.sure = false),
                 }
             }
@@ -188,7 +188,11 @@ impl Questioned for Call<'_> {
         self.model.greedy_in(&self.rows(prompts), self.asked, pass)
     }
 
-    fn logits(&self, prompts: &[usize], format: Format) -> Result<Option<Vec<f32>>, ModelError> {
+    fn logits(
+        &self,
+        prompts: &[usize],
+        format: NumberFormat,
+    ) -> Result<Option<Vec<f32>>, ModelError> {
         self.model.lane_logits(&self.rows(prompts), format)
     }
 }

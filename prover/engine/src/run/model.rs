@@ -9,7 +9,7 @@ use super::batching::run_batches;
 use super::decoder::{Cache, Decoder};
 use super::screen::Screen;
 use crate::ModelError;
-use crate::cpu::Format;
+use crate::cpu::NumberFormat;
 use crate::model::files::resolve;
 use crate::model::float_type::FloatType;
 use crate::model::options::LoadOptions;
@@ -191,7 +191,7 @@ impl Model {
     pub(crate) fn lane_logits(
         &self,
         prompts: &[&[u32]],
-        format: Format,
+        format: NumberFormat,
     ) -> Result<Option<Vec<f32>>, ModelError> {
         let (rest, cache) = self.shared_prefix(prompts)?;
         let length = rest.len() / prompts.len().max(1);

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use super::backend::{Backend, SideBySide};
 use super::setup::Setup;
 use crate::cpu::{
-    self, Engine, Format, Gradients, Guards, LaneWeights, PackedWeights, Prompts, Sequence, Top,
+    self, CpuDecoder, Gradients, Guards, LaneWeights, NumberFormat, PackedWeights, Prompts,
+    Sequence, Top,
 };
 use crate::example::Example;
 
@@ -30,14 +31,14 @@ impl Processor {
     }
 
     /// The weights for sequences side by side; `None` where this processor has no kernels.
-    fn lanes(&self, format: Format) -> Option<&LaneWeights> {
+    fn lanes(&self, format: NumberFormat) -> Option<&LaneWeights> {
         if !format.available() {
             return None;
         }
         let slot = match format {
-            Format::F32 => 0,
-            Format::Bf16 => 1,
-            Format::Int8 => 2,
+            NumberFormat::F32 => 0,
+            NumberFormat::Bf16 => 1,
+            NumberFormat::Int8 => 2,
         };
         self.lanes[slot].get_or_init(|| LaneWeights::new(&self.setup.weights, format)).as_ref()
     }
@@ -56,7 +57,11 @@ impl Processor {
     }
 
     /// Runs over the weights as the kernels read them, where a call of so many tokens is worth it.
-    fn packed<R>(&self, tokens: usize, run: impl FnOnce(&Engine<'_>) -> Result<R>) -> Result<R> {
+    fn packed<R>(
+        &self,
+        tokens: usize,
+        run: impl FnOnce(&CpuDecoder<'_>) -> Result<R>,
+    ) -> Result<R> {
         let packed = match self.packed.get() {
             Some(packed) => packed.as_ref(),
             None if tokens < WORTH_PACKING => None,
@@ -68,11 +73,11 @@ impl Processor {
     fn engine<R>(
         &self,
         packed: Option<&PackedWeights>,
-        run: impl FnOnce(&Engine<'_>) -> Result<R>,
+        run: impl FnOnce(&CpuDecoder<'_>) -> Result<R>,
     ) -> Result<R> {
         let Setup { config, weights, rope } = &self.setup;
         let guards = Guards::new(weights);
-        run(&Engine::new(config, weights, &guards, rope, packed)?)
+        run(&CpuDecoder::new(config, weights, &guards, rope, packed)?)
     }
 
     /// Loss of a batch, whose gradients are added to `sums`.
@@ -95,7 +100,7 @@ impl Processor {
         cpu::on_a_worker(|| {
             let Setup { config, weights, rope } = &self.setup;
             let guards = Guards::new(weights);
-            let engine = Engine::new(config, weights, &guards, rope, None)?;
+            let engine = CpuDecoder::new(config, weights, &guards, rope, None)?;
             cpu::gradients(&engine.blocked(), batch, sums)
         })
     }
@@ -145,7 +150,7 @@ impl Backend for Processor {
 
     fn lane_logits(
         &self,
-        format: Format,
+        format: NumberFormat,
         sequences: SideBySide<'_, Vec<Sequence>>,
     ) -> Result<Option<Vec<f32>>> {
         let Some((weights, prompts)) = self.lanes(format).zip(prompts(sequences)) else {
@@ -156,7 +161,7 @@ impl Backend for Processor {
 
     fn continue_greedily<S: Send>(
         &self,
-        format: Format,
+        format: NumberFormat,
         sequences: SideBySide<'_, Vec<Sequence>>,
         most: usize,
         states: &mut [S],

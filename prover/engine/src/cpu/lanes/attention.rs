@@ -1,25 +1,27 @@
 //! Causal attention over panels: each lane is a sequence, so softmax needs no sums across lanes and
 //! no position is computed that a query does not see.
 
-use super::kernel::Line;
-use super::vector::{Simd, V};
+use crate::cpu::line::{Line, room};
 use crate::cpu::simd::vectorized;
+use crate::cpu::vector::{Simd, V};
 use crate::model::ModelConfig;
 
 /// Keys or values: those that all sequences begin with, then a panel per position.
 #[derive(Clone, Copy)]
 pub(super) struct Past<'a> {
-    /// `[prefix, kv_width]`.
+    /// What all sequences share, `[prefix, kv_width]`.
     pub(super) prefix: &'a [f32],
-    /// `[positions, kv_width]`.
+    /// What each has of its own, `[positions, kv_width]`.
     pub(super) panels: &'a [Line],
 }
 
-/// Shape of a layer's attention.
+/// Shape of attention of sequences side by side.
 #[derive(Clone, Copy)]
-pub(super) struct Attention {
+pub(super) struct LaneAttention {
     simd: Simd,
+    /// Heads of queries per head of keys.
     group: usize,
+    /// Width of a head.
     d: usize,
     /// Values per position of keys or values.
     width: usize,
@@ -54,7 +56,7 @@ impl<'a> Head<'a> {
     }
 }
 
-impl Attention {
+impl LaneAttention {
     pub(super) fn new(simd: Simd, config: &ModelConfig, layer: usize) -> Self {
         Self {
             simd,
@@ -67,21 +69,58 @@ impl Attention {
         }
     }
 
-    /// Replaces the queries of a panel at `position` by what they are answered with.
-    pub(super) fn panel(
+    /// The same for a single head of keys, taken apart from all others.
+    pub(super) const fn of_one_head(self) -> Self {
+        Self { width: self.d, ..self }
+    }
+
+    pub(super) const fn simd(&self) -> Simd {
+        self.simd
+    }
+
+    /// Heads of queries per head of keys.
+    pub(super) const fn group(&self) -> usize {
+        self.group
+    }
+
+    /// Values per position of keys or values.
+    pub(super) const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// What scores are multiplied by.
+    pub(super) const fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    /// Positions that a query sees at most.
+    pub(super) const fn window(&self) -> usize {
+        self.window
+    }
+
+    /// The first position that a query sees.
+    #[inline(always)]
+    pub(super) const fn first_seen(&self, position: usize) -> usize {
+        (position + 1).saturating_sub(self.window)
+    }
+
+    /// Replaces the queries of a panel at `position` by what they are answered with; `weights` is
+    /// memory to write to.
+    pub(super) fn answer(
         &self,
         q: &mut [Line],
         position: usize,
-        (k, v): (Past<'_>, Past<'_>),
+        k: Past<'_>,
+        v: Past<'_>,
         weights: &mut Vec<Line>,
     ) {
         vectorized(
             #[inline(always)]
             || {
-                let first = (position + 1).saturating_sub(self.window);
+                let first = self.first_seen(position);
                 let seen = position + 1 - first;
                 let shared = (k.prefix.len() / self.width).saturating_sub(first).min(seen);
-                weights.resize(seen, Line::ZERO);
+                let weights = room(weights, seen);
                 for (h, q) in q.chunks_exact_mut(self.d).enumerate() {
                     let at = h / self.group * self.d;
                     self.scores(q, Head { past: k, at, first, shared }, weights);
@@ -90,6 +129,19 @@ impl Attention {
                 }
             },
         );
+    }
+
+    /// The weights of the positions that a query at `position` sees, from the first one on, where
+    /// nothing is shared by all sequences; for gradients.
+    #[inline(always)]
+    pub(super) fn weigh(&self, q: &[Line], position: usize, k: &[Line], weights: &mut [Line]) {
+        let past = Past { prefix: &[], panels: k };
+        let head = Head { past, at: 0, first: self.first_seen(position), shared: 0 };
+        self.scores(q, head, weights);
+        let inverse = self.softmax(weights);
+        for w in weights {
+            self.simd.load(w).mul(inverse).store(w);
+        }
     }
 
     /// `q · k` for the positions seen.
@@ -104,18 +156,7 @@ impl Attention {
             }
             sum.store(out);
         }
-        let mut fours = own.chunks_exact_mut(4);
-        let mut j = 0;
-        for out in &mut fours {
-            let keys: [&[Line]; 4] = std::array::from_fn(|i| k.panel(j + i, self.width, 0, self.d));
-            dots(simd, q, keys).into_iter().zip(out).for_each(|(sum, out)| sum.store(out));
-            j += 4;
-        }
-        for out in fours.into_remainder() {
-            let [sum] = dots(simd, q, [k.panel(j, self.width, 0, self.d)]);
-            sum.store(out);
-            j += 1;
-        }
+        dots_with_rows(simd, q, |j| k.panel(j, self.width, 0, self.d), own);
     }
 
     /// Exponentials of scores in place; returns the inverse of their sums.
@@ -187,9 +228,31 @@ impl Attention {
     }
 }
 
+/// Writes the inner products of a line of values with rows of as many.
+#[inline(always)]
+pub(super) fn dots_with_rows<'r>(
+    simd: Simd,
+    x: &[Line],
+    row: impl Fn(usize) -> &'r [Line],
+    out: &mut [Line],
+) {
+    let mut fours = out.chunks_exact_mut(4);
+    let mut j = 0;
+    for out in &mut fours {
+        let sums = dots(simd, x, [row(j), row(j + 1), row(j + 2), row(j + 3)]);
+        sums.into_iter().zip(out).for_each(|(sum, out)| sum.store(out));
+        j += 4;
+    }
+    for out in fours.into_remainder() {
+        let [sum] = dots(simd, x, [row(j)]);
+        sum.store(out);
+        j += 1;
+    }
+}
+
 /// Inner products of a query with some keys.
 #[inline(always)]
-pub(super) fn dots<const N: usize>(simd: Simd, q: &[Line], keys: [&[Line]; N]) -> [V; N] {
+fn dots<const N: usize>(simd: Simd, q: &[Line], keys: [&[Line]; N]) -> [V; N] {
     let keys = keys.map(|key| &key[..q.len()]);
     let mut sums = [simd.splat(0.0); N];
     for (c, q) in q.iter().enumerate() {

@@ -1,11 +1,12 @@
 //! From the residual stream to the most likely token, without holding all logits.
 
-use super::kernel::{How, Line, Target, multiply};
-use super::matrix::Operand;
-use super::vector::Simd;
-use super::{Chunk, LANES, ops};
-use crate::cpu::ops::as_f32;
+use super::layer::LaneDecoder;
+use super::ops;
+use crate::cpu::gemm::{Converted, How, Operand, ProductPlace, ROWS, multiply};
+use crate::cpu::line::{LANES, Line};
+use crate::cpu::math::as_f32;
 use crate::cpu::simd::vectorized;
+use crate::cpu::vector::Simd;
 
 /// The most likely token, the lowest id among equals, with its logit and the runner-up's.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,7 +19,7 @@ pub(crate) struct Top {
 /// [`Top`] of 32 sequences while rows of the output matrix pass by.
 struct Tops {
     /// Token ids, which are exact below 2^24.
-    rows: Line,
+    ids: Line,
     first: Line,
     second: Line,
 }
@@ -26,85 +27,91 @@ struct Tops {
 impl Tops {
     fn new() -> Self {
         let none = Line([f32::NEG_INFINITY; LANES]);
-        Self { rows: Line::ZERO, first: none, second: none }
+        Self { ids: Line::ZERO, first: none, second: none }
     }
 
-    /// Takes the logits of some tokens, the first of which is `row`.
-    fn take(&mut self, simd: Simd, row: usize, logits: &[Line]) {
+    /// Takes the logits of some tokens, the first of which is `token`.
+    fn take(&mut self, simd: Simd, token: usize, logits: &[Line]) {
         vectorized(
             #[inline(always)]
             || {
                 let mut first = simd.load(&self.first);
                 let mut second = simd.load(&self.second);
-                let mut rows = simd.load(&self.rows);
+                let mut ids = simd.load(&self.ids);
                 for (i, line) in logits.iter().enumerate() {
                     let x = simd.load(line);
                     let chases = x.where_greater(x, second, second);
                     second = first.where_greater(x, first, chases);
-                    rows = simd.splat(as_f32(row + i)).where_greater(x, first, rows);
+                    ids = simd.splat(as_f32(token + i)).where_greater(x, first, ids);
                     first = x.where_greater(x, first, first);
                 }
                 first.store(&mut self.first);
                 second.store(&mut self.second);
-                rows.store(&mut self.rows);
+                ids.store(&mut self.ids);
             },
         );
         // What is no number in the first place stays there, as in a scan of a slice.
-        if row == 0 {
+        if token == 0 {
             for (lane, &start) in logits[0].0.iter().enumerate().filter(|(_, x)| x.is_nan()) {
-                self.rows.0[lane] = 0.0;
+                self.ids.0[lane] = 0.0;
                 (self.first.0[lane], self.second.0[lane]) = (start, start);
             }
         }
     }
+
+    fn of_lane(&self, lane: usize) -> Top {
+        let Self { ids, first, second } = self;
+        Top { token: to_id(ids.0[lane]), first: first.0[lane], second: second.0[lane] }
+    }
 }
 
-impl Chunk<'_> {
-    /// The most likely next tokens, of all lanes that have a sequence, group by group.
-    pub(super) fn tops(&mut self) -> Vec<Top> {
-        let (simd, hidden) = (self.weights.simd, self.engine.config.hidden_size);
-        let mut tops: Vec<Tops> = self.last.chunks(hidden).map(|_| Tops::new()).collect();
-        self.each_tile(|panel, row, logits| tops[panel].take(simd, row, logits));
-        let lane = |tops: &Tops, l: usize| Top {
-            token: to_id(tops.rows.0[l]),
-            first: tops.first.0[l],
-            second: tops.second.0[l],
-        };
-        tops.iter().flat_map(|tops| (0..self.per_group).map(move |l| lane(tops, l))).collect()
+/// Logits of a few tokens in one group of sequences.
+struct Logits<'a> {
+    group: usize,
+    /// The first of the tokens.
+    token: usize,
+    /// A line per token.
+    lines: &'a [Line],
+}
+
+impl LaneDecoder<'_> {
+    /// The most likely next tokens of all lanes, group by group, after the residual streams `last`.
+    pub(super) fn tops(self, last: &[Line], converted: &mut Converted) -> Vec<[Top; LANES]> {
+        let mut tops: Vec<Tops> = last.chunks(self.hidden()).map(|_| Tops::new()).collect();
+        self.each_tile(last, converted, |Logits { group, token, lines }| {
+            tops[group].take(self.simd(), token, lines);
+        });
+        tops.iter().map(|tops| std::array::from_fn(|lane| tops.of_lane(lane))).collect()
     }
 
     /// All logits of a single group.
-    pub(super) fn write_logits(&mut self, out: &mut [f32]) {
-        let vocabulary = self.engine.config.vocab_size;
-        self.each_tile(|_, row, logits| {
+    pub(super) fn write_logits(self, last: &[Line], converted: &mut Converted, out: &mut [f32]) {
+        let vocabulary = self.decoder.config.vocab_size;
+        self.each_tile(last, converted, |Logits { token, lines, .. }| {
             for (lane, out) in out.chunks_mut(vocabulary).enumerate() {
-                for (out, line) in out[row..].iter_mut().zip(logits) {
+                for (out, line) in out[token..].iter_mut().zip(lines) {
                     *out = line.0[lane];
                 }
             }
         });
     }
 
-    /// Hands the logits of a few tokens of one group at a time to `take(group, first token, logits)`,
-    /// in the order of the tokens.
-    fn each_tile(&mut self, mut take: impl FnMut(usize, usize, &[Line])) {
-        let (simd, hidden) = (self.weights.simd, self.engine.config.hidden_size);
+    /// Hands over the logits of a few tokens of one group at a time, in the order of the tokens.
+    fn each_tile(self, last: &[Line], converted: &mut Converted, mut take: impl FnMut(Logits<'_>)) {
         let matrix = &self.weights.output;
-        let mut converted = std::mem::take(&mut self.space.converted);
-        let operand = Operand::new(simd, matrix.form(), &self.last, &mut converted);
-        let mut logits = [Line::ZERO; super::kernel::ROWS];
-        for index in 0..matrix.tiles() {
+        let operand = Operand::new(self.simd(), matrix.form(), last, converted);
+        let mut lines = [Line::ZERO; ROWS];
+        for index in 0..matrix.count() {
             let tile = matrix.tile(index);
-            for group in 0..self.last.len() / hidden {
-                let logits = &mut logits[..tile.rows];
-                multiply((tile, operand.panel(group)), Target(How::Set, logits), None);
-                if let Some(cap) = self.engine.config.logit_cap {
-                    ops::soft_cap(simd, logits, cap);
+            for group in 0..last.len() / self.hidden() {
+                let lines = &mut lines[..tile.count()];
+                multiply(tile, operand.panel(group), ProductPlace::lines(How::Set, lines), None);
+                if let Some(cap) = self.decoder.config.logit_cap {
+                    ops::soft_cap(self.simd(), lines, cap);
                 }
-                take(group, index * matrix.tile_rows(), logits);
+                take(Logits { group, token: index * matrix.height(), lines });
             }
         }
-        self.space.converted = converted;
     }
 }
 

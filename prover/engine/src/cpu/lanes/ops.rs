@@ -1,9 +1,9 @@
 //! Operations on panels: one vector lane per sequence, so nothing is ever summed across lanes.
 
-use super::kernel::{Line, Words};
-use super::vector::{Simd, V};
-use crate::cpu::ops::as_f32;
+use crate::cpu::line::Line;
+use crate::cpu::math::as_f32;
 use crate::cpu::simd::vectorized;
+use crate::cpu::vector::{Simd, V};
 use crate::model::Activation;
 
 /// `x / sqrt(mean(x²) + eps) · w` down each panel of the width of `w`.
@@ -90,7 +90,7 @@ fn gelu(simd: Simd, x: V) -> V {
 }
 
 /// Rotates the heads of a panel, all at one position.
-pub(super) fn rotate(simd: Simd, x: &mut [Line], head_dim: usize, (cos, sin): (&[f32], &[f32])) {
+pub(super) fn rotate(simd: Simd, x: &mut [Line], head_dim: usize, cos: &[f32], sin: &[f32]) {
     vectorized(
         #[inline(always)]
         || {
@@ -142,58 +142,6 @@ pub(super) fn soft_cap(simd: Simd, x: &mut [Line], cap: f32) {
             let cap = simd.splat(cap);
             for x in x {
                 simd.tanh(simd.load(x).div(cap)).mul(cap).store(x);
-            }
-        },
-    );
-}
-
-/// The upper half of an f32 after rounding to nearest, ties to even; NaN stays NaN.
-#[inline(always)]
-pub(super) fn bfloat16(x: f32) -> u32 {
-    let bits = x.to_bits();
-    let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
-    if x.is_nan() { 0x7fc0 } else { rounded }
-}
-
-/// Pairs of bfloat16 from pairs of lines.
-pub(super) fn to_bfloat16(x: &[Line], out: &mut [Words]) {
-    vectorized(
-        #[inline(always)]
-        || {
-            for (x, out) in x.chunks(2).zip(out) {
-                let low = &x[0].0;
-                let high = x.get(1).map_or(&Line::ZERO.0, |x| &x.0);
-                for ((out, low), high) in out.0.iter_mut().zip(low).zip(high) {
-                    *out = bfloat16(*low) | (bfloat16(*high) << 16);
-                }
-            }
-        },
-    );
-}
-
-/// Bytes, each 128 more than the value in steps, and what a step is worth in each sequence.
-///
-/// A value that is no number makes its sequence's scale NaN, and so everything that follows from it.
-pub(super) fn to_bytes(simd: Simd, x: &[Line], out: &mut [Words], scales: &mut Line) {
-    vectorized(
-        #[inline(always)]
-        || {
-            let zero = simd.splat(0.0);
-            let (mut largest, mut poison) = (zero, zero);
-            for x in x {
-                let x = simd.load(x);
-                largest = largest.max(x.abs());
-                poison = x.mul_add(zero, poison);
-            }
-            largest.div(simd.splat(127.0)).add(poison).store(scales);
-            let inverse = simd.splat(127.0).div(largest);
-            let inverse = inverse.where_greater(largest, zero, zero);
-            for (x, out) in x.chunks(4).zip(out) {
-                let steps = |i: usize| match x.get(i) {
-                    Some(x) => simd.load(x).mul(inverse),
-                    None => zero,
-                };
-                V::bytes([steps(0), steps(1), steps(2), steps(3)], out);
             }
         },
     );

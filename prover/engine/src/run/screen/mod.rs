@@ -11,7 +11,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::ModelError;
-use crate::cpu::{Format, Top, as_f32};
+use crate::cpu::{NumberFormat, Top, as_f32};
 use crate::logits::token_id;
 
 /// Fewer prompts than this are answered in f32 at once: calibrating would cost more than it saves.
@@ -44,7 +44,7 @@ const LEAST_AUDITED: usize = 4;
 /// What a format is good for on one model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Level {
-    pub(crate) format: Format,
+    pub(crate) format: NumberFormat,
     /// Lead that an answer needs, in logits.
     pub(crate) margin: f32,
     /// Share of answers that do not have it.
@@ -56,9 +56,9 @@ impl Level {
     /// Constants, so that the choice of formats depends on nothing but the model and the questions.
     const fn cost(&self) -> f64 {
         match self.format {
-            Format::F32 => 1.0,
-            Format::Bf16 => 0.53,
-            Format::Int8 => 0.4,
+            NumberFormat::F32 => 1.0,
+            NumberFormat::Bf16 => 0.53,
+            NumberFormat::Int8 => 0.4,
         }
     }
 }
@@ -116,14 +116,14 @@ impl Growing {
 /// How prompts are run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pass {
-    pub(crate) format: Format,
+    pub(crate) format: NumberFormat,
     /// Lead that a token needs to be sure, in logits.
     pub(crate) margin: f32,
 }
 
 impl Pass {
     /// In f32, where every token is sure.
-    pub(crate) const EXACT: Self = Self { format: Format::F32, margin: 0.0 };
+    pub(crate) const EXACT: Self = Self { format: NumberFormat::F32, margin: 0.0 };
 }
 
 /// The questions of a call, and the model that answers them; prompts go by their indices.
@@ -142,7 +142,11 @@ pub(crate) trait Questioned {
 
     /// Logits after prompts of one length, `[prompts · vocabulary]`; `None` where there are no
     /// kernels for the format.
-    fn logits(&self, prompts: &[usize], format: Format) -> Result<Option<Vec<f32>>, ModelError>;
+    fn logits(
+        &self,
+        prompts: &[usize],
+        format: NumberFormat,
+    ) -> Result<Option<Vec<f32>>, ModelError>;
 }
 
 impl Screen {
@@ -223,9 +227,9 @@ fn calibrate(asked: &impl Questioned) -> Result<Vec<Level>, ModelError> {
     };
     let count = SAMPLE.min(bucket.len());
     let sample: Vec<usize> = (0..count).map(|i| bucket[i * bucket.len() / count]).collect();
-    let Some(exact) = asked.logits(&sample, Format::F32)? else { return Ok(Vec::new()) };
+    let Some(exact) = asked.logits(&sample, NumberFormat::F32)? else { return Ok(Vec::new()) };
     let mut levels = Vec::new();
-    for format in [Format::Int8, Format::Bf16] {
+    for format in [NumberFormat::Int8, NumberFormat::Bf16] {
         if let Some(low) = asked.logits(&sample, format)? {
             levels.extend(measure(format, &exact, &low, asked.vocabulary()));
         }
@@ -234,7 +238,7 @@ fn calibrate(asked: &impl Questioned) -> Result<Vec<Level>, ModelError> {
 }
 
 /// Error and leads of a format; `None` if its logits are no numbers.
-fn measure(format: Format, exact: &[f32], low: &[f32], classes: usize) -> Option<Level> {
+fn measure(format: NumberFormat, exact: &[f32], low: &[f32], classes: usize) -> Option<Level> {
     let (mut squares, mut count, mut largest) = (0.0_f32, 0.0_f32, 0.0_f32);
     let (mut leads, mut worst) = (Vec::new(), Vec::new());
     for (exact, low) in exact.chunks(classes).zip(low.chunks(classes)) {

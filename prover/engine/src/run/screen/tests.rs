@@ -113,12 +113,12 @@ impl Questioned for Disagreeing {
     }
 
     fn answers(&self, prompts: &[usize], pass: Pass) -> Result<Vec<Growing>, ModelError> {
-        let token = u32::from(pass.format != Format::F32);
+        let token = u32::from(pass.format != NumberFormat::F32);
         let answer = |_| Growing { tokens: vec![token], sure: true, failed: None };
         Ok(prompts.iter().map(answer).collect())
     }
 
-    fn logits(&self, _: &[usize], _: Format) -> Result<Option<Vec<f32>>, ModelError> {
+    fn logits(&self, _: &[usize], _: NumberFormat) -> Result<Option<Vec<f32>>, ModelError> {
         Ok(None)
     }
 }
@@ -127,7 +127,11 @@ impl Questioned for Disagreeing {
 fn an_audit_that_fails_ends_the_screen() {
     let asked = Disagreeing { prompts: 1024 };
     let screen = Screen::default();
-    screen.set(State::Calibrated(vec![Level { format: Format::Int8, margin: 1.0, again: 0.0 }]));
+    screen.set(State::Calibrated(vec![Level {
+        format: NumberFormat::Int8,
+        margin: 1.0,
+        again: 0.0,
+    }]));
     let (answers, report) = screen.answers(&asked).unwrap();
     assert!(report.failed && report.screened == 0 && report.exact == asked.prompts);
     assert!(answers.iter().all(|tokens| tokens == &[0]));
@@ -138,7 +142,7 @@ fn an_audit_that_fails_ends_the_screen() {
 fn formats_are_chosen_by_expected_time() {
     let level = |format, again| Level { format, margin: 1.0, again };
     let formats = |levels: &[Level]| choose(levels).iter().map(|l| l.format).collect::<Vec<_>>();
-    let (int8, bf16) = (Format::Int8, Format::Bf16);
+    let (int8, bf16) = (NumberFormat::Int8, NumberFormat::Bf16);
     assert_eq!(formats(&[level(int8, 0.0), level(bf16, 0.0)]), [int8]);
     assert_eq!(formats(&[level(int8, 0.3), level(bf16, 0.01)]), [bf16]);
     assert_eq!(formats(&[level(int8, 0.2), level(bf16, 0.02)]), [int8, bf16]);

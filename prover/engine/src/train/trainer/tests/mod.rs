@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
 use super::*;
-use crate::cpu::{Format, Gradients, Top};
+use crate::cpu::{Gradients, NumberFormat, Top};
 use crate::model::ModelConfig;
 use crate::model::stored::stays_f32;
 use crate::run::backend::SideBySide;
@@ -285,11 +285,11 @@ fn sequences_side_by_side_agree() {
         let expected = decoder.last_logits(&tokens, &mut decoder.new_cache(batch)).unwrap();
         let empty = decoder.new_cache(1);
         let sequences = SideBySide { prefix: &empty, tokens: &tokens, length: t };
-        let Some(found) = decoder.lane_logits(Format::F32, sequences).unwrap() else {
+        let Some(found) = decoder.lane_logits(NumberFormat::F32, sequences).unwrap() else {
             return;
         };
         assert!(largest_difference(&found, &expected) < 1e-4);
-        for (format, bound) in [(Format::Bf16, 0.2), (Format::Int8, 0.6)] {
+        for (format, bound) in [(NumberFormat::Bf16, 0.2), (NumberFormat::Int8, 0.6)] {
             if let Some(found) = decoder.lane_logits(format, sequences).unwrap() {
                 let difference = largest_difference(&found, &expected);
                 assert!(difference < bound, "{format:?} is off by {difference}");
@@ -312,8 +312,9 @@ fn greedy_continuations_side_by_side_agree() {
             state.push(top.token);
             true
         };
-        let ran =
-            decoder.continue_greedily(Format::F32, sequences, most, &mut found, step).unwrap();
+        let ran = decoder
+            .continue_greedily(NumberFormat::F32, sequences, most, &mut found, step)
+            .unwrap();
         if !ran {
             return;
         }

@@ -1,16 +1,17 @@
-//! Causal attention on the layout that the projections produce.
+//! Causal attention of one sequence on the layout that the projections produce.
 //!
 //! Prompts of fingerprints are short, so keys are transposed once per sequence and head, the scores
-//! of a query are one row of a small buffer, and the backward pass recomputes them instead of storing
-//! `heads · t²` weights.
+//! of a query are one row of a small buffer, and the backward pass recomputes them instead of
+//! storing `heads · t²` weights.
 
-use super::ops::{add_scaled, dot, exp, max_lanes, sum_lanes};
-use super::simd::vectorized;
+use crate::cpu::heads::{HeadRowGradients, HeadRows};
+use crate::cpu::math::{add_scaled, dot, exp, max_lanes, sum_lanes, tanh};
+use crate::cpu::simd::vectorized;
 use crate::model::ModelConfig;
 
 /// Shape of one sequence: some of its `s` positions ask, all may answer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Attention {
+pub(in crate::cpu) struct RowAttention {
     s: usize,
     heads: usize,
     kv_heads: usize,
@@ -24,7 +25,7 @@ pub(super) struct Attention {
 
 /// Buffers that outlive a sequence.
 #[derive(Debug, Default)]
-pub(super) struct Scratch {
+pub(in crate::cpu) struct RowScratch {
     /// Keys of a head, `[d, positions]`, padded to whole vectors.
     keys: Vec<f32>,
     /// Values of a head likewise; only for gradients.
@@ -38,9 +39,9 @@ pub(super) struct Scratch {
 /// Positions are padded to multiples of this, so that loops over them need no remainder.
 const LANES: usize = 16;
 
-impl Attention {
+impl RowAttention {
     /// `window` limits what a query sees to that many positions.
-    pub(super) fn new(config: &ModelConfig, s: usize, window: Option<usize>) -> Self {
+    pub(in crate::cpu) fn new(config: &ModelConfig, s: usize, window: Option<usize>) -> Self {
         let ModelConfig { heads, kv_heads, head_dim, .. } = *config;
         Self {
             s,
@@ -93,9 +94,9 @@ impl Attention {
 
     /// Attention weights of a query over all positions up to its own, padded.
     #[inline(always)]
-    fn weigh(&self, query: &[f32], position: usize, scratch: &mut Scratch) {
+    fn weigh(&self, query: &[f32], position: usize, scratch: &mut RowScratch) {
         let seen = self.seen(position);
-        let Scratch { keys, weights, slopes, .. } = scratch;
+        let RowScratch { keys, weights, slopes, .. } = scratch;
         weights.resize(seen.end.next_multiple_of(LANES), 0.0);
         combine_rows(query, keys, self.padded(), weights);
         for w in weights.iter_mut() {
@@ -132,18 +133,18 @@ impl Attention {
         }
     }
 
-    /// Adds `softmax(q kᵀ · scale) v` of `q: [asking, heads, d]`, `k, v: [s, kv_heads, d]` to `out`;
-    /// `asking` names the position of each query.
-    pub(super) fn forward(
+    /// Adds `softmax(q kᵀ · scale) v` of `q: [asking, heads, d]`, `k, v: [s, kv_heads, d]` to
+    /// `out`; `asking` names the position of each query.
+    pub(in crate::cpu) fn forward(
         &self,
         asking: &[usize],
-        (q, k, v): (&[f32], &[f32], &[f32]),
+        x: HeadRows<'_>,
         out: &mut [f32],
-        scratch: &mut Scratch,
+        scratch: &mut RowScratch,
     ) {
         vectorized(
             #[inline(always)]
-            || self.forward_inlined(asking, (q, k, v), out, scratch),
+            || self.forward_inlined(asking, x, out, scratch),
         );
     }
 
@@ -151,9 +152,9 @@ impl Attention {
     fn forward_inlined(
         &self,
         asking: &[usize],
-        (q, k, v): (&[f32], &[f32], &[f32]),
+        HeadRows { q, k, v }: HeadRows<'_>,
         out: &mut [f32],
-        scratch: &mut Scratch,
+        scratch: &mut RowScratch,
     ) {
         let group = self.heads / self.kv_heads;
         for kv in 0..self.kv_heads {
@@ -169,17 +170,18 @@ impl Attention {
         }
     }
 
-    /// Gradients of [`Attention::forward`], added to `dq`, `dk`, `dv`.
-    pub(super) fn backward(
+    /// Gradients of [`RowAttention::forward`], added to `dq`, `dk`, `dv`.
+    pub(in crate::cpu) fn backward(
         &self,
         asking: &[usize],
-        inputs: (&[f32], &[f32], &[f32], &[f32]),
-        outputs: (&mut [f32], &mut [f32], &mut [f32]),
-        scratch: &mut Scratch,
+        x: HeadRows<'_>,
+        grad: &[f32],
+        out: HeadRowGradients<'_>,
+        scratch: &mut RowScratch,
     ) {
         vectorized(
             #[inline(always)]
-            || self.backward_inlined(asking, inputs, outputs, scratch),
+            || self.backward_inlined(asking, x, grad, out, scratch),
         );
     }
 
@@ -187,9 +189,10 @@ impl Attention {
     fn backward_inlined(
         &self,
         asking: &[usize],
-        (q, k, v, grad): (&[f32], &[f32], &[f32], &[f32]),
-        (dq, dk, dv): (&mut [f32], &mut [f32], &mut [f32]),
-        scratch: &mut Scratch,
+        HeadRows { q, k, v }: HeadRows<'_>,
+        grad: &[f32],
+        HeadRowGradients { q: dq, k: dk, v: dv }: HeadRowGradients<'_>,
+        scratch: &mut RowScratch,
     ) {
         let (group, padded) = (self.heads / self.kv_heads, self.padded());
         for kv in 0..self.kv_heads {
@@ -200,7 +203,7 @@ impl Attention {
                     let at = self.q_at(i, h);
                     let (query, grad) = (&q[at..at + self.d], &grad[at..at + self.d]);
                     self.weigh(query, position, scratch);
-                    let Scratch { values, weights, d_weights, slopes, .. } = &mut *scratch;
+                    let RowScratch { values, weights, d_weights, slopes, .. } = &mut *scratch;
                     d_weights.resize(weights.len(), 0.0);
                     combine_rows(grad, values, padded, d_weights);
                     let mean = dot(weights, d_weights);
@@ -226,33 +229,33 @@ impl Attention {
     fn mix(&self, weights: &[f32], x: &[f32], kv: usize, position: usize, out: &mut [f32]) {
         let mut c = 0;
         while c + 16 <= self.d {
-            self.mix_block::<16>(weights, x, (kv, c), position, &mut out[c..c + 16]);
+            self.mix_block::<16>(weights, &x[c..], kv, position, &mut out[c..c + 16]);
             c += 16;
         }
         while c + 8 <= self.d {
-            self.mix_block::<8>(weights, x, (kv, c), position, &mut out[c..c + 8]);
+            self.mix_block::<8>(weights, &x[c..], kv, position, &mut out[c..c + 8]);
             c += 8;
         }
         while c < self.d {
-            self.mix_block::<1>(weights, x, (kv, c), position, &mut out[c..=c]);
+            self.mix_block::<1>(weights, &x[c..], kv, position, &mut out[c..=c]);
             c += 1;
         }
     }
 
-    /// Some dimensions of [`Self::mix`], whose sums stay in registers.
+    /// The first dimensions of [`Self::mix`], whose sums stay in registers.
     #[inline(always)]
     fn mix_block<const N: usize>(
         &self,
         weights: &[f32],
         x: &[f32],
-        (kv, c): (usize, usize),
+        kv: usize,
         position: usize,
         out: &mut [f32],
     ) {
         let mut sums = [0.0_f32; N];
         let seen = self.seen(position);
         for (j, &w) in seen.clone().zip(&weights[seen]) {
-            let at = self.k_at(j, kv) + c;
+            let at = self.k_at(j, kv);
             for (sum, x) in sums.iter_mut().zip(&x[at..at + N]) {
                 *sum += w * x;
             }
@@ -274,11 +277,4 @@ fn combine_rows(factors: &[f32], rows: &[f32], width: usize, out: &mut [f32]) {
         }
         out.copy_from_slice(&sums);
     }
-}
-
-/// `tanh` by the crate's `exp`, so that loops over it are vectorized.
-#[inline(always)]
-pub(super) fn tanh(x: f32) -> f32 {
-    let e = exp(-2.0 * x.abs());
-    ((1.0 - e) / (1.0 + e)).copysign(x)
 }

@@ -1,11 +1,11 @@
 //! A vector of 32 lanes, in two registers of AVX-512.
 //!
-//! The compiler keeps loops over arrays of lanes in memory instead of registers, so the operations are
-//! spelled out. A [`V`] only comes from a [`Simd`], which exists only where the processor has the
-//! instructions.
+//! The compiler keeps loops over arrays of lanes in memory instead of registers, so the
+//! operations are spelled out. A [`V`] only comes from a [`Simd`], which exists only where the
+//! processor has the instructions.
 
-use super::kernel::{Line, Words};
-use crate::cpu::simd::has_avx512;
+use super::line::{Line, WordLine};
+use super::simd::has_kernels;
 
 /// Proof that the processor has the instructions.
 #[derive(Debug, Clone, Copy)]
@@ -13,10 +13,11 @@ pub(super) struct Simd(());
 
 impl Simd {
     pub(super) fn new() -> Option<Self> {
-        (cfg!(target_arch = "x86_64") && has_avx512()).then_some(Self(()))
+        has_kernels().then_some(Self(()))
     }
 
-    /// The scaled exponential's steps: `2^n · p(r)` with `x = n · ln 2 + r`; relative error below 4e-7.
+    /// The scaled exponential's steps: `2^n · p(r)` with `x = n · ln 2 + r`; relative error below
+    /// 4e-7.
     #[inline(always)]
     pub(super) fn exp(self, x: V) -> V {
         let s = |x: f32| self.splat(x);
@@ -49,28 +50,28 @@ impl Simd {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(feature = "portable-kernels")))]
 pub(super) use x86::V;
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(feature = "portable-kernels")))]
 #[expect(unsafe_code, reason = "vector instructions need to be known to exist")]
 mod x86 {
-    use super::{Line, Simd, Words};
+    use super::{Line, Simd, WordLine};
     use std::arch::x86_64::*;
 
-    /// 32 lanes.
+    /// A value of each of 32 lanes.
     #[derive(Clone, Copy)]
-    pub(in super::super) struct V(__m512, __m512);
+    pub(in crate::cpu) struct V(__m512, __m512);
 
     impl Simd {
         #[inline(always)]
-        pub(in super::super) fn splat(self, x: f32) -> V {
+        pub(in crate::cpu) fn splat(self, x: f32) -> V {
             // SAFETY: `self` is proof of the instructions.
             unsafe { V(_mm512_set1_ps(x), _mm512_set1_ps(x)) }
         }
 
         #[inline(always)]
-        pub(in super::super) fn load(self, line: &Line) -> V {
+        pub(in crate::cpu) fn load(self, line: &Line) -> V {
             let at = line.0.as_ptr();
             // SAFETY: as above; a line holds 32 floats, aligned.
             unsafe { V(_mm512_load_ps(at), _mm512_load_ps(at.add(16))) }
@@ -82,7 +83,7 @@ mod x86 {
         ($($name:ident($($other:ident),*) = $of:expr;)*) => {
             $(
                 #[inline(always)]
-                pub(in super::super) fn $name(self, $($other: V),*) -> V {
+                pub(in crate::cpu) fn $name(self, $($other: V),*) -> V {
                     // SAFETY: a `V` exists only where the processor has the instructions.
                     unsafe { V($of(self.0, $($other.0),*), $of(self.1, $($other.1),*)) }
                 }
@@ -122,7 +123,7 @@ mod x86 {
         }
 
         #[inline(always)]
-        pub(in super::super) fn store(self, line: &mut Line) {
+        pub(in crate::cpu) fn store(self, line: &mut Line) {
             let at = line.0.as_mut_ptr();
             // SAFETY: a `V` exists only where the processor has the instructions; a line holds 32
             // floats, aligned.
@@ -134,7 +135,7 @@ mod x86 {
 
         /// `self` where `x > y`, else `other`.
         #[inline(always)]
-        pub(in super::super) fn where_greater(self, x: Self, y: Self, other: Self) -> Self {
+        pub(in crate::cpu) fn where_greater(self, x: Self, y: Self, other: Self) -> Self {
             // SAFETY: a `V` exists only where the processor has the instructions.
             unsafe {
                 let pick =
@@ -145,7 +146,7 @@ mod x86 {
 
         /// Bytes of four values between −127 and 127, each with 128 added.
         #[inline(always)]
-        pub(in super::super) fn bytes(values: [Self; 4], out: &mut Words) {
+        pub(in crate::cpu) fn bytes(values: [Self; 4], out: &mut WordLine) {
             // SAFETY: a `V` exists only where the processor has the instructions; 32 words take two
             // registers.
             unsafe {
@@ -168,26 +169,29 @@ mod x86 {
     }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(any(not(target_arch = "x86_64"), feature = "portable-kernels"))]
 pub(super) use portable::V;
 
-/// So that the crate compiles; no [`Simd`] exists here, and nothing of this runs.
-#[cfg(not(target_arch = "x86_64"))]
+/// The same in plain Rust, for any processor to compile; it runs where the feature
+/// `portable-kernels` asks for it.
+#[cfg(any(not(target_arch = "x86_64"), feature = "portable-kernels"))]
 mod portable {
-    use super::{Line, Simd, Words};
-    use crate::cpu::lanes::LANES;
+    use super::{Line, Simd, WordLine};
+    use crate::cpu::line::LANES;
     use std::array::from_fn;
 
-    /// 32 lanes.
+    /// A value of each of 32 lanes.
     #[derive(Clone, Copy)]
-    pub(in super::super) struct V([f32; LANES]);
+    pub(in crate::cpu) struct V([f32; LANES]);
 
     impl Simd {
-        pub(in super::super) fn splat(self, x: f32) -> V {
+        #[inline(always)]
+        pub(in crate::cpu) fn splat(self, x: f32) -> V {
             V([x; LANES])
         }
 
-        pub(in super::super) fn load(self, line: &Line) -> V {
+        #[inline(always)]
+        pub(in crate::cpu) fn load(self, line: &Line) -> V {
             V(line.0)
         }
     }
@@ -195,7 +199,8 @@ mod portable {
     macro_rules! lanewise {
         ($($name:ident($($other:ident),*) = $of:expr;)*) => {
             $(
-                pub(in super::super) fn $name(self, $($other: V),*) -> V {
+                #[inline(always)]
+                pub(in crate::cpu) fn $name(self, $($other: V),*) -> V {
                     V(from_fn(|l| $of(self.0[l], $($other.0[l]),*)))
                 }
             )*
@@ -218,21 +223,48 @@ mod portable {
             with_sign_of(sign) = |a: f32, b: f32| a.copysign(b);
         }
 
-        pub(in super::super) fn store(self, line: &mut Line) {
+        #[inline(always)]
+        pub(in crate::cpu) fn store(self, line: &mut Line) {
             line.0 = self.0;
         }
 
-        pub(in super::super) fn where_greater(self, x: Self, y: Self, other: Self) -> Self {
+        #[inline(always)]
+        pub(in crate::cpu) fn where_greater(self, x: Self, y: Self, other: Self) -> Self {
             Self(from_fn(|l| if x.0[l] > y.0[l] { self.0[l] } else { other.0[l] }))
         }
 
         #[expect(clippy::cast_possible_truncation, reason = "values lie within a byte")]
-        pub(in super::super) fn bytes(values: [Self; 4], out: &mut Words) {
+        pub(in crate::cpu) fn bytes(values: [Self; 4], out: &mut WordLine) {
             out.0 = from_fn(|l| {
                 let byte = |v: Self| (v.0[l].round_ties_even() as i32 + 128).cast_unsigned() & 0xff;
                 let [a, b, c, d] = values.map(byte);
                 a | b << 8 | c << 16 | d << 24
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_of_vectors_follow_their_definition() {
+        let Some(simd) = Simd::new() else { return };
+        let apply = |x: f32, f: &dyn Fn(V) -> V| {
+            let mut line = Line::ZERO;
+            f(simd.splat(x)).store(&mut line);
+            assert!(line.0.iter().all(|y| y.to_bits() == line.0[0].to_bits()));
+            line.0[0]
+        };
+        for i in -8600..8700_i16 {
+            let x = f32::from(i) / 100.0;
+            let (found, expected) = (apply(x, &|x| simd.exp(x)), f64::from(x).exp());
+            let relative = (f64::from(found) - expected).abs() / expected;
+            assert!(relative < 4e-7, "exp({x}) off by {relative}");
+            let (found, expected) = (apply(x, &|x| simd.tanh(x)), f64::from(x).tanh());
+            assert!((f64::from(found) - expected).abs() < 4e-7, "tanh({x}) is not {found}");
+        }
+        assert!(apply(f32::NAN, &|x| simd.exp(x)).is_nan());
     }
 }

@@ -1,10 +1,11 @@
-//! Operations on rows, shared by all cores where a chunk has them to itself.
+//! The operations of [`ops`], shared by all cores where a chunk has them to itself.
 
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::buffer::Buffer;
-use super::ops;
+use super::ops::{self, Norm};
+use crate::cpu::buffer::Buffer;
+use crate::cpu::math;
 use crate::model::Activation;
 use crate::model::rope::RopeTable;
 
@@ -17,8 +18,8 @@ fn part(values: usize, width: usize, on: Parallelism) -> Option<usize> {
     shared.then(|| (PART / width.max(1)).max(1) * width)
 }
 
-/// [`ops::rms_norm`].
-pub(super) fn rms_norm(x: &[f32], w: &[f32], eps: f32, on: Parallelism) -> Buffer {
+/// Shares [`ops::rms_norm`] among cores.
+pub(in crate::cpu) fn rms_norm(x: &[f32], w: &[f32], eps: f32, on: Parallelism) -> Buffer {
     let mut out = Buffer::uncleared(x.len());
     match part(x.len(), w.len(), on) {
         None => ops::rms_norm(x, w, eps, &mut out),
@@ -30,31 +31,37 @@ pub(super) fn rms_norm(x: &[f32], w: &[f32], eps: f32, on: Parallelism) -> Buffe
     out
 }
 
-/// [`ops::rms_norm_backward`].
-pub(super) fn rms_norm_backward(
-    (x, w, eps): (&[f32], &[f32], f32),
+/// Shares [`ops::rms_norm_backward`] among cores.
+pub(in crate::cpu) fn rms_norm_backward(
+    norm: Norm<'_>,
     grad: &[f32],
     dx: &mut [f32],
     dw: &mut [f32],
     on: Parallelism,
 ) {
+    let Norm { x, w, eps } = norm;
     let Some(part) = part(x.len(), w.len(), on) else {
-        return ops::rms_norm_backward((x, w, eps), grad, dx, dw);
+        return ops::rms_norm_backward(norm, grad, dx, dw);
     };
     let parts = dx.par_chunks_mut(part).zip(x.par_chunks(part)).zip(grad.par_chunks(part));
     let sums = parts.map(|((dx, x), grad)| {
         let mut dw = vec![0.0; w.len()];
-        ops::rms_norm_backward((x, w, eps), grad, dx, &mut dw);
+        ops::rms_norm_backward(Norm { x, w, eps }, grad, dx, &mut dw);
         dw
     });
     // Parts are added in order, so the sum does not depend on the number of cores.
     for sum in sums.collect::<Vec<_>>() {
-        ops::add(dw, &sum);
+        math::add(dw, &sum);
     }
 }
 
-/// [`ops::gated`].
-pub(super) fn gated(activation: Activation, gate: &[f32], up: &[f32], on: Parallelism) -> Buffer {
+/// Shares [`ops::gated`] among cores.
+pub(in crate::cpu) fn gated(
+    activation: Activation,
+    gate: &[f32],
+    up: &[f32],
+    on: Parallelism,
+) -> Buffer {
     let mut out = Buffer::uncleared(gate.len());
     match part(gate.len(), 1, on) {
         None => ops::gated(activation, gate, up, &mut out),
@@ -68,10 +75,11 @@ pub(super) fn gated(activation: Activation, gate: &[f32], up: &[f32], on: Parall
     out
 }
 
-/// [`ops::gated_backward`].
-pub(super) fn gated_backward(
+/// Shares [`ops::gated_backward`] among cores.
+pub(in crate::cpu) fn gated_backward(
     activation: Activation,
-    (gate, up): (&mut [f32], &mut [f32]),
+    gate: &mut [f32],
+    up: &mut [f32],
     grad: &[f32],
     on: Parallelism,
 ) {
@@ -86,25 +94,38 @@ pub(super) fn gated_backward(
     }
 }
 
-/// [`ops::add`].
-pub(super) fn add(out: &mut [f32], x: &[f32], on: Parallelism) {
+/// Shares [`math::add`] among cores.
+pub(in crate::cpu) fn add(out: &mut [f32], x: &[f32], on: Parallelism) {
     match part(out.len(), 1, on) {
-        None => ops::add(out, x),
+        None => math::add(out, x),
         Some(part) => {
             let parts = out.par_chunks_mut(part).zip(x.par_chunks(part));
-            parts.for_each(|(out, x)| ops::add(out, x));
+            parts.for_each(|(out, x)| math::add(out, x));
         }
     }
 }
 
-/// [`RopeTable::rotate`].
-pub(super) fn rotate(
+/// Which way rows are rotated.
+#[derive(Clone, Copy)]
+pub(in crate::cpu) enum Turn {
+    Forward,
+    /// Back, which is what a gradient needs.
+    Back,
+}
+
+/// [`RopeTable::rotate`] of rows of a width, each by the angle of its position.
+pub(in crate::cpu) fn rotate(
     rope: &RopeTable,
     x: &mut [f32],
     width: usize,
-    (positions, sign): (impl Iterator<Item = usize>, f32),
+    positions: impl Iterator<Item = usize>,
+    turn: Turn,
     on: Parallelism,
 ) {
+    let sign = match turn {
+        Turn::Forward => 1.0,
+        Turn::Back => -1.0,
+    };
     match part(x.len(), width, on) {
         None => rope.rotate(x, width, positions, sign),
         Some(part) => {
