@@ -19,7 +19,7 @@ abi: ## Export the ABI of the contracts to the bindings
 	@scripts/export-abi.sh
 
 layers: ## Check which layer may use what
-	@scripts/check-layers.sh
+	@cargo run --quiet --locked -p oml-structure -- check
 
 fmt: ## Format Rust and Solidity
 	@cargo fmt --all

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Prints the speed table of the prover next to PyTorch and transformers, on this machine, in one run.
+# Prints the speed table of the prover next to PyTorch and transformers, on this machine, in one
+# run.
 #
 # usage: scripts/bench-prover.sh [--quick] [--only answers,screen,embedding,universe,memory,sgemm]
 #
-# The reference comes from PyPI into a virtual environment (OML_BENCH_VENV, else target/bench-venv); the project
-# itself does not depend on it. Two threads on both sides unless OML_BENCH_THREADS says otherwise.
+# The reference comes from PyPI into a virtual environment (OML_BENCH_VENV, else target/bench-venv);
+# the project itself does not depend on it. Two threads on both sides unless OML_BENCH_THREADS says
+# otherwise.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds `oml` for CUDA GPUs, on a machine that has none: compiler and headers come from PyPI, the driver's
-# libraries are stubs that only the linker sees.
+# Builds `oml` for CUDA GPUs, on a machine that has none: compiler and headers come from PyPI, the
+# driver's libraries are stubs that only the linker sees.
 #
 #     scripts/build-cuda.sh [FOLDER]        FOLDER/oml; default target/cuda
 #
-# CUDA_COMPUTE_CAP chooses the generation (default 90: H100, H200). OML_CUDA_PACKAGE and OML_CUDA_TARGET build another
-# target, e.g. `oml-prover` and `--example bench_engine`. Where it runs, CUDA 13's libcublas, libcurand, libcudart and
-# the driver must be found (LD_LIBRARY_PATH).
+# CUDA_COMPUTE_CAP chooses the generation (default 90: H100, H200). OML_CUDA_PACKAGE and
+# OML_CUDA_TARGET build another target, e.g. `oml-prover` and `--example bench_engine`. Where it
+# runs, CUDA 13's libcublas, libcurand, libcudart and the driver must be found (LD_LIBRARY_PATH).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -31,8 +31,9 @@ toolkit() {
     done
 }
 
-# Libraries of empty functions, under the names of the real ones. Each has the names that the bindings declare for it and
-# no others: a name in two libraries would bind the program to the wrong one.
+# Libraries of empty functions, under the names of the real ones. Each has the names that the
+# bindings declare for it and no others: a name in two libraries would bind the program to the wrong
+# one.
 stubs() {
     local folder=$1 bindings=$2 part soname
     while read -r part soname; do

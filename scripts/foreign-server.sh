@@ -1,6 +1,7 @@
 # What the checks of copies behind other people's servers share; sourced, with `root` set.
 #
-# Sets oml, work (removed at exit unless OML_KEEP=1), server (stopped at exit), seed and universe. OML_BIN names a built `oml`.
+# Sets oml, work (removed at exit unless OML_KEEP=1), server (stopped at exit), seed and universe.
+# OML_BIN names a built `oml`.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 target=${CARGO_TARGET_DIR:-$root/target}
@@ -18,7 +19,8 @@ stop_server() {
 finish() { stop_server; [[ -n ${OML_KEEP:-} ]] || rm -rf "$work"; }
 trap finish EXIT
 
-# make_copy BASE [FLAG...]: a universe of BASE and a license's copy in $work/copy; flags are of `generate`.
+# make_copy BASE [FLAG...]: a universe of BASE and a license's copy in $work/copy; flags are of
+# `generate`.
 make_copy() {
   local base=$1
   shift

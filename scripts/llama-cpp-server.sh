@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Checks a copy that llama.cpp serves from one GGUF file (llama-cpp-python from PyPI, which needs a C++ compiler), by its answers
-# and by the ranks in its lists of log-probabilities; and the same file without a server.
+# Checks a copy that llama.cpp serves from one GGUF file (llama-cpp-python from PyPI, which needs a
+# C++ compiler), by its answers and by the ranks in its lists of log-probabilities; and the same
+# file without a server.
 #
 # usage: scripts/llama-cpp-server.sh
 #
-# The server goes into a virtual environment (OML_LLAMA_VENV, else target/llama-venv); the project does not depend on it. OML_BIN names
-# a built `oml`, OML_KEEP=1 keeps the working directory.
+# The server goes into a virtual environment (OML_LLAMA_VENV, else target/llama-venv); the project
+# does not depend on it. OML_BIN names a built `oml`, OML_KEEP=1 keeps the working directory.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"

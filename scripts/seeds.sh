@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Plays the cheat and the innocent host over and over, each time on a fresh chain with fresh seeds, and
-# counts the verdicts. Usage: scripts/seeds.sh [RUNS] [options of `oml demo`]
+# Plays the cheat and the innocent host over and over, each time on a fresh chain with fresh seeds,
+# and counts the verdicts. Usage: scripts/seeds.sh [RUNS] [options of `oml demo`]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"

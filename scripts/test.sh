@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything CI runs. Each step runs even if an earlier one failed; the end lists what the test runners
-# said and which steps failed.
+# Everything CI runs. Each step runs even if an earlier one failed; the end lists what the test
+# runners said and which steps failed.
 set -uo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 2
@@ -37,7 +37,8 @@ rust_tests() {
     fi
 }
 
-# Every operation against the floor of the gas schedules; only the gas tests and what they need are compiled.
+# Every operation against the floor of the gas schedules; only the gas tests and what they need are
+# compiled.
 gas_gates() {
     local others=(concrete fuzz invariant attacks flows differential symbolic) skip=()
     for folder in "${others[@]}"; do skip+=(--skip "test/$folder/**"); done
@@ -60,7 +61,7 @@ scripts/setup.sh --tests || exit 2
 forge=(contracts/tooling/bin/forge)
 step "rust format" cargo fmt --all --check
 step "solidity format" "${forge[@]}" fmt --root contracts --check
-step "layers" scripts/check-layers.sh
+step "structure" cargo run --quiet --locked -p oml-structure -- check
 step "contract build" env FOUNDRY_DENY=warnings "${forge[@]}" build --root contracts --force --sizes --skip test
 step "abi" scripts/export-abi.sh --check
 step "contract tests" "${forge[@]}" test --root contracts

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Checks a copy that somebody else's program serves: `transformers serve` from PyPI, asked over HTTP like any host.
+# Checks a copy that somebody else's program serves: `transformers serve` from PyPI, asked over HTTP
+# like any host.
 #
 # usage: scripts/third-party-server.sh
 #
-# Makes a universe of chat keys, embeds a license's answers, serves copy and base, and expects "match" for the one and "no
-# match" for the other. The server comes from PyPI into a virtual environment (OML_BENCH_VENV, else target/bench-venv, which
-# scripts/bench-prover.sh shares); the project itself does not depend on it. OML_BIN names a built `oml`, OML_KEEP=1 keeps the working
+# Makes a universe of chat keys, embeds a license's answers, serves copy and base, and expects
+# "match" for the one and "no match" for the other. The server comes from PyPI into a virtual
+# environment (OML_BENCH_VENV, else target/bench-venv, which scripts/bench-prover.sh shares); the
+# project itself does not depend on it. OML_BIN names a built `oml`, OML_KEEP=1 keeps the working
 # directory.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)

@@ -191,8 +191,8 @@ fn universe_file(path: &Path, count: u32) -> Outcome {
     }))
 }
 
-/// Times the products of four sizes of models in every place where the engine multiplies, next to the
-/// `gemm` crate and candle. `docs/engine.md` says what follows from the ratios.
+/// Times the products of four sizes of models in every place where the engine multiplies, next to
+/// the `gemm` crate and candle. `docs/engine.md` says what follows from the ratios.
 fn products(rows: usize, repeats: usize) -> Outcome {
     // Hidden size, width of the feed-forward half, vocabulary.
     let models = [

@@ -7,7 +7,8 @@ use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use std::borrow::Cow;
 
-/// Versions are counted up and never edited: the store refuses a file that changed after it had run.
+/// Versions are counted up and never edited: the store refuses a file that changed after it had
+/// run.
 const FILES: [(i64, &str, &str); 1] = [(1, "init", include_str!("migrations/0001_init.sql"))];
 
 /// Brings a store of any earlier version up to date.

@@ -185,7 +185,6 @@ pub enum ModelError {
 
 impl ModelError {
     /// Builds the conversion of an I/O error that happened on `path`.
-    #[must_use]
     pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }

@@ -20,7 +20,7 @@ pub enum Visibility {
     Private,
     /// `pub(crate)`, `pub(super)` or `pub(in ..)`.
     Restricted,
-    /// Everybody: `pub`.
+    /// Every crate that depends on this one: `pub`.
     Public,
 }
 

@@ -18,10 +18,10 @@
 //! `O2 = M2 − M4` of `M2 = (W21 + W22) X1`, `M3 = W11 (X1 − X2)`, `M4 = W22 (X1 − X2)` and
 //! `M5 = (W11 + W12) X2`.
 //!
-//! HalfSums of weights are made once and take 7/4 of the matrix; each product is added to its places
-//! where it leaves the registers, so nothing but the sums of activations is held. The rounding
-//! error of a value is a small multiple of that of a plain sum over the two positions (Higham
-//! 2002, 23.2.2); it depends on them and on nothing else.
+//! Sums of weights are made once and take 7/4 of the matrix; each product is added to its
+//! places where it leaves the registers, so nothing but the sums of activations is held. The
+//! rounding error of a value is a small multiple of that of a plain sum over the two positions
+//! (Higham 2002, 23.2.2); it depends on them and on nothing else.
 
 use rayon::prelude::*;
 
@@ -58,7 +58,8 @@ impl Halved {
         matches!(format, NumberFormat::F32) && even && rows >= LEAST && inner >= LEAST
     }
 
-    /// HalfSums up the quarters of a matrix with even sides; `None` where the processor has no kernel.
+    /// Sums up the quarters of a matrix with even sides; `None` where the processor has no
+    /// kernel.
     pub(super) fn new(w: &[f32], inner: usize) -> Option<Self> {
         let (rows, half) = (w.len() / inner, inner / 2);
         let (top, bottom) = w.split_at(rows / 2 * inner);

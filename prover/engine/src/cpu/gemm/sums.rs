@@ -1,4 +1,4 @@
-//! HalfSums of halves of activations, of which [`Halved`](super::halves::Halved) products are made.
+//! Sums of halves of activations, of which [`Halved`](super::halves::Halved) products are made.
 
 use crate::cpu::line::{Line, room};
 use crate::cpu::simd::vectorized;
@@ -12,7 +12,7 @@ pub(super) enum HalfSums<'a> {
     Single([&'a [Line]; 3]),
 }
 
-/// HalfSums of a pair; a single position has one.
+/// Sums of a pair; a single position has one.
 const SUMS: usize = 5;
 
 impl<'a> HalfSums<'a> {
@@ -35,7 +35,7 @@ impl<'a> HalfSums<'a> {
     }
 }
 
-/// HalfSums of the halves of panels `x: [panels, inner]`, two panels at a time.
+/// Sums of the halves of panels `x: [panels, inner]`, two panels at a time.
 pub(super) fn write_sums(simd: Simd, x: &[Line], inner: usize, sums: &mut Vec<Line>) {
     let half = inner / 2;
     let sums = room(sums, (x.len() / inner).div_ceil(2) * SUMS * half);
