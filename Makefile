@@ -1,4 +1,4 @@
-.PHONY: help setup build demo test abi layers fmt
+.PHONY: help setup build demo test abi structure fmt
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-8s %s\n", $$1, $$2}' Makefile
@@ -18,7 +18,7 @@ test: ## Everything CI runs
 abi: ## Export the ABI of the contracts to the bindings
 	@scripts/export-abi.sh
 
-layers: ## Check which layer may use what
+structure: ## Check layers, circles, names, sizes and documents
 	@cargo run --quiet --locked -p oml-structure -- check
 
 fmt: ## Format Rust and Solidity
