@@ -44,7 +44,7 @@ pub enum ReadError {
         /// Case that the event is about.
         case: CaseId,
         /// The decoder's word.
-        source: alloy::sol_types::Error,
+        source: Box<alloy::sol_types::Error>,
     },
 }
 
@@ -194,7 +194,7 @@ pub(crate) async fn case_story(store: &Store, id: CaseId) -> Result<Option<CaseS
     CaseStory::read(&logs).map_err(|source| ReadError::Event {
         name: "CaseOpened",
         case: id,
-        source,
+        source: Box::new(source),
     })
 }
 
@@ -227,7 +227,11 @@ async fn members(reader: &Reader, case: &CaseView) -> Result<Vec<Member>, ReadEr
 
 fn decode<E: SolEvent>(row: &EventRow, case: CaseId, name: &'static str) -> Result<E, ReadError> {
     let topics = std::iter::once(E::SIGNATURE_HASH).chain(row.topics.iter().copied());
-    E::decode_raw_log(topics, &row.data).map_err(|source| ReadError::Event { name, case, source })
+    E::decode_raw_log(topics, &row.data).map_err(|source| ReadError::Event {
+        name,
+        case,
+        source: Box::new(source),
+    })
 }
 
 /// Key hashes of the opened fingerprints in their order, out of the call data of `openLeaves`.
