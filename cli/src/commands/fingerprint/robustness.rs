@@ -218,7 +218,8 @@ mod tests {
     fn attacks_are_read_or_explained() {
         assert_eq!(attacks(&[]).unwrap(), usual_attacks());
         assert_eq!(attacks(&["int4".to_owned()]).unwrap(), [Attack::Round(4)]);
-        let error = format!("{:#}", attacks(&["melt".to_owned()]).unwrap_err());
+        let error = eyre::Report::from(attacks(&["melt".to_owned()]).unwrap_err());
+        let error = format!("{error:#}");
         assert!(error.contains("melt") && error.contains("known are"), "{error}");
     }
 }
