@@ -44,7 +44,7 @@ manifest_only() {
 }
 
 # Dependencies
-manifest_only '(candle|gemm|safetensors)' 'only engine and prover may depend on candle' '^prover/'
+manifest_only '(candle|gemm|safetensors)' 'only engine may depend on candle, and tests of prover' '^prover/'
 manifest_only 'sqlx' 'only node may depend on sqlx' '^node/'
 manifest_only '(axum|tower-http)' 'only node serves HTTP' '^(node|tests)/'
 manifest_only 'oml-(node|cli|tests)' 'nothing points back to node, cli or tests' '^(cli|tests)/'
@@ -58,7 +58,7 @@ else
 fi
 
 # Imports
-only '\bcandle_(core|nn)\b' 'candle outside prover' '^prover/' '*.rs'
+only '\bcandle_(core|nn)\b' 'candle outside prover/engine' '^prover/engine/' '*.rs'
 only '\bsqlx::' 'SQL outside node/src/store' '^node/src/store(/|\.rs)' '*.rs'
 only '\b(alloy::(providers|transports|rpc::client)|ProviderBuilder|RpcClient)\b' \
     'RPC outside node/src/chain and cli' '^(node/src/chain(/|\.rs)|contracts/bindings/src/rpc/|cli/|tests/)' '*.rs'

@@ -233,7 +233,7 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
         l.status = LicenseStatus.Active;
         l.deadline = expiry;
         l.artefactHash = artefactHash;
-        // Whose terms do not ask for it does not pay for it.
+        // Only a penalty for unlicensed models needs the round; other licenses need not pay for it.
         if (ref.terms.slash.unlicensedModelBps != 0) {
             _activationRounds[licenseId] = BEACON.nextRound();
         }

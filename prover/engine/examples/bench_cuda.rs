@@ -1,14 +1,16 @@
 //! How fast keys are checked on a GPU, against the rate of its own matrix product in the same run.
 //!
 //! ```text
-//! bench_cuda make DIR LAYERS HIDDEN INNER HEADS KV_HEADS VOCABULARY   random bf16 weights; 8B: 32 4096 14336 32 8 128256
-//! bench_cuda check DIR DEVICE f32|bf16|f16 KEYS                      e.g. check DIR cuda bf16 24576
+//! bench_cuda make DIR LAYERS HIDDEN INNER HEADS KV_HEADS VOCABULARY
+//! bench_cuda check DIR DEVICE f32|bf16|f16 KEYS
 //! ```
 //!
-//! `check` prints one JSON object: seconds, the floor `2 · parameters · tokens / rate of the
-//! product` (arXiv 2001.08361, appendix B; embeddings look up and the head reads last tokens only,
-//! so neither counts per token), their ratio, and the memory that the GPU holds beyond the weights
-//! (from `nvidia-smi`, as the pool of the process stands at its peak).
+//! `make` writes random bf16 weights; 8B parameters are `make DIR 32 4096 14336 32 8 128256`.
+//! `check`, as in `check DIR cuda bf16 24576`, prints one JSON object: seconds, the floor `2 ·
+//! parameters · tokens / rate of the product` (arXiv 2001.08361, appendix B; embeddings look up and
+//! the head reads last tokens only, so neither counts per token), their ratio, and the memory that
+//! the GPU holds beyond the weights (from `nvidia-smi`, as the pool of the process stands at its
+//! peak).
 
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]
 

@@ -8,8 +8,8 @@ type Cause = Box<dyn Error + Send + Sync>;
 
 /// Failure to load, run or save a model.
 ///
-/// Messages say all that a reader needs, the text of their cause included; the cause itself is kept as
-/// the source.
+/// Messages say all that a reader needs, the text of their cause included; the cause itself is kept
+/// as the source.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file of the model could not be read or written.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 /// A sequence and the positions whose prediction is trained.
 #[derive(Debug, Clone)]
 pub struct Example {
-    /// Input tokens.
+    /// What the model reads, one sequence.
     pub tokens: Vec<u32>,
     /// `(position, token)`: after the input at `position` the model should say `token`.
     pub targets: Vec<(usize, u32)>,

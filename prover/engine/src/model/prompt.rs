@@ -27,7 +27,7 @@ impl Api {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Message {
-    /// Its text.
+    /// The text of the message, without what the template puts around it.
     pub content: String,
     /// `system`, `user` or `assistant`.
     pub role: String,

@@ -38,7 +38,7 @@ impl RopeTable {
         Ok(Self { cos, sin, half, head_dim, cos_tensor, sin_tensor })
     }
 
-    /// Positions tabulated.
+    /// Positions for which angles are tabulated, the longest that a sequence may be.
     pub(crate) fn positions(&self) -> usize {
         self.cos.len() / self.half
     }

@@ -2,9 +2,9 @@
 
 use crate::ModelError;
 
-/// Whether a device had too little memory: a smaller batch may fit. What the tensor library says is a
-/// text of the driver, and of which type its error is depends on the build, so the text is all there is
-/// to go by.
+/// Whether a device had too little memory: a smaller batch may fit. What the tensor library says is
+/// a text of the driver, and of which type its error is depends on the build, so the text is all
+/// there is to go by.
 fn is_out_of_memory(error: &ModelError) -> bool {
     let ModelError::Tensor(error) = error else { return false };
     let said = error.to_string().to_lowercase();

@@ -89,7 +89,7 @@ impl Decoder {
         Self::over(Setup { weights, ..self.setup().clone() })
     }
 
-    /// As [`Backend::new_cache`].
+    /// A cache for sequences that start from nothing, see [`Backend::new_cache`].
     pub(crate) fn new_cache(&self, batch: usize) -> Cache {
         let held = match self {
             Self::Processor(backend) => Held::Processor(backend.new_cache(batch)),
@@ -98,7 +98,7 @@ impl Decoder {
         Cache { held }
     }
 
-    /// As [`Backend::last_logits`].
+    /// Logits after the last token of each sequence, see [`Backend::last_logits`].
     pub(crate) fn last_logits(&self, tokens: &[u32], cache: &mut Cache) -> Result<Vec<f32>> {
         match (self, &mut cache.held) {
             (Self::Processor(backend), Held::Processor(cache)) => {
@@ -109,7 +109,7 @@ impl Decoder {
         }
     }
 
-    /// As [`Backend::next_tokens`].
+    /// The most likely next tokens, see [`Backend::next_tokens`].
     pub(crate) fn next_tokens(&self, tokens: &[u32], cache: &mut Cache) -> Result<Vec<u32>> {
         match (self, &mut cache.held) {
             (Self::Processor(backend), Held::Processor(cache)) => {
@@ -120,7 +120,7 @@ impl Decoder {
         }
     }
 
-    /// As [`Backend::next_token_logits`].
+    /// Logits after every token, see [`Backend::next_token_logits`].
     pub(crate) fn next_token_logits(&self, tokens: &[u32], length: usize) -> Result<Vec<f32>> {
         match self {
             Self::Processor(backend) => backend.next_token_logits(tokens, length),
@@ -128,7 +128,7 @@ impl Decoder {
         }
     }
 
-    /// As [`Backend::lane_logits`].
+    /// Logits of sequences side by side in a format, see [`Backend::lane_logits`].
     pub(crate) fn lane_logits(
         &self,
         format: Format,
@@ -146,7 +146,7 @@ impl Decoder {
         }
     }
 
-    /// As [`Backend::continue_greedily`].
+    /// Continues sequences side by side, see [`Backend::continue_greedily`].
     pub(crate) fn continue_greedily<S: Send>(
         &self,
         format: Format,

@@ -214,7 +214,8 @@ impl Model {
         Self { decoder: self.decoder.with_weights(weights), screen: Arc::default(), ..self.clone() }
     }
 
-    /// The same model, each parameter's values changed by `change`, which may not change their number.
+    /// The same model, each parameter's values changed by `change`, which may not change their
+    /// number.
     ///
     /// # Errors
     /// What `change` says; `Tensor` if the number of values changed.

@@ -11,12 +11,12 @@ use std::path::Path;
 use super::model::Model;
 use crate::ModelError;
 
-/// One question.
+/// A context, ways to go on, and which of them is right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChoiceQuestion {
     /// What stands before each choice; a blank is put between.
     pub context: String,
-    /// The choices.
+    /// Texts of which one is to be chosen, two or more.
     pub choices: Vec<String>,
     /// Position of the right one.
     pub answer: usize,
@@ -26,7 +26,7 @@ pub struct ChoiceQuestion {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChoiceReport {
-    /// Questions answered.
+    /// Number of questions that the shares are of.
     pub questions: usize,
     /// Share whose likeliest choice is right.
     pub accuracy: f64,

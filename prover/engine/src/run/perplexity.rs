@@ -9,7 +9,7 @@ use crate::cpu::losses;
 pub struct Perplexity {
     /// Mean negative log-likelihood in nats per token.
     pub nats_per_token: f64,
-    /// Tokens predicted.
+    /// Number of tokens that were predicted, over all sequences.
     pub tokens: usize,
 }
 

@@ -6,7 +6,7 @@ use crate::ModelError;
 /// One token of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenScore {
-    /// The token.
+    /// Id of the token that is scored.
     pub token: u32,
     /// Its log-probability, in nats.
     pub log_probability: f64,

@@ -38,13 +38,13 @@ pub struct PretrainOptions {
     pub hidden_size: usize,
     /// Width of the feed-forward layer.
     pub intermediate_size: usize,
-    /// Decoder layers.
+    /// Number of decoder layers.
     pub layers: usize,
-    /// Query heads.
+    /// Heads of queries per layer.
     pub heads: usize,
-    /// Key/value heads.
+    /// Heads of keys and values per layer; divides `heads`.
     pub kv_heads: usize,
-    /// Optimizer steps.
+    /// Steps that the optimizer takes.
     pub steps: usize,
     /// Sequences per step.
     pub batch: usize,
@@ -77,7 +77,7 @@ impl Default for PretrainOptions {
 /// State after a step of pretraining.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PretrainProgress {
-    /// Steps done.
+    /// Number of the step, from 1.
     pub step: usize,
     /// Steps in all.
     pub steps: usize,

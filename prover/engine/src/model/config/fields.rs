@@ -94,6 +94,12 @@ impl Fields<'_> {
         Ok((window, (0..layers).map(limited).collect()))
     }
 
+    /// Whether queries, keys and values have biases.
+    pub(super) fn qkv_bias(&self, architecture: Architecture) -> Result<bool, ModelError> {
+        let given = self.flag("attention_bias", architecture == Architecture::Qwen2)?;
+        Ok(given && architecture != Architecture::Phi3)
+    }
+
     /// What scores are divided by the root of; a file's own number counts for Gemma alone.
     pub(super) fn query_scalar(
         &self,

@@ -10,7 +10,7 @@ use crate::ModelError;
 /// Shape of a model, read from `config.json` and checked for consistency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
-    /// Decoder family.
+    /// Family whose forward pass, biases and norms the model has.
     pub architecture: Architecture,
     /// Width of the residual stream.
     pub hidden_size: usize,
@@ -18,7 +18,7 @@ pub struct ModelConfig {
     pub intermediate_size: usize,
     /// Number of decoder layers.
     pub layers: usize,
-    /// Query heads.
+    /// Heads of queries per layer; more than key/value heads where these are shared.
     pub heads: usize,
     /// Key/value heads; divides `heads`.
     pub kv_heads: usize,
@@ -87,8 +87,7 @@ impl ModelConfig {
     /// # Errors
     /// `Config`, `UnsupportedArchitecture`.
     pub fn parse(text: &str) -> Result<Self, ModelError> {
-        let raw: Map<String, Value> = serde_json::from_str(text)
-            .map_err(|e| ModelError::config(format!("not a JSON object: {e}")).because(e))?;
+        let raw = json_object(text)?;
         let architecture = architecture(&raw)?;
         let fields = Fields { raw: &raw };
         let hidden_size = fields.size("hidden_size")?;
@@ -97,8 +96,7 @@ impl ModelConfig {
         let head_dim = fields.size_or("head_dim", hidden_size / heads)?;
         let layers = fields.size("num_hidden_layers")?;
         let gemma = architecture == Architecture::Gemma2;
-        let qkv_bias = fields.flag("attention_bias", architecture == Architecture::Qwen2)?;
-        let qkv_bias = qkv_bias && architecture != Architecture::Phi3;
+        let qkv_bias = fields.qkv_bias(architecture)?;
         let (sliding_window, window_layers) = fields.window(architecture, layers)?;
         let rotary_dim = fields.rotary_dim(head_dim)?;
         let positions = fields.size_or("max_position_embeddings", 2048)?;
@@ -191,6 +189,11 @@ impl ModelConfig {
         }
         Ok(self)
     }
+}
+
+fn json_object(text: &str) -> Result<Map<String, Value>, ModelError> {
+    serde_json::from_str(text)
+        .map_err(|e| ModelError::config(format!("not a JSON object: {e}")).because(e))
 }
 
 fn architecture(raw: &Map<String, Value>) -> Result<Architecture, ModelError> {

@@ -17,7 +17,7 @@ pub(super) struct Family {
     pub(super) add_bos: bool,
 }
 
-/// GPT-2's own.
+/// How GPT-2 cuts a text into words.
 const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
 /// That of the Llama 3 release, digits by three.

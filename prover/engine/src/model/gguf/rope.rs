@@ -31,8 +31,8 @@ pub(super) fn read(
     let attention = fields.number(&at("scaling.attn_factor"))?;
     let plain = factor.is_none_or(|factor| factor == 1.0);
     let positions = raw.get("max_position_embeddings").cloned();
-    let original = fields.count(&at("scaling.original_context_length"))?;
-    let original = original.map_or_else(|| positions.clone(), |n| Some(json!(n)));
+    let original = fields.count(&at("scaling.original_context_length"))?.map(|n| json!(n));
+    let original = original.or_else(|| positions.clone());
     let whole = divisors(fields, "rope_freqs.weight", file)?;
     let short = divisors(fields, "rope_factors_short.weight", file)?;
     let long = divisors(fields, "rope_factors_long.weight", file)?;
@@ -54,26 +54,31 @@ pub(super) fn read(
             if attention.is_some_and(|factor| factor != 1.0) {
                 return Err(fields.wrong(&at("scaling.attn_factor"), "1 or absent beside yarn"));
             }
-            json!({
-                "rope_type": "yarn", "factor": factor.unwrap_or(1.0),
-                "original_max_position_embeddings": original,
-            })
+            let factor = factor.unwrap_or(1.0);
+            json!({ "rope_type": "yarn", "factor": factor, "original_max_position_embeddings": original })
         }
         (kind, whole, short, long) => {
-            let there = [
-                whole.map(|_| "rope_freqs"),
-                short.map(|_| "rope_factors_short"),
-                long.map(|_| "rope_factors_long"),
-            ];
-            let there: Vec<&str> = there.into_iter().flatten().collect();
-            let (kind, factor) = (kind.unwrap_or("none"), factor.unwrap_or(1.0));
-            return Err(fields.invalid(format!(
-                "rope scaling `{kind}` with factor {factor} and the tensors {there:?} is not supported"
-            )));
+            let there = [whole, short, long].map(|tensor| tensor.is_some());
+            return Err(unsupported(fields, kind, factor, there));
         }
     };
     raw.insert("rope_scaling".to_owned(), scaling);
     Ok(())
+}
+
+/// A combination of a kind and of tensors that stands for nothing known.
+fn unsupported(
+    fields: &Fields<'_>,
+    kind: Option<&str>,
+    factor: Option<f64>,
+    there: [bool; 3],
+) -> ModelError {
+    let names = ["rope_freqs", "rope_factors_short", "rope_factors_long"].into_iter().zip(there);
+    let there: Vec<&str> = names.filter(|(_, there)| *there).map(|(name, _)| name).collect();
+    let (kind, factor) = (kind.unwrap_or("none"), factor.unwrap_or(1.0));
+    fields.invalid(format!(
+        "rope scaling `{kind}` with factor {factor} and the tensors {there:?} is not supported"
+    ))
 }
 
 /// Dimensions of a head that are rotated, where not all are.

@@ -15,7 +15,7 @@ pub(crate) fn rms_norm(x: &Tensor, w: &Tensor, eps: f64) -> Result<Tensor> {
 pub(crate) struct Scores {
     /// Factor on inner products.
     pub(crate) scale: f64,
-    /// Soft cap.
+    /// Scores become `cap · tanh(score / cap)`; `None` leaves them.
     pub(crate) cap: Option<f32>,
     /// Positions that a query sees, itself included.
     pub(crate) window: Option<usize>,

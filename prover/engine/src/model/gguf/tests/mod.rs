@@ -12,6 +12,7 @@ use super::header::{self, stored_bytes};
 use super::{names, pre};
 use crate::{Api, LoadOptions, Model, ModelError, Prompt};
 
+mod candle;
 mod tokenizer;
 
 type Metadata = Vec<(&'static str, Value)>;
