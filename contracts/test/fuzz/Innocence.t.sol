@@ -9,7 +9,8 @@ import { CopyTest } from "../utils/CopyTest.sol";
 contract InnocenceFuzz is CopyTest {
     /// @dev Answers by any rule that does not know the draw: some candidate of each key, one out of
     /// 17 times none. Each run opens 32 leaves and signs 32 receipts, so there are fewer:
-    /// forge-config: default.fuzz.runs = 24 forge-config: long.fuzz.runs = 500
+    /// forge-config: default.fuzz.runs = 24
+    /// forge-config: long.fuzz.runs = 500
     function testFuzz_anyAnswersWithoutTheDraw(bytes32 rule) public {
         IChallengeTypes.Series memory series = _series();
         _reportSeries(series);

@@ -7,7 +7,8 @@ import { CaseTest } from "../utils/CaseTest.sol";
 
 contract VerdictFuzz is CaseTest {
     /// @dev Whatever pattern of hits a deployment shows, the verdict is that of the formula, and no
-    /// coin is left over. forge-config: default.fuzz.runs = 128
+    /// coin is left over.
+    /// forge-config: default.fuzz.runs = 128
     function testFuzz_verdictIsTheFormula(uint32 pattern, bytes32 beacon) public {
         Round memory round = _open();
         _mineBeacon(string(abi.encodePacked(beacon)));
