@@ -3,6 +3,7 @@
 //! One file per noun under `commands/`, one subcommand per verb; what a verb does is in
 //! [`oml_client`]. Results go to stdout, everything else to stderr; commands that change the chain
 //! simulate first and stop there with `--dry-run`.
+#![cfg_attr(doc, expect(rustdoc::invalid_html_tags, reason = "comments on flags are help texts"))]
 
 mod commands;
 mod compute;
