@@ -13,7 +13,10 @@ pub(super) fn revert_reason(error: &TransportError) -> Option<String> {
     if let Some(reason) = data.as_ref().and_then(|data| reverts::decode(data)) {
         return Some(reason);
     }
-    let reverted = answer.code == EXECUTION_REVERTED || data.is_some();
+    // Geth answers a revert without data with its general code -32000, so only its words tell it
+    // from a failing endpoint, and a call that must be refused from one to be tried again.
+    let reverted =
+        answer.code == EXECUTION_REVERTED || data.is_some() || answer.message.contains("revert");
     reverted.then(|| match data {
         Some(data) => format!("{} ({data})", answer.message),
         None => answer.message.to_string(),
