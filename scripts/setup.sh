@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a build needs and is missing: git, a C compiler, Rust, Node.js and the locked npm
-# packages of the contracts; with --tests Python and its virtual environments, too. Safe to run
-# again; then it takes under a second.
+# packages of the contracts; with --tests Python and its virtual environments, too; with --compilers
+# all but the npm packages. Safe to run again; then it takes under a second.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -88,5 +88,6 @@ install_packages() {
 check_system
 [ -z "$tests" ] || check_venv
 check_rust
+[ "${1:-}" != --compilers ] || exit 0
 install_packages
 contracts/tooling/bin/forge --version >/dev/null || die "forge does not run on this machine; see above"

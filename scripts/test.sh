@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Everything CI runs. Each step runs even if an earlier one failed; the end lists what the test
-# runners said and which steps failed.
+# Everything CI runs. What is about Solidity runs beside what is about Rust: its compiler uses one
+# core. Each step runs even if an earlier one failed; the end lists what the test runners said and
+# which steps failed.
 set -uo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 2
@@ -9,21 +10,24 @@ export PATH="$PATH:$HOME/.cargo/bin"
 export CARGO_TERM_PROGRESS_WHEN=never CARGO_INCREMENTAL=0
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
 logs=$(mktemp -d)
-trap 'rm -rf "$logs"' EXIT
-failed=()
+# An interrupted run leaves nothing of the other side running on.
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$logs"' EXIT
 
-# step NAME COMMAND...: quiet unless it fails.
+# step NAME COMMAND...: says how long it took and how much of a processor, and what it printed if it
+# failed.
 step() {
-    local name=$1 started=$SECONDS log
+    local name=$1 log spent status TIMEFORMAT='%R %U %S'
     shift
     log="$logs/${name// /-}.log"
-    printf '==> %s\n' "$name"
-    if "$@" >"$log" 2>&1; then
-        printf '    ok, %d s\n' $((SECONDS - started))
+    # Only `time` writes to the outer stderr.
+    spent=$({ time "$@" >"$log" 2>&1; } 2>&1)
+    status=$?
+    spent=$(awk '{ printf "%d s, processor %d s", $1, $2 + $3 }' <<<"$spent")
+    if [ $status -eq 0 ]; then
+        printf 'ok      %s: %s\n' "$name" "$spent"
     else
-        failed+=("$name")
-        tail -n 150 "$log"
-        printf '    FAILED after %d s: %s\n' $((SECONDS - started)) "$*"
+        echo "$name" >>"$logs/failed"
+        printf 'FAILED  %s: %s: %s\n%s\n' "$name" "$spent" "$*" "$(tail -n 150 "$log")"
     fi
 }
 
@@ -57,32 +61,40 @@ closing_lines() {
 # Programs in Python for contracts, in environments inside of the target directory.
 python_tools() { scripts/symbolic.sh --install && scripts/slither.sh --install; }
 
+about_solidity() {
+    local forge=(contracts/tooling/bin/forge)
+    step "solidity format" "${forge[@]}" fmt --root contracts --check
+    step "contract build" env FOUNDRY_DENY=warnings "${forge[@]}" build --root contracts --force --sizes --skip test
+    step "abi" scripts/export-abi.sh --check
+    step "contract tests" "${forge[@]}" test --root contracts
+    step "trees" python3 contracts/tooling/check-trees.py
+    step "gas" gas_gates
+    step "coverage" scripts/coverage.sh
+    if python_tools >"$logs/python-tools.log" 2>&1; then
+        step "symbolic" scripts/symbolic.sh
+        step "static analysis" scripts/slither.sh
+    else
+        tail -n 5 "$logs/python-tools.log"
+        echo "symbolic and static analysis (they need python3 with venv, and PyPI)" >"$logs/not-run"
+    fi
+}
+
+about_rust() {
+    step "rust format" cargo fmt --all --check
+    step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+    step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+    step "rust tests" rust_tests
+    step "structure" cargo run --quiet --locked -p oml-structure -- check
+    step "doc tests" cargo test --workspace --locked --doc
+    if cargo deny --version >/dev/null 2>&1; then
+        step "dependencies" cargo deny --offline check bans licenses sources
+    fi
+}
+
 scripts/setup.sh --tests || exit 2
-forge=(contracts/tooling/bin/forge)
-step "rust format" cargo fmt --all --check
-step "solidity format" "${forge[@]}" fmt --root contracts --check
-step "structure" cargo run --quiet --locked -p oml-structure -- check
-step "contract build" env FOUNDRY_DENY=warnings "${forge[@]}" build --root contracts --force --sizes --skip test
-step "abi" scripts/export-abi.sh --check
-step "contract tests" "${forge[@]}" test --root contracts
-step "trees" python3 contracts/tooling/check-trees.py
-step "gas" gas_gates
-step "coverage" scripts/coverage.sh
-not_run=()
-if python_tools >"$logs/python-tools.log" 2>&1; then
-    step "symbolic" scripts/symbolic.sh
-    step "static analysis" scripts/slither.sh
-else
-    tail -n 5 "$logs/python-tools.log"
-    not_run+=("symbolic and static analysis (they need python3 with venv, and PyPI)")
-fi
-step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
-step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
-step "rust tests" rust_tests
-step "doc tests" cargo test --workspace --locked --doc
-if cargo deny --version >/dev/null 2>&1; then
-    step "dependencies" cargo deny --offline check bans licenses sources
-fi
+about_solidity &
+about_rust
+wait
 
 printf '\n==> contract tests\n'
 closing_lines contract-tests
@@ -92,9 +104,9 @@ closing_lines static-analysis
 printf '==> rust tests\n'
 closing_lines rust-tests
 closing_lines doc-tests
-[ ${#not_run[@]} -eq 0 ] || printf 'NOT RUN: %s\n' "${not_run[@]}"
-if [ ${#failed[@]} -gt 0 ]; then
-    printf 'FAILED after %d s: %s\n' "$SECONDS" "$(IFS=,; echo "${failed[*]}")"
+[ ! -s "$logs/not-run" ] || printf 'NOT RUN: %s\n' "$(cat "$logs/not-run")"
+if [ -s "$logs/failed" ]; then
+    printf 'FAILED after %d s: %s\n' "$SECONDS" "$(paste -sd, "$logs/failed")"
     exit 1
 fi
 printf 'all steps passed in %d s\n' "$SECONDS"

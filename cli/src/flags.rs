@@ -38,9 +38,15 @@ impl Global {
         ChainSettings {
             rpc_url: self.chain.rpc_url.clone(),
             addresses: self.chain.addresses.clone(),
+            drand_endpoints: self.drand_endpoints(),
             dry_run: self.chain.dry_run,
             tx_timeout: Duration::from_secs(self.chain.tx_timeout),
         }
+    }
+
+    /// Relays that were named; an empty variable names none.
+    pub(crate) fn drand_endpoints(&self) -> Vec<String> {
+        self.chain.drand_endpoints.iter().filter(|url| !url.is_empty()).cloned().collect()
     }
 
     /// The signing account; asks for a keystore's password if no flag gives it.
@@ -82,6 +88,16 @@ pub(crate) struct ChainArgs {
         global = true
     )]
     pub addresses: PathBuf,
+    /// Relay of the drand network that the deployment's beacon follows, as the URL of its chain;
+    /// may be given several times [default: drand's own relays]
+    #[arg(
+        long = "drand-endpoint",
+        env = "OML_DRAND_ENDPOINTS",
+        value_delimiter = ',',
+        value_name = "URL",
+        global = true
+    )]
+    pub drand_endpoints: Vec<String>,
     /// Simulate and print what would be sent, send nothing
     #[arg(long, env = "OML_DRY_RUN", global = true)]
     pub dry_run: bool,

@@ -7,8 +7,9 @@ import { Deployer } from "../src/Deployer.sol";
 import { LicenseRegistry } from "../src/LicenseRegistry.sol";
 import { PaymentEscrow } from "../src/PaymentEscrow.sol";
 import { ProverRegistry } from "../src/ProverRegistry.sol";
-import { BlockHashBeacon } from "../src/beacons/BlockHashBeacon.sol";
+import { IBeacon } from "../src/interfaces/IBeacon.sol";
 import { IChallengeTypes } from "../src/interfaces/IChallengeTypes.sol";
+import { IDrandBeacon } from "../src/interfaces/IDrandBeacon.sol";
 import { TestToken } from "../src/testing/TestToken.sol";
 import { Vm } from "../test/utils/Vm.sol";
 
@@ -27,7 +28,18 @@ contract Deploy {
     /// the settings.
     error Deploy_NotCreated(string name, address expected);
 
+    /// @notice There is no beacon of this name.
+    error Deploy_UnknownBeacon(string name);
+
+    /// @notice A beacon that stands already, or one to create.
+    struct BeaconChoice {
+        address place;
+        string artefact;
+        bytes arguments;
+    }
+
     struct Settings {
+        BeaconChoice beacon;
         address stakeCurrency;
         uint128 minStake;
         uint40 stakeThawPeriod;
@@ -35,7 +47,7 @@ contract Deploy {
     }
 
     struct Core {
-        BlockHashBeacon beacon;
+        IBeacon beacon;
         LicenseRegistry registry;
         CollateralVault vault;
         PaymentEscrow escrow;
@@ -48,6 +60,25 @@ contract Deploy {
     /// @notice Deterministic-deployment proxy: creates with CREATE2 from a salt and the code behind
     /// it. The same on every chain, as the transaction that creates it has no known key.
     address public constant PROXY = 0x4e59b44847b379578588920cA78FbF26c0B4956C;
+
+    /// @dev Of anvil.
+    uint256 private constant LOCAL_CHAIN = 31_337;
+
+    string private constant BN254 = "DrandBn254Beacon.sol:DrandBn254Beacon";
+    string private constant BLS12 = "DrandBls12Beacon.sol:DrandBls12Beacon";
+
+    /// @dev The League of Entropy's networks, by chain hash 04f1e909… and 52db9ba7…; the second key
+    /// is published compressed.
+    uint256 private constant EVMNET_GENESIS = 1_727_521_075;
+    uint256 private constant QUICKNET_GENESIS = 1_692_803_367;
+    bytes private constant EVMNET_KEY =
+        hex"07e1d1d335df83fa98462005690372c643340060d205306a9aa8106b6bd0b3820557ec32c2ad488e4d4f6008f89a346f18492092ccc0d594610de2732c8b808f0095685ae3a85ba243747b1b2f426049010f6b73a0cf1d389351d5aaaa1047f6297d3a4f9749b33eb2d904c9d9ebf17224150ddd7abd7567a9bec6c74480ee0b";
+    bytes private constant QUICKNET_KEY =
+        hex"03cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a5776a2d1064510d1fec758c921cc22b0e17e63aaf4bcb5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a01a714f2edb74119a2f2b0d5a7c75ba902d163700a61bc224ededd8e63aef7be1aaf8e93d7a9718b047ccddb3eb5d68b0e5db2b6bfbb01c867749cadffca88b36c24f3012ba09fc4d3022c5c37dce0f977d3adb5d183c7477c442b1f04515273";
+
+    /// @dev (p − 1) / 2 of BLS12-381's field: of two points with one x, one has a larger y.
+    bytes private constant HALF =
+        hex"0d0088f51cbff34d258dd3db21a5d66bb23ba5c279c2895fb39869507b587b120f55ffff58a9ffffdcff7fffffffd555";
 
     /// @dev Who pays for that transaction, how much, and the transaction.
     address private constant PROXY_MAKER = 0x3fAB184622Dc19b6109349B94811493BF2a45362;
@@ -80,7 +111,11 @@ contract Deploy {
     /// @return startedAt block of the first of them
     function deploy(Settings memory chosen) public returns (Core memory core, uint256 startedAt) {
         _create2("CopyReader.sol:CopyReader", "");
-        core.beacon = BlockHashBeacon(_create2("BlockHashBeacon.sol:BlockHashBeacon", ""));
+        core.beacon = IBeacon(
+            chosen.beacon.place == address(0)
+                ? _create2(chosen.beacon.artefact, chosen.beacon.arguments)
+                : chosen.beacon.place
+        );
         Deployer deployer = Deployer(_create2("Deployer.sol:Deployer", ""));
         Deployer.Plan memory plan = planOf(address(core.beacon), chosen);
         address[5] memory parts;
@@ -153,6 +188,7 @@ contract Deploy {
     /// @notice Settings of a public network; each can be replaced by the environment variable named
     /// here.
     function settings() public view returns (Settings memory chosen) {
+        chosen.beacon = beaconChoice();
         chosen.stakeCurrency = vm.envOr("OML_STAKE_CURRENCY", address(0));
         chosen.minStake = uint128(vm.envOr("OML_MIN_STAKE", 1 ether));
         chosen.stakeThawPeriod = uint40(vm.envOr("OML_STAKE_THAW", 14 days));
@@ -172,12 +208,61 @@ contract Deploy {
         c.dissentPenalty = uint128(vm.envOr("OML_DISSENT_PENALTY", 0.05 ether));
     }
 
+    /// @notice The beacon at `OML_BEACON_ADDRESS`, or one that `OML_BEACON` names, see
+    /// `beaconNamed`. Default: `randao` on a local chain, else `evmnet`.
+    function beaconChoice() public view returns (BeaconChoice memory choice) {
+        choice.place = vm.envOr("OML_BEACON_ADDRESS", address(0));
+        if (choice.place != address(0)) return choice;
+        string memory usual = block.chainid == LOCAL_CHAIN ? "randao" : "evmnet";
+        return beaconNamed(vm.envOr("OML_BEACON", usual));
+    }
+
+    /// @notice `randao`, for chains whose blocks are made by many, see `RandaoBeacon`; the public
+    /// drand networks `evmnet` and `quicknet`; or a drand scheme with a network of one's own,
+    /// `drand-bn254` and `drand-bls12`.
+    function beaconNamed(string memory name) public view returns (BeaconChoice memory choice) {
+        bytes32 hash = keccak256(bytes(name));
+        if (hash == keccak256("randao")) {
+            uint256 usual = block.chainid == LOCAL_CHAIN ? 2 : 128;
+            choice.artefact = "RandaoBeacon.sol:RandaoBeacon";
+            choice.arguments = abi.encode(
+                vm.envOr("OML_BEACON_MARGIN", usual), vm.envOr("OML_BEACON_BIAS_BITS", uint256(1))
+            );
+        } else if (hash == keccak256("evmnet")) {
+            choice = _drand(BN254, EVMNET_KEY, EVMNET_GENESIS, 3);
+        } else if (hash == keccak256("quicknet")) {
+            choice = _drand(BLS12, QUICKNET_KEY, QUICKNET_GENESIS, 3);
+        } else {
+            bool isBn254 = hash == keccak256("drand-bn254");
+            require(isBn254 || hash == keccak256("drand-bls12"), Deploy_UnknownBeacon(name));
+            choice = _drand(
+                isBn254 ? BN254 : BLS12,
+                vm.parseBytes(vm.envOr("OML_BEACON_KEY", string("0x"))),
+                vm.envOr("OML_BEACON_GENESIS", uint256(0)),
+                vm.envOr("OML_BEACON_PERIOD", uint256(3))
+            );
+        }
+    }
+
+    function _drand(string memory artefact, bytes memory key, uint256 genesis, uint256 period)
+        private
+        view
+        returns (BeaconChoice memory choice)
+    {
+        choice.artefact = artefact;
+        uint256 margin = vm.envOr("OML_BEACON_MARGIN", uint256(300));
+        choice.arguments = abi.encode(key, genesis, period, margin);
+    }
+
     /// @notice Writes the addresses file that the node, the CLI and the tests read.
     function write(Core memory core, address token, uint256 startedAt) public {
         string memory o = "addresses";
         vm.serializeUint(o, "chainId", block.chainid);
         vm.serializeUint(o, "deployedAtBlock", startedAt);
-        vm.serializeAddress(o, "beacon", address(core.beacon));
+        vm.serializeString("beacon", "source", _sourceOf(core.beacon));
+        vm.serializeString(
+            o, "beacon", vm.serializeAddress("beacon", "address", address(core.beacon))
+        );
         vm.serializeAddress(o, "licenseRegistry", address(core.registry));
         vm.serializeAddress(o, "collateralVault", address(core.vault));
         vm.serializeAddress(o, "paymentEscrow", address(core.escrow));
@@ -191,5 +276,49 @@ contract Deploy {
             path = string.concat("deployments/", vm.toString(block.chainid), ".json");
         }
         vm.writeJson(json, path);
+    }
+
+    /// @dev What the beacon's values are made of, as the addresses file names it.
+    function _sourceOf(IBeacon beacon) private returns (string memory) {
+        string memory o = "source";
+        IBeacon.Kind kind = beacon.kind();
+        vm.serializeUint(o, "margin", beacon.margin());
+        if (kind == IBeacon.Kind.Randao) {
+            vm.serializeUint(o, "biasBits", beacon.biasBits());
+            return vm.serializeString(o, "kind", "randao");
+        }
+        bool isBn254 = kind == IBeacon.Kind.DrandBn254;
+        require(isBn254 || kind == IBeacon.Kind.DrandBls12, Deploy_UnknownBeacon("of another kind"));
+        IDrandBeacon drand = IDrandBeacon(address(beacon));
+        vm.serializeUint(o, "genesis", drand.genesis());
+        vm.serializeUint(o, "period", drand.period());
+        bytes memory key = drand.publicKey();
+        vm.serializeString(o, "publicKey", vm.toString(isBn254 ? key : _compressed(key)));
+        return vm.serializeString(o, "kind", isBn254 ? "drand-evmnet" : "drand-quicknet");
+    }
+
+    /// @dev A key on BLS12-381 as drand publishes it: x with two marks in its first byte, that it
+    /// is compressed, and whether y is the larger one: by c1, or c0 where that is zero.
+    function _compressed(bytes memory key) private pure returns (bytes memory x) {
+        x = new bytes(96);
+        for (uint256 i; i < 96; ++i) {
+            x[i] = key[i];
+        }
+        bool isLarger = _isZero(key, 96) ? _isLarger(key, 144) : _isLarger(key, 96);
+        x[0] |= isLarger ? bytes1(0xa0) : bytes1(0x80);
+    }
+
+    function _isZero(bytes memory key, uint256 from) private pure returns (bool) {
+        for (uint256 i; i < 48; ++i) {
+            if (key[from + i] != 0) return false;
+        }
+        return true;
+    }
+
+    function _isLarger(bytes memory key, uint256 from) private pure returns (bool) {
+        for (uint256 i; i < 48; ++i) {
+            if (key[from + i] != HALF[i]) return key[from + i] > HALF[i];
+        }
+        return false;
     }
 }

@@ -26,10 +26,6 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         uint16 freezes;
     }
 
-    /// @dev Places of `taken` and `freezes` in it.
-    uint256 private constant TAKEN = 96;
-    uint256 private constant FREEZES = 232;
-
     /// @dev `Payout` in two slots.
     struct Queued {
         address to;
@@ -153,14 +149,8 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
     /// @inheritdoc ICollateralVault
     function freeze(bytes32 licenseId, uint128 bought) external onlyChallengeManager {
         Change storage c = _changes[licenseId];
-        uint256 word = _word(c);
-        require(_amountOf(word, bought) != 0, CollateralVault_NothingToFreeze(licenseId));
-        uint16 freezes = uint16(word >> FREEZES) + 1;
-        // The sum above has refused an overflow, so 1 added in its place reaches no other field.
-        assembly ("memory-safe") {
-            sstore(c.slot, add(word, shl(FREEZES, 1)))
-        }
-        emit CollateralFrozen(licenseId, freezes);
+        require(_amount(c, bought) != 0, CollateralVault_NothingToFreeze(licenseId));
+        emit CollateralFrozen(licenseId, ++c.freezes);
     }
 
     /// @inheritdoc ICollateralVault
@@ -198,16 +188,19 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
 
     /// @inheritdoc ICollateralVault
     function payOut(uint256 payoutId) external nonReentrant {
-        require(
-            payoutId < _payouts.length && _payouts[payoutId].amount != 0,
-            CollateralVault_UnknownPayout(payoutId)
-        );
-        Queued memory p = _payouts[payoutId];
-        require(block.timestamp >= p.unlockAt, CollateralVault_PayoutLocked(payoutId, p.unlockAt));
+        _payOut(payoutId, _queued(payoutId).to);
+    }
 
-        _payouts[payoutId].amount = 0;
-        emit PayoutPaid(payoutId, p.to, p.currency, p.amount);
-        Currency.push(p.currency, p.to, p.amount);
+    /// @inheritdoc ICollateralVault
+    function payOutTo(uint256 payoutId, address to) external nonReentrant {
+        address payee = _queued(payoutId).to;
+        require(msg.sender == payee, CollateralVault_OnlyPayee(payee, msg.sender));
+        // What these two get by no call of theirs is nobody's.
+        require(
+            to != address(0) && to != address(this) && to != ESCROW,
+            CollateralVault_BadRecipient(to)
+        );
+        _payOut(payoutId, to);
     }
 
     /* -------------------------------- views -------------------------------- */
@@ -228,8 +221,7 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
 
     /// @inheritdoc ICollateralVault
     function payout(uint256 payoutId) external view returns (Payout memory) {
-        require(payoutId < _payouts.length, CollateralVault_UnknownPayout(payoutId));
-        Queued storage p = _payouts[payoutId];
+        Queued storage p = _queued(payoutId);
         return Payout(p.to, p.currency, p.amount, p.unlockAt);
     }
 
@@ -240,25 +232,25 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
 
     /* -------------------------------- helpers -------------------------------- */
 
+    function _queued(uint256 payoutId) private view returns (Queued storage) {
+        require(payoutId < _payouts.length, CollateralVault_UnknownPayout(payoutId));
+        return _payouts[payoutId];
+    }
+
+    function _payOut(uint256 payoutId, address to) private {
+        Queued storage p = _payouts[payoutId];
+        uint96 amount = p.amount;
+        require(amount != 0, CollateralVault_UnknownPayout(payoutId));
+        require(block.timestamp >= p.unlockAt, CollateralVault_PayoutLocked(payoutId, p.unlockAt));
+
+        p.amount = 0;
+        emit PayoutPaid(payoutId, to, p.currency, amount);
+        Currency.push(p.currency, to, amount);
+    }
+
     /// @dev `added + bought` fits its type by `topUp` and by the terms' limit, and bounds `taken`.
     function _amount(Change storage c, uint128 bought) private view returns (uint128) {
-        return _amountOf(_word(c), bought);
-    }
-
-    function _amountOf(uint256 word, uint128 bought) private pure returns (uint128) {
-        uint256 whole;
-        // 96 and 128 bits.
-        unchecked {
-            whole = uint256(uint96(word)) + bought;
-        }
-        return uint128(whole - uint96(word >> TAKEN));
-    }
-
-    /// @dev `Change` as it is stored: `added` from the lowest bit on.
-    function _word(Change storage c) private view returns (uint256 word) {
-        assembly ("memory-safe") {
-            word := sload(c.slot)
-        }
+        return bought + c.added - c.taken;
     }
 
     /// @dev Takes a part of what is left, which has 96 bits.

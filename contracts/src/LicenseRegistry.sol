@@ -5,6 +5,7 @@ import {
     ReentrancyGuardTransient
 } from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
+import { ServingKeys } from "./ServingKeys.sol";
 import { IBeacon } from "./interfaces/IBeacon.sol";
 import { ICollateralVault } from "./interfaces/ICollateralVault.sol";
 import { ILicenseRegistry } from "./interfaces/ILicenseRegistry.sol";
@@ -25,7 +26,7 @@ import {
 
 /// @title Models, universes, offers, licenses and their deployments
 /// @dev Immutable: no owner, no proxy. Terms are not stored, only their hash; callers bring them.
-contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
+contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransient {
     struct Model {
         address owner;
         uint32 epochs;
@@ -143,27 +144,14 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
     /// @inheritdoc ILicenseRegistry
     function publishOffer(Terms calldata terms) external returns (bytes32 offerId) {
         require(msg.sender == terms.owner, LicenseRegistry_OnlyTermsOwner(terms.owner, msg.sender));
-        bytes32 modelId = terms.modelId;
-        uint256 place;
-        uint256 size;
-        {
-            Model storage model = _models[modelId];
-            (offerId, place, size) = TermsLib.publishable(
-                terms,
-                address(this),
-                model.owner,
-                model.royaltiesHash,
-                _universes[modelId][terms.epoch].root
-            );
-        }
+        offerId = TermsLib.offerId(terms, address(this));
+        Model storage model = _models[terms.modelId];
+        bytes32 universeRoot = _universes[terms.modelId][terms.epoch].root;
+        TermsLib.validate(terms, model.owner, model.royaltiesHash, universeRoot);
         require(!_openOffers[offerId], LicenseRegistry_OfferExists(offerId));
 
         _openOffers[offerId] = true;
-        bytes32 topic = OfferPublished.selector;
-        // emit OfferPublished(offerId, modelId, terms.owner, terms), and the owner is the sender
-        assembly ("memory-safe") {
-            log4(place, size, topic, offerId, modelId, caller())
-        }
+        emit OfferPublished(offerId, terms.modelId, terms.owner, terms);
     }
 
     /// @inheritdoc ILicenseRegistry
@@ -187,14 +175,13 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
     {
         bytes32 offerId = TermsLib.offerId(terms, address(this));
         require(_openOffers[offerId], LicenseRegistry_OfferNotOpen(offerId));
-        require(servingKey != address(0), LicenseRegistry_NoServingKey());
         licenseId = TermsLib.licenseId(offerId, msg.sender, nonce);
         License storage l = _licenses[licenseId];
         require(l.status == LicenseStatus.None, LicenseRegistry_LicenseExists(licenseId));
 
         uint40 deadline = _now() + terms.deliveryPeriod;
         uint48 round = BEACON.nextRound();
-        l.servingKey = servingKey;
+        _addKey(licenseId, servingKey);
         l.status = LicenseStatus.Acquired;
         l.deadline = deadline;
         l.seedRound = round;
@@ -476,16 +463,6 @@ contract LicenseRegistry is ILicenseRegistry, ReentrancyGuardTransient {
     {
         License storage l = _licenses[licenseId];
         return (l.status, l.deadline);
-    }
-
-    /// @inheritdoc ILicenseRegistry
-    function servingOf(bytes32 licenseId)
-        external
-        view
-        returns (address servingKey, LicenseStatus status, uint40 deadline)
-    {
-        License storage l = _licenses[licenseId];
-        return (l.servingKey, l.status, l.deadline);
     }
 
     /// @inheritdoc ILicenseRegistry

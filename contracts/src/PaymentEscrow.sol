@@ -11,21 +11,16 @@ import { ILicenseRegistry } from "./interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "./interfaces/IPaymentEscrow.sol";
 import { Currency } from "./libraries/Currency.sol";
 import { RowPage } from "./libraries/RowPage.sol";
-import { Shares } from "./libraries/Shares.sol";
 import { TermsLib } from "./libraries/TermsLib.sol";
-import { LicenseRef, Terms } from "./libraries/Types.sol";
+import { BPS, LicenseRef, Royalty, Terms } from "./libraries/Types.sol";
+import { Takings } from "./libraries/Takings.sol";
 import { Vouchers } from "./libraries/Vouchers.sol";
 
 /// @title Payers' channels, batched claims of vouchers, atomic split, pulled balances
 /// @dev Immutable: no owner, no proxy. In every currency the unclaimed deposits and the balances
 /// together never exceed the escrow's balance of it.
 contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
-    /// @dev Places of `claimed` and `isOpen` in a channel's slot.
-    uint256 private constant CLAIMED = 96;
-    uint256 private constant OPEN = 232;
-
-    /// @dev `BPS` as assembly takes it.
-    uint256 private constant BPS_BASE = 10_000;
+    using Takings for Takings.Account;
 
     ILicenseRegistry private immutable REGISTRY;
     ICollateralVault private immutable VAULT;
@@ -34,6 +29,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     mapping(address currency => mapping(address account => uint256)) private _balances;
     /// @dev Apart from the channel, which stays one slot: few channels ever need it.
     mapping(bytes32 channelId => uint96) private _reserved;
+    mapping(bytes32 licenseId => Takings.Account) private _accounts;
 
     modifier onlyRegistry() {
         require(msg.sender == address(REGISTRY), PaymentEscrow_OnlyRegistry(msg.sender));
@@ -63,10 +59,10 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         );
         channelId = channelIdOf(licenseId, msg.sender, signer, salt);
         Channel storage c = _channels[channelId];
-        require(!c.isOpen, PaymentEscrow_ChannelExists(channelId));
+        require(c.status == ChannelStatus.None, PaymentEscrow_ChannelExists(channelId));
 
         address currency = ref.terms.currency;
-        (c.deposited, c.isOpen) = (_toUint96(amount), true);
+        (c.deposited, c.status) = (_toUint96(amount), ChannelStatus.Open);
         emit ChannelOpened(
             channelId, licenseId, msg.sender, signer, salt, currency, ref.terms.thawPeriod
         );
@@ -86,6 +82,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         require(amount != 0, PaymentEscrow_NoAmount());
         bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
         (bytes32 channelId, Channel storage c) = _channel(licenseId, payer, signer, salt);
+        _requireOpen(channelId, c);
 
         uint96 deposited = _toUint96(uint256(c.deposited) + amount);
         c.deposited = deposited;
@@ -116,7 +113,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
 
         uint96 kept = _declared(channelId, c);
         uint96 amount = c.deposited - kept;
-        (c.deposited, c.thawEnd) = (kept, 0);
+        (c.deposited, c.thawEnd, c.status) = (kept, 0, ChannelStatus.Closed);
         emit ChannelWithdrawn(channelId, msg.sender, amount);
 
         Currency.push(ref.terms.currency, msg.sender, amount);
@@ -128,24 +125,31 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         address payer,
         address signer,
         bytes32 salt,
+        uint128 deposited,
         uint128 finalAmount,
         bytes calldata hostSignature
     ) external nonReentrant {
         bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
         (bytes32 channelId, Channel storage c) = _channel(licenseId, payer, signer, salt);
+        _requireOpen(channelId, c);
         require(
             msg.sender == ref.host
                 || Vouchers.isSignedBy(
-                    ref.host, closeDigest(channelId, finalAmount), hostSignature
+                    ref.host, closeDigest(channelId, deposited, finalAmount), hostSignature
                 ),
             PaymentEscrow_NotByHost(ref.host, msg.sender)
         );
+        require(
+            deposited <= c.deposited, PaymentEscrow_WrongDeposit(channelId, deposited, c.deposited)
+        );
         uint256 kept = _declared(channelId, c);
         if (finalAmount > kept) kept = finalAmount;
-        require(kept < c.deposited, PaymentEscrow_NothingToClose(channelId));
+        require(kept < deposited, PaymentEscrow_NothingToClose(channelId));
 
-        uint96 toPayer = uint96(c.deposited - kept);
-        (c.deposited, c.thawEnd) = (uint96(kept), 0);
+        // No more than the host has seen: what was added since goes by a thaw, and a running one
+        // goes on.
+        uint96 toPayer = uint96(deposited - kept);
+        (c.deposited, c.status) = (c.deposited - toPayer, ChannelStatus.Closed);
         emit ChannelClosed(channelId, uint128(kept), toPayer);
 
         Currency.push(ref.terms.currency, payer, toPayer);
@@ -157,33 +161,24 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     function claim(LicenseRef calldata ref, ClaimRow[] calldata rows)
         external
         nonReentrant
-        returns (uint128 total)
+        returns (uint128)
     {
         Terms calldata terms = ref.terms;
-        address host = ref.host;
-        bytes32 licenseId =
-            TermsLib.licenseId(TermsLib.offerId(terms, address(REGISTRY)), host, ref.nonce);
-        uint256 sum = _claimRows(terms, licenseId, rows);
-        if (sum == 0) return 0;
+        bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
+        Takings.Account memory account = _account(licenseId, terms.settlementPeriod);
+        uint256 total = _claimRows(terms, licenseId, rows, account);
+        if (total == 0) return 0;
 
-        // No more than the limit, which has 110 bits.
-        total = uint128(sum);
-        uint256 ownerShare = Shares.part(total, terms.ownerShareBps);
-        uint256 toHost = sum - ownerShare;
-        mapping(address account => uint256) storage balances = _balances[terms.currency];
-        balances[host] += toHost;
-        (uint256 toOwner, uint256 toParents) = _creditOwner(balances, terms, ownerShare);
-        bytes32 topic = ClaimSplit.selector;
-        // emit ClaimSplit(licenseId, total, toHost, toOwner, toParents): parts of the total, so of
-        // 128 bits. Their words lie in free memory and are not kept.
-        assembly ("memory-safe") {
-            let free := mload(0x40)
-            mstore(free, sum)
-            mstore(add(free, 0x20), toHost)
-            mstore(add(free, 0x40), toOwner)
-            mstore(add(free, 0x60), toParents)
-            log2(free, 0x80, topic, licenseId)
-        }
+        uint256 ownerShare = account.share(total, terms.ownerShareBps);
+        _accounts[licenseId] = account;
+        uint256 toHost = total - ownerShare;
+        if (toHost != 0) _balances[terms.currency][ref.host] += toHost;
+        (uint256 toOwner, uint256 toParents) = _creditOwner(terms, ownerShare);
+        // Sums of rows, which have 96 bits each.
+        emit ClaimSplit(
+            licenseId, uint128(total), uint128(toHost), uint128(toOwner), uint128(toParents)
+        );
+        return uint128(total);
     }
 
     /// @inheritdoc IPaymentEscrow
@@ -191,11 +186,11 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
         uint256 page = RowPage.open(address(this), licenseId, _domainSeparator(), ref.terms);
         bytes32 channelId = RowPage.load(page, row);
-        (, uint256 word) = _word(channelId);
-        ClaimError reason = _check(page, channelId, word, row.signature, type(uint256).max);
-        require(reason == ClaimError.None, PaymentEscrow_Rejected(channelId, reason));
         uint96 secured = _reserved[channelId];
         require(row.cumulativeAmount > secured, PaymentEscrow_NotIncreasing(channelId, secured));
+        ClaimError reason =
+            _check(page, channelId, _channels[channelId], row.signature, type(uint256).max);
+        require(reason == ClaimError.None, PaymentEscrow_Rejected(channelId, reason));
 
         // At most `c.deposited`, which `_check` has seen to.
         _reserved[channelId] = uint96(row.cumulativeAmount);
@@ -208,7 +203,11 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
         nonReentrant
         returns (uint256 amount)
     {
-        require(to != address(0), PaymentEscrow_NoRecipient());
+        // What these two get by no call of theirs is nobody's.
+        require(
+            to != address(0) && to != address(this) && to != address(VAULT),
+            PaymentEscrow_BadRecipient(to)
+        );
         amount = _balances[currency][msg.sender];
         require(amount != 0, PaymentEscrow_NoBalance(currency, msg.sender));
 
@@ -260,6 +259,14 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     }
 
     /// @inheritdoc IPaymentEscrow
+    function claimable(LicenseRef calldata ref) external view returns (uint128) {
+        Terms calldata terms = ref.terms;
+        bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
+        if (_isOver(licenseId, terms.settlementPeriod)) return type(uint128).max;
+        return uint128(_room(_account(licenseId, terms.settlementPeriod), licenseId, terms));
+    }
+
+    /// @inheritdoc IPaymentEscrow
     function channelIdOf(bytes32 licenseId, address payer, address signer, bytes32 salt)
         public
         view
@@ -289,118 +296,113 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     }
 
     /// @inheritdoc IPaymentEscrow
-    function closeDigest(bytes32 channelId, uint128 finalAmount) public view returns (bytes32) {
-        return _hashTypedData(Vouchers.closeHash(channelId, finalAmount));
+    function closeDigest(bytes32 channelId, uint128 deposited, uint128 finalAmount)
+        public
+        view
+        returns (bytes32)
+    {
+        return _hashTypedData(Vouchers.closeHash(channelId, deposited, finalAmount));
     }
 
     /* -------------------------------- helpers -------------------------------- */
 
-    /// @dev Sum of what the rows bring.
-    function _claimRows(Terms calldata terms, bytes32 licenseId, ClaimRow[] calldata rows)
-        private
-        returns (uint256 sum)
-    {
-        uint256 limit = _claimLimit(licenseId, terms);
+    /// @dev Sum of what the rows bring. The registry is asked only where the collateral does not
+    /// cover a row.
+    function _claimRows(
+        Terms calldata terms,
+        bytes32 licenseId,
+        ClaimRow[] calldata rows,
+        Takings.Account memory account
+    ) private returns (uint256 sum) {
+        uint256 room = _room(account, licenseId, terms);
+        bool isOver;
         uint256 page = RowPage.open(address(this), licenseId, _domainSeparator(), terms);
         for (uint256 i = 0; i < rows.length; ++i) {
-            // No row takes more than what is left of the limit.
-            unchecked {
-                sum += _claimRow(page, rows[i], limit - sum);
+            bytes32 channelId = RowPage.load(page, rows[i]);
+            Channel storage stored = _channels[channelId];
+            Channel memory c = stored;
+            ClaimError reason = _check(page, channelId, c, rows[i].signature, room - sum);
+            if (
+                reason == ClaimError.ExceedsCollateralRatio && !isOver
+                    && _isOver(licenseId, terms.settlementPeriod)
+            ) {
+                (isOver, room) = (true, type(uint256).max);
+                reason = _check(page, channelId, c, rows[i].signature, room - sum);
             }
+            if (reason != ClaimError.None) {
+                emit VoucherRejected(channelId, reason);
+                continue;
+            }
+
+            // At most the deposit, which `_check` has seen to; and more than `claimed`.
+            uint96 cumulativeAmount = uint96(RowPage.amount(page));
+            uint96 amount = cumulativeAmount - c.claimed;
+            stored.claimed = cumulativeAmount;
+            sum += amount;
+            emit VoucherClaimed(channelId, amount, cumulativeAmount);
         }
+        if (!isOver) account.add(sum);
     }
 
-    /// @dev Takes one row whole, or rejects it and returns 0. Works on words, because a batch runs
-    /// this a hundred times.
-    function _claimRow(uint256 page, ClaimRow calldata row, uint256 limit)
-        private
-        returns (uint256 amount)
-    {
-        bytes32 channelId = RowPage.load(page, row);
-        (Channel storage c, uint256 word) = _word(channelId);
-        ClaimError reason = _check(page, channelId, word, row.signature, limit);
-        if (reason != ClaimError.None) {
-            emit VoucherRejected(channelId, reason);
-            return 0;
-        }
-
-        uint256 cumulativeAmount = RowPage.amount(page);
-        bytes32 topic = VoucherClaimed.selector;
-        // emit VoucherClaimed(channelId, amount, cumulativeAmount)
-        assembly ("memory-safe") {
-            // `_check` has seen that the new amount is above the old one and at most the deposit,
-            // which has 96 bits. So their difference, added in the place of `claimed`, replaces it
-            // and reaches no other field.
-            amount := sub(cumulativeAmount, and(shr(CLAIMED, word), 0xffffffffffffffffffffffff))
-            sstore(c.slot, add(word, shl(CLAIMED, amount)))
-            mstore(0x00, amount)
-            mstore(0x20, cumulativeAmount)
-            log2(0x00, 0x40, topic, channelId)
-        }
-    }
-
-    /// @dev Cheap checks first; the signature, which may call a contract, last.
+    /// @dev Whether a row is taken. Cheap checks first; the signature, which may call a contract,
+    /// last.
     function _check(
         uint256 page,
         bytes32 channelId,
-        uint256 word,
+        Channel memory c,
         bytes calldata signature,
-        uint256 limit
+        uint256 room
     ) private view returns (ClaimError) {
         // A channel exists only for a license that was active, so the license needs no look-up of
         // its own.
-        if (word >> OPEN & 1 == 0) return ClaimError.UnknownChannel;
+        if (c.status == ChannelStatus.None) return ClaimError.UnknownChannel;
         uint256 cumulativeAmount = RowPage.amount(page);
-        uint256 claimed = uint96(word >> CLAIMED);
-        if (cumulativeAmount <= claimed) return ClaimError.NotIncreasing;
+        if (cumulativeAmount <= c.claimed) return ClaimError.NotIncreasing;
         (bool fits, uint256 price) = RowPage.price(page);
         if (!fits) return ClaimError.BadSignature;
         if (cumulativeAmount < price) return ClaimError.BelowPrice;
-        if (cumulativeAmount > uint96(word)) return ClaimError.ExceedsDeposit;
-        unchecked {
-            if (cumulativeAmount - claimed > limit) return ClaimError.ExceedsCollateralRatio;
-        }
+        if (cumulativeAmount > c.deposited) return ClaimError.ExceedsDeposit;
+        if (cumulativeAmount - c.claimed > room) return ClaimError.ExceedsCollateralRatio;
         address signer = RowPage.signer(page);
-        return Vouchers.isSignedBy(signer, RowPage.digest(page, channelId), signature)
-            ? ClaimError.None
-            : ClaimError.BadSignature;
-    }
-
-    /// @dev A channel, and its slot: deposited, claimed, thawEnd, isOpen from the lowest bit on.
-    function _word(bytes32 channelId) private view returns (Channel storage c, uint256 word) {
-        c = _channels[channelId];
-        assembly ("memory-safe") {
-            word := sload(c.slot)
+        if (Vouchers.isSignedBy(signer, RowPage.digest(page, channelId), signature)) {
+            return ClaimError.None;
         }
+        // Whoever reserved has shown a signature over that much. So a signer that is a contract
+        // can't take its word back. Taken whole, or as far as there is room: whoever could choose
+        // the parts would cut them so that parents' parts of them round down to nothing.
+        uint256 secured = _reserved[channelId];
+        bool isTaken = cumulativeAmount == secured
+            || (cumulativeAmount < secured && cumulativeAmount - c.claimed == room);
+        return isTaken ? ClaimError.None : ClaimError.BadSignature;
     }
 
-    /// @dev Largest total of one batch: `total * ratio <= VAULT.collateralLeft(licenseId,
-    /// terms.collateral)`. Every license has clean terms and a positive ratio; a made-up one has no
-    /// channels, so any limit will do.
-    function _claimLimit(bytes32 licenseId, Terms calldata terms)
+    /// @dev A license's account as of now.
+    function _account(bytes32 licenseId, uint40 settlementPeriod)
         private
         view
-        returns (uint256 limit)
+        returns (Takings.Account memory account)
     {
-        address vault = address(VAULT);
-        bytes4 selector = ICollateralVault.collateralLeft.selector;
-        // The call's data lies in free memory and is not kept; the answer in scratch memory. The
-        // vault is ours and fixed at deployment: an answer that is not one word of 128 bits means
-        // that it is missing.
-        assembly ("memory-safe") {
-            let free := mload(0x40)
-            mstore(free, selector)
-            mstore(add(free, 0x04), licenseId)
-            // collateral and minCollateralRatioBps, the terms' ninth and tenth words.
-            calldatacopy(add(free, 0x24), add(terms, 0x100), 0x40)
-            let ok := staticcall(gas(), vault, free, 0x44, 0x00, 0x20)
-            let left := mload(0x00)
-            if iszero(and(ok, and(gt(returndatasize(), 0x1f), iszero(shr(128, left))))) {
-                revert(0, 0)
-            }
-            // 128 and 14 bits. The ratio is at least 1, so every total fits its type.
-            limit := div(mul(left, BPS_BASE), mload(add(free, 0x44)))
-        }
+        account = _accounts[licenseId];
+        account.moveTo(block.timestamp, settlementPeriod);
+    }
+
+    /// @dev What the collateral covers on top of the takings. Terms of no license, which has
+    /// no channels, may revert.
+    function _room(Takings.Account memory account, bytes32 licenseId, Terms calldata terms)
+        private
+        view
+        returns (uint256)
+    {
+        uint128 left = VAULT.collateralLeft(licenseId, terms.collateral);
+        return account.room(left, terms.minCollateralRatioBps);
+    }
+
+    /// @dev Whether a license, one that was active, has ended a settlement period ago. Then all
+    /// that it served could have been shown, so claims need no cover any more: what is left to be
+    /// claimed was earned, whatever became of the collateral.
+    function _isOver(bytes32 licenseId, uint40 settlementPeriod) private view returns (bool) {
+        (, uint40 end) = REGISTRY.licenseState(licenseId);
+        return block.timestamp > uint256(end) + settlementPeriod;
     }
 
     function _declared(bytes32 channelId, Channel storage c) private view returns (uint96) {
@@ -411,35 +413,25 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
 
     function _creditFee(LicenseRef calldata ref, uint128 fee) private {
         bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
-        Terms calldata terms = ref.terms;
-        (uint256 toOwner, uint256 toParents) = _creditOwner(_balances[terms.currency], terms, fee);
+        (uint256 toOwner, uint256 toParents) = _creditOwner(ref.terms, fee);
         emit FeeReleased(licenseId, uint128(toOwner), uint128(toParents));
     }
 
-    /// @dev Credits the parents' parts of the owner's share, which has 128 bits, and the rest to
-    /// the owner. The terms are those of a license: `offerId` has seen where its royalties lie, and
-    /// `publishOffer` that they are clean words.
-    function _creditOwner(
-        mapping(address account => uint256) storage balances,
-        Terms calldata terms,
-        uint256 share
-    ) private returns (uint256 toOwner, uint256 toParents) {
-        toOwner = share;
-        (uint256 place, uint256 end) = TermsLib.royaltiesOf(terms);
-        for (; place < end; place += 0x40) {
-            address payee;
-            uint256 part;
-            // Reads one row; 128 and 16 bits: the product fits.
-            assembly ("memory-safe") {
-                payee := calldataload(place)
-                part := div(mul(share, calldataload(add(place, 0x20))), BPS_BASE)
-            }
+    /// @dev Credits the parents' parts of an owner's share, and the rest to the owner. The terms
+    /// are those of a license, so the royalties are at most the whole.
+    function _creditOwner(Terms calldata terms, uint256 share)
+        private
+        returns (uint256 toOwner, uint256 toParents)
+    {
+        mapping(address account => uint256) storage balances = _balances[terms.currency];
+        for (uint256 i = 0; i < terms.royalties.length; ++i) {
+            Royalty calldata royalty = terms.royalties[i];
+            uint256 part = share * royalty.bps / BPS;
             if (part == 0) continue;
-            balances[payee] += part;
-            // Refuses to give away more than there is.
-            toOwner -= part;
+            balances[royalty.payee] += part;
+            toParents += part;
         }
-        toParents = share - toOwner;
+        toOwner = share - toParents;
         if (toOwner != 0) balances[terms.owner] += toOwner;
     }
 
@@ -450,7 +442,11 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     {
         channelId = channelIdOf(licenseId, payer, signer, salt);
         c = _channels[channelId];
-        require(c.isOpen, PaymentEscrow_UnknownChannel(channelId));
+        require(c.status != ChannelStatus.None, PaymentEscrow_UnknownChannel(channelId));
+    }
+
+    function _requireOpen(bytes32 channelId, Channel storage c) private view {
+        require(c.status == ChannelStatus.Open, PaymentEscrow_ChannelClosed(channelId));
     }
 
     function _toUint96(uint256 amount) private pure returns (uint96) {

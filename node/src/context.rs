@@ -1,5 +1,6 @@
 //! What every role gets from the node, and what it gives back.
 
+use crate::chain::beacon::RoundOrders;
 use crate::chain::{ChainClient, Head, Reader, Sender};
 use crate::config::NodeConfig;
 use crate::jobs::JobHandler;
@@ -51,6 +52,8 @@ pub struct NodeContext {
     pub reader: Reader,
     /// Sends transactions; absent where no signer is configured.
     pub sender: Option<Sender>,
+    /// Orders beacon rounds to be brought; absent where nothing can be sent.
+    pub rounds: Option<RoundOrders>,
     /// Newest head whose rows are committed.
     pub heads: watch::Receiver<Head>,
     /// Starts what runs beside the caller, and stops it with the node.
@@ -64,6 +67,14 @@ impl NodeContext {
     /// [`RoleError::NoSigner`].
     pub fn require_sender(&self, role: &'static str) -> Result<Sender, RoleError> {
         self.sender.clone().ok_or(RoleError::NoSigner { role })
+    }
+
+    /// The orders of beacon rounds, or an error that says which role needs a signer for them.
+    ///
+    /// # Errors
+    /// [`RoleError::NoSigner`].
+    pub fn require_rounds(&self, role: &'static str) -> Result<RoundOrders, RoleError> {
+        self.rounds.clone().ok_or(RoleError::NoSigner { role })
     }
 }
 

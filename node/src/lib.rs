@@ -19,6 +19,7 @@ pub mod licenses;
 mod metrics;
 mod node;
 mod redeem;
+pub mod signing;
 mod status;
 pub mod store;
 mod tasks;

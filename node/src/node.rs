@@ -1,6 +1,7 @@
 //! Puts the parts together: `Node::start(config)`, then run until cancelled.
 
 use crate::api::{self, ServeLimits};
+use crate::chain::beacon::{BeaconError, ProofSource, RoundHandler, RoundOrders};
 use crate::chain::{ChainClient, ChainError, Follower, Sender, SenderError, load_key};
 use crate::config::{ConfigError, NodeConfig};
 use crate::context::{NodeContext, RoleError, RoleParts};
@@ -24,6 +25,9 @@ pub enum NodeError {
     /// The chain can't be reached, or is not the one of the addresses file.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// Beacon rounds can't be brought.
+    #[error(transparent)]
+    Beacon(#[from] BeaconError),
     /// The store can't be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -99,13 +103,23 @@ impl Node {
         };
         let reader = chain.reader();
         let config = Arc::new(config);
-        let context = NodeContext { config, store, chain, reader, sender, heads, tasks };
+        let mut parts = RoleParts::default();
+        let rounds = match &sender {
+            Some(sender) => {
+                let (provider, beacon) = (chain.provider().clone(), chain.addresses().beacon);
+                let source = ProofSource::new(provider, beacon, &config.chain.drand_endpoints)?;
+                let handler = RoundHandler::new(source.clone(), sender.clone(), heads.clone());
+                parts.handlers.push(Arc::new(handler));
+                Some(RoundOrders::new(source, store.clone()))
+            }
+            None => None,
+        };
+        let context = NodeContext { config, store, chain, reader, sender, rounds, heads, tasks };
         let listener = listen(context.config.http.listen).await?;
         let address = listener
             .local_addr()
             .map_err(|source| NodeError::Listen { address: context.config.http.listen, source })?;
 
-        let mut parts = RoleParts::default();
         parts.add(crate::licenses::wire(&context)?);
         parts.add(crate::cases::wire(&context).await?);
         parts.add(crate::redeem::wire(&context)?);

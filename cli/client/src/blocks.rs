@@ -8,7 +8,8 @@ use alloy::primitives::B256;
 use alloy::providers::Provider as _;
 use oml_contracts::EthAddress;
 use oml_contracts::rpc::abi::{
-    ChallengeManager, CollateralVault, LicenseRegistry, PaymentEscrow, ProverRegistry, Token,
+    Beacon, ChallengeManager, CollateralVault, LicenseRegistry, PaymentEscrow, ProverRegistry,
+    Token,
 };
 use std::ops::RangeInclusive;
 
@@ -68,6 +69,7 @@ fn function_name(selector: [u8; 4]) -> &'static str {
         CollateralVault::CollateralVaultCalls::name_by_selector(selector),
         ChallengeManager::ChallengeManagerCalls::name_by_selector(selector),
         ProverRegistry::ProverRegistryCalls::name_by_selector(selector),
+        Beacon::BeaconCalls::name_by_selector(selector),
         Token::TokenCalls::name_by_selector(selector),
     ];
     names.into_iter().flatten().next().unwrap_or("deploy")

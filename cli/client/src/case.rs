@@ -1,5 +1,6 @@
 //! Cases: shown, listed, pushed on where anyone may, and watched until they are decided.
 
+use crate::beacon::{Patience, bring};
 use crate::chain::{Chain, TxRecord, rpc_failure};
 use crate::error::{ClientError, FailureKind, Result, fail};
 use crate::files::LicenseFile;
@@ -132,20 +133,36 @@ fn accused(story: &CaseStory, license: &LicenseFile) -> Result<CaseRef> {
     Ok(story.case_ref(&license.reference())?)
 }
 
-/// Draws bundles and committee once the beacon is out; anyone may.
+/// Draws bundles and committee once the beacon's round is out, which it waits for and brings if
+/// nobody else does; anyone may. Returns what was sent.
 ///
 /// # Errors
-/// No signer, network failure, another license than the accused, a refusal of the contract.
-pub async fn draw(chain: &Chain, id: CaseId, license: &LicenseFile) -> Result<TxRecord> {
-    let (_, story) = with_story(chain, id).await?;
+/// No signer, network failure, another license than the accused, a refusal of the contract, a round
+/// that is not out in time.
+pub async fn draw(
+    chain: &Chain,
+    id: CaseId,
+    license: &LicenseFile,
+    wait: Duration,
+) -> Result<Vec<TxRecord>> {
+    let (case, story) = with_story(chain, id).await?;
     let call = ChallengeManager::drawCaseCall { r#ref: accused(&story, license)? };
-    Ok(chain.send("draw case", chain.challenges(), call, U256::ZERO).await?.record)
+    let mut sent = Vec::new();
+    // In any other state the contract says what is wrong.
+    if case.status == CaseStatus::Opened {
+        sent.extend(bring(chain, case.seedRound.to(), &Patience::of(wait)).await?);
+    }
+    if sent.is_empty() || !chain.is_dry_run() {
+        let drawn = chain.send("draw case", chain.challenges(), call, U256::ZERO).await?;
+        sent.push(drawn.record);
+    }
+    Ok(sent)
 }
 
 /// Ends a case whose time has come; anyone may.
 ///
 /// # Errors
-/// As [`draw`].
+/// As [`draw`], but for the round.
 pub async fn resolve(chain: &Chain, id: CaseId, license: &LicenseFile) -> Result<TxRecord> {
     let (_, story) = with_story(chain, id).await?;
     let call = ChallengeManager::resolveCall {

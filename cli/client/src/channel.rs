@@ -1,11 +1,13 @@
 //! Channels: a payer's money set aside for one license.
 
 use crate::chain::{Chain, Payment, TxRecord};
-use crate::error::{FailureKind, Result, fail};
+use crate::error::{FailureKind, HintExt as _, Result, fail};
 use crate::files::{self, ChannelFile, CloseFile, LicenseFile};
 use alloy::primitives::U256;
-use oml_contracts::rpc::abi::PaymentEscrow;
+use oml_contracts::rpc::abi::PaymentEscrow::{self, ChannelStatus};
 use oml_contracts::{Amount, ChannelId, Close, Domain, EthAddress, Signable as _, Signature, hash};
+use oml_node::ledger::keep_close;
+use oml_node::store::{SignedCloseRow, Store};
 use serde::Serialize;
 
 /// A channel after an action.
@@ -44,7 +46,7 @@ pub struct OpenedChannel {
 pub struct ChannelStanding {
     /// Id of the channel, as the contracts compute it.
     pub channel_id: ChannelId,
-    /// Whether the host can claim from it.
+    /// Whether it takes deposits; what is left in a closed one is still claimed and thawed.
     pub is_open: bool,
     /// All that was deposited.
     #[serde(serialize_with = "files::as_text")]
@@ -59,6 +61,15 @@ pub struct ChannelStanding {
     pub thaw_period: u64,
     /// End of the thaw, Unix seconds; zero if none has begun.
     pub thaw_end: u64,
+}
+
+/// Who must know of a close before its signature leaves.
+#[derive(Clone, Debug)]
+pub enum CloseWitness<'a> {
+    /// The host's node, by its store: from then on its gateways serve nothing on the channel.
+    Node(&'a Store),
+    /// Nobody: no node of this host serves.
+    NoNode,
 }
 
 /// How a channel is ended without a thaw.
@@ -133,7 +144,7 @@ pub async fn thaw(chain: &Chain, channel: &ChannelFile) -> Result<ChangedChannel
     Ok(ChangedChannel { channel_id: channel.channel_id, transactions: vec![sent.record] })
 }
 
-/// Gets the unclaimed rest back after the thaw.
+/// Gets the unclaimed rest back after the thaw; the channel is closed.
 ///
 /// # Errors
 /// As [`open`].
@@ -147,17 +158,82 @@ pub async fn withdraw(chain: &Chain, channel: &ChannelFile) -> Result<ChangedCha
     Ok(ChangedChannel { channel_id: channel.channel_id, transactions: vec![sent.record] })
 }
 
-/// The word of the signer, who is the host, that it claims nothing above `amount`.
+/// The word of the signer, who is the host, that of what is deposited now it claims nothing above
+/// `amount`. It is kept by the host's node before it is given.
 ///
 /// # Errors
-/// The signer is not the host, or more is claimed or reserved already.
-pub async fn sign_close(chain: &Chain, channel: &ChannelFile, amount: Amount) -> Result<CloseFile> {
+/// The signer is not the host, more is claimed, reserved or served already, a request is still
+/// served, the channel is not open, or the node's store can't keep the word.
+pub async fn sign_close(
+    chain: &Chain,
+    channel: &ChannelFile,
+    amount: Amount,
+    witness: &CloseWitness<'_>,
+) -> Result<CloseFile> {
     let me = chain.me()?;
     if me != channel.license.host {
         return Err(fail(
             format!("the signer is {me}, but the channel's host is {}", channel.license.host),
             "only the host can sign what it will not claim",
             FailureKind::Signer,
+        ));
+    }
+    let deposited = closable_deposit(chain, channel, amount).await?;
+    let channel_id = channel.channel_id;
+    if let CloseWitness::Node(store) = witness {
+        let signed_at = unix_now();
+        let row = SignedCloseRow { channel_id, deposited, final_amount: amount, signed_at };
+        keep_word(store, &row).await?;
+    }
+    let domain = Domain {
+        chain_id: chain.addresses().chain_id,
+        verifying_contract: chain.addresses().payment_escrow,
+    };
+    let close = Close { channel_id, deposited, final_amount: amount };
+    let signature = close.sign(&domain, &chain.rpc().account()?.key())?;
+    Ok(CloseFile { channel_id, deposited, final_amount: amount, signature })
+}
+
+/// Keeps a close in the store of the node that serves on its channel.
+async fn keep_word(store: &Store, close: &SignedCloseRow) -> Result<()> {
+    let id = close.channel_id;
+    // Another store, or an empty one that was just made, would stop nobody from serving.
+    if store
+        .channel(id)
+        .await
+        .hint(
+            format!("the store does not say whether it knows channel {id}"),
+            "give the store of the node that serves on it",
+            FailureKind::Failed,
+        )?
+        .is_none()
+    {
+        return Err(fail(
+            format!("the store does not know channel {id}, so its node does not serve on it"),
+            "give the store of the node that does; it knows the channel once it has followed the \
+             chain to it",
+            FailureKind::Failed,
+        ));
+    }
+    keep_close(store, close, close.signed_at).await.hint(
+        format!(
+            "channel {id} can't be closed at {} now, and nothing was signed",
+            close.final_amount
+        ),
+        "raise --amount to what is served for, or wait until the request is through",
+        FailureKind::Failed,
+    )
+}
+
+/// The deposit of a channel that a close at `amount` can end.
+async fn closable_deposit(chain: &Chain, channel: &ChannelFile, amount: Amount) -> Result<Amount> {
+    let call = PaymentEscrow::channelCall { channelId: channel.channel_id.into() };
+    let kept = chain.read(chain.escrow(), call).await?;
+    if kept.status != ChannelStatus::Open {
+        return Err(fail(
+            format!("channel {} is not open", channel.channel_id),
+            "what is left in a closed channel goes by `oml channel thaw` and `withdraw`",
+            FailureKind::Failed,
         ));
     }
     let call = PaymentEscrow::declaredCall { channelId: channel.channel_id.into() };
@@ -169,16 +245,15 @@ pub async fn sign_close(chain: &Chain, channel: &ChannelFile, amount: Amount) ->
             FailureKind::Failed,
         ));
     }
-    let domain = Domain {
-        chain_id: chain.addresses().chain_id,
-        verifying_contract: chain.addresses().payment_escrow,
-    };
-    let close = Close { channel_id: channel.channel_id, final_amount: amount };
-    let signature = close.sign(&domain, &chain.rpc().account()?.key())?;
-    Ok(CloseFile { channel_id: close.channel_id, final_amount: amount, signature })
+    Ok(Amount::new(kept.deposited.to()))
 }
 
-/// Ends a channel: the rest goes to the payer at once.
+fn unix_now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// Closes a channel for good: what the host gives up goes to the payer at once.
 ///
 /// # Errors
 /// A signed close of another channel, or as [`open`].
@@ -187,15 +262,20 @@ pub async fn close(
     channel: &ChannelFile,
     how: &CloseChannel,
 ) -> Result<ChangedChannel> {
-    let (amount, signature) = match how {
-        CloseChannel::AsHost(amount) => (*amount, Vec::new()),
-        CloseChannel::Signed(word) => (word.final_amount, bytes_of(&word.signature)),
+    let (deposited, amount, signature) = match how {
+        CloseChannel::AsHost(amount) => {
+            (closable_deposit(chain, channel, *amount).await?, *amount, Vec::new())
+        }
+        CloseChannel::Signed(word) => {
+            (word.deposited, word.final_amount, bytes_of(&word.signature))
+        }
     };
     let call = PaymentEscrow::closeCall {
         r#ref: channel.license.sol_ref()?,
         payer: channel.payer.into(),
         signer: channel.signer.into(),
         salt: channel.salt.into(),
+        deposited: deposited.get(),
         finalAmount: amount.get(),
         hostSignature: signature.into(),
     };
@@ -218,7 +298,7 @@ pub async fn standing(chain: &Chain, channel: &ChannelFile) -> Result<ChannelSta
     let declared = chain.read(chain.escrow(), call).await?;
     Ok(ChannelStanding {
         channel_id: channel.channel_id,
-        is_open: kept.isOpen,
+        is_open: kept.status == ChannelStatus::Open,
         deposited: kept.deposited.to(),
         claimed: kept.claimed.to(),
         declared,

@@ -5,6 +5,7 @@ use crate::error::{FailureKind, HintExt, Result, fail};
 use crate::money;
 use alloy::primitives::{Address, U256};
 use alloy::providers::Provider as _;
+use oml_contracts::addresses::AddressesError;
 use oml_contracts::rpc::abi::Token;
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core, deploy_token, derive_core};
 use oml_contracts::rpc::verify::{self, ContractCheck};
@@ -26,7 +27,7 @@ pub struct ContractCode {
 #[must_use]
 pub const fn contracts(addresses: &Addresses) -> [(&'static str, EthAddress); 6] {
     [
-        ("beacon", addresses.beacon),
+        (addresses.beacon.source.contract(), addresses.beacon.address),
         ("LicenseRegistry", addresses.license_registry),
         ("CollateralVault", addresses.collateral_vault),
         ("PaymentEscrow", addresses.payment_escrow),
@@ -74,7 +75,14 @@ pub async fn core(
 /// # Errors
 /// The file holds another deployment on the same chain.
 pub fn refuse_other(path: &Path, chain_id: u64, params: &DeployParams) -> Result<()> {
-    let Ok(present) = Addresses::load(path) else { return Ok(()) };
+    let present = match Addresses::load(path) {
+        Ok(present) => present,
+        Err(error @ AddressesError::BlockHashes { .. }) => {
+            let hint = "keep it for that version, and name another file with --addresses";
+            return Err(fail(error.to_string(), hint, FailureKind::Failed));
+        }
+        Err(_) => return Ok(()),
+    };
     let derived = derive_core(chain_id, params).hint(
         "the addresses could not be derived",
         "check the parameters",

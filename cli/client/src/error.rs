@@ -179,6 +179,7 @@ passed_on! {
     oml_contracts::rpc::ConvertError,
     oml_contracts::tree::TreeError,
     oml_payments::LogError,
+    oml_prover::fingerprint::FingerprintError,
     oml_prover::fingerprint::UniverseError,
     serde_json::Error,
     std::io::Error,

@@ -72,12 +72,14 @@ impl ChannelFile {
     }
 }
 
-/// A host's signed word that it claims nothing above an amount.
+/// A host's signed word that of a deposit it claims nothing above an amount.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CloseFile {
     /// The channel that ends.
     pub channel_id: ChannelId,
+    /// The deposit that the host has seen, smallest units; what is added later is not released.
+    pub deposited: Amount,
     /// All that the host ever claims of it, smallest units.
     pub final_amount: Amount,
     /// By the license's host.

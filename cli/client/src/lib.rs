@@ -7,6 +7,7 @@
 
 mod anvil;
 pub mod balance;
+pub mod beacon;
 pub mod blocks;
 pub mod case;
 mod chain;
@@ -17,6 +18,7 @@ pub mod deploy;
 pub mod deployment;
 mod error;
 pub mod files;
+pub mod host;
 pub mod license;
 pub mod local_model;
 pub mod model;

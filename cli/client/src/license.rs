@@ -1,16 +1,18 @@
 //! Licenses: from purchase to the collateral's way out.
 
+use crate::beacon::{Patience, bring};
 use crate::chain::{Chain, Payment, TxRecord};
-use crate::error::{FailureKind, Result, fail};
+use crate::error::{ClientError, FailureKind, Result, fail};
 use crate::files::LicenseFile;
+use crate::host;
 use crate::local_model::weights_hash;
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolCall;
 use oml_contracts::rpc::abi::{CollateralVault, LicenseRegistry, LicenseStatus};
-use oml_contracts::{Amount, EthAddress, LicenseId, LicenseNonce, Seed, Terms, hash};
+use oml_contracts::{Amount, EthAddress, LicenseId, LicenseNonce, Seed, ServingKeys, Terms, hash};
 use serde::Serialize;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A license after an action.
 #[derive(Clone, Debug, Serialize)]
@@ -46,10 +48,10 @@ pub struct AcquiredLicense {
 #[derive(Clone, Debug)]
 pub struct KeptLicense {
     status: LicenseStatus,
+    /// Beacon round of the seed.
+    seed_round: u64,
     /// Seed of the license's answers; zero until it is drawn.
     pub seed: Seed,
-    /// Address whose key signs receipts.
-    pub serving_key: EthAddress,
     /// Hash of the copy that the host accepted; zero before.
     pub artefact_hash: B256,
     /// End of the term or of the current step, Unix seconds.
@@ -89,8 +91,8 @@ pub struct LicenseStanding {
     pub host: EthAddress,
     /// Seed of the license's answers; zero until it is drawn.
     pub seed: Seed,
-    /// Address whose key signs receipts.
-    pub serving_key: Address,
+    /// Keys that sign receipts, by epoch.
+    pub serving_keys: ServingKeys,
     /// Hash of the copy that the host accepted; zero before.
     pub artefact_hash: B256,
     /// End of the term or of the current step, Unix seconds.
@@ -138,7 +140,8 @@ pub async fn acquire(chain: &Chain, order: &AcquireLicense) -> Result<AcquiredLi
     Ok(AcquiredLicense { file, change: ChangedLicense { license_id, transactions } })
 }
 
-/// Draws the seed; waits until the beacon is out. Nothing is sent if it was drawn before.
+/// Draws the seed; waits until the beacon's round is out, and brings it if nobody else does.
+/// Nothing is sent if the seed was drawn before.
 ///
 /// # Errors
 /// No signer, network failure, a refusal of the contract, a beacon that does not come in time.
@@ -148,23 +151,38 @@ pub async fn draw_seed(
     wait: Duration,
 ) -> Result<ChangedLicense> {
     let license_id = license.license_id;
-    let start = Instant::now();
+    let patience = Patience::of(wait);
     let mut transactions = Vec::new();
-    while kept(chain, license_id).await?.seed.is_zero() {
+    loop {
+        let kept = kept(chain, license_id).await?;
+        if !kept.seed.is_zero() {
+            break;
+        }
+        // Without a license there is no round; the contract says so.
+        if kept.status == LicenseStatus::Acquired {
+            transactions.extend(bring(chain, kept.seed_round, &patience).await?);
+        }
+        if chain.is_dry_run() && !transactions.is_empty() {
+            break;
+        }
         let call = LicenseRegistry::drawLicenseSeedCall { licenseId: license_id.into() };
         match chain.send("draw license seed", chain.registry(), call, U256::ZERO).await {
             Ok(sent) => transactions.push(sent.record),
-            Err(error)
-                if error.is_revert::<LicenseRegistry::LicenseRegistry_SeedPending>()
-                    && start.elapsed() < wait => {}
+            Err(error) if is_passing(&error) && !patience.is_over() => {}
             Err(error) => return Err(error),
         }
         if chain.is_dry_run() {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        patience.pause().await;
     }
     Ok(ChangedLicense { license_id, transactions })
+}
+
+/// Whether a draw was refused because of what somebody else or a reorg did in between.
+fn is_passing(error: &ClientError) -> bool {
+    error.is_revert::<LicenseRegistry::LicenseRegistry_SeedPending>()
+        || error.is_revert::<LicenseRegistry::LicenseRegistry_AlreadySeeded>()
 }
 
 /// Accepts the copy in the directory `artefact`; the term starts.
@@ -272,8 +290,8 @@ pub async fn kept(chain: &Chain, id: LicenseId) -> Result<KeptLicense> {
     let kept = chain.read(chain.registry(), call).await?;
     Ok(KeptLicense {
         status: kept.status,
+        seed_round: kept.seedRound.to(),
         seed: kept.seed.into(),
-        serving_key: kept.servingKey.into(),
         artefact_hash: kept.artefactHash,
         deadline: u64::try_from(kept.deadline).unwrap_or(u64::MAX),
     })
@@ -292,7 +310,7 @@ pub async fn standing(chain: &Chain, license: &LicenseFile) -> Result<LicenseSta
         status: kept.status(),
         host: license.host,
         seed: kept.seed,
-        serving_key: kept.serving_key.into(),
+        serving_keys: host::serving_keys(chain, license.license_id).await?,
         artefact_hash: kept.artefact_hash,
         deadline: kept.deadline,
         collateral: collateral.amount,

@@ -3,12 +3,16 @@
 use crate::chain::Chain;
 use crate::error::{FailureKind, HintExt, Result, fail};
 use crate::files::ChannelFile;
-use crate::license;
-use oml_contracts::Amount;
-use oml_contracts::rpc::abi::PaymentEscrow;
-use oml_payments::{Completion, PayerChannel, PayerError, PayerSession, Price, SignedReceipt};
+use crate::host;
+use oml_contracts::rpc::abi::PaymentEscrow::{self, ChannelStatus};
+use oml_contracts::{Amount, LicenseId};
+use oml_payments::{
+    Completion, KeysAnswer, PayerChannel, PayerError, PayerSession, Price, ServingKeySource,
+    SignedReceipt,
+};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A paid answer.
 #[derive(Clone, Debug, Serialize)]
@@ -42,6 +46,8 @@ pub struct PayableChannel {
     pub reference: PayerChannel,
     /// All that was deposited.
     pub deposit: Amount,
+    /// Time of the newest block, Unix seconds.
+    chain_time: u64,
 }
 
 impl PayableChannel {
@@ -52,7 +58,7 @@ impl PayableChannel {
     pub async fn read(chain: &Chain, channel: &ChannelFile) -> Result<Self> {
         let call = PaymentEscrow::channelCall { channelId: channel.channel_id.into() };
         let state = chain.read(chain.escrow(), call).await?;
-        if !state.isOpen {
+        if state.status != ChannelStatus::Open {
             return Err(fail(
                 format!("channel {} is not open on this chain", channel.channel_id),
                 "open it with `oml channel open`, or give the addresses file of its chain",
@@ -70,20 +76,21 @@ impl PayableChannel {
             ));
         }
         let license = &channel.license;
-        let serving_key = license::kept(chain, license.license_id).await?.serving_key;
+        let serving_keys = host::serving_keys(chain, license.license_id).await?;
         let reference = PayerChannel {
             chain_id: chain.addresses().chain_id,
             escrow: chain.addresses().payment_escrow,
             challenge_manager: chain.addresses().challenge_manager,
             license_id: license.license_id,
             model_id: license.terms.model_id,
-            serving_key,
+            serving_keys,
             payer: channel.payer,
             signer: channel.signer,
             salt: channel.salt,
             price: Price::of_terms(&license.terms),
         };
-        Ok(Self { reference, deposit: Amount::new(state.deposited.to()) })
+        let chain_time = chain.rpc().now().await?;
+        Ok(Self { reference, deposit: Amount::new(state.deposited.to()), chain_time })
     }
 
     /// A session of the signer with a gateway, which promises at most the deposit.
@@ -92,8 +99,10 @@ impl PayableChannel {
     /// No signer, or another one than the channel's.
     pub fn session(&self, chain: &Chain, gateway: &str) -> Result<PayerSession> {
         let key = chain.rpc().account()?.key();
-        let session = explain(PayerSession::new(self.reference, key, gateway), gateway)?;
-        Ok(session.with_budget(self.deposit))
+        let session = explain(PayerSession::new(self.reference.clone(), key, gateway), gateway)?;
+        let keys = Arc::new(ChainKeys { chain: chain.clone(), license: self.reference.license_id });
+        let session = session.with_budget(self.deposit).with_chain_time(self.chain_time);
+        Ok(session.with_keys(keys))
     }
 
     /// A session that goes on where `log` ends; without a log it asks the gateway for its newest
@@ -114,6 +123,19 @@ impl PayableChannel {
             explain(session.resume().await, gateway)?;
         }
         Ok(session)
+    }
+}
+
+/// The chain, asked for the keys of one license while a session runs.
+#[derive(Debug)]
+struct ChainKeys {
+    chain: Chain,
+    license: LicenseId,
+}
+
+impl ServingKeySource for ChainKeys {
+    fn serving_keys(&self) -> KeysAnswer<'_> {
+        Box::pin(async { Ok(host::serving_keys(&self.chain, self.license).await?) })
     }
 }
 

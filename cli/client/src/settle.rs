@@ -7,7 +7,7 @@ use crate::files::LicenseFile;
 use crate::vouchers::newest_per_channel;
 use alloy::primitives::U256;
 use alloy::sol_types::SolEvent;
-use oml_contracts::rpc::abi::PaymentEscrow::{self, ClaimError};
+use oml_contracts::rpc::abi::PaymentEscrow::{self, ChannelStatus, ClaimError};
 use oml_contracts::{ChannelId, LicenseId, hash};
 use oml_payments::SignedVoucher;
 use serde::Serialize;
@@ -77,7 +77,9 @@ pub async fn claim(
         check_channel(chain, license, &voucher)?;
         let call = PaymentEscrow::channelCall { channelId: voucher.channel_id.into() };
         let state = chain.read(chain.escrow(), call).await?;
-        if state.isOpen && voucher.cumulative_amount.get() <= state.claimed.to() {
+        if state.status != ChannelStatus::None
+            && voucher.cumulative_amount.get() <= state.claimed.to()
+        {
             settled.already_settled.push(voucher.channel_id);
         } else {
             open.push(voucher);
@@ -177,7 +179,8 @@ const fn reason(error: &ClaimError) -> &'static str {
         ClaimError::ExceedsDeposit => "amount above the deposit",
         ClaimError::BadSignature => "not signed by payer or its signer",
         ClaimError::ExceedsCollateralRatio => {
-            "more than the collateral covers; top up and claim again, or reserve it with --reserve"
+            "more than the collateral covers now; claim again in the next settlement period, top up, \
+             or reserve it with --reserve"
         }
         _ => "refused",
     }

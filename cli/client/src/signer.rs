@@ -26,6 +26,12 @@ impl SigningAccount {
         Ok(Self(signer))
     }
 
+    /// A new account, from the operating system's generator.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(PrivateKeySigner::random())
+    }
+
     /// The account's address.
     #[must_use]
     pub fn address(&self) -> EthAddress {

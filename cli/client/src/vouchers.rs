@@ -28,15 +28,8 @@ pub(crate) fn newest_per_channel(vouchers: Vec<SignedVoucher>) -> Vec<SignedVouc
 /// # Errors
 /// There is no store at `url`, or it can't be read.
 pub async fn from_store(url: &str, license: LicenseId) -> Result<Vec<SignedVoucher>> {
-    let shown = hide_password(url);
-    let hint = "name the store of the host's node, e.g. --store sqlite:oml-node.db";
-    if let Some(path) = url.strip_prefix("sqlite:")
-        && !Path::new(path.trim_start_matches("//").split('?').next().unwrap_or_default()).is_file()
-    {
-        return Err(fail(format!("there is no store at {shown}"), hint, FailureKind::Failed));
-    }
-    let failed = || format!("store {shown} could not be read");
-    let store = Store::open(url).await.hint(failed(), hint, FailureKind::Failed)?;
+    let store = open_store(url).await?;
+    let (failed, hint) = (|| unreadable(url), STORE_HINT);
     let mut vouchers = Vec::new();
     for channel in store.served_channels(license).await.hint(failed(), hint, FailureKind::Failed)? {
         let paid = newest_paid(&store, channel).await.hint(failed(), hint, FailureKind::Failed)?;
@@ -44,6 +37,26 @@ pub async fn from_store(url: &str, license: LicenseId) -> Result<Vec<SignedVouch
     }
     store.close().await;
     Ok(vouchers)
+}
+
+const STORE_HINT: &str = "name the store of the host's node, e.g. --store sqlite:oml-node.db";
+
+fn unreadable(url: &str) -> String {
+    format!("store {} could not be read", hide_password(url))
+}
+
+/// Opens a node's store, and makes none.
+///
+/// # Errors
+/// There is no store at `url`, or it can't be opened.
+pub async fn open_store(url: &str) -> Result<Store> {
+    if let Some(path) = url.strip_prefix("sqlite:")
+        && !Path::new(path.trim_start_matches("//").split('?').next().unwrap_or_default()).is_file()
+    {
+        let missing = format!("there is no store at {}", hide_password(url));
+        return Err(fail(missing, STORE_HINT, FailureKind::Failed));
+    }
+    Store::open(url).await.hint(unreadable(url), STORE_HINT, FailureKind::Failed)
 }
 
 #[derive(Deserialize)]

@@ -4,6 +4,7 @@
 //! The acts use the same actions as the command line does, through [`oml_client`].
 
 mod acts;
+mod clock;
 mod ledger;
 mod nodes;
 mod options;
@@ -15,7 +16,7 @@ mod run;
 mod scenario;
 
 pub use ledger::{Gain, NamedTransaction, Snapshot};
-pub use options::DemoOptions;
+pub use options::{DemoBeacon, DemoOptions};
 pub use play::Play;
 pub use report::{DemoCopy, DemoReport, DemoTally, PlayedAct};
 pub use run::{play_many, play_once};

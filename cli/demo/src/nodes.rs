@@ -77,7 +77,8 @@ impl Scenario {
                 listen: local(host.gateway_port),
                 upstream: host.upstream.to_owned(),
                 upstream_model: Some("model".to_owned()),
-                serving_key: self.key_source(name)?,
+                serving_key: Some(self.key_source(name)?),
+                serving_key_dir: None,
                 tokenizer: None,
                 default_max_tokens: 16,
                 max_tokens_cap: 64,
@@ -91,6 +92,8 @@ impl Scenario {
                 ..RedeemConfig::default()
             },
             inference: Vec::new(),
+            signing_history: self.dir.join(format!("{name}.signing-history")),
+            boot_marks: Some(self.dir.join("boot-marks")),
         });
         self.write(name, &config)
     }
@@ -106,6 +109,7 @@ impl Scenario {
                 finality_depth: 32,
                 max_log_range: 5_000,
                 resubmit_after_s: 12,
+                drand_endpoints: self.settings.drand_endpoints.clone(),
                 max_fee_per_gas: 500_000_000_000,
             },
             store: StoreConfig {

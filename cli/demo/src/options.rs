@@ -21,10 +21,21 @@ pub struct DemoOptions {
     pub dir: Option<PathBuf>,
     /// Acts to play; 1 and 2 are always played.
     pub acts: Vec<u8>,
+    /// Where draws come from.
+    pub beacon: DemoBeacon,
     /// Leaves chain, nodes and servers running.
     pub keep: bool,
     /// The `oml` program, which nodes and model servers run.
     pub oml: PathBuf,
+}
+
+/// Where the demo's draws come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DemoBeacon {
+    /// RANDAO of the local chain's blocks.
+    Randao,
+    /// A drand network of one process, which nodes ask over HTTP; every draw waits half a minute.
+    Drand,
 }
 
 impl DemoOptions {
@@ -38,6 +49,7 @@ impl DemoOptions {
             seed: 1,
             dir: None,
             acts: (1..=6).collect(),
+            beacon: DemoBeacon::Randao,
             keep: false,
             oml,
         }

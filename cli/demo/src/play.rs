@@ -61,7 +61,7 @@ impl Play {
         let model_dir = local_model::locate(&options.model)?;
         progress.say("starting a local chain, deploying the contracts, funding everyone");
         let at_end = if options.keep { AtEnd::Keep } else { AtEnd::Kill };
-        let stage = Scenario::set(dir, options.oml.clone(), at_end).await?;
+        let stage = Scenario::set(dir, options, at_end).await?;
         Ok(Self {
             universe: stage.dir.join("owner"),
             key_file: stage.dir.join("owner/universe.key"),

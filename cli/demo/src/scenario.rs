@@ -1,6 +1,8 @@
 //! The stage: a local chain with the contracts, funded people, staked provers.
 
+use crate::clock;
 use crate::ledger::{Names, Snapshot, transactions};
+use crate::options::{DemoBeacon, DemoOptions};
 use crate::ports::{free_port, url};
 use crate::processes::{AtEnd, Processes};
 use crate::report::PlayedAct;
@@ -9,10 +11,12 @@ use oml_client::signer::SigningAccount;
 use oml_client::{
     Chain, ChainSettings, FailureKind, RpcConnection, deploy, fail, find_anvil, prover,
 };
+use oml_contracts::beacon::{BeaconSource, Bn254Key, DrandNetwork};
+use oml_contracts::chains::local_randao;
 use oml_contracts::rpc::deploy::{CaseParams, DeployParams};
 use oml_contracts::{Amount, EthAddress};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// anvil's well-known mnemonic; its accounts hold native currency on every fresh local chain.
 const MNEMONIC: &str = "test test test test test test test test test test test junk";
@@ -80,21 +84,31 @@ impl Scenario {
     ///
     /// # Errors
     /// anvil missing, a process that dies, a transaction that fails.
-    pub(crate) async fn set(dir: &Path, oml: PathBuf, at_end: AtEnd) -> Result<Self> {
+    pub(crate) async fn set(dir: &Path, options: &DemoOptions, at_end: AtEnd) -> Result<Self> {
         std::fs::create_dir_all(dir)?;
         let mut processes = Processes::new(dir.join("logs"), at_end)?;
         let port = free_port()?.to_string();
-        let mut args = vec!["--port", &port, "--block-time", "1", "--accounts", "12"];
+        let mut args = vec!["--port", &port, "--accounts", "12"];
         args.extend(["--mnemonic", MNEMONIC, "--quiet"]);
         processes.start("chain", &find_anvil()?, &args)?;
-        let settings = ChainSettings {
+        let mut settings = ChainSettings {
             rpc_url: url(port.parse()?),
             addresses: dir.join("addresses.json"),
+            drand_endpoints: Vec::new(),
             dry_run: false,
             tx_timeout: Duration::from_secs(60),
         };
         wait_for_chain(&mut processes, &settings.rpc_url).await?;
-        let token = deploy_all(&settings).await?;
+        let oml = options.oml.clone();
+        let beacon = match options.beacon {
+            DemoBeacon::Randao => local_randao(),
+            DemoBeacon::Drand => {
+                let relay = start_relay(&mut processes, &oml, dir).await?;
+                settings.drand_endpoints = vec![relay.url];
+                BeaconSource::DrandEvmnet(relay.network)
+            }
+        };
+        let token = deploy_all(&settings, beacon).await?;
         let mut scenario = Self {
             dir: dir.to_owned(),
             people: people(&settings).await?,
@@ -106,6 +120,7 @@ impl Scenario {
         };
         scenario.introduce()?;
         scenario.fund().await?;
+        clock::start(&scenario.settings.rpc_url).await?;
         Ok(scenario)
     }
 
@@ -174,9 +189,10 @@ impl Scenario {
 }
 
 /// Windows that machines keep easily and people can watch.
-fn params(token: EthAddress) -> DeployParams {
+fn params(token: EthAddress, beacon: BeaconSource) -> DeployParams {
     let base = DeployParams::local(token, Amount::new(100 * UNIT));
     DeployParams {
+        beacon,
         cases: CaseParams {
             report_delay: 1,
             questions_window: 45,
@@ -196,12 +212,39 @@ fn params(token: EthAddress) -> DeployParams {
     }
 }
 
-async fn deploy_all(settings: &ChainSettings) -> Result<EthAddress> {
+async fn deploy_all(settings: &ChainSettings, beacon: BeaconSource) -> Result<EthAddress> {
     let rpc = RpcConnection::signing(&settings.rpc_url, account(0)?)?;
     let token = deploy::token(&rpc).await?;
-    let addresses = deploy::core(&rpc, &params(token), Some(token)).await?;
+    let addresses = deploy::core(&rpc, &params(token, beacon), Some(token)).await?;
     addresses.save(&settings.addresses)?;
     Ok(token)
+}
+
+/// A drand network of one process.
+struct DemoRelay {
+    url: String,
+    network: DrandNetwork<Bn254Key>,
+}
+
+/// Starts a relay whose first round was a moment ago, and asks it for its key.
+async fn start_relay(processes: &mut Processes, oml: &Path, dir: &Path) -> Result<DemoRelay> {
+    const PERIOD: u32 = 1;
+    const MARGIN: u32 = 30;
+    let url = url(free_port()?);
+    let listen = url.trim_start_matches("http://").to_owned();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let (genesis, key) = (now - 60, dir.join("relay.key").display().to_string());
+    let (start, period) = (genesis.to_string(), PERIOD.to_string());
+    let args = ["chain", "relay", "--listen", &listen, "--key", &key];
+    let args = [&args[..], &["--genesis", &start, "--period", &period]].concat();
+    processes.start("relay", oml, &args)?;
+    let info = format!("{url}/info");
+    processes.ready("relay", &info, Duration::from_secs(20)).await?;
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let told: serde_json::Value = client.get(&info).send().await?.json().await?;
+    let public_key = told["public_key"].as_str().unwrap_or_default().parse()?;
+    let network = DrandNetwork { public_key, genesis, period: PERIOD, margin: MARGIN };
+    Ok(DemoRelay { url, network })
 }
 
 async fn people(settings: &ChainSettings) -> Result<Vec<Person>> {

@@ -21,8 +21,14 @@ pub(crate) enum Verb {
     },
     /// List the cases of this deployment of the contracts
     List,
-    /// Draw bundles and committee once the beacon is out; anyone may
-    Draw(Push),
+    /// Draw bundles and committee, bringing the beacon's round if need be; anyone may
+    Draw {
+        #[command(flatten)]
+        push: Push,
+        /// Longest wait for the beacon, in seconds
+        #[arg(long, default_value_t = 1_800)]
+        wait: u64,
+    },
     /// End a case whose time has come; anyone may
     Resolve(Push),
     /// Wait until a case is decided and print the verdict
@@ -55,9 +61,11 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             output.result(&data, &status, || format!("{data:#}"));
         }
         Verb::List => list(global).await?,
-        Verb::Draw(Push { case_id, license }) => {
-            let chain = global.signing().await?;
-            print(&case::draw(&chain, case_id, &LicenseFile::load(&license)?).await?, output);
+        Verb::Draw { push: Push { case_id, license }, wait } => {
+            let (chain, license) = (global.signing().await?, LicenseFile::load(&license)?);
+            let sent = case::draw(&chain, case_id, &license, Duration::from_secs(wait)).await?;
+            let lines: Vec<String> = sent.iter().map(TxRecord::line).collect();
+            output.result(&sent, &case_id.to_string(), || lines.join("\n"));
         }
         Verb::Resolve(Push { case_id, license }) => {
             let chain = global.signing().await?;

@@ -1,12 +1,15 @@
 //! `oml channel`: a payer's money set aside for one license.
 
+use crate::error::{FailureKind, HintExt as _};
 use crate::flags::Global;
 use clap::{Args, Subcommand};
 use eyre::Result;
-use oml_client::channel::{self, ChangedChannel, CloseChannel, OpenChannel};
+use oml_client::channel::{self, ChangedChannel, CloseChannel, CloseWitness, OpenChannel};
 use oml_client::files::{self, ChannelFile, CloseFile, LicenseFile};
+use oml_client::vouchers::open_store;
 use oml_client::{TxRecord, money};
 use oml_contracts::{Amount, EthAddress};
+use oml_node::NodeConfig;
 use std::path::{Path, PathBuf};
 
 /// Verbs of `oml channel`.
@@ -48,21 +51,23 @@ pub(crate) enum Verb {
         #[arg(long, default_value = "channel.json", value_name = "FILE")]
         channel: PathBuf,
     },
-    /// Get the unclaimed rest back after the thaw
+    /// Get the unclaimed rest back after the thaw; the channel is closed
     Withdraw {
         /// Channel file
         #[arg(long, default_value = "channel.json", value_name = "FILE")]
         channel: PathBuf,
     },
-    /// Sign, as the host, that nothing above an amount will be claimed; the payer can then close
+    /// Sign, as the host, that of the deposit nothing above an amount will be claimed; the payer
+    /// can then close
     SignClose {
         /// Channel file, from the payer
         #[arg(long, default_value = "channel.json", value_name = "FILE")]
         channel: PathBuf,
-        /// All that will ever be claimed, e.g. 2.5; vouchers above it are worth no more, so stop
-        /// serving first
+        /// All that will ever be claimed, e.g. 2.5; at least what was served for
         #[arg(long)]
         amount: String,
+        #[command(flatten)]
+        node: HostNode,
         /// Decimals of the currency
         #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
         decimals: u8,
@@ -70,7 +75,7 @@ pub(crate) enum Verb {
         #[arg(long, default_value = "close.json", value_name = "FILE")]
         out: PathBuf,
     },
-    /// End a channel without a thaw: the rest goes to the payer at once
+    /// Close a channel for good without a thaw: the rest goes to the payer at once
     Close {
         /// Channel file
         #[arg(long, default_value = "channel.json", value_name = "FILE")]
@@ -84,6 +89,35 @@ pub(crate) enum Verb {
         #[arg(long, default_value = "channel.json", value_name = "FILE")]
         channel: PathBuf,
     },
+}
+
+/// Where the host's word is kept before it is given.
+#[derive(Args, Clone, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct HostNode {
+    /// Store of the host's node, e.g. sqlite:oml-node.db: from then on its gateways serve nothing
+    /// on the channel
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// Configuration of the host's node, which names its store
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// No node of this host serves on the channel, nor ever will
+    #[arg(long)]
+    no_node: bool,
+}
+
+impl HostNode {
+    /// URL of the node's store, if there is a node.
+    fn store(&self) -> Result<Option<String>> {
+        let Some(path) = &self.config else { return Ok(self.store.clone()) };
+        let config = NodeConfig::load(path).hint(
+            format!("{} is not a usable configuration", path.display()),
+            "name the store itself with --store URL",
+            FailureKind::Failed,
+        )?;
+        Ok(Some(config.store.url))
+    }
 }
 
 /// Whose word ends a channel.
@@ -105,9 +139,10 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     let load = |path: &Path| ChannelFile::load(path);
     let changed = match verb {
         Verb::Show { channel } => return show(&load(&channel)?, global).await,
-        Verb::SignClose { channel, amount, decimals, out } => {
+        Verb::SignClose { channel, amount, node, decimals, out } => {
             let amount = parse(&amount, decimals)?;
-            return sign_close(&load(&channel)?, amount, &out, global).await;
+            let signed = sign_close(&load(&channel)?, amount, &node, global).await?;
+            return write_close(&signed, &out, global);
         }
         Verb::Open { license, amount, voucher_signer, decimals, out } => {
             let chain = global.signing().await?;
@@ -163,13 +198,21 @@ impl HowToClose {
 async fn sign_close(
     channel: &ChannelFile,
     amount: Amount,
-    out: &Path,
+    node: &HostNode,
     global: &Global,
-) -> Result<()> {
-    let signed = channel::sign_close(&global.signing().await?, channel, amount).await?;
-    files::save(out, &signed)?;
+) -> Result<CloseFile> {
+    let chain = global.signing().await?;
+    let Some(url) = node.store()? else {
+        return Ok(channel::sign_close(&chain, channel, amount, &CloseWitness::NoNode).await?);
+    };
+    let store = open_store(&url).await?;
+    Ok(channel::sign_close(&chain, channel, amount, &CloseWitness::Node(&store)).await?)
+}
+
+fn write_close(signed: &CloseFile, out: &Path, global: &Global) -> Result<()> {
+    files::save(out, signed)?;
     let path = out.display().to_string();
-    global.output().result(&signed, &path, || {
+    global.output().result(signed, &path, || {
         format!("wrote {path}; give it to the payer, for `oml channel close --signed`")
     });
     Ok(())

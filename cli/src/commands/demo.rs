@@ -6,7 +6,7 @@ use crate::output::table;
 use clap::Args;
 use eyre::Result;
 use oml_client::{Progress, money};
-use oml_demo::{DemoOptions, DemoReport, DemoTally, PlayedAct, play_many, play_once};
+use oml_demo::{DemoBeacon, DemoOptions, DemoReport, DemoTally, PlayedAct, play_many, play_once};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +32,10 @@ pub(crate) struct Demo {
     /// Play this many times with seeds counted up, and report how often each act ended how
     #[arg(long, default_value_t = 1, value_name = "N", conflicts_with = "keep")]
     runs: u64,
+    /// Draw from a drand network of one process instead of the local chain's RANDAO; takes minutes
+    /// more
+    #[arg(long)]
+    drand: bool,
     /// Leave chain, nodes and servers running, and print how to explore them
     #[arg(long)]
     keep: bool,
@@ -48,6 +52,7 @@ pub(crate) async fn run(args: Demo, global: &Global) -> Result<()> {
         seed: args.seed,
         dir: args.dir,
         acts: args.acts,
+        beacon: if args.drand { DemoBeacon::Drand } else { DemoBeacon::Randao },
         keep: args.keep,
         oml: std::env::current_exe()?,
     };

@@ -6,7 +6,7 @@ use crate::output::causes;
 use crate::output::table;
 use clap::Args;
 use eyre::Result;
-use oml_client::{RpcConnection, deploy, find_anvil, local_model};
+use oml_client::{RpcConnection, beacon, deploy, find_anvil, local_model};
 use oml_contracts::Addresses;
 use serde::Serialize;
 use std::time::Duration;
@@ -143,6 +143,8 @@ async fn chain_findings(global: &Global) -> Vec<Finding> {
         Ok(addresses) if addresses.chain_id == id => {
             findings.push(Finding::ok("addresses", args.addresses.display().to_string()));
             findings.extend(contract_findings(&rpc, &addresses).await);
+            findings.push(beacon_finding(&rpc, &addresses).await);
+            findings.extend(relay_findings(&rpc, &addresses, &global.drand_endpoints()).await);
         }
         Ok(addresses) => findings.push(Finding::broken(
             "addresses",
@@ -176,6 +178,46 @@ async fn contract_findings(rpc: &RpcConnection, addresses: &Addresses) -> Vec<Fi
         findings.push(result);
     }
     findings
+}
+
+/// What the beacon is worth.
+async fn beacon_finding(rpc: &RpcConnection, addresses: &Addresses) -> Finding {
+    match beacon::standing(rpc, addresses).await {
+        Ok(standing) => match &standing.unfit {
+            None => Finding::ok("draws", standing.line()),
+            Some(unfit) => Finding::broken("draws", format!("{unfit}; {}", standing.line())),
+        },
+        Err(error) => Finding::of("draws", Err(error.into())),
+    }
+}
+
+/// Whether the relays of a drand beacon answer, and with the signature that the contract accepts:
+/// there is only one, so those that are well agree.
+async fn relay_findings(
+    rpc: &RpcConnection,
+    addresses: &Addresses,
+    endpoints: &[String],
+) -> Vec<Finding> {
+    let asked = match beacon::relays(rpc, addresses, endpoints).await {
+        Ok(asked) => asked,
+        Err(error) => return vec![Finding::of("drand relays", Err(error.into()))],
+    };
+    let some_answer = asked.iter().any(|relay| relay.fault.is_none());
+    let finding = |relay: &beacon::RelayStanding| {
+        let part = format!("relay {}", relay.url);
+        match &relay.fault {
+            None => Finding::ok(part, format!("round {} is accepted by the beacon", relay.round)),
+            // One is enough to bring rounds.
+            Some(fault) if some_answer => {
+                Finding::absent(part, format!("{fault}; others bring the rounds"))
+            }
+            Some(fault) => Finding::broken(
+                part,
+                format!("{fault}; name a relay that answers with --drand-endpoint"),
+            ),
+        }
+    };
+    asked.iter().map(finding).collect()
 }
 
 async fn signer_finding(global: &Global) -> Finding {

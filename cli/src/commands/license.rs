@@ -28,13 +28,13 @@ pub(crate) enum Verb {
         #[arg(long, default_value = "license.json", value_name = "FILE")]
         out: PathBuf,
     },
-    /// Draw the license's seed from the beacon; anyone may
+    /// Draw the license's seed from the beacon, bringing its round if need be; anyone may
     Seed {
         /// License file, as `acquire` writes it
         #[arg(long, default_value = "license.json", value_name = "FILE")]
         license: PathBuf,
         /// Longest wait for the beacon, in seconds
-        #[arg(long, default_value_t = 60)]
+        #[arg(long, default_value_t = 1_800)]
         wait: u64,
     },
     /// Accept the delivered copy; the term starts

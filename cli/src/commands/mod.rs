@@ -9,6 +9,7 @@ pub(crate) mod demo;
 pub(crate) mod deployment;
 pub(crate) mod doctor;
 pub(crate) mod fingerprint;
+pub(crate) mod host;
 pub(crate) mod license;
 pub(crate) mod model;
 pub(crate) mod node;
@@ -39,6 +40,9 @@ pub(crate) enum Noun {
     /// Licenses: acquire, activate, end, collateral
     #[command(subcommand)]
     License(license::Verb),
+    /// A host's serving keys and signing history
+    #[command(subcommand)]
+    Host(host::Verb),
     /// Deployments declared under a license
     #[command(subcommand)]
     Deployment(deployment::Verb),
@@ -94,6 +98,7 @@ pub(crate) async fn run(noun: Noun, global: &Global) -> Result<ExitCode> {
         Noun::Fingerprint(verb) => fingerprint::run(*verb, global).await,
         Noun::Offer(verb) => offer::run(verb, global).await.map(done),
         Noun::License(verb) => license::run(verb, global).await.map(done),
+        Noun::Host(verb) => host::run(verb, global).await.map(done),
         Noun::Deployment(verb) => deployment::run(verb, global).await.map(done),
         Noun::Channel(verb) => channel::run(verb, global).await.map(done),
         Noun::Pay(args) => pay::run(args, global).await.map(done),

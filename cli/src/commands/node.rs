@@ -329,11 +329,14 @@ mod tests {
         assert_eq!(config.store, oml_node::config::StoreConfig::default());
         let least: NodeConfig = toml::from_str(MINIMAL).unwrap();
         config.chain.start_block = None;
+        config.chain.drand_endpoints.clear();
         assert_eq!(config.chain, least.chain);
         let prover = config.prover.unwrap();
         assert_eq!(prover.query, oml_node::config::QueryLimits::default());
         let mut host = config.host.unwrap();
         host.redeem.max_unclaimed = None;
+        let defaults = oml_node::config::HostConfig::default();
+        assert_eq!(host.signing_history, defaults.signing_history);
         assert_eq!(host.redeem, oml_node::config::RedeemConfig::default());
 
         let mut table: toml::Table = toml::from_str(FULL).unwrap();

@@ -92,9 +92,9 @@ pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
         || if args.stream { String::new() } else { paid.text.clone() },
     );
     output.progress(format!(
-        "{} tokens, receipt {} verified, {} promised in all",
+        "{} tokens, receipt of request {} verified, {} promised in all",
         paid.tokens,
-        paid.receipt.seq,
+        paid.receipt.cumulative_requests,
         money::show(paid.promised.get(), args.decimals)
     ));
     Ok(())

@@ -2,11 +2,12 @@
 
 use super::support::oml;
 
-const NOUNS: [&str; 17] = [
+const NOUNS: [&str; 18] = [
     "model",
     "fingerprint",
     "offer",
     "license",
+    "host",
     "deployment",
     "channel",
     "pay",

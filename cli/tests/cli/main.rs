@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
+mod beacon;
 mod chain;
 mod copies;
 mod failures;
 mod fingerprint;
 mod help;
+mod host;
 mod json;
 mod money;
 mod support;

@@ -3,12 +3,12 @@
 
 use super::support::{Anvil, FIRST, FIRST_KEY, anvil, oml, stdout_json};
 use alloy::hex;
-use alloy::sol_types::{SolCall, SolEvent as _};
+use alloy::sol_types::SolEvent as _;
 use k256::ecdsa::SigningKey;
 use oml_contracts::rpc::abi::{ChallengeManager, LicenseRegistry};
 use oml_contracts::{
-    Addresses, Amount, ChannelId, ContentHash, EthAddress, LicenseNonce, LicenseRef, ModelId,
-    RequestHash, Salt, Signable as _, Terms, Voucher, hash,
+    Addresses, Amount, ChannelId, LicenseNonce, LicenseRef, RequestHash, Salt, Signable as _,
+    Terms, Voucher, hash,
 };
 use oml_payments::SignedVoucher;
 use predicates::str::contains;
@@ -21,20 +21,20 @@ const SECOND_KEY: &str = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4
 /// Its address.
 const SECOND: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
-struct World {
+pub(super) struct World {
     chain: Anvil,
-    dir: tempfile::TempDir,
+    pub(super) dir: tempfile::TempDir,
 }
 
 impl World {
     /// A chain with the contracts and a license that the first account sells to itself.
-    fn licensed() -> Option<Self> {
+    pub(super) fn licensed() -> Option<Self> {
         let chain = anvil()?;
         // Beacons and report delays need blocks that come by themselves.
         chain.rpc("evm_setIntervalMining", json!([1]));
         let world = Self { chain, dir: tempfile::tempdir().unwrap() };
         world.host(&["chain", "deploy", "--local"]);
-        let model = world.register_model().to_string();
+        let model = world.chain.register_model(&world.addresses()).to_string();
         world.host(&[
             "offer",
             "template",
@@ -59,29 +59,8 @@ impl World {
             r#ref: (&license).try_into().unwrap(),
             artefactHash: [9; 32].into(),
         };
-        world.send(world.addresses().license_registry, &activate);
+        world.chain.transact(world.addresses().license_registry, &activate);
         Some(world)
-    }
-
-    fn register_model(&self) -> ModelId {
-        let registry = self.addresses().license_registry;
-        let (weights, metadata) = (ContentHash::new([1; 32]), ContentHash::new([2; 32]));
-        let register = LicenseRegistry::registerModelCall {
-            weightsHash: weights.into(),
-            metadataHash: metadata.into(),
-            parents: vec![],
-        };
-        self.send(registry, &register);
-        let chain_id = self.addresses().chain_id;
-        let model = hash::model_id(chain_id, registry, FIRST.parse().unwrap(), weights, metadata);
-        let commit = LicenseRegistry::commitUniverseCall {
-            modelId: model.into(),
-            root: [3; 32].into(),
-            personalCount: 32,
-            sharedCount: 0,
-        };
-        self.send(registry, &commit);
-        model
     }
 
     fn addresses(&self) -> Addresses {
@@ -93,23 +72,7 @@ impl World {
         LicenseRef { terms, host: FIRST.parse().unwrap(), nonce: LicenseNonce::from(0) }
     }
 
-    /// Sends as the first account, which anvil unlocks, and waits for the block.
-    fn send<C: SolCall>(&self, to: EthAddress, call: &C) {
-        let data = hex::encode_prefixed(call.abi_encode());
-        let transaction = json!([{ "from": FIRST, "to": to, "data": data }]);
-        let id = self.chain.rpc("eth_sendTransaction", transaction);
-        for _ in 0..100 {
-            let receipt = self.chain.rpc("eth_getTransactionReceipt", json!([id]));
-            if !receipt.is_null() {
-                assert_eq!(receipt["status"], "0x1", "{} reverted", C::SIGNATURE);
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
-        panic!("{} is not mined", C::SIGNATURE);
-    }
-
-    fn command(&self, key: &str, args: &[&str]) -> assert_cmd::Command {
+    pub(super) fn command(&self, key: &str, args: &[&str]) -> assert_cmd::Command {
         let mut command = oml(self.dir.path());
         command.args(["--rpc-url", &self.chain.url, "--private-key", key]).args(args);
         command
@@ -122,7 +85,7 @@ impl World {
         answer["data"].clone()
     }
 
-    fn host(&self, args: &[&str]) -> Value {
+    pub(super) fn host(&self, args: &[&str]) -> Value {
         self.json(FIRST_KEY, args)
     }
 
@@ -192,16 +155,30 @@ fn a_license_is_renewed_and_channels_end_by_reservation_and_agreement() {
         .assert()
         .code(6)
         .stderr(contains("PaymentEscrow_NotByHost"));
-    world.command(SECOND_KEY, &["channel", "sign-close", "--amount", "3"]).assert().code(4);
+    let sign = |amount: &str| {
+        ["channel", "sign-close", "--amount", amount, "--no-node"].map(ToOwned::to_owned)
+    };
+    world.command(SECOND_KEY, &sign("3").each_ref().map(String::as_str)).assert().code(4);
     world
-        .command(FIRST_KEY, &["channel", "sign-close", "--amount", "1"])
+        .command(FIRST_KEY, &sign("1").each_ref().map(String::as_str))
         .assert()
         .failure()
         .stderr(contains("claimed or reserved already"));
-    world.host(&["channel", "sign-close", "--amount", "3"]);
+    // Whose node would go on serving?
+    world.command(FIRST_KEY, &["channel", "sign-close", "--amount", "3"]).assert().code(2);
+    let word = world.host(&sign("3").each_ref().map(String::as_str));
+    assert_eq!(word["deposited"], "5000000", "{word}");
+    // A later deposit is none of the host's word.
+    world.payer(&["channel", "deposit", "--amount", "1"]);
     world.payer(&["channel", "close", "--signed", "close.json"]);
     let shown = world.payer(&["channel", "show"]);
-    assert_eq!(shown["deposited"].as_str(), Some("3000000"), "{shown}");
+    assert_eq!(shown["deposited"].as_str(), Some("4000000"), "{shown}");
+    assert_eq!(shown["isOpen"].as_bool(), Some(false), "{shown}");
+    world
+        .command(SECOND_KEY, &["channel", "deposit", "--amount", "1"])
+        .assert()
+        .code(6)
+        .stderr(contains("PaymentEscrow_ChannelClosed"));
 
     // What was reserved can still be claimed.
     let settled = world.host(&["settle", "--voucher", "voucher.json"]);

@@ -1,7 +1,10 @@
 //! The program in a clean environment, a chain that is only pretended, and a real one where anvil
 //! is there.
 
+use alloy::sol_types::SolCall;
 use assert_cmd::Command;
+use oml_contracts::rpc::abi::LicenseRegistry;
+use oml_contracts::{Addresses, ContentHash, EthAddress, ModelId, hash};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -43,7 +46,9 @@ pub(crate) fn stdout_json(command: &mut Command) -> Value {
 pub(crate) fn write_addresses(dir: &Path, chain_id: u64) {
     let address = |n: u8| format!("0x{}", format!("{n:02x}").repeat(20));
     let file = json!({
-        "chainId": chain_id, "beacon": address(1), "licenseRegistry": address(2), "collateralVault": address(3),
+        "chainId": chain_id,
+        "beacon": { "address": address(1), "source": { "kind": "randao", "margin": 2, "biasBits": 1 } },
+        "licenseRegistry": address(2), "collateralVault": address(3),
         "paymentEscrow": address(4), "proverRegistry": address(5), "challengeManager": address(6),
         "deployedAtBlock": 0,
     });
@@ -126,6 +131,11 @@ impl Drop for Anvil {
 
 /// A fresh local chain, or nothing where anvil is not installed.
 pub(crate) fn anvil() -> Option<Anvil> {
+    anvil_with(&[])
+}
+
+/// The same, with more arguments.
+pub(crate) fn anvil_with(more: &[&str]) -> Option<Anvil> {
     let path = std::env::var_os("OML_ANVIL").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts/tooling/bin/anvil"),
         PathBuf::from,
@@ -143,6 +153,7 @@ pub(crate) fn anvil() -> Option<Anvil> {
     let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     let child = std::process::Command::new(path)
         .args(["--port", &port.to_string(), "--quiet"])
+        .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
@@ -172,6 +183,44 @@ impl Anvil {
         let mut reader = BufReader::new(stream);
         let answer = read_request(&mut reader).unwrap();
         answer["result"].clone()
+    }
+
+    /// Sends as the first account, which anvil unlocks, and waits for the block.
+    pub(crate) fn transact<C: SolCall>(&self, to: EthAddress, call: &C) {
+        let data = alloy::hex::encode_prefixed(call.abi_encode());
+        let transaction = json!([{ "from": FIRST, "to": to, "data": data }]);
+        let id = self.rpc("eth_sendTransaction", transaction);
+        for _ in 0..100 {
+            let receipt = self.rpc("eth_getTransactionReceipt", json!([id]));
+            if !receipt.is_null() {
+                assert_eq!(receipt["status"], "0x1", "{} reverted", C::SIGNATURE);
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("{} is not mined", C::SIGNATURE);
+    }
+
+    /// Registers a model of the first account, and commits to a universe of it.
+    pub(crate) fn register_model(&self, addresses: &Addresses) -> ModelId {
+        let registry = addresses.license_registry;
+        let (weights, metadata) = (ContentHash::new([1; 32]), ContentHash::new([2; 32]));
+        let register = LicenseRegistry::registerModelCall {
+            weightsHash: weights.into(),
+            metadataHash: metadata.into(),
+            parents: vec![],
+        };
+        self.transact(registry, &register);
+        let chain_id = addresses.chain_id;
+        let model = hash::model_id(chain_id, registry, FIRST.parse().unwrap(), weights, metadata);
+        let commit = LicenseRegistry::commitUniverseCall {
+            modelId: model.into(),
+            root: [3; 32].into(),
+            personalCount: 32,
+            sharedCount: 0,
+        };
+        self.transact(registry, &commit);
+        model
     }
 
     /// Transactions that the first account has sent.

@@ -138,9 +138,29 @@ enum CaseStatus {
     Void
 }
 
+/// @notice A key with which a license's receipts are signed. One slot.
+/// @param signer account of the key; only its own signature counts, not that of any code
+/// @param from when the key was named
+/// @param until receipts dated later are not this key's: an hour after the next key was named, or
+/// the moment of its revocation; `type(uint40).max` before
+/// @param revoked somebody else may have the key, so that proofs by it lapse, see
+/// `Receipts.admissibleUntil`
+struct ServingKey {
+    address signer;
+    uint40 from;
+    uint40 until;
+    bool revoked;
+}
+
 /// @notice Host-signed statement of what was served (EIP-712).
+/// @param keyEpoch number of the license's serving key that signs, from 0
+/// @param seq the host gives each number once for every (license, keyEpoch, channel), in increasing
+/// order; numbers may be left out
+/// @param cumulativeRequests requests of the channel up to this one, whatever the epoch
+/// @param servedAt when the request was admitted
 struct Receipt {
     bytes32 licenseId;
+    uint32 keyEpoch;
     bytes32 channelId;
     uint64 seq;
     uint64 cumulativeRequests;
@@ -160,23 +180,109 @@ struct Voucher {
 }
 
 /// @title Source of randomness that nobody knows when a commitment is made
+/// @notice A commitment names `nextRound()`. Once the round is out, anybody brings what proves its
+/// value; from then on `valueOf` has it. Rounds grow with time, and so do their numbers.
 interface Beacon {
+    /// @notice What a node has to bring.
+    enum Kind {
+        Other,
+        Randao,
+        DrandBn254,
+        DrandBls12
+    }
+
     enum Status {
         Pending,
         Ready,
         Stale
     }
 
+    event RoundBrought(uint48 indexed round, bytes32 value);
+
+    /// @notice The round is not out at the block (RANDAO) or time (drand) `present`, but at `due`.
+    error Beacon_NotOut(uint48 round, uint256 present, uint256 due);
+    /// @notice There is no such round.
+    error Beacon_NoSuchRound(uint48 round);
+    /// @notice A constructor argument is outside of its bounds.
+    error Beacon_BadSetting(bytes32 name, uint256 given, uint256 min, uint256 max);
+
+    /// @notice Proves the value of a round, once; later calls return it whatever the proof.
+    function bring(uint48 round, bytes calldata proof) external returns (bytes32 value);
+
     /// @notice The round to name in a commitment made now; its value is unknown to everyone.
     function nextRound() external view returns (uint48 round);
 
-    /// @notice Value of a round. `Pending`: not out yet. `Stale`: can't be had any more, commit
-    /// again.
+    /// @notice Value of a round. `Pending`: not out, or not brought. `Stale`: can't be had any
+    /// more, commit again.
     function valueOf(uint48 round) external view returns (Status status, bytes32 value);
+
+    /// @notice Distance from a commitment to its value: blocks (RANDAO) or seconds (drand).
+    function margin() external view returns (uint48);
+
+    /// @notice Bits that one who makes blocks can buy per round by skipping slots; the premium of a
+    /// round is 1 + this.
+    function biasBits() external view returns (uint8);
+
+    function kind() external pure returns (Kind);
+}
+
+/// @title What a node must know of a drand network besides `IBeacon`
+interface DrandBeacon {
+    /// @notice The proof is not this long.
+    error Drand_BadLength(uint256 given, uint256 expected);
+    /// @notice Not the network's signature of this round.
+    error Drand_BadSignature(uint48 round);
+    /// @notice Not a point of the right group, or its zero.
+    error Drand_BadPublicKey();
+
+    /// @notice Second in which a round comes out.
+    function publishedAt(uint48 round) external view returns (uint256);
+
+    /// @notice The network's key, not compressed: x.c1, x.c0, y.c1, y.c0.
+    function publicKey() external view returns (bytes memory);
+
+    /// @notice Second of round 1.
+    function genesis() external view returns (uint48);
+
+    /// @notice Seconds from round to round.
+    function period() external view returns (uint48);
 }
 
 /// @title Models, universes, offers, licenses and their deployments
 interface LicenseRegistry {
+    error ServingKeys_OnlyHost(address host, address caller);
+    error ServingKeys_NoSigner();
+    /// @notice The license has no key of this epoch, or was never bought.
+    error ServingKeys_NoSuchKey(bytes32 licenseId, uint32 keyEpoch);
+    error ServingKeys_Revoked(bytes32 licenseId, uint32 keyEpoch);
+
+    event ServingKeyRotated(
+        bytes32 indexed licenseId, uint32 indexed keyEpoch, address indexed signer
+    );
+    event ServingKeyRevoked(bytes32 indexed licenseId, uint32 indexed keyEpoch, uint40 revokedAt);
+
+    /// @notice Names the next key; the one before ends, with an hour for receipts of requests that
+    /// were admitted before. Its receipts remain evidence for ever. Only the host, whatever the
+    /// license's status. The same account may be named again: its numbers begin anew.
+    function rotateServingKey(LicenseRef calldata ref, address next)
+        external
+        returns (uint32 keyEpoch);
+
+    /// @notice Declares a key stolen, current or retired, and ends it at once: proofs by it are
+    /// admissible only until settlement period + 7 days from now. Until then the thief's signatures
+    /// are the host's risk. Names no other key. Only the host, once a key.
+    function revokeServingKey(LicenseRef calldata ref, uint32 keyEpoch) external;
+
+    /// @notice Key of an epoch; all zero if there is none.
+    function servingKey(bytes32 licenseId, uint32 keyEpoch)
+        external
+        view
+        returns (ServingKey memory);
+
+    /// @notice All keys that the license ever had, by epoch; the last one is current unless it is
+    /// revoked.
+    function servingKeys(bytes32 licenseId) external view returns (ServingKey[] memory);
+
     /// @param root Merkle root of the leaves
     /// @param seed model seed of the shared part, 0 until drawn
     /// @param personalCount number of fingerprints of the personal part
@@ -198,14 +304,12 @@ interface LicenseRegistry {
         uint32 burnedShared;
     }
 
-    /// @param servingKey signs receipts
     /// @param status life cycle
     /// @param deadline end of delivery while `Acquired` or `Seeded`, else end of the term
     /// @param seedRound beacon round of `seed`
     /// @param seed draws the license's answers, 0 until drawn
     /// @param artefactHash hash of the copy that the host accepted, 0 until activated
     struct License {
-        address servingKey;
         LicenseStatus status;
         uint40 deadline;
         uint48 seedRound;
@@ -230,7 +334,6 @@ interface LicenseRegistry {
     error LicenseRegistry_OfferExists(bytes32 offerId);
     error LicenseRegistry_OfferNotOpen(bytes32 offerId);
     error LicenseRegistry_LicenseExists(bytes32 licenseId);
-    error LicenseRegistry_NoServingKey();
     error LicenseRegistry_NoArtefactHash();
     error LicenseRegistry_WrongStatus(bytes32 licenseId, LicenseStatus status);
     error LicenseRegistry_DeliveryNotOver(bytes32 licenseId, uint40 deadline);
@@ -298,8 +401,8 @@ interface LicenseRegistry {
         external
         returns (uint32 epoch);
 
-    /// @notice Draws the model seed of a universe once its beacon round is out. Anyone. Re-commits
-    /// a stale round.
+    /// @notice Draws the model seed of a universe once its beacon round was brought. Anyone.
+    /// Re-commits a stale round.
     function drawUniverseSeed(bytes32 modelId, uint32 epoch) external;
 
     /// @notice Publishes an offer; refuses terms that no code could enforce. Only the model's
@@ -310,9 +413,10 @@ interface LicenseRegistry {
     /// untouched.
     function withdrawOffer(Terms calldata terms) external;
 
-    /// @notice Buys a license of an open offer: pays fee + collateral (held by the vault),
-    /// fixes the seed's beacon round. Native currency: `msg.value` = fee + collateral exactly.
-    /// ERC-20: an allowance of the same amount to the vault, which holds both.
+    /// @notice Buys a license of an open offer, with `servingKey` as its key of epoch 0: pays fee +
+    /// collateral (held by the vault), fixes the seed's beacon round. Native currency: `msg.value`
+    /// = fee + collateral exactly. ERC-20: an allowance of the same amount to the vault, which
+    /// holds both.
     function acquire(Terms calldata terms, uint96 nonce, address servingKey)
         external
         payable
@@ -399,13 +503,6 @@ interface LicenseRegistry {
         view
         returns (LicenseStatus status, uint40 deadline);
 
-    /// @notice Who signs its receipts, status and deadline: one storage read for callers that need
-    /// no seed.
-    function servingOf(bytes32 licenseId)
-        external
-        view
-        returns (address servingKey, LicenseStatus status, uint40 deadline);
-
     /// @notice What the opening of leaves needs to know: the universe, and the seeds of both parts.
     function drawsOf(bytes32 modelId, uint32 epoch, bytes32 licenseId)
         external
@@ -469,6 +566,9 @@ interface CollateralVault {
     error CollateralVault_BadBps(uint16 bps);
     error CollateralVault_NoReporter();
     error CollateralVault_UnknownPayout(uint256 payoutId);
+    error CollateralVault_OnlyPayee(address payee, address caller);
+    /// @notice Money sent there would be nobody's.
+    error CollateralVault_BadRecipient(address to);
     error CollateralVault_PayoutLocked(uint256 payoutId, uint40 unlockAt);
 
     event CollateralDeposited(
@@ -547,8 +647,12 @@ interface CollateralVault {
         external
         returns (uint128 slashed, uint128 toReporter, uint128 toOwner);
 
-    /// @notice Pays an unlocked payout to its beneficiary. Anyone may call.
+    /// @notice Pays an unlocked payout to its payee. Anyone may call.
     function payOut(uint256 payoutId) external;
+
+    /// @notice Pays an unlocked payout elsewhere, where its payee can't take the currency. Only the
+    /// payee.
+    function payOutTo(uint256 payoutId, address to) external;
 
     /// @notice Collateral of a license; nothing for one that was never acquired.
     function collateral(LicenseRef calldata ref) external view returns (Collateral memory);
@@ -563,16 +667,25 @@ interface CollateralVault {
 
 /// @title Payers' channels, batched claims of vouchers, atomic split, pulled balances
 interface PaymentEscrow {
+    /// @notice A closed channel takes no deposit and never opens again, or its old vouchers would
+    /// be good once more. What is left in it is still claimed, reserved and thawed.
+    enum ChannelStatus {
+        None,
+        Open,
+        Closed
+    }
+
     /// @notice One slot. Amounts are counted in 96 bits.
-    /// @param deposited all that was ever deposited, less what the payer took back
+    /// @param deposited all that was ever deposited, less what the payer took back; while the
+    /// channel is open it only grows
     /// @param claimed cumulative amount claimed by vouchers
     /// @param thawEnd time from which the payer can withdraw, 0 while not thawing
-    /// @param isOpen false for an unknown channel
+    /// @param status `None` for an unknown channel
     struct Channel {
         uint96 deposited;
         uint96 claimed;
         uint40 thawEnd;
-        bool isOpen;
+        ChannelStatus status;
     }
 
     /// @notice One voucher in a claim. The channel follows from (license, payer, signer, salt).
@@ -603,9 +716,12 @@ interface PaymentEscrow {
     error PaymentEscrow_LicenseNotActive(bytes32 licenseId);
     error PaymentEscrow_ChannelExists(bytes32 channelId);
     error PaymentEscrow_UnknownChannel(bytes32 channelId);
+    /// @notice The payer has left or the host has closed it; another salt makes another channel.
+    error PaymentEscrow_ChannelClosed(bytes32 channelId);
     error PaymentEscrow_AlreadyThawing(bytes32 channelId, uint40 thawEnd);
     error PaymentEscrow_NotThawed(bytes32 channelId, uint40 thawEnd);
-    error PaymentEscrow_NoRecipient();
+    /// @notice Money sent there would be nobody's.
+    error PaymentEscrow_BadRecipient(address to);
     error PaymentEscrow_NoBalance(address currency, address account);
     /// @notice A channel's amounts are counted in 96 bits.
     error PaymentEscrow_TooLarge(uint256 amount);
@@ -615,6 +731,8 @@ interface PaymentEscrow {
     error PaymentEscrow_NotIncreasing(bytes32 channelId, uint128 secured);
     /// @notice Neither the host itself nor signed by it.
     error PaymentEscrow_NotByHost(address host, address caller);
+    /// @notice So much was never in the channel.
+    error PaymentEscrow_WrongDeposit(bytes32 channelId, uint128 named, uint128 deposited);
     /// @notice Nothing would go back to the payer.
     error PaymentEscrow_NothingToClose(bytes32 channelId);
 
@@ -629,10 +747,12 @@ interface PaymentEscrow {
     );
     event ChannelDeposited(bytes32 indexed channelId, uint128 amount, uint128 deposited);
     event ChannelThawing(bytes32 indexed channelId, uint40 thawEnd);
+    /// @notice The payer has left: the channel is closed.
     event ChannelWithdrawn(bytes32 indexed channelId, address indexed payer, uint128 amount);
     /// @param amount what this claim adds
     event VoucherClaimed(bytes32 indexed channelId, uint128 amount, uint128 cumulativeAmount);
     event VoucherReserved(bytes32 indexed channelId, uint128 cumulativeAmount);
+    /// @param finalAmount what the host keeps of the deposit that it has named
     event ChannelClosed(bytes32 indexed channelId, uint128 finalAmount, uint128 toPayer);
     event VoucherRejected(bytes32 indexed channelId, ClaimError reason);
     event ClaimSplit(
@@ -662,15 +782,18 @@ interface PaymentEscrow {
     /// @notice The payer starts to leave; the host has the thaw period to claim. Only the payer.
     function startThaw(LicenseRef calldata ref, address signer, bytes32 salt) external;
 
-    /// @notice Pays the rest that is neither claimed nor reserved back after the thaw. Only the
-    /// payer.
+    /// @notice Pays the rest that is neither claimed nor reserved back after the thaw, and closes
+    /// the channel. Only the payer.
     function withdraw(LicenseRef calldata ref, address signer, bytes32 salt) external;
 
     /// @notice Claims vouchers of one license. A bad row is skipped with `VoucherRejected`, never a
     /// revert. Anyone.
     /// @dev A row is taken whole or not at all, so that nobody can burn a voucher for a part of its
-    /// worth. A batch takes at most what the collateral covers by `minCollateralRatioBps`. Parts
-    /// are rounded down: the owner's remainder stays with the host, the parents' with the owner.
+    /// worth. What is claimed within a settlement period stays covered by the collateral as
+    /// `minCollateralRatioBps` says, see `claimable`. What is reserved needs no signature any more:
+    /// it is taken whole, or exactly as far as there is room. Over the claims of a license the
+    /// owner's share is rounded down once, the parents' parts once in each claim, to the owner's
+    /// gain.
     /// @return total newly claimed, already split into balances
     function claim(LicenseRef calldata ref, ClaimRow[] calldata rows)
         external
@@ -681,14 +804,18 @@ interface PaymentEscrow {
     /// later. Anyone.
     function reserve(LicenseRef calldata ref, ClaimRow calldata row) external;
 
-    /// @notice Ends a channel without a thaw: the host, by call or by signature over `closeDigest`,
-    /// claims nothing above `finalAmount`, and what is above it, claimed and reserved amounts goes
-    /// to the payer at once. Anyone may bring the host's signature.
+    /// @notice Closes a channel without a thaw: the host, by call or by signature over
+    /// `closeDigest`, claims nothing between `finalAmount` and `deposited`, and what of that is
+    /// neither claimed nor reserved goes to the payer at once. Anyone may bring the host's
+    /// signature.
+    /// @param deposited the deposit that the host has seen: a signature never releases what was
+    /// added later, which is left to a thaw like the rest
     function close(
         LicenseRef calldata ref,
         address payer,
         address signer,
         bytes32 salt,
+        uint128 deposited,
         uint128 finalAmount,
         bytes calldata hostSignature
     ) external;
@@ -710,6 +837,11 @@ interface PaymentEscrow {
 
     /// @notice Cumulative amount that the host has declared on chain: claimed or reserved.
     function declared(bytes32 channelId) external view returns (uint128);
+
+    /// @notice What a claim may take now of a license that is or was active: what its collateral
+    /// covers by `minCollateralRatioBps`, less what was claimed in this settlement period and the
+    /// one before. All there is (2^128 - 1) once the license has ended a settlement period ago.
+    function claimable(LicenseRef calldata ref) external view returns (uint128);
     function channelIdOf(bytes32 licenseId, address payer, address signer, bytes32 salt)
         external
         view
@@ -722,7 +854,10 @@ interface PaymentEscrow {
         uint64 cumulativeTokens,
         bytes32 requestHash
     ) external view returns (bytes32);
-    function closeDigest(bytes32 channelId, uint128 finalAmount) external view returns (bytes32);
+    function closeDigest(bytes32 channelId, uint128 deposited, uint128 finalAmount)
+        external
+        view
+        returns (bytes32);
 }
 
 /// @title Staked provers and the draw of committees
@@ -872,13 +1007,13 @@ interface ChallengeManager {
     /// report's commitment, so none of it can be chosen by what the host answers.
     /// @param copy another host's license of another model
     /// @param channelId the host counts its receipts by channel
-    /// @param firstSeq number of the first receipt; each answer has the next one
+    /// @param firstRequest `cumulativeRequests` of the first receipt; each answer has the next one
     /// @param bundles of the personal part of the copy's universe, in the order in which they are
     /// asked
     struct Series {
         LicenseRef copy;
         bytes32 channelId;
-        uint64 firstSeq;
+        uint64 firstRequest;
         uint32[] bundles;
     }
 
@@ -894,7 +1029,8 @@ interface ChallengeManager {
     /// is a miss
     /// @param text of the response
     struct ServedAnswer {
-        uint64 cumulativeRequests;
+        uint32 keyEpoch;
+        uint64 seq;
         uint64 cumulativeTokens;
         uint64 servedAt;
         bytes signature;
@@ -1016,6 +1152,10 @@ interface ChallengeManager {
     error ChallengeManager_NoEquivocation();
     /// @notice The receipt's units are settled, or the settlement period is not over.
     error ChallengeManager_NoUnderMetering(uint256 settleBy, uint256 owed, uint128 declared);
+    /// @notice The key of this epoch was revoked; proofs by it were admissible until then.
+    error ChallengeManager_KeyRevoked(uint32 keyEpoch, uint256 admissibleUntil);
+    /// @notice The host signed this answer before the one that stands before it.
+    error ChallengeManager_NotInOrder(uint256 answer);
     /// @notice The receipt was served within the term.
     error ChallengeManager_WithinTerm(uint64 servedAt, uint40 end);
     /// @notice The terms do not punish this violation.
@@ -1036,7 +1176,7 @@ interface ChallengeManager {
     error ChallengeManager_AlreadyPunished(bytes32 punishmentId);
     /// @notice The case is not in the step that this action belongs to.
     error ChallengeManager_WrongStatus(bytes32 caseId, CaseStatus status);
-    /// @notice The beacon's round is not out yet.
+    /// @notice The beacon's round is not out, or nobody brought it yet.
     error ChallengeManager_SeedPending(uint48 round);
     /// @notice Only the offer's owner may do this.
     error ChallengeManager_NotOwner(address caller, address owner);
@@ -1082,7 +1222,8 @@ interface ChallengeManager {
     /// @notice First half of every report: binds it to the caller, so that nobody can copy it.
     function commitReport(bytes32 commitment) external;
 
-    /// @notice Level 0: two receipts with the same (license, channel, seq) and different content.
+    /// @notice Level 0: two receipts with the same (license, keyEpoch, channel, seq) and different
+    /// content. Numbers are of their epoch: there is no equivocation across epochs.
     function proveEquivocation(
         LicenseRef calldata ref,
         Receipt calldata a,
@@ -1093,7 +1234,8 @@ interface ChallengeManager {
     ) external;
 
     /// @notice Level 0: a receipt whose units cost more than was claimed when the settlement period
-    /// is over.
+    /// is over. Of any epoch: units are cumulative on the channel. The period begins when the
+    /// receipt was served, and at the latest when its key ended.
     function proveUnderMetering(
         LicenseRef calldata ref,
         Receipt calldata receipt,
@@ -1101,7 +1243,8 @@ interface ChallengeManager {
         bytes32 salt
     ) external;
 
-    /// @notice Level 0: a receipt served outside of the license's term.
+    /// @notice Level 0: a receipt served after the license's term, or signed with a key that was
+    /// named after it.
     function proveOutOfTerm(
         LicenseRef calldata ref,
         Receipt calldata receipt,
@@ -1113,7 +1256,7 @@ interface ChallengeManager {
     /// of another model. The copy's answers must have been drawn after the host accepted its own
     /// artefact. The opened bundles are burned.
     /// @dev See decision 015 for what is counted against whom. The claim is
-    /// `keccak(abi.encode(violation, licenseId, keccak(abi.encode(copyId, channelId, firstSeq,
+    /// `keccak(abi.encode(violation, licenseId, keccak(abi.encode(copyId, channelId, firstRequest,
     /// bundles))))`.
     function proveUnlicensedModel(
         LicenseRef calldata ref,
@@ -1138,8 +1281,8 @@ interface ChallengeManager {
         payable
         returns (bytes32 caseId);
 
-    /// @notice Draws bundles and committee once the beacon round is out. Anyone. Re-commits a stale
-    /// round.
+    /// @notice Draws bundles and committee once the beacon round was brought. Anyone. Re-commits a
+    /// stale round.
     function drawCase(CaseRef calldata ref) external;
 
     /// @notice The owner fixes what the committee asks. Only `terms.owner`. Naming the draw ties

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::address::EthAddress;
+use crate::beacon::BeaconRecord;
 use crate::eip712::Domain;
 
 /// Addresses of one deployment, kept as a JSON file.
@@ -12,7 +13,7 @@ pub struct Addresses {
     /// EIP-155 chain id.
     pub chain_id: u64,
     /// Source of randomness.
-    pub beacon: EthAddress,
+    pub beacon: BeaconRecord,
     /// Keeps models, offers and licenses.
     pub license_registry: EthAddress,
     /// Holds what hosts deposit as collateral.
@@ -41,6 +42,16 @@ pub enum AddressesError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The file was written before it named what the beacon's values are made of.
+    #[error(
+        "{} is of a version whose draws came from block hashes, which whoever builds a block can \
+         choose; deploy anew with this version, into another file",
+        path.display()
+    )]
+    BlockHashes {
+        /// Path of the file.
+        path: PathBuf,
+    },
     /// The content is not an addresses file.
     #[error("{} is not an addresses file; write it with a deployment", path.display())]
     Json {
@@ -59,8 +70,13 @@ impl Addresses {
     pub fn load(path: &Path) -> Result<Self, AddressesError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| AddressesError::Io { path: path.to_owned(), source })?;
-        serde_json::from_str(&text)
-            .map_err(|source| AddressesError::Json { path: path.to_owned(), source })
+        serde_json::from_str(&text).map_err(|source| {
+            let path = path.to_owned();
+            match serde_json::from_str::<serde_json::Value>(&text) {
+                Ok(file) if file["beacon"].is_string() => AddressesError::BlockHashes { path },
+                _ => AddressesError::Json { path, source },
+            }
+        })
     }
 
     /// Writes the file whole or not at all.
@@ -92,13 +108,17 @@ impl Addresses {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::beacon::{BeaconSource, networks};
 
     #[test]
     fn files_round_trip_and_bad_ones_name_themselves() {
         let address = |n| EthAddress::new([n; 20]);
         let addresses = Addresses {
             chain_id: 31_337,
-            beacon: address(1),
+            beacon: BeaconRecord {
+                address: address(1),
+                source: BeaconSource::DrandQuicknet(networks::quicknet(60)),
+            },
             license_registry: address(2),
             collateral_vault: address(3),
             payment_escrow: address(4),
@@ -112,6 +132,12 @@ mod tests {
         let path = folder.join("addresses.json");
         addresses.save(&path).unwrap();
         assert_eq!(Addresses::load(&path).unwrap(), addresses);
+        let mut old = serde_json::to_value(addresses).unwrap();
+        old["beacon"] = serde_json::json!(address(1));
+        std::fs::write(&path, old.to_string()).unwrap();
+        let error = Addresses::load(&path).unwrap_err();
+        assert!(matches!(error, AddressesError::BlockHashes { .. }), "{error}");
+        assert!(error.to_string().contains("addresses.json"), "{error}");
         std::fs::write(&path, "{}").unwrap();
         let bad = Addresses::load(&path).unwrap_err();
         assert!(bad.to_string().contains("addresses.json"), "{bad}");

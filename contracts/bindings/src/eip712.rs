@@ -7,16 +7,17 @@ use crate::address::EthAddress;
 use crate::amount::Amount;
 use crate::ids::{ChannelId, Digest, LicenseId, RequestHash, ResponseHash};
 use crate::keccak::{keccak_parts, keccak256};
+use crate::serving::ReceiptNumber;
 use crate::text::{ParseHexError, parse_hex, serde_as_text};
 
 const DOMAIN_TYPE: &str =
     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
 const VOUCHER_TYPE: &str = "Voucher(bytes32 channelId,uint128 cumulativeAmount,\
     uint64 cumulativeRequests,uint64 cumulativeTokens,bytes32 requestHash)";
-const RECEIPT_TYPE: &str = "Receipt(bytes32 licenseId,bytes32 channelId,uint64 seq,\
+const RECEIPT_TYPE: &str = "Receipt(bytes32 licenseId,uint32 keyEpoch,bytes32 channelId,uint64 seq,\
     uint64 cumulativeRequests,uint64 cumulativeTokens,uint64 servedAt,bytes32 requestHash,\
     bytes32 responseHash)";
-const CLOSE_TYPE: &str = "Close(bytes32 channelId,uint128 finalAmount)";
+const CLOSE_TYPE: &str = "Close(bytes32 channelId,uint128 deposited,uint128 finalAmount)";
 
 /// What a signature is for: a chain and the contract that verifies it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,13 +103,16 @@ impl Signable for Voucher {
     }
 }
 
-/// A host's word that it claims nothing above an amount, so that the payer needs no thaw.
+/// A host's word that of a deposit it claims nothing above an amount, so that the payer needs no
+/// thaw. It closes the channel for good, and releases nothing that was deposited later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Close {
     /// The channel that ends.
     pub channel_id: ChannelId,
-    /// All that the host ever claims of it.
+    /// The channel's deposit as the host has seen it.
+    pub deposited: Amount,
+    /// All that the host ever claims of that deposit.
     pub final_amount: Amount,
 }
 
@@ -117,6 +121,7 @@ impl Signable for Close {
         AbiWords::default()
             .bytes32(keccak256(CLOSE_TYPE.as_bytes()))
             .bytes32(self.channel_id)
+            .uint(self.deposited)
             .uint(self.final_amount)
             .hash()
     }
@@ -128,9 +133,12 @@ impl Signable for Close {
 pub struct Receipt {
     /// The license under which it was served.
     pub license_id: LicenseId,
+    /// Epoch of the serving key that signs, from 0.
+    pub key_epoch: u32,
     /// The channel that pays.
     pub channel_id: ChannelId,
-    /// Number of this response in its channel.
+    /// Number of this receipt: the host gives each once for every license, epoch and channel, in
+    /// increasing order; numbers may be left out.
     pub seq: u64,
     /// Requests so far, this one included.
     pub cumulative_requests: u64,
@@ -144,11 +152,20 @@ pub struct Receipt {
     pub response_hash: ResponseHash,
 }
 
+impl Receipt {
+    /// What makes it unique on its channel.
+    #[must_use]
+    pub const fn number(&self) -> ReceiptNumber {
+        ReceiptNumber { key_epoch: self.key_epoch, seq: self.seq }
+    }
+}
+
 impl Signable for Receipt {
     fn struct_hash(&self) -> [u8; 32] {
         AbiWords::default()
             .bytes32(keccak256(RECEIPT_TYPE.as_bytes()))
             .bytes32(self.license_id)
+            .uint(self.key_epoch)
             .bytes32(self.channel_id)
             .uint(self.seq)
             .uint(self.cumulative_requests)
@@ -269,11 +286,13 @@ mod tests {
 
             struct Close {
                 bytes32 channelId;
+                uint128 deposited;
                 uint128 finalAmount;
             }
 
             struct Receipt {
                 bytes32 licenseId;
+                uint32 keyEpoch;
                 bytes32 channelId;
                 uint64 seq;
                 uint64 cumulativeRequests;
@@ -306,6 +325,7 @@ mod tests {
     fn receipt() -> Receipt {
         Receipt {
             license_id: LicenseId::new([3; 32]),
+            key_epoch: 10,
             channel_id: ChannelId::new([4; 32]),
             seq: 5,
             cumulative_requests: 6,
@@ -334,9 +354,14 @@ mod tests {
             requestHash: (*v.request_hash.as_bytes()).into(),
         };
         assert_eq!(*v.digest(&domain()).as_bytes(), theirs.eip712_signing_hash(&alloy_domain).0);
-        let close = Close { channel_id: v.channel_id, final_amount: v.cumulative_amount };
+        let close = Close {
+            channel_id: v.channel_id,
+            deposited: Amount::MAX,
+            final_amount: v.cumulative_amount,
+        };
         let theirs = sol::Close {
             channelId: (*close.channel_id.as_bytes()).into(),
+            deposited: close.deposited.get(),
             finalAmount: close.final_amount.get(),
         };
         assert_eq!(
@@ -346,6 +371,7 @@ mod tests {
         let r = receipt();
         let theirs = sol::Receipt {
             licenseId: (*r.license_id.as_bytes()).into(),
+            keyEpoch: r.key_epoch,
             channelId: (*r.channel_id.as_bytes()).into(),
             seq: r.seq,
             cumulativeRequests: r.cumulative_requests,

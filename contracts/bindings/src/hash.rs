@@ -121,17 +121,17 @@ pub fn proof_claim(violation: Violation, license: LicenseId, receipt: Digest) ->
 }
 
 /// Names the answers that shall show `copy` served by somebody else; what [`proof_claim`] takes for
-/// [`Violation::UnlicensedModel`]. Receipts of `channel` from number `first_seq` on, `bundles` of
-/// the copy's universe in the order in which they are asked.
+/// [`Violation::UnlicensedModel`]. Receipts of `channel` from request number `first_request` on,
+/// `bundles` of the copy's universe in the order in which they are asked.
 #[must_use]
 pub fn series_digest(
     copy: LicenseId,
     channel: ChannelId,
-    first_seq: u64,
+    first_request: u64,
     bundles: &[u32],
 ) -> Digest {
     // The array comes last: its offset, its length, its elements.
-    let words = AbiWords::default().bytes32(copy).bytes32(channel).uint(first_seq).uint(128_u8);
+    let words = AbiWords::default().bytes32(copy).bytes32(channel).uint(first_request).uint(128_u8);
     let words = words.uint(bundles.len() as u64);
     Digest::new(bundles.iter().fold(words, |words, bundle| words.uint(*bundle)).hash())
 }

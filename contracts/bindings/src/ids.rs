@@ -2,7 +2,7 @@
 //!
 //! Each one displays, parses and serializes as 0x-prefixed lower-case hex.
 
-use crate::text::{ParseHexError, parse_hex, serde_as_text};
+use crate::text::{bytes_as_text, serde_as_text};
 
 macro_rules! bytes_newtype {
     ($($(#[$meta:meta])* $name:ident: $len:literal;)*) => {$(
@@ -51,27 +51,7 @@ macro_rules! bytes_newtype {
             }
         }
 
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "0x{}", hex::encode(self.0))
-            }
-        }
-
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, concat!(stringify!($name), "({})"), self)
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = ParseHexError;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                parse_hex(stringify!($name), text).map(Self)
-            }
-        }
-
-        serde_as_text!($name);
+        bytes_as_text!($name);
     )*};
 }
 

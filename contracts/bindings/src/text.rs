@@ -78,3 +78,31 @@ macro_rules! serde_as_text {
     };
 }
 pub(crate) use serde_as_text;
+
+/// How a newtype over bytes displays, parses and serializes: 0x-prefixed lower-case hex.
+macro_rules! bytes_as_text {
+    ($name:ident) => {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "0x{}", hex::encode(self.0))
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::text::ParseHexError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $crate::text::parse_hex(stringify!($name), text).map(Self)
+            }
+        }
+
+        $crate::text::serde_as_text!($name);
+    };
+}
+pub(crate) use bytes_as_text;

@@ -6,8 +6,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-const INTERFACES: [&str; 6] = [
+const INTERFACES: [&str; 7] = [
     "IBeacon",
+    "IDrandBeacon",
     "ILicenseRegistry",
     "ICollateralVault",
     "IPaymentEscrow",

@@ -28,6 +28,9 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
     /// collateral for ever.
     uint40 private constant MAX_WINDOW = 365 days;
 
+    /// @dev Proofs by a revoked key are admissible for 7 days, and a report comes first.
+    uint40 private constant MAX_REPORT_DELAY = 1 days;
+
     /// @dev Questions of a case: positions are kept in one word of bits.
     uint256 internal constant MAX_QUESTIONS = 255;
 
@@ -155,6 +158,10 @@ abstract contract ChallengeBase is IChallengeTypes, ReentrancyGuardTransient {
     /// @dev Only `ChallengeManager` asks: the code behind it gets the same values.
     function _validate(Config memory c, uint128 minStake) internal pure {
         _requireWindow("reportDelay", c.reportDelay);
+        require(
+            c.reportDelay <= MAX_REPORT_DELAY,
+            ChallengeManager_BadConfig("reportDelay", c.reportDelay)
+        );
         _requireWindow("questionsWindow", c.questionsWindow);
         _requireWindow("commitWindow", c.commitWindow);
         _requireWindow("revealWindow", c.revealWindow);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { ECDSA } from "solady/utils/ECDSA.sol";
 import { LibBit } from "solady/utils/LibBit.sol";
 
 import { IChallengeTypes } from "../interfaces/IChallengeTypes.sol";
@@ -13,7 +12,7 @@ import { Leaves } from "../libraries/Leaves.sol";
 import { Openings } from "../libraries/Openings.sol";
 import { Receipts } from "../libraries/Receipts.sol";
 import { TermsLib } from "../libraries/TermsLib.sol";
-import { EvidenceTerms, LicenseRef, Receipt, Violation } from "../libraries/Types.sol";
+import { EvidenceTerms, LicenseRef, Receipt, ServingKey, Violation } from "../libraries/Types.sol";
 
 /// @title Reads the fourth proof of level 0: the receipts of a host show another host's copy of
 /// another model
@@ -44,12 +43,11 @@ contract CopyReader is ICopyReader {
         reading.licenseId = TermsLib.licenseId(ref, address(registry));
         reading.copyId = _requireForeign(registry, ref, reading.licenseId, series.copy);
         reading.seriesId = keccak256(
-            abi.encode(reading.copyId, series.channelId, series.firstSeq, series.bundles)
+            abi.encode(reading.copyId, series.channelId, series.firstRequest, series.bundles)
         );
         Openings.Opening memory o = _openSeries(registry, series, reading.copyId, given);
-        (address servingKey,,) = registry.servingOf(reading.licenseId);
         reading.firstServedAt = _checkAnswers(
-            ref, servingKey, _unsigned(reading.licenseId, series), given.answers, o.opened
+            ref, registry, _unsigned(reading.licenseId, series), given.answers, o.opened
         );
         _weigh(reading, ref.terms.evidence, o, series.bundles.length);
     }
@@ -116,17 +114,24 @@ contract CopyReader is ICopyReader {
     {
         receipt.licenseId = licenseId;
         receipt.channelId = series.channelId;
-        receipt.seq = series.firstSeq;
+        receipt.cumulativeRequests = series.firstRequest;
     }
 
-    /// @dev Every answer has the next receipt of the channel, for the key that it is compared with.
+    /// @dev Every answer has the receipt of the channel's next request, for the key that it is
+    /// compared with.
+    ///
+    /// Requests are counted and not receipts, whose numbers may have gaps and begin anew with each
+    /// serving key: a host could rotate its key out of any series. A host whose ledger was set back
+    /// may have signed a request twice; because the receipts must stand in the order in which they
+    /// were signed, whoever asked can choose but the place from which on the later ones count.
     function _checkAnswers(
         LicenseRef calldata ref,
-        address servingKey,
+        ILicenseRegistry registry,
         Receipt memory receipt,
         IChallengeTypes.ServedAnswer[] calldata answers,
         bytes32[] memory keyHashes
     ) private view returns (uint64 firstServedAt) {
+        ServingKey memory key;
         firstServedAt = type(uint64).max;
         for (uint256 j; j < answers.length; ++j) {
             IChallengeTypes.ServedAnswer calldata answer = answers[j];
@@ -138,28 +143,26 @@ contract CopyReader is ICopyReader {
                 );
                 continue;
             }
-            receipt.cumulativeRequests = answer.cumulativeRequests;
+            if (key.signer == address(0) || answer.keyEpoch > receipt.keyEpoch) {
+                key = registry.servingKey(receipt.licenseId, answer.keyEpoch);
+                Receipts.requireAdmissible(key, answer.keyEpoch, ref.terms.settlementPeriod);
+            } else {
+                require(
+                    answer.keyEpoch == receipt.keyEpoch && answer.seq > receipt.seq,
+                    IChallengeTypes.ChallengeManager_NotInOrder(j)
+                );
+            }
+            receipt.keyEpoch = answer.keyEpoch;
+            receipt.seq = answer.seq;
             receipt.cumulativeTokens = answer.cumulativeTokens;
             receipt.servedAt = answer.servedAt;
             receipt.requestHash = Receipts.plainRequestHash(ref.terms.modelId, keyHashes[j]);
             receipt.responseHash = Receipts.responseHash(answer.text);
-            _requireSigned(receipt, answer.signature, servingKey);
-            if (answer.servedAt < firstServedAt) firstServedAt = answer.servedAt;
-            ++receipt.seq;
+            Receipts.requireSigned(key, Receipts.digestOf(receipt, msg.sender), answer.signature);
+            uint64 servedFrom = Receipts.servedFrom(answer.servedAt, key);
+            if (servedFrom < firstServedAt) firstServedAt = servedFrom;
+            ++receipt.cumulativeRequests;
         }
-    }
-
-    function _requireSigned(Receipt memory receipt, bytes calldata signature, address servingKey)
-        private
-        view
-    {
-        bytes32 digest = Receipts.digestOf(receipt, msg.sender);
-        address signer = ECDSA.tryRecoverCalldata(digest, signature);
-        // The recovery of an invalid signature is 0, which must never stand for a key.
-        require(
-            signer == servingKey && signer != address(0),
-            IChallengeTypes.ChallengeManager_BadReceiptSignature(signer, servingKey)
-        );
     }
 
     function _weigh(

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { ECDSA } from "solady/utils/ECDSA.sol";
 import { EIP712 } from "solady/utils/EIP712.sol";
 
 import { IChallengeManager } from "../interfaces/IChallengeManager.sol";
 import { ICopyReader } from "../interfaces/ICopyReader.sol";
 import { Receipts } from "../libraries/Receipts.sol";
 import { TermsLib } from "../libraries/TermsLib.sol";
-import { LicenseRef, LicenseStatus, Receipt, SlashTerms, Violation } from "../libraries/Types.sol";
+import {
+    LicenseRef,
+    LicenseStatus,
+    Receipt,
+    ServingKey,
+    SlashTerms,
+    Violation
+} from "../libraries/Types.sol";
 import { ReportDesk } from "./ReportDesk.sol";
 
 /// @title Level 0: the evidence is the accused's own signature, so nobody has to be believed
@@ -17,7 +23,7 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
 
     /// @notice Where `CopyReader` is: the deterministic-deployment proxy put it there with salt 0,
     /// so the address is that of its code, on every chain.
-    address public constant COPY_READER = 0x32DB133351dA147B60E206D579E80D6D0764DDd0;
+    address public constant COPY_READER = 0xFB5Ad73A90870DACf614424123E0e0d9a159C918;
 
     /// @inheritdoc IChallengeManager
     function proveEquivocation(
@@ -29,12 +35,10 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         bytes32 salt
     ) external nonReentrant {
         bytes32 licenseId = _licenseId(ref);
-        (address servingKey,, bytes32 digest) = _checkReceipt(ref, licenseId, a, signatureA);
-        bytes32 other = _checkSignature(licenseId, servingKey, b, signatureB);
-        require(
-            a.channelId == b.channelId && a.seq == b.seq && digest != other,
-            ChallengeManager_NoEquivocation()
-        );
+        (ServingKey memory key,, bytes32 digest) = _checkReceipt(ref, licenseId, a, signatureA);
+        bytes32 other = _checkSignature(licenseId, key, b, signatureB);
+        bool sameNumber = a.keyEpoch == b.keyEpoch && a.channelId == b.channelId && a.seq == b.seq;
+        require(sameNumber && digest != other, ChallengeManager_NoEquivocation());
 
         _accept(ref, Violation.Equivocation, a, digest, salt);
     }
@@ -47,11 +51,14 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         bytes32 salt
     ) external nonReentrant {
         bytes32 licenseId = _licenseId(ref);
-        (,, bytes32 digest) = _checkReceipt(ref, licenseId, receipt, signature);
+        (ServingKey memory key,, bytes32 digest) = _checkReceipt(ref, licenseId, receipt, signature);
         // A channel that does not exist has nothing settled: the host served what no one could be
         // paid for.
         uint128 declared = escrow.declared(receipt.channelId);
-        uint256 settleBy = uint256(receipt.servedAt) + ref.terms.settlementPeriod;
+        // By the key's end too: else a host could date a receipt far ahead and revoke the key
+        // before the receipt is due.
+        uint256 settleBy =
+            uint256(Receipts.servedBy(receipt.servedAt, key)) + ref.terms.settlementPeriod;
         // Money, not units: anyone may claim, so a payer could settle few units for a high amount
         // and leave the host without a voucher that it could still claim.
         uint256 owed =
@@ -72,9 +79,11 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         bytes32 salt
     ) external nonReentrant {
         bytes32 licenseId = _licenseId(ref);
-        (, uint40 end, bytes32 digest) = _checkReceipt(ref, licenseId, receipt, signature);
+        (ServingKey memory key, uint40 end, bytes32 digest) =
+            _checkReceipt(ref, licenseId, receipt, signature);
         // The deadline is the expiry of an active license and the end of a terminated one.
-        require(receipt.servedAt > end, ChallengeManager_WithinTerm(receipt.servedAt, end));
+        uint64 servedFrom = Receipts.servedFrom(receipt.servedAt, key);
+        require(servedFrom > end, ChallengeManager_WithinTerm(servedFrom, end));
 
         _accept(ref, Violation.OutOfTerm, receipt, digest, salt);
     }
@@ -95,7 +104,7 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         require(
             read.firstServedAt >= from, ChallengeManager_ServedTooEarly(read.firstServedAt, from)
         );
-        _markPunished(Violation.UnlicensedModel, read.licenseId, read.copyId, 0);
+        _markPunished(Violation.UnlicensedModel, read.licenseId, read.copyId);
         emit CopyShown(
             read.licenseId, read.copyId, read.hits, read.queries, read.evidence, read.threshold
         );
@@ -123,17 +132,19 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         bytes32 licenseId,
         Receipt calldata receipt,
         bytes calldata signature
-    ) private view returns (address servingKey, uint40 deadline, bytes32 digest) {
+    ) private view returns (ServingKey memory key, uint40 deadline, bytes32 digest) {
         _requireLevel(ref, LEVEL);
         LicenseStatus status;
-        (servingKey, status, deadline) = registry.servingOf(licenseId);
+        (status, deadline) = registry.licenseState(licenseId);
         _requireLiable(licenseId, status);
-        digest = _checkSignature(licenseId, servingKey, receipt, signature);
+        key = registry.servingKey(licenseId, receipt.keyEpoch);
+        digest = _checkSignature(licenseId, key, receipt, signature);
+        Receipts.requireAdmissible(key, receipt.keyEpoch, ref.terms.settlementPeriod);
     }
 
     function _checkSignature(
         bytes32 licenseId,
-        address servingKey,
+        ServingKey memory key,
         Receipt calldata receipt,
         bytes calldata signature
     ) private view returns (bytes32 digest) {
@@ -142,16 +153,11 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
             ChallengeManager_WrongLicense(licenseId, receipt.licenseId)
         );
         digest = _digest(receipt);
-        address signer = ECDSA.tryRecoverCalldata(digest, signature);
-        // The recovery of an invalid signature is 0, which must never stand for a key.
-        require(
-            signer == servingKey && signer != address(0),
-            ChallengeManager_BadReceiptSignature(signer, servingKey)
-        );
+        Receipts.requireSigned(key, digest, signature);
     }
 
-    /// @dev Each (violation, license, channel), for equivocation also seq, is punished once: a host
-    /// that misbehaved once has signed many receipts that show it.
+    /// @dev Each (violation, license, channel) is punished once, for equivocation each number of
+    /// it: a host that misbehaved once has signed many receipts that show it.
     function _accept(
         LicenseRef calldata ref,
         Violation violation,
@@ -161,15 +167,15 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
     ) private {
         bytes32 licenseId = receipt.licenseId;
         _consumeReport(keccak256(abi.encode(violation, licenseId, digest)), salt);
-        uint64 seq = violation == Violation.Equivocation ? receipt.seq : 0;
-        _markPunished(violation, licenseId, receipt.channelId, seq);
+        bytes32 subject = violation == Violation.Equivocation
+            ? keccak256(abi.encode(receipt.channelId, receipt.keyEpoch, receipt.seq))
+            : receipt.channelId;
+        _markPunished(violation, licenseId, subject);
         _slash(ref, violation, licenseId);
     }
 
-    function _markPunished(Violation violation, bytes32 licenseId, bytes32 subject, uint64 seq)
-        private
-    {
-        bytes32 punishmentId = keccak256(abi.encode(violation, licenseId, subject, seq));
+    function _markPunished(Violation violation, bytes32 licenseId, bytes32 subject) private {
+        bytes32 punishmentId = keccak256(abi.encode(violation, licenseId, subject));
         require(!_punished[punishmentId], ChallengeManager_AlreadyPunished(punishmentId));
         _punished[punishmentId] = true;
     }

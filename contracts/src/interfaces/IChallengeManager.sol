@@ -10,7 +10,8 @@ interface IChallengeManager is IChallengeTypes {
     /// @notice First half of every report: binds it to the caller, so that nobody can copy it.
     function commitReport(bytes32 commitment) external;
 
-    /// @notice Level 0: two receipts with the same (license, channel, seq) and different content.
+    /// @notice Level 0: two receipts with the same (license, keyEpoch, channel, seq) and different
+    /// content. Numbers are of their epoch: there is no equivocation across epochs.
     function proveEquivocation(
         LicenseRef calldata ref,
         Receipt calldata a,
@@ -21,7 +22,8 @@ interface IChallengeManager is IChallengeTypes {
     ) external;
 
     /// @notice Level 0: a receipt whose units cost more than was claimed when the settlement period
-    /// is over.
+    /// is over. Of any epoch: units are cumulative on the channel. The period begins when the
+    /// receipt was served, and at the latest when its key ended.
     function proveUnderMetering(
         LicenseRef calldata ref,
         Receipt calldata receipt,
@@ -29,7 +31,8 @@ interface IChallengeManager is IChallengeTypes {
         bytes32 salt
     ) external;
 
-    /// @notice Level 0: a receipt served outside of the license's term.
+    /// @notice Level 0: a receipt served after the license's term, or signed with a key that was
+    /// named after it.
     function proveOutOfTerm(
         LicenseRef calldata ref,
         Receipt calldata receipt,
@@ -41,7 +44,7 @@ interface IChallengeManager is IChallengeTypes {
     /// of another model. The copy's answers must have been drawn after the host accepted its own
     /// artefact. The opened bundles are burned.
     /// @dev See decision 015 for what is counted against whom. The claim is
-    /// `keccak(abi.encode(violation, licenseId, keccak(abi.encode(copyId, channelId, firstSeq,
+    /// `keccak(abi.encode(violation, licenseId, keccak(abi.encode(copyId, channelId, firstRequest,
     /// bundles))))`.
     function proveUnlicensedModel(
         LicenseRef calldata ref,
@@ -66,8 +69,8 @@ interface IChallengeManager is IChallengeTypes {
         payable
         returns (bytes32 caseId);
 
-    /// @notice Draws bundles and committee once the beacon round is out. Anyone. Re-commits a stale
-    /// round.
+    /// @notice Draws bundles and committee once the beacon round was brought. Anyone. Re-commits a
+    /// stale round.
     function drawCase(CaseRef calldata ref) external;
 
     /// @notice The owner fixes what the committee asks. Only `terms.owner`. Naming the draw ties

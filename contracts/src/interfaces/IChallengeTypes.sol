@@ -83,13 +83,13 @@ interface IChallengeTypes {
     /// report's commitment, so none of it can be chosen by what the host answers.
     /// @param copy another host's license of another model
     /// @param channelId the host counts its receipts by channel
-    /// @param firstSeq number of the first receipt; each answer has the next one
+    /// @param firstRequest `cumulativeRequests` of the first receipt; each answer has the next one
     /// @param bundles of the personal part of the copy's universe, in the order in which they are
     /// asked
     struct Series {
         LicenseRef copy;
         bytes32 channelId;
-        uint64 firstSeq;
+        uint64 firstRequest;
         uint32[] bundles;
     }
 
@@ -105,7 +105,8 @@ interface IChallengeTypes {
     /// is a miss
     /// @param text of the response
     struct ServedAnswer {
-        uint64 cumulativeRequests;
+        uint32 keyEpoch;
+        uint64 seq;
         uint64 cumulativeTokens;
         uint64 servedAt;
         bytes signature;
@@ -227,6 +228,10 @@ interface IChallengeTypes {
     error ChallengeManager_NoEquivocation();
     /// @notice The receipt's units are settled, or the settlement period is not over.
     error ChallengeManager_NoUnderMetering(uint256 settleBy, uint256 owed, uint128 declared);
+    /// @notice The key of this epoch was revoked; proofs by it were admissible until then.
+    error ChallengeManager_KeyRevoked(uint32 keyEpoch, uint256 admissibleUntil);
+    /// @notice The host signed this answer before the one that stands before it.
+    error ChallengeManager_NotInOrder(uint256 answer);
     /// @notice The receipt was served within the term.
     error ChallengeManager_WithinTerm(uint64 servedAt, uint40 end);
     /// @notice The terms do not punish this violation.
@@ -247,7 +252,7 @@ interface IChallengeTypes {
     error ChallengeManager_AlreadyPunished(bytes32 punishmentId);
     /// @notice The case is not in the step that this action belongs to.
     error ChallengeManager_WrongStatus(bytes32 caseId, CaseStatus status);
-    /// @notice The beacon's round is not out yet.
+    /// @notice The beacon's round is not out, or nobody brought it yet.
     error ChallengeManager_SeedPending(uint48 round);
     /// @notice Only the offer's owner may do this.
     error ChallengeManager_NotOwner(address caller, address owner);

@@ -43,6 +43,9 @@ interface ICollateralVault {
     error CollateralVault_BadBps(uint16 bps);
     error CollateralVault_NoReporter();
     error CollateralVault_UnknownPayout(uint256 payoutId);
+    error CollateralVault_OnlyPayee(address payee, address caller);
+    /// @notice Money sent there would be nobody's.
+    error CollateralVault_BadRecipient(address to);
     error CollateralVault_PayoutLocked(uint256 payoutId, uint40 unlockAt);
 
     event CollateralDeposited(
@@ -121,8 +124,12 @@ interface ICollateralVault {
         external
         returns (uint128 slashed, uint128 toReporter, uint128 toOwner);
 
-    /// @notice Pays an unlocked payout to its beneficiary. Anyone may call.
+    /// @notice Pays an unlocked payout to its payee. Anyone may call.
     function payOut(uint256 payoutId) external;
+
+    /// @notice Pays an unlocked payout elsewhere, where its payee can't take the currency. Only the
+    /// payee.
+    function payOutTo(uint256 payoutId, address to) external;
 
     /// @notice Collateral of a license; nothing for one that was never acquired.
     function collateral(LicenseRef calldata ref) external view returns (Collateral memory);

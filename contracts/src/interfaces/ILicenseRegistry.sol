@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import { IServingKeys } from "./IServingKeys.sol";
 import { LicenseRef, LicenseStatus, Parent, Royalty, Terms } from "../libraries/Types.sol";
 
 /// @title Models, universes, offers, licenses and their deployments
-interface ILicenseRegistry {
+interface ILicenseRegistry is IServingKeys {
     /// @param root Merkle root of the leaves
     /// @param seed model seed of the shared part, 0 until drawn
     /// @param personalCount number of fingerprints of the personal part
@@ -26,14 +27,12 @@ interface ILicenseRegistry {
         uint32 burnedShared;
     }
 
-    /// @param servingKey signs receipts
     /// @param status life cycle
     /// @param deadline end of delivery while `Acquired` or `Seeded`, else end of the term
     /// @param seedRound beacon round of `seed`
     /// @param seed draws the license's answers, 0 until drawn
     /// @param artefactHash hash of the copy that the host accepted, 0 until activated
     struct License {
-        address servingKey;
         LicenseStatus status;
         uint40 deadline;
         uint48 seedRound;
@@ -58,7 +57,6 @@ interface ILicenseRegistry {
     error LicenseRegistry_OfferExists(bytes32 offerId);
     error LicenseRegistry_OfferNotOpen(bytes32 offerId);
     error LicenseRegistry_LicenseExists(bytes32 licenseId);
-    error LicenseRegistry_NoServingKey();
     error LicenseRegistry_NoArtefactHash();
     error LicenseRegistry_WrongStatus(bytes32 licenseId, LicenseStatus status);
     error LicenseRegistry_DeliveryNotOver(bytes32 licenseId, uint40 deadline);
@@ -126,8 +124,8 @@ interface ILicenseRegistry {
         external
         returns (uint32 epoch);
 
-    /// @notice Draws the model seed of a universe once its beacon round is out. Anyone. Re-commits
-    /// a stale round.
+    /// @notice Draws the model seed of a universe once its beacon round was brought. Anyone.
+    /// Re-commits a stale round.
     function drawUniverseSeed(bytes32 modelId, uint32 epoch) external;
 
     /// @notice Publishes an offer; refuses terms that no code could enforce. Only the model's
@@ -138,9 +136,10 @@ interface ILicenseRegistry {
     /// untouched.
     function withdrawOffer(Terms calldata terms) external;
 
-    /// @notice Buys a license of an open offer: pays fee + collateral (held by the vault),
-    /// fixes the seed's beacon round. Native currency: `msg.value` = fee + collateral exactly.
-    /// ERC-20: an allowance of the same amount to the vault, which holds both.
+    /// @notice Buys a license of an open offer, with `servingKey` as its key of epoch 0: pays fee +
+    /// collateral (held by the vault), fixes the seed's beacon round. Native currency: `msg.value`
+    /// = fee + collateral exactly. ERC-20: an allowance of the same amount to the vault, which
+    /// holds both.
     function acquire(Terms calldata terms, uint96 nonce, address servingKey)
         external
         payable
@@ -226,13 +225,6 @@ interface ILicenseRegistry {
         external
         view
         returns (LicenseStatus status, uint40 deadline);
-
-    /// @notice Who signs its receipts, status and deadline: one storage read for callers that need
-    /// no seed.
-    function servingOf(bytes32 licenseId)
-        external
-        view
-        returns (address servingKey, LicenseStatus status, uint40 deadline);
 
     /// @notice What the opening of leaves needs to know: the universe, and the seeds of both parts.
     function drawsOf(bytes32 modelId, uint32 epoch, bytes32 licenseId)

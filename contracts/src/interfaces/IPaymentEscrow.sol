@@ -5,16 +5,25 @@ import { LicenseRef } from "../libraries/Types.sol";
 
 /// @title Payers' channels, batched claims of vouchers, atomic split, pulled balances
 interface IPaymentEscrow {
+    /// @notice A closed channel takes no deposit and never opens again, or its old vouchers would
+    /// be good once more. What is left in it is still claimed, reserved and thawed.
+    enum ChannelStatus {
+        None,
+        Open,
+        Closed
+    }
+
     /// @notice One slot. Amounts are counted in 96 bits.
-    /// @param deposited all that was ever deposited, less what the payer took back
+    /// @param deposited all that was ever deposited, less what the payer took back; while the
+    /// channel is open it only grows
     /// @param claimed cumulative amount claimed by vouchers
     /// @param thawEnd time from which the payer can withdraw, 0 while not thawing
-    /// @param isOpen false for an unknown channel
+    /// @param status `None` for an unknown channel
     struct Channel {
         uint96 deposited;
         uint96 claimed;
         uint40 thawEnd;
-        bool isOpen;
+        ChannelStatus status;
     }
 
     /// @notice One voucher in a claim. The channel follows from (license, payer, signer, salt).
@@ -45,9 +54,12 @@ interface IPaymentEscrow {
     error PaymentEscrow_LicenseNotActive(bytes32 licenseId);
     error PaymentEscrow_ChannelExists(bytes32 channelId);
     error PaymentEscrow_UnknownChannel(bytes32 channelId);
+    /// @notice The payer has left or the host has closed it; another salt makes another channel.
+    error PaymentEscrow_ChannelClosed(bytes32 channelId);
     error PaymentEscrow_AlreadyThawing(bytes32 channelId, uint40 thawEnd);
     error PaymentEscrow_NotThawed(bytes32 channelId, uint40 thawEnd);
-    error PaymentEscrow_NoRecipient();
+    /// @notice Money sent there would be nobody's.
+    error PaymentEscrow_BadRecipient(address to);
     error PaymentEscrow_NoBalance(address currency, address account);
     /// @notice A channel's amounts are counted in 96 bits.
     error PaymentEscrow_TooLarge(uint256 amount);
@@ -57,6 +69,8 @@ interface IPaymentEscrow {
     error PaymentEscrow_NotIncreasing(bytes32 channelId, uint128 secured);
     /// @notice Neither the host itself nor signed by it.
     error PaymentEscrow_NotByHost(address host, address caller);
+    /// @notice So much was never in the channel.
+    error PaymentEscrow_WrongDeposit(bytes32 channelId, uint128 named, uint128 deposited);
     /// @notice Nothing would go back to the payer.
     error PaymentEscrow_NothingToClose(bytes32 channelId);
 
@@ -71,10 +85,12 @@ interface IPaymentEscrow {
     );
     event ChannelDeposited(bytes32 indexed channelId, uint128 amount, uint128 deposited);
     event ChannelThawing(bytes32 indexed channelId, uint40 thawEnd);
+    /// @notice The payer has left: the channel is closed.
     event ChannelWithdrawn(bytes32 indexed channelId, address indexed payer, uint128 amount);
     /// @param amount what this claim adds
     event VoucherClaimed(bytes32 indexed channelId, uint128 amount, uint128 cumulativeAmount);
     event VoucherReserved(bytes32 indexed channelId, uint128 cumulativeAmount);
+    /// @param finalAmount what the host keeps of the deposit that it has named
     event ChannelClosed(bytes32 indexed channelId, uint128 finalAmount, uint128 toPayer);
     event VoucherRejected(bytes32 indexed channelId, ClaimError reason);
     event ClaimSplit(
@@ -104,15 +120,18 @@ interface IPaymentEscrow {
     /// @notice The payer starts to leave; the host has the thaw period to claim. Only the payer.
     function startThaw(LicenseRef calldata ref, address signer, bytes32 salt) external;
 
-    /// @notice Pays the rest that is neither claimed nor reserved back after the thaw. Only the
-    /// payer.
+    /// @notice Pays the rest that is neither claimed nor reserved back after the thaw, and closes
+    /// the channel. Only the payer.
     function withdraw(LicenseRef calldata ref, address signer, bytes32 salt) external;
 
     /// @notice Claims vouchers of one license. A bad row is skipped with `VoucherRejected`, never a
     /// revert. Anyone.
     /// @dev A row is taken whole or not at all, so that nobody can burn a voucher for a part of its
-    /// worth. A batch takes at most what the collateral covers by `minCollateralRatioBps`. Parts
-    /// are rounded down: the owner's remainder stays with the host, the parents' with the owner.
+    /// worth. What is claimed within a settlement period stays covered by the collateral as
+    /// `minCollateralRatioBps` says, see `claimable`. What is reserved needs no signature any more:
+    /// it is taken whole, or exactly as far as there is room. Over the claims of a license the
+    /// owner's share is rounded down once, the parents' parts once in each claim, to the owner's
+    /// gain.
     /// @return total newly claimed, already split into balances
     function claim(LicenseRef calldata ref, ClaimRow[] calldata rows)
         external
@@ -123,14 +142,18 @@ interface IPaymentEscrow {
     /// later. Anyone.
     function reserve(LicenseRef calldata ref, ClaimRow calldata row) external;
 
-    /// @notice Ends a channel without a thaw: the host, by call or by signature over `closeDigest`,
-    /// claims nothing above `finalAmount`, and what is above it, claimed and reserved amounts goes
-    /// to the payer at once. Anyone may bring the host's signature.
+    /// @notice Closes a channel without a thaw: the host, by call or by signature over
+    /// `closeDigest`, claims nothing between `finalAmount` and `deposited`, and what of that is
+    /// neither claimed nor reserved goes to the payer at once. Anyone may bring the host's
+    /// signature.
+    /// @param deposited the deposit that the host has seen: a signature never releases what was
+    /// added later, which is left to a thaw like the rest
     function close(
         LicenseRef calldata ref,
         address payer,
         address signer,
         bytes32 salt,
+        uint128 deposited,
         uint128 finalAmount,
         bytes calldata hostSignature
     ) external;
@@ -152,6 +175,11 @@ interface IPaymentEscrow {
 
     /// @notice Cumulative amount that the host has declared on chain: claimed or reserved.
     function declared(bytes32 channelId) external view returns (uint128);
+
+    /// @notice What a claim may take now of a license that is or was active: what its collateral
+    /// covers by `minCollateralRatioBps`, less what was claimed in this settlement period and the
+    /// one before. All there is (2^128 - 1) once the license has ended a settlement period ago.
+    function claimable(LicenseRef calldata ref) external view returns (uint128);
     function channelIdOf(bytes32 licenseId, address payer, address signer, bytes32 salt)
         external
         view
@@ -164,5 +192,8 @@ interface IPaymentEscrow {
         uint64 cumulativeTokens,
         bytes32 requestHash
     ) external view returns (bytes32);
-    function closeDigest(bytes32 channelId, uint128 finalAmount) external view returns (bytes32);
+    function closeDigest(bytes32 channelId, uint128 deposited, uint128 finalAmount)
+        external
+        view
+        returns (bytes32);
 }

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { Receipt } from "./Types.sol";
+import { ECDSA } from "solady/utils/ECDSA.sol";
 
-/// @title EIP-712 struct hash of receipts, and the hashes they and vouchers carry
+import { IChallengeTypes } from "../interfaces/IChallengeTypes.sol";
+import { Receipt, ServingKey } from "./Types.sol";
+
+/// @title EIP-712 struct hash of receipts, who signs them, and the hashes they and vouchers carry
 library Receipts {
     bytes32 internal constant TYPEHASH = keccak256(
-        "Receipt(bytes32 licenseId,bytes32 channelId,uint64 seq,uint64 cumulativeRequests,uint64 cumulativeTokens,uint64 servedAt,bytes32 requestHash,bytes32 responseHash)"
+        "Receipt(bytes32 licenseId,uint32 keyEpoch,bytes32 channelId,uint64 seq,uint64 cumulativeRequests,uint64 cumulativeTokens,uint64 servedAt,bytes32 requestHash,bytes32 responseHash)"
     );
 
     bytes32 internal constant DOMAIN_TYPEHASH = keccak256(
         "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
     );
+
+    /// @dev What a reporter has at least, however late its evidence is due.
+    uint256 internal constant REVOKED_PROOF_TIME = 7 days;
 
     bytes32 internal constant REQUEST_DOMAIN = keccak256("OML.request.v1");
     bytes32 internal constant PLAIN_REQUEST_DOMAIN = keccak256("OML.request.plain.v1");
@@ -30,6 +36,55 @@ library Receipts {
         );
         bytes32 struct_ = keccak256(abi.encode(TYPEHASH, receipt));
         return keccak256(abi.encodePacked(hex"1901", domain, struct_));
+    }
+
+    /// @notice Last moment at which proofs by this key are admissible: a receipt of a revoked key
+    /// can at the latest be due when the settlement period after its revocation is over.
+    function admissibleUntil(ServingKey memory key, uint40 settlementPeriod)
+        internal
+        pure
+        returns (uint256)
+    {
+        if (!key.revoked) return type(uint256).max;
+        return uint256(key.until) + settlementPeriod + REVOKED_PROOF_TIME;
+    }
+
+    /// @notice Reverts if the key of this epoch was revoked too long ago to prove anything.
+    function requireAdmissible(ServingKey memory key, uint32 keyEpoch, uint40 settlementPeriod)
+        internal
+        view
+    {
+        uint256 until = admissibleUntil(key, settlementPeriod);
+        require(
+            block.timestamp <= until, IChallengeTypes.ChallengeManager_KeyRevoked(keyEpoch, until)
+        );
+    }
+
+    /// @notice Reverts unless the key itself has signed.
+    /// @dev Never by EIP-1271: an account's code could take back what its key has signed, or sign
+    /// for everybody.
+    function requireSigned(ServingKey memory key, bytes32 digest, bytes calldata signature)
+        internal
+        view
+    {
+        address signer = ECDSA.tryRecoverCalldata(digest, signature);
+        // The recovery of an invalid signature is 0, which must never stand for a key.
+        require(
+            signer == key.signer && signer != address(0),
+            IChallengeTypes.ChallengeManager_BadReceiptSignature(signer, key.signer)
+        );
+    }
+
+    /// @notice When a receipt was served at the earliest: it can't be older than its key, whatever
+    /// date it has.
+    function servedFrom(uint64 servedAt, ServingKey memory key) internal pure returns (uint64) {
+        return servedAt > key.from ? servedAt : key.from;
+    }
+
+    /// @notice When a receipt was served at the latest: before its key has ended, whatever date it
+    /// has.
+    function servedBy(uint64 servedAt, ServingKey memory key) internal pure returns (uint64) {
+        return servedAt < key.until ? servedAt : key.until;
     }
 
     /// @notice What a voucher names to be the permission of a request with the prompt of `keyHash`.

@@ -5,7 +5,6 @@ import { EfficientHashLib } from "solady/utils/EfficientHashLib.sol";
 
 import { Currency } from "./Currency.sol";
 import { EValue } from "./EValue.sol";
-import { TermsCheck } from "./TermsCheck.sol";
 import { BPS, EvidenceTerms, LicenseRef, Royalty, SlashTerms, Terms } from "./Types.sol";
 
 /// @title Identifiers of offers and licenses, and the refusal of terms that no code could enforce
@@ -86,46 +85,6 @@ library TermsLib {
             id := keccak256(free, add(size, 0x60))
         }
         require(offset == HEAD, Terms_NotCanonical(offset));
-    }
-
-    /// @notice Identifier of an offer that may be published, and where in memory
-    /// `abi.encode(terms)` lies. Refuses what `validate` refuses, with its errors.
-    /// @dev What passes `TermsCheck` needs no second look; of the rest `validate` decides, and it
-    /// has the reason.
-    function publishable(
-        Terms calldata terms,
-        address registry,
-        address modelOwner,
-        bytes32 lineage,
-        bytes32 universeRoot
-    ) internal view returns (bytes32 id, uint256 place, uint256 size) {
-        id = offerId(terms, registry);
-        // That has left its preimage in free memory; allocated, it outlives what `validate` needs.
-        assembly ("memory-safe") {
-            place := mload(0x40)
-            size := add(add(HEAD, 0x80), shl(6, mload(add(place, add(HEAD, 0x60)))))
-            mstore(0x40, add(place, size))
-        }
-        if (
-            !TermsCheck.passes(place + 0x60, lineage) || terms.owner != modelOwner
-                || modelOwner == address(0) || universeRoot == 0 || !Currency.exists(terms.currency)
-        ) validate(terms, modelOwner, lineage, universeRoot);
-        // The word before the terms was their offset in the preimage; where they stand alone it is
-        // 0x20.
-        assembly ("memory-safe") {
-            place := add(place, 0x40)
-            size := sub(size, 0x40)
-            mstore(place, 0x20)
-        }
-    }
-
-    /// @notice Where in the calldata the royalties of terms that have an `offerId` begin and end:
-    /// two words each.
-    function royaltiesOf(Terms calldata terms) internal pure returns (uint256 place, uint256 end) {
-        assembly ("memory-safe") {
-            place := add(terms, add(HEAD, 0x20))
-            end := add(place, shl(6, calldataload(sub(place, 0x20))))
-        }
     }
 
     /// @notice Identifier of a license, given its offer.

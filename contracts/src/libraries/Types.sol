@@ -150,9 +150,29 @@ enum CaseStatus {
     Void
 }
 
+/// @notice A key with which a license's receipts are signed. One slot.
+/// @param signer account of the key; only its own signature counts, not that of any code
+/// @param from when the key was named
+/// @param until receipts dated later are not this key's: an hour after the next key was named, or
+/// the moment of its revocation; `type(uint40).max` before
+/// @param revoked somebody else may have the key, so that proofs by it lapse, see
+/// `Receipts.admissibleUntil`
+struct ServingKey {
+    address signer;
+    uint40 from;
+    uint40 until;
+    bool revoked;
+}
+
 /// @notice Host-signed statement of what was served (EIP-712).
+/// @param keyEpoch number of the license's serving key that signs, from 0
+/// @param seq the host gives each number once for every (license, keyEpoch, channel), in increasing
+/// order; numbers may be left out
+/// @param cumulativeRequests requests of the channel up to this one, whatever the epoch
+/// @param servedAt when the request was admitted
 struct Receipt {
     bytes32 licenseId;
+    uint32 keyEpoch;
     bytes32 channelId;
     uint64 seq;
     uint64 cumulativeRequests;

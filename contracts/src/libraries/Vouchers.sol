@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import { ECDSA } from "solady/utils/ECDSA.sol";
 import { EfficientHashLib } from "solady/utils/EfficientHashLib.sol";
+import { LibCall } from "solady/utils/LibCall.sol";
 
 /// @title EIP-712 hashing of vouchers, and signature checks that can't hurt a batch
 /// @dev Batches hash in scratch memory: `abi.encode` would grow the memory, and its price, with
@@ -12,9 +13,9 @@ library Vouchers {
         "Voucher(bytes32 channelId,uint128 cumulativeAmount,uint64 cumulativeRequests,uint64 cumulativeTokens,bytes32 requestHash)"
     );
 
-    /// @dev A host's word that it claims nothing above an amount.
+    /// @dev A host's word that of what is deposited it claims nothing above an amount.
     bytes32 internal constant CLOSE_TYPEHASH =
-        keccak256("Close(bytes32 channelId,uint128 finalAmount)");
+        keccak256("Close(bytes32 channelId,uint128 deposited,uint128 finalAmount)");
 
     /// @dev Enough for multi-signature wallets; bounds what one row of a batch can burn.
     uint256 internal constant CONTRACT_SIGNER_GAS = 100_000;
@@ -58,8 +59,14 @@ library Vouchers {
     }
 
     /// @notice EIP-712 struct hash of a cooperative close.
-    function closeHash(bytes32 channel, uint128 finalAmount) internal pure returns (bytes32) {
-        return EfficientHashLib.hash(uint256(CLOSE_TYPEHASH), uint256(channel), finalAmount);
+    function closeHash(bytes32 channel, uint128 deposited, uint128 finalAmount)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return EfficientHashLib.hash(
+            uint256(CLOSE_TYPEHASH), uint256(channel), deposited, finalAmount
+        );
     }
 
     /// @notice Whether `signature` over `digest` is `signer`'s, by its key or by EIP-1271. Never
@@ -76,27 +83,18 @@ library Vouchers {
         return signer.code.length != 0 && _isSignedByContract(signer, digest, signature);
     }
 
+    /// @dev One word of the answer is copied: one of megabytes would be charged to the batch.
     function _isSignedByContract(address signer, bytes32 digest, bytes calldata signature)
         private
         view
-        returns (bool ok)
+        returns (bool)
     {
-        bytes memory input = abi.encodeWithSelector(EIP1271_MAGIC, digest, signature);
-        bytes32 answer;
-        // Copies one word only: an answer of megabytes would be charged to the batch.
-        assembly ("memory-safe") {
-            mstore(0x00, 0)
-            ok := staticcall(
-                CONTRACT_SIGNER_GAS,
-                signer,
-                add(input, 0x20),
-                mload(input),
-                0x00,
-                0x20
-            )
-            ok := and(ok, gt(returndatasize(), 0x1f))
-            answer := mload(0x00)
-        }
-        return ok && bytes4(answer) == EIP1271_MAGIC;
+        (bool ok,, bytes memory answer) = LibCall.tryStaticCall(
+            signer,
+            CONTRACT_SIGNER_GAS,
+            32,
+            abi.encodeWithSelector(EIP1271_MAGIC, digest, signature)
+        );
+        return ok && answer.length == 32 && bytes4(answer) == EIP1271_MAGIC;
     }
 }

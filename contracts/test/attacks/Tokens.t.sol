@@ -4,7 +4,6 @@ pragma solidity ^0.8.30;
 import {
     ReentrancyGuardTransient
 } from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import { SafeTransferLib } from "solady/utils/SafeTransferLib.sol";
 
 import { CollateralVault } from "../../src/CollateralVault.sol";
 import { PaymentEscrow } from "../../src/PaymentEscrow.sol";
@@ -56,7 +55,11 @@ contract TokenAttacks is LicensingTest {
     function test_falseReturnIsRefused() public {
         Terms memory terms = _termsIn(address(new FalseToken()));
         _publish(terms);
-        vm.expectRevert(SafeTransferLib.TransferFromFailed.selector);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                Currency.Currency_PullRefused.selector, terms.currency, host.addr, 150 ether
+            )
+        );
         vm.prank(host.addr);
         registry.acquire(terms, 1, servingKey);
     }
@@ -95,17 +98,28 @@ contract TokenAttacks is LicensingTest {
         escrow.withdrawBalance(address(blocking), host.addr);
         vm.prank(challengeManager);
         vault.slash(ref, 10_000, reporter, 0);
-        vm.expectRevert(SafeTransferLib.TransferFailed.selector);
+        vm.expectRevert(_refused(address(blocking), reporter, 30 ether));
         vault.payOut(0);
         vault.payOut(1);
         assertEq(blocking.balanceOf(owner.addr), 40 ether);
-        vm.expectRevert(SafeTransferLib.TransferFailed.selector);
+        vm.expectRevert(_refused(address(blocking), parentOwner.addr, 5.3 ether));
         vm.prank(parentOwner.addr);
         escrow.withdrawBalance(address(blocking), parentOwner.addr);
         // It can still have the money sent elsewhere.
         vm.prank(parentOwner.addr);
         escrow.withdrawBalance(address(blocking), stranger);
         assertEq(blocking.balanceOf(stranger), 5.3 ether);
+        vm.prank(reporter);
+        vault.payOutTo(0, stranger);
+        assertEq(blocking.balanceOf(stranger), 35.3 ether);
+    }
+
+    function _refused(address currency, address to, uint256 amount)
+        private
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodeWithSelector(Currency.Currency_PushRefused.selector, currency, to, amount);
     }
 
     /// @dev A payee contract that takes no native currency.
@@ -114,11 +128,15 @@ contract TokenAttacks is LicensingTest {
         address refuser = address(new Refuser());
         vm.prank(challengeManager);
         vault.slash(ref, 10_000, refuser, 0);
-        vm.expectRevert(SafeTransferLib.ETHTransferFailed.selector);
+        vm.expectRevert(_refused(NATIVE, refuser, 30 ether));
         vault.payOut(0);
         vault.payOut(1);
         assertEq(owner.addr.balance, 40 ether);
         assertEq(BURN.balance, 30 ether);
+        // What it can't take it can still send elsewhere.
+        vm.prank(refuser);
+        vault.payOutTo(0, reporter);
+        assertEq(reporter.balance, 30 ether);
     }
 
     /// @dev A host whose token refuses the burn keeps nothing by it.

@@ -65,14 +65,14 @@ contract UnlicensedModelAttacks is CopyTest {
         IChallengeTypes.Series memory series = _series();
         _reportSeries(series);
         IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
-        uint64 seq = series.firstSeq;
+        uint64 request = series.firstRequest;
         for (uint256 j; j < 32; ++j) {
             if (j % 2 == 0) {
                 (given.answers[j].text, given.answers[j].signature) = ("", "");
                 continue;
             }
             Receipt memory receipt = _receiptOf(given, j, series);
-            receipt.seq = seq++;
+            receipt.cumulativeRequests = request++;
             given.answers[j].signature = _sign(receipt);
         }
         _expectFailure(series, given, IChallengeTypes.ChallengeManager_NotEnough.selector);
@@ -84,6 +84,8 @@ contract UnlicensedModelAttacks is CopyTest {
         _reportSeries(series);
         IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
         given.answers[1] = given.answers[0];
+        _expectFailure(series, given, IChallengeTypes.ChallengeManager_NotInOrder.selector);
+        given.answers[1].seq += 1;
         _expectFailure(series, given, IChallengeTypes.ChallengeManager_BadReceiptSignature.selector);
     }
 
@@ -101,7 +103,7 @@ contract UnlicensedModelAttacks is CopyTest {
         IChallengeTypes.Series memory series = _series();
         _reportSeries(series);
         IChallengeTypes.Series memory other = _series();
-        other.firstSeq = FIRST + 32;
+        other.firstRequest = FIRST + 32;
         _expectFailure(
             other, _evidence(other, 0), IChallengeTypes.ChallengeManager_NotCommitted.selector
         );

@@ -28,6 +28,21 @@ abstract contract HandlerBase is LicensingTest {
         uint128 signedAmount;
         uint128 claimed;
         uint128 reserved;
+        uint128 served;
+        IPaymentEscrow.ChannelStatus last;
+        CloseGhost word;
+    }
+
+    /// @dev A signed close, from which the host serves no more.
+    struct CloseGhost {
+        uint128 deposited;
+        uint128 finalAmount;
+        bytes signature;
+    }
+
+    struct ClaimGhost {
+        uint256 time;
+        uint256 amount;
     }
 
     uint256 internal constant MAX_LICENSES = 8;
@@ -35,6 +50,7 @@ abstract contract HandlerBase is LicensingTest {
 
     LicenseGhost[] internal _licenseGhosts;
     ChannelGhost[] internal _channelGhosts;
+    mapping(uint256 license => ClaimGhost[]) internal _claims;
     uint256 public activated;
     uint256 public burnedBundles;
     mapping(bool native => uint256) public slashed;
@@ -117,6 +133,8 @@ abstract contract HandlerBase is LicensingTest {
             ChannelGhost storage g = _channelGhosts[i];
             IPaymentEscrow.Channel memory c = escrow.channel(g.id);
             assertGe(c.claimed, g.claimed, "E4: claimed fell");
+            assertGe(uint256(c.status), uint256(g.last), "E8: opened again");
+            g.last = c.status;
             uint128 reserved = escrow.reserved(g.id);
             assertGe(reserved, g.reserved, "E4: reservation fell");
             (g.claimed, g.reserved) = (c.claimed, reserved);

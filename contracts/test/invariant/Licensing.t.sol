@@ -36,7 +36,7 @@ contract LicensingInvariant is TestBase {
     }
 
     function _actions() private pure returns (bytes4[] memory selectors) {
-        selectors = new bytes4[](24);
+        selectors = new bytes4[](29);
         selectors[0] = LicenseActions.acquire.selector;
         selectors[1] = LicenseActions.drawSeed.selector;
         selectors[2] = LicenseActions.activate.selector;
@@ -61,6 +61,11 @@ contract LicensingInvariant is TestBase {
         selectors[20] = MoneyActions.reserve.selector;
         selectors[21] = MoneyActions.closeChannel.selector;
         selectors[22] = LicenseActions.renew.selector;
+        selectors[24] = MoneyActions.serve.selector;
+        selectors[25] = MoneyActions.settle.selector;
+        selectors[26] = MoneyActions.claimReserved.selector;
+        selectors[27] = MoneyActions.signClose.selector;
+        selectors[28] = MoneyActions.bringClose.selector;
     }
 
     /// @dev V1-V4.
@@ -93,7 +98,16 @@ contract LicensingInvariant is TestBase {
         }
     }
 
-    /// @dev E1-E3, E5.
+    /// @dev E10, at the end of each run.
+    function afterInvariant() public {
+        handler.payersLeave();
+        for (uint256 k = 0; k < 2; ++k) {
+            assertEq(_balance(k == 1, address(escrow)), 0, "E10: left in the escrow");
+            assertEq(_balance(k == 1, address(vault)), 0, "E10: left in the vault");
+        }
+    }
+
+    /// @dev E1-E3, E5, E11.
     function invariant_escrow() public view {
         uint256[2] memory unclaimed;
         uint256[2] memory claimed;
@@ -105,6 +119,7 @@ contract LicensingInvariant is TestBase {
             assertLe(c.claimed, g.signedAmount, "E3: amount");
             assertLe(escrow.declared(g.id), c.deposited, "E7: reserved and gone");
             assertLe(escrow.reserved(g.id), g.signedAmount, "E7: reserved");
+            assertLe(g.served, c.deposited, "E11: served and gone");
             unclaimed[k] += c.deposited - c.claimed;
             claimed[k] += c.claimed;
         }

@@ -27,6 +27,7 @@ import {
 } from "../../src/libraries/Types.sol";
 import { TestToken } from "../../src/testing/TestToken.sol";
 import { FingerprintTree } from "./FingerprintTree.sol";
+import { InstantBeacon } from "./InstantBeacon.sol";
 import { SampleTerms } from "./SampleTerms.sol";
 import { Sheets } from "./Sheets.sol";
 import { TestBase } from "./TestBase.sol";
@@ -147,7 +148,9 @@ abstract contract CaseTest is TestBase {
 
     function _deployCore() private {
         Deploy script = new Deploy();
-        (Deploy.Core memory core,) = script.deploy(_settings());
+        Deploy.Settings memory chosen = _settings();
+        chosen.beacon.place = address(new InstantBeacon());
+        (Deploy.Core memory core,) = script.deploy(chosen);
         registry = core.registry;
         vault = core.vault;
         escrow = core.escrow;
@@ -254,6 +257,7 @@ abstract contract CaseTest is TestBase {
     function _receipt(uint64 seq) internal view returns (Receipt memory) {
         return Receipt({
             licenseId: licenseId,
+            keyEpoch: 0,
             channelId: CHANNEL,
             seq: seq,
             cumulativeRequests: seq,

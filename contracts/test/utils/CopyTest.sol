@@ -68,7 +68,7 @@ abstract contract CopyTest is CaseTest {
     function _claimOf(IChallengeTypes.Series memory series) internal view returns (bytes32) {
         bytes32 id = registry.licenseIdOf(series.copy);
         bytes32 seriesId =
-            keccak256(abi.encode(id, series.channelId, series.firstSeq, series.bundles));
+            keccak256(abi.encode(id, series.channelId, series.firstRequest, series.bundles));
         return keccak256(abi.encode(Violation.UnlicensedModel, licenseId, seriesId));
     }
 
@@ -113,11 +113,12 @@ abstract contract CopyTest is CaseTest {
         IChallengeTypes.Series memory series,
         string memory text
     ) internal view {
-        uint64 seq = series.firstSeq + uint64(j);
+        uint64 request = series.firstRequest + uint64(j);
         IChallengeTypes.ServedAnswer memory a = given.answers[j];
         a.text = bytes(text);
-        a.cumulativeRequests = seq;
-        a.cumulativeTokens = 10 * seq;
+        // Numbers have gaps.
+        a.seq = 3 * request;
+        a.cumulativeTokens = 10 * request;
         a.servedAt = uint64(block.timestamp);
         a.signature = _sign(_receiptOf(given, j, series));
     }
@@ -132,8 +133,9 @@ abstract contract CopyTest is CaseTest {
         return Receipt({
             licenseId: licenseId,
             channelId: series.channelId,
-            seq: series.firstSeq + uint64(j),
-            cumulativeRequests: a.cumulativeRequests,
+            keyEpoch: a.keyEpoch,
+            seq: a.seq,
+            cumulativeRequests: series.firstRequest + uint64(j),
             cumulativeTokens: a.cumulativeTokens,
             servedAt: a.servedAt,
             requestHash: Receipts.plainRequestHash(modelId, keyHash),

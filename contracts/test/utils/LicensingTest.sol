@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import { CollateralVault } from "../../src/CollateralVault.sol";
 import { LicenseRegistry } from "../../src/LicenseRegistry.sol";
 import { PaymentEscrow } from "../../src/PaymentEscrow.sol";
-import { BlockHashBeacon } from "../../src/beacons/BlockHashBeacon.sol";
+import { IBeacon } from "../../src/interfaces/IBeacon.sol";
 import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
 import {
     LicenseRef,
@@ -15,6 +15,7 @@ import {
     Terms
 } from "../../src/libraries/Types.sol";
 import { TestToken } from "../../src/testing/TestToken.sol";
+import { InstantBeacon } from "./InstantBeacon.sol";
 import { SampleTerms } from "./SampleTerms.sol";
 import { TestBase } from "./TestBase.sol";
 
@@ -31,7 +32,7 @@ abstract contract LicensingTest is TestBase {
     uint32 internal constant SHARED = 64;
     uint128 internal constant DEPOSIT = 10 ether;
 
-    BlockHashBeacon internal beacon;
+    IBeacon internal beacon;
     LicenseRegistry internal registry;
     CollateralVault internal vault;
     PaymentEscrow internal escrow;
@@ -71,8 +72,12 @@ abstract contract LicensingTest is TestBase {
 
     // ---- Set-up
 
+    function _makeBeacon() internal virtual returns (IBeacon) {
+        return new InstantBeacon();
+    }
+
     function _deploy() private {
-        beacon = new BlockHashBeacon();
+        beacon = _makeBeacon();
         uint256 nonce = vm.getNonce(address(this));
         address vaultAddress = vm.computeCreateAddress(address(this), nonce + 1);
         address escrowAddress = vm.computeCreateAddress(address(this), nonce + 2);

@@ -195,6 +195,9 @@ interface Vm {
     function serializeUint(string calldata object, string calldata key, uint256 value)
         external
         returns (string memory json);
+    function serializeString(string calldata object, string calldata key, string calldata value)
+        external
+        returns (string memory json);
     function writeJson(string calldata json, string calldata path) external;
 
     // Assertions

@@ -4,14 +4,16 @@ use k256::ecdsa::SigningKey;
 use oml_contracts::Signable as _;
 use oml_contracts::eip712::SignatureError;
 use oml_contracts::hash::channel_id;
-use oml_contracts::{ChannelId, Domain, EthAddress, LicenseId, ModelId, Salt, Voucher};
+use oml_contracts::{
+    ChannelId, Domain, EthAddress, LicenseId, ModelId, Salt, ServingKeys, Voucher,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::price::Price;
 use crate::wire::{GatewayTerms, SignedVoucher};
 
 /// A channel with everything that its payer must know to pay and to judge receipts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PayerChannel {
     /// Chain of the contracts.
@@ -24,8 +26,8 @@ pub struct PayerChannel {
     pub license_id: LicenseId,
     /// The licensed model.
     pub model_id: ModelId,
-    /// Account whose key signs receipts, as the registry has it.
-    pub serving_key: EthAddress,
+    /// Keys that sign receipts, by epoch, as the registry has them.
+    pub serving_keys: ServingKeys,
     /// Account that deposited.
     pub payer: EthAddress,
     /// Session key that signs vouchers, zero if the payer signs itself.
@@ -40,7 +42,7 @@ impl PayerChannel {
     /// A channel of `payer` to the license that a gateway says it serves. What the gateway says is
     /// worth nothing until it is compared with the chain.
     #[must_use]
-    pub const fn from_terms(
+    pub fn from_terms(
         terms: &GatewayTerms,
         payer: EthAddress,
         signer: EthAddress,
@@ -52,7 +54,7 @@ impl PayerChannel {
             challenge_manager: terms.challenge_manager,
             license_id: terms.license_id,
             model_id: terms.model_id,
-            serving_key: terms.serving_key,
+            serving_keys: terms.serving_keys.clone(),
             payer,
             signer,
             salt,

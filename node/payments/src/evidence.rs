@@ -1,6 +1,6 @@
 //! The proofs of level 0 that are in a payer's receipts.
 
-use oml_contracts::Amount;
+use oml_contracts::{Amount, ServingKey};
 use serde::Serialize;
 
 use crate::channel::PayerChannel;
@@ -24,7 +24,7 @@ pub struct ProofContext {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "violation", rename_all = "camelCase")]
 pub enum ReceiptProof {
-    /// Two receipts with one number and different content.
+    /// Two receipts with one number of one epoch and different content.
     Equivocation {
         /// The one that came first.
         a: Box<SignedReceipt>,
@@ -36,7 +36,7 @@ pub enum ReceiptProof {
         /// The receipt that proves it.
         receipt: Box<SignedReceipt>,
     },
-    /// A receipt dated after the term.
+    /// A receipt dated after the term, or by a key that was named after it.
     OutOfTerm {
         /// The receipt that proves it.
         receipt: Box<SignedReceipt>,
@@ -50,25 +50,35 @@ pub fn proofs(
     receipts: &[SignedReceipt],
     at: &ProofContext,
 ) -> Vec<ReceiptProof> {
-    let signed: Vec<&SignedReceipt> =
-        receipts.iter().filter(|r| signed_for(r, channel).is_ok()).collect();
-    let equivocation = signed.iter().enumerate().find_map(|(i, a)| {
-        let twin = |b: &&&SignedReceipt| b.seq == a.seq && b.receipt() != a.receipt();
-        let b = signed[i + 1..].iter().find(twin)?;
+    // A key that was revoked long ago proves nothing any more.
+    let admissible = |key: &ServingKey| {
+        key.admissible_until(at.settlement_period).is_none_or(|until| at.now <= until)
+    };
+    let signed: Vec<(&SignedReceipt, &ServingKey)> = receipts
+        .iter()
+        .filter_map(|r| Some((r, signed_for(r, channel).ok()?)))
+        .filter(|(_, key)| admissible(key))
+        .collect();
+    let equivocation = signed.iter().enumerate().find_map(|(i, (a, _))| {
+        let twin = |(b, _): &&(&SignedReceipt, &ServingKey)| {
+            b.number() == a.number() && b.receipt() != a.receipt()
+        };
+        let (b, _) = signed[i + 1..].iter().find(twin)?;
         Some(ReceiptProof::Equivocation { a: Box::new((*a).clone()), b: Box::new((*b).clone()) })
     });
-    let unsettled = signed.iter().find(|r| {
-        at.now > r.served_at.saturating_add(at.settlement_period)
+    let unsettled = signed.iter().find(|(r, key)| {
+        at.now > key.served_by(r.served_at).saturating_add(at.settlement_period)
             && channel
                 .price
                 .of(r.cumulative_requests, r.cumulative_tokens)
                 .is_none_or(|owed| owed > at.declared)
     });
-    let late = signed.iter().find(|r| r.served_at > at.term_end);
+    let late = signed.iter().find(|(r, key)| key.served_from(r.served_at) > at.term_end);
     let mut found = Vec::new();
     found.extend(equivocation);
-    found
-        .extend(unsettled.map(|r| ReceiptProof::UnderMetering { receipt: Box::new((*r).clone()) }));
-    found.extend(late.map(|r| ReceiptProof::OutOfTerm { receipt: Box::new((*r).clone()) }));
+    found.extend(
+        unsettled.map(|(r, _)| ReceiptProof::UnderMetering { receipt: Box::new((*r).clone()) }),
+    );
+    found.extend(late.map(|(r, _)| ReceiptProof::OutOfTerm { receipt: Box::new((*r).clone()) }));
     found
 }

@@ -95,7 +95,7 @@ impl EvidenceLog {
             }
         }
         if entries.is_empty() {
-            log.append(&LogEntry::Channel(*channel)).await?;
+            log.append(&LogEntry::Channel(channel.clone())).await?;
         }
         Ok((log, replay(channel, &entries)))
     }

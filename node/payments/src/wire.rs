@@ -4,7 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oml_contracts::Signable as _;
 use oml_contracts::ids::{ChannelId, Digest, LicenseId, ModelId, RequestHash, ResponseHash, Salt};
-use oml_contracts::{Amount, ChannelVoucher, Domain, EthAddress, Receipt, Signature, Voucher};
+use oml_contracts::{
+    Amount, ChannelVoucher, Domain, EthAddress, Receipt, ReceiptNumber, ServingKeys, Signature,
+    Voucher,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -91,9 +94,11 @@ impl SignedVoucher {
 pub struct SignedReceipt {
     /// License under which was served.
     pub license_id: LicenseId,
+    /// Epoch of the serving key that signed.
+    pub key_epoch: u32,
     /// Channel that pays.
     pub channel_id: ChannelId,
-    /// Number of the receipt on this channel, from 1.
+    /// Number of the receipt: given once in its epoch, in increasing order, with gaps.
     pub seq: u64,
     /// Requests served on this channel so far.
     pub cumulative_requests: u64,
@@ -115,6 +120,7 @@ impl SignedReceipt {
     pub const fn new(receipt: &Receipt, signature: Signature) -> Self {
         Self {
             license_id: receipt.license_id,
+            key_epoch: receipt.key_epoch,
             channel_id: receipt.channel_id,
             seq: receipt.seq,
             cumulative_requests: receipt.cumulative_requests,
@@ -131,6 +137,7 @@ impl SignedReceipt {
     pub const fn receipt(&self) -> Receipt {
         Receipt {
             license_id: self.license_id,
+            key_epoch: self.key_epoch,
             channel_id: self.channel_id,
             seq: self.seq,
             cumulative_requests: self.cumulative_requests,
@@ -139,6 +146,12 @@ impl SignedReceipt {
             request_hash: self.request_hash,
             response_hash: self.response_hash,
         }
+    }
+
+    /// What makes it unique on its channel.
+    #[must_use]
+    pub const fn number(&self) -> ReceiptNumber {
+        ReceiptNumber { key_epoch: self.key_epoch, seq: self.seq }
     }
 
     /// The digest that the serving key signed; names this receipt in a level-0 proof.
@@ -181,8 +194,8 @@ pub struct GatewayTerms {
     pub license_id: LicenseId,
     /// The licensed model.
     pub model_id: ModelId,
-    /// Account whose key signs receipts.
-    pub serving_key: EthAddress,
+    /// Keys that sign receipts, by epoch; the last one signs now.
+    pub serving_keys: ServingKeys,
     /// What units cost.
     pub price: Price,
     /// End of the license, Unix seconds.

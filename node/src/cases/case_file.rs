@@ -3,7 +3,8 @@
 use oml_contracts::leaf::BUNDLE;
 use oml_contracts::{Commitment, EthAddress, ModelId};
 
-use crate::chain::{BeaconValue, CaseView, ChallengeConfig};
+use crate::chain::beacon::RoundStep;
+use crate::chain::{CaseView, ChallengeConfig};
 
 /// One drawn member of the committee, in the contract's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +41,11 @@ pub struct CaseFile {
     pub owner: EthAddress,
     /// Host of the accused license.
     pub host: EthAddress,
-    /// The beacon round that the draw waits for; only looked at before the draw.
-    pub beacon: BeaconValue,
+    /// What the beacon round needs that the draw waits for; only looked at before the draw.
+    pub round: RoundStep,
+    /// Chain time since when the draw has been everybody's, seconds: when its round came out, where
+    /// rounds have times, else when the case was opened.
+    pub drawable_since: u64,
     /// Drawn committee, in order.
     pub members: Vec<Member>,
     /// What has been shown by rebuttals so far (`RequestPaid`).

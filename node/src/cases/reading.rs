@@ -12,9 +12,8 @@ use oml_contracts::rpc::abi::ChallengeManager::{
 use oml_contracts::{CaseId, EthAddress, KeyHash, LicenseId};
 
 use super::case_file::{CaseFile, Member, PaidQuestion};
-use crate::chain::{
-    BeaconValue, CaseStatus, CaseView, ChainClient, ChainError, ChallengeConfig, Head, Reader,
-};
+use crate::chain::beacon::{Present, RoundStep, round_step};
+use crate::chain::{CaseStatus, CaseView, ChainClient, ChainError, ChallengeConfig, Head, Reader};
 use crate::store::{EventRow, Store, StoreError};
 
 /// Why a case can't be read now.
@@ -66,6 +65,16 @@ impl CaseReader {
         Ok(Self { store, chain, rules })
     }
 
+    /// The chain that it reads.
+    pub(crate) const fn chain(&self) -> &ChainClient {
+        &self.chain
+    }
+
+    /// The store that it reads.
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Rules of all cases.
     #[must_use]
     pub const fn rules(&self) -> &ChallengeConfig {
@@ -94,9 +103,15 @@ impl CaseReader {
     ) -> Result<CaseFile, ReadError> {
         let reader = self.chain.reader().at(head.hash);
         let case = case_view(&self.store, &reader, id, license).await?;
-        let beacon = match case.status {
-            CaseStatus::Opened => reader.beacon(case.seed_round).await?,
-            _ => BeaconValue::Pending,
+        let source = &self.chain.addresses().beacon.source;
+        let drawable_since = source.time_of(case.seed_round).unwrap_or(case.opened_at);
+        let round = match case.status {
+            CaseStatus::Opened => {
+                let value = reader.beacon(case.seed_round).await?;
+                let present = Present { block: head.number, time: head.timestamp };
+                round_step(source, case.seed_round, value, present)
+            }
+            _ => RoundStep::Wait,
         };
         let paid = match case.status {
             CaseStatus::Rebuttal => self.paid(id).await?,
@@ -108,7 +123,8 @@ impl CaseReader {
             epoch: license.terms.epoch,
             owner: license.terms.owner,
             host: license.host,
-            beacon,
+            round,
+            drawable_since,
             members,
             paid,
             rules: self.rules,

@@ -19,6 +19,7 @@ use super::machine::{self, Action, Actor, Phase, Role};
 use super::owner::{OwnerActs, OwnerError, Universes};
 use super::prover::{CheckOrder, commitment_of, secret_for};
 use super::reading::{CaseReader, ReadError};
+use crate::chain::beacon::RoundOrders;
 use crate::chain::{ChainClient, Head, Sender, SubmitError, Submitted, submit_once};
 use crate::store::{CaseRow, CaseScope, CaseSecret, Store, StoreError};
 
@@ -66,6 +67,7 @@ pub struct CaseService {
     chain: ChainClient,
     store: Store,
     sender: Sender,
+    rounds: RoundOrders,
     duties: Duties,
     owner: OwnerActs,
     rebuttals: Rebuttals,
@@ -77,12 +79,12 @@ impl CaseService {
     #[must_use]
     pub fn new(
         reader: CaseReader,
-        chain: ChainClient,
-        store: Store,
         sender: Sender,
+        rounds: RoundOrders,
         duties: Duties,
         universes: Arc<Universes>,
     ) -> Self {
+        let (chain, store) = (reader.chain().clone(), reader.store().clone());
         let owner = OwnerActs {
             reader: reader.clone(),
             chain: chain.clone(),
@@ -92,7 +94,7 @@ impl CaseService {
         };
         let rebuttals = Rebuttals::new(reader.clone(), store.clone());
         let licenses = HashMap::new();
-        Self { reader, chain, store, sender, duties, owner, rebuttals, licenses }
+        Self { reader, chain, store, sender, rounds, duties, owner, rebuttals, licenses }
     }
 
     /// Acts after every head until cancelled. What fails is logged, counted and tried again at the
@@ -227,6 +229,7 @@ impl CaseService {
         let sender = self.sender.clone();
         let submitted = match action {
             Action::Ask => return self.order_check(file, actor, head).await,
+            Action::Bring => return Ok(self.rounds.order(file.case.seed_round).await?),
             Action::Draw => submit_once(&sender, &key, deadline, |key| calls.draw(key)).await?,
             Action::Resolve => submit_once(&sender, &key, None, |key| calls.resolve(key)).await?,
             Action::PostQuestions => {

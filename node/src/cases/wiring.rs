@@ -32,6 +32,7 @@ pub(crate) async fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> 
         "host"
     };
     let sender = context.require_sender(role)?;
+    let rounds = context.require_rounds(role)?;
     let reader = CaseReader::new(context.store.clone(), context.chain.clone())
         .await
         .map_err(|error| RoleError::new(role, error))?;
@@ -58,8 +59,7 @@ pub(crate) async fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> 
         host: config.host.is_some(),
         decoys: config.owner.as_ref().and_then(|owner| owner.decoys),
     };
-    let (store, chain) = (context.store.clone(), context.chain.clone());
-    let service = CaseService::new(reader, chain, store, sender, duties, universes);
+    let service = CaseService::new(reader, sender, rounds, duties, universes);
     let (heads, cancel) = (context.heads.clone(), context.tasks.cancel_token());
     context.tasks.spawn_critical("cases", service.run(heads, cancel));
     Ok(parts)

@@ -92,7 +92,7 @@ impl ChainClient {
     pub fn contracts(&self) -> [(&'static str, Address); 6] {
         let a = &self.addresses;
         [
-            ("BlockHashBeacon", a.beacon.into()),
+            (a.beacon.source.contract(), a.beacon.address.into()),
             ("LicenseRegistry", a.license_registry.into()),
             ("CollateralVault", a.collateral_vault.into()),
             ("PaymentEscrow", a.payment_escrow.into()),

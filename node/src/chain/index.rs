@@ -162,8 +162,11 @@ fn money_fact(event: MoneyEvents, block: u64) -> Option<Fact> {
             salt: event.salt.into(),
             block,
             thawing_block: None,
+            closed_block: None,
         }),
         MoneyEvents::ChannelThawing(event) => Fact::ChannelThawing(event.channelId.into()),
+        MoneyEvents::ChannelWithdrawn(event) => Fact::ChannelClosed(event.channelId.into()),
+        MoneyEvents::ChannelClosed(event) => Fact::ChannelClosed(event.channelId.into()),
         _ => return None,
     })
 }

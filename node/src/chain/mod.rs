@@ -1,5 +1,6 @@
 //! The chain: provider, typed reads, the follower of the head, and the only sender of transactions.
 
+pub mod beacon;
 mod client;
 mod error;
 mod follower;
@@ -19,6 +20,6 @@ pub use reader::Reader;
 pub use sender::{Intent, IntentStatus, Sender, SenderError};
 pub(crate) use sender::{SubmitError, Submitted, load_key, load_key_bytes, submit_once};
 pub use views::{
-    BeaconValue, CaseState, CaseStatus, CaseView, ChallengeConfig, ChannelView, CollateralView,
-    LicenseStatus, LicenseView, ProverView, UniverseView,
+    BeaconValue, CaseState, CaseStatus, CaseView, ChallengeConfig, ChannelStatus, ChannelView,
+    CollateralView, LicenseStatus, LicenseView, ProverView, UniverseView,
 };

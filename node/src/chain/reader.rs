@@ -4,8 +4,8 @@ use super::client::ChainClient;
 use super::error::ChainError;
 use super::request::view;
 use super::views::{
-    BeaconValue, CaseState, CaseStatus, ChallengeConfig, ChannelView, CollateralView,
-    LicenseStatus, LicenseView, ProverView, UniverseView,
+    BeaconValue, CaseState, CaseStatus, ChallengeConfig, ChannelStatus, ChannelView,
+    CollateralView, LicenseStatus, LicenseView, ProverView, UniverseView,
 };
 use alloy::eips::BlockId;
 use alloy::primitives::{Address, B256, U256, aliases::U48};
@@ -13,7 +13,9 @@ use alloy::providers::DynProvider;
 use oml_contracts::LicenseRef;
 use oml_contracts::case::MemberWord;
 use oml_contracts::rpc::abi;
-use oml_contracts::{Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId};
+use oml_contracts::{
+    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, ServingKeys,
+};
 
 /// Reads contracts at one block, the latest unless [`Reader::at`] says otherwise. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -78,13 +80,21 @@ impl Reader {
     pub async fn license(&self, id: LicenseId) -> Result<LicenseView, ChainError> {
         let found = read!(self, format!("license {id}"), self.registry().license(id.into()))?;
         Ok(LicenseView {
-            serving_key: found.servingKey.into(),
             status: license_status(found.status)?,
             deadline: found.deadline.to(),
             seed_round: found.seedRound.to(),
             seed: found.seed.into(),
             artefact_hash: found.artefactHash.into(),
         })
+    }
+
+    /// All serving keys that a license ever had, by epoch; none if there is no such license.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn serving_keys(&self, id: LicenseId) -> Result<ServingKeys, ChainError> {
+        let what = format!("serving keys of license {id}");
+        Ok(read!(self, what, self.registry().servingKeys(id.into()))?.into())
     }
 
     /// A universe; its root is zero if there is none.
@@ -225,8 +235,20 @@ impl Reader {
             deposited: Amount::new(found.deposited.to()),
             claimed: Amount::new(found.claimed.to()),
             thaw_end: found.thawEnd.to(),
-            is_open: found.isOpen,
+            status: channel_status(found.status)?,
         })
+    }
+
+    /// What a claim may take now: what the collateral covers, less the takings;
+    /// [`Amount::MAX`] once the license has ended a settlement period ago.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn claimable(&self, license: &LicenseRef) -> Result<Amount, ChainError> {
+        let what = "what a claim may take";
+        let reference = abi::LicenseRef::try_from(license)
+            .map_err(|source| ChainError::unexpected(what.to_owned(), source))?;
+        Ok(Amount::new(read!(self, what, self.escrow().claimable(reference))?))
     }
 
     /// Income that an account can pull from `PaymentEscrow`.
@@ -283,21 +305,27 @@ impl Reader {
     /// [`ChainError`].
     pub async fn beacon(&self, round: u64) -> Result<BeaconValue, ChainError> {
         let what = format!("beacon round {round}");
-        let address: Address = self.client.addresses().beacon.into();
+        let address: Address = self.client.addresses().beacon.address.into();
         let beacon = abi::Beacon::new(address, self.client.provider().clone());
         let round =
             U48::try_from(round).map_err(|source| ChainError::unexpected(what.clone(), source))?;
         let found = read!(self, what, beacon.valueOf(round))?;
-        Ok(match found.status {
-            abi::Beacon::Status::Ready => BeaconValue::Ready(found.value.0),
-            abi::Beacon::Status::Stale => BeaconValue::Stale,
-            _ => BeaconValue::Pending,
-        })
+        Ok(BeaconValue::of(found.status, found.value.0))
     }
 }
 
 fn amount(value: U256, what: &str) -> Result<Amount, ChainError> {
     u128::try_from(value).map(Amount::new).map_err(|source| ChainError::unexpected(what, source))
+}
+
+fn channel_status(status: abi::PaymentEscrow::ChannelStatus) -> Result<ChannelStatus, ChainError> {
+    use abi::PaymentEscrow::ChannelStatus as Shown;
+    Ok(match status {
+        Shown::None => ChannelStatus::None,
+        Shown::Open => ChannelStatus::Open,
+        Shown::Closed => ChannelStatus::Closed,
+        Shown::__Invalid => return Err(unknown("status of a channel")),
+    })
 }
 
 fn license_status(status: abi::LicenseStatus) -> Result<LicenseStatus, ChainError> {

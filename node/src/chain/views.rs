@@ -1,6 +1,7 @@
 //! What a contract says, as Rust values: ids and money as newtypes, times in unix seconds.
 
 use oml_contracts::rpc::CaseStory;
+use oml_contracts::rpc::abi::Beacon::Status;
 use oml_contracts::{
     Amount, CaseId, CaseOpening, ContentHash, DeploymentHash, Drawn, EthAddress, Facts, LicenseId,
     Outcome, QuestionsHash, Root, Seed,
@@ -28,8 +29,6 @@ pub enum LicenseStatus {
 /// A license (`LicenseRegistry.license`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LicenseView {
-    /// Key that signs receipts.
-    pub serving_key: EthAddress,
     /// Where it stands.
     pub status: LicenseStatus,
     /// Delivery deadline, then expiry, then time of termination.
@@ -303,6 +302,19 @@ pub struct ChallengeConfig {
     pub dissent_penalty: Amount,
 }
 
+/// Where a channel stands. A closed one takes no deposit and never opens again; what is left in it
+/// can still be claimed, reserved and thawed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelStatus {
+    /// No channel was ever opened under the id.
+    None,
+    /// Takes deposits and pays for requests.
+    Open,
+    /// The payer has left, or the host has closed it.
+    Closed,
+}
+
 /// A payer's channel (`PaymentEscrow.channel`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelView {
@@ -312,8 +324,8 @@ pub struct ChannelView {
     pub claimed: Amount,
     /// When the payer can leave; 0 if it did not start to.
     pub thaw_end: u64,
-    /// Whether it was ever opened.
-    pub is_open: bool,
+    /// Whether it is known, and still open.
+    pub status: ChannelStatus,
 }
 
 /// A license's collateral (`CollateralVault.collateral`).
@@ -346,10 +358,21 @@ pub struct ProverView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BeaconValue {
-    /// Not out yet.
+    /// Not out yet, or nobody has brought it.
     Pending,
-    /// The round is out, with this value.
+    /// The round is out and brought, with this value.
     Ready([u8; 32]),
     /// Can't be had any more; drawing now moves the subject to a new round.
     Stale,
+}
+
+impl BeaconValue {
+    /// From the contract's answer.
+    pub(crate) const fn of(status: Status, value: [u8; 32]) -> Self {
+        match status {
+            Status::Ready => Self::Ready(value),
+            Status::Stale => Self::Stale,
+            _ => Self::Pending,
+        }
+    }
 }

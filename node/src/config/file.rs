@@ -60,6 +60,10 @@ pub struct ChainConfig {
     /// Pause before a transaction that is in no block is sent again with higher fees, in seconds.
     #[serde(default = "defaults::resubmit_after_s")]
     pub resubmit_after_s: u64,
+    /// Relays of the drand network that the deployment's beacon follows: URLs of its chain, all
+    /// asked at once. Those of drand itself if none are given; not used where the beacon is RANDAO.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drand_endpoints: Vec<String>,
     /// Most that the node pays per gas, in wei; twice that near a deadline.
     #[serde(default = "defaults::max_fee_per_gas")]
     pub max_fee_per_gas: u64,

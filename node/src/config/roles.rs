@@ -50,7 +50,7 @@ pub struct UniverseConfig {
 }
 
 /// Role of a host: gateways, redemption, rebuttals.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HostConfig {
     /// Metering gateways, one per license.
@@ -59,6 +59,25 @@ pub struct HostConfig {
     pub redeem: RedeemConfig,
     /// Models that this node serves itself, without a gateway.
     pub inference: Vec<InferenceConfig>,
+    /// Folder with the numbers that receipts have got; belongs to the data directory.
+    pub signing_history: PathBuf,
+    /// Folder of this machine, outside of the data directory and of every backup, by which a
+    /// restored or copied history is known; `oml/boot-marks` in the user's state directory if
+    /// absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot_marks: Option<PathBuf>,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self {
+            gateways: Vec::new(),
+            redeem: RedeemConfig::default(),
+            inference: Vec::new(),
+            signing_history: PathBuf::from("signing-history"),
+            boot_marks: None,
+        }
+    }
 }
 
 /// A metering gateway in front of an OpenAI-compatible upstream.
@@ -74,8 +93,13 @@ pub struct GatewayConfig {
     /// Model name to ask the upstream for; the client's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_model: Option<String>,
-    /// Key that signs receipts: the license's serving key.
-    pub serving_key: PrivateKeySource,
+    /// Key that signs receipts, if it is the license's serving key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving_key: Option<PrivateKeySource>,
+    /// Folder of key files (`*.key`, hex) besides; the one that the chain names now signs. It is
+    /// read again after a rotation, without a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving_key_dir: Option<PathBuf>,
     /// Tokenizer file for the second meter; without it tokens are estimated from characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<PathBuf>,

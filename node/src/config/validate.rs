@@ -46,6 +46,9 @@ impl NodeConfig {
                 "name the addresses file of the deployment",
             ));
         }
+        for (index, url) in self.chain.drand_endpoints.iter().enumerate() {
+            http_url(&format!("chain.drand_endpoints[{index}]"), url)?;
+        }
         at_least("chain.poll_interval_ms", self.chain.poll_interval_ms, 10)?;
         at_least("chain.window", self.chain.window, 8)?;
         at_least("chain.max_log_range", self.chain.max_log_range, 1)?;
@@ -155,7 +158,17 @@ impl NodeConfig {
 
 fn validate_gateway(key: &str, gateway: &GatewayConfig) -> Result<(), ConfigError> {
     http_url(&format!("{key}.upstream"), &gateway.upstream)?;
-    validate_key(&format!("{key}.serving_key"), &gateway.serving_key)?;
+    match &gateway.serving_key {
+        Some(source) => validate_key(&format!("{key}.serving_key"), source)?,
+        None if gateway.serving_key_dir.is_none() => {
+            let cause = "no key signs receipts; give serving_key or serving_key_dir";
+            return Err(ConfigError::Key {
+                key: format!("{key}.serving_key"),
+                source: cause.into(),
+            });
+        }
+        None => {}
+    }
     at_least(&format!("{key}.default_max_tokens"), gateway.default_max_tokens.into(), 1)?;
     at_least(
         &format!("{key}.max_tokens_cap"),
@@ -258,6 +271,10 @@ mod tests {
                 "names several keys",
             ),
             ("[signer]\n", "signer: names no key"),
+            (
+                "drand_endpoints = [\"https://api.drand.sh/04f1\", \"relay\"]",
+                "chain.drand_endpoints[1] = relay: is not a URL",
+            ),
             ("[http]\nheader_timeout_ms = 0", "http.header_timeout_ms = 0: must be at least 1"),
         ];
         for (extra, expected) in cases {
@@ -277,6 +294,8 @@ mod tests {
             "[signer]\nprivate_key_env = \"K\"\n[[host.gateways]]\nlicense = \"{license}\"\n\
              listen = \"127.0.0.1:8080\"\nupstream = \"http://127.0.0.1:1\"\nserving_key.private_key_env = \"S\"\n"
         );
+        let keyless = problem(&gateway.replace("serving_key.private_key_env = \"S\"\n", ""));
+        assert!(keyless.contains("give serving_key or serving_key_dir"), "{keyless}");
         let found = problem(&gateway);
         assert!(
             found.contains(

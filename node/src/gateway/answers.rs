@@ -1,5 +1,7 @@
 //! Answers that are not the upstream's: payment required, refusals, failures.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,6 +12,7 @@ use serde_json::json;
 use super::admission::Refusal;
 use crate::chain::ChainError;
 use crate::ledger::LedgerError;
+use crate::signing::NoSigner;
 
 /// Why a request got no answer of the model. Nothing of this is charged.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +37,8 @@ pub(super) enum Failure {
     Ledger(#[from] LedgerError),
     #[error("the receipt can't be signed: {0}")]
     Signing(#[from] SignatureError),
+    #[error("no receipt can be signed: {0}")]
+    NoSigner(#[from] Arc<NoSigner>),
     #[error("{0}")]
     Upstream(#[from] UpstreamFailure),
     #[error("the gateway stopped while it served this request")]
@@ -92,6 +97,7 @@ impl Failure {
             Self::Overloaded => "overloaded",
             Self::Chain(_) => "chain_unavailable",
             Self::Ledger(_) | Self::Signing(_) => "ledger_failed",
+            Self::NoSigner(_) => "no_serving_key",
             Self::Upstream(failure) => failure.code(),
             Self::Stopped => "stopped",
         }
@@ -109,6 +115,7 @@ impl Failure {
             | Self::Chain(_)
             | Self::Ledger(_)
             | Self::Signing(_)
+            | Self::NoSigner(_)
             | Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream(failure) => failure.status(),
         }
@@ -120,6 +127,10 @@ impl Failure {
         let message = match self {
             Self::Ledger(_) | Self::Signing(_) => {
                 "the payment ledger failed; nothing was charged".to_owned()
+            }
+            Self::NoSigner(_) => {
+                "this host has no serving key to sign a receipt with at present; nothing was charged"
+                    .to_owned()
             }
             Self::Chain(_) => "the chain can't be read; nothing was charged".to_owned(),
             other => other.to_string(),

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use oml_contracts::Receipt;
 use oml_contracts::Signable as _;
 use oml_contracts::hash::response_hash;
+use oml_contracts::{Receipt, ReceiptNumber};
 use oml_payments::sse::{self, Event, Splitter};
 use oml_payments::{MeteredRequest, RECEIPT_EVENT, SignedReceipt, SignedVoucher};
 use serde::Deserialize;
@@ -23,6 +23,7 @@ use super::meter::{Meter, Metered, Usage};
 use super::shared::GatewayState;
 use super::upstream::{body, within};
 use crate::ledger::ChannelLedger;
+use crate::signing::EpochSigner;
 
 /// Events that may wait for a slow client before the upstream waits too.
 const STREAM_BUFFER: usize = 64;
@@ -48,6 +49,9 @@ pub(super) struct Job {
     pub(super) accepted: Admitted,
     pub(super) prompt_tokens: u64,
     pub(super) served_at: u64,
+    /// Signs with the key of the time of admission, whatever has been named since.
+    pub(super) signer: Arc<EpochSigner>,
+    pub(super) number: ReceiptNumber,
     pub(super) slot: OwnedMutexGuard<Slot>,
     pub(super) _permit: OwnedSemaphorePermit,
 }
@@ -173,16 +177,18 @@ impl Job {
         }
     }
 
-    /// Signs and stores the receipt. It leaves this host only after it is stored, so that a crash
-    /// can't lead to two receipts with one number.
+    /// Signs and stores the receipt. Its number is reserved on disk before, and it leaves this host
+    /// only after it is stored: a crash leads neither to two receipts with one number nor to one
+    /// that the host does not know of.
     async fn settle(&mut self, meter: &Meter) -> Result<SignedReceipt, Failure> {
         let metered = meter.finish(self.accepted.headroom);
         observe(&metered);
         let receipt = Receipt {
             license_id: self.shared.license_id,
+            key_epoch: self.number.key_epoch,
             channel_id: self.voucher.channel_id,
-            seq: self.accepted.seq,
-            cumulative_requests: self.accepted.seq,
+            seq: self.number.seq,
+            cumulative_requests: self.accepted.request,
             cumulative_tokens: self.accepted.tokens_before.saturating_add(metered.billed),
             served_at: self.served_at,
             request_hash: self.voucher.request_hash,
@@ -204,7 +210,7 @@ impl Job {
     }
 
     async fn sign_and_store(&self, receipt: &Receipt) -> Result<SignedReceipt, Failure> {
-        let signature = receipt.sign(&self.shared.receipts, &self.shared.serving_key)?;
+        let signature = receipt.sign(&self.shared.receipts, self.signer.key())?;
         let signed = SignedReceipt::new(receipt, signature);
         self.shared.writer.put_receipt(&signed).await?;
         Ok(signed)

@@ -16,7 +16,7 @@ use oml_payments::{
 };
 use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
 
-use super::admission::{Admission, AdmissionInput, Admitted, RequestUnits, decide};
+use super::admission::{Admission, AdmissionInput, Admitted, Refusal, RequestUnits, decide};
 use super::answers::Failure;
 use super::channels::Slot;
 use super::pump::{ClientAnswer, Job};
@@ -87,7 +87,15 @@ async fn admit(
     let prompt_tokens = request.count_prompt(shared.counter.as_ref());
     let judged = judge(&shared, &request, voucher.as_ref(), prompt_tokens).await?;
     let (Some(voucher), Some(slot)) = (voucher, judged.slot) else { return Err(Failure::Stopped) };
+    let keys = shared.source.serving_keys().await?;
+    let signer = shared.keys.signer(&keys, judged.now).await?;
+    let number = signer.number(&shared.tasks).await.map_err(Arc::new)?;
     shared.writer.put_voucher(shared.license_id, &voucher, judged.now).await?;
+    // Whoever signs a close keeps it first and then looks for vouchers; so one of both sees the
+    // other.
+    if shared.reader.is_closing(voucher.channel_id).await? {
+        return Err(Refusal::Closing { channel: voucher.channel_id }.into());
+    }
     let job = Job {
         shared: Arc::clone(&shared),
         request,
@@ -95,6 +103,8 @@ async fn admit(
         accepted: judged.accepted,
         prompt_tokens,
         served_at: judged.now,
+        signer,
+        number,
         slot,
         _permit: permit,
     };
@@ -134,7 +144,11 @@ async fn judge(
         (Some(voucher), Some(_)) => Some(lock(shared, voucher.channel_id).await?),
         _ => None,
     };
-    let ledger = slot.as_deref().and_then(|known| *known).unwrap_or_default();
+    let mut ledger = slot.as_deref().and_then(|known| *known).unwrap_or_default();
+    // Another program of the host may have signed the channel's end just now.
+    if let (Some(voucher), Some(_)) = (voucher, &channel) {
+        ledger.closing = shared.reader.is_closing(voucher.channel_id).await?;
+    }
     let now = shared.source.now();
     let decision = decide(&AdmissionInput {
         escrow: &shared.escrow,
@@ -214,7 +228,7 @@ async fn terms(State(shared): State<Arc<GatewayState>>) -> Result<Json<GatewayTe
         challenge_manager: shared.receipts.verifying_contract,
         license_id: license.license_id,
         model_id: shared.model_id,
-        serving_key: shared.serving_address,
+        serving_keys: shared.source.serving_keys().await?.as_ref().clone(),
         price: license.price,
         expires_at: license.expires_at,
         default_max_tokens: shared.tokens.default_max_tokens,

@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k256::ecdsa::SigningKey;
-use oml_contracts::{Amount, Domain, EthAddress, ModelId};
+use oml_contracts::{Amount, Domain, ModelId};
 use oml_payments::{TokenCounter, TokenLimits};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -20,10 +19,14 @@ use super::upstream::Upstream;
 use crate::api::{self, ServeLimits};
 use crate::config::GatewayConfig;
 use crate::ledger::{LedgerReader, LedgerWriter};
+use crate::signing::{KeyRing, RingConfig};
 use crate::tasks::Tasks;
 
 /// Time that running requests have when the gateway stops.
 const GRACE: Duration = Duration::from_secs(15);
+
+/// Pause between two looks for a new serving key.
+const KEY_WATCH: Duration = Duration::from_secs(3);
 
 /// What a gateway works with.
 #[derive(Debug, Clone)]
@@ -40,8 +43,8 @@ pub(crate) struct GatewayDeps {
     pub reader: Arc<dyn LedgerReader>,
     /// License and channels.
     pub source: Arc<dyn LicenseSource>,
-    /// The license's serving key.
-    pub serving_key: SigningKey,
+    /// Where the license's serving keys are, and their numbers.
+    pub ring: RingConfig,
     /// The second meter.
     pub counter: Arc<dyn TokenCounter>,
     /// Largest amount served on a channel and not yet claimed.
@@ -109,8 +112,7 @@ pub(crate) async fn serve_on(
         writer: deps.writer,
         reader: deps.reader,
         source: deps.source,
-        serving_address: EthAddress::of_key(deps.serving_key.verifying_key()),
-        serving_key: deps.serving_key,
+        keys: KeyRing::new(deps.ring, tasks.clone()),
         counter: deps.counter,
         upstream: Upstream::new(&config.upstream, config.upstream_model, timeout)?,
         channels: Channels::default(),
@@ -121,6 +123,8 @@ pub(crate) async fn serve_on(
         license = %config.license, listen = ?listener.local_addr().ok(), upstream = config.upstream,
         "gateway serves"
     );
+    tasks
+        .spawn_detached("serving key watch", watch_keys(Arc::clone(&shared), tasks.cancel_token()));
     let router = routes::router(shared, config.max_body_bytes);
     let limits = ServeLimits {
         grace: GRACE,
@@ -132,4 +136,27 @@ pub(crate) async fn serve_on(
     // Requests whose clients are gone have receipts to store.
     tasks.shutdown(GRACE).await;
     Ok(())
+}
+
+/// Looks for the serving key before a request needs it, so that its lack is in the log and the
+/// metrics, and the key of a new epoch is at hand.
+async fn watch_keys(shared: Arc<GatewayState>, cancel: CancellationToken) {
+    let license = shared.license_id.to_string();
+    loop {
+        let keys = shared.source.serving_keys().await;
+        let signs = match keys {
+            Ok(keys) => shared.keys.signer(&keys, shared.source.now()).await.is_ok(),
+            // Without the chain nothing is known about keys; requests are refused for that.
+            Err(_) => false,
+        };
+        metrics::gauge!("oml_gateway_signs_receipts", "license" => license.clone()).set(if signs {
+            1.0
+        } else {
+            0.0
+        });
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(KEY_WATCH) => {}
+        }
+    }
 }

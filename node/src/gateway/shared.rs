@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use k256::ecdsa::SigningKey;
-use oml_contracts::{Domain, EthAddress, LicenseId, ModelId};
+use oml_contracts::{Domain, LicenseId, ModelId};
 use oml_payments::{TokenCounter, TokenLimits};
 use tokio::sync::Semaphore;
 
@@ -12,6 +11,7 @@ use super::channels::Channels;
 use super::source::LicenseSource;
 use super::upstream::Upstream;
 use crate::ledger::{LedgerReader, LedgerWriter};
+use crate::signing::KeyRing;
 use crate::tasks::Tasks;
 
 /// State of one gateway.
@@ -26,8 +26,7 @@ pub(super) struct GatewayState {
     pub(super) writer: Arc<dyn LedgerWriter>,
     pub(super) reader: Arc<dyn LedgerReader>,
     pub(super) source: Arc<dyn LicenseSource>,
-    pub(super) serving_key: SigningKey,
-    pub(super) serving_address: EthAddress,
+    pub(super) keys: KeyRing,
     pub(super) counter: Arc<dyn TokenCounter>,
     pub(super) upstream: Upstream,
     pub(super) channels: Channels,

@@ -1,13 +1,13 @@
 //! Where the gateway learns about its license and its payers' channels.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use oml_contracts::{ChannelId, LicenseId, LicenseRef};
+use oml_contracts::{ChannelId, LicenseId, LicenseRef, ServingKeys};
 use tokio::sync::watch;
 
-use crate::chain::{ChainError, ChannelView, Head, Reader};
+use crate::chain::{ChainError, ChannelStatus, ChannelView, Head, Reader};
 use crate::clock::unix_now;
 use crate::ledger::ServedLicense;
 
@@ -19,6 +19,9 @@ const MAX_CACHED: usize = 65_536;
 pub(crate) trait LicenseSource: std::fmt::Debug + Send + Sync {
     /// The license under which is served.
     async fn license(&self) -> Result<ServedLicense, ChainError>;
+
+    /// All serving keys of the license, by epoch.
+    async fn serving_keys(&self) -> Result<Arc<ServingKeys>, ChainError>;
 
     /// A channel; `None` if it was never opened.
     async fn channel(&self, id: ChannelId) -> Result<Option<ChannelView>, ChainError>;
@@ -32,6 +35,7 @@ pub(crate) trait LicenseSource: std::fmt::Debug + Send + Sync {
 struct Cached {
     head: alloy::primitives::B256,
     license: Option<ServedLicense>,
+    keys: Option<Arc<ServingKeys>>,
     channels: HashMap<ChannelId, ChannelView>,
 }
 
@@ -79,12 +83,21 @@ impl LicenseSource for ChainSource {
         Ok(state)
     }
 
+    async fn serving_keys(&self) -> Result<Arc<ServingKeys>, ChainError> {
+        if let Some(keys) = self.at_head(|cached| cached.keys.clone()) {
+            return Ok(keys);
+        }
+        let keys = Arc::new(self.reader.serving_keys(self.id).await?);
+        self.at_head(|cached| cached.keys = Some(Arc::clone(&keys)));
+        Ok(keys)
+    }
+
     async fn channel(&self, id: ChannelId) -> Result<Option<ChannelView>, ChainError> {
         if let Some(view) = self.at_head(|cached| cached.channels.get(&id).copied()) {
             return Ok(Some(view));
         }
         let view = self.reader.channel(id).await?;
-        if !view.is_open {
+        if view.status == ChannelStatus::None {
             return Ok(None);
         }
         self.at_head(|cached| cached.channels.insert(id, view));

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use k256::ecdsa::SigningKey;
-use oml_contracts::{Amount, Domain, EthAddress, LicenseRef};
+use oml_contracts::{Amount, Domain, LicenseRef};
 use oml_payments::{ByteEstimate, TokenCounter};
 
 use super::meter::TokenizerCounter;
@@ -13,6 +12,7 @@ use crate::chain::load_key_bytes;
 use crate::config::GatewayConfig;
 use crate::context::{NodeContext, RoleError, RoleParts};
 use crate::ledger::SharedWriter;
+use crate::signing::RingConfig;
 use crate::store::{LicenseRow, OfferRow, StoreError};
 
 /// Section of the configuration that asks for gateways.
@@ -25,11 +25,6 @@ enum GatewayStop {
     Gateway(#[from] GatewayError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(
-        "serving_key is that of {found}, but license {license} was bought with {expected}; receipts \
-         would be worthless, so configure the key of {expected}"
-    )]
-    WrongKey { license: String, found: EthAddress, expected: EthAddress },
 }
 
 /// Starts every configured gateway. Each waits until its license has been seen on chain.
@@ -40,9 +35,11 @@ pub(crate) fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
     let parts = RoleParts::default();
     let Some(host) = &context.config.host else { return Ok(parts) };
     for gateway in &host.gateways {
-        let key = load_key_bytes(&gateway.serving_key).map_err(|e| RoleError::new(ROLE, e))?;
-        let key = SigningKey::from_slice(key.as_slice())
-            .map_err(|_| RoleError::new(ROLE, "serving_key is not a private key"))?;
+        if let Some(source) = &gateway.serving_key {
+            // One that is configured and can't be read is a mistake to be told at once.
+            load_key_bytes(source).map_err(|e| RoleError::new(ROLE, e))?;
+        }
+        let ring = RingConfig::of(host, gateway).map_err(|e| RoleError::new(ROLE, e))?;
         let counter: Arc<dyn TokenCounter> = match &gateway.tokenizer {
             Some(path) => {
                 Arc::new(TokenizerCounter::read(path).map_err(|e| RoleError::new(ROLE, e))?)
@@ -52,7 +49,7 @@ pub(crate) fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
         let max_unsettled = host.redeem.max_unclaimed.unwrap_or(Amount::MAX);
         let (context, gateway) = (context.clone(), gateway.clone());
         context.tasks.clone().spawn_critical("gateway", async move {
-            run(context, gateway, key, counter, max_unsettled).await
+            run(context, gateway, ring, counter, max_unsettled).await
         });
     }
     Ok(parts)
@@ -61,17 +58,12 @@ pub(crate) fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
 async fn run(
     context: NodeContext,
     gateway: GatewayConfig,
-    key: SigningKey,
+    ring: RingConfig,
     counter: Arc<dyn TokenCounter>,
     max_unsettled: Amount,
 ) -> Result<(), GatewayStop> {
     let cancel = context.tasks.cancel_token();
     let Some((offer, license)) = license_of(&context, &gateway).await? else { return Ok(()) };
-    let found = EthAddress::of_key(key.verifying_key());
-    if found != license.serving_key {
-        let (license, expected) = (gateway.license.to_string(), license.serving_key);
-        return Err(GatewayStop::WrongKey { license, found, expected });
-    }
     let (chain_id, addresses) = (context.chain.chain_id(), context.chain.addresses());
     let domain = |contract| Domain { chain_id, verifying_contract: contract };
     let reader = context.chain.reader();
@@ -87,7 +79,7 @@ async fn run(
             gateway.license,
             LicenseRef { terms: offer.terms, host: license.host, nonce: license.nonce },
         )),
-        serving_key: key,
+        ring,
         counter,
         max_unsettled,
     };

@@ -41,9 +41,10 @@ impl ServedLicense {
         })
     }
 
-    /// Largest amount that one claim may add: more is `ExceedsCollateralRatio` on chain.
+    /// Largest amount that the collateral covers: more of one channel could never be claimed at
+    /// once. What can be claimed now is the chain's to say.
     #[must_use]
-    pub(crate) fn claimable_at_once(&self) -> Amount {
+    pub(crate) fn covered(&self) -> Amount {
         if self.min_collateral_ratio_bps == 0 {
             return Amount::MAX;
         }

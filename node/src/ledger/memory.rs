@@ -13,6 +13,7 @@ use super::port::{LedgerError, LedgerReader, LedgerWriter};
 pub(crate) struct MemoryLedger {
     pub(crate) vouchers: Mutex<Vec<SignedVoucher>>,
     pub(crate) receipts: Mutex<Vec<SignedReceipt>>,
+    pub(crate) closing: Mutex<Vec<ChannelId>>,
     pub(crate) broken: std::sync::atomic::AtomicBool,
 }
 
@@ -41,9 +42,11 @@ impl LedgerWriter for MemoryLedger {
     async fn put_receipt(&self, receipt: &SignedReceipt) -> Result<(), LedgerError> {
         self.check()?;
         let mut receipts = self.receipts.lock().unwrap();
-        let (channel, seq) = (receipt.channel_id, receipt.seq);
-        if receipts.iter().any(|r| r.channel_id == channel && r.seq == seq) {
-            return Err(LedgerError::ReceiptExists { channel, seq });
+        let (channel, number) = (receipt.channel_id, receipt.number());
+        let request = receipt.cumulative_requests;
+        let twin = |r: &SignedReceipt| r.number() == number || r.cumulative_requests == request;
+        if receipts.iter().any(|r| r.channel_id == channel && twin(r)) {
+            return Err(LedgerError::ReceiptExists { channel, number, request });
         }
         receipts.push(receipt.clone());
         Ok(())
@@ -55,7 +58,7 @@ impl LedgerReader for MemoryLedger {
     async fn last_receipt(&self, channel: ChannelId) -> Result<Option<SignedReceipt>, LedgerError> {
         let receipts = self.receipts.lock().unwrap();
         let of_channel = receipts.iter().filter(|r| r.channel_id == channel);
-        Ok(of_channel.max_by_key(|r| r.seq).cloned())
+        Ok(of_channel.max_by_key(|r| r.cumulative_requests).cloned())
     }
 
     async fn last_voucher(
@@ -67,5 +70,9 @@ impl LedgerReader for MemoryLedger {
         let wanted =
             |v: &&SignedVoucher| v.channel_id == channel && v.cumulative_requests == requests;
         Ok(vouchers.iter().rev().find(wanted).cloned())
+    }
+
+    async fn is_closing(&self, channel: ChannelId) -> Result<bool, LedgerError> {
+        Ok(self.closing.lock().unwrap().contains(&channel))
     }
 }

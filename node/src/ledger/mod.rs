@@ -1,5 +1,6 @@
 //! The host's ledger: what was promised, what was served, and for which license.
 
+mod close;
 mod license;
 #[cfg(test)]
 mod memory;
@@ -7,6 +8,7 @@ mod port;
 mod store;
 mod sums;
 
+pub use close::{CloseRefused, LONGEST_REQUEST_SECS, keep_close};
 pub(crate) use license::ServedLicense;
 #[cfg(test)]
 pub(crate) use memory::MemoryLedger;

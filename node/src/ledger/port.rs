@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use oml_contracts::{ChannelId, LicenseId};
+use oml_contracts::{ChannelId, LicenseId, ReceiptNumber};
 use oml_payments::{SignedReceipt, SignedVoucher};
 
 use crate::store::StoreError;
@@ -11,13 +11,19 @@ use crate::store::StoreError;
 /// Why the ledger did not answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LedgerError {
-    /// A receipt with this number was already signed; signing another would be equivocation.
-    #[error("channel {channel} already has a receipt {seq}; another one must not leave this host")]
+    /// There is a receipt for this request, or with this number: another would charge it twice, or
+    /// be an equivocation.
+    #[error(
+        "channel {channel} already has a receipt {number}, or one for request {request}; another \
+         one must not leave this host (do two gateways share a database?)"
+    )]
     ReceiptExists {
         /// Channel of the receipt.
         channel: ChannelId,
         /// Number of the receipt.
-        seq: u64,
+        number: ReceiptNumber,
+        /// Requests that it counts.
+        request: u64,
     },
     /// A receipt is kept whose voucher is not.
     #[error("channel {channel} has receipt {requests} but no voucher for it; restore the database")]
@@ -57,14 +63,14 @@ pub(crate) trait LedgerWriter: std::fmt::Debug + Send + Sync {
     ) -> Result<(), LedgerError>;
 
     /// Keeps a receipt before it leaves the host; refuses a second one of the same channel and
-    /// number.
+    /// number or request.
     async fn put_receipt(&self, receipt: &SignedReceipt) -> Result<(), LedgerError>;
 }
 
 /// Reads what was kept.
 #[async_trait]
 pub trait LedgerReader: std::fmt::Debug + Send + Sync {
-    /// The receipt with the highest number.
+    /// The receipt that counts most requests.
     async fn last_receipt(&self, channel: ChannelId) -> Result<Option<SignedReceipt>, LedgerError>;
 
     /// The voucher that arrived last among those for this number of requests.
@@ -73,4 +79,7 @@ pub trait LedgerReader: std::fmt::Debug + Send + Sync {
         channel: ChannelId,
         requests: u64,
     ) -> Result<Option<SignedVoucher>, LedgerError>;
+
+    /// Whether the host has signed that the channel ends: nothing may be served on it any more.
+    async fn is_closing(&self, channel: ChannelId) -> Result<bool, LedgerError>;
 }

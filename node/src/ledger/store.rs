@@ -26,6 +26,10 @@ impl LedgerReader for Store {
     ) -> Result<Option<SignedVoucher>, LedgerError> {
         self.voucher_of(channel, requests).await?.map(|row| signed_voucher(&row)).transpose()
     }
+
+    async fn is_closing(&self, channel: ChannelId) -> Result<bool, LedgerError> {
+        Ok(self.signed_close(channel).await?.is_some())
+    }
 }
 
 /// Rows in one write to disk, and rows that may wait for it.
@@ -85,7 +89,11 @@ impl LedgerWriter for SharedWriter {
         if self.keep(PaidRow::Receipt(receipt_row(receipt))).await? {
             Ok(())
         } else {
-            Err(LedgerError::ReceiptExists { channel: receipt.channel_id, seq: receipt.seq })
+            Err(LedgerError::ReceiptExists {
+                channel: receipt.channel_id,
+                number: receipt.number(),
+                request: receipt.cumulative_requests,
+            })
         }
     }
 }
@@ -131,14 +139,14 @@ fn signature(bytes: &[u8]) -> Result<Signature, LedgerError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::ledger::newest_paid;
     use oml_contracts::{Amount, EthAddress, RequestHash, ResponseHash, Salt};
 
-    const LICENSE: LicenseId = LicenseId::new([1; 32]);
+    pub(in crate::ledger) const LICENSE: LicenseId = LicenseId::new([1; 32]);
 
-    fn voucher(channel: u8, requests: u64, amount: u128) -> SignedVoucher {
+    pub(in crate::ledger) fn voucher(channel: u8, requests: u64, amount: u128) -> SignedVoucher {
         SignedVoucher {
             channel_id: ChannelId::new([channel; 32]),
             payer: EthAddress::new([2; 20]),
@@ -152,11 +160,13 @@ mod tests {
         }
     }
 
-    fn receipt(channel: u8, seq: u64, tokens: u64) -> SignedReceipt {
+    pub(in crate::ledger) fn receipt(channel: u8, seq: u64, tokens: u64) -> SignedReceipt {
         SignedReceipt {
             license_id: LICENSE,
+            key_epoch: 0,
             channel_id: ChannelId::new([channel; 32]),
-            seq,
+            // Numbers have gaps.
+            seq: 1_000 * seq,
             cumulative_requests: seq,
             cumulative_tokens: tokens,
             served_at: 5,
@@ -197,7 +207,7 @@ mod tests {
         let (first, second) = (receipt(9, 1, 30), receipt(9, 1, 31));
         let (a, b) = tokio::join!(writer.put_receipt(&first), writer.put_receipt(&second));
         let is_refused = |put: &Result<(), LedgerError>| {
-            matches!(put, Err(LedgerError::ReceiptExists { channel, seq: 1 })
+            matches!(put, Err(LedgerError::ReceiptExists { channel, request: 1, .. })
                 if *channel == first.channel_id)
         };
         assert!((a.is_ok() && is_refused(&b)) || (b.is_ok() && is_refused(&a)), "{a:?} {b:?}");

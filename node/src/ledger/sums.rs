@@ -18,6 +18,8 @@ pub(crate) struct ChannelLedger {
     pub promised_amount: Amount,
     /// Tokens of that voucher, which include what it reserved and the request did not use.
     pub promised_tokens: u64,
+    /// Whether the host has signed that the channel ends.
+    pub closing: bool,
 }
 
 impl ChannelLedger {
@@ -29,6 +31,7 @@ impl ChannelLedger {
             tokens: receipt.cumulative_tokens,
             promised_amount: voucher.cumulative_amount,
             promised_tokens: voucher.cumulative_tokens,
+            closing: false,
         }
     }
 }

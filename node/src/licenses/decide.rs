@@ -2,11 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::chain::{BeaconValue, CollateralView, LicenseStatus, LicenseView, UniverseView};
+use crate::chain::beacon::RoundStep;
+use crate::chain::{CollateralView, LicenseStatus, LicenseView, UniverseView};
 
-/// A draw that is due.
+/// What a seed waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SeedAction {
+    /// The round is out, and nobody has brought it.
+    Bring {
+        /// The round that the seed waits for.
+        round: u64,
+    },
     /// Draw the seed, or name a new round for a stale one.
     Draw {
         /// The round that the seed waits for now; part of the action's key.
@@ -16,27 +22,25 @@ pub(crate) enum SeedAction {
 
 /// Whether the seed of a license can be drawn.
 #[must_use]
-pub(crate) const fn license_action(
-    license: &LicenseView,
-    beacon: BeaconValue,
-) -> Option<SeedAction> {
-    match (license.status, beacon) {
-        (LicenseStatus::Acquired, BeaconValue::Ready(_) | BeaconValue::Stale) => {
-            Some(SeedAction::Draw { round: license.seed_round })
-        }
+pub(crate) const fn license_action(license: &LicenseView, step: RoundStep) -> Option<SeedAction> {
+    match license.status {
+        LicenseStatus::Acquired => seed_action(license.seed_round, step),
         _ => None,
     }
 }
 
 /// Whether the model seed of a committed universe can be drawn.
 #[must_use]
-pub(crate) fn universe_action(universe: &UniverseView, beacon: BeaconValue) -> Option<SeedAction> {
+pub(crate) fn universe_action(universe: &UniverseView, step: RoundStep) -> Option<SeedAction> {
     let waits = !universe.root.is_zero() && universe.seed.is_zero();
-    match beacon {
-        BeaconValue::Ready(_) | BeaconValue::Stale if waits => {
-            Some(SeedAction::Draw { round: universe.seed_round })
-        }
-        _ => None,
+    if waits { seed_action(universe.seed_round, step) } else { None }
+}
+
+const fn seed_action(round: u64, step: RoundStep) -> Option<SeedAction> {
+    match step {
+        RoundStep::Wait => None,
+        RoundStep::Bring => Some(SeedAction::Bring { round }),
+        RoundStep::Draw | RoundStep::Renew => Some(SeedAction::Draw { round }),
     }
 }
 
@@ -119,11 +123,10 @@ const fn ended(license: &LicenseView, collateral: &CollateralView, now: u64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oml_contracts::{Amount, ContentHash, EthAddress, Root, Seed};
+    use oml_contracts::{Amount, ContentHash, Root, Seed};
 
     fn license(status: LicenseStatus) -> LicenseView {
         LicenseView {
-            serving_key: EthAddress::ZERO,
             status,
             deadline: 100,
             seed_round: 5,
@@ -139,16 +142,19 @@ mod tests {
     #[test]
     fn a_seed_is_drawn_once_its_round_is_out_and_never_twice() {
         let draw = Some(SeedAction::Draw { round: 5 });
-        for (status, beacon, expected) in [
-            (LicenseStatus::Acquired, BeaconValue::Pending, None),
-            (LicenseStatus::Acquired, BeaconValue::Ready([1; 32]), draw),
-            (LicenseStatus::Acquired, BeaconValue::Stale, draw),
-            (LicenseStatus::Seeded, BeaconValue::Ready([1; 32]), None),
-            (LicenseStatus::Active, BeaconValue::Ready([1; 32]), None),
-            (LicenseStatus::Cancelled, BeaconValue::Stale, None),
-            (LicenseStatus::None, BeaconValue::Ready([1; 32]), None),
+        let bring = Some(SeedAction::Bring { round: 5 });
+        for (status, step, expected) in [
+            (LicenseStatus::Acquired, RoundStep::Wait, None),
+            (LicenseStatus::Acquired, RoundStep::Bring, bring),
+            (LicenseStatus::Acquired, RoundStep::Draw, draw),
+            (LicenseStatus::Acquired, RoundStep::Renew, draw),
+            (LicenseStatus::Seeded, RoundStep::Draw, None),
+            (LicenseStatus::Seeded, RoundStep::Bring, None),
+            (LicenseStatus::Active, RoundStep::Draw, None),
+            (LicenseStatus::Cancelled, RoundStep::Renew, None),
+            (LicenseStatus::None, RoundStep::Draw, None),
         ] {
-            assert_eq!(license_action(&license(status), beacon), expected, "{status:?} {beacon:?}");
+            assert_eq!(license_action(&license(status), step), expected, "{status:?} {step:?}");
         }
     }
 
@@ -165,9 +171,11 @@ mod tests {
             burned_bundles: 0,
             burned_shared: 0,
         };
-        let ready = BeaconValue::Ready([1; 32]);
+        let ready = RoundStep::Draw;
         assert_eq!(universe_action(&universe, ready), Some(SeedAction::Draw { round: 9 }));
-        assert_eq!(universe_action(&universe, BeaconValue::Pending), None);
+        let due = universe_action(&universe, RoundStep::Bring);
+        assert_eq!(due, Some(SeedAction::Bring { round: 9 }));
+        assert_eq!(universe_action(&universe, RoundStep::Wait), None);
         universe.seed = Seed::new([2; 32]);
         assert_eq!(universe_action(&universe, ready), None);
         universe.seed = Seed::ZERO;

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{SeedAction, host_status, license_action, universe_action};
+use crate::chain::beacon::RoundOrders;
 use crate::chain::{
     ChainClient, ChainError, Head, Intent, LicenseStatus, Sender, SubmitError, Submitted,
     submit_once,
@@ -44,6 +45,7 @@ pub struct LicenseService {
     chain: ChainClient,
     store: Store,
     sender: Sender,
+    rounds: RoundOrders,
     universes: Vec<(ModelId, u32)>,
     /// Past their draw; forgotten when the chain goes back.
     drawn_licenses: HashSet<LicenseId>,
@@ -58,12 +60,14 @@ impl LicenseService {
         chain: ChainClient,
         store: Store,
         sender: Sender,
+        rounds: RoundOrders,
         universes: Vec<(ModelId, u32)>,
     ) -> Self {
         Self {
             chain,
             store,
             sender,
+            rounds,
             universes,
             drawn_licenses: HashSet::new(),
             drawn_universes: HashSet::new(),
@@ -116,8 +120,9 @@ impl LicenseService {
                 self.drawn_universes.insert(place);
                 continue;
             }
-            let beacon = reader.beacon(universe.seed_round).await?;
-            let Some(SeedAction::Draw { round }) = universe_action(&universe, beacon) else {
+            let value = reader.beacon(universe.seed_round).await?;
+            let step = self.rounds.step(universe.seed_round, value, head);
+            let Some(round) = self.drawable(universe_action(&universe, step)).await? else {
                 continue;
             };
             let call = drawUniverseSeedCall { modelId: model.into(), epoch };
@@ -144,8 +149,9 @@ impl LicenseService {
                 self.drawn_licenses.insert(row.license_id);
                 continue;
             }
-            let beacon = reader.beacon(license.seed_round).await?;
-            let Some(SeedAction::Draw { round }) = license_action(&license, beacon) else {
+            let value = reader.beacon(license.seed_round).await?;
+            let step = self.rounds.step(license.seed_round, value, head);
+            let Some(round) = self.drawable(license_action(&license, step)).await? else {
                 continue;
             };
             let call = drawLicenseSeedCall { licenseId: row.license_id.into() };
@@ -154,6 +160,18 @@ impl LicenseService {
             self.submit(&key, |key, to| Intent::call(key, to, &call, what.as_str())).await?;
         }
         Ok(())
+    }
+
+    /// The round of a seed that can be drawn; orders a round that has to be brought first.
+    async fn drawable(&self, action: Option<SeedAction>) -> Result<Option<u64>, LicenseError> {
+        match action {
+            Some(SeedAction::Draw { round }) => Ok(Some(round)),
+            Some(SeedAction::Bring { round }) => {
+                self.rounds.order(round).await?;
+                Ok(None)
+            }
+            None => Ok(None),
+        }
     }
 
     async fn submit(
@@ -226,8 +244,9 @@ pub(crate) fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
     if let Some(owner) = &context.config.owner {
         let sender = context.require_sender("owner")?;
         let universes = owner.universes.iter().map(|u| (u.model, u.epoch)).collect();
-        let service =
-            LicenseService::new(context.chain.clone(), context.store.clone(), sender, universes);
+        let rounds = context.require_rounds("owner")?;
+        let (chain, store) = (context.chain.clone(), context.store.clone());
+        let service = LicenseService::new(chain, store, sender, rounds, universes);
         let (heads, cancel) = (context.heads.clone(), context.tasks.cancel_token());
         context.tasks.spawn_critical("licenses", service.run(heads, cancel));
     }

@@ -142,12 +142,17 @@ impl Redeemer {
         if claims.is_empty() {
             return Ok(());
         }
-        let claimed = self.license(id, &terms, head).await?;
+        let mut claimed = self.license(id, &terms, head).await?;
         // Receipts are dated by the later of the two clocks.
         let now = head.timestamp.max(unix_now());
-        let plan = plan(&claims, &claimed, &self.policy, now);
-        if let Some(plan) = &plan {
-            self.send(id, &terms, plan).await?;
+        let mut plan = plan(&claims, &claimed, &self.policy, now);
+        if let Some(chosen) = &plan {
+            let sent = ClaimAttempt { license: &terms, id, plan: chosen, head };
+            if self.send(&sent).await? == ClaimFate::Skipped {
+                // Whatever the reason, what can't wait must not wait for the next attempt.
+                claimed.at_once = Amount::ZERO;
+                plan = None;
+            }
         }
         for claim in reservations(&claims, &claimed, &self.policy, plan.as_ref(), now) {
             self.reserve(id, &terms, &claim.voucher, head).await?;
@@ -221,18 +226,14 @@ impl Redeemer {
             active: state.active,
             expires_at: state.expires_at,
             settlement_period: license.terms.settlement_period,
-            at_once: state.claimable_at_once(),
+            at_once: reader.claimable(license).await?,
         })
     }
 
-    async fn send(
-        &self,
-        id: LicenseId,
-        license: &LicenseRef,
-        plan: &ClaimPlan,
-    ) -> Result<(), RedeemError> {
+    async fn send(&self, attempt: &ClaimAttempt<'_>) -> Result<ClaimFate, RedeemError> {
+        let ClaimAttempt { license, id, plan, head } = attempt;
         let call = claimCall {
-            r#ref: license.try_into()?,
+            r#ref: (*license).try_into()?,
             rows: plan.rows.iter().map(|row| row.for_channel().into()).collect(),
         };
         let describe = format!(
@@ -242,22 +243,57 @@ impl Redeemer {
             plan.reason.name()
         );
         let escrow = Address::from(self.chain.addresses().payment_escrow);
-        let key = key("claim", id, &plan.rows);
+        let period = head.timestamp / license.terms.settlement_period.max(1);
+        let key = key(&format!("claim:{period}"), *id, &plan.rows);
         let status = self.sender.submit(Intent::call(key, escrow, &call, describe.clone())).await?;
         if status == IntentStatus::Pending {
             metrics::counter!("oml_claims_total", "reason" => plan.reason.name()).increment(1);
-        } else if matches!(status, IntentStatus::Reverted { .. } | IntentStatus::Dropped { .. }) {
-            tracing::error!(
+        }
+        let fate = ClaimFate::of(&status, head.number);
+        if fate == ClaimFate::Skipped {
+            tracing::warn!(
                 ?status,
-                "{describe}: not claimed, and it is not tried again until a voucher is added"
+                "{describe}: not claimed; it is tried again in the next settlement period, or with \
+                 the next voucher, and what can't wait is reserved"
             );
         }
-        Ok(())
+        Ok(fate)
     }
 }
 
-/// Same vouchers, same claim: a claim that the contract skipped is not repeated until a voucher
-/// changes.
+/// A claim with what it is for.
+struct ClaimAttempt<'a> {
+    license: &'a LicenseRef,
+    id: LicenseId,
+    plan: &'a ClaimPlan,
+    head: &'a Head,
+}
+
+/// What came of an attempt that was needed still at a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ClaimFate {
+    /// It is on its way, or in a block that the head has not reached.
+    Open,
+    /// It is through, and the contract did not take the vouchers: somebody else's claim may have
+    /// used the cover up.
+    Skipped,
+}
+
+impl ClaimFate {
+    /// By the attempt's transaction, where the vouchers are unclaimed at block `head`.
+    const fn of(status: &IntentStatus, head: u64) -> Self {
+        match status {
+            IntentStatus::Pending => Self::Open,
+            IntentStatus::Mined { block, .. } | IntentStatus::Done { block, .. } => {
+                if *block <= head { Self::Skipped } else { Self::Open }
+            }
+            IntentStatus::Reverted { .. } | IntentStatus::Dropped { .. } => Self::Skipped,
+        }
+    }
+}
+
+/// Same vouchers in the same settlement period, same claim: one that the contract skipped is not
+/// repeated until a voucher changes or the cover is another.
 fn key(what: &str, license: LicenseId, rows: &[SignedVoucher]) -> String {
     let mut bytes = Vec::with_capacity(rows.len() * 65);
     for row in rows {
@@ -271,4 +307,26 @@ fn observe(license: LicenseId, claims: &[ChannelClaim]) {
     let sum = claims.iter().fold(0_u128, |sum, c| sum.saturating_add(c.claimable().get()));
     metrics::gauge!("oml_unclaimed_amount", "license" => license.to_string())
         .set(as_f64(u64::try_from(sum).unwrap_or(u64::MAX)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy::primitives::B256;
+
+    #[test]
+    fn an_attempt_is_skipped_once_the_head_has_its_block() {
+        let mined = |block| IntentStatus::Mined { tx_hash: B256::ZERO, block, succeeded: true };
+        let dropped = IntentStatus::Dropped { reason: String::new() };
+        for (status, head, expected) in [
+            (IntentStatus::Pending, 9, ClaimFate::Open),
+            (mined(10), 9, ClaimFate::Open),
+            (mined(9), 9, ClaimFate::Skipped),
+            (IntentStatus::Done { tx_hash: B256::ZERO, block: 10 }, 9, ClaimFate::Open),
+            (IntentStatus::Done { tx_hash: B256::ZERO, block: 8 }, 9, ClaimFate::Skipped),
+            (dropped, 9, ClaimFate::Skipped),
+        ] {
+            assert_eq!(ClaimFate::of(&status, head), expected, "{status:?}");
+        }
+    }
 }

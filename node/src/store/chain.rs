@@ -17,7 +17,7 @@ macro_rules! columns {
     (deployments) => { "SELECT license_id, deployment, uri, block, retired_block FROM deployments" };
     (universes) => { "SELECT model_id, epoch, root, block FROM universes" };
     (cases) => { "SELECT case_id, license_id, deployment, reporter, block, resolved_block FROM cases" };
-    (channels) => { "SELECT channel_id, license_id, payer, signer, salt, block, thawing_block FROM channels" };
+    (channels) => { "SELECT channel_id, license_id, payer, signer, salt, block, thawing_block, closed_block FROM channels" };
     (events) => {
         "SELECT block, log_index, tx_hash, contract, name, subject, topics, data, timestamp FROM events"
     };
@@ -344,6 +344,7 @@ fn channel(row: &StoredRow) -> Result<ChannelRow, StoreError> {
         salt: row.parse(4)?,
         block: row.u64(5)?,
         thawing_block: row.opt_u64(6)?,
+        closed_block: row.opt_u64(7)?,
     })
 }
 

@@ -80,6 +80,8 @@ async fn unwind(tx: &mut Tx, number: u64) -> Result<(), StoreError> {
     }
     let sql = "UPDATE channels SET thawing_block = NULL WHERE thawing_block > $1";
     tx.exec(UNWIND, sql, &[int(number)]).await?;
+    let sql = "UPDATE channels SET closed_block = NULL WHERE closed_block > $1";
+    tx.exec(UNWIND, sql, &[int(number)]).await?;
     Ok(())
 }
 
@@ -151,6 +153,11 @@ fn statement(event: &EventRow, fact: &Fact) -> Result<(&'static str, Vec<SqlValu
         Fact::Channel(row) => channel_statement(row),
         Fact::ChannelThawing(channel) => (
             "UPDATE channels SET thawing_block = $2 WHERE channel_id = $1",
+            vec![text(channel), int(event.block)],
+        ),
+        // A closed channel can be left again: the first time counts.
+        Fact::ChannelClosed(channel) => (
+            "UPDATE channels SET closed_block = $2 WHERE channel_id = $1 AND closed_block IS NULL",
             vec![text(channel), int(event.block)],
         ),
     })

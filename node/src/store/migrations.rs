@@ -9,7 +9,11 @@ use std::borrow::Cow;
 
 /// Versions are counted up and never edited: the store refuses a file that changed after it had
 /// run.
-const FILES: [(i64, &str, &str); 1] = [(1, "init", include_str!("migrations/0001_init.sql"))];
+const FILES: [(i64, &str, &str); 3] = [
+    (1, "init", include_str!("migrations/0001_init.sql")),
+    (2, "closes", include_str!("migrations/0002_closes.sql")),
+    (3, "key epochs", include_str!("migrations/0003_key_epochs.sql")),
+];
 
 /// Brings a store of any earlier version up to date.
 pub(super) fn migrator() -> Migrator {
@@ -18,4 +22,54 @@ pub(super) fn migrator() -> Migrator {
         Migration::new(version, description, MigrationType::Simple, sql.into_sql_str(), false)
     };
     Migrator::with_migrations(FILES.map(migration).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use oml_contracts::{Amount, ChannelId, LicenseId};
+    use sqlx::SqlitePool;
+
+    /// A receipt as stores kept it before epochs, when its number was that of its request.
+    fn old_receipt(channel: ChannelId, number: u64) -> [String; 5] {
+        let license = LicenseId::new([2; 32]).to_string();
+        let zero = format!("0x{}", "00".repeat(32));
+        let json = format!(
+            r#"{{"licenseId":"{license}","channelId":"{channel}","seq":{number},"cumulativeRequests":{number},"cumulativeTokens":9,"servedAt":5,"requestHash":"{zero}","responseHash":"{zero}"}}"#
+        );
+        let signature = format!("0x{}", "07".repeat(65));
+        [license, channel.to_string(), format!("{number:020}"), json, signature]
+    }
+
+    #[tokio::test]
+    async fn receipts_of_before_epochs_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("old.db").display());
+        let pool = SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
+        let (version, description, sql) = FILES[0];
+        let kind = MigrationType::Simple;
+        let first = Migration::new(version, description.into(), kind, sql.into_sql_str(), false);
+        Migrator::with_migrations(vec![first]).run(&pool).await.unwrap();
+        let channel = ChannelId::new([1; 32]);
+        for number in [2, 10, 9] {
+            let mut insert = sqlx::query("INSERT INTO receipts VALUES ($1, $2, $3, $4, $5)");
+            for value in old_receipt(channel, number) {
+                insert = insert.bind(value);
+            }
+            insert.execute(&pool).await.unwrap();
+        }
+        pool.close().await;
+
+        let store = Store::open(&url).await.unwrap();
+        let kept = store.receipts(channel).await.unwrap();
+        let counted: Vec<u64> = kept.iter().map(|row| row.receipt.cumulative_requests).collect();
+        assert_eq!(counted, [2, 9, 10]);
+        assert!(kept.iter().all(|row| row.receipt.key_epoch == 0 && row.signature == [7; 65]));
+        let newest = store.newest_receipt(channel).await.unwrap().unwrap();
+        assert_eq!(newest.receipt.seq, 10);
+        let unpaid = store.first_unpaid(channel, Amount::ZERO).await.unwrap().unwrap();
+        assert_eq!(unpaid.receipt.cumulative_requests, 2);
+        assert!(!store.put_receipt(&newest).await.unwrap(), "numbers and requests are taken");
+    }
 }

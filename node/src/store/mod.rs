@@ -3,6 +3,7 @@
 mod cases;
 mod chain;
 mod chain_write;
+mod closes;
 mod connect;
 mod engine;
 mod error;
@@ -13,6 +14,7 @@ mod money;
 mod paid;
 mod rows;
 
+pub use closes::SignedCloseRow;
 pub use engine::Store;
 pub use error::StoreError;
 pub use paid::PaidRow;

@@ -17,7 +17,8 @@ macro_rules! vouchers {
     };
 }
 
-const NEWEST: &str = vouchers!("WHERE channel_id = $1 ORDER BY cumulative_requests DESC LIMIT 1");
+const NEWEST: &str =
+    vouchers!("WHERE channel_id = $1 ORDER BY cumulative_requests DESC, attempt DESC LIMIT 1");
 
 impl Store {
     /// Keeps a voucher if it is the channel's newest. Two requests can't both win with the same
@@ -104,7 +105,7 @@ impl Store {
     }
 
     /// Keeps a receipt. Returns `false`, and changes nothing, if there is one with the same
-    /// license, channel and number: signing another would be equivocation.
+    /// license, epoch, channel and number, which would be equivocation, or for the same request.
     ///
     /// # Errors
     /// The engine's error.
@@ -112,7 +113,7 @@ impl Store {
         Ok(self.pool.exec("keep a receipt", KEEP_RECEIPT, &receipt_values(row)?).await? == 1)
     }
 
-    /// A channel's receipt with the highest number.
+    /// A channel's receipt that counts most requests.
     ///
     /// # Errors
     /// The engine's error.
@@ -120,30 +121,32 @@ impl Store {
         &self,
         channel: ChannelId,
     ) -> Result<Option<ReceiptRow>, StoreError> {
-        let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 ORDER BY seq DESC LIMIT 1";
+        let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 ORDER BY requests DESC LIMIT 1";
         let row = self.pool.first("read the newest receipt", sql, &[text(channel)]).await?;
         row.map(|row| receipt(&row)).transpose()
     }
 
-    /// Receipts of a channel by number.
+    /// Receipts of a channel by request.
     ///
     /// # Errors
     /// The engine's error.
     pub async fn receipts(&self, channel: ChannelId) -> Result<Vec<ReceiptRow>, StoreError> {
-        let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 ORDER BY seq";
+        let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 ORDER BY requests";
         self.pool.all("read receipts", sql, &[text(channel)]).await?.iter().map(receipt).collect()
     }
 }
 
-/// Changes nothing where there is a receipt of the same license, channel and number.
-pub(super) const KEEP_RECEIPT: &str = "INSERT INTO receipts (license_id, channel_id, seq, receipt, signature) \
-     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+/// Changes nothing where there is a receipt of the same number, or for the same request.
+pub(super) const KEEP_RECEIPT: &str = "INSERT INTO receipts (license_id, key_epoch, channel_id, seq, requests, receipt, signature) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
 
-pub(super) fn receipt_values(row: &ReceiptRow) -> Result<[SqlValue; 5], StoreError> {
+pub(super) fn receipt_values(row: &ReceiptRow) -> Result<[SqlValue; 7], StoreError> {
     Ok([
         text(row.receipt.license_id),
+        int(row.receipt.key_epoch.into()),
         text(row.receipt.channel_id),
         counter(row.receipt.seq),
+        counter(row.receipt.cumulative_requests),
         json("receipt", &row.receipt)?,
         bytes(&row.signature),
     ])

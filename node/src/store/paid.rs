@@ -71,8 +71,8 @@ impl Store {
         let values = [text(channel), wide(claimed.get())];
         let paid = self.pool.first("read the newest paid voucher", paid, &values).await?;
         let paid = paid.map_or(Ok(None), |row| row.opt_parse::<u64>(0))?.unwrap_or_default();
-        let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 AND seq > $2 \
-                   ORDER BY seq LIMIT 1";
+        let sql = "SELECT receipt, signature FROM receipts WHERE channel_id = $1 AND requests > $2 \
+                   ORDER BY requests LIMIT 1";
         let values = [text(channel), counter(paid)];
         let row = self.pool.first("read the first unpaid receipt", sql, &values).await?;
         row.map(|row| receipt(&row)).transpose()

@@ -123,6 +123,8 @@ pub struct ChannelRow {
     pub block: u64,
     /// Block in which the payer last started to leave.
     pub thawing_block: Option<u64>,
+    /// Block in which it was closed, by the payer or by the host.
+    pub closed_block: Option<u64>,
 }
 
 /// Any event of the core contracts, kept for timelines and for what events alone carry (revealed
@@ -378,6 +380,8 @@ pub enum Fact {
     Channel(ChannelRow),
     /// A payer starts to leave a channel.
     ChannelThawing(ChannelId),
+    /// A payer has left a channel, or its host has closed it.
+    ChannelClosed(ChannelId),
 }
 
 /// Consecutive blocks and what happened in them; committed as one.

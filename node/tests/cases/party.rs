@@ -9,6 +9,7 @@ use oml_node::Tasks;
 use oml_node::cases::CheckHandler;
 use oml_node::cases::{CaseReader, CaseService, Duties, Universes, questions_router};
 use oml_node::chain::Follower;
+use oml_node::chain::beacon::{ProofSource, RoundHandler, RoundOrders};
 use oml_node::chain::{ChainClient, Head, Sender};
 use oml_node::config::{ChainConfig, ProverConfig, QueryLimits};
 use oml_node::jobs::JobWorker;
@@ -34,6 +35,7 @@ struct Parts {
     sender: Sender,
     heads: watch::Receiver<Head>,
     reader: CaseReader,
+    rounds: RoundOrders,
 }
 
 impl Parts {
@@ -49,15 +51,20 @@ impl Parts {
         tasks.spawn_critical("follower", follower.run(tasks.cancel_token()));
         tasks.spawn_critical("sender", sender.clone().run(tasks.cancel_token()));
         let reader = CaseReader::new(store.clone(), chain.clone()).await.unwrap();
-        Self { tasks, dir, store, chain, sender, heads, reader }
+        let source =
+            ProofSource::new(chain.provider().clone(), chain.addresses().beacon, &[]).unwrap();
+        let rounds = RoundOrders::new(source.clone(), store.clone());
+        let handler = RoundHandler::new(source, sender.clone(), heads.clone());
+        let worker = JobWorker::new(store.clone(), Arc::new(handler));
+        tasks.spawn_critical("rounds", worker.run(tasks.clone()));
+        Self { tasks, dir, store, chain, sender, heads, reader, rounds }
     }
 
     fn act(&self, duties: Duties, universes: Arc<Universes>) {
         let service = CaseService::new(
             self.reader.clone(),
-            self.chain.clone(),
-            self.store.clone(),
             self.sender.clone(),
+            self.rounds.clone(),
             duties,
             universes,
         );
@@ -85,6 +92,7 @@ impl Party {
             parts.chain.clone(),
             parts.store.clone(),
             parts.sender.clone(),
+            parts.rounds.clone(),
             vec![place],
         );
         let run = licenses.run(parts.heads.clone(), parts.tasks.cancel_token());
@@ -157,6 +165,7 @@ fn chain_config(world: &World) -> ChainConfig {
         finality_depth: 5,
         max_log_range: 1_000,
         resubmit_after_s: 10,
+        drand_endpoints: Vec::new(),
         max_fee_per_gas: 500_000_000_000,
     }
 }

@@ -6,6 +6,8 @@ use alloy::primitives::B256;
 use alloy::providers::ext::AnvilApi;
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::signers::local::PrivateKeySigner;
+use oml_contracts::beacon::BeaconSource;
+use oml_contracts::chains::local_randao;
 use oml_contracts::rpc::abi;
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
 use oml_contracts::{Addresses, Amount, EthAddress, ModelId, hash};
@@ -47,16 +49,22 @@ fn genesis_time() -> u64 {
 impl TestChain {
     /// `None`, with a message, where there is no anvil.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_with(local_randao(), 0).await
+    }
+
+    /// The same with another beacon, on a chain whose clock is `behind` seconds late.
+    pub(crate) async fn start_with(beacon: BeaconSource, behind: u64) -> Option<Self> {
         let Some(binary) = anvil_binary() else {
             eprintln!("skipped: no anvil; run scripts/setup.sh or set OML_ANVIL");
             return None;
         };
-        let genesis = genesis_time().to_string();
+        let genesis = (genesis_time() - behind).to_string();
         let anvil =
             Anvil::at(binary).args(["--hardfork", "prague", "--timestamp", &genesis]).spawn();
         let provider = ProviderBuilder::new().connect_http(anvil.endpoint_url()).erased();
         let owner = EthAddress::from(anvil.addresses()[0]);
         let params = DeployParams::local(EthAddress::ZERO, Amount::new(1_000));
+        let params = DeployParams { beacon, ..params };
         let addresses = deploy_core(&provider, owner, &params).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         addresses.save(&folder.path().join("addresses.json")).unwrap();

@@ -6,6 +6,7 @@ mod chain;
 mod follower;
 mod jobs;
 mod node;
+mod rounds;
 mod sender;
 mod simulation;
 mod store;

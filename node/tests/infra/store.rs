@@ -105,6 +105,7 @@ async fn facts_come_with_their_blocks_and_go_with_them() {
             salt: Salt::new([2; 32]),
             block: 2,
             thawing_block: None,
+            closed_block: None,
         };
         let universe = UniverseRow {
             model_id: ModelId::new([1; 32]),
@@ -129,6 +130,7 @@ async fn facts_come_with_their_blocks_and_go_with_them() {
                 vec![
                     ("CaseResolved", Fact::CaseResolved(case(2).case_id)),
                     ("ChannelThawing", Fact::ChannelThawing(thaws)),
+                    ("ChannelClosed", Fact::ChannelClosed(thaws)),
                     ("DeploymentRetired", retired),
                 ],
             ),
@@ -143,7 +145,8 @@ async fn facts_come_with_their_blocks_and_go_with_them() {
         assert_eq!(store.cases(CaseScope::All).await.unwrap()[0].resolved_block, Some(3));
         assert_eq!(store.thawing_channels(licensed.license_id).await.unwrap().len(), 1);
         assert_eq!(store.deployments(licensed.license_id).await.unwrap()[0].retired_block, Some(3));
-        assert_eq!(store.events_of(B256::repeat_byte(7)).await.unwrap().len(), 8);
+        assert_eq!(store.channel(thaws).await.unwrap().unwrap().closed_block, Some(3));
+        assert_eq!(store.events_of(B256::repeat_byte(7)).await.unwrap().len(), 9);
         assert_eq!(store.events_named(B256::repeat_byte(7), "CaseOpened").await.unwrap().len(), 1);
 
         store.unwind_to(2).await.unwrap();
@@ -296,29 +299,39 @@ async fn of_concurrent_vouchers_with_one_number_a_single_one_wins() {
     .await;
 }
 
+/// A receipt with this number that counts so many requests.
+fn receipt(key_epoch: u32, seq: u64, requests: u64) -> ReceiptRow {
+    ReceiptRow {
+        receipt: Receipt {
+            license_id: LicenseId::new([2; 32]),
+            key_epoch,
+            channel_id: ChannelId::new([1; 32]),
+            seq,
+            cumulative_requests: requests,
+            cumulative_tokens: requests * 10,
+            served_at: 5,
+            request_hash: RequestHash::new([1; 32]),
+            response_hash: ResponseHash::new([1; 32]),
+        },
+        signature: vec![6; 65],
+    }
+}
+
 #[tokio::test]
-async fn a_receipt_number_is_used_once() {
+async fn a_number_and_a_request_are_receipted_once() {
     on_every_engine(|store| async move {
         let channel = ChannelId::new([1; 32]);
-        let receipt = |seq, response| ReceiptRow {
-            receipt: Receipt {
-                license_id: LicenseId::new([2; 32]),
-                channel_id: channel,
-                seq,
-                cumulative_requests: seq,
-                cumulative_tokens: seq * 10,
-                served_at: 5,
-                request_hash: RequestHash::new([1; 32]),
-                response_hash: ResponseHash::new([response; 32]),
-            },
-            signature: vec![6; 65],
-        };
-        for seq in [1, 9, 10] {
-            assert!(store.put_receipt(&receipt(seq, 1)).await.unwrap());
+        // Numbers have gaps, and begin anew with the next key.
+        let kept = [receipt(0, 5, 1), receipt(0, 1_000, 9), receipt(1, 3, 10)];
+        for row in &kept {
+            assert!(store.put_receipt(row).await.unwrap());
         }
-        assert!(!store.put_receipt(&receipt(9, 2)).await.unwrap());
-        assert_eq!(store.newest_receipt(channel).await.unwrap(), Some(receipt(10, 1)));
-        assert_eq!(store.receipts(channel).await.unwrap(), [1, 9, 10].map(|seq| receipt(seq, 1)));
+        assert!(!store.put_receipt(&receipt(0, 1_000, 11)).await.unwrap(), "the number is given");
+        assert!(!store.put_receipt(&receipt(1, 4, 9)).await.unwrap(), "the request is served");
+        assert_eq!(store.newest_receipt(channel).await.unwrap().as_ref(), kept.last());
+        assert_eq!(store.receipts(channel).await.unwrap(), kept);
+        let unpaid = store.first_unpaid(channel, Amount::ZERO).await.unwrap();
+        assert_eq!(unpaid.as_ref(), kept.first());
     })
     .await;
 }

@@ -11,17 +11,19 @@ use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::types::TransactionRequest;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
-use oml_contracts::LicenseRef;
 use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::rpc::abi::{self, LicenseRegistry, PaymentEscrow};
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
 use oml_contracts::terms::{SlashTerms, level};
 use oml_contracts::{
-    Addresses, Amount, Bps, EthAddress, LicenseId, LicenseNonce, ModelId, Salt, Terms,
+    Addresses, Amount, Bps, Close, EthAddress, LicenseId, LicenseNonce, ModelId, Salt, Terms,
 };
+use oml_contracts::{LicenseRef, Signable as _};
 use oml_engine::{Prompt, Sampling};
+use oml_node::chain::beacon::ProofSource;
 use oml_node::chain::{BeaconValue, ChainClient, ChannelView};
 use oml_node::inference::{self, ServedModel, TokenLogProbability};
+use oml_node::store::Store;
 use oml_node::{Node, NodeConfig, Tasks};
 use oml_payments::{PayerChannel, Price};
 use tokio::net::TcpListener;
@@ -31,6 +33,8 @@ const OWNER: usize = 0;
 const HOST: usize = 1;
 pub(crate) const PAYER: usize = 2;
 const SERVING: usize = 3;
+/// Signs receipts after a rotation.
+pub(crate) const NEXT_SERVING: usize = 4;
 pub(crate) const DEPOSIT: u128 = 10_000;
 const COLLATERAL: u128 = 1_000_000;
 
@@ -109,8 +113,13 @@ impl HostNode {
 
 impl World {
     /// `None`, with a message, where there is no anvil.
-    #[expect(clippy::print_stderr, reason = "a skipped test says why")]
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_with(COLLATERAL).await
+    }
+
+    /// The same with a license of this collateral.
+    #[expect(clippy::print_stderr, reason = "a skipped test says why")]
+    pub(crate) async fn start_with(collateral: u128) -> Option<Self> {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../contracts/tooling/bin/anvil");
         if !path.exists() {
             eprintln!("skipped: {} is missing; run scripts/setup", path.display());
@@ -130,7 +139,10 @@ impl World {
         let (upstream, stop_upstream) = serve_model().await;
         let mut world = Self {
             license: LicenseRef {
-                terms: terms(ModelId::ZERO, accounts[OWNER]),
+                terms: Terms {
+                    collateral: Amount::new(collateral),
+                    ..terms(ModelId::ZERO, accounts[OWNER])
+                },
                 host: accounts[HOST],
                 nonce: LicenseNonce::from(7),
             },
@@ -201,12 +213,17 @@ impl World {
             nonce: self.license.nonce.into(),
             servingKey: self.accounts[SERVING].into(),
         };
-        self.send(HOST, registry, &acquire, COLLATERAL).await;
+        self.send(HOST, registry, &acquire, self.license.terms.collateral.get()).await;
         self.license_id = self.license.license_id(self.addresses.chain_id, registry);
         let reader = self.client().await.reader();
         let round = reader.license(self.license_id).await.unwrap().seed_round;
-        while reader.beacon(round).await.unwrap() == BeaconValue::Pending {
+        let beacon = self.addresses.beacon;
+        let proofs = ProofSource::new(self.provider.clone(), beacon, &[]).unwrap();
+        while proofs.value(round).await.unwrap() == BeaconValue::Pending {
             let _: () = self.provider.raw_request("anvil_mine".into(), [1_u64]).await.unwrap_or(());
+            if let Ok(proof) = proofs.proof(round).await {
+                self.send(OWNER, beacon.address, &proof.call().unwrap(), 0).await;
+            }
         }
         let draw = LicenseRegistry::drawLicenseSeedCall { licenseId: self.license_id.into() };
         self.send(HOST, registry, &draw, 0).await;
@@ -221,6 +238,7 @@ impl World {
     pub(crate) async fn start_node(&self, threshold: Amount) -> HostNode {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let folder = self.folder.path();
+        std::fs::create_dir_all(folder.join("serving-keys")).unwrap();
         for (name, account) in [("host.key", HOST), ("serving.key", SERVING)] {
             write_key(&folder.join(name), &self.keys[account]);
         }
@@ -229,7 +247,8 @@ impl World {
              [store]\nurl = \"sqlite:{}\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
              [signer]\nprivate_key_file = {:?}\n\
              [[host.gateways]]\nlicense = \"{}\"\nlisten = \"{port}\"\nupstream = \"{}\"\n\
-             serving_key.private_key_file = {:?}\n\
+             serving_key.private_key_file = {:?}\nserving_key_dir = {:?}\n\
+             [host]\nsigning_history = {:?}\nboot_marks = {:?}\n\
              [host.redeem]\nthreshold = \"{threshold}\"\n",
             self.anvil.endpoint(),
             folder.join("addresses.json"),
@@ -238,6 +257,9 @@ impl World {
             self.license_id,
             self.upstream,
             folder.join("serving.key"),
+            folder.join("serving-keys"),
+            folder.join("signing-history"),
+            folder.join("boot-marks"),
         );
         let config = NodeConfig::from_toml(&text, "test").unwrap();
         let node = Node::start(config).await.unwrap();
@@ -253,14 +275,32 @@ impl World {
         panic!("the gateway did not open its port");
     }
 
-    pub(crate) fn channel(&self, salt: Salt) -> PayerChannel {
+    /// Names the next serving key and gives its file to the node, without a restart.
+    pub(crate) async fn rotate(&self, next: usize) {
+        let call = LicenseRegistry::rotateServingKeyCall {
+            r#ref: (&self.license).try_into().unwrap(),
+            next: self.accounts[next].into(),
+        };
+        self.send(HOST, self.addresses.license_registry, &call, 0).await;
+        let name = format!("{}.key", self.accounts[next]);
+        write_key(&self.folder.path().join("serving-keys").join(name), &self.keys[next]);
+    }
+
+    /// The only file in the signing history: that of the first key.
+    pub(crate) fn history(&self) -> PathBuf {
+        let mut files = std::fs::read_dir(self.folder.path().join("signing-history")).unwrap();
+        files.next().unwrap().unwrap().path()
+    }
+
+    pub(crate) async fn channel(&self, salt: Salt) -> PayerChannel {
+        let keys = self.client().await.reader().serving_keys(self.license_id).await.unwrap();
         PayerChannel {
             chain_id: self.addresses.chain_id,
             escrow: self.addresses.payment_escrow,
             challenge_manager: self.addresses.challenge_manager,
             license_id: self.license_id,
             model_id: self.license.terms.model_id,
-            serving_key: self.accounts[SERVING],
+            serving_keys: keys,
             payer: self.accounts[PAYER],
             signer: EthAddress::ZERO,
             salt,
@@ -285,6 +325,49 @@ impl World {
             salt: salt.into(),
         };
         self.send(PAYER, self.addresses.payment_escrow, &thaw, 0).await;
+    }
+
+    /// The host's own store, as a second program opens it.
+    pub(crate) async fn host_store(&self) -> Store {
+        let path = self.folder.path().join("host.db");
+        Store::open(&format!("sqlite:{}", path.display())).await.unwrap()
+    }
+
+    /// The payer brings the host's word.
+    pub(crate) async fn close(&self, salt: Salt, deposited: Amount, amount: Amount) {
+        let channel = self.channel(salt).await;
+        let close = Close { channel_id: channel.id(), deposited, final_amount: amount };
+        let domain = channel.voucher_domain();
+        let word = close.sign(&domain, self.keys[HOST].credential()).unwrap();
+        let call = PaymentEscrow::closeCall {
+            r#ref: (&self.license).try_into().unwrap(),
+            payer: self.accounts[PAYER].into(),
+            signer: Address::ZERO,
+            salt: salt.into(),
+            deposited: deposited.get(),
+            finalAmount: amount.get(),
+            hostSignature: word.as_bytes().to_vec().into(),
+        };
+        self.send(PAYER, self.addresses.payment_escrow, &call, 0).await;
+    }
+
+    /// Lets time pass on the chain.
+    pub(crate) async fn pass(&self, seconds: u64) {
+        let _: serde_json::Value =
+            self.provider.raw_request("evm_increaseTime".into(), [seconds]).await.unwrap();
+        let _: () = self.provider.raw_request("anvil_mine".into(), [1_u64]).await.unwrap_or(());
+    }
+
+    /// Waits until this much is declared on a channel.
+    pub(crate) async fn declared_at_least(&self, channel: &PayerChannel, amount: Amount) {
+        for _ in 0..300 {
+            let reader = self.client().await.reader();
+            if reader.declared(channel.id()).await.unwrap() >= amount {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{:?} instead of {amount} declared", self.channel_view(channel).await);
     }
 
     pub(crate) async fn channel_view(&self, channel: &PayerChannel) -> ChannelView {

@@ -19,6 +19,7 @@ use alloy::sol_types::{SolCall, SolEvent};
 use oml_contracts::addresses::{Addresses, AddressesError};
 use oml_contracts::rpc::abi::Token;
 use oml_contracts::{Amount, EthAddress, OfferId, Terms, hash};
+use oml_node::chain::beacon::{Present, ProofSource};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ pub struct ChainSettings {
     pub rpc_url: String,
     /// Addresses file of the contracts' deployment.
     pub addresses: PathBuf,
+    /// Relays of the drand network that the deployment's beacon follows; drand's own if there are
+    /// none.
+    pub drand_endpoints: Vec<String>,
     /// Simulate only, and send nothing.
     pub dry_run: bool,
     /// Longest wait for a transaction to be mined.
@@ -40,6 +44,7 @@ pub struct ChainSettings {
 pub struct Chain {
     rpc: RpcConnection,
     addresses: Addresses,
+    drand_endpoints: Vec<String>,
     dry_run: bool,
     timeout: Duration,
 }
@@ -88,7 +93,8 @@ impl Chain {
             ));
         }
         let (dry_run, timeout) = (settings.dry_run, settings.tx_timeout);
-        Ok(Self { rpc, addresses, dry_run, timeout })
+        let drand_endpoints = settings.drand_endpoints.clone();
+        Ok(Self { rpc, addresses, drand_endpoints, dry_run, timeout })
     }
 
     /// The connection to the chain's endpoint.
@@ -203,6 +209,27 @@ impl Chain {
             "the chain's state changed in between; run the command again",
             FailureKind::Reverted,
         ))
+    }
+
+    /// Where proofs of beacon rounds come from.
+    ///
+    /// # Errors
+    /// No relay is known for the beacon's network.
+    pub(crate) fn proofs(&self) -> Result<ProofSource> {
+        let (provider, beacon) = (self.provider().clone(), self.addresses.beacon);
+        ProofSource::new(provider, beacon, &self.drand_endpoints).hint(
+            "rounds of the beacon can't be brought",
+            "name relays of its drand network with --drand-endpoint",
+            FailureKind::Failed,
+        )
+    }
+
+    /// The newest block.
+    ///
+    /// # Errors
+    /// Network failure.
+    pub(crate) async fn present(&self) -> Result<Present> {
+        self.rpc.present().await
     }
 
     /// Whether nothing is to be sent.

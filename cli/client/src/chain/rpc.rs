@@ -8,6 +8,7 @@ use alloy::primitives::U256;
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::transports::{RpcError, TransportErrorKind};
 use oml_contracts::EthAddress;
+use oml_node::chain::beacon::Present;
 use std::time::Duration;
 
 /// A connection to a chain's JSON-RPC endpoint, which may be able to sign.
@@ -96,10 +97,19 @@ impl RpcConnection {
     /// # Errors
     /// Network failure.
     pub async fn now(&self) -> Result<u64> {
+        Ok(self.present().await?.time)
+    }
+
+    /// The newest block.
+    ///
+    /// # Errors
+    /// Network failure.
+    pub(crate) async fn present(&self) -> Result<Present> {
         let block = self.provider.get_block(BlockId::latest()).await;
         let block = block.map_err(|e| rpc_failure("block", &e))?;
         let block = block.ok_or_else(|| ClientError::Other("the chain has no latest block".into()));
-        Ok(block?.header.timestamp)
+        let header = block?.header;
+        Ok(Present { block: header.number, time: header.timestamp })
     }
 
     /// Bytes of code at an address.

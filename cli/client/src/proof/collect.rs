@@ -96,7 +96,7 @@ pub async fn collect(
     let payable = PayableChannel::read(chain, &channel).await?;
     let session = payable.logged_session(chain, &order.gateway, &order.log).await?;
     let mut session = session.asking_plainly();
-    // Whatever the gateway has signed and this log does not know of has a number that can't be used
+    // Whatever the gateway has signed and this log does not know of is a request that can't be used
     // again.
     pay::explain(session.resume().await, &order.gateway)?;
     let file = order.open(chain, &channel, &session)?;
@@ -111,9 +111,9 @@ pub async fn collect(
     let bundles = file.keys.openings();
     let series = standing.series(chain, &file, &bundles, from);
     let mut laid = lay_out(&series, &order.log, progress).await?;
-    if let (Some(SeriesEnd::Lost(seq)), Some(other)) = (laid.end, &order.recover_on) {
-        order.recover(chain, &file, seq, other).await?;
-        progress.say(&format!("recovered the answer of receipt {seq}"));
+    if let (Some(SeriesEnd::Lost(request)), Some(other)) = (laid.end, &order.recover_on) {
+        order.recover(chain, &file, request, other).await?;
+        progress.say(&format!("recovered the answer to request {request}"));
         laid = lay_out(&series, &order.log, progress).await?;
     }
     let asking = Asking { order, file: &file, progress };
@@ -159,18 +159,18 @@ pub(super) async fn lay_out(
 async fn commit(
     chain: &Chain,
     file: &SeriesFile,
-    next_seq: u64,
+    next_request: u64,
     path: &Path,
 ) -> Result<Vec<TxRecord>> {
     let commitment = file.commitment(chain)?;
     if commitment.made_at(chain).await?.is_some() {
         return Ok(Vec::new());
     }
-    if file.first_seq != next_seq {
+    if file.first_request != next_request {
         return Err(fail(
             format!(
-                "the series begins with receipt {}, but the channel's next one is {next_seq}",
-                file.first_seq
+                "the series begins with request {}, but the channel's next one is {next_request}",
+                file.first_request
             ),
             "nothing was committed; remove the series file and begin anew with --keys",
             FailureKind::Failed,
@@ -238,7 +238,7 @@ impl CollectSeries {
             SeriesFile {
                 keys: KeysFile::load(path)?,
                 channel_id: channel.channel_id,
-                first_seq: session.state().requests + 1,
+                first_request: session.state().requests + 1,
                 reporter: chain.me()?,
                 salt: files::random_salt(),
             }
@@ -253,15 +253,22 @@ impl CollectSeries {
         &self,
         chain: &Chain,
         file: &SeriesFile,
-        seq: u64,
+        request: u64,
         other: &Path,
     ) -> Result<()> {
         let entries = EvidenceLog::read(&self.log).await?;
         let signed = entries.iter().find_map(|entry| match entry {
-            LogEntry::Receipt(receipt) if receipt.seq == seq => Some(receipt.clone()),
+            LogEntry::Receipt(receipt)
+                if receipt.cumulative_requests == request
+                    && receipt.channel_id == file.channel_id =>
+            {
+                Some(receipt.clone())
+            }
             _ => None,
         });
-        let unknown = |what: &str| ClientError::Other(format!("receipt {seq} is {what}").into());
+        let unknown = |what: &str| {
+            ClientError::Other(format!("the receipt of request {request} is {what}").into())
+        };
         let receipt = signed.ok_or_else(|| unknown("not in the log"))?;
         let model = file.keys.license.terms.model_id;
         let asked = |key: &&str| {
@@ -278,7 +285,7 @@ impl CollectSeries {
         if hash::response_hash(&text) != receipt.response_hash {
             return Err(fail(
                 format!(
-                    "asked again, the host answers something else than it signed in receipt {seq}"
+                    "asked again, the host answers something else than it signed for request {request}"
                 ),
                 "the series ends there; begin another (another --series file), the same keys can be asked again",
                 FailureKind::Failed,
@@ -352,8 +359,8 @@ impl Asking<'_> {
             let place = place + 1;
             let done = self.explain(done, &format!("key {place} of {total}"))?;
             if place % 16 == 0 || place == total {
-                let seq = done.receipt.seq;
-                self.progress.say(&format!("key {place} of {total}: receipt {seq}"));
+                let request = done.receipt.cumulative_requests;
+                self.progress.say(&format!("key {place} of {total}: request {request}"));
             }
             if stopped {
                 self.progress.say("stopped; the same command goes on");

@@ -6,6 +6,7 @@ use crate::chain::Chain;
 use crate::commitment::ReportCommitment;
 use crate::error::{ClientError, FailureKind, Result, fail};
 use crate::files::{self, LicenseFile};
+use crate::host;
 use crate::license::{self, KeptLicense};
 use oml_contracts::bundle::ProvenBundle;
 use oml_contracts::leaf::BUNDLE;
@@ -14,7 +15,7 @@ use oml_contracts::rpc::abi::ChallengeManager::{
 };
 use oml_contracts::rpc::abi::LicenseRegistry;
 use oml_contracts::terms::Violation;
-use oml_contracts::{ChannelId, EthAddress, Root, Salt, Seed, hash};
+use oml_contracts::{ChannelId, EthAddress, Root, Salt, Seed, ServingKeys, hash};
 use oml_payments::copies::{CopySeries, SignedAnswer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -98,8 +99,8 @@ pub(crate) struct SeriesFile {
     pub keys: KeysFile,
     /// Channel on which it is asked.
     pub channel_id: ChannelId,
-    /// Number of the first receipt that counts.
-    pub first_seq: u64,
+    /// Requests on the first receipt that counts.
+    pub first_request: u64,
     /// Who committed to it, and proves.
     pub reporter: EthAddress,
     /// Salt of the commitment.
@@ -129,7 +130,7 @@ impl SeriesFile {
         let claim = ProofClaim {
             violation: Violation::UnlicensedModel,
             license: self.keys.license.license_id,
-            evidence: hash::series_digest(copy, self.channel_id, self.first_seq, &bundles),
+            evidence: hash::series_digest(copy, self.channel_id, self.first_request, &bundles),
             salt: self.salt,
         };
         claim.commitment(chain)
@@ -144,7 +145,7 @@ impl SeriesFile {
         let series = Series {
             copy: self.keys.copy.sol_ref()?,
             channelId: self.channel_id.into(),
-            firstSeq: self.first_seq,
+            firstRequest: self.first_request,
             bundles: numbers.collect(),
         };
         let bundles = self.keys.bundles.iter().zip(0..).map(|(bundle, k)| opened(bundle, k));
@@ -177,7 +178,8 @@ fn opened(bundle: &KeyBundle, k: u16) -> Result<OpenedBundle> {
 fn served(answer: &Option<SignedAnswer>) -> ServedAnswer {
     let Some(SignedAnswer { receipt, text }) = answer else { return ServedAnswer::default() };
     ServedAnswer {
-        cumulativeRequests: receipt.cumulative_requests,
+        keyEpoch: receipt.key_epoch,
+        seq: receipt.seq,
         cumulativeTokens: receipt.cumulative_tokens,
         servedAt: receipt.served_at,
         signature: receipt.signature.as_bytes().to_vec().into(),
@@ -218,6 +220,7 @@ async fn refuse_burned(chain: &Chain, copy: &LicenseFile, bundle: u32) -> Result
 #[derive(Clone, Debug)]
 pub(crate) struct SeriesStanding {
     license: KeptLicense,
+    serving_keys: ServingKeys,
     copy_seed: Seed,
     root: Root,
     personal: u32,
@@ -229,6 +232,7 @@ impl SeriesStanding {
         refuse_other_terms(chain, &keys.license)?;
         refuse_other_terms(chain, &keys.copy)?;
         let license = license::kept(chain, keys.license.license_id).await?;
+        let serving_keys = host::serving_keys(chain, keys.license.license_id).await?;
         let of_copy = license::kept(chain, keys.copy.license_id).await?;
         let (model, epoch) = (keys.copy.terms.model_id, keys.copy.terms.epoch);
         let call = LicenseRegistry::universeCall { modelId: model.into(), epoch };
@@ -249,7 +253,7 @@ impl SeriesStanding {
             refuse_burned(chain, &keys.copy, bundle.bundle).await?;
         }
         let (copy_seed, personal) = (of_copy.seed, universe.personalCount);
-        Ok(Self { license, copy_seed, root, personal })
+        Ok(Self { license, serving_keys, copy_seed, root, personal })
     }
 
     /// Refuses to ask whom the chain does not let serve.
@@ -266,7 +270,7 @@ impl SeriesStanding {
 
     /// The series as it is judged; `from` is the end of the report's delay.
     pub(crate) fn series<'a>(
-        &self,
+        &'a self,
         chain: &Chain,
         file: &SeriesFile,
         bundles: &'a [ProvenBundle],
@@ -277,10 +281,10 @@ impl SeriesStanding {
             receipts: chain.addresses().receipt_domain(),
             license: license.license_id,
             model: license.terms.model_id,
-            serving_key: self.license.serving_key,
+            serving_keys: &self.serving_keys,
             evidence: license.terms.evidence,
             channel: file.channel_id,
-            first_seq: file.first_seq,
+            first_request: file.first_request,
             from,
             copy_seed: self.copy_seed,
             root: self.root,

@@ -1,5 +1,6 @@
 //! Universes on chain: committed, seeded; and what the chain drew for a license.
 
+use crate::beacon::{Patience, bring};
 use crate::chain::{Chain, Sent, TxRecord};
 use crate::error::{FailureKind, Result, fail};
 use crate::files::LicenseFile;
@@ -9,7 +10,7 @@ use oml_contracts::rpc::abi::LicenseRegistry;
 use oml_contracts::{ModelId, Root, Seed};
 use oml_prover::fingerprint::{LicenseDraw, Universe};
 use serde::Serialize;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A committed universe.
 #[derive(Clone, Debug, Serialize)]
@@ -63,7 +64,8 @@ pub async fn commit(chain: &Chain, universe: &Universe) -> Result<CommittedUnive
     Ok(CommittedUniverse { model_id, epoch, root, transaction: sent.record })
 }
 
-/// Draws the seed of a universe's shared answers; waits until the beacon is out. Anyone may.
+/// Draws the seed of a universe's shared answers; waits until the beacon's round is out, and brings
+/// it if nobody else does. Anyone may.
 ///
 /// # Errors
 /// No signer, network failure, a refusal of the contract, a beacon that does not come in time.
@@ -73,9 +75,18 @@ pub async fn draw_seed(
     epoch: u32,
     wait: Duration,
 ) -> Result<SeededUniverse> {
-    let start = Instant::now();
+    let patience = Patience::of(wait);
     let mut transactions = Vec::new();
     loop {
+        let call = LicenseRegistry::universeCall { modelId: model_id.into(), epoch };
+        let kept = chain.read(chain.registry(), call).await?;
+        // Without such a universe, or after its draw, the contract says what is wrong.
+        if !kept.root.is_zero() && kept.seed.is_zero() {
+            transactions.extend(bring(chain, kept.seedRound.to(), &patience).await?);
+        }
+        if chain.is_dry_run() && !transactions.is_empty() {
+            return Ok(SeededUniverse { seed: None, transactions });
+        }
         let call = LicenseRegistry::drawUniverseSeedCall { modelId: model_id.into(), epoch };
         match chain.send("draw universe seed", chain.registry(), call, U256::ZERO).await {
             Ok(sent) => {
@@ -90,10 +101,10 @@ pub async fn draw_seed(
             }
             Err(error)
                 if error.is_revert::<LicenseRegistry::LicenseRegistry_SeedPending>()
-                    && start.elapsed() < wait => {}
+                    && !patience.is_over() => {}
             Err(error) => return Err(error),
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        patience.pause().await;
     }
 }
 

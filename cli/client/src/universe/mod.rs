@@ -6,6 +6,6 @@ mod standing;
 mod store;
 
 pub use chain::{CommittedUniverse, SeededUniverse, commit, draw_seed, license_draw, on_chain};
-pub use make::{build, generate};
+pub use make::{build, from_keys, generate};
 pub use standing::{UniverseStanding, unburned};
 pub use store::{load, make_key, refuse_existing, save};

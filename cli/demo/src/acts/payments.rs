@@ -1,6 +1,7 @@
 //! Acts 3 and 6: requests against vouchers, receipts, settlement; and a host that settles less than
 //! it served.
 
+use crate::clock;
 use crate::nodes::HostNode;
 use crate::play::Play;
 use crate::ports::{free_port, url};
@@ -43,10 +44,10 @@ impl Play {
             let answer = session.complete("model", prompt, ANSWER).await?;
             promised = answer.voucher.cumulative_amount.get();
             self.say(format!(
-                "  {prompt:?} → {:?} ({} tokens, receipt {})",
+                "  {prompt:?} → {:?} ({} tokens, receipt of request {})",
                 answer.text.trim(),
                 answer.tokens,
-                answer.receipt.seq
+                answer.receipt.cumulative_requests
             ));
         }
         act.notes.push(format!("{} receipts verified", session.receipts().len()));
@@ -83,6 +84,8 @@ impl Play {
         files::save(&self.stage.dir.join("receipt-hostD.json"), &receipt)?;
         let passerby = self.stage.chain("passerby")?.clone();
         let settle_by = receipt.served_at + license.terms.settlement_period;
+        self.say("  the period of settlement passes");
+        clock::skip(&self.stage.settings.rpc_url, license.terms.settlement_period).await?;
         passerby.wait_past(settle_by).await?;
         let accepted = proof::under_metering(&passerby, &license, &receipt).await?;
         act.verdict = "proven".to_owned();

@@ -9,18 +9,15 @@ use eyre::Result;
 use oml_client::{files, universe};
 use oml_contracts::draw::Parts;
 use oml_contracts::{ModelId, Root};
-use oml_engine::{Api, Model};
+use oml_engine::Api;
 use oml_prover::fingerprint::{
-    Fingerprint, FingerprintError, FingerprintOptions, Key, KeyOptions, KeySource, Perinucleus,
-    Universe, pairs_to_keys, perinucleus, read_pairs,
+    FingerprintOptions, Key, KeyOptions, KeySource, Perinucleus, Universe, pairs_to_keys,
+    read_pairs,
 };
 use rand::TryRngCore as _;
 use serde::Serialize;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-
-/// Keys whose candidates are searched together, so that progress shows.
-const BATCH: usize = 32;
 
 /// Where a universe belongs and how large it is.
 #[derive(Args, Clone, Debug)]
@@ -144,49 +141,12 @@ pub(super) fn run_import(args: &Import, output: Output) -> Result<()> {
     )?;
     let keys: Vec<Key> = keys.into_iter().map(|key| key.with_api(place.api())).collect();
     let key = place.secret.create()?;
-    let (fingerprints, dropped) = candidates(&model, &keys, parts, &place.candidates(), output)?;
-    let universe = universe::build(place.model_id, place.epoch, parts, fingerprints)?;
+    let made = universe::from_keys(&model, &keys, parts, &place.candidates(), &output)?;
+    let dropped = made.dropped.len();
+    let universe = universe::build(place.model_id, place.epoch, parts, made.fingerprints)?;
     let dir = universe::save(&universe, &place.out, &key)?;
     report(&universe, dir, dropped, output);
     Ok(())
-}
-
-/// Fingerprints of given keys, until there are enough; and how many keys had no candidates.
-fn candidates(
-    model: &Model,
-    keys: &[Key],
-    parts: Parts,
-    options: &Perinucleus,
-    output: Output,
-) -> Result<(Vec<Fingerprint>, usize)> {
-    let wanted = parts.total() as usize;
-    let bar = output.bar(wanted as u64, "candidates");
-    let (mut made, mut dropped) = (Vec::with_capacity(wanted), 0);
-    for batch in keys.chunks(BATCH) {
-        for (key, found) in batch.iter().zip(perinucleus(model, batch, options)?) {
-            match found {
-                Ok(candidates) if made.len() < wanted => {
-                    made.push(Fingerprint { key: key.clone(), candidates })
-                }
-                Ok(_) => {}
-                Err(FingerprintError::TooFewCandidates { .. }) => dropped += 1,
-                Err(other) => return Err(other.into()),
-            }
-        }
-        bar.set_position(made.len() as u64);
-        if made.len() == wanted {
-            break;
-        }
-    }
-    bar.finish_and_clear();
-    if made.len() < wanted {
-        return Err(fail(
-            format!("only {} of {} keys can be used, {wanted} are wanted", made.len(), keys.len()),
-            "give more keys, or lower --personal or --shared",
-            FailureKind::Failed,
-        ));
-    }
-    Ok((made, dropped))
 }
 
 impl Place {

@@ -40,7 +40,7 @@ pub(crate) struct DrawSeed {
     #[arg(long, default_value_t = 0)]
     epoch: u32,
     /// Longest wait for the beacon, in seconds
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 1_800)]
     wait: u64,
 }
 

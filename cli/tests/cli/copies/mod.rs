@@ -177,11 +177,11 @@ type Change<'a> = &'a dyn Fn(&mut LogEntry);
 fn changed(world: &World) {
     let sent = world.sent_by_payer();
     let series: Value = world.read("series.json");
-    let first = series["firstSeq"].as_u64().unwrap();
+    let first = series["firstRequest"].as_u64().unwrap();
     let key = |place: usize| series["bundles"][0]["keys"][place].as_str().unwrap().to_owned();
     let model = world.license().terms.model_id;
     let cases: [(&str, Change<'_>); 5] = [
-        ("the text kept for receipt", &|entry| {
+        ("the text kept for request", &|entry| {
             if let LogEntry::Answer { text } = entry {
                 text.push('!');
             }
@@ -196,15 +196,15 @@ fn changed(world: &World) {
             let again = plain_request_hash(model, key_hash(&key(0)));
             world.sign(entry, |receipt| receipt.request_hash = again);
         }),
-        ("is missing, the next one has number", &|entry| {
-            world.sign(entry, |receipt| receipt.seq = 1);
+        ("is missing, the next one is of request", &|entry| {
+            world.sign(entry, |receipt| receipt.cumulative_requests = 1);
         }),
     ];
     for (words, change) in cases {
         let mut log = world.log();
         let place = log
             .iter()
-            .position(|e| matches!(e, LogEntry::Receipt(r) if r.seq == first + 2))
+            .position(|e| matches!(e, LogEntry::Receipt(r) if r.cumulative_requests == first + 2))
             .unwrap();
         let answer = usize::from(words.starts_with("the text"));
         change(&mut log[place - answer]);

@@ -179,7 +179,8 @@ impl World {
              [store]\nurl = \"sqlite:host.db\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
              [signer]\nprivate_key_env = \"HOST_KEY\"\n\
              [[host.gateways]]\nlicense = {id:?}\nlisten = {listen:?}\nupstream = {upstream:?}\n\
-             upstream_model = \"served\"\nserving_key = {{ private_key_env = \"HOST_KEY\" }}\n",
+             upstream_model = \"served\"\nserving_key = {{ private_key_env = \"HOST_KEY\" }}\n\
+             [host]\nboot_marks = \"boot-marks\"\n",
             self.chain.url
         );
         std::fs::write(self.path("host.toml"), config).unwrap();
@@ -263,7 +264,7 @@ impl World {
         std::fs::write(self.path(name), lines.collect::<String>()).unwrap();
     }
 
-    /// Number of the newest receipt that the host has signed on the payer's channel.
+    /// Requests on the newest receipt that the host has signed on the payer's channel.
     pub(super) fn signed(&self) -> u64 {
         let channel: Value = self.read("channel.json");
         let id = channel["channelId"].as_str().unwrap();
@@ -273,7 +274,7 @@ impl World {
         let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         let receipt = read_request(&mut BufReader::new(stream)).unwrap();
-        receipt["seq"].as_u64().unwrap()
+        receipt["cumulativeRequests"].as_u64().unwrap()
     }
 
     pub(super) fn sent_by_payer(&self) -> u64 {

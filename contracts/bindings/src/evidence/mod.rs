@@ -14,5 +14,6 @@ mod tests;
 mod value;
 
 pub use fixed_point::{Log2, Multiplier, log2_ceil, log2_floor};
+pub(crate) use offer::check_pair;
 pub use offer::{EvidenceError, EvidenceTerms, Milli};
 pub use value::{EValue, EvidenceCounts, threshold};

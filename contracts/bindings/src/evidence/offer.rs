@@ -144,7 +144,7 @@ fn multipliers(rate: f64, chance: f64) -> Result<(Multiplier, Multiplier), Evide
 }
 
 /// p·h + (scale−p)·m ≤ scale·2^32, with h > 2^32 > m > 0.
-fn check_pair(
+pub(crate) fn check_pair(
     part: &'static str,
     hit: Multiplier,
     miss: Multiplier,

@@ -59,7 +59,9 @@ pub(crate) static PARTS: [CompiledContract; 5] = [
 ];
 
 /// What stands alone.
-pub(crate) static BEACON: CompiledContract = artefact!("BlockHashBeacon");
+pub(crate) static RANDAO: CompiledContract = artefact!("RandaoBeacon");
+pub(crate) static DRAND_BN254: CompiledContract = artefact!("DrandBn254Beacon");
+pub(crate) static DRAND_BLS12: CompiledContract = artefact!("DrandBls12Beacon");
 pub(crate) static READER: CompiledContract = artefact!("CopyReader");
 pub(crate) static DEPLOYER: CompiledContract = artefact!("Deployer");
 pub(crate) static COURT: CompiledContract = artefact!("CaseCourt");
@@ -67,7 +69,8 @@ pub(crate) static TOKEN: CompiledContract = artefact!("TestToken");
 
 /// Every contract that can revert.
 pub(crate) fn all() -> impl Iterator<Item = &'static CompiledContract> {
-    PARTS.iter().chain([&BEACON, &READER, &DEPLOYER, &TOKEN])
+    let beacons = [&RANDAO, &DRAND_BN254, &DRAND_BLS12];
+    PARTS.iter().chain(beacons).chain([&READER, &DEPLOYER, &TOKEN])
 }
 
 /// Creation code of a contract of this version, with constructor arguments.

@@ -10,6 +10,7 @@ use crate::eip712::{Receipt, Voucher};
 use crate::evidence::{EvidenceTerms, Multiplier};
 use crate::ids::*;
 use crate::license::LicenseRef;
+use crate::serving::{ServingKey, ServingKeys};
 use crate::terms::{MAX_SECONDS, Royalty, SlashTerms, Terms};
 
 /// A value that the other side can't hold.
@@ -337,6 +338,7 @@ impl From<Receipt> for abi::Receipt {
     fn from(receipt: Receipt) -> Self {
         Self {
             licenseId: receipt.license_id.into(),
+            keyEpoch: receipt.key_epoch,
             channelId: receipt.channel_id.into(),
             seq: receipt.seq,
             cumulativeRequests: receipt.cumulative_requests,
@@ -352,6 +354,7 @@ impl From<abi::Receipt> for Receipt {
     fn from(receipt: abi::Receipt) -> Self {
         Self {
             license_id: receipt.licenseId.into(),
+            key_epoch: receipt.keyEpoch,
             channel_id: receipt.channelId.into(),
             seq: receipt.seq,
             cumulative_requests: receipt.cumulativeRequests,
@@ -360,5 +363,24 @@ impl From<abi::Receipt> for Receipt {
             request_hash: receipt.requestHash.into(),
             response_hash: receipt.responseHash.into(),
         }
+    }
+}
+
+impl From<abi::ServingKey> for ServingKey {
+    fn from(key: abi::ServingKey) -> Self {
+        let until: u64 = key.until.to();
+        Self {
+            signer: key.signer.into(),
+            from: key.from.to(),
+            // The largest `uint40` stands for a key that nothing has ended.
+            until: (until < MAX_SECONDS).then_some(until),
+            revoked: key.revoked,
+        }
+    }
+}
+
+impl From<Vec<abi::ServingKey>> for ServingKeys {
+    fn from(keys: Vec<abi::ServingKey>) -> Self {
+        Self::new(keys.into_iter().map(Into::into).collect())
     }
 }

@@ -9,9 +9,13 @@ use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolValue;
 
 use super::abi::ChallengeManager::Config;
-use super::artefacts::{ArtefactError, ArtefactProblem, CompiledContract, PARTS};
+use super::artefacts::{
+    ArtefactError, ArtefactProblem, CompiledContract, DRAND_BLS12, DRAND_BN254, PARTS, RANDAO,
+};
 use super::deploy_error::{DeployError, transport};
+use super::points::bls12_public_key;
 use crate::addresses::Addresses;
+use crate::beacon::{BeaconRecord, BeaconSource};
 
 alloy::sol!(
     #[sol(rpc, all_derives)]
@@ -101,14 +105,14 @@ pub(crate) fn proxy_address(
 /// The addresses file of these parts, which are in the order of `Deployer.Part`.
 pub(crate) fn addresses_file(
     chain_id: u64,
-    beacon: Address,
+    beacon: BeaconRecord,
     parts: [Address; PARTS.len()],
     deployed_at_block: u64,
 ) -> Addresses {
     let [registry, vault, escrow, provers, challenge] = parts;
     Addresses {
         chain_id,
-        beacon: beacon.into(),
+        beacon,
         license_registry: registry.into(),
         collateral_vault: vault.into(),
         payment_escrow: escrow.into(),
@@ -117,6 +121,47 @@ pub(crate) fn addresses_file(
         token: None,
         deployed_at_block,
     }
+}
+
+/// A beacon's contract, and what its constructor takes.
+pub(crate) fn beacon_contract(
+    source: &BeaconSource,
+) -> Result<(&'static CompiledContract, Vec<u8>), DeployError> {
+    let drand = |key: &[u8], genesis: u64, period: u32, margin: u32| {
+        let key = Bytes::copy_from_slice(key);
+        let [genesis, period, margin] = [genesis, period.into(), margin.into()].map(U256::from);
+        (key, genesis, period, margin).abi_encode_params()
+    };
+    Ok(match source {
+        BeaconSource::Randao(terms) => {
+            let [margin, bits] = [terms.margin, terms.bias_bits.into()].map(U256::from);
+            (&RANDAO, (margin, bits).abi_encode_params())
+        }
+        BeaconSource::DrandEvmnet(n) => {
+            (&DRAND_BN254, drand(n.public_key.as_bytes(), n.genesis, n.period, n.margin))
+        }
+        BeaconSource::DrandQuicknet(n) => {
+            let key = bls12_public_key(n.public_key.as_bytes()).map_err(DeployError::DrandKey)?;
+            (&DRAND_BLS12, drand(&key, n.genesis, n.period, n.margin))
+        }
+    })
+}
+
+/// Where the proxy creates the beacon of a source.
+pub(crate) fn beacon_record(source: BeaconSource) -> Result<BeaconRecord, DeployError> {
+    let (artefact, arguments) = beacon_contract(&source)?;
+    Ok(BeaconRecord { address: proxy_address(artefact, &arguments)?.into(), source })
+}
+
+/// Creates the beacon of a source, unless it is there.
+pub(crate) async fn deploy_beacon<P: Provider>(
+    provider: &P,
+    from: Address,
+    source: BeaconSource,
+) -> Result<BeaconRecord, DeployError> {
+    let (artefact, arguments) = beacon_contract(&source)?;
+    let address = by_proxy(provider, from, artefact, &arguments).await?;
+    Ok(BeaconRecord { address: address.into(), source })
 }
 
 /// Whether an address has code.

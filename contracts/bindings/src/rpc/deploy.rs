@@ -8,7 +8,7 @@ use alloy::providers::Provider;
 use alloy::sol_types::SolValue as _;
 
 use super::abi::ChallengeManager::Config;
-use super::artefacts::{BEACON, CompiledContract, DEPLOYER, PARTS, READER, TOKEN};
+use super::artefacts::{CompiledContract, DEPLOYER, PARTS, READER, TOKEN};
 use super::convert::seconds;
 use super::create::{self, Deployer, StakeSettings};
 pub use super::deploy_error::DeployError;
@@ -23,9 +23,10 @@ use crate::addresses::Addresses;
 /// # Errors
 /// [`DeployError`] if a parameter does not fit.
 pub fn derive_core(chain_id: u64, params: &DeployParams) -> Result<Addresses, DeployError> {
-    let beacon = create::proxy_address(&BEACON, &[])?;
+    let beacon = create::beacon_record(params.beacon)?;
     let deployer = create::proxy_address(&DEPLOYER, &[])?;
-    let plan = create::plan(beacon, &stake(params)?, &Config::try_from(&params.cases)?)?;
+    let plan =
+        create::plan(beacon.address.into(), &stake(params)?, &Config::try_from(&params.cases)?)?;
     Ok(create::addresses_file(chain_id, beacon, create::addresses(deployer, &plan), 0))
 }
 
@@ -65,10 +66,10 @@ pub async fn deploy_core<P: Provider>(
     let sender = Address::from(from);
     create::ensure_proxy(provider, sender).await?;
     create::by_proxy(provider, sender, &READER, &[]).await?;
-    let beacon = create::by_proxy(provider, sender, &BEACON, &[]).await?;
+    let beacon = create::deploy_beacon(provider, sender, params.beacon).await?;
     let at = create::by_proxy(provider, sender, &DEPLOYER, &[]).await?;
 
-    let plan = create::plan(beacon, &stake, &config)?;
+    let plan = create::plan(beacon.address.into(), &stake, &config)?;
     let deployer = Deployer::new(at, provider);
     let parts = create::addresses(at, &plan);
     let mut missing = Vec::new();

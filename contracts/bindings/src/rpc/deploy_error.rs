@@ -4,6 +4,7 @@ use alloy::primitives::B256;
 
 use super::artefacts::ArtefactError;
 use super::convert::ConvertError;
+use super::points::PointFault;
 use super::reverts;
 use crate::address::EthAddress;
 
@@ -16,6 +17,11 @@ pub enum DeployError {
     /// A parameter does not fit.
     #[error(transparent)]
     Convert(#[from] ConvertError),
+    /// The public key of the drand network is none.
+    #[error(
+        "the public key of the drand network can't be used: {0}; give it as drand publishes it"
+    )]
+    DrandKey(#[source] PointFault),
     /// The node refused or could not be reached.
     #[error("deploying {contract} failed: {}", shown(.revert.as_deref(), .source.as_ref()))]
     Rpc {

@@ -4,11 +4,15 @@ use super::abi::ChallengeManager::Config;
 use super::convert::{ConvertError, seconds};
 use crate::address::EthAddress;
 use crate::amount::Amount;
+use crate::beacon::BeaconSource;
+use crate::chains::local_randao;
 
 /// What a deployment fixes for ever.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeployParams {
+    /// Where randomness comes from.
+    pub beacon: BeaconSource,
     /// Windows, committee and penalties of cases.
     pub cases: CaseParams,
     /// Currency of the provers' stake; zero for the chain's own.
@@ -57,8 +61,13 @@ impl DeployParams {
     /// For a public network: windows of hours, committees of 7, penalties of a fifth and a tenth of
     /// the smallest stake.
     #[must_use]
-    pub const fn public(stake_currency: EthAddress, min_stake: Amount) -> Self {
+    pub const fn public(
+        stake_currency: EthAddress,
+        min_stake: Amount,
+        beacon: BeaconSource,
+    ) -> Self {
         Self {
+            beacon,
             cases: CaseParams {
                 report_delay: 60,
                 questions_window: 12 * HOUR,
@@ -80,10 +89,10 @@ impl DeployParams {
         }
     }
 
-    /// For a local chain: windows of seconds to minutes, committees of 3.
+    /// For a local chain: windows of seconds to minutes, committees of 3, RANDAO.
     #[must_use]
     pub const fn local(stake_currency: EthAddress, min_stake: Amount) -> Self {
-        let public = Self::public(stake_currency, min_stake);
+        let public = Self::public(stake_currency, min_stake, local_randao());
         Self {
             cases: CaseParams {
                 report_delay: 1,

@@ -11,6 +11,7 @@ mod create;
 pub mod deploy;
 mod deploy_error;
 mod deploy_params;
+pub mod points;
 pub mod reverts;
 pub mod verify;
 

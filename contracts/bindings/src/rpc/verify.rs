@@ -4,7 +4,7 @@ use alloy::primitives::Address;
 use alloy::providers::Provider;
 
 use super::abi;
-use super::artefacts::{BEACON, COURT, CompiledContract, DEPLOYER, PARTS, READER};
+use super::artefacts::{COURT, CompiledContract, DEPLOYER, PARTS, READER};
 use super::create::{self, StakeSettings};
 use super::deploy_error::{DeployError, contract_error, transport};
 use crate::address::EthAddress;
@@ -38,8 +38,9 @@ pub struct ContractCheck {
     pub finding: CodeFinding,
 }
 
-/// Reads the settings of a deployment from its contracts, derives every address from them and the
-/// code inside this program, and compares the code on chain, immutables aside.
+/// Reads the settings of a deployment from its contracts, those of the beacon from the addresses
+/// file, derives every address from them and the code inside this program, and compares the code
+/// on chain, immutables aside.
 ///
 /// An address that is the derived one proves the immutables too: nothing else can be created there.
 ///
@@ -50,8 +51,10 @@ pub async fn verify<P: Provider>(
     addresses: &Addresses,
 ) -> Result<Vec<ContractCheck>, DeployError> {
     let manager = abi::ChallengeManager::new(addresses.challenge_manager.into(), provider);
-    let (beacon, deployer) =
-        (create::proxy_address(&BEACON, &[])?, create::proxy_address(&DEPLOYER, &[])?);
+    let record = addresses.beacon;
+    let (beacon, _) = create::beacon_contract(&record.source)?;
+    let derived = create::beacon_record(record.source)?.address;
+    let deployer = create::proxy_address(&DEPLOYER, &[])?;
     let parts = [
         addresses.license_registry,
         addresses.collateral_vault,
@@ -60,7 +63,7 @@ pub async fn verify<P: Provider>(
         addresses.challenge_manager,
     ];
     let mut checked = vec![
-        check(provider, &BEACON, addresses.beacon.into(), beacon).await?,
+        check(provider, beacon, record.address.into(), derived.into()).await?,
         check(provider, &DEPLOYER, deployer, deployer).await?,
     ];
     for (artefact, at) in PARTS.iter().zip(parts) {
@@ -73,7 +76,7 @@ pub async fn verify<P: Provider>(
 
     let config = manager.config().call().await.map_err(contract_error("ChallengeManager"))?;
     let stake = stake(provider, addresses).await?;
-    let plan = create::plan(addresses.beacon.into(), &stake, &config)?;
+    let plan = create::plan(record.address.into(), &stake, &config)?;
     for (entry, derived) in checked[2..].iter_mut().zip(create::addresses(deployer, &plan)) {
         entry.derived = derived.into();
         if entry.derived != entry.address {

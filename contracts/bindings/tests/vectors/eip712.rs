@@ -28,6 +28,7 @@ pub(crate) fn eip712() -> Value {
     let receipts: Vec<Receipt> = (0..3)
         .map(|i| Receipt {
             license_id: LicenseId::new(bytes("license", i)),
+            key_epoch: u32::MAX >> (15 * i),
             channel_id: ChannelId::new(bytes("channel", i)),
             seq: u64::from(i),
             cumulative_requests: u64::from(i) + 1,
@@ -51,6 +52,7 @@ pub(crate) fn eip712() -> Value {
     for r in &receipts {
         let theirs = sol::Receipt {
             licenseId: b(r.license_id),
+            keyEpoch: r.key_epoch,
             channelId: b(r.channel_id),
             seq: r.seq,
             cumulativeRequests: r.cumulative_requests,
@@ -64,11 +66,19 @@ pub(crate) fn eip712() -> Value {
     }
     let closes: Vec<Close> = vouchers
         .iter()
-        .map(|v| Close { channel_id: v.channel_id, final_amount: v.cumulative_amount })
+        .zip([0, 1, 2])
+        .map(|(v, i)| Close {
+            channel_id: v.channel_id,
+            deposited: Amount::new(u128::MAX >> (50 * i)),
+            final_amount: v.cumulative_amount,
+        })
         .collect();
     for close in &closes {
-        let theirs =
-            sol::Close { channelId: b(close.channel_id), finalAmount: close.final_amount.get() };
+        let theirs = sol::Close {
+            channelId: b(close.channel_id),
+            deposited: close.deposited.get(),
+            finalAmount: close.final_amount.get(),
+        };
         let digest = theirs.eip712_signing_hash(&alloy_domain(escrow));
         assert_eq!(b(close.digest(&vouchers_domain)), digest);
     }
@@ -86,11 +96,13 @@ pub(crate) fn eip712() -> Value {
         "voucherRequestHash": column(&vouchers, |v| v.request_hash.to_string()),
         "voucherDigest": column(&vouchers, |v| v.digest(&vouchers_domain).to_string()),
         "voucherSignature": column(&vouchers, voucher_signature),
+        "closeDeposited": column(&closes, |c| c.deposited.get().to_string()),
         "closeDigest": column(&closes, |c| c.digest(&vouchers_domain).to_string()),
         "closeSignature": column(&closes, |c| {
             c.sign(&vouchers_domain, &key).unwrap().to_string()
         }),
         "receiptLicenseId": column(&receipts, |r| r.license_id.to_string()),
+        "receiptKeyEpoch": column(&receipts, |r| r.key_epoch.to_string()),
         "receiptChannelId": column(&receipts, |r| r.channel_id.to_string()),
         "receiptSeq": column(&receipts, |r| r.seq.to_string()),
         "receiptCumulativeRequests": column(&receipts, |r| r.cumulative_requests.to_string()),

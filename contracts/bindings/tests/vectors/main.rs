@@ -45,10 +45,11 @@ mod sol {
             bytes32 channelId; uint128 cumulativeAmount; uint64 cumulativeRequests;
             uint64 cumulativeTokens; bytes32 requestHash;
         }
-        struct Close { bytes32 channelId; uint128 finalAmount; }
+        struct Close { bytes32 channelId; uint128 deposited; uint128 finalAmount; }
         struct Receipt {
-            bytes32 licenseId; bytes32 channelId; uint64 seq; uint64 cumulativeRequests;
-            uint64 cumulativeTokens; uint64 servedAt; bytes32 requestHash; bytes32 responseHash;
+            bytes32 licenseId; uint32 keyEpoch; bytes32 channelId; uint64 seq;
+            uint64 cumulativeRequests; uint64 cumulativeTokens; uint64 servedAt;
+            bytes32 requestHash; bytes32 responseHash;
         }
     }
 }

@@ -56,6 +56,13 @@ contract ChallengeManager_constructor is CaseTest {
         }
     }
 
+    /// @dev Proofs by a revoked key are admissible for seven days, and a report comes first.
+    function test_revertWhen_reportDelayLongerThanADay() public {
+        IChallengeTypes.Config memory c = _config();
+        c.reportDelay = 1 days + 1;
+        _expectBad("reportDelay", 1 days + 1, c);
+    }
+
     function test_revertWhen_windowZero() public {
         IChallengeTypes.Config memory c = _config();
         c.reportDelay = 0;

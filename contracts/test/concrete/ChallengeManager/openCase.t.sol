@@ -5,6 +5,7 @@ import { IBeacon } from "../../../src/interfaces/IBeacon.sol";
 import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
 import { ICollateralVault } from "../../../src/interfaces/ICollateralVault.sol";
 import { ILicenseRegistry } from "../../../src/interfaces/ILicenseRegistry.sol";
+import { Currency } from "../../../src/libraries/Currency.sol";
 import { EValue } from "../../../src/libraries/EValue.sol";
 import { CaseStatus, LicenseRef, Terms } from "../../../src/libraries/Types.sol";
 import { CaseTest } from "../../utils/CaseTest.sol";
@@ -113,7 +114,11 @@ contract ChallengeManager_openCase is CaseTest {
     function test_revertWhen_bondDoesNotCome() public {
         _reportCase(stranger);
         // The token library's error for a transfer that the token refuses.
-        vm.expectRevert(abi.encodeWithSignature("TransferFromFailed()"));
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                Currency.Currency_PullRefused.selector, address(token), stranger, 1.5 ether
+            )
+        );
         _openBy(stranger, deployment);
         assertEq(vault.collateral(ref()).freezes, 0, "freezes");
     }

@@ -130,6 +130,37 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         _expectNoEquivocation(a, b);
     }
 
+    function test_revertWhen_differentEpochs() public {
+        vm.prank(host.addr);
+        registry.rotateServingKey(ref(), serving.addr);
+        (Receipt memory a, Receipt memory b) = _pair();
+        b.keyEpoch = 1;
+        _expectNoEquivocation(a, b);
+    }
+
+    function test_revertWhen_keyRevokedTooLongAgo() public {
+        vm.prank(host.addr);
+        registry.revokeServingKey(ref(), 0);
+        uint256 end = block.timestamp + 2 days + 7 days;
+        (Receipt memory a, Receipt memory b) = _pair();
+        (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
+        _reportProof(reporter, Violation.Equivocation, a);
+        vm.warp(end + 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_KeyRevoked.selector, 0, end)
+        );
+        _prove(ref(), a, signatureA, b, signatureB);
+    }
+
+    function test_acceptsReceiptsOfARetiredKey() public {
+        (Receipt memory a, Receipt memory b) = _pair();
+        vm.prank(host.addr);
+        registry.rotateServingKey(ref(), owner.addr);
+        _reportProof(reporter, Violation.Equivocation, a);
+        _prove(a, b);
+        assertEq(vault.collateral(ref()).amount, 0, "collateral");
+    }
+
     function test_revertWhen_same() public {
         (Receipt memory a,) = _pair();
         _expectNoEquivocation(a, a);
@@ -180,7 +211,13 @@ contract ChallengeManager_proveEquivocation is CaseTest {
             b,
             abi.encodeWithSelector(
                 IChallengeTypes.ChallengeManager_AlreadyPunished.selector,
-                keccak256(abi.encode(Violation.Equivocation, licenseId, CHANNEL, uint64(7)))
+                keccak256(
+                    abi.encode(
+                        Violation.Equivocation,
+                        licenseId,
+                        keccak256(abi.encode(CHANNEL, uint32(0), uint64(7)))
+                    )
+                )
             )
         );
         _prove(ref(), b, signatureB, a, signatureA);

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
-import { LicenseStatus, Receipt, Violation } from "../../../src/libraries/Types.sol";
+import { LicenseStatus, Receipt, ServingKey, Violation } from "../../../src/libraries/Types.sol";
 import { CaseTest } from "../../utils/CaseTest.sol";
 
 contract ChallengeManager_proveOutOfTerm is CaseTest {
@@ -46,8 +46,8 @@ contract ChallengeManager_proveOutOfTerm is CaseTest {
         _reportProof(reporter, Violation.OutOfTerm, receipt);
         vm.mockCall(
             address(registry),
-            abi.encodeCall(registry.servingOf, (licenseId)),
-            abi.encode(address(0), LicenseStatus.Active, block.timestamp)
+            abi.encodeCall(registry.servingKey, (licenseId, 0)),
+            abi.encode(ServingKey(address(0), 0, type(uint40).max, false))
         );
         vm.expectRevert(
             abi.encodeWithSelector(
@@ -68,7 +68,7 @@ contract ChallengeManager_proveOutOfTerm is CaseTest {
         vm.expectRevert(
             abi.encodeWithSelector(
                 IChallengeTypes.ChallengeManager_AlreadyPunished.selector,
-                keccak256(abi.encode(Violation.OutOfTerm, licenseId, CHANNEL, uint64(0)))
+                keccak256(abi.encode(Violation.OutOfTerm, licenseId, CHANNEL))
             )
         );
         vm.prank(reporter);
@@ -82,6 +82,19 @@ contract ChallengeManager_proveOutOfTerm is CaseTest {
         _reportProof(reporter, Violation.OutOfTerm, receipt);
         _prove(receipt);
         assertEq(registry.license(licenseId).deadline, expiry, "the term is not longer");
+        assertEq(vault.collateral(ref()).amount, COLLATERAL / 2, "half of it");
+    }
+
+    function test_slashesForAKeyNamedAfterTheTermination() public {
+        Receipt memory receipt = _servedAt(uint64(block.timestamp));
+        receipt.keyEpoch = 1;
+        vm.startPrank(host.addr);
+        registry.terminate(ref());
+        skip(1);
+        registry.rotateServingKey(ref(), serving.addr);
+        vm.stopPrank();
+        _reportProof(reporter, Violation.OutOfTerm, receipt);
+        _prove(receipt);
         assertEq(vault.collateral(ref()).amount, COLLATERAL / 2, "half of it");
     }
 

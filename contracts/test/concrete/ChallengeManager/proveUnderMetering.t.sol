@@ -77,13 +77,39 @@ contract ChallengeManager_proveUnderMetering is CaseTest {
         vm.expectRevert(
             abi.encodeWithSelector(
                 IChallengeTypes.ChallengeManager_AlreadyPunished.selector,
-                keccak256(
-                    abi.encode(Violation.UnderMetering, licenseId, receipt.channelId, uint64(0))
-                )
+                keccak256(abi.encode(Violation.UnderMetering, licenseId, receipt.channelId))
             )
         );
         vm.prank(reporter);
         manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+    }
+
+    function test_revertWhen_keyRevokedTooLongAgo() public {
+        Receipt memory receipt = _receiptOver(_settled(), 10, 500);
+        vm.prank(host.addr);
+        registry.revokeServingKey(ref(), 0);
+        uint256 end = block.timestamp + 2 days + 7 days;
+        _reportProof(reporter, Violation.UnderMetering, receipt);
+        bytes memory signature_ = _sign(receipt);
+        vm.warp(end + 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_KeyRevoked.selector, 0, end)
+        );
+        vm.prank(reporter);
+        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+    }
+
+    /// @dev Dated after its key's end, a receipt is due as if it were dated at it.
+    function test_slashesFromTheEndOfTheKeyOn() public {
+        Receipt memory receipt = _receiptOver(_settled(), 10, 500);
+        receipt.servedAt = uint64(block.timestamp + 20 days);
+        vm.prank(host.addr);
+        registry.rotateServingKey(ref(), owner.addr);
+        uint256 end = block.timestamp + 1 hours;
+        _reportProof(reporter, Violation.UnderMetering, receipt);
+        vm.warp(end + 2 days + 1);
+        _prove(receipt);
+        _assertSlashed();
     }
 
     function test_slashesForRequests() public {

@@ -9,6 +9,7 @@ import {
     LicenseRef,
     LicenseStatus,
     Receipt,
+    ServingKey,
     Terms,
     Violation
 } from "../../../src/libraries/Types.sol";
@@ -311,8 +312,8 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
             _ready();
         vm.mockCall(
             address(registry),
-            abi.encodeCall(registry.servingOf, (licenseId)),
-            abi.encode(address(0), LicenseStatus.Active, block.timestamp)
+            abi.encodeCall(registry.servingKey, (licenseId, 0)),
+            abi.encode(ServingKey(address(0), 0, type(uint40).max, false))
         );
         for (uint256 j; j < given.answers.length; ++j) {
             given.answers[j].signature = new bytes(65);
@@ -330,15 +331,17 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
             _ready();
         uint256 snapshot = vm.snapshotState();
-        for (uint256 field; field < 6; ++field) {
+        for (uint256 field; field < 8; ++field) {
             Receipt memory signed = _receiptOf(given, 3, series);
             bytes32 keyHash = given.bundles[0].leaves[3].keyHash;
             if (field == 0) signed.channelId = "another channel";
-            if (field == 1) signed.seq = FIRST + 4;
+            if (field == 1) signed.seq += 1;
             if (field == 2) signed.responseHash = keccak256("another text");
             if (field == 3) signed.requestHash = Receipts.requestHash(modelId, keyHash);
             if (field == 4) signed.requestHash = Receipts.plainRequestHash(modelId, "another key");
             if (field == 5) signed.licenseId = copyId;
+            if (field == 6) signed.cumulativeRequests = FIRST + 4;
+            if (field == 7) signed.keyEpoch = 1;
             Receipt memory expected = _receiptOf(given, 3, series);
             bytes memory before = given.answers[3].signature;
             given.answers[3].signature = _sign(signed);
@@ -347,6 +350,49 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         }
         vm.revertToState(snapshot);
         _prove(series, given);
+    }
+
+    function test_revertWhen_notInOrder() public {
+        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+            _ready();
+        given.answers[5].seq = given.answers[4].seq;
+        given.answers[5].signature = _sign(_receiptOf(given, 5, series));
+        bytes4 reason = IChallengeTypes.ChallengeManager_NotInOrder.selector;
+        _expect(series, given, abi.encodeWithSelector(reason, 5));
+        given.answers[4].keyEpoch = 1;
+        vm.prank(host.addr);
+        registry.rotateServingKey(ref(), serving.addr);
+        given.answers[4].signature = _sign(_receiptOf(given, 4, series));
+        _expect(series, given, abi.encodeWithSelector(reason, 5));
+    }
+
+    function test_revertWhen_keyRevokedTooLongAgo() public {
+        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+            _ready();
+        vm.prank(host.addr);
+        registry.revokeServingKey(ref(), 0);
+        uint256 end = block.timestamp + 2 days + 7 days;
+        vm.warp(end + 1);
+        _expect(
+            series,
+            given,
+            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_KeyRevoked.selector, 0, end)
+        );
+    }
+
+    function test_goesOnUnderTheNextKey() public {
+        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+            _ready();
+        Account memory next = makeAccount("next serving key");
+        vm.prank(host.addr);
+        registry.rotateServingKey(ref(), next.addr);
+        for (uint256 j = 20; j < 32; ++j) {
+            (given.answers[j].keyEpoch, given.answers[j].seq) = (1, uint64(j));
+            bytes32 digest = manager.receiptDigest(_receiptOf(given, j, series));
+            given.answers[j].signature = signature(next.key, digest);
+        }
+        _prove(series, given);
+        assertEq(vault.collateral(ref()).amount, COLLATERAL * 4 / 10, "slashed");
     }
 
     function test_revertWhen_servedTooEarly() public {
@@ -464,7 +510,7 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
             _evidence(series, 0),
             abi.encodeWithSelector(
                 IChallengeTypes.ChallengeManager_AlreadyPunished.selector,
-                keccak256(abi.encode(Violation.UnlicensedModel, licenseId, copyId, uint64(0)))
+                keccak256(abi.encode(Violation.UnlicensedModel, licenseId, copyId))
             )
         );
     }
@@ -514,12 +560,12 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         IChallengeTypes.Series memory series = _series();
         _reportSeries(series);
         IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
-        // The third key gets no answer, so all later answers have a number less.
+        // The third key gets no answer, so all later answers are a request earlier.
         given.answers[2].signature = "";
         given.answers[2].text = "";
         for (uint256 j = 3; j < 32; ++j) {
             Receipt memory receipt = _receiptOf(given, j, series);
-            receipt.seq -= 1;
+            receipt.cumulativeRequests -= 1;
             given.answers[j].signature = _sign(receipt);
         }
         vm.expectEmit(address(manager));

@@ -168,4 +168,55 @@ contract CollateralVault_slash is LicensingTest {
         assertEq(token.balanceOf(reporter), 3 ether);
         assertEq(vault.payout(0).amount, 0);
     }
+
+    function test_payOutTo_revertWhen_notPayee() public {
+        (LicenseRef memory ref,) = _active();
+        _slash(ref, 1000);
+        skip(DELAY);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                ICollateralVault.CollateralVault_OnlyPayee.selector, reporter, owner.addr
+            )
+        );
+        vm.prank(owner.addr);
+        vault.payOutTo(0, owner.addr);
+    }
+
+    function test_payOutTo_revertWhen_noRecipient() public {
+        (LicenseRef memory ref,) = _active();
+        _slash(ref, 1000);
+        skip(DELAY);
+        address[3] memory nobody = [address(0), address(escrow), address(vault)];
+        vm.startPrank(reporter);
+        for (uint256 i = 0; i < nobody.length; ++i) {
+            vm.expectRevert(
+                abi.encodeWithSelector(
+                    ICollateralVault.CollateralVault_BadRecipient.selector, nobody[i]
+                )
+            );
+            vault.payOutTo(0, nobody[i]);
+        }
+    }
+
+    function test_payOutTo_paysElsewhere() public {
+        (LicenseRef memory ref,) = _active();
+        _slash(ref, 1000);
+        vm.startPrank(reporter);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                ICollateralVault.CollateralVault_PayoutLocked.selector, 0, block.timestamp + DELAY
+            )
+        );
+        vault.payOutTo(0, host.addr);
+        skip(DELAY);
+        uint256 before = token.balanceOf(host.addr);
+        vm.expectEmit(address(vault));
+        emit ICollateralVault.PayoutPaid(0, host.addr, address(token), 3 ether);
+        vault.payOutTo(0, host.addr);
+        assertEq(token.balanceOf(host.addr), before + 3 ether);
+        vm.expectRevert(
+            abi.encodeWithSelector(ICollateralVault.CollateralVault_UnknownPayout.selector, 0)
+        );
+        vault.payOutTo(0, host.addr);
+    }
 }

@@ -3,6 +3,8 @@ pragma solidity ^0.8.30;
 
 import { Deploy } from "../../../script/Deploy.s.sol";
 import { Deployer } from "../../../src/Deployer.sol";
+import { IBeacon } from "../../../src/interfaces/IBeacon.sol";
+import { IDrandBeacon } from "../../../src/interfaces/IDrandBeacon.sol";
 import { TestBase } from "../../utils/TestBase.sol";
 
 contract DeployTest is TestBase {
@@ -62,6 +64,48 @@ contract DeployTest is TestBase {
         assertEq(core.provers.challengeManager(), address(core.challengeManager));
         assertEq(core.provers.minStake(), settings.minStake);
         assertEq(abi.encode(core.challengeManager.config()), abi.encode(settings.config));
+    }
+
+    function test_usualBeacons() public {
+        Deploy.Settings memory settings = _script.settings();
+        (Deploy.Core memory core,) = _script.deploy(settings);
+        assertEq(uint256(core.beacon.kind()), uint256(IBeacon.Kind.Randao), "local");
+        assertEq(core.beacon.margin(), 2, "blocks");
+        vm.chainId(1);
+        settings.beacon = _script.beaconChoice();
+        (core,) = _script.deploy(settings);
+        assertEq(uint256(core.beacon.kind()), uint256(IBeacon.Kind.DrandBn254), "elsewhere");
+        assertEq(core.beacon.margin(), 300, "seconds");
+        assertEq(address(core.challengeManager.beacon()), address(core.beacon));
+    }
+
+    function test_namedBeacons() public {
+        Deploy.Settings memory settings = _script.settings();
+        settings.beacon = _script.beaconNamed("quicknet");
+        (Deploy.Core memory core,) = _script.deploy(settings);
+        assertEq(uint256(core.beacon.kind()), uint256(IBeacon.Kind.DrandBls12));
+        assertEq(IDrandBeacon(address(core.beacon)).genesis(), 1_692_803_367);
+        settings.beacon = _script.beaconNamed("evmnet");
+        (Deploy.Core memory other,) = _script.deploy(settings);
+        assertEq(IDrandBeacon(address(other.beacon)).genesis(), 1_727_521_075);
+        assertFalse(address(other.registry) == address(core.registry), "another plan");
+    }
+
+    function test_aBeaconThatStands() public {
+        Deploy.Settings memory settings = _script.settings();
+        settings.beacon.place = makeAddr("beacon");
+        (Deploy.Core memory core,) = _script.deploy(settings);
+        assertEq(address(core.challengeManager.beacon()), settings.beacon.place);
+    }
+
+    function test_revertWhen_noSuchBeacon() public {
+        vm.expectRevert(abi.encodeWithSelector(Deploy.Deploy_UnknownBeacon.selector, "dice"));
+        _script.beaconNamed("dice");
+        // A network of one's own, without its key.
+        Deploy.Settings memory settings = _script.settings();
+        settings.beacon = _script.beaconNamed("drand-bn254");
+        vm.expectPartialRevert(Deploy.Deploy_NotCreated.selector);
+        _script.deploy(settings);
     }
 
     function test_aSecondRunFindsEverything() public {

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { SafeTransferLib } from "solady/utils/SafeTransferLib.sol";
-
 import { ILicenseRegistry } from "../../../src/interfaces/ILicenseRegistry.sol";
 import { ICollateralVault } from "../../../src/interfaces/ICollateralVault.sol";
+import { IServingKeys } from "../../../src/interfaces/IServingKeys.sol";
 import { Currency } from "../../../src/libraries/Currency.sol";
-import { LicenseRef, LicenseStatus, NATIVE, Terms } from "../../../src/libraries/Types.sol";
+import {
+    LicenseRef,
+    LicenseStatus,
+    NATIVE,
+    ServingKey,
+    Terms
+} from "../../../src/libraries/Types.sol";
 import { LicensingTest } from "../../utils/LicensingTest.sol";
 import { Vm } from "../../utils/Vm.sol";
 
@@ -24,7 +29,7 @@ contract LicenseRegistry_acquire is LicensingTest {
     function test_revertWhen_noServingKey() public {
         Terms memory terms = _terms();
         _publish(terms);
-        vm.expectRevert(ILicenseRegistry.LicenseRegistry_NoServingKey.selector);
+        vm.expectRevert(IServingKeys.ServingKeys_NoSigner.selector);
         vm.prank(host.addr);
         registry.acquire(terms, 1, address(0));
     }
@@ -65,7 +70,11 @@ contract LicenseRegistry_acquire is LicensingTest {
         _publish(terms);
         vm.prank(host.addr);
         token.approve(address(vault), terms.collateral - 1);
-        vm.expectRevert(SafeTransferLib.TransferFromFailed.selector);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                Currency.Currency_PullRefused.selector, address(token), host.addr, 150 ether
+            )
+        );
         vm.prank(host.addr);
         registry.acquire(terms, 1, servingKey);
     }
@@ -89,12 +98,16 @@ contract LicenseRegistry_acquire is LicensingTest {
         assertEq(id, expected);
         assertEq(registry.licenseIdOf(_ref(terms)), expected);
         ILicenseRegistry.License memory l = registry.license(id);
-        assertEq(l.servingKey, servingKey);
         assertEq(uint256(l.status), uint256(LicenseStatus.Acquired));
         assertEq(l.deadline, deadline);
         assertEq(l.seedRound, round);
         assertEq(l.seed, bytes32(0));
         assertEq(l.artefactHash, bytes32(0));
+        ServingKey[] memory keys = registry.servingKeys(id);
+        assertEq(keys.length, 1);
+        assertEq(keys[0].signer, servingKey);
+        assertEq(keys[0].from, block.timestamp);
+        assertEq(keys[0].until, type(uint40).max);
         assertEq(registry.universe(modelId, 0).licenses, 0);
         assertFalse(registry.isActive(id, uint40(block.timestamp)));
         assertEq(token.balanceOf(host.addr), balanceBefore - terms.licenseFee - terms.collateral);

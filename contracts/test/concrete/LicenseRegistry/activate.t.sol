@@ -71,7 +71,6 @@ contract LicenseRegistry_activate is LicensingTest {
         assertEq(uint256(l.status), uint256(LicenseStatus.Active));
         assertEq(l.deadline, expiry);
         assertEq(l.artefactHash, ARTEFACT);
-        assertEq(l.servingKey, servingKey);
         assertEq(registry.universe(modelId, 0).licenses, 1);
         assertTrue(registry.isActive(id, expiry));
         assertFalse(registry.isActive(id, expiry + 1));

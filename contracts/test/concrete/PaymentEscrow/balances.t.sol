@@ -7,8 +7,15 @@ import { LicensingTest } from "../../utils/LicensingTest.sol";
 
 contract PaymentEscrow_balances is LicensingTest {
     function test_revertWhen_noRecipient() public {
-        vm.expectRevert(IPaymentEscrow.PaymentEscrow_NoRecipient.selector);
-        escrow.withdrawBalance(address(token), address(0));
+        address[3] memory nobody = [address(0), address(escrow), address(vault)];
+        for (uint256 i = 0; i < nobody.length; ++i) {
+            vm.expectRevert(
+                abi.encodeWithSelector(
+                    IPaymentEscrow.PaymentEscrow_BadRecipient.selector, nobody[i]
+                )
+            );
+            escrow.withdrawBalance(address(token), nobody[i]);
+        }
     }
 
     function test_revertWhen_noBalance() public {

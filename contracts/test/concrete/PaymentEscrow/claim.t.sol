@@ -43,8 +43,22 @@ contract PaymentEscrow_claim is LicensingTest {
 
     function test_rejectsMadeUpTerms() public {
         (LicenseRef memory ref,) = _open();
-        ref.terms.minCollateralRatioBps = 0;
+        ref.terms.minCollateralRatioBps = 1;
         _rejected(ref, _row(ref, 1 ether, 1, 0), IPaymentEscrow.ClaimError.UnknownChannel);
+    }
+
+    /// @dev Terms that no license can have; nobody's rows are in such a batch.
+    function test_revertWhen_termsHaveNoRatioOrPeriod() public {
+        (LicenseRef memory ref,) = _open();
+        IPaymentEscrow.ClaimRow[] memory none = new IPaymentEscrow.ClaimRow[](0);
+        bytes memory divisionByZero = abi.encodeWithSignature("Panic(uint256)", 0x12);
+        ref.terms.minCollateralRatioBps = 0;
+        vm.expectRevert(divisionByZero);
+        escrow.claim(ref, none);
+        ref.terms.minCollateralRatioBps = 1;
+        ref.terms.settlementPeriod = 0;
+        vm.expectRevert(divisionByZero);
+        escrow.claim(ref, none);
     }
 
     function test_rejectsNotIncreasing() public {
@@ -85,20 +99,56 @@ contract PaymentEscrow_claim is LicensingTest {
         assertEq(_claim(ref, _row(ref, DEPOSIT, 1, 0)), DEPOSIT);
     }
 
-    function test_rejectsAboveCollateralRatio() public {
-        (LicenseRef memory ref,) = _active();
-        // 100 of collateral at a ratio of 200 % cover 50.
-        channelId = _channel(ref, address(0), 80 ether);
-        _rejected(
-            ref, _row(ref, 50 ether + 1, 1, 0), IPaymentEscrow.ClaimError.ExceedsCollateralRatio
+    /// @dev 100 of collateral at a ratio of 200 % cover 50 in a settlement period of 2 days.
+    function _openRich() private returns (LicenseRef memory ref) {
+        (ref,) = _active();
+        channelId = _channel(ref, address(0), 200 ether);
+        // So that a period begins now.
+        vm.warp(
+            (block.timestamp / ref.terms.settlementPeriod + 1) * uint256(ref.terms.settlementPeriod)
         );
-        assertEq(_claim(ref, _row(ref, 50 ether, 1, 0)), 50 ether);
-        assertEq(_claim(ref, _row(ref, 80 ether, 1, 0)), 30 ether);
     }
 
-    function test_rejectsRowsBeyondTheBatchLimit() public {
-        (LicenseRef memory ref,) = _active();
-        channelId = _channel(ref, address(0), 80 ether);
+    function test_rejectsAboveCollateralRatio() public {
+        LicenseRef memory ref = _openRich();
+        IPaymentEscrow.ClaimError reason = IPaymentEscrow.ClaimError.ExceedsCollateralRatio;
+        assertEq(escrow.claimable(ref), 50 ether);
+        _rejected(ref, _row(ref, 50 ether + 1, 1, 0), reason);
+        assertEq(_claim(ref, _row(ref, 30 ether, 1, 0)), 30 ether);
+        assertEq(escrow.claimable(ref), 20 ether);
+        _rejected(ref, _row(ref, 50 ether + 1, 1, 0), reason);
+        assertEq(_claim(ref, _row(ref, 50 ether, 1, 0)), 20 ether);
+        assertEq(escrow.claimable(ref), 0);
+        _rejected(ref, _row(ref, 50 ether + 1, 1, 0), reason);
+    }
+
+    function test_rejectsAboveTheRatioOfTwoPeriods() public {
+        LicenseRef memory ref = _openRich();
+        assertEq(_claim(ref, _row(ref, 30 ether, 1, 0)), 30 ether);
+        skip(ref.terms.settlementPeriod);
+        assertEq(escrow.claimable(ref), 20 ether, "the period before still counts");
+        assertEq(_claim(ref, _row(ref, 50 ether, 1, 0)), 20 ether);
+        skip(ref.terms.settlementPeriod - 1);
+        assertEq(escrow.claimable(ref), 0, "to the last second");
+        skip(1);
+        assertEq(escrow.claimable(ref), 30 ether, "the older part has settled");
+        skip(ref.terms.settlementPeriod);
+        assertEq(escrow.claimable(ref), 50 ether, "all has");
+    }
+
+    function test_coversByWhatIsLeftOfTheCollateral() public {
+        LicenseRef memory ref = _openRich();
+        _claim(ref, _row(ref, 30 ether, 1, 0));
+        vm.prank(challengeManager);
+        vault.slash(ref, 5000, reporter, 0);
+        assertEq(escrow.claimable(ref), 0, "30 of 25");
+        vm.prank(host.addr);
+        vault.topUp(ref, 150 ether);
+        assertEq(escrow.claimable(ref), 70 ether, "30 of 100");
+    }
+
+    function test_rejectsRowsBeyondTheRoom() public {
+        LicenseRef memory ref = _openRich();
         IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](3);
         rows[0] = _row(ref, 30 ether, 1, 0);
         rows[1] = _row(ref, 51 ether, 1, 0);
@@ -107,11 +157,52 @@ contract PaymentEscrow_claim is LicensingTest {
         assertEq(escrow.claim(ref, rows), 50 ether);
     }
 
-    function test_rejectsWhenCollateralIsGone() public {
-        (LicenseRef memory ref,) = _open();
-        vm.prank(challengeManager);
+    function test_rejectsWhenCollateralIsGoneUntilTheLicenseIsOver() public {
+        LicenseRef memory ref = _openRich();
+        bytes32 id = _id(ref);
+        vm.startPrank(challengeManager);
+        registry.terminateFor(id);
         vault.slash(ref, 10_000, reporter, 0);
-        _rejected(ref, _row(ref, 1 ether, 1, 0), IPaymentEscrow.ClaimError.ExceedsCollateralRatio);
+        vm.stopPrank();
+        IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](3);
+        (rows[0], rows[1]) = (_row(ref, 1 ether, 1, 0), _row(ref, 60 ether, 1, 0));
+        rows[2] = _row(ref, 200 ether, 1, 0);
+        _rejected(ref, rows[0], IPaymentEscrow.ClaimError.ExceedsCollateralRatio);
+        skip(ref.terms.settlementPeriod);
+        _rejected(ref, rows[0], IPaymentEscrow.ClaimError.ExceedsCollateralRatio);
+        skip(1);
+        assertEq(escrow.claimable(ref), type(uint128).max);
+        assertEq(escrow.claim(ref, rows), 200 ether, "all that was earned before");
+    }
+
+    function test_claimsAllOnceTheLicenseHasExpired() public {
+        LicenseRef memory ref = _openRich();
+        IPaymentEscrow.ClaimRow memory row = _row(ref, 200 ether, 1, 0);
+        (, uint40 end) = registry.licenseState(_id(ref));
+        vm.warp(uint256(end) + ref.terms.settlementPeriod);
+        _rejected(ref, row, IPaymentEscrow.ClaimError.ExceedsCollateralRatio);
+        skip(1);
+        assertEq(_claim(ref, row), 200 ether);
+    }
+
+    function test_claimsPartsOfWhatIsReservedWithoutASignature() public {
+        LicenseRef memory ref = _openRich();
+        escrow.reserve(ref, _row(ref, 120 ether, 1, 0));
+        IPaymentEscrow.ClaimRow memory part = _row(ref, 50 ether, 0, 0);
+        part.signature = "";
+        assertEq(_claim(ref, part), 50 ether);
+        skip(2 * ref.terms.settlementPeriod);
+        part.cumulativeAmount = 100 ether;
+        vm.prank(stranger);
+        assertEq(_claim(ref, part), 50 ether);
+        skip(2 * ref.terms.settlementPeriod);
+        // Neither more than is reserved, nor a part of one's own choice.
+        part.cumulativeAmount = 120 ether + 1;
+        _rejected(ref, part, IPaymentEscrow.ClaimError.BadSignature);
+        part.cumulativeAmount = 100 ether + 1;
+        _rejected(ref, part, IPaymentEscrow.ClaimError.BadSignature);
+        part.cumulativeAmount = 120 ether;
+        assertEq(_claim(ref, part), 20 ether);
     }
 
     function test_rejectsBadSignature() public {
@@ -179,6 +270,19 @@ contract PaymentEscrow_claim is LicensingTest {
         vm.expectEmit(address(escrow));
         emit IPaymentEscrow.ClaimSplit(id, 33, 24, 9, 0);
         _claim(ref, row);
+    }
+
+    /// @dev Cutting a claim into units brings its host nothing: 30 % of 10 is 3, however it comes.
+    function test_sharesAddUpHoweverClaimsAreCut() public {
+        Terms memory terms = _terms();
+        terms.pricePerRequest = 0;
+        terms.licenseFee = 0;
+        (LicenseRef memory ref,) = _open(terms);
+        for (uint128 amount = 1; amount <= 10; ++amount) {
+            _claim(ref, _row(ref, amount, 1, 0));
+        }
+        assertEq(escrow.balanceOf(address(token), host.addr), 7);
+        assertEq(escrow.balanceOf(address(token), owner.addr), 3);
     }
 
     function test_claimsAllForTheOwner() public {

@@ -62,6 +62,22 @@ contract PaymentEscrow_openChannel is LicensingTest {
         escrow.deposit(ref, payer.addr, address(0), 0, 1);
     }
 
+    function test_revertWhen_closed() public {
+        (LicenseRef memory ref,) = _active();
+        bytes32 channelId = _channel(ref);
+        vm.prank(host.addr);
+        escrow.close(ref, payer.addr, address(0), 0, DEPOSIT, 0, "");
+        vm.startPrank(payer.addr);
+        vm.expectRevert(
+            abi.encodeWithSelector(IPaymentEscrow.PaymentEscrow_ChannelClosed.selector, channelId)
+        );
+        escrow.deposit(ref, payer.addr, address(0), 0, 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(IPaymentEscrow.PaymentEscrow_ChannelExists.selector, channelId)
+        );
+        escrow.openChannel(ref, address(0), 0, 1);
+    }
+
     function test_opens() public {
         (LicenseRef memory ref, bytes32 id) = _active();
         bytes32 salt = keccak256("salt");
@@ -81,7 +97,7 @@ contract PaymentEscrow_openChannel is LicensingTest {
         IPaymentEscrow.Channel memory c = escrow.channel(channelId);
         assertEq(c.deposited, DEPOSIT);
         assertEq(c.thawEnd, 0);
-        assertTrue(c.isOpen);
+        assertEq(uint256(c.status), uint256(IPaymentEscrow.ChannelStatus.Open));
         assertEq(c.claimed, 0);
         assertEq(token.balanceOf(address(escrow)), ref.terms.licenseFee + DEPOSIT);
     }

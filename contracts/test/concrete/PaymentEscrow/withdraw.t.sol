@@ -91,26 +91,30 @@ contract PaymentEscrow_withdraw is LicensingTest {
         assertEq(payer.addr.balance, balanceBefore);
     }
 
-    function test_usesAndLeavesAgain() public {
-        (LicenseRef memory ref, bytes32 id) = _active();
+    function test_closesTheChannel() public {
+        (LicenseRef memory ref,) = _active();
         bytes32 channelId = _channel(ref);
-        _claim(ref, _row(ref, 4 ether, 1, 0));
+        escrow.reserve(ref, _row(ref, 4 ether, 1, 0));
         _thaw(ref);
         skip(ref.terms.thawPeriod);
         _withdraw(ref);
-
+        vm.expectRevert(
+            abi.encodeWithSelector(IPaymentEscrow.PaymentEscrow_ChannelClosed.selector, channelId)
+        );
         vm.prank(payer.addr);
         escrow.deposit(ref, payer.addr, address(0), 0, 2 ether);
-        assertEq(_claim(ref, _row(ref, 5 ether, 2, 0)), 1 ether);
         vm.expectRevert(
             abi.encodeWithSelector(IPaymentEscrow.PaymentEscrow_NotThawed.selector, channelId, 0)
         );
         _withdraw(ref);
+
+        // Leaving once more brings nothing, and takes nothing from the reservation.
         _thaw(ref);
         skip(ref.terms.thawPeriod);
         uint256 balanceBefore = token.balanceOf(payer.addr);
         _withdraw(ref);
-        assertEq(token.balanceOf(payer.addr), balanceBefore + 1 ether);
+        assertEq(token.balanceOf(payer.addr), balanceBefore);
+        assertEq(_claim(ref, _row(ref, 4 ether, 1, 0)), 4 ether);
     }
 
     function test_withdrawsAfterTheLicense() public {

@@ -62,7 +62,9 @@ contract Eip712Vectors is VectorTest {
         _assertFilled(digests.length);
         for (uint256 i; i < digests.length; ++i) {
             bytes32 digest = _escrow.closeDigest(
-                _words("voucherChannelId")[i], uint128(_numbers("voucherCumulativeAmount")[i])
+                _words("voucherChannelId")[i],
+                uint128(_numbers("closeDeposited")[i]),
+                uint128(_numbers("voucherCumulativeAmount")[i])
             );
             assertEq(digest, digests[i], "digest");
             assertEq(ECDSA.recover(digests[i], signatures[i]), _address("signer"), "signer");
@@ -72,6 +74,7 @@ contract Eip712Vectors is VectorTest {
     function _receipt(uint256 i) private view returns (Receipt memory) {
         return Receipt({
             licenseId: _words("receiptLicenseId")[i],
+            keyEpoch: uint32(_numbers("receiptKeyEpoch")[i]),
             channelId: _words("receiptChannelId")[i],
             seq: uint64(_numbers("receiptSeq")[i]),
             cumulativeRequests: uint64(_numbers("receiptCumulativeRequests")[i]),

@@ -1,14 +1,34 @@
 //! What the rules and the EVM must take for granted alike.
 
-use alloy::primitives::{Address, B256, keccak256};
+use alloy::consensus::Header;
+use alloy::primitives::{Address, B256, Bytes, keccak256};
 
 /// Chain of the tests.
 pub(crate) const CHAIN_ID: u64 = 31_337;
 
+/// Blocks from a commitment to the block of its value.
+pub(crate) const MARGIN: u64 = 2;
+
+/// Blocks whose hashes are there without the history contract of EIP-2935.
+pub(crate) const HASHES: u64 = 256;
+
+/// RANDAO of a block of this chain.
+#[must_use]
+pub(crate) fn mix_hash(number: u64) -> B256 {
+    keccak256(number.to_string())
+}
+
+/// Header of a block of this chain, as it is hashed.
+#[must_use]
+pub(crate) fn header(number: u64) -> Bytes {
+    let header = Header { number, mix_hash: mix_hash(number), ..Header::default() };
+    alloy::rlp::encode(header).into()
+}
+
 /// Hash of a block of this chain, as its database answers.
 #[must_use]
 pub(crate) fn block_hash(number: u64) -> B256 {
-    keccak256(number.to_string())
+    keccak256(header(number))
 }
 
 /// What something is paid in: all sequences know one token beside the chain's own currency.

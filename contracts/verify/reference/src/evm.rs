@@ -14,7 +14,7 @@ use revm::primitives::hardfork::SpecId;
 use revm::state::{AccountInfo, Bytecode};
 use revm::{Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
 
-use crate::agreed::{CHAIN_ID, Coin};
+use crate::agreed::{CHAIN_ID, Coin, HASHES, MARGIN, block_hash};
 use crate::wallets::{self, WalletCode};
 
 /// Gas of every call: below the cap of EIP-7825.
@@ -55,6 +55,8 @@ pub(crate) struct LocalEvm {
     pub(crate) vault: Address,
     /// Address of `PaymentEscrow`.
     pub(crate) escrow: Address,
+    /// Address of `RandaoBeacon`.
+    pub(crate) beacon: Address,
     /// Address of `TestToken`.
     pub(crate) token: Address,
     /// Address of `ProverRegistry`.
@@ -143,12 +145,14 @@ impl LocalEvm {
         let vm = machine(CacheDB::new(EmptyDB::default()), &block);
         let wallets = BTreeSet::new();
         let mut chain =
-            Self { vm, block, wallets, registry, vault, escrow, token, provers, manager };
+            Self { vm, block, wallets, registry, vault, escrow, beacon, token, provers, manager };
+        chain.know_blocks(1_000 - HASHES..1_000);
         let arguments = (vault, escrow, manager, beacon).abi_encode_params();
         chain.deploy("LicenseRegistry", arguments, registry)?;
         chain.deploy("CollateralVault", (registry, escrow, manager).abi_encode_params(), vault)?;
         chain.deploy("PaymentEscrow", (registry, vault).abi_encode_params(), escrow)?;
-        chain.deploy("BlockHashBeacon", Vec::new(), beacon)?;
+        let randao = (U256::from(MARGIN), U256::from(1)).abi_encode_params();
+        chain.deploy("RandaoBeacon", randao, beacon)?;
         let arguments =
             ("Test Dollar".to_owned(), "TUSD".to_owned(), U256::from(18)).abi_encode_params();
         chain.deploy("TestToken", arguments, token)?;
@@ -340,8 +344,18 @@ impl LocalEvm {
 
     /// Lets blocks and time pass.
     pub(crate) fn pass(&mut self, blocks: u64, seconds: u64) {
+        let number: u64 = self.block.number.saturating_to();
+        self.know_blocks(number..number + blocks);
         self.block.number += U256::from(blocks);
         self.block.timestamp += U256::from(seconds);
         self.vm.set_block(self.block.clone());
+    }
+
+    /// Gives the database the hashes of these blocks.
+    fn know_blocks(&mut self, numbers: std::ops::Range<u64>) {
+        let database = &mut self.vm.ctx.journaled_state.database;
+        for number in numbers {
+            database.cache.block_hashes.insert(U256::from(number), block_hash(number));
+        }
     }
 }

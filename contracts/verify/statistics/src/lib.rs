@@ -7,6 +7,7 @@
 
 pub mod dyadic;
 pub mod exact;
+pub mod ledger;
 pub mod sets;
 pub mod simulate;
 pub mod stream;

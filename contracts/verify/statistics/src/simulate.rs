@@ -53,7 +53,7 @@ pub struct Trials {
 const CHUNKS: u64 = 16;
 
 /// Runs a trial often; `N` verdicts per trial.
-fn play<const N: usize>(
+pub(crate) fn play<const N: usize>(
     plan: Trials,
     trial: impl Fn(&mut ChaCha8Rng) -> [bool; N] + Sync,
 ) -> [Rate; N] {

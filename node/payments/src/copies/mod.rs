@@ -14,7 +14,10 @@ use oml_contracts::evidence::{
 use oml_contracts::hash::{plain_request_hash, response_hash};
 use oml_contracts::hits::hits_needed;
 use oml_contracts::tag::tag_on_chain;
-use oml_contracts::{ChannelId, Domain, EthAddress, LicenseId, ModelId, RequestHash, Root, Seed};
+use oml_contracts::{
+    ChannelId, Domain, EthAddress, LicenseId, ModelId, ReceiptNumber, RequestHash, Root, Seed,
+    ServingKeys,
+};
 
 use crate::log::LogEntry;
 use crate::wire::SignedReceipt;
@@ -34,14 +37,14 @@ pub struct CopySeries<'a> {
     pub license: LicenseId,
     /// Model of the accused license.
     pub model: ModelId,
-    /// Account whose key signs its receipts.
-    pub serving_key: EthAddress,
+    /// Keys that sign its receipts, by epoch.
+    pub serving_keys: &'a ServingKeys,
     /// Multipliers and error rate that it agreed to.
     pub evidence: EvidenceTerms,
     /// Channel whose receipts count.
     pub channel: ChannelId,
-    /// Number of the first of them.
-    pub first_seq: u64,
+    /// Requests that the first of them counts; each following one counts one more.
+    pub first_request: u64,
     /// Receipts served earlier do not count, Unix seconds: the end of the report's delay.
     pub from: u64,
     /// Seed of the license whose copy is looked for.
@@ -66,22 +69,22 @@ pub struct SignedAnswer {
 /// Receipts that the contract would not accept for a series.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SeriesProblem {
-    /// Number missing in the channel's receipts.
-    #[error("receipt {expected} of the channel is missing, the next one has number {found}")]
+    /// Request missing in the channel's receipts.
+    #[error("the receipt of request {expected} is missing, the next one is of request {found}")]
     Gap {
-        /// Number that had to come.
+        /// Request that had to come.
         expected: u64,
-        /// Number that came.
+        /// Request that came.
         found: u64,
     },
     /// In the place of a receipt stands one of somebody else.
     #[error(
-        "receipt {seq} is not the accused's: it is for license {license} and channel {channel}, signed by {}",
+        "the receipt of request {request} is not the accused's: it is for license {license} and channel {channel}, signed by {}",
         signer.map_or_else(|| "nobody".to_owned(), |key| key.to_string())
     )]
     Foreign {
-        /// Number of the receipt.
-        seq: u64,
+        /// Requests that it counts.
+        request: u64,
         /// License that it names.
         license: LicenseId,
         /// Channel that it names.
@@ -90,16 +93,18 @@ pub enum SeriesProblem {
         signer: Option<EthAddress>,
     },
     /// The kept text is not the one that was signed.
-    #[error("the text kept for receipt {seq} is not the one that the host signed")]
+    #[error("the text kept for request {request} is not the one that the host signed")]
     Tampered {
-        /// Number of the receipt.
-        seq: u64,
+        /// Number of the request.
+        request: u64,
     },
     /// Served before the report's delay was over.
-    #[error("receipt {seq} was served at {served_at}, before the report's delay ended at {from}")]
+    #[error(
+        "request {request} was served at {served_at}, before the report's delay ended at {from}"
+    )]
     TooEarly {
-        /// Number of the receipt.
-        seq: u64,
+        /// Number of the request.
+        request: u64,
         /// Its date, Unix seconds.
         served_at: u64,
         /// End of the delay.
@@ -107,21 +112,21 @@ pub enum SeriesProblem {
     },
     /// A key was asked before its turn came again.
     #[error(
-        "receipt {seq} answers key {place} again, or out of its order; every key is asked once"
+        "request {request} is for key {place} again, or out of its order; every key is asked once"
     )]
     Repeated {
-        /// Number of the receipt.
-        seq: u64,
+        /// Number of the request.
+        request: u64,
         /// Place of the key in the series, from 0.
         place: usize,
     },
     /// Two receipts have one number.
     #[error(
-        "two receipts of the host have number {seq} and different content; that is a proof by itself, see `oml proof equivocation`"
+        "two receipts of the host have number {number} and different content; that is a proof by itself, see `oml proof equivocation`"
     )]
     Equivocation {
         /// Number that both receipts have.
-        seq: u64,
+        number: ReceiptNumber,
     },
 }
 
@@ -130,10 +135,10 @@ pub enum SeriesProblem {
 pub enum SeriesEnd {
     /// The host signed an answer whose text did not come, and nothing after it can be counted
     /// without it.
-    #[error("the text of receipt {0} never came, so that no later answer counts")]
+    #[error("the text of the answer to request {0} never came, so that no later answer counts")]
     Lost(u64),
     /// The channel was used for something else.
-    #[error("receipt {0} is for no key of the series, so that no later answer counts")]
+    #[error("request {0} was for no key of the series, so that no later answer counts")]
     OtherRequest(u64),
 }
 
@@ -203,30 +208,36 @@ impl CopySeries<'_> {
         let (own, foreign) = self.receipts_of(log)?;
         let answers = vec![None; requests.len()];
         let mut laid = LaidOut { answers, end: None, foreign: foreign.len() };
-        let mut place = 0;
-        for (seq, (receipt, text)) in (self.first_seq..).zip(&own) {
-            if receipt.seq != seq {
-                return Err(self.missing(seq, receipt.seq, &foreign));
+        let (mut place, mut request) = (0, self.first_request);
+        for Kept { receipt, text, served_from } in &own {
+            if receipt.cumulative_requests < request {
+                // A host whose ledger was set back counts some requests again; the first time
+                // counts.
+                continue;
+            }
+            if receipt.cumulative_requests > request {
+                return Err(self.missing(request, receipt.cumulative_requests, &foreign));
             }
             let asked = requests.iter().position(|hash| *hash == receipt.request_hash);
             let Some(asked) = asked else {
-                laid.end = Some(SeriesEnd::OtherRequest(seq));
+                laid.end = Some(SeriesEnd::OtherRequest(request));
                 break;
             };
             if asked < place {
-                return Err(SeriesProblem::Repeated { seq, place: asked });
+                return Err(SeriesProblem::Repeated { request, place: asked });
             }
-            let (served_at, from) = (receipt.served_at, self.from);
+            let (served_at, from) = (*served_from, self.from);
             if served_at < from {
-                return Err(SeriesProblem::TooEarly { seq, served_at, from });
+                return Err(SeriesProblem::TooEarly { request, served_at, from });
             }
             let Some(text) = text else {
-                laid.end = Some(SeriesEnd::Lost(seq));
+                laid.end = Some(SeriesEnd::Lost(request));
                 break;
             };
             if response_hash(text) != receipt.response_hash {
-                return Err(SeriesProblem::Tampered { seq });
+                return Err(SeriesProblem::Tampered { request });
             }
+            request += 1;
             laid.answers[asked] =
                 Some(SignedAnswer { receipt: (*receipt).clone(), text: (*text).to_owned() });
             place = asked + 1;
@@ -235,17 +246,17 @@ impl CopySeries<'_> {
     }
 
     fn missing(&self, expected: u64, found: u64, foreign: &[&SignedReceipt]) -> SeriesProblem {
-        let in_place = foreign.iter().find(|receipt| receipt.seq == expected);
+        let in_place = foreign.iter().find(|receipt| receipt.cumulative_requests == expected);
         in_place.map_or(SeriesProblem::Gap { expected, found }, |receipt| SeriesProblem::Foreign {
-            seq: expected,
+            request: expected,
             license: receipt.license_id,
             channel: receipt.channel_id,
             signer: self.signer(receipt),
         })
     }
 
-    /// The host's receipts from the first number on, each with its text, in their order; and those
-    /// in the log that are not the host's or not this channel's.
+    /// The host's receipts from the first request on, each with its text, in the order in which
+    /// they were signed; and those in the log that are not the host's or not this channel's.
     fn receipts_of<'l>(
         &self,
         log: &'l [LogEntry],
@@ -254,32 +265,36 @@ impl CopySeries<'_> {
         let mut before: Option<&LogEntry> = None;
         for entry in log {
             if let LogEntry::Receipt(receipt) = entry
-                && receipt.seq >= self.first_seq
+                && receipt.cumulative_requests >= self.first_request
             {
                 let text = match before {
                     Some(LogEntry::Answer { text }) => Some(text.as_str()),
                     _ => None,
                 };
                 let named = (receipt.license_id, receipt.channel_id);
-                if named == (self.license, self.channel)
-                    && self.signer(receipt) == Some(self.serving_key)
-                {
-                    own.push((receipt, text));
-                } else {
-                    foreign.push(receipt);
+                let key = self.serving_keys.of(receipt.key_epoch);
+                let key = key.filter(|key| self.signer(receipt) == Some(key.signer));
+                match key.filter(|_| named == (self.license, self.channel)) {
+                    Some(key) => {
+                        let served_from = key.served_from(receipt.served_at);
+                        own.push(Kept { receipt, text, served_from });
+                    }
+                    None => foreign.push(receipt),
                 }
             }
             before = Some(entry);
         }
         // A receipt that was fetched again has no text; the one that came with its answer goes
         // first.
-        own.sort_by_key(|(receipt, text)| (receipt.seq, text.is_none()));
-        if let Some(pair) = own.windows(2).find(|pair| {
-            pair[0].0.seq == pair[1].0.seq && pair[0].0.receipt() != pair[1].0.receipt()
-        }) {
-            return Err(SeriesProblem::Equivocation { seq: pair[0].0.seq });
+        own.sort_by_key(|kept| (kept.receipt.number(), kept.text.is_none()));
+        let twice = own
+            .windows(2)
+            .map(|pair| (pair[0].receipt, pair[1].receipt))
+            .find(|(a, b)| a.number() == b.number() && a.receipt() != b.receipt());
+        if let Some((receipt, _)) = twice {
+            return Err(SeriesProblem::Equivocation { number: receipt.number() });
         }
-        own.dedup_by_key(|(receipt, _)| receipt.seq);
+        own.dedup_by_key(|kept| kept.receipt.number());
         Ok((own, foreign))
     }
 
@@ -321,8 +336,13 @@ impl CopySeries<'_> {
     }
 }
 
-/// A receipt and the text that came with it.
-type Kept<'l> = (&'l SignedReceipt, Option<&'l str>);
+/// A receipt of the accused and the text that came with it.
+struct Kept<'l> {
+    receipt: &'l SignedReceipt,
+    text: Option<&'l str>,
+    /// When it was served at the earliest, Unix seconds.
+    served_from: u64,
+}
 
 /// What the evidence of a series of `bundles` must reach: it pays for every copy, every report and
 /// every choice of bundles out of a personal part of this size.

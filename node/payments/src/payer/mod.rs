@@ -2,7 +2,9 @@
 
 use oml_contracts::Signable as _;
 use oml_contracts::hash::response_hash;
-use oml_contracts::{Amount, ChannelId, EthAddress, LicenseId, RequestHash, Voucher};
+use oml_contracts::{
+    Amount, ChannelId, EthAddress, LicenseId, ReceiptNumber, RequestHash, ServingKey, Voucher,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::channel::PayerChannel;
@@ -10,13 +12,16 @@ use crate::wire::{SignedReceipt, SignedVoucher};
 
 /// Tokens by which a count may pass the bytes of a text: control tokens of a chat template.
 const CONTROL_TOKENS: u64 = 64;
-/// Seconds by which a receipt may be dated after the chain's time.
+/// Seconds by which a receipt may be dated before or after the chain's time.
 const CLOCK_SKEW_SECS: u64 = 300;
 
 /// What the payer knows about its channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PayerState {
+    /// Number of the newest receipt; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<ReceiptNumber>,
     /// Requests on the newest receipt.
     pub requests: u64,
     /// Tokens on the newest receipt.
@@ -54,6 +59,7 @@ impl PayerState {
     #[must_use]
     pub const fn after(receipt: &SignedReceipt, voucher: &SignedVoucher) -> Self {
         Self {
+            newest: Some(receipt.number()),
             requests: receipt.cumulative_requests,
             tokens: receipt.cumulative_tokens,
             promised_amount: voucher.cumulative_amount,
@@ -72,13 +78,52 @@ pub(crate) fn most_tokens(bytes: usize) -> u64 {
 /// proof.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptProblem {
-    /// Not signed by the license's serving key.
-    #[error("it is signed by {found:?}, not by the license's serving key {expected}")]
+    /// Not signed by the serving key of the epoch that it names.
+    #[error(
+        "it is signed by {}, not by {expected}, the license's serving key of epoch {epoch}",
+        found.map_or_else(|| "nobody".to_owned(), |key| key.to_string())
+    )]
     WrongSigner {
         /// Recovered account, if any.
         found: Option<EthAddress>,
-        /// The serving key.
+        /// Epoch that the receipt names.
+        epoch: u32,
+        /// The serving key of that epoch.
         expected: EthAddress,
+    },
+    /// It names an epoch for which the license has no key.
+    #[error(
+        "it names serving key epoch {epoch}, and the chain has keys of {known} epochs; if the host \
+         rotated its key just now, the next request finds out"
+    )]
+    UnknownEpoch {
+        /// Epoch that the receipt names.
+        epoch: u32,
+        /// How many epochs are known.
+        known: usize,
+    },
+    /// It is dated outside of the time of its key.
+    #[error(
+        "it is dated {served_at}, and its serving key of epoch {epoch} is good from {from} until {}",
+        until.map_or_else(|| "now".to_owned(), |until| until.to_string())
+    )]
+    OutsideKey {
+        /// Epoch that the receipt names.
+        epoch: u32,
+        /// Date on the receipt, Unix seconds.
+        served_at: u64,
+        /// When the key was named, Unix seconds.
+        from: u64,
+        /// When the key ended, Unix seconds.
+        until: Option<u64>,
+    },
+    /// Its number is not above that of the receipt before.
+    #[error("its number {found} does not follow {before}, that of the receipt before")]
+    NumberFell {
+        /// On this receipt.
+        found: ReceiptNumber,
+        /// On the one before.
+        before: ReceiptNumber,
     },
     /// For another license or channel.
     #[error("it is for license {license} and channel {channel}, not for this payer's")]
@@ -95,13 +140,11 @@ pub enum ReceiptProblem {
     #[error("its response hash is not that of the answer that came")]
     WrongResponse,
     /// It does not count up by one.
-    #[error("it counts request {found} as number {seq}, expected {expected}")]
+    #[error("it counts {found} requests, expected {expected}")]
     WrongCount {
         /// Requests on the receipt.
         found: u64,
-        /// Number of the receipt.
-        seq: u64,
-        /// What both had to be.
+        /// What it had to be.
         expected: u64,
     },
     /// More tokens than promised, or than the texts can have.
@@ -119,6 +162,14 @@ pub enum ReceiptProblem {
         found: u64,
         /// On the one before.
         before: u64,
+    },
+    /// Dated well before the request, which puts it out of a report that was made before.
+    #[error("it is dated {served_at}, well before it was asked for ({now})")]
+    Past {
+        /// Date on the receipt, Unix seconds.
+        served_at: u64,
+        /// Chain time before the request, Unix seconds.
+        now: u64,
     },
     /// Dated in the future, which would put off the day on which it must be settled.
     #[error("it is dated {served_at}, well after the chain's time ({now})")]
@@ -157,7 +208,15 @@ pub(crate) fn judge(
     expected: &Expectation<'_>,
 ) -> Result<(), ReceiptProblem> {
     let Expectation { channel, state, voucher, .. } = *expected;
-    signed_for(receipt, channel)?;
+    let key = signed_for(receipt, channel)?;
+    let (epoch, served_at) = (receipt.key_epoch, receipt.served_at);
+    if !key.covers(served_at) {
+        let (from, until) = (key.from, key.until);
+        return Err(ReceiptProblem::OutsideKey { epoch, served_at, from, until });
+    }
+    if let Some(before) = state.newest.filter(|before| receipt.number() <= *before) {
+        return Err(ReceiptProblem::NumberFell { found: receipt.number(), before });
+    }
     if receipt.request_hash != voucher.request_hash {
         return Err(ReceiptProblem::WrongRequest(receipt.request_hash));
     }
@@ -165,9 +224,9 @@ pub(crate) fn judge(
         return Err(ReceiptProblem::WrongResponse);
     }
     let number = voucher.cumulative_requests;
-    if receipt.cumulative_requests != number || receipt.seq != number {
-        let (found, seq) = (receipt.cumulative_requests, receipt.seq);
-        return Err(ReceiptProblem::WrongCount { found, seq, expected: number });
+    if receipt.cumulative_requests != number {
+        let found = receipt.cumulative_requests;
+        return Err(ReceiptProblem::WrongCount { found, expected: number });
     }
     let Some(found) = receipt.cumulative_tokens.checked_sub(state.tokens) else {
         let (found, before) = (receipt.cumulative_tokens, state.tokens);
@@ -179,32 +238,44 @@ pub(crate) fn judge(
     if found > most {
         return Err(ReceiptProblem::TooManyTokens { found, most });
     }
-    match expected.now {
-        Some(now) if receipt.served_at > now.saturating_add(CLOCK_SKEW_SECS) => {
-            Err(ReceiptProblem::Future { served_at: receipt.served_at, now })
-        }
-        _ => Ok(()),
-    }
+    judge_date(served_at, expected)
 }
 
-/// Whether a receipt is the serving key's statement about this channel at all.
+/// A receipt that is fetched again may be an old one; only one that comes with its answer is new.
+fn judge_date(served_at: u64, expected: &Expectation<'_>) -> Result<(), ReceiptProblem> {
+    let Some(now) = expected.now else { return Ok(()) };
+    if served_at > now.saturating_add(CLOCK_SKEW_SECS) {
+        return Err(ReceiptProblem::Future { served_at, now });
+    }
+    if expected.answer.is_some() && served_at.saturating_add(CLOCK_SKEW_SECS) < now {
+        return Err(ReceiptProblem::Past { served_at, now });
+    }
+    Ok(())
+}
+
+/// Whether a receipt is a statement about this channel at all, by the license's serving key of the
+/// epoch that it names, which is returned.
 ///
 /// # Errors
-/// [`ReceiptProblem::WrongChannel`], [`ReceiptProblem::WrongSigner`].
-pub(crate) fn signed_for(
+/// [`ReceiptProblem::WrongChannel`], [`ReceiptProblem::UnknownEpoch`],
+/// [`ReceiptProblem::WrongSigner`].
+pub(crate) fn signed_for<'c>(
     receipt: &SignedReceipt,
-    channel: &PayerChannel,
-) -> Result<(), ReceiptProblem> {
+    channel: &'c PayerChannel,
+) -> Result<&'c ServingKey, ReceiptProblem> {
     if receipt.license_id != channel.license_id || receipt.channel_id != channel.id() {
         let (license, id) = (receipt.license_id, receipt.channel_id);
         return Err(ReceiptProblem::WrongChannel { license, channel: id });
     }
+    let epoch = receipt.key_epoch;
+    let known = channel.serving_keys.iter().len();
+    let key =
+        channel.serving_keys.of(epoch).ok_or(ReceiptProblem::UnknownEpoch { epoch, known })?;
     let found = receipt.receipt().signer(&channel.receipt_domain(), &receipt.signature).ok();
-    let expected = channel.serving_key;
-    if found == Some(expected) {
-        Ok(())
+    if found == Some(key.signer) {
+        Ok(key)
     } else {
-        Err(ReceiptProblem::WrongSigner { found, expected })
+        Err(ReceiptProblem::WrongSigner { found, epoch, expected: key.signer })
     }
 }
 

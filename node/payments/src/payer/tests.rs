@@ -4,7 +4,7 @@ use crate::log::{EvidenceLog, LogEntry, replay};
 use crate::price::Price;
 use k256::ecdsa::SigningKey;
 use oml_contracts::hash::response_hash;
-use oml_contracts::{ModelId, Receipt, Salt};
+use oml_contracts::{ModelId, Receipt, ReceiptNumber, Salt, ServingKey, ServingKeys};
 
 fn serving_key() -> SigningKey {
     SigningKey::from_slice(&[0x5e; 32]).unwrap()
@@ -21,7 +21,7 @@ fn channel() -> PayerChannel {
         challenge_manager: EthAddress::new([0xc4; 20]),
         license_id: LicenseId::new([0x1c; 32]),
         model_id: ModelId::new([0x3d; 32]),
-        serving_key: EthAddress::of_key(serving_key().verifying_key()),
+        serving_keys: ServingKeys::first(EthAddress::of_key(serving_key().verifying_key()), 500),
         payer: EthAddress::of_key(payer_key().verifying_key()),
         signer: EthAddress::ZERO,
         salt: Salt::ZERO,
@@ -41,8 +41,10 @@ fn voucher(state: &PayerState) -> SignedVoucher {
 fn receipt_of(number: u64, tokens: u64, change: impl FnOnce(&mut Receipt)) -> SignedReceipt {
     let mut receipt = Receipt {
         license_id: channel().license_id,
+        key_epoch: 0,
         channel_id: channel().id(),
-        seq: number,
+        // Numbers have gaps.
+        seq: 10 * number,
         cumulative_requests: number,
         cumulative_tokens: tokens,
         served_at: 1_000,
@@ -71,7 +73,8 @@ fn vouchers_never_fall() {
 
 #[test]
 fn a_receipt_is_believed_only_if_everything_fits() {
-    let state = PayerState { requests: 2, tokens: 500, ..PayerState::default() };
+    let newest = Some(ReceiptNumber { key_epoch: 0, seq: 29 });
+    let state = PayerState { newest, requests: 2, tokens: 500, ..PayerState::default() };
     let voucher = voucher(&state);
     let judged = |receipt: &SignedReceipt| {
         judge(
@@ -88,6 +91,7 @@ fn a_receipt_is_believed_only_if_everything_fits() {
     };
     assert_eq!(judged(&receipt_of(3, 520, |_| {})), Ok(()));
     assert_eq!(judged(&receipt_of(3, 500, |r| r.served_at = 1_300)), Ok(()));
+    assert_eq!(judged(&receipt_of(3, 500, |r| r.served_at = 700)), Ok(()));
     let cases = [
         (receipt_of(3, 520, |r| r.license_id = LicenseId::ZERO), "license"),
         (receipt_of(3, 520, |r| r.channel_id = ChannelId::ZERO), "channel"),
@@ -97,7 +101,10 @@ fn a_receipt_is_believed_only_if_everything_fits() {
         ),
         (receipt_of(3, 520, |r| r.response_hash = response_hash("other")), "response hash"),
         (receipt_of(4, 520, |_| {}), "expected 3"),
-        (receipt_of(3, 520, |r| r.seq = 9), "number 9"),
+        (receipt_of(3, 520, |r| r.seq = 29), "29 of epoch 0 does not follow"),
+        (receipt_of(3, 520, |r| r.key_epoch = 1), "has keys of 1 epochs"),
+        (receipt_of(3, 520, |r| r.served_at = 499), "good from 500 until now"),
+        (receipt_of(3, 520, |r| r.served_at = 699), "well before it was asked"),
         (receipt_of(3, 499, |_| {}), "fewer than the 500"),
         // 6 bytes of prompt, 10 of answer, 64 for control tokens.
         (receipt_of(3, 581, |_| {}), "allow 80"),
@@ -160,6 +167,17 @@ fn proofs_are_found_where_the_contract_would_accept_them() {
             ReceiptProof::OutOfTerm { receipt: Box::new(late) },
         ]
     );
+    // A receipt by the key of another epoch with the same number is no twin.
+    let mut keys = channel();
+    keys.serving_keys = rotated(900);
+    let other = by_next_key(receipt_of(2, 60, |r| r.seq = 20).receipt());
+    let declared = ProofContext { declared: Amount::new(1_000), ..at };
+    assert_eq!(proofs(&keys, &[good[1].clone(), other.clone()], &declared), []);
+    // A key named after the term can't have signed in it.
+    let after = ProofContext { term_end: 800, ..declared };
+    let dated_back = by_next_key(Receipt { served_at: 700, ..other.receipt() });
+    let found = proofs(&keys, std::slice::from_ref(&dated_back), &after);
+    assert_eq!(found, [ReceiptProof::OutOfTerm { receipt: Box::new(dated_back) }]);
     // There is still time to settle.
     let early = ProofContext { now: 1_100, ..at };
     assert_eq!(proofs(&channel(), std::slice::from_ref(&twin), &early), []);
@@ -197,4 +215,67 @@ async fn a_log_that_a_crash_cut_short_goes_on_from_its_last_whole_line() {
     std::fs::write(&path, whole.trim_end()).unwrap();
     EvidenceLog::open(&path, &channel()).await.unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+}
+
+fn next_serving_key() -> SigningKey {
+    SigningKey::from_slice(&[0x5f; 32]).unwrap()
+}
+
+/// The keys after a rotation.
+fn rotated(at: u64) -> ServingKeys {
+    let first = ServingKey { until: Some(at + 100), ..*channel().serving_keys.of(0).unwrap() };
+    let signer = EthAddress::of_key(next_serving_key().verifying_key());
+    ServingKeys::new(vec![first, ServingKey { signer, from: at, until: None, revoked: false }])
+}
+
+fn by_next_key(receipt: Receipt) -> SignedReceipt {
+    let receipt = Receipt { key_epoch: 1, ..receipt };
+    let signature = receipt.sign(&channel().receipt_domain(), &next_serving_key()).unwrap();
+    SignedReceipt::new(&receipt, signature)
+}
+
+#[test]
+fn a_receipt_is_that_of_its_epochs_key() {
+    let mut channel = channel();
+    channel.serving_keys = rotated(900);
+    let state = PayerState { requests: 2, tokens: 500, ..PayerState::default() };
+    let voucher = voucher(&state);
+    let judged = |receipt: &SignedReceipt, state: &PayerState| {
+        let answer = Some("the answer");
+        let (voucher, now) = (&voucher, Some(1_000));
+        let channel = &channel;
+        judge(receipt, &Expectation { channel, state, voucher, prompt_bytes: 6, answer, now })
+    };
+    // The old key has until 1,000.
+    assert_eq!(judged(&receipt_of(3, 520, |_| {}), &state), Ok(()));
+    let late = receipt_of(3, 520, |r| r.served_at = 1_001);
+    assert!(matches!(judged(&late, &state), Err(ReceiptProblem::OutsideKey { epoch: 0, .. })));
+    let next = by_next_key(receipt_of(3, 520, |r| r.seq = 0).receipt());
+    assert_eq!(judged(&next, &state), Ok(()));
+    // The old key says that it is of the new epoch.
+    let posing = receipt_of(3, 520, |r| r.key_epoch = 1);
+    assert!(matches!(judged(&posing, &state), Err(ReceiptProblem::WrongSigner { epoch: 1, .. })));
+    // After a receipt of the new epoch none of the old one is believed, whatever its number.
+    let after = PayerState { newest: Some(next.number()), ..state };
+    let old = receipt_of(3, 520, |r| r.seq = u64::MAX);
+    assert!(matches!(judged(&old, &after), Err(ReceiptProblem::NumberFell { .. })));
+}
+
+#[test]
+fn proofs_by_a_revoked_key_lapse() {
+    let mut channel = channel();
+    let stolen =
+        ServingKey { until: Some(1_050), revoked: true, ..*channel.serving_keys.of(0).unwrap() };
+    channel.serving_keys = ServingKeys::new(vec![stolen]);
+    // Dated far ahead: it is due a settlement period after the revocation all the same.
+    let ahead = receipt_of(1, 30, |r| r.served_at = 9_999_999);
+    let at = |now| ProofContext {
+        declared: Amount::ZERO,
+        settlement_period: 100,
+        term_end: u64::MAX,
+        now,
+    };
+    let found = |now| proofs(&channel, std::slice::from_ref(&ahead), &at(now)).len();
+    let last = 1_150 + 7 * 86_400;
+    assert_eq!([1_150, 1_151, last, last + 1].map(found), [0, 1, 1, 0]);
 }

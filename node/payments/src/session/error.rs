@@ -61,19 +61,19 @@ pub enum PayerError {
     #[error("the answer came without a receipt; what was served may be charged")]
     NoReceipt,
     /// The host signed an earlier answer, whose text did not come.
-    #[error("request {seq} was served, but its answer did not come; its receipt is kept")]
+    #[error("request {request} was served, but its answer did not come; its receipt is kept")]
     AnswerLost {
-        /// Number of its receipt.
-        seq: u64,
+        /// Its number on the channel.
+        request: u64,
     },
     /// The receipt is unreadable.
     #[error("the receipt is unreadable: {0}")]
     BadReceipt(#[from] WireError),
     /// The receipt is not to be believed; it is kept as evidence.
-    #[error("the receipt of request {seq} is wrong: {problem}")]
+    #[error("the receipt of request {request} is wrong: {problem}")]
     Receipt {
-        /// Number of the receipt.
-        seq: u64,
+        /// Requests on the receipt.
+        request: u64,
         /// What is wrong.
         problem: ReceiptProblem,
     },

@@ -2,9 +2,11 @@
 
 mod answer;
 mod error;
+mod keys;
 mod pay;
 mod renegotiate;
 
 pub use answer::OnText;
 pub use error::PayerError;
+pub use keys::{KeysAnswer, ServingKeySource};
 pub use pay::{Completion, PayerSession};

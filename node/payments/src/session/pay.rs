@@ -1,7 +1,8 @@
 //! Pays for requests: opens vouchers, checks receipts, keeps evidence.
 
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use k256::ecdsa::SigningKey;
 use oml_contracts::{Amount, EthAddress, RequestHash};
@@ -9,10 +10,11 @@ use serde_json::{Value, json};
 
 use super::answer::{self, OnText};
 use super::error::{PayerError, network, refusal};
+use super::keys::ServingKeySource;
 use crate::channel::PayerChannel;
 use crate::count::ByteEstimate;
 use crate::log::{EvidenceLog, LogEntry};
-use crate::payer::{self, Expectation, PayerState};
+use crate::payer::{self, Expectation, PayerState, ReceiptProblem};
 use crate::request::{MeteredRequest, ServedPath, TokenLimits};
 use crate::wire::{SignedReceipt, SignedVoucher, VOUCHER_HEADER, encode};
 
@@ -36,6 +38,13 @@ pub struct Completion {
     pub tokens: u64,
 }
 
+/// Chain time, as it was read then.
+#[derive(Debug, Clone, Copy)]
+struct ChainClock {
+    read: u64,
+    at: Instant,
+}
+
 /// A payer's way to one channel. Requests run one after the other.
 #[derive(Debug)]
 pub struct PayerSession {
@@ -44,13 +53,14 @@ pub struct PayerSession {
     pub(super) gateway: String,
     pub(super) http: reqwest::Client,
     log: Option<EvidenceLog>,
+    keys: Option<Arc<dyn ServingKeySource>>,
     pub(super) state: PayerState,
     budget: Amount,
     /// The voucher sent last, whose receipt may not have come.
     pub(super) sent: Option<SignedVoucher>,
     /// Promises of earlier sessions are unknown, so the gateway's word on them is taken.
     pub(super) resumed: bool,
-    pub(super) chain_time: Option<u64>,
+    clock: Option<ChainClock>,
     /// Requests are plain: their receipts say so, and their answers are kept.
     pub(super) plain: bool,
     receipts: Vec<SignedReceipt>,
@@ -79,11 +89,12 @@ impl PayerSession {
             gateway,
             http,
             log: None,
+            keys: None,
             state: PayerState::default(),
             budget: Amount::MAX,
             sent: None,
             resumed: false,
-            chain_time: None,
+            clock: None,
             plain: false,
             receipts: Vec::new(),
         })
@@ -114,11 +125,25 @@ impl PayerSession {
         self
     }
 
-    /// Judges the dates of receipts by this chain time, in Unix seconds. A payer that does not
-    /// follow the chain leaves it out, and dates are not judged.
+    /// Judges the dates of receipts by this chain time, in Unix seconds, which goes on from now. A
+    /// payer that does not follow the chain leaves it out, and dates are not judged.
     #[must_use]
-    pub const fn with_chain_time(mut self, timestamp: u64) -> Self {
-        self.chain_time = Some(timestamp);
+    pub fn with_chain_time(mut self, timestamp: u64) -> Self {
+        self.clock = Some(ChainClock { read: timestamp, at: Instant::now() });
+        self
+    }
+
+    /// Chain time as far as it is known, Unix seconds.
+    pub(super) fn chain_time(&self) -> Option<u64> {
+        self.clock.map(|clock| clock.read.saturating_add(clock.at.elapsed().as_secs()))
+    }
+
+    /// Asks there for the license's serving keys when a receipt names a key that was not known when
+    /// the session began: the host may rotate its key at any time. Without it such a receipt is not
+    /// believed.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Arc<dyn ServingKeySource>) -> Self {
+        self.keys = Some(keys);
         self
     }
 
@@ -138,9 +163,11 @@ impl PayerSession {
     /// [`PayerError`]; no receipt is no error.
     pub async fn resume(&mut self) -> Result<(), PayerError> {
         let Some(receipt) = self.newest_receipt().await? else { return Ok(()) };
+        self.learn_key_of(&receipt).await;
         payer::signed_for(&receipt, &self.channel)
-            .map_err(|problem| PayerError::Receipt { seq: receipt.seq, problem })?;
+            .map_err(|problem| unbelieved(&receipt, problem))?;
         if receipt.cumulative_requests > self.state.requests {
+            self.state.newest = Some(receipt.number());
             self.state.requests = receipt.cumulative_requests;
             self.state.tokens = receipt.cumulative_tokens;
             self.resumed = true;
@@ -293,16 +320,16 @@ impl PayerSession {
         let answer = answer::read(&self.gateway, request.path, response, on_text).await?;
         let receipt = answer.receipt;
         self.keep(&receipt, Some(&answer.text)).await?;
+        self.learn_key_of(&receipt).await;
         let expected = Expectation {
             channel: &self.channel,
             state: &self.state,
             voucher,
             prompt_bytes: request.prompt.len(),
             answer: Some(&answer.text),
-            now: self.chain_time,
+            now: self.chain_time(),
         };
-        payer::judge(&receipt, &expected)
-            .map_err(|problem| PayerError::Receipt { seq: receipt.seq, problem })?;
+        payer::judge(&receipt, &expected).map_err(|problem| unbelieved(&receipt, problem))?;
         let tokens = receipt.cumulative_tokens - self.state.tokens;
         self.state = PayerState::after(&receipt, voucher);
         self.resumed = false;
@@ -313,6 +340,20 @@ impl PayerSession {
             voucher: voucher.clone(),
             tokens,
         })
+    }
+
+    /// Reads the serving keys anew if the receipt's is not among those that are known, or had not
+    /// been named or ended by then. A failure shows as a receipt that is not believed.
+    pub(super) async fn learn_key_of(&mut self, receipt: &SignedReceipt) {
+        let known = self.channel.serving_keys.of(receipt.key_epoch);
+        if known.is_some_and(|key| key.covers(receipt.served_at)) {
+            return;
+        }
+        if let Some(source) = self.keys.clone()
+            && let Ok(keys) = source.serving_keys().await
+        {
+            self.channel.serving_keys = keys;
+        }
     }
 
     pub(super) async fn keep(
@@ -329,4 +370,9 @@ impl PayerSession {
         self.receipts.push(receipt.clone());
         Ok(())
     }
+}
+
+/// A receipt that is kept but not believed.
+pub(super) const fn unbelieved(receipt: &SignedReceipt, problem: ReceiptProblem) -> PayerError {
+    PayerError::Receipt { request: receipt.cumulative_requests, problem }
 }

@@ -3,10 +3,14 @@
 use oml_contracts::{Amount, RequestHash};
 
 use super::error::{PayerError, network, refusal};
-use super::pay::PayerSession;
+use super::pay::{PayerSession, unbelieved};
 use crate::payer::{self, Expectation, PayerState};
 use crate::request::MeteredRequest;
 use crate::wire::{PaymentRequired, RequiredVoucher, SignedReceipt, WireError};
+
+/// The gateway counts fewer requests than this payer has receipts for.
+const SET_BACK: &str = "it counts fewer requests than it has signed receipts for, so its ledger was \
+                        set back; thaw this channel and open another, and keep the receipts";
 
 impl PayerSession {
     /// Judges an answer 402; returns the tokens to reserve in the next attempt.
@@ -35,12 +39,15 @@ impl PayerSession {
         if wanted.request_hash != hash {
             return refuse("it computes another request hash for this request");
         }
+        if wanted.cumulative_requests <= self.state.requests {
+            return refuse(SET_BACK);
+        }
         if wanted.cumulative_requests > self.state.requests.saturating_add(1) {
             self.recover(&wanted).await?;
             if self.plain {
                 // Asked again, the same question would have a second receipt, which no series has a
                 // place for.
-                return Err(PayerError::AnswerLost { seq: self.state.requests });
+                return Err(PayerError::AnswerLost { request: self.state.requests });
             }
         }
         let most = payer::most_tokens(request.prompt.len()).saturating_add(request.max_tokens);
@@ -73,16 +80,16 @@ impl PayerSession {
             return Err(missing());
         };
         self.keep(&receipt, None).await?;
+        self.learn_key_of(&receipt).await;
         let expected = Expectation {
             channel: &self.channel,
             state: &self.state,
             voucher: &voucher,
             prompt_bytes: 0,
             answer: None,
-            now: self.chain_time,
+            now: self.chain_time(),
         };
-        payer::judge(&receipt, &expected)
-            .map_err(|problem| PayerError::Receipt { seq: receipt.seq, problem })?;
+        payer::judge(&receipt, &expected).map_err(|problem| unbelieved(&receipt, problem))?;
         self.state = PayerState::after(&receipt, &voucher);
         Ok(())
     }

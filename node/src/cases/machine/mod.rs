@@ -13,13 +13,16 @@ use std::collections::BTreeSet;
 use oml_contracts::{Commitment, EthAddress};
 
 use crate::cases::case_file::{CaseFile, Member, PaidQuestion};
-use crate::chain::{BeaconValue, CaseStatus};
+use crate::chain::CaseStatus;
+use crate::chain::beacon::RoundStep;
 
 /// Which transaction a case waits for, at a given chain time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
     /// The beacon round is not out.
     AwaitBeacon,
+    /// The round is out; anyone may bring it.
+    Bring,
     /// Anyone may draw (or re-commit a stale round).
     Draw,
     /// The owner's questions.
@@ -67,9 +70,10 @@ pub(crate) fn phase(file: &CaseFile, now: u64) -> Phase {
     let step = match status {
         CaseStatus::None => return Phase::Idle,
         CaseStatus::Upheld | CaseStatus::Dismissed | CaseStatus::Void => return Phase::Closed,
-        CaseStatus::Opened => match file.beacon {
-            BeaconValue::Pending => Phase::AwaitBeacon,
-            BeaconValue::Ready(_) | BeaconValue::Stale => Phase::Draw,
+        CaseStatus::Opened => match file.round {
+            RoundStep::Wait => Phase::AwaitBeacon,
+            RoundStep::Bring => Phase::Bring,
+            RoundStep::Draw | RoundStep::Renew => Phase::Draw,
         },
         CaseStatus::Drawn => Phase::Questions,
         CaseStatus::Committing => Phase::Commit,
@@ -123,6 +127,8 @@ pub(crate) struct Actor {
 /// One step in a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
+    /// Order the beacon round that the draw waits for; ends with a job, not with a transaction.
+    Bring,
     /// Draw bundles and committee, or re-commit a stale round.
     Draw,
     /// Choose the questions and post their hash.
@@ -146,6 +152,7 @@ impl Action {
     #[must_use]
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Bring => "bring",
             Self::Draw => "draw",
             Self::PostQuestions => "post-questions",
             Self::Ask => "ask",
@@ -165,7 +172,7 @@ impl Action {
         let case = file.case.id;
         let what = match self {
             // A stale round is drawn again under another number.
-            Self::Draw => format!("draw/{}", file.case.seed_round),
+            Self::Bring | Self::Draw => format!("{}/{}", self.name(), file.case.seed_round),
             Self::Rebut(paid) => format!("rebut/{}/{}", paid.fingerprint, paid.member),
             Self::Resolve => format!("resolve/{:?}", file.case.status),
             Self::CommitTags | Self::RevealTags => match actor.role {
@@ -187,7 +194,8 @@ impl Action {
 #[must_use]
 pub(crate) fn next_action(file: &CaseFile, actor: &Actor, now: u64) -> Option<Action> {
     match phase(file, now) {
-        Phase::Draw => patient(file.case.opened_at, actor, now).then_some(Action::Draw),
+        Phase::Bring => patient(file.drawable_since, actor, now).then_some(Action::Bring),
+        Phase::Draw => patient(file.drawable_since, actor, now).then_some(Action::Draw),
         Phase::Resolve => patient(advanced(file, now).1, actor, now).then_some(Action::Resolve),
         Phase::Questions => owner_of(file, actor).then_some(Action::PostQuestions),
         Phase::Open => owner_of(file, actor).then_some(Action::OpenLeaves),
@@ -201,7 +209,7 @@ pub(crate) fn next_action(file: &CaseFile, actor: &Actor, now: u64) -> Option<Ac
 /// Seconds until the current phase must have been answered, if `actor` has something to do in it.
 #[must_use]
 pub(crate) fn margin(file: &CaseFile, actor: &Actor, now: u64) -> Option<u64> {
-    let deadline_bound = !matches!(phase(file, now), Phase::Draw | Phase::Resolve);
+    let deadline_bound = !matches!(phase(file, now), Phase::Bring | Phase::Draw | Phase::Resolve);
     (deadline_bound && next_action(file, actor, now).is_some())
         .then(|| advanced(file, now).1.saturating_sub(now))
 }

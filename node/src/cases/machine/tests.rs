@@ -4,6 +4,7 @@ use oml_contracts::{Amount, CaseId, DeploymentHash, Facts, LicenseId, ModelId, Q
 use proptest::prelude::*;
 
 use super::*;
+use crate::chain::beacon::RoundStep;
 use crate::chain::{CaseView, ChallengeConfig};
 
 const OWNER: EthAddress = EthAddress::new([0xa0; 20]);
@@ -73,7 +74,8 @@ fn file(status: CaseStatus) -> CaseFile {
         epoch: 0,
         owner: OWNER,
         host: HOST,
-        beacon: BeaconValue::Ready([9; 32]),
+        round: RoundStep::Draw,
+        drawable_since: 1_000,
         members,
         paid: vec![],
         rules: rules(),
@@ -146,9 +148,12 @@ fn nobody_acts_in_a_case_that_has_ended_or_does_not_exist() {
 #[test]
 fn a_draw_waits_for_the_beacon_and_repeats_a_stale_round_under_another_key() {
     let mut opened = file(CaseStatus::Opened);
-    opened.beacon = BeaconValue::Pending;
+    opened.round = RoundStep::Wait;
     assert_eq!(next_action(&opened, &observer(), 1001), None);
-    opened.beacon = BeaconValue::Stale;
+    opened.round = RoundStep::Bring;
+    assert_eq!(next_action(&opened, &observer(), 1001), Some(Action::Bring));
+    assert_eq!(margin(&opened, &observer(), 1001), None, "no deadline is missed by waiting");
+    opened.round = RoundStep::Renew;
     assert_eq!(next_action(&opened, &observer(), 1001), Some(Action::Draw));
     let first = Action::Draw.key(&opened, &observer());
     opened.case.seed_round += 1;
@@ -158,6 +163,10 @@ fn a_draw_waits_for_the_beacon_and_repeats_a_stale_round_under_another_key() {
 #[test]
 fn patience_leaves_shared_steps_to_others_first() {
     let patient = Actor { patience: 30, ..observer() };
+    let mut due = file(CaseStatus::Opened);
+    due.round = RoundStep::Bring;
+    assert_eq!(next_action(&due, &patient, 1029), None);
+    assert_eq!(next_action(&due, &patient, 1030), Some(Action::Bring));
     assert_eq!(next_action(&file(CaseStatus::Opened), &patient, 1029), None);
     assert_eq!(next_action(&file(CaseStatus::Opened), &patient, 1030), Some(Action::Draw));
     assert_eq!(next_action(&file(CaseStatus::Drawn), &patient, 1129), None);
@@ -242,7 +251,7 @@ fn apply(file: &mut CaseFile, actor: &Actor, action: Action, now: u64) -> Result
         (file.case.status, file.case.deadline) = advanced(file, now);
     }
     let needed = match action {
-        Action::Draw => CaseStatus::Opened,
+        Action::Bring | Action::Draw => CaseStatus::Opened,
         Action::PostQuestions => CaseStatus::Drawn,
         Action::Ask | Action::CommitTags => CaseStatus::Committing,
         Action::RevealTags => CaseStatus::Revealing,
@@ -257,6 +266,8 @@ fn apply(file: &mut CaseFile, actor: &Actor, action: Action, now: u64) -> Result
     }
     let seat = file.members.iter().position(|m| m.address == actor.address);
     match action {
+        Action::Bring => file.round = RoundStep::Draw,
+        Action::Draw if file.round == RoundStep::Bring => return Err("nobody brought the round"),
         Action::Draw => {
             let drawn = self::file(CaseStatus::Drawn);
             file.members = drawn.members;
@@ -324,6 +335,7 @@ proptest! {
         vouchers in proptest::collection::vec((0_u16..16, 0_u8..3), 0..12),
     ) {
         let mut case = file(CaseStatus::Opened);
+        case.round = RoundStep::Bring;
         let mut stored = [None; 3];
         let mut done = std::collections::HashSet::new();
         let mut now = 1001;

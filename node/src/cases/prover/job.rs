@@ -165,7 +165,11 @@ impl CheckHandler {
     /// Whatever is wrong with the owner's node may be put right until the deadline.
     fn retry_fetch(&self, order: &CheckOrder, error: &FetchError) -> JobError {
         let left = self.time_left(order).left;
-        let after = Duration::from_secs((left / 10).clamp(1, 30));
+        let after = match error {
+            // The owner's node has not seen the newest block yet.
+            FetchError::Refused { status: 409, .. } => Duration::from_secs(1),
+            _ => Duration::from_secs((left / 10).clamp(1, 30)),
+        };
         JobError::RetryAfter { after, why: error.to_string() }
     }
 

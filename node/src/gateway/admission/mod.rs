@@ -5,7 +5,7 @@ use oml_contracts::hash::channel_id;
 use oml_contracts::{Amount, ChannelId, Domain, EthAddress, LicenseId, RequestHash};
 use oml_payments::{PaymentRequired, RequiredVoucher, SignedVoucher};
 
-use crate::chain::ChannelView;
+use crate::chain::{ChannelStatus, ChannelView};
 use crate::ledger::{ChannelLedger, ServedLicense};
 
 /// Units that a request needs at most.
@@ -71,8 +71,8 @@ pub(crate) enum Admission {
 /// A paid request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Admitted {
-    /// Number of the receipt, from 1; also `cumulativeRequests`.
-    pub seq: u64,
+    /// Number of the request, from 1: `cumulativeRequests` of voucher and receipt.
+    pub request: u64,
     /// Tokens served before.
     pub tokens_before: u64,
     /// Tokens that the voucher pays for in this request, at least what was reserved.
@@ -124,8 +124,14 @@ pub(crate) enum Refusal {
     Unsettled {
         /// Amount with this request.
         unsettled: Amount,
-        /// The host's limit, or what its collateral lets it claim at once.
+        /// The host's limit, or what its collateral covers.
         limit: Amount,
+    },
+    /// The host signed the channel's end while the request was admitted.
+    #[error("the host has signed that channel {channel} ends; open another")]
+    Closing {
+        /// Channel on which the request came.
+        channel: ChannelId,
     },
     /// The units have no price that an amount could hold.
     #[error("{requests} requests and {tokens} tokens cost more than any amount can hold")]
@@ -147,6 +153,7 @@ impl Refusal {
             Self::WrongRequest { .. } => "wrong_request",
             Self::BadSignature { .. } => "bad_signature",
             Self::Unsettled { .. } => "unsettled",
+            Self::Closing { .. } => "channel_closing",
             Self::Priceless { .. } => "priceless",
         }
     }
@@ -155,7 +162,7 @@ impl Refusal {
     #[must_use]
     pub(crate) const fn status(&self) -> u16 {
         match self {
-            Self::LicenseEnded { .. } | Self::BadSignature { .. } => 403,
+            Self::LicenseEnded { .. } | Self::BadSignature { .. } | Self::Closing { .. } => 403,
             Self::WrongChannel { .. } | Self::WrongRequest { .. } | Self::Priceless { .. } => 400,
             Self::Unsettled { .. } => 503,
         }
@@ -184,12 +191,8 @@ pub(crate) fn decide(input: &AdmissionInput<'_>) -> Admission {
     let Some(channel) = input.channel else {
         return required(input, "channel_unknown", "open the channel and deposit first");
     };
-    if channel.thaw_end != 0 {
-        return required(
-            input,
-            "channel_thawing",
-            "the payer is leaving this channel; open another",
-        );
+    if let Some((error, hint)) = leaving(input, channel) {
+        return required(input, error, hint);
     }
     judge_units(input, voucher, channel)
 }
@@ -200,6 +203,22 @@ fn ended(input: &AdmissionInput<'_>) -> Option<&'static str> {
     }
     let end = input.license.expires_at.saturating_sub(input.limits.expiry_margin_secs);
     (input.now >= end).then_some("its term is over or about to be")
+}
+
+/// Why nothing is served on a channel any more: nothing would keep its deposit from the payer.
+fn leaving(
+    input: &AdmissionInput<'_>,
+    channel: &ChannelView,
+) -> Option<(&'static str, &'static str)> {
+    if channel.status != ChannelStatus::Open {
+        Some(("channel_closed", "this channel is closed for good; open another"))
+    } else if input.ledger.closing {
+        Some(("channel_closing", "the host has signed that this channel ends; open another"))
+    } else if channel.thaw_end != 0 {
+        Some(("channel_thawing", "the payer is leaving this channel; open another"))
+    } else {
+        None
+    }
 }
 
 fn misdirected(input: &AdmissionInput<'_>, voucher: &SignedVoucher) -> Option<Refusal> {
@@ -231,10 +250,10 @@ fn judge_units(
     channel: &ChannelView,
 ) -> Admission {
     let (requests, served_tokens) = counted(input);
-    let Some(seq) = requests.checked_add(1) else {
+    let Some(request) = requests.checked_add(1) else {
         return Admission::Reject(Refusal::Priceless { requests, tokens: served_tokens });
     };
-    if voucher.cumulative_requests != seq {
+    if voucher.cumulative_requests != request {
         return required(
             input,
             "wrong_sequence",
@@ -244,8 +263,8 @@ fn judge_units(
     if voucher.cumulative_tokens < least_tokens(input) {
         return required(input, "tokens_too_low", "cumulativeTokens must cover prompt and answer");
     }
-    let Some(least) = least_amount(input, seq, voucher.cumulative_tokens) else {
-        let (requests, tokens) = (seq, voucher.cumulative_tokens);
+    let Some(least) = least_amount(input, request, voucher.cumulative_tokens) else {
+        let (requests, tokens) = (request, voucher.cumulative_tokens);
         return Admission::Reject(Refusal::Priceless { requests, tokens });
     };
     if voucher.cumulative_amount < least {
@@ -259,13 +278,13 @@ fn judge_units(
         return required(input, "deposit_too_low", "deposit more into the channel");
     }
     let unsettled = voucher.cumulative_amount.saturating_sub(channel.claimed);
-    let limit = input.limits.max_unsettled.min(input.license.claimable_at_once());
+    let limit = input.limits.max_unsettled.min(input.license.covered());
     if unsettled > limit {
         return Admission::Reject(Refusal::Unsettled { unsettled, limit });
     }
     let headroom = voucher.cumulative_tokens.saturating_sub(served_tokens);
     debug_assert!(headroom >= input.request.reserved(), "least_tokens covers what was reserved");
-    Admission::Accept(Admitted { seq, tokens_before: served_tokens, headroom })
+    Admission::Accept(Admitted { request, tokens_before: served_tokens, headroom })
 }
 
 /// Requests and tokens from which the next receipt counts on: what this host has served. The chain
@@ -299,7 +318,7 @@ fn required(input: &AdmissionInput<'_>, error: &str, hint: &str) -> Admission {
         prompt_tokens: input.request.prompt_tokens,
         max_tokens: input.request.max_tokens,
     });
-    let thawing = input.channel.is_some_and(|c| c.thaw_end != 0);
+    let is_left = input.channel.is_some_and(|channel| leaving(input, channel).is_some());
     Admission::PaymentRequired(Box::new(PaymentRequired {
         error: error.to_owned(),
         message: hint.to_owned(),
@@ -307,7 +326,7 @@ fn required(input: &AdmissionInput<'_>, error: &str, hint: &str) -> Admission {
         license_id: input.license.license_id,
         escrow: input.escrow.verifying_contract,
         chain_id: input.escrow.chain_id,
-        required: required.filter(|_| !thawing),
+        required: required.filter(|_| !is_left),
         deposited: input.channel.map(|c| c.deposited),
     }))
 }

@@ -1,5 +1,5 @@
 use k256::ecdsa::SigningKey;
-use oml_contracts::{ModelId, Salt};
+use oml_contracts::{ModelId, Salt, ServingKeys};
 use oml_payments::{PayerChannel, PayerState, Price};
 use proptest::prelude::*;
 
@@ -26,7 +26,7 @@ fn channel_ref() -> PayerChannel {
         challenge_manager: EthAddress::new([0xc4; 20]),
         license_id: LicenseId::new([0x1c; 32]),
         model_id: ModelId::new([0x3d; 32]),
-        serving_key: EthAddress::new([0x5e; 20]),
+        serving_keys: ServingKeys::first(EthAddress::new([0x5e; 20]), 0),
         payer: EthAddress::of_key(key().verifying_key()),
         signer: EthAddress::ZERO,
         salt: Salt::new([1; 32]),
@@ -56,6 +56,7 @@ impl World {
             tokens: 500,
             promised_amount: Amount::new(1_100),
             promised_tokens: 530,
+            closing: false,
         };
         let voucher = voucher_for(&ledger, &request());
         Self {
@@ -71,7 +72,7 @@ impl World {
                 deposited: Amount::new(5_000),
                 claimed: Amount::new(200),
                 thaw_end: 0,
-                is_open: true,
+                status: ChannelStatus::Open,
             }),
             ledger,
             limits: RiskLimits { expiry_margin_secs: 30, max_unsettled: Amount::new(2_000) },
@@ -111,6 +112,7 @@ impl World {
 
 fn voucher_for(ledger: &ChannelLedger, request: &RequestUnits) -> SignedVoucher {
     let state = PayerState {
+        newest: None,
         requests: ledger.requests,
         tokens: ledger.tokens,
         promised_amount: ledger.promised_amount,
@@ -123,7 +125,7 @@ fn voucher_for(ledger: &ChannelLedger, request: &RequestUnits) -> SignedVoucher 
 
 #[test]
 fn the_payers_smallest_voucher_is_accepted() {
-    let accepted = Admitted { seq: 4, tokens_before: 500, headroom: 100 };
+    let accepted = Admitted { request: 4, tokens_before: 500, headroom: 100 };
     assert_eq!(World::new().decide(), Admission::Accept(accepted));
     // 4 requests and 600 tokens at 10 and 2 a token.
     assert_eq!(World::new().voucher.unwrap().cumulative_amount, Amount::new(40 + 1_200));
@@ -142,6 +144,8 @@ fn every_reason_has_its_code() {
         ("voucher_missing", |w| w.voucher = None),
         ("channel_unknown", |w| w.channel = None),
         ("channel_thawing", |w| w.channel.as_mut().unwrap().thaw_end = NOW + 50),
+        ("channel_closed", |w| w.channel.as_mut().unwrap().status = ChannelStatus::Closed),
+        ("channel_closing", |w| w.ledger.closing = true),
         ("wrong_sequence", |w| w.resign(|v| v.cumulative_requests = 3)),
         ("wrong_sequence", |w| w.resign(|v| v.cumulative_requests = 5)),
         ("tokens_too_low", |w| w.resign(|v| v.cumulative_tokens -= 1)),
@@ -245,11 +249,11 @@ fn the_collateral_bounds_one_claim_as_on_chain() {
     ] {
         license.collateral = Amount::new(collateral);
         license.min_collateral_ratio_bps = ratio;
-        assert_eq!(license.claimable_at_once(), Amount::new(expected), "{collateral} {ratio}");
+        assert_eq!(license.covered(), Amount::new(expected), "{collateral} {ratio}");
     }
     license.collateral = Amount::MAX;
     license.min_collateral_ratio_bps = 1;
-    assert_eq!(license.claimable_at_once(), Amount::MAX);
+    assert_eq!(license.covered(), Amount::MAX);
 }
 
 proptest! {
@@ -279,9 +283,9 @@ proptest! {
             prop_assert!(requests > world.ledger.requests && tokens >= promised.1);
             prop_assert!(Amount::new(amount) >= price().of(requests, tokens).unwrap());
             prop_assert!(Amount::new(amount) <= channel.deposited);
-            prop_assert!(amount - channel.claimed.get() <= world.license.claimable_at_once().get());
+            prop_assert!(amount - channel.claimed.get() <= world.license.covered().get());
             // What goes on the receipt can be settled with it.
-            prop_assert_eq!(accepted.seq, requests);
+            prop_assert_eq!(accepted.request, requests);
             prop_assert!(accepted.tokens_before + accepted.headroom <= tokens);
             prop_assert!(accepted.headroom >= request().reserved());
         }

@@ -6,23 +6,26 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use oml_contracts::hash::{key_hash, plain_request_hash, response_hash};
-use oml_contracts::{Amount, EthAddress, Salt};
+use oml_contracts::{Amount, EthAddress, Salt, ServingKeys};
 use oml_payments::{
-    MeteredRequest, PayerChannel, PayerError, PayerSession, ReceiptProblem, ServedPath,
-    TokenLimits, VOUCHER_HEADER,
+    KeysAnswer, MeteredRequest, PayerChannel, PayerError, PayerSession, ReceiptProblem, ServedPath,
+    ServingKeySource, TokenLimits, VOUCHER_HEADER,
 };
 use serde_json::{Value, json};
-use world::{Mode, PIECES, World, payer_key, streamed};
+use world::{Mode, PIECES, World, account, payer_key, streamed};
 
 #[tokio::test]
 async fn whole_answers_are_metered_and_receipted() {
     let world = World::start().await;
     let mut session = world.session();
+    let mut before = None;
     for number in 1..=3 {
         let done = session.complete("m", "a prompt of some length", 20).await.unwrap();
         assert_eq!(done.text, "Hello world!");
         assert_eq!(done.tokens, 9, "the upstream's count");
-        assert_eq!(done.receipt.seq, number);
+        assert_eq!(done.receipt.cumulative_requests, number);
+        assert!(Some(done.receipt.number()) > before, "numbers rise");
+        before = Some(done.receipt.number());
         assert_eq!(done.receipt.cumulative_tokens, 9 * number);
         assert_eq!(done.receipt.response_hash, response_hash("Hello world!"));
     }
@@ -109,7 +112,7 @@ async fn a_client_that_leaves_is_still_metered() {
     // The next request finds the receipt that did not arrive.
     world.set(Mode::Works);
     let done = session.complete("m", "another prompt", 20).await.unwrap();
-    assert_eq!(done.receipt.seq, 2);
+    assert_eq!(done.receipt.cumulative_requests, 2);
     assert_eq!(session.receipts().len(), 2);
 }
 
@@ -133,7 +136,7 @@ async fn what_the_upstream_does_not_serve_is_not_charged() {
     assert_eq!(world.counts(), (5, 0), "vouchers are kept, receipts are not made");
     world.set(Mode::Works);
     let done = session.complete("m", "prompt", 20).await.unwrap();
-    assert_eq!((done.receipt.seq, done.receipt.cumulative_tokens), (1, 9));
+    assert_eq!((done.receipt.cumulative_requests, done.receipt.cumulative_tokens), (1, 9));
     // The voucher of the receipt is the last of the six with this count.
     let paid = crate::ledger::newest_paid(world.ledger.as_ref(), world.channel.id()).await;
     assert_eq!(paid.unwrap().unwrap().1, done.voucher);
@@ -219,7 +222,7 @@ async fn one_request_a_channel_and_few_altogether() {
         second.request(ServedPath::Completions, streamed("prompt"), &mut |_| {}).await
     };
     let (run, late) = tokio::join!(run, late);
-    assert_eq!(run.unwrap().receipt.seq, 1);
+    assert_eq!(run.unwrap().receipt.cumulative_requests, 1);
     let error = late.unwrap_err();
     assert!(error.to_string().contains("payer"), "{error}");
     assert_eq!(world.counts(), (1, 1), "no voucher of the second session was used");
@@ -246,9 +249,25 @@ async fn ended_licenses_and_thawing_channels_are_not_served() {
 }
 
 #[tokio::test]
+async fn nothing_is_served_once_the_host_has_signed_a_close() {
+    let world = World::start().await;
+    let mut session = world.session();
+    session.complete("m", "prompt", 20).await.unwrap();
+    // Another program of the host keeps its word, while the gateway knows the channel's sums.
+    world.ledger.closing.lock().unwrap().push(world.channel.id());
+    let error = session.complete("m", "prompt", 20).await.unwrap_err();
+    assert!(
+        matches!(&error, PayerError::PaymentRequired { required, .. } if required.error == "channel_closing"
+            && required.required.is_none()),
+        "{error}"
+    );
+    assert_eq!(world.counts(), (1, 1), "neither a voucher nor a receipt more");
+}
+
+#[tokio::test]
 async fn a_payer_does_not_believe_another_key() {
     let mut world = World::start().await;
-    world.channel.serving_key = EthAddress::new([7; 20]);
+    world.channel.serving_keys = ServingKeys::first(EthAddress::new([7; 20]), 0);
     let error = world.session().complete("m", "prompt", 20).await.unwrap_err();
     assert!(
         matches!(&error, PayerError::Receipt { problem: ReceiptProblem::WrongSigner { .. }, .. }),
@@ -267,7 +286,7 @@ async fn a_budget_and_a_log_outlive_the_session() {
     let mut session = world.session().with_log(&path).await.unwrap();
     assert_eq!(session.state().requests, 1);
     let second = session.complete("m", "prompt", 20).await.unwrap();
-    assert_eq!(second.receipt.seq, 2);
+    assert_eq!(second.receipt.cumulative_requests, 2);
     assert!(second.voucher.cumulative_amount > first.voucher.cumulative_amount);
     let budget = second.voucher.cumulative_amount;
     let mut session = world.session().with_log(&path).await.unwrap().with_budget(budget);
@@ -276,8 +295,9 @@ async fn a_budget_and_a_log_outlive_the_session() {
     // Without the log, the gateway's receipt is where to go on.
     let mut session = world.session();
     session.resume().await.unwrap();
-    assert_eq!(session.complete("m", "prompt", 20).await.unwrap().receipt.seq, 3);
-    let other = PayerChannel { salt: Salt::new([9; 32]), ..world.channel };
+    let third = session.complete("m", "prompt", 20).await.unwrap();
+    assert_eq!(third.receipt.cumulative_requests, 3);
+    let other = PayerChannel { salt: Salt::new([9; 32]), ..world.channel.clone() };
     let session = PayerSession::new(other, payer_key(), &world.url).unwrap();
     assert!(matches!(session.with_log(&path).await, Err(PayerError::Log(_))));
 }
@@ -302,14 +322,133 @@ async fn a_plain_question_whose_answer_was_lost_is_not_asked_again() {
 
     let mut session = world.session().with_log(&path).await.unwrap().asking_plainly();
     let error = session.complete("m", "second", 20).await.unwrap_err();
-    assert!(matches!(error, PayerError::AnswerLost { seq: 2 }), "{error}");
+    assert!(matches!(error, PayerError::AnswerLost { request: 2 }), "{error}");
     assert_eq!(world.counts().1, 2, "nothing was served twice");
     assert_eq!(session.receipts().last(), Some(&served.receipt), "the receipt is kept");
-    assert_eq!(session.complete("m", "third", 20).await.unwrap().receipt.seq, 3);
+    let third = session.complete("m", "third", 20).await.unwrap();
+    assert_eq!(third.receipt.cumulative_requests, 3);
 
     let body = json!({"prompt": "hi", "temperature": 0.5});
     let refused = session.request(ServedPath::Completions, body, &mut |_| {}).await.unwrap_err();
     assert!(matches!(refused, PayerError::NotPlain), "{refused}");
+}
+
+/// What a payer asks about keys: the host's chain.
+#[derive(Debug)]
+struct ChainOf(std::sync::Arc<world::Chain>);
+
+impl ServingKeySource for ChainOf {
+    fn serving_keys(&self) -> KeysAnswer<'_> {
+        Box::pin(async { Ok(self.0.keys.lock().unwrap().clone()) })
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_followed_by_host_and_payer() {
+    let world = World::start().await;
+    let chain = std::sync::Arc::clone(&world.chain);
+    let mut session = world.session().with_keys(std::sync::Arc::new(ChainOf(chain)));
+    let first = session.complete("m", "prompt", 20).await.unwrap();
+    assert_eq!(first.receipt.key_epoch, 0);
+
+    // The key is named before the host has its file: nothing is served, nothing charged.
+    world.rotate(0x6e);
+    let error = session.complete("m", "prompt", 20).await.unwrap_err();
+    assert!(matches!(error, PayerError::Refused { status: 503, .. }), "{error}");
+    assert!(error.to_string().contains("no serving key"), "{error}");
+    assert_eq!(world.counts(), (1, 1));
+    world.hold_key(0x6e);
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    let second = session.complete("m", "prompt", 20).await.unwrap();
+    assert_eq!((second.receipt.key_epoch, second.receipt.cumulative_requests), (1, 2));
+    assert_eq!(session.complete("m", "prompt", 20).await.unwrap().receipt.key_epoch, 1);
+
+    // A payer that can't ask keeps the receipt and does not believe it.
+    let mut blind = world.session();
+    let error = blind.resume().await.unwrap_err();
+    assert!(
+        matches!(&error, PayerError::Receipt { problem: ReceiptProblem::UnknownEpoch { .. }, .. }),
+        "{error}"
+    );
+}
+
+/// The request was admitted under the old key; the new one can't have signed before it was named.
+#[tokio::test]
+async fn a_request_that_runs_at_a_rotation_gets_its_receipt_by_the_old_key() {
+    let world = World::start().await;
+    world.set(Mode::Slow);
+    world.hold_key(0x6e);
+    let mut session = world.session();
+    let mut rotated = false;
+    let mut rotate = |_: &str| {
+        if !std::mem::replace(&mut rotated, true) {
+            world.rotate(0x6e);
+        }
+    };
+    let done =
+        session.request(ServedPath::Completions, streamed("prompt"), &mut rotate).await.unwrap();
+    assert_eq!(done.receipt.key_epoch, 0);
+    assert!(rotated);
+}
+
+#[tokio::test]
+async fn a_restored_history_signs_nothing_until_the_key_is_rotated() {
+    let world = World::start().await;
+    let mut session = world.session();
+    session.complete("m", "prompt", 20).await.unwrap();
+    // The history of before this start, under the next key's name: this machine knows better.
+    let name = |epoch| format!("{}-{epoch}.json", world.channel.license_id);
+    let of = |folder: &str, epoch| world.folder.path().join(folder).join(name(epoch));
+    let foreign = std::fs::read_to_string(of("history", 0)).unwrap();
+    let foreign = foreign
+        .replace("\"keyEpoch\": 0", "\"keyEpoch\": 1")
+        .replace(&account(world::SERVING).to_string(), &account(0x6e).to_string());
+    std::fs::write(of("history", 1), foreign).unwrap();
+    world.hold_key(0x6e);
+    world.rotate(0x6e);
+    let error = session.complete("m", "prompt", 20).await.unwrap_err();
+    assert!(matches!(error, PayerError::Refused { status: 503, .. }), "{error}");
+    assert_eq!(world.counts().1, 1, "nothing is signed");
+    // The next epoch begins anew, with the same key if the host likes.
+    world.rotate(0x6e);
+    session = world.session();
+    let keys = world.chain.keys.lock().unwrap().clone();
+    let channel = PayerChannel { serving_keys: keys, ..session.channel().clone() };
+    let mut session = PayerSession::new(channel, payer_key(), &world.url).unwrap();
+    session.resume().await.unwrap();
+    let done = session.complete("m", "prompt", 20).await.unwrap();
+    assert_eq!(done.receipt.key_epoch, 2);
+}
+
+/// A host that was set back to a backup counts fewer requests than its payer has receipts for.
+#[tokio::test]
+async fn a_payer_is_told_that_the_hosts_ledger_was_set_back() {
+    let world = World::start().await;
+    let mut session = world.session();
+    for _ in 0..2 {
+        session.complete("m", "prompt", 20).await.unwrap();
+    }
+    let state = *session.state();
+    drop(session);
+    let lost = World::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("channel.jsonl");
+    let mut session = world.session().with_log(&path).await.unwrap();
+    session.resume().await.unwrap();
+    assert_eq!(session.state().requests, state.requests);
+    drop(session);
+    let voucher = world.ledger.vouchers.lock().unwrap().last().cloned().unwrap();
+    let receipt = world.ledger.receipts.lock().unwrap().last().cloned().unwrap();
+    let log = oml_payments::EvidenceLog::open(&path, &world.channel).await.unwrap().0;
+    log.append(&oml_payments::LogEntry::Voucher(voucher)).await.unwrap();
+    log.append(&oml_payments::LogEntry::Receipt(receipt)).await.unwrap();
+    let mut session = PayerSession::new(lost.channel.clone(), payer_key(), &lost.url)
+        .unwrap()
+        .with_log(&path)
+        .await
+        .unwrap();
+    let error = session.complete("m", "prompt", 20).await.unwrap_err();
+    assert!(error.to_string().contains("its ledger was set back"), "{error}");
 }
 
 /// A key that is asked as a chat has the hash that its voucher would have.

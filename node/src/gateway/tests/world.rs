@@ -13,18 +13,21 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use k256::ecdsa::SigningKey;
-use oml_contracts::{Amount, ChannelId, EthAddress, LicenseId, ModelId, Salt};
+use oml_contracts::{
+    Amount, ChannelId, EthAddress, LicenseId, ModelId, Salt, ServingKey, ServingKeys,
+};
 use oml_payments::{ByteEstimate, PayerChannel, PayerSession, Price};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ServeLimits};
-use crate::chain::{ChainError, ChannelView};
-use crate::config::{GatewayConfig, PrivateKeySource};
+use crate::chain::{ChainError, ChannelStatus, ChannelView};
+use crate::config::{GatewayConfig, HostConfig};
 use crate::gateway::server::{GatewayDeps, serve_on};
 use crate::gateway::source::LicenseSource;
 use crate::ledger::{LedgerReader, LedgerWriter, MemoryLedger, ServedLicense};
+use crate::signing::{RingConfig, key_file_name};
 use crate::tasks::Tasks;
 
 /// Chain time of every request.
@@ -113,6 +116,7 @@ async fn upstream(State(state): State<Arc<Upstream>>, body: AxumBytes) -> Respon
 #[derive(Debug)]
 pub(super) struct Chain {
     pub(super) license: Mutex<ServedLicense>,
+    pub(super) keys: Mutex<ServingKeys>,
     pub(super) channel: Mutex<ChannelView>,
     pub(super) known: ChannelId,
 }
@@ -121,6 +125,10 @@ pub(super) struct Chain {
 impl LicenseSource for Chain {
     async fn license(&self) -> Result<ServedLicense, ChainError> {
         Ok(*self.license.lock().unwrap())
+    }
+
+    async fn serving_keys(&self) -> Result<Arc<ServingKeys>, ChainError> {
+        Ok(Arc::new(self.keys.lock().unwrap().clone()))
     }
 
     async fn channel(&self, id: ChannelId) -> Result<Option<ChannelView>, ChainError> {
@@ -140,6 +148,8 @@ pub(super) struct World {
     pub(super) url: String,
     pub(super) cancel: CancellationToken,
     pub(super) tasks: Tasks,
+    /// Holds key files, signing history and boot marks.
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Drop for World {
@@ -153,8 +163,10 @@ pub(super) fn payer_key() -> SigningKey {
     SigningKey::from_slice(&[0x11; 32]).unwrap()
 }
 
-fn serving_key() -> SigningKey {
-    SigningKey::from_slice(&[0x5e; 32]).unwrap()
+pub(super) const SERVING: u8 = 0x5e;
+
+pub(super) fn account(byte: u8) -> EthAddress {
+    EthAddress::of_key(SigningKey::from_slice(&[byte; 32]).unwrap().verifying_key())
 }
 
 async fn open_port() -> (TcpListener, SocketAddr) {
@@ -176,7 +188,7 @@ impl World {
             challenge_manager: EthAddress::new([0xc4; 20]),
             license_id: LicenseId::new([0x1c; 32]),
             model_id: ModelId::new([0x3d; 32]),
-            serving_key: EthAddress::of_key(serving_key().verifying_key()),
+            serving_keys: ServingKeys::first(account(SERVING), NOW - 1_000),
             payer: EthAddress::of_key(payer_key().verifying_key()),
             signer: EthAddress::ZERO,
             salt: Salt::new([1; 32]),
@@ -194,7 +206,7 @@ impl World {
             deposited: Amount::new(1_000_000),
             claimed: Amount::ZERO,
             thaw_end: 0,
-            is_open: true,
+            status: ChannelStatus::Open,
         };
         let state = Arc::new(Upstream {
             mode: Mutex::new(Mode::Works),
@@ -217,6 +229,7 @@ impl World {
             upstream: state,
             chain: Arc::new(Chain {
                 license: Mutex::new(license),
+                keys: Mutex::new(channel.serving_keys.clone()),
                 channel: Mutex::new(view),
                 known: channel.id(),
             }),
@@ -225,7 +238,10 @@ impl World {
             url: String::new(),
             cancel,
             tasks,
+            folder: tempfile::tempdir().unwrap(),
         };
+        std::fs::create_dir(world.folder.path().join("keys")).unwrap();
+        world.hold_key(SERVING);
         world.with_gateway(upstream_at).await
     }
 
@@ -236,13 +252,19 @@ impl World {
             listen: address,
             upstream: format!("http://{upstream_at}/v1"),
             upstream_model: Some("real-name".to_owned()),
-            serving_key: PrivateKeySource::default(),
+            serving_key: None,
+            serving_key_dir: Some(self.folder.path().join("keys")),
             tokenizer: None,
             default_max_tokens: 16,
             max_tokens_cap: 100,
             max_concurrent: 2,
             max_body_bytes: 4_096,
             upstream_timeout_s: 1,
+        };
+        let host = HostConfig {
+            signing_history: self.folder.path().join("history"),
+            boot_marks: Some(self.folder.path().join("marks")),
+            ..HostConfig::default()
         };
         let deps = GatewayDeps {
             model_id: self.channel.model_id,
@@ -251,7 +273,7 @@ impl World {
             writer: Arc::clone(&self.ledger) as Arc<dyn LedgerWriter>,
             reader: Arc::clone(&self.ledger) as Arc<dyn LedgerReader>,
             source: Arc::clone(&self.chain) as Arc<dyn LicenseSource>,
-            serving_key: serving_key(),
+            ring: RingConfig::of(&host, &config).unwrap(),
             counter: Arc::new(ByteEstimate),
             max_unsettled: Amount::MAX,
         };
@@ -262,7 +284,28 @@ impl World {
     }
 
     pub(super) fn session(&self) -> PayerSession {
-        PayerSession::new(self.channel, payer_key(), &self.url).unwrap().with_chain_time(NOW)
+        PayerSession::new(self.channel.clone(), payer_key(), &self.url)
+            .unwrap()
+            .with_chain_time(NOW)
+    }
+
+    /// Puts a key into the host's key directory.
+    pub(super) fn hold_key(&self, byte: u8) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.folder.path().join("keys").join(key_file_name(account(byte)));
+        std::fs::write(&path, hex::encode([byte; 32])).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Names the next serving key, as the contract does.
+    pub(super) fn rotate(&self, byte: u8) {
+        let mut keys = self.chain.keys.lock().unwrap();
+        let mut all: Vec<ServingKey> = keys.iter().map(|(_, key)| *key).collect();
+        if let Some(last) = all.last_mut() {
+            last.until = Some(NOW + 3_600);
+        }
+        all.push(ServingKey { signer: account(byte), from: NOW, until: None, revoked: false });
+        *keys = ServingKeys::new(all);
     }
 
     pub(super) fn set(&self, mode: Mode) {

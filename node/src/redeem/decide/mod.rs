@@ -47,7 +47,7 @@ pub(crate) struct ClaimedLicense {
     pub expires_at: u64,
     /// Seconds within which units must be settled; later they are a proof of under-metering.
     pub settlement_period: u64,
-    /// Largest amount that one claim may add.
+    /// Largest amount that a claim may add now: what the collateral covers, less the takings.
     pub at_once: Amount,
 }
 

@@ -2,6 +2,7 @@ use oml_contracts::{ChannelId, EthAddress, RequestHash, Salt, Signature};
 use proptest::prelude::*;
 
 use super::*;
+use crate::chain::ChannelStatus;
 
 const NOW: u64 = 10_000;
 const POLICY: ClaimPolicy =
@@ -23,7 +24,7 @@ fn owes(id: u8, owed: u128, age: u64) -> ChannelClaim {
             deposited: Amount::new(100_000),
             claimed: Amount::new(50),
             thaw_end: 0,
-            is_open: true,
+            status: ChannelStatus::Open,
         },
         voucher: SignedVoucher {
             channel_id: ChannelId::new([id; 32]),

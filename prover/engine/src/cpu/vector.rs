@@ -267,4 +267,83 @@ mod tests {
         }
         assert!(apply(f32::NAN, &|x| simd.exp(x)).is_nan());
     }
+
+    /// Numbers of every kind but NaN, whose sign and bits no operation promises.
+    const NUMBERS: [f32; 14] = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.5,
+        2.5,
+        3.5,
+        -0.3,
+        1e-40,
+        -3.4e38,
+        1e30,
+        7.25e-20,
+        -127.0,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+    ];
+
+    /// A line of numbers for each rotation of them.
+    fn lines() -> impl Iterator<Item = Line> {
+        let number = |i: usize| NUMBERS[i % NUMBERS.len()];
+        (0..NUMBERS.len()).map(move |first| Line(std::array::from_fn(|l| number(l * 5 + first))))
+    }
+
+    #[test]
+    fn operations_are_those_of_every_lane() {
+        let Some(simd) = Simd::new() else { return };
+        let check = |name: &str, found: V, expected: [f32; 32]| {
+            let mut line = Line::ZERO;
+            found.store(&mut line);
+            for (l, (found, expected)) in line.0.into_iter().zip(expected).enumerate() {
+                let same = found.to_bits() == expected.to_bits();
+                assert!(same || found.is_nan() && expected.is_nan(), "{name} {l}: {found}");
+            }
+        };
+        for a in lines() {
+            let x = simd.load(&a);
+            check("abs", x.abs(), a.0.map(f32::abs));
+            check("sqrt", x.sqrt(), a.0.map(f32::sqrt));
+            check("round", x.round(), a.0.map(f32::round_ties_even));
+            check("inverse", simd.inverse(x), a.0.map(|a| 1.0 / a));
+            for b in lines() {
+                let y = simd.load(&b);
+                let of = |f: fn(f32, f32) -> f32| std::array::from_fn(|l| f(a.0[l], b.0[l]));
+                check("add", x.add(y), of(|a, b| a + b));
+                check("sub", x.sub(y), of(|a, b| a - b));
+                check("mul", x.mul(y), of(|a, b| a * b));
+                check("div", x.div(y), of(|a, b| a / b));
+                check("max", x.max(y), of(|a, b| if a > b { a } else { b }));
+                check("min", x.min(y), of(|a, b| if a < b { a } else { b }));
+                check("mul_add", x.mul_add(y, y), of(|a, b| a.mul_add(b, b)));
+                check("with_sign_of", x.with_sign_of(y), of(f32::copysign));
+                let greater = of(|a, b| if a > b { -a } else { b });
+                check("where_greater", x.mul(simd.splat(-1.0)).where_greater(x, y, y), greater);
+            }
+            for power in [-30_i8, -1, 0, 1, 30] {
+                let scaled = a.0.map(|a| a * f32::from(power).exp2());
+                check("scale", x.scale(simd.splat(f32::from(power))), scaled);
+            }
+        }
+    }
+
+    #[test]
+    #[expect(clippy::cast_possible_truncation, reason = "sums lie within a byte")]
+    fn bytes_are_rounded_to_even_and_shifted() {
+        let Some(simd) = Simd::new() else { return };
+        let quarters = |from: i16| Line(std::array::from_fn(|l| (from as f32 + l as f32) / 4.0));
+        for from in (-508..=476).step_by(31) {
+            let given = [quarters(from), quarters(from + 1), quarters(-from), quarters(-from - 32)];
+            let given = given.map(|line| Line(line.0.map(|x| x.clamp(-127.0, 127.0))));
+            let mut out = WordLine::ZERO;
+            V::bytes(std::array::from_fn(|i| simd.load(&given[i])), &mut out);
+            for (l, word) in out.0.into_iter().enumerate() {
+                let expected = given.map(|line| (line.0[l].round_ties_even() + 128.0) as u8);
+                assert_eq!(word.to_le_bytes(), expected, "{from} {l}");
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use oml_contracts::rpc::abi::PaymentEscrow::{self as Escrow, ClaimError};
 
 use super::faults::Faults;
 use super::refusal::{Caused, Events, Refused};
-use super::state::{Channel, JudgedRow, NamedChannel, ReferenceModel, SignatureFacts};
+use super::state::{Channel, JudgedRow, License, NamedChannel, ReferenceModel, SignatureFacts};
 use super::units::{BPS, MAX_96, share, time40};
 use crate::agreed::{CHAIN_ID, Coin};
 
@@ -69,7 +69,9 @@ impl ReferenceModel {
                 claimed: 0,
                 reserved: 0,
                 thaw_end: 0,
+                closed: false,
             });
+            let deposit = Escrow::ChannelDeposited { channelId: id, amount, deposited: amount };
             Ok(vec![
                 m.escrow_event(&abi::PaymentEscrow::ChannelOpened {
                     channelId: id,
@@ -80,11 +82,7 @@ impl ReferenceModel {
                     currency: m.currency(license.coin),
                     thawPeriod: license.reference.terms.thawPeriod,
                 }),
-                m.escrow_event(&abi::PaymentEscrow::ChannelDeposited {
-                    channelId: id,
-                    amount,
-                    deposited: amount,
-                }),
+                m.escrow_event(&deposit),
             ])
         })
     }
@@ -102,6 +100,7 @@ impl ReferenceModel {
     ) -> Caused {
         let mut faults = Faults::default();
         let (id, at) = self.find_channel(given, &mut faults);
+        faults.open(self, id, at);
         let before = at.map_or(0, |at| self.channels[at].deposited);
         faults.amount(before, amount);
         let coin = Coin::of(given.license.terms.currency);
@@ -150,27 +149,22 @@ impl ReferenceModel {
         let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
             let payer = given.payer;
-            let amount = m.release_above(at, 0, given)?;
+            let channel = &m.channels[at];
+            let amount = channel.deposited - channel.claimed.max(channel.reserved);
+            m.channels[at].thaw_end = 0;
+            m.pay_back(at, amount, given)?;
             let event = Escrow::ChannelWithdrawn { channelId: id, payer, amount };
             Ok(vec![m.escrow_event(&event)])
         })
     }
 
-    /// Pays back what is neither claimed, reserved nor below `last`.
-    fn release_above(
-        &mut self,
-        at: usize,
-        last: u128,
-        given: &NamedChannel,
-    ) -> Result<u128, Refused> {
+    /// Pays a part of the deposit back and closes the channel.
+    fn pay_back(&mut self, at: usize, amount: u128, given: &NamedChannel) -> Result<(), Refused> {
         let channel = &mut self.channels[at];
-        let kept = channel.claimed.max(channel.reserved).max(last);
-        let amount = channel.deposited - kept;
-        channel.deposited = kept;
-        channel.thaw_end = 0;
+        channel.deposited -= amount;
+        channel.closed = true;
         let coin = Coin::of(given.license.terms.currency);
-        self.pay(coin, self.escrow, given.payer, amount)?;
-        Ok(amount)
+        self.pay(coin, self.escrow, given.payer, amount)
     }
 
     /// `close` by the host's call, or with its signature.
@@ -181,27 +175,31 @@ impl ReferenceModel {
         &mut self,
         given: &NamedChannel,
         by: Address,
-        last: u128,
+        word: &CloseWord,
         signature: &SignatureFacts,
     ) -> Caused {
         let host = given.license.host;
+        let CloseWord { deposited: seen, last } = *word;
         let mut faults = Faults::default();
         let (id, at) = self.find_channel(given, &mut faults);
+        faults.open(self, id, at);
         let willing = by == host || self.is_signed(host, signature);
         faults.unless(willing, Escrow::PaymentEscrow_NotByHost { host, caller: by });
-        let left = at.is_some_and(|at| {
-            let channel = &self.channels[at];
-            channel.claimed.max(channel.reserved).max(last) < channel.deposited
-        });
-        faults.unless(left, Escrow::PaymentEscrow_NothingToClose { channelId: id });
+        let channel = at.map(|at| &self.channels[at]);
+        let deposited = channel.map_or(0, |channel| channel.deposited);
+        let wrong = Escrow::PaymentEscrow_WrongDeposit { channelId: id, named: seen, deposited };
+        faults.unless(seen <= deposited, wrong);
+        let declared = channel.map_or(0, |channel| channel.claimed.max(channel.reserved));
+        let kept = declared.max(last);
+        faults.unless(kept < seen, Escrow::PaymentEscrow_NothingToClose { channelId: id });
         faults.none()?;
         let at = at.ok_or(Refused::ANY)?;
         self.atomically(|m| {
-            let to_payer = m.release_above(at, last, given)?;
+            m.pay_back(at, seen - kept, given)?;
             Ok(vec![m.escrow_event(&Escrow::ChannelClosed {
                 channelId: id,
-                finalAmount: m.channels[at].deposited,
-                toPayer: to_payer,
+                finalAmount: kept,
+                toPayer: seen - kept,
             })])
         })
     }
@@ -216,12 +214,15 @@ impl ReferenceModel {
             + U256::from(row.tokens) * U256::from(terms.pricePerThousandTokens) / U256::from(1000);
         let signer = if channel.signer.is_zero() { channel.payer } else { channel.signer };
         let added = row.amount.saturating_sub(channel.claimed);
+        // What is reserved needs no signature: whole, or all that there is room for.
+        let is_secured =
+            row.amount == channel.reserved || (row.amount < channel.reserved && added == limit);
         let broken = [
             (row.amount <= channel.claimed, ClaimError::NotIncreasing),
             (U256::from(row.amount) < price, ClaimError::BelowPrice),
             (row.amount > channel.deposited, ClaimError::ExceedsDeposit),
             (added > limit, ClaimError::ExceedsCollateralRatio),
-            (!self.is_signed(signer, &row.signature), ClaimError::BadSignature),
+            (!is_secured && !self.is_signed(signer, &row.signature), ClaimError::BadSignature),
         ];
         broken.into_iter().filter(|(broken, _)| *broken).map(|(_, reason)| reason).collect()
     }
@@ -233,9 +234,9 @@ impl ReferenceModel {
         rows: &[JudgedRow],
     ) -> (Events, u128) {
         let terms = &reference.terms;
-        let license = self.find(reference).1.map(|at| self.licenses[at].clone());
-        let collateral = license.as_ref().map_or(0, |license| license.collateral);
-        let limit = collateral * BPS / u128::from(terms.minCollateralRatioBps);
+        let at = self.find(reference).1;
+        let license = at.map(|at| self.licenses[at].clone());
+        let limit = license.as_ref().map_or(0, |license| self.room(license));
         let (mut events, mut total) = (Events::new(), 0);
         for row in rows {
             let channel_id = row.channel_id;
@@ -255,8 +256,12 @@ impl ReferenceModel {
                 events.push(self.escrow_event(&event));
             }
         }
-        if let Some(license) = license.filter(|_| total != 0) {
-            let for_owner = share(total, terms.ownerShareBps);
+        if let (Some(at), Some(license)) = (at, license.filter(|_| total != 0)) {
+            let before: u128 = license.claims.iter().map(|(_, amount)| amount).sum();
+            let of = |sum| share(sum, terms.ownerShareBps);
+            let for_owner = of(before + total) - of(before);
+            let time = self.time;
+            self.licenses[at].claims.push((time, total));
             *self.balances.entry((license.coin, reference.host)).or_default() += total - for_owner;
             let (to_owner, to_parents) = self.credit_owner(&license, for_owner);
             events.push(self.escrow_event(&Escrow::ClaimSplit {
@@ -268,6 +273,20 @@ impl ReferenceModel {
             }));
         }
         (events, total)
+    }
+
+    /// What a claim may take now: what the collateral covers, less what was claimed in this
+    /// settlement period and the one before; everything once the license has ended one ago.
+    fn room(&self, license: &License) -> u128 {
+        let terms = &license.reference.terms;
+        let period = terms.settlementPeriod.to::<u64>();
+        if self.time > license.deadline + period {
+            return u128::MAX;
+        }
+        let covered = license.collateral * BPS / u128::from(terms.minCollateralRatioBps);
+        let since = (self.time / period).saturating_sub(1) * period;
+        let lately = license.claims.iter().filter(|(time, _)| *time >= since);
+        covered.min(MAX_96).saturating_sub(lately.map(|(_, amount)| amount).sum())
     }
 
     /// `reserve`.
@@ -301,7 +320,8 @@ impl ReferenceModel {
         let currency = self.currency(coin);
         let amount = self.balances.get(&(coin, by)).copied().unwrap_or_default();
         let mut faults = Faults::default();
-        faults.unless(!to.is_zero(), Escrow::PaymentEscrow_NoRecipient {});
+        let nobody = [Address::ZERO, self.escrow, self.vault].contains(&to);
+        faults.unless(!nobody, Escrow::PaymentEscrow_BadRecipient { to });
         faults.unless(amount != 0, Escrow::PaymentEscrow_NoBalance { currency, account: by });
         faults.none()?;
         self.atomically(|m| {
@@ -314,7 +334,22 @@ impl ReferenceModel {
     }
 }
 
+/// What a host says when it closes a channel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CloseWord {
+    /// The deposit that it has seen.
+    pub(crate) deposited: u128,
+    /// What of that it may still come to.
+    pub(crate) last: u128,
+}
+
 impl Faults {
+    /// A known channel takes deposits and closes only while it is open.
+    fn open(&mut self, model: &ReferenceModel, id: B256, at: Option<usize>) {
+        let closed = at.is_some_and(|at| model.channels[at].closed);
+        self.unless(!closed, Escrow::PaymentEscrow_ChannelClosed { channelId: id });
+    }
+
     /// Something is added to a channel, whose amounts have 96 bits.
     fn amount(&mut self, before: u128, amount: u128) {
         self.unless(amount != 0, Escrow::PaymentEscrow_NoAmount {});

@@ -10,6 +10,15 @@ use super::state::{Payout, ReferenceModel, Status};
 use super::units::{BPS, BURN, MAX_96, share, time40};
 use crate::agreed::Coin;
 
+/// Somebody has a payout paid to another account than its payee's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Redirection {
+    /// Who asks for it.
+    pub(crate) by: Address,
+    /// Who is to get it.
+    pub(crate) to: Address,
+}
+
 impl Faults {
     fn vault_host(&mut self, reference: &abi::LicenseRef, by: Address) {
         let host = reference.host;
@@ -204,11 +213,11 @@ impl ReferenceModel {
         })
     }
 
-    /// `payOut`.
+    /// `payOut`, or `payOutTo` where the payee `by` names another receiver.
     ///
     /// # Errors
     /// [`Refused`](super::Refused).
-    pub(crate) fn pay_out(&mut self, id: usize) -> Caused {
+    pub(crate) fn pay_out(&mut self, id: usize, elsewhere: Option<Redirection>) -> Caused {
         let number = U256::from(id);
         let known = self.payouts.get(id).filter(|payout| payout.amount != 0);
         let mut faults = Faults::default();
@@ -217,14 +226,23 @@ impl ReferenceModel {
         let locked =
             Vault::CollateralVault_PayoutLocked { payoutId: number, unlockAt: time40(unlock) };
         faults.unless(self.time >= unlock, locked);
+        if let Some(Redirection { by, to }) = elsewhere {
+            // A payout that was paid still has its payee.
+            let payee = self.payouts.get(id).map_or(Address::ZERO, |payout| payout.to);
+            let stranger = Vault::CollateralVault_OnlyPayee { payee, caller: by };
+            faults.unless(by == payee, stranger);
+            let nobody = [Address::ZERO, self.escrow, self.vault].contains(&to);
+            faults.unless(!nobody, Vault::CollateralVault_BadRecipient { to });
+        }
         faults.none()?;
         self.atomically(|m| {
             let payout = m.payouts.get(id).cloned().ok_or(Refused::ANY)?;
+            let to = elsewhere.map_or(payout.to, |elsewhere| elsewhere.to);
             m.payouts[id].amount = 0;
-            m.pay(payout.coin, m.vault, payout.to, payout.amount)?;
+            m.pay(payout.coin, m.vault, to, payout.amount)?;
             Ok(vec![m.vault_event(&abi::CollateralVault::PayoutPaid {
                 payoutId: U256::from(id),
-                to: payout.to,
+                to,
                 currency: m.currency(payout.coin),
                 amount: payout.amount,
             })])

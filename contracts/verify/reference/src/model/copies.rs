@@ -12,6 +12,7 @@ use oml_contracts::rpc::abi::{LicenseRef, Receipt, Violation};
 
 use super::answers::name;
 use super::faults::Faults;
+use super::keys::served_from;
 use super::leaves::{Tag, candidate, check_leaves, keccak, tags};
 use super::refusal::{Caused, Refused};
 use super::state::{License, ReferenceModel};
@@ -53,7 +54,7 @@ impl ReferenceModel {
     pub(crate) fn series_claim(&self, license: &LicenseRef, series: &Manager::Series) -> B256 {
         let copy = self.license_id(&series.copy);
         let bundles = series.bundles.clone();
-        let first = U256::from(series.firstSeq);
+        let first = U256::from(series.firstRequest);
         let words = (copy, series.channelId, first, bundles).abi_encode_params();
         let violation = U256::from(Violation::UnlicensedModel as u8);
         keccak256((violation, self.license_id(license), keccak256(words)).abi_encode())
@@ -79,13 +80,15 @@ impl ReferenceModel {
         faults.unless(activated != 0 && drawn >= activated, before);
     }
 
-    /// Every answer has the next receipt of the channel; the time of the first.
+    /// Every answer has the receipt of the channel's next request, in the order in which they were
+    /// signed; the time of the first.
     fn answer_faults(&self, given: &Series, keys: &[B256], faults: &mut Faults) -> u64 {
         let id = self.license_id(&given.license);
-        let license = self.find_license(id).map(|at| &self.licenses[at]);
-        let serving = license.map_or(Address::ZERO, |license| license.serving);
+        let settlement = given.license.terms.settlementPeriod.to();
         let mut first = u64::MAX;
-        for ((answer, signer), _) in given.given.answers.iter().zip(&given.signers).zip(keys) {
+        let mut before: Option<(u32, u64)> = None;
+        let answers = given.given.answers.iter().zip(&given.signers).zip(keys);
+        for (j, ((answer, signer), _)) in answers.enumerate() {
             if answer.signature.is_empty() {
                 let unsaid = Manager::ChallengeManager_WrongLength {
                     name: name("text"),
@@ -95,10 +98,16 @@ impl ReferenceModel {
                 faults.unless(answer.text.is_empty(), unsaid);
                 continue;
             }
-            let signer = *signer;
+            let number = (answer.keyEpoch, answer.seq);
+            let late = Manager::ChallengeManager_NotInOrder { answer: U256::from(j) };
+            faults.unless(before.is_none_or(|before| before < number), late);
+            before = Some(number);
+            let key = self.serving_key(id, answer.keyEpoch);
+            self.admissible_faults(&key, answer.keyEpoch, settlement, faults);
+            let (signer, serving) = (*signer, key.signer);
             let bad = Manager::ChallengeManager_BadReceiptSignature { signer, servingKey: serving };
             faults.unless(signer == serving && !signer.is_zero(), bad);
-            first = first.min(answer.servedAt);
+            first = first.min(served_from(answer.servedAt, &key));
         }
         first
     }
@@ -117,9 +126,10 @@ impl ReferenceModel {
         let said = keccak256("OML.response.v1");
         Receipt {
             licenseId: self.license_id(license),
+            keyEpoch: answer.keyEpoch,
             channelId: series.channelId,
-            seq: series.firstSeq + nth,
-            cumulativeRequests: answer.cumulativeRequests,
+            seq: answer.seq,
+            cumulativeRequests: series.firstRequest + nth,
             cumulativeTokens: answer.cumulativeTokens,
             servedAt: answer.servedAt,
             requestHash: keccak(&[&plain[..], &license.terms.modelId[..], &key[..]]),
@@ -212,7 +222,7 @@ impl ReferenceModel {
             faults.unless(first >= from, early);
         }
         let violation = Violation::UnlicensedModel;
-        let once = (U256::from(violation as u8), id, copy_id, U256::ZERO);
+        let once = (U256::from(violation as u8), id, copy_id);
         let once = keccak256(once.abi_encode());
         let again = Manager::ChallengeManager_AlreadyPunished { punishmentId: once };
         faults.unless(!self.court.punished.contains(&once), again);

@@ -18,10 +18,9 @@ alloy::sol! {
     #[derive(Debug)]
     error Terms_UnknownEpoch(bytes32 modelId, uint32 epoch);
 
-    /// How the contracts say that a token did not move; the only reason here that is of a library
-    /// of others.
+    /// The token did not move to the contract that asked for it.
     #[derive(Debug)]
-    error TransferFromFailed();
+    error Currency_PullRefused(address currency, address from, uint256 amount);
 }
 
 /// All broken rules of a call. The documents do not say which is looked at first, so each may be
@@ -56,7 +55,12 @@ impl Faults {
         if !model.has(Coin::Native, by, value) {
             self.reasons.push(Vec::new());
         }
-        self.unless(coin.is_native() || model.has(Coin::Token, by, amount), TransferFromFailed {});
+        let refused = Currency_PullRefused {
+            currency: model.currency(coin),
+            from: by,
+            amount: U256::from(amount),
+        };
+        self.unless(coin.is_native() || model.has(Coin::Token, by, amount), refused);
     }
 
     /// The license is in one of these steps of its life.

@@ -8,11 +8,12 @@ use oml_contracts::rpc::abi;
 use oml_contracts::rpc::abi::LicenseRegistry as Registry;
 
 use super::faults::{Faults, Terms_UnknownEpoch};
+use super::keys::named;
 use super::refusal::{Caused, Refused};
 use super::state::{License, ReferenceModel, Status};
 use super::units::{MAX_TERM, share, time40};
-use super::universe::universe_of;
-use crate::agreed::{Coin, block_hash};
+use super::universe::{Beacon, universe_of};
+use crate::agreed::Coin;
 
 impl ReferenceModel {
     /// `acquire`.
@@ -32,7 +33,7 @@ impl ReferenceModel {
         let mut faults = Faults::default();
         let open = self.offers.contains(&offer);
         faults.unless(open, Registry::LicenseRegistry_OfferNotOpen { offerId: offer });
-        faults.unless(!serving.is_zero(), Registry::LicenseRegistry_NoServingKey {});
+        faults.unless(!serving.is_zero(), Registry::ServingKeys_NoSigner {});
         let new = self.find_license(id).is_none();
         faults.unless(new, Registry::LicenseRegistry_LicenseExists { licenseId: id });
         faults.payment(self, coin, reference.host, fee + collateral, value);
@@ -85,10 +86,11 @@ impl ReferenceModel {
             thaw_end: 0,
             freezes: 0,
             seed: B256::ZERO,
-            serving,
+            keys: vec![named(serving, self.time)],
             artefact: B256::ZERO,
             activation_round: 0,
             deployments: BTreeMap::new(),
+            claims: Vec::new(),
         }
     }
 
@@ -103,23 +105,23 @@ impl ReferenceModel {
         let drawn = license.is_some_and(|license| !license.seed.is_zero());
         faults.unless(!drawn, Registry::LicenseRegistry_AlreadySeeded { subject: id });
         faults.status(id, license.map(|license| license.status), &[Status::Acquired]);
-        let pending = license.map(|license| license.round).filter(|round| *round >= self.block);
+        let pending = license
+            .map(|license| license.round)
+            .filter(|round| self.beacon(*round) == Beacon::Pending);
         let round = U48::from(pending.unwrap_or_default());
         let early = Registry::LicenseRegistry_SeedPending { subject: id, round };
         faults.unless(pending.is_none(), early);
         faults.none()?;
         let at = found.ok_or(Refused::ANY)?;
         let license = self.license(at)?;
-        // Without the history contract of EIP-2935 hashes are there for 256 blocks.
-        if self.block - license.round > 256 {
-            let round = self.block + 2;
+        let Beacon::Ready(value) = self.beacon(license.round) else {
+            let round = self.next_round();
             self.licenses[at].round = round;
             return Ok(vec![self.registry_event(&abi::LicenseRegistry::SeedRoundMoved {
                 subject: license.id,
                 seedRound: U48::from(round),
             })]);
-        }
-        let value = block_hash(license.round);
+        };
         let seed =
             keccak256([value.as_slice(), self.registry.as_slice(), license.id.as_slice()].concat());
         self.licenses[at].status = Status::Seeded;

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::{Eip712Domain, SolStruct, SolValue};
 use oml_contracts::rpc::abi::ChallengeManager as Manager;
-use oml_contracts::rpc::abi::{LicenseRef, Receipt, Violation};
+use oml_contracts::rpc::abi::{LicenseRef, Receipt, ServingKey, Violation};
 
 use super::faults::Faults;
+use super::keys::{served_by, served_from};
 use super::refusal::{Caused, Refused};
 use super::state::ReferenceModel;
 use super::units::time40;
@@ -63,31 +64,40 @@ impl ReferenceModel {
     fn receipt_faults(
         &self,
         id: B256,
-        serving: Address,
+        key: &ServingKey,
         signed: &AttributedReceipt,
         faults: &mut Faults,
     ) {
         let given = signed.receipt.licenseId;
         let wrong = Manager::ChallengeManager_WrongLicense { expected: id, given };
         faults.unless(given == id, wrong);
-        let signer = signed.signer;
+        let (signer, serving) = (signed.signer, key.signer);
         let bad = Manager::ChallengeManager_BadReceiptSignature { signer, servingKey: serving };
         faults.unless(signer == serving && !signer.is_zero(), bad);
     }
 
-    fn violation_faults(&self, proof: &ReceiptProof, deadline: u64, faults: &mut Faults) {
+    fn violation_faults(
+        &self,
+        proof: &ReceiptProof,
+        key: &ServingKey,
+        deadline: u64,
+        faults: &mut Faults,
+    ) {
         let receipt = &proof.receipt.receipt;
         let terms = &proof.license.terms;
         match (&proof.violation, &proof.other) {
             (Violation::Equivocation, Some(AttributedReceipt { receipt: other, .. })) => {
-                let same = receipt.channelId == other.channelId && receipt.seq == other.seq;
+                let same = receipt.keyEpoch == other.keyEpoch
+                    && receipt.channelId == other.channelId
+                    && receipt.seq == other.seq;
                 let contradict = same && receipt != other;
                 faults.unless(contradict, Manager::ChallengeManager_NoEquivocation {});
             }
             (Violation::UnderMetering, _) => {
                 let channel = self.channels.iter().find(|c| c.id == receipt.channelId);
                 let declared = channel.map_or(0, |c| c.claimed.max(c.reserved));
-                let settle_by = receipt.servedAt as u128 + terms.settlementPeriod.to::<u128>();
+                let served = served_by(receipt.servedAt, key);
+                let settle_by = u128::from(served) + terms.settlementPeriod.to::<u128>();
                 let requests = U256::from(receipt.cumulativeRequests);
                 let tokens = U256::from(receipt.cumulativeTokens);
                 let owed = requests * U256::from(terms.pricePerRequest)
@@ -101,7 +111,7 @@ impl ReferenceModel {
                 faults.unless(shown, none);
             }
             _ => {
-                let served = receipt.servedAt;
+                let served = served_from(receipt.servedAt, key);
                 let within = Manager::ChallengeManager_WithinTerm {
                     servedAt: served,
                     end: time40(deadline),
@@ -123,23 +133,28 @@ impl ReferenceModel {
         let mut faults = Faults::default();
         faults.level(terms.evidenceLevels, 0);
         faults.liable(id, license.map(|license| license.status));
-        let serving = license.map_or(Address::ZERO, |license| license.serving);
-        self.receipt_faults(id, serving, &proof.receipt, &mut faults);
+        let epoch = proof.receipt.receipt.keyEpoch;
+        let key = self.serving_key(id, epoch);
+        self.receipt_faults(id, &key, &proof.receipt, &mut faults);
         if let Some(other) = &proof.other {
-            self.receipt_faults(id, serving, other, &mut faults);
+            self.receipt_faults(id, &key, other, &mut faults);
         }
+        self.admissible_faults(&key, epoch, terms.settlementPeriod.to(), &mut faults);
         let deadline = license.map_or(0, |license| license.deadline);
-        self.violation_faults(proof, deadline, &mut faults);
+        self.violation_faults(proof, &key, deadline, &mut faults);
         let commitment = self.commitment(by, self.proof_claim(proof), proof.salt, &mut faults);
         let receipt = &proof.receipt.receipt;
-        let (seq, bps) = match proof.violation {
-            Violation::Equivocation => (receipt.seq, terms.slash.equivocationBps),
-            Violation::UnderMetering => (0, terms.slash.underMeteringBps),
-            _ => (0, terms.slash.outOfTermBps),
+        let channel = receipt.channelId;
+        let number = (channel, U256::from(receipt.keyEpoch), U256::from(receipt.seq));
+        let (subject, bps) = match proof.violation {
+            Violation::Equivocation => {
+                (keccak256(number.abi_encode()), terms.slash.equivocationBps)
+            }
+            Violation::UnderMetering => (channel, terms.slash.underMeteringBps),
+            _ => (channel, terms.slash.outOfTermBps),
         };
         let violation = U256::from(proof.violation as u8);
-        let once = (violation, receipt.licenseId, receipt.channelId, U256::from(seq));
-        let once = keccak256(once.abi_encode());
+        let once = keccak256((violation, receipt.licenseId, subject).abi_encode());
         let again = Manager::ChallengeManager_AlreadyPunished { punishmentId: once };
         faults.unless(!self.court.punished.contains(&once), again);
         faults.none()?;

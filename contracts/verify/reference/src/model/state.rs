@@ -127,14 +127,16 @@ pub(crate) struct License {
     pub(crate) freezes: u16,
     /// Decides its copy's answers, once drawn.
     pub(crate) seed: B256,
-    /// Signs its receipts.
-    pub(crate) serving: Address,
+    /// Sign its receipts, by epoch.
+    pub(crate) keys: Vec<abi::ServingKey>,
     /// What its host accepted, zero before.
     pub(crate) artefact: B256,
     /// Round of whose value nobody knew then, 0 where the terms do not ask.
     pub(crate) activation_round: u64,
     /// Until when the host answers for its deployments.
     pub(crate) deployments: BTreeMap<B256, u64>,
+    /// Every claim: when, and how much.
+    pub(crate) claims: Vec<(u64, u128)>,
 }
 
 /// A payer's channel.
@@ -158,6 +160,8 @@ pub(crate) struct Channel {
     pub(crate) reserved: u128,
     /// End of the thaw, 0 while not thawing.
     pub(crate) thaw_end: u64,
+    /// Whether the payer has left or the host has closed it.
+    pub(crate) closed: bool,
 }
 
 /// A queued payout.
@@ -280,6 +284,8 @@ pub(crate) struct ReferenceModel {
     pub(crate) vault: Address,
     /// Holds channels and balances.
     pub(crate) escrow: Address,
+    /// Keeps the values of rounds.
+    pub(crate) beacon: Address,
     /// The one ERC-20 token that offers and stakes use.
     pub(crate) token: Address,
     /// Who may freeze and slash.
@@ -288,6 +294,8 @@ pub(crate) struct ReferenceModel {
     pub(crate) time: u64,
     /// Block in which the next operation runs.
     pub(crate) block: u64,
+    /// Beacon rounds whose values are on chain.
+    pub(crate) brought: BTreeSet<u64>,
     /// What accounts with code say of signatures.
     pub(crate) codes: BTreeMap<Address, WalletCode>,
     /// Ids of the offers that can be bought.

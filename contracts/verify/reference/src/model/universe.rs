@@ -5,22 +5,21 @@ use std::sync::LazyLock;
 
 use alloy::primitives::aliases::U48;
 use alloy::primitives::{Address, B256, U256, keccak256};
-use alloy::sol_types::SolValue;
+use alloy::sol_types::{SolEvent as _, SolValue};
 use oml_contracts::leaf::BUNDLE_LEAVES;
+use oml_contracts::rpc::abi::Beacon as Beacons;
 use oml_contracts::rpc::abi::LicenseRegistry as Registry;
 use oml_contracts::rpc::abi::{LicenseRef, Terms};
 
 use super::faults::Faults;
 use super::refusal::{Caused, Events, Refused};
 use super::state::{License, PartSizes, ReferenceModel, UniverseId, UniverseState};
-use crate::agreed::block_hash;
+use crate::agreed::{HASHES, MARGIN, mix_hash};
 
 /// Most leaves of a universe.
 const MAX_FINGERPRINTS: u64 = 1 << 20;
 /// Longest URI of a deployment, in bytes.
 const MAX_URI: usize = 2_048;
-/// Without the history contract of EIP-2935 hashes are there for so many blocks.
-const BLOCK_HASHES: u64 = 256;
 /// Until when a host answers for what it has not retired.
 pub(super) const ALWAYS: u64 = (1 << 40) - 1;
 
@@ -68,9 +67,9 @@ impl UniverseState {
 /// What the beacon says of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beacon {
-    /// Not out yet.
+    /// Not out yet, or nobody has brought it.
     Pending,
-    /// The round is out and has this value.
+    /// The round was brought and has this value.
     Ready(B256),
     /// Out of reach.
     Stale,
@@ -137,18 +136,35 @@ impl ReferenceModel {
     }
 
     pub(super) fn beacon(&self, round: u64) -> Beacon {
-        if round >= self.block {
-            Beacon::Pending
-        } else if self.block - round > BLOCK_HASHES {
+        if self.brought.contains(&round) {
+            Beacon::Ready(mix_hash(round))
+        } else if round < self.block && !self.can_bring(round) {
             Beacon::Stale
         } else {
-            Beacon::Ready(block_hash(round))
+            Beacon::Pending
         }
+    }
+
+    /// Whether a block's header can be shown.
+    pub(crate) const fn can_bring(&self, round: u64) -> bool {
+        round < self.block && self.block - round <= HASHES
+    }
+
+    /// `bring` of a block that can be shown: its value is kept once.
+    ///
+    /// # Errors
+    /// None.
+    pub(crate) fn bring_round(&mut self, round: u64) -> Caused {
+        if !self.brought.insert(round) {
+            return Ok(Vec::new());
+        }
+        let event = Beacons::RoundBrought { round: U48::from(round), value: mix_hash(round) };
+        Ok(vec![(self.beacon, event.encode_log_data())])
     }
 
     /// The round to name in a commitment made now.
     pub(super) const fn next_round(&self) -> u64 {
-        self.block + 2
+        self.block + MARGIN
     }
 
     /// `drawUniverseSeed`.

@@ -164,6 +164,9 @@ impl World {
 
     pub(super) fn draw_case(&mut self, reference: CaseRef) -> Result<(), Difference> {
         let id = self.model.case_id(&reference);
+        if let Some(round) = self.model.court.cases.get(&id).map(|case| case.round) {
+            self.bring(round)?;
+        }
         let data = ChallengeManager::drawCaseCall { r#ref: reference.clone() };
         let call = Call::new(self.model.manager, "drawCase", self.people.stranger, 0, &data);
         let verdict = self.model.draw_case(&reference);

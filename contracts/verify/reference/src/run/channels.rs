@@ -12,7 +12,7 @@ use super::difference::Difference;
 use super::signing::close_digest;
 use super::world::{Call, World};
 use crate::agreed::Coin;
-use crate::model::{Channel, Events, JudgedRow, NamedChannel};
+use crate::model::{Channel, CloseWord, Events, JudgedRow, NamedChannel};
 
 impl World {
     pub(super) fn open_channel(&mut self) -> Result<(), Difference> {
@@ -102,7 +102,16 @@ impl World {
         let last = self.amount() % (1 << 96);
         let license = self.model.license_id(&r#ref);
         let id = self.model.channel_id(license, payer, signer, salt);
-        let digest = close_digest(&self.model, id, last);
+        let known = self.model.channels.iter().find(|channel| channel.id == id);
+        let deposited = known.map_or(0, |channel| channel.deposited);
+        // Mostly what is there; else less, as a signature of earlier days, or more.
+        let seen = match self.random.random_range(0..6_u32) {
+            0 => deposited + 1,
+            1 => deposited / 2,
+            _ => deposited,
+        };
+        let word = CloseWord { deposited: seen, last };
+        let digest = close_digest(&self.model, id, &word);
         let good = self.random.random();
         let (bytes, signature) = self.signature(host, digest, good)?;
         let data = PaymentEscrow::closeCall {
@@ -110,11 +119,12 @@ impl World {
             payer,
             signer,
             salt,
+            deposited: seen,
             finalAmount: last,
             hostSignature: bytes,
         };
         let call = Call::new(self.model.escrow, "close", by, 0, &data);
-        let verdict = self.model.close(&given, by, last, &signature);
+        let verdict = self.model.close(&given, by, &word, &signature);
         self.hold(&call, verdict).map(drop)
     }
 
@@ -129,6 +139,7 @@ impl World {
             Some(own[self.random.random_range(0..own.len())].clone())
         };
         let known = channel.filter(|_| !self.chance(15));
+        let channel_reserved = known.as_ref().map(|c| c.reserved).filter(|reserved| *reserved != 0);
         let (payer, signer, salt, claimed) = match known {
             Some(c) => (c.payer, c.signer, c.salt, c.claimed),
             None => (self.people.stranger, Address::ZERO, B256::repeat_byte(9), 0),
@@ -137,7 +148,8 @@ impl World {
         // A channel of another license is no channel of this one, but its people may have one here,
         // too.
         let channel = self.model.channels.iter().position(|known| known.id == channel_id);
-        let amount = claimed.saturating_add(self.amount() / 4);
+        let reserved = channel_reserved.filter(|_| self.chance(3));
+        let amount = reserved.unwrap_or_else(|| claimed.saturating_add(self.amount() / 4));
         let requests = self.random.random_range(0..2_000_u64);
         let tokens = self.random.random_range(0..2_000_000_u64);
         let request = B256::from(U256::from(self.random.next_u64()));
@@ -195,7 +207,9 @@ impl World {
                 event.topics().first() == Some(&PaymentEscrow::VoucherClaimed::SIGNATURE_HASH);
             let by_code = row.signature.key != right;
             let refused = event.data.last() == Some(&(ClaimError::BadSignature as u8));
-            if by_code && (taken || refused) {
+            // What is reserved needs no agreement.
+            let agreed = taken && row.amount > channel.reserved;
+            if by_code && (agreed || refused) {
                 self.counts.reach(Reached::Signed(*code, taken));
             }
         }

@@ -1,7 +1,8 @@
 //! Wallets, balances, collateral, channels, stakes: all of them, at the end of a sequence.
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::signers::local::PrivateKeySigner;
+use alloy::sol_types::SolValue;
 use oml_contracts::rpc::abi;
 
 use super::difference::Difference;
@@ -40,7 +41,19 @@ impl World {
             same(&what, U256::from(license.deadline), U256::from(found.deadline))?;
             let status = license.status as u8 + 1;
             same(&what, U256::from(status), U256::from(found.status as u8))?;
+            let call = abi::LicenseRegistry::servingKeysCall { licenseId: license.id };
+            let found = self.chain.read(self.model.registry, &call)?;
+            let what = format!("keys of {}", license.id);
+            same(&what, U256::from(license.keys.len()), U256::from(found.len()))?;
+            for (expected, found) in license.keys.iter().zip(&found) {
+                let word = |key: &abi::ServingKey| U256::from_be_bytes(digest(key).0);
+                same(&what, word(expected), word(found))?;
+            }
         }
+        self.compare_channels()
+    }
+
+    fn compare_channels(&mut self) -> Result<(), Difference> {
         for channel in self.model.channels.clone() {
             let call = abi::PaymentEscrow::channelCall { channelId: channel.id };
             let found = self.chain.read(self.model.escrow, &call)?;
@@ -48,6 +61,8 @@ impl World {
             same(&what, U256::from(channel.deposited), U256::from(found.deposited))?;
             same(&what, U256::from(channel.claimed), U256::from(found.claimed))?;
             same(&what, U256::from(channel.thaw_end), U256::from(found.thawEnd))?;
+            let status = 1 + u8::from(channel.closed);
+            same(&what, U256::from(status), U256::from(found.status as u8))?;
             let call = abi::PaymentEscrow::declaredCall { channelId: channel.id };
             let declared = channel.claimed.max(channel.reserved);
             let found = self.chain.read(self.model.escrow, &call)?;
@@ -78,6 +93,11 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// All fields of a key as one word.
+fn digest(key: &abi::ServingKey) -> B256 {
+    keccak256(key.abi_encode())
 }
 
 pub(super) fn same(what: &str, expected: U256, found: U256) -> Result<(), Difference> {

@@ -15,6 +15,14 @@ use super::signing::sign;
 use super::world::{Call, World};
 use crate::model::{License, Series, Status, candidate, universe_of};
 
+/// Whose receipt an answer gets, and its number.
+#[derive(Clone, Copy)]
+struct Numbered {
+    accused: B256,
+    epoch: u32,
+    seq: u64,
+}
+
 impl World {
     /// Copies of the other model, drawn when the hosts have their own.
     pub(super) fn sell_copies(&mut self) -> Result<(), Difference> {
@@ -115,7 +123,7 @@ impl World {
         let series = Asked {
             copy,
             channelId: B256::with_last_byte(self.random.random_range(0..2)),
-            firstSeq: self.random.random_range(0..3),
+            firstRequest: self.random.random_range(0..3),
             bundles,
         };
         let rate = [16, 16, 16, 15, 14, 8, 1][self.below(7)];
@@ -152,6 +160,8 @@ impl World {
         let root = self.model.universe(universe).root;
         let leaves = self.court.as_ref().and_then(|court| court.leaves.get(&universe)).cloned();
         let (mut given, mut signers, mut nth) = (Evidence::default(), Vec::new(), 0);
+        let accused = self.model.license_id(&license);
+        let (mut epoch, mut seq) = (self.some_epoch(accused), 0);
         for (k, bundle) in series.bundles.iter().enumerate() {
             let Some(leaves) = &leaves else { break };
             let first = u16::try_from(BUNDLE * k).unwrap_or(0);
@@ -164,7 +174,15 @@ impl World {
                 let drawn = candidate(seed, root, index, leaf.salt);
                 let place = if right { drawn } else { self.below(16) };
                 let text = self.said(&leaves.word(index, place));
-                let (answer, signer) = self.served(from, text);
+                if self.chance(30) {
+                    // Mostly a later epoch, where numbers begin anew.
+                    let other = self.some_epoch(accused);
+                    (epoch, seq) = (other.max(epoch), if other > epoch { 0 } else { seq });
+                }
+                let repeated = self.chance(400);
+                seq += if repeated { 0 } else { self.random.random_range(1..4) };
+                let number = Numbered { accused, epoch, seq };
+                let (answer, signer) = self.served(number, from, text);
                 let receipt =
                     self.model.series_receipt(&license, &series, nth, leaf.keyHash, &answer);
                 let (answer, signer) = match signer {
@@ -197,19 +215,22 @@ impl World {
     /// An answer without its signature, and who signs it.
     fn served(
         &mut self,
+        number: Numbered,
         from: u64,
         text: String,
     ) -> (ServedAnswer, Option<alloy::signers::local::PrivateKeySigner>) {
+        let Numbered { accused, epoch, seq } = number;
         let silent = self.chance(40);
         let key = match self.random.random_range(0..400_u32) {
             0 => self.people.provers[0].clone(),
-            _ => self.people.serving.clone(),
+            _ => self.serving_key_of(accused, epoch),
         };
         let late = self.random.random_range(0..100);
         let early = u64::from(self.chance(300));
         let said = !silent || self.chance(30);
         let answer = ServedAnswer {
-            cumulativeRequests: self.random.random_range(0..1_000),
+            keyEpoch: epoch,
+            seq,
             cumulativeTokens: self.random.random_range(0..1_000),
             servedAt: from + late * (1 - early) - early,
             signature: Bytes::new(),

@@ -6,10 +6,10 @@ use std::fmt;
 use alloy::primitives::{Address, B256, LogData};
 use alloy::sol_types::SolError;
 use oml_contracts::rpc::abi::{
-    ChallengeManager, CollateralVault, LicenseRegistry, PaymentEscrow, ProverRegistry,
+    Beacon, ChallengeManager, CollateralVault, LicenseRegistry, PaymentEscrow, ProverRegistry,
 };
 
-use crate::model::{Currency_WrongValue, Terms_UnknownEpoch, TransferFromFailed};
+use crate::model::{Currency_PullRefused, Currency_WrongValue, Terms_UnknownEpoch};
 use crate::wallets::WalletCode;
 
 /// Something that a call did.
@@ -50,7 +50,7 @@ fn error_name(selector: [u8; 4]) -> Option<&'static str> {
     let of_libraries = [
         (Currency_WrongValue::SELECTOR, "Currency_WrongValue"),
         (Terms_UnknownEpoch::SELECTOR, "Terms_UnknownEpoch"),
-        (TransferFromFailed::SELECTOR, "TransferFromFailed"),
+        (Currency_PullRefused::SELECTOR, "Currency_PullRefused"),
         ([0; 4], "without a word"),
     ];
     if let Some((_, name)) = of_libraries.iter().find(|(known, _)| *known == selector) {
@@ -61,6 +61,7 @@ fn error_name(selector: [u8; 4]) -> Option<&'static str> {
         .or_else(|| CollateralVault::CollateralVaultErrors::name_by_selector(selector))
         .or_else(|| LicenseRegistry::LicenseRegistryErrors::name_by_selector(selector))
         .or_else(|| PaymentEscrow::PaymentEscrowErrors::name_by_selector(selector))
+        .or_else(|| Beacon::BeaconErrors::name_by_selector(selector))
 }
 
 fn event_name(topic: [u8; 32]) -> Option<&'static str> {
@@ -69,6 +70,7 @@ fn event_name(topic: [u8; 32]) -> Option<&'static str> {
         .or_else(|| CollateralVault::CollateralVaultEvents::name_by_selector(topic))
         .or_else(|| LicenseRegistry::LicenseRegistryEvents::name_by_selector(topic))
         .or_else(|| PaymentEscrow::PaymentEscrowEvents::name_by_selector(topic))
+        .or_else(|| Beacon::BeaconEvents::name_by_selector(topic))
 }
 
 /// What a run has done.

@@ -88,7 +88,7 @@ impl World {
     }
 
     fn licensing(&mut self) -> Result<(), Difference> {
-        match self.random.random_range(0..18_u32) {
+        match self.random.random_range(0..20_u32) {
             0 => self.acquire(),
             1 => self.draw_seed(),
             2..=3 => self.activate(),
@@ -103,6 +103,7 @@ impl World {
             14 => self.toggle_offer(),
             15 => self.top_up_universe(),
             16 => self.close(),
+            17..=18 => self.change_keys(),
             _ => self.reserve(),
         }
     }

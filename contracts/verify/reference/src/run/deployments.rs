@@ -58,6 +58,9 @@ impl World {
             1 => UniverseId { model, epoch: epoch + 1 },
             _ => UniverseId { model, epoch },
         };
+        if let Some(round) = self.model.universes.get(&id).map(|universe| universe.round) {
+            self.bring(round)?;
+        }
         let data = LicenseRegistry::drawUniverseSeedCall { modelId: id.model, epoch: id.epoch };
         let call =
             Call::new(self.model.registry, "drawUniverseSeed", self.people.stranger, 0, &data);

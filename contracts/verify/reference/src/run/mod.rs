@@ -11,6 +11,7 @@ mod deployments;
 mod difference;
 mod docket;
 mod judge;
+mod keys;
 mod leaves;
 mod listing;
 mod offers;

@@ -24,6 +24,8 @@ pub(super) struct People {
     pub(super) provers: Vec<PrivateKeySigner>,
     /// Signs the hosts' receipts.
     pub(super) serving: PrivateKeySigner,
+    /// Signs them after a rotation.
+    pub(super) next_serving: PrivateKeySigner,
 }
 
 pub(super) fn people() -> Result<People, SetUpError> {
@@ -47,6 +49,7 @@ pub(super) fn people() -> Result<People, SetUpError> {
         stranger: person("stranger"),
         provers,
         serving: key("serving")?,
+        next_serving: key("next serving")?,
     })
 }
 

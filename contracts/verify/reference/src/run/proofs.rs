@@ -77,6 +77,7 @@ impl World {
         let many = self.chance(12);
         Receipt {
             licenseId: if self.chance(25) { few } else { license },
+            keyEpoch: self.some_epoch(license),
             channelId: channel.unwrap_or(few),
             seq: self.random.random_range(0..2),
             cumulativeRequests: if many {
@@ -95,7 +96,7 @@ impl World {
         }
     }
 
-    /// By the host's serving key, by another, or by none.
+    /// By the license's serving key of the epoch that it names, by another, or by none.
     fn signed(&mut self, receipt: Receipt) -> Result<(AttributedReceipt, Bytes), Difference> {
         let key = match self.random.random_range(0..30_u32) {
             0 => {
@@ -106,7 +107,7 @@ impl World {
             }
             1 => return Ok((AttributedReceipt { receipt, signer: Address::ZERO }, Bytes::new())),
             2 => self.people.provers[0].clone(),
-            _ => self.people.serving.clone(),
+            _ => self.serving_key_of(receipt.licenseId, receipt.keyEpoch),
         };
         let signature = sign(&key, self.model.receipt_digest(&receipt))?;
         Ok((AttributedReceipt { receipt, signer: key.address() }, signature))
@@ -126,8 +127,9 @@ impl World {
         let (mut other, mut second) = (None, Bytes::new());
         if violation == Violation::Equivocation {
             let mut contrary = receipt.receipt.clone();
-            match self.random.random_range(0..8_u32) {
+            match self.random.random_range(0..9_u32) {
                 0 => contrary.seq += 1,
+                4 => contrary.keyEpoch += 1,
                 1 => contrary.channelId = B256::repeat_byte(4),
                 2 => {}
                 3 => contrary.licenseId = B256::repeat_byte(4),

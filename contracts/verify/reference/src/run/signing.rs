@@ -12,7 +12,7 @@ use super::difference::Difference;
 use super::world::World;
 use crate::agreed::CHAIN_ID;
 use crate::evm::SetUpError;
-use crate::model::{ReferenceModel, SignatureFacts};
+use crate::model::{CloseWord, ReferenceModel, SignatureFacts};
 
 impl World {
     fn key_of(&self, account: Address) -> Option<PrivateKeySigner> {
@@ -75,10 +75,11 @@ pub(super) fn sign(by: &PrivateKeySigner, digest: B256) -> Result<Bytes, SetUpEr
     Ok(signature.as_bytes().to_vec().into())
 }
 
-/// EIP-712 `Close(bytes32 channelId,uint128 finalAmount)`, spelled out.
-pub(super) fn close_digest(model: &ReferenceModel, channel: B256, last: u128) -> B256 {
-    let type_hash = keccak256("Close(bytes32 channelId,uint128 finalAmount)");
-    let hash = keccak256((type_hash, channel, U256::from(last)).abi_encode_params());
+/// EIP-712 `Close(bytes32 channelId,uint128 deposited,uint128 finalAmount)`, spelled out.
+pub(super) fn close_digest(model: &ReferenceModel, channel: B256, word: &CloseWord) -> B256 {
+    let kind = keccak256("Close(bytes32 channelId,uint128 deposited,uint128 finalAmount)");
+    let fields = (kind, channel, U256::from(word.deposited), U256::from(word.last));
+    let hash = keccak256(fields.abi_encode_params());
     let separator = B256::from(domain(model).separator());
     let prefix: &[u8] = &[0x19, 0x01];
     keccak256([prefix, separator.as_slice(), hash.as_slice()].concat())

@@ -1,5 +1,6 @@
 //! The single calls of a sequence: chosen at random, mostly sensible.
 
+use alloy::primitives::aliases::U48;
 use alloy::primitives::{Address, B256, U256};
 use oml_contracts::rpc::abi;
 use rand::{Rng, RngCore};
@@ -7,8 +8,8 @@ use rand::{Rng, RngCore};
 use super::difference::Difference;
 use super::units::DAY;
 use super::world::{Call, World};
-use crate::agreed::Coin;
-use crate::model::{License, Status};
+use crate::agreed::{Coin, header};
+use crate::model::{License, Redirection, Status};
 
 impl World {
     pub(super) fn acquire(&mut self) -> Result<(), Difference> {
@@ -60,6 +61,17 @@ impl World {
         self.hold(&call, verdict).map(drop)
     }
 
+    /// Brings a round whose block can be shown; now and then nobody does.
+    pub(super) fn bring(&mut self, round: u64) -> Result<(), Difference> {
+        if !self.model.can_bring(round) || self.chance(12) {
+            return Ok(());
+        }
+        let data = abi::Beacon::bringCall { round: U48::from(round), proof: header(round) };
+        let call = Call::new(self.model.beacon, "bring", self.people.stranger, 0, &data);
+        let verdict = self.model.bring_round(round);
+        self.hold(&call, verdict).map(drop)
+    }
+
     pub(super) fn draw_seed(&mut self) -> Result<(), Difference> {
         let (_, reference, _) = self.pick();
         self.draw_seed_of(&reference)
@@ -67,6 +79,10 @@ impl World {
 
     pub(super) fn draw_seed_of(&mut self, reference: &abi::LicenseRef) -> Result<(), Difference> {
         let id = self.model.license_id(reference);
+        let license = self.model.licenses.iter().find(|license| license.id == id);
+        if let Some(round) = license.map(|license| license.round) {
+            self.bring(round)?;
+        }
         let data = abi::LicenseRegistry::drawLicenseSeedCall { licenseId: id };
         let call =
             Call::new(self.model.registry, "drawLicenseSeed", self.people.stranger, 0, &data);
@@ -211,9 +227,23 @@ impl World {
 
     pub(super) fn pay_out(&mut self) -> Result<(), Difference> {
         let id = self.place(self.model.payouts.len());
+        if self.chance(3) {
+            return self.pay_out_elsewhere(id);
+        }
         let data = abi::CollateralVault::payOutCall { payoutId: U256::from(id) };
         let call = Call::new(self.model.vault, "payOut", self.people.stranger, 0, &data);
-        let verdict = self.model.pay_out(id);
+        let verdict = self.model.pay_out(id, None);
+        self.hold(&call, verdict).map(drop)
+    }
+
+    /// Mostly by its payee, to somebody whose wallet is looked at in the end.
+    fn pay_out_elsewhere(&mut self, id: usize) -> Result<(), Difference> {
+        let payee = self.model.payouts.get(id).map(|payout| payout.to);
+        let by = payee.filter(|_| !self.chance(4)).unwrap_or(self.people.stranger);
+        let to = if self.chance(8) { self.model.escrow } else { self.people.parent };
+        let data = abi::CollateralVault::payOutToCall { payoutId: U256::from(id), to };
+        let call = Call::new(self.model.vault, "payOutTo", by, 0, &data);
+        let verdict = self.model.pay_out(id, Some(Redirection { by, to }));
         self.hold(&call, verdict).map(drop)
     }
 

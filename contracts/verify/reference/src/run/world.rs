@@ -154,7 +154,7 @@ impl World {
     }
 
     fn step(&mut self) -> Result<(), Difference> {
-        match self.random.random_range(0..40_u32) {
+        match self.random.random_range(0..42_u32) {
             0..=2 => self.acquire(),
             3..=4 => self.draw_seed(),
             5..=6 => self.activate(),
@@ -180,6 +180,7 @@ impl World {
             35..=36 => self.draw_committee(),
             37 => self.top_up_universe(),
             38 => self.draw_model_seed(),
+            39..=40 => self.change_keys(),
             _ => self.release(),
         }
     }

@@ -24,7 +24,7 @@ use crate::cpu::simd::has_kernels;
 
 /// Inner dimension that a panel is packed for at a time: 128 KiB, which stay in the second-level
 /// cache.
-const DEPTH: usize = 1024;
+pub(super) const DEPTH: usize = 1024;
 
 /// Fewest tiles that a panel is packed for.
 const LEAST_TILES: usize = 4;

@@ -11,6 +11,8 @@
 #[cfg(all(target_arch = "x86_64", not(feature = "portable-kernels")))]
 mod avx512;
 pub(super) mod blocked;
+#[cfg(test)]
+mod exact;
 mod format;
 mod halves;
 mod kernel;

@@ -61,7 +61,8 @@ unsafe fn bf16_row(tile: &Tile, row: usize) -> [f32; COLUMNS] {
         // SAFETY: the caller vouches for the tile.
         let (a, columns) = unsafe { step(tile, row, p) };
         for (sum, &b) in sums.iter_mut().zip(columns) {
-            *sum = high(a).mul_add(high(b), low(a).mul_add(low(b), *sum));
+            // The instruction takes the high halves first (Intel SDM, VDPBF16PS).
+            *sum = low(a).mul_add(low(b), high(a).mul_add(high(b), *sum));
         }
     }
     sums
