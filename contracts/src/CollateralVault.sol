@@ -23,7 +23,6 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         uint96 added;
         uint96 taken;
         uint40 thawEnd;
-        uint16 freezes;
     }
 
     /// @dev `Payout` in two slots.
@@ -34,29 +33,40 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         uint40 unlockAt;
     }
 
+    /// @dev Of a payout to the reporter of a level-0 proof.
+    struct Report {
+        bytes32 licenseId;
+        uint40 committedAt;
+    }
+
     ILicenseRegistry private immutable REGISTRY;
     address private immutable ESCROW;
-    address private immutable CHALLENGE_MANAGER;
+    address private immutable PROOFS;
+    address private immutable ROUNDS;
 
     mapping(bytes32 licenseId => Change) private _changes;
     Queued[] private _payouts;
+    mapping(uint256 payoutId => Report) private _reports;
 
     modifier onlyRegistry() {
         require(msg.sender == address(REGISTRY), CollateralVault_OnlyRegistry(msg.sender));
         _;
     }
 
-    modifier onlyChallengeManager() {
-        require(msg.sender == CHALLENGE_MANAGER, CollateralVault_OnlyChallengeManager(msg.sender));
+    modifier onlyJudges() {
+        require(
+            msg.sender == PROOFS || msg.sender == ROUNDS, CollateralVault_OnlyJudges(msg.sender)
+        );
         _;
     }
 
-    /// @param registry knows licenses; @param escrow splits fees; @param challengeManager may
-    /// freeze and slash
-    constructor(address registry, address escrow, address challengeManager) {
+    /// @param registry knows licenses; @param escrow splits fees; @param proofs and @param rounds
+    /// may slash
+    constructor(address registry, address escrow, address proofs, address rounds) {
         REGISTRY = ILicenseRegistry(registry);
         ESCROW = escrow;
-        CHALLENGE_MANAGER = challengeManager;
+        PROOFS = proofs;
+        ROUNDS = rounds;
     }
 
     /* -------------------------------- in and out -------------------------------- */
@@ -115,7 +125,6 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
             c.thawEnd != 0 && block.timestamp >= c.thawEnd,
             CollateralVault_NotThawed(licenseId, c.thawEnd)
         );
-        require(c.freezes == 0, CollateralVault_Frozen(licenseId, c.freezes));
         uint128 amount = _take(c, _amount(c, ref.terms.collateral));
         require(amount != 0, CollateralVault_NothingToWithdraw(licenseId));
 
@@ -147,43 +156,47 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
     /* -------------------------------- enforcement -------------------------------- */
 
     /// @inheritdoc ICollateralVault
-    function freeze(bytes32 licenseId, uint128 bought) external onlyChallengeManager {
-        Change storage c = _changes[licenseId];
-        require(_amount(c, bought) != 0, CollateralVault_NothingToFreeze(licenseId));
-        emit CollateralFrozen(licenseId, ++c.freezes);
-    }
-
-    /// @inheritdoc ICollateralVault
-    function unfreeze(bytes32 licenseId) external onlyChallengeManager {
-        Change storage c = _changes[licenseId];
-        require(c.freezes != 0, CollateralVault_NotFrozen(licenseId));
-        uint16 freezes = --c.freezes;
-        emit CollateralUnfrozen(licenseId, freezes);
-    }
-
-    /// @inheritdoc ICollateralVault
-    function slash(LicenseRef calldata ref, uint16 bps, address reporter, uint40 payoutDelay)
+    function slash(LicenseRef calldata ref, Slash calldata how)
         external
-        onlyChallengeManager
+        onlyJudges
         nonReentrant
         returns (uint128 slashed, uint128 toReporter, uint128 toOwner)
     {
-        require(bps <= BPS, CollateralVault_BadBps(bps));
-        require(reporter != address(0), CollateralVault_NoReporter());
+        require(how.bps <= BPS, CollateralVault_BadBps(how.bps));
+        require(how.reporter != address(0), CollateralVault_NoReporter());
         bytes32 licenseId = TermsLib.licenseId(ref, address(REGISTRY));
 
         Change storage c = _changes[licenseId];
-        slashed = _take(c, Shares.part(_amount(c, ref.terms.collateral), bps));
-        toReporter = Shares.part(slashed, ref.terms.slash.reporterBps);
-        toOwner = Shares.part(slashed, ref.terms.slash.ownerBps);
+        slashed = _take(c, Shares.part(_amount(c, ref.terms.collateral), how.bps));
+        toReporter = Shares.part(slashed, how.reporterBps);
+        toOwner = Shares.part(slashed, how.ownerBps);
         uint128 burned = slashed - toReporter - toOwner;
         emit CollateralSlashed(licenseId, slashed, toReporter, toOwner, burned);
 
         address currency = ref.terms.currency;
-        uint40 unlockAt = uint40(block.timestamp) + payoutDelay;
-        _queue(reporter, currency, toReporter, unlockAt);
+        uint40 unlockAt = uint40(block.timestamp) + how.payoutDelay;
+        if (how.committedAt != 0 && toReporter != 0) {
+            _reports[_payouts.length] = Report(licenseId, how.committedAt);
+        }
+        _queue(how.reporter, currency, toReporter, unlockAt);
         _queue(ref.terms.owner, currency, toOwner, unlockAt);
         if (!Currency.tryBurn(currency, burned)) _queue(BURN, currency, burned, unlockAt);
+    }
+
+    /// @inheritdoc ICollateralVault
+    function redirect(uint256 payoutId, bytes32 licenseId, uint40 before, address to) external {
+        require(msg.sender == ROUNDS, CollateralVault_OnlyRounds(msg.sender));
+        Report storage report = _reports[payoutId];
+        Queued storage p = _queued(payoutId);
+        require(
+            report.licenseId == licenseId && report.committedAt > before && p.amount != 0,
+            CollateralVault_NotRedirectable(payoutId)
+        );
+
+        emit PayoutRedirected(payoutId, p.to, to);
+        p.to = to;
+        // It was taken from one round's reporter for another's; nobody takes it again.
+        delete _reports[payoutId];
     }
 
     /// @inheritdoc ICollateralVault
@@ -211,7 +224,7 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         Change storage c = _changes[licenseId];
         (LicenseStatus status,) = REGISTRY.licenseState(licenseId);
         uint128 amount = status == LicenseStatus.None ? 0 : _amount(c, ref.terms.collateral);
-        return Collateral(amount, c.freezes, c.thawEnd);
+        return Collateral(amount, c.thawEnd);
     }
 
     /// @inheritdoc ICollateralVault

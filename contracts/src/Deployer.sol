@@ -3,7 +3,9 @@ pragma solidity ^0.8.30;
 
 import { CREATE3 } from "solady/utils/CREATE3.sol";
 
-import { IChallengeTypes } from "./interfaces/IChallengeTypes.sol";
+import { IProofs } from "./interfaces/IProofs.sol";
+import { IProverRegistry } from "./interfaces/IProverRegistry.sol";
+import { IRounds } from "./interfaces/IRounds.sol";
 
 /// @title Puts the core where its code and its settings say, for anybody and on every chain
 /// @notice The core's contracts know each other by immutables, in a circle, so their addresses
@@ -20,18 +22,18 @@ contract Deployer {
         CollateralVault,
         PaymentEscrow,
         ProverRegistry,
-        ChallengeManager
+        Proofs,
+        Rounds
     }
 
     /// @notice Everything that a deployment is made of.
     /// @param codeHashes `keccak256` of each part's creation code, without constructor arguments
     struct Plan {
         address beacon;
-        address stakeCurrency;
-        uint128 minStake;
-        uint40 stakeThawPeriod;
-        IChallengeTypes.Config config;
-        bytes32[5] codeHashes;
+        IProverRegistry.Config provers;
+        IProofs.Config proofs;
+        IRounds.Config rounds;
+        bytes32[6] codeHashes;
     }
 
     event Deployed(bytes32 indexed planId, Part indexed part, address place);
@@ -42,7 +44,7 @@ contract Deployer {
     error Deployer_AlreadyDeployed(Part part, address place);
 
     /// @dev Of plans; a new wiring is a new contract with a new domain.
-    bytes32 private constant DOMAIN = keccak256("OML.deployment.v1");
+    bytes32 private constant DOMAIN = keccak256("OML.deployment.v2");
 
     /// @notice Block of a plan's first part, 0 before: from here on there can be events.
     mapping(bytes32 planId => uint256) public startedAt;
@@ -83,15 +85,17 @@ contract Deployer {
         address vault = _addressOf(id, Part.CollateralVault);
         address escrow = _addressOf(id, Part.PaymentEscrow);
         address provers = _addressOf(id, Part.ProverRegistry);
-        address manager = _addressOf(id, Part.ChallengeManager);
+        address proofs = _addressOf(id, Part.Proofs);
+        address rounds = _addressOf(id, Part.Rounds);
 
-        if (part == Part.LicenseRegistry) return abi.encode(vault, escrow, manager, plan.beacon);
-        if (part == Part.CollateralVault) return abi.encode(registry, escrow, manager);
-        if (part == Part.PaymentEscrow) return abi.encode(registry, vault);
-        if (part == Part.ProverRegistry) {
-            return abi.encode(manager, plan.stakeCurrency, plan.minStake, plan.stakeThawPeriod);
+        if (part == Part.LicenseRegistry) {
+            return abi.encode(vault, escrow, proofs, rounds, plan.beacon);
         }
-        return abi.encode(registry, vault, escrow, provers, plan.beacon, plan.config);
+        if (part == Part.CollateralVault) return abi.encode(registry, escrow, proofs, rounds);
+        if (part == Part.PaymentEscrow) return abi.encode(registry, vault);
+        if (part == Part.ProverRegistry) return abi.encode(plan.provers);
+        if (part == Part.Proofs) return abi.encode(registry, vault, escrow, plan.proofs);
+        return abi.encode(registry, vault, provers, plan.beacon, plan.rounds);
     }
 
     function _addressOf(bytes32 id, Part part) private view returns (address) {

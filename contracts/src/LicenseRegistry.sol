@@ -10,6 +10,7 @@ import { IBeacon } from "./interfaces/IBeacon.sol";
 import { ICollateralVault } from "./interfaces/ICollateralVault.sol";
 import { ILicenseRegistry } from "./interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "./interfaces/IPaymentEscrow.sol";
+import { IRounds } from "./interfaces/IRounds.sol";
 import { Bundles } from "./libraries/Bundles.sol";
 import { Currency } from "./libraries/Currency.sol";
 import { TermsLib } from "./libraries/TermsLib.sol";
@@ -35,13 +36,13 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
 
     struct Deployments {
         uint16 registered;
-        mapping(bytes32 deploymentHash => uint40) liableUntil;
+        mapping(bytes32 deploymentHash => Deployment) byHash;
     }
 
     /// @dev Leaves per bundle.
     uint32 private constant BUNDLE = 16;
 
-    /// @dev Bounds the walk over the burned bitmap to 256 words.
+    /// @dev 65,536 bundles.
     uint256 private constant MAX_FINGERPRINTS = 1 << 20;
 
     uint256 private constant MAX_URI_LENGTH = 2048;
@@ -54,29 +55,33 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
 
     ICollateralVault private immutable VAULT;
     IPaymentEscrow private immutable ESCROW;
-    address private immutable CHALLENGE_MANAGER;
+    address private immutable PROOFS;
+    address private immutable ROUNDS;
     IBeacon private immutable BEACON;
 
     mapping(bytes32 modelId => Model) private _models;
     mapping(bytes32 modelId => mapping(uint32 epoch => Universe)) private _universes;
-    mapping(bytes32 modelId => mapping(uint32 epoch => mapping(uint256 word => uint256 bits)))
+    mapping(bytes32 modelId => mapping(uint32 epoch => mapping(uint256 word => uint256 days16)))
         private _burned;
     mapping(bytes32 offerId => bool) private _openOffers;
     mapping(bytes32 licenseId => License) private _licenses;
     mapping(bytes32 licenseId => Deployments) private _deployments;
     mapping(bytes32 licenseId => uint48 round) private _activationRounds;
 
-    modifier onlyChallengeManager() {
-        require(msg.sender == CHALLENGE_MANAGER, LicenseRegistry_OnlyChallengeManager(msg.sender));
+    modifier onlyJudges() {
+        require(
+            msg.sender == PROOFS || msg.sender == ROUNDS, LicenseRegistry_OnlyJudges(msg.sender)
+        );
         _;
     }
 
-    /// @param vault holds collateral; @param escrow holds fees; @param challengeManager decides
-    /// proofs and cases @param beacon source of every seed
-    constructor(address vault, address escrow, address challengeManager, address beacon) {
+    /// @param vault holds collateral; @param escrow holds fees; @param proofs and @param rounds
+    /// decide @param beacon source of every seed
+    constructor(address vault, address escrow, address proofs, address rounds, address beacon) {
         VAULT = ICollateralVault(vault);
         ESCROW = IPaymentEscrow(escrow);
-        CHALLENGE_MANAGER = challengeManager;
+        PROOFS = proofs;
+        ROUNDS = rounds;
         BEACON = IBeacon(beacon);
     }
 
@@ -147,7 +152,14 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
         offerId = TermsLib.offerId(terms, address(this));
         Model storage model = _models[terms.modelId];
         bytes32 universeRoot = _universes[terms.modelId][terms.epoch].root;
-        TermsLib.validate(terms, model.owner, model.royaltiesHash, universeRoot);
+        IRounds.Config memory rounds = IRounds(ROUNDS).config();
+        TermsLib.validate(
+            terms,
+            model.owner,
+            model.royaltiesHash,
+            universeRoot,
+            rounds.answerWindow + rounds.openWindow
+        );
         require(!_openOffers[offerId], LicenseRegistry_OfferExists(offerId));
 
         _openOffers[offerId] = true;
@@ -274,11 +286,31 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
     }
 
     /// @inheritdoc ILicenseRegistry
-    function terminateFor(bytes32 licenseId) external onlyChallengeManager {
+    function terminateFor(bytes32 licenseId) external onlyJudges {
         License storage l = _licenses[licenseId];
         if (l.status == LicenseStatus.Terminated) return;
         _requireStatus(licenseId, l.status, LicenseStatus.Active);
         _terminate(licenseId, l);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function commitCases(LicenseRef calldata ref, bytes32 casesRoot) external {
+        address owner = ref.terms.owner;
+        require(msg.sender == owner, LicenseRegistry_OnlyTermsOwner(owner, msg.sender));
+        bytes32 licenseId = TermsLib.licenseId(ref, address(this));
+        License storage l = _licenses[licenseId];
+        LicenseStatus status = l.status;
+        require(
+            status != LicenseStatus.None && status != LicenseStatus.Cancelled,
+            LicenseRegistry_WrongStatus(licenseId, status)
+        );
+        require(casesRoot != 0, LicenseRegistry_EmptyRoot());
+        // Another root could hold the words whose draws turned out well.
+        require(l.casesRoot == 0, LicenseRegistry_CasesCommitted(licenseId));
+
+        l.casesRoot = casesRoot;
+        l.casesAt = _now();
+        emit CasesCommitted(licenseId, casesRoot);
     }
 
     /* -------------------------------- deployments -------------------------------- */
@@ -292,7 +324,7 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
         Deployments storage d = _deployments[licenseId];
         bytes32 deploymentHash = keccak256(bytes(uri));
         require(
-            d.liableUntil[deploymentHash] != REGISTERED,
+            d.byHash[deploymentHash].liableUntil != REGISTERED,
             LicenseRegistry_DeploymentExists(licenseId, deploymentHash)
         );
         require(
@@ -301,7 +333,7 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
         );
 
         ++d.registered;
-        d.liableUntil[deploymentHash] = REGISTERED;
+        d.byHash[deploymentHash] = Deployment(_now(), REGISTERED);
         emit DeploymentRegistered(licenseId, deploymentHash, uri);
     }
 
@@ -311,99 +343,29 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
         Deployments storage d = _deployments[licenseId];
         bytes32 deploymentHash = keccak256(bytes(uri));
         require(
-            d.liableUntil[deploymentHash] == REGISTERED,
+            d.byHash[deploymentHash].liableUntil == REGISTERED,
             LicenseRegistry_UnknownDeployment(licenseId, deploymentHash)
         );
 
         --d.registered;
-        d.liableUntil[deploymentHash] = _now() + ref.terms.thawPeriod;
+        d.byHash[deploymentHash].liableUntil = _now() + ref.terms.thawPeriod;
         emit DeploymentRetired(licenseId, deploymentHash);
     }
 
-    /* -------------------------------- cases -------------------------------- */
+    /* -------------------------------- burned bundles -------------------------------- */
 
     /// @inheritdoc ILicenseRegistry
-    function countCase(bytes32 modelId, uint32 epoch, bytes32 licenseId, bytes32 deploymentHash)
-        external
-        onlyChallengeManager
-        returns (
-            LicenseStatus status,
-            uint40 liableUntil,
-            uint32 cases,
-            uint32 licenses,
-            uint32 personalLeft
-        )
-    {
-        status = _licenses[licenseId].status;
-        liableUntil = _deployments[licenseId].liableUntil[deploymentHash];
-        Universe storage u = _universes[modelId][epoch];
-        // Its third slot alone says all: `personalCount`, `sharedCount`, `seedRound`, `licenses`,
-        // `cases`, `burnedBundles`, `burnedShared` from the lowest bit on. No universe is without
-        // personal fingerprints.
-        uint256 word;
-        assembly ("memory-safe") {
-            word := sload(add(u.slot, 2))
-        }
-        uint32 personalCount = uint32(word);
-        require(personalCount != 0, LicenseRegistry_UnknownUniverse(modelId, epoch));
-        licenses = uint32(word >> 112);
-        cases = uint32(word >> 144) + 1;
-        personalLeft = personalCount / BUNDLE - uint32(word >> 176);
-        // The sum above has refused an overflow, so adding 1 in its place reaches no other field.
-        assembly ("memory-safe") {
-            sstore(add(u.slot, 2), add(word, shl(144, 1)))
-        }
-    }
-
-    /// @inheritdoc ILicenseRegistry
-    function burnBundles(
-        bytes32 modelId,
-        uint32 epoch,
-        bytes32 seed,
-        uint8 personal,
-        uint8 sharedAtMost
-    ) external onlyChallengeManager returns (uint32[] memory bundles) {
+    function burn(bytes32 modelId, uint32 epoch, uint32[] calldata bundles) external onlyJudges {
         Universe storage u = _universe(modelId, epoch);
-        uint32 personalTotal = u.personalCount / BUNDLE;
-        uint32 left = personalTotal - u.burnedBundles;
-        require(personal <= left, LicenseRegistry_BundlesExhausted(left, personal));
-        // Without a model seed no shared fingerprint has an answer.
-        uint32 sharedLeft = u.seed == 0 ? 0 : u.sharedCount / BUNDLE - u.burnedShared;
-        uint32 shared = sharedAtMost < sharedLeft ? sharedAtMost : sharedLeft;
-
-        u.burnedBundles += personal;
-        if (shared != 0) u.burnedShared += shared;
-        bundles = new uint32[](personal + shared);
-        for (uint32 j = 0; j < bundles.length; ++j) {
-            bundles[j] = j < personal
-                ? Bundles.pick(_burned[modelId][epoch], 0, personalTotal, left - j, seed, j)
-                : Bundles.pick(
-                    _burned[modelId][epoch],
-                    personalTotal,
-                    personalTotal + u.sharedCount / BUNDLE,
-                    sharedLeft - (j - personal),
-                    seed,
-                    j
-                );
-            emit BundleBurned(modelId, epoch, bundles[j]);
-        }
-    }
-
-    /// @inheritdoc ILicenseRegistry
-    function burnOpened(bytes32 modelId, uint32 epoch, uint32[] calldata bundles)
-        external
-        onlyChallengeManager
-    {
-        Universe storage u = _universe(modelId, epoch);
-        mapping(uint256 word => uint256 bits) storage burned = _burned[modelId][epoch];
+        mapping(uint256 word => uint256 days16) storage burned = _burned[modelId][epoch];
         u.burnedBundles += uint32(bundles.length);
         for (uint256 j; j < bundles.length; ++j) {
             uint32 bundle = bundles[j];
             require(
-                bundle < u.personalCount / BUNDLE && !Bundles.isBurned(burned, bundle),
+                bundle < u.personalCount / BUNDLE && Bundles.burnedOn(burned, bundle) == 0,
                 LicenseRegistry_BundleBurned(bundle)
             );
-            burned[bundle >> 8] |= uint256(1) << (bundle & 0xff);
+            Bundles.burn(burned, bundle, Bundles.dayOf(block.timestamp));
             emit BundleBurned(modelId, epoch, bundle);
         }
     }
@@ -426,8 +388,29 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
     }
 
     /// @inheritdoc ILicenseRegistry
-    function isBurned(bytes32 modelId, uint32 epoch, uint32 bundle) external view returns (bool) {
-        return Bundles.isBurned(_burned[modelId][epoch], bundle);
+    function burnedOn(bytes32 modelId, uint32 epoch, uint32 bundle)
+        external
+        view
+        returns (uint16 day)
+    {
+        return Bundles.burnedOn(_burned[modelId][epoch], bundle);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function drawBundles(
+        bytes32 modelId,
+        uint32 epoch,
+        bytes32 seed,
+        uint8 wanted,
+        uint40 sealedAt
+    ) external view returns (uint32[] memory bundles, bool[] memory burned) {
+        mapping(uint256 word => uint256 days16) storage days_ = _burned[modelId][epoch];
+        uint32 count = _universe(modelId, epoch).personalCount / BUNDLE;
+        bundles = Bundles.draw(days_, seed, count, wanted, Bundles.dayOf(sealedAt));
+        burned = new bool[](bundles.length);
+        for (uint256 j; j < bundles.length; ++j) {
+            burned[j] = Bundles.burnedOn(days_, bundles[j]) != 0;
+        }
     }
 
     /// @inheritdoc ILicenseRegistry
@@ -466,34 +449,18 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
     }
 
     /// @inheritdoc ILicenseRegistry
-    function drawsOf(bytes32 modelId, uint32 epoch, bytes32 licenseId)
-        external
-        view
-        returns (
-            bytes32 root,
-            uint32 personalCount,
-            uint32 sharedCount,
-            bytes32 modelSeed,
-            bytes32 licenseSeed
-        )
-    {
-        Universe storage u = _universes[modelId][epoch];
-        return (u.root, u.personalCount, u.sharedCount, u.seed, _licenses[licenseId].seed);
-    }
-
-    /// @inheritdoc ILicenseRegistry
     function isActive(bytes32 licenseId, uint40 time) public view returns (bool) {
         License storage l = _licenses[licenseId];
         return l.status == LicenseStatus.Active && time <= l.deadline;
     }
 
     /// @inheritdoc ILicenseRegistry
-    function deploymentLiableUntil(bytes32 licenseId, bytes32 deploymentHash)
+    function deployment(bytes32 licenseId, bytes32 deploymentHash)
         external
         view
-        returns (uint40)
+        returns (Deployment memory)
     {
-        return _deployments[licenseId].liableUntil[deploymentHash];
+        return _deployments[licenseId].byHash[deploymentHash];
     }
 
     /* -------------------------------- helpers -------------------------------- */

@@ -7,12 +7,23 @@ import { LicenseRef } from "../libraries/Types.sol";
 /// slashed
 interface ICollateralVault {
     /// @param amount what the license has at stake, in its currency
-    /// @param freezes open cases and proofs that hold it
     /// @param thawEnd time from which it can be withdrawn, 0 while not thawing
     struct Collateral {
         uint128 amount;
-        uint16 freezes;
         uint40 thawEnd;
+    }
+
+    /// @notice What a conviction takes, and who gets it.
+    /// @param bps of the collateral
+    /// @param reporterBps, ownerBps of what is taken; the rest is burned
+    /// @param committedAt when the reporter committed to a level-0 proof, 0 for a round
+    struct Slash {
+        uint16 bps;
+        address reporter;
+        uint16 reporterBps;
+        uint16 ownerBps;
+        uint40 payoutDelay;
+        uint40 committedAt;
     }
 
     /// @param amount 0 once paid
@@ -26,19 +37,17 @@ interface ICollateralVault {
 
     error CollateralVault_OnlyRegistry(address caller);
     error CollateralVault_OnlyEscrow(address caller);
-    error CollateralVault_OnlyChallengeManager(address caller);
+    /// @notice Only the contracts that decide: `Proofs` and `Rounds`.
+    error CollateralVault_OnlyJudges(address caller);
+    error CollateralVault_OnlyRounds(address caller);
     error CollateralVault_OnlyHost(address host, address caller);
     error CollateralVault_NoAmount();
     error CollateralVault_NoSuchLicense(bytes32 licenseId);
     /// @notice Collateral is counted in 96 bits.
     error CollateralVault_TooLarge(uint128 amount);
-    /// @notice The license's collateral is gone.
-    error CollateralVault_NothingToFreeze(bytes32 licenseId);
-    error CollateralVault_NotFrozen(bytes32 licenseId);
     error CollateralVault_LicenseNotEnded(bytes32 licenseId);
     error CollateralVault_AlreadyThawing(bytes32 licenseId, uint40 thawEnd);
     error CollateralVault_NotThawed(bytes32 licenseId, uint40 thawEnd);
-    error CollateralVault_Frozen(bytes32 licenseId, uint16 freezes);
     error CollateralVault_NothingToWithdraw(bytes32 licenseId);
     error CollateralVault_BadBps(uint16 bps);
     error CollateralVault_NoReporter();
@@ -47,14 +56,14 @@ interface ICollateralVault {
     /// @notice Money sent there would be nobody's.
     error CollateralVault_BadRecipient(address to);
     error CollateralVault_PayoutLocked(uint256 payoutId, uint40 unlockAt);
+    /// @notice The payout is none of a level-0 reporter of this license that committed later.
+    error CollateralVault_NotRedirectable(uint256 payoutId);
 
     event CollateralDeposited(
         bytes32 indexed licenseId, address indexed from, address currency, uint128 amount
     );
     event FeeHeld(bytes32 indexed licenseId, address currency, uint128 amount);
     event FeeRefunded(bytes32 indexed licenseId, address indexed host, uint128 amount);
-    event CollateralFrozen(bytes32 indexed licenseId, uint16 freezes);
-    event CollateralUnfrozen(bytes32 indexed licenseId, uint16 freezes);
     event ThawStarted(bytes32 indexed licenseId, uint40 thawEnd);
     event CollateralWithdrawn(
         bytes32 indexed licenseId, address indexed to, address currency, uint128 amount
@@ -73,6 +82,7 @@ interface ICollateralVault {
         uint128 amount,
         uint40 unlockAt
     );
+    event PayoutRedirected(uint256 indexed payoutId, address indexed from, address indexed to);
     event PayoutPaid(
         uint256 indexed payoutId, address indexed to, address currency, uint128 amount
     );
@@ -90,17 +100,10 @@ interface ICollateralVault {
     /// @notice Adds collateral. Anyone.
     function topUp(LicenseRef calldata ref, uint128 amount) external payable;
 
-    /// @notice A case holds the collateral, of which there must be some. Only `ChallengeManager`.
-    /// @param bought the terms' `collateral`
-    function freeze(bytes32 licenseId, uint128 bought) external;
-
-    /// @notice The case has ended. Only `ChallengeManager`.
-    function unfreeze(bytes32 licenseId) external;
-
     /// @notice Starts the way out of an ended license. Only the host.
     function startThaw(LicenseRef calldata ref) external;
 
-    /// @notice Pays the rest out after the thaw, unless frozen. Only the host.
+    /// @notice Pays the rest out after the thaw. Only the host.
     function withdraw(LicenseRef calldata ref) external;
 
     /// @notice Returns collateral and fee to the host of a cancelled license. Only
@@ -117,12 +120,17 @@ interface ICollateralVault {
     /// registry asks it to, once per license.
     function payFee(address currency, uint128 fee) external;
 
-    /// @notice Takes `bps` of the collateral; queues reporter's and owner's parts, burns the rest.
-    /// Only `ChallengeManager`. @dev If the currency refuses the burn, that part is queued as a
+    /// @notice Takes a part of the collateral; queues reporter's and owner's parts, burns the rest.
+    /// Only `Proofs` and `Rounds`. @dev If the currency refuses the burn, that part is queued as a
     /// payout to `BURN`: a slash never depends on it.
-    function slash(LicenseRef calldata ref, uint16 bps, address reporter, uint40 payoutDelay)
+    function slash(LicenseRef calldata ref, Slash calldata how)
         external
         returns (uint128 slashed, uint128 toReporter, uint128 toOwner);
+
+    /// @notice Gives a level-0 reporter's part that is not paid yet to `to`, if that reporter
+    /// committed later than `before`: who is about to be convicted gains nothing by accusing
+    /// itself. Only `Rounds`.
+    function redirect(uint256 payoutId, bytes32 licenseId, uint40 before, address to) external;
 
     /// @notice Pays an unlocked payout to its payee. Anyone may call.
     function payOut(uint256 payoutId) external;

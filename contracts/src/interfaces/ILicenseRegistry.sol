@@ -12,9 +12,7 @@ interface ILicenseRegistry is IServingKeys {
     /// @param sharedCount number of fingerprints of the shared part
     /// @param seedRound beacon round of `seed`
     /// @param licenses licenses ever activated: those a false accuser could have chosen from
-    /// @param cases cases ever counted
     /// @param burnedBundles burned bundles of the personal part
-    /// @param burnedShared burned bundles of the shared part
     struct Universe {
         bytes32 root;
         bytes32 seed;
@@ -22,25 +20,36 @@ interface ILicenseRegistry is IServingKeys {
         uint32 sharedCount;
         uint48 seedRound;
         uint32 licenses;
-        uint32 cases;
         uint32 burnedBundles;
-        uint32 burnedShared;
     }
 
     /// @param status life cycle
     /// @param deadline end of delivery while `Acquired` or `Seeded`, else end of the term
     /// @param seedRound beacon round of `seed`
+    /// @param casesAt when `casesRoot` was committed
     /// @param seed draws the license's answers, 0 until drawn
     /// @param artefactHash hash of the copy that the host accepted, 0 until activated
+    /// @param casesRoot root of the 128 words with which rounds of this license can be sealed
     struct License {
         LicenseStatus status;
         uint40 deadline;
         uint48 seedRound;
+        uint40 casesAt;
         bytes32 seed;
         bytes32 artefactHash;
+        bytes32 casesRoot;
     }
 
-    error LicenseRegistry_OnlyChallengeManager(address caller);
+    /// @param registeredAt when it was registered last, 0 if never
+    /// @param liableUntil until when a round that names it can be opened: max while it is
+    /// registered, retirement + thaw after
+    struct Deployment {
+        uint40 registeredAt;
+        uint40 liableUntil;
+    }
+
+    /// @notice Only the contracts that decide: `Proofs` and `Rounds`.
+    error LicenseRegistry_OnlyJudges(address caller);
     error LicenseRegistry_OnlyModelOwner(bytes32 modelId, address caller);
     error LicenseRegistry_OnlyTermsOwner(address owner, address caller);
     error LicenseRegistry_OnlyHost(address host, address caller);
@@ -67,7 +76,8 @@ interface ILicenseRegistry is IServingKeys {
     error LicenseRegistry_DeploymentExists(bytes32 licenseId, bytes32 deploymentHash);
     error LicenseRegistry_UnknownDeployment(bytes32 licenseId, bytes32 deploymentHash);
     error LicenseRegistry_TooManyDeployments(bytes32 licenseId, uint16 max);
-    error LicenseRegistry_BundlesExhausted(uint256 left, uint256 wanted);
+    /// @notice The words of a license's rounds are committed once.
+    error LicenseRegistry_CasesCommitted(bytes32 licenseId);
     /// @notice The bundle is burned or none of the personal part.
     error LicenseRegistry_BundleBurned(uint32 bundle);
 
@@ -103,6 +113,7 @@ interface ILicenseRegistry is IServingKeys {
     event LicenseSeeded(bytes32 indexed licenseId, bytes32 seed);
     event SeedRoundMoved(bytes32 indexed subject, uint48 seedRound);
     event LicenseActivated(bytes32 indexed licenseId, bytes32 artefactHash, uint40 expiry);
+    event CasesCommitted(bytes32 indexed licenseId, bytes32 casesRoot);
     event LicenseRenewed(bytes32 indexed licenseId, uint40 expiry);
     event LicenseCancelled(bytes32 indexed licenseId);
     event LicenseTerminated(bytes32 indexed licenseId, uint40 endedAt);
@@ -165,53 +176,46 @@ interface ILicenseRegistry is IServingKeys {
     function terminate(LicenseRef calldata ref) external;
 
     /// @notice Ends a license whose host was found guilty; nothing happens if it has ended. Only
-    /// `ChallengeManager`.
+    /// `Proofs` and `Rounds`.
     function terminateFor(bytes32 licenseId) external;
+
+    /// @notice Commits the words with which rounds of this license can be sealed, see
+    /// `IRounds.wordOf`. Only the offer's owner, once. Rounds sealed before do not count.
+    function commitCases(LicenseRef calldata ref, bytes32 casesRoot) external;
 
     /// @notice Declares a running service under the license. Only the host, at most
     /// `terms.maxDeployments` at a time.
     function registerDeployment(LicenseRef calldata ref, string calldata uri) external;
 
-    /// @notice Withdraws the declaration; a case can still be opened for `terms.thawPeriod`. Only
+    /// @notice Withdraws the declaration; a round can still be opened for `terms.thawPeriod`. Only
     /// the host.
     function retireDeployment(LicenseRef calldata ref, string calldata uri) external;
 
-    /// @notice Counts a case against the universe (raises every later threshold), and tells in the
-    /// same call what else opening one depends on. Only `ChallengeManager`.
-    /// @return status of the license
-    /// @return liableUntil as `deploymentLiableUntil` has it
-    /// @return cases counted so far
-    /// @return licenses ever activated
-    /// @return personalLeft unburned personal bundles
-    function countCase(bytes32 modelId, uint32 epoch, bytes32 licenseId, bytes32 deploymentHash)
-        external
-        returns (
-            LicenseStatus status,
-            uint40 liableUntil,
-            uint32 cases,
-            uint32 licenses,
-            uint32 personalLeft
-        );
-
-    /// @notice Picks unburned bundles by `seed` and burns them: `personal` of the personal part,
-    /// then as many of the shared part as are left, `sharedAtMost` at most. Only
-    /// `ChallengeManager`.
-    function burnBundles(
-        bytes32 modelId,
-        uint32 epoch,
-        bytes32 seed,
-        uint8 personal,
-        uint8 sharedAtMost
-    ) external returns (uint32[] memory bundles);
-
-    /// @notice Burns personal bundles whose leaves a proof has opened; refuses what is burned. Only
-    /// `ChallengeManager`.
-    function burnOpened(bytes32 modelId, uint32 epoch, uint32[] calldata bundles) external;
+    /// @notice Burns personal bundles whose leaves were opened; refuses what is burned. Only
+    /// `Proofs` and `Rounds`.
+    function burn(bytes32 modelId, uint32 epoch, uint32[] calldata bundles) external;
 
     function modelOwner(bytes32 modelId) external view returns (address);
     function epochs(bytes32 modelId) external view returns (uint32);
     function universe(bytes32 modelId, uint32 epoch) external view returns (Universe memory);
-    function isBurned(bytes32 modelId, uint32 epoch, uint32 bundle) external view returns (bool);
+    /// @notice Day since 1970 on which the bundle was burned, or 0.
+    function burnedOn(bytes32 modelId, uint32 epoch, uint32 bundle)
+        external
+        view
+        returns (uint16 day);
+
+    /// @notice Personal bundles that a round with this seed opens, see `Bundles.draw`; fewer than
+    /// `wanted` if the universe is nearly used up.
+    /// @return bundles numbers in the order of the draw
+    /// @return burned which of them were burned since the day of the seal
+    function drawBundles(
+        bytes32 modelId,
+        uint32 epoch,
+        bytes32 seed,
+        uint8 wanted,
+        uint40 sealedAt
+    ) external view returns (uint32[] memory bundles, bool[] memory burned);
+
     /// @notice Beacon round of whose value nobody knew when the host accepted its artefact; 0
     /// unless the license is activated and its terms punish `UnlicensedModel`.
     function activationRound(bytes32 licenseId) external view returns (uint48);
@@ -226,25 +230,11 @@ interface ILicenseRegistry is IServingKeys {
         view
         returns (LicenseStatus status, uint40 deadline);
 
-    /// @notice What the opening of leaves needs to know: the universe, and the seeds of both parts.
-    function drawsOf(bytes32 modelId, uint32 epoch, bytes32 licenseId)
-        external
-        view
-        returns (
-            bytes32 root,
-            uint32 personalCount,
-            uint32 sharedCount,
-            bytes32 modelSeed,
-            bytes32 licenseSeed
-        );
-
     /// @notice Whether the license may serve at `time` (active, not past its expiry).
     function isActive(bytes32 licenseId, uint40 time) external view returns (bool);
 
-    /// @notice Time until which a case may name this deployment: max if registered, retirement +
-    /// thaw after, 0 if never.
-    function deploymentLiableUntil(bytes32 licenseId, bytes32 deploymentHash)
+    function deployment(bytes32 licenseId, bytes32 deploymentHash)
         external
         view
-        returns (uint40);
+        returns (Deployment memory);
 }

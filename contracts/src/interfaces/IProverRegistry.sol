@@ -1,70 +1,107 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @title Staked provers and the draw of committees
+/// @title Tickets of staked provers, of which rounds draw their seats
+/// @notice A ticket is one unit of stake. It holds its place in one array from its warm-up until it
+/// is given back or evicted; rounds draw places. Stake is weight against many accounts of one
+/// person and no pledge: it always comes back whole (`committee.md` section 3).
 interface IProverRegistry {
-    struct Prover {
-        uint128 stake;
-        uint40 activeFrom;
-        uint40 thawEnd;
-        uint16 openCases;
-        bytes32 encryptionKey;
+    /// @notice Fixed at deployment.
+    /// @param stakeCurrency of tickets and seat fees
+    /// @param ticketPrice stake of one ticket
+    /// @param warmUp seconds until a new ticket can be drawn
+    /// @param alivePeriod seconds after a prover's last sign of life until its tickets are dead
+    /// @param thawPeriod seconds until stake that left comes back
+    /// @param roundLength seconds from a round's seal to its last opening
+    struct Config {
+        address stakeCurrency;
+        uint128 ticketPrice;
+        uint40 warmUp;
+        uint40 alivePeriod;
+        uint40 thawPeriod;
+        uint40 roundLength;
     }
 
-    event ProverRegistered(
-        address indexed prover, uint128 stake, bytes32 encryptionKey, uint40 activeFrom
-    );
-    event StakeAdded(address indexed prover, uint128 amount, uint128 stake);
-    event ThawStarted(address indexed prover, uint40 thawEnd);
-    event StakeWithdrawn(address indexed prover, uint128 amount);
-    event ProverPenalised(address indexed prover, bytes32 indexed caseId, uint128 amount);
+    /// @param owner whose seat it is in rounds sealed at `validFrom` or later and before `validUntil`
+    /// @param validUntil `type(uint40).max` as long as it is held
+    struct Ticket {
+        address owner;
+        uint40 validFrom;
+        uint40 validUntil;
+    }
 
-    /// @notice A prover with more stake took the place of this one in the full list; its thaw has
-    /// started.
-    event ProverReplaced(address indexed prover, address indexed by);
+    /// @param encryptionKey X25519 key to which hand-outs are sealed, 0 of who never joined
+    /// @param tickets held now
+    /// @param aliveUntil in rounds sealed later its tickets are vacant
+    /// @param thawing stake on its way out
+    /// @param thawEnd from when all of it can be withdrawn
+    struct Prover {
+        bytes32 encryptionKey;
+        uint32 tickets;
+        uint40 aliveUntil;
+        uint40 thawEnd;
+        uint128 thawing;
+    }
 
-    error ProverRegistry_NotChallengeManager(address caller);
-    /// @notice A value of the configuration could never work.
     error ProverRegistry_BadConfig(bytes32 name, uint256 value);
-    error ProverRegistry_AlreadyRegistered(address prover);
-    error ProverRegistry_NotRegistered(address prover);
     error ProverRegistry_NoEncryptionKey();
-    error ProverRegistry_StakeTooLow(uint128 stake, uint128 minimum);
-    error ProverRegistry_NoAmount();
-    error ProverRegistry_Thawing(address prover, uint40 thawEnd);
-    error ProverRegistry_NotThawed(address prover, uint40 thawEnd);
-    error ProverRegistry_CasesOpen(address prover, uint16 openCases);
-    /// @notice Too few provers are eligible; the case waits, or is void at its deadline.
-    error ProverRegistry_TooFewProvers(uint256 eligible, uint256 needed);
+    /// @notice The inbox is empty or longer than 256 bytes.
+    error ProverRegistry_BadInbox(uint256 length);
+    error ProverRegistry_NoTickets();
+    /// @notice One call may bring, give back or evict so many.
+    error ProverRegistry_TooManyTickets(uint256 given, uint256 max);
+    error ProverRegistry_NotRegistered(address account);
+    /// @notice Nobody, or another account, holds this ticket.
+    error ProverRegistry_NotHeld(uint32 ticket, address account);
+    /// @notice The prover has shown life; its tickets can't be evicted.
+    error ProverRegistry_Alive(address account, uint40 aliveUntil);
+    error ProverRegistry_NotThawed(address account, uint40 thawEnd);
+    error ProverRegistry_NothingToWithdraw(address account);
+    error ProverRegistry_NoRecipient();
 
-    /// @notice Stakes the caller. `encryptionKey` is an X25519 public key to which keys are sealed.
-    function register(uint128 stake, bytes32 encryptionKey) external payable;
+    /// @notice Where and how a prover is reached. The inbox is a URL that takes sealed hand-outs.
+    event ProverAnnounced(address indexed prover, bytes32 encryptionKey, string inbox);
+    event TicketTaken(uint32 indexed ticket, address indexed prover, uint40 validFrom);
+    event TicketReleased(uint32 indexed ticket, address indexed prover, bool evicted);
+    /// @notice The ticket went from the end of the array to a dead place.
+    event TicketMoved(uint32 indexed from, uint32 indexed to, address indexed prover);
+    event TicketsShrunk(uint32 total);
+    event ProverAlive(address indexed prover, uint40 aliveUntil);
+    event ThawStarted(address indexed prover, uint128 thawing, uint40 thawEnd);
+    event StakeWithdrawn(address indexed prover, address to, uint128 amount);
 
-    /// @notice Adds stake. Like a registration it counts only for cases opened later, or the stake
-    /// could follow a beacon value that is already known.
-    function addStake(uint128 amount) external payable;
+    /// @notice Buys tickets, first or more; announces key and inbox; shows life. Native currency:
+    /// `msg.value` = `count` · `ticketPrice`; ERC-20: an allowance of as much. Dead places are
+    /// filled first.
+    function join(uint32 count, bytes32 encryptionKey, string calldata inbox) external payable;
 
-    /// @notice Leaves the draw at once; stake can be withdrawn after the thaw, when no drawn case
-    /// is open.
-    function startThaw() external;
+    /// @notice Announces another key or inbox, and shows life. Only who holds tickets.
+    function announce(bytes32 encryptionKey, string calldata inbox) external;
 
-    /// @notice Pays the stake out after the thaw. Refused while a drawn case is open.
-    function withdraw() external;
+    /// @notice Shows life for all tickets of the caller.
+    function stayAlive() external;
 
-    /// @notice Draws `size` distinct provers without replacement, weighted by stake. Only
-    /// `ChallengeManager`. Eligible are those that registered or added stake last before `before`,
-    /// do not thaw, and whose stake covers one more case: `minStake` for each.
-    function drawCommittee(bytes32 seed, uint8 size, uint40 before)
-        external
-        returns (address[] memory committee);
+    /// @notice Gives tickets back; their stake thaws, with all that is thawing already. Seats of
+    /// rounds sealed before stay the caller's.
+    function leave(uint32[] calldata tickets) external;
 
-    /// @notice The case has ended for this member; burns `penalty` of its stake. Only
-    /// `ChallengeManager`.
-    function release(bytes32 caseId, address prover, uint128 penalty) external;
+    /// @notice The same for tickets of provers that have shown no life. Anyone.
+    function evict(uint32[] calldata tickets) external;
 
-    function prover(address account) external view returns (Prover memory);
-    function provers() external view returns (address[] memory);
+    /// @notice Pays thawed stake to `to`.
+    function withdraw(address to) external;
+
+    /// @notice Closes up to `steps` dead places: moves the last ticket there, or shortens the array
+    /// at its end. Anyone. Pending rounds keep their seats.
+    function compact(uint32 steps) external;
+
+    /// @notice Whose seat the ticket is in a round sealed at `time`: zero if it is vacant.
+    function holderAt(uint32 ticket, uint40 time) external view returns (address);
+
+    function config() external view returns (Config memory);
     function stakeCurrency() external view returns (address);
-    function minStake() external view returns (uint128);
-    function thawPeriod() external view returns (uint40);
+    /// @notice Places of the array; a round draws among those that there are when it is sealed.
+    function totalTickets() external view returns (uint32);
+    function ticket(uint32 index) external view returns (Ticket memory);
+    function prover(address account) external view returns (Prover memory);
 }

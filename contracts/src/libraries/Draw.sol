@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @title What randomness after the commitment decides: answers, assignments, seeds
+/// @title What randomness after the commitment decides on chain: answers and seeds
 library Draw {
     /// @notice Candidate, 0 … 15, that is the answer to fingerprint `index`: of the personal part
     /// for the license whose seed it is, of the shared part for the model whose seed it is.
@@ -24,19 +24,6 @@ library Draw {
             mstore(0x40, free)
             mstore(0x60, 0)
         }
-    }
-
-    /// @notice Whether a license's copy carries shared fingerprint `index`.
-    /// @param salt the leaf's; @param assignmentP probability in 1/65536
-    function isAssigned(
-        bytes32 licenseSeed,
-        bytes32 root,
-        uint32 index,
-        bytes32 salt,
-        uint16 assignmentP
-    ) internal pure returns (bool) {
-        bytes32 drawn = keccak256(abi.encodePacked(licenseSeed, root, salt, "assigned", index));
-        return uint16(bytes2(drawn)) < assignmentP;
     }
 
     /// @notice Seed of `subject` from a beacon value, bound to the contract that uses it.

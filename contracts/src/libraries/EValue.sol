@@ -15,21 +15,14 @@ library EValue {
     /// @dev Integers up to this one, taken as Q32, still fit into the 128 bits of the squaring.
     uint256 private constant MAX_INTEGER = (1 << 95) - 1;
 
+    /// @notice Multipliers of the one bet, tuned to a hit rate of 0.4 against 1/16: h = 6.4 and m =
+    /// 0.64, rounded down. With several bets to choose from, whoever buys seats after the draw
+    /// convicts an innocent (decision 023).
+    uint64 internal constant HIT = 27_487_790_694;
+    uint64 internal constant MISS = 2_748_779_069;
+
     error EValue_LogOfZero();
     error EValue_IntegerTooLarge(uint256 integer);
-
-    /// @notice Whether the multipliers make an e-value under the null `p0 = p0Num / p0Den`.
-    /// @param h multiplier of a hit, Q32, above 1
-    /// @param m multiplier of a miss, Q32, strictly between 0 and 1
-    function isValid(uint64 h, uint64 m, uint256 p0Num, uint256 p0Den)
-        internal
-        pure
-        returns (bool)
-    {
-        if (p0Num == 0 || p0Num >= p0Den || p0Den > type(uint64).max) return false;
-        if (h <= ONE || m >= ONE || m == 0) return false;
-        return p0Num * h + (p0Den - p0Num) * m <= p0Den * ONE;
-    }
 
     /// @notice Base-2 logarithm of a Q32 value, rounded towards minus infinity; 32 fractional bits.
     function log2Floor(uint64 x) internal pure returns (int64) {
@@ -45,25 +38,12 @@ library EValue {
         if (integer & (integer - 1) != 0) result += 1;
     }
 
-    /// @notice Evidence of `hits` and `misses`.
-    function evidence(uint256 hits, uint256 misses, uint64 h, uint64 m)
-        internal
-        pure
-        returns (int64)
-    {
+    /// @notice Evidence of `hits` among `leaves`, of which all others are misses.
+    function evidence(uint256 hits, uint256 leaves) internal pure returns (int64) {
         // Counts are at most 256 and logarithms below 2^39: no overflow.
-        int256 sum = int256(hits) * int256(log2Floor(h)) + int256(misses) * int256(log2Floor(m));
+        int256 sum = int256(hits) * int256(log2Floor(HIT))
+            + int256(leaves - hits) * int256(log2Floor(MISS));
         return int64(sum);
-    }
-
-    /// @notice What the evidence must reach: `1/α`, raised by how often and among how many one
-    /// looked.
-    function threshold(uint64 alphaInverse, uint32 cases, uint32 licenses)
-        internal
-        pure
-        returns (int64)
-    {
-        return log2Ceil(alphaInverse) + log2Ceil(cases) + log2Ceil(licenses);
     }
 
     /// @dev `x` is Q32, 0 < x < 2^127. One squaring yields one bit of the fraction.

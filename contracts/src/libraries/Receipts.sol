@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import { ECDSA } from "solady/utils/ECDSA.sol";
 
-import { IChallengeTypes } from "../interfaces/IChallengeTypes.sol";
+import { IProofs } from "../interfaces/IProofs.sol";
 import { Receipt, ServingKey } from "./Types.sol";
 
 /// @title EIP-712 struct hash of receipts, who signs them, and the hashes they and vouchers carry
@@ -21,7 +21,7 @@ library Receipts {
 
     bytes32 internal constant REQUEST_DOMAIN = keccak256("OML.request.v1");
     bytes32 internal constant PLAIN_REQUEST_DOMAIN = keccak256("OML.request.plain.v1");
-    bytes32 internal constant RESPONSE_DOMAIN = keccak256("OML.response.v1");
+    bytes32 internal constant RESPONSE_DOMAIN = keccak256("OML.response.v2");
 
     /// @notice EIP-712 `hashStruct`.
     function structHash(Receipt calldata receipt) internal pure returns (bytes32) {
@@ -56,7 +56,7 @@ library Receipts {
     {
         uint256 until = admissibleUntil(key, settlementPeriod);
         require(
-            block.timestamp <= until, IChallengeTypes.ChallengeManager_KeyRevoked(keyEpoch, until)
+            block.timestamp <= until, IProofs.Proofs_KeyRevoked(keyEpoch, until)
         );
     }
 
@@ -71,7 +71,7 @@ library Receipts {
         // The recovery of an invalid signature is 0, which must never stand for a key.
         require(
             signer == key.signer && signer != address(0),
-            IChallengeTypes.ChallengeManager_BadReceiptSignature(signer, key.signer)
+            IProofs.Proofs_BadReceiptSignature(signer, key.signer)
         );
     }
 
@@ -98,8 +98,10 @@ library Receipts {
         return keccak256(abi.encodePacked(PLAIN_REQUEST_DOMAIN, modelId, keyHash));
     }
 
-    /// @notice What a receipt says of the response.
-    function responseHash(bytes memory text) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(RESPONSE_DOMAIN, text));
+    /// @notice What a receipt says of the response. The first word's tag stands by itself, so that a
+    /// proof about answers needs not carry their texts; payers refuse a receipt whose tag is not
+    /// their text's.
+    function responseHash(bytes4 tag, bytes32 textHash) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(RESPONSE_DOMAIN, tag, textHash));
     }
 }

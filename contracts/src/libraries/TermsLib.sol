@@ -4,8 +4,7 @@ pragma solidity ^0.8.30;
 import { EfficientHashLib } from "solady/utils/EfficientHashLib.sol";
 
 import { Currency } from "./Currency.sol";
-import { EValue } from "./EValue.sol";
-import { BPS, EvidenceTerms, LicenseRef, Royalty, SlashTerms, Terms } from "./Types.sol";
+import { BPS, LicenseRef, Royalty, SlashTerms, Terms } from "./Types.sol";
 
 /// @title Identifiers of offers and licenses, and the refusal of terms that no code could enforce
 library TermsLib {
@@ -36,16 +35,16 @@ library TermsLib {
     error Terms_NoDeployments();
     /// @notice Only levels 0 (bit 0) and 2 (bit 2) are enforced, and at least one must be accepted.
     error Terms_BadEvidenceLevels(uint8 levels);
-    /// @notice Level 2 needs a bond, else cases that freeze collateral would be free.
-    error Terms_NoReportBond();
+    /// @notice Level 2 punishes unpaid use; what has no price can't be used unpaid.
+    error Terms_NoPrice();
+    /// @notice A round has 8, 16, 24 or 32 seats, on a local chain also 4; 0 without level 2.
+    error Terms_BadSeats(uint8 seats);
+    /// @notice Collateral could leave before a round that was sealed in time is opened.
+    error Terms_ThawShorterThanRound(uint40 thawPeriod, uint40 roundLength);
     /// @notice A share in basis points is outside of its range.
     error Terms_BadBps(bytes32 name, uint16 bps);
-    /// @notice Reporter and owner together would get more than was slashed.
+    /// @notice Reporter and owner together would get more than four fifths of what was slashed.
     error Terms_SlashSplitTooHigh(uint16 reporterBps, uint16 ownerBps);
-    /// @notice The multipliers would not bound the rate of false accusations.
-    error Terms_BadMultipliers(bytes32 name, uint64 hit, uint64 miss);
-    /// @notice The assignment probability must be strictly between 0 and 1.
-    error Terms_BadAssignment(uint16 assignmentP);
     /// @notice 1/alpha must be at least 2.
     error Terms_BadAlpha(uint64 alphaInverse);
 
@@ -56,19 +55,24 @@ library TermsLib {
     /// @notice A reporter who gains more than half of a slash has an incentive to frame.
     uint16 internal constant MAX_REPORTER_BPS = 5000;
 
-    /// @notice Candidate answers per fingerprint: p0 = 1/16.
-    uint256 internal constant CANDIDATES = 16;
+    /// @notice A fifth at least is burned, so that whoever controls both sides of a slash loses.
+    uint16 internal constant MAX_SPLIT_BPS = 8000;
 
     /// @dev Bytes of the static part of encoded terms; its last word is the offset of the
     /// royalties.
-    uint256 private constant HEAD = 33 * 32;
+    uint256 private constant HEAD = 27 * 32;
 
     uint8 private constant KNOWN_LEVELS = 0x05;
     uint8 private constant LEVEL_2 = 0x04;
 
+    /// @dev One hostile seat more frames, so these stand behind nothing but a demo.
+    uint8 internal constant DEMO_SEATS = 4;
+    /// @dev Of anvil.
+    uint256 private constant LOCAL_CHAIN = 31_337;
+
     /// @notice Identifier of an offer of the registry, `keccak(abi.encode(chainid, registry,
     /// terms))`, see `docs/formats.md`.
-    /// @dev Hashes the calldata as it came: encoding 33 words anew would cost ten times as much.
+    /// @dev Hashes the calldata as it came: encoding 27 words anew would cost ten times as much.
     /// Only the one layout in which encoders write terms is taken, so the hash is that of the
     /// encoding. A word with dirty high bits changes the hash to that of no offer.
     function offerId(Terms calldata terms, address registry) internal view returns (bytes32 id) {
@@ -106,11 +110,13 @@ library TermsLib {
     /// @param modelOwner owner of `terms.modelId`
     /// @param lineage `royaltiesHash` of the model
     /// @param universeRoot root of `terms.epoch`, zero if there is none
+    /// @param roundLength seconds from a level-2 seal to its last opening
     function validate(
         Terms calldata terms,
         address modelOwner,
         bytes32 lineage,
-        bytes32 universeRoot
+        bytes32 universeRoot,
+        uint40 roundLength
     ) internal view {
         require(
             terms.owner == modelOwner && modelOwner != address(0),
@@ -121,9 +127,9 @@ library TermsLib {
         require(royaltiesHash(terms.royalties) == lineage, Terms_WrongRoyalties(terms.modelId));
         _validateMoney(terms);
         _validatePeriods(terms);
-        _validateLevels(terms);
+        _validateLevels(terms, roundLength);
         _validateSlash(terms.slash);
-        _validateEvidence(terms.evidence);
+        require(terms.alphaInverse >= 2, Terms_BadAlpha(terms.alphaInverse));
     }
 
     function _validateMoney(Terms calldata terms) private view {
@@ -133,7 +139,6 @@ library TermsLib {
         _requireUint96("collateral", terms.collateral);
         _requireUint96("licenseFee", terms.licenseFee);
         // Reading a word refuses dirty bits, and nothing else reads these.
-        (terms.pricePerRequest, terms.pricePerThousandTokens, terms.proverFee, terms.reportBond);
         terms.leakLiability;
         require(terms.minCollateralRatioBps != 0, Terms_NoCollateralRatio());
     }
@@ -150,10 +155,27 @@ library TermsLib {
         require(terms.maxDeployments != 0, Terms_NoDeployments());
     }
 
-    function _validateLevels(Terms calldata terms) private pure {
+    function _validateLevels(Terms calldata terms, uint40 roundLength) private view {
         uint8 levels = terms.evidenceLevels;
         require(levels != 0 && levels & ~KNOWN_LEVELS == 0, Terms_BadEvidenceLevels(levels));
-        require(levels & LEVEL_2 == 0 || terms.reportBond != 0, Terms_NoReportBond());
+        if (levels & LEVEL_2 == 0) {
+            require(terms.seats == 0, Terms_BadSeats(terms.seats));
+            // Reading a word refuses dirty bits, and nothing else reads these.
+            (terms.pricePerRequest, terms.pricePerThousandTokens);
+            return;
+        }
+        require(price(terms, 1, 1000) != 0, Terms_NoPrice());
+        bool demo = terms.seats == DEMO_SEATS && block.chainid == LOCAL_CHAIN;
+        require(demo || isRoundSize(terms.seats), Terms_BadSeats(terms.seats));
+        require(
+            terms.thawPeriod > roundLength,
+            Terms_ThawShorterThanRound(terms.thawPeriod, roundLength)
+        );
+    }
+
+    /// @notice Whether rounds of so many seats may stand behind money.
+    function isRoundSize(uint8 seats) internal pure returns (bool) {
+        return seats != 0 && seats <= 32 && seats % 8 == 0;
     }
 
     function _validateSlash(SlashTerms calldata slash) private pure {
@@ -170,21 +192,8 @@ library TermsLib {
             slash.reporterBps <= MAX_REPORTER_BPS, Terms_BadBps("reporterBps", slash.reporterBps)
         );
         require(
-            uint256(slash.reporterBps) + slash.ownerBps <= BPS,
+            uint256(slash.reporterBps) + slash.ownerBps <= MAX_SPLIT_BPS,
             Terms_SlashSplitTooHigh(slash.reporterBps, slash.ownerBps)
-        );
-    }
-
-    function _validateEvidence(EvidenceTerms calldata evidence) private pure {
-        require(evidence.alphaInverse >= 2, Terms_BadAlpha(evidence.alphaInverse));
-        require(evidence.assignmentP != 0, Terms_BadAssignment(evidence.assignmentP));
-        require(
-            EValue.isValid(evidence.personalHit, evidence.personalMiss, 1, CANDIDATES),
-            Terms_BadMultipliers("personal", evidence.personalHit, evidence.personalMiss)
-        );
-        require(
-            EValue.isValid(evidence.sharedHit, evidence.sharedMiss, evidence.assignmentP, 65_536),
-            Terms_BadMultipliers("shared", evidence.sharedHit, evidence.sharedMiss)
         );
     }
 

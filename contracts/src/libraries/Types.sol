@@ -28,25 +28,8 @@ struct Parent {
     uint16 bps;
 }
 
-/// @notice Multipliers of the e-value, unsigned fixed point with 32 fractional bits, and the error
-/// rate.
-/// @param personalHit multiplier of a hit of the personal part, p0 = 1/16
-/// @param personalMiss multiplier of a miss of the personal part
-/// @param sharedHit multiplier of an observed shared hit inside the license's assignment, p0 =
-/// assignmentP/65536
-/// @param sharedMiss multiplier of an observed shared hit outside of it
-/// @param assignmentP probability, in 1/65536, that a license carries a given shared fingerprint
-/// @param alphaInverse 1/alpha, a whole number
-struct EvidenceTerms {
-    uint64 personalHit;
-    uint64 personalMiss;
-    uint64 sharedHit;
-    uint64 sharedMiss;
-    uint16 assignmentP;
-    uint64 alphaInverse;
-}
-
-/// @notice What a violation costs, in basis points of the collateral, and who gets it.
+/// @notice What a violation costs, in basis points of the collateral, and who gets it. At level 0
+/// the reporter gets at most a tenth of what was slashed.
 struct SlashTerms {
     uint16 equivocationBps;
     uint16 underMeteringBps;
@@ -59,6 +42,8 @@ struct SlashTerms {
 
 /// @notice The published terms of an offer. The chain stores only their hash (`offerId`); whoever
 /// needs a term passes all of them. Every field is enforced by code.
+/// @dev `seats` of a level-2 round and `alphaInverse`, 1/α as a whole number: α bounds the chance
+/// that an innocent host is ever convicted.
 struct Terms {
     bytes32 modelId;
     uint32 epoch;
@@ -77,9 +62,8 @@ struct Terms {
     uint16 maxDeployments;
     uint8 evidenceLevels;
     bool leakLiability;
-    uint128 reportBond;
-    uint128 proverFee;
-    EvidenceTerms evidence;
+    uint8 seats;
+    uint64 alphaInverse;
     SlashTerms slash;
     Royalty[] royalties;
 }
@@ -91,31 +75,18 @@ struct LicenseRef {
     uint96 nonce;
 }
 
-/// @notice Names a case and proves what was fixed when it was opened: `caseId` is the hash of all
-/// of it, so none of it needs storage. `CaseOpened` announces every field.
-/// @param license the accused license
-/// @param deploymentHash hash of the accused deployment's URI
-/// @param reporter whose bond it is
-/// @param openedAt time of opening; provers that joined later are not drawn
-/// @param cases number of the universe's cases so far, this one included; raises the threshold
-/// @param licenses licenses that a false accuser could have chosen from when it was opened
-/// @param leak whether the deployment was not registered, so that the verdict is a flag unless the
-/// terms say more
-struct CaseRef {
-    LicenseRef license;
-    bytes32 deploymentHash;
-    address reporter;
-    uint40 openedAt;
-    uint32 cases;
-    uint32 licenses;
-    bool leak;
+/// @notice One opened leaf.
+/// @param tags 16 tags of 4 bytes each, packed in order
+struct OpenedLeaf {
+    bytes32 salt;
+    bytes32 keyHash;
+    bytes32[2] tags;
 }
 
-/// @notice What a case's seed drew, as `CaseDrawn` announces it. Personal bundles come before
-/// shared ones.
-struct Drawn {
-    uint32[] bundles;
-    address[] committee;
+/// @notice A bundle of 16 leaves with its Merkle proof; without leaves it stays closed.
+struct OpenedBundle {
+    OpenedLeaf[] leaves;
+    bytes32[] siblings;
 }
 
 enum LicenseStatus {
@@ -127,27 +98,13 @@ enum LicenseStatus {
     Cancelled
 }
 
-/// @notice Violations. The first four are level-0 proofs; `UnpaidUse` is what a level-2 case
-/// decides.
+/// @notice Violations. The first four are level-0 proofs; `UnpaidUse` is what level-2 rounds find.
 enum Violation {
     Equivocation,
     UnderMetering,
     OutOfTerm,
     UnlicensedModel,
     UnpaidUse
-}
-
-enum CaseStatus {
-    None,
-    Opened,
-    Drawn,
-    Committing,
-    Revealing,
-    Opening,
-    Rebuttal,
-    Upheld,
-    Dismissed,
-    Void
 }
 
 /// @notice A key with which a license's receipts are signed. One slot.
