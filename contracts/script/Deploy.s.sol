@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { ChallengeManager } from "../src/ChallengeManager.sol";
 import { CollateralVault } from "../src/CollateralVault.sol";
 import { Deployer } from "../src/Deployer.sol";
 import { LicenseRegistry } from "../src/LicenseRegistry.sol";
 import { PaymentEscrow } from "../src/PaymentEscrow.sol";
+import { Proofs } from "../src/Proofs.sol";
 import { ProverRegistry } from "../src/ProverRegistry.sol";
+import { Rounds } from "../src/Rounds.sol";
 import { IBeacon } from "../src/interfaces/IBeacon.sol";
-import { IChallengeTypes } from "../src/interfaces/IChallengeTypes.sol";
 import { IDrandBeacon } from "../src/interfaces/IDrandBeacon.sol";
+import { IProofs } from "../src/interfaces/IProofs.sol";
+import { IProverRegistry } from "../src/interfaces/IProverRegistry.sol";
+import { IRounds } from "../src/interfaces/IRounds.sol";
 import { TestToken } from "../src/testing/TestToken.sol";
 import { Vm } from "../test/utils/Vm.sol";
 
@@ -40,10 +43,9 @@ contract Deploy {
 
     struct Settings {
         BeaconChoice beacon;
-        address stakeCurrency;
-        uint128 minStake;
-        uint40 stakeThawPeriod;
-        IChallengeTypes.Config config;
+        IProverRegistry.Config provers;
+        IProofs.Config proofs;
+        IRounds.Config rounds;
     }
 
     struct Core {
@@ -52,7 +54,8 @@ contract Deploy {
         CollateralVault vault;
         PaymentEscrow escrow;
         ProverRegistry provers;
-        ChallengeManager challengeManager;
+        Proofs proofs;
+        Rounds rounds;
     }
 
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
@@ -99,7 +102,7 @@ contract Deploy {
         if (vm.envOr("OML_TEST_TOKEN", false)) {
             bytes memory arguments = abi.encode("OML Test Dollar", "TUSD", uint8(18));
             token = _create2("TestToken.sol:TestToken", arguments);
-            chosen.stakeCurrency = token;
+            chosen.provers.stakeCurrency = token;
         }
         (Core memory core, uint256 startedAt) = deploy(chosen);
         vm.stopBroadcast();
@@ -110,7 +113,6 @@ contract Deploy {
     /// @return core the contracts
     /// @return startedAt block of the first of them
     function deploy(Settings memory chosen) public returns (Core memory core, uint256 startedAt) {
-        _create2("CopyReader.sol:CopyReader", "");
         core.beacon = IBeacon(
             chosen.beacon.place == address(0)
                 ? _create2(chosen.beacon.artefact, chosen.beacon.arguments)
@@ -118,7 +120,7 @@ contract Deploy {
         );
         Deployer deployer = Deployer(_create2("Deployer.sol:Deployer", ""));
         Deployer.Plan memory plan = planOf(address(core.beacon), chosen);
-        address[5] memory parts;
+        address[6] memory parts;
         for (uint256 i; i < parts.length; ++i) {
             parts[i] = _deployPart(deployer, plan, Deployer.Part(i));
         }
@@ -126,7 +128,8 @@ contract Deploy {
         core.vault = CollateralVault(parts[1]);
         core.escrow = PaymentEscrow(payable(parts[2]));
         core.provers = ProverRegistry(parts[3]);
-        core.challengeManager = ChallengeManager(parts[4]);
+        core.proofs = Proofs(parts[4]);
+        core.rounds = Rounds(parts[5]);
         startedAt = deployer.startedAt(deployer.planIdOf(plan));
     }
 
@@ -137,10 +140,9 @@ contract Deploy {
         returns (Deployer.Plan memory plan)
     {
         plan.beacon = beacon;
-        plan.stakeCurrency = chosen.stakeCurrency;
-        plan.minStake = chosen.minStake;
-        plan.stakeThawPeriod = chosen.stakeThawPeriod;
-        plan.config = chosen.config;
+        plan.provers = chosen.provers;
+        plan.proofs = chosen.proofs;
+        plan.rounds = chosen.rounds;
         for (uint256 i; i < plan.codeHashes.length; ++i) {
             plan.codeHashes[i] = keccak256(codeOf(Deployer.Part(i)));
         }
@@ -162,12 +164,13 @@ contract Deploy {
     }
 
     function _artefactOf(Deployer.Part part) private pure returns (string memory) {
-        string[5] memory names = [
+        string[6] memory names = [
             "LicenseRegistry.sol:LicenseRegistry",
             "CollateralVault.sol:CollateralVault",
             "PaymentEscrow.sol:PaymentEscrow",
             "ProverRegistry.sol:ProverRegistry",
-            "ChallengeManager.sol:ChallengeManager"
+            "Proofs.sol:Proofs",
+            "Rounds.sol:Rounds"
         ];
         return names[uint256(part)];
     }
@@ -189,23 +192,20 @@ contract Deploy {
     /// here.
     function settings() public view returns (Settings memory chosen) {
         chosen.beacon = beaconChoice();
-        chosen.stakeCurrency = vm.envOr("OML_STAKE_CURRENCY", address(0));
-        chosen.minStake = uint128(vm.envOr("OML_MIN_STAKE", 1 ether));
-        chosen.stakeThawPeriod = uint40(vm.envOr("OML_STAKE_THAW", 14 days));
-        IChallengeTypes.Config memory c = chosen.config;
-        c.reportDelay = uint40(vm.envOr("OML_REPORT_DELAY", 1 minutes));
-        c.questionsWindow = uint40(vm.envOr("OML_QUESTIONS_WINDOW", 1 days));
-        c.commitWindow = uint40(vm.envOr("OML_COMMIT_WINDOW", 1 days));
-        c.revealWindow = uint40(vm.envOr("OML_REVEAL_WINDOW", 1 days));
-        c.openingWindow = uint40(vm.envOr("OML_OPENING_WINDOW", 1 days));
-        c.rebuttalWindow = uint40(vm.envOr("OML_REBUTTAL_WINDOW", 2 days));
-        c.payoutDelay = uint40(vm.envOr("OML_PAYOUT_DELAY", 7 days));
-        c.committeeSize = uint8(vm.envOr("OML_COMMITTEE_SIZE", 5));
-        c.bundlesPerCase = uint8(vm.envOr("OML_BUNDLES_PER_CASE", 2));
-        c.sharedBundlesPerCase = uint8(vm.envOr("OML_SHARED_BUNDLES_PER_CASE", 1));
-        c.minDecoys = uint8(vm.envOr("OML_MIN_DECOYS", 16));
-        c.nonRevealPenalty = uint128(vm.envOr("OML_NON_REVEAL_PENALTY", 0.2 ether));
-        c.dissentPenalty = uint128(vm.envOr("OML_DISSENT_PENALTY", 0.05 ether));
+        IRounds.Config memory rounds = chosen.rounds;
+        rounds.answerWindow = uint40(vm.envOr("OML_ANSWER_WINDOW", 1 days));
+        rounds.openWindow = uint40(vm.envOr("OML_OPEN_WINDOW", 1 days));
+        rounds.payoutDelay = uint40(vm.envOr("OML_PAYOUT_DELAY", 7 days));
+        rounds.seatFee = uint128(vm.envOr("OML_SEAT_FEE", 0.001 ether));
+        chosen.proofs.reportDelay = uint40(vm.envOr("OML_REPORT_DELAY", 1 minutes));
+        chosen.proofs.payoutDelay = rounds.payoutDelay;
+        IProverRegistry.Config memory provers = chosen.provers;
+        provers.stakeCurrency = vm.envOr("OML_STAKE_CURRENCY", address(0));
+        provers.ticketPrice = uint128(vm.envOr("OML_TICKET_PRICE", 0.1 ether));
+        provers.warmUp = uint40(vm.envOr("OML_WARM_UP", 14 days));
+        provers.alivePeriod = uint40(vm.envOr("OML_ALIVE_PERIOD", 30 days));
+        provers.thawPeriod = uint40(vm.envOr("OML_STAKE_THAW", 60 days));
+        provers.roundLength = rounds.answerWindow + rounds.openWindow;
     }
 
     /// @notice The beacon at `OML_BEACON_ADDRESS`, or one that `OML_BEACON` names, see
@@ -268,8 +268,8 @@ contract Deploy {
         vm.serializeAddress(o, "paymentEscrow", address(core.escrow));
         vm.serializeAddress(o, "proverRegistry", address(core.provers));
         if (token != address(0)) vm.serializeAddress(o, "token", token);
-        string memory json =
-            vm.serializeAddress(o, "challengeManager", address(core.challengeManager));
+        vm.serializeAddress(o, "proofs", address(core.proofs));
+        string memory json = vm.serializeAddress(o, "rounds", address(core.rounds));
         string memory path = vm.envOr("OML_ADDRESSES", string(""));
         if (bytes(path).length == 0) {
             vm.createDir("deployments", true);

@@ -61,8 +61,9 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
 
     mapping(bytes32 modelId => Model) private _models;
     mapping(bytes32 modelId => mapping(uint32 epoch => Universe)) private _universes;
-    mapping(bytes32 modelId => mapping(uint32 epoch => mapping(uint256 word => uint256 days16)))
-        private _burned;
+    mapping(
+        bytes32 modelId => mapping(uint32 epoch => mapping(uint256 word => uint256 days16))
+    ) private _burned;
     mapping(bytes32 offerId => bool) private _openOffers;
     mapping(bytes32 licenseId => License) private _licenses;
     mapping(bytes32 licenseId => Deployments) private _deployments;
@@ -333,7 +334,11 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
         );
 
         ++d.registered;
-        d.byHash[deploymentHash] = Deployment(_now(), REGISTERED);
+        // As long as its host answers for it, a deployment that comes back is as old as it was:
+        // rounds name what was registered when they were sealed.
+        Deployment memory last = d.byHash[deploymentHash];
+        uint40 since = last.liableUntil >= _now() ? last.registeredAt : _now();
+        d.byHash[deploymentHash] = Deployment(since, REGISTERED);
         emit DeploymentRegistered(licenseId, deploymentHash, uri);
     }
 
@@ -397,13 +402,11 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
     }
 
     /// @inheritdoc ILicenseRegistry
-    function drawBundles(
-        bytes32 modelId,
-        uint32 epoch,
-        bytes32 seed,
-        uint8 wanted,
-        uint40 sealedAt
-    ) external view returns (uint32[] memory bundles, bool[] memory burned) {
+    function drawBundles(bytes32 modelId, uint32 epoch, bytes32 seed, uint8 wanted, uint40 sealedAt)
+        external
+        view
+        returns (uint32[] memory bundles, bool[] memory burned)
+    {
         mapping(uint256 word => uint256 days16) storage days_ = _burned[modelId][epoch];
         uint32 count = _universe(modelId, epoch).personalCount / BUNDLE;
         bundles = Bundles.draw(days_, seed, count, wanted, Bundles.dayOf(sealedAt));

@@ -40,7 +40,7 @@ interface ILicenseRegistry is IServingKeys {
         bytes32 casesRoot;
     }
 
-    /// @param registeredAt when it was registered last, 0 if never
+    /// @param registeredAt since when its host answers for it without a gap, 0 if never
     /// @param liableUntil until when a round that names it can be opened: max while it is
     /// registered, retirement + thaw after
     struct Deployment {
@@ -208,13 +208,10 @@ interface ILicenseRegistry is IServingKeys {
     /// `wanted` if the universe is nearly used up.
     /// @return bundles numbers in the order of the draw
     /// @return burned which of them were burned since the day of the seal
-    function drawBundles(
-        bytes32 modelId,
-        uint32 epoch,
-        bytes32 seed,
-        uint8 wanted,
-        uint40 sealedAt
-    ) external view returns (uint32[] memory bundles, bool[] memory burned);
+    function drawBundles(bytes32 modelId, uint32 epoch, bytes32 seed, uint8 wanted, uint40 sealedAt)
+        external
+        view
+        returns (uint32[] memory bundles, bool[] memory burned);
 
     /// @notice Beacon round of whose value nobody knew when the host accepted its artefact; 0
     /// unless the license is activated and its terms punish `UnlicensedModel`.

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { LicenseRef, LicenseStatus, OpenedBundle, Receipt, Violation } from "../libraries/Types.sol";
+import {
+    LicenseRef,
+    LicenseStatus,
+    OpenedBundle,
+    Receipt,
+    Violation
+} from "../libraries/Types.sol";
 
 /// @title Level 0: proofs by the accused's own signature, so that nobody has to be believed
 /// @notice A reporter first commits to its proof, so that nobody can copy it, and proves it after a

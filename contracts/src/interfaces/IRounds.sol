@@ -145,7 +145,11 @@ interface IRounds {
         uint40 openUntil
     );
     event SheetSent(
-        bytes32 indexed roundId, uint8 indexed seat, address indexed prover, bytes32 keysHash, bytes32 tags
+        bytes32 indexed roundId,
+        uint8 indexed seat,
+        address indexed prover,
+        bytes32 keysHash,
+        bytes32 tags
     );
     /// @param hits of each seat, one byte by seat from the first on
     /// @param kept hits of the seats that were not struck
@@ -174,7 +178,9 @@ interface IRounds {
     event DeploymentFlagged(
         bytes32 indexed deploymentHash, bytes32 indexed licenseId, bytes32 indexed roundId
     );
-    event FeePaid(bytes32 indexed roundId, uint8 indexed seat, address indexed prover, uint128 amount);
+    event FeePaid(
+        bytes32 indexed roundId, uint8 indexed seat, address indexed prover, uint128 amount
+    );
     event FeesBurned(bytes32 indexed roundId, uint256 amount);
 
     /// @notice Seals a round of the caller's word and pays its fees: native as `msg.value`, ERC-20

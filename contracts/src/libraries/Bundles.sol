@@ -23,11 +23,9 @@ library Bundles {
     }
 
     /// @notice Notes the day for a bundle that is not burned yet.
-    function burn(
-        mapping(uint256 word => uint256 days16) storage burned,
-        uint32 bundle,
-        uint16 day
-    ) internal {
+    function burn(mapping(uint256 word => uint256 days16) storage burned, uint32 bundle, uint16 day)
+        internal
+    {
         burned[bundle / 16] |= uint256(day) << (bundle % 16 * 16);
     }
 

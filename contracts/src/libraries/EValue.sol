@@ -41,8 +41,8 @@ library EValue {
     /// @notice Evidence of `hits` among `leaves`, of which all others are misses.
     function evidence(uint256 hits, uint256 leaves) internal pure returns (int64) {
         // Counts are at most 256 and logarithms below 2^39: no overflow.
-        int256 sum = int256(hits) * int256(log2Floor(HIT))
-            + int256(leaves - hits) * int256(log2Floor(MISS));
+        int256 sum =
+            int256(hits) * int256(log2Floor(HIT)) + int256(leaves - hits) * int256(log2Floor(MISS));
         return int64(sum);
     }
 

@@ -32,12 +32,11 @@ library Openings {
     }
 
     /// @notice The universe, with the answers of the license whose seed this is.
-    function bookOf(
-        ILicenseRegistry registry,
-        bytes32 modelId,
-        uint32 epoch,
-        bytes32 licenseSeed
-    ) internal view returns (Book memory book) {
+    function bookOf(ILicenseRegistry registry, bytes32 modelId, uint32 epoch, bytes32 licenseSeed)
+        internal
+        view
+        returns (Book memory book)
+    {
         ILicenseRegistry.Universe memory u = registry.universe(modelId, epoch);
         book.root = u.root;
         book.leafCount = uint256(u.personalCount) + u.sharedCount;
@@ -64,8 +63,7 @@ library Openings {
             uint256 drawn = Draw.candidate(book.licenseSeed, book.root, index, leaf.salt);
             page.keyHashes[l] = leaf.keyHash;
             page.answers[l] = Leaves.tagAt(tags0, tags1, drawn);
-            hashes[l] =
-                Leaves.hashWith(book.buffer, index, leaf.salt, leaf.keyHash, tags0, tags1);
+            hashes[l] = Leaves.hashWith(book.buffer, index, leaf.salt, leaf.keyHash, tags0, tags1);
         }
         require(
             Leaves.verify(

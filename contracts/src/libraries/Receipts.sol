@@ -55,9 +55,7 @@ library Receipts {
         view
     {
         uint256 until = admissibleUntil(key, settlementPeriod);
-        require(
-            block.timestamp <= until, IProofs.Proofs_KeyRevoked(keyEpoch, until)
-        );
+        require(block.timestamp <= until, IProofs.Proofs_KeyRevoked(keyEpoch, until));
     }
 
     /// @notice Reverts unless the key itself has signed.
