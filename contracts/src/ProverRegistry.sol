@@ -4,166 +4,190 @@ pragma solidity ^0.8.30;
 import {
     ReentrancyGuardTransient
 } from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import { FixedPointMathLib } from "solady/utils/FixedPointMathLib.sol";
 
 import { IProverRegistry } from "./interfaces/IProverRegistry.sol";
 import { Currency } from "./libraries/Currency.sol";
 
-/// @title Staked provers and the draw of committees
-/// @dev The draw gives each prover the key `−ln(u)/stake`, u drawn from the seed and its address,
-/// and takes the smallest keys (Efraimidis and Spirakis 2006): the same distribution as drawing one
-/// after the other by stake without replacement, but independent of the order of the list. So
-/// whoever comes, goes or is penalised after the seed is known changes nobody's key but its own.
+/// @title Tickets of staked provers
+/// @notice Immutable: no owner, no upgrade. See `IProverRegistry`.
+/// @dev Places of the array never change hands within the length of a round: a place is taken again
+/// only when every round that could draw its last holder is over. So whoever comes, goes or is moved
+/// after a seal changes nobody's seats but its own.
 contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
-    /// @notice Bounds the gas of a draw (about 7,000 per prover).
-    uint256 public constant MAX_PROVERS = 512;
+    /// @dev Of one call; bounds its gas.
+    uint256 private constant MAX_TICKETS = 64;
 
-    /// @dev Keeps `block.timestamp + thawPeriod` inside of `uint40`, so that no stake locks for
-    /// ever.
-    uint40 private constant MAX_THAW = 3650 days;
+    uint256 private constant MAX_INBOX = 256;
 
-    uint256 private constant WAD = 1e18;
+    /// @dev Keeps every sum with a block time inside of `uint40`.
+    uint40 private constant MAX_PERIOD = 3650 days;
 
-    /// @dev The smallest keys so far, in ascending order.
-    struct Draft {
-        address[] members;
-        uint256[] keys;
-        uint256 filled;
-    }
+    uint40 private constant HELD = type(uint40).max;
 
-    address public immutable challengeManager;
-    /// @inheritdoc IProverRegistry
-    address public immutable stakeCurrency;
-    /// @inheritdoc IProverRegistry
-    uint128 public immutable minStake;
-    /// @inheritdoc IProverRegistry
-    uint40 public immutable thawPeriod;
+    address private immutable _stakeCurrency;
+    uint128 private immutable _ticketPrice;
+    uint40 private immutable _warmUp;
+    uint40 private immutable _alivePeriod;
+    uint40 private immutable _thawPeriod;
+    uint40 private immutable _roundLength;
+
+    mapping(uint32 index => Ticket) private _tickets;
+    uint32 private _total;
+
+    /// @dev Places that were given back, the oldest first; those outside of the array are skipped.
+    mapping(uint256 position => uint32 index) private _released;
+    uint128 private _firstReleased;
+    uint128 private _endReleased;
 
     mapping(address account => Prover) private _provers;
-    /// @dev Provers that can be drawn, in no order; `_place` is 1-based.
-    address[] private _list;
-    mapping(address account => uint256) private _place;
 
-    constructor(
-        address challengeManager_,
-        address stakeCurrency_,
-        uint128 minStake_,
-        uint40 thawPeriod_
-    ) {
-        require(challengeManager_ != address(0), ProverRegistry_BadConfig("challengeManager", 0));
-        require(minStake_ != 0, ProverRegistry_BadConfig("minStake", 0));
+    constructor(Config memory config_) {
+        require(config_.ticketPrice != 0, ProverRegistry_BadConfig("ticketPrice", 0));
+        // Stakes are summed in 128 bits.
         require(
-            thawPeriod_ != 0 && thawPeriod_ <= MAX_THAW,
-            ProverRegistry_BadConfig("thawPeriod", thawPeriod_)
+            config_.ticketPrice <= type(uint96).max,
+            ProverRegistry_BadConfig("ticketPrice", config_.ticketPrice)
         );
+        require(config_.warmUp <= MAX_PERIOD, ProverRegistry_BadConfig("warmUp", config_.warmUp));
+        _requirePeriod("alivePeriod", config_.alivePeriod);
+        _requirePeriod("thawPeriod", config_.thawPeriod);
+        _requirePeriod("roundLength", config_.roundLength);
         require(
-            Currency.exists(stakeCurrency_),
-            ProverRegistry_BadConfig("stakeCurrency", uint160(stakeCurrency_))
+            Currency.exists(config_.stakeCurrency),
+            ProverRegistry_BadConfig("stakeCurrency", uint160(config_.stakeCurrency))
         );
-        challengeManager = challengeManager_;
-        stakeCurrency = stakeCurrency_;
-        minStake = minStake_;
-        thawPeriod = thawPeriod_;
+        _stakeCurrency = config_.stakeCurrency;
+        _ticketPrice = config_.ticketPrice;
+        _warmUp = config_.warmUp;
+        _alivePeriod = config_.alivePeriod;
+        _thawPeriod = config_.thawPeriod;
+        _roundLength = config_.roundLength;
     }
 
-    modifier onlyChallengeManager() {
-        require(msg.sender == challengeManager, ProverRegistry_NotChallengeManager(msg.sender));
-        _;
-    }
+    /* -------------------------------- in -------------------------------- */
 
     /// @inheritdoc IProverRegistry
-    function register(uint128 stake, bytes32 encryptionKey) external payable nonReentrant {
-        Prover storage account = _provers[msg.sender];
-        require(account.activeFrom == 0, ProverRegistry_AlreadyRegistered(msg.sender));
-        require(encryptionKey != 0, ProverRegistry_NoEncryptionKey());
-        require(stake >= minStake, ProverRegistry_StakeTooLow(stake, minStake));
-
-        uint40 activeFrom = uint40(block.timestamp);
-        account.stake = stake;
-        account.activeFrom = activeFrom;
-        account.encryptionKey = encryptionKey;
-        _enlist(msg.sender, stake);
-        Currency.pull(stakeCurrency, msg.sender, stake);
-        emit ProverRegistered(msg.sender, stake, encryptionKey, activeFrom);
-    }
-
-    /// @inheritdoc IProverRegistry
-    function addStake(uint128 amount) external payable nonReentrant {
-        Prover storage account = _registered(msg.sender);
-        require(amount != 0, ProverRegistry_NoAmount());
-        require(account.thawEnd == 0, ProverRegistry_Thawing(msg.sender, account.thawEnd));
-
-        uint128 stake = account.stake + amount;
-        account.stake = stake;
-        account.activeFrom = uint40(block.timestamp);
-        if (stake >= minStake && _place[msg.sender] == 0) _enlist(msg.sender, stake);
-        Currency.pull(stakeCurrency, msg.sender, amount);
-        emit StakeAdded(msg.sender, amount, stake);
-    }
-
-    /// @inheritdoc IProverRegistry
-    function startThaw() external {
-        Prover storage account = _registered(msg.sender);
-        require(account.thawEnd == 0, ProverRegistry_Thawing(msg.sender, account.thawEnd));
-        _thaw(msg.sender);
-    }
-
-    /// @inheritdoc IProverRegistry
-    function withdraw() external nonReentrant {
-        Prover storage account = _registered(msg.sender);
-        uint40 thawEnd = account.thawEnd;
-        require(
-            thawEnd != 0 && block.timestamp >= thawEnd,
-            ProverRegistry_NotThawed(msg.sender, thawEnd)
-        );
-        require(account.openCases == 0, ProverRegistry_CasesOpen(msg.sender, account.openCases));
-
-        uint128 stake = account.stake;
-        delete _provers[msg.sender];
-        Currency.push(stakeCurrency, msg.sender, stake);
-        emit StakeWithdrawn(msg.sender, stake);
-    }
-
-    /// @inheritdoc IProverRegistry
-    function drawCommittee(bytes32 seed, uint8 size, uint40 before)
+    function join(uint32 count, bytes32 encryptionKey, string calldata inbox)
         external
-        onlyChallengeManager
-        returns (address[] memory committee)
-    {
-        Draft memory draft = Draft(new address[](size), new uint256[](size), 0);
-        uint256 length = _list.length;
-        for (uint256 i; i < length; ++i) {
-            address candidate = _list[i];
-            uint256 stake = _eligibleStake(_provers[candidate], before);
-            if (stake != 0) _insert(draft, candidate, _key(seed, candidate, stake));
-        }
-        require(draft.filled == size, ProverRegistry_TooFewProvers(draft.filled, size));
-
-        committee = draft.members;
-        for (uint256 i; i < size; ++i) {
-            ++_provers[committee[i]].openCases;
-        }
-    }
-
-    /// @inheritdoc IProverRegistry
-    function release(bytes32 caseId, address account, uint128 penalty)
-        external
-        onlyChallengeManager
+        payable
         nonReentrant
     {
-        Prover storage member = _provers[account];
-        --member.openCases;
-        if (penalty == 0) return;
+        require(count != 0, ProverRegistry_NoTickets());
+        require(count <= MAX_TICKETS, ProverRegistry_TooManyTickets(count, MAX_TICKETS));
+        _announce(encryptionKey, inbox);
+        _provers[msg.sender].tickets += count;
+        // A second later at least: a round sealed now has its draw to come.
+        uint40 validFrom = _now() + (_warmUp == 0 ? 1 : _warmUp);
+        for (uint32 i; i < count; ++i) {
+            (bool found, uint32 index) = _takeReleased();
+            if (!found) index = _total++;
+            _tickets[index] = Ticket(msg.sender, validFrom, HELD);
+            emit TicketTaken(index, msg.sender, validFrom);
+        }
+        Currency.pull(_stakeCurrency, msg.sender, uint256(count) * _ticketPrice);
+    }
 
-        uint128 stake = member.stake;
-        if (penalty > stake) penalty = stake;
-        stake -= penalty;
-        member.stake = stake;
-        if (stake < minStake && _place[account] != 0) _delist(account);
-        // A stake currency that refuses the burn address leaves the penalty here, out of everyone's
-        // reach.
-        Currency.tryBurn(stakeCurrency, penalty);
-        emit ProverPenalised(account, caseId, penalty);
+    /// @inheritdoc IProverRegistry
+    function announce(bytes32 encryptionKey, string calldata inbox) external {
+        _requireTickets(msg.sender);
+        _announce(encryptionKey, inbox);
+    }
+
+    /// @inheritdoc IProverRegistry
+    function stayAlive() external {
+        _requireTickets(msg.sender);
+        _showLife();
+    }
+
+    /* -------------------------------- out -------------------------------- */
+
+    /// @inheritdoc IProverRegistry
+    function giveBack(uint32[] calldata tickets) external {
+        _requireCount(tickets.length);
+        for (uint256 i; i < tickets.length; ++i) {
+            Ticket storage t = _tickets[tickets[i]];
+            require(
+                t.owner == msg.sender && t.validUntil == HELD,
+                ProverRegistry_NotHeld(tickets[i], msg.sender)
+            );
+            _release(tickets[i], t, false);
+        }
+    }
+
+    /// @inheritdoc IProverRegistry
+    function evict(uint32[] calldata tickets) external {
+        _requireCount(tickets.length);
+        for (uint256 i; i < tickets.length; ++i) {
+            Ticket storage t = _tickets[tickets[i]];
+            address owner = t.owner;
+            require(
+                owner != address(0) && t.validUntil == HELD,
+                ProverRegistry_NotHeld(tickets[i], owner)
+            );
+            uint40 aliveUntil = _provers[owner].aliveUntil;
+            require(aliveUntil < _now(), ProverRegistry_Alive(owner, aliveUntil));
+            _release(tickets[i], t, true);
+        }
+    }
+
+    /// @inheritdoc IProverRegistry
+    function withdraw(address to) external nonReentrant {
+        require(to != address(0), ProverRegistry_NoRecipient());
+        Prover storage p = _provers[msg.sender];
+        uint128 amount = p.thawing;
+        require(amount != 0, ProverRegistry_NothingToWithdraw(msg.sender));
+        require(_now() >= p.thawEnd, ProverRegistry_NotThawed(msg.sender, p.thawEnd));
+
+        p.thawing = 0;
+        emit StakeWithdrawn(msg.sender, to, amount);
+        Currency.push(_stakeCurrency, to, amount);
+    }
+
+    /// @inheritdoc IProverRegistry
+    function compact(uint32 steps) external {
+        require(steps <= MAX_TICKETS, ProverRegistry_TooManyTickets(steps, MAX_TICKETS));
+        for (uint32 i; i < steps && _total != 0; ++i) {
+            uint32 last = _total - 1;
+            Ticket storage t = _tickets[last];
+            if (_isReusable(t)) {
+                _total = last;
+                emit TicketsShrunk(last);
+            } else if (t.validUntil == HELD) {
+                if (!_moveLast(last, t)) return;
+            } else {
+                return;
+            }
+        }
+    }
+
+    /* -------------------------------- views -------------------------------- */
+
+    /// @inheritdoc IProverRegistry
+    function holderAt(uint32 index, uint40 time) external view returns (address) {
+        Ticket memory t = _tickets[index];
+        bool held = t.validFrom <= time && time < t.validUntil;
+        return held && _provers[t.owner].aliveUntil >= time ? t.owner : address(0);
+    }
+
+    /// @inheritdoc IProverRegistry
+    function config() external view returns (Config memory) {
+        return
+            Config(_stakeCurrency, _ticketPrice, _warmUp, _alivePeriod, _thawPeriod, _roundLength);
+    }
+
+    /// @inheritdoc IProverRegistry
+    function stakeCurrency() external view returns (address) {
+        return _stakeCurrency;
+    }
+
+    /// @inheritdoc IProverRegistry
+    function totalTickets() external view returns (uint32) {
+        return _total;
+    }
+
+    /// @inheritdoc IProverRegistry
+    function ticket(uint32 index) external view returns (Ticket memory) {
+        return _tickets[index];
     }
 
     /// @inheritdoc IProverRegistry
@@ -171,82 +195,85 @@ contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
         return _provers[account];
     }
 
-    /// @inheritdoc IProverRegistry
-    function provers() external view returns (address[] memory) {
-        return _list;
+    /* -------------------------------- helpers -------------------------------- */
+
+    function _announce(bytes32 encryptionKey, string calldata inbox) private {
+        require(encryptionKey != 0, ProverRegistry_NoEncryptionKey());
+        uint256 length = bytes(inbox).length;
+        require(length != 0 && length <= MAX_INBOX, ProverRegistry_BadInbox(length));
+        _provers[msg.sender].encryptionKey = encryptionKey;
+        emit ProverAnnounced(msg.sender, encryptionKey, inbox);
+        _showLife();
     }
 
-    function _registered(address who) private view returns (Prover storage account) {
-        account = _provers[who];
-        require(account.activeFrom != 0, ProverRegistry_NotRegistered(who));
+    function _showLife() private {
+        uint40 aliveUntil = _now() + _alivePeriod;
+        _provers[msg.sender].aliveUntil = aliveUntil;
+        emit ProverAlive(msg.sender, aliveUntil);
     }
 
-    /// @dev Stake that counts in a draw, 0 if not eligible. Members of many cases at once could
-    /// misbehave in all of them for one penalty, so each case needs its own `minStake`.
-    function _eligibleStake(Prover storage account, uint40 before) private view returns (uint256) {
-        uint256 stake = account.stake;
-        if (account.activeFrom >= before) return 0;
-        return stake >= uint256(minStake) * (uint256(account.openCases) + 1) ? stake : 0;
+    /// @dev The place is dead from now on; its stake is on its way out.
+    function _release(uint32 index, Ticket storage t, bool evicted) private {
+        address owner = t.owner;
+        t.validUntil = _now();
+        _released[_endReleased++] = index;
+        Prover storage p = _provers[owner];
+        --p.tickets;
+        p.thawing += _ticketPrice;
+        p.thawEnd = _now() + _thawPeriod;
+        emit TicketReleased(index, owner, evicted);
+        emit ThawStarted(owner, p.thawing, p.thawEnd);
     }
 
-    /// @dev `−ln(u)/stake`; u is uniform on (0, 1] in steps of 1e-18.
-    function _key(bytes32 seed, address candidate, uint256 stake) private pure returns (uint256) {
-        uint256 u = uint256(keccak256(abi.encodePacked(seed, candidate))) % WAD + 1;
-        int256 ln = FixedPointMathLib.lnWad(int256(u));
-        return ln >= 0 ? 0 : (uint256(-ln) << 128) / stake;
+    /// @dev Moves the last ticket to the oldest dead place. In rounds sealed before it sits where it
+    /// was, in later ones where it is now. False if no dead place can be used yet.
+    function _moveLast(uint32 last, Ticket storage t) private returns (bool) {
+        (bool found, uint32 index) = _takeReleased();
+        if (!found) return false;
+        uint40 next = _now() + 1;
+        uint40 validFrom = t.validFrom > next ? t.validFrom : next;
+        _tickets[index] = Ticket(t.owner, validFrom, HELD);
+        t.validUntil = _now();
+        _released[_endReleased++] = last;
+        emit TicketMoved(last, index, t.owner);
+        return true;
     }
 
-    /// @dev Keeps the smallest keys in ascending order; the largest falls out once the committee is
-    /// full.
-    function _insert(Draft memory draft, address candidate, uint256 key) private pure {
-        uint256 place = draft.filled;
-        while (place != 0 && draft.keys[place - 1] > key) --place;
-        if (place == draft.keys.length) return;
-
-        if (draft.filled < draft.keys.length) ++draft.filled;
-        for (uint256 i = draft.filled - 1; i > place; --i) {
-            draft.keys[i] = draft.keys[i - 1];
-            draft.members[i] = draft.members[i - 1];
+    /// @dev The oldest dead place of the array, if every round that could draw its last holder is
+    /// over.
+    function _takeReleased() private returns (bool found, uint32 index) {
+        uint256 skipped;
+        while (_firstReleased < _endReleased && skipped <= MAX_TICKETS) {
+            index = _released[_firstReleased];
+            Ticket storage t = _tickets[index];
+            // Outside: the array was shortened over it; held: it has grown over it since.
+            bool dead = index < _total && t.validUntil != HELD;
+            if (dead && !_isReusable(t)) return (false, 0);
+            delete _released[_firstReleased++];
+            if (dead) return (true, index);
+            ++skipped;
         }
-        draft.keys[place] = key;
-        draft.members[place] = candidate;
+        return (false, 0);
     }
 
-    /// @dev A full list gives the place of its smallest stake to whoever brings at least twice as
-    /// much: else the places could be taken for `MAX_PROVERS · minStake` once and for all.
-    function _enlist(address who, uint128 stake) private {
-        if (_list.length == MAX_PROVERS) {
-            (address smallest, uint128 least) = _smallest();
-            require(stake / 2 >= least, ProverRegistry_StakeTooLow(stake, least * 2));
-            _thaw(smallest);
-            emit ProverReplaced(smallest, who);
-        }
-        _list.push(who);
-        _place[who] = _list.length;
+    function _isReusable(Ticket storage t) private view returns (bool) {
+        return uint256(t.validUntil) + _roundLength < _now();
     }
 
-    function _smallest() private view returns (address smallest, uint128 least) {
-        smallest = _list[0];
-        least = _provers[smallest].stake;
-        for (uint256 i = 1; i < MAX_PROVERS; ++i) {
-            uint128 stake = _provers[_list[i]].stake;
-            if (stake < least) (smallest, least) = (_list[i], stake);
-        }
+    function _requireTickets(address account) private view {
+        require(_provers[account].tickets != 0, ProverRegistry_NotRegistered(account));
     }
 
-    function _thaw(address who) private {
-        uint40 thawEnd = uint40(block.timestamp) + thawPeriod;
-        _provers[who].thawEnd = thawEnd;
-        if (_place[who] != 0) _delist(who);
-        emit ThawStarted(who, thawEnd);
+    function _requireCount(uint256 count) private pure {
+        require(count != 0, ProverRegistry_NoTickets());
+        require(count <= MAX_TICKETS, ProverRegistry_TooManyTickets(count, MAX_TICKETS));
     }
 
-    function _delist(address who) private {
-        uint256 place = _place[who];
-        address last = _list[_list.length - 1];
-        _list[place - 1] = last;
-        _place[last] = place;
-        delete _place[who];
-        _list.pop();
+    function _requirePeriod(bytes32 name, uint40 period) private pure {
+        require(period != 0 && period <= MAX_PERIOD, ProverRegistry_BadConfig(name, period));
+    }
+
+    function _now() private view returns (uint40) {
+        return uint40(block.timestamp);
     }
 }

@@ -83,7 +83,7 @@ interface IProverRegistry {
 
     /// @notice Gives tickets back; their stake thaws, with all that is thawing already. Seats of
     /// rounds sealed before stay the caller's.
-    function leave(uint32[] calldata tickets) external;
+    function giveBack(uint32[] calldata tickets) external;
 
     /// @notice The same for tickets of provers that have shown no life. Anyone.
     function evict(uint32[] calldata tickets) external;
