@@ -1,6 +1,6 @@
-//! Question lists sealed to one committee member.
+//! Question lists sealed to one seat.
 //!
-//! The owner's node hands the questions of a case to drawn members only. Instead of asking a member
+//! The owner's node hands the keys of a seat to that seat only. Instead of asking a member
 //! to authenticate, it encrypts to the X25519 key that the member registered on chain: whoever else
 //! asks learns nothing. Layout, all binary:
 //!
@@ -46,7 +46,7 @@ pub enum SealError {
     },
     /// Sealed to another key or for another context, or altered.
     #[error(
-        "sealed message can't be opened: it is for another key or another case, or was altered"
+        "sealed message can't be opened: it is for another key, round or seat, or was altered"
     )]
     Undecryptable,
     /// A key file holds something else than 32 bytes in hex.
