@@ -8,63 +8,64 @@ import {
 import { IProverRegistry } from "./interfaces/IProverRegistry.sol";
 import { Currency } from "./libraries/Currency.sol";
 
-/// @title Tickets of staked provers
-/// @notice Immutable: no owner, no upgrade. See `IProverRegistry`.
-/// @dev Places of the array never change hands within the length of a round: a place is taken again
-/// only when every round that could draw its last holder is over. So whoever comes, goes or is moved
-/// after a seal changes nobody's seats but its own.
+/// @title Tickets of staked provers, of which rounds draw their seats
+/// @dev A round notes its second and `totalTickets`; its seats are places of the array at that
+/// second. Places therefore change only from the next second on, and one whose last holder may
+/// still have a pending seat gets no other holder. Every place below `totalTickets` is either held
+/// or stands in the queue of released places exactly once. Whatever anybody leaves behind there,
+/// each call does a bounded number of steps.
 contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
-    /// @dev Of one call; bounds its gas.
-    uint256 private constant MAX_TICKETS = 64;
+    /// @notice Tickets, or steps, of one call; bytes of an inbox.
+    uint256 public constant MAX_TICKETS = 64;
+    uint256 public constant MAX_INBOX = 256;
 
-    uint256 private constant MAX_INBOX = 256;
-
-    /// @dev Keeps every sum with a block time inside of `uint40`.
+    /// @dev Keeps sums of times inside of `uint40`, so that no stake locks for ever.
     uint40 private constant MAX_PERIOD = 3650 days;
-
+    /// @dev Times 2^32 tickets it is still inside of `uint128`: no sum of stake can overflow.
+    uint128 private constant MAX_PRICE = type(uint96).max;
     uint40 private constant HELD = type(uint40).max;
+    /// @dev Outdated entries of the queue that one new ticket skips before it is appended.
+    uint256 private constant MAX_SKIPS = 4;
 
-    address private immutable _stakeCurrency;
-    uint128 private immutable _ticketPrice;
-    uint40 private immutable _warmUp;
-    uint40 private immutable _alivePeriod;
-    uint40 private immutable _thawPeriod;
-    uint40 private immutable _roundLength;
+    /// @inheritdoc IProverRegistry
+    address public immutable stakeCurrency;
+    uint128 private immutable TICKET_PRICE;
+    uint40 private immutable WARM_UP;
+    uint40 private immutable ALIVE_PERIOD;
+    uint40 private immutable THAW_PERIOD;
+    uint40 private immutable ROUND_LENGTH;
+
+    /// @inheritdoc IProverRegistry
+    uint32 public totalTickets;
+    /// @dev No place from here on is held: `compact` has emptied them, to shorten the array later.
+    uint32 private _end;
+    /// @dev First entry of the queue that was not taken out.
+    uint64 private _head;
+    /// @dev Released places, first in first out: `validUntil << 32 | index`. The entry is outdated
+    /// if the place has another `validUntil` by now, or lies outside of the array.
+    uint72[] private _released;
 
     mapping(uint32 index => Ticket) private _tickets;
-    uint32 private _total;
-
-    /// @dev Places that were given back, the oldest first; those outside of the array are skipped.
-    mapping(uint256 position => uint32 index) private _released;
-    uint128 private _firstReleased;
-    uint128 private _endReleased;
-
     mapping(address account => Prover) private _provers;
 
     constructor(Config memory config_) {
-        require(config_.ticketPrice != 0, ProverRegistry_BadConfig("ticketPrice", 0));
-        // Stakes are summed in 128 bits.
+        address currency = config_.stakeCurrency;
         require(
-            config_.ticketPrice <= type(uint96).max,
-            ProverRegistry_BadConfig("ticketPrice", config_.ticketPrice)
+            Currency.exists(currency), ProverRegistry_BadConfig("stakeCurrency", uint160(currency))
         );
-        require(config_.warmUp <= MAX_PERIOD, ProverRegistry_BadConfig("warmUp", config_.warmUp));
-        _requirePeriod("alivePeriod", config_.alivePeriod);
-        _requirePeriod("thawPeriod", config_.thawPeriod);
-        _requirePeriod("roundLength", config_.roundLength);
-        require(
-            Currency.exists(config_.stakeCurrency),
-            ProverRegistry_BadConfig("stakeCurrency", uint160(config_.stakeCurrency))
-        );
-        _stakeCurrency = config_.stakeCurrency;
-        _ticketPrice = config_.ticketPrice;
-        _warmUp = config_.warmUp;
-        _alivePeriod = config_.alivePeriod;
-        _thawPeriod = config_.thawPeriod;
-        _roundLength = config_.roundLength;
+        _requireWithin("ticketPrice", config_.ticketPrice, 1, MAX_PRICE);
+        _requireWithin("warmUp", config_.warmUp, 1, MAX_PERIOD);
+        _requireWithin("alivePeriod", config_.alivePeriod, 1, MAX_PERIOD);
+        _requireWithin("roundLength", config_.roundLength, 1, MAX_PERIOD);
+        // Else stake could come back, and buy tickets again, before its dead places can be filled.
+        _requireWithin("thawPeriod", config_.thawPeriod, config_.roundLength, MAX_PERIOD);
+        stakeCurrency = currency;
+        TICKET_PRICE = config_.ticketPrice;
+        WARM_UP = config_.warmUp;
+        ALIVE_PERIOD = config_.alivePeriod;
+        THAW_PERIOD = config_.thawPeriod;
+        ROUND_LENGTH = config_.roundLength;
     }
-
-    /* -------------------------------- in -------------------------------- */
 
     /// @inheritdoc IProverRegistry
     function join(uint32 count, bytes32 encryptionKey, string calldata inbox)
@@ -72,117 +73,93 @@ contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
         payable
         nonReentrant
     {
-        require(count != 0, ProverRegistry_NoTickets());
-        require(count <= MAX_TICKETS, ProverRegistry_TooManyTickets(count, MAX_TICKETS));
+        _requireCount(count);
         _announce(encryptionKey, inbox);
         _provers[msg.sender].tickets += count;
-        // A second later at least: a round sealed now has its draw to come.
-        uint40 validFrom = _now() + (_warmUp == 0 ? 1 : _warmUp);
+        uint40 validFrom = _now() + WARM_UP;
         for (uint32 i; i < count; ++i) {
-            (bool found, uint32 index) = _takeReleased();
-            if (!found) index = _total++;
+            uint32 index = _freePlace();
             _tickets[index] = Ticket(msg.sender, validFrom, HELD);
             emit TicketTaken(index, msg.sender, validFrom);
         }
-        Currency.pull(_stakeCurrency, msg.sender, uint256(count) * _ticketPrice);
+        Currency.pull(stakeCurrency, msg.sender, uint256(TICKET_PRICE) * count);
     }
 
     /// @inheritdoc IProverRegistry
     function announce(bytes32 encryptionKey, string calldata inbox) external {
-        _requireTickets(msg.sender);
+        _requireRegistered();
         _announce(encryptionKey, inbox);
     }
 
     /// @inheritdoc IProverRegistry
     function stayAlive() external {
-        _requireTickets(msg.sender);
-        _showLife();
+        _requireRegistered();
+        _showLife(msg.sender);
     }
 
-    /* -------------------------------- out -------------------------------- */
-
     /// @inheritdoc IProverRegistry
-    function giveBack(uint32[] calldata tickets) external {
+    function release(uint32[] calldata tickets) external {
         _requireCount(tickets.length);
         for (uint256 i; i < tickets.length; ++i) {
-            Ticket storage t = _tickets[tickets[i]];
-            require(
-                t.owner == msg.sender && t.validUntil == HELD,
-                ProverRegistry_NotHeld(tickets[i], msg.sender)
-            );
-            _release(tickets[i], t, false);
+            bool held = _holder(tickets[i]) == msg.sender;
+            require(held, ProverRegistry_NotHeld(tickets[i], msg.sender));
+            _vacate(tickets[i]);
+            emit TicketReleased(tickets[i], msg.sender, false);
         }
+        _thaw(msg.sender, uint32(tickets.length));
     }
 
     /// @inheritdoc IProverRegistry
     function evict(uint32[] calldata tickets) external {
         _requireCount(tickets.length);
         for (uint256 i; i < tickets.length; ++i) {
-            Ticket storage t = _tickets[tickets[i]];
-            address owner = t.owner;
-            require(
-                owner != address(0) && t.validUntil == HELD,
-                ProverRegistry_NotHeld(tickets[i], owner)
-            );
+            address owner = _holder(tickets[i]);
+            require(owner != address(0), ProverRegistry_NotHeld(tickets[i], address(0)));
             uint40 aliveUntil = _provers[owner].aliveUntil;
             require(aliveUntil < _now(), ProverRegistry_Alive(owner, aliveUntil));
-            _release(tickets[i], t, true);
+            _vacate(tickets[i]);
+            emit TicketReleased(tickets[i], owner, true);
+            _thaw(owner, 1);
         }
     }
 
     /// @inheritdoc IProverRegistry
     function withdraw(address to) external nonReentrant {
-        require(to != address(0), ProverRegistry_NoRecipient());
-        Prover storage p = _provers[msg.sender];
-        uint128 amount = p.thawing;
+        // What this contract would send to itself, nobody could take out again.
+        require(to != address(0) && to != address(this), ProverRegistry_NoRecipient());
+        Prover storage account = _provers[msg.sender];
+        uint128 amount = account.thawing;
         require(amount != 0, ProverRegistry_NothingToWithdraw(msg.sender));
-        require(_now() >= p.thawEnd, ProverRegistry_NotThawed(msg.sender, p.thawEnd));
+        uint40 thawEnd = account.thawEnd;
+        require(_now() >= thawEnd, ProverRegistry_NotThawed(msg.sender, thawEnd));
 
-        p.thawing = 0;
+        account.thawing = 0;
         emit StakeWithdrawn(msg.sender, to, amount);
-        Currency.push(_stakeCurrency, to, amount);
+        Currency.push(stakeCurrency, to, amount);
     }
 
     /// @inheritdoc IProverRegistry
     function compact(uint32 steps) external {
-        require(steps <= MAX_TICKETS, ProverRegistry_TooManyTickets(steps, MAX_TICKETS));
-        for (uint32 i; i < steps && _total != 0; ++i) {
-            uint32 last = _total - 1;
-            Ticket storage t = _tickets[last];
-            if (_isReusable(t)) {
-                _total = last;
-                emit TicketsShrunk(last);
-            } else if (t.validUntil == HELD) {
-                if (!_moveLast(last, t)) return;
-            } else {
-                return;
-            }
+        _requireCount(steps);
+        uint32 before = totalTickets;
+        for (uint32 i; i < steps; ++i) {
+            if (!_compactOnce()) break;
         }
+        if (totalTickets != before) emit TicketsShrunk(totalTickets);
     }
-
-    /* -------------------------------- views -------------------------------- */
 
     /// @inheritdoc IProverRegistry
     function holderAt(uint32 index, uint40 time) external view returns (address) {
-        Ticket memory t = _tickets[index];
-        bool held = t.validFrom <= time && time < t.validUntil;
-        return held && _provers[t.owner].aliveUntil >= time ? t.owner : address(0);
+        Ticket storage place = _tickets[index];
+        if (time < place.validFrom || time >= place.validUntil) return address(0);
+        address owner = place.owner;
+        Prover storage account = _provers[owner];
+        return account.aliveFrom <= time && time <= account.aliveUntil ? owner : address(0);
     }
 
     /// @inheritdoc IProverRegistry
     function config() external view returns (Config memory) {
-        return
-            Config(_stakeCurrency, _ticketPrice, _warmUp, _alivePeriod, _thawPeriod, _roundLength);
-    }
-
-    /// @inheritdoc IProverRegistry
-    function stakeCurrency() external view returns (address) {
-        return _stakeCurrency;
-    }
-
-    /// @inheritdoc IProverRegistry
-    function totalTickets() external view returns (uint32) {
-        return _total;
+        return Config(stakeCurrency, TICKET_PRICE, WARM_UP, ALIVE_PERIOD, THAW_PERIOD, ROUND_LENGTH);
     }
 
     /// @inheritdoc IProverRegistry
@@ -195,7 +172,80 @@ contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
         return _provers[account];
     }
 
-    /* -------------------------------- helpers -------------------------------- */
+    /// @dev A released place, else a new one at the end.
+    function _freePlace() private returns (uint32 index) {
+        uint256 length = _released.length;
+        for (uint256 i; i < MAX_SKIPS && _head < length; ++i) {
+            uint72 entry = _released[_head];
+            bool outdated = _isOutdated(entry);
+            if (!outdated && !_isReusable(uint40(entry >> 32))) break;
+            ++_head;
+            if (outdated) continue;
+            index = uint32(entry);
+            if (index >= _end) _end = index + 1;
+            return index;
+        }
+        index = totalTickets;
+        totalTickets = index + 1;
+        _end = index + 1;
+    }
+
+    /// @dev One step towards an array without dead places; false if none can be done now.
+    function _compactOnce() private returns (bool) {
+        uint32 total = totalTickets;
+        if (total == 0) return false;
+        if (_isReusable(_tickets[total - 1].validUntil)) {
+            totalTickets = total - 1;
+            if (_end == total) _end = total - 1;
+            return true;
+        }
+        uint32 end = _end;
+        if (end != 0 && _tickets[end - 1].validUntil != HELD) {
+            _end = end - 1;
+            return true;
+        }
+        if (_head == _released.length) return false;
+        uint72 entry = _released[_head];
+        bool outdated = _isOutdated(entry);
+        if (!outdated && !_isReusable(uint40(entry >> 32))) return false;
+
+        ++_head;
+        if (outdated) return true;
+        uint32 to = uint32(entry);
+        // It will be cut off; until then a new ticket may take it, and it must not stand in the
+        // way of the places behind it in the queue.
+        if (to >= end) _released.push(entry);
+        else _move(end - 1, to);
+        return true;
+    }
+
+    /// @dev This second's rounds have the ticket at its old place, the next second's at its new.
+    function _move(uint32 from, uint32 to) private {
+        Ticket memory moved = _tickets[from];
+        uint40 next = _now() + 1;
+        if (moved.validFrom < next) moved.validFrom = next;
+        _tickets[to] = moved;
+        _vacate(from);
+        _end = from;
+        emit TicketMoved(from, to, moved.owner);
+    }
+
+    /// @dev Rounds that were sealed in this second keep their seats.
+    function _vacate(uint32 index) private {
+        uint40 validUntil = _now() + 1;
+        _tickets[index].validUntil = validUntil;
+        _released.push(uint72(validUntil) << 32 | index);
+    }
+
+    function _thaw(address owner, uint32 count) private {
+        Prover storage account = _provers[owner];
+        account.tickets -= count;
+        uint128 thawing = account.thawing + TICKET_PRICE * count;
+        uint40 thawEnd = _now() + THAW_PERIOD;
+        account.thawing = thawing;
+        account.thawEnd = thawEnd;
+        emit ThawStarted(owner, thawing, thawEnd);
+    }
 
     function _announce(bytes32 encryptionKey, string calldata inbox) private {
         require(encryptionKey != 0, ProverRegistry_NoEncryptionKey());
@@ -203,65 +253,40 @@ contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
         require(length != 0 && length <= MAX_INBOX, ProverRegistry_BadInbox(length));
         _provers[msg.sender].encryptionKey = encryptionKey;
         emit ProverAnnounced(msg.sender, encryptionKey, inbox);
-        _showLife();
+        _showLife(msg.sender);
     }
 
-    function _showLife() private {
-        uint40 aliveUntil = _now() + _alivePeriod;
-        _provers[msg.sender].aliveUntil = aliveUntil;
-        emit ProverAlive(msg.sender, aliveUntil);
+    /// @dev Who was dead lives from the next second on: a seat that was vacant when its round was
+    /// sealed stays vacant, or its owner could choose after the draw.
+    function _showLife(address who) private {
+        Prover storage account = _provers[who];
+        if (account.aliveUntil < _now()) account.aliveFrom = _now() + 1;
+        uint40 aliveUntil = _now() + ALIVE_PERIOD;
+        account.aliveUntil = aliveUntil;
+        emit ProverAlive(who, aliveUntil);
     }
 
-    /// @dev The place is dead from now on; its stake is on its way out.
-    function _release(uint32 index, Ticket storage t, bool evicted) private {
-        address owner = t.owner;
-        t.validUntil = _now();
-        _released[_endReleased++] = index;
-        Prover storage p = _provers[owner];
-        --p.tickets;
-        p.thawing += _ticketPrice;
-        p.thawEnd = _now() + _thawPeriod;
-        emit TicketReleased(index, owner, evicted);
-        emit ThawStarted(owner, p.thawing, p.thawEnd);
+    function _holder(uint32 index) private view returns (address) {
+        Ticket storage place = _tickets[index];
+        return place.validUntil == HELD ? place.owner : address(0);
     }
 
-    /// @dev Moves the last ticket to the oldest dead place. In rounds sealed before it sits where it
-    /// was, in later ones where it is now. False if no dead place can be used yet.
-    function _moveLast(uint32 last, Ticket storage t) private returns (bool) {
-        (bool found, uint32 index) = _takeReleased();
-        if (!found) return false;
-        uint40 next = _now() + 1;
-        uint40 validFrom = t.validFrom > next ? t.validFrom : next;
-        _tickets[index] = Ticket(t.owner, validFrom, HELD);
-        t.validUntil = _now();
-        _released[_endReleased++] = last;
-        emit TicketMoved(last, index, t.owner);
-        return true;
+    function _isOutdated(uint72 entry) private view returns (bool) {
+        uint32 index = uint32(entry);
+        return index >= totalTickets || _tickets[index].validUntil != uint40(entry >> 32);
     }
 
-    /// @dev The oldest dead place of the array, if every round that could draw its last holder is
-    /// over.
-    function _takeReleased() private returns (bool found, uint32 index) {
-        uint256 skipped;
-        while (_firstReleased < _endReleased && skipped <= MAX_TICKETS) {
-            index = _released[_firstReleased];
-            Ticket storage t = _tickets[index];
-            // Outside: the array was shortened over it; held: it has grown over it since.
-            bool dead = index < _total && t.validUntil != HELD;
-            if (dead && !_isReusable(t)) return (false, 0);
-            delete _released[_firstReleased++];
-            if (dead) return (true, index);
-            ++skipped;
-        }
-        return (false, 0);
+    /// @dev Whether no round is pending that was sealed before `validUntil`.
+    function _isReusable(uint40 validUntil) private view returns (bool) {
+        return validUntil != HELD && uint256(validUntil) + ROUND_LENGTH < block.timestamp;
     }
 
-    function _isReusable(Ticket storage t) private view returns (bool) {
-        return uint256(t.validUntil) + _roundLength < _now();
+    function _now() private view returns (uint40) {
+        return uint40(block.timestamp);
     }
 
-    function _requireTickets(address account) private view {
-        require(_provers[account].tickets != 0, ProverRegistry_NotRegistered(account));
+    function _requireRegistered() private view {
+        require(_provers[msg.sender].tickets != 0, ProverRegistry_NotRegistered(msg.sender));
     }
 
     function _requireCount(uint256 count) private pure {
@@ -269,11 +294,7 @@ contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
         require(count <= MAX_TICKETS, ProverRegistry_TooManyTickets(count, MAX_TICKETS));
     }
 
-    function _requirePeriod(bytes32 name, uint40 period) private pure {
-        require(period != 0 && period <= MAX_PERIOD, ProverRegistry_BadConfig(name, period));
-    }
-
-    function _now() private view returns (uint40) {
-        return uint40(block.timestamp);
+    function _requireWithin(bytes32 name, uint256 value, uint256 min, uint256 max) private pure {
+        require(value >= min && value <= max, ProverRegistry_BadConfig(name, value));
     }
 }
