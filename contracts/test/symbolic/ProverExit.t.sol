@@ -16,49 +16,63 @@ contract SymbolicProverExit {
     SymbolicVm private constant VM =
         SymbolicVm(address(uint160(uint256(keccak256("hevm cheat code")))));
     uint40 private constant THAW = 14 days;
+    uint128 private constant PRICE = 1 ether;
     uint256 private constant START = 1_000_000;
+
+    ProverRegistry private _registry;
 
     receive() external payable { }
 
-    /// @dev A registry of that price, in which this contract had one ticket and released it.
-    function _released(uint128 price) private returns (ProverRegistry registry) {
+    function setUp() external {
         VM.warp(START);
-        registry = new ProverRegistry(
-            IProverRegistry.Config(NATIVE, price, 7 days, 30 days, THAW, 2 days)
+        _registry = new ProverRegistry(
+            IProverRegistry.Config(NATIVE, PRICE, 7 days, 30 days, THAW, 2 days)
         );
-        VM.deal(address(this), price);
-        registry.join{ value: price }(1, keccak256("key"), "inbox");
-        registry.release(new uint32[](1));
     }
 
-    function _withdraw(ProverRegistry registry, uint40 waited) private returns (bool ok) {
-        VM.warp(START + uint256(waited));
-        (ok,) = address(registry).call(abi.encodeCall(registry.withdraw, (address(this))));
+    /// @dev `count` tickets bought and released at once.
+    function _release(uint32 count) private {
+        VM.deal(address(this), PRICE * count);
+        _registry.join{ value: PRICE * count }(count, keccak256("key"), "inbox");
+        uint32[] memory tickets = new uint32[](count);
+        for (uint32 i; i < count; ++i) {
+            tickets[i] = i;
+        }
+        _registry.release(tickets);
     }
 
-    /// @dev Whatever the price and however late: after the thaw everything comes back.
-    function check_exitAfterTheThaw(uint96 price, uint40 waited) external {
-        if (price == 0 || waited < THAW || waited > 3650 days) return;
-        ProverRegistry registry = _released(price);
-        assert(_withdraw(registry, waited));
-        assert(address(this).balance == price);
-        assert(address(registry).balance == 0);
+    function _withdraw(uint256 waited) private returns (bool ok) {
+        VM.warp(START + waited);
+        (ok,) = address(_registry).call(abi.encodeCall(_registry.withdraw, (address(this))));
     }
 
-    function check_noExitBeforeTheThaw(uint96 price, uint40 waited) external {
-        if (price == 0 || waited >= THAW) return;
-        ProverRegistry registry = _released(price);
-        assert(!_withdraw(registry, waited));
-        assert(address(registry).balance == price);
+    /// @dev However late: after the thaw everything comes back, once.
+    function check_exitAfterTheThaw(uint40 waited) external {
+        if (waited < THAW || waited > 3650 days) return;
+        _release(3);
+        assert(_withdraw(waited));
+        assert(address(this).balance == 3 * PRICE);
+        assert(address(_registry).balance == 0);
+        VM.deal(address(_registry), 3 * PRICE);
+        assert(!_withdraw(waited));
     }
 
-    /// @dev No second time.
-    function check_paysOnce(uint96 price) external {
-        if (price == 0) return;
-        ProverRegistry registry = _released(price);
-        VM.deal(address(registry), 2 * uint256(price));
-        assert(_withdraw(registry, THAW));
-        assert(!_withdraw(registry, THAW));
-        assert(address(registry).balance == price);
+    function check_noExitBeforeTheThaw(uint40 waited) external {
+        if (waited >= THAW) return;
+        _release(3);
+        assert(!_withdraw(waited));
+        assert(address(_registry).balance == 3 * PRICE);
+    }
+
+    /// @dev Whatever is staked beside it, only what left comes back.
+    function check_whatStaysStays(uint40 waited) external {
+        if (waited < THAW || waited > 3650 days) return;
+        _release(1);
+        VM.deal(address(this), 2 * PRICE);
+        _registry.join{ value: 2 * PRICE }(2, keccak256("key"), "inbox");
+        assert(_withdraw(waited));
+        assert(address(this).balance == PRICE);
+        assert(address(_registry).balance == 2 * PRICE);
+        assert(_registry.prover(address(this)).tickets == 2);
     }
 }
