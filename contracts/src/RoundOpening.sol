@@ -173,8 +173,8 @@ abstract contract RoundOpening is IRounds {
         f.licenseSeed = l.seed;
     }
 
-    /// @dev What was tested is what was committed to; a registered deployment was registered then,
-    /// and its host still answers for it.
+    /// @dev What was tested is what was committed to; its host answered for a registered deployment
+    /// then, and still does.
     function _requireDeployment(Opening calldata o, Finding memory f, Round storage r)
         private
         view
@@ -182,7 +182,10 @@ abstract contract RoundOpening is IRounds {
         bytes32 given = deploymentCommitment(o.deploymentHash, o.accessHash, o.deploymentSalt);
         require(given == r.deployment, Rounds_WrongDeployment(given, r.deployment));
         ILicenseRegistry.Deployment memory d = REGISTRY.deployment(f.licenseId, o.deploymentHash);
-        bool registered = d.registeredAt != 0 && d.registeredAt <= r.sealedAt;
+        // A place that its host has ceased to answer for is like any other: else whoever registers
+        // it once could serve there for ever.
+        bool registered = d.registeredAt != 0 && d.registeredAt <= r.sealedAt
+            && r.sealedAt <= d.liableUntil;
         require(registered != f.leak, Rounds_WrongKind(o.index, registered));
         require(
             f.leak || block.timestamp <= d.liableUntil,
@@ -302,10 +305,7 @@ abstract contract RoundOpening is IRounds {
         );
         _ledgers[f.licenseId][f.leak] = ledger_;
         r.status = convicted ? RoundStatus.Convicted : RoundStatus.Opened;
-        if (convicted) {
-            r.unpaid = f.unpaid;
-            _convicted[f.roundId] = f.licenseId;
-        }
+        if (convicted) r.unpaid = f.unpaid;
         emit RoundOpened(
             f.roundId,
             f.licenseId,
@@ -339,6 +339,7 @@ abstract contract RoundOpening is IRounds {
             emit DeploymentFlagged(o.deploymentHash, f.licenseId, f.roundId);
             if (!o.license.terms.leakLiability) return;
         }
+        _convicted[f.roundId] = f.licenseId;
         REGISTRY.terminateFor(f.licenseId);
         SlashTerms calldata terms = o.license.terms.slash;
         uint16 promised = uint16(Shares.part(terms.ownerBps, r.promiseBps));
