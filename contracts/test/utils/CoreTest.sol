@@ -165,7 +165,7 @@ abstract contract CoreTest is TestBase {
         _register(URI);
     }
 
-    function _activeLicense(LicenseRef memory ref_) internal returns (bytes32 id) {
+    function _activeLicense(LicenseRef memory ref_) internal virtual returns (bytes32 id) {
         uint256 value =
             ref_.terms.currency == NATIVE ? ref_.terms.licenseFee + ref_.terms.collateral : 0;
         vm.prank(ref_.host);
@@ -176,7 +176,7 @@ abstract contract CoreTest is TestBase {
         registry.activate(ref_, "artefact");
     }
 
-    function _register(string memory uri) internal {
+    function _register(string memory uri) internal virtual {
         LicenseRef memory ref_ = ref();
         vm.prank(host.addr);
         registry.registerDeployment(ref_, uri);

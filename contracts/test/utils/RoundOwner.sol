@@ -133,7 +133,8 @@ abstract contract RoundOwner is CoreTest {
         for (uint256 j; j < p.bundles.length; ++j) {
             o.bundles[j] = tree.opened(p.bundles[j]);
         }
-        o.sheets = p.sheets;
+        // A copy, for tests that change it.
+        o.sheets = abi.decode(abi.encode(p.sheets), (IRounds.Sheet[]));
     }
 
     function _open(Play memory p) internal {
