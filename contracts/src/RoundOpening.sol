@@ -184,8 +184,8 @@ abstract contract RoundOpening is IRounds {
         ILicenseRegistry.Deployment memory d = REGISTRY.deployment(f.licenseId, o.deploymentHash);
         // A place that its host has ceased to answer for is like any other: else whoever registers
         // it once could serve there for ever.
-        bool registered = d.registeredAt != 0 && d.registeredAt <= r.sealedAt
-            && r.sealedAt <= d.liableUntil;
+        bool registered =
+            d.registeredAt != 0 && d.registeredAt <= r.sealedAt && r.sealedAt <= d.liableUntil;
         require(registered != f.leak, Rounds_WrongKind(o.index, registered));
         require(
             f.leak || block.timestamp <= d.liableUntil,
@@ -260,21 +260,15 @@ abstract contract RoundOpening is IRounds {
     ) private pure {
         uint256 first = seat % 2 * Judgment.LEAVES;
         uint8 hits;
-        if (sheet.prover != address(0) && sheet.keysHash == _keysHash(page, first)) {
-            for (uint256 l; l < Judgment.LEAVES; ++l) {
-                if (bytes4(sheet.tags << (32 * l)) == page.answers[first + l]) ++hits;
+        if (sheet.prover != address(0) && sheet.keysHash == Openings.keysHash(page, first)) {
+            bytes32 tags = sheet.tags;
+            for (uint256 l = first; l < first + Judgment.LEAVES; ++l) {
+                if (bytes4(tags) == page.answers[l]) ++hits;
+                tags <<= 32;
             }
         }
         f.hits[seat] = hits;
         if (hits == 0) f.unpaid |= uint32(1 << seat);
-    }
-
-    function _keysHash(Openings.Page memory page, uint256 first) private pure returns (bytes32) {
-        bytes32[8] memory keys;
-        for (uint256 l; l < Judgment.LEAVES; ++l) {
-            keys[l] = page.keyHashes[first + l];
-        }
-        return keccak256(abi.encode(keys));
     }
 
     function _first(uint32[] memory all, uint256 length)

@@ -102,8 +102,8 @@ contract RoundHostAttacks is RoundTest {
         assertEq(token.balanceOf(host.addr) - before, COLLATERAL, "all of it");
     }
 
-    /// @dev A host that lets its copy answer two or three questions of eight is convicted later, not
-    /// never: evidence adds up over rounds.
+    /// @dev A host that lets its copy answer two or three questions of eight is convicted later,
+    /// not never: evidence adds up over rounds.
     function test_answersNowAndThen() public {
         Play memory p;
         for (uint8 k; k < 8; ++k) {

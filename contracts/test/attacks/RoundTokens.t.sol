@@ -71,8 +71,8 @@ contract MoodyFees is RoundTest {
         return MoodyToken(address(token));
     }
 
-    /// @dev The opening moves no fee: whatever the currency does, it lands, and a burn of collateral
-    /// that fails waits.
+    /// @dev The opening moves no fee: whatever the currency does, it lands, and what it does not
+    /// burn of the collateral waits.
     function test_openingInEveryMood() public {
         for (uint8 k = 1; k <= 5; ++k) {
             Play memory p = _answered(k, Behaviour.OwnCopy);

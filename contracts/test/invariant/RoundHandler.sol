@@ -191,8 +191,8 @@ contract RoundHandler is RoundTest {
         IRounds.Round memory r = rounds.round(p.roundId);
         bool ended = r.status != IRounds.RoundStatus.Sealed
             || block.timestamp > uint256(p.sealedAt) + ROUND_LENGTH;
-        bool due = ended && !_isPaid[p.roundId][seat] && !_isSwept[p.roundId]
-            && r.unpaid >> seat & 1 == 0;
+        bool due =
+            ended && !_isPaid[p.roundId][seat] && !_isSwept[p.roundId] && r.unpaid >> seat & 1 == 0;
         if (!due) vm.expectRevert();
         vm.prank(sheet.prover);
         rounds.collect(p.roundId, seat, sheet.keysHash, sheet.tags);

@@ -56,15 +56,15 @@ contract RoundInvariants is TestBase {
         invariant_collateralLeavesByRule();
     }
 
-    /// @dev Every fee that came in is paid, burned or there; none is paid twice.
+    /// @dev J1: every fee that came in is paid, burned or there; none is paid twice.
     function invariant_feesAreConserved() public view {
         assertEq(
             handler.held() + handler.feesPaid() + handler.feesBurned(), handler.feesIn(), "fees"
         );
     }
 
-    /// @dev From the list of openings alone: gains since the last conviction, less the premium of
-    /// every index up to the largest opened, but for those that a conviction has used up.
+    /// @dev J2: from the list of openings alone: gains since the last conviction, less the premium
+    /// of every index up to the largest opened, but for those that a conviction has used up.
     function invariant_ledgerFollowsFromTheOpenings() public view {
         _assertLedger(false, 2 << 32);
         _assertLedger(true, 1 << 32);
@@ -90,13 +90,13 @@ contract RoundInvariants is TestBase {
         assertEq(uint256(ledger.opened), uint256(opened), "opened");
     }
 
-    /// @dev Collateral leaves by a conviction or by its owner after the thaw, and not else.
+    /// @dev J3: collateral leaves by a conviction or by its owner after the thaw, and not else.
     function invariant_collateralLeavesByRule() public view {
         uint256 left = vault.collateral(handler.ref_()).amount;
         assertEq(left, handler.collateralDue(), "collateral");
     }
 
-    /// @dev Whoever held a seat when it was drawn holds it until the round is over, and nobody
+    /// @dev J4: whoever held a seat when it was drawn holds it until the round is over, and nobody
     /// else.
     function invariant_seatsKeepTheirHolders() public view {
         uint256 count = handler.playCount();

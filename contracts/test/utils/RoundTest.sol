@@ -57,9 +57,8 @@ abstract contract RoundTest is RoundSeats {
         Vm.Log[] memory logs = vm.getRecordedLogs();
         for (uint256 i; i < logs.length; ++i) {
             if (logs[i].topics[0] != IRounds.RoundOpened.selector) continue;
-            (, found.hits, found.kept, found.gain, found.logA, found.threshold, found.convicted) = abi.decode(
-                logs[i].data, (uint8, bytes32, uint16, int64, int64, int64, bool)
-            );
+            (, found.hits, found.kept, found.gain, found.logA, found.threshold, found.convicted) =
+                abi.decode(logs[i].data, (uint8, bytes32, uint16, int64, int64, int64, bool));
         }
     }
 }

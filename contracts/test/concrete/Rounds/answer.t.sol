@@ -56,9 +56,7 @@ contract Rounds_answer is RoundTest {
         Play memory p = _drawn(0);
         address holder = _holder(p, 3);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IRounds.Rounds_NotYourSeat.selector, 3, holder, stranger
-            )
+            abi.encodeWithSelector(IRounds.Rounds_NotYourSeat.selector, 3, holder, stranger)
         );
         vm.prank(stranger);
         rounds.answer(p.roundId, 3, "keys", "tags");
@@ -77,9 +75,7 @@ contract Rounds_answer is RoundTest {
         vm.prank(members[0].addr);
         rounds.answer(p.roundId, 0, "keys", "tags");
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IRounds.Rounds_NotYourSeat.selector, 0, address(0), address(0)
-            )
+            abi.encodeWithSelector(IRounds.Rounds_NotYourSeat.selector, 0, address(0), address(0))
         );
         vm.prank(address(0));
         rounds.answer(p.roundId, 0, "keys", "tags");

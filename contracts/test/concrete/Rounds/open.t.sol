@@ -31,9 +31,7 @@ contract Rounds_open is RoundTest {
         );
         // 80 % of the collateral, of which the reporter gets 30 % and the owner 40 %.
         vm.expectEmit(address(rounds));
-        emit IRounds.LicenseConvicted(
-            p.roundId, licenseId, reporter, 80 ether, 24 ether, 32 ether
-        );
+        emit IRounds.LicenseConvicted(p.roundId, licenseId, reporter, 80 ether, 24 ether, 32 ether);
         _openWith(o);
         _assertStatus(p, IRounds.RoundStatus.Convicted);
         assertEq(rounds.convictedBy(p.roundId), licenseId, "convicted");

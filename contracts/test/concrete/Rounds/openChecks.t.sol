@@ -219,19 +219,14 @@ contract Rounds_openChecks is RoundTest {
         o = _opening(p);
         o.bundles[1].leaves[4].tags[1] = 0;
         _expectOpenRevert(
-            o,
-            abi.encodeWithSelector(Openings.Openings_MalformedLeaf.selector, bundle * 16 + 4)
+            o, abi.encodeWithSelector(Openings.Openings_MalformedLeaf.selector, bundle * 16 + 4)
         );
         o = _opening(p);
         o.bundles[1] = o.bundles[0];
-        _expectOpenRevert(
-            o, abi.encodeWithSelector(Openings.Openings_BadProof.selector, bundle)
-        );
+        _expectOpenRevert(o, abi.encodeWithSelector(Openings.Openings_BadProof.selector, bundle));
         o = _opening(p);
         o.bundles[1].leaves[0].salt = "another";
-        _expectOpenRevert(
-            o, abi.encodeWithSelector(Openings.Openings_BadProof.selector, bundle)
-        );
+        _expectOpenRevert(o, abi.encodeWithSelector(Openings.Openings_BadProof.selector, bundle));
     }
 
     /// @dev Leaves for a bundle that was burned since count for nothing, whatever they are.

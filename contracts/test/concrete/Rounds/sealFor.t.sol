@@ -18,9 +18,7 @@ contract Rounds_sealFor is RoundTest {
         (bytes32 r, bytes32 s, uint8 v) = _parts(signed);
         address signer = ecrecover(digest, v, r, s);
         assertNotEq(uint256(uint160(signer)), uint256(uint160(p.account)), "another signer");
-        vm.expectRevert(
-            abi.encodeWithSelector(IRounds.Rounds_BadSeal.selector, signer, p.account)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRounds.Rounds_BadSeal.selector, signer, p.account));
     }
 
     function _parts(bytes memory signed) private pure returns (bytes32 r, bytes32 s, uint8 v) {

@@ -31,9 +31,7 @@ contract Rounds_sweep is RoundTest {
             _collect(p, i);
         }
         _afterCollecting(p);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRounds.Rounds_NothingToSweep.selector, p.roundId)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRounds.Rounds_NothingToSweep.selector, p.roundId));
         rounds.sweep(p.roundId);
     }
 
@@ -41,9 +39,7 @@ contract Rounds_sweep is RoundTest {
         Play memory p = _sealed(0);
         _afterCollecting(p);
         rounds.sweep(p.roundId);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRounds.Rounds_NothingToSweep.selector, p.roundId)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRounds.Rounds_NothingToSweep.selector, p.roundId));
         rounds.sweep(p.roundId);
     }
 

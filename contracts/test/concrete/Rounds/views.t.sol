@@ -88,9 +88,7 @@ contract Rounds_views is RoundTest {
             abi.encode(keccak256("OML.round.v1"), licenseId, uint8(64), reporter, bytes32("salt"))
         );
         assertEq(word, expected, "word");
-        assertEq(
-            rounds.roundIdOf(word, reporter), keccak256(abi.encode(word, reporter)), "round"
-        );
+        assertEq(rounds.roundIdOf(word, reporter), keccak256(abi.encode(word, reporter)), "round");
     }
 
     function test_deploymentCommitment() public view {

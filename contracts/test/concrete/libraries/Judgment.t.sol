@@ -51,6 +51,16 @@ contract LibraryJudgment is TestBase {
         assertGt(int256(expected), int256(0), "are more");
     }
 
+    /// @dev The logarithms of the bet stand in the code as numbers.
+    function test_gain_ofTheBet() public pure {
+        for (uint256 hits; hits <= 32; ++hits) {
+            int256 sum = int256(hits) * EValue.log2Floor(EValue.HIT) + int256(32 - hits)
+                * EValue.log2Floor(EValue.MISS);
+            int256 expected = sum > 0 ? sum : int256(0);
+            assertEq(int256(Judgment.gain(hits, 8)), expected, "gain");
+        }
+    }
+
     function test_premium() public pure {
         assertEq(int256(Judgment.premium(0, 0)), ONE, "one bit");
         assertEq(int256(Judgment.premium(0, 1)), ONE, "one deployment is no choice");
