@@ -79,6 +79,24 @@ contract TicketAttacks is ProverTest {
         assertEq(provers.holderAt(0, sealedAt), alice, "still alice's");
     }
 
+    /// @dev The queue has an old entry of a place that was cut off, appended anew and released
+    /// again. Defence: an entry counts only for the very release that wrote it.
+    function test_attack_oldEntryOfAPlaceThatDiedAgain() public {
+        _join(bob, 10);
+        for (uint32 i; i < 5; ++i) {
+            _leave(bob, 9 - i, 1);
+        }
+        _skipRound();
+        provers.compact(5);
+        _warm(alice, 1);
+        assertEq(provers.ticket(5).owner, alice, "appended anew");
+        uint40 sealedAt = _now();
+        _leave(alice, 5, 1);
+        _join(bob, 1);
+        assertEq(provers.ticket(5).owner, alice, "not filled");
+        assertEq(provers.holderAt(5, sealedAt), alice, "still alice's");
+    }
+
     /// @dev Who was dead at the seal waits for the seed, and lives again if it likes its seats.
     /// Defence: `aliveFrom` is later than the seal.
     function test_attack_revivesAfterTheSeed() public {

@@ -216,6 +216,7 @@ contract RoundHandler is RoundTest {
     /// @dev Provers come, go and come back, while their seats stay theirs.
     function moveTickets(uint256 who, uint256 seed) external {
         address prover = members[who % members.length].addr;
+        if (_wouldRevive(prover)) return;
         if (seed % 2 == 0) return _join(prover, uint32(seed >> 8) % 4 + 1);
         uint32 total = provers.totalTickets();
         for (uint32 t; t < total; ++t) {
@@ -236,9 +237,16 @@ contract RoundHandler is RoundTest {
 
     function stayAlive(uint256 who) external {
         address prover = members[who % members.length].addr;
-        if (provers.prover(prover).tickets == 0) return;
+        if (provers.prover(prover).tickets == 0 || _wouldRevive(prover)) return;
         vm.prank(prover);
         provers.stayAlive();
+    }
+
+    /// @dev Who was dead and shows life loses what it had in pending rounds, see T1.
+    function _wouldRevive(address prover) private view returns (bool) {
+        if (_plays.length == 0) return false;
+        bool pending = block.timestamp <= uint256(play(_plays.length - 1).sealedAt) + ROUND_LENGTH;
+        return pending && provers.prover(prover).aliveUntil < block.timestamp;
     }
 
     // ---- Host

@@ -41,6 +41,18 @@ contract ProverRegistry_compact is ProverTest {
         assertEq(provers.totalTickets(), 2, "total");
     }
 
+    function test_countsSteps() public {
+        _warm(alice, 4);
+        _leave(alice, 3, 1);
+        _leave(alice, 0, 1);
+        _skipRound();
+        // One cuts 3 off, one drops its entry of the queue, one moves 2 to 0.
+        provers.compact(2);
+        assertEq(provers.ticket(2).validUntil, type(uint40).max, "not moved yet");
+        provers.compact(1);
+        assertEq(provers.ticket(0).validUntil, type(uint40).max, "moved");
+    }
+
     function test_movesTheLastTicket() public {
         _warm(alice, 1);
         _warm(bob, 2);

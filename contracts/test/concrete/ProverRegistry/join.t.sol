@@ -135,6 +135,24 @@ contract ProverRegistry_join is ProverTest {
         _skipRound();
         _join(bob, 1);
         assertEq(provers.ticket(2).owner, bob, "2 was first");
+        // The end is behind it now: it can be moved again.
+        _leave(alice, 1, 1);
+        skip(ROUND + 2);
+        provers.compact(64);
+        assertEq(provers.ticket(1).owner, bob, "moved");
+        _skipRound();
+        provers.compact(64);
+        assertEq(provers.totalTickets(), 2, "no dead places");
+    }
+
+    function test_fillsSeveralPlacesBehindTheEnd() public {
+        _warm(alice, 4);
+        _leave(alice, 0, 1);
+        _skipRound();
+        _leave(alice, 2, 1);
+        provers.compact(2);
+        _skipRound();
+        _join(bob, 1);
         _join(bob, 1);
         assertEq(provers.ticket(3).owner, bob, "then 3");
         assertEq(provers.totalTickets(), 4, "total");
