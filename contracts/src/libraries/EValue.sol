@@ -22,10 +22,6 @@ library EValue {
     uint64 internal constant MISS = 2_748_779_069;
 
     /// @dev `log2Floor` of both.
-    int256 private constant LOG_HIT = 11_502_231_248;
-    int256 private constant LOG_MISS = -2_765_341_280;
-
-    /// @dev `log2Floor` of both.
     int64 private constant LOG2_HIT = 11_502_231_248;
     int64 private constant LOG2_MISS = -2_765_341_280;
 
