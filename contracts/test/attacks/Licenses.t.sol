@@ -20,7 +20,7 @@ contract LicenseAttacks is LicensingTest {
         vault.startThaw(ref);
         vm.stopPrank();
         skip(ref.terms.thawPeriod - 1);
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         vault.freeze(id, ref.terms.collateral);
         skip(1 days);
         vm.expectRevert(
@@ -28,8 +28,8 @@ contract LicenseAttacks is LicensingTest {
         );
         vm.prank(host.addr);
         vault.withdraw(ref);
-        vm.startPrank(challengeManager);
-        (uint128 slashed,,) = vault.slash(ref, 10_000, reporter, 7 days);
+        vm.startPrank(proofs);
+        (uint128 slashed,,) = vault.slash(ref, _how(ref, 10_000, reporter, 7 days));
         vault.unfreeze(id);
         vm.stopPrank();
         assertEq(slashed, ref.terms.collateral);
@@ -141,8 +141,8 @@ contract LicenseAttacks is LicensingTest {
     /// @dev A reporter who is the host itself gets at most half of its own collateral back.
     function test_selfReportLosesHalf() public {
         (LicenseRef memory ref,) = _active();
-        vm.prank(challengeManager);
-        (uint128 slashed, uint128 toReporter,) = vault.slash(ref, 10_000, host.addr, 0);
+        vm.prank(proofs);
+        (uint128 slashed, uint128 toReporter,) = vault.slash(ref, _how(ref, 10_000, host.addr, 0));
         assertLe(toReporter, slashed / 2);
     }
 }

@@ -13,19 +13,19 @@ contract CollateralVault_slash is LicensingTest {
         private
         returns (uint128 slashed, uint128 toReporter, uint128 toOwner)
     {
-        vm.prank(challengeManager);
-        return vault.slash(ref, bps, reporter, DELAY);
+        vm.prank(proofs);
+        return vault.slash(ref, _how(ref, bps, reporter, DELAY));
     }
 
-    function test_revertWhen_notChallengeManager() public {
+    function test_revertWhen_notJudge() public {
         (LicenseRef memory ref,) = _active();
         vm.expectRevert(
             abi.encodeWithSelector(
-                ICollateralVault.CollateralVault_OnlyChallengeManager.selector, owner.addr
+                ICollateralVault.CollateralVault_OnlyJudges.selector, owner.addr
             )
         );
         vm.prank(owner.addr);
-        vault.slash(ref, 1, owner.addr, 0);
+        vault.slash(ref, _how(ref, 1, owner.addr, 0));
     }
 
     function test_revertWhen_bpsBad() public {
@@ -39,7 +39,7 @@ contract CollateralVault_slash is LicensingTest {
     function test_revertWhen_noReporter() public {
         (LicenseRef memory ref,) = _active();
         vm.expectRevert(ICollateralVault.CollateralVault_NoReporter.selector);
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         vault.slash(ref, 1, address(0), DELAY);
     }
 

@@ -90,7 +90,7 @@ contract CollateralVault_withdraw is LicensingTest {
     function test_revertWhen_frozen() public {
         (LicenseRef memory ref, bytes32 id) = _terminated();
         _startThaw(ref);
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         vault.freeze(id, ref.terms.collateral);
         skip(ref.terms.thawPeriod);
         vm.expectRevert(
@@ -138,8 +138,8 @@ contract CollateralVault_withdraw is LicensingTest {
     function test_withdrawsTheRestAfterSlash() public {
         (LicenseRef memory ref,) = _terminated();
         _startThaw(ref);
-        vm.prank(challengeManager);
-        vault.slash(ref, 2500, reporter, 7 days);
+        vm.prank(proofs);
+        vault.slash(ref, _how(ref, 2500, reporter, 7 days));
         skip(ref.terms.thawPeriod);
         uint256 balanceBefore = token.balanceOf(host.addr);
         _withdraw(ref);

@@ -10,13 +10,13 @@ contract LicenseRegistry_burnBundles is LicensingTest {
     uint32 internal constant BUNDLES = PERSONAL / 16;
 
     function _burn(bytes32 seed, uint8 count) private returns (uint32[] memory) {
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         return registry.burnBundles(modelId, 0, seed, count, 0);
     }
 
-    function test_revertWhen_notChallengeManager() public {
+    function test_revertWhen_notJudge() public {
         bytes memory reason = abi.encodeWithSelector(
-            ILicenseRegistry.LicenseRegistry_OnlyChallengeManager.selector, owner.addr
+            ILicenseRegistry.LicenseRegistry_OnlyJudges.selector, owner.addr
         );
         vm.startPrank(owner.addr);
         vm.expectRevert(reason);
@@ -29,7 +29,7 @@ contract LicenseRegistry_burnBundles is LicensingTest {
         bytes memory reason = abi.encodeWithSelector(
             ILicenseRegistry.LicenseRegistry_UnknownUniverse.selector, modelId, 9
         );
-        vm.startPrank(challengeManager);
+        vm.startPrank(proofs);
         vm.expectRevert(reason);
         registry.burnBundles(modelId, 9, SEED, 1, 0);
         vm.expectRevert(reason);
@@ -93,7 +93,7 @@ contract LicenseRegistry_burnBundles is LicensingTest {
     }
 
     function test_countsCases() public {
-        vm.startPrank(challengeManager);
+        vm.startPrank(proofs);
         registry.countCase(modelId, 0, 0, 0);
         (,, uint32 cases, uint32 licenses, uint32 left) = registry.countCase(modelId, 0, 0, 0);
         assertEq(registry.universe(modelId, 0).cases, 2);
@@ -107,7 +107,7 @@ contract LicenseRegistry_burnBundles is LicensingTest {
         vm.prank(host.addr);
         registry.registerDeployment(ref, "https://host.example");
         bytes32 deployment = keccak256("https://host.example");
-        vm.startPrank(challengeManager);
+        vm.startPrank(proofs);
         (LicenseStatus status, uint40 until, uint32 cases, uint32 licenses,) =
             registry.countCase(modelId, 0, id, deployment);
         assertEq(uint8(status), uint8(LicenseStatus.Active), "active");
@@ -124,7 +124,7 @@ contract LicenseRegistry_burnBundles is LicensingTest {
         private
         returns (uint32[] memory)
     {
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         return registry.burnBundles(modelId, 0, seed, personal, shared);
     }
 

@@ -17,14 +17,14 @@ contract LicenseRegistry_burnOpened is LicensingTest {
         vm.expectRevert(
             abi.encodeWithSelector(ILicenseRegistry.LicenseRegistry_BundleBurned.selector, named)
         );
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         registry.burnOpened(modelId, 0, _list(a, b));
     }
 
-    function test_revertWhen_notChallengeManager() public {
+    function test_revertWhen_notJudge() public {
         vm.expectRevert(
             abi.encodeWithSelector(
-                ILicenseRegistry.LicenseRegistry_OnlyChallengeManager.selector, owner.addr
+                ILicenseRegistry.LicenseRegistry_OnlyJudges.selector, owner.addr
             )
         );
         vm.prank(owner.addr);
@@ -37,14 +37,14 @@ contract LicenseRegistry_burnOpened is LicensingTest {
                 ILicenseRegistry.LicenseRegistry_UnknownUniverse.selector, modelId, 9
             )
         );
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         registry.burnOpened(modelId, 9, _list(0, 1));
     }
 
     function test_revertWhen_notLeft() public {
         _expectBurned(1, 1, 1);
         _expectBurned(0, BUNDLES, BUNDLES);
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         registry.burnOpened(modelId, 0, _list(0, 1));
         _expectBurned(2, 0, 0);
     }
@@ -54,7 +54,7 @@ contract LicenseRegistry_burnOpened is LicensingTest {
         emit ILicenseRegistry.BundleBurned(modelId, 0, BUNDLES - 1);
         vm.expectEmit(address(registry));
         emit ILicenseRegistry.BundleBurned(modelId, 0, 2);
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         registry.burnOpened(modelId, 0, _list(BUNDLES - 1, 2));
         for (uint32 b; b < BUNDLES; ++b) {
             assertEq(registry.isBurned(modelId, 0, b), b == 2 || b == BUNDLES - 1, "burned");
@@ -63,7 +63,7 @@ contract LicenseRegistry_burnOpened is LicensingTest {
     }
 
     function test_drawsFindOnlyWhatIsLeft() public {
-        vm.startPrank(challengeManager);
+        vm.startPrank(proofs);
         registry.burnOpened(modelId, 0, _list(1, 2));
         uint8 left = uint8(BUNDLES - 2);
         uint32[] memory drawn = registry.burnBundles(modelId, 0, "seed", left, 0);
@@ -79,7 +79,7 @@ contract LicenseRegistry_burnOpened is LicensingTest {
     function test_burnsInEveryWord() public {
         vm.prank(owner.addr);
         registry.commitUniverse(modelId, ROOT, 16 * 600, 16);
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         registry.burnOpened(modelId, 1, _list(300, 599));
         for (uint32 b; b < 600; ++b) {
             assertEq(registry.isBurned(modelId, 1, b), b == 300 || b == 599, "burned");
@@ -90,7 +90,7 @@ contract LicenseRegistry_burnOpened is LicensingTest {
     function test_drawsAllOfAFullWord() public {
         vm.prank(owner.addr);
         registry.commitUniverse(modelId, ROOT, 16 * 256, 16);
-        vm.startPrank(challengeManager);
+        vm.startPrank(proofs);
         registry.burnBundles(modelId, 1, "seed", 255, 0);
         registry.burnBundles(modelId, 1, "seed", 1, 0);
         for (uint32 b; b < 256; ++b) {
@@ -103,7 +103,7 @@ contract LicenseRegistry_burnOpened is LicensingTest {
         registry.commitUniverse(modelId, ROOT, 16 * 4, 16 * 20);
         mine(3);
         registry.drawUniverseSeed(modelId, 1);
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         uint32[] memory drawn = registry.burnBundles(modelId, 1, "seed", 2, 255);
         assertEq(drawn.length, 22, "two and all of the shared part");
         for (uint32 b = 4; b < 24; ++b) {

@@ -6,7 +6,7 @@ import { ECDSA } from "solady/utils/ECDSA.sol";
 import { ChallengeManager } from "../../../src/ChallengeManager.sol";
 import { PaymentEscrow } from "../../../src/PaymentEscrow.sol";
 import { ProverRegistry } from "../../../src/ProverRegistry.sol";
-import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { IProofs } from "../../../src/interfaces/IProofs.sol";
 import { NATIVE, Receipt } from "../../../src/libraries/Types.sol";
 import { VectorTest } from "./VectorTest.sol";
 

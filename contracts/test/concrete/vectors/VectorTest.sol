@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { IProofs } from "../../../src/interfaces/IProofs.sol";
 import { TestBase } from "../../utils/TestBase.sol";
 
 /// @title Reads one file of golden vectors, computed by Rust

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { IProofs } from "../../../src/interfaces/IProofs.sol";
 import { ILicenseRegistry } from "../../../src/interfaces/ILicenseRegistry.sol";
 import { EValue } from "../../../src/libraries/EValue.sol";
 import { Receipts } from "../../../src/libraries/Receipts.sol";
@@ -15,10 +15,10 @@ import {
 } from "../../../src/libraries/Types.sol";
 import { CopyTest } from "../../utils/CopyTest.sol";
 
-contract ChallengeManager_proveUnlicensedModel is CopyTest {
+contract Proofs_proveUnlicensedModel is CopyTest {
     function _expect(
-        IChallengeTypes.Series memory series,
-        IChallengeTypes.SeriesEvidence memory given,
+        IProofs.Series memory series,
+        Given memory given,
         bytes memory reason
     ) private {
         vm.expectRevert(reason);
@@ -28,7 +28,7 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     /// @dev A series that convicts, up to the report and the answers.
     function _ready()
         private
-        returns (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given)
+        returns (IProofs.Series memory series, Given memory given)
     {
         series = _series();
         _reportSeries(series);
@@ -59,8 +59,8 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         }
         uint8 v = uint8(signature_[64]);
         return abi.encodeWithSelector(
-            IChallengeTypes.ChallengeManager_BadReceiptSignature.selector,
-            ecrecover(manager.receiptDigest(checked), v, r, s),
+            IProofs.Proofs_BadReceiptSignature.selector,
+            ecrecover(proofs.receiptDigest(checked), v, r, s),
             serving.addr
         );
     }
@@ -68,40 +68,40 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     // ---- Terms
 
     function test_revertWhen_levelNotAccepted() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         LicenseRef memory other = ref();
         other.terms.evidenceLevels = 4;
         vm.expectRevert(
-            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_LevelNotAccepted.selector, 0)
+            abi.encodeWithSelector(IProofs.Proofs_LevelNotAccepted.selector, 0)
         );
         vm.prank(reporter);
-        manager.proveUnlicensedModel(other, series, given, SALT);
+        proofs.proveUnlicensedModel(other, series, given, SALT);
     }
 
     function test_revertWhen_notAgreed() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         LicenseRef memory other = ref();
         other.terms.slash.unlicensedModelBps = 0;
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NotAgreed.selector, Violation.UnlicensedModel
+                IProofs.Proofs_NotAgreed.selector, Violation.UnlicensedModel
             )
         );
         vm.prank(reporter);
-        manager.proveUnlicensedModel(other, series, given, SALT);
+        proofs.proveUnlicensedModel(other, series, given, SALT);
     }
 
     function test_revertWhen_noReader() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
-        vm.etch(manager.COPY_READER(), "");
+        vm.etch(proofs.COPY_READER(), "");
         _expect(
             series,
             given,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NoReader.selector, manager.COPY_READER()
+                IProofs.Proofs_NoReader.selector, proofs.COPY_READER()
             )
         );
     }
@@ -109,14 +109,14 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     // ---- Copy
 
     function _expectNotForeign(LicenseRef memory other) private {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         series.copy = other;
         _expect(
             series,
             given,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NotForeign.selector, registry.licenseIdOf(other)
+                IProofs.Proofs_NotForeign.selector, registry.licenseIdOf(other)
             )
         );
     }
@@ -148,33 +148,33 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         LicenseRef memory later = ref();
         later.nonce = 2;
         bytes32 laterId = _activeLicense(later);
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_DrawnBefore.selector,
+                IProofs.Proofs_DrawnBefore.selector,
                 registry.license(copyId).seedRound,
                 registry.activationRound(laterId)
             )
         );
         vm.prank(reporter);
-        manager.proveUnlicensedModel(later, series, given, SALT);
+        proofs.proveUnlicensedModel(later, series, given, SALT);
     }
 
     function test_revertWhen_accusedNeverActive() public {
         LicenseRef memory later = ref();
         later.nonce = 2;
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_DrawnBefore.selector,
+                IProofs.Proofs_DrawnBefore.selector,
                 registry.license(copyId).seedRound,
                 0
             )
         );
         vm.prank(reporter);
-        manager.proveUnlicensedModel(later, series, given, SALT);
+        proofs.proveUnlicensedModel(later, series, given, SALT);
     }
 
     /// @dev Both rounds the same: neither value was known when the artefact was accepted.
@@ -193,72 +193,72 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
             registry.license(copyId).seedRound, registry.activationRound(secondId), "same round"
         );
         licenseId = secondId;
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         _reportSeries(series);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        Given memory given = _evidence(series, 0);
         vm.prank(reporter);
-        manager.proveUnlicensedModel(second, series, given, SALT);
+        proofs.proveUnlicensedModel(second, series, given, SALT);
         assertEq(vault.collateral(second).amount, COLLATERAL * 4 / 10, "slashed");
     }
 
     // ---- Leaves
 
     function test_revertWhen_lengthsWrong() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
-        IChallengeTypes.ServedAnswer[] memory answers = given.answers;
-        given.answers = new IChallengeTypes.ServedAnswer[](31);
+        IProofs.ServedAnswer[] memory answers = given.answers;
+        given.answers = new IProofs.ServedAnswer[](31);
         _expect(series, given, _wrongLength(31, 32));
         given.answers = answers;
         series.bundles = new uint32[](0);
         _expect(series, given, _wrongLength(32, 0));
-        given.answers = new IChallengeTypes.ServedAnswer[](0);
+        given.answers = new IProofs.ServedAnswer[](0);
         _expect(series, given, _wrongLength(0, 0));
         series.bundles = new uint32[](17);
-        given.answers = new IChallengeTypes.ServedAnswer[](272);
+        given.answers = new IProofs.ServedAnswer[](272);
         _expect(series, given, _wrongLength(272, 272));
     }
 
     function _wrongLength(uint256 got, uint256 expected) private pure returns (bytes memory) {
         return abi.encodeWithSelector(
-            IChallengeTypes.ChallengeManager_WrongLength.selector, bytes32("answers"), got, expected
+            IProofs.Proofs_WrongLength.selector, bytes32("answers"), got, expected
         );
     }
 
     function test_revertWhen_answerAtAnotherPlace() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         given.bundles[0].leaves[0].position = 1;
         given.bundles[0].leaves[1].position = 0;
         _expect(
             series,
             given,
-            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_BadPosition.selector, 0, 1)
+            abi.encodeWithSelector(IProofs.Proofs_BadPosition.selector, 0, 1)
         );
     }
 
     function test_revertWhen_leafNotCommitted() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         given.bundles[1].leaves[3].salt = "another";
         _expect(
             series,
             given,
-            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_BadProof.selector, 2)
+            abi.encodeWithSelector(IProofs.Proofs_BadProof.selector, 2)
         );
     }
 
     // ---- Receipts
 
     function test_revertWhen_textUnsigned() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         given.answers[31].signature = "";
         _expect(
             series,
             given,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_WrongLength.selector,
+                IProofs.Proofs_WrongLength.selector,
                 bytes32("text"),
                 given.answers[31].text.length,
                 0
@@ -267,15 +267,15 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     }
 
     function test_revertWhen_signedByAnother() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         Receipt memory receipt = _receiptOf(given, 4, series);
-        given.answers[4].signature = signature(host.key, manager.receiptDigest(receipt));
+        given.answers[4].signature = signature(host.key, proofs.receiptDigest(receipt));
         _expect(
             series,
             given,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector,
+                IProofs.Proofs_BadReceiptSignature.selector,
                 host.addr,
                 serving.addr
             )
@@ -285,7 +285,7 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
             series,
             given,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector,
+                IProofs.Proofs_BadReceiptSignature.selector,
                 address(0),
                 serving.addr
             )
@@ -293,7 +293,7 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     }
 
     function test_revertWhen_positionsOfTheSecondBundleAreSwapped() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         given.bundles[1].leaves[0].position = 17;
         given.bundles[1].leaves[1].position = 16;
@@ -301,14 +301,14 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
             series,
             given,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_BadPosition.selector, 16, uint16(17)
+                IProofs.Proofs_BadPosition.selector, 16, uint16(17)
             )
         );
     }
 
     /// @dev What no key signed recovers to 0, and would pass for a license whose key were 0.
     function test_revertWhen_nobodySigned() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         vm.mockCall(
             address(registry),
@@ -322,13 +322,13 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
             series,
             given,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector, 0, 0
+                IProofs.Proofs_BadReceiptSignature.selector, 0, 0
             )
         );
     }
 
     function test_revertWhen_receiptOfSomethingElse() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         uint256 snapshot = vm.snapshotState();
         for (uint256 field; field < 8; ++field) {
@@ -353,11 +353,11 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     }
 
     function test_revertWhen_notInOrder() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         given.answers[5].seq = given.answers[4].seq;
         given.answers[5].signature = _sign(_receiptOf(given, 5, series));
-        bytes4 reason = IChallengeTypes.ChallengeManager_NotInOrder.selector;
+        bytes4 reason = IProofs.Proofs_NotInOrder.selector;
         _expect(series, given, abi.encodeWithSelector(reason, 5));
         given.answers[4].keyEpoch = 1;
         vm.prank(host.addr);
@@ -367,7 +367,7 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     }
 
     function test_revertWhen_keyRevokedTooLongAgo() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         vm.prank(host.addr);
         registry.revokeServingKey(ref(), 0);
@@ -376,19 +376,19 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         _expect(
             series,
             given,
-            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_KeyRevoked.selector, 0, end)
+            abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end)
         );
     }
 
     function test_goesOnUnderTheNextKey() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         Account memory next = makeAccount("next serving key");
         vm.prank(host.addr);
         registry.rotateServingKey(ref(), next.addr);
         for (uint256 j = 20; j < 32; ++j) {
             (given.answers[j].keyEpoch, given.answers[j].seq) = (1, uint64(j));
-            bytes32 digest = manager.receiptDigest(_receiptOf(given, j, series));
+            bytes32 digest = proofs.receiptDigest(_receiptOf(given, j, series));
             given.answers[j].signature = signature(next.key, digest);
         }
         _prove(series, given);
@@ -396,11 +396,11 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     }
 
     function test_revertWhen_servedTooEarly() public {
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         _commitReport(reporter, _claimOf(series));
         uint256 from = block.timestamp + 60;
         skip(59);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        Given memory given = _evidence(series, 0);
         skip(1);
         for (uint256 j; j < 31; ++j) {
             string memory text = string(given.answers[j].text);
@@ -410,17 +410,17 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
             series,
             given,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_ServedTooEarly.selector, from - 1, from
+                IProofs.Proofs_ServedTooEarly.selector, from - 1, from
             )
         );
     }
 
     function test_revertWhen_claimedOtherwise() public {
-        (IChallengeTypes.Series memory series,) = _ready();
+        (IProofs.Series memory series,) = _ready();
         uint32 first = series.bundles[0];
         (series.bundles[0], series.bundles[1]) = (series.bundles[1], first);
         bytes memory reason = abi.encodeWithSelector(
-            IChallengeTypes.ChallengeManager_NotCommitted.selector,
+            IProofs.Proofs_NotCommitted.selector,
             keccak256(abi.encode(reporter, _claimOf(series), SALT))
         );
         _expect(series, _evidence(series, 0), reason);
@@ -429,13 +429,13 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     // ---- Evidence
 
     function test_revertWhen_notEnough() public {
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         _reportSeries(series);
         _expect(
             series,
             _evidence(series, 4),
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NotEnough.selector,
+                IProofs.Proofs_NotEnough.selector,
                 _evidenceOf(28, 4),
                 _threshold(2)
             )
@@ -443,7 +443,7 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     }
 
     function _expectBurned(uint32 first, uint32 second) private {
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         (series.bundles[0], series.bundles[1]) = (first, second);
         _reportSeries(series);
         _expect(
@@ -458,7 +458,7 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     }
 
     function test_revertWhen_bundleBurned() public {
-        vm.prank(address(manager));
+        vm.prank(address(proofs));
         registry.burnBundles(victimModel, 0, "seed", 1, 0);
         for (uint32 b; b < 8; ++b) {
             if (registry.isBurned(victimModel, 0, b)) _expectBurned((b + 1) % 8, b);
@@ -469,14 +469,14 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     function test_revertWhen_bundleShared() public {
         _mineBeacon("universe");
         registry.drawUniverseSeed(victimModel, 0);
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         series.bundles = new uint32[](4);
         for (uint32 k; k < 3; ++k) {
             series.bundles[k] = k;
         }
         series.bundles[3] = 8;
         _reportSeries(series);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        Given memory given = _evidence(series, 0);
         bytes32 seed = registry.universe(victimModel, 0).seed;
         bytes32 root = words.root();
         for (uint256 l; l < 16; ++l) {
@@ -500,7 +500,7 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     }
 
     function test_revertWhen_punishedBefore() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         _prove(series, given);
         (series.bundles[0], series.bundles[1]) = (0, 1);
@@ -509,7 +509,7 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
             series,
             _evidence(series, 0),
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_AlreadyPunished.selector,
+                IProofs.Proofs_AlreadyPunished.selector,
                 keccak256(abi.encode(Violation.UnlicensedModel, licenseId, copyId))
             )
         );
@@ -518,13 +518,13 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     // ---- Verdict
 
     function test_slashesEndsAndBurns() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         uint128 slashed = COLLATERAL * SLASH / 10_000;
-        vm.expectEmit(address(manager));
-        emit IChallengeTypes.CopyShown(licenseId, copyId, 32, 32, _evidenceOf(32, 0), _threshold(2));
-        vm.expectEmit(address(manager));
-        emit IChallengeTypes.ProofAccepted(
+        vm.expectEmit(address(proofs));
+        emit IProofs.CopyShown(licenseId, copyId, 32, 32, _evidenceOf(32, 0), _threshold(2));
+        vm.expectEmit(address(proofs));
+        emit IProofs.ProofAccepted(
             Violation.UnlicensedModel,
             licenseId,
             reporter,
@@ -548,7 +548,7 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         }
         assertEq(registry.universe(victimModel, 0).burnedBundles, 2, "count of burned");
         assertEq(
-            manager.reportCommittedAt(
+            proofs.reportCommittedAt(
                 reporter, keccak256(abi.encode(reporter, _claimOf(series), SALT))
             ),
             0,
@@ -557,9 +557,9 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     }
 
     function test_countsWhatIsNotAnsweredAsMissed() public {
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         _reportSeries(series);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        Given memory given = _evidence(series, 0);
         // The third key gets no answer, so all later answers are a request earlier.
         given.answers[2].signature = "";
         given.answers[2].text = "";
@@ -568,20 +568,20 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
             receipt.cumulativeRequests -= 1;
             given.answers[j].signature = _sign(receipt);
         }
-        vm.expectEmit(address(manager));
-        emit IChallengeTypes.CopyShown(licenseId, copyId, 31, 32, _evidenceOf(31, 1), _threshold(2));
+        vm.expectEmit(address(proofs));
+        emit IProofs.CopyShown(licenseId, copyId, 31, 32, _evidenceOf(31, 1), _threshold(2));
         _prove(series, given);
     }
 
     function test_convictsWithThreeMissesOf32() public {
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         _reportSeries(series);
         _prove(series, _evidence(series, 3));
         assertEq(vault.collateral(ref()).amount, COLLATERAL * 4 / 10, "slashed");
     }
 
     function test_slashesAgainForAnotherCopy() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         _prove(series, given);
         _copyFor(payer.addr);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { IProofs } from "../../../src/interfaces/IProofs.sol";
 import {
     LicenseRef,
     LicenseStatus,
@@ -9,9 +9,9 @@ import {
     Terms,
     Violation
 } from "../../../src/libraries/Types.sol";
-import { CaseTest } from "../../utils/CaseTest.sol";
+import { ProofTest } from "../../utils/ProofTest.sol";
 
-contract ChallengeManager_proveEquivocation is CaseTest {
+contract Proofs_proveEquivocation is ProofTest {
     function _pair() private view returns (Receipt memory a, Receipt memory b) {
         a = _receipt(7);
         b = _receipt(7);
@@ -30,7 +30,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         bytes memory signatureB
     ) private {
         vm.prank(reporter);
-        manager.proveEquivocation(ref_, a, signatureA, b, signatureB, SALT);
+        proofs.proveEquivocation(ref_, a, signatureA, b, signatureB, SALT);
     }
 
     /// @dev Commits to a proof that starts with `a`, and expects the call to revert with `reason`.
@@ -54,7 +54,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         (Receipt memory a, Receipt memory b) = _pair();
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
         _expect(
-            a, abi.encodeWithSelector(IChallengeTypes.ChallengeManager_LevelNotAccepted.selector, 0)
+            a, abi.encodeWithSelector(IProofs.Proofs_LevelNotAccepted.selector, 0)
         );
         _prove(ref_, a, signatureA, b, signatureB);
     }
@@ -68,7 +68,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         _expect(
             a,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_LicenseNotLiable.selector,
+                IProofs.Proofs_LicenseNotLiable.selector,
                 licenseId,
                 LicenseStatus.Acquired
             )
@@ -83,7 +83,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         _expect(
             a,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_WrongLicense.selector, licenseId, b.licenseId
+                IProofs.Proofs_WrongLicense.selector, licenseId, b.licenseId
             )
         );
         _prove(ref(), a, signatureA, b, signatureB);
@@ -91,12 +91,12 @@ contract ChallengeManager_proveEquivocation is CaseTest {
 
     function test_revertWhen_signedByAnotherKey() public {
         (Receipt memory a, Receipt memory b) = _pair();
-        bytes memory forged = signature(owner.key, manager.receiptDigest(b));
+        bytes memory forged = signature(owner.key, proofs.receiptDigest(b));
         bytes memory signatureA = _sign(a);
         _expect(
             a,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector,
+                IProofs.Proofs_BadReceiptSignature.selector,
                 owner.addr,
                 serving.addr
             )
@@ -110,7 +110,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         _expect(
             a,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector,
+                IProofs.Proofs_BadReceiptSignature.selector,
                 address(0),
                 serving.addr
             )
@@ -147,7 +147,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         _reportProof(reporter, Violation.Equivocation, a);
         vm.warp(end + 1);
         vm.expectRevert(
-            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_KeyRevoked.selector, 0, end)
+            abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end)
         );
         _prove(ref(), a, signatureA, b, signatureB);
     }
@@ -168,7 +168,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
 
     function _expectNoEquivocation(Receipt memory a, Receipt memory b) private {
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
-        _expect(a, abi.encodeWithSelector(IChallengeTypes.ChallengeManager_NoEquivocation.selector));
+        _expect(a, abi.encodeWithSelector(IProofs.Proofs_NoEquivocation.selector));
         _prove(ref(), a, signatureA, b, signatureB);
     }
 
@@ -178,10 +178,10 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         // The commitment of another reporter is of no use.
         _reportProof(stranger, Violation.Equivocation, a);
         bytes32 claimHash =
-            keccak256(abi.encode(Violation.Equivocation, licenseId, manager.receiptDigest(a)));
+            keccak256(abi.encode(Violation.Equivocation, licenseId, proofs.receiptDigest(a)));
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NotCommitted.selector,
+                IProofs.Proofs_NotCommitted.selector,
                 keccak256(abi.encode(reporter, claimHash, SALT))
             )
         );
@@ -196,7 +196,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         vm.warp(start + 59);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_TooEarly.selector, uint40(start + 60)
+                IProofs.Proofs_TooEarly.selector, uint40(start + 60)
             )
         );
         _prove(ref(), a, signatureA, b, signatureB);
@@ -210,7 +210,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         _expect(
             b,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_AlreadyPunished.selector,
+                IProofs.Proofs_AlreadyPunished.selector,
                 keccak256(
                     abi.encode(
                         Violation.Equivocation,
@@ -227,8 +227,8 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         (Receipt memory a, Receipt memory b) = _pair();
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
         _reportProof(reporter, Violation.Equivocation, a);
-        vm.expectEmit(address(manager));
-        emit IChallengeTypes.ProofAccepted(
+        vm.expectEmit(address(proofs));
+        emit IProofs.ProofAccepted(
             Violation.Equivocation, licenseId, reporter, 0, 100 ether, 30 ether, 40 ether
         );
         _prove(ref(), a, signatureA, b, signatureB);
@@ -237,9 +237,9 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         assertEq(registry.license(licenseId).deadline, block.timestamp, "ends now");
         assertEq(vault.collateral(ref()).amount, 0, "collateral");
         bytes32 claimHash =
-            keccak256(abi.encode(Violation.Equivocation, licenseId, manager.receiptDigest(a)));
+            keccak256(abi.encode(Violation.Equivocation, licenseId, proofs.receiptDigest(a)));
         assertEq(
-            manager.reportCommittedAt(reporter, keccak256(abi.encode(reporter, claimHash, SALT))),
+            proofs.reportCommittedAt(reporter, keccak256(abi.encode(reporter, claimHash, SALT))),
             0,
             "used up"
         );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { IProofs } from "../../../src/interfaces/IProofs.sol";
 import { EValue } from "../../../src/libraries/EValue.sol";
 import { Terms } from "../../../src/libraries/Types.sol";
 import { CopyTest } from "../../utils/CopyTest.sol";
@@ -9,7 +9,7 @@ import { SampleTerms } from "../../utils/SampleTerms.sol";
 
 /// @dev A hit is two bits of evidence, and 128 bits are demanded of four bundles: 64 hits are
 /// exactly the threshold.
-contract ChallengeManager_exactSeries is CopyTest {
+contract Proofs_exactSeries is CopyTest {
     /// @dev Logarithm 52 and two units, which are what the counts of cases and licenses lack to 32
     /// each.
     uint64 private constant ALPHA_INVERSE = (1 << 52) + (1 << 20);
@@ -22,7 +22,7 @@ contract ChallengeManager_exactSeries is CopyTest {
         terms.evidence.alphaInverse = ALPHA_INVERSE;
     }
 
-    function _four() private returns (IChallengeTypes.Series memory series) {
+    function _four() private returns (IProofs.Series memory series) {
         int64 threshold = EValue.threshold(ALPHA_INVERSE, type(uint32).max, type(uint32).max);
         assertEq(int256(threshold), int256(DEMANDED - (12 << 32)), "but for three bits a bundle");
         series = _series();
@@ -34,18 +34,18 @@ contract ChallengeManager_exactSeries is CopyTest {
     }
 
     function test_provesAtTheThreshold() public {
-        IChallengeTypes.Series memory series = _four();
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        IProofs.Series memory series = _four();
+        Given memory given = _evidence(series, 0);
         _prove(series, given);
         assertEq(vault.collateral(ref()).amount, 40 ether, "collateral");
     }
 
     function test_revertWhen_oneMiss() public {
-        IChallengeTypes.Series memory series = _four();
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 1);
+        IProofs.Series memory series = _four();
+        Given memory given = _evidence(series, 1);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NotEnough.selector, DEMANDED - (3 << 32), DEMANDED
+                IProofs.Proofs_NotEnough.selector, DEMANDED - (3 << 32), DEMANDED
             )
         );
         _prove(series, given);

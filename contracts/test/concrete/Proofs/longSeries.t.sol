@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { IProofs } from "../../../src/interfaces/IProofs.sol";
 import { CopyTest } from "../../utils/CopyTest.sol";
 
 /// @dev Series as long as a word has bits, and longer ones.
-contract ChallengeManager_longSeries is CopyTest {
+contract Proofs_longSeries is CopyTest {
     function _copyPersonal() internal pure override returns (uint32) {
         return 272;
     }
 
-    function _long(uint32 count) private returns (IChallengeTypes.Series memory series) {
+    function _long(uint32 count) private returns (IProofs.Series memory series) {
         series = _series();
         series.bundles = new uint32[](count);
         for (uint32 k; k < count; ++k) {
@@ -20,18 +20,18 @@ contract ChallengeManager_longSeries is CopyTest {
     }
 
     function test_provesWith256Answers() public {
-        IChallengeTypes.Series memory series = _long(16);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        IProofs.Series memory series = _long(16);
+        Given memory given = _evidence(series, 0);
         _prove(series, given);
         assertEq(vault.collateral(ref()).amount, 40 ether, "collateral");
     }
 
     function test_revertWhen_moreThan256Answers() public {
-        IChallengeTypes.Series memory series = _long(17);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        IProofs.Series memory series = _long(17);
+        Given memory given = _evidence(series, 0);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_WrongLength.selector, bytes32("answers"), 272, 272
+                IProofs.Proofs_WrongLength.selector, bytes32("answers"), 272, 272
             )
         );
         _prove(series, given);
