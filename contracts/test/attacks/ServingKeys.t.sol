@@ -136,14 +136,14 @@ contract ServingKeyAttacks is CopyTest {
         _reportSeries(series);
         Given memory given = _evidence(series, 0);
         Account memory key = serving;
-        for (uint256 j; j < 32; ++j) {
+        for (uint256 j; j < 48; ++j) {
             if (j != 0 && j % 4 == 0) {
                 key = makeAccount(string.concat("key ", vm.toString(j)));
                 _rotate(key.addr);
             }
             given.answers[j].keyEpoch = uint32(j / 4);
             given.answers[j].seq = uint64(j % 4);
-            given.answers[j].signature = _signBy(key.key, _receiptOf(given, j, series));
+            _signAnswerBy(key.key, given, j, _receiptOf(given, j, series));
         }
         _prove(series, given);
         _assertSlashed(COLLATERAL * 4 / 10);
@@ -156,10 +156,10 @@ contract ServingKeyAttacks is CopyTest {
         _reportSeries(series);
         _rotate(_next.addr);
         Given memory given = _evidence(series, 0);
-        for (uint256 j; j < 32; ++j) {
+        for (uint256 j; j < 48; ++j) {
             given.answers[j].keyEpoch = 1;
             given.answers[j].servedAt = uint64(block.timestamp - 30 days);
-            given.answers[j].signature = _signBy(_next.key, _receiptOf(given, j, series));
+            _signAnswerBy(_next.key, given, j, _receiptOf(given, j, series));
         }
         _prove(series, given);
         _assertSlashed(COLLATERAL * 4 / 10);
@@ -328,14 +328,14 @@ contract ServingKeyAttacks is CopyTest {
         // Key 3 is answered in the epoch before that of key 2, or with an earlier number.
         _rotate(_next.addr);
         given.answers[2].keyEpoch = 1;
-        given.answers[2].signature = _signBy(_next.key, _receiptOf(given, 2, series));
+        _signAnswerBy(_next.key, given, 2, _receiptOf(given, 2, series));
         bytes4 reason = IProofs.Proofs_NotInOrder.selector;
         vm.expectRevert(abi.encodeWithSelector(reason, 3));
         _prove(series, given);
 
         given.answers[2].keyEpoch = 0;
         given.answers[2].seq = given.answers[3].seq;
-        given.answers[2].signature = _sign(_receiptOf(given, 2, series));
+        _signAnswer(given, 2, _receiptOf(given, 2, series));
         vm.expectRevert(abi.encodeWithSelector(reason, 3));
         _prove(series, given);
         _assertWhole();

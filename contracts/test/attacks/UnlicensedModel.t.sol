@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { IProofs } from "../../src/interfaces/IProofs.sol";
+import { Openings } from "../../src/libraries/Openings.sol";
 import { Receipts } from "../../src/libraries/Receipts.sol";
 import { LicenseRef, Receipt } from "../../src/libraries/Types.sol";
 import { CopyTest } from "../utils/CopyTest.sol";
@@ -27,8 +28,8 @@ contract UnlicensedModelAttacks is CopyTest {
     {
         given = _evidence(series, 0);
         for (uint256 j; j < given.answers.length; ++j) {
-            uint32 index = series.bundles[j / 16] * 16 + uint32(j % 16);
-            _answer(given, j, series, string.concat(words.word(index, 0), "."));
+            uint32 index = _indexOf(series, j);
+            _answer(given, j, series, victimTree.tag(index, 0));
         }
     }
 
@@ -45,19 +46,19 @@ contract UnlicensedModelAttacks is CopyTest {
         IProofs.Series memory series = _series();
         _reportSeries(series);
         Given memory given = _innocent(series);
-        for (uint256 j; j < 32; ++j) {
-            uint32 index = series.bundles[j / 16] * 16 + uint32(j % 16);
+        for (uint256 j; j < 48; ++j) {
+            uint32 index = _indexOf(series, j);
             // Any salt draws a candidate; this one draws the host's answer.
             bytes32 salt;
             while (_draws(index, salt) != 0) salt = bytes32(uint256(salt) + 1);
-            given.bundles[j / 16].leaves[j % 16].salt = salt;
+            given.opened[j / 16].leaves[j % 16].salt = salt;
         }
-        _expectFailure(series, given, IProofs.Proofs_BadProof.selector);
+        _expectFailure(series, given, Openings.Openings_BadProof.selector);
     }
 
     function _draws(uint32 index, bytes32 salt) private view returns (uint256) {
         bytes32 seed = registry.license(copyId).seed;
-        return uint256(keccak256(abi.encodePacked(seed, words.root(), salt, index))) % 16;
+        return uint256(keccak256(abi.encodePacked(seed, victimTree.root(), salt, index))) % 16;
     }
 
     /// @dev Keys whose answer does not fit are said not to have been answered.
@@ -66,14 +67,14 @@ contract UnlicensedModelAttacks is CopyTest {
         _reportSeries(series);
         Given memory given = _evidence(series, 0);
         uint64 request = series.firstRequest;
-        for (uint256 j; j < 32; ++j) {
+        for (uint256 j; j < 48; ++j) {
             if (j % 2 == 0) {
-                (given.answers[j].text, given.answers[j].signature) = ("", "");
+                _unanswer(given, j);
                 continue;
             }
             Receipt memory receipt = _receiptOf(given, j, series);
             receipt.cumulativeRequests = request++;
-            given.answers[j].signature = _sign(receipt);
+            _signAnswer(given, j, receipt);
         }
         _expectFailure(series, given, IProofs.Proofs_NotEnough.selector);
     }
@@ -103,7 +104,7 @@ contract UnlicensedModelAttacks is CopyTest {
         IProofs.Series memory series = _series();
         _reportSeries(series);
         IProofs.Series memory other = _series();
-        other.firstRequest = FIRST + 32;
+        other.firstRequest = FIRST + 48;
         _expectFailure(
             other, _evidence(other, 0), IProofs.Proofs_NotCommitted.selector
         );
@@ -113,7 +114,7 @@ contract UnlicensedModelAttacks is CopyTest {
             other, _evidence(other, 0), IProofs.Proofs_NotCommitted.selector
         );
         other = _series();
-        other.bundles[0] = 7;
+        other.bundles[0] = 6;
         _expectFailure(
             other, _evidence(other, 0), IProofs.Proofs_NotCommitted.selector
         );
@@ -125,11 +126,11 @@ contract UnlicensedModelAttacks is CopyTest {
         IProofs.Series memory series = _series();
         _reportSeries(series);
         Given memory given = _evidence(series, 0);
-        for (uint256 j; j < 32; ++j) {
+        for (uint256 j; j < 48; ++j) {
             Receipt memory receipt = _receiptOf(given, j, series);
-            bytes32 keyHash = given.bundles[j / 16].leaves[j % 16].keyHash;
+            bytes32 keyHash = given.opened[j / 16].leaves[j % 16].keyHash;
             receipt.requestHash = Receipts.requestHash(modelId, keyHash);
-            given.answers[j].signature = _sign(receipt);
+            _signAnswer(given, j, receipt);
         }
         _expectFailure(series, given, IProofs.Proofs_BadReceiptSignature.selector);
     }
@@ -145,7 +146,7 @@ contract UnlicensedModelAttacks is CopyTest {
         Given memory given = _evidence(series, 0);
         vm.expectPartialRevert(IProofs.Proofs_DrawnBefore.selector);
         vm.prank(reporter);
-        proofs.proveUnlicensedModel(later, series, given, SALT);
+        proofs.proveUnlicensedModel(later, series, given.opened, given.answers, SALT);
     }
 
     /// @dev A host that has a license of the other model too, and serves its own copy, is not
@@ -157,13 +158,9 @@ contract UnlicensedModelAttacks is CopyTest {
         IProofs.Series memory series = _series();
         _reportSeries(series);
         Given memory given = _evidence(series, 0);
-        bytes32 seed = registry.license(ownId).seed;
-        for (uint256 j; j < 32; ++j) {
-            uint32 index = series.bundles[j / 16] * 16 + uint32(j % 16);
-            bytes32 salt = words.salt(index);
-            uint256 drawn =
-                uint256(keccak256(abi.encodePacked(seed, words.root(), salt, index))) % 16;
-            _answer(given, j, series, string.concat(words.word(index, drawn), "."));
+        for (uint256 j; j < 48; ++j) {
+            uint32 index = _indexOf(series, j);
+            _answer(given, j, series, victimTree.tag(index, _candidateOf(ownId, index)));
         }
         _expectFailure(series, given, IProofs.Proofs_NotEnough.selector);
         // Nor is its own copy one that it has no license for.
@@ -181,22 +178,52 @@ contract UnlicensedModelAttacks is CopyTest {
         Given memory given = _evidence(series, 0);
         vm.expectPartialRevert(IProofs.Proofs_NotCommitted.selector);
         vm.prank(stranger);
-        proofs.proveUnlicensedModel(ref(), series, given, SALT);
+        proofs.proveUnlicensedModel(ref(), series, given.opened, given.answers, SALT);
         _prove(series, given);
         assertEq(vault.payout(0).to, reporter, "whoever reported is paid");
     }
 
-    /// @dev The host answers in a way that only tables of Unicode could judge, or is cut short: a
-    /// miss, never a hit.
-    function test_doubtfulTextsAreMisses() public {
+    /// @dev The reporter says another first word of the same text, or another text: the host has
+    /// signed both.
+    function test_reporterSaysAnotherTag() public {
+        IProofs.Series memory series = _series();
+        _reportSeries(series);
+        Given memory given = _innocent(series);
+        for (uint256 j; j < 48; ++j) {
+            uint32 index = _indexOf(series, j);
+            given.answers[j].tag = victimTree.tag(index, _drawnCandidate(index));
+        }
+        _expectFailure(series, given, IProofs.Proofs_BadReceiptSignature.selector);
+    }
+
+    /// @dev An answer without a word has tag 0, and that is nobody's answer.
+    function test_answersWithoutAWordAreMisses() public {
         IProofs.Series memory series = _series();
         _reportSeries(series);
         Given memory given = _evidence(series, 0);
-        for (uint256 j; j < 32; ++j) {
-            uint32 index = series.bundles[j / 16] * 16 + uint32(j % 16);
-            string memory word = words.word(index, _drawnCandidate(index));
-            _answer(given, j, series, j % 2 == 0 ? word : string.concat(word, unicode"…"));
+        for (uint256 j; j < 48; j += 2) {
+            _answer(given, j, series, 0);
         }
         _expectFailure(series, given, IProofs.Proofs_NotEnough.selector);
+    }
+
+    /// @dev Nobody signed it, and the tag is the copy's.
+    function test_tagsThatNobodySigned() public {
+        IProofs.Series memory series = _series();
+        _reportSeries(series);
+        Given memory given = _evidence(series, 0);
+        for (uint256 j; j < 48; ++j) {
+            (given.answers[j].r, given.answers[j].vs) = (0, 0);
+        }
+        _expectFailure(series, given, IProofs.Proofs_NotSigned.selector);
+    }
+
+    /// @dev Who reports itself to be slashed by an accomplice saves a tenth of it at most.
+    function test_accompliceSavesATenth() public {
+        IProofs.Series memory series = _series();
+        _reportSeries(series);
+        _prove(series, _evidence(series, 0));
+        assertEq(ref().terms.slash.reporterBps, 3000, "the terms give more");
+        assertEq(vault.payout(0).amount, COLLATERAL * SLASH / 10_000 / 10, "a tenth");
     }
 }

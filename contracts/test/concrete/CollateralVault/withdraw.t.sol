@@ -87,18 +87,6 @@ contract CollateralVault_withdraw is LicensingTest {
         _withdraw(ref);
     }
 
-    function test_revertWhen_frozen() public {
-        (LicenseRef memory ref, bytes32 id) = _terminated();
-        _startThaw(ref);
-        vm.prank(proofs);
-        vault.freeze(id, ref.terms.collateral);
-        skip(ref.terms.thawPeriod);
-        vm.expectRevert(
-            abi.encodeWithSelector(ICollateralVault.CollateralVault_Frozen.selector, id, 1)
-        );
-        _withdraw(ref);
-    }
-
     function test_revertWhen_nothingLeft() public {
         (LicenseRef memory ref, bytes32 id) = _terminated();
         _startThaw(ref);

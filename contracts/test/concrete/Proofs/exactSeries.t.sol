@@ -5,47 +5,37 @@ import { IProofs } from "../../../src/interfaces/IProofs.sol";
 import { EValue } from "../../../src/libraries/EValue.sol";
 import { Terms } from "../../../src/libraries/Types.sol";
 import { CopyTest } from "../../utils/CopyTest.sol";
-import { SampleTerms } from "../../utils/SampleTerms.sol";
 
-/// @dev A hit is two bits of evidence, and 128 bits are demanded of four bundles: 64 hits are
-/// exactly the threshold.
+/// @dev Terms of which 48 hits in three bundles are exactly the threshold.
 contract Proofs_exactSeries is CopyTest {
-    /// @dev Logarithm 52 and two units, which are what the counts of cases and licenses lack to 32
-    /// each.
-    uint64 private constant ALPHA_INVERSE = (1 << 52) + (1 << 20);
-    int64 private constant DEMANDED = 128 << 32;
+    /// @dev The smallest number with the logarithm that is needed, about 2^55.5.
+    uint64 private constant ALPHA_INVERSE = 52_656_145_518_415_315;
 
     function _terms() internal view override returns (Terms memory terms) {
         terms = super._terms();
-        terms.evidence.personalHit = uint64(4 * SampleTerms.ONE);
-        terms.evidence.personalMiss = uint64(SampleTerms.ONE / 2);
-        terms.evidence.alphaInverse = ALPHA_INVERSE;
+        terms.alphaInverse = ALPHA_INVERSE;
     }
 
-    function _four() private returns (IProofs.Series memory series) {
-        int64 threshold = EValue.threshold(ALPHA_INVERSE, type(uint32).max, type(uint32).max);
-        assertEq(int256(threshold), int256(DEMANDED - (12 << 32)), "but for three bits a bundle");
-        series = _series();
-        series.bundles = new uint32[](4);
-        for (uint32 k; k < 4; ++k) {
-            series.bundles[k] = k;
-        }
-        _reportSeries(series);
+    function _demanded() private pure returns (int64) {
+        return EValue.log2Ceil(ALPHA_INVERSE) + 2 * EValue.log2Ceil(type(uint32).max)
+            + 9 * int64(1 << 32);
     }
 
     function test_provesAtTheThreshold() public {
-        IProofs.Series memory series = _four();
-        Given memory given = _evidence(series, 0);
-        _prove(series, given);
+        assertEq(int256(_demanded()), int256(EValue.evidence(48, 48)), "to the last bit");
+        IProofs.Series memory series = _series();
+        _reportSeries(series);
+        _prove(series, _evidence(series, 0));
         assertEq(vault.collateral(ref()).amount, 40 ether, "collateral");
     }
 
     function test_revertWhen_oneMiss() public {
-        IProofs.Series memory series = _four();
+        IProofs.Series memory series = _series();
+        _reportSeries(series);
         Given memory given = _evidence(series, 1);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IProofs.Proofs_NotEnough.selector, DEMANDED - (3 << 32), DEMANDED
+                IProofs.Proofs_NotEnough.selector, EValue.evidence(47, 48), _demanded()
             )
         );
         _prove(series, given);

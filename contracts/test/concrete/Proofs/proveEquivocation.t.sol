@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import { IProofs } from "../../../src/interfaces/IProofs.sol";
 import {
+    BURN,
     LicenseRef,
     LicenseStatus,
     Receipt,
@@ -229,7 +230,7 @@ contract Proofs_proveEquivocation is ProofTest {
         _reportProof(reporter, Violation.Equivocation, a);
         vm.expectEmit(address(proofs));
         emit IProofs.ProofAccepted(
-            Violation.Equivocation, licenseId, reporter, 0, 100 ether, 30 ether, 40 ether
+            Violation.Equivocation, licenseId, reporter, 100 ether, 10 ether, 40 ether
         );
         _prove(ref(), a, signatureA, b, signatureB);
 
@@ -243,6 +244,34 @@ contract Proofs_proveEquivocation is ProofTest {
             0,
             "used up"
         );
+    }
+
+    /// @dev A tenth at most, whatever the terms give to reporters; the rest of it is burned.
+    function test_paysTheReporterATenth() public {
+        (Receipt memory a, Receipt memory b) = _pair();
+        _reportProof(reporter, Violation.Equivocation, a);
+        _prove(a, b);
+        assertEq(ref().terms.slash.reporterBps, 3000, "three tenths in the terms");
+        assertEq(vault.payout(0).to, reporter, "reporter");
+        assertEq(vault.payout(0).amount, 10 ether, "reporter's part");
+        assertEq(vault.payout(1).to, owner.addr, "owner");
+        assertEq(vault.payout(1).amount, 40 ether, "owner's part");
+        assertEq(token.balanceOf(BURN), 50 ether, "burned");
+        assertEq(vault.payout(0).unlockAt, block.timestamp + PAYOUT_DELAY, "unlocks");
+    }
+
+    function test_paysTheReporterLessWhereTheTermsSaySo() public {
+        Terms memory terms = _terms();
+        terms.slash.reporterBps = 999;
+        vm.prank(owner.addr);
+        registry.publishOffer(terms);
+        LicenseRef memory ref_ = LicenseRef(terms, host.addr, 2);
+        licenseId = _activeLicense(ref_);
+        (Receipt memory a, Receipt memory b) = _pair();
+        (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
+        _reportProof(reporter, Violation.Equivocation, a);
+        _prove(ref_, a, signatureA, b, signatureB);
+        assertEq(vault.payout(0).amount, 9.99 ether, "reporter's part");
     }
 
     function test_acceptsAnotherNumberAfterTheEnd() public {
