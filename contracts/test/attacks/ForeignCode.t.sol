@@ -270,7 +270,7 @@ contract ForeignCodeAttacks is LicensingTest {
             (bool ok, uint256 used) = _try(
                 proofs,
                 address(vault),
-                abi.encodeCall(vault.slash, (_sick(), 10_000, reporter, 0))
+                abi.encodeCall(vault.slash, (_sick(), _how(_sick(), 10_000, reporter, 0)))
             );
             assertTrue(ok, "slashed");
             assertLt(used, Currency.CALL_GAS + OWN_GAS, "gas");
@@ -286,7 +286,7 @@ contract ForeignCodeAttacks is LicensingTest {
 
     /// @dev Whoever slashes with too little gas for the burn only makes somebody call again.
     function test_slashWithLittleGasLosesNothing() public {
-        bytes memory data = abi.encodeCall(vault.slash, (_sick(), 10_000, reporter, 0));
+        bytes memory data = abi.encodeCall(vault.slash, (_sick(), _how(_sick(), 10_000, reporter, 0)));
         for (uint256 limit = 100_000; limit < 400_000; limit += 5000) {
             uint256 snapshot = vm.snapshotState();
             vm.prank(proofs);
@@ -308,7 +308,7 @@ contract ForeignCodeAttacks is LicensingTest {
         (bool ok, uint256 used) = _try(
             proofs,
             address(vault),
-            abi.encodeCall(vault.slash, (ref, 10_000, reporter, 0))
+            abi.encodeCall(vault.slash, (ref, _how(ref, 10_000, reporter, 0)))
         );
         assertTrue(ok);
         assertLt(used, Currency.CALL_GAS + OWN_GAS);
@@ -327,7 +327,7 @@ contract ForeignCodeAttacks is LicensingTest {
             abi.encodeCall(escrow.openChannel, (ref, address(0), 0, 10 ether))
         );
         vm.prank(proofs);
-        vault.slash(ref, 10_000, address(account), 0);
+        vault.slash(ref, _how(ref, 10_000, address(account), 0));
         bytes memory close = abi.encodeCall(
             escrow.close, (ref, address(account), address(0), bytes32(0), 10 ether, 0, "")
         );
@@ -359,7 +359,7 @@ contract ForeignCodeAttacks is LicensingTest {
         (LicenseRef memory ref,) = _active(_termsIn(NATIVE));
         MoodyAccount account = new MoodyAccount();
         vm.prank(proofs);
-        vault.slash(ref, 10_000, address(account), 0);
+        vault.slash(ref, _how(ref, 10_000, address(account), 0));
         account.arm(address(vault), abi.encodeCall(CollateralVault.payOutTo, (0, stranger)));
         vault.payOut(0);
         assertFalse(account.succeeded(), "paid twice");

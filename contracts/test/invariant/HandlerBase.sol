@@ -15,7 +15,6 @@ abstract contract HandlerBase is LicensingTest {
         bool native;
         LicenseStatus last;
         bytes32 seed;
-        uint16 freezes;
         uint256 paidIn;
         uint256 slashed;
         uint256 withdrawn;

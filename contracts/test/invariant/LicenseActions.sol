@@ -8,7 +8,9 @@ import { HandlerBase } from "./HandlerBase.sol";
 
 /// @title Licenses, collateral and enforcement
 abstract contract LicenseActions is HandlerBase {
-    mapping(uint32 bundle => bool) private _burned;
+    mapping(uint32 bundle => uint16 day) private _burned;
+    mapping(uint256 payoutId => uint40) private _committedAt;
+    mapping(uint256 payoutId => bytes32) private _licenseOf;
 
     function acquire(bool native) external step {
         if (_licenseGhosts.length == MAX_LICENSES) return;
@@ -95,31 +97,41 @@ abstract contract LicenseActions is HandlerBase {
         g.paidIn += amount;
     }
 
-    function freeze(uint256 i) external step {
-        (bool found, LicenseGhost storage g) = _pick(i);
-        if (!found || g.last < LicenseStatus.Active || g.last == LicenseStatus.Cancelled) return;
-        uint128 bought = _refOf(g).terms.collateral;
-        if (vault.collateralLeft(g.id, bought) == 0) return;
-        vm.prank(proofs);
-        vault.freeze(g.id, bought);
-        ++g.freezes;
+    /// @dev A round's payer takes the payout of a level-0 reporter; nobody else's, and only once.
+    function redirect(uint256 i, uint40 before) external step {
+        uint256 count = vault.payoutCount();
+        if (count == 0) return;
+        i = bound(i, 0, count - 1);
+        uint40 committedAt = _committedAt[i];
+        before = uint40(bound(before, vm.getBlockTimestamp() - 10 days, vm.getBlockTimestamp()));
+        ICollateralVault.Payout memory p = vault.payout(i);
+        vm.prank(rounds);
+        try vault.redirect(i, _licenseOf[i], before, payer.addr) {
+            assertGt(committedAt, before, "V6: redirected an older report");
+            assertGt(p.amount, 0, "V6: redirected what was paid");
+            assertEq(p.to, reporter, "V6: not the reporter's");
+            p.to = payer.addr;
+            assertEq(abi.encode(vault.payout(i)), abi.encode(p), "V6: more than the payee");
+            _committedAt[i] = 0;
+        } catch {
+            assertTrue(committedAt <= before || p.amount == 0, "V6: refused without a reason");
+        }
     }
 
-    function unfreeze(uint256 i) external step {
-        (bool found, LicenseGhost storage g) = _pick(i);
-        if (!found || g.freezes == 0) return;
-        vm.prank(proofs);
-        vault.unfreeze(g.id);
-        --g.freezes;
-    }
-
-    function slash(uint256 i, uint16 bps) external step {
+    function slash(uint256 i, uint16 bps, bool isProof) external step {
         (bool found, LicenseGhost storage g) = _pick(i);
         if (!found || g.last < LicenseStatus.Active || g.last == LicenseStatus.Cancelled) return;
         LicenseRef memory ref = _refOf(g);
         bps = uint16(bound(bps, 0, 10_000));
-        vm.prank(proofs);
-        (uint128 taken,,) = vault.slash(ref, _how(ref, bps, reporter, 7 days));
+        ICollateralVault.Slash memory how = _how(ref, bps, reporter, 7 days);
+        if (isProof) how.committedAt = uint40(vm.getBlockTimestamp()) - 1 hours;
+        uint256 first = vault.payoutCount();
+        vm.prank(isProof ? proofs : rounds);
+        (uint128 taken, uint128 toReporter,) = vault.slash(ref, how);
+        if (toReporter != 0) {
+            _committedAt[first] = how.committedAt;
+            _licenseOf[first] = g.id;
+        }
         g.slashed += taken;
         slashed[g.native] += taken;
     }
@@ -143,7 +155,6 @@ abstract contract LicenseActions is HandlerBase {
         ICollateralVault.Collateral memory c = vault.collateral(ref);
         vm.prank(host.addr);
         try vault.withdraw(ref) {
-            assertEq(c.freezes, 0, "V5: frozen");
             assertTrue(c.thawEnd != 0 && vm.getBlockTimestamp() >= c.thawEnd, "V5: not thawed");
             g.withdrawn += c.amount;
         } catch { }
@@ -161,16 +172,20 @@ abstract contract LicenseActions is HandlerBase {
         } catch { }
     }
 
-    function burn(bytes32 seed, uint8 count) external step {
-        uint256 left = PERSONAL / 16 - burnedBundles;
-        count = uint8(bound(count, 0, left < 3 ? left : 3));
-        vm.prank(proofs);
-        uint32[] memory bundles = registry.burnBundles(modelId, 0, seed, count, 0);
-        for (uint256 j = 0; j < bundles.length; ++j) {
-            assertFalse(_burned[bundles[j]], "R2: burned twice");
-            _burned[bundles[j]] = true;
+    /// @dev As a round does with what it opened: what it drew, less what is gone.
+    function burnDrawn(bytes32 seed, uint8 wanted) external step {
+        wanted = uint8(bound(wanted, 0, 3));
+        uint40 now_ = uint40(vm.getBlockTimestamp());
+        (uint32[] memory drawn, bool[] memory gone) =
+            registry.drawBundles(modelId, 0, seed, wanted, now_);
+        for (uint256 j = 0; j < drawn.length; ++j) {
+            assertEq(gone[j], _burned[drawn[j]] != 0, "R2: marked");
+            if (gone[j]) {
+                assertEq(_burned[drawn[j]], _today(), "R2: drawn though burned before");
+            } else {
+                _burnOne(drawn[j]);
+            }
         }
-        burnedBundles += count;
     }
 
     /// @dev As a proof does with what it opened; refused where the bundle is gone.
@@ -178,16 +193,34 @@ abstract contract LicenseActions is HandlerBase {
         uint32[] memory bundles = new uint32[](1);
         bundles[0] = uint32(bound(bundle, 0, PERSONAL / 16));
         vm.prank(proofs);
-        try registry.burnOpened(modelId, 0, bundles) {
+        try registry.burn(modelId, 0, bundles) {
             assertLt(bundles[0], PERSONAL / 16, "R2: not of the personal part");
-            assertFalse(_burned[bundles[0]], "R2: burned twice");
-            _burned[bundles[0]] = true;
+            assertEq(_burned[bundles[0]], 0, "R2: burned twice");
+            _burned[bundles[0]] = _today();
             ++burnedBundles;
         } catch {
             assertTrue(
-                bundles[0] == PERSONAL / 16 || _burned[bundles[0]], "R2: refused without a reason"
+                bundles[0] == PERSONAL / 16 || _burned[bundles[0]] != 0,
+                "R2: refused without a reason"
             );
         }
+    }
+
+    function _burnOne(uint32 bundle) private {
+        uint32[] memory bundles = new uint32[](1);
+        bundles[0] = bundle;
+        vm.prank(rounds);
+        registry.burn(modelId, 0, bundles);
+        _burned[bundle] = _today();
+        ++burnedBundles;
+    }
+
+    function burnedOn(uint32 bundle) external view returns (uint16) {
+        return _burned[bundle];
+    }
+
+    function _today() private view returns (uint16) {
+        return uint16(vm.getBlockTimestamp() / 1 days);
     }
 
     function pass(uint256 duration) external step {

@@ -36,20 +36,20 @@ contract LicensingInvariant is TestBase {
     }
 
     function _actions() private pure returns (bytes4[] memory selectors) {
-        selectors = new bytes4[](29);
+        selectors = new bytes4[](28);
         selectors[0] = LicenseActions.acquire.selector;
         selectors[1] = LicenseActions.drawSeed.selector;
         selectors[2] = LicenseActions.activate.selector;
         selectors[3] = LicenseActions.cancel.selector;
         selectors[4] = LicenseActions.terminate.selector;
         selectors[5] = LicenseActions.topUp.selector;
-        selectors[6] = LicenseActions.freeze.selector;
-        selectors[7] = LicenseActions.unfreeze.selector;
+        selectors[6] = LicenseActions.redirect.selector;
+        selectors[7] = MoneyActions.bringClose.selector;
         selectors[8] = LicenseActions.slash.selector;
         selectors[9] = LicenseActions.startThaw.selector;
         selectors[10] = LicenseActions.withdraw.selector;
         selectors[11] = LicenseActions.payOut.selector;
-        selectors[12] = LicenseActions.burn.selector;
+        selectors[12] = LicenseActions.burnDrawn.selector;
         selectors[13] = LicenseActions.pass.selector;
         selectors[14] = MoneyActions.openChannel.selector;
         selectors[15] = MoneyActions.depositToChannel.selector;
@@ -65,10 +65,9 @@ contract LicensingInvariant is TestBase {
         selectors[25] = MoneyActions.settle.selector;
         selectors[26] = MoneyActions.claimReserved.selector;
         selectors[27] = MoneyActions.signClose.selector;
-        selectors[28] = MoneyActions.bringClose.selector;
     }
 
-    /// @dev V1-V4.
+    /// @dev V1, V3, V4.
     function invariant_vault() public view {
         uint256[2] memory owed;
         uint256[2] memory queued;
@@ -80,7 +79,6 @@ contract LicensingInvariant is TestBase {
             if (g.last == LicenseStatus.Acquired || g.last == LicenseStatus.Seeded) {
                 owed[g.native ? 1 : 0] += 50 ether;
             }
-            assertEq(c.freezes, g.freezes, "V2: freezes");
             assertEq(g.paidIn, c.amount + g.slashed + g.withdrawn, "V3: collateral");
         }
         for (uint256 i = 0; i < vault.payoutCount(); ++i) {
@@ -142,7 +140,9 @@ contract LicensingInvariant is TestBase {
         assertEq(u.licenses, handler.activated(), "R3: licenses");
         uint256 burned;
         for (uint32 b = 0; b < u.personalCount / 16 + 8; ++b) {
-            if (registry.isBurned(handler.model(), 0, b)) ++burned;
+            uint16 day = registry.burnedOn(handler.model(), 0, b);
+            assertEq(day, handler.burnedOn(b), "R2: day");
+            if (day != 0) ++burned;
         }
         assertEq(u.burnedBundles, burned, "R2: counter");
         assertEq(burned, handler.burnedBundles(), "R2: burned");

@@ -241,10 +241,6 @@ abstract contract MoneyActions is HandlerBase {
     function _endLicense(LicenseGhost storage g) private {
         LicenseRef memory ref = _refOf(g);
         (LicenseStatus status, uint40 deadline) = registry.licenseState(g.id);
-        for (; g.freezes != 0; --g.freezes) {
-            vm.prank(proofs);
-            vault.unfreeze(g.id);
-        }
         if (status == LicenseStatus.Acquired || status == LicenseStatus.Seeded) {
             if (vm.getBlockTimestamp() <= deadline) vm.warp(uint256(deadline) + 1);
             vm.prank(host.addr);

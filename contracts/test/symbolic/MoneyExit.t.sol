@@ -11,7 +11,7 @@ interface ExitVm {
     function store(address where, bytes32 slot, bytes32 value) external;
 }
 
-/// @dev This contract is everybody: payer, host, registry and challenge manager, all of them
+/// @dev This contract is everybody: payer, host, registry and judge, all of them
 /// willing.
 abstract contract SymbolicMoney {
     ExitVm internal constant VM = ExitVm(address(uint160(uint256(keccak256("hevm cheat code")))));
@@ -76,7 +76,7 @@ contract SymbolicHostExit is SymbolicMoney {
 
     function setUp() external {
         VM.warp(START);
-        _vault = new CollateralVault(address(this), address(this), address(this));
+        _vault = new CollateralVault(address(this), address(this), address(this), address(this));
         status = LicenseStatus.Terminated;
     }
 
@@ -112,7 +112,7 @@ contract SymbolicReporterExit is SymbolicMoney {
 
     function setUp() external {
         VM.warp(START);
-        _vault = new CollateralVault(address(this), address(this), address(this));
+        _vault = new CollateralVault(address(this), address(this), address(this), address(this));
         VM.deal(address(this), COLLATERAL);
         _vault.depositFor{ value: COLLATERAL }(0, address(this), NATIVE, COLLATERAL, 0);
         // How it is split is shown by `SymbolicSplits`, for every amount.

@@ -8,7 +8,7 @@ import { SymbolicMoney } from "./MoneyExit.t.sol";
 
 /// @dev One call from any state of a collateral, reachable or not, that has what every call keeps:
 /// `taken` is at most `bought + added`, which has 96 bits, and the vault has what is left and what
-/// it owes to everybody else. This contract is host, registry and challenge manager.
+/// it owes to everybody else. This contract is host, registry and judge.
 abstract contract SymbolicVault is SymbolicMoney {
     address internal constant OWNER = address(0x0AAA);
     address internal constant REPORTER = address(0x0BEE);
@@ -19,7 +19,7 @@ abstract contract SymbolicVault is SymbolicMoney {
     uint256 internal others;
 
     function setUp() external {
-        vault = new CollateralVault(address(this), address(this), address(this));
+        vault = new CollateralVault(address(this), address(this), address(this), address(this));
     }
 
     function _license() internal view virtual returns (LicenseRef memory) {
@@ -32,7 +32,7 @@ abstract contract SymbolicVault is SymbolicMoney {
         return keccak256(abi.encode(offer, ref.host, ref.nonce));
     }
 
-    function _state(uint96 b, uint96 added, uint96 taken, uint40 t, uint16 freezes, uint96 rest)
+    function _state(uint96 b, uint96 added, uint96 taken, uint40 t, uint96 rest)
         internal
         returns (bool)
     {
@@ -40,14 +40,13 @@ abstract contract SymbolicVault is SymbolicMoney {
             return false;
         }
         (bought, left, others) = (b, uint256(b) + added - taken, rest);
-        bytes32 word = bytes32(
-            uint256(added) | uint256(taken) << 96 | uint256(t) << 192 | uint256(freezes) << 232
-        );
+        bytes32 word =
+            bytes32(uint256(added) | uint256(taken) << 96 | uint256(t) << 192);
         VM.store(address(vault), keccak256(abi.encode(_licenseId(), 0)), word);
         VM.deal(address(vault), left + rest);
         VM.deal(address(this), 0);
         ICollateralVault.Collateral memory kept = vault.collateral(_license());
-        assert(kept.amount == left && kept.thawEnd == t && kept.freezes == freezes);
+        assert(kept.amount == left && kept.thawEnd == t);
         return true;
     }
 
@@ -70,11 +69,10 @@ contract SymbolicVaultSteps is SymbolicVault {
         uint96 added,
         uint96 taken,
         uint40 t,
-        uint16 freezes,
         uint96 rest,
         uint128 amount
     ) external {
-        if (!_state(b, added, taken, t, freezes, rest)) return;
+        if (!_state(b, added, taken, t, rest)) return;
         VM.deal(address(this), amount);
         (bool ok,) = address(vault).call{ value: amount }(
             abi.encodeCall(vault.topUp, (_license(), amount))
@@ -83,58 +81,36 @@ contract SymbolicVaultSteps is SymbolicVault {
         assert(_kept() == left + (ok ? amount : 0));
     }
 
-    /// @dev At every time, frozen or not.
+    /// @dev At every time.
     function check_withdraw(
         uint96 b,
         uint96 added,
         uint96 taken,
         uint40 t,
-        uint16 freezes,
         uint96 rest,
         uint40 time
     ) external {
-        if (!_state(b, added, taken, t, freezes, rest)) return;
+        if (!_state(b, added, taken, t, rest)) return;
         VM.warp(time);
         bool ok = _call(abi.encodeCall(vault.withdraw, (_license())));
-        assert(ok == (t != 0 && time >= t && freezes == 0 && left != 0));
+        assert(ok == (t != 0 && time >= t && left != 0));
         uint256 paid = address(this).balance;
         assert(paid == (ok ? left : 0));
         assert(paid + _kept() == left);
     }
 
-    function check_freezeAndThaw(
-        uint96 b,
-        uint96 added,
-        uint96 taken,
-        uint40 t,
-        uint16 freezes,
-        uint8 which
-    ) external {
-        if (!_state(b, added, taken, t, freezes, 1 ether)) return;
+    function check_startThaw(uint96 b, uint96 added, uint96 taken, uint40 t) external {
+        if (!_state(b, added, taken, t, 1 ether)) return;
         VM.warp(START);
         status = LicenseStatus.Terminated;
-        ICollateralVault.Collateral memory kept;
-        if (which == 0) {
-            bool ok = _call(abi.encodeCall(vault.freeze, (_licenseId(), bought)));
-            assert(ok == (left != 0 && freezes != type(uint16).max));
-            kept = vault.collateral(_license());
-            assert(kept.freezes == uint256(freezes) + (ok ? 1 : 0) && kept.thawEnd == t);
-        } else if (which == 1) {
-            bool ok = _call(abi.encodeCall(vault.unfreeze, (_licenseId())));
-            assert(ok == (freezes != 0));
-            kept = vault.collateral(_license());
-            assert(kept.freezes == freezes - (ok ? 1 : 0) && kept.thawEnd == t);
-        } else {
-            bool ok = _call(abi.encodeCall(vault.startThaw, (_license())));
-            assert(ok == (t == 0));
-            kept = vault.collateral(_license());
-            assert(kept.freezes == freezes && kept.thawEnd == (ok ? START + THAW : t));
-        }
+        bool ok = _call(abi.encodeCall(vault.startThaw, (_license())));
+        assert(ok == (t == 0));
+        assert(vault.collateral(_license()).thawEnd == (ok ? START + THAW : t));
         assert(_kept() == left);
     }
 
-    /// @dev Any payout: paid after its delay, whole and once, and not before.
-    function check_payOut(uint96 amount, uint40 unlockAt, uint40 time, uint96 rest) external {
+    /// @dev One payout, of the reporter.
+    function _queue(uint96 amount, uint40 unlockAt) private {
         bytes32 place = keccak256(abi.encode(1));
         uint256 second = uint256(place) + 1;
         VM.store(address(vault), bytes32(uint256(1)), bytes32(uint256(1)));
@@ -145,6 +121,37 @@ contract SymbolicVaultSteps is SymbolicVault {
         ICollateralVault.Payout memory queued = vault.payout(0);
         assert(queued.to == REPORTER && queued.amount == amount && queued.currency == NATIVE);
         assert(queued.unlockAt == unlockAt && vault.payoutCount() == 1);
+    }
+
+    /// @dev Any report and any payout: it goes to another exactly if it is unpaid, of the license
+    /// and committed later, and its amount and time stay.
+    function check_redirect(
+        uint96 amount,
+        uint40 unlockAt,
+        uint40 committedAt,
+        uint40 before,
+        bool sameLicense
+    ) external {
+        _queue(amount, unlockAt);
+        bytes32 id = keccak256("license");
+        bytes32 report = keccak256(abi.encode(0, 2));
+        VM.store(address(vault), report, id);
+        VM.store(
+            address(vault), bytes32(uint256(report) + 1), bytes32(uint256(committedAt))
+        );
+        bytes32 named = sameLicense ? id : keccak256("another license");
+        bool ok = _call(abi.encodeCall(vault.redirect, (0, named, before, OWNER)));
+        assert(ok == (amount != 0 && committedAt > before && sameLicense));
+        ICollateralVault.Payout memory queued = vault.payout(0);
+        assert(queued.to == (ok ? OWNER : REPORTER));
+        assert(queued.amount == amount && queued.unlockAt == unlockAt);
+        // Once, even for the same round.
+        assert(!ok || !_call(abi.encodeCall(vault.redirect, (0, named, before, REPORTER))));
+    }
+
+    /// @dev Any payout: paid after its delay, whole and once, and not before.
+    function check_payOut(uint96 amount, uint40 unlockAt, uint40 time, uint96 rest) external {
+        _queue(amount, unlockAt);
         VM.deal(address(vault), uint256(amount) + rest);
         VM.warp(time);
         bool ok = _call(abi.encodeCall(vault.payOut, (0)));
@@ -161,21 +168,29 @@ contract SymbolicSlashSplit is SymbolicVault {
     function _license() internal view override returns (LicenseRef memory ref) {
         ref = _ref(bought);
         ref.terms.owner = OWNER;
-        ref.terms.slash.reporterBps = 3001;
-        ref.terms.slash.ownerBps = 4000;
+    }
+
+    function _how() private pure returns (ICollateralVault.Slash memory) {
+        return ICollateralVault.Slash({
+            bps: 6000,
+            reporter: REPORTER,
+            reporterBps: 3001,
+            ownerBps: 4000,
+            payoutDelay: 0,
+            committedAt: 0
+        });
     }
 
     function check_slashIsSharedOutWhole(
         uint32 b,
         uint32 added,
         uint32 taken,
-        uint40 t,
-        uint16 freezes
+        uint40 t
     ) external {
-        if (!_state(b, added, taken, t, freezes, 0)) return;
+        if (!_state(b, added, taken, t, 0)) return;
         uint256 burnedBefore = BURN.balance;
         (bool ok, bytes memory answer) =
-            address(vault).call(abi.encodeCall(vault.slash, (_license(), 6000, REPORTER, 0)));
+            address(vault).call(abi.encodeCall(vault.slash, (_license(), _how())));
         // No part is more than what it is taken from.
         assert(ok);
         (uint256 slashed, uint256 toReporter, uint256 toOwner) =

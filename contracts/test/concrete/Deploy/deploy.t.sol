@@ -5,6 +5,8 @@ import { Deploy } from "../../../script/Deploy.s.sol";
 import { Deployer } from "../../../src/Deployer.sol";
 import { IBeacon } from "../../../src/interfaces/IBeacon.sol";
 import { IDrandBeacon } from "../../../src/interfaces/IDrandBeacon.sol";
+import { ILicenseRegistry } from "../../../src/interfaces/ILicenseRegistry.sol";
+import { LicenseStatus } from "../../../src/libraries/Types.sol";
 import { TestBase } from "../../utils/TestBase.sol";
 
 contract DeployTest is TestBase {
@@ -48,7 +50,7 @@ contract DeployTest is TestBase {
 
     function test_revertWhen_aConstructorRefusesTheSettings() public {
         Deploy.Settings memory settings = _script.settings();
-        settings.minStake = 0;
+        settings.provers.ticketPrice = 0;
         vm.expectRevert(bytes4(keccak256("DeploymentFailed()")));
         _script.deploy(settings);
     }
@@ -56,14 +58,59 @@ contract DeployTest is TestBase {
     function test_wires() public {
         Deploy.Settings memory settings = _script.settings();
         (Deploy.Core memory core,) = _script.deploy(settings);
-        assertEq(address(core.challengeManager.registry()), address(core.registry));
-        assertEq(address(core.challengeManager.vault()), address(core.vault));
-        assertEq(address(core.challengeManager.escrow()), address(core.escrow));
-        assertEq(address(core.challengeManager.provers()), address(core.provers));
-        assertEq(address(core.challengeManager.beacon()), address(core.beacon));
-        assertEq(core.provers.challengeManager(), address(core.challengeManager));
-        assertEq(core.provers.minStake(), settings.minStake);
-        assertEq(abi.encode(core.challengeManager.config()), abi.encode(settings.config));
+        // Whoever is wired to another place would refuse these calls.
+        assertEq(abi.encode(core.provers.config()), abi.encode(settings.provers), "provers");
+        assertEq(abi.encode(core.proofs.config()), abi.encode(settings.proofs), "proofs");
+        assertEq(abi.encode(core.rounds.config()), abi.encode(settings.rounds), "rounds");
+        address[2] memory judges = [address(core.proofs), address(core.rounds)];
+        bytes32 none = keccak256("no license");
+        for (uint256 i; i < 2; ++i) {
+            vm.prank(judges[i]);
+            vm.expectRevert(
+                abi.encodeWithSelector(
+                    ILicenseRegistry.LicenseRegistry_WrongStatus.selector, none, LicenseStatus.None
+                )
+            );
+            core.registry.terminateFor(none);
+        }
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                ILicenseRegistry.LicenseRegistry_OnlyJudges.selector, address(this)
+            )
+        );
+        core.registry.terminateFor(none);
+    }
+
+    /// @dev Each part finds every other one at the address that the deployer gives it.
+    function test_argumentsAreTheOtherParts() public view {
+        Deployer.Plan memory plan = _plan();
+        address[6] memory at;
+        for (uint256 i; i < 6; ++i) {
+            at[i] = _deployer.addressOf(plan, Deployer.Part(i));
+        }
+        bytes[6] memory expected = [
+            abi.encode(at[1], at[2], at[4], at[5], plan.beacon),
+            abi.encode(at[0], at[2], at[4], at[5]),
+            abi.encode(at[0], at[1]),
+            abi.encode(plan.provers),
+            abi.encode(at[0], at[1], at[2], plan.proofs),
+            abi.encode(at[0], at[1], at[3], plan.beacon, plan.rounds)
+        ];
+        for (uint256 i; i < 6; ++i) {
+            assertEq(_deployer.argumentsOf(plan, Deployer.Part(i)), expected[i], "arguments");
+        }
+    }
+
+    /// @dev A place must not change hands while a round draws it, nor a stake leave sooner.
+    function test_usualSettingsFitTogether() public view {
+        Deploy.Settings memory settings = _script.settings();
+        assertEq(
+            settings.provers.roundLength,
+            settings.rounds.answerWindow + settings.rounds.openWindow,
+            "round"
+        );
+        assertGt(settings.provers.thawPeriod, settings.provers.roundLength, "thaw");
+        assertEq(settings.proofs.payoutDelay, settings.rounds.payoutDelay, "payouts");
     }
 
     function test_usualBeacons() public {
@@ -76,7 +123,6 @@ contract DeployTest is TestBase {
         (core,) = _script.deploy(settings);
         assertEq(uint256(core.beacon.kind()), uint256(IBeacon.Kind.DrandBn254), "elsewhere");
         assertEq(core.beacon.margin(), 300, "seconds");
-        assertEq(address(core.challengeManager.beacon()), address(core.beacon));
     }
 
     function test_namedBeacons() public {
@@ -95,7 +141,7 @@ contract DeployTest is TestBase {
         Deploy.Settings memory settings = _script.settings();
         settings.beacon.place = makeAddr("beacon");
         (Deploy.Core memory core,) = _script.deploy(settings);
-        assertEq(address(core.challengeManager.beacon()), settings.beacon.place);
+        assertEq(address(core.beacon), settings.beacon.place);
     }
 
     function test_revertWhen_noSuchBeacon() public {
@@ -128,7 +174,7 @@ contract DeployTest is TestBase {
         assertEq(_deployer.deployPart(plan, Deployer.Part.CollateralVault, code), vault);
         assertGt(vault.code.length, 0);
 
-        plan.config.minDecoys += 1;
+        plan.rounds.seatFee += 1;
         assertFalse(_deployer.addressOf(plan, Deployer.Part.CollateralVault) == vault);
         plan = _plan();
         plan.codeHashes[4] = keccak256("other code of another part");
