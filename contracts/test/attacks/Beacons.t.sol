@@ -4,15 +4,15 @@ pragma solidity ^0.8.30;
 import { DrandBn254Beacon } from "../../src/beacons/DrandBn254Beacon.sol";
 import { RandaoBeacon } from "../../src/beacons/RandaoBeacon.sol";
 import { IBeacon } from "../../src/interfaces/IBeacon.sol";
-import { IRounds } from "../../src/interfaces/IRounds.sol";
 import { IDrandBeacon } from "../../src/interfaces/IDrandBeacon.sol";
 import { ILicenseRegistry } from "../../src/interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
+import { IRounds } from "../../src/interfaces/IRounds.sol";
 import { LicenseRef, LicenseStatus } from "../../src/libraries/Types.sol";
 import { BeaconTest } from "../utils/BeaconTest.sol";
-import { RoundTest } from "../utils/RoundTest.sol";
 import { Headers } from "../utils/Headers.sol";
 import { LicensingTest } from "../utils/LicensingTest.sol";
+import { RoundTest } from "../utils/RoundTest.sol";
 
 /// @dev What makers of blocks try on RANDAO.
 contract RandaoAttacks is BeaconTest {
@@ -383,12 +383,13 @@ contract HostileBeaconRound is RoundTest {
         skip(30 days);
         rounds.sweep(p.roundId);
         assertEq(token.balanceOf(address(rounds)), 0, "nothing is stuck");
+        uint32[] memory tickets = _ticketOf(members[0].addr);
         vm.prank(members[0].addr);
-        provers.release(_ticketsOf(members[0].addr));
+        provers.release(tickets);
     }
 
     /// @dev The first of the account's tickets.
-    function _ticketsOf(address account) private view returns (uint32[] memory tickets) {
+    function _ticketOf(address account) private view returns (uint32[] memory tickets) {
         tickets = new uint32[](1);
         while (provers.ticket(tickets[0]).owner != account) ++tickets[0];
     }

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import { CollateralVault } from "../../src/CollateralVault.sol";
 import { PaymentEscrow } from "../../src/PaymentEscrow.sol";
+import { ICollateralVault } from "../../src/interfaces/ICollateralVault.sol";
 import { LicenseRef, LicenseStatus, NATIVE } from "../../src/libraries/Types.sol";
 
 interface ExitVm {
@@ -118,7 +119,7 @@ contract SymbolicReporterExit is SymbolicMoney {
         // How it is split is shown by `SymbolicSplits`, for every amount.
         LicenseRef memory ref = _ref(COLLATERAL);
         ref.terms.slash.reporterBps = 5000;
-        _vault.slash(ref, _how(ref, 8000, REPORTER, DELAY));
+        _vault.slash(ref, ICollateralVault.Slash(8000, REPORTER, 3000, 4000, DELAY, 0));
     }
 
     function check_reporterIsPaidOnceAfterTheDelay(uint40 waited) external {

@@ -84,17 +84,17 @@ contract DeployTest is TestBase {
     /// @dev Each part finds every other one at the address that the deployer gives it.
     function test_argumentsAreTheOtherParts() public view {
         Deployer.Plan memory plan = _plan();
-        address[6] memory at;
+        address[6] memory places;
         for (uint256 i; i < 6; ++i) {
-            at[i] = _deployer.addressOf(plan, Deployer.Part(i));
+            places[i] = _deployer.addressOf(plan, Deployer.Part(i));
         }
         bytes[6] memory expected = [
-            abi.encode(at[1], at[2], at[4], at[5], plan.beacon),
-            abi.encode(at[0], at[2], at[4], at[5]),
-            abi.encode(at[0], at[1]),
+            abi.encode(places[1], places[2], places[4], places[5], plan.beacon),
+            abi.encode(places[0], places[2], places[4], places[5]),
+            abi.encode(places[0], places[1]),
             abi.encode(plan.provers),
-            abi.encode(at[0], at[1], at[2], plan.proofs),
-            abi.encode(at[0], at[1], at[3], plan.beacon, plan.rounds)
+            abi.encode(places[0], places[1], places[2], plan.proofs),
+            abi.encode(places[0], places[1], places[3], plan.beacon, plan.rounds)
         ];
         for (uint256 i; i < 6; ++i) {
             assertEq(_deployer.argumentsOf(plan, Deployer.Part(i)), expected[i], "arguments");

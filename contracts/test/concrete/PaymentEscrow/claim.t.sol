@@ -317,6 +317,8 @@ contract PaymentEscrow_claim is LicensingTest {
         Terms memory terms = _terms();
         terms.pricePerRequest = 0;
         terms.pricePerThousandTokens = 0;
+        // Level 2 is for what has a price.
+        (terms.evidenceLevels, terms.seats) = (1, 0);
         (LicenseRef memory ref,) = _open(terms);
         assertEq(_claim(ref, _row(ref, 1, type(uint64).max, type(uint64).max)), 1);
         assertEq(escrow.channel(channelId).claimed, 1);
