@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { EValue } from "../../src/libraries/EValue.sol";
+import { Judgment } from "../../src/libraries/Judgment.sol";
 import { TestBase } from "../utils/TestBase.sol";
 
 /// @dev 10,000 pseudo-random inputs through the e-value library, folded into hashes that Rust has
@@ -20,38 +21,25 @@ contract EvidenceStream is TestBase {
 
     function _digest(uint256 chunk) private pure returns (bytes32 hash) {
         for (uint256 n = chunk * CHUNK; n < (chunk + 1) * CHUNK; ++n) {
-            hash = _fold(hash, keccak256(abi.encodePacked("OML.evidence.stream", uint32(n))), n);
+            hash = _fold(hash, keccak256(abi.encodePacked("OML.evidence.stream", uint32(n))));
         }
     }
 
-    function _fold(bytes32 hash, bytes32 s, uint256 n) private pure returns (bytes32) {
-        (uint64 hit, uint64 miss) = _pair(s, n);
-        uint64 x = uint64(_number(s, 0, 8) >> (_number(s, 8, 9) % 64));
-        bool valid = EValue.isValid(hit, miss, 1, 16);
-        int64 sum;
-        if (valid) sum = EValue.evidence(_number(s, 9, 10), _number(s, 10, 11), hit, miss);
+    function _fold(bytes32 hash, bytes32 s) private pure returns (bytes32) {
+        uint256 x = _number(s, 0, 8) >> (_number(s, 8, 9) % 64);
+        uint256 hits = _number(s, 9, 10) % 128;
+        uint256 misses = _number(s, 10, 11) % 129;
+        uint256 inverse = _number(s, 22, 30) >> (_number(s, 11, 12) % 63);
         return keccak256(
-            abi.encodePacked(hash, EValue.log2Floor(x == 0 ? 1 : x), sum, _limit(s), valid)
+            abi.encodePacked(
+                hash,
+                EValue.log2Floor(x == 0 ? 1 : uint64(x)),
+                EValue.evidence(hits, hits + misses),
+                EValue.log2Ceil(inverse < 2 ? 2 : inverse)
+                    + EValue.log2Ceil(1 + _number(s, 30, 32)),
+                Judgment.premium(uint8(_number(s, 12, 13) % 16), uint16(_number(s, 13, 15)))
+            )
         );
-    }
-
-    function _limit(bytes32 s) private pure returns (int64) {
-        uint256 inverse = _number(s, 24, 28);
-        return EValue.threshold(
-            uint64(inverse < 2 ? 2 : inverse),
-            uint32(1 + _number(s, 28, 30)),
-            uint32(1 + _number(s, 30, 32))
-        );
-    }
-
-    function _pair(bytes32 s, uint256 n) private pure returns (uint64 hit, uint64 miss) {
-        uint256 one = EValue.ONE;
-        hit = uint64(one + 1 + (_number(s, 11, 19) >> (1 + _number(s, 19, 20) % 40)));
-        if (n % 2 == 0 && hit < 16 * one) {
-            miss = uint64((16 * one - hit) / 15 + (_number(s, 20, 21) & 1));
-        } else {
-            miss = uint64(1 + _number(s, 20, 24) % (one - 1));
-        }
     }
 
     /// @dev Bytes `from … to−1` as a number.

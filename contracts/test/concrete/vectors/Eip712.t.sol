@@ -3,29 +3,25 @@ pragma solidity ^0.8.30;
 
 import { ECDSA } from "solady/utils/ECDSA.sol";
 
-import { ChallengeManager } from "../../../src/ChallengeManager.sol";
 import { PaymentEscrow } from "../../../src/PaymentEscrow.sol";
-import { ProverRegistry } from "../../../src/ProverRegistry.sol";
-import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
-import { NATIVE, Receipt } from "../../../src/libraries/Types.sol";
+import { Proofs } from "../../../src/Proofs.sol";
+import { IProofs } from "../../../src/interfaces/IProofs.sol";
+import { Receipt } from "../../../src/libraries/Types.sol";
 import { VectorTest } from "./VectorTest.sol";
 
 /// @dev The real contracts, at the addresses and on the chain of the vectors.
 contract Eip712Vectors is VectorTest {
-    ChallengeManager private _manager;
+    Proofs private _proofs;
     PaymentEscrow private _escrow;
 
     function setUp() public {
         _load("eip712");
         vm.chainId(_number("chainId"));
-        IChallengeTypes.Config memory c = _smallestConfig();
-        address provers = address(new ProverRegistry(address(this), NATIVE, 1, 1));
         address any = address(this);
-        _manager = ChallengeManager(_address("challengeManager"));
+        IProofs.Config memory smallest = IProofs.Config({ reportDelay: 1, payoutDelay: 1 });
+        _proofs = Proofs(_address("proofs"));
         _escrow = PaymentEscrow(payable(_address("escrow")));
-        vm.etch(
-            address(_manager), address(new ChallengeManager(any, any, any, provers, any, c)).code
-        );
+        vm.etch(address(_proofs), address(new Proofs(any, any, any, smallest)).code);
         vm.etch(address(_escrow), address(new PaymentEscrow(any, any)).code);
     }
 
@@ -34,7 +30,7 @@ contract Eip712Vectors is VectorTest {
         bytes[] memory signatures = _bytesArray("receiptSignature");
         _assertFilled(digests.length);
         for (uint256 i; i < digests.length; ++i) {
-            assertEq(_manager.receiptDigest(_receipt(i)), digests[i], "digest");
+            assertEq(_proofs.receiptDigest(_receipt(i)), digests[i], "digest");
             assertEq(ECDSA.recover(digests[i], signatures[i]), _address("signer"), "signer");
         }
     }

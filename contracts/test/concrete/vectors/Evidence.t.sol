@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { EValue } from "../../../src/libraries/EValue.sol";
+import { Judgment } from "../../../src/libraries/Judgment.sol";
 import { VectorTest } from "./VectorTest.sol";
 
 contract EvidenceVectors is VectorTest {
@@ -24,42 +25,35 @@ contract EvidenceVectors is VectorTest {
         }
     }
 
-    function test_validity() public view {
-        uint256[] memory hit = _numbers("hit");
-        uint256[] memory miss = _numbers("miss");
-        uint256[] memory numerator = _numbers("p0Numerator");
-        uint256[] memory denominator = _numbers("p0Denominator");
-        uint256[] memory valid = _numbers("valid");
-        _assertFilled(valid.length);
-        for (uint256 i; i < valid.length; ++i) {
-            bool computed =
-                EValue.isValid(uint64(hit[i]), uint64(miss[i]), numerator[i], denominator[i]);
-            assertEq(computed, valid[i] == 1, "validity");
-        }
-    }
-
     function test_evidence() public view {
-        uint64 h = uint64(_number("evidenceHit"));
-        uint64 m = uint64(_number("evidenceMiss"));
         uint256[] memory hits = _numbers("hits");
-        uint256[] memory misses = _numbers("misses");
+        uint256[] memory leaves = _numbers("leaves");
         int256[] memory evidence = _integers("evidence");
         _assertFilled(evidence.length);
         for (uint256 i; i < evidence.length; ++i) {
-            assertEq(int256(EValue.evidence(hits[i], misses[i], h, m)), evidence[i], "evidence");
+            assertEq(int256(EValue.evidence(hits[i], leaves[i])), evidence[i], "evidence");
         }
     }
 
     function test_thresholds() public view {
         uint256[] memory alphaInverse = _numbers("alphaInverse");
-        uint256[] memory cases = _numbers("cases");
         uint256[] memory licenses = _numbers("licenses");
         int256[] memory thresholds = _integers("threshold");
         _assertFilled(thresholds.length);
         for (uint256 i; i < thresholds.length; ++i) {
-            int64 computed =
-                EValue.threshold(uint64(alphaInverse[i]), uint32(cases[i]), uint32(licenses[i]));
+            int64 computed = EValue.log2Ceil(alphaInverse[i]) + EValue.log2Ceil(licenses[i]);
             assertEq(int256(computed), thresholds[i], "threshold");
+        }
+    }
+
+    function test_premiums() public view {
+        uint256[] memory biasBits = _numbers("biasBits");
+        uint256[] memory deployments = _numbers("deployments");
+        int256[] memory premiums = _integers("premium");
+        _assertFilled(premiums.length);
+        for (uint256 i; i < premiums.length; ++i) {
+            int64 computed = Judgment.premium(uint8(biasBits[i]), uint16(deployments[i]));
+            assertEq(int256(computed), premiums[i], "premium");
         }
     }
 }

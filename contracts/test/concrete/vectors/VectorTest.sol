@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
 import { TestBase } from "../../utils/TestBase.sol";
 
 /// @title Reads one file of golden vectors, computed by Rust
@@ -11,25 +10,6 @@ abstract contract VectorTest is TestBase {
 
     function _load(string memory name) internal {
         _json = vectors(name);
-    }
-
-    /// @dev A challenge manager needs some; the vectors depend on none of it.
-    function _smallestConfig() internal pure returns (IChallengeTypes.Config memory) {
-        return IChallengeTypes.Config({
-            reportDelay: 1,
-            questionsWindow: 1,
-            commitWindow: 1,
-            revealWindow: 1,
-            openingWindow: 1,
-            rebuttalWindow: 1,
-            payoutDelay: 1,
-            committeeSize: 1,
-            bundlesPerCase: 1,
-            sharedBundlesPerCase: 0,
-            minDecoys: 1,
-            nonRevealPenalty: 1,
-            dissentPenalty: 0
-        });
     }
 
     function _word(string memory key) internal view returns (bytes32) {
