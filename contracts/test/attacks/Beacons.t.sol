@@ -4,12 +4,13 @@ pragma solidity ^0.8.30;
 import { DrandBn254Beacon } from "../../src/beacons/DrandBn254Beacon.sol";
 import { RandaoBeacon } from "../../src/beacons/RandaoBeacon.sol";
 import { IBeacon } from "../../src/interfaces/IBeacon.sol";
+import { IRounds } from "../../src/interfaces/IRounds.sol";
 import { IDrandBeacon } from "../../src/interfaces/IDrandBeacon.sol";
 import { ILicenseRegistry } from "../../src/interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
-import { CaseStatus, LicenseRef, LicenseStatus } from "../../src/libraries/Types.sol";
+import { LicenseRef, LicenseStatus } from "../../src/libraries/Types.sol";
 import { BeaconTest } from "../utils/BeaconTest.sol";
-import { CaseTest } from "../utils/CaseTest.sol";
+import { RoundTest } from "../utils/RoundTest.sol";
 import { Headers } from "../utils/Headers.sol";
 import { LicensingTest } from "../utils/LicensingTest.sol";
 
@@ -359,19 +360,36 @@ contract HostileBeaconMoney is LicensingTest {
     }
 }
 
-contract HostileBeaconCase is CaseTest {
-    function test_anUndrawnCaseIsVoidAndItsBondReturned() public {
-        uint256 before = token.balanceOf(reporter);
-        Round memory round = _open();
+contract HostileBeaconRound is RoundTest {
+    /// @dev A round that nobody can draw lapses: nobody is convicted, nobody's stake or collateral
+    /// is touched, and the fees, which nobody has earned, are burned.
+    function test_anUndrawnRoundLapses() public {
+        Play memory p = _sealed(0);
         mine(3);
-        vm.etch(address(manager.beacon()), hex"620186a05ffd");
+        vm.etch(beacon, hex"620186a05ffd");
         vm.expectRevert();
-        manager.drawCase(round.id);
-        vm.warp(manager.caseOf(round.caseId).deadline + 1);
-        _resolve(round);
-        assertEq(uint256(manager.caseOf(round.caseId).status), uint256(CaseStatus.Void));
-        vm.prank(reporter);
-        manager.withdrawBalance(address(token), reporter);
-        assertEq(token.balanceOf(reporter), before, "bond and fees");
+        vm.prank(members[0].addr);
+        rounds.answer(p.roundId, 0, 0, 0);
+        IRounds.Opening memory o = _opening(p);
+        o.sheets = new IRounds.Sheet[](p.seats);
+        _toOpening(p);
+        vm.expectRevert();
+        _openWith(o);
+        _afterEnd(p);
+        _expectOpenRevert(
+            o, abi.encodeWithSelector(IRounds.Rounds_TooLate.selector, p.sealedAt + ROUND_LENGTH)
+        );
+        assertEq(vault.collateral(ref()).amount, COLLATERAL, "collateral");
+        skip(30 days);
+        rounds.sweep(p.roundId);
+        assertEq(token.balanceOf(address(rounds)), 0, "nothing is stuck");
+        vm.prank(members[0].addr);
+        provers.release(_ticketsOf(members[0].addr));
+    }
+
+    /// @dev The first of the account's tickets.
+    function _ticketsOf(address account) private view returns (uint32[] memory tickets) {
+        tickets = new uint32[](1);
+        while (provers.ticket(tickets[0]).owner != account) ++tickets[0];
     }
 }

@@ -221,9 +221,9 @@ contract ChannelAttacks is LicensingTest {
         uint256 parentBefore = escrow.balanceOf(address(token), parentOwner.addr);
         vm.prank(payer.addr);
         escrow.startThaw(ref, address(0), 0);
-        vm.startPrank(challengeManager);
+        vm.startPrank(proofs);
         registry.terminateFor(id);
-        vault.slash(ref, 10_000, reporter, 0);
+        vault.slash(ref, _how(ref, 10_000, reporter, 0));
         vm.stopPrank();
         escrow.reserve(ref, _row(ref, 100 ether, 1, 0));
         skip(ref.terms.thawPeriod);
@@ -249,7 +249,7 @@ contract ChannelAttacks is LicensingTest {
         for (uint256 i = 0; i < order.length; ++i) {
             _step(ref, id, order[i] % 7, amount, bps);
         }
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         registry.terminateFor(id);
         skip(ref.terms.settlementPeriod + 1);
         IPaymentEscrow.ClaimRow memory row = _row(ref, escrow.reserved(channelId), 0, 0);
@@ -274,9 +274,9 @@ contract ChannelAttacks is LicensingTest {
         if (what == 0) {
             try escrow.reserve(ref, _row(ref, amount, 1, 0)) { } catch { }
         } else if (what == 1) {
-            vm.startPrank(challengeManager);
+            vm.startPrank(proofs);
             registry.terminateFor(id);
-            vault.slash(ref, bps, reporter, 0);
+            vault.slash(ref, _how(ref, bps, reporter, 0));
             vm.stopPrank();
         } else if (what == 2) {
             vm.prank(payer.addr);

@@ -95,8 +95,8 @@ contract ForeignCodeAttacks is LicensingTest {
         assertEq(_claim(_sound(), _row(_sound(), 4 ether, 1, 0)), 4 ether);
         vm.prank(host.addr);
         escrow.withdrawBalance(address(token), host.addr);
-        vm.prank(challengeManager);
-        vault.slash(_sound(), 5000, reporter, 0);
+        vm.prank(proofs);
+        vault.slash(_sound(), _how(_sound(), 5000, reporter, 0));
         vault.payOut(vault.payoutCount() - 1);
         vm.prank(host.addr);
         registry.terminate(_sound());
@@ -167,8 +167,8 @@ contract ForeignCodeAttacks is LicensingTest {
         // Three calls that each pay for a memory of 300,000 bytes, about 200,000; copied thrice it
         // would be twice that.
         assertLt(used, 3 * 210_000 + 150_000, "copied");
-        vm.prank(challengeManager);
-        vault.slash(_sick(), 10_000, reporter, 0);
+        vm.prank(proofs);
+        vault.slash(_sick(), _how(_sick(), 10_000, reporter, 0));
         vault.payOut(0);
         assertEq(_claim(_sick(), _row(_sick(), 1, 0, 0)), 0, "no collateral");
     }
@@ -183,8 +183,8 @@ contract ForeignCodeAttacks is LicensingTest {
         registry.terminate(_sick());
         vault.startThaw(_sick());
         vm.stopPrank();
-        vm.prank(challengeManager);
-        vault.slash(_sick(), 5000, reporter, 0);
+        vm.prank(proofs);
+        vault.slash(_sick(), _how(_sick(), 5000, reporter, 0));
         skip(_sick().terms.thawPeriod);
         MoodyToken.Mood[4] memory moods = _refusals();
         for (uint256 i = 0; i < moods.length; ++i) {
@@ -268,7 +268,7 @@ contract ForeignCodeAttacks is LicensingTest {
             uint256 snapshot = vm.snapshotState();
             moody.setMood(moody.transfer.selector, moods[i]);
             (bool ok, uint256 used) = _try(
-                challengeManager,
+                proofs,
                 address(vault),
                 abi.encodeCall(vault.slash, (_sick(), 10_000, reporter, 0))
             );
@@ -289,7 +289,7 @@ contract ForeignCodeAttacks is LicensingTest {
         bytes memory data = abi.encodeCall(vault.slash, (_sick(), 10_000, reporter, 0));
         for (uint256 limit = 100_000; limit < 400_000; limit += 5000) {
             uint256 snapshot = vm.snapshotState();
-            vm.prank(challengeManager);
+            vm.prank(proofs);
             (bool ok,) = address(vault).call{ gas: limit }(data);
             uint256 queued = vault.payoutCount() == 3 ? vault.payout(2).amount : 0;
             assertEq(
@@ -306,7 +306,7 @@ contract ForeignCodeAttacks is LicensingTest {
         vm.etch(BURN, address(refuser).code);
         MoodyAccount(payable(BURN)).setMood(MoodyAccount.Mood.BurnGas);
         (bool ok, uint256 used) = _try(
-            challengeManager,
+            proofs,
             address(vault),
             abi.encodeCall(vault.slash, (ref, 10_000, reporter, 0))
         );
@@ -326,7 +326,7 @@ contract ForeignCodeAttacks is LicensingTest {
             10 ether,
             abi.encodeCall(escrow.openChannel, (ref, address(0), 0, 10 ether))
         );
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         vault.slash(ref, 10_000, address(account), 0);
         bytes memory close = abi.encodeCall(
             escrow.close, (ref, address(account), address(0), bytes32(0), 10 ether, 0, "")
@@ -358,7 +358,7 @@ contract ForeignCodeAttacks is LicensingTest {
     function test_receiverThatReenters() public {
         (LicenseRef memory ref,) = _active(_termsIn(NATIVE));
         MoodyAccount account = new MoodyAccount();
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         vault.slash(ref, 10_000, address(account), 0);
         account.arm(address(vault), abi.encodeCall(CollateralVault.payOutTo, (0, stranger)));
         vault.payOut(0);

@@ -8,8 +8,11 @@ import { LicensingTest } from "../utils/LicensingTest.sol";
 
 /// @dev What hosts and owners try around the life of a license.
 contract LicenseAttacks is LicensingTest {
-    /// @dev The host takes its collateral out before a case lands.
-    function test_hostCannotWithdrawBeforeACaseLands() public {
+    string private constant URI = "https://host.example";
+
+    /// @dev The host takes its collateral out before a round that runs is opened: the thaw is
+    /// longer than any round.
+    function test_hostCannotWithdrawBeforeARoundEnds() public {
         (LicenseRef memory ref, bytes32 id) = _active();
         vm.startPrank(host.addr);
         vm.expectRevert(
@@ -19,20 +22,13 @@ contract LicenseAttacks is LicensingTest {
         registry.terminate(ref);
         vault.startThaw(ref);
         vm.stopPrank();
-        skip(ref.terms.thawPeriod - 1);
-        vm.prank(challengeManager);
-        vault.freeze(id, ref.terms.collateral);
-        skip(1 days);
-        vm.expectRevert(
-            abi.encodeWithSelector(ICollateralVault.CollateralVault_Frozen.selector, id, 1)
-        );
-        vm.prank(host.addr);
-        vault.withdraw(ref);
-        vm.startPrank(challengeManager);
-        (uint128 slashed,,) = vault.slash(ref, 10_000, reporter, 7 days);
-        vault.unfreeze(id);
-        vm.stopPrank();
+        // Sealed in the last block before the end; opened at the last moment.
+        skip(2 days);
+        assertGt(ref.terms.thawPeriod, 2 days, "longer than a round");
+        vm.prank(rounds);
+        (uint128 slashed,,) = vault.slash(ref, _how(ref, 10_000, reporter, 7 days));
         assertEq(slashed, ref.terms.collateral);
+        skip(ref.terms.thawPeriod);
         vm.expectRevert(
             abi.encodeWithSelector(ICollateralVault.CollateralVault_NothingToWithdraw.selector, id)
         );
@@ -53,16 +49,81 @@ contract LicenseAttacks is LicensingTest {
         vault.startThaw(ref);
     }
 
-    /// @dev The host retires a deployment when it sees a report coming.
-    function test_hostCannotRetireOutOfACase() public {
+    /// @dev The host retires a deployment when it sees a round coming.
+    function test_hostCannotRetireOutOfARound() public {
         (LicenseRef memory ref, bytes32 id) = _active();
         vm.startPrank(host.addr);
-        registry.registerDeployment(ref, "https://host.example");
-        registry.retireDeployment(ref, "https://host.example");
+        registry.registerDeployment(ref, URI);
+        registry.retireDeployment(ref, URI);
         assertEq(
-            registry.deploymentLiableUntil(id, keccak256("https://host.example")),
+            registry.deployment(id, keccak256(bytes(URI))).liableUntil,
             block.timestamp + ref.terms.thawPeriod
         );
+    }
+
+    /// @dev The host registers anew every day, so that no round would find it registered when it
+    /// was sealed: it stays as old as it was.
+    function test_hostCannotRegisterOutOfRounds() public {
+        (LicenseRef memory ref, bytes32 id) = _active();
+        vm.startPrank(host.addr);
+        registry.registerDeployment(ref, URI);
+        uint256 since = vm.getBlockTimestamp();
+        for (uint256 day; day < 60; ++day) {
+            skip(1 days);
+            registry.retireDeployment(ref, URI);
+            ILicenseRegistry.Deployment memory d = registry.deployment(id, keccak256(bytes(URI)));
+            assertEq(d.registeredAt, since, "between");
+            assertGe(d.liableUntil, vm.getBlockTimestamp() + 2 days, "liable for a round");
+            registry.registerDeployment(ref, URI);
+            d = registry.deployment(id, keccak256(bytes(URI)));
+            assertEq(d.registeredAt, since, "again");
+        }
+    }
+
+    /// @dev An owner commits words, sees draws, and wants others.
+    function test_ownerCannotChangeItsWords() public {
+        (LicenseRef memory ref, bytes32 id) = _active();
+        vm.startPrank(owner.addr);
+        registry.commitCases(ref, keccak256("words"));
+        bytes memory reason =
+            abi.encodeWithSelector(ILicenseRegistry.LicenseRegistry_CasesCommitted.selector, id);
+        vm.expectRevert(reason);
+        registry.commitCases(ref, keccak256("better words"));
+        registry.withdrawOffer(ref.terms);
+        registry.publishOffer(ref.terms);
+        vm.expectRevert(reason);
+        registry.commitCases(ref, keccak256("better words"));
+    }
+
+    /// @dev A universe of which everything but one bundle is gone: a draw gives up after 1024
+    /// candidates, which an opening can pay for.
+    function test_drawOfAUsedUpUniverseIsBounded() public {
+        uint32 bundles = 4096;
+        vm.prank(owner.addr);
+        registry.commitUniverse(modelId, ROOT, 16 * bundles, 0);
+        uint32[] memory page = new uint32[](512);
+        for (uint32 first; first < bundles; first += 512) {
+            for (uint32 j; j < 512; ++j) {
+                page[j] = first + j;
+            }
+            // The very last one is left.
+            if (first + 512 == bundles) {
+                assembly ("memory-safe") {
+                    mstore(page, 511)
+                }
+            }
+            vm.prank(rounds);
+            registry.burn(modelId, 1, page);
+        }
+        skip(1 days);
+        uint40 sealedAt = uint40(vm.getBlockTimestamp());
+        uint256 before = gasleft();
+        (uint32[] memory drawn,) = registry.drawBundles(modelId, 1, "seed", 16, sealedAt);
+        uint256 used = before - gasleft();
+        assertLe(drawn.length, 1, "what is left");
+        // 256 words to read for the first time, and 1024 hashes.
+        assertLt(used, 2_500_000, "gas");
+        emit log_named_uint("gas of a draw of a used-up universe", used);
     }
 
     /// @dev A host that buys and cancels raises the threshold of others by nothing.
@@ -141,8 +202,8 @@ contract LicenseAttacks is LicensingTest {
     /// @dev A reporter who is the host itself gets at most half of its own collateral back.
     function test_selfReportLosesHalf() public {
         (LicenseRef memory ref,) = _active();
-        vm.prank(challengeManager);
-        (uint128 slashed, uint128 toReporter,) = vault.slash(ref, 10_000, host.addr, 0);
+        vm.prank(proofs);
+        (uint128 slashed, uint128 toReporter,) = vault.slash(ref, _how(ref, 10_000, host.addr, 0));
         assertLe(toReporter, slashed / 2);
     }
 }

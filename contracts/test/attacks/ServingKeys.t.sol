@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { IChallengeTypes } from "../../src/interfaces/IChallengeTypes.sol";
+import { IProofs } from "../../src/interfaces/IProofs.sol";
 import { LicenseRef, LicenseStatus, Receipt, Violation } from "../../src/libraries/Types.sol";
 import { ContractSigner } from "../utils/ContractSigner.sol";
 import { CopyTest } from "../utils/CopyTest.sol";
@@ -27,7 +27,7 @@ contract ServingKeyAttacks is CopyTest {
     }
 
     function _signBy(uint256 key, Receipt memory receipt) private view returns (bytes memory) {
-        return signature(key, manager.receiptDigest(receipt));
+        return signature(key, proofs.receiptDigest(receipt));
     }
 
     /// @dev Two receipts of one number by the key of epoch 0.
@@ -40,7 +40,7 @@ contract ServingKeyAttacks is CopyTest {
     function _proveEquivocation(Receipt memory a, Receipt memory b) private {
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
         vm.prank(reporter);
-        manager.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
+        proofs.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
     }
 
     function _assertSlashed(uint256 left) private view {
@@ -82,7 +82,7 @@ contract ServingKeyAttacks is CopyTest {
         _reportProof(reporter, Violation.UnderMetering, receipt);
         bytes memory signature_ = _sign(receipt);
         vm.prank(reporter);
-        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+        proofs.proveUnderMetering(ref(), receipt, signature_, SALT);
         _assertSlashed(COLLATERAL / 2);
     }
 
@@ -96,12 +96,12 @@ contract ServingKeyAttacks is CopyTest {
         _reportProof(reporter, Violation.UnderMetering, receipt);
         bytes memory signature_ = _sign(receipt);
         vm.warp(due);
-        vm.expectPartialRevert(IChallengeTypes.ChallengeManager_NoUnderMetering.selector);
+        vm.expectPartialRevert(IProofs.Proofs_NoUnderMetering.selector);
         vm.prank(reporter);
-        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+        proofs.proveUnderMetering(ref(), receipt, signature_, SALT);
         vm.warp(due + 1);
         vm.prank(reporter);
-        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+        proofs.proveUnderMetering(ref(), receipt, signature_, SALT);
         _assertSlashed(COLLATERAL / 2);
     }
 
@@ -117,7 +117,7 @@ contract ServingKeyAttacks is CopyTest {
         _reportProof(reporter, Violation.OutOfTerm, receipt);
         bytes memory signature_ = _signBy(_next.key, receipt);
         vm.prank(reporter);
-        manager.proveOutOfTerm(ref(), receipt, signature_, SALT);
+        proofs.proveOutOfTerm(ref(), receipt, signature_, SALT);
         assertEq(vault.collateral(ref()).amount, COLLATERAL / 2, "half of it");
     }
 
@@ -132,18 +132,18 @@ contract ServingKeyAttacks is CopyTest {
 
     /// @dev It rotates its key with every few answers, so that no series would be of one epoch.
     function test_hostRotatesOutOfASeries() public {
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         _reportSeries(series);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        Given memory given = _evidence(series, 0);
         Account memory key = serving;
-        for (uint256 j; j < 32; ++j) {
+        for (uint256 j; j < 48; ++j) {
             if (j != 0 && j % 4 == 0) {
                 key = makeAccount(string.concat("key ", vm.toString(j)));
                 _rotate(key.addr);
             }
             given.answers[j].keyEpoch = uint32(j / 4);
             given.answers[j].seq = uint64(j % 4);
-            given.answers[j].signature = _signBy(key.key, _receiptOf(given, j, series));
+            _signAnswerBy(key.key, given, j, _receiptOf(given, j, series));
         }
         _prove(series, given);
         _assertSlashed(COLLATERAL * 4 / 10);
@@ -152,14 +152,14 @@ contract ServingKeyAttacks is CopyTest {
     /// @dev It dates the answers of a series back, before the report: a key named since then can't
     /// have signed them earlier.
     function test_hostDatesASeriesBack() public {
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         _reportSeries(series);
         _rotate(_next.addr);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
-        for (uint256 j; j < 32; ++j) {
+        Given memory given = _evidence(series, 0);
+        for (uint256 j; j < 48; ++j) {
             given.answers[j].keyEpoch = 1;
             given.answers[j].servedAt = uint64(block.timestamp - 30 days);
-            given.answers[j].signature = _signBy(_next.key, _receiptOf(given, j, series));
+            _signAnswerBy(_next.key, given, j, _receiptOf(given, j, series));
         }
         _prove(series, given);
         _assertSlashed(COLLATERAL * 4 / 10);
@@ -167,11 +167,11 @@ contract ServingKeyAttacks is CopyTest {
 
     /// @dev The other way round: what the old key signed before the report still does not count.
     function test_answersByTheKeyBeforeTheReport() public {
-        IChallengeTypes.Series memory series = _series();
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        IProofs.Series memory series = _series();
+        Given memory given = _evidence(series, 0);
         _reportSeries(series);
         _rotate(_next.addr);
-        vm.expectPartialRevert(IChallengeTypes.ChallengeManager_ServedTooEarly.selector);
+        vm.expectPartialRevert(IProofs.Proofs_ServedTooEarly.selector);
         _prove(series, given);
         _assertWhole();
     }
@@ -185,9 +185,9 @@ contract ServingKeyAttacks is CopyTest {
         b.keyEpoch = 1;
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _signBy(_next.key, b));
         _reportProof(reporter, Violation.Equivocation, a);
-        vm.expectPartialRevert(IChallengeTypes.ChallengeManager_BadReceiptSignature.selector);
+        vm.expectPartialRevert(IProofs.Proofs_BadReceiptSignature.selector);
         vm.prank(reporter);
-        manager.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
+        proofs.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
         _assertWhole();
     }
 
@@ -198,9 +198,9 @@ contract ServingKeyAttacks is CopyTest {
         b.keyEpoch = 1;
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
         _reportProof(reporter, Violation.Equivocation, a);
-        vm.expectRevert(IChallengeTypes.ChallengeManager_NoEquivocation.selector);
+        vm.expectRevert(IProofs.Proofs_NoEquivocation.selector);
         vm.prank(reporter);
-        manager.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
+        proofs.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
         _assertWhole();
     }
 
@@ -212,9 +212,9 @@ contract ServingKeyAttacks is CopyTest {
         skip(10 days);
         _reportProof(reporter, Violation.UnderMetering, receipt);
         bytes memory signature_ = _sign(receipt);
-        vm.expectPartialRevert(IChallengeTypes.ChallengeManager_BadReceiptSignature.selector);
+        vm.expectPartialRevert(IProofs.Proofs_BadReceiptSignature.selector);
         vm.prank(reporter);
-        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+        proofs.proveUnderMetering(ref(), receipt, signature_, SALT);
         _assertWhole();
     }
 
@@ -226,9 +226,9 @@ contract ServingKeyAttacks is CopyTest {
         _reportProof(reporter, Violation.UnderMetering, receipt);
         bytes[2] memory signatures = [_sign(receipt), new bytes(65)];
         for (uint256 i; i < 2; ++i) {
-            vm.expectPartialRevert(IChallengeTypes.ChallengeManager_BadReceiptSignature.selector);
+            vm.expectPartialRevert(IProofs.Proofs_BadReceiptSignature.selector);
             vm.prank(reporter);
-            manager.proveUnderMetering(ref(), receipt, signatures[i], SALT);
+            proofs.proveUnderMetering(ref(), receipt, signatures[i], SALT);
         }
         _assertWhole();
     }
@@ -236,9 +236,9 @@ contract ServingKeyAttacks is CopyTest {
     /// @dev A thief signs and dates as it likes; after its time nothing counts, for all kinds.
     function test_thiefComesTooLate() public {
         (Receipt memory a, Receipt memory b) = _pair();
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         _reportSeries(series);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        Given memory given = _evidence(series, 0);
         _revoke(0);
         _rotate(_next.addr);
         skip(uint256(ref().terms.settlementPeriod) + 7 days - 120);
@@ -247,14 +247,14 @@ contract ServingKeyAttacks is CopyTest {
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
         skip(1);
 
-        bytes4 revoked = IChallengeTypes.ChallengeManager_KeyRevoked.selector;
+        bytes4 revoked = IProofs.Proofs_KeyRevoked.selector;
         vm.startPrank(reporter);
         vm.expectPartialRevert(revoked);
-        manager.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
+        proofs.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
         vm.expectPartialRevert(revoked);
-        manager.proveUnderMetering(ref(), a, signatureA, SALT);
+        proofs.proveUnderMetering(ref(), a, signatureA, SALT);
         vm.expectPartialRevert(revoked);
-        manager.proveOutOfTerm(ref(), a, signatureA, SALT);
+        proofs.proveOutOfTerm(ref(), a, signatureA, SALT);
         vm.stopPrank();
         vm.expectPartialRevert(revoked);
         _prove(series, given);
@@ -272,7 +272,7 @@ contract ServingKeyAttacks is CopyTest {
         (bytes memory signatureA, bytes memory signatureB) =
             (_signBy(_next.key, a), _signBy(_next.key, b));
         vm.prank(reporter);
-        manager.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
+        proofs.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
         _assertSlashed(0);
     }
 
@@ -285,9 +285,9 @@ contract ServingKeyAttacks is CopyTest {
         b.licenseId = secondId;
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
         _reportProof(reporter, Violation.Equivocation, a);
-        vm.expectPartialRevert(IChallengeTypes.ChallengeManager_WrongLicense.selector);
+        vm.expectPartialRevert(IProofs.Proofs_WrongLicense.selector);
         vm.prank(reporter);
-        manager.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
+        proofs.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
         _assertWhole();
     }
 
@@ -301,9 +301,9 @@ contract ServingKeyAttacks is CopyTest {
         skip(10 days);
         _reportProof(reporter, Violation.UnderMetering, receipt);
         bytes memory signature_ = _signBy(_next.key, receipt);
-        vm.expectPartialRevert(IChallengeTypes.ChallengeManager_BadReceiptSignature.selector);
+        vm.expectPartialRevert(IProofs.Proofs_BadReceiptSignature.selector);
         vm.prank(reporter);
-        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+        proofs.proveUnderMetering(ref(), receipt, signature_, SALT);
         _assertWhole();
     }
 
@@ -315,27 +315,27 @@ contract ServingKeyAttacks is CopyTest {
         _reportProof(reporter, Violation.Equivocation, a);
         vm.etch(serving.addr, abi.encodePacked(hex"ef0100", address(this)));
         vm.prank(reporter);
-        manager.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
+        proofs.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
         _assertSlashed(0);
     }
 
     /// @dev A ledger that was set back answers some requests twice. Of two receipts for one request
     /// the reporter would take the better one each time.
     function test_reporterPicksTheBetterOfTwoAnswers() public {
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         _reportSeries(series);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        Given memory given = _evidence(series, 0);
         // Key 3 is answered in the epoch before that of key 2, or with an earlier number.
         _rotate(_next.addr);
         given.answers[2].keyEpoch = 1;
-        given.answers[2].signature = _signBy(_next.key, _receiptOf(given, 2, series));
-        bytes4 reason = IChallengeTypes.ChallengeManager_NotInOrder.selector;
+        _signAnswerBy(_next.key, given, 2, _receiptOf(given, 2, series));
+        bytes4 reason = IProofs.Proofs_NotInOrder.selector;
         vm.expectRevert(abi.encodeWithSelector(reason, 3));
         _prove(series, given);
 
         given.answers[2].keyEpoch = 0;
         given.answers[2].seq = given.answers[3].seq;
-        given.answers[2].signature = _sign(_receiptOf(given, 2, series));
+        _signAnswer(given, 2, _receiptOf(given, 2, series));
         vm.expectRevert(abi.encodeWithSelector(reason, 3));
         _prove(series, given);
         _assertWhole();

@@ -72,8 +72,8 @@ contract TokenAttacks is LicensingTest {
         assertEq(_claim(ref, _row(ref, 4 ether, 1, 0)), 4 ether);
         vm.prank(host.addr);
         escrow.withdrawBalance(address(missing), host.addr);
-        vm.prank(challengeManager);
-        vault.slash(ref, 5000, reporter, 0);
+        vm.prank(proofs);
+        vault.slash(ref, _how(ref, 5000, reporter, 0));
         assertEq(missing.balanceOf(BURN), 15 ether);
         vault.payOut(0);
         assertEq(missing.balanceOf(reporter), 15 ether);
@@ -96,8 +96,8 @@ contract TokenAttacks is LicensingTest {
         assertEq(_claim(ref, _row(ref, 10 ether, 1, 0)), 10 ether);
         vm.prank(host.addr);
         escrow.withdrawBalance(address(blocking), host.addr);
-        vm.prank(challengeManager);
-        vault.slash(ref, 10_000, reporter, 0);
+        vm.prank(proofs);
+        vault.slash(ref, _how(ref, 10_000, reporter, 0));
         vm.expectRevert(_refused(address(blocking), reporter, 30 ether));
         vault.payOut(0);
         vault.payOut(1);
@@ -126,8 +126,8 @@ contract TokenAttacks is LicensingTest {
     function test_refusingPayeeBlocksNoOther() public {
         (LicenseRef memory ref,) = _active(_termsIn(NATIVE));
         address refuser = address(new Refuser());
-        vm.prank(challengeManager);
-        vault.slash(ref, 10_000, refuser, 0);
+        vm.prank(proofs);
+        vault.slash(ref, _how(ref, 10_000, refuser, 0));
         vm.expectRevert(_refused(NATIVE, refuser, 30 ether));
         vault.payOut(0);
         vault.payOut(1);
@@ -145,8 +145,8 @@ contract TokenAttacks is LicensingTest {
         _fundIn(address(blocking));
         (LicenseRef memory ref, bytes32 id) = _active(_termsIn(address(blocking)));
         blocking.setBlocked(BURN, true);
-        vm.prank(challengeManager);
-        vault.slash(ref, 10_000, reporter, 0);
+        vm.prank(proofs);
+        vault.slash(ref, _how(ref, 10_000, reporter, 0));
         assertEq(vault.collateral(ref).amount, 0);
     }
 
@@ -168,8 +168,8 @@ contract TokenAttacks is LicensingTest {
 
     function test_reentrancy_payOutTwice() public {
         (ReentrantToken re, LicenseRef memory ref,) = _reentrant();
-        vm.prank(challengeManager);
-        vault.slash(ref, 10_000, reporter, 0);
+        vm.prank(proofs);
+        vault.slash(ref, _how(ref, 10_000, reporter, 0));
         re.arm(address(vault), abi.encodeCall(CollateralVault.payOut, (1)));
         vault.payOut(0);
         _assertRefused(re);
@@ -208,8 +208,8 @@ contract TokenAttacks is LicensingTest {
     function test_reentrancy_payOutInSlash() public {
         (ReentrantToken re, LicenseRef memory ref,) = _reentrant();
         re.arm(address(vault), abi.encodeCall(CollateralVault.payOut, (0)));
-        vm.prank(challengeManager);
-        vault.slash(ref, 10_000, reporter, 0);
+        vm.prank(proofs);
+        vault.slash(ref, _how(ref, 10_000, reporter, 0));
         _assertRefused(re);
         assertEq(re.balanceOf(BURN), 30 ether);
         assertEq(re.balanceOf(reporter), 0);

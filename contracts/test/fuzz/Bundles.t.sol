@@ -4,117 +4,60 @@ pragma solidity ^0.8.30;
 import { Bundles } from "../../src/libraries/Bundles.sol";
 import { TestBase } from "../utils/TestBase.sol";
 
-/// @dev The pick against a list that is walked one by one.
+/// @dev The draw against one that keeps lists.
 contract BundlesFuzz is TestBase {
-    mapping(uint256 word => uint256 bits) private _burned;
+    uint16 private constant DAY = 20_000;
 
-    function testFuzz_select_isNthSetBit(uint256 bits, uint256 n) public pure {
-        uint256[] memory positions = new uint256[](256);
-        uint256 count;
-        for (uint256 i = 0; i < 256; ++i) {
-            if (bits >> i & 1 != 0) positions[count++] = i;
-        }
-        if (count == 0) return;
-        n = bound(n, 0, count - 1);
-        assertEq(Bundles.select(bits, n), positions[n]);
-    }
+    mapping(uint256 word => uint256 days16) private _burned;
 
-    function test_select_atTheEnds() public pure {
-        assertEq(Bundles.select(1, 0), 0);
-        assertEq(Bundles.select(1 << 255, 0), 255);
-        assertEq(Bundles.select(type(uint256).max, 255), 255);
-        assertEq(Bundles.select(type(uint256).max, 128), 128);
-    }
-
-    /// @dev A part that ends with a word of the bitmap, and the first bundle of a later one.
-    function test_pick_atTheEndsOfWords() public {
-        uint256[3] memory words;
-        words[0] = type(uint256).max;
-        words[1] = type(uint256).max >> 1;
-        (bool[] memory burned, uint256 remaining) = _fill(words, 512);
-        assertEq(remaining, 1, "the last bundle of the second word");
-        _pickOne(burned, 0, remaining, bytes32("seed"), 0);
-        words[1] = type(uint256).max;
-        (burned, remaining) = _fill(words, 768);
-        assertEq(remaining, 256, "the third word");
-        _pickOne(burned, 512, remaining, bytes32("seed"), 0);
-    }
-
-    function pickOf(uint256 first, uint256 end, uint256 remaining) external returns (uint32) {
-        return Bundles.pick(_burned, first, end, remaining, bytes32(uint256(7)), 0);
-    }
-
-    /// @dev A count that is too large never reaches into the bundles behind the part.
-    function test_pick_ofABrokenCount() public {
-        for (uint256 end = 1; end <= 300; end += 13) {
-            // Everything inside is burned, everything behind is free.
-            uint256[3] memory words;
-            words[0] = end < 256 ? (uint256(1) << end) - 1 : type(uint256).max;
-            words[1] = end > 256 ? (uint256(1) << (end - 256)) - 1 : 0;
-            (, uint256 remaining) = _fill(words, end);
-            assertEq(remaining, 0);
-            vm.expectRevert(abi.encodeWithSignature("Panic(uint256)", 1));
-            this.pickOf(0, end, 1);
+    /// @dev Burns every bundle that `which` says, one to three days around `DAY`.
+    function _burnSome(uint32 count, uint256 which) private returns (uint16[] memory on) {
+        on = new uint16[](count);
+        for (uint32 b; b < count; ++b) {
+            uint256 luck = uint256(keccak256(abi.encode(which, b)));
+            if (luck % 4 == 0) continue;
+            on[b] = uint16(DAY - 2 + luck / 4 % 4);
+            Bundles.burn(_burned, b, on[b]);
         }
     }
 
-    function testFuzz_pick_isTheIndexedUnburned(
-        bytes32 seed,
-        uint256[3] memory words,
-        uint256 total,
-        uint256 first,
-        uint8 picks
-    ) public {
-        (bool[] memory burned, uint256 remaining) = _fill(words, bound(total, 1, 700));
-        // Bundles before the part count as burned here: none of them may be picked.
-        first = bound(first, 0, burned.length - 1);
-        for (uint256 i = 0; i < first; ++i) {
-            if (!burned[i]) --remaining;
-            burned[i] = true;
-        }
-        uint256 count = bound(picks, 0, remaining < 9 ? remaining : 9);
-        for (uint32 j = 0; j < count; ++j) {
-            _pickOne(burned, first, remaining - j, seed, j);
+    function testFuzz_burnTouchesNoOther(uint32 count, uint256 which) public {
+        count = uint32(bound(count, 1, 600));
+        uint16[] memory on = _burnSome(count, which);
+        for (uint32 b; b < count; ++b) {
+            assertEq(Bundles.burnedOn(_burned, b), on[b], "day");
         }
     }
 
-    function _pickOne(
-        bool[] memory burned,
-        uint256 first,
-        uint256 remaining,
-        bytes32 seed,
-        uint32 j
-    ) private {
-        uint256 index = uint256(keccak256(abi.encodePacked(seed, j))) % remaining;
-        uint32 expected = _nthUnburned(burned, index);
-        assertEq(Bundles.pick(_burned, first, burned.length, remaining, seed, j), expected);
-        burned[expected] = true;
-        assertTrue(Bundles.isBurned(_burned, expected));
-    }
-
-    /// @dev Sets the bitmap; returns it as a list with the number of unburned ones.
-    function _fill(uint256[3] memory words, uint256 total)
-        private
-        returns (bool[] memory burned, uint256 remaining)
+    function testFuzz_drawIsThatOfTheLists(bytes32 seed, uint32 count, uint8 wanted, uint256 which)
+        public
     {
-        for (uint256 word = 0; word < 3; ++word) {
-            _burned[word] = words[word];
+        count = uint32(bound(count, 1, 300));
+        wanted = uint8(bound(wanted, 0, 16));
+        uint16[] memory on = _burnSome(count, which);
+        bool[] memory taken = new bool[](count);
+        uint32[] memory bundles = Bundles.draw(_burned, seed, count, wanted, DAY);
+        uint256 length;
+        for (uint32 t; t < 1024 && length < wanted; ++t) {
+            uint256 b = uint256(keccak256(abi.encodePacked(seed, t))) % count;
+            if (taken[b] || (on[b] != 0 && on[b] < DAY)) continue;
+            taken[b] = true;
+            assertLt(length, bundles.length, "too few");
+            assertEq(bundles[length++], b, "bundle");
         }
-        burned = new bool[](total);
-        for (uint256 i = 0; i < total; ++i) {
-            burned[i] = words[i >> 8] >> (i & 255) & 1 != 0;
-            assertEq(Bundles.isBurned(_burned, uint32(i)), burned[i]);
-            if (!burned[i]) ++remaining;
-        }
+        assertEq(bundles.length, length, "as many");
     }
 
-    function _nthUnburned(bool[] memory burned, uint256 n) private pure returns (uint32 i) {
-        while (true) {
-            if (!burned[i]) {
-                if (n == 0) return i;
-                --n;
-            }
-            ++i;
+    /// @dev What is burned on the seal's day or later moves nothing: the round that another one
+    /// was quicker than loses the bundles that both drew, and no more.
+    function testFuzz_laterBurnsMoveNothing(bytes32 seed, uint32 count, uint256 which) public {
+        count = uint32(bound(count, 16, 600));
+        uint32[] memory before = Bundles.draw(_burned, seed, count, 16, DAY);
+        for (uint32 b; b < count; ++b) {
+            if (which >> (b % 256) & 1 != 0) Bundles.burn(_burned, b, DAY + uint16(b % 3));
         }
+        assertEq(
+            abi.encode(Bundles.draw(_burned, seed, count, 16, DAY)), abi.encode(before), "moved"
+        );
     }
 }

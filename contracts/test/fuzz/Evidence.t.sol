@@ -39,28 +39,25 @@ contract EvidenceFuzz is TestBase {
         assertLe(sum, int256(EValue.log2Ceil(uint256(a) * b)) + 2);
     }
 
-    /// @dev Accepted multipliers never have an expectation above 1 under the null.
-    function testFuzz_validMeansExpectationAtMostOne(uint64 h, uint64 m, uint16 p) public pure {
-        if (!EValue.isValid(h, m, p, 65_536)) return;
-        assertLe(uint256(p) * h + (65_536 - uint256(p)) * m, 65_536 << 32);
+    /// @dev One more hit instead of a miss always raises the evidence, one more miss lowers it.
+    function testFuzz_hitsRaiseEvidence(uint8 hits, uint8 misses) public pure {
+        uint256 leaves = uint256(hits) + misses;
+        int256 before = EValue.evidence(hits, leaves);
+        assertGt(int256(EValue.evidence(uint256(hits) + 1, leaves + 1)), before, "a hit");
+        assertLt(int256(EValue.evidence(hits, leaves + 1)), before, "a miss");
+        if (misses != 0) {
+            assertGt(int256(EValue.evidence(uint256(hits) + 1, leaves)), before, "instead");
+        }
     }
 
-    /// @dev The largest miss that goes with a hit is accepted, the next one is not.
-    function testFuzz_validityIsTight(uint64 seed) public pure {
-        uint64 h = uint64(bound(seed, (1 << 32) + 1, 15 << 32));
-        uint64 m = uint64(((16 << 32) - uint256(h)) / 15);
-        assertTrue(EValue.isValid(h, m, 1, 16), "tight");
-        assertFalse(EValue.isValid(h, m + 1, 1, 16), "above");
-    }
-
-    /// @dev One more hit instead of a miss always raises the evidence.
-    function testFuzz_hitsRaiseEvidence(uint8 hits, uint8 misses, uint64 seed) public pure {
-        uint64 h = uint64(bound(seed, (1 << 32) + (1 << 20), 15 << 32));
-        uint64 m = uint64(((16 << 32) - uint256(h)) / 15);
-        uint256 more = uint256(hits) + 1;
-        assertGt(
-            int256(EValue.evidence(more, misses, h, m)),
-            int256(EValue.evidence(hits, uint256(misses) + 1, h, m))
-        );
+    /// @dev Whatever is added is added: evidence of two rounds is that of both together.
+    function testFuzz_evidenceAddsUp(uint8 hits, uint8 misses, uint8 more, uint8 fewer)
+        public
+        pure
+    {
+        int256 first = EValue.evidence(hits, uint256(hits) + misses);
+        int256 second = EValue.evidence(more, uint256(more) + fewer);
+        uint256 all = uint256(hits) + more;
+        assertEq(int256(EValue.evidence(all, all + misses + fewer)), first + second);
     }
 }

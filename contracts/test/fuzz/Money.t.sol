@@ -55,9 +55,9 @@ contract MoneyFuzz is LicensingTest {
         terms.slash.ownerBps = uint16(bound(ownerBps, 0, 10_000 - terms.slash.reporterBps));
         terms.collateral = uint128(bound(collateral, 1, 900_000 ether));
         (LicenseRef memory ref, bytes32 id) = _active(terms);
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         (uint128 slashed, uint128 toReporter, uint128 toOwner) =
-            vault.slash(ref, bps, reporter, 1 days);
+            vault.slash(ref, _how(ref, bps, reporter, 1 days));
 
         assertLe(slashed, terms.collateral);
         assertEq(slashed, uint256(terms.collateral) * bps / 10_000);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { IChallengeTypes } from "../../src/interfaces/IChallengeTypes.sol";
+import { IProofs } from "../../src/interfaces/IProofs.sol";
 import { Receipt, ServingKey, Violation } from "../../src/libraries/Types.sol";
-import { CaseTest } from "../utils/CaseTest.sol";
+import { ProofTest } from "../utils/ProofTest.sol";
 
 /// @title Keys are only added and ended, and a revocation ends proofs when it says
-contract ServingKeysFuzz is CaseTest {
+contract ServingKeysFuzz is ProofTest {
     ServingKey[] private _known;
 
     /// @dev Whatever a host does: who signed in an epoch, and since when, is never rewritten; a key
@@ -73,11 +73,11 @@ contract ServingKeysFuzz is CaseTest {
         bool lapsed = block.timestamp > end;
         if (lapsed) {
             vm.expectRevert(
-                abi.encodeWithSelector(IChallengeTypes.ChallengeManager_KeyRevoked.selector, 0, end)
+                abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end)
             );
         }
         vm.prank(reporter);
-        manager.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
+        proofs.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);
         assertEq(vault.collateral(ref()).amount, lapsed ? COLLATERAL : 0, "collateral");
     }
 
@@ -91,7 +91,7 @@ contract ServingKeysFuzz is CaseTest {
         _reportProof(reporter, Violation.UnderMetering, receipt);
         bytes memory signature_ = _sign(receipt);
         vm.prank(reporter);
-        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+        proofs.proveUnderMetering(ref(), receipt, signature_, SALT);
         assertEq(vault.collateral(ref()).amount, COLLATERAL / 2, "half of it");
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { EValue } from "../../src/libraries/EValue.sol";
 import { LicenseRef, NATIVE, Terms } from "../../src/libraries/Types.sol";
 import { LicensingTest } from "../utils/LicensingTest.sol";
 
@@ -18,8 +17,9 @@ contract TermsFuzz is LicensingTest {
         uint40 settlementPeriod;
         uint40 thawPeriod;
         uint16 maxDeployments;
-        uint64 personalHit;
-        uint16 assignmentP;
+        bool rounds;
+        uint8 seats;
+        uint64 alphaInverse;
         bool native;
     }
 
@@ -55,13 +55,14 @@ contract TermsFuzz is LicensingTest {
         terms.settlementPeriod = uint40(bound(input.settlementPeriod, 1, 3650 days - 1));
         terms.thawPeriod = uint40(bound(input.thawPeriod, terms.settlementPeriod + 1, 3650 days));
         terms.maxDeployments = uint16(bound(input.maxDeployments, 1, 65_535));
-        uint256 hit = bound(input.personalHit, EValue.ONE + 1, 16 * EValue.ONE - 15);
-        terms.evidence.personalHit = uint64(hit);
-        terms.evidence.personalMiss = uint64((16 * EValue.ONE - hit) / 15);
-        uint256 p = bound(input.assignmentP, 1, 32_768);
-        terms.evidence.assignmentP = uint16(p);
-        terms.evidence.sharedHit = uint64(EValue.ONE + 1);
-        terms.evidence.sharedMiss =
-            uint64((65_536 * EValue.ONE - p * (EValue.ONE + 1)) / (65_536 - p));
+        terms.alphaInverse = uint64(bound(input.alphaInverse, 2, type(uint64).max));
+        if (!input.rounds) {
+            (terms.evidenceLevels, terms.seats) = (1, 0);
+            return terms;
+        }
+        terms.seats = uint8(8 * bound(input.seats, 1, 4));
+        if (terms.pricePerRequest == 0) terms.pricePerThousandTokens = 1;
+        // Rounds of these tests take two days.
+        if (terms.thawPeriod <= 2 days) terms.thawPeriod = 2 days + 1;
     }
 }

@@ -119,8 +119,8 @@ contract MoneyGas is LicensingTest {
 
     function test_gas_slash() public {
         (LicenseRef memory ref,) = _active();
-        vm.prank(challengeManager);
-        vault.slash(ref, 5000, reporter, 7 days);
+        vm.prank(proofs);
+        vault.slash(ref, _how(ref, 5000, reporter, 7 days));
         vm.snapshotGasLastCall(GROUP, "slash");
     }
 }

@@ -78,7 +78,7 @@ abstract contract LicenseActions is HandlerBase {
         if (!found || g.last != LicenseStatus.Active) return;
         (, uint40 before) = registry.licenseState(g.id);
         LicenseRef memory ref = _refOf(g);
-        vm.prank(forGuilt ? challengeManager : host.addr);
+        vm.prank(forGuilt ? proofs : host.addr);
         if (forGuilt) registry.terminateFor(g.id);
         else registry.terminate(ref);
         (, uint40 deadline) = registry.licenseState(g.id);
@@ -100,7 +100,7 @@ abstract contract LicenseActions is HandlerBase {
         if (!found || g.last < LicenseStatus.Active || g.last == LicenseStatus.Cancelled) return;
         uint128 bought = _refOf(g).terms.collateral;
         if (vault.collateralLeft(g.id, bought) == 0) return;
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         vault.freeze(g.id, bought);
         ++g.freezes;
     }
@@ -108,7 +108,7 @@ abstract contract LicenseActions is HandlerBase {
     function unfreeze(uint256 i) external step {
         (bool found, LicenseGhost storage g) = _pick(i);
         if (!found || g.freezes == 0) return;
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         vault.unfreeze(g.id);
         --g.freezes;
     }
@@ -118,8 +118,8 @@ abstract contract LicenseActions is HandlerBase {
         if (!found || g.last < LicenseStatus.Active || g.last == LicenseStatus.Cancelled) return;
         LicenseRef memory ref = _refOf(g);
         bps = uint16(bound(bps, 0, 10_000));
-        vm.prank(challengeManager);
-        (uint128 taken,,) = vault.slash(ref, bps, reporter, 7 days);
+        vm.prank(proofs);
+        (uint128 taken,,) = vault.slash(ref, _how(ref, bps, reporter, 7 days));
         g.slashed += taken;
         slashed[g.native] += taken;
     }
@@ -164,7 +164,7 @@ abstract contract LicenseActions is HandlerBase {
     function burn(bytes32 seed, uint8 count) external step {
         uint256 left = PERSONAL / 16 - burnedBundles;
         count = uint8(bound(count, 0, left < 3 ? left : 3));
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         uint32[] memory bundles = registry.burnBundles(modelId, 0, seed, count, 0);
         for (uint256 j = 0; j < bundles.length; ++j) {
             assertFalse(_burned[bundles[j]], "R2: burned twice");
@@ -177,7 +177,7 @@ abstract contract LicenseActions is HandlerBase {
     function burnOpened(uint32 bundle) external step {
         uint32[] memory bundles = new uint32[](1);
         bundles[0] = uint32(bound(bundle, 0, PERSONAL / 16));
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         try registry.burnOpened(modelId, 0, bundles) {
             assertLt(bundles[0], PERSONAL / 16, "R2: not of the personal part");
             assertFalse(_burned[bundles[0]], "R2: burned twice");

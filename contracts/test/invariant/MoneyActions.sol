@@ -242,7 +242,7 @@ abstract contract MoneyActions is HandlerBase {
         LicenseRef memory ref = _refOf(g);
         (LicenseStatus status, uint40 deadline) = registry.licenseState(g.id);
         for (; g.freezes != 0; --g.freezes) {
-            vm.prank(challengeManager);
+            vm.prank(proofs);
             vault.unfreeze(g.id);
         }
         if (status == LicenseStatus.Acquired || status == LicenseStatus.Seeded) {

@@ -118,7 +118,7 @@ contract SymbolicReporterExit is SymbolicMoney {
         // How it is split is shown by `SymbolicSplits`, for every amount.
         LicenseRef memory ref = _ref(COLLATERAL);
         ref.terms.slash.reporterBps = 5000;
-        _vault.slash(ref, 8000, REPORTER, DELAY);
+        _vault.slash(ref, _how(ref, 8000, REPORTER, DELAY));
     }
 
     function check_reporterIsPaidOnceAfterTheDelay(uint40 waited) external {

@@ -37,6 +37,7 @@ abstract contract CoreTest is TestBase {
     PaymentEscrow internal escrow;
     ProverRegistry internal provers;
     TestToken internal token;
+    address internal beacon;
     FingerprintTree internal tree;
 
     Account internal owner;
@@ -98,7 +99,8 @@ abstract contract CoreTest is TestBase {
     function _deployCore() private {
         Deploy script = new Deploy();
         Deploy.Settings memory chosen = _settings();
-        chosen.beacon.place = address(new InstantBeacon());
+        beacon = address(new InstantBeacon());
+        chosen.beacon.place = beacon;
         (Deploy.Core memory core,) = script.deploy(chosen);
         registry = core.registry;
         vault = core.vault;

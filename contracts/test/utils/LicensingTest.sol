@@ -5,6 +5,7 @@ import { CollateralVault } from "../../src/CollateralVault.sol";
 import { LicenseRegistry } from "../../src/LicenseRegistry.sol";
 import { PaymentEscrow } from "../../src/PaymentEscrow.sol";
 import { IBeacon } from "../../src/interfaces/IBeacon.sol";
+import { ICollateralVault } from "../../src/interfaces/ICollateralVault.sol";
 import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
 import {
     LicenseRef,
@@ -16,11 +17,12 @@ import {
 } from "../../src/libraries/Types.sol";
 import { TestToken } from "../../src/testing/TestToken.sol";
 import { InstantBeacon } from "./InstantBeacon.sol";
+import { RoundsConfig } from "./RoundsConfig.sol";
 import { SampleTerms } from "./SampleTerms.sol";
 import { TestBase } from "./TestBase.sol";
 
 /// @title Registry, vault, escrow and beacon, a model with one parent, and the steps of a license
-/// @dev The challenge manager is an account, so that tests decide what it does.
+/// @dev Who judges are accounts, so that tests decide what they do.
 abstract contract LicensingTest is TestBase {
     bytes32 internal constant WEIGHTS = keccak256("weights");
     bytes32 internal constant METADATA = keccak256("metadata");
@@ -45,7 +47,8 @@ abstract contract LicensingTest is TestBase {
     Account internal session;
     address internal reporter;
     address internal stranger;
-    address internal challengeManager;
+    address internal proofs;
+    address internal rounds;
     address internal servingKey;
 
     bytes32 internal parentModel;
@@ -61,7 +64,7 @@ abstract contract LicensingTest is TestBase {
         session = makeAccount("session");
         reporter = makeAddr("reporter");
         stranger = makeAddr("stranger");
-        challengeManager = makeAddr("challengeManager");
+        proofs = makeAddr("proofs");
         servingKey = makeAddr("servingKey");
         _deploy();
         _fund(host.addr);
@@ -78,12 +81,14 @@ abstract contract LicensingTest is TestBase {
 
     function _deploy() private {
         beacon = _makeBeacon();
+        rounds = address(new RoundsConfig());
         uint256 nonce = vm.getNonce(address(this));
         address vaultAddress = vm.computeCreateAddress(address(this), nonce + 1);
         address escrowAddress = vm.computeCreateAddress(address(this), nonce + 2);
-        registry =
-            new LicenseRegistry(vaultAddress, escrowAddress, challengeManager, address(beacon));
-        vault = new CollateralVault(address(registry), escrowAddress, challengeManager);
+        registry = new LicenseRegistry(
+            vaultAddress, escrowAddress, proofs, rounds, address(beacon)
+        );
+        vault = new CollateralVault(address(registry), escrowAddress, proofs, rounds);
         escrow = new PaymentEscrow(address(registry), address(vault));
         require(
             address(vault) == vaultAddress && address(escrow) == escrowAddress, "addresses differ"
@@ -171,6 +176,22 @@ abstract contract LicensingTest is TestBase {
         (ref, id) = _active();
         vm.prank(ref.host);
         registry.terminate(ref);
+    }
+
+    /// @dev What a conviction at level 2 asks of the vault under these terms.
+    function _how(LicenseRef memory ref, uint16 bps, address to, uint40 delay)
+        internal
+        pure
+        returns (ICollateralVault.Slash memory)
+    {
+        return ICollateralVault.Slash({
+            bps: bps,
+            reporter: to,
+            reporterBps: ref.terms.slash.reporterBps,
+            ownerBps: ref.terms.slash.ownerBps,
+            payoutDelay: delay,
+            committedAt: 0
+        });
     }
 
     function _assertStatus(bytes32 id, LicenseStatus expected) internal view {

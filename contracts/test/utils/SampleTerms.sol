@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { EvidenceTerms, Royalty, SlashTerms, Terms } from "../../src/libraries/Types.sol";
+import { Royalty, SlashTerms, Terms } from "../../src/libraries/Types.sol";
 
 /// @title Valid terms from which tests deviate
 library SampleTerms {
-    uint256 internal constant ONE = 1 << 32;
-
     /// @dev Terms of `owner` without parents; the caller sets currency and royalties.
     function make(bytes32 modelId, uint32 epoch, address owner, address currency)
         internal
@@ -31,25 +29,10 @@ library SampleTerms {
             maxDeployments: 2,
             evidenceLevels: 5,
             leakLiability: false,
-            reportBond: 1 ether,
-            proverFee: 0.1 ether,
-            evidence: evidence(),
+            seats: 16,
+            alphaInverse: 1e12,
             slash: slash(),
             royalties: new Royalty[](0)
-        });
-    }
-
-    /// @dev Hit 12.8 under p0 = 1/16 and 3.2 under p = 1/4, misses as large as validity allows.
-    function evidence() internal pure returns (EvidenceTerms memory) {
-        uint256 personalHit = 128 * ONE / 10;
-        uint256 sharedHit = 32 * ONE / 10;
-        return EvidenceTerms({
-            personalHit: uint64(personalHit),
-            personalMiss: uint64((16 * ONE - personalHit) / 15),
-            sharedHit: uint64(sharedHit),
-            sharedMiss: uint64((65_536 * ONE - 16_384 * sharedHit) / 49_152),
-            assignmentP: 16_384,
-            alphaInverse: 1e9
         });
     }
 

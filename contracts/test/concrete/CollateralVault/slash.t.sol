@@ -13,19 +13,17 @@ contract CollateralVault_slash is LicensingTest {
         private
         returns (uint128 slashed, uint128 toReporter, uint128 toOwner)
     {
-        vm.prank(challengeManager);
-        return vault.slash(ref, bps, reporter, DELAY);
+        vm.prank(proofs);
+        return vault.slash(ref, _how(ref, bps, reporter, DELAY));
     }
 
-    function test_revertWhen_notChallengeManager() public {
+    function test_revertWhen_notJudge() public {
         (LicenseRef memory ref,) = _active();
         vm.expectRevert(
-            abi.encodeWithSelector(
-                ICollateralVault.CollateralVault_OnlyChallengeManager.selector, owner.addr
-            )
+            abi.encodeWithSelector(ICollateralVault.CollateralVault_OnlyJudges.selector, owner.addr)
         );
         vm.prank(owner.addr);
-        vault.slash(ref, 1, owner.addr, 0);
+        vault.slash(ref, _how(ref, 1, owner.addr, 0));
     }
 
     function test_revertWhen_bpsBad() public {
@@ -39,8 +37,8 @@ contract CollateralVault_slash is LicensingTest {
     function test_revertWhen_noReporter() public {
         (LicenseRef memory ref,) = _active();
         vm.expectRevert(ICollateralVault.CollateralVault_NoReporter.selector);
-        vm.prank(challengeManager);
-        vault.slash(ref, 1, address(0), DELAY);
+        vm.prank(proofs);
+        vault.slash(ref, _how(ref, 1, address(0), DELAY));
     }
 
     function test_slashes() public {
@@ -65,6 +63,26 @@ contract CollateralVault_slash is LicensingTest {
         assertEq(p.currency, address(token));
         assertEq(p.amount, 24 ether);
         assertEq(p.unlockAt, unlockAt);
+    }
+
+    function test_slashesForRoundsToo() public {
+        (LicenseRef memory ref,) = _active();
+        vm.prank(rounds);
+        (uint128 slashed,,) = vault.slash(ref, _how(ref, 8000, reporter, DELAY));
+        assertEq(slashed, 80 ether);
+    }
+
+    /// @dev Whoever judges says how it is shared; the terms are not asked again.
+    function test_sharesOutAsItIsTold() public {
+        (LicenseRef memory ref,) = _active();
+        ICollateralVault.Slash memory how = _how(ref, 10_000, reporter, DELAY);
+        (how.reporterBps, how.ownerBps) = (1000, 9000);
+        vm.prank(rounds);
+        (uint128 slashed, uint128 toReporter, uint128 toOwner) = vault.slash(ref, how);
+        assertEq(slashed, 100 ether);
+        assertEq(toReporter, 10 ether);
+        assertEq(toOwner, 90 ether);
+        assertEq(token.balanceOf(BURN), 0, "nothing is left to burn");
     }
 
     function test_slashesInNative() public {

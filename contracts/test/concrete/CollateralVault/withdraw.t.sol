@@ -87,18 +87,6 @@ contract CollateralVault_withdraw is LicensingTest {
         _withdraw(ref);
     }
 
-    function test_revertWhen_frozen() public {
-        (LicenseRef memory ref, bytes32 id) = _terminated();
-        _startThaw(ref);
-        vm.prank(challengeManager);
-        vault.freeze(id, ref.terms.collateral);
-        skip(ref.terms.thawPeriod);
-        vm.expectRevert(
-            abi.encodeWithSelector(ICollateralVault.CollateralVault_Frozen.selector, id, 1)
-        );
-        _withdraw(ref);
-    }
-
     function test_revertWhen_nothingLeft() public {
         (LicenseRef memory ref, bytes32 id) = _terminated();
         _startThaw(ref);
@@ -138,8 +126,8 @@ contract CollateralVault_withdraw is LicensingTest {
     function test_withdrawsTheRestAfterSlash() public {
         (LicenseRef memory ref,) = _terminated();
         _startThaw(ref);
-        vm.prank(challengeManager);
-        vault.slash(ref, 2500, reporter, 7 days);
+        vm.prank(proofs);
+        vault.slash(ref, _how(ref, 2500, reporter, 7 days));
         skip(ref.terms.thawPeriod);
         uint256 balanceBefore = token.balanceOf(host.addr);
         _withdraw(ref);

@@ -95,4 +95,19 @@ contract LicenseRegistry_activate is LicensingTest {
         registry.activate(ref, ARTEFACT);
         _assertStatus(id, LicenseStatus.Active);
     }
+
+    /// @dev Only terms that punish an unlicensed model pay for the round.
+    function test_notesTheNextRound() public {
+        (, bytes32 id) = _active();
+        assertEq(registry.activationRound(id), 0, "not asked for");
+        Terms memory terms = _terms();
+        terms.slash.unlicensedModelBps = 1;
+        LicenseRef memory ref;
+        (ref, id) = _seeded(terms);
+        assertEq(registry.activationRound(id), 0, "not active");
+        uint48 round = uint48(vm.getBlockNumber()) + 2;
+        vm.prank(ref.host);
+        registry.activate(ref, ARTEFACT);
+        assertEq(registry.activationRound(id), round, "next round");
+    }
 }

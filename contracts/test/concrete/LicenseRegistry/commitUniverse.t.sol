@@ -67,7 +67,6 @@ contract LicenseRegistry_commitUniverse is LicensingTest {
         assertEq(u.sharedCount, 0);
         assertEq(u.seedRound, round);
         assertEq(u.licenses, 0);
-        assertEq(u.cases, 0);
         assertEq(u.burnedBundles, 0);
         assertEq(registry.universe(modelId, 0).root, ROOT);
     }

@@ -155,8 +155,71 @@ contract LicenseRegistry_publishOffer is LicensingTest {
                 terms, abi.encodeWithSelector(TermsLib.Terms_BadEvidenceLevels.selector, bad[i])
             );
         }
-        terms.reportBond = 0;
-        terms = _expect(terms, abi.encodeWithSelector(TermsLib.Terms_NoReportBond.selector));
+    }
+
+    /// @dev What has no price can't be used unpaid; a price that rounds to nothing is none.
+    function test_revertWhen_levelTwoHasNoPrice() public {
+        Terms memory terms = _terms();
+        bytes memory reason = abi.encodeWithSelector(TermsLib.Terms_NoPrice.selector);
+        (terms.pricePerRequest, terms.pricePerThousandTokens) = (0, 0);
+        terms = _expect(terms, reason);
+        (terms.pricePerRequest, terms.pricePerThousandTokens) = (1, 0);
+        _publish(terms);
+        (terms.pricePerRequest, terms.pricePerThousandTokens) = (0, 1);
+        _publish(terms);
+    }
+
+    function _expectSeats(Terms memory terms, uint8 seats) private {
+        terms.seats = seats;
+        _expect(terms, abi.encodeWithSelector(TermsLib.Terms_BadSeats.selector, seats));
+    }
+
+    function test_revertWhen_seatsBad() public {
+        Terms memory terms = _terms();
+        uint8[8] memory bad = [0, 1, 7, 9, 12, 33, 40, 255];
+        for (uint256 i = 0; i < bad.length; ++i) {
+            _expectSeats(terms, bad[i]);
+        }
+        uint8[4] memory good = [8, 16, 24, 32];
+        for (uint256 i = 0; i < good.length; ++i) {
+            terms.seats = good[i];
+            _publish(terms);
+        }
+    }
+
+    /// @dev One hostile seat of four frames: rounds of so few stand behind nothing but a demo.
+    function test_revertWhen_fourSeatsElsewhereThanLocally() public {
+        Terms memory terms = _terms();
+        vm.chainId(1);
+        _expectSeats(terms, 4);
+        vm.chainId(31_338);
+        _expectSeats(terms, 4);
+        vm.chainId(31_337);
+        _publish(terms);
+    }
+
+    function test_revertWhen_seatsWithoutLevelTwo() public {
+        Terms memory terms = _terms();
+        terms.evidenceLevels = 1;
+        _expectSeats(terms, 16);
+        _expectSeats(terms, 4);
+        terms.seats = 0;
+        _publish(terms);
+    }
+
+    /// @dev Rounds of these tests take two days.
+    function test_revertWhen_thawNotLongerThanARound() public {
+        Terms memory terms = _terms();
+        terms.settlementPeriod = 1 days;
+        terms.thawPeriod = 2 days;
+        _expect(
+            terms,
+            abi.encodeWithSelector(TermsLib.Terms_ThawShorterThanRound.selector, 2 days, 2 days)
+        );
+        (terms.evidenceLevels, terms.seats) = (1, 0);
+        _publish(terms);
+        (terms.evidenceLevels, terms.seats, terms.thawPeriod) = (5, 16, 2 days + 1);
+        _publish(terms);
     }
 
     function test_revertWhen_slashBad() public {
@@ -173,34 +236,36 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         terms = _expectBps(terms, "unpaidUseBps", 0);
         terms.slash.reporterBps = 5001;
         terms = _expectBps(terms, "reporterBps", 5001);
-        terms.slash.ownerBps = 7001;
+        terms.slash.ownerBps = 5001;
         terms = _expect(
-            terms, abi.encodeWithSelector(TermsLib.Terms_SlashSplitTooHigh.selector, 3000, 7001)
+            terms, abi.encodeWithSelector(TermsLib.Terms_SlashSplitTooHigh.selector, 3000, 5001)
         );
+        (terms.slash.reporterBps, terms.slash.ownerBps) = (0, 8001);
+        terms = _expect(
+            terms, abi.encodeWithSelector(TermsLib.Terms_SlashSplitTooHigh.selector, 0, 8001)
+        );
+        // The sum does not overflow.
+        (terms.slash.reporterBps, terms.slash.ownerBps) = (5000, type(uint16).max);
+        terms = _expect(
+            terms,
+            abi.encodeWithSelector(
+                TermsLib.Terms_SlashSplitTooHigh.selector, 5000, type(uint16).max
+            )
+        );
+        (terms.slash.reporterBps, terms.slash.ownerBps) = (5000, 3000);
+        _publish(terms);
     }
 
-    function test_revertWhen_evidenceBad() public {
+    function test_revertWhen_alphaBad() public {
         Terms memory terms = _terms();
-        terms.evidence.alphaInverse = 1;
-        terms = _expect(terms, abi.encodeWithSelector(TermsLib.Terms_BadAlpha.selector, 1));
-        terms.evidence.assignmentP = 0;
-        terms = _expect(terms, abi.encodeWithSelector(TermsLib.Terms_BadAssignment.selector, 0));
-        (uint64 hit, uint64 miss) = (terms.evidence.personalHit, terms.evidence.personalMiss + 1);
-        terms.evidence.personalMiss = miss;
-        terms = _expect(
-            terms,
-            abi.encodeWithSelector(
-                TermsLib.Terms_BadMultipliers.selector, bytes32("personal"), hit, miss
-            )
-        );
-        (hit, miss) = (terms.evidence.sharedHit + 4, terms.evidence.sharedMiss);
-        terms.evidence.sharedHit = hit;
-        terms = _expect(
-            terms,
-            abi.encodeWithSelector(
-                TermsLib.Terms_BadMultipliers.selector, bytes32("shared"), hit, miss
-            )
-        );
+        for (uint64 alphaInverse; alphaInverse < 2; ++alphaInverse) {
+            terms.alphaInverse = alphaInverse;
+            _expect(
+                terms, abi.encodeWithSelector(TermsLib.Terms_BadAlpha.selector, alphaInverse)
+            );
+        }
+        terms.alphaInverse = 2;
+        _publish(terms);
     }
 
     /// @dev Royalties elsewhere than behind the other terms, where then any word can stand, here a
@@ -210,8 +275,8 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         terms.royalties = new Royalty[](0);
         bytes memory data =
             abi.encodePacked(abi.encodeCall(registry.publishOffer, (terms)), bytes32(0));
-        uint256 offset = 34 * 32;
-        uint256 size = 4 + 32 + 32 * 32;
+        uint256 offset = 28 * 32;
+        uint256 size = 4 + 32 + 26 * 32;
         assembly ("memory-safe") {
             let place := add(add(data, 0x20), size)
             mstore(place, offset)
@@ -228,9 +293,9 @@ contract LicenseRegistry_publishOffer is LicensingTest {
     /// @dev A bit outside of its type in any word, those of the royalties included.
     function testFuzz_dirtyWordsAreRefused(uint8 word, uint8 bit) public {
         bytes memory data = abi.encodeCall(registry.publishOffer, (_terms()));
-        uint256 index = bound(word, 1, 35);
+        uint256 index = bound(word, 1, 29);
         // The widest type is an address; the royalties' offset and number are no terms.
-        if (index == 32 || index == 33) index = 34;
+        if (index == 26 || index == 27) index = 28;
         uint256 place = 4 + 32 + index * 32;
         uint256 flipped = uint256(1) << bound(bit, 160, 255);
         assembly ("memory-safe") {
@@ -273,9 +338,10 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         terms.pricePerRequest = 0;
         terms.pricePerThousandTokens = 0;
         terms.evidenceLevels = 1;
-        terms.reportBond = 0;
+        terms.seats = 0;
+        terms.alphaInverse = type(uint64).max;
         terms.slash.reporterBps = 5000;
-        terms.slash.ownerBps = 5000;
+        terms.slash.ownerBps = 3000;
         terms.duration = 3650 days;
         _publish(terms);
         assertTrue(registry.isOfferOpen(registry.offerIdOf(terms)));
@@ -309,7 +375,7 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         bytes memory clean = abi.encodeCall(registry.publishOffer, (terms));
         // Words of the terms: the first is a full word; so is none of the others, up to the
         // royalties' offset.
-        for (uint256 word = 1; word < 32; ++word) {
+        for (uint256 word = 1; word < 26; ++word) {
             bytes memory dirty = bytes.concat(clean);
             // Four bytes of selector, one word of offset; the highest byte of each word.
             dirty[4 + 32 + 32 * word] = 0x80;

@@ -22,6 +22,14 @@ contract LicenseRegistry_registerDeployment is LicensingTest {
         registry.registerDeployment(ref, uri);
     }
 
+    function _until(bytes32 hash) private view returns (uint40) {
+        return registry.deployment(id, hash).liableUntil;
+    }
+
+    function _since() private view returns (uint40) {
+        return registry.deployment(id, HASH).registeredAt;
+    }
+
     function _retire(string memory uri) private {
         LicenseRef memory ref = _ref(_terms());
         vm.prank(host.addr);
@@ -62,7 +70,7 @@ contract LicenseRegistry_registerDeployment is LicensingTest {
         string memory uri = string(new bytes(2048));
         _register(uri);
         assertEq(
-            registry.deploymentLiableUntil(id, keccak256(bytes(uri))), type(uint40).max, "liable"
+            _until(keccak256(bytes(uri))), type(uint40).max, "liable"
         );
     }
 
@@ -100,11 +108,11 @@ contract LicenseRegistry_registerDeployment is LicensingTest {
     }
 
     function test_registers() public {
-        assertEq(registry.deploymentLiableUntil(id, HASH), 0);
+        assertEq(_until(HASH), 0);
         vm.expectEmit(address(registry));
         emit ILicenseRegistry.DeploymentRegistered(id, HASH, URI);
         _register(URI);
-        assertEq(registry.deploymentLiableUntil(id, HASH), type(uint40).max);
+        assertEq(_until(HASH), type(uint40).max);
     }
 
     function test_retires() public {
@@ -113,9 +121,9 @@ contract LicenseRegistry_registerDeployment is LicensingTest {
         vm.expectEmit(address(registry));
         emit ILicenseRegistry.DeploymentRetired(id, HASH);
         _retire(URI);
-        assertEq(registry.deploymentLiableUntil(id, HASH), block.timestamp + _terms().thawPeriod);
+        assertEq(_until(HASH), block.timestamp + _terms().thawPeriod);
         _register("c");
-        assertEq(registry.deploymentLiableUntil(id, keccak256("c")), type(uint40).max);
+        assertEq(_until(keccak256("c")), type(uint40).max);
     }
 
     function test_retiresAfterTheEnd() public {
@@ -126,7 +134,7 @@ contract LicenseRegistry_registerDeployment is LicensingTest {
         skip(1 days);
         _retire(URI);
         assertEq(
-            registry.deploymentLiableUntil(id, HASH), vm.getBlockTimestamp() + _terms().thawPeriod
+            _until(HASH), vm.getBlockTimestamp() + _terms().thawPeriod
         );
     }
 
@@ -134,6 +142,39 @@ contract LicenseRegistry_registerDeployment is LicensingTest {
         _register(URI);
         _retire(URI);
         _register(URI);
-        assertEq(registry.deploymentLiableUntil(id, HASH), type(uint40).max);
+        assertEq(_until(HASH), type(uint40).max);
+    }
+
+    function test_notesSinceWhen() public {
+        assertEq(_since(), 0, "never");
+        skip(5);
+        _register(URI);
+        uint40 since = uint40(vm.getBlockTimestamp());
+        assertEq(_since(), since, "registered");
+        skip(3 days);
+        _retire(URI);
+        assertEq(_since(), since, "retired");
+    }
+
+    /// @dev A round names what was registered when it was sealed, so nobody gets out of one by
+    /// registering anew.
+    function test_keepsItsAgeWhileTheHostIsLiable() public {
+        _register(URI);
+        uint40 since = _since();
+        skip(3 days);
+        _retire(URI);
+        skip(_terms().thawPeriod);
+        assertEq(_until(HASH), vm.getBlockTimestamp(), "the last second");
+        _register(URI);
+        assertEq(_since(), since, "as old as it was");
+    }
+
+    function test_isNewAfterwards() public {
+        _register(URI);
+        _retire(URI);
+        skip(_terms().thawPeriod + 1);
+        _register(URI);
+        assertEq(_since(), vm.getBlockTimestamp(), "new");
+        assertEq(_until(HASH), type(uint40).max, "liable");
     }
 }

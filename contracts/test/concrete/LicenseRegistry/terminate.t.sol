@@ -25,11 +25,11 @@ contract LicenseRegistry_terminate is LicensingTest {
         registry.terminate(ref);
     }
 
-    function test_revertWhen_notChallengeManager() public {
+    function test_revertWhen_notJudge() public {
         (, bytes32 id) = _active();
         vm.expectRevert(
             abi.encodeWithSelector(
-                ILicenseRegistry.LicenseRegistry_OnlyChallengeManager.selector, owner.addr
+                ILicenseRegistry.LicenseRegistry_OnlyJudges.selector, owner.addr
             )
         );
         vm.prank(owner.addr);
@@ -43,7 +43,7 @@ contract LicenseRegistry_terminate is LicensingTest {
         registry.terminate(ref);
 
         _expectWrongStatus(id, LicenseStatus.Seeded);
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         registry.terminateFor(id);
     }
 
@@ -79,7 +79,7 @@ contract LicenseRegistry_terminate is LicensingTest {
 
     function test_terminatesForGuilt() public {
         (, bytes32 id) = _active();
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         registry.terminateFor(id);
         _assertStatus(id, LicenseStatus.Terminated);
     }
@@ -88,7 +88,7 @@ contract LicenseRegistry_terminate is LicensingTest {
         (, bytes32 id) = _terminated();
         uint40 deadline = registry.license(id).deadline;
         skip(1 days);
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         registry.terminateFor(id);
         _assertStatus(id, LicenseStatus.Terminated);
         assertEq(registry.license(id).deadline, deadline);

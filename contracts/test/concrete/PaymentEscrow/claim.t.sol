@@ -139,8 +139,8 @@ contract PaymentEscrow_claim is LicensingTest {
     function test_coversByWhatIsLeftOfTheCollateral() public {
         LicenseRef memory ref = _openRich();
         _claim(ref, _row(ref, 30 ether, 1, 0));
-        vm.prank(challengeManager);
-        vault.slash(ref, 5000, reporter, 0);
+        vm.prank(proofs);
+        vault.slash(ref, _how(ref, 5000, reporter, 0));
         assertEq(escrow.claimable(ref), 0, "30 of 25");
         vm.prank(host.addr);
         vault.topUp(ref, 150 ether);
@@ -160,9 +160,9 @@ contract PaymentEscrow_claim is LicensingTest {
     function test_rejectsWhenCollateralIsGoneUntilTheLicenseIsOver() public {
         LicenseRef memory ref = _openRich();
         bytes32 id = _id(ref);
-        vm.startPrank(challengeManager);
+        vm.startPrank(proofs);
         registry.terminateFor(id);
-        vault.slash(ref, 10_000, reporter, 0);
+        vault.slash(ref, _how(ref, 10_000, reporter, 0));
         vm.stopPrank();
         IPaymentEscrow.ClaimRow[] memory rows = new IPaymentEscrow.ClaimRow[](3);
         (rows[0], rows[1]) = (_row(ref, 1 ether, 1, 0), _row(ref, 60 ether, 1, 0));
@@ -355,7 +355,7 @@ contract PaymentEscrow_claim is LicensingTest {
     function test_claimsAfterTheLicense() public {
         (LicenseRef memory ref, bytes32 id) = _open();
         IPaymentEscrow.ClaimRow memory row = _row(ref, 1 ether, 1, 0);
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         registry.terminateFor(id);
         assertEq(_claim(ref, row), 1 ether);
     }

@@ -120,7 +120,7 @@ contract PaymentEscrow_withdraw is LicensingTest {
     function test_withdrawsAfterTheLicense() public {
         (LicenseRef memory ref, bytes32 id) = _active();
         _channel(ref);
-        vm.prank(challengeManager);
+        vm.prank(proofs);
         registry.terminateFor(id);
         _thaw(ref);
         skip(ref.terms.thawPeriod);

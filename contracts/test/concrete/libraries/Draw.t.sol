@@ -9,12 +9,16 @@ contract DrawTest is TestBase {
     bytes32 private constant ROOT = keccak256("root");
     bytes32 private constant SALT = keccak256("salt");
 
-    /// @dev The probability is `p` in 65,536: of the numbers below `p`, and not of `p` itself.
-    function test_isAssigned_belowTheProbability() public pure {
-        uint16 drawn =
-            uint16(bytes2(keccak256(abi.encodePacked(SEED, ROOT, SALT, "assigned", uint32(7)))));
-        assertFalse(Draw.isAssigned(SEED, ROOT, 7, SALT, drawn), "at the probability");
-        assertTrue(Draw.isAssigned(SEED, ROOT, 7, SALT, drawn + 1), "below it");
+    function test_candidate_isTheLastHalfByte() public pure {
+        for (uint32 index; index < 32; ++index) {
+            uint256 hash = uint256(keccak256(abi.encodePacked(SEED, ROOT, SALT, index)));
+            assertEq(Draw.candidate(SEED, ROOT, index, SALT), hash % 16, "candidate");
+        }
+    }
+
+    function test_seed_bindsValueContractAndSubject() public pure {
+        bytes32 expected = keccak256(abi.encodePacked(ROOT, address(7), SALT));
+        assertEq(Draw.seed(ROOT, address(7), SALT), expected);
     }
 
     /// @dev Solidity takes the zero slot for every array that has no elements yet.

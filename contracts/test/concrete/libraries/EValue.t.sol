@@ -15,33 +15,6 @@ contract EValueTest is TestBase {
         return EValue.log2Ceil(x);
     }
 
-    function test_isValid_refusesMultipliersWithoutEffect() public pure {
-        assertFalse(EValue.isValid(ONE, 1, 1, 16), "hit of 1");
-        assertFalse(EValue.isValid(2 * ONE, ONE, 1, 16), "miss of 1");
-        assertFalse(EValue.isValid(2 * ONE, 0, 1, 16), "miss of 0");
-    }
-
-    function test_isValid_refusesCertainty() public pure {
-        assertFalse(EValue.isValid(2 * ONE, 1, 0, 16), "p0 = 0");
-        assertFalse(EValue.isValid(2 * ONE, 1, 16, 16), "p0 = 1");
-        assertFalse(EValue.isValid(2 * ONE, 1, 17, 16), "p0 > 1");
-    }
-
-    function test_isValid_isExact() public pure {
-        // 1·h + 15·m = 16·2^32
-        uint64 m = ONE / 2;
-        uint64 h = 16 * ONE - 15 * m;
-        assertTrue(EValue.isValid(h, m, 1, 16), "expectation 1");
-        assertFalse(EValue.isValid(h + 1, m, 1, 16), "hit too large");
-        assertFalse(EValue.isValid(h, m + 1, 1, 16), "miss too large");
-        assertTrue(EValue.isValid(h - 1, m, 1, 16), "below");
-    }
-
-    function test_isValid_takesDenominatorsOf64Bits() public pure {
-        assertTrue(EValue.isValid(2 * ONE, 1, 1, type(uint64).max), "the largest");
-        assertFalse(EValue.isValid(2 * ONE, 1, 1, uint256(1) << 64), "one more");
-    }
-
     function test_log2Floor() public {
         vm.expectRevert(abi.encodeWithSelector(EValue.EValue_LogOfZero.selector));
         this.log2Floor(0);
@@ -70,9 +43,25 @@ contract EValueTest is TestBase {
         assertEq(int256(EValue.log2Ceil(3)), 6_807_362_106, "log2(3), rounded up");
     }
 
-    function test_evidenceAndThreshold() public pure {
-        assertEq(int256(EValue.evidence(3, 2, 8 * ONE, ONE / 4)), 5 * int256(uint256(ONE)));
-        assertEq(int256(EValue.evidence(0, 0, 8 * ONE, ONE / 4)), 0);
-        assertEq(int256(EValue.threshold(1024, 4, 2)), 13 * int256(uint256(ONE)));
+    /// @dev The bet is h = 6.4 and m = 0.64, each rounded down to 32 bits of a fraction: what an
+    /// innocent expects is below 1.
+    function test_theBetIsValid() public pure {
+        assertEq(EValue.HIT, uint64(64 * uint256(ONE) / 10), "h");
+        assertEq(EValue.MISS, uint64(64 * uint256(ONE) / 100), "m");
+        assertLe(uint256(EValue.HIT) + 15 * uint256(EValue.MISS), 16 * uint256(ONE), "1/16");
+        assertGt(uint256(EValue.HIT) + 15 * (uint256(EValue.MISS) + 1), 16 * uint256(ONE), "tight");
+    }
+
+    function test_evidence() public pure {
+        int64 hit = EValue.log2Floor(EValue.HIT);
+        int64 miss = EValue.log2Floor(EValue.MISS);
+        assertGt(hit, 0, "a hit raises");
+        assertLt(miss, 0, "a miss lowers");
+        assertEq(int256(EValue.evidence(0, 0)), 0, "nothing");
+        assertEq(int256(EValue.evidence(1, 1)), int256(hit), "one hit");
+        assertEq(int256(EValue.evidence(0, 1)), int256(miss), "one miss");
+        assertEq(int256(EValue.evidence(3, 5)), 3 * int256(hit) + 2 * int256(miss), "both");
+        assertEq(int256(EValue.evidence(256, 256)), 256 * int256(hit), "the most hits");
+        assertEq(int256(EValue.evidence(0, 256)), 256 * int256(miss), "the most misses");
     }
 }

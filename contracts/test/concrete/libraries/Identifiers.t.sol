@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { Bundles } from "../../../src/libraries/Bundles.sol";
 import { TermsLib } from "../../../src/libraries/TermsLib.sol";
 import { LicenseRef, Terms } from "../../../src/libraries/Types.sol";
 import { Vouchers } from "../../../src/libraries/Vouchers.sol";
 import { TestBase } from "../../utils/TestBase.sol";
 
-/// @dev Identifiers, vouchers and picks against the golden values that Rust reads too.
+/// @dev Identifiers and vouchers against the golden values that Rust reads too.
 contract IdentifiersTest is TestBase {
-    mapping(uint256 word => uint256 bits) private _burned;
-
     function offerId(Terms calldata terms, address registry) external view returns (bytes32) {
         return TermsLib.offerId(terms, registry);
     }
@@ -86,21 +83,5 @@ contract IdentifiersTest is TestBase {
 
     function test_nobodySigns() public view {
         assertFalse(this.isSignedBy(address(0), bytes32(0), new bytes(65)));
-    }
-
-    function test_bundlePicks() public {
-        string memory json = vectors("draw");
-        uint256 total = vm.parseJsonUint(json, ".bundleTotal");
-        bytes32 seed = vm.parseJsonBytes32(json, ".caseSeed");
-        uint256[] memory burned = vm.parseJsonUintArray(json, ".burned");
-        uint256[] memory picked = vm.parseJsonUintArray(json, ".picked");
-        for (uint256 i = 0; i < burned.length; ++i) {
-            _burned[burned[i] >> 8] |= 1 << (burned[i] & 255);
-        }
-        assertGt(picked.length, 0);
-        for (uint32 j = 0; j < picked.length; ++j) {
-            uint256 remaining = total - burned.length - j;
-            assertEq(Bundles.pick(_burned, 0, total, remaining, seed, j), picked[j]);
-        }
     }
 }

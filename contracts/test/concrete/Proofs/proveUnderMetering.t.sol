@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { IProofs } from "../../../src/interfaces/IProofs.sol";
 import { IPaymentEscrow } from "../../../src/interfaces/IPaymentEscrow.sol";
 import { LicenseStatus, Receipt, Violation } from "../../../src/libraries/Types.sol";
-import { CaseTest } from "../../utils/CaseTest.sol";
+import { ProofTest } from "../../utils/ProofTest.sol";
 
-contract ChallengeManager_proveUnderMetering is CaseTest {
+contract Proofs_proveUnderMetering is ProofTest {
     /// @dev A channel with one settled request of 500 tokens, for which 0.01 ether was claimed:
     /// five times the price.
     function _settled() private returns (bytes32 channelId) {
@@ -30,21 +30,21 @@ contract ChallengeManager_proveUnderMetering is CaseTest {
     function _prove(Receipt memory receipt) private {
         bytes memory signature_ = _sign(receipt);
         vm.prank(reporter);
-        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+        proofs.proveUnderMetering(ref(), receipt, signature_, SALT);
     }
 
     function _expectRefused(Receipt memory receipt, uint256 owed) private {
         bytes memory signature_ = _sign(receipt);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NoUnderMetering.selector,
+                IProofs.Proofs_NoUnderMetering.selector,
                 uint256(receipt.servedAt) + 2 days,
                 owed,
                 uint128(0.01 ether)
             )
         );
         vm.prank(reporter);
-        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+        proofs.proveUnderMetering(ref(), receipt, signature_, SALT);
     }
 
     function _assertSlashed() private view {
@@ -76,12 +76,12 @@ contract ChallengeManager_proveUnderMetering is CaseTest {
         bytes memory signature_ = _sign(receipt);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_AlreadyPunished.selector,
+                IProofs.Proofs_AlreadyPunished.selector,
                 keccak256(abi.encode(Violation.UnderMetering, licenseId, receipt.channelId))
             )
         );
         vm.prank(reporter);
-        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+        proofs.proveUnderMetering(ref(), receipt, signature_, SALT);
     }
 
     function test_revertWhen_keyRevokedTooLongAgo() public {
@@ -93,10 +93,10 @@ contract ChallengeManager_proveUnderMetering is CaseTest {
         bytes memory signature_ = _sign(receipt);
         vm.warp(end + 1);
         vm.expectRevert(
-            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_KeyRevoked.selector, 0, end)
+            abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end)
         );
         vm.prank(reporter);
-        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+        proofs.proveUnderMetering(ref(), receipt, signature_, SALT);
     }
 
     /// @dev Dated after its key's end, a receipt is due as if it were dated at it.
@@ -160,13 +160,13 @@ contract ChallengeManager_proveUnderMetering is CaseTest {
         bytes memory signature_ = _sign(receipt);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NoUnderMetering.selector,
+                IProofs.Proofs_NoUnderMetering.selector,
                 uint256(receipt.servedAt) + 2 days,
                 0.012 ether,
                 uint128(0.012 ether)
             )
         );
         vm.prank(reporter);
-        manager.proveUnderMetering(ref(), receipt, signature_, SALT);
+        proofs.proveUnderMetering(ref(), receipt, signature_, SALT);
     }
 }

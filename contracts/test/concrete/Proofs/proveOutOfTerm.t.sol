@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { IProofs } from "../../../src/interfaces/IProofs.sol";
 import { LicenseStatus, Receipt, ServingKey, Violation } from "../../../src/libraries/Types.sol";
-import { CaseTest } from "../../utils/CaseTest.sol";
+import { ProofTest } from "../../utils/ProofTest.sol";
 
-contract ChallengeManager_proveOutOfTerm is CaseTest {
+contract Proofs_proveOutOfTerm is ProofTest {
     function _prove(Receipt memory receipt) private {
         bytes memory signature_ = _sign(receipt);
         vm.prank(reporter);
-        manager.proveOutOfTerm(ref(), receipt, signature_, SALT);
+        proofs.proveOutOfTerm(ref(), receipt, signature_, SALT);
     }
 
     function _servedAt(uint64 time) private view returns (Receipt memory receipt) {
@@ -22,11 +22,11 @@ contract ChallengeManager_proveOutOfTerm is CaseTest {
         bytes memory signature_ = _sign(receipt);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_WithinTerm.selector, receipt.servedAt, end
+                IProofs.Proofs_WithinTerm.selector, receipt.servedAt, end
             )
         );
         vm.prank(reporter);
-        manager.proveOutOfTerm(ref(), receipt, signature_, SALT);
+        proofs.proveOutOfTerm(ref(), receipt, signature_, SALT);
     }
 
     function test_revertWhen_beforeExpiry() public {
@@ -51,11 +51,11 @@ contract ChallengeManager_proveOutOfTerm is CaseTest {
         );
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector, 0, 0
+                IProofs.Proofs_BadReceiptSignature.selector, 0, 0
             )
         );
         vm.prank(reporter);
-        manager.proveOutOfTerm(ref(), receipt, new bytes(65), SALT);
+        proofs.proveOutOfTerm(ref(), receipt, new bytes(65), SALT);
     }
 
     function test_revertWhen_punishedBefore() public {
@@ -67,12 +67,12 @@ contract ChallengeManager_proveOutOfTerm is CaseTest {
         bytes memory signature_ = _sign(receipt);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_AlreadyPunished.selector,
+                IProofs.Proofs_AlreadyPunished.selector,
                 keccak256(abi.encode(Violation.OutOfTerm, licenseId, CHANNEL))
             )
         );
         vm.prank(reporter);
-        manager.proveOutOfTerm(ref(), receipt, signature_, SALT);
+        proofs.proveOutOfTerm(ref(), receipt, signature_, SALT);
     }
 
     function test_slashesAfterExpiry() public {

@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { ECDSA } from "solady/utils/ECDSA.sol";
+
 import { ILicenseRegistry } from "../../../src/interfaces/ILicenseRegistry.sol";
+import { IProofs } from "../../../src/interfaces/IProofs.sol";
 import { EValue } from "../../../src/libraries/EValue.sol";
+import { Openings } from "../../../src/libraries/Openings.sol";
 import { Receipts } from "../../../src/libraries/Receipts.sol";
 import {
     LicenseRef,
     LicenseStatus,
+    OpenedBundle,
+    OpenedLeaf,
     Receipt,
     ServingKey,
-    Terms,
     Violation
 } from "../../../src/libraries/Types.sol";
 import { CopyTest } from "../../utils/CopyTest.sol";
 
-contract ChallengeManager_proveUnlicensedModel is CopyTest {
+contract Proofs_proveUnlicensedModel is CopyTest {
     function _expect(
-        IChallengeTypes.Series memory series,
-        IChallengeTypes.SeriesEvidence memory given,
+        IProofs.Series memory series,
+        Given memory given,
         bytes memory reason
     ) private {
         vm.expectRevert(reason);
@@ -28,95 +32,69 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     /// @dev A series that convicts, up to the report and the answers.
     function _ready()
         private
-        returns (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given)
+        returns (IProofs.Series memory series, Given memory given)
     {
         series = _series();
         _reportSeries(series);
         given = _evidence(series, 0);
     }
 
+    /// @dev 8 bundles to choose from: three bits each.
     function _threshold(uint256 bundles) private pure returns (int64) {
-        // 8 bundles to choose from: three bits each.
-        return EValue.threshold(1e9, type(uint32).max, type(uint32).max)
+        return EValue.log2Ceil(1e9) + 2 * EValue.log2Ceil(type(uint32).max)
             + int64(uint64(3 * bundles)) * (1 << 32);
     }
 
-    function _evidenceOf(uint256 hits, uint256 misses) private view returns (int64) {
-        (uint64 h, uint64 m) = (ref().terms.evidence.personalHit, ref().terms.evidence.personalMiss);
-        return EValue.evidence(hits, misses, h, m);
-    }
-
-    function _badSignature(Receipt memory checked, bytes memory signature_)
+    function _badSignature(Receipt memory checked, IProofs.ServedAnswer memory given)
         private
         view
         returns (bytes memory)
     {
-        bytes32 r;
-        bytes32 s;
-        assembly ("memory-safe") {
-            r := mload(add(signature_, 0x20))
-            s := mload(add(signature_, 0x40))
-        }
-        uint8 v = uint8(signature_[64]);
+        address signer = ECDSA.tryRecover(proofs.receiptDigest(checked), given.r, given.vs);
         return abi.encodeWithSelector(
-            IChallengeTypes.ChallengeManager_BadReceiptSignature.selector,
-            ecrecover(manager.receiptDigest(checked), v, r, s),
-            serving.addr
+            IProofs.Proofs_BadReceiptSignature.selector, signer, serving.addr
         );
     }
 
     // ---- Terms
 
     function test_revertWhen_levelNotAccepted() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         LicenseRef memory other = ref();
         other.terms.evidenceLevels = 4;
         vm.expectRevert(
-            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_LevelNotAccepted.selector, 0)
+            abi.encodeWithSelector(IProofs.Proofs_LevelNotAccepted.selector, 0)
         );
         vm.prank(reporter);
-        manager.proveUnlicensedModel(other, series, given, SALT);
+        proofs.proveUnlicensedModel(other, series, given.opened, given.answers, SALT);
     }
 
     function test_revertWhen_notAgreed() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         LicenseRef memory other = ref();
         other.terms.slash.unlicensedModelBps = 0;
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NotAgreed.selector, Violation.UnlicensedModel
+                IProofs.Proofs_NotAgreed.selector, Violation.UnlicensedModel
             )
         );
         vm.prank(reporter);
-        manager.proveUnlicensedModel(other, series, given, SALT);
-    }
-
-    function test_revertWhen_noReader() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
-            _ready();
-        vm.etch(manager.COPY_READER(), "");
-        _expect(
-            series,
-            given,
-            abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NoReader.selector, manager.COPY_READER()
-            )
-        );
+        proofs.proveUnlicensedModel(other, series, given.opened, given.answers, SALT);
     }
 
     // ---- Copy
 
     function _expectNotForeign(LicenseRef memory other) private {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         series.copy = other;
         _expect(
             series,
             given,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NotForeign.selector, registry.licenseIdOf(other)
+                IProofs.Proofs_NotForeign.selector, registry.licenseIdOf(other)
             )
         );
     }
@@ -148,33 +126,33 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         LicenseRef memory later = ref();
         later.nonce = 2;
         bytes32 laterId = _activeLicense(later);
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_DrawnBefore.selector,
+                IProofs.Proofs_DrawnBefore.selector,
                 registry.license(copyId).seedRound,
                 registry.activationRound(laterId)
             )
         );
         vm.prank(reporter);
-        manager.proveUnlicensedModel(later, series, given, SALT);
+        proofs.proveUnlicensedModel(later, series, given.opened, given.answers, SALT);
     }
 
     function test_revertWhen_accusedNeverActive() public {
         LicenseRef memory later = ref();
         later.nonce = 2;
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_DrawnBefore.selector,
+                IProofs.Proofs_DrawnBefore.selector,
                 registry.license(copyId).seedRound,
                 0
             )
         );
         vm.prank(reporter);
-        manager.proveUnlicensedModel(later, series, given, SALT);
+        proofs.proveUnlicensedModel(later, series, given.opened, given.answers, SALT);
     }
 
     /// @dev Both rounds the same: neither value was known when the artefact was accepted.
@@ -193,122 +171,101 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
             registry.license(copyId).seedRound, registry.activationRound(secondId), "same round"
         );
         licenseId = secondId;
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         _reportSeries(series);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        Given memory given = _evidence(series, 0);
         vm.prank(reporter);
-        manager.proveUnlicensedModel(second, series, given, SALT);
+        proofs.proveUnlicensedModel(second, series, given.opened, given.answers, SALT);
         assertEq(vault.collateral(second).amount, COLLATERAL * 4 / 10, "slashed");
     }
 
     // ---- Leaves
 
-    function test_revertWhen_lengthsWrong() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
-            _ready();
-        IChallengeTypes.ServedAnswer[] memory answers = given.answers;
-        given.answers = new IChallengeTypes.ServedAnswer[](31);
-        _expect(series, given, _wrongLength(31, 32));
-        given.answers = answers;
-        series.bundles = new uint32[](0);
-        _expect(series, given, _wrongLength(32, 0));
-        given.answers = new IChallengeTypes.ServedAnswer[](0);
-        _expect(series, given, _wrongLength(0, 0));
-        series.bundles = new uint32[](17);
-        given.answers = new IChallengeTypes.ServedAnswer[](272);
-        _expect(series, given, _wrongLength(272, 272));
+    function _wrongLength(bytes32 name, uint256 got, uint256 expected)
+        private
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodeWithSelector(IProofs.Proofs_WrongLength.selector, name, got, expected);
     }
 
-    function _wrongLength(uint256 got, uint256 expected) private pure returns (bytes memory) {
-        return abi.encodeWithSelector(
-            IChallengeTypes.ChallengeManager_WrongLength.selector, bytes32("answers"), got, expected
+    function test_revertWhen_lengthsWrong() public {
+        (IProofs.Series memory series, Given memory given) = _ready();
+        IProofs.ServedAnswer[] memory answers = given.answers;
+        given.answers = new IProofs.ServedAnswer[](47);
+        _expect(series, given, _wrongLength("answers", 47, 48));
+        given.answers = new IProofs.ServedAnswer[](49);
+        _expect(series, given, _wrongLength("answers", 49, 48));
+        given.answers = answers;
+        given.opened = new OpenedBundle[](2);
+        _expect(series, given, _wrongLength("opened", 2, 3));
+        series.bundles = new uint32[](0);
+        _expect(series, given, _wrongLength("series", 0, 16));
+        series.bundles = new uint32[](17);
+        _expect(series, given, _wrongLength("series", 17, 16));
+    }
+
+    /// @dev A round may leave a bundle closed; a proof shows all that it counts.
+    function test_revertWhen_aBundleIsClosed() public {
+        (IProofs.Series memory series, Given memory given) = _ready();
+        given.opened[1].leaves = new OpenedLeaf[](0);
+        _expect(
+            series, given, abi.encodeWithSelector(Openings.Openings_WrongLength.selector, 2, 0)
         );
     }
 
-    function test_revertWhen_answerAtAnotherPlace() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
-            _ready();
-        given.bundles[0].leaves[0].position = 1;
-        given.bundles[0].leaves[1].position = 0;
+    function test_revertWhen_leafMalformed() public {
+        (IProofs.Series memory series, Given memory given) = _ready();
+        given.opened[1].leaves[3].tags[0] = 0;
         _expect(
             series,
             given,
-            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_BadPosition.selector, 0, 1)
+            abi.encodeWithSelector(Openings.Openings_MalformedLeaf.selector, 2 * 16 + 3)
         );
     }
 
     function test_revertWhen_leafNotCommitted() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
-        given.bundles[1].leaves[3].salt = "another";
+        given.opened[1].leaves[3].salt = "another";
         _expect(
             series,
             given,
-            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_BadProof.selector, 2)
+            abi.encodeWithSelector(Openings.Openings_BadProof.selector, 2)
         );
     }
 
     // ---- Receipts
 
-    function test_revertWhen_textUnsigned() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
-            _ready();
-        given.answers[31].signature = "";
-        _expect(
-            series,
-            given,
-            abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_WrongLength.selector,
-                bytes32("text"),
-                given.answers[31].text.length,
-                0
-            )
-        );
+    function test_revertWhen_tagUnsigned() public {
+        (IProofs.Series memory series, Given memory given) = _ready();
+        (given.answers[31].r, given.answers[31].vs) = (0, 0);
+        _expect(series, given, abi.encodeWithSelector(IProofs.Proofs_NotSigned.selector, 31));
     }
 
     function test_revertWhen_signedByAnother() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
-            _ready();
-        Receipt memory receipt = _receiptOf(given, 4, series);
-        given.answers[4].signature = signature(host.key, manager.receiptDigest(receipt));
+        (IProofs.Series memory series, Given memory given) = _ready();
+        _signAnswerBy(host.key, given, 4, _receiptOf(given, 4, series));
         _expect(
             series,
             given,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector,
-                host.addr,
-                serving.addr
+                IProofs.Proofs_BadReceiptSignature.selector, host.addr, serving.addr
             )
         );
-        given.answers[4].signature = new bytes(65);
+        (given.answers[4].r, given.answers[4].vs) = (0, bytes32(uint256(1)));
         _expect(
             series,
             given,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector,
-                address(0),
-                serving.addr
-            )
-        );
-    }
-
-    function test_revertWhen_positionsOfTheSecondBundleAreSwapped() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
-            _ready();
-        given.bundles[1].leaves[0].position = 17;
-        given.bundles[1].leaves[1].position = 16;
-        _expect(
-            series,
-            given,
-            abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_BadPosition.selector, 16, uint16(17)
+                IProofs.Proofs_BadReceiptSignature.selector, address(0), serving.addr
             )
         );
     }
 
     /// @dev What no key signed recovers to 0, and would pass for a license whose key were 0.
     function test_revertWhen_nobodySigned() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         vm.mockCall(
             address(registry),
@@ -316,24 +273,24 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
             abi.encode(ServingKey(address(0), 0, type(uint40).max, false))
         );
         for (uint256 j; j < given.answers.length; ++j) {
-            given.answers[j].signature = new bytes(65);
+            (given.answers[j].r, given.answers[j].vs) = (bytes32(uint256(1)), 0);
         }
         _expect(
             series,
             given,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector, 0, 0
+                IProofs.Proofs_BadReceiptSignature.selector, 0, 0
             )
         );
     }
 
     function test_revertWhen_receiptOfSomethingElse() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         uint256 snapshot = vm.snapshotState();
         for (uint256 field; field < 8; ++field) {
             Receipt memory signed = _receiptOf(given, 3, series);
-            bytes32 keyHash = given.bundles[0].leaves[3].keyHash;
+            bytes32 keyHash = given.opened[0].leaves[3].keyHash;
             if (field == 0) signed.channelId = "another channel";
             if (field == 1) signed.seq += 1;
             if (field == 2) signed.responseHash = keccak256("another text");
@@ -343,31 +300,40 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
             if (field == 6) signed.cumulativeRequests = FIRST + 4;
             if (field == 7) signed.keyEpoch = 1;
             Receipt memory expected = _receiptOf(given, 3, series);
-            bytes memory before = given.answers[3].signature;
-            given.answers[3].signature = _sign(signed);
-            _expect(series, given, _badSignature(expected, given.answers[3].signature));
-            given.answers[3].signature = before;
+            IProofs.ServedAnswer memory answer = given.answers[3];
+            (bytes32 r, bytes32 vs) = (answer.r, answer.vs);
+            _signAnswer(given, 3, signed);
+            _expect(series, given, _badSignature(expected, answer));
+            (answer.r, answer.vs) = (r, vs);
         }
         vm.revertToState(snapshot);
         _prove(series, given);
     }
 
+    /// @dev The tag is signed with the text: another tag for the same text is another receipt.
+    function test_revertWhen_tagOfAnotherAnswer() public {
+        (IProofs.Series memory series, Given memory given) = _ready();
+        given.answers[3].tag = ~given.answers[3].tag;
+        Receipt memory expected = _receiptOf(given, 3, series);
+        _expect(series, given, _badSignature(expected, given.answers[3]));
+    }
+
     function test_revertWhen_notInOrder() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         given.answers[5].seq = given.answers[4].seq;
-        given.answers[5].signature = _sign(_receiptOf(given, 5, series));
-        bytes4 reason = IChallengeTypes.ChallengeManager_NotInOrder.selector;
+        _signAnswer(given, 5, _receiptOf(given, 5, series));
+        bytes4 reason = IProofs.Proofs_NotInOrder.selector;
         _expect(series, given, abi.encodeWithSelector(reason, 5));
         given.answers[4].keyEpoch = 1;
         vm.prank(host.addr);
         registry.rotateServingKey(ref(), serving.addr);
-        given.answers[4].signature = _sign(_receiptOf(given, 4, series));
+        _signAnswer(given, 4, _receiptOf(given, 4, series));
         _expect(series, given, abi.encodeWithSelector(reason, 5));
     }
 
     function test_revertWhen_keyRevokedTooLongAgo() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         vm.prank(host.addr);
         registry.revokeServingKey(ref(), 0);
@@ -376,51 +342,49 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         _expect(
             series,
             given,
-            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_KeyRevoked.selector, 0, end)
+            abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end)
         );
     }
 
     function test_goesOnUnderTheNextKey() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         Account memory next = makeAccount("next serving key");
         vm.prank(host.addr);
         registry.rotateServingKey(ref(), next.addr);
-        for (uint256 j = 20; j < 32; ++j) {
+        for (uint256 j = 20; j < 48; ++j) {
             (given.answers[j].keyEpoch, given.answers[j].seq) = (1, uint64(j));
-            bytes32 digest = manager.receiptDigest(_receiptOf(given, j, series));
-            given.answers[j].signature = signature(next.key, digest);
+            _signAnswerBy(next.key, given, j, _receiptOf(given, j, series));
         }
         _prove(series, given);
         assertEq(vault.collateral(ref()).amount, COLLATERAL * 4 / 10, "slashed");
     }
 
     function test_revertWhen_servedTooEarly() public {
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         _commitReport(reporter, _claimOf(series));
         uint256 from = block.timestamp + 60;
         skip(59);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        Given memory given = _evidence(series, 0);
         skip(1);
-        for (uint256 j; j < 31; ++j) {
-            string memory text = string(given.answers[j].text);
-            _answer(given, j, series, text);
+        for (uint256 j; j < 47; ++j) {
+            _answer(given, j, series, given.answers[j].tag);
         }
         _expect(
             series,
             given,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_ServedTooEarly.selector, from - 1, from
+                IProofs.Proofs_ServedTooEarly.selector, from - 1, from
             )
         );
     }
 
     function test_revertWhen_claimedOtherwise() public {
-        (IChallengeTypes.Series memory series,) = _ready();
+        (IProofs.Series memory series,) = _ready();
         uint32 first = series.bundles[0];
         (series.bundles[0], series.bundles[1]) = (series.bundles[1], first);
         bytes memory reason = abi.encodeWithSelector(
-            IChallengeTypes.ChallengeManager_NotCommitted.selector,
+            IProofs.Proofs_NotCommitted.selector,
             keccak256(abi.encode(reporter, _claimOf(series), SALT))
         );
         _expect(series, _evidence(series, 0), reason);
@@ -429,22 +393,23 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     // ---- Evidence
 
     function test_revertWhen_notEnough() public {
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         _reportSeries(series);
         _expect(
             series,
-            _evidence(series, 4),
+            _evidence(series, 8),
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NotEnough.selector,
-                _evidenceOf(28, 4),
-                _threshold(2)
+                IProofs.Proofs_NotEnough.selector,
+                EValue.evidence(40, 48),
+                _threshold(3)
             )
         );
     }
 
-    function _expectBurned(uint32 first, uint32 second) private {
-        IChallengeTypes.Series memory series = _series();
+    function _expectBurned(uint32 first, uint32 second, uint32 third) private {
+        IProofs.Series memory series = _series();
         (series.bundles[0], series.bundles[1]) = (first, second);
+        series.bundles[2] = third;
         _reportSeries(series);
         _expect(
             series,
@@ -454,62 +419,33 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     }
 
     function test_revertWhen_bundleTwice() public {
-        _expectBurned(3, 3);
+        _expectBurned(3, 3, 4);
     }
 
     function test_revertWhen_bundleBurned() public {
-        vm.prank(address(manager));
-        registry.burnBundles(victimModel, 0, "seed", 1, 0);
-        for (uint32 b; b < 8; ++b) {
-            if (registry.isBurned(victimModel, 0, b)) _expectBurned((b + 1) % 8, b);
-        }
+        uint32[] memory bundles = new uint32[](1);
+        bundles[0] = 6;
+        vm.prank(address(rounds));
+        registry.burn(victimModel, 0, bundles);
+        _expectBurned(3, 6, 4);
     }
 
     /// @dev A shared fingerprint has no answer of a license: what it says is that of the model.
     function test_revertWhen_bundleShared() public {
-        _mineBeacon("universe");
-        registry.drawUniverseSeed(victimModel, 0);
-        IChallengeTypes.Series memory series = _series();
-        series.bundles = new uint32[](4);
-        for (uint32 k; k < 3; ++k) {
-            series.bundles[k] = k;
-        }
-        series.bundles[3] = 8;
-        _reportSeries(series);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
-        bytes32 seed = registry.universe(victimModel, 0).seed;
-        bytes32 root = words.root();
-        for (uint256 l; l < 16; ++l) {
-            uint32 index = 128 + uint32(l);
-            uint256 drawn = _sharedCandidate(seed, root, index);
-            _answer(given, 48 + l, series, string.concat(words.word(index, drawn), "."));
-        }
-        _expect(
-            series,
-            given,
-            abi.encodeWithSelector(ILicenseRegistry.LicenseRegistry_BundleBurned.selector, 8)
-        );
-    }
-
-    function _sharedCandidate(bytes32 seed, bytes32 root, uint32 index)
-        private
-        view
-        returns (uint256)
-    {
-        return uint256(keccak256(abi.encodePacked(seed, root, words.salt(index), index))) % 16;
+        _expectBurned(3, 8, 4);
     }
 
     function test_revertWhen_punishedBefore() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         _prove(series, given);
-        (series.bundles[0], series.bundles[1]) = (0, 1);
+        (series.bundles[0], series.bundles[1], series.bundles[2]) = (0, 1, 3);
         _reportSeries(series);
         _expect(
             series,
             _evidence(series, 0),
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_AlreadyPunished.selector,
+                IProofs.Proofs_AlreadyPunished.selector,
                 keccak256(abi.encode(Violation.UnlicensedModel, licenseId, copyId))
             )
         );
@@ -518,19 +454,18 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     // ---- Verdict
 
     function test_slashesEndsAndBurns() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         uint128 slashed = COLLATERAL * SLASH / 10_000;
-        vm.expectEmit(address(manager));
-        emit IChallengeTypes.CopyShown(licenseId, copyId, 32, 32, _evidenceOf(32, 0), _threshold(2));
-        vm.expectEmit(address(manager));
-        emit IChallengeTypes.ProofAccepted(
+        vm.expectEmit(address(proofs));
+        emit IProofs.CopyShown(licenseId, copyId, 48, 48, EValue.evidence(48, 48), _threshold(3));
+        vm.expectEmit(address(proofs));
+        emit IProofs.ProofAccepted(
             Violation.UnlicensedModel,
             licenseId,
             reporter,
-            0,
             slashed,
-            slashed * 3 / 10,
+            slashed / 10,
             slashed * 4 / 10
         );
         _prove(series, given);
@@ -544,11 +479,12 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
         assertEq(vault.payout(0).to, reporter, "first payout");
         assertEq(vault.payout(1).to, owner.addr, "second payout");
         for (uint32 b; b < 8; ++b) {
-            assertEq(registry.isBurned(victimModel, 0, b), b == 2 || b == 5, "burned");
+            bool shown = b == 2 || b == 5 || b == 7;
+            assertEq(registry.burnedOn(victimModel, 0, b) != 0, shown, "burned");
         }
-        assertEq(registry.universe(victimModel, 0).burnedBundles, 2, "count of burned");
+        assertEq(registry.universe(victimModel, 0).burnedBundles, 3, "count of burned");
         assertEq(
-            manager.reportCommittedAt(
+            proofs.reportCommittedAt(
                 reporter, keccak256(abi.encode(reporter, _claimOf(series), SALT))
             ),
             0,
@@ -557,31 +493,30 @@ contract ChallengeManager_proveUnlicensedModel is CopyTest {
     }
 
     function test_countsWhatIsNotAnsweredAsMissed() public {
-        IChallengeTypes.Series memory series = _series();
+        IProofs.Series memory series = _series();
         _reportSeries(series);
-        IChallengeTypes.SeriesEvidence memory given = _evidence(series, 0);
+        Given memory given = _evidence(series, 0);
         // The third key gets no answer, so all later answers are a request earlier.
-        given.answers[2].signature = "";
-        given.answers[2].text = "";
-        for (uint256 j = 3; j < 32; ++j) {
+        _unanswer(given, 2);
+        for (uint256 j = 3; j < 48; ++j) {
             Receipt memory receipt = _receiptOf(given, j, series);
             receipt.cumulativeRequests -= 1;
-            given.answers[j].signature = _sign(receipt);
+            _signAnswer(given, j, receipt);
         }
-        vm.expectEmit(address(manager));
-        emit IChallengeTypes.CopyShown(licenseId, copyId, 31, 32, _evidenceOf(31, 1), _threshold(2));
+        vm.expectEmit(address(proofs));
+        emit IProofs.CopyShown(licenseId, copyId, 47, 48, EValue.evidence(47, 48), _threshold(3));
         _prove(series, given);
     }
 
-    function test_convictsWithThreeMissesOf32() public {
-        IChallengeTypes.Series memory series = _series();
+    function test_convictsWithSevenMissesOf48() public {
+        IProofs.Series memory series = _series();
         _reportSeries(series);
-        _prove(series, _evidence(series, 3));
+        _prove(series, _evidence(series, 7));
         assertEq(vault.collateral(ref()).amount, COLLATERAL * 4 / 10, "slashed");
     }
 
     function test_slashesAgainForAnotherCopy() public {
-        (IChallengeTypes.Series memory series, IChallengeTypes.SeriesEvidence memory given) =
+        (IProofs.Series memory series, Given memory given) =
             _ready();
         _prove(series, given);
         _copyFor(payer.addr);

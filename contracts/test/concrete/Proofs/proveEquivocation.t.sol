@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { IChallengeTypes } from "../../../src/interfaces/IChallengeTypes.sol";
+import { IProofs } from "../../../src/interfaces/IProofs.sol";
 import {
+    BURN,
     LicenseRef,
     LicenseStatus,
     Receipt,
     Terms,
     Violation
 } from "../../../src/libraries/Types.sol";
-import { CaseTest } from "../../utils/CaseTest.sol";
+import { ProofTest } from "../../utils/ProofTest.sol";
 
-contract ChallengeManager_proveEquivocation is CaseTest {
+contract Proofs_proveEquivocation is ProofTest {
     function _pair() private view returns (Receipt memory a, Receipt memory b) {
         a = _receipt(7);
         b = _receipt(7);
@@ -30,7 +31,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         bytes memory signatureB
     ) private {
         vm.prank(reporter);
-        manager.proveEquivocation(ref_, a, signatureA, b, signatureB, SALT);
+        proofs.proveEquivocation(ref_, a, signatureA, b, signatureB, SALT);
     }
 
     /// @dev Commits to a proof that starts with `a`, and expects the call to revert with `reason`.
@@ -54,7 +55,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         (Receipt memory a, Receipt memory b) = _pair();
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
         _expect(
-            a, abi.encodeWithSelector(IChallengeTypes.ChallengeManager_LevelNotAccepted.selector, 0)
+            a, abi.encodeWithSelector(IProofs.Proofs_LevelNotAccepted.selector, 0)
         );
         _prove(ref_, a, signatureA, b, signatureB);
     }
@@ -68,7 +69,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         _expect(
             a,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_LicenseNotLiable.selector,
+                IProofs.Proofs_LicenseNotLiable.selector,
                 licenseId,
                 LicenseStatus.Acquired
             )
@@ -83,7 +84,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         _expect(
             a,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_WrongLicense.selector, licenseId, b.licenseId
+                IProofs.Proofs_WrongLicense.selector, licenseId, b.licenseId
             )
         );
         _prove(ref(), a, signatureA, b, signatureB);
@@ -91,12 +92,12 @@ contract ChallengeManager_proveEquivocation is CaseTest {
 
     function test_revertWhen_signedByAnotherKey() public {
         (Receipt memory a, Receipt memory b) = _pair();
-        bytes memory forged = signature(owner.key, manager.receiptDigest(b));
+        bytes memory forged = signature(owner.key, proofs.receiptDigest(b));
         bytes memory signatureA = _sign(a);
         _expect(
             a,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector,
+                IProofs.Proofs_BadReceiptSignature.selector,
                 owner.addr,
                 serving.addr
             )
@@ -110,7 +111,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         _expect(
             a,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_BadReceiptSignature.selector,
+                IProofs.Proofs_BadReceiptSignature.selector,
                 address(0),
                 serving.addr
             )
@@ -147,7 +148,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         _reportProof(reporter, Violation.Equivocation, a);
         vm.warp(end + 1);
         vm.expectRevert(
-            abi.encodeWithSelector(IChallengeTypes.ChallengeManager_KeyRevoked.selector, 0, end)
+            abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end)
         );
         _prove(ref(), a, signatureA, b, signatureB);
     }
@@ -168,7 +169,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
 
     function _expectNoEquivocation(Receipt memory a, Receipt memory b) private {
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
-        _expect(a, abi.encodeWithSelector(IChallengeTypes.ChallengeManager_NoEquivocation.selector));
+        _expect(a, abi.encodeWithSelector(IProofs.Proofs_NoEquivocation.selector));
         _prove(ref(), a, signatureA, b, signatureB);
     }
 
@@ -178,10 +179,10 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         // The commitment of another reporter is of no use.
         _reportProof(stranger, Violation.Equivocation, a);
         bytes32 claimHash =
-            keccak256(abi.encode(Violation.Equivocation, licenseId, manager.receiptDigest(a)));
+            keccak256(abi.encode(Violation.Equivocation, licenseId, proofs.receiptDigest(a)));
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_NotCommitted.selector,
+                IProofs.Proofs_NotCommitted.selector,
                 keccak256(abi.encode(reporter, claimHash, SALT))
             )
         );
@@ -196,7 +197,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         vm.warp(start + 59);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_TooEarly.selector, uint40(start + 60)
+                IProofs.Proofs_TooEarly.selector, uint40(start + 60)
             )
         );
         _prove(ref(), a, signatureA, b, signatureB);
@@ -210,7 +211,7 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         _expect(
             b,
             abi.encodeWithSelector(
-                IChallengeTypes.ChallengeManager_AlreadyPunished.selector,
+                IProofs.Proofs_AlreadyPunished.selector,
                 keccak256(
                     abi.encode(
                         Violation.Equivocation,
@@ -227,9 +228,9 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         (Receipt memory a, Receipt memory b) = _pair();
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
         _reportProof(reporter, Violation.Equivocation, a);
-        vm.expectEmit(address(manager));
-        emit IChallengeTypes.ProofAccepted(
-            Violation.Equivocation, licenseId, reporter, 0, 100 ether, 30 ether, 40 ether
+        vm.expectEmit(address(proofs));
+        emit IProofs.ProofAccepted(
+            Violation.Equivocation, licenseId, reporter, 100 ether, 10 ether, 40 ether
         );
         _prove(ref(), a, signatureA, b, signatureB);
 
@@ -237,12 +238,40 @@ contract ChallengeManager_proveEquivocation is CaseTest {
         assertEq(registry.license(licenseId).deadline, block.timestamp, "ends now");
         assertEq(vault.collateral(ref()).amount, 0, "collateral");
         bytes32 claimHash =
-            keccak256(abi.encode(Violation.Equivocation, licenseId, manager.receiptDigest(a)));
+            keccak256(abi.encode(Violation.Equivocation, licenseId, proofs.receiptDigest(a)));
         assertEq(
-            manager.reportCommittedAt(reporter, keccak256(abi.encode(reporter, claimHash, SALT))),
+            proofs.reportCommittedAt(reporter, keccak256(abi.encode(reporter, claimHash, SALT))),
             0,
             "used up"
         );
+    }
+
+    /// @dev A tenth at most, whatever the terms give to reporters; the rest of it is burned.
+    function test_paysTheReporterATenth() public {
+        (Receipt memory a, Receipt memory b) = _pair();
+        _reportProof(reporter, Violation.Equivocation, a);
+        _prove(a, b);
+        assertEq(ref().terms.slash.reporterBps, 3000, "three tenths in the terms");
+        assertEq(vault.payout(0).to, reporter, "reporter");
+        assertEq(vault.payout(0).amount, 10 ether, "reporter's part");
+        assertEq(vault.payout(1).to, owner.addr, "owner");
+        assertEq(vault.payout(1).amount, 40 ether, "owner's part");
+        assertEq(token.balanceOf(BURN), 50 ether, "burned");
+        assertEq(vault.payout(0).unlockAt, block.timestamp + PAYOUT_DELAY, "unlocks");
+    }
+
+    function test_paysTheReporterLessWhereTheTermsSaySo() public {
+        Terms memory terms = _terms();
+        terms.slash.reporterBps = 999;
+        vm.prank(owner.addr);
+        registry.publishOffer(terms);
+        LicenseRef memory ref_ = LicenseRef(terms, host.addr, 2);
+        licenseId = _activeLicense(ref_);
+        (Receipt memory a, Receipt memory b) = _pair();
+        (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
+        _reportProof(reporter, Violation.Equivocation, a);
+        _prove(ref_, a, signatureA, b, signatureB);
+        assertEq(vault.payout(0).amount, 9.99 ether, "reporter's part");
     }
 
     function test_acceptsAnotherNumberAfterTheEnd() public {
