@@ -17,7 +17,7 @@ contract HashVectors is VectorTest {
     function test_modelId() public {
         address any = address(this);
         address registry = _address("registry");
-        vm.etch(registry, address(new LicenseRegistry(any, any, any, any)).code);
+        vm.etch(registry, address(new LicenseRegistry(any, any, any, any, any)).code);
         vm.prank(_address("owner"));
         bytes32 id = LicenseRegistry(registry)
             .registerModel(_word("weightsHash"), _word("metadataHash"), new Parent[](0));

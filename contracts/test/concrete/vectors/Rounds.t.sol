@@ -18,6 +18,10 @@ contract KnownRounds is Rounds {
         Rounds(any, any, provers_, any, c)
     { }
 
+    function provers() external view returns (address) {
+        return address(PROVERS);
+    }
+
     function put(bytes32 roundId, Round calldata known) external {
         _rounds[roundId] = known;
     }
@@ -125,7 +129,7 @@ contract RoundVectors is VectorTest {
             abi.encode(IBeacon.Status.Ready, _word("beaconValue"))
         );
         vm.mockCall(
-            address(drawn.PROVERS()),
+            drawn.provers(),
             abi.encodeWithSelector(IProverRegistry.holderAt.selector),
             abi.encode(address(this))
         );
