@@ -5,7 +5,6 @@ use std::path::Path;
 
 use alloy::node_bindings::Anvil;
 use alloy::providers::{Provider as _, ProviderBuilder};
-use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::rpc::abi;
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core, deploy_token, derive_core};
 use oml_contracts::rpc::reverts;
@@ -36,9 +35,8 @@ fn terms(owner: EthAddress) -> Terms {
         max_deployments: 11,
         evidence_levels: level::PROOF,
         leak_liability: false,
-        report_bond: Amount::new(12),
-        prover_fee: Amount::new(13),
-        evidence: EvidenceTerms::for_rates(0.6, 0.9, 16_384, 1_000_000).unwrap(),
+        seats: 0,
+        alpha_inverse: 12,
         slash: SlashTerms {
             equivocation_bps: bps(14),
             under_metering_bps: bps(15),
@@ -114,6 +112,12 @@ async fn the_core_deploys_and_agrees_on_ids() {
     assert!(!provider.get_code_at(addresses.rounds.into()).await.unwrap().is_empty());
 }
 
+fn longer_thaw(params: &DeployParams) -> DeployParams {
+    let mut longer = params.clone();
+    longer.provers.thaw_period += 1;
+    longer
+}
+
 fn findings(checked: &[oml_contracts::rpc::verify::ContractCheck]) -> Vec<CodeFinding> {
     checked.iter().map(|c| c.finding).collect()
 }
@@ -153,7 +157,7 @@ async fn deployments_depend_on_code_and_parameters_alone() {
             .all(|c| c.finding == CodeFinding::Verified)
     );
 
-    let longer = DeployParams { prover_thaw: params.prover_thaw + 1, ..params.clone() };
+    let longer = longer_thaw(&params);
     let second = deploy_core(&provider, from(0), &longer).await.unwrap();
     assert_eq!(second.beacon, first.beacon, "what stands alone is shared");
     assert_ne!(
@@ -161,7 +165,8 @@ async fn deployments_depend_on_code_and_parameters_alone() {
         "a new version stands beside the old"
     );
 
-    let refused = DeployParams { min_stake: Amount::new(0), ..params };
+    let mut refused = params;
+    refused.provers.ticket_price = Amount::ZERO;
     let blocks = provider.get_block_number().await.unwrap();
     let error = deploy_core(&provider, from(0), &refused).await.unwrap_err().to_string();
     assert!(error.contains("ProverRegistry_BadConfig"), "{error}");
@@ -181,13 +186,13 @@ async fn verification_tells_what_differs() {
     let params = DeployParams::local(EthAddress::ZERO, Amount::new(1_000));
     let addresses = deploy_core(&provider, from, &params).await.unwrap();
     let checked = verify(&provider, &addresses).await.unwrap();
-    assert_eq!(findings(&checked), [CodeFinding::Verified; 9]);
-    assert_eq!(checked[7].contract, "CaseCourt");
-    assert_eq!(checked[8].contract, "CopyReader");
+    assert_eq!(findings(&checked), [CodeFinding::Verified; 8]);
+    let names: Vec<_> = checked.iter().skip(2).map(|c| c.contract).collect();
+    let parts = ["LicenseRegistry", "CollateralVault", "PaymentEscrow", "ProverRegistry"];
+    assert_eq!(names, [&parts[..], &["Proofs", "Rounds"]].concat());
 
     // A registry of another plan, the same code with other immutables.
-    let longer = DeployParams { prover_thaw: params.prover_thaw + 1, ..params };
-    let second = deploy_core(&provider, from, &longer).await.unwrap();
+    let second = deploy_core(&provider, from, &longer_thaw(&params)).await.unwrap();
     let mixed = oml_contracts::Addresses { license_registry: second.license_registry, ..addresses };
     let checked = verify(&provider, &mixed).await.unwrap();
     assert_eq!(

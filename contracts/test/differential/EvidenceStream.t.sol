@@ -5,9 +5,9 @@ import { EValue } from "../../src/libraries/EValue.sol";
 import { Judgment } from "../../src/libraries/Judgment.sol";
 import { TestBase } from "../utils/TestBase.sol";
 
-/// @dev 10,000 pseudo-random inputs through logarithms, evidence, thresholds and premiums, folded
-/// into hashes that Rust has computed from its own implementation
-/// (`contracts/verify/statistics/src/stream.rs`), which is tested against exact integers.
+/// @dev 10,000 pseudo-random inputs through the e-value library, folded into hashes that Rust has
+/// computed from its own implementation (`contracts/verify/statistics/src/stream.rs`), which is
+/// tested against exact integers.
 contract EvidenceStream is TestBase {
     uint256 private constant CHUNK = 100;
 
@@ -21,29 +21,25 @@ contract EvidenceStream is TestBase {
 
     function _digest(uint256 chunk) private pure returns (bytes32 hash) {
         for (uint256 n = chunk * CHUNK; n < (chunk + 1) * CHUNK; ++n) {
-            bytes32 s = keccak256(abi.encodePacked("OML.evidence.stream", uint32(n)));
-            hash = keccak256(abi.encodePacked(hash, _log(s), _sum(s), _limit(s), _premium(s)));
+            hash = _fold(hash, keccak256(abi.encodePacked("OML.evidence.stream", uint32(n))));
         }
     }
 
-    function _log(bytes32 s) private pure returns (int64) {
-        uint64 x = uint64(_number(s, 0, 8) >> (_number(s, 8, 9) % 64));
-        return EValue.log2Floor(x == 0 ? 1 : x);
-    }
-
-    function _sum(bytes32 s) private pure returns (int64) {
+    function _fold(bytes32 hash, bytes32 s) private pure returns (bytes32) {
+        uint256 x = _number(s, 0, 8) >> (_number(s, 8, 9) % 64);
         uint256 hits = _number(s, 9, 10) % 128;
-        return EValue.evidence(hits, hits + _number(s, 10, 11) % 129);
-    }
-
-    /// @dev Of a round of what nobody registered.
-    function _limit(bytes32 s) private pure returns (int64) {
+        uint256 misses = _number(s, 10, 11) % 129;
         uint256 inverse = _number(s, 22, 30) >> (_number(s, 11, 12) % 63);
-        return EValue.log2Ceil(inverse < 2 ? 2 : inverse) + EValue.log2Ceil(1 + _number(s, 30, 32));
-    }
-
-    function _premium(bytes32 s) private pure returns (int64) {
-        return Judgment.premium(uint8(_number(s, 12, 13) % 16), uint16(_number(s, 13, 15)));
+        return keccak256(
+            abi.encodePacked(
+                hash,
+                EValue.log2Floor(x == 0 ? 1 : uint64(x)),
+                EValue.evidence(hits, hits + misses),
+                EValue.log2Ceil(inverse < 2 ? 2 : inverse)
+                    + EValue.log2Ceil(1 + _number(s, 30, 32)),
+                Judgment.premium(uint8(_number(s, 12, 13) % 16), uint16(_number(s, 13, 15)))
+            )
+        );
     }
 
     /// @dev Bytes `from … to−1` as a number.

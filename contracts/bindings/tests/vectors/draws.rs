@@ -1,21 +1,23 @@
-//! Seeds, answers, assignments, bundles.
+//! Seeds, answers, assignments, seats, bundles.
 
 use super::*;
+use oml_contracts::round::{SeatIndex, draw_bundles, round_seed, seat_ticket};
 
 pub(crate) fn drawn() -> Value {
     let contract = address("registry", 0);
     let beacon = bytes("beacon", 0);
-    let (license, case) = (LicenseId::new(bytes("license", 0)), CaseId::new(bytes("case", 0)));
+    let license = LicenseId::new(bytes("license", 0));
+    let round = RoundId::new(bytes("round", 0));
     let model = ModelId::new(bytes("model", 0));
     let license_seed = draw::seed(beacon, contract, Subject::License(license));
     let model_seed = draw::seed(beacon, contract, Subject::Universe(model, EPOCH));
-    let case_seed = draw::seed(beacon, contract, Subject::Case(case));
+    let seed = round_seed(beacon, contract, round);
     let direct =
         |subject: B256| keccak256((B256::new(beacon), a(contract), subject).abi_encode_packed());
     let universe = keccak256((b(model), U256::from(EPOCH)).abi_encode_params());
     assert_eq!(b(license_seed), direct(b(license)));
     assert_eq!(b(model_seed), direct(universe));
-    assert_eq!(b(case_seed), direct(b(case)));
+    assert_eq!(b(seed), direct(b(round)));
 
     let root = Root::new(bytes("root", 0));
     let salt = Salt::new(bytes("salt", 0));
@@ -34,25 +36,36 @@ pub(crate) fn drawn() -> Value {
         assert_eq!(draw::is_assigned(license_seed, root, *i, salt, 16_384), below);
     }
 
-    let burned = [0_u32, 3, 4, 255, 256, 299];
-    let shared_burned = [300_u32, 511, 512];
-    let all_burned = burned.iter().chain(&shared_burned).copied().collect();
-    let parts = draw::Parts::new(300 * 16, 260 * 16).unwrap();
-    let drawn = draw::draw_bundles(case_seed, parts, &all_burned, 8, 5).unwrap();
-    let (picked, shared_picked) = drawn.split_at(8);
-    let mut left: Vec<u32> = (0..300).filter(|i| !burned.contains(i)).collect();
-    for (j, bundle) in (0_u32..).zip(&drawn) {
-        if j == 8 {
-            left = (300..560).filter(|i| !shared_burned.contains(i)).collect();
+    // Bundles that were burned the day before the seal are passed over, those of its day are not.
+    let (count, wanted) = (300_u32, 8_u8);
+    let burned: Vec<u32> = (0..count).filter(|bundle| bundle % 5 < 2).collect();
+    let burned_before = |bundle: u32| bundle % 5 == 0;
+    let picked = draw_bundles(&seed, count, wanted, burned_before);
+    let mut direct: Vec<u32> = Vec::new();
+    let mut t = 0_u32;
+    while direct.len() < usize::from(wanted) {
+        let hash = keccak256((b(seed), t).abi_encode_packed());
+        let bundle = (U256::from_be_bytes(hash.0) % U256::from(count)).to();
+        if !burned_before(bundle) && !direct.contains(&bundle) {
+            direct.push(bundle);
         }
-        let hash = keccak256((b(case_seed), j).abi_encode_packed());
-        let index = U256::from_be_bytes(hash.0) % U256::from(left.len());
-        assert_eq!(left.remove(index.to()), *bundle);
+        t += 1;
+    }
+    assert_eq!(picked, direct);
+    assert_eq!(draw_bundles(&seed, 10, 8, burned_before).len(), 8);
+
+    let tickets = 1_000_003_u32;
+    let seats: Vec<SeatIndex> = (0..32).map(SeatIndex).collect();
+    let ticket = |seat: &SeatIndex| seat_ticket(&seed, *seat, tickets);
+    for seat in &seats {
+        let hash = keccak256((b(seed), "seat".to_owned(), [seat.0]).abi_encode_packed());
+        let direct: u32 = (U256::from_be_bytes(hash.0) % U256::from(tickets)).to();
+        assert_eq!(ticket(seat), direct);
     }
     json!({
         "beaconValue": hex(beacon), "contract": contract, "licenseId": license,
-        "modelId": model, "epoch": EPOCH.to_string(), "caseId": case,
-        "licenseSeed": license_seed, "modelSeed": model_seed, "caseSeed": case_seed,
+        "modelId": model, "epoch": EPOCH.to_string(), "roundId": round,
+        "licenseSeed": license_seed, "modelSeed": model_seed, "roundSeed": seed,
         "root": root, "salt": salt, "assignmentP": "16384",
         "index": column(&indices, ToString::to_string),
         "personal": column(&indices, |i| draw::personal_index(license_seed, root, *i, salt).to_string()),
@@ -60,11 +73,12 @@ pub(crate) fn drawn() -> Value {
         "assigned": column(&indices, |i| {
             u8::from(draw::is_assigned(license_seed, root, *i, salt, 16_384)).to_string()
         }),
-        "bundleTotal": "300",
+        "bundles": count.to_string(), "day": "20000",
         "burned": column(&burned, ToString::to_string),
-        "picked": column(picked, ToString::to_string),
-        "sharedTotal": "260",
-        "sharedBurned": column(&shared_burned, ToString::to_string),
-        "sharedPicked": column(shared_picked, ToString::to_string),
+        "burnedOn": column(&burned, |i| if burned_before(*i) { "19999" } else { "20000" }.to_owned()),
+        "picked": column(&picked, ToString::to_string),
+        "tickets": tickets.to_string(),
+        "seat": column(&seats, ToString::to_string),
+        "ticket": column(&seats, |seat| ticket(seat).to_string()),
     })
 }

@@ -1,6 +1,9 @@
-//! Logarithms, validity, sums, thresholds.
+//! Logarithms, evidence, ledgers.
 
 use super::*;
+use oml_contracts::ledger::{
+    LedgerRules, LicenseLedger, Premium, RoundBet, RoundIndex, ledger_threshold,
+};
 
 pub(crate) fn evidence_values() -> Value {
     let one = 1_u64 << 32;
@@ -11,70 +14,55 @@ pub(crate) fn evidence_values() -> Value {
     }));
     let integers: [u64; 10] = [1, 2, 3, 7, 16, 1_000, 2_048, 1_000_000, 1_000_000_000, u64::MAX];
 
-    // (h, m, p, scale): at the limit, one above it, and out of order.
-    let eight = 8 * one;
-    let pairs = [
-        (eight + 8, (eight - 8) / 15, 1_u32, 16_u32),
-        (eight + 9, (eight - 8) / 15, 1, 16),
-        (4 * one - 3, 1, 16_384, 65_536),
-        (4 * one, 1, 16_384, 65_536),
-        (one, 1, 1, 16),
-        (one + 1, one, 1, 16),
-        (one + 1, 0, 1, 16),
-        (u64::MAX, one - 1, 1, 16),
-        (one + 1, one - 1, 1, 65_536),
-    ];
-    let valid = |(h, m, p, scale): &(u64, u64, u32, u32)| {
-        let wide = |x: u64| U256::from(x);
-        let mean = U256::from(*p) * wide(*h) + U256::from(scale - p) * wide(*m);
-        *h > one && *m < one && *m > 0 && mean <= U256::from(*scale) * wide(one)
-    };
-    for pair in &pairs {
-        let (h, m, p, scale) = *pair;
-        let (hit, miss) = (Multiplier::new(h), Multiplier::new(m));
-        let terms = if scale == 16 {
-            EvidenceTerms { personal_hit: hit, personal_miss: miss, ..evidence() }
-        } else {
-            let p = u16::try_from(p).unwrap();
-            EvidenceTerms { shared_hit: hit, shared_miss: miss, assignment_p: p, ..evidence() }
-        };
-        assert_eq!(terms.validate().is_ok(), valid(pair), "{pair:?}");
-    }
-
-    let runs = [(0_u32, 0_u32), (10, 0), (10, 2), (10, 3), (0, 16), (32, 0), (255, 0), (0, 255)];
-    let sums = runs.map(|(hits, misses)| {
-        let counts = EvidenceCounts {
-            personal_hits: hits,
-            personal_misses: misses,
-            ..EvidenceCounts::default()
-        };
-        EValue::new(&evidence()).unwrap().with(counts).log2()
-    });
-    let limits = [
-        (1_000_000_000_u64, 1_u32, 1_u32),
-        (1_000_000_000, 7, 2_048),
-        (2, 1, 1),
-        (u64::MAX, u32::MAX, 3),
-    ];
-    let terms = evidence();
+    let counts =
+        [(0_u16, 0_u16), (10, 10), (10, 12), (10, 13), (0, 16), (32, 32), (256, 256), (0, 256)];
+    let bet = RoundBet::of_rounds();
+    let limits = [(1_000_000_000_u64, 1_u32), (1_000_000_000, 2_048), (2, 1), (u64::MAX, 3)];
+    // Bits of bias of the beacon, deployments.
+    let choices = [(0_u8, 1_u32), (0, 2), (1, 3), (5, 4_096), (0, 0)];
     json!({
         "q32": column(&values, ToString::to_string),
         "log2Floor": column(&values, |x| log2_floor((*x).into()).raw().to_string()),
         "integer": column(&integers, ToString::to_string),
         "log2Ceil": column(&integers, |n| log2_ceil(u128::from(*n) << 32).raw().to_string()),
-        "hit": column(&pairs, |p| p.0.to_string()),
-        "miss": column(&pairs, |p| p.1.to_string()),
-        "p0Numerator": column(&pairs, |p| p.2.to_string()),
-        "p0Denominator": column(&pairs, |p| p.3.to_string()),
-        "valid": column(&pairs, |p| u8::from(valid(p)).to_string()),
-        "evidenceHit": terms.personal_hit.raw().to_string(),
-        "evidenceMiss": terms.personal_miss.raw().to_string(),
-        "hits": column(&runs, |r| r.0.to_string()),
-        "misses": column(&runs, |r| r.1.to_string()),
-        "evidence": column(&sums, |e| e.raw().to_string()),
+        "hits": column(&counts, |c| c.0.to_string()),
+        "leaves": column(&counts, |c| c.1.to_string()),
+        "evidence": column(&counts, |c| bet.evidence(c.0, c.1).raw().to_string()),
         "alphaInverse": column(&limits, |l| l.0.to_string()),
-        "cases": column(&limits, |l| l.1.to_string()),
-        "licenses": column(&limits, |l| l.2.to_string()),
-        "threshold": column(&limits, |l| threshold(l.0, l.1, l.2).raw().to_string()),
+        "licenses": column(&limits, |l| l.1.to_string()),
+        "threshold": column(&limits, |l| ledger_threshold(l.0, l.1).raw().to_string()),
+        "biasBits": column(&choices, |c| c.0.to_string()),
+        "deployments": column(&choices, |c| c.1.to_string()),
+        "premium": column(&choices, |c| Premium::for_choices(c.0, c.1).bits().raw().to_string()),
+    })
+}
+
+/// One ledger through openings out of order, with gaps, and beyond a conviction.
+pub(crate) fn ledger() -> Value {
+    let rules = LedgerRules::new(1_000_000_000, 2);
+    let bet = RoundBet::of_rounds();
+    // Hits that are left, of seven kept seats: 56 leaves.
+    let openings =
+        [(0_u8, 3_u16), (2, 20), (1, 0), (7, 24), (5, 30), (3, 56), (8, 12), (63, 56), (6, 56)];
+    let mut ledger = LicenseLedger::default();
+    let judged: Vec<_> = openings
+        .iter()
+        .map(|(index, kept)| {
+            let index = RoundIndex::new(*index).unwrap();
+            let judged = ledger.open(&rules, index, bet.gain(*kept, 56));
+            ledger = judged.ledger;
+            judged
+        })
+        .collect();
+    assert!(judged.iter().any(|j| j.convicted) && judged.iter().any(|j| !j.convicted));
+    json!({
+        "premium": rules.premium.bits().raw().to_string(),
+        "threshold": rules.threshold.raw().to_string(),
+        "index": column(&openings, |o| o.0.to_string()),
+        "kept": column(&openings, |o| o.1.to_string()),
+        "gain": column(&openings, |o| bet.gain(o.1, 56).raw().to_string()),
+        "logA": column(&judged, |j| j.ledger.log_a.raw().to_string()),
+        "charged": column(&judged, |j| j.ledger.charged.to_string()),
+        "convicted": column(&judged, |j| u8::from(j.convicted).to_string()),
     })
 }

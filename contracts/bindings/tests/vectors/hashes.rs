@@ -19,11 +19,10 @@ fn terms(i: u32) -> Terms {
         settlement_period: 604_800,
         thaw_period: 1_209_600,
         max_deployments: 4,
-        evidence_levels: level::PROOF | level::COMMITTEE,
+        evidence_levels: level::PROOF | level::ROUND,
         leak_liability: i == 2,
-        report_bond: Amount::new(10_u128.pow(17)),
-        prover_fee: Amount::new(10_u128.pow(15)),
-        evidence: evidence(),
+        seats: 16,
+        alpha_inverse: 1_000_000_000 + u64::from(i),
         slash: SlashTerms {
             equivocation_bps: bps(10_000),
             under_metering_bps: bps(8_000),
@@ -43,7 +42,7 @@ fn terms(i: u32) -> Terms {
 }
 
 pub(crate) fn sol_terms(t: &Terms) -> sol::Terms {
-    let (e, s) = (&t.evidence, &t.slash);
+    let s = &t.slash;
     sol::Terms {
         modelId: b(t.model_id),
         epoch: t.epoch,
@@ -62,16 +61,8 @@ pub(crate) fn sol_terms(t: &Terms) -> sol::Terms {
         maxDeployments: t.max_deployments,
         evidenceLevels: t.evidence_levels,
         leakLiability: t.leak_liability,
-        reportBond: t.report_bond.get(),
-        proverFee: t.prover_fee.get(),
-        evidence: sol::EvidenceTerms {
-            personalHit: e.personal_hit.raw(),
-            personalMiss: e.personal_miss.raw(),
-            sharedHit: e.shared_hit.raw(),
-            sharedMiss: e.shared_miss.raw(),
-            assignmentP: e.assignment_p,
-            alphaInverse: e.alpha_inverse,
-        },
+        seats: t.seats,
+        alphaInverse: t.alpha_inverse,
         slash: sol::SlashTerms {
             equivocationBps: s.equivocation_bps.get(),
             underMeteringBps: s.under_metering_bps.get(),
@@ -92,7 +83,6 @@ pub(crate) fn sol_terms(t: &Terms) -> sol::Terms {
 #[expect(clippy::too_many_lines, reason = "one table of one file")]
 pub(crate) fn hashes() -> Value {
     let (registry, escrow) = (address("registry", 0), address("escrow", 0));
-    let manager = address("proofs", 0);
     let (owner, host) = (address("owner", 9), address("host", 0));
     let (weights, metadata) = (ContentHash::new(bytes("w", 0)), ContentHash::new(bytes("m", 0)));
     let model = hash::model_id(CHAIN, registry, owner, weights, metadata);
@@ -119,38 +109,6 @@ pub(crate) fn hashes() -> Value {
     assert_eq!(b(channel), keccak256(direct.abi_encode_params()));
 
     let deployment = hash::deployment_hash("http://127.0.0.1:9001");
-    let reporter = address("reporter", 0);
-    let opening = CaseOpening {
-        deployment,
-        reporter,
-        opened_at: 1_800_000_000,
-        cases: 3,
-        licenses: 70_000,
-        leak: true,
-    };
-    let case = opening.case_id(CHAIN, manager, license);
-    let fixed = (b(license), b(deployment), a(reporter), U256::from(1_800_000_000));
-    let counts = (U256::from(3), U256::from(70_000), true);
-    let direct = (U256::from(CHAIN), a(manager), fixed, counts).abi_encode();
-    assert_eq!(b(case), keccak256(direct));
-
-    let drawn = Drawn {
-        bundles: vec![7, 3, 65_535],
-        committee: (0..4).map(|i| address("member", i)).collect(),
-    };
-    let members: Vec<Address> = drawn.committee.iter().map(|m| a(*m)).collect();
-    let drawn_hash = keccak256((drawn.bundles.clone(), members).abi_encode_params());
-    assert_eq!(b(drawn.facts()), drawn_hash);
-    let outcome = Outcome {
-        hits: bytes("hits", 0),
-        outside: bytes("outside", 0),
-        keys_hash: QuestionsHash::new(bytes("keys", 0)),
-    };
-    let (hits, outside) = (U256::from_le_bytes(outcome.hits), U256::from_le_bytes(outcome.outside));
-    let outcome_hash = keccak256((hits, outside, b(outcome.keys_hash)).abi_encode());
-    let opened = keccak256((drawn_hash, outcome_hash).abi_encode());
-    assert_eq!(b(drawn.facts_with_outcome(&outcome)), opened);
-
     let keys: Vec<KeyHash> = texts().iter().map(|t| hash::key_hash(t)).collect();
     let requests: Vec<RequestHash> = keys.iter().map(|k| hash::request_hash(model, *k)).collect();
     let responses: Vec<ResponseHash> = texts().iter().map(|t| hash::response_hash(t)).collect();
@@ -160,24 +118,13 @@ pub(crate) fn hashes() -> Value {
         assert_eq!(b(*key), keccak256(text));
         let direct = (keccak256("OML.request.v1"), b(model), b(*key)).abi_encode_packed();
         assert_eq!(b(*request), keccak256(direct));
-        let direct = (keccak256("OML.response.v1"), (*text).to_owned()).abi_encode_packed();
+        let tag = B256::right_padding_from(tag_of(text).as_bytes());
+        let direct = (keccak256("OML.response.v2"), tag, keccak256(text)).abi_encode_packed();
+        let direct = [&direct[..36], &direct[64..]].concat();
         assert_eq!(b(*response), keccak256(direct));
     }
 
     let tags: Vec<Tag> = texts().iter().map(|t| tag_of(t)).collect();
-    let prover = address("prover", 0);
-    let commitment = hash::tags_commitment(case, prover, salt, hash::tags_hash(&tags));
-    let packed = hash::packed_tags(&tags);
-    let direct = (b(case), a(prover), b(salt), keccak256(&packed)).abi_encode_params();
-    assert_eq!(b(commitment), keccak256(direct));
-    let questions = hash::questions_hash(&keys);
-    let direct: Vec<u8> = keys.iter().flat_map(|k| *k.as_bytes()).collect();
-    assert_eq!(b(questions), keccak256(direct));
-
-    let asked = keccak256((drawn_hash, b(questions)).abi_encode());
-    assert_eq!(b(drawn.facts_with_questions(questions)), asked);
-    let case_claim = hash::case_claim(license, deployment);
-    assert_eq!(b(case_claim), keccak256((b(license), b(deployment)).abi_encode_params()));
     let receipt = Digest::new(bytes("digest", 0));
     let violations = [Violation::Equivocation, Violation::UnderMetering, Violation::OutOfTerm];
     let proof_claims: Vec<ClaimHash> =
@@ -186,37 +133,27 @@ pub(crate) fn hashes() -> Value {
         let direct = (U256::from(*violation as u8), b(license), b(receipt)).abi_encode_params();
         assert_eq!(b(*claim), keccak256(direct));
     }
-    let report = hash::report_commitment(reporter, case_claim, salt);
-    let direct = (a(reporter), b(case_claim), b(salt)).abi_encode_params();
+    let reporter = address("reporter", 0);
+    let report = hash::report_commitment(reporter, proof_claims[0], salt);
+    let direct = (a(reporter), b(proof_claims[0]), b(salt)).abi_encode_params();
     assert_eq!(b(report), keccak256(direct));
 
     json!({
         "chainId": CHAIN.to_string(),
-        "registry": registry, "escrow": escrow, "proofs": manager,
+        "registry": registry, "escrow": escrow,
         "owner": owner, "weightsHash": weights, "metadataHash": metadata, "modelId": model,
         "terms": column(&all_terms, |t| hex(sol_terms(t).abi_encode())),
         "offerId": column(&offers, ToString::to_string),
         "host": host, "nonce": nonce, "licenseId": license,
         "payer": payer, "signer": signer, "salt": salt, "channelId": channel,
         "uri": "http://127.0.0.1:9001", "deploymentHash": deployment,
-        "openedAt": "1800000000", "cases": "3", "licenses": "70000", "leak": true,
-        "caseId": case,
-        "bundles": column(&drawn.bundles, ToString::to_string),
-        "committee": column(&drawn.committee, ToString::to_string),
-        "factsDrawn": drawn.facts(),
-        "factsAsked": drawn.facts_with_questions(questions),
-        "hits": hits.to_string(), "outside": outside.to_string(), "keysHash": outcome.keys_hash,
-        "factsOpened": drawn.facts_with_outcome(&outcome),
         "text": texts(),
         "keyHash": column(&keys, ToString::to_string),
         "requestHash": column(&requests, ToString::to_string),
         "responseHash": column(&responses, ToString::to_string),
         "normalised": column(&texts(), |t| normalise(t)),
         "tag": column(&tags, ToString::to_string),
-        "prover": prover, "tags": hex(&packed), "tagsCommitment": commitment,
-        "keptCommitment": kept_commitment(commitment),
-        "questionsHash": questions,
-        "reporter": reporter, "caseClaim": case_claim, "caseReport": report,
+        "reporter": reporter, "report": report,
         "violation": column(&violations, |v| (*v as u8).to_string()),
         "receiptDigest": receipt,
         "proofClaim": column(&proof_claims, ToString::to_string),

@@ -10,11 +10,8 @@ use std::path::{Path, PathBuf};
 use alloy::primitives::{Address, B256, U256, keccak256, uint};
 use alloy::sol_types::{SolStruct as _, SolValue as _, eip712_domain};
 use k256::ecdsa::SigningKey;
-use oml_contracts::case::kept_commitment;
 use oml_contracts::draw::{self, Subject};
-use oml_contracts::evidence::{
-    EValue, EvidenceCounts, EvidenceTerms, Multiplier, log2_ceil, log2_floor, threshold,
-};
+use oml_contracts::evidence::{log2_ceil, log2_floor};
 use oml_contracts::leaf::{LeafTags, leaf_hash};
 use oml_contracts::tag::{normalise, tag_of};
 use oml_contracts::terms::{Royalty, SlashTerms, Violation, level};
@@ -25,10 +22,6 @@ use serde_json::{Value, json};
 mod sol {
     alloy::sol! {
         struct Royalty { address payee; uint16 bps; }
-        struct EvidenceTerms {
-            uint64 personalHit; uint64 personalMiss; uint64 sharedHit; uint64 sharedMiss;
-            uint16 assignmentP; uint64 alphaInverse;
-        }
         struct SlashTerms {
             uint16 equivocationBps; uint16 underMeteringBps; uint16 outOfTermBps;
             uint16 unlicensedModelBps; uint16 unpaidUseBps; uint16 reporterBps; uint16 ownerBps;
@@ -38,8 +31,8 @@ mod sol {
             uint128 pricePerRequest; uint128 pricePerThousandTokens; uint16 ownerShareBps;
             uint128 collateral; uint16 minCollateralRatioBps; uint40 duration;
             uint40 deliveryPeriod; uint40 settlementPeriod; uint40 thawPeriod;
-            uint16 maxDeployments; uint8 evidenceLevels; bool leakLiability; uint128 reportBond;
-            uint128 proverFee; EvidenceTerms evidence; SlashTerms slash; Royalty[] royalties;
+            uint16 maxDeployments; uint8 evidenceLevels; bool leakLiability; uint8 seats;
+            uint64 alphaInverse; SlashTerms slash; Royalty[] royalties;
         }
         struct Voucher {
             bytes32 channelId; uint128 cumulativeAmount; uint64 cumulativeRequests;
@@ -51,6 +44,10 @@ mod sol {
             uint64 cumulativeRequests; uint64 cumulativeTokens; uint64 servedAt;
             bytes32 requestHash; bytes32 responseHash;
         }
+        struct Seal {
+            bytes32 word; bytes32 deployment; uint8 seats; address payer; uint16 promiseBps;
+        }
+        struct HandOut { bytes32 roundId; uint8 seat; bytes32 keysHash; bytes32 deployment; }
     }
 }
 
@@ -59,6 +56,7 @@ mod eip712;
 mod evidence;
 mod hashes;
 mod leaves;
+mod rounds;
 
 const CHAIN: u64 = 31_337;
 const EPOCH: u32 = 2;
@@ -106,10 +104,6 @@ fn bps(bps: u16) -> Bps {
     Bps::new(bps).unwrap()
 }
 
-fn evidence() -> EvidenceTerms {
-    EvidenceTerms::for_rates(0.6, 0.9, 16_384, 1_000_000_000).unwrap()
-}
-
 fn check(name: &str, fresh: &Value) {
     let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors");
     let path = folder.join(format!("{name}.json"));
@@ -154,4 +148,14 @@ fn evidence_is_fixed() {
 #[test]
 fn signed_structs_are_fixed() {
     check("eip712", &eip712::eip712());
+}
+
+#[test]
+fn ledgers_are_fixed() {
+    check("ledger", &evidence::ledger());
+}
+
+#[test]
+fn rounds_are_fixed() {
+    check("rounds", &rounds::rounds());
 }

@@ -18,11 +18,10 @@ contract Eip712Vectors is VectorTest {
         _load("eip712");
         vm.chainId(_number("chainId"));
         address any = address(this);
+        IProofs.Config memory smallest = IProofs.Config({ reportDelay: 1, payoutDelay: 1 });
         _proofs = Proofs(_address("proofs"));
         _escrow = PaymentEscrow(payable(_address("escrow")));
-        vm.etch(
-            address(_proofs), address(new Proofs(any, any, any, IProofs.Config(1, 1))).code
-        );
+        vm.etch(address(_proofs), address(new Proofs(any, any, any, smallest)).code);
         vm.etch(address(_escrow), address(new PaymentEscrow(any, any)).code);
     }
 

@@ -71,6 +71,11 @@ contract HashVectors is VectorTest {
                 "claim of a proof"
             );
         }
+        assertEq(
+            keccak256(abi.encode(_address("reporter"), claims[0], _word("salt"))),
+            _word("report"),
+            "report"
+        );
     }
 
     function test_keysAndRequests() public view {
@@ -84,9 +89,8 @@ contract HashVectors is VectorTest {
             assertEq(
                 Receipts.requestHash(_word("modelId"), keyHashes[i]), requests[i], "request hash"
             );
-            bytes4 tag = bytes4(_bytesArray("tag")[i]);
-            // A text's key hash is its hash as a response, too.
-            assertEq(Receipts.responseHash(tag, keyHashes[i]), responses[i], "response hash");
+            bytes32 response = Receipts.responseHash(_tag(_strings("normalised")[i]), keyHashes[i]);
+            assertEq(response, responses[i], "response hash");
         }
     }
 
@@ -96,9 +100,11 @@ contract HashVectors is VectorTest {
         bytes[] memory tags = _bytesArray("tag");
         _assertFilled(words.length);
         for (uint256 i; i < words.length; ++i) {
-            bytes4 tag =
-                bytes(words[i]).length == 0 ? bytes4(0) : bytes4(keccak256(bytes(words[i])));
-            assertEq(bytes32(tag), bytes32(bytes4(tags[i])), "tag");
+            assertEq(bytes32(_tag(words[i])), bytes32(bytes4(tags[i])), "tag");
         }
+    }
+
+    function _tag(string memory word) private pure returns (bytes4) {
+        return bytes(word).length == 0 ? bytes4(0) : bytes4(keccak256(bytes(word)));
     }
 }
