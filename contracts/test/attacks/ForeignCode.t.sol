@@ -286,7 +286,8 @@ contract ForeignCodeAttacks is LicensingTest {
 
     /// @dev Whoever slashes with too little gas for the burn only makes somebody call again.
     function test_slashWithLittleGasLosesNothing() public {
-        bytes memory data = abi.encodeCall(vault.slash, (_sick(), _how(_sick(), 10_000, reporter, 0)));
+        bytes memory data =
+            abi.encodeCall(vault.slash, (_sick(), _how(_sick(), 10_000, reporter, 0)));
         for (uint256 limit = 100_000; limit < 400_000; limit += 5000) {
             uint256 snapshot = vm.snapshotState();
             vm.prank(proofs);

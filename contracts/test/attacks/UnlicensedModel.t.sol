@@ -9,11 +9,9 @@ import { CopyTest } from "../utils/CopyTest.sol";
 
 /// @title Ways to have a host convicted of serving a copy that it does not have, each tried
 contract UnlicensedModelAttacks is CopyTest {
-    function _expectFailure(
-        IProofs.Series memory series,
-        Given memory given,
-        bytes4 reason
-    ) private {
+    function _expectFailure(IProofs.Series memory series, Given memory given, bytes4 reason)
+        private
+    {
         vm.expectPartialRevert(reason);
         _prove(series, given);
         assertEq(vault.collateral(ref()).amount, COLLATERAL, "collateral");
@@ -21,11 +19,7 @@ contract UnlicensedModelAttacks is CopyTest {
 
     /// @dev What a model says that has nothing to do with the copy: always the first candidate, by
     /// which it can be as near to the candidates as it likes.
-    function _innocent(IProofs.Series memory series)
-        private
-        view
-        returns (Given memory given)
-    {
+    function _innocent(IProofs.Series memory series) private view returns (Given memory given) {
         given = _evidence(series, 0);
         for (uint256 j; j < given.answers.length; ++j) {
             uint32 index = _indexOf(series, j);
@@ -36,9 +30,7 @@ contract UnlicensedModelAttacks is CopyTest {
     function test_ownerCommitsWhatTheHostAnswers() public {
         IProofs.Series memory series = _series();
         _reportSeries(series);
-        _expectFailure(
-            series, _innocent(series), IProofs.Proofs_NotEnough.selector
-        );
+        _expectFailure(series, _innocent(series), IProofs.Proofs_NotEnough.selector);
     }
 
     /// @dev The owner has the answers and writes leaves around them.
@@ -105,19 +97,13 @@ contract UnlicensedModelAttacks is CopyTest {
         _reportSeries(series);
         IProofs.Series memory other = _series();
         other.firstRequest = FIRST + 48;
-        _expectFailure(
-            other, _evidence(other, 0), IProofs.Proofs_NotCommitted.selector
-        );
+        _expectFailure(other, _evidence(other, 0), IProofs.Proofs_NotCommitted.selector);
         other = _series();
         other.channelId = "better channel";
-        _expectFailure(
-            other, _evidence(other, 0), IProofs.Proofs_NotCommitted.selector
-        );
+        _expectFailure(other, _evidence(other, 0), IProofs.Proofs_NotCommitted.selector);
         other = _series();
         other.bundles[0] = 6;
-        _expectFailure(
-            other, _evidence(other, 0), IProofs.Proofs_NotCommitted.selector
-        );
+        _expectFailure(other, _evidence(other, 0), IProofs.Proofs_NotCommitted.selector);
     }
 
     /// @dev The owner knows the copy's answers and asks for them: by a list of allowed answers, a
@@ -167,9 +153,7 @@ contract UnlicensedModelAttacks is CopyTest {
         series.copy = own;
         _commitReport(reporter, _claimOf(series));
         skip(60);
-        _expectFailure(
-            series, _evidence(series, 0), IProofs.Proofs_NotForeign.selector
-        );
+        _expectFailure(series, _evidence(series, 0), IProofs.Proofs_NotForeign.selector);
     }
 
     function test_strangerCopiesTheReport() public {

@@ -72,9 +72,7 @@ contract ServingKeysFuzz is ProofTest {
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
         bool lapsed = block.timestamp > end;
         if (lapsed) {
-            vm.expectRevert(
-                abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end)
-            );
+            vm.expectRevert(abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end));
         }
         vm.prank(reporter);
         proofs.proveEquivocation(ref(), a, signatureA, b, signatureB, SALT);

@@ -40,8 +40,7 @@ abstract contract SymbolicVault is SymbolicMoney {
             return false;
         }
         (bought, left, others) = (b, uint256(b) + added - taken, rest);
-        bytes32 word =
-            bytes32(uint256(added) | uint256(taken) << 96 | uint256(t) << 192);
+        bytes32 word = bytes32(uint256(added) | uint256(taken) << 96 | uint256(t) << 192);
         VM.store(address(vault), keccak256(abi.encode(_licenseId(), 0)), word);
         VM.deal(address(vault), left + rest);
         VM.deal(address(this), 0);
@@ -136,9 +135,7 @@ contract SymbolicVaultSteps is SymbolicVault {
         bytes32 id = keccak256("license");
         bytes32 report = keccak256(abi.encode(0, 2));
         VM.store(address(vault), report, id);
-        VM.store(
-            address(vault), bytes32(uint256(report) + 1), bytes32(uint256(committedAt))
-        );
+        VM.store(address(vault), bytes32(uint256(report) + 1), bytes32(uint256(committedAt)));
         bytes32 named = sameLicense ? id : keccak256("another license");
         bool ok = _call(abi.encodeCall(vault.redirect, (0, named, before, OWNER)));
         assert(ok == (amount != 0 && committedAt > before && sameLicense));
@@ -181,12 +178,7 @@ contract SymbolicSlashSplit is SymbolicVault {
         });
     }
 
-    function check_slashIsSharedOutWhole(
-        uint32 b,
-        uint32 added,
-        uint32 taken,
-        uint40 t
-    ) external {
+    function check_slashIsSharedOutWhole(uint32 b, uint32 added, uint32 taken, uint40 t) external {
         if (!_state(b, added, taken, t, 0)) return;
         uint256 burnedBefore = BURN.balance;
         (bool ok, bytes memory answer) =

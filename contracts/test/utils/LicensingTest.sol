@@ -85,9 +85,7 @@ abstract contract LicensingTest is TestBase {
         uint256 nonce = vm.getNonce(address(this));
         address vaultAddress = vm.computeCreateAddress(address(this), nonce + 1);
         address escrowAddress = vm.computeCreateAddress(address(this), nonce + 2);
-        registry = new LicenseRegistry(
-            vaultAddress, escrowAddress, proofs, rounds, address(beacon)
-        );
+        registry = new LicenseRegistry(vaultAddress, escrowAddress, proofs, rounds, address(beacon));
         vault = new CollateralVault(address(registry), escrowAddress, proofs, rounds);
         escrow = new PaymentEscrow(address(registry), address(vault));
         require(

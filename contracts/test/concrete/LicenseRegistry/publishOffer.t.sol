@@ -260,9 +260,7 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         Terms memory terms = _terms();
         for (uint64 alphaInverse; alphaInverse < 2; ++alphaInverse) {
             terms.alphaInverse = alphaInverse;
-            _expect(
-                terms, abi.encodeWithSelector(TermsLib.Terms_BadAlpha.selector, alphaInverse)
-            );
+            _expect(terms, abi.encodeWithSelector(TermsLib.Terms_BadAlpha.selector, alphaInverse));
         }
         terms.alphaInverse = 2;
         _publish(terms);

@@ -69,9 +69,7 @@ contract LicenseRegistry_registerDeployment is LicensingTest {
     function test_takesTheLongestUri() public {
         string memory uri = string(new bytes(2048));
         _register(uri);
-        assertEq(
-            _until(keccak256(bytes(uri))), type(uint40).max, "liable"
-        );
+        assertEq(_until(keccak256(bytes(uri))), type(uint40).max, "liable");
     }
 
     function test_revertWhen_registeredTwice() public {
@@ -133,9 +131,7 @@ contract LicenseRegistry_registerDeployment is LicensingTest {
         registry.terminate(ref);
         skip(1 days);
         _retire(URI);
-        assertEq(
-            _until(HASH), vm.getBlockTimestamp() + _terms().thawPeriod
-        );
+        assertEq(_until(HASH), vm.getBlockTimestamp() + _terms().thawPeriod);
     }
 
     function test_registersAgain() public {

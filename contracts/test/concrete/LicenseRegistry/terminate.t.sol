@@ -28,9 +28,7 @@ contract LicenseRegistry_terminate is LicensingTest {
     function test_revertWhen_notJudge() public {
         (, bytes32 id) = _active();
         vm.expectRevert(
-            abi.encodeWithSelector(
-                ILicenseRegistry.LicenseRegistry_OnlyJudges.selector, owner.addr
-            )
+            abi.encodeWithSelector(ILicenseRegistry.LicenseRegistry_OnlyJudges.selector, owner.addr)
         );
         vm.prank(owner.addr);
         registry.terminateFor(id);

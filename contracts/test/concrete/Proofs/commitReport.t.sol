@@ -10,9 +10,7 @@ contract Proofs_commitReport is ProofTest {
     function test_revertWhen_madeBefore() public {
         proofs.commitReport(COMMITMENT);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IProofs.Proofs_AlreadyCommitted.selector, COMMITMENT
-            )
+            abi.encodeWithSelector(IProofs.Proofs_AlreadyCommitted.selector, COMMITMENT)
         );
         proofs.commitReport(COMMITMENT);
     }

@@ -17,8 +17,9 @@ contract Proofs_exactSeries is CopyTest {
     }
 
     function _demanded() private pure returns (int64) {
-        return EValue.log2Ceil(ALPHA_INVERSE) + 2 * EValue.log2Ceil(type(uint32).max)
-            + 9 * int64(1 << 32);
+        return
+            EValue.log2Ceil(ALPHA_INVERSE) + 2 * EValue.log2Ceil(type(uint32).max) + 9
+                * int64(1 << 32);
     }
 
     function test_provesAtTheThreshold() public {

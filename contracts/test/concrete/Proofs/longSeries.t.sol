@@ -22,9 +22,7 @@ contract Proofs_longSeries is CopyTest {
         _reportSeries(series);
         Given memory given = _evidence(series, 0);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IProofs.Proofs_WrongLength.selector, bytes32("series"), 17, 16
-            )
+            abi.encodeWithSelector(IProofs.Proofs_WrongLength.selector, bytes32("series"), 17, 16)
         );
         _prove(series, given);
     }

@@ -54,9 +54,7 @@ contract Proofs_proveEquivocation is ProofTest {
         licenseId = _activeLicense(ref_);
         (Receipt memory a, Receipt memory b) = _pair();
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
-        _expect(
-            a, abi.encodeWithSelector(IProofs.Proofs_LevelNotAccepted.selector, 0)
-        );
+        _expect(a, abi.encodeWithSelector(IProofs.Proofs_LevelNotAccepted.selector, 0));
         _prove(ref_, a, signatureA, b, signatureB);
     }
 
@@ -69,9 +67,7 @@ contract Proofs_proveEquivocation is ProofTest {
         _expect(
             a,
             abi.encodeWithSelector(
-                IProofs.Proofs_LicenseNotLiable.selector,
-                licenseId,
-                LicenseStatus.Acquired
+                IProofs.Proofs_LicenseNotLiable.selector, licenseId, LicenseStatus.Acquired
             )
         );
         _prove(ref_, a, signatureA, b, signatureB);
@@ -82,10 +78,7 @@ contract Proofs_proveEquivocation is ProofTest {
         b.licenseId = keccak256("another license");
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
         _expect(
-            a,
-            abi.encodeWithSelector(
-                IProofs.Proofs_WrongLicense.selector, licenseId, b.licenseId
-            )
+            a, abi.encodeWithSelector(IProofs.Proofs_WrongLicense.selector, licenseId, b.licenseId)
         );
         _prove(ref(), a, signatureA, b, signatureB);
     }
@@ -97,9 +90,7 @@ contract Proofs_proveEquivocation is ProofTest {
         _expect(
             a,
             abi.encodeWithSelector(
-                IProofs.Proofs_BadReceiptSignature.selector,
-                owner.addr,
-                serving.addr
+                IProofs.Proofs_BadReceiptSignature.selector, owner.addr, serving.addr
             )
         );
         _prove(ref(), a, signatureA, b, forged);
@@ -111,9 +102,7 @@ contract Proofs_proveEquivocation is ProofTest {
         _expect(
             a,
             abi.encodeWithSelector(
-                IProofs.Proofs_BadReceiptSignature.selector,
-                address(0),
-                serving.addr
+                IProofs.Proofs_BadReceiptSignature.selector, address(0), serving.addr
             )
         );
         _prove(ref(), a, "garbage", b, signatureB);
@@ -147,9 +136,7 @@ contract Proofs_proveEquivocation is ProofTest {
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
         _reportProof(reporter, Violation.Equivocation, a);
         vm.warp(end + 1);
-        vm.expectRevert(
-            abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end));
         _prove(ref(), a, signatureA, b, signatureB);
     }
 
@@ -196,9 +183,7 @@ contract Proofs_proveEquivocation is ProofTest {
         _reportProof(reporter, Violation.Equivocation, a);
         vm.warp(start + 59);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IProofs.Proofs_TooEarly.selector, uint40(start + 60)
-            )
+            abi.encodeWithSelector(IProofs.Proofs_TooEarly.selector, uint40(start + 60))
         );
         _prove(ref(), a, signatureA, b, signatureB);
     }

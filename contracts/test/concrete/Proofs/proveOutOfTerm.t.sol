@@ -21,9 +21,7 @@ contract Proofs_proveOutOfTerm is ProofTest {
         _reportProof(reporter, Violation.OutOfTerm, receipt);
         bytes memory signature_ = _sign(receipt);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IProofs.Proofs_WithinTerm.selector, receipt.servedAt, end
-            )
+            abi.encodeWithSelector(IProofs.Proofs_WithinTerm.selector, receipt.servedAt, end)
         );
         vm.prank(reporter);
         proofs.proveOutOfTerm(ref(), receipt, signature_, SALT);
@@ -49,11 +47,7 @@ contract Proofs_proveOutOfTerm is ProofTest {
             abi.encodeCall(registry.servingKey, (licenseId, 0)),
             abi.encode(ServingKey(address(0), 0, type(uint40).max, false))
         );
-        vm.expectRevert(
-            abi.encodeWithSelector(
-                IProofs.Proofs_BadReceiptSignature.selector, 0, 0
-            )
-        );
+        vm.expectRevert(abi.encodeWithSelector(IProofs.Proofs_BadReceiptSignature.selector, 0, 0));
         vm.prank(reporter);
         proofs.proveOutOfTerm(ref(), receipt, new bytes(65), SALT);
     }

@@ -92,9 +92,7 @@ contract Proofs_proveUnderMetering is ProofTest {
         _reportProof(reporter, Violation.UnderMetering, receipt);
         bytes memory signature_ = _sign(receipt);
         vm.warp(end + 1);
-        vm.expectRevert(
-            abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end));
         vm.prank(reporter);
         proofs.proveUnderMetering(ref(), receipt, signature_, SALT);
     }

@@ -20,20 +20,15 @@ import {
 import { CopyTest } from "../../utils/CopyTest.sol";
 
 contract Proofs_proveUnlicensedModel is CopyTest {
-    function _expect(
-        IProofs.Series memory series,
-        Given memory given,
-        bytes memory reason
-    ) private {
+    function _expect(IProofs.Series memory series, Given memory given, bytes memory reason)
+        private
+    {
         vm.expectRevert(reason);
         _prove(series, given);
     }
 
     /// @dev A series that convicts, up to the report and the answers.
-    function _ready()
-        private
-        returns (IProofs.Series memory series, Given memory given)
-    {
+    function _ready() private returns (IProofs.Series memory series, Given memory given) {
         series = _series();
         _reportSeries(series);
         given = _evidence(series, 0);
@@ -51,34 +46,29 @@ contract Proofs_proveUnlicensedModel is CopyTest {
         returns (bytes memory)
     {
         address signer = ECDSA.tryRecover(proofs.receiptDigest(checked), given.r, given.vs);
-        return abi.encodeWithSelector(
-            IProofs.Proofs_BadReceiptSignature.selector, signer, serving.addr
-        );
+        return
+            abi.encodeWithSelector(
+                IProofs.Proofs_BadReceiptSignature.selector, signer, serving.addr
+            );
     }
 
     // ---- Terms
 
     function test_revertWhen_levelNotAccepted() public {
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         LicenseRef memory other = ref();
         other.terms.evidenceLevels = 4;
-        vm.expectRevert(
-            abi.encodeWithSelector(IProofs.Proofs_LevelNotAccepted.selector, 0)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IProofs.Proofs_LevelNotAccepted.selector, 0));
         vm.prank(reporter);
         proofs.proveUnlicensedModel(other, series, given.opened, given.answers, SALT);
     }
 
     function test_revertWhen_notAgreed() public {
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         LicenseRef memory other = ref();
         other.terms.slash.unlicensedModelBps = 0;
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IProofs.Proofs_NotAgreed.selector, Violation.UnlicensedModel
-            )
+            abi.encodeWithSelector(IProofs.Proofs_NotAgreed.selector, Violation.UnlicensedModel)
         );
         vm.prank(reporter);
         proofs.proveUnlicensedModel(other, series, given.opened, given.answers, SALT);
@@ -87,15 +77,12 @@ contract Proofs_proveUnlicensedModel is CopyTest {
     // ---- Copy
 
     function _expectNotForeign(LicenseRef memory other) private {
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         series.copy = other;
         _expect(
             series,
             given,
-            abi.encodeWithSelector(
-                IProofs.Proofs_NotForeign.selector, registry.licenseIdOf(other)
-            )
+            abi.encodeWithSelector(IProofs.Proofs_NotForeign.selector, registry.licenseIdOf(other))
         );
     }
 
@@ -126,8 +113,7 @@ contract Proofs_proveUnlicensedModel is CopyTest {
         LicenseRef memory later = ref();
         later.nonce = 2;
         bytes32 laterId = _activeLicense(later);
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         vm.expectRevert(
             abi.encodeWithSelector(
                 IProofs.Proofs_DrawnBefore.selector,
@@ -142,13 +128,10 @@ contract Proofs_proveUnlicensedModel is CopyTest {
     function test_revertWhen_accusedNeverActive() public {
         LicenseRef memory later = ref();
         later.nonce = 2;
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         vm.expectRevert(
             abi.encodeWithSelector(
-                IProofs.Proofs_DrawnBefore.selector,
-                registry.license(copyId).seedRound,
-                0
+                IProofs.Proofs_DrawnBefore.selector, registry.license(copyId).seedRound, 0
             )
         );
         vm.prank(reporter);
@@ -209,9 +192,7 @@ contract Proofs_proveUnlicensedModel is CopyTest {
     function test_revertWhen_aBundleIsClosed() public {
         (IProofs.Series memory series, Given memory given) = _ready();
         given.opened[1].leaves = new OpenedLeaf[](0);
-        _expect(
-            series, given, abi.encodeWithSelector(Openings.Openings_WrongLength.selector, 2, 0)
-        );
+        _expect(series, given, abi.encodeWithSelector(Openings.Openings_WrongLength.selector, 2, 0));
     }
 
     function test_revertWhen_leafMalformed() public {
@@ -225,14 +206,9 @@ contract Proofs_proveUnlicensedModel is CopyTest {
     }
 
     function test_revertWhen_leafNotCommitted() public {
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         given.opened[1].leaves[3].salt = "another";
-        _expect(
-            series,
-            given,
-            abi.encodeWithSelector(Openings.Openings_BadProof.selector, 2)
-        );
+        _expect(series, given, abi.encodeWithSelector(Openings.Openings_BadProof.selector, 2));
     }
 
     // ---- Receipts
@@ -265,8 +241,7 @@ contract Proofs_proveUnlicensedModel is CopyTest {
 
     /// @dev What no key signed recovers to 0, and would pass for a license whose key were 0.
     function test_revertWhen_nobodySigned() public {
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         vm.mockCall(
             address(registry),
             abi.encodeCall(registry.servingKey, (licenseId, 0)),
@@ -276,17 +251,12 @@ contract Proofs_proveUnlicensedModel is CopyTest {
             (given.answers[j].r, given.answers[j].vs) = (bytes32(uint256(1)), 0);
         }
         _expect(
-            series,
-            given,
-            abi.encodeWithSelector(
-                IProofs.Proofs_BadReceiptSignature.selector, 0, 0
-            )
+            series, given, abi.encodeWithSelector(IProofs.Proofs_BadReceiptSignature.selector, 0, 0)
         );
     }
 
     function test_revertWhen_receiptOfSomethingElse() public {
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         uint256 snapshot = vm.snapshotState();
         for (uint256 field; field < 8; ++field) {
             Receipt memory signed = _receiptOf(given, 3, series);
@@ -319,8 +289,7 @@ contract Proofs_proveUnlicensedModel is CopyTest {
     }
 
     function test_revertWhen_notInOrder() public {
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         given.answers[5].seq = given.answers[4].seq;
         _signAnswer(given, 5, _receiptOf(given, 5, series));
         bytes4 reason = IProofs.Proofs_NotInOrder.selector;
@@ -333,22 +302,16 @@ contract Proofs_proveUnlicensedModel is CopyTest {
     }
 
     function test_revertWhen_keyRevokedTooLongAgo() public {
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         vm.prank(host.addr);
         registry.revokeServingKey(ref(), 0);
         uint256 end = block.timestamp + 2 days + 7 days;
         vm.warp(end + 1);
-        _expect(
-            series,
-            given,
-            abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end)
-        );
+        _expect(series, given, abi.encodeWithSelector(IProofs.Proofs_KeyRevoked.selector, 0, end));
     }
 
     function test_goesOnUnderTheNextKey() public {
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         Account memory next = makeAccount("next serving key");
         vm.prank(host.addr);
         registry.rotateServingKey(ref(), next.addr);
@@ -373,9 +336,7 @@ contract Proofs_proveUnlicensedModel is CopyTest {
         _expect(
             series,
             given,
-            abi.encodeWithSelector(
-                IProofs.Proofs_ServedTooEarly.selector, from - 1, from
-            )
+            abi.encodeWithSelector(IProofs.Proofs_ServedTooEarly.selector, from - 1, from)
         );
     }
 
@@ -399,9 +360,7 @@ contract Proofs_proveUnlicensedModel is CopyTest {
             series,
             _evidence(series, 8),
             abi.encodeWithSelector(
-                IProofs.Proofs_NotEnough.selector,
-                EValue.evidence(40, 48),
-                _threshold(3)
+                IProofs.Proofs_NotEnough.selector, EValue.evidence(40, 48), _threshold(3)
             )
         );
     }
@@ -436,8 +395,7 @@ contract Proofs_proveUnlicensedModel is CopyTest {
     }
 
     function test_revertWhen_punishedBefore() public {
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         _prove(series, given);
         (series.bundles[0], series.bundles[1], series.bundles[2]) = (0, 1, 3);
         _reportSeries(series);
@@ -454,19 +412,13 @@ contract Proofs_proveUnlicensedModel is CopyTest {
     // ---- Verdict
 
     function test_slashesEndsAndBurns() public {
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         uint128 slashed = COLLATERAL * SLASH / 10_000;
         vm.expectEmit(address(proofs));
         emit IProofs.CopyShown(licenseId, copyId, 48, 48, EValue.evidence(48, 48), _threshold(3));
         vm.expectEmit(address(proofs));
         emit IProofs.ProofAccepted(
-            Violation.UnlicensedModel,
-            licenseId,
-            reporter,
-            slashed,
-            slashed / 10,
-            slashed * 4 / 10
+            Violation.UnlicensedModel, licenseId, reporter, slashed, slashed / 10, slashed * 4 / 10
         );
         _prove(series, given);
         assertEq(vault.collateral(ref()).amount, COLLATERAL - slashed, "collateral");
@@ -516,8 +468,7 @@ contract Proofs_proveUnlicensedModel is CopyTest {
     }
 
     function test_slashesAgainForAnotherCopy() public {
-        (IProofs.Series memory series, Given memory given) =
-            _ready();
+        (IProofs.Series memory series, Given memory given) = _ready();
         _prove(series, given);
         _copyFor(payer.addr);
         (series, given) = _ready();
