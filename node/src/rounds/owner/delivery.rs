@@ -101,9 +101,14 @@ impl HandOutHandler {
         match response.status() {
             status if status.is_success() => Ok(()),
             // Nothing that is sent again changes these.
-            status @ (StatusCode::GONE | StatusCode::CONFLICT | StatusCode::FORBIDDEN) => {
+            status @ (StatusCode::GONE | StatusCode::CONFLICT) => {
                 Err(JobError::Permanent(format!("inbox {inbox} answers {status}")))
             }
+            // A prover that has changed its key can't open what was sealed to the one before.
+            status @ StatusCode::FORBIDDEN => Err(JobError::RetryAfter {
+                after: Duration::from_secs(15),
+                why: format!("inbox {inbox} answers {status}"),
+            }),
             status => Err(JobError::RetryAfter {
                 after: Duration::from_secs(2),
                 why: format!("inbox {inbox} answers {status}"),
@@ -146,8 +151,9 @@ impl JobHandler for HandOutHandler {
         Duration::from_secs(60)
     }
 
+    /// All seats of the largest round: inboxes that let us wait hold up nobody else.
     fn concurrency(&self) -> usize {
-        8
+        32
     }
 
     async fn run(&self, job: &JobRow) -> Result<(), JobError> {
