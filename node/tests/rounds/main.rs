@@ -19,6 +19,7 @@ use oml_node::rounds::LicenseWords;
 use oml_node::store::{SealOrderRow, SheetRow};
 
 use party::{Party, secret};
+use tempfile::TempDir;
 use world::{Behaviour, COLLATERAL, Deployment, FEE, PAYER, PROVERS, World, deploy_service};
 
 /// A wish for a round.
@@ -249,25 +250,34 @@ async fn written(
     (place, sheet)
 }
 
-/// Stops all provers, and starts them again with their stores, one of which has been given a sheet:
-/// as after a crash between asking and sending.
-async fn restarted_with(
+/// Stops all provers: before they are handed anything.
+async fn stopped(provers: Vec<Party>) -> Vec<TempDir> {
+    let mut dirs = Vec::new();
+    for party in provers {
+        dirs.push(party.stop().await);
+    }
+    dirs
+}
+
+/// Starts provers with their stores, one of which has been given a sheet: as after a crash between
+/// asking and sending.
+async fn started_with(
     world: &World,
-    provers: Vec<Party>,
+    dirs: Vec<TempDir>,
     place: usize,
     sheet: &SheetRow,
 ) -> Vec<Party> {
-    let mut again = Vec::new();
-    for (n, party) in provers.into_iter().enumerate() {
-        let party = Party::prover_in(world, n, party.stop().await).await;
+    let mut parties = Vec::new();
+    for (n, dir) in dirs.into_iter().enumerate() {
+        let party = Party::prover_in(world, n, dir).await;
         if n == place {
             party.store.keep_sheet(sheet).await.unwrap();
         }
         let inbox = world::serve(party.router.clone()).await;
         world.announce(n, &inbox).await;
-        again.push(party);
+        parties.push(party);
     }
-    again
+    parties
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -283,15 +293,14 @@ async fn one_lying_seat_neither_saves_nor_convicts() {
     let honest = deploy_service(Behaviour::WantsPayment).await;
     world.go_into_service(&honest.uri).await;
     let first = round(&world, 0, false);
-    let parties = {
-        owner.store.put_seal_order(&order(&world, "honest", &honest.uri)).await.unwrap();
-        // The seal is undone, and comes again.
-        sealed(&world, first).await;
-        world.reorg(2).await;
-        let told = |key: &str| tag_of(&answers[key]);
-        let (place, sheet) = written(&world, first, SeatIndex(1), told).await;
-        restarted_with(&world, parties, place, &sheet).await
-    };
+    let dirs = stopped(parties).await;
+    owner.store.put_seal_order(&order(&world, "honest", &honest.uri)).await.unwrap();
+    // The seal is undone, and comes again.
+    sealed(&world, first).await;
+    world.reorg(2).await;
+    let told = |key: &str| tag_of(&answers[key]);
+    let (place, sheet) = written(&world, first, SeatIndex(1), told).await;
+    let parties = started_with(&world, dirs, place, &sheet).await;
     let finding = world.opened(first).await;
     assert!(!finding.convicted, "{finding:?}");
     assert_eq!((finding.hits[1].get(), finding.kept), (8, 0), "{finding:?}");
@@ -301,10 +310,11 @@ async fn one_lying_seat_neither_saves_nor_convicts() {
     let copy = deploy_service(Behaviour::Serves(answers.clone())).await;
     world.go_into_service(&copy.uri).await;
     let second = round(&world, 1, false);
+    let dirs = stopped(parties).await;
     owner.store.put_seal_order(&order(&world, "copy", &copy.uri)).await.unwrap();
     let silent = |_: &str| Tag::new([0; 4]);
     let (place, sheet) = written(&world, second, SeatIndex(0), silent).await;
-    let parties = restarted_with(&world, parties, place, &sheet).await;
+    let parties = started_with(&world, dirs, place, &sheet).await;
     let finding = world.opened(second).await;
     assert_eq!((finding.hits[0].get(), finding.kept), (0, 16), "{finding:?}");
     assert!(finding.gain.raw() > 0, "{finding:?}");
