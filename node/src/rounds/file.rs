@@ -64,15 +64,26 @@ impl RoundFile {
         &self,
         reader: &Reader,
     ) -> Result<Vec<(SeatIndex, EthAddress)>, ChainError> {
-        let Some(seed) = self.seed else { return Ok(Vec::new()) };
-        let mut holders = Vec::new();
-        for seat in self.seats() {
-            let ticket = seat_ticket(&seed, seat, self.view.tickets);
-            let holder = reader.holder_at(ticket, self.view.sealed_at).await?;
-            if !holder.is_zero() {
-                holders.push((seat, holder));
-            }
-        }
-        Ok(holders)
+        let asked = self.seats().map(async |seat| {
+            let holder = self.holder(reader, seat).await?;
+            Ok(holder.map(|holder| (seat, holder)))
+        });
+        let found: Vec<Option<_>> = futures::future::try_join_all(asked).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Who sits on one seat; `None` if it is vacant or not drawn yet.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub(crate) async fn holder(
+        &self,
+        reader: &Reader,
+        seat: SeatIndex,
+    ) -> Result<Option<EthAddress>, ChainError> {
+        let Some(seed) = self.seed else { return Ok(None) };
+        let ticket = seat_ticket(&seed, seat, self.view.tickets);
+        let holder = reader.holder_at(ticket, self.view.sealed_at).await?;
+        Ok((!holder.is_zero()).then_some(holder))
     }
 }

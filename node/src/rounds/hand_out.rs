@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::access::{Access, AccessError, access_hash};
 use super::sealed_box::{self, EncryptionKey, SealError};
 
-/// Largest hand-out, in bytes: eight keys of a few KiB.
-pub(crate) const LARGEST: usize = 64 * 1024;
+/// Largest hand-out, in bytes: eight keys of a few KiB, and a body of 64 KiB in hex.
+pub(crate) const LARGEST: usize = 30 * 1024;
 
 /// Longest URL of a deployment, as the registry has it.
 const LONGEST_URI: usize = 2048;

@@ -2,27 +2,31 @@
 //!
 //! `POST /v1/rounds/{roundId}/seats/{seat}` with `{"sealed": "0x…"}`. Whoever sends needs no
 //! credentials: a box is kept only if it opens with this prover's key and is signed by the account
-//! that sealed the round, which paid for it. Answers: 202 kept (also if it was before); 400
-//! malformed; 403 not what was sealed; 404 no such round here; 409 another one is kept; 410 too
-//! late; 503 too many at once.
+//! that sealed the round, which paid for it, and only for a seat that this prover holds by the draw
+//! on chain. The box is checked first, so that nobody else costs a read of the chain. Answers: 202
+//! kept (also if it was before); 400 malformed; 403 not what was sealed, or another's seat; 404 no
+//! such round here; 409 another one is kept; 410 too late; 413 too large; 503 not drawn here yet, or
+//! too many at once: send it again.
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use oml_contracts::round::SeatIndex;
-use oml_contracts::{Domain, EthAddress, RoundId};
+use oml_contracts::{Domain, EthAddress, RoundId, Seed};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
+use super::file::RoundFile;
 use super::hand_out::{HandOutError, LARGEST, SealedRound, SeatPlace, open_hand_out};
 use super::sealed_box::EncryptionKey;
-use crate::chain::Head;
-use crate::store::{HandOutRow, Store, StoreError};
+use crate::chain::{ChainClient, ChainError, Head};
+use crate::store::{HandOutRow, RoundRow, Store, StoreError};
 
 /// Boxes opened at once; each costs a key exchange.
 const AT_ONCE: usize = 8;
@@ -35,10 +39,50 @@ pub(crate) struct SealedHandOut {
     pub sealed: String,
 }
 
+/// Who sits on a seat, by the draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sitter {
+    /// What drew it.
+    pub seed: Seed,
+    /// Who sits there; `None` for a vacant seat.
+    pub prover: Option<EthAddress>,
+}
+
+/// Where the inbox learns who sits where.
+#[async_trait]
+pub(crate) trait Seats: std::fmt::Debug + Send + Sync {
+    /// Who sits on a seat at `head`; `None` before the round's draw is on chain.
+    async fn sitter(
+        &self,
+        row: &RoundRow,
+        seat: SeatIndex,
+        head: &Head,
+    ) -> Result<Option<Sitter>, ChainError>;
+}
+
+#[async_trait]
+impl Seats for ChainClient {
+    async fn sitter(
+        &self,
+        row: &RoundRow,
+        seat: SeatIndex,
+        head: &Head,
+    ) -> Result<Option<Sitter>, ChainError> {
+        let reader = self.reader().at(head.hash);
+        let Some(file) = RoundFile::read(&reader, row.clone(), head).await? else {
+            return Ok(None);
+        };
+        let Some(seed) = file.seed else { return Ok(None) };
+        let prover = file.holder(&reader, seat).await?;
+        Ok(Some(Sitter { seed, prover }))
+    }
+}
+
 /// What the inbox works with.
 #[derive(Debug, Clone)]
 pub(crate) struct Inbox {
     store: Store,
+    seats: Arc<dyn Seats>,
     heads: watch::Receiver<Head>,
     me: EthAddress,
     key: EncryptionKey,
@@ -64,6 +108,15 @@ pub(crate) enum Refusal {
     /// Not what was sealed.
     #[error(transparent)]
     HandOut(#[from] HandOutError),
+    /// Not drawn here, or drawn by another seed than the sender's: one of the two lags.
+    #[error("round {0} is not drawn in this node's view, or otherwise; send it again")]
+    NotDrawn(RoundId),
+    /// The seat is not this prover's.
+    #[error("seat {1} of round {0} is not this prover's")]
+    NotOurs(RoundId, SeatIndex),
+    /// The chain can't be read.
+    #[error("the chain can't be read now; send it again")]
+    Chain(#[from] ChainError),
     /// Another box is kept for this seat and draw.
     #[error("another hand-out is kept for this seat")]
     Other,
@@ -81,17 +134,21 @@ impl Refusal {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::NoSuchRound(_) | Self::NoSuchSeat(..) => StatusCode::NOT_FOUND,
             Self::TooLate(..) => StatusCode::GONE,
-            Self::HandOut(_) => StatusCode::FORBIDDEN,
+            Self::HandOut(_) | Self::NotOurs(..) => StatusCode::FORBIDDEN,
             Self::Other => StatusCode::CONFLICT,
-            Self::Store(_) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotDrawn(_) | Self::Chain(_) | Self::Store(_) | Self::Busy => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        if let Self::Store(error) = &self {
-            tracing::warn!(%error, "a hand-out could not be kept");
+        match &self {
+            Self::Store(error) => tracing::warn!(%error, "a hand-out could not be kept"),
+            Self::Chain(error) => tracing::warn!(%error, "a seat could not be looked up"),
+            _ => {}
         }
         (self.status(), Json(json!({ "error": self.to_string() }))).into_response()
     }
@@ -101,24 +158,26 @@ impl IntoResponse for Refusal {
 #[must_use]
 pub fn prover_inbox(
     store: Store,
+    chain: ChainClient,
     heads: watch::Receiver<Head>,
     me: EthAddress,
     key: EncryptionKey,
     domain: Domain,
 ) -> Router {
-    Inbox::new(store, heads, me, key, domain).router()
+    Inbox::new(store, Arc::new(chain), heads, me, key, domain).router()
 }
 
 impl Inbox {
     /// An inbox of the prover `me`; `domain` is that of `Rounds`.
     pub(crate) fn new(
         store: Store,
+        seats: Arc<dyn Seats>,
         heads: watch::Receiver<Head>,
         me: EthAddress,
         key: EncryptionKey,
         domain: Domain,
     ) -> Self {
-        Self { store, heads, me, key, domain, room: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { store, seats, heads, me, key, domain, room: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Its routes.
@@ -144,13 +203,20 @@ impl Inbox {
         if seat.0 >= row.seats {
             return Err(Refusal::NoSuchSeat(round, row.seats));
         }
-        if self.heads.borrow().timestamp > row.answer_until {
+        let head = *self.heads.borrow();
+        if head.timestamp > row.answer_until {
             return Err(Refusal::TooLate(round, row.answer_until));
         }
         let place = SeatPlace { round, seat, prover: self.me };
         let (account, deployment, domain) = (row.account, row.deployment, self.domain);
         let sealed = SealedRound { place, account, deployment, domain };
         let handed = open_hand_out(&sealed, &self.key, given)?;
+        let sitter = self.seats.sitter(&row, seat, &head).await?;
+        let sitter = sitter.filter(|sitter| sitter.seed == handed.seed);
+        let sitter = sitter.ok_or(Refusal::NotDrawn(round))?;
+        if sitter.prover != Some(self.me) {
+            return Err(Refusal::NotOurs(round, seat));
+        }
         let new = HandOutRow { round_id: round, seat, seed: handed.seed, sealed: given.to_vec() };
         let kept = self.store.keep_hand_out(&new).await?.ok_or(Refusal::Other)?;
         if kept == new {

@@ -112,9 +112,13 @@ async fn wire_prover(
     let domain = context.chain.addresses().round_domain();
     let (store, heads) = (context.store.clone(), context.heads.clone());
     let me = sender.address();
-    parts.routers.push(prover_inbox(store.clone(), heads.clone(), me, key.clone(), domain));
-    let rpc_url = context.config.chain.rpc_url.clone();
-    let handler = AskHandler::new(store.clone(), heads, config.clone(), key, domain, rpc_url);
+    let chain = context.chain.clone();
+    let inbox = prover_inbox(store.clone(), chain, heads.clone(), me, key.clone(), domain);
+    parts.routers.push(inbox);
+    let told = &context.config.chain;
+    let canaries: Vec<String> =
+        told.drand_endpoints.iter().chain([&told.rpc_url]).cloned().collect();
+    let handler = AskHandler::new(store.clone(), heads, config.clone(), key, domain, &canaries);
     parts.handlers.push(Arc::new(handler.map_err(|e| RoleError::new("prover", e))?));
     let rules = context.reader.round_rules().await.map_err(|e| RoleError::new("prover", e))?;
     Ok(ProverDuty::new(context.chain.clone(), store, sender, rules, config.ask_spread_s))

@@ -3,7 +3,7 @@
 use super::StoreError;
 use super::engine::{SqlValue, Store, StoredRow, Tx, bytes, counter, int, json, text, wide};
 use super::rows::{PutVoucher, ReceiptRow, VoucherRow};
-use oml_contracts::{Amount, ChannelId, LicenseId, RequestHash};
+use oml_contracts::{Amount, ChannelId, LicenseId};
 
 const PUT: &str = "keep a voucher";
 
@@ -73,25 +73,6 @@ impl Store {
             .iter()
             .map(voucher)
             .collect()
-    }
-
-    /// Vouchers of a license that name one request: permissions that rebut an accusation.
-    ///
-    /// # Errors
-    /// The engine's error.
-    pub async fn voucher_for_request(
-        &self,
-        license: LicenseId,
-        request: RequestHash,
-    ) -> Result<Vec<VoucherRow>, StoreError> {
-        let sql = vouchers!(
-            "WHERE license_id = $1 AND request_hash = $2 ORDER BY received_at, channel_id"
-        );
-        let rows = self
-            .pool
-            .all("read vouchers of a request", sql, &[text(license), text(request)])
-            .await?;
-        rows.iter().map(voucher).collect()
     }
 
     /// How many vouchers of a license are kept.

@@ -199,6 +199,18 @@ impl Store {
         let values = [text(order_id), int(index.into()), text(license)];
         Ok(self.pool.exec("take a word", sql, &values).await? == 1)
     }
+
+    /// Takes an order's word from it, so that it gets another one. Returns `false` if it has
+    /// another by now.
+    ///
+    /// # Errors
+    /// The engine's error.
+    pub async fn drop_word(&self, order_id: &str, index: u8) -> Result<bool, StoreError> {
+        let sql = "UPDATE seal_orders SET word_index = NULL \
+                   WHERE order_id = $1 AND word_index = $2";
+        let values = [text(order_id), int(index.into())];
+        Ok(self.pool.exec("drop a word", sql, &values).await? == 1)
+    }
 }
 
 fn small(row: &StoredRow, column: usize) -> Result<u8, StoreError> {
@@ -334,6 +346,10 @@ mod tests {
         assert!(store.take_word("a", license, 5).await.unwrap());
         assert!(!store.take_word("a", license, 6).await.unwrap());
         assert!(!store.take_word("b", license, 5).await.unwrap());
+        assert!(store.take_word("b", license, 6).await.unwrap());
+        // Another node has sealed with the word: the order gets the next one.
+        assert!(!store.drop_word("b", 5).await.unwrap());
+        assert!(store.drop_word("b", 6).await.unwrap());
         assert!(store.take_word("b", license, 6).await.unwrap());
         let orders = store.seal_orders().await.unwrap();
         let expected = |name, index| SealOrderRow { index: Some(index), ..order(name) };

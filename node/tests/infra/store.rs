@@ -285,8 +285,6 @@ async fn vouchers_only_go_up_and_all_are_kept() {
         assert_eq!(store.newest_voucher(channel).await.unwrap(), Some(huge.clone()));
         assert_eq!(store.newest_vouchers(first.license_id).await.unwrap(), [huge]);
         assert_eq!(store.voucher_count(first.license_id).await.unwrap(), 3);
-        let paid = store.voucher_for_request(first.license_id, first.request_hash).await.unwrap();
-        assert_eq!(paid, [first]);
     })
     .await;
 }

@@ -7,14 +7,19 @@ mod world;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use oml_contracts::hash::key_hash;
 use oml_contracts::ledger::RoundIndex;
-use oml_contracts::round::WordIndex;
-use oml_contracts::{EthAddress, RoundId};
-use oml_node::chain::{LedgerKind, LicenseStatus, LicenseView, RoundStatus};
+use oml_contracts::round::{
+    SeatIndex, SheetTags, WordIndex, draw_bundles, keys_hash, round_seed, seat_ticket,
+};
+use oml_contracts::tag::tag_of;
+use oml_contracts::{EthAddress, RoundId, Seed, Tag};
+use oml_node::chain::{BeaconValue, LedgerKind, LicenseStatus, LicenseView, RoundStatus};
 use oml_node::rounds::LicenseWords;
-use oml_node::store::SealOrderRow;
+use oml_node::store::{SealOrderRow, SheetRow};
 
 use party::{Party, secret};
+use tempfile::TempDir;
 use world::{Behaviour, COLLATERAL, Deployment, FEE, PAYER, PROVERS, World, deploy_service};
 
 /// A wish for a round.
@@ -107,6 +112,7 @@ async fn who_serves_unpaid_is_convicted_and_who_asks_for_money_is_not() {
     assert_eq!((ledger.charged, ledger.opened), (1, 1));
     assert!(!honest.asked.lock().unwrap().is_empty(), "seats have asked");
 
+    world.next_day().await;
     // The same copy for nothing on another registered deployment.
     let (_, answers, deployment) = guilty(&world).await;
     owner.store.put_seal_order(&order(&world, "guilty", &deployment.uri)).await.unwrap();
@@ -171,6 +177,7 @@ async fn restarts_and_a_lost_database_change_nothing_and_leaks_flag() {
     let finding = world.opened(first).await;
     assert!(finding.convicted, "{finding:?}");
 
+    world.next_day().await;
     // The next round takes another word, whatever the database has forgotten: here against a copy on
     // a deployment that nobody registered, which flags it and costs nothing.
     let leak = deploy_service(Behaviour::Serves(answers)).await;
@@ -186,6 +193,133 @@ async fn restarts_and_a_lost_database_change_nothing_and_leaks_flag() {
     let second = reader.round(round(&world, 1, false)).await.unwrap();
     assert_eq!((second.status, second.payer), (RoundStatus::None, EthAddress::ZERO));
     for party in provers.into_iter().chain([owner]) {
+        party.stop().await;
+    }
+}
+
+/// What draws a round, once it is on chain.
+async fn drawn(world: &World, round: RoundId) -> Seed {
+    sealed(world, round).await;
+    let reader = world.client().await.reader();
+    let view = reader.round(round).await.unwrap();
+    for _ in 0..200 {
+        if let BeaconValue::Ready(value) = reader.beacon(view.beacon_round).await.unwrap() {
+            return round_seed(value, world.addresses.rounds, round);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("round {round} was not drawn");
+}
+
+/// The sheet of a seat that says whatever `says` makes of each key, and whose seat it is.
+async fn written(
+    world: &World,
+    round: RoundId,
+    seat: SeatIndex,
+    says: impl Fn(&str) -> Tag,
+) -> (usize, SheetRow) {
+    let seed = drawn(world, round).await;
+    let reader = world.client().await.reader();
+    let view = reader.round(round).await.unwrap();
+    let ticket = seat_ticket(&seed, seat, view.tickets);
+    let prover = reader.holder_at(ticket, view.sealed_at).await.unwrap();
+    let place = PROVERS.iter().position(|account| world.accounts[*account] == prover).unwrap();
+    let (model, epoch) = (world.universe.model(), world.universe.epoch());
+    let personal = reader.universe(model, epoch).await.unwrap().personal_count / 16;
+    let today = u16::try_from(view.sealed_at / 86_400).unwrap();
+    let mut burned = Vec::new();
+    for bundle in 0..personal {
+        let day = reader.burned_on(model, epoch, bundle).await.unwrap();
+        burned.push(day.is_some_and(|day| day < today));
+    }
+    let drawn = draw_bundles(&seed, personal, view.seats / 2, |n| burned[n as usize]);
+    let bundle = drawn[usize::from(seat.0 / 2)];
+    let keys = world.universe.keys_of(bundle, seat).unwrap();
+    let hashes: Vec<_> = keys.iter().map(|key| key_hash(key)).collect();
+    let tags: Vec<Tag> = keys.iter().map(|key| says(key)).collect();
+    let sheet = SheetRow {
+        round_id: round,
+        seat,
+        seed,
+        prover,
+        keys: keys_hash(&hashes.try_into().unwrap()),
+        tags: SheetTags(tags.try_into().unwrap()),
+        transcript: serde_json::json!({}),
+        settled: false,
+    };
+    (place, sheet)
+}
+
+/// Stops all provers: before they are handed anything.
+async fn stopped(provers: Vec<Party>) -> Vec<TempDir> {
+    let mut dirs = Vec::new();
+    for party in provers {
+        dirs.push(party.stop().await);
+    }
+    dirs
+}
+
+/// Starts provers with their stores, one of which has been given a sheet: as after a crash between
+/// asking and sending.
+async fn started_with(
+    world: &World,
+    dirs: Vec<TempDir>,
+    place: usize,
+    sheet: &SheetRow,
+) -> Vec<Party> {
+    let mut parties = Vec::new();
+    for (n, dir) in dirs.into_iter().enumerate() {
+        let party = Party::prover_in(world, n, dir).await;
+        if n == place {
+            party.store.keep_sheet(sheet).await.unwrap();
+        }
+        let inbox = world::serve(party.router.clone()).await;
+        world.announce(n, &inbox).await;
+        parties.push(party);
+    }
+    parties
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_lying_seat_neither_saves_nor_convicts() {
+    let Some(anvil) = world::anvil_path() else { return };
+    let world = World::create(anvil).await;
+    let owner = Party::owner(&world).await;
+    let parties = provers(&world).await;
+    let license = seeded(&world).await;
+    let answers = world.embedded_answers(license.seed).await;
+
+    // A seat that is the owner's accomplice says what only the copy could say; it is struck.
+    let honest = deploy_service(Behaviour::WantsPayment).await;
+    world.go_into_service(&honest.uri).await;
+    let first = round(&world, 0, false);
+    let dirs = stopped(parties).await;
+    owner.store.put_seal_order(&order(&world, "honest", &honest.uri)).await.unwrap();
+    // The seal is undone, and comes again.
+    sealed(&world, first).await;
+    world.reorg(2).await;
+    let told = |key: &str| tag_of(&answers[key]);
+    let (place, sheet) = written(&world, first, SeatIndex(1), told).await;
+    let parties = started_with(&world, dirs, place, &sheet).await;
+    let finding = world.opened(first).await;
+    assert!(!finding.convicted, "{finding:?}");
+    assert_eq!((finding.hits[1].get(), finding.kept), (8, 0), "{finding:?}");
+
+    world.next_day().await;
+    // A seat that is the host's accomplice has seen nothing; the others are enough.
+    let copy = deploy_service(Behaviour::Serves(answers.clone())).await;
+    world.go_into_service(&copy.uri).await;
+    let second = round(&world, 1, false);
+    let dirs = stopped(parties).await;
+    owner.store.put_seal_order(&order(&world, "copy", &copy.uri)).await.unwrap();
+    let silent = |_: &str| Tag::new([0; 4]);
+    let (place, sheet) = written(&world, second, SeatIndex(0), silent).await;
+    let parties = started_with(&world, dirs, place, &sheet).await;
+    let finding = world.opened(second).await;
+    assert_eq!((finding.hits[0].get(), finding.kept), (0, 16), "{finding:?}");
+    assert!(finding.gain.raw() > 0, "{finding:?}");
+    collected(&world, second).await;
+    for party in parties.into_iter().chain([owner]) {
         party.stop().await;
     }
 }

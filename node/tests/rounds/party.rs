@@ -142,9 +142,10 @@ impl Party {
         let key = world.encryption[place].clone();
         let (store, heads) = (parts.store.clone(), parts.heads.clone());
         let me = parts.sender.address();
-        let router = prover_inbox(store.clone(), heads.clone(), me, key.clone(), domain);
-        let canary = world.rpc_url.clone();
-        let handler = AskHandler::new(store.clone(), heads, config.clone(), key, domain, canary);
+        let chain = parts.chain.clone();
+        let router = prover_inbox(store.clone(), chain, heads.clone(), me, key.clone(), domain);
+        let canaries = [world.rpc_url.clone()];
+        let handler = AskHandler::new(store.clone(), heads, config.clone(), key, domain, &canaries);
         parts.work("asking", Arc::new(handler.unwrap()));
         let rules = parts.chain.reader().round_rules().await.unwrap();
         let (chain, sender) = (parts.chain.clone(), parts.sender.clone());

@@ -37,6 +37,7 @@ pub(crate) const PROVERS: [usize; 3] = [3, 4, 5];
 pub(crate) const FEE: u128 = 1_000;
 pub(crate) const TICKETS: u32 = 4;
 pub(crate) const COLLATERAL: u128 = 1_000_000;
+const DAY: u64 = 86_400;
 const PERSONAL: u32 = 256;
 const SHARED: u32 = 48;
 
@@ -226,9 +227,10 @@ impl World {
         eprintln!("reorg of {depth} blocks: {done}");
     }
 
-    /// Lets chain time pass.
-    pub(crate) async fn skip(&self, seconds: u64) {
-        let _: Value = self.rpc("evm_increaseTime", json!([seconds])).await;
+    /// Goes on to the next day: what a round burned is drawn by those of the same day only.
+    pub(crate) async fn next_day(&self) {
+        let _: Value = self.rpc("evm_increaseTime", json!([DAY])).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
     }
 
     async fn rpc(&self, method: &'static str, params: Value) -> Value {
@@ -266,6 +268,8 @@ async fn deploy(provider: &DynProvider, from: EthAddress) -> Addresses {
     let mut params = DeployParams::local(EthAddress::ZERO, Amount::new(FEE));
     params.rounds.answer_window = 40;
     params.rounds.open_window = 60;
+    // Tests go on to the next day.
+    params.provers.alive_period = 30 * DAY;
     deploy_core(provider, from, &params).await.unwrap()
 }
 

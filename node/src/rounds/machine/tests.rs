@@ -109,3 +109,104 @@ proptest! {
         prop_assert!(draw(now) <= draw(now + later));
     }
 }
+
+/// What befalls a seat's node and its chain, in any order.
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    /// The beacon round is brought.
+    Draw,
+    /// The keys come.
+    HandOut,
+    /// The node looks at a head, and does what is due.
+    Act,
+    /// It dies in the middle of doing so, and starts again.
+    Crash,
+    /// What was sent is mined.
+    Mine,
+    /// A reorg undoes the answer.
+    UndoAnswer,
+    /// A reorg undoes the draw; another seed comes, of which nothing is kept.
+    UndoDraw,
+    /// A reorg undoes the seal with all that followed.
+    UndoSeal,
+}
+
+/// A seat: what is on disk, and what is on chain.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seat {
+    drawn: bool,
+    handed: bool,
+    kept: bool,
+    sent: bool,
+    mined: bool,
+}
+
+impl Seat {
+    fn next(&self, now: u64) -> Option<SeatAction> {
+        let step = if self.drawn { RoundStep::Draw } else { RoundStep::Wait };
+        let phase = at(RoundStatus::Sealed, step, now);
+        let (kept, on_chain) = (sheet(), if self.mined { hash() } else { [0; 32] });
+        seat_action(phase, self.handed, self.kept.then_some(&kept), on_chain)
+    }
+
+    fn after(self, event: Event, now: u64) -> Self {
+        match event {
+            Event::Draw => Self { drawn: true, ..self },
+            Event::HandOut => Self { handed: self.handed || self.drawn, ..self },
+            Event::Act => match self.next(now) {
+                Some(SeatAction::Ask) => Self { kept: true, ..self },
+                // The sender takes a key once, so that two heads or processes send one.
+                Some(SeatAction::Answer) => Self { sent: true, ..self },
+                None => self,
+            },
+            // Asked and nothing kept, or decided and nothing sent.
+            Event::Crash => self,
+            Event::Mine => Self { mined: self.mined || self.sent, ..self },
+            Event::UndoAnswer => Self { mined: false, ..self },
+            Event::UndoDraw | Event::UndoSeal => Self::default(),
+        }
+    }
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let one = proptest::sample::select(vec![
+        Event::Draw,
+        Event::HandOut,
+        Event::Act,
+        Event::Crash,
+        Event::Mine,
+        Event::UndoAnswer,
+        Event::UndoDraw,
+        Event::UndoSeal,
+    ]);
+    proptest::collection::vec(one, 0..40)
+}
+
+proptest! {
+    #[test]
+    fn whatever_befalls_it_a_seat_answers_what_it_kept(events in events()) {
+        let mut seat = Seat::default();
+        for event in events {
+            let action = seat.next(10);
+            prop_assert!(action != Some(SeatAction::Answer) || seat.kept);
+            // Asking again could find something else than what was sent.
+            prop_assert!(action != Some(SeatAction::Ask) || !seat.kept);
+            prop_assert!(action.is_none() || (seat.drawn && !seat.mined));
+            seat = seat.after(event, 10);
+            prop_assert!(!seat.sent || seat.kept);
+            prop_assert!(!seat.mined || seat.sent);
+        }
+        for event in [Event::Draw, Event::HandOut, Event::Act, Event::Act, Event::Mine] {
+            seat = seat.after(event, 10);
+        }
+        prop_assert!(seat.mined);
+        prop_assert_eq!(seat.next(10), None);
+    }
+
+    #[test]
+    fn a_chain_that_is_too_slow_gets_nothing_late(events in events(), late in 0_u64..3_000) {
+        let now = ANSWER_UNTIL + late;
+        let seat = events.into_iter().fold(Seat::default(), |seat, event| seat.after(event, 10));
+        prop_assert_eq!(seat.next(now), None);
+    }
+}

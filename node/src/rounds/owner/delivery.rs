@@ -97,13 +97,21 @@ impl HandOutHandler {
         url.set_path(&format!("{base}/v1/rounds/{}/seats/{}", order.round, order.seat));
         let body = SealedHandOut { sealed: format!("0x{}", hex::encode(sealed)) };
         let response = self.client.post(url).json(&body).send().await;
-        let response = response.map_err(|error| retry(&error.without_url()))?;
+        let response = response.map_err(|error| JobError::RetryAfter {
+            after: pause(order.answer_until.saturating_sub(self.heads.borrow().timestamp)),
+            why: format!("inbox {inbox} can't be reached: {}", error.without_url()),
+        })?;
         match response.status() {
             status if status.is_success() => Ok(()),
             // Nothing that is sent again changes these.
-            status @ (StatusCode::GONE | StatusCode::CONFLICT | StatusCode::FORBIDDEN) => {
+            status @ (StatusCode::GONE | StatusCode::CONFLICT) => {
                 Err(JobError::Permanent(format!("inbox {inbox} answers {status}")))
             }
+            // A prover that has changed its key can't open what was sealed to the one before.
+            status @ StatusCode::FORBIDDEN => Err(JobError::RetryAfter {
+                after: Duration::from_secs(15),
+                why: format!("inbox {inbox} answers {status}"),
+            }),
             status => Err(JobError::RetryAfter {
                 after: Duration::from_secs(2),
                 why: format!("inbox {inbox} answers {status}"),
@@ -136,6 +144,12 @@ impl HandOutHandler {
     }
 }
 
+/// Pause before an inbox is tried again with so many seconds left: a twentieth of them, so that a
+/// prover that restarts is reached in time, and a dead one is not asked all the time.
+fn pause(left: u64) -> Duration {
+    Duration::from_secs((left / 20).clamp(1, 60))
+}
+
 #[async_trait]
 impl JobHandler for HandOutHandler {
     fn kind(&self) -> &'static str {
@@ -146,8 +160,9 @@ impl JobHandler for HandOutHandler {
         Duration::from_secs(60)
     }
 
+    /// All seats of the largest round: inboxes that let us wait hold up nobody else.
     fn concurrency(&self) -> usize {
-        8
+        32
     }
 
     async fn run(&self, job: &JobRow) -> Result<(), JobError> {
@@ -161,5 +176,17 @@ impl JobHandler for HandOutHandler {
             )));
         }
         self.deliver(&order).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pause;
+
+    #[test]
+    fn inboxes_are_tried_more_often_towards_the_end() {
+        assert_eq!(pause(86_400).as_secs(), 60);
+        assert_eq!(pause(200).as_secs(), 10);
+        assert_eq!(pause(0).as_secs(), 1);
     }
 }

@@ -12,6 +12,7 @@ use oml_contracts::{DeploymentHash, EthAddress, LicenseId, LicenseRef, RoundId};
 
 use super::delivery::HandOutOrder;
 use super::opening::opening_call;
+use super::seals::SealStep;
 use super::{OpenableUniverse, OwnerError, TestedDeployment, Universes};
 use crate::chain::{
     ChainClient, Head, Intent, LicenseStatus, Reader, Sender, Submitted, submit_once,
@@ -95,8 +96,12 @@ impl OwnerDuty {
             let Some(license) = licenses.iter().find(|l| l.id == order.license_id) else {
                 continue;
             };
-            if let Err(error) = self.seal(&reader, license, &order).await {
-                tracing::warn!(order = order.order_id, %error, "this round is not sealed for now");
+            match self.seal(&reader, license, &order).await {
+                Ok(SealStep::Alone) => break,
+                Ok(SealStep::Next) => {}
+                Err(error) => {
+                    tracing::warn!(order = order.order_id, %error, "this round is not sealed for now");
+                }
             }
         }
         Ok(())
@@ -147,7 +152,8 @@ impl OwnerDuty {
         Ok(self.licenses().await?.into_iter().find(|license| license.id == id))
     }
 
-    /// What a round was sealed for: by its order, or else by trying what the host has registered.
+    /// What a round was sealed for: what was ordered or what the host has registered, whichever
+    /// the seal commits to.
     pub(super) async fn tested(
         &self,
         license: LicenseId,
@@ -155,16 +161,17 @@ impl OwnerDuty {
         file: &RoundFile,
     ) -> Result<TestedDeployment, OwnerError> {
         let salt = self.secret.deployment_salt(license, index);
-        let orders = self.store.seal_orders().await?;
-        let order = orders
-            .into_iter()
-            .find(|order| order.license_id == license && order.index == Some(index.get()));
-        if let Some(order) = order {
-            return Ok(TestedDeployment {
-                uri: order.uri.clone(),
-                salt,
-                access: access_of(&order)?,
-            });
+        // What was sealed decides, not the order's word: a node that has lost its database may have
+        // given the word to another order.
+        for order in self.store.seal_orders().await? {
+            if order.license_id != license {
+                continue;
+            }
+            let access = access_of(&order)?;
+            let tested = TestedDeployment { uri: order.uri, salt, access };
+            if tested.commitment() == file.view.deployment {
+                return Ok(tested);
+            }
         }
         for row in self.store.deployments(license).await? {
             let tested = TestedDeployment { uri: row.uri, salt, access: None };

@@ -20,6 +20,7 @@ use crate::store::StoreError;
 pub use super::hand_out::TestedDeployment;
 pub use delivery::HandOutHandler;
 pub use duty::OwnerDuty;
+pub(super) use opening::sent_sheets;
 pub use universe::OpenableUniverse;
 use universe::{BundleError, UniverseMismatch};
 pub(crate) use universe_file::load as load_universe;

@@ -13,7 +13,7 @@ use super::{OwnerDuty, OwnerError};
 use crate::chain::{Head, Reader};
 use crate::rounds::access::access_hash;
 use crate::rounds::file::RoundFile;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Everything that the contract wants to see.
 pub(super) async fn opening_call(
@@ -30,7 +30,14 @@ pub(super) async fn opening_call(
     let mut bundles = Vec::new();
     for place in 0..usize::from(file.view.seats / 2) {
         bundles.push(match drawn.get(place).filter(|bundle| !bundle.burned) {
-            Some(bundle) => (&universe.open(bundle.number)?).into(),
+            Some(bundle) => match universe.open(bundle.number) {
+                Ok(proven) => (&proven).into(),
+                // Its leaves count as misses, which is better than no opening at all.
+                Err(error) => {
+                    tracing::error!(round = %file.id(), %error, "a drawn bundle stays closed");
+                    closed_bundle()
+                }
+            },
             None => closed_bundle(),
         });
     }
@@ -82,7 +89,7 @@ async fn sheets(
 pub(crate) async fn sent_sheets(
     store: &Store,
     file: &RoundFile,
-) -> Result<HashMap<SeatIndex, SentSheet>, OwnerError> {
+) -> Result<HashMap<SeatIndex, SentSheet>, StoreError> {
     let rows = store.events_named(file.id().into(), "SheetSent").await?;
     let decoded = rows.iter().filter_map(|row| {
         let topics = std::iter::once(SheetSent::SIGNATURE_HASH).chain(row.topics.iter().copied());

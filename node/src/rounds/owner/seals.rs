@@ -5,12 +5,53 @@ use oml_contracts::ledger::RoundIndex;
 use oml_contracts::round::{Seal, WordIndex};
 use oml_contracts::rpc::abi::Rounds::sealForCall;
 use oml_contracts::rpc::abi::Token;
-use oml_contracts::{Bps, Signable as _};
+use oml_contracts::{Bps, DeploymentCommitment, RoundId, Signable as _};
 
 use super::duty::{OwnLicense, access_of, deployment_of, report};
 use super::{OwnerDuty, OwnerError, TestedDeployment};
-use crate::chain::{DeploymentView, Intent, LicenseStatus, Reader, RoundStatus, submit_once};
+use crate::chain::{
+    DeploymentView, Intent, LicenseStatus, Reader, RoundStatus, Submitted, submit_once,
+};
 use crate::store::SealOrderRow;
+
+/// What an order needs, given what the chain keeps of the round of its word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OrderStep {
+    /// It has no word.
+    Choose,
+    /// Its word has sealed a round of something else: by a node with the same secret and another
+    /// database. It needs another word.
+    ChooseAnother,
+    /// Its round is to be sealed.
+    Seal,
+    /// It is sealed, or somebody else pays for it.
+    Done,
+}
+
+/// Decides about one order. `sealed` is what the round of its word commits to, if it is sealed, and
+/// `wanted` what the order would make it commit to.
+fn order_step(
+    order: &SealOrderRow,
+    sealed: Option<DeploymentCommitment>,
+    wanted: DeploymentCommitment,
+) -> OrderStep {
+    match (order.index, sealed) {
+        (None, _) => OrderStep::Choose,
+        (Some(_), Some(found)) if found == wanted => OrderStep::Done,
+        (Some(_), Some(_)) => OrderStep::ChooseAnother,
+        (Some(_), None) if order.payer.is_some() => OrderStep::Done,
+        (Some(_), None) => OrderStep::Seal,
+    }
+}
+
+/// Whether other orders can be sealed in the same block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SealStep {
+    /// They can.
+    Next,
+    /// They can't: an allowance is meant for one seal, and a second would use it up.
+    Alone,
+}
 
 impl OwnerDuty {
     /// Takes an order one step on: its word first, then the seal, unless somebody else pays for it.
@@ -19,18 +60,29 @@ impl OwnerDuty {
         reader: &Reader,
         license: &OwnLicense,
         order: &SealOrderRow,
-    ) -> Result<(), OwnerError> {
-        let Some(index) = order.index else {
-            return self.choose_word(reader, license, order).await;
+    ) -> Result<SealStep, OwnerError> {
+        let Some(index) = order.index.and_then(WordIndex::new) else {
+            self.choose_word(reader, license, order).await?;
+            return Ok(SealStep::Next);
         };
-        let Some(index) = WordIndex::new(index) else { return Ok(()) };
-        let round = license.words.round(index);
-        if order.payer.is_some() || reader.round(round).await?.status != RoundStatus::None {
-            return Ok(());
+        let round = reader.round(license.words.round(index)).await?;
+        let sealed = (round.status != RoundStatus::None).then_some(round.deployment);
+        let wanted = self.wanted(license, order, index)?.commitment();
+        match order_step(order, sealed, wanted) {
+            OrderStep::Choose | OrderStep::Done => return Ok(SealStep::Next),
+            OrderStep::ChooseAnother => {
+                let (order, index) = (&order.order_id, index.get());
+                tracing::warn!(order, index, "its word has sealed another round; taking the next");
+                self.store.drop_word(order, index).await?;
+                return Ok(SealStep::Next);
+            }
+            OrderStep::Seal => {}
         }
         let view = reader.license(license.id).await?;
-        if view.cases_root.is_zero() || view.status == LicenseStatus::Cancelled {
-            return Ok(());
+        // Any other could not be opened, and fees never come back.
+        let liable = matches!(view.status, LicenseStatus::Active | LicenseStatus::Terminated);
+        if view.cases_root != license.words.words().root() || !liable {
+            return Ok(SealStep::Next);
         }
         if !is_of_kind(order, reader.deployment(license.id, deployment_of(order)).await?) {
             tracing::warn!(
@@ -38,9 +90,20 @@ impl OwnerDuty {
                 uri = order.uri,
                 "the deployment is of the other kind by now: registered where a leak was ordered, or the reverse"
             );
-            return Ok(());
+            return Ok(SealStep::Next);
         }
         self.send_seal(reader, license, order, index).await
+    }
+
+    /// What an order tests, as the round of its word commits to it.
+    fn wanted(
+        &self,
+        license: &OwnLicense,
+        order: &SealOrderRow,
+        index: WordIndex,
+    ) -> Result<TestedDeployment, OwnerError> {
+        let salt = self.secret.deployment_salt(license.id, index);
+        Ok(TestedDeployment { uri: order.uri.clone(), salt, access: access_of(order)? })
     }
 
     /// The first word of its kind that has sealed nothing; the chain says which have, so a lost
@@ -51,18 +114,13 @@ impl OwnerDuty {
         license: &OwnLicense,
         order: &SealOrderRow,
     ) -> Result<(), OwnerError> {
-        for round in (0..RoundIndex::COUNT).filter_map(RoundIndex::new) {
-            let index =
-                if order.leak { WordIndex::leak(round) } else { WordIndex::registered(round) };
+        for index in words_of_kind(order.leak) {
             let view = reader.round(license.words.round(index)).await?;
             if view.status == RoundStatus::None
                 && self.store.take_word(&order.order_id, license.id, index.get()).await?
             {
-                tracing::info!(
-                    order = order.order_id,
-                    index = index.get(),
-                    "a word for this round"
-                );
+                let (order, index) = (&order.order_id, index.get());
+                tracing::info!(order, index, "a word for this round");
                 return Ok(());
             }
         }
@@ -75,14 +133,15 @@ impl OwnerDuty {
         license: &OwnLicense,
         order: &SealOrderRow,
         index: WordIndex,
-    ) -> Result<(), OwnerError> {
+    ) -> Result<SealStep, OwnerError> {
         let rules = reader.round_rules().await?;
         let seats = license.reference.terms.seats;
         let fees = rules.seat_fee.get().saturating_mul(seats.into());
         let payer = self.payer.address();
         let native = rules.currency.is_zero();
         if !native && reader.fee_allowance(rules.currency, payer).await? < U256::from(fees) {
-            return self.allow_fees(rules.currency.into(), fees, order).await;
+            let round = license.words.round(index);
+            return self.allow_fees(rules.currency.into(), fees, round).await;
         }
         let call = self.seal_call(license, order, index)?;
         let to: Address = self.chain.addresses().rounds.into();
@@ -90,8 +149,9 @@ impl OwnerDuty {
         let key = format!("round/{}/seal", license.words.round(index));
         let value = if native { U256::from(fees) } else { U256::ZERO };
         let make = |key: &str| Ok(Intent::call(key, to, &call, what.as_str()).with_value(value));
-        report(&submit_once(&self.payer, &key, None, make).await?, &what);
-        Ok(())
+        let submitted = submit_once(&self.payer, &key, None, make).await?;
+        report(&submitted, &what);
+        Ok(if native { SealStep::Next } else { step_of(&submitted) })
     }
 
     fn seal_call(
@@ -100,9 +160,7 @@ impl OwnerDuty {
         order: &SealOrderRow,
         index: WordIndex,
     ) -> Result<sealForCall, OwnerError> {
-        let salt = self.secret.deployment_salt(license.id, index);
-        let access = access_of(order)?;
-        let tested = TestedDeployment { uri: order.uri.clone(), salt, access };
+        let tested = self.wanted(license, order, index)?;
         let seal = Seal {
             word: license.words.words().word(index),
             deployment: tested.commitment(),
@@ -130,19 +188,111 @@ impl OwnerDuty {
         &self,
         token: Address,
         fees: u128,
-        order: &SealOrderRow,
-    ) -> Result<(), OwnerError> {
+        round: RoundId,
+    ) -> Result<SealStep, OwnerError> {
         let spender: Address = self.chain.addresses().rounds.into();
         let call = Token::approveCall { spender, amount: U256::from(fees) };
-        let key = format!("seal-order/{}/allowance", order.order_id);
+        let key = format!("round/{round}/allowance");
         let make = |key: &str| Ok(Intent::call(key, token, &call, "allowance for seat fees"));
-        report(&submit_once(&self.payer, &key, None, make).await?, "allowance for seat fees");
-        Ok(())
+        let submitted = submit_once(&self.payer, &key, None, make).await?;
+        report(&submitted, "allowance for seat fees");
+        Ok(step_of(&submitted))
     }
+}
+
+/// What is under way must be mined before another order spends the same allowance.
+const fn step_of(submitted: &Submitted) -> SealStep {
+    match submitted {
+        Submitted::Sent { .. } | Submitted::UnderWay => SealStep::Alone,
+        Submitted::NotNow { .. } | Submitted::GivenUp { .. } => SealStep::Next,
+    }
+}
+
+/// Words of rounds against registered deployments, or against others, in the order of their use:
+/// each costs a premium when one behind it is opened.
+fn words_of_kind(leak: bool) -> impl Iterator<Item = WordIndex> {
+    let word = if leak { WordIndex::leak } else { WordIndex::registered };
+    (0..RoundIndex::COUNT).filter_map(RoundIndex::new).map(word)
 }
 
 /// Whether the deployment is registered exactly if the order says so: a round of the other kind
 /// could not be opened.
 const fn is_of_kind(order: &SealOrderRow, deployment: DeploymentView) -> bool {
     (deployment.registered_at == 0) == order.leak
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oml_contracts::{EthAddress, LicenseId};
+    use std::collections::BTreeMap;
+
+    const ONE: DeploymentCommitment = DeploymentCommitment::new([1; 32]);
+    const TWO: DeploymentCommitment = DeploymentCommitment::new([2; 32]);
+
+    fn order(index: Option<u8>) -> SealOrderRow {
+        SealOrderRow {
+            order_id: "a".to_owned(),
+            license_id: LicenseId::new([7; 32]),
+            index,
+            uri: "https://host.example".to_owned(),
+            leak: false,
+            access: None,
+            payer: None,
+            promise_bps: 0,
+        }
+    }
+
+    #[test]
+    fn an_order_gets_a_word_is_sealed_and_done() {
+        assert_eq!(order_step(&order(None), None, ONE), OrderStep::Choose);
+        assert_eq!(order_step(&order(Some(3)), None, ONE), OrderStep::Seal);
+        assert_eq!(order_step(&order(Some(3)), Some(ONE), ONE), OrderStep::Done);
+        let paid = SealOrderRow { payer: Some(EthAddress::new([9; 20])), ..order(Some(3)) };
+        assert_eq!(order_step(&paid, None, ONE), OrderStep::Done);
+    }
+
+    #[test]
+    fn a_word_that_sealed_something_else_is_given_up() {
+        assert_eq!(order_step(&order(Some(3)), Some(TWO), ONE), OrderStep::ChooseAnother);
+    }
+
+    /// Two nodes with one secret and a database each, any of which may be lost at any time: the
+    /// chain lets each word seal once, and in the end each order has a round of its own.
+    #[test]
+    fn a_lost_database_seals_with_no_word_twice() {
+        let mut chain: BTreeMap<u8, DeploymentCommitment> = BTreeMap::new();
+        for n in 0..20_u8 {
+            let wanted = DeploymentCommitment::new([n; 32]);
+            // A node that has lost everything knows the order and the chain, which may lag.
+            let mut order = order((n % 3 == 0).then_some(n / 2));
+            for _ in 0..64 {
+                let sealed = order.index.and_then(|index| chain.get(&index).copied());
+                match order_step(&order, sealed, wanted) {
+                    OrderStep::Choose => {
+                        let free = words_of_kind(false).find(|w| !chain.contains_key(&w.get()));
+                        order.index = free.map(WordIndex::get);
+                    }
+                    OrderStep::ChooseAnother => order.index = None,
+                    OrderStep::Seal => {
+                        let before = chain.insert(order.index.unwrap(), wanted);
+                        assert_eq!(before, None, "a word has sealed twice");
+                    }
+                    OrderStep::Done => break,
+                }
+            }
+            assert_eq!(chain.values().filter(|found| **found == wanted).count(), 1);
+        }
+        let mut used: Vec<u8> = chain.into_keys().collect();
+        used.sort_unstable();
+        used.dedup();
+        assert_eq!(used.len(), 20);
+    }
+
+    #[test]
+    fn each_kind_has_its_own_words_in_order() {
+        let numbers = |leak| words_of_kind(leak).map(WordIndex::get).collect::<Vec<_>>();
+        assert_eq!(numbers(false), (0..64).collect::<Vec<_>>());
+        assert_eq!(numbers(true), (64..128).collect::<Vec<_>>());
+    }
 }

@@ -26,7 +26,7 @@ pub(crate) enum UniverseNotLoaded {
     },
 }
 
-/// Opens the file and keeps what cases need of it.
+/// Opens the file and keeps what rounds need of it.
 pub(crate) fn load(config: &UniverseConfig) -> Result<OpenableUniverse, UniverseNotLoaded> {
     let path = file_of(&config.dir, config.epoch);
     let secret = SecretText::read(&config.key_file)

@@ -15,6 +15,7 @@ use oml_contracts::{Domain, EthAddress, RoundId, Seed, Tag};
 use oml_prover::check::{
     Endpoint, EndpointError, EndpointOptions, Exchange, Limits, NoAnswer, NotChecked, Observation,
 };
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::watch;
@@ -79,13 +80,14 @@ pub struct AskHandler {
     domain: Domain,
     client: reqwest::Client,
     /// Asked to tell a dead network of our own from a dead deployment.
-    canary: String,
+    canaries: Vec<Url>,
     partial: Mutex<HashMap<Place, Vec<Exchange>>>,
 }
 
 impl AskHandler {
-    /// Prepares; starts nothing. `domain` is that of `Rounds`; `rpc_url` is asked to tell a dead
-    /// network of our own from a dead deployment.
+    /// Prepares; starts nothing. `domain` is that of `Rounds`; `canaries` are asked to tell a dead
+    /// network of our own from a dead deployment, those on this machine or network only if there
+    /// are no others.
     ///
     /// # Errors
     /// What the TLS backend says at its start.
@@ -95,11 +97,13 @@ impl AskHandler {
         config: ProverConfig,
         key: EncryptionKey,
         domain: Domain,
-        rpc_url: String,
+        canaries: &[String],
     ) -> Result<Self, reqwest::Error> {
-        let client = guard::client(config.allow_private_endpoints, Duration::from_secs(20))?;
+        // Canaries are the operator's own words, so that they may be anywhere.
+        let client = guard::client(true, Duration::from_secs(20))?;
         let partial = Mutex::default();
-        Ok(Self { store, heads, config, key, domain, client, canary: rpc_url, partial })
+        let canaries = far_ones(canaries);
+        Ok(Self { store, heads, config, key, domain, client, canaries, partial })
     }
 
     async fn check(&self, order: &AskOrder) -> Result<(), JobError> {
@@ -230,10 +234,14 @@ impl AskHandler {
 
     /// Whether anything but the deployment reacts.
     async fn network_works(&self) -> bool {
-        match guard::admit(&self.canary, true) {
-            Ok(url) => self.client.get(url).send().await.is_ok(),
-            Err(_) => false,
+        let asked = self.canaries.iter().map(|url| self.client.get(url.clone()).send());
+        let mut answers: futures::stream::FuturesUnordered<_> = asked.collect();
+        while let Some(answer) = answers.next().await {
+            if answer.is_ok() {
+                return true;
+            }
         }
+        false
     }
 
     /// Writes the tags. They are sent after the next head, by the machine's decision.
@@ -314,6 +322,16 @@ impl JobHandler for AskHandler {
     }
 }
 
+/// The canaries whose answer shows more than that this machine is up; all if there are no such.
+fn far_ones(canaries: &[String]) -> Vec<Url> {
+    let urls = |allow_private| -> Vec<Url> {
+        let admitted = canaries.iter().filter_map(|url| guard::admit(url, allow_private).ok());
+        admitted.filter(|url| allow_private || url.host_str() != Some("localhost")).collect()
+    };
+    let far = urls(false);
+    if far.is_empty() { urls(true) } else { far }
+}
+
 async fn ask_until(
     endpoint: Endpoint,
     prompt: String,
@@ -352,4 +370,22 @@ fn unasked(prompt: &str) -> Exchange {
 #[expect(clippy::needless_pass_by_value, reason = "used as a function in map_err")]
 fn retry(error: StoreError) -> JobError {
     JobError::Retry(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::far_ones;
+
+    #[test]
+    fn a_chain_on_this_machine_says_nothing_of_the_network() {
+        let near = "http://127.0.0.1:8545".to_owned();
+        let named = "http://localhost:8545".to_owned();
+        let far = "https://api.drand.example/v2".to_owned();
+        let hosts = |given: &[String]| -> Vec<String> {
+            far_ones(given).iter().filter_map(|url| url.host_str().map(str::to_owned)).collect()
+        };
+        assert_eq!(hosts(&[near.clone(), named, far]), ["api.drand.example"]);
+        assert_eq!(hosts(&[near, "no url".to_owned()]), ["127.0.0.1"]);
+        assert!(hosts(&[]).is_empty());
+    }
 }
