@@ -10,10 +10,8 @@ use crate::host;
 use crate::license::{self, KeptLicense};
 use oml_contracts::bundle::ProvenBundle;
 use oml_contracts::leaf::BUNDLE;
-use oml_contracts::rpc::abi::ChallengeManager::{
-    OpenedBundle, OpenedLeaf, Series, SeriesEvidence, ServedAnswer, proveUnlicensedModelCall,
-};
-use oml_contracts::rpc::abi::LicenseRegistry;
+use oml_contracts::rpc::abi::Proofs::{Series, ServedAnswer, proveUnlicensedModelCall};
+use oml_contracts::rpc::abi::{LicenseRegistry, OpenedBundle, OpenedLeaf};
 use oml_contracts::terms::Violation;
 use oml_contracts::{ChannelId, EthAddress, Root, Salt, Seed, ServingKeys, hash};
 use oml_payments::copies::{CopySeries, SignedAnswer};
@@ -202,15 +200,15 @@ fn refuse_other_terms(chain: &Chain, file: &LicenseFile) -> Result<()> {
     ))
 }
 
-/// Refuses a bundle that a case or a proof has opened.
+/// Refuses a bundle that a round or a proof has opened.
 async fn refuse_burned(chain: &Chain, copy: &LicenseFile, bundle: u32) -> Result<()> {
     let (model, epoch) = (copy.terms.model_id.into(), copy.terms.epoch);
-    let call = LicenseRegistry::isBurnedCall { modelId: model, epoch, bundle };
-    if !chain.read(chain.registry(), call).await? {
+    let call = LicenseRegistry::burnedOnCall { modelId: model, epoch, bundle };
+    if chain.read(chain.registry(), call).await? == 0 {
         return Ok(());
     }
     Err(fail(
-        format!("bundle {bundle} is burned: a case or a proof has opened it"),
+        format!("bundle {bundle} is burned: a round or a proof has opened it"),
         "take other keys with `oml proof keys`",
         FailureKind::Failed,
     ))

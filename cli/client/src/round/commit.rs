@@ -1,0 +1,55 @@
+//! Committing to the words with which rounds of a license can be sealed.
+
+use super::words::{OwnedWords, RoundsSecret};
+use crate::chain::{Chain, TxRecord};
+use crate::error::{FailureKind, Result, fail};
+use crate::files::LicenseFile;
+use crate::license;
+use alloy::primitives::U256;
+use oml_contracts::rpc::abi::LicenseRegistry;
+use oml_contracts::{CasesRoot, LicenseId};
+use serde::Serialize;
+
+/// The committed words of a license.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommittedWords {
+    /// The license.
+    pub license_id: LicenseId,
+    /// Root of its 128 words.
+    pub cases_root: CasesRoot,
+    /// What was sent; none if it was committed before.
+    pub transaction: Option<TxRecord>,
+}
+
+/// Puts the root of a license's words on chain, for the offer's owner; once per license.
+///
+/// # Errors
+/// No signer, network failure, a refusal of the contract, another root on chain.
+pub async fn commit_cases(
+    chain: &Chain,
+    secret: &RoundsSecret,
+    file: &LicenseFile,
+) -> Result<CommittedWords> {
+    let license_id = file.license_id;
+    let cases_root = OwnedWords::derive(secret, license_id)?.root();
+    let kept = license::kept(chain, license_id).await?;
+    if kept.cases_root == cases_root {
+        return Ok(CommittedWords { license_id, cases_root, transaction: None });
+    }
+    if !kept.cases_root.is_zero() {
+        return Err(fail(
+            format!(
+                "license {license_id} has words of another secret: their root on chain is {}, this \
+                 secret gives {cases_root}",
+                kept.cases_root
+            ),
+            "words are committed once; give the rounds secret with which that was done",
+            FailureKind::Failed,
+        ));
+    }
+    let call =
+        LicenseRegistry::commitCasesCall { r#ref: file.sol_ref()?, casesRoot: cases_root.into() };
+    let sent = chain.send("commit words", chain.registry(), call, U256::ZERO).await?;
+    Ok(CommittedWords { license_id, cases_root, transaction: Some(sent.record) })
+}

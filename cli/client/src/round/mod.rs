@@ -1,0 +1,38 @@
+//! Level 2: rounds that an owner seals, seats that answer, and what the contract makes of them.
+//!
+//! Nothing on chain says which license a sealed round is about, so what only its owner can know
+//! takes the owner's rounds secret; everything else is read from the contract and its events.
+
+mod access;
+mod check;
+mod collect;
+mod commit;
+mod config;
+mod list;
+mod order;
+mod outcome;
+mod plan;
+mod seal;
+mod seal_file;
+mod seats;
+mod state;
+mod take;
+mod watch;
+mod words;
+
+pub use access::SoldAccess;
+pub use check::{ReporterGain, SealOffer, check_seal};
+pub use collect::{CollectedFees, SeatFee, collect, collectable};
+pub use commit::{CommittedWords, commit_cases};
+pub use config::{RoundsConfig, config, payout_delay};
+pub use list::{RoundFilter, RoundSummary, list};
+pub use order::{OrderedRound, RoundOrder, SealedFor, order};
+pub use outcome::{RoundOutcome, ledger_standing, LedgerStanding};
+pub use plan::{HitRateRow, PlanRequest, PlannedRounds, PlannedSize, plan, seats_for};
+pub use seal::{SealedRound, SealOrder, seal, send_seal};
+pub use seal_file::SealFile;
+pub use seats::{FeeState, SeatStanding, SheetStanding};
+pub use state::{NextStep, RoundState};
+pub use take::{TakenReport, take_report};
+pub use watch::{RoundStanding, standing, watch};
+pub use words::{RoundKind, RoundsSecret, keygen, load_secret};
