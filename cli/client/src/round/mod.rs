@@ -28,7 +28,9 @@ pub use config::{RoundsConfig, config, payout_delay};
 pub use list::{RoundFilter, RoundSummary, list};
 pub use order::{OrderedRound, RoundOrder, SealedFor, order};
 pub use outcome::{RoundOutcome, ledger_standing, LedgerStanding};
-pub use plan::{HitRateRow, PlanRequest, PlannedRounds, PlannedSize, plan, seats_for};
+pub use plan::{
+    HitRateRow, PlanRequest, PlannedRounds, PlannedSize, USUAL_RATES, plan, seats_for,
+};
 pub use seal::{SealedRound, SealOrder, seal, send_seal};
 pub use seal_file::SealFile;
 pub use seats::{FeeState, SeatStanding, SheetStanding};
