@@ -7,5 +7,5 @@ mod stake;
 pub use keys::{keygen, public_key};
 pub use stake::{TicketChoice, announce, compact, evict, join, leave, stay_alive, withdraw};
 pub use standing::{
-    ProverStanding, ProverTickets, TicketStanding, TicketsConfig, config, list, show,
+    ProverStanding, ProverTickets, TicketStanding, TicketSettings, config, list, show,
 };

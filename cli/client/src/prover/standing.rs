@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a deployment of the contracts has fixed about tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TicketsConfig {
+pub struct TicketSettings {
     /// Currency of tickets and seat fees; zero for the chain's own.
     pub currency: EthAddress,
     /// Stake of one ticket, smallest units.
@@ -75,9 +75,9 @@ pub struct ProverTickets {
 ///
 /// # Errors
 /// Network failure.
-pub async fn config(chain: &Chain) -> Result<TicketsConfig> {
+pub async fn config(chain: &Chain) -> Result<TicketSettings> {
     let kept = chain.read(chain.provers(), ProverRegistry::configCall {}).await?;
-    Ok(TicketsConfig {
+    Ok(TicketSettings {
         currency: kept.stakeCurrency.into(),
         ticket_price: Amount::new(kept.ticketPrice),
         warm_up: kept.warmUp.to(),

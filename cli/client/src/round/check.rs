@@ -1,7 +1,7 @@
 //! Whether a seal is worth its fees: what an owner says in a seal file, against the chain.
 
 use super::access::SoldAccess;
-use super::config::{RoundsConfig, config};
+use super::config::{RoundsSettings, config};
 use super::outcome::ledger_standing;
 use super::seal_file::SealFile;
 use super::watch::kept;
@@ -225,7 +225,7 @@ async fn check_deployment(
     chain: &Chain,
     seal: &SealFile,
     file: &LicenseFile,
-    rounds: &RoundsConfig,
+    rounds: &RoundsSettings,
 ) -> Result<()> {
     let standing = deployment::standing(chain, file, &seal.uri).await?;
     let registered = standing.registered_at.is_some();

@@ -9,7 +9,7 @@ use serde::Serialize;
 /// Windows and fees of rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct RoundsConfig {
+pub struct RoundsSettings {
     /// Seconds after the seal in which seats answer.
     pub answer_window: u64,
     /// Seconds after that in which the owner opens.
@@ -26,10 +26,10 @@ pub struct RoundsConfig {
 ///
 /// # Errors
 /// Network failure.
-pub async fn config(chain: &Chain) -> Result<RoundsConfig> {
+pub async fn config(chain: &Chain) -> Result<RoundsSettings> {
     let kept = chain.read(chain.rounds(), Rounds::configCall {}).await?;
     let currency = chain.read(chain.provers(), ProverRegistry::stakeCurrencyCall {}).await?;
-    Ok(RoundsConfig {
+    Ok(RoundsSettings {
         answer_window: kept.answerWindow.to(),
         open_window: kept.openWindow.to(),
         payout_delay: kept.payoutDelay.to(),

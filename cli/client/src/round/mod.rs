@@ -24,7 +24,7 @@ pub use access::SoldAccess;
 pub use check::{ReporterGain, SealOffer, check_seal};
 pub use collect::{CollectedFees, SeatFee, collect, collectable};
 pub use commit::{CommittedWords, commit_cases};
-pub use config::{RoundsConfig, config, payout_delay};
+pub use config::{RoundsSettings, config, payout_delay};
 pub use list::{RoundFilter, RoundSummary, list};
 pub use order::{OrderedRound, RoundOrder, SealedFor, order};
 pub use outcome::{RoundOutcome, ledger_standing, LedgerStanding};
