@@ -1,7 +1,7 @@
-//! The six acts. Each returns what it reports; money and transactions are read off the chain, not
-//! remembered.
+//! The acts, as parts of the play.
 
-mod cases;
 mod copies;
+mod keys;
 mod payments;
 mod publishing;
+mod rounds;

@@ -49,7 +49,7 @@ fn mode_finding(part: &str, path: &Path) -> Finding {
     use std::os::unix::fs::PermissionsExt as _;
     let shown = path.display();
     match std::fs::metadata(path) {
-        Ok(file) if file.permissions().mode().trailing_zeros() >= 6 => {
+        Ok(file) if file.permissions().mode() & 0o077 == 0 => {
             Finding::ok(part, format!("{shown} is readable by its owner alone"))
         }
         Ok(file) => Finding::broken(
