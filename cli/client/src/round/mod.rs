@@ -4,6 +4,7 @@
 //! takes the owner's rounds secret; everything else is read from the contract and its events.
 
 mod access;
+mod answer;
 mod check;
 mod collect;
 mod commit;
@@ -21,6 +22,7 @@ mod watch;
 mod words;
 
 pub use access::SoldAccess;
+pub use answer::{DrawnBundle, SheetGiven, answer, bring_draw, drawn_bundles, is_sealed};
 pub use check::{ReporterGain, SealOffer, check_seal};
 pub use collect::{CollectedFees, SeatFee, collect, collectable};
 pub use commit::{CommittedWords, commit_cases};

@@ -1,4 +1,5 @@
-//! The acts, as parts of the play.
+//! The seven acts. Each returns what it reports; money and transactions are read off the chain, not
+//! remembered.
 
 mod copies;
 mod keys;

@@ -12,8 +12,9 @@ use oml_client::report::{self, SealReport};
 use oml_client::round::{
     self, FeeState, RoundKind, RoundOrder, RoundStanding, RoundState, SheetGiven,
 };
-use oml_client::{FailureKind, deployment, fail, local_model};
-use oml_contracts::RoundId;
+use oml_client::{FailureKind, deployment, fail, local_model, universe};
+use oml_contracts::round::keys_hash;
+use oml_contracts::{KeyHash, KeysHash, RoundId, SheetTags, hash};
 use oml_node::NodeConfig;
 use std::time::{Duration, Instant};
 
@@ -45,7 +46,9 @@ impl Play {
         self.hold_provers("STOP").await?;
         let id = self.seal_cheat().await?;
         let liar = self.first_seat(id).await?;
-        let nothing = SheetGiven::nothing_seen(id);
+        // Of keys that nobody handed out, and without an answer.
+        let nothing =
+            SheetGiven { keys_hash: KeysHash::new([7; 32]), tags: SheetTags([0; 32]) };
         self.send_sheet(id, liar, &nothing).await?;
         self.say(format!("  {} lies in seat {}: it saw nothing", liar.holder, liar.seat));
         self.hold_provers("CONT").await?;
@@ -208,7 +211,19 @@ impl Play {
     ) -> Result<SheetGiven> {
         let universe = self.secrets.as_ref().ok_or_else(|| eyre!("there is no universe yet"))?;
         let owner = self.stage.chain("owner")?;
-        Ok(round::known_sheet(owner, universe, license, id, seat).await?)
+        let draw = universe::license_draw(owner, universe, license).await?;
+        let bundles = round::drawn_bundles(owner, license, id).await?;
+        let drawn = bundles.get(usize::from(seat / 2));
+        let first = drawn.ok_or_else(|| eyre!("nothing is drawn for seat {seat}"))?.bundle * 16
+            + u32::from(seat % 2) * 8;
+        let mut keys = [KeyHash::ZERO; 8];
+        let mut tags = [0; 32];
+        for (place, index) in (first..first + 8).enumerate() {
+            let answer = universe.answer(&draw, index).ok_or_else(|| eyre!("no leaf {index}"))?;
+            keys[place] = hash::key_hash(&answer.key.prompt_text());
+            tags[4 * place..4 * place + 4].copy_from_slice(answer.candidate.tag().as_bytes());
+        }
+        Ok(SheetGiven { keys_hash: keys_hash(&keys), tags: SheetTags(tags) })
     }
 
     /// Waits until a round has ended. Once all sheets are there, the rest of the window passes at
