@@ -13,11 +13,7 @@ pub(crate) fn share(flag: &str, value: f64) -> Result<Bps> {
             FailureKind::Failed,
         ));
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "from 0 to 10,000"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 10,000")]
     let bps = (value * 10_000.0).round() as u16;
     Ok(Bps::new(bps)?)
 }

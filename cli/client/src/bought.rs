@@ -25,8 +25,7 @@ pub(crate) async fn find(chain: &Chain, id: LicenseId) -> Result<Option<LicenseF
     let terms = Terms::try_from(published.terms)?;
     let nonce = LicenseNonce::try_from(bought.nonce)?;
     let offer_id = chain.offer_id(&terms);
-    let file =
-        LicenseFile { license_id: id, offer_id, host: bought.host.into(), nonce, terms };
+    let file = LicenseFile { license_id: id, offer_id, host: bought.host.into(), nonce, terms };
     let addresses = chain.addresses();
     let hashed = file.reference().license_id(addresses.chain_id, addresses.license_registry);
     if hashed == id {

@@ -100,8 +100,7 @@ pub async fn standing(
         deploymentHash: deployment_hash.into(),
     };
     let kept = chain.read(chain.registry(), call).await?;
-    let (registered_at, liable_until): (u64, u64) =
-        (kept.registeredAt.to(), kept.liableUntil.to());
+    let (registered_at, liable_until): (u64, u64) = (kept.registeredAt.to(), kept.liableUntil.to());
     let now = chain.rpc().now().await?;
     let state = match liable_until {
         0 => "never registered",

@@ -9,7 +9,9 @@ use crate::local_model::weights_hash;
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolCall;
 use oml_contracts::rpc::abi::{CollateralVault, LicenseRegistry, LicenseStatus};
-use oml_contracts::{Amount, CasesRoot, EthAddress, LicenseId, LicenseNonce, Seed, ServingKeys, Terms, hash};
+use oml_contracts::{
+    Amount, CasesRoot, EthAddress, LicenseId, LicenseNonce, Seed, ServingKeys, Terms, hash,
+};
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;

@@ -3,8 +3,8 @@
 use crate::chain::{Chain, TxRecord};
 use crate::error::{FailureKind, Result, fail};
 use crate::files;
-use alloy::primitives::U256;
 use crate::round;
+use alloy::primitives::U256;
 use oml_contracts::ledger::plan::SeatPlan;
 use oml_contracts::rpc::abi::{Beacon, LicenseRegistry};
 use oml_contracts::terms::{SlashTerms, level};

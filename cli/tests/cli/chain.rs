@@ -20,10 +20,7 @@ fn a_dry_run_prints_and_sends_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let call = |args: &[&str]| as_first(dir.path(), &chain, args);
     call(&["chain", "deploy", "--local"]).assert().success();
-    call(&["doctor"])
-        .assert()
-        .success()
-        .stdout(contains("Rounds").and(contains("BROKEN").not()));
+    call(&["doctor"]).assert().success().stdout(contains("Rounds").and(contains("BROKEN").not()));
 
     let before = chain.sent();
     call(&["--dry-run", "chain", "mint", FIRST, "5"])

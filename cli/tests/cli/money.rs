@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Private key of the second account of every fresh anvil.
-pub(super) const SECOND_KEY: &str = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+pub(super) const SECOND_KEY: &str =
+    "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 
 /// Its address.
 pub(super) const SECOND: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";

@@ -202,7 +202,10 @@ async fn the_fees_of_a_round_that_lapsed_are_collected() {
         .code(1)
         .stderr(contains("owes the signer nothing now"));
     let shown = world.host(&["round", "show", id]);
-    assert_eq!((&shown["state"], &shown["seats"][2]["fee"]), (&json!("answering"), &json!("pending")));
+    assert_eq!(
+        (&shown["state"], &shown["seats"][2]["fee"]),
+        (&json!("answering"), &json!("pending"))
+    );
     assert_eq!(shown["seats"][1]["fee"], "noSheet", "{shown}");
 
     let until = shown["openUntil"].as_u64().unwrap();

@@ -72,8 +72,7 @@ pub async fn unlicensed_model(
         return Err(not_enough(&series, &laid, &reading)?);
     }
     let call = file.call(&laid.answers)?;
-    let sent =
-        chain.send("prove an unlicensed model", chain.proofs(), call, U256::ZERO).await?;
+    let sent = chain.send("prove an unlicensed model", chain.proofs(), call, U256::ZERO).await?;
     Ok(AcceptedSeries {
         violation: Violation::UnlicensedModel,
         level: 0,

@@ -30,21 +30,14 @@ pub enum TicketChoice {
 ///
 /// # Errors
 /// No signer, an inbox that is no URL, no ticket wanted, network failure, a refusal of the contract.
-pub async fn join(
-    chain: &Chain,
-    count: u32,
-    public: B256,
-    inbox: &str,
-) -> Result<Vec<TxRecord>> {
+pub async fn join(chain: &Chain, count: u32, public: B256, inbox: &str) -> Result<Vec<TxRecord>> {
     check_inbox(inbox)?;
     if count == 0 {
         let hint = "say how many with --tickets";
         return Err(fail("0 tickets are none", hint, FailureKind::Failed));
     }
     let tickets = config(chain).await?;
-    let price = |count: u32| {
-        Amount::new(tickets.ticket_price.get().saturating_mul(count.into()))
-    };
+    let price = |count: u32| Amount::new(tickets.ticket_price.get().saturating_mul(count.into()));
     let approval = chain.approve(tickets.currency, chain.provers(), price(count)).await?;
     let allowed = approval.is_none() || !chain.is_dry_run();
     let mut records: Vec<_> = approval.into_iter().collect();
@@ -52,11 +45,8 @@ pub async fn join(
     while left > 0 {
         let now = left.min(BATCH);
         left -= now;
-        let call = ProverRegistry::joinCall {
-            count: now,
-            encryptionKey: public,
-            inbox: inbox.to_owned(),
-        };
+        let call =
+            ProverRegistry::joinCall { count: now, encryptionKey: public, inbox: inbox.to_owned() };
         let (to, amount) = (chain.provers(), price(now));
         records.push(if allowed {
             let value = chain.native_value(tickets.currency, amount);

@@ -6,8 +6,8 @@ use crate::chain::{Chain, TxRecord};
 use crate::error::{FailureKind, Result, fail};
 use crate::files::LicenseFile;
 use alloy::primitives::U256;
-use oml_contracts::rpc::abi::Rounds::{self, RoundStatus};
 use oml_contracts::rpc::abi::LicenseRegistry;
+use oml_contracts::rpc::abi::Rounds::{self, RoundStatus};
 use oml_contracts::{KeysHash, RoundId, SheetTags};
 use std::time::Duration;
 
@@ -76,12 +76,7 @@ pub async fn drawn_bundles(
 ///
 /// # Errors
 /// No signer, network failure, a refusal of the contract.
-pub async fn answer(
-    chain: &Chain,
-    id: RoundId,
-    seat: u8,
-    sheet: &SheetGiven,
-) -> Result<TxRecord> {
+pub async fn answer(chain: &Chain, id: RoundId, seat: u8, sheet: &SheetGiven) -> Result<TxRecord> {
     let call = Rounds::answerCall {
         roundId: id.into(),
         seat,

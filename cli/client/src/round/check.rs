@@ -132,11 +132,8 @@ fn check_commitment(seal: &SealFile, uri: &str, access: Option<&SoldAccess>) -> 
             seal.access_hash
         )));
     }
-    let committed = deployment_commitment(
-        hash::deployment_hash(uri),
-        seal.access_hash,
-        &seal.deployment_salt,
-    );
+    let committed =
+        deployment_commitment(hash::deployment_hash(uri), seal.access_hash, &seal.deployment_salt);
     if seal.deployment != committed {
         return Err(refuse(format!(
             "the seal commits to {}, but the address gives {committed}",
@@ -196,9 +193,8 @@ async fn check_word(chain: &Chain, seal: &SealFile, kept_license: &KeptLicense) 
         return Err(refuse(format!("the seal's word is {}, its parts give {word}", seal.word)));
     }
     let siblings: Vec<[u8; 32]> = seal.proof.iter().map(|sibling| sibling.0).collect();
-    let siblings = <[[u8; 32]; 7]>::try_from(siblings).map_err(|given| {
-        refuse(format!("the word's proof has {} siblings, not 7", given.len()))
-    })?;
+    let siblings = <[[u8; 32]; 7]>::try_from(siblings)
+        .map_err(|given| refuse(format!("the word's proof has {} siblings, not 7", given.len())))?;
     let root = word_root(word, index, &siblings);
     if kept_license.cases_root != root {
         return Err(refuse(format!(

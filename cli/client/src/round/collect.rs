@@ -58,7 +58,8 @@ pub async fn collectable(
     let now = chain.rpc().now().await?;
     let mut rounds: BTreeMap<RoundId, Rounds::Round> = BTreeMap::new();
     let mut fees = Vec::new();
-    for (event, _) in chain.events::<Rounds::SheetSent>(Rounds::SheetSent::SIGNATURE, filter).await?
+    for (event, _) in
+        chain.events::<Rounds::SheetSent>(Rounds::SheetSent::SIGNATURE, filter).await?
     {
         let id = RoundId::from(event.roundId);
         if !rounds.contains_key(&id) {

@@ -171,7 +171,8 @@ mod tests {
         let planned = plan(&request(2_000)).unwrap();
         let seats: Vec<u8> = planned.sizes.iter().map(|size| size.seats).collect();
         assert_eq!(seats, [4, 8, 16, 24, 32]);
-        let falls = |by: fn(&PlannedSize) -> f64| planned.sizes.windows(2).all(|w| by(&w[0]) > by(&w[1]));
+        let falls =
+            |by: fn(&PlannedSize) -> f64| planned.sizes.windows(2).all(|w| by(&w[0]) > by(&w[1]));
         assert!(falls(|size| size.framed_per_round), "{planned:?}");
         assert!(falls(|size| size.bound_per_round), "{planned:?}");
         assert!(planned.sizes.windows(2).all(|w| w[0].round_cost < w[1].round_cost));

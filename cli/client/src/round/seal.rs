@@ -8,8 +8,8 @@ use super::words::{OwnedWords, RoundKind, RoundsSecret};
 use crate::chain::{Chain, Payment, TxRecord};
 use crate::error::{FailureKind, Result, fail};
 use crate::files::{self, LicenseFile};
-use oml_contracts::rpc::abi::Rounds::{self, RoundStatus};
 use oml_contracts::round::deployment_commitment;
+use oml_contracts::rpc::abi::Rounds::{self, RoundStatus};
 use oml_contracts::{Amount, EthAddress, RoundId, Signature, WordIndex, eip712, hash};
 use serde::Serialize;
 

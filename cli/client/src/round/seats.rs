@@ -114,11 +114,7 @@ pub(super) async fn read(chain: &Chain, of: &SeatsOf<'_>) -> Result<Vec<SeatStan
     Ok(seats)
 }
 
-async fn drawn(
-    chain: &Chain,
-    id: RoundId,
-    seat: u8,
-) -> Result<(Option<u32>, Option<EthAddress>)> {
+async fn drawn(chain: &Chain, id: RoundId, seat: u8) -> Result<(Option<u32>, Option<EthAddress>)> {
     let call = Rounds::seatOfCall { roundId: id.into(), seat };
     let drawn = chain.read(chain.rounds(), call).await?;
     let holder = (!drawn.holder.is_zero()).then(|| drawn.holder.into());

@@ -81,7 +81,9 @@ impl RoundState {
             Self::Answering => ("the seats answer", Some(times.answer_until)),
             Self::Opening => ("the owner opens it, or it lapses", Some(times.open_until)),
             Self::Lapsed | Self::Opened => ("the seats collect their fees", None),
-            Self::Convicted => ("seats with a hit collect; the slash is paid after its delay", None),
+            Self::Convicted => {
+                ("seats with a hit collect; the slash is paid after its delay", None)
+            }
         };
         NextStep { what, until }
     }

@@ -52,8 +52,7 @@ pub async fn take_report(
             Err(error)
                 if payout.is_none()
                     && (error.is_revert::<CollateralVault::CollateralVault_NotRedirectable>()
-                        || error
-                            .is_revert::<CollateralVault::CollateralVault_UnknownPayout>()) =>
+                        || error.is_revert::<CollateralVault::CollateralVault_UnknownPayout>()) =>
             {
                 continue;
             }
@@ -79,8 +78,7 @@ async fn reporters(
     chain: &Chain,
     license: &LicenseFile,
 ) -> Result<Vec<CollateralVault::PayoutQueued>> {
-    let accepted =
-        Filter::new().address(chain.proofs()).topic2(B256::from(license.license_id));
+    let accepted = Filter::new().address(chain.proofs()).topic2(B256::from(license.license_id));
     let what = Proofs::ProofAccepted::SIGNATURE;
     let mut queued = Vec::new();
     for (proof, log) in chain.events::<Proofs::ProofAccepted>(what, accepted).await? {

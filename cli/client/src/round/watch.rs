@@ -63,8 +63,7 @@ impl KeptRound {
     }
 
     pub(super) fn times(&self, now: u64) -> RoundTimes {
-        let (answer_until, open_until) =
-            (self.sealed.answerUntil.to(), self.sealed.openUntil.to());
+        let (answer_until, open_until) = (self.sealed.answerUntil.to(), self.sealed.openUntil.to());
         RoundTimes { answer_until, open_until, now }
     }
 }
@@ -110,8 +109,7 @@ pub async fn standing(chain: &Chain, id: RoundId) -> Result<RoundStanding> {
     let outcome = outcome::read(chain, id).await?;
     let hits = outcome.as_ref().map(|outcome| outcome.hits);
     let has_ended = state.has_ended();
-    let seats =
-        seats::read(chain, &SeatsOf { id, kept: &kept, is_drawn, has_ended, hits }).await?;
+    let seats = seats::read(chain, &SeatsOf { id, kept: &kept, is_drawn, has_ended, hits }).await?;
     Ok(RoundStanding {
         round_id: id,
         state,
@@ -156,11 +154,7 @@ pub async fn watch(
         }
         if start.elapsed() > within {
             return Err(fail(
-                format!(
-                    "round {id} is still {} after {} s",
-                    round.state.word(),
-                    within.as_secs()
-                ),
+                format!("round {id} is still {} after {} s", round.state.word(), within.as_secs()),
                 "its deadlines are in `oml round show`; keep watching until they have passed",
                 FailureKind::Timeout,
             ));

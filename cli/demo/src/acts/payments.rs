@@ -142,7 +142,10 @@ impl Play {
         let amount = Amount::new(20 * UNIT);
         let order = OpenChannel { license, voucher_signer: None, amount };
         let channel = channel::open(payer, &order).await?.file;
-        files::save(&self.stage.dir.join(format!("channel-{}.json", channel.channel_id)), &channel)?;
+        files::save(
+            &self.stage.dir.join(format!("channel-{}.json", channel.channel_id)),
+            &channel,
+        )?;
         let session = PayableChannel::read(payer, &channel).await?.session(payer, gateway)?;
         Ok((session, channel))
     }

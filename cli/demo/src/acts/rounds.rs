@@ -47,8 +47,7 @@ impl Play {
         let id = self.seal_cheat().await?;
         let liar = self.first_seat(id).await?;
         // Of keys that nobody handed out, and without an answer.
-        let nothing =
-            SheetGiven { keys_hash: KeysHash::new([7; 32]), tags: SheetTags([0; 32]) };
+        let nothing = SheetGiven { keys_hash: KeysHash::new([7; 32]), tags: SheetTags([0; 32]) };
         self.send_sheet(id, liar, &nothing).await?;
         self.say(format!("  {} lies in seat {}: it saw nothing", liar.holder, liar.seat));
         self.hold_provers("CONT").await?;

@@ -6,8 +6,8 @@ use clap::Args;
 use eyre::Result;
 use oml_client::money;
 use oml_client::round::{self, PlanRequest, PlannedRounds, PlannedSize, USUAL_RATES};
-use oml_contracts::ledger::plan::SeatPlan;
 use oml_contracts::Amount;
+use oml_contracts::ledger::plan::SeatPlan;
 
 /// What to plan for.
 #[derive(Args, Clone, Debug)]
@@ -76,8 +76,18 @@ pub(super) fn run(args: &Plan, output: Output) -> Result<()> {
 fn human(planned: &PlannedRounds, args: &Plan) -> String {
     let sizes = planned.sizes.iter().map(|size| size_row(size, args.decimals));
     let sizes = table(
-        ["seats", "struck", "leaves", "cost", "framed/round", "framed ever", "bound",
-         "max collateral", "stands", "pays from"],
+        [
+            "seats",
+            "struck",
+            "leaves",
+            "cost",
+            "framed/round",
+            "framed ever",
+            "bound",
+            "max collateral",
+            "stands",
+            "pays from",
+        ],
         sizes,
     );
     let guilty = planned.sizes.iter().flat_map(|size| {
@@ -87,8 +97,7 @@ fn human(planned: &PlannedRounds, args: &Plan) -> String {
             [size.seats.to_string(), format!("{:.2}", row.hit_rate), one, five, twenty, mean]
         })
     });
-    let guilty =
-        table(["seats", "hit rate", "in 1 round", "in 5", "in 20", "mean rounds"], guilty);
+    let guilty = table(["seats", "hit rate", "in 1 round", "in 5", "in 20", "mean rounds"], guilty);
     let advice = planned.recommended_seats.map_or_else(
         || {
             format!(

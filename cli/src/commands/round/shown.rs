@@ -2,7 +2,9 @@
 
 use crate::output::table;
 use oml_client::money;
-use oml_client::round::{FeeState, NextStep, RoundOutcome, RoundStanding, RoundState, SeatStanding};
+use oml_client::round::{
+    FeeState, NextStep, RoundOutcome, RoundStanding, RoundState, SeatStanding,
+};
 
 /// A state in one word; `unsure` stands for a state that was not looked up in full.
 pub(super) fn state(state: RoundState, unsure: RoundState) -> String {
@@ -11,10 +13,8 @@ pub(super) fn state(state: RoundState, unsure: RoundState) -> String {
 
 /// What happens next, and until when.
 pub(super) fn next(next: &NextStep) -> String {
-    next.until.map_or_else(
-        || next.what.to_owned(),
-        |until| format!("{} (until {until})", next.what),
-    )
+    next.until
+        .map_or_else(|| next.what.to_owned(), |until| format!("{} (until {until})", next.what))
 }
 
 /// All of a round.

@@ -120,9 +120,7 @@ fn honest(world: &World, needed: u64) {
         .payer(&["proof", "out-of-term", "--license", "license.json", "--receipt", "receipt.json"])
         .assert()
         .code(6)
-        .stderr(
-            contains("Proofs_WithinTerm").and(contains("this transaction was not sent")),
-        );
+        .stderr(contains("Proofs_WithinTerm").and(contains("this transaction was not sent")));
     assert_eq!(world.sent_by_payer(), sent, "nothing was committed to");
 }
 
