@@ -1,31 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { EIP712 } from "solady/utils/EIP712.sol";
+import { CopyProofs } from "./CopyProofs.sol";
+import { ProofDesk } from "./ProofDesk.sol";
+import { IProofs } from "./interfaces/IProofs.sol";
+import { Receipts } from "./libraries/Receipts.sol";
+import { TermsLib } from "./libraries/TermsLib.sol";
+import { LicenseRef, LicenseStatus, Receipt, ServingKey, Violation } from "./libraries/Types.sol";
 
-import { IChallengeManager } from "../interfaces/IChallengeManager.sol";
-import { ICopyReader } from "../interfaces/ICopyReader.sol";
-import { Receipts } from "../libraries/Receipts.sol";
-import { TermsLib } from "../libraries/TermsLib.sol";
-import {
-    LicenseRef,
-    LicenseStatus,
-    Receipt,
-    ServingKey,
-    SlashTerms,
-    Violation
-} from "../libraries/Types.sol";
-import { ReportDesk } from "./ReportDesk.sol";
+/// @title Level 0: the evidence is the accused's own signature
+/// @notice Immutable: no owner, no upgrade, no pause. See `IProofs`. What makes the proof of an
+/// unlicensed model safe for the accused: decision 015.
+contract Proofs is CopyProofs {
+    constructor(address registry_, address vault_, address escrow_, Config memory config_)
+        ProofDesk(registry_, vault_, escrow_, config_)
+    { }
 
-/// @title Level 0: the evidence is the accused's own signature, so nobody has to be believed
-abstract contract ProofJudge is ReportDesk, EIP712 {
-    uint8 private constant LEVEL = 0;
+    /* -------------------------------- single receipts -------------------------------- */
 
-    /// @notice Where `CopyReader` is: the deterministic-deployment proxy put it there with salt 0,
-    /// so the address is that of its code, on every chain.
-    address public constant COPY_READER = 0xFB5Ad73A90870DACf614424123E0e0d9a159C918;
-
-    /// @inheritdoc IChallengeManager
+    /// @inheritdoc IProofs
     function proveEquivocation(
         LicenseRef calldata ref,
         Receipt calldata a,
@@ -38,12 +31,13 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         (ServingKey memory key,, bytes32 digest) = _checkReceipt(ref, licenseId, a, signatureA);
         bytes32 other = _checkSignature(licenseId, key, b, signatureB);
         bool sameNumber = a.keyEpoch == b.keyEpoch && a.channelId == b.channelId && a.seq == b.seq;
-        require(sameNumber && digest != other, ChallengeManager_NoEquivocation());
+        require(sameNumber && digest != other, Proofs_NoEquivocation());
 
-        _accept(ref, Violation.Equivocation, a, digest, salt);
+        bytes32 subject = keccak256(abi.encode(a.channelId, a.keyEpoch, a.seq));
+        _accept(ref, licenseId, Violation.Equivocation, digest, subject, salt);
     }
 
-    /// @inheritdoc IChallengeManager
+    /// @inheritdoc IProofs
     function proveUnderMetering(
         LicenseRef calldata ref,
         Receipt calldata receipt,
@@ -54,7 +48,7 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         (ServingKey memory key,, bytes32 digest) = _checkReceipt(ref, licenseId, receipt, signature);
         // A channel that does not exist has nothing settled: the host served what no one could be
         // paid for.
-        uint128 declared = escrow.declared(receipt.channelId);
+        uint128 declared = ESCROW.declared(receipt.channelId);
         // By the key's end too: else a host could date a receipt far ahead and revoke the key
         // before the receipt is due.
         uint256 settleBy =
@@ -65,13 +59,13 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
             TermsLib.price(ref.terms, receipt.cumulativeRequests, receipt.cumulativeTokens);
         require(
             block.timestamp > settleBy && owed > declared,
-            ChallengeManager_NoUnderMetering(settleBy, owed, declared)
+            Proofs_NoUnderMetering(settleBy, owed, declared)
         );
 
-        _accept(ref, Violation.UnderMetering, receipt, digest, salt);
+        _accept(ref, licenseId, Violation.UnderMetering, digest, receipt.channelId, salt);
     }
 
-    /// @inheritdoc IChallengeManager
+    /// @inheritdoc IProofs
     function proveOutOfTerm(
         LicenseRef calldata ref,
         Receipt calldata receipt,
@@ -83,48 +77,14 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
             _checkReceipt(ref, licenseId, receipt, signature);
         // The deadline is the expiry of an active license and the end of a terminated one.
         uint64 servedFrom = Receipts.servedFrom(receipt.servedAt, key);
-        require(servedFrom > end, ChallengeManager_WithinTerm(servedFrom, end));
+        require(servedFrom > end, Proofs_WithinTerm(servedFrom, end));
 
-        _accept(ref, Violation.OutOfTerm, receipt, digest, salt);
+        _accept(ref, licenseId, Violation.OutOfTerm, digest, receipt.channelId, salt);
     }
 
-    /// @inheritdoc IChallengeManager
-    function proveUnlicensedModel(
-        LicenseRef calldata ref,
-        Series calldata series,
-        SeriesEvidence calldata,
-        bytes32 salt
-    ) external nonReentrant {
-        _requireLevel(ref, LEVEL);
-        ICopyReader.Reading memory read = _readCopy();
-        uint40 from = _consumeReport(
-            keccak256(abi.encode(Violation.UnlicensedModel, read.licenseId, read.seriesId)), salt
-        );
-        // What is served before could have been asked until it fitted.
-        require(
-            read.firstServedAt >= from, ChallengeManager_ServedTooEarly(read.firstServedAt, from)
-        );
-        _markPunished(Violation.UnlicensedModel, read.licenseId, read.copyId);
-        emit CopyShown(
-            read.licenseId, read.copyId, read.hits, read.queries, read.evidence, read.threshold
-        );
-
-        registry.burnOpened(series.copy.terms.modelId, series.copy.terms.epoch, series.bundles);
-        _slash(ref, Violation.UnlicensedModel, read.licenseId);
-    }
-
-    /// @inheritdoc IChallengeManager
+    /// @inheritdoc IProofs
     function receiptDigest(Receipt calldata receipt) external view returns (bytes32) {
         return _digest(receipt);
-    }
-
-    function _domainNameAndVersion()
-        internal
-        pure
-        override
-        returns (string memory name, string memory version)
-    {
-        return ("OML", "1");
     }
 
     function _checkReceipt(
@@ -133,11 +93,14 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         Receipt calldata receipt,
         bytes calldata signature
     ) private view returns (ServingKey memory key, uint40 deadline, bytes32 digest) {
-        _requireLevel(ref, LEVEL);
+        _requireLevel(ref.terms);
         LicenseStatus status;
-        (status, deadline) = registry.licenseState(licenseId);
-        _requireLiable(licenseId, status);
-        key = registry.servingKey(licenseId, receipt.keyEpoch);
+        (status, deadline) = REGISTRY.licenseState(licenseId);
+        require(
+            status == LicenseStatus.Active || status == LicenseStatus.Terminated,
+            Proofs_LicenseNotLiable(licenseId, status)
+        );
+        key = REGISTRY.servingKey(licenseId, receipt.keyEpoch);
         digest = _checkSignature(licenseId, key, receipt, signature);
         Receipts.requireAdmissible(key, receipt.keyEpoch, ref.terms.settlementPeriod);
     }
@@ -148,65 +111,31 @@ abstract contract ProofJudge is ReportDesk, EIP712 {
         Receipt calldata receipt,
         bytes calldata signature
     ) private view returns (bytes32 digest) {
-        require(
-            receipt.licenseId == licenseId,
-            ChallengeManager_WrongLicense(licenseId, receipt.licenseId)
-        );
+        require(receipt.licenseId == licenseId, Proofs_WrongLicense(licenseId, receipt.licenseId));
         digest = _digest(receipt);
         Receipts.requireSigned(key, digest, signature);
     }
 
-    /// @dev Each (violation, license, channel) is punished once, for equivocation each number of
-    /// it: a host that misbehaved once has signed many receipts that show it.
     function _accept(
         LicenseRef calldata ref,
+        bytes32 licenseId,
         Violation violation,
-        Receipt calldata receipt,
         bytes32 digest,
+        bytes32 subject,
         bytes32 salt
     ) private {
-        bytes32 licenseId = receipt.licenseId;
-        _consumeReport(keccak256(abi.encode(violation, licenseId, digest)), salt);
-        bytes32 subject = violation == Violation.Equivocation
-            ? keccak256(abi.encode(receipt.channelId, receipt.keyEpoch, receipt.seq))
-            : receipt.channelId;
-        _markPunished(violation, licenseId, subject);
-        _slash(ref, violation, licenseId);
+        (uint40 committedAt,) =
+            _consumeReport(keccak256(abi.encode(violation, licenseId, digest)), salt);
+        _punish(ref, licenseId, violation, subject, committedAt);
     }
 
-    function _markPunished(Violation violation, bytes32 licenseId, bytes32 subject) private {
-        bytes32 punishmentId = keccak256(abi.encode(violation, licenseId, subject));
-        require(!_punished[punishmentId], ChallengeManager_AlreadyPunished(punishmentId));
-        _punished[punishmentId] = true;
-    }
-
-    function _slash(LicenseRef calldata ref, Violation violation, bytes32 licenseId) private {
-        (uint128 slashed, uint128 toReporter, uint128 toOwner) =
-            _punish(ref, licenseId, _slashBps(ref.terms.slash, violation), msg.sender);
-        emit ProofAccepted(violation, licenseId, msg.sender, LEVEL, slashed, toReporter, toOwner);
-    }
-
-    function _slashBps(SlashTerms calldata slash, Violation violation)
-        private
+    function _domainNameAndVersion()
+        internal
         pure
-        returns (uint16)
+        override
+        returns (string memory name, string memory version)
     {
-        if (violation == Violation.Equivocation) return slash.equivocationBps;
-        if (violation == Violation.UnderMetering) return slash.underMeteringBps;
-        if (violation == Violation.OutOfTerm) return slash.outOfTermBps;
-        return slash.unlicensedModelBps;
-    }
-
-    /// @dev What the reader finds in this call's data; reverts as it does.
-    function _readCopy() private view returns (ICopyReader.Reading memory read) {
-        (bool ok, bytes memory answer) = COPY_READER.staticcall(msg.data);
-        if (!ok) {
-            assembly ("memory-safe") {
-                revert(add(answer, 0x20), mload(answer))
-            }
-        }
-        require(answer.length != 0, ChallengeManager_NoReader(COPY_READER));
-        return abi.decode(answer, (ICopyReader.Reading));
+        return ("OML", "1");
     }
 
     function _digest(Receipt calldata receipt) private view returns (bytes32) {

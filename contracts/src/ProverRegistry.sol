@@ -4,166 +4,167 @@ pragma solidity ^0.8.30;
 import {
     ReentrancyGuardTransient
 } from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import { FixedPointMathLib } from "solady/utils/FixedPointMathLib.sol";
 
 import { IProverRegistry } from "./interfaces/IProverRegistry.sol";
 import { Currency } from "./libraries/Currency.sol";
 
-/// @title Staked provers and the draw of committees
-/// @dev The draw gives each prover the key `−ln(u)/stake`, u drawn from the seed and its address,
-/// and takes the smallest keys (Efraimidis and Spirakis 2006): the same distribution as drawing one
-/// after the other by stake without replacement, but independent of the order of the list. So
-/// whoever comes, goes or is penalised after the seed is known changes nobody's key but its own.
+/// @title Tickets of staked provers, of which rounds draw their seats
+/// @dev A round notes its second and `totalTickets`; its seats are places of the array at that
+/// second. Places therefore change only from the next second on, and one whose last holder may
+/// still have a pending seat gets no other holder. Every place below `totalTickets` is either held
+/// or stands in the queue of released places exactly once. Whatever anybody leaves behind there,
+/// each call does a bounded number of steps.
 contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
-    /// @notice Bounds the gas of a draw (about 7,000 per prover).
-    uint256 public constant MAX_PROVERS = 512;
+    /// @notice Tickets, or steps, of one call; bytes of an inbox.
+    uint256 public constant MAX_TICKETS = 64;
+    uint256 public constant MAX_INBOX = 256;
 
-    /// @dev Keeps `block.timestamp + thawPeriod` inside of `uint40`, so that no stake locks for
-    /// ever.
-    uint40 private constant MAX_THAW = 3650 days;
+    /// @dev Keeps sums of times inside of `uint40`, so that no stake locks for ever.
+    uint40 private constant MAX_PERIOD = 3650 days;
+    /// @dev Times 2^32 tickets it is still inside of `uint128`: no sum of stake can overflow.
+    uint128 private constant MAX_PRICE = type(uint96).max;
+    uint40 private constant HELD = type(uint40).max;
+    /// @dev Outdated entries of the queue that one new ticket skips before it is appended.
+    uint256 private constant MAX_SKIPS = 4;
 
-    uint256 private constant WAD = 1e18;
-
-    /// @dev The smallest keys so far, in ascending order.
-    struct Draft {
-        address[] members;
-        uint256[] keys;
-        uint256 filled;
-    }
-
-    address public immutable challengeManager;
     /// @inheritdoc IProverRegistry
     address public immutable stakeCurrency;
-    /// @inheritdoc IProverRegistry
-    uint128 public immutable minStake;
-    /// @inheritdoc IProverRegistry
-    uint40 public immutable thawPeriod;
+    uint128 private immutable TICKET_PRICE;
+    uint40 private immutable WARM_UP;
+    uint40 private immutable ALIVE_PERIOD;
+    uint40 private immutable THAW_PERIOD;
+    uint40 private immutable ROUND_LENGTH;
 
+    /// @inheritdoc IProverRegistry
+    uint32 public totalTickets;
+    /// @dev No place from here on is held: `compact` has emptied them, to shorten the array later.
+    uint32 private _end;
+    /// @dev First entry of the queue that was not taken out.
+    uint64 private _head;
+    /// @dev Released places, first in first out: `validUntil << 32 | index`. The entry is outdated
+    /// if the place has another `validUntil` by now, or lies outside of the array.
+    uint72[] private _released;
+
+    mapping(uint32 index => Ticket) private _tickets;
     mapping(address account => Prover) private _provers;
-    /// @dev Provers that can be drawn, in no order; `_place` is 1-based.
-    address[] private _list;
-    mapping(address account => uint256) private _place;
 
-    constructor(
-        address challengeManager_,
-        address stakeCurrency_,
-        uint128 minStake_,
-        uint40 thawPeriod_
-    ) {
-        require(challengeManager_ != address(0), ProverRegistry_BadConfig("challengeManager", 0));
-        require(minStake_ != 0, ProverRegistry_BadConfig("minStake", 0));
+    constructor(Config memory config_) {
+        address currency = config_.stakeCurrency;
         require(
-            thawPeriod_ != 0 && thawPeriod_ <= MAX_THAW,
-            ProverRegistry_BadConfig("thawPeriod", thawPeriod_)
+            Currency.exists(currency), ProverRegistry_BadConfig("stakeCurrency", uint160(currency))
         );
-        require(
-            Currency.exists(stakeCurrency_),
-            ProverRegistry_BadConfig("stakeCurrency", uint160(stakeCurrency_))
-        );
-        challengeManager = challengeManager_;
-        stakeCurrency = stakeCurrency_;
-        minStake = minStake_;
-        thawPeriod = thawPeriod_;
-    }
-
-    modifier onlyChallengeManager() {
-        require(msg.sender == challengeManager, ProverRegistry_NotChallengeManager(msg.sender));
-        _;
-    }
-
-    /// @inheritdoc IProverRegistry
-    function register(uint128 stake, bytes32 encryptionKey) external payable nonReentrant {
-        Prover storage account = _provers[msg.sender];
-        require(account.activeFrom == 0, ProverRegistry_AlreadyRegistered(msg.sender));
-        require(encryptionKey != 0, ProverRegistry_NoEncryptionKey());
-        require(stake >= minStake, ProverRegistry_StakeTooLow(stake, minStake));
-
-        uint40 activeFrom = uint40(block.timestamp);
-        account.stake = stake;
-        account.activeFrom = activeFrom;
-        account.encryptionKey = encryptionKey;
-        _enlist(msg.sender, stake);
-        Currency.pull(stakeCurrency, msg.sender, stake);
-        emit ProverRegistered(msg.sender, stake, encryptionKey, activeFrom);
+        _requireWithin("ticketPrice", config_.ticketPrice, 1, MAX_PRICE);
+        _requireWithin("warmUp", config_.warmUp, 1, MAX_PERIOD);
+        _requireWithin("alivePeriod", config_.alivePeriod, 1, MAX_PERIOD);
+        _requireWithin("roundLength", config_.roundLength, 1, MAX_PERIOD);
+        // Else stake could come back, and buy tickets again, before its dead places can be filled.
+        _requireWithin("thawPeriod", config_.thawPeriod, config_.roundLength, MAX_PERIOD);
+        stakeCurrency = currency;
+        TICKET_PRICE = config_.ticketPrice;
+        WARM_UP = config_.warmUp;
+        ALIVE_PERIOD = config_.alivePeriod;
+        THAW_PERIOD = config_.thawPeriod;
+        ROUND_LENGTH = config_.roundLength;
     }
 
     /// @inheritdoc IProverRegistry
-    function addStake(uint128 amount) external payable nonReentrant {
-        Prover storage account = _registered(msg.sender);
-        require(amount != 0, ProverRegistry_NoAmount());
-        require(account.thawEnd == 0, ProverRegistry_Thawing(msg.sender, account.thawEnd));
-
-        uint128 stake = account.stake + amount;
-        account.stake = stake;
-        account.activeFrom = uint40(block.timestamp);
-        if (stake >= minStake && _place[msg.sender] == 0) _enlist(msg.sender, stake);
-        Currency.pull(stakeCurrency, msg.sender, amount);
-        emit StakeAdded(msg.sender, amount, stake);
-    }
-
-    /// @inheritdoc IProverRegistry
-    function startThaw() external {
-        Prover storage account = _registered(msg.sender);
-        require(account.thawEnd == 0, ProverRegistry_Thawing(msg.sender, account.thawEnd));
-        _thaw(msg.sender);
-    }
-
-    /// @inheritdoc IProverRegistry
-    function withdraw() external nonReentrant {
-        Prover storage account = _registered(msg.sender);
-        uint40 thawEnd = account.thawEnd;
-        require(
-            thawEnd != 0 && block.timestamp >= thawEnd,
-            ProverRegistry_NotThawed(msg.sender, thawEnd)
-        );
-        require(account.openCases == 0, ProverRegistry_CasesOpen(msg.sender, account.openCases));
-
-        uint128 stake = account.stake;
-        delete _provers[msg.sender];
-        Currency.push(stakeCurrency, msg.sender, stake);
-        emit StakeWithdrawn(msg.sender, stake);
-    }
-
-    /// @inheritdoc IProverRegistry
-    function drawCommittee(bytes32 seed, uint8 size, uint40 before)
+    function join(uint32 count, bytes32 encryptionKey, string calldata inbox)
         external
-        onlyChallengeManager
-        returns (address[] memory committee)
-    {
-        Draft memory draft = Draft(new address[](size), new uint256[](size), 0);
-        uint256 length = _list.length;
-        for (uint256 i; i < length; ++i) {
-            address candidate = _list[i];
-            uint256 stake = _eligibleStake(_provers[candidate], before);
-            if (stake != 0) _insert(draft, candidate, _key(seed, candidate, stake));
-        }
-        require(draft.filled == size, ProverRegistry_TooFewProvers(draft.filled, size));
-
-        committee = draft.members;
-        for (uint256 i; i < size; ++i) {
-            ++_provers[committee[i]].openCases;
-        }
-    }
-
-    /// @inheritdoc IProverRegistry
-    function release(bytes32 caseId, address account, uint128 penalty)
-        external
-        onlyChallengeManager
+        payable
         nonReentrant
     {
-        Prover storage member = _provers[account];
-        --member.openCases;
-        if (penalty == 0) return;
+        _requireCount(count);
+        _announce(encryptionKey, inbox);
+        _provers[msg.sender].tickets += count;
+        uint40 validFrom = _now() + WARM_UP;
+        for (uint32 i; i < count; ++i) {
+            uint32 index = _freePlace();
+            _tickets[index] = Ticket(msg.sender, validFrom, HELD);
+            emit TicketTaken(index, msg.sender, validFrom);
+        }
+        Currency.pull(stakeCurrency, msg.sender, uint256(TICKET_PRICE) * count);
+    }
 
-        uint128 stake = member.stake;
-        if (penalty > stake) penalty = stake;
-        stake -= penalty;
-        member.stake = stake;
-        if (stake < minStake && _place[account] != 0) _delist(account);
-        // A stake currency that refuses the burn address leaves the penalty here, out of everyone's
-        // reach.
-        Currency.tryBurn(stakeCurrency, penalty);
-        emit ProverPenalised(account, caseId, penalty);
+    /// @inheritdoc IProverRegistry
+    function announce(bytes32 encryptionKey, string calldata inbox) external {
+        _requireRegistered();
+        _announce(encryptionKey, inbox);
+    }
+
+    /// @inheritdoc IProverRegistry
+    function stayAlive() external {
+        _requireRegistered();
+        _showLife(msg.sender);
+    }
+
+    /// @inheritdoc IProverRegistry
+    function release(uint32[] calldata tickets) external {
+        _requireCount(tickets.length);
+        for (uint256 i; i < tickets.length; ++i) {
+            bool held = _holder(tickets[i]) == msg.sender;
+            require(held, ProverRegistry_NotHeld(tickets[i], msg.sender));
+            _vacate(tickets[i]);
+            emit TicketReleased(tickets[i], msg.sender, false);
+        }
+        _thaw(msg.sender, uint32(tickets.length));
+    }
+
+    /// @inheritdoc IProverRegistry
+    function evict(uint32[] calldata tickets) external {
+        _requireCount(tickets.length);
+        for (uint256 i; i < tickets.length; ++i) {
+            address owner = _holder(tickets[i]);
+            require(owner != address(0), ProverRegistry_NotHeld(tickets[i], address(0)));
+            uint40 aliveUntil = _provers[owner].aliveUntil;
+            require(aliveUntil < _now(), ProverRegistry_Alive(owner, aliveUntil));
+            _vacate(tickets[i]);
+            emit TicketReleased(tickets[i], owner, true);
+            _thaw(owner, 1);
+        }
+    }
+
+    /// @inheritdoc IProverRegistry
+    function withdraw(address to) external nonReentrant {
+        // What this contract would send to itself, nobody could take out again.
+        require(to != address(0) && to != address(this), ProverRegistry_NoRecipient());
+        Prover storage account = _provers[msg.sender];
+        uint128 amount = account.thawing;
+        require(amount != 0, ProverRegistry_NothingToWithdraw(msg.sender));
+        uint40 thawEnd = account.thawEnd;
+        require(_now() >= thawEnd, ProverRegistry_NotThawed(msg.sender, thawEnd));
+
+        account.thawing = 0;
+        emit StakeWithdrawn(msg.sender, to, amount);
+        Currency.push(stakeCurrency, to, amount);
+    }
+
+    /// @inheritdoc IProverRegistry
+    function compact(uint32 steps) external {
+        _requireCount(steps);
+        uint32 before = totalTickets;
+        for (uint32 i; i < steps; ++i) {
+            if (!_compactOnce()) break;
+        }
+        if (totalTickets != before) emit TicketsShrunk(totalTickets);
+    }
+
+    /// @inheritdoc IProverRegistry
+    function holderAt(uint32 index, uint40 time) external view returns (address) {
+        Ticket storage place = _tickets[index];
+        if (time < place.validFrom || time >= place.validUntil) return address(0);
+        address owner = place.owner;
+        Prover storage account = _provers[owner];
+        return account.aliveFrom <= time && time <= account.aliveUntil ? owner : address(0);
+    }
+
+    /// @inheritdoc IProverRegistry
+    function config() external view returns (Config memory) {
+        return Config(stakeCurrency, TICKET_PRICE, WARM_UP, ALIVE_PERIOD, THAW_PERIOD, ROUND_LENGTH);
+    }
+
+    /// @inheritdoc IProverRegistry
+    function ticket(uint32 index) external view returns (Ticket memory) {
+        return _tickets[index];
     }
 
     /// @inheritdoc IProverRegistry
@@ -171,82 +172,129 @@ contract ProverRegistry is IProverRegistry, ReentrancyGuardTransient {
         return _provers[account];
     }
 
-    /// @inheritdoc IProverRegistry
-    function provers() external view returns (address[] memory) {
-        return _list;
-    }
-
-    function _registered(address who) private view returns (Prover storage account) {
-        account = _provers[who];
-        require(account.activeFrom != 0, ProverRegistry_NotRegistered(who));
-    }
-
-    /// @dev Stake that counts in a draw, 0 if not eligible. Members of many cases at once could
-    /// misbehave in all of them for one penalty, so each case needs its own `minStake`.
-    function _eligibleStake(Prover storage account, uint40 before) private view returns (uint256) {
-        uint256 stake = account.stake;
-        if (account.activeFrom >= before) return 0;
-        return stake >= uint256(minStake) * (uint256(account.openCases) + 1) ? stake : 0;
-    }
-
-    /// @dev `−ln(u)/stake`; u is uniform on (0, 1] in steps of 1e-18.
-    function _key(bytes32 seed, address candidate, uint256 stake) private pure returns (uint256) {
-        uint256 u = uint256(keccak256(abi.encodePacked(seed, candidate))) % WAD + 1;
-        int256 ln = FixedPointMathLib.lnWad(int256(u));
-        return ln >= 0 ? 0 : (uint256(-ln) << 128) / stake;
-    }
-
-    /// @dev Keeps the smallest keys in ascending order; the largest falls out once the committee is
-    /// full.
-    function _insert(Draft memory draft, address candidate, uint256 key) private pure {
-        uint256 place = draft.filled;
-        while (place != 0 && draft.keys[place - 1] > key) --place;
-        if (place == draft.keys.length) return;
-
-        if (draft.filled < draft.keys.length) ++draft.filled;
-        for (uint256 i = draft.filled - 1; i > place; --i) {
-            draft.keys[i] = draft.keys[i - 1];
-            draft.members[i] = draft.members[i - 1];
+    /// @dev A released place, else a new one at the end.
+    function _freePlace() private returns (uint32 index) {
+        uint256 length = _released.length;
+        for (uint256 i; i < MAX_SKIPS && _head < length; ++i) {
+            uint72 entry = _released[_head];
+            bool outdated = _isOutdated(entry);
+            if (!outdated && !_isReusable(uint40(entry >> 32))) break;
+            ++_head;
+            if (outdated) continue;
+            index = uint32(entry);
+            if (index >= _end) _end = index + 1;
+            return index;
         }
-        draft.keys[place] = key;
-        draft.members[place] = candidate;
+        index = totalTickets;
+        totalTickets = index + 1;
+        _end = index + 1;
     }
 
-    /// @dev A full list gives the place of its smallest stake to whoever brings at least twice as
-    /// much: else the places could be taken for `MAX_PROVERS · minStake` once and for all.
-    function _enlist(address who, uint128 stake) private {
-        if (_list.length == MAX_PROVERS) {
-            (address smallest, uint128 least) = _smallest();
-            require(stake / 2 >= least, ProverRegistry_StakeTooLow(stake, least * 2));
-            _thaw(smallest);
-            emit ProverReplaced(smallest, who);
+    /// @dev One step towards an array without dead places; false if none can be done now.
+    function _compactOnce() private returns (bool) {
+        uint32 total = totalTickets;
+        if (total == 0) return false;
+        if (_isReusable(_tickets[total - 1].validUntil)) {
+            totalTickets = total - 1;
+            if (_end == total) _end = total - 1;
+            return true;
         }
-        _list.push(who);
-        _place[who] = _list.length;
-    }
-
-    function _smallest() private view returns (address smallest, uint128 least) {
-        smallest = _list[0];
-        least = _provers[smallest].stake;
-        for (uint256 i = 1; i < MAX_PROVERS; ++i) {
-            uint128 stake = _provers[_list[i]].stake;
-            if (stake < least) (smallest, least) = (_list[i], stake);
+        uint32 end = _end;
+        if (end != 0 && _tickets[end - 1].validUntil != HELD) {
+            _end = end - 1;
+            return true;
         }
+        if (_head == _released.length) return false;
+        uint72 entry = _released[_head];
+        bool outdated = _isOutdated(entry);
+        if (!outdated && !_isReusable(uint40(entry >> 32))) return false;
+
+        ++_head;
+        if (outdated) return true;
+        uint32 to = uint32(entry);
+        // It will be cut off; until then a new ticket may take it, and it must not stand in the
+        // way of the places behind it in the queue.
+        if (to >= end) _released.push(entry);
+        else _move(end - 1, to);
+        return true;
     }
 
-    function _thaw(address who) private {
-        uint40 thawEnd = uint40(block.timestamp) + thawPeriod;
-        _provers[who].thawEnd = thawEnd;
-        if (_place[who] != 0) _delist(who);
-        emit ThawStarted(who, thawEnd);
+    /// @dev This second's rounds have the ticket at its old place, the next second's at its new.
+    function _move(uint32 from, uint32 to) private {
+        Ticket memory moved = _tickets[from];
+        uint40 next = _now() + 1;
+        if (moved.validFrom < next) moved.validFrom = next;
+        _tickets[to] = moved;
+        _vacate(from);
+        _end = from;
+        emit TicketMoved(from, to, moved.owner);
     }
 
-    function _delist(address who) private {
-        uint256 place = _place[who];
-        address last = _list[_list.length - 1];
-        _list[place - 1] = last;
-        _place[last] = place;
-        delete _place[who];
-        _list.pop();
+    /// @dev Rounds that were sealed in this second keep their seats.
+    function _vacate(uint32 index) private {
+        uint40 validUntil = _now() + 1;
+        _tickets[index].validUntil = validUntil;
+        _released.push(uint72(validUntil) << 32 | index);
+    }
+
+    function _thaw(address owner, uint32 count) private {
+        Prover storage account = _provers[owner];
+        account.tickets -= count;
+        uint128 thawing = account.thawing + TICKET_PRICE * count;
+        uint40 thawEnd = _now() + THAW_PERIOD;
+        account.thawing = thawing;
+        account.thawEnd = thawEnd;
+        emit ThawStarted(owner, thawing, thawEnd);
+    }
+
+    function _announce(bytes32 encryptionKey, string calldata inbox) private {
+        require(encryptionKey != 0, ProverRegistry_NoEncryptionKey());
+        uint256 length = bytes(inbox).length;
+        require(length != 0 && length <= MAX_INBOX, ProverRegistry_BadInbox(length));
+        _provers[msg.sender].encryptionKey = encryptionKey;
+        emit ProverAnnounced(msg.sender, encryptionKey, inbox);
+        _showLife(msg.sender);
+    }
+
+    /// @dev Who was dead lives from the next second on: a seat that was vacant when its round was
+    /// sealed stays vacant, or its owner could choose after the draw.
+    function _showLife(address who) private {
+        Prover storage account = _provers[who];
+        if (account.aliveUntil < _now()) account.aliveFrom = _now() + 1;
+        uint40 aliveUntil = _now() + ALIVE_PERIOD;
+        account.aliveUntil = aliveUntil;
+        emit ProverAlive(who, aliveUntil);
+    }
+
+    function _holder(uint32 index) private view returns (address) {
+        Ticket storage place = _tickets[index];
+        return place.validUntil == HELD ? place.owner : address(0);
+    }
+
+    function _isOutdated(uint72 entry) private view returns (bool) {
+        uint32 index = uint32(entry);
+        return index >= totalTickets || _tickets[index].validUntil != uint40(entry >> 32);
+    }
+
+    /// @dev Whether no round is pending that was sealed before `validUntil`.
+    function _isReusable(uint40 validUntil) private view returns (bool) {
+        return validUntil != HELD && uint256(validUntil) + ROUND_LENGTH < block.timestamp;
+    }
+
+    function _now() private view returns (uint40) {
+        return uint40(block.timestamp);
+    }
+
+    function _requireRegistered() private view {
+        require(_provers[msg.sender].tickets != 0, ProverRegistry_NotRegistered(msg.sender));
+    }
+
+    function _requireCount(uint256 count) private pure {
+        require(count != 0, ProverRegistry_NoTickets());
+        require(count <= MAX_TICKETS, ProverRegistry_TooManyTickets(count, MAX_TICKETS));
+    }
+
+    function _requireWithin(bytes32 name, uint256 value, uint256 min, uint256 max) private pure {
+        require(value >= min && value <= max, ProverRegistry_BadConfig(name, value));
     }
 }

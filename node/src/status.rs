@@ -5,7 +5,7 @@ use crate::chain::Head;
 use crate::clock::unix_now;
 use crate::context::NodeContext;
 use crate::metrics::{as_f64, handle};
-use crate::store::{CaseScope, IntentRow};
+use crate::store::IntentRow;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -82,7 +82,7 @@ struct NodeStatus {
     head_age_s: u64,
     engine: &'static str,
     jobs: BTreeMap<String, u64>,
-    open_cases: usize,
+    open_rounds: usize,
     ready: bool,
     problems: Vec<String>,
     transactions: Vec<Transaction>,
@@ -128,7 +128,7 @@ async fn status(State(node): State<NodeContext>) -> Result<Json<NodeStatus>, Api
         head_age_s: unix_now().saturating_sub(head.timestamp),
         engine: node.store.engine(),
         jobs: node.store.job_counts().await?,
-        open_cases: node.store.cases(CaseScope::Open).await?.len(),
+        open_rounds: node.store.open_rounds(head.timestamp).await?.len(),
         ready: problems.is_empty(),
         problems,
         transactions: node

@@ -16,25 +16,8 @@ struct Parent {
     uint16 bps;
 }
 
-/// @notice Multipliers of the e-value, unsigned fixed point with 32 fractional bits, and the error
-/// rate.
-/// @param personalHit multiplier of a hit of the personal part, p0 = 1/16
-/// @param personalMiss multiplier of a miss of the personal part
-/// @param sharedHit multiplier of an observed shared hit inside the license's assignment, p0 =
-/// assignmentP/65536
-/// @param sharedMiss multiplier of an observed shared hit outside of it
-/// @param assignmentP probability, in 1/65536, that a license carries a given shared fingerprint
-/// @param alphaInverse 1/alpha, a whole number
-struct EvidenceTerms {
-    uint64 personalHit;
-    uint64 personalMiss;
-    uint64 sharedHit;
-    uint64 sharedMiss;
-    uint16 assignmentP;
-    uint64 alphaInverse;
-}
-
-/// @notice What a violation costs, in basis points of the collateral, and who gets it.
+/// @notice What a violation costs, in basis points of the collateral, and who gets it. At level 0
+/// the reporter gets at most a tenth of what was slashed.
 struct SlashTerms {
     uint16 equivocationBps;
     uint16 underMeteringBps;
@@ -47,6 +30,8 @@ struct SlashTerms {
 
 /// @notice The published terms of an offer. The chain stores only their hash (`offerId`); whoever
 /// needs a term passes all of them. Every field is enforced by code.
+/// @dev `seats` of a level-2 round and `alphaInverse`, 1/α as a whole number: α bounds the chance
+/// that an innocent host is ever convicted.
 struct Terms {
     bytes32 modelId;
     uint32 epoch;
@@ -65,9 +50,8 @@ struct Terms {
     uint16 maxDeployments;
     uint8 evidenceLevels;
     bool leakLiability;
-    uint128 reportBond;
-    uint128 proverFee;
-    EvidenceTerms evidence;
+    uint8 seats;
+    uint64 alphaInverse;
     SlashTerms slash;
     Royalty[] royalties;
 }
@@ -79,31 +63,18 @@ struct LicenseRef {
     uint96 nonce;
 }
 
-/// @notice Names a case and proves what was fixed when it was opened: `caseId` is the hash of all
-/// of it, so none of it needs storage. `CaseOpened` announces every field.
-/// @param license the accused license
-/// @param deploymentHash hash of the accused deployment's URI
-/// @param reporter whose bond it is
-/// @param openedAt time of opening; provers that joined later are not drawn
-/// @param cases number of the universe's cases so far, this one included; raises the threshold
-/// @param licenses licenses that a false accuser could have chosen from when it was opened
-/// @param leak whether the deployment was not registered, so that the verdict is a flag unless the
-/// terms say more
-struct CaseRef {
-    LicenseRef license;
-    bytes32 deploymentHash;
-    address reporter;
-    uint40 openedAt;
-    uint32 cases;
-    uint32 licenses;
-    bool leak;
+/// @notice One opened leaf.
+/// @param tags 16 tags of 4 bytes each, packed in order
+struct OpenedLeaf {
+    bytes32 salt;
+    bytes32 keyHash;
+    bytes32[2] tags;
 }
 
-/// @notice What a case's seed drew, as `CaseDrawn` announces it. Personal bundles come before
-/// shared ones.
-struct Drawn {
-    uint32[] bundles;
-    address[] committee;
+/// @notice A bundle of 16 leaves with its Merkle proof; without leaves it stays closed.
+struct OpenedBundle {
+    OpenedLeaf[] leaves;
+    bytes32[] siblings;
 }
 
 enum LicenseStatus {
@@ -115,27 +86,13 @@ enum LicenseStatus {
     Cancelled
 }
 
-/// @notice Violations. The first four are level-0 proofs; `UnpaidUse` is what a level-2 case
-/// decides.
+/// @notice Violations. The first four are level-0 proofs; `UnpaidUse` is what level-2 rounds find.
 enum Violation {
     Equivocation,
     UnderMetering,
     OutOfTerm,
     UnlicensedModel,
     UnpaidUse
-}
-
-enum CaseStatus {
-    None,
-    Opened,
-    Drawn,
-    Committing,
-    Revealing,
-    Opening,
-    Rebuttal,
-    Upheld,
-    Dismissed,
-    Void
 }
 
 /// @notice A key with which a license's receipts are signed. One slot.
@@ -289,9 +246,7 @@ interface LicenseRegistry {
     /// @param sharedCount number of fingerprints of the shared part
     /// @param seedRound beacon round of `seed`
     /// @param licenses licenses ever activated: those a false accuser could have chosen from
-    /// @param cases cases ever counted
     /// @param burnedBundles burned bundles of the personal part
-    /// @param burnedShared burned bundles of the shared part
     struct Universe {
         bytes32 root;
         bytes32 seed;
@@ -299,25 +254,36 @@ interface LicenseRegistry {
         uint32 sharedCount;
         uint48 seedRound;
         uint32 licenses;
-        uint32 cases;
         uint32 burnedBundles;
-        uint32 burnedShared;
     }
 
     /// @param status life cycle
     /// @param deadline end of delivery while `Acquired` or `Seeded`, else end of the term
     /// @param seedRound beacon round of `seed`
+    /// @param casesAt when `casesRoot` was committed
     /// @param seed draws the license's answers, 0 until drawn
     /// @param artefactHash hash of the copy that the host accepted, 0 until activated
+    /// @param casesRoot root of the 128 words with which rounds of this license can be sealed
     struct License {
         LicenseStatus status;
         uint40 deadline;
         uint48 seedRound;
+        uint40 casesAt;
         bytes32 seed;
         bytes32 artefactHash;
+        bytes32 casesRoot;
     }
 
-    error LicenseRegistry_OnlyChallengeManager(address caller);
+    /// @param registeredAt since when its host answers for it without a gap, 0 if never
+    /// @param liableUntil until when a round that names it can be opened: max while it is
+    /// registered, retirement + thaw after
+    struct Deployment {
+        uint40 registeredAt;
+        uint40 liableUntil;
+    }
+
+    /// @notice Only the contracts that decide: `Proofs` and `Rounds`.
+    error LicenseRegistry_OnlyJudges(address caller);
     error LicenseRegistry_OnlyModelOwner(bytes32 modelId, address caller);
     error LicenseRegistry_OnlyTermsOwner(address owner, address caller);
     error LicenseRegistry_OnlyHost(address host, address caller);
@@ -344,7 +310,8 @@ interface LicenseRegistry {
     error LicenseRegistry_DeploymentExists(bytes32 licenseId, bytes32 deploymentHash);
     error LicenseRegistry_UnknownDeployment(bytes32 licenseId, bytes32 deploymentHash);
     error LicenseRegistry_TooManyDeployments(bytes32 licenseId, uint16 max);
-    error LicenseRegistry_BundlesExhausted(uint256 left, uint256 wanted);
+    /// @notice The words of a license's rounds are committed once.
+    error LicenseRegistry_CasesCommitted(bytes32 licenseId);
     /// @notice The bundle is burned or none of the personal part.
     error LicenseRegistry_BundleBurned(uint32 bundle);
 
@@ -380,6 +347,7 @@ interface LicenseRegistry {
     event LicenseSeeded(bytes32 indexed licenseId, bytes32 seed);
     event SeedRoundMoved(bytes32 indexed subject, uint48 seedRound);
     event LicenseActivated(bytes32 indexed licenseId, bytes32 artefactHash, uint40 expiry);
+    event CasesCommitted(bytes32 indexed licenseId, bytes32 casesRoot);
     event LicenseRenewed(bytes32 indexed licenseId, uint40 expiry);
     event LicenseCancelled(bytes32 indexed licenseId);
     event LicenseTerminated(bytes32 indexed licenseId, uint40 endedAt);
@@ -442,53 +410,43 @@ interface LicenseRegistry {
     function terminate(LicenseRef calldata ref) external;
 
     /// @notice Ends a license whose host was found guilty; nothing happens if it has ended. Only
-    /// `ChallengeManager`.
+    /// `Proofs` and `Rounds`.
     function terminateFor(bytes32 licenseId) external;
+
+    /// @notice Commits the words with which rounds of this license can be sealed, see
+    /// `Rounds.wordOf`. Only the offer's owner, once. Rounds sealed before do not count.
+    function commitCases(LicenseRef calldata ref, bytes32 casesRoot) external;
 
     /// @notice Declares a running service under the license. Only the host, at most
     /// `terms.maxDeployments` at a time.
     function registerDeployment(LicenseRef calldata ref, string calldata uri) external;
 
-    /// @notice Withdraws the declaration; a case can still be opened for `terms.thawPeriod`. Only
+    /// @notice Withdraws the declaration; a round can still be opened for `terms.thawPeriod`. Only
     /// the host.
     function retireDeployment(LicenseRef calldata ref, string calldata uri) external;
 
-    /// @notice Counts a case against the universe (raises every later threshold), and tells in the
-    /// same call what else opening one depends on. Only `ChallengeManager`.
-    /// @return status of the license
-    /// @return liableUntil as `deploymentLiableUntil` has it
-    /// @return cases counted so far
-    /// @return licenses ever activated
-    /// @return personalLeft unburned personal bundles
-    function countCase(bytes32 modelId, uint32 epoch, bytes32 licenseId, bytes32 deploymentHash)
-        external
-        returns (
-            LicenseStatus status,
-            uint40 liableUntil,
-            uint32 cases,
-            uint32 licenses,
-            uint32 personalLeft
-        );
-
-    /// @notice Picks unburned bundles by `seed` and burns them: `personal` of the personal part,
-    /// then as many of the shared part as are left, `sharedAtMost` at most. Only
-    /// `ChallengeManager`.
-    function burnBundles(
-        bytes32 modelId,
-        uint32 epoch,
-        bytes32 seed,
-        uint8 personal,
-        uint8 sharedAtMost
-    ) external returns (uint32[] memory bundles);
-
-    /// @notice Burns personal bundles whose leaves a proof has opened; refuses what is burned. Only
-    /// `ChallengeManager`.
-    function burnOpened(bytes32 modelId, uint32 epoch, uint32[] calldata bundles) external;
+    /// @notice Burns personal bundles whose leaves were opened; refuses what is burned. Only
+    /// `Proofs` and `Rounds`.
+    function burn(bytes32 modelId, uint32 epoch, uint32[] calldata bundles) external;
 
     function modelOwner(bytes32 modelId) external view returns (address);
     function epochs(bytes32 modelId) external view returns (uint32);
     function universe(bytes32 modelId, uint32 epoch) external view returns (Universe memory);
-    function isBurned(bytes32 modelId, uint32 epoch, uint32 bundle) external view returns (bool);
+    /// @notice Day since 1970 on which the bundle was burned, or 0.
+    function burnedOn(bytes32 modelId, uint32 epoch, uint32 bundle)
+        external
+        view
+        returns (uint16 day);
+
+    /// @notice Personal bundles that a round with this seed opens, see `Bundles.draw`; fewer than
+    /// `wanted` if the universe is nearly used up.
+    /// @return bundles numbers in the order of the draw
+    /// @return burned which of them were burned since the day of the seal
+    function drawBundles(bytes32 modelId, uint32 epoch, bytes32 seed, uint8 wanted, uint40 sealedAt)
+        external
+        view
+        returns (uint32[] memory bundles, bool[] memory burned);
+
     /// @notice Beacon round of whose value nobody knew when the host accepted its artefact; 0
     /// unless the license is activated and its terms punish `UnlicensedModel`.
     function activationRound(bytes32 licenseId) external view returns (uint48);
@@ -503,39 +461,36 @@ interface LicenseRegistry {
         view
         returns (LicenseStatus status, uint40 deadline);
 
-    /// @notice What the opening of leaves needs to know: the universe, and the seeds of both parts.
-    function drawsOf(bytes32 modelId, uint32 epoch, bytes32 licenseId)
-        external
-        view
-        returns (
-            bytes32 root,
-            uint32 personalCount,
-            uint32 sharedCount,
-            bytes32 modelSeed,
-            bytes32 licenseSeed
-        );
-
     /// @notice Whether the license may serve at `time` (active, not past its expiry).
     function isActive(bytes32 licenseId, uint40 time) external view returns (bool);
 
-    /// @notice Time until which a case may name this deployment: max if registered, retirement +
-    /// thaw after, 0 if never.
-    function deploymentLiableUntil(bytes32 licenseId, bytes32 deploymentHash)
+    function deployment(bytes32 licenseId, bytes32 deploymentHash)
         external
         view
-        returns (uint40);
+        returns (Deployment memory);
 }
 
 /// @title Hosts' collateral, by license, undelivered fees, and the delayed payout of what was
 /// slashed
 interface CollateralVault {
     /// @param amount what the license has at stake, in its currency
-    /// @param freezes open cases and proofs that hold it
     /// @param thawEnd time from which it can be withdrawn, 0 while not thawing
     struct Collateral {
         uint128 amount;
-        uint16 freezes;
         uint40 thawEnd;
+    }
+
+    /// @notice What a conviction takes, and who gets it.
+    /// @param bps of the collateral
+    /// @param reporterBps, ownerBps of what is taken; the rest is burned
+    /// @param committedAt when the reporter committed to a level-0 proof, 0 for a round
+    struct Slash {
+        uint16 bps;
+        address reporter;
+        uint16 reporterBps;
+        uint16 ownerBps;
+        uint40 payoutDelay;
+        uint40 committedAt;
     }
 
     /// @param amount 0 once paid
@@ -549,19 +504,17 @@ interface CollateralVault {
 
     error CollateralVault_OnlyRegistry(address caller);
     error CollateralVault_OnlyEscrow(address caller);
-    error CollateralVault_OnlyChallengeManager(address caller);
+    /// @notice Only the contracts that decide: `Proofs` and `Rounds`.
+    error CollateralVault_OnlyJudges(address caller);
+    error CollateralVault_OnlyRounds(address caller);
     error CollateralVault_OnlyHost(address host, address caller);
     error CollateralVault_NoAmount();
     error CollateralVault_NoSuchLicense(bytes32 licenseId);
     /// @notice Collateral is counted in 96 bits.
     error CollateralVault_TooLarge(uint128 amount);
-    /// @notice The license's collateral is gone.
-    error CollateralVault_NothingToFreeze(bytes32 licenseId);
-    error CollateralVault_NotFrozen(bytes32 licenseId);
     error CollateralVault_LicenseNotEnded(bytes32 licenseId);
     error CollateralVault_AlreadyThawing(bytes32 licenseId, uint40 thawEnd);
     error CollateralVault_NotThawed(bytes32 licenseId, uint40 thawEnd);
-    error CollateralVault_Frozen(bytes32 licenseId, uint16 freezes);
     error CollateralVault_NothingToWithdraw(bytes32 licenseId);
     error CollateralVault_BadBps(uint16 bps);
     error CollateralVault_NoReporter();
@@ -570,14 +523,14 @@ interface CollateralVault {
     /// @notice Money sent there would be nobody's.
     error CollateralVault_BadRecipient(address to);
     error CollateralVault_PayoutLocked(uint256 payoutId, uint40 unlockAt);
+    /// @notice The payout is none of a level-0 reporter of this license that committed later.
+    error CollateralVault_NotRedirectable(uint256 payoutId);
 
     event CollateralDeposited(
         bytes32 indexed licenseId, address indexed from, address currency, uint128 amount
     );
     event FeeHeld(bytes32 indexed licenseId, address currency, uint128 amount);
     event FeeRefunded(bytes32 indexed licenseId, address indexed host, uint128 amount);
-    event CollateralFrozen(bytes32 indexed licenseId, uint16 freezes);
-    event CollateralUnfrozen(bytes32 indexed licenseId, uint16 freezes);
     event ThawStarted(bytes32 indexed licenseId, uint40 thawEnd);
     event CollateralWithdrawn(
         bytes32 indexed licenseId, address indexed to, address currency, uint128 amount
@@ -596,6 +549,7 @@ interface CollateralVault {
         uint128 amount,
         uint40 unlockAt
     );
+    event PayoutRedirected(uint256 indexed payoutId, address indexed from, address indexed to);
     event PayoutPaid(
         uint256 indexed payoutId, address indexed to, address currency, uint128 amount
     );
@@ -613,17 +567,10 @@ interface CollateralVault {
     /// @notice Adds collateral. Anyone.
     function topUp(LicenseRef calldata ref, uint128 amount) external payable;
 
-    /// @notice A case holds the collateral, of which there must be some. Only `ChallengeManager`.
-    /// @param bought the terms' `collateral`
-    function freeze(bytes32 licenseId, uint128 bought) external;
-
-    /// @notice The case has ended. Only `ChallengeManager`.
-    function unfreeze(bytes32 licenseId) external;
-
     /// @notice Starts the way out of an ended license. Only the host.
     function startThaw(LicenseRef calldata ref) external;
 
-    /// @notice Pays the rest out after the thaw, unless frozen. Only the host.
+    /// @notice Pays the rest out after the thaw. Only the host.
     function withdraw(LicenseRef calldata ref) external;
 
     /// @notice Returns collateral and fee to the host of a cancelled license. Only
@@ -640,12 +587,17 @@ interface CollateralVault {
     /// registry asks it to, once per license.
     function payFee(address currency, uint128 fee) external;
 
-    /// @notice Takes `bps` of the collateral; queues reporter's and owner's parts, burns the rest.
-    /// Only `ChallengeManager`. @dev If the currency refuses the burn, that part is queued as a
+    /// @notice Takes a part of the collateral; queues reporter's and owner's parts, burns the rest.
+    /// Only `Proofs` and `Rounds`. @dev If the currency refuses the burn, that part is queued as a
     /// payout to `BURN`: a slash never depends on it.
-    function slash(LicenseRef calldata ref, uint16 bps, address reporter, uint40 payoutDelay)
+    function slash(LicenseRef calldata ref, Slash calldata how)
         external
         returns (uint128 slashed, uint128 toReporter, uint128 toOwner);
+
+    /// @notice Gives a level-0 reporter's part that is not paid yet to `to`, if that reporter
+    /// committed later than `before`: who is about to be convicted gains nothing by accusing
+    /// itself. Only `Rounds`.
+    function redirect(uint256 payoutId, bytes32 licenseId, uint40 before, address to) external;
 
     /// @notice Pays an unlocked payout to its payee. Anyone may call.
     function payOut(uint256 payoutId) external;
@@ -860,147 +812,121 @@ interface PaymentEscrow {
         returns (bytes32);
 }
 
-/// @title Staked provers and the draw of committees
+/// @title Tickets of staked provers, of which rounds draw their seats
+/// @notice A ticket is one unit of stake. It holds its place in one array from its warm-up until it
+/// is given back or evicted; rounds draw places. Stake is weight against many accounts of one
+/// person and no pledge: it always comes back whole (`committee.md` section 3).
 interface ProverRegistry {
-    struct Prover {
-        uint128 stake;
-        uint40 activeFrom;
-        uint40 thawEnd;
-        uint16 openCases;
-        bytes32 encryptionKey;
+    /// @notice Fixed at deployment.
+    /// @param stakeCurrency of tickets and seat fees
+    /// @param ticketPrice stake of one ticket
+    /// @param warmUp seconds until a new ticket can be drawn
+    /// @param alivePeriod seconds after a prover's last sign of life until its tickets are dead
+    /// @param thawPeriod seconds until stake that left comes back
+    /// @param roundLength seconds from a round's seal to its last opening
+    struct Config {
+        address stakeCurrency;
+        uint128 ticketPrice;
+        uint40 warmUp;
+        uint40 alivePeriod;
+        uint40 thawPeriod;
+        uint40 roundLength;
     }
 
-    event ProverRegistered(
-        address indexed prover, uint128 stake, bytes32 encryptionKey, uint40 activeFrom
-    );
-    event StakeAdded(address indexed prover, uint128 amount, uint128 stake);
-    event ThawStarted(address indexed prover, uint40 thawEnd);
-    event StakeWithdrawn(address indexed prover, uint128 amount);
-    event ProverPenalised(address indexed prover, bytes32 indexed caseId, uint128 amount);
+    /// @param owner whose seat it is in rounds sealed at `validFrom` or later and before `validUntil`
+    /// @param validUntil `type(uint40).max` as long as it is held
+    struct Ticket {
+        address owner;
+        uint40 validFrom;
+        uint40 validUntil;
+    }
 
-    /// @notice A prover with more stake took the place of this one in the full list; its thaw has
-    /// started.
-    event ProverReplaced(address indexed prover, address indexed by);
+    /// @param encryptionKey X25519 key to which hand-outs are sealed, 0 of who never joined
+    /// @param tickets held now
+    /// @param aliveUntil in rounds sealed later its tickets are vacant
+    /// @param thawing stake on its way out
+    /// @param thawEnd from when all of it can be withdrawn
+    struct Prover {
+        bytes32 encryptionKey;
+        uint32 tickets;
+        uint40 aliveUntil;
+        uint40 thawEnd;
+        uint128 thawing;
+    }
 
-    error ProverRegistry_NotChallengeManager(address caller);
-    /// @notice A value of the configuration could never work.
     error ProverRegistry_BadConfig(bytes32 name, uint256 value);
-    error ProverRegistry_AlreadyRegistered(address prover);
-    error ProverRegistry_NotRegistered(address prover);
     error ProverRegistry_NoEncryptionKey();
-    error ProverRegistry_StakeTooLow(uint128 stake, uint128 minimum);
-    error ProverRegistry_NoAmount();
-    error ProverRegistry_Thawing(address prover, uint40 thawEnd);
-    error ProverRegistry_NotThawed(address prover, uint40 thawEnd);
-    error ProverRegistry_CasesOpen(address prover, uint16 openCases);
-    /// @notice Too few provers are eligible; the case waits, or is void at its deadline.
-    error ProverRegistry_TooFewProvers(uint256 eligible, uint256 needed);
+    /// @notice The inbox is empty or longer than 256 bytes.
+    error ProverRegistry_BadInbox(uint256 length);
+    error ProverRegistry_NoTickets();
+    /// @notice One call may bring, give back or evict so many.
+    error ProverRegistry_TooManyTickets(uint256 given, uint256 max);
+    error ProverRegistry_NotRegistered(address account);
+    /// @notice Nobody, or another account, holds this ticket.
+    error ProverRegistry_NotHeld(uint32 ticket, address account);
+    /// @notice The prover has shown life; its tickets can't be evicted.
+    error ProverRegistry_Alive(address account, uint40 aliveUntil);
+    error ProverRegistry_NotThawed(address account, uint40 thawEnd);
+    error ProverRegistry_NothingToWithdraw(address account);
+    error ProverRegistry_NoRecipient();
 
-    /// @notice Stakes the caller. `encryptionKey` is an X25519 public key to which keys are sealed.
-    function register(uint128 stake, bytes32 encryptionKey) external payable;
+    /// @notice Where and how a prover is reached. The inbox is a URL that takes sealed hand-outs.
+    event ProverAnnounced(address indexed prover, bytes32 encryptionKey, string inbox);
+    event TicketTaken(uint32 indexed ticket, address indexed prover, uint40 validFrom);
+    event TicketReleased(uint32 indexed ticket, address indexed prover, bool evicted);
+    /// @notice The ticket went from the end of the array to a dead place.
+    event TicketMoved(uint32 indexed from, uint32 indexed to, address indexed prover);
+    event TicketsShrunk(uint32 total);
+    event ProverAlive(address indexed prover, uint40 aliveUntil);
+    event ThawStarted(address indexed prover, uint128 thawing, uint40 thawEnd);
+    event StakeWithdrawn(address indexed prover, address to, uint128 amount);
 
-    /// @notice Adds stake. Like a registration it counts only for cases opened later, or the stake
-    /// could follow a beacon value that is already known.
-    function addStake(uint128 amount) external payable;
+    /// @notice Buys tickets, first or more; announces key and inbox; shows life. Native currency:
+    /// `msg.value` = `count` · `ticketPrice`; ERC-20: an allowance of as much. Dead places are
+    /// filled first.
+    function join(uint32 count, bytes32 encryptionKey, string calldata inbox) external payable;
 
-    /// @notice Leaves the draw at once; stake can be withdrawn after the thaw, when no drawn case
-    /// is open.
-    function startThaw() external;
+    /// @notice Announces another key or inbox, and shows life. Only who holds tickets.
+    function announce(bytes32 encryptionKey, string calldata inbox) external;
 
-    /// @notice Pays the stake out after the thaw. Refused while a drawn case is open.
-    function withdraw() external;
+    /// @notice Shows life for all tickets of the caller.
+    function stayAlive() external;
 
-    /// @notice Draws `size` distinct provers without replacement, weighted by stake. Only
-    /// `ChallengeManager`. Eligible are those that registered or added stake last before `before`,
-    /// do not thaw, and whose stake covers one more case: `minStake` for each.
-    function drawCommittee(bytes32 seed, uint8 size, uint40 before)
-        external
-        returns (address[] memory committee);
+    /// @notice Gives tickets back; their stake thaws, with all that is thawing already. Seats of
+    /// rounds sealed before stay the caller's.
+    function giveBack(uint32[] calldata tickets) external;
 
-    /// @notice The case has ended for this member; burns `penalty` of its stake. Only
-    /// `ChallengeManager`.
-    function release(bytes32 caseId, address prover, uint128 penalty) external;
+    /// @notice The same for tickets of provers that have shown no life. Anyone.
+    function evict(uint32[] calldata tickets) external;
 
-    function prover(address account) external view returns (Prover memory);
-    function provers() external view returns (address[] memory);
+    /// @notice Pays thawed stake to `to`.
+    function withdraw(address to) external;
+
+    /// @notice Closes up to `steps` dead places: moves the last ticket there, or shortens the array
+    /// at its end. Anyone. Pending rounds keep their seats.
+    function compact(uint32 steps) external;
+
+    /// @notice Whose seat the ticket is in a round sealed at `time`: zero if it is vacant.
+    function holderAt(uint32 ticket, uint40 time) external view returns (address);
+
+    function config() external view returns (Config memory);
     function stakeCurrency() external view returns (address);
-    function minStake() external view returns (uint128);
-    function thawPeriod() external view returns (uint40);
+    /// @notice Places of the array; a round draws among those that there are when it is sealed.
+    function totalTickets() external view returns (uint32);
+    function ticket(uint32 index) external view returns (Ticket memory);
+    function prover(address account) external view returns (Prover memory);
 }
 
-/// @title Level-0 proofs and level-2 cases: the only place that decides and slashes
-interface ChallengeManager {
-    /// @notice Fixed at deployment. Windows in seconds; penalties in the provers' stake currency.
+/// @title Level 0: proofs by the accused's own signature, so that nobody has to be believed
+/// @notice A reporter first commits to its proof, so that nobody can copy it, and proves it after a
+/// delay.
+interface Proofs {
+    /// @notice Fixed at deployment.
+    /// @param reportDelay seconds from a commitment to its proof
+    /// @param payoutDelay seconds until what was slashed is paid
     struct Config {
         uint40 reportDelay;
-        uint40 questionsWindow;
-        uint40 commitWindow;
-        uint40 revealWindow;
-        uint40 openingWindow;
-        uint40 rebuttalWindow;
         uint40 payoutDelay;
-        uint8 committeeSize;
-        uint8 bundlesPerCase;
-        /// @dev bundles of the shared part that a case opens besides, as long as the universe has
-        /// them
-        uint8 sharedBundlesPerCase;
-        uint8 minDecoys;
-        uint128 nonRevealPenalty;
-        uint128 dissentPenalty;
-    }
-
-    /// @notice Two slots; everything else about a case is in its id and in `facts`, see `CaseBook`.
-    struct Case {
-        CaseStatus status;
-        /// @dev end of the present step; acting is possible up to and including it
-        uint40 deadline;
-        uint48 seedRound;
-        uint16 questionCount;
-        uint8 commits;
-        uint8 reveals;
-        /// @dev bit i: member i dissented
-        uint16 dissenters;
-        /// @dev hash of what was drawn, asked and found
-        bytes32 facts;
-    }
-
-    /// @notice What the opening has found, bit j for fingerprint j in the order of the drawn
-    /// bundles.
-    /// @param hits hits of the personal part, and those of the shared part inside of the license's
-    /// assignment
-    /// @param outside hits of the shared part outside of it
-    /// @param keysHash `keccak` of the opened key hashes one after the other
-    struct Outcome {
-        uint256 hits;
-        uint256 outside;
-        bytes32 keysHash;
-    }
-
-    /// @notice One opened leaf; `position` is its place among the questions.
-    struct OpenedLeaf {
-        bytes32 salt;
-        bytes32 keyHash;
-        bytes32[2] tags;
-        uint16 position;
-    }
-
-    /// @notice A whole bundle with its Merkle proof.
-    struct OpenedBundle {
-        OpenedLeaf[16] leaves;
-        bytes32[] siblings;
-    }
-
-    /// @notice What the owner brings to open the drawn leaves.
-    /// @param bundles in the order of the draw
-    /// @param decoyHashes key hashes of the questions that are not opened, in their order
-    /// @param sheets tags as revealed; members that answered alike share a sheet
-    /// @param sheetOf one byte by member in committee order: number of its sheet, 0xff for one that
-    /// did not reveal
-    struct LeafOpening {
-        OpenedBundle[] bundles;
-        bytes32[] decoyHashes;
-        bytes[] sheets;
-        bytes sheetOf;
     }
 
     /// @notice Which answers of a host shall be compared with which copy. All of it is in the
@@ -1017,32 +943,70 @@ interface ChallengeManager {
         uint32[] bundles;
     }
 
-    /// @notice What a series has found: leaves with `position` 0, 1, 2 … and the answers in their
-    /// order.
-    struct SeriesEvidence {
-        OpenedBundle[] bundles;
-        ServedAnswer[] answers;
-    }
-
     /// @notice An answer, with the parts of its receipt that do not follow from the series.
-    /// @param signature of the receipt by the serving key; empty if the host did not answer, which
-    /// is a miss
-    /// @param text of the response
+    /// @param r, vs signature by the serving key (EIP-2098); both 0 if the host did not answer,
+    /// which is a miss
+    /// @param tag of the answer's first word
+    /// @param textHash `keccak256` of the answer
     struct ServedAnswer {
         uint32 keyEpoch;
         uint64 seq;
         uint64 cumulativeTokens;
         uint64 servedAt;
-        bytes signature;
-        bytes text;
+        bytes4 tag;
+        bytes32 textHash;
+        bytes32 r;
+        bytes32 vs;
     }
+
+    error Proofs_BadConfig(bytes32 name, uint256 value);
+    /// @notice The commitment was made before by this reporter.
+    error Proofs_AlreadyCommitted(bytes32 commitment);
+    /// @notice The caller has not committed to this report, or it was used.
+    error Proofs_NotCommitted(bytes32 commitment);
+    /// @notice The report's delay is not over.
+    error Proofs_TooEarly(uint40 from);
+    /// @notice The license's terms do not accept this level of evidence.
+    error Proofs_LevelNotAccepted(uint8 level);
+    /// @notice The license was never active.
+    error Proofs_LicenseNotLiable(bytes32 licenseId, LicenseStatus status);
+    /// @notice The receipt is not one of this license.
+    error Proofs_WrongLicense(bytes32 expected, bytes32 given);
+    /// @notice The receipt is not signed by the license's serving key.
+    error Proofs_BadReceiptSignature(address signer, address servingKey);
+    /// @notice The two receipts do not contradict each other.
+    error Proofs_NoEquivocation();
+    /// @notice The receipt's units are settled, or the settlement period is not over.
+    error Proofs_NoUnderMetering(uint256 settleBy, uint256 owed, uint128 declared);
+    /// @notice The key of this epoch was revoked; proofs by it were admissible until then.
+    error Proofs_KeyRevoked(uint32 keyEpoch, uint256 admissibleUntil);
+    /// @notice The receipt was served within the term.
+    error Proofs_WithinTerm(uint64 servedAt, uint40 end);
+    /// @notice The terms do not punish this violation.
+    error Proofs_NotAgreed(Violation violation);
+    /// @notice The copy is of the license's own model or of its own host, or was never delivered.
+    error Proofs_NotForeign(bytes32 copyId);
+    /// @notice The copy's answers were drawn before the host accepted its own artefact, so that its
+    /// licensor could have put them there.
+    error Proofs_DrawnBefore(uint48 seedRound, uint48 activationRound);
+    /// @notice The host signed this answer before the one that stands before it.
+    error Proofs_NotInOrder(uint256 answer);
+    /// @notice The answer was served before the report's delay was over: it could have chosen the
+    /// report.
+    error Proofs_ServedTooEarly(uint64 servedAt, uint256 from);
+    /// @notice The answers do not convict.
+    error Proofs_NotEnough(int64 evidence, int64 threshold);
+    /// @notice This violation was punished before.
+    error Proofs_AlreadyPunished(bytes32 punishmentId);
+    /// @notice An answer without a signature has no tag.
+    error Proofs_NotSigned(uint256 answer);
+    error Proofs_WrongLength(bytes32 name, uint256 given, uint256 expected);
 
     event ReportCommitted(bytes32 indexed commitment, address indexed reporter);
     event ProofAccepted(
         Violation indexed violation,
         bytes32 indexed licenseId,
         address indexed reporter,
-        uint8 level,
         uint128 slashed,
         uint128 toReporter,
         uint128 toOwner
@@ -1057,173 +1021,12 @@ interface ChallengeManager {
         int64 evidenceLog2,
         int64 thresholdLog2
     );
-    event CaseOpened(
-        bytes32 indexed caseId,
-        bytes32 indexed licenseId,
-        address indexed reporter,
-        bytes32 deploymentHash,
-        uint48 seedRound,
-        uint128 bond,
-        uint40 openedAt,
-        uint32 cases,
-        uint32 licenses,
-        bool leak
-    );
-    event DeploymentAccused(bytes32 indexed caseId, bytes32 indexed deploymentHash, string uri);
-    event DeploymentFlagged(
-        bytes32 indexed deploymentHash, bytes32 indexed licenseId, bytes32 indexed caseId
-    );
-    event CaseDrawn(
-        bytes32 indexed caseId, uint32[] bundles, address[] committee, uint40 questionsDeadline
-    );
-    event SeedRoundMoved(bytes32 indexed caseId, uint48 seedRound);
-    event QuestionsPosted(
-        bytes32 indexed caseId, bytes32 questionsHash, uint16 count, uint40 commitDeadline
-    );
-    event TagsCommitted(bytes32 indexed caseId, address indexed prover, bytes32 commitment);
-    event RevealStarted(bytes32 indexed caseId, uint40 revealDeadline);
-    event TagsRevealed(bytes32 indexed caseId, address indexed prover, bytes tags);
-    event OpeningStarted(bytes32 indexed caseId, uint40 openingDeadline);
-    event LeavesOpened(
-        bytes32 indexed caseId,
-        uint256 hits,
-        uint256 outside,
-        bytes32 keysHash,
-        uint16 count,
-        uint40 rebuttalDeadline
-    );
-    event RequestPaid(
-        bytes32 indexed caseId,
-        uint16 indexed fingerprint,
-        address indexed prover,
-        bytes32 channelId
-    );
-    event ObservationRemoved(bytes32 indexed caseId, uint16 fingerprint, bytes32 channelId);
-    event CaseResolved(
-        bytes32 indexed caseId,
-        CaseStatus indexed status,
-        uint8 level,
-        uint16 hits,
-        uint16 queries,
-        int64 evidenceLog2,
-        int64 thresholdLog2,
-        uint128 slashed,
-        uint128 toReporter,
-        uint128 toOwner
-    );
-    event BondPaid(bytes32 indexed caseId, address indexed to, address currency, uint128 amount);
-    event ProverPaid(
-        bytes32 indexed caseId, address indexed prover, address currency, uint128 amount
-    );
-    event FeesReturned(
-        bytes32 indexed caseId, address indexed reporter, address currency, uint256 amount
-    );
-    event BalanceWithdrawn(
-        address indexed currency, address indexed account, address indexed to, uint256 amount
-    );
-
-    /// @notice A value of the configuration could never work or would reward misbehaviour.
-    error ChallengeManager_BadConfig(bytes32 name, uint256 value);
-    /// @notice The commitment was made before by this reporter.
-    error ChallengeManager_AlreadyCommitted(bytes32 commitment);
-    /// @notice The caller has not committed to this report, or it was used.
-    error ChallengeManager_NotCommitted(bytes32 commitment);
-    /// @notice The report's delay is not over.
-    error ChallengeManager_TooEarly(uint40 from);
-    /// @notice The step's deadline has passed.
-    error ChallengeManager_TooLate(uint40 deadline);
-    /// @notice The license's terms do not accept this level of evidence.
-    error ChallengeManager_LevelNotAccepted(uint8 level);
-    /// @notice The license was never active.
-    error ChallengeManager_LicenseNotLiable(bytes32 licenseId, LicenseStatus status);
-    /// @notice The deployment is registered under the license: it is accused by `openCase`.
-    error ChallengeManager_DeploymentRegistered(bytes32 deploymentHash);
-    /// @notice Draw, questions or outcome are not those of the case.
-    error ChallengeManager_WrongFacts(bytes32 caseId);
-    /// @notice The deployment is not, or no longer, the host's to answer for.
-    error ChallengeManager_DeploymentNotLiable(bytes32 deploymentHash, uint40 liableUntil);
-    /// @notice The universe has too few unburned personal bundles for a case.
-    error ChallengeManager_TooFewBundles(uint256 left, uint256 needed);
-    /// @notice The receipt is not one of this license.
-    error ChallengeManager_WrongLicense(bytes32 expected, bytes32 given);
-    /// @notice The receipt is not signed by the license's serving key.
-    error ChallengeManager_BadReceiptSignature(address signer, address servingKey);
-    /// @notice The two receipts do not contradict each other.
-    error ChallengeManager_NoEquivocation();
-    /// @notice The receipt's units are settled, or the settlement period is not over.
-    error ChallengeManager_NoUnderMetering(uint256 settleBy, uint256 owed, uint128 declared);
-    /// @notice The key of this epoch was revoked; proofs by it were admissible until then.
-    error ChallengeManager_KeyRevoked(uint32 keyEpoch, uint256 admissibleUntil);
-    /// @notice The host signed this answer before the one that stands before it.
-    error ChallengeManager_NotInOrder(uint256 answer);
-    /// @notice The receipt was served within the term.
-    error ChallengeManager_WithinTerm(uint64 servedAt, uint40 end);
-    /// @notice The terms do not punish this violation.
-    error ChallengeManager_NotAgreed(Violation violation);
-    /// @notice The copy is of the license's own model or of its own host, or was never delivered.
-    error ChallengeManager_NotForeign(bytes32 copyId);
-    /// @notice The copy's answers were drawn before the host accepted its own artefact, so that its
-    /// licensor could have put them there.
-    error ChallengeManager_DrawnBefore(uint48 seedRound, uint48 activationRound);
-    /// @notice Nobody has put the reader of copies on this chain yet; anyone can.
-    error ChallengeManager_NoReader(address reader);
-    /// @notice The answer was served before the report's delay was over: it could have chosen the
-    /// report.
-    error ChallengeManager_ServedTooEarly(uint64 servedAt, uint256 from);
-    /// @notice The answers do not convict.
-    error ChallengeManager_NotEnough(int64 evidence, int64 threshold);
-    /// @notice This violation was punished before.
-    error ChallengeManager_AlreadyPunished(bytes32 punishmentId);
-    /// @notice The case is not in the step that this action belongs to.
-    error ChallengeManager_WrongStatus(bytes32 caseId, CaseStatus status);
-    /// @notice The beacon's round is not out, or nobody brought it yet.
-    error ChallengeManager_SeedPending(uint48 round);
-    /// @notice Only the offer's owner may do this.
-    error ChallengeManager_NotOwner(address caller, address owner);
-    /// @notice Only members of the case's committee may do this.
-    error ChallengeManager_NotMember(bytes32 caseId, address caller);
-    /// @notice The number of questions is outside of what the case needs.
-    error ChallengeManager_BadQuestionCount(uint16 count, uint256 min, uint256 max);
-    /// @notice An empty hash commits to nothing.
-    error ChallengeManager_EmptyHash();
-    /// @notice The member has done this before.
-    error ChallengeManager_AlreadyDone(bytes32 caseId, address prover);
-    /// @notice Tags and salt are not what the member committed to.
-    error ChallengeManager_WrongTags(bytes32 caseId, address prover);
-    /// @notice An array has the wrong length.
-    error ChallengeManager_WrongLength(bytes32 name, uint256 given, uint256 expected);
-    /// @notice The key hashes are not those that were posted or opened.
-    error ChallengeManager_WrongKeyHashes(bytes32 caseId);
-    /// @notice A fingerprint's position among the questions is taken or outside, or its key hash is
-    /// 0.
-    error ChallengeManager_BadPosition(uint256 fingerprint, uint16 position);
-    /// @notice The tags of a leaf are not 16 strictly increasing non-zero values.
-    error ChallengeManager_MalformedLeaf(uint32 leaf);
-    /// @notice The opened bundle is not under the universe's root.
-    error ChallengeManager_BadProof(uint32 bundle);
-    /// @notice There is no such opened fingerprint.
-    error ChallengeManager_NoSuchFingerprint(uint16 fingerprint);
-    /// @notice The voucher is for another request.
-    error ChallengeManager_WrongRequest(bytes32 given, bytes32 expected);
-    /// @notice The voucher's channel does not cover what it promises, or it promises less than the
-    /// price.
-    error ChallengeManager_NotPaid(
-        bytes32 channelId, uint128 amount, uint256 price, uint128 deposited
-    );
-    /// @notice The voucher is not signed by the channel's signer.
-    error ChallengeManager_BadVoucherSignature(address signer);
-    /// @notice The case can't be ended yet.
-    error ChallengeManager_NotResolvable(bytes32 caseId, CaseStatus status, uint40 deadline);
-    /// @notice Money to the zero address would be lost.
-    error ChallengeManager_NoRecipient();
-    /// @notice The caller has nothing to withdraw.
-    error ChallengeManager_NoBalance(address currency, address account);
 
     /// @notice First half of every report: binds it to the caller, so that nobody can copy it.
     function commitReport(bytes32 commitment) external;
 
-    /// @notice Level 0: two receipts with the same (license, keyEpoch, channel, seq) and different
-    /// content. Numbers are of their epoch: there is no equivocation across epochs.
+    /// @notice Two receipts with the same (license, keyEpoch, channel, seq) and different content.
+    /// Numbers are of their epoch: there is no equivocation across epochs.
     function proveEquivocation(
         LicenseRef calldata ref,
         Receipt calldata a,
@@ -1233,9 +1036,9 @@ interface ChallengeManager {
         bytes32 salt
     ) external;
 
-    /// @notice Level 0: a receipt whose units cost more than was claimed when the settlement period
-    /// is over. Of any epoch: units are cumulative on the channel. The period begins when the
-    /// receipt was served, and at the latest when its key ended.
+    /// @notice A receipt whose units cost more than was claimed when the settlement period is over.
+    /// Of any epoch: units are cumulative on the channel. The period begins when the receipt was
+    /// served, and at the latest when its key ended.
     function proveUnderMetering(
         LicenseRef calldata ref,
         Receipt calldata receipt,
@@ -1243,8 +1046,8 @@ interface ChallengeManager {
         bytes32 salt
     ) external;
 
-    /// @notice Level 0: a receipt served after the license's term, or signed with a key that was
-    /// named after it.
+    /// @notice A receipt served after the license's term, or signed with a key that was named after
+    /// it.
     function proveOutOfTerm(
         LicenseRef calldata ref,
         Receipt calldata receipt,
@@ -1252,115 +1055,272 @@ interface ChallengeManager {
         bytes32 salt
     ) external;
 
-    /// @notice Level 0: receipts for plain requests, whose answers are those of another host's copy
-    /// of another model. The copy's answers must have been drawn after the host accepted its own
-    /// artefact. The opened bundles are burned.
-    /// @dev See decision 015 for what is counted against whom. The claim is
-    /// `keccak(abi.encode(violation, licenseId, keccak(abi.encode(copyId, channelId, firstRequest,
-    /// bundles))))`.
+    /// @notice Receipts of a host that answer like another host's copy of a model that it has no
+    /// license of (decision 015). `answers` has one for each leaf of `opened`, in their order.
     function proveUnlicensedModel(
         LicenseRef calldata ref,
         Series calldata series,
-        SeriesEvidence calldata given,
+        OpenedBundle[] calldata opened,
+        ServedAnswer[] calldata answers,
         bytes32 salt
     ) external;
 
-    /// @notice Level 2: opens a case against a registered deployment; takes `reportBond +
-    /// committeeSize * proverFee`; freezes the collateral.
-    function openCase(LicenseRef calldata ref, bytes32 deploymentHash, bytes32 salt)
-        external
-        payable
-        returns (bytes32 caseId);
-
-    /// @notice Level 2: opens a case about a deployment that is not registered, to show that it
-    /// serves this license's copy. An upheld case flags the deployment; it costs the host its
-    /// collateral only if the terms carry leak liability, since the owner, too, could have deployed
-    /// the copy. Same bond and fees.
-    function openLeakCase(LicenseRef calldata ref, string calldata uri, bytes32 salt)
-        external
-        payable
-        returns (bytes32 caseId);
-
-    /// @notice Draws bundles and committee once the beacon round was brought. Anyone. Re-commits a
-    /// stale round.
-    function drawCase(CaseRef calldata ref) external;
-
-    /// @notice The owner fixes what the committee asks. Only `terms.owner`. Naming the draw ties
-    /// the questions to it: after a reorg they can't be taken for another draw's.
-    function postQuestions(
-        CaseRef calldata ref,
-        Drawn calldata drawn,
-        bytes32 questionsHash,
-        uint16 count
-    ) external;
-
-    /// @notice A member commits to the tags it observed for these questions. Only committee
-    /// members, once. The lowest bit of the commitment is not kept.
-    function commitTags(
-        bytes32 caseId,
-        Drawn calldata drawn,
-        bytes32 questionsHash,
-        bytes32 commitment
-    ) external;
-
-    /// @notice A member reveals. After the last commit or the commit deadline.
-    function revealTags(bytes32 caseId, bytes calldata tags, bytes32 salt) external;
-
-    /// @notice The owner opens the leaves; the contract recomputes answers and counts. Only
-    /// `terms.owner`.
-    function openLeaves(CaseRef calldata ref, Drawn calldata drawn, LeafOpening calldata given)
-        external;
-
-    /// @notice Shows that a committee member paid for a tested request. Anyone, in the rebuttal
-    /// window. Once fewer members than the quorum are left that got the answer without payment, the
-    /// observation no longer counts.
-    /// @dev The voucher must be a committee member's, as payer or signer: only members asked, and a
-    /// voucher of anyone else could be made up by the host after the leaves are open.
-    /// @param outcome as `LeavesOpened` announced it
-    /// @param openedKeyHashes key hashes of all opened fingerprints, in their order
-    /// @param fingerprint 0-based among the opened ones
-    function rebut(
-        CaseRef calldata ref,
-        Drawn calldata drawn,
-        Outcome calldata outcome,
-        bytes32[] calldata openedKeyHashes,
-        uint16 fingerprint,
-        PaymentEscrow.ClaimRow calldata voucher
-    ) external;
-
-    /// @notice Ends the case when its time has come: verdict after the rebuttal window, `Void`
-    /// where a party let a deadline pass. Anyone.
-    /// @param drawn empty before the draw; @param questionsHash from the questions to the opening,
-    /// else ignored
-    /// @param outcome after the opening, else ignored
-    function resolve(
-        CaseRef calldata ref,
-        Drawn calldata drawn,
-        bytes32 questionsHash,
-        Outcome calldata outcome
-    ) external;
-
-    /// @notice State of a case; status `None` for an unknown one.
-    function caseOf(bytes32 caseId) external view returns (Case memory);
-    function caseIdOf(CaseRef calldata ref) external view returns (bytes32 caseId);
-
-    /// @notice Bit j: fingerprint j was removed by a rebuttal.
-    function removedOf(bytes32 caseId) external view returns (uint256);
-
-    /// @notice What is kept of a member: 0 before it acts; its commitment with lowest bit 0; then
-    /// the hash of its revealed tags with lowest bit 1.
-    function wordOf(bytes32 caseId, address prover) external view returns (bytes32);
-
-    /// @notice Case that found this deployment to serve a license's copy without being registered,
-    /// 0 if none.
-    function flagOf(bytes32 deploymentHash) external view returns (bytes32 caseId);
-
-    /// @notice When the reporter made the commitment; 0 if it did not or has used it.
-    function reportCommittedAt(address reporter, bytes32 commitment) external view returns (uint40);
     function config() external view returns (Config memory);
+    function reportCommittedAt(address reporter, bytes32 commitment) external view returns (uint40);
+    /// @notice EIP-712 digest that a serving key signs for a receipt.
     function receiptDigest(Receipt calldata receipt) external view returns (bytes32);
-    function balanceOf(address currency, address account) external view returns (uint256);
+}
 
-    /// @notice Pulls bonds and fees credited to the caller.
-    function withdrawBalance(address currency, address to) external returns (uint256 amount);
+/// @title Level 2: sealed rounds of sampled testers, and the ledger of each license
+/// @notice Sealed → (beacon) answers → opened or lapsed. Nothing on chain names the license before
+/// the opening. `docs/protocol/rounds.md` has the mechanism and the theorem behind it.
+interface Rounds {
+    /// @notice Fixed at deployment.
+    /// @param answerWindow seconds after the seal in which seats answer
+    /// @param openWindow seconds after that in which the owner opens
+    /// @param payoutDelay seconds until what was slashed is paid
+    /// @param seatFee per seat, in the provers' stake currency
+    struct Config {
+        uint40 answerWindow;
+        uint40 openWindow;
+        uint40 payoutDelay;
+        uint128 seatFee;
+    }
+
+    enum RoundStatus {
+        None,
+        Sealed,
+        Opened,
+        Convicted
+    }
+
+    /// @param sealedAt time of the seal
+    /// @param beaconRound whose value draws seats and leaves
+    /// @param tickets among which seats are drawn
+    /// @param seats N
+    /// @param promiseBps part of the owner's share of a slash that goes to the payer
+    /// @param collected seats whose fee was paid
+    /// @param unpaid bit i: seat i gets no fee
+    /// @param payer who paid the fees; the reporter of a slash
+    /// @param deployment `deploymentCommitment` of what is tested
+    struct Round {
+        uint40 sealedAt;
+        uint48 beaconRound;
+        uint32 tickets;
+        uint8 seats;
+        RoundStatus status;
+        uint16 promiseBps;
+        uint8 collected;
+        uint32 unpaid;
+        address payer;
+        bytes32 deployment;
+    }
+
+    /// @notice Evidence against a license, in one slot.
+    /// @param logA log2 of the evidence, 32 fractional bits
+    /// @param charged indices whose premium was taken: one more than the largest opened
+    /// @param opened bit k: index k was opened
+    struct Ledger {
+        int64 logA;
+        uint8 charged;
+        uint64 opened;
+    }
+
+    /// @notice What a seat sent; `prover` is zero for a seat that sent nothing.
+    /// @param keysHash `keccak256` of the eight key hashes, one after the other
+    /// @param tags eight tags of 4 bytes; 0 for no answer, a refusal, a demand for money
+    struct Sheet {
+        address prover;
+        bytes32 keysHash;
+        bytes32 tags;
+    }
+
+    /// @notice What the owner brings to open a round.
+    /// @param index of the word, 0 … 63 for a registered deployment, 64 … 127 for any other
+    /// @param account that sealed
+    /// @param wordSalt of the word
+    /// @param wordProof seven siblings up to the license's `casesRoot`, bottom up
+    /// @param deploymentHash `keccak256` of the deployment's URI
+    /// @param accessHash what the hand-out says of how to get in, 0 for nothing
+    /// @param deploymentSalt of the commitment
+    /// @param bundles in the order of the draw; one without leaves stays closed
+    /// @param sheets one for each seat
+    struct Opening {
+        LicenseRef license;
+        uint8 index;
+        address account;
+        bytes32 wordSalt;
+        bytes32[] wordProof;
+        bytes32 deploymentHash;
+        bytes32 accessHash;
+        bytes32 deploymentSalt;
+        OpenedBundle[] bundles;
+        Sheet[] sheets;
+    }
+
+    error Rounds_BadConfig(bytes32 name, uint256 value);
+    /// @notice Rounds have 4, 8, 16, 24 or 32 seats.
+    error Rounds_BadSize(uint8 seats);
+    error Rounds_BadPromise(uint16 bps);
+    error Rounds_NoTickets();
+    /// @notice This account sealed with this word before.
+    error Rounds_AlreadySealed(bytes32 roundId);
+    error Rounds_UnknownRound(bytes32 roundId);
+    /// @notice The seal is not signed by the account.
+    error Rounds_BadSeal(address signer, address account);
+    error Rounds_NoSuchSeat(uint8 seat, uint8 seats);
+    /// @notice The round's draw is not out, or nobody brought it.
+    error Rounds_NotDrawn(bytes32 roundId, uint48 beaconRound);
+    /// @notice The beacon can't give the value any more: the round lapses.
+    error Rounds_DrawLost(bytes32 roundId, uint48 beaconRound);
+    error Rounds_TooEarly(uint256 from);
+    error Rounds_TooLate(uint256 until);
+    /// @notice The seat is another's, or vacant (`holder` zero).
+    error Rounds_NotYourSeat(uint8 seat, address holder, address caller);
+    error Rounds_AlreadyAnswered(bytes32 roundId, uint8 seat);
+    error Rounds_WrongStatus(bytes32 roundId, RoundStatus status);
+    error Rounds_OnlyOwner(address owner, address caller);
+    error Rounds_LevelNotAccepted(uint8 level);
+    /// @notice The word is not under the license's `casesRoot`, or that was committed too late.
+    error Rounds_WrongWord(bytes32 word);
+    error Rounds_AlreadyOpened(bytes32 licenseId, uint8 index);
+    error Rounds_WrongSize(uint8 seats, uint8 agreed);
+    /// @notice What is named is not what was committed to when the round was sealed.
+    error Rounds_WrongDeployment(bytes32 given, bytes32 sealed_);
+    /// @notice The index is of the other kind: registered deployments have 0 … 63.
+    error Rounds_WrongKind(uint8 index, bool registered);
+    error Rounds_DeploymentNotLiable(bytes32 deploymentHash, uint40 liableUntil);
+    error Rounds_LicenseNotLiable(bytes32 licenseId);
+    error Rounds_WrongLength(bytes32 name, uint256 given, uint256 expected);
+    /// @notice The seat sent another sheet.
+    error Rounds_WrongSheet(uint8 seat);
+    error Rounds_NothingToCollect(bytes32 roundId, uint8 seat);
+    error Rounds_NothingToSweep(bytes32 roundId);
+    /// @notice The round convicted nobody, or another license.
+    error Rounds_NotConvicted(bytes32 roundId, bytes32 licenseId);
+
+    event RoundSealed(
+        bytes32 indexed roundId,
+        address indexed account,
+        address indexed payer,
+        bytes32 word,
+        bytes32 deployment,
+        uint8 seats,
+        uint16 promiseBps,
+        uint48 beaconRound,
+        uint32 tickets,
+        uint40 answerUntil,
+        uint40 openUntil
+    );
+    event SheetSent(
+        bytes32 indexed roundId,
+        uint8 indexed seat,
+        address indexed prover,
+        bytes32 keysHash,
+        bytes32 tags
+    );
+    /// @param hits of each seat, one byte by seat from the first on
+    /// @param kept hits of the seats that were not struck
+    /// @param gain what the round added before its premium; @param logA after the round
+    event RoundOpened(
+        bytes32 indexed roundId,
+        bytes32 indexed licenseId,
+        bytes32 indexed deploymentHash,
+        uint8 index,
+        bytes32 hits,
+        uint16 kept,
+        int64 gain,
+        int64 logA,
+        int64 threshold,
+        bool convicted
+    );
+    event LicenseConvicted(
+        bytes32 indexed roundId,
+        bytes32 indexed licenseId,
+        address indexed reporter,
+        uint128 slashed,
+        uint128 toReporter,
+        uint128 toOwner
+    );
+    /// @notice A deployment that nobody registered serves this license's copy.
+    event DeploymentFlagged(
+        bytes32 indexed deploymentHash, bytes32 indexed licenseId, bytes32 indexed roundId
+    );
+    event FeePaid(
+        bytes32 indexed roundId, uint8 indexed seat, address indexed prover, uint128 amount
+    );
+    event FeesBurned(bytes32 indexed roundId, uint256 amount);
+
+    /// @notice Seals a round of the caller's word and pays its fees: native as `msg.value`, ERC-20
+    /// by allowance. The caller is account and reporter.
+    function seal(bytes32 word, bytes32 deployment, uint8 seats)
+        external
+        payable
+        returns (bytes32 roundId);
+
+    /// @notice Seals a round of another account, which has signed `sealDigest`; the caller pays and
+    /// is the reporter.
+    function sealFor(
+        address account,
+        bytes32 word,
+        bytes32 deployment,
+        uint8 seats,
+        uint16 promiseBps,
+        bytes calldata signature
+    ) external payable returns (bytes32 roundId);
+
+    /// @notice What a seat found. Only who holds the seat, once, until the answers end.
+    function answer(bytes32 roundId, uint8 seat, bytes32 keysHash, bytes32 tags) external;
+
+    /// @notice Opens a round: counts, strikes, moves the ledger, convicts. Only the license's
+    /// owner.
+    function open(Opening calldata opening) external;
+
+    /// @notice Pays the caller the fee of a seat it answered, once the round has ended.
+    function collect(bytes32 roundId, uint8 seat, bytes32 keysHash, bytes32 tags) external;
+
+    /// @notice Burns what nobody has collected 30 days after the round's end. Anyone.
+    function sweep(bytes32 roundId) external;
+
+    /// @notice Gives the reporter's part of a level-0 proof that was committed after this round's
+    /// seal, and is not paid out yet, to the payer of the round that convicted the license.
+    function takeReport(LicenseRef calldata ref, bytes32 roundId, uint256 payoutId) external;
+
+    function config() external view returns (Config memory);
+    function round(bytes32 roundId) external view returns (Round memory);
+    /// @notice Draws seats and leaves; reverts before it is out.
+    function seedOf(bytes32 roundId) external view returns (bytes32);
+    /// @notice Ticket of a seat, and who holds it (zero: vacant). Reverts before the draw.
+    function seatOf(bytes32 roundId, uint8 seat)
+        external
+        view
+        returns (uint32 ticket, address holder);
+    /// @notice `keccak256(abi.encode(prover, keysHash, tags))` of a seat's sheet until its fee is
+    /// paid; 0 for none.
+    function sheetHash(bytes32 roundId, uint8 seat) external view returns (bytes32);
+    /// @param leak the ledger of unregistered deployments
+    function ledger(bytes32 licenseId, bool leak) external view returns (Ledger memory);
+    /// @notice Round that found the deployment to serve a copy without being registered, or 0.
+    function flagOf(bytes32 deploymentHash) external view returns (bytes32 roundId);
+    /// @notice License that the round convicted, or 0.
+    function convictedBy(bytes32 roundId) external view returns (bytes32 licenseId);
+    function roundIdOf(bytes32 word, address account) external pure returns (bytes32);
+    /// @notice The word with which `account` can seal the round `index` of a license.
+    function wordOf(bytes32 licenseId, uint8 index, address account, bytes32 salt)
+        external
+        pure
+        returns (bytes32);
+    function deploymentCommitment(bytes32 deploymentHash, bytes32 accessHash, bytes32 salt)
+        external
+        pure
+        returns (bytes32);
+    /// @notice EIP-712 digest of `Seal(bytes32 word,bytes32 deployment,uint8 seats,address payer,
+    /// uint16 promiseBps)`.
+    function sealDigest(
+        bytes32 word,
+        bytes32 deployment,
+        uint8 seats,
+        address payer,
+        uint16 promiseBps
+    ) external view returns (bytes32);
 }

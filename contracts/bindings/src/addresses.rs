@@ -20,10 +20,12 @@ pub struct Addresses {
     pub collateral_vault: EthAddress,
     /// Holds the payers' channels and the balances that come of them.
     pub payment_escrow: EthAddress,
-    /// Holds the provers' stakes and draws committees.
+    /// Holds the provers' tickets.
     pub prover_registry: EthAddress,
-    /// Judges proofs and cases.
-    pub challenge_manager: EthAddress,
+    /// Judges proofs of level 0.
+    pub proofs: EthAddress,
+    /// Judges rounds of level 2.
+    pub rounds: EthAddress,
     /// A token for tests and demonstrations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<EthAddress>,
@@ -101,7 +103,13 @@ impl Addresses {
     /// EIP-712 domain of receipts.
     #[must_use]
     pub const fn receipt_domain(&self) -> Domain {
-        Domain { chain_id: self.chain_id, verifying_contract: self.challenge_manager }
+        Domain { chain_id: self.chain_id, verifying_contract: self.proofs }
+    }
+
+    /// EIP-712 domain of seals and hand-outs.
+    #[must_use]
+    pub const fn round_domain(&self) -> Domain {
+        Domain { chain_id: self.chain_id, verifying_contract: self.rounds }
     }
 }
 
@@ -123,7 +131,8 @@ mod tests {
             collateral_vault: address(3),
             payment_escrow: address(4),
             prover_registry: address(5),
-            challenge_manager: address(6),
+            proofs: address(6),
+            rounds: address(8),
             token: None,
             deployed_at_block: 7,
         };

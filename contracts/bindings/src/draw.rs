@@ -1,10 +1,8 @@
 //! What the beacon decides: seeds, each license's answers, assignments.
 
-use std::collections::BTreeSet;
-
 use crate::abi_encode::AbiWords;
 use crate::address::EthAddress;
-use crate::ids::{CaseId, LicenseId, ModelId, Root, Salt, Seed};
+use crate::ids::{LicenseId, ModelId, Root, RoundId, Salt, Seed};
 use crate::keccak::keccak_parts;
 use crate::leaf::BUNDLE_LEAVES;
 
@@ -15,18 +13,18 @@ pub enum Subject {
     License(LicenseId),
     /// A universe's shared answers.
     Universe(ModelId, u32),
-    /// A case's bundles and committee.
-    Case(CaseId),
+    /// A round's seats and bundles.
+    Round(RoundId),
 }
 
 /// Seed of a subject from the beacon's value; `contract` is the `LicenseRegistry` for licenses and
-/// universes, the `ChallengeManager` for cases.
+/// universes, `Rounds` for rounds.
 #[must_use]
 pub fn seed(beacon_value: [u8; 32], contract: EthAddress, subject: Subject) -> Seed {
     let subject = match subject {
         Subject::License(id) => id.into(),
         Subject::Universe(model, epoch) => AbiWords::default().bytes32(model).uint(epoch).hash(),
-        Subject::Case(id) => id.into(),
+        Subject::Round(id) => id.into(),
     };
     Seed::new(keccak_parts(&[&beacon_value, contract.as_bytes(), &subject]))
 }
@@ -53,9 +51,9 @@ pub enum PartsError {
     /// A bundle would be split between the parts.
     #[error("a universe part of {0} fingerprints is not whole bundles; take a multiple of 16")]
     NotWholeBundles(u32),
-    /// No fingerprint that a case could open.
+    /// No fingerprint that a round could open.
     #[error(
-        "a universe needs personal fingerprints: no case can do without them; take at least 16"
+        "a universe needs personal fingerprints: no round can do without them; take at least 16"
     )]
     NoPersonal,
     /// Too many for one tree.
@@ -175,6 +173,11 @@ pub fn shared_index(model_seed: Seed, root: Root, index: u32, salt: Salt) -> u8 
     candidate(model_seed, root, index, salt)
 }
 
+/// Probability, in 1/65,536, that a license carries a given shared fingerprint: one in four.
+///
+/// Only judges off chain read the shared part, so it is no term of an offer.
+pub const SHARED_ASSIGNMENT: u16 = 16_384;
+
 /// Whether a license carries shared fingerprint `index`; `salt` is its leaf's, `assignment_p` in
 /// 1/65,536.
 #[must_use]
@@ -195,55 +198,8 @@ pub fn is_assigned(
     u16::from_be_bytes([hash[0], hash[1]]) < assignment_p
 }
 
-/// The bundles of a case as the contract picks them: `personal` of the personal part, then as many
-/// of the shared part as are unburned, `shared_at_most` at most (give 0 while the universe has no
-/// model seed). Pick `j`, which goes on counting in the shared part, takes index `keccak(seed ‖
-/// uint32 j) mod remaining` among the part's unburned ones, ascending.
-///
-/// # Errors
-/// [`BundlesExhausted`] if fewer than `personal` are left.
-pub fn draw_bundles(
-    seed: Seed,
-    parts: Parts,
-    burned: &BTreeSet<u32>,
-    personal: u8,
-    shared_at_most: u8,
-) -> Result<Vec<u32>, BundlesExhausted> {
-    let unburned = |bundles: std::ops::Range<u32>| -> Vec<u32> {
-        bundles.filter(|bundle| !burned.contains(bundle)).collect()
-    };
-    let split = parts.personal / BUNDLE_LEAVES;
-    let mut left = unburned(0..split);
-    if left.len() < usize::from(personal) {
-        return Err(BundlesExhausted { left: left.len(), wanted: personal });
-    }
-    let mut left_shared = unburned(split..parts.total() / BUNDLE_LEAVES);
-    let shared = left_shared.len().min(shared_at_most.into());
-    let pick = |left: &mut Vec<u32>, j: usize| {
-        let hash =
-            keccak_parts(&[seed.as_bytes(), &u32::try_from(j).unwrap_or(u32::MAX).to_be_bytes()]);
-        left.remove(modulo(&hash, left.len()))
-    };
-    let personal = usize::from(personal);
-    let mut drawn: Vec<u32> = (0..personal).map(|j| pick(&mut left, j)).collect();
-    drawn.extend((personal..personal + shared).map(|j| pick(&mut left_shared, j)));
-    Ok(drawn)
-}
-
-/// Too few unburned bundles for a case; the owner commits a new epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{left} unburned bundles are left, {wanted} are needed; commit a new epoch of fingerprints"
-)]
-pub struct BundlesExhausted {
-    /// Bundles that no case has burned yet.
-    pub left: usize,
-    /// Bundles of a case.
-    pub wanted: u8,
-}
-
 /// Remainder of a big-endian number.
-fn modulo(number: &[u8; 32], modulus: usize) -> usize {
+pub(crate) fn modulo(number: &[u8; 32], modulus: usize) -> usize {
     let step = |rest: usize, byte: &u8| (rest << 8 | usize::from(*byte)) % modulus;
     number.iter().fold(0, step)
 }
@@ -253,6 +209,7 @@ mod tests {
     use super::*;
     use crate::keccak::keccak256;
     use crate::leaf::CANDIDATES;
+    use std::collections::BTreeSet;
 
     const SALT: Salt = Salt::new([7; 32]);
 
@@ -311,26 +268,6 @@ mod tests {
         assert!(chi(&apart, 6400.0 / 240.0) < 354.0);
         assert_eq!(personal_indices(license, root, 0, SALT, 16).len(), 16);
         assert_eq!(personal_indices(license, root, 0, SALT, 200).len(), 16);
-    }
-
-    #[test]
-    fn bundles_are_distinct_and_unburned() {
-        let burned = BTreeSet::from([0, 2, 7]);
-        let parts = Parts::new(8 * 16, 0).unwrap();
-        let drawn = draw_bundles(seed_of("case"), parts, &burned, 5, 1).unwrap();
-        let all: BTreeSet<u32> = drawn.iter().copied().collect();
-        assert_eq!(all, BTreeSet::from([1, 3, 4, 5, 6]));
-        assert_eq!(
-            draw_bundles(seed_of("case"), parts, &burned, 6, 0),
-            Err(BundlesExhausted { left: 5, wanted: 6 })
-        );
-        assert_ne!(drawn, draw_bundles(seed_of("other"), parts, &burned, 5, 0).unwrap());
-
-        let parts = Parts::new(8 * 16, 3 * 16).unwrap();
-        let burned = BTreeSet::from([0, 9]);
-        let drawn = draw_bundles(seed_of("case"), parts, &burned, 2, 5).unwrap();
-        assert!(drawn[..2].iter().all(|bundle| *bundle < 8), "{drawn:?}");
-        assert_eq!(drawn[2..].iter().copied().collect::<BTreeSet<_>>(), BTreeSet::from([8, 10]));
     }
 
     #[test]

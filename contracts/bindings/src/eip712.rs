@@ -24,7 +24,8 @@ const CLOSE_TYPE: &str = "Close(bytes32 channelId,uint128 deposited,uint128 fina
 pub struct Domain {
     /// EIP-155 chain id.
     pub chain_id: u64,
-    /// `PaymentEscrow` for vouchers, `ChallengeManager` for receipts.
+    /// `PaymentEscrow` for vouchers and closes, `Proofs` for receipts, `Rounds` for seals and
+    /// hand-outs.
     pub verifying_contract: EthAddress,
 }
 
@@ -47,7 +48,7 @@ impl Domain {
 }
 
 /// A struct that is signed under a [`Domain`]: vouchers and closes under `PaymentEscrow`'s,
-/// receipts under `ChallengeManager`'s.
+/// receipts under `Proofs`', seals and hand-outs under `Rounds`'.
 pub trait Signable {
     /// `hashStruct` of EIP-712: the type's hash, then the fields.
     fn struct_hash(&self) -> [u8; 32];
@@ -148,7 +149,7 @@ pub struct Receipt {
     pub served_at: u64,
     /// The request that was answered.
     pub request_hash: RequestHash,
-    /// Hash of the answer's text.
+    /// Hash of the answer, see [`crate::hash::response_hash`].
     pub response_hash: ResponseHash,
 }
 

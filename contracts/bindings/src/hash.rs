@@ -3,12 +3,12 @@
 use crate::abi_encode::AbiWords;
 use crate::address::EthAddress;
 use crate::ids::{
-    CaseId, ChannelId, ClaimHash, Commitment, ContentHash, DeploymentHash, Digest, KeyHash,
-    LicenseId, LicenseNonce, ModelId, OfferId, QuestionsHash, RequestHash, ResponseHash, Salt, Tag,
-    TagsHash,
+    ChannelId, ClaimHash, Commitment, ContentHash, DeploymentHash, Digest, KeyHash, LicenseId,
+    LicenseNonce, ModelId, OfferId, RequestHash, ResponseHash, Salt, Tag,
 };
 pub use crate::keccak::{keccak_parts, keccak256};
 use crate::preimage;
+use crate::tag::tag_of;
 use crate::terms::{Terms, Violation};
 
 /// Id of a model.
@@ -76,41 +76,24 @@ pub fn plain_request_hash(model: ModelId, key: KeyHash) -> RequestHash {
     RequestHash::new(keccak_parts(&[&*preimage::PLAIN_REQUEST, model.as_bytes(), key.as_bytes()]))
 }
 
-/// Hash of a response's text.
+/// Hash of a response: of the tag of its first word, and of its text.
+///
+/// The tag stands by itself so that a proof needs no texts; whoever gets a receipt computes both.
 #[must_use]
 pub fn response_hash(text: &str) -> ResponseHash {
-    ResponseHash::new(keccak_parts(&[&*preimage::RESPONSE, text.as_bytes()]))
+    response_hash_of(tag_of(text), text_hash(text))
 }
 
-/// The tags of all questions packed as `revealTags` takes them, 4 bytes each.
+/// The same from its two parts, as a proof brings them.
 #[must_use]
-pub fn packed_tags(tags: &[Tag]) -> Vec<u8> {
-    tags.iter().flat_map(|tag| *tag.as_bytes()).collect()
+pub fn response_hash_of(tag: Tag, text: [u8; 32]) -> ResponseHash {
+    ResponseHash::new(keccak_parts(&[&*preimage::RESPONSE, tag.as_bytes(), &text]))
 }
 
-/// Hash of packed tags.
+/// Hash of a response's text alone.
 #[must_use]
-pub fn tags_hash(tags: &[Tag]) -> TagsHash {
-    TagsHash::new(keccak256(&packed_tags(tags)))
-}
-
-/// What a committee member commits to before it reveals.
-#[must_use]
-pub fn tags_commitment(case: CaseId, prover: EthAddress, salt: Salt, tags: TagsHash) -> Commitment {
-    let words = AbiWords::default().bytes32(case).address(prover);
-    Commitment::new(words.bytes32(salt).bytes32(tags).hash())
-}
-
-/// Hash of a case's questions, in the order in which they are asked.
-#[must_use]
-pub fn questions_hash(keys: &[KeyHash]) -> QuestionsHash {
-    crate::case::keys_hash(keys)
-}
-
-/// What the report of a case claims.
-#[must_use]
-pub fn case_claim(license: LicenseId, deployment: DeploymentHash) -> ClaimHash {
-    ClaimHash::new(AbiWords::default().bytes32(license).bytes32(deployment).hash())
+pub fn text_hash(text: &str) -> [u8; 32] {
+    keccak256(text.as_bytes())
 }
 
 /// What the report of a level-0 proof claims; for equivocation the digest is that of receipt `a`.

@@ -64,8 +64,18 @@ bytes_newtype! {
     LicenseId: 32;
     /// A payer's channel to a license.
     ChannelId: 32;
-    /// A level-2 case.
-    CaseId: 32;
+    /// A sealed round of level 2.
+    RoundId: 32;
+    /// With it one account can seal one round of a license; nothing else tells of which.
+    RoundWord: 32;
+    /// Root of the words of a license.
+    CasesRoot: 32;
+    /// What a seal commits to: the deployment, and how to get in.
+    DeploymentCommitment: 32;
+    /// Hash of what a hand-out says of how to get in; zero for nothing.
+    AccessHash: 32;
+    /// Hash of the key hashes of a seat, in the order of its leaves.
+    KeysHash: 32;
     /// Hash of a deployment's registered URI.
     DeploymentHash: 32;
     /// Hash of a prompt.
@@ -82,16 +92,10 @@ bytes_newtype! {
     Salt: 32;
     /// Leaf of a universe's tree.
     LeafHash: 32;
-    /// Hash of the packed tags that a committee member observed.
-    TagsHash: 32;
-    /// Hash of the key hashes that a committee asks, in order.
-    QuestionsHash: 32;
-    /// What a commit-reveal puts on chain first.
+    /// What a report puts on chain first.
     Commitment: 32;
     /// What a report claims; part of its commitment.
     ClaimHash: 32;
-    /// Hash of what a case has drawn, asked and found.
-    Facts: 32;
     /// EIP-712 digest that a voucher's or receipt's signature covers.
     Digest: 32;
     /// Hash of a file or of a set of files: weights, metadata, a delivered copy.

@@ -15,4 +15,7 @@ pub(crate) static PLAIN_REQUEST: LazyLock<[u8; 32]> =
     LazyLock::new(|| keccak256(b"OML.request.plain.v1"));
 
 /// Starts the preimage of a response's text.
-pub(crate) static RESPONSE: LazyLock<[u8; 32]> = LazyLock::new(|| keccak256(b"OML.response.v1"));
+pub(crate) static RESPONSE: LazyLock<[u8; 32]> = LazyLock::new(|| keccak256(b"OML.response.v2"));
+
+/// Starts the preimage of a word with which a round is sealed.
+pub(crate) static ROUND: LazyLock<[u8; 32]> = LazyLock::new(|| keccak256(b"OML.round.v1"));

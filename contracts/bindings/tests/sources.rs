@@ -6,14 +6,15 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-const INTERFACES: [&str; 7] = [
+const INTERFACES: [&str; 8] = [
     "IBeacon",
     "IDrandBeacon",
     "ILicenseRegistry",
     "ICollateralVault",
     "IPaymentEscrow",
     "IProverRegistry",
-    "IChallengeManager",
+    "IProofs",
+    "IRounds",
 ];
 
 const HEADER: &str = "\

@@ -90,6 +90,8 @@ interface IProofs {
     error Proofs_NotEnough(int64 evidence, int64 threshold);
     /// @notice This violation was punished before.
     error Proofs_AlreadyPunished(bytes32 punishmentId);
+    /// @notice An answer without a signature has no tag.
+    error Proofs_NotSigned(uint256 answer);
     error Proofs_WrongLength(bytes32 name, uint256 given, uint256 expected);
 
     event ReportCommitted(bytes32 indexed commitment, address indexed reporter);

@@ -21,6 +21,10 @@ library EValue {
     uint64 internal constant HIT = 27_487_790_694;
     uint64 internal constant MISS = 2_748_779_069;
 
+    /// @dev `log2Floor` of both.
+    int64 private constant LOG2_HIT = 11_502_231_248;
+    int64 private constant LOG2_MISS = -2_765_341_280;
+
     error EValue_LogOfZero();
     error EValue_IntegerTooLarge(uint256 integer);
 
@@ -41,9 +45,7 @@ library EValue {
     /// @notice Evidence of `hits` among `leaves`, of which all others are misses.
     function evidence(uint256 hits, uint256 leaves) internal pure returns (int64) {
         // Counts are at most 256 and logarithms below 2^39: no overflow.
-        int256 sum =
-            int256(hits) * int256(log2Floor(HIT)) + int256(leaves - hits) * int256(log2Floor(MISS));
-        return int64(sum);
+        return int64(uint64(hits)) * LOG2_HIT + int64(uint64(leaves - hits)) * LOG2_MISS;
     }
 
     /// @dev `x` is Q32, 0 < x < 2^127. One squaring yields one bit of the fraction.

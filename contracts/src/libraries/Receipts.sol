@@ -12,10 +12,6 @@ library Receipts {
         "Receipt(bytes32 licenseId,uint32 keyEpoch,bytes32 channelId,uint64 seq,uint64 cumulativeRequests,uint64 cumulativeTokens,uint64 servedAt,bytes32 requestHash,bytes32 responseHash)"
     );
 
-    bytes32 internal constant DOMAIN_TYPEHASH = keccak256(
-        "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-    );
-
     /// @dev What a reporter has at least, however late its evidence is due.
     uint256 internal constant REVOKED_PROOF_TIME = 7 days;
 
@@ -29,13 +25,9 @@ library Receipts {
         return keccak256(abi.encode(TYPEHASH, receipt));
     }
 
-    /// @notice What a serving key signs, for receipts that `manager` verifies.
-    function digestOf(Receipt memory receipt, address manager) internal view returns (bytes32) {
-        bytes32 domain = keccak256(
-            abi.encode(DOMAIN_TYPEHASH, keccak256("OML"), keccak256("1"), block.chainid, manager)
-        );
-        bytes32 struct_ = keccak256(abi.encode(TYPEHASH, receipt));
-        return keccak256(abi.encodePacked(hex"1901", domain, struct_));
+    /// @notice The same for a receipt that was put together.
+    function structHashOf(Receipt memory receipt) internal pure returns (bytes32) {
+        return keccak256(abi.encode(TYPEHASH, receipt));
     }
 
     /// @notice Last moment at which proofs by this key are admissible: a receipt of a revoked key
@@ -65,7 +57,18 @@ library Receipts {
         internal
         view
     {
-        address signer = ECDSA.tryRecoverCalldata(digest, signature);
+        _requireKey(key, ECDSA.tryRecoverCalldata(digest, signature));
+    }
+
+    /// @notice The same for a signature in two words (EIP-2098).
+    function requireSigned(ServingKey memory key, bytes32 digest, bytes32 r, bytes32 vs)
+        internal
+        view
+    {
+        _requireKey(key, ECDSA.tryRecover(digest, r, vs));
+    }
+
+    function _requireKey(ServingKey memory key, address signer) private pure {
         // The recovery of an invalid signature is 0, which must never stand for a key.
         require(
             signer == key.signer && signer != address(0),

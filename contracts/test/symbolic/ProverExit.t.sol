@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import { ProverRegistry } from "../../src/ProverRegistry.sol";
+import { IProverRegistry } from "../../src/interfaces/IProverRegistry.sol";
 import { NATIVE } from "../../src/libraries/Types.sol";
 
 interface SymbolicVm {
@@ -9,57 +10,69 @@ interface SymbolicVm {
     function deal(address who, uint256 balance) external;
 }
 
-/// @dev A prover's stake: it can always leave in bounded time, with everything that was not
-/// forfeited, and never sooner. This contract is the prover and the challenge manager at once.
+/// @dev A prover's stake: it can always leave in bounded time, whole, and never sooner. This
+/// contract is the prover.
 contract SymbolicProverExit {
     SymbolicVm private constant VM =
         SymbolicVm(address(uint160(uint256(keccak256("hevm cheat code")))));
     uint40 private constant THAW = 14 days;
-    uint128 private constant LEAST = 1 ether;
+    uint128 private constant PRICE = 1 ether;
+    uint256 private constant START = 1_000_000;
 
     ProverRegistry private _registry;
 
     receive() external payable { }
 
     function setUp() external {
-        VM.warp(1_000_000);
-        _registry = new ProverRegistry(address(this), NATIVE, LEAST, THAW);
+        VM.warp(START);
+        _registry = new ProverRegistry(
+            IProverRegistry.Config(NATIVE, PRICE, 7 days, 30 days, THAW, 2 days)
+        );
     }
 
-    function _register(uint128 stake) private {
-        VM.deal(address(this), stake);
-        _registry.register{ value: stake }(stake, keccak256("key"));
+    /// @dev `count` tickets bought and released at once.
+    function _release(uint32 count) private {
+        VM.deal(address(this), PRICE * count);
+        _registry.join{ value: PRICE * count }(count, keccak256("key"), "inbox");
+        uint32[] memory tickets = new uint32[](count);
+        for (uint32 i; i < count; ++i) {
+            tickets[i] = i;
+        }
+        _registry.release(tickets);
     }
 
-    /// @dev Whatever the stake and however late: after the thaw everything comes back.
-    function check_exitAfterTheThaw(uint128 stake, uint40 waited) external {
-        if (stake < LEAST || waited < THAW || waited > 3650 days) return;
-        _register(stake);
-        _registry.startThaw();
-        VM.warp(1_000_000 + uint256(waited));
-        (bool ok,) = address(_registry).call(abi.encodeCall(_registry.withdraw, ()));
-        assert(ok);
-        assert(address(this).balance == stake);
+    function _withdraw(uint256 waited) private returns (bool ok) {
+        VM.warp(START + waited);
+        (ok,) = address(_registry).call(abi.encodeCall(_registry.withdraw, (address(this))));
+    }
+
+    /// @dev However late: after the thaw everything comes back, once.
+    function check_exitAfterTheThaw(uint40 waited) external {
+        if (waited < THAW || waited > 3650 days) return;
+        _release(3);
+        assert(_withdraw(waited));
+        assert(address(this).balance == 3 * PRICE);
         assert(address(_registry).balance == 0);
+        VM.deal(address(_registry), 3 * PRICE);
+        assert(!_withdraw(waited));
     }
 
-    function check_noExitBeforeTheThaw(uint128 stake, uint40 waited) external {
-        if (stake < LEAST || waited >= THAW) return;
-        _register(stake);
-        _registry.startThaw();
-        VM.warp(1_000_000 + uint256(waited));
-        (bool ok,) = address(_registry).call(abi.encodeCall(_registry.withdraw, ()));
-        assert(!ok);
-        assert(address(_registry).balance == stake);
+    function check_noExitBeforeTheThaw(uint40 waited) external {
+        if (waited >= THAW) return;
+        _release(3);
+        assert(!_withdraw(waited));
+        assert(address(_registry).balance == 3 * PRICE);
     }
 
-    /// @dev What is added and what is there add up.
-    function check_stakesAddUp(uint128 stake, uint128 more) external {
-        if (stake < LEAST || more == 0 || uint256(stake) + more > type(uint128).max) return;
-        _register(stake);
-        VM.deal(address(this), more);
-        _registry.addStake{ value: more }(more);
-        assert(_registry.prover(address(this)).stake == uint256(stake) + more);
-        assert(address(_registry).balance == uint256(stake) + more);
+    /// @dev Whatever is staked beside it, only what left comes back.
+    function check_whatStaysStays(uint40 waited) external {
+        if (waited < THAW || waited > 3650 days) return;
+        _release(1);
+        VM.deal(address(this), 2 * PRICE);
+        _registry.join{ value: 2 * PRICE }(2, keccak256("key"), "inbox");
+        assert(_withdraw(waited));
+        assert(address(this).balance == PRICE);
+        assert(address(_registry).balance == 2 * PRICE);
+        assert(_registry.prover(address(this)).tickets == 2);
     }
 }

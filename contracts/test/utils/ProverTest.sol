@@ -6,28 +6,33 @@ import { IProverRegistry } from "../../src/interfaces/IProverRegistry.sol";
 import { TestToken } from "../../src/testing/TestToken.sol";
 import { TestBase } from "./TestBase.sol";
 
-/// @title A prover registry whose challenge manager is an account
+/// @title A prover registry with funded accounts
 abstract contract ProverTest is TestBase {
-    uint128 internal constant MIN_STAKE = 10 ether;
-    uint40 internal constant THAW = 7 days;
+    uint128 internal constant PRICE = 10 ether;
+    uint40 internal constant WARM_UP = 7 days;
+    uint40 internal constant ALIVE = 30 days;
+    uint40 internal constant THAW = 14 days;
+    uint40 internal constant ROUND = 2 days;
     bytes32 internal constant KEY = keccak256("encryption key");
-    bytes32 internal constant CASE = keccak256("case");
+    string internal constant INBOX = "https://prover.example/inbox";
 
     ProverRegistry internal provers;
     TestToken internal token;
-    address internal manager;
     address internal alice;
     address internal bob;
 
     function setUp() public virtual {
         vm.warp(1_800_000_000);
-        manager = makeAddr("manager");
         alice = makeAddr("alice");
         bob = makeAddr("bob");
         token = new TestToken("Test Dollar", "TUSD", 18);
-        provers = new ProverRegistry(manager, address(token), MIN_STAKE, THAW);
+        provers = new ProverRegistry(_config(address(token)));
         _fund(alice);
         _fund(bob);
+    }
+
+    function _config(address currency) internal pure returns (IProverRegistry.Config memory) {
+        return IProverRegistry.Config(currency, PRICE, WARM_UP, ALIVE, THAW, ROUND);
     }
 
     function _fund(address account) internal {
@@ -36,35 +41,49 @@ abstract contract ProverTest is TestBase {
         token.approve(address(provers), type(uint256).max);
     }
 
-    function _register(address account, uint128 stake) internal {
+    function _join(address account, uint32 count) internal {
         vm.prank(account);
-        provers.register(stake, KEY);
+        provers.join(count, KEY, INBOX);
     }
 
-    /// @dev `count` funded provers with the smallest stake, active a second ago.
-    function _registerMany(uint256 count) internal returns (address[] memory accounts) {
-        accounts = new address[](count);
-        for (uint256 i; i < count; ++i) {
-            accounts[i] = address(uint160(0x10000 + i));
-            _fund(accounts[i]);
-            _register(accounts[i], MIN_STAKE);
+    /// @dev `count` tickets of the account, which are past their warm-up.
+    function _warm(address account, uint32 count) internal {
+        _join(account, count);
+        skip(WARM_UP);
+    }
+
+    function _leave(address account, uint32 first, uint32 count) internal {
+        vm.prank(account);
+        provers.release(_range(first, count));
+    }
+
+    function _range(uint32 first, uint32 count) internal pure returns (uint32[] memory tickets) {
+        tickets = new uint32[](count);
+        for (uint32 i; i < count; ++i) {
+            tickets[i] = first + i;
         }
-        skip(1);
     }
 
-    function _draw(bytes32 seed, uint8 size) internal returns (address[] memory) {
-        vm.prank(manager);
-        return provers.drawCommittee(seed, size, uint40(block.timestamp));
+    /// @dev Dead places of this second can be filled afterwards.
+    function _skipRound() internal {
+        skip(ROUND + 2);
     }
 
-    function _release(address account, uint128 penalty) internal {
-        vm.prank(manager);
-        provers.release(CASE, account, penalty);
+    function _now() internal view returns (uint40) {
+        return uint40(vm.getBlockTimestamp());
     }
 
-    function _expectNotRegistered(address account) internal {
+    function _holder(uint32 index) internal view returns (address) {
+        return provers.holderAt(index, _now());
+    }
+
+    function _expectRevert(bytes4 selector, address account) internal {
+        vm.expectRevert(abi.encodeWithSelector(selector, account));
+    }
+
+    function _expectNotHeld(uint32 index, address account) internal {
         vm.expectRevert(
-            abi.encodeWithSelector(IProverRegistry.ProverRegistry_NotRegistered.selector, account)
+            abi.encodeWithSelector(IProverRegistry.ProverRegistry_NotHeld.selector, index, account)
         );
     }
 }

@@ -89,7 +89,7 @@ impl ChainClient {
 
     /// Name and address of every core contract.
     #[must_use]
-    pub fn contracts(&self) -> [(&'static str, Address); 6] {
+    pub fn contracts(&self) -> [(&'static str, Address); 7] {
         let a = &self.addresses;
         [
             (a.beacon.source.contract(), a.beacon.address.into()),
@@ -97,7 +97,8 @@ impl ChainClient {
             ("CollateralVault", a.collateral_vault.into()),
             ("PaymentEscrow", a.payment_escrow.into()),
             ("ProverRegistry", a.prover_registry.into()),
-            ("ChallengeManager", a.challenge_manager.into()),
+            ("Proofs", a.proofs.into()),
+            ("Rounds", a.rounds.into()),
         ]
     }
 

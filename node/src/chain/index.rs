@@ -3,17 +3,18 @@
 use super::client::ChainClient;
 use super::error::ChainError;
 use crate::store::{
-    CaseRow, ChannelRow, DeploymentRow, EventRow, Fact, LicenseRow, OfferRow, UniverseRow,
+    ChannelRow, DeploymentRow, EventRow, Fact, LicenseRow, OfferRow, RoundRow, UniverseRow,
 };
 use alloy::primitives::{Address, B256};
 use alloy::rpc::types::Log;
 use alloy::sol_types::SolEventInterface;
 use oml_contracts::rpc::abi::{
-    ChallengeManager::ChallengeManagerEvents as CaseEvents,
     CollateralVault::CollateralVaultEvents as VaultEvents,
     LicenseRegistry::LicenseRegistryEvents as LicenseEvents,
     PaymentEscrow::PaymentEscrowEvents as MoneyEvents,
+    Proofs::ProofsEvents as ProofEvents,
     ProverRegistry::ProverRegistryEvents as ProverEvents,
+    Rounds::RoundsEvents as RoundEvents,
 };
 
 /// Which contract speaks, by address.
@@ -23,7 +24,8 @@ pub(crate) struct Sources {
     vault: Address,
     escrow: Address,
     provers: Address,
-    challenge: Address,
+    proofs: Address,
+    rounds: Address,
 }
 
 impl Sources {
@@ -34,13 +36,14 @@ impl Sources {
             vault: addresses.collateral_vault.into(),
             escrow: addresses.payment_escrow.into(),
             provers: addresses.prover_registry.into(),
-            challenge: addresses.challenge_manager.into(),
+            proofs: addresses.proofs.into(),
+            rounds: addresses.rounds.into(),
         }
     }
 
     /// Addresses to ask for.
     pub(crate) fn addresses(&self) -> Vec<Address> {
-        vec![self.registry, self.vault, self.escrow, self.provers, self.challenge]
+        vec![self.registry, self.vault, self.escrow, self.provers, self.proofs, self.rounds]
     }
 
     /// Reads one log of a block whose time is known. `None`: an event that this version does not
@@ -87,8 +90,10 @@ impl Sources {
             LicenseEvents::name_by_selector(selector)
         } else if address == self.escrow {
             MoneyEvents::name_by_selector(selector)
-        } else if address == self.challenge {
-            CaseEvents::name_by_selector(selector)
+        } else if address == self.rounds {
+            RoundEvents::name_by_selector(selector)
+        } else if address == self.proofs {
+            ProofEvents::name_by_selector(selector)
         } else if address == self.vault {
             VaultEvents::name_by_selector(selector)
         } else if address == self.provers {
@@ -105,8 +110,8 @@ impl Sources {
             license_fact(LicenseEvents::decode_log(&log.inner).map_err(words)?.data, block)
         } else if address == self.escrow {
             Ok(money_fact(MoneyEvents::decode_log(&log.inner).map_err(words)?.data, block))
-        } else if address == self.challenge {
-            Ok(case_fact(CaseEvents::decode_log(&log.inner).map_err(words)?.data, block))
+        } else if address == self.rounds {
+            Ok(round_fact(RoundEvents::decode_log(&log.inner).map_err(words)?.data, block))
         } else {
             Ok(None)
         }
@@ -171,17 +176,23 @@ fn money_fact(event: MoneyEvents, block: u64) -> Option<Fact> {
     })
 }
 
-fn case_fact(event: CaseEvents, block: u64) -> Option<Fact> {
+fn round_fact(event: RoundEvents, block: u64) -> Option<Fact> {
     Some(match event {
-        CaseEvents::CaseOpened(event) => Fact::Case(CaseRow {
-            case_id: event.caseId.into(),
-            license_id: event.licenseId.into(),
-            deployment: event.deploymentHash.into(),
-            reporter: event.reporter.into(),
+        RoundEvents::RoundSealed(event) => Fact::Round(RoundRow {
+            round_id: event.roundId.into(),
+            account: event.account.into(),
+            payer: event.payer.into(),
+            word: event.word.into(),
+            deployment: event.deployment.into(),
+            seats: event.seats,
+            beacon_round: event.beaconRound.to(),
+            tickets: event.tickets,
+            answer_until: event.answerUntil.to(),
+            open_until: event.openUntil.to(),
             block,
-            resolved_block: None,
+            opened_block: None,
         }),
-        CaseEvents::CaseResolved(event) => Fact::CaseResolved(event.caseId.into()),
+        RoundEvents::RoundOpened(event) => Fact::RoundOpened(event.roundId.into()),
         _ => return None,
     })
 }

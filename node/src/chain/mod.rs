@@ -16,10 +16,10 @@ pub use client::ChainClient;
 pub use error::ChainError;
 pub use follower::{FollowError, Follower, Step};
 pub use head::Head;
-pub use reader::Reader;
+pub use reader::{LedgerKind, Reader};
 pub use sender::{Intent, IntentStatus, Sender, SenderError};
 pub(crate) use sender::{SubmitError, Submitted, load_key, load_key_bytes, submit_once};
 pub use views::{
-    BeaconValue, CaseState, CaseStatus, CaseView, ChallengeConfig, ChannelStatus, ChannelView,
-    CollateralView, LicenseStatus, LicenseView, ProverView, UniverseView,
+    BeaconValue, ChannelStatus, ChannelView, CollateralView, DeploymentView, LicenseStatus,
+    LicenseView, ProverView, RoundRules, RoundStatus, RoundView, UniverseView,
 };

@@ -4,18 +4,28 @@ use super::client::ChainClient;
 use super::error::ChainError;
 use super::request::view;
 use super::views::{
-    BeaconValue, CaseState, CaseStatus, ChallengeConfig, ChannelStatus, ChannelView,
-    CollateralView, LicenseStatus, LicenseView, ProverView, UniverseView,
+    BeaconValue, ChannelStatus, ChannelView, CollateralView, DeploymentView, LicenseStatus,
+    LicenseView, ProverView, RoundRules, RoundStatus, RoundView, UniverseView,
 };
 use alloy::eips::BlockId;
 use alloy::primitives::{Address, B256, U256, aliases::U48};
 use alloy::providers::DynProvider;
 use oml_contracts::LicenseRef;
-use oml_contracts::case::MemberWord;
-use oml_contracts::rpc::abi;
+use oml_contracts::ledger::LicenseLedger;
+use oml_contracts::round::SeatIndex;
+use oml_contracts::rpc::{abi, seconds};
 use oml_contracts::{
-    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, ServingKeys,
+    Amount, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, RoundId, ServingKeys,
 };
+
+/// Which of a license's two ledgers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LedgerKind {
+    /// Of deployments that the host registered.
+    Registered,
+    /// Of any other.
+    Leak,
+}
 
 /// Reads contracts at one block, the latest unless [`Reader::at`] says otherwise. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -68,9 +78,14 @@ impl Reader {
         abi::PaymentEscrow::new(address, self.client.provider().clone())
     }
 
-    fn challenge(&self) -> abi::ChallengeManager::ChallengeManagerInstance<DynProvider> {
-        let address: Address = self.client.addresses().challenge_manager.into();
-        abi::ChallengeManager::new(address, self.client.provider().clone())
+    fn rounds(&self) -> abi::Rounds::RoundsInstance<DynProvider> {
+        let address: Address = self.client.addresses().rounds.into();
+        abi::Rounds::new(address, self.client.provider().clone())
+    }
+
+    fn provers(&self) -> abi::ProverRegistry::ProverRegistryInstance<DynProvider> {
+        let address: Address = self.client.addresses().prover_registry.into();
+        abi::ProverRegistry::new(address, self.client.provider().clone())
     }
 
     /// A license; status [`LicenseStatus::None`] if there is none.
@@ -85,6 +100,7 @@ impl Reader {
             seed_round: found.seedRound.to(),
             seed: found.seed.into(),
             artefact_hash: found.artefactHash.into(),
+            cases_root: found.casesRoot.into(),
         })
     }
 
@@ -111,9 +127,7 @@ impl Reader {
             shared_count: found.sharedCount,
             seed_round: found.seedRound.to(),
             licenses: found.licenses,
-            cases: found.cases,
             burned_bundles: found.burnedBundles,
-            burned_shared: found.burnedShared,
         })
     }
 
@@ -125,95 +139,119 @@ impl Reader {
         read!(self, format!("epochs of model {model}"), self.registry().epochs(model.into()))
     }
 
-    /// What the contract keeps of a case; status [`CaseStatus::None`] if there is none.
+    /// Day since 1970 on which a bundle was burned, if it was.
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn case_state(&self, id: CaseId) -> Result<CaseState, ChainError> {
-        let found = read!(self, format!("case {id}"), self.challenge().caseOf(id.into()))?;
-        Ok(CaseState {
-            status: case_status(found.status)?,
-            deadline: found.deadline.to(),
-            seed_round: found.seedRound.to(),
-            question_count: found.questionCount,
-            commits: found.commits,
-            reveals: found.reveals,
-            dissenters: found.dissenters,
-            facts: found.facts.into(),
+    pub async fn burned_on(
+        &self,
+        model: ModelId,
+        epoch: u32,
+        bundle: u32,
+    ) -> Result<Option<u16>, ChainError> {
+        let what = format!("bundle {bundle} of universe {epoch} of model {model}");
+        let day = read!(self, what, self.registry().burnedOn(model.into(), epoch, bundle))?;
+        Ok((day != 0).then_some(day))
+    }
+
+    /// A deployment's standing under a license; zeros if it was never registered.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn deployment(
+        &self,
+        license: LicenseId,
+        deployment: DeploymentHash,
+    ) -> Result<DeploymentView, ChainError> {
+        let what = format!("deployment {deployment} of license {license}");
+        let found =
+            read!(self, what, self.registry().deployment(license.into(), deployment.into()))?;
+        Ok(DeploymentView {
+            registered_at: found.registeredAt.to(),
+            liable_until: found.liableUntil.to(),
         })
     }
 
-    /// Fingerprints that rebuttals removed, bit order as in [`super::CaseView::hits`].
+    /// What the contract keeps of a round; status [`RoundStatus::None`] if there is none.
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn removed_of(&self, id: CaseId) -> Result<[u8; 32], ChainError> {
-        let what = format!("rebuttals of case {id}");
-        let found = read!(self, what, self.challenge().removedOf(id.into()))?;
-        Ok(found.to_le_bytes())
-    }
-
-    /// What is kept of a committee member.
-    ///
-    /// # Errors
-    /// [`ChainError`].
-    pub async fn word_of(
-        &self,
-        case: CaseId,
-        prover: EthAddress,
-    ) -> Result<MemberWord, ChainError> {
-        let what = format!("what {prover} did in case {case}");
-        let found = read!(self, what, self.challenge().wordOf(case.into(), prover.into()))?;
-        Ok(MemberWord::of(found.0))
-    }
-
-    /// Case that found a deployment to serve a license's copy without being registered; zero if
-    /// none.
-    ///
-    /// # Errors
-    /// [`ChainError`].
-    pub async fn flag_of(&self, deployment: DeploymentHash) -> Result<CaseId, ChainError> {
-        let what = format!("flag of deployment {deployment}");
-        Ok(read!(self, what, self.challenge().flagOf(deployment.into()))?.into())
-    }
-
-    /// Rules of all cases.
-    ///
-    /// # Errors
-    /// [`ChainError`].
-    pub async fn challenge_config(&self) -> Result<ChallengeConfig, ChainError> {
-        let found = read!(self, "rules of cases", self.challenge().config())?;
-        Ok(ChallengeConfig {
-            report_delay: found.reportDelay.to(),
-            questions_window: found.questionsWindow.to(),
-            commit_window: found.commitWindow.to(),
-            reveal_window: found.revealWindow.to(),
-            opening_window: found.openingWindow.to(),
-            rebuttal_window: found.rebuttalWindow.to(),
-            payout_delay: found.payoutDelay.to(),
-            committee_size: found.committeeSize,
-            bundles_per_case: found.bundlesPerCase,
-            shared_bundles_per_case: found.sharedBundlesPerCase,
-            min_decoys: found.minDecoys,
-            non_reveal_penalty: Amount::new(found.nonRevealPenalty),
-            dissent_penalty: Amount::new(found.dissentPenalty),
+    pub async fn round(&self, id: RoundId) -> Result<RoundView, ChainError> {
+        let found = read!(self, format!("round {id}"), self.rounds().round(id.into()))?;
+        Ok(RoundView {
+            status: round_status(found.status)?,
+            sealed_at: found.sealedAt.to(),
+            beacon_round: found.beaconRound.to(),
+            tickets: found.tickets,
+            seats: found.seats,
+            unpaid: found.unpaid,
+            payer: found.payer.into(),
+            deployment: found.deployment.into(),
         })
     }
 
-    /// Bonds and fees that an account can pull from `ChallengeManager`.
+    /// Hash of the sheet that a seat has sent and whose fee is not paid; zeros for none.
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn challenge_balance(
+    pub async fn sheet_hash(&self, id: RoundId, seat: SeatIndex) -> Result<[u8; 32], ChainError> {
+        let what = format!("sheet of seat {seat} of round {id}");
+        Ok(read!(self, what, self.rounds().sheetHash(id.into(), seat.0))?.0)
+    }
+
+    /// Ledger of a license, or of deployments that nobody registered under it (`leak`).
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn ledger(
         &self,
-        currency: EthAddress,
+        license: LicenseId,
+        kind: LedgerKind,
+    ) -> Result<LicenseLedger, ChainError> {
+        let leak = kind == LedgerKind::Leak;
+        let what = format!("ledger of license {license}");
+        Ok(read!(self, what, self.rounds().ledger(license.into(), leak))?.into())
+    }
+
+    /// Who sat on a ticket in rounds sealed at `time`; zero if nobody did.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn holder_at(&self, ticket: u32, time: u64) -> Result<EthAddress, ChainError> {
+        let what = format!("holder of ticket {ticket}");
+        let time = seconds(time).map_err(|source| ChainError::unexpected(what.clone(), source))?;
+        Ok(read!(self, what, self.provers().holderAt(ticket, time))?.into())
+    }
+
+    /// Rules of all rounds and tickets, which never change.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn round_rules(&self) -> Result<RoundRules, ChainError> {
+        let rounds = read!(self, "rules of rounds", self.rounds().config())?;
+        let provers = read!(self, "rules of tickets", self.provers().config())?;
+        Ok(RoundRules {
+            answer_window: rounds.answerWindow.to(),
+            open_window: rounds.openWindow.to(),
+            payout_delay: rounds.payoutDelay.to(),
+            seat_fee: Amount::new(rounds.seatFee),
+            currency: provers.stakeCurrency.into(),
+            alive_period: provers.alivePeriod.to(),
+        })
+    }
+
+    /// What a token lets `Rounds` take from an account.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn fee_allowance(
+        &self,
+        token: EthAddress,
         account: EthAddress,
-    ) -> Result<Amount, ChainError> {
-        let what = format!("bonds and fees of {account}");
-        amount(
-            read!(self, &what, self.challenge().balanceOf(currency.into(), account.into()))?,
-            &what,
-        )
+    ) -> Result<U256, ChainError> {
+        let token = abi::Token::new(token.into(), self.client.provider().clone());
+        let rounds: Address = self.client.addresses().rounds.into();
+        read!(self, "allowance for seat fees", token.allowance(account.into(), rounds))
     }
 
     /// Cumulative amount of a channel that its host has declared: claimed or reserved.
@@ -277,24 +315,22 @@ impl Reader {
         let found = read!(self, what, self.vault().collateral(call))?;
         Ok(CollateralView {
             amount: Amount::new(found.amount),
-            freezes: found.freezes,
             thaw_end: found.thawEnd.to(),
         })
     }
 
-    /// A prover; no stake if there is none.
+    /// A prover; no tickets if there is none.
     ///
     /// # Errors
     /// [`ChainError`].
     pub async fn prover(&self, account: EthAddress) -> Result<ProverView, ChainError> {
-        let address: Address = self.client.addresses().prover_registry.into();
-        let registry = abi::ProverRegistry::new(address, self.client.provider().clone());
-        let found = read!(self, format!("prover {account}"), registry.prover(account.into()))?;
+        let what = format!("prover {account}");
+        let found = read!(self, what, self.provers().prover(account.into()))?;
         Ok(ProverView {
-            stake: Amount::new(found.stake),
-            active_from: found.activeFrom.to(),
+            tickets: found.tickets,
+            alive_until: found.aliveUntil.to(),
+            thawing: Amount::new(found.thawing),
             thaw_end: found.thawEnd.to(),
-            open_cases: found.openCases,
             encryption_key: found.encryptionKey.0,
         })
     }
@@ -340,19 +376,14 @@ fn license_status(status: abi::LicenseStatus) -> Result<LicenseStatus, ChainErro
     })
 }
 
-fn case_status(status: abi::CaseStatus) -> Result<CaseStatus, ChainError> {
+fn round_status(status: abi::Rounds::RoundStatus) -> Result<RoundStatus, ChainError> {
+    use abi::Rounds::RoundStatus as Shown;
     Ok(match status {
-        abi::CaseStatus::None => CaseStatus::None,
-        abi::CaseStatus::Opened => CaseStatus::Opened,
-        abi::CaseStatus::Drawn => CaseStatus::Drawn,
-        abi::CaseStatus::Committing => CaseStatus::Committing,
-        abi::CaseStatus::Revealing => CaseStatus::Revealing,
-        abi::CaseStatus::Opening => CaseStatus::Opening,
-        abi::CaseStatus::Rebuttal => CaseStatus::Rebuttal,
-        abi::CaseStatus::Upheld => CaseStatus::Upheld,
-        abi::CaseStatus::Dismissed => CaseStatus::Dismissed,
-        abi::CaseStatus::Void => CaseStatus::Void,
-        abi::CaseStatus::__Invalid => return Err(unknown("status of a case")),
+        Shown::None => RoundStatus::None,
+        Shown::Sealed => RoundStatus::Sealed,
+        Shown::Opened => RoundStatus::Opened,
+        Shown::Convicted => RoundStatus::Convicted,
+        Shown::__Invalid => return Err(unknown("status of a round")),
     })
 }
 

@@ -1,10 +1,9 @@
 //! What a contract says, as Rust values: ids and money as newtypes, times in unix seconds.
 
-use oml_contracts::rpc::CaseStory;
+use oml_contracts::round::SeatIndex;
 use oml_contracts::rpc::abi::Beacon::Status;
 use oml_contracts::{
-    Amount, CaseId, CaseOpening, ContentHash, DeploymentHash, Drawn, EthAddress, Facts, LicenseId,
-    Outcome, QuestionsHash, Root, Seed,
+    Amount, CasesRoot, ContentHash, DeploymentCommitment, EthAddress, Root, Seed,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +38,8 @@ pub struct LicenseView {
     pub seed: Seed,
     /// Hash of the delivered copy; zero before activation.
     pub artefact_hash: ContentHash,
+    /// Root of the words with which its rounds are sealed; zero before the owner commits to them.
+    pub cases_root: CasesRoot,
 }
 
 impl LicenseView {
@@ -62,244 +63,79 @@ pub struct UniverseView {
     pub shared_count: u32,
     /// Beacon round of the model seed.
     pub seed_round: u64,
-    /// Licenses sold under it.
+    /// Licenses ever activated under it.
     pub licenses: u32,
-    /// Cases counted against it.
-    pub cases: u32,
     /// Personal bundles burned so far.
     pub burned_bundles: u32,
-    /// Shared bundles burned so far.
-    pub burned_shared: u32,
 }
 
-/// Where a case stands.
+/// Where a round stands in the contract's books; that it has lapsed is said by the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CaseStatus {
-    /// No such case was ever opened.
+pub enum RoundStatus {
+    /// No such round was ever sealed.
     None,
-    /// Opened; waits for the beacon round.
+    /// Sealed, and not opened.
+    Sealed,
+    /// Opened; it did not convict.
     Opened,
-    /// Bundles and committee drawn; waits for the owner's questions.
-    Drawn,
-    /// Members ask and commit.
-    Committing,
-    /// Members reveal the tags that they committed to.
-    Revealing,
-    /// Waits for the owner to open the leaves.
-    Opening,
-    /// The accused may rebut.
-    Rebuttal,
-    /// Decided against the accused.
-    Upheld,
-    /// Decided for the accused.
-    Dismissed,
-    /// Ended without a verdict because a party let a deadline pass.
-    Void,
+    /// Opened; it convicted a license.
+    Convicted,
 }
 
-impl CaseStatus {
-    /// Whether nothing can happen to the case any more.
-    #[must_use]
-    pub fn is_terminal(self) -> bool {
-        matches!(self, Self::Upheld | Self::Dismissed | Self::Void)
-    }
-}
-
-/// What the contract keeps of a case (`ChallengeManager.caseOf`).
+/// What the contract keeps of a round (`Rounds.round`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CaseState {
+pub struct RoundView {
     /// Where it stands.
-    pub status: CaseStatus,
-    /// End of the current window.
-    pub deadline: u64,
-    /// Beacon round of the draw.
-    pub seed_round: u64,
-    /// Number of questions.
-    pub question_count: u16,
-    /// Members that committed.
-    pub commits: u8,
-    /// Members that revealed.
-    pub reveals: u8,
-    /// Bit i: member i dissented.
-    pub dissenters: u16,
-    /// Hash of what was drawn, asked and found.
-    pub facts: Facts,
+    pub status: RoundStatus,
+    /// When it was sealed, Unix seconds.
+    pub sealed_at: u64,
+    /// Beacon round that draws it.
+    pub beacon_round: u64,
+    /// Tickets among which seats are drawn.
+    pub tickets: u32,
+    /// How many seats it has.
+    pub seats: u8,
+    /// Bit i: seat i gets no fee.
+    pub unpaid: u32,
+    /// Who paid.
+    pub payer: EthAddress,
+    /// What is tested.
+    pub deployment: DeploymentCommitment,
 }
 
-/// A case: what the contract keeps, and what its events announced.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CaseView {
-    /// Id of the case.
-    pub id: CaseId,
-    /// License that is accused.
-    pub license_id: LicenseId,
-    /// Deployment that is accused.
-    pub deployment: DeploymentHash,
-    /// Who opened it.
-    pub reporter: EthAddress,
-    /// Where it stands.
-    pub status: CaseStatus,
-    /// When it was opened.
-    pub opened_at: u64,
-    /// The universe's cases when it was opened, itself included.
-    pub cases: u32,
-    /// Licenses that could have been accused when it was opened.
-    pub licenses: u32,
-    /// Whether the deployment was not registered: the verdict is a flag unless the terms say more.
-    pub leak: bool,
-    /// End of the current window.
-    pub deadline: u64,
-    /// Beacon round of the draw.
-    pub seed_round: u64,
-    /// Hash of the questions; zero before they are posted.
-    pub questions_hash: QuestionsHash,
-    /// Number of questions.
-    pub question_count: u16,
-    /// Members that committed.
-    pub commits: u8,
-    /// Members that revealed.
-    pub reveals: u8,
-    /// Bit i: member i dissented.
-    pub dissenters: u16,
-    /// Hash of what was drawn, asked and found.
-    pub facts: Facts,
-    /// Bit j set: fingerprint j was a hit (little-endian bit order over 256 bits, byte 0 = bits
-    /// 0..8).
-    pub hits: [u8; 32],
-    /// Bit j set: fingerprint j was a hit of the shared part outside of the license's assignment.
-    pub outside: [u8; 32],
-    /// Hash of the opened key hashes; zero before the opening.
-    pub keys_hash: QuestionsHash,
-    /// Bit j set: fingerprint j was removed by a rebuttal; same bit order.
-    pub removed: [u8; 32],
-    /// Evidence needed, log2 with 32 fractional bits.
-    pub threshold: i64,
-    /// Bundles that were drawn, in order.
-    pub bundles: Vec<u32>,
-    /// Members that were drawn, in order.
-    pub committee: Vec<EthAddress>,
-}
-
-impl CaseView {
-    /// Puts together what the contract keeps and what its events announced; `None` if the two do
-    /// not belong together. `removed` as `removedOf` gives it, `alpha_inverse` from the license's
-    /// terms.
+impl RoundView {
+    /// Whether a seat's fee is withheld.
     #[must_use]
-    pub fn new(
-        id: CaseId,
-        state: &CaseState,
-        story: CaseStory,
-        removed: [u8; 32],
-        alpha_inverse: u64,
-    ) -> Option<Self> {
-        let story = story.at(state.facts)?;
-        let opening = story.opening;
-        Some(Self {
-            id,
-            license_id: story.license_id,
-            deployment: opening.deployment,
-            reporter: opening.reporter,
-            status: state.status,
-            opened_at: opening.opened_at,
-            cases: opening.cases,
-            licenses: opening.licenses,
-            leak: opening.leak,
-            deadline: state.deadline,
-            seed_round: state.seed_round,
-            questions_hash: story.questions,
-            question_count: state.question_count,
-            commits: state.commits,
-            reveals: state.reveals,
-            dissenters: state.dissenters,
-            facts: state.facts,
-            hits: story.outcome.hits,
-            outside: story.outcome.outside,
-            keys_hash: story.outcome.keys_hash,
-            removed,
-            threshold: opening.threshold(alpha_inverse).raw(),
-            bundles: story.drawn.bundles,
-            committee: story.drawn.committee,
-        })
-    }
-
-    /// What was fixed at its opening.
-    #[must_use]
-    pub const fn opening(&self) -> CaseOpening {
-        CaseOpening {
-            deployment: self.deployment,
-            reporter: self.reporter,
-            opened_at: self.opened_at,
-            cases: self.cases,
-            licenses: self.licenses,
-            leak: self.leak,
-        }
-    }
-
-    /// What was drawn.
-    #[must_use]
-    pub fn drawn(&self) -> Drawn {
-        Drawn { bundles: self.bundles.clone(), committee: self.committee.clone() }
-    }
-
-    /// What the opening found.
-    #[must_use]
-    pub const fn outcome(&self) -> Outcome {
-        Outcome { hits: self.hits, outside: self.outside, keys_hash: self.keys_hash }
-    }
-
-    /// Whether fingerprint `index` (in the order of the opened bundles) was a hit.
-    #[must_use]
-    pub fn is_hit(&self, index: u16) -> bool {
-        bit(&self.hits, index)
-    }
-
-    /// Whether fingerprint `index` was removed by a rebuttal.
-    #[must_use]
-    pub fn is_removed(&self, index: u16) -> bool {
-        bit(&self.removed, index)
-    }
-
-    /// Place of `account` in the committee.
-    #[must_use]
-    pub fn member(&self, account: &EthAddress) -> Option<usize> {
-        self.committee.iter().position(|member| member == account)
+    pub const fn is_unpaid(&self, seat: SeatIndex) -> bool {
+        self.unpaid >> (seat.0 % 32) & 1 == 1
     }
 }
 
-fn bit(bits: &[u8; 32], index: u16) -> bool {
-    bits.get(usize::from(index / 8)).is_some_and(|byte| byte >> (index % 8) & 1 == 1)
-}
-
-/// Rules of all cases (`ChallengeManager.config`). Windows in seconds.
+/// Rules of all rounds (`Rounds.config`). Windows in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChallengeConfig {
-    /// Least time between a report's commitment and its use.
-    pub report_delay: u64,
-    /// Time to post questions.
-    pub questions_window: u64,
-    /// Time to commit.
-    pub commit_window: u64,
-    /// Time to reveal.
-    pub reveal_window: u64,
-    /// Time to open leaves.
-    pub opening_window: u64,
-    /// Time to rebut.
-    pub rebuttal_window: u64,
-    /// Time before a slash is paid out.
+pub struct RoundRules {
+    /// For seats to answer.
+    pub answer_window: u64,
+    /// For the owner to open.
+    pub open_window: u64,
+    /// Before a slash is paid out.
     pub payout_delay: u64,
-    /// Members of a committee.
-    pub committee_size: u8,
-    /// Personal bundles per case.
-    pub bundles_per_case: u8,
-    /// Shared bundles per case, as long as the universe has them.
-    pub shared_bundles_per_case: u8,
-    /// Least number of decoys.
-    pub min_decoys: u8,
-    /// Taken from a member that does not reveal.
-    pub non_reveal_penalty: Amount,
-    /// Taken from a member that dissents.
-    pub dissent_penalty: Amount,
+    /// Paid for a seat.
+    pub seat_fee: Amount,
+    /// Currency of fees and stakes; zero for the chain's own.
+    pub currency: EthAddress,
+    /// Seconds after a prover's sign of life until its tickets are dead.
+    pub alive_period: u64,
+}
+
+/// A deployment's standing under a license (`LicenseRegistry.deployment`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentView {
+    /// Since when its host answers for it; 0 if it never did.
+    pub registered_at: u64,
+    /// Until when a round that names it can be opened.
+    pub liable_until: u64,
 }
 
 /// Where a channel stands. A closed one takes no deposit and never opens again; what is left in it
@@ -333,8 +169,6 @@ pub struct ChannelView {
 pub struct CollateralView {
     /// What is left.
     pub amount: Amount,
-    /// Open cases and proofs that hold it.
-    pub freezes: u16,
     /// When it can be withdrawn; 0 if the host did not start the thaw.
     pub thaw_end: u64,
 }
@@ -342,15 +176,15 @@ pub struct CollateralView {
 /// A prover (`ProverRegistry.prover`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProverView {
-    /// Its stake; zero if it is none.
-    pub stake: Amount,
-    /// Since when it can be drawn.
-    pub active_from: u64,
-    /// When it can take its stake; 0 if it did not start to leave.
+    /// Tickets that it holds; none if it is no prover.
+    pub tickets: u32,
+    /// In rounds sealed later its tickets are vacant.
+    pub alive_until: u64,
+    /// Stake on its way out.
+    pub thawing: Amount,
+    /// When that can be withdrawn.
     pub thaw_end: u64,
-    /// Cases that hold its stake.
-    pub open_cases: u16,
-    /// X25519 public key to which questions are sealed.
+    /// X25519 public key to which hand-outs are sealed.
     pub encryption_key: [u8; 32],
 }
 

@@ -3,12 +3,11 @@
 use super::StoreError;
 use super::engine::{Store, StoredRow, int, text};
 use super::rows::{
-    BlockRef, CaseRow, CaseScope, ChannelRow, DeploymentRow, EventRow, LicenseRow, OfferRow,
-    UniverseRow,
+    BlockRef, ChannelRow, DeploymentRow, EventRow, LicenseRow, OfferRow, UniverseRow,
 };
 use alloy::primitives::B256;
 use oml_contracts::{
-    CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, ModelId, OfferId,
+    ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, ModelId, OfferId,
 };
 
 macro_rules! columns {
@@ -16,7 +15,6 @@ macro_rules! columns {
     (licenses) => { "SELECT license_id, offer_id, host, nonce, serving_key, block FROM licenses" };
     (deployments) => { "SELECT license_id, deployment, uri, block, retired_block FROM deployments" };
     (universes) => { "SELECT model_id, epoch, root, block FROM universes" };
-    (cases) => { "SELECT case_id, license_id, deployment, reporter, block, resolved_block FROM cases" };
     (channels) => { "SELECT channel_id, license_id, payer, signer, salt, block, thawing_block, closed_block FROM channels" };
     (events) => {
         "SELECT block, log_index, tx_hash, contract, name, subject, topics, data, timestamp FROM events"
@@ -177,29 +175,6 @@ impl Store {
         self.pool.all("read universes", sql, &[text(model)]).await?.iter().map(universe).collect()
     }
 
-    /// One case.
-    ///
-    /// # Errors
-    /// The engine's error.
-    pub async fn case(&self, id: CaseId) -> Result<Option<CaseRow>, StoreError> {
-        let sql = select!(cases, "WHERE case_id = $1");
-        self.pool.first("read a case", sql, &[text(id)]).await?.map(|row| case(&row)).transpose()
-    }
-
-    /// Cases, oldest first.
-    ///
-    /// # Errors
-    /// The engine's error.
-    pub async fn cases(&self, scope: CaseScope) -> Result<Vec<CaseRow>, StoreError> {
-        let sql = match scope {
-            CaseScope::Open => {
-                select!(cases, "WHERE resolved_block IS NULL ORDER BY block, case_id")
-            }
-            CaseScope::All => select!(cases, "ORDER BY block, case_id"),
-        };
-        self.pool.all("read cases", sql, &[]).await?.iter().map(case).collect()
-    }
-
     /// One channel.
     ///
     /// # Errors
@@ -243,7 +218,7 @@ impl Store {
             .collect()
     }
 
-    /// Events about a subject (case, license, channel, offer, model), in order.
+    /// Events about a subject (round, license, channel, offer, model), in order.
     ///
     /// # Errors
     /// The engine's error.
@@ -321,17 +296,6 @@ fn universe(row: &StoredRow) -> Result<UniverseRow, StoreError> {
         epoch: row.u32(1)?,
         root: row.parse(2)?,
         block: row.u64(3)?,
-    })
-}
-
-fn case(row: &StoredRow) -> Result<CaseRow, StoreError> {
-    Ok(CaseRow {
-        case_id: row.parse(0)?,
-        license_id: row.parse(1)?,
-        deployment: row.parse(2)?,
-        reporter: row.parse(3)?,
-        block: row.u64(4)?,
-        resolved_block: row.opt_u64(5)?,
     })
 }
 

@@ -4,7 +4,7 @@
 use super::StoreError;
 use super::engine::{SqlValue, Store, Tx, bytes, int, json, text, wide};
 use super::rows::{
-    BlockRef, CaseRow, ChainBatch, ChannelRow, DeploymentRow, EventRow, Fact, LicenseRow,
+    BlockRef, ChainBatch, ChannelRow, DeploymentRow, EventRow, Fact, LicenseRow, RoundRow,
 };
 
 const APPLY: &str = "apply blocks";
@@ -18,11 +18,11 @@ const UNWINDS: [&str; 11] = [
     "DELETE FROM licenses WHERE block > $1",
     "DELETE FROM deployments WHERE block > $1",
     "DELETE FROM universes WHERE block > $1",
-    "DELETE FROM cases WHERE block > $1",
+    "DELETE FROM rounds WHERE block > $1",
     "DELETE FROM channels WHERE block > $1",
     "UPDATE offers SET withdrawn_block = NULL WHERE withdrawn_block > $1",
     "UPDATE deployments SET retired_block = NULL WHERE retired_block > $1",
-    "UPDATE cases SET resolved_block = NULL WHERE resolved_block > $1",
+    "UPDATE rounds SET opened_block = NULL WHERE opened_block > $1",
 ];
 
 impl Store {
@@ -145,10 +145,10 @@ fn statement(event: &EventRow, fact: &Fact) -> Result<(&'static str, Vec<SqlValu
              ON CONFLICT (model_id, epoch) DO NOTHING",
             vec![text(row.model_id), int(row.epoch.into()), text(row.root), int(row.block)],
         ),
-        Fact::Case(row) => case_statement(row),
-        Fact::CaseResolved(case) => (
-            "UPDATE cases SET resolved_block = $2 WHERE case_id = $1 AND resolved_block IS NULL",
-            vec![text(case), int(event.block)],
+        Fact::Round(row) => round_statement(row),
+        Fact::RoundOpened(round) => (
+            "UPDATE rounds SET opened_block = $2 WHERE round_id = $1 AND opened_block IS NULL",
+            vec![text(round), int(event.block)],
         ),
         Fact::Channel(row) => channel_statement(row),
         Fact::ChannelThawing(channel) => (
@@ -177,15 +177,22 @@ fn deployment_statement(row: &DeploymentRow, log_index: u64) -> (&'static str, V
     )
 }
 
-fn case_statement(row: &CaseRow) -> (&'static str, Vec<SqlValue>) {
+fn round_statement(row: &RoundRow) -> (&'static str, Vec<SqlValue>) {
     (
-        "INSERT INTO cases (case_id, license_id, deployment, reporter, block) \
-         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (case_id) DO NOTHING",
+        "INSERT INTO rounds (round_id, account, payer, word, deployment, seats, beacon_round, \
+         tickets, answer_until, open_until, block) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (round_id) DO NOTHING",
         vec![
-            text(row.case_id),
-            text(row.license_id),
+            text(row.round_id),
+            text(row.account),
+            text(row.payer),
+            text(row.word),
             text(row.deployment),
-            text(row.reporter),
+            int(row.seats.into()),
+            int(row.beacon_round),
+            int(row.tickets.into()),
+            int(row.answer_until),
+            int(row.open_until),
             int(row.block),
         ],
     )

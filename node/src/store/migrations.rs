@@ -9,10 +9,11 @@ use std::borrow::Cow;
 
 /// Versions are counted up and never edited: the store refuses a file that changed after it had
 /// run.
-const FILES: [(i64, &str, &str); 3] = [
+const FILES: [(i64, &str, &str); 4] = [
     (1, "init", include_str!("migrations/0001_init.sql")),
     (2, "closes", include_str!("migrations/0002_closes.sql")),
     (3, "key epochs", include_str!("migrations/0003_key_epochs.sql")),
+    (4, "rounds", include_str!("migrations/0004_rounds.sql")),
 ];
 
 /// Brings a store of any earlier version up to date.

@@ -1,6 +1,5 @@
 //! What survives a restart: one set of queries over two engines, SQLite (default) and PostgreSQL.
 
-mod cases;
 mod chain;
 mod chain_write;
 mod closes;
@@ -12,14 +11,16 @@ mod jobs;
 mod migrations;
 mod money;
 mod paid;
+mod rounds;
 mod rows;
+mod values;
 
 pub use closes::SignedCloseRow;
 pub use engine::Store;
 pub use error::StoreError;
 pub use paid::PaidRow;
 pub use rows::{
-    AttemptRow, BlockRef, CaseRow, CaseScope, CaseSecret, ChainBatch, ChannelRow, DeploymentRow,
-    EventRow, Fact, IntentRow, IntentState, JobRow, JobState, LicenseRow, NewJob, OfferRow,
-    PutVoucher, ReceiptRow, UniverseRow, VoucherRow,
+    AttemptRow, BlockRef, ChainBatch, ChannelRow, DeploymentRow, EventRow, Fact, HandOutRow,
+    IntentRow, IntentState, JobRow, JobState, LicenseRow, NewJob, OfferRow, PutVoucher, ReceiptRow,
+    RoundRow, SealOrderRow, SheetRow, UniverseRow, VoucherRow,
 };

@@ -1,9 +1,11 @@
 //! Rows of the store.
 
 use alloy::primitives::{Address, B256};
+use oml_contracts::round::{SeatIndex, SheetTags};
 use oml_contracts::{
-    Amount, CaseId, ChannelId, ChannelVoucher, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
-    ModelId, OfferId, Receipt, RequestHash, Root, Salt, Terms, Voucher,
+    Amount, ChannelId, ChannelVoucher, DeploymentCommitment, DeploymentHash, EthAddress, KeysHash,
+    LicenseId, LicenseNonce, ModelId, OfferId, Receipt, RequestHash, Root, RoundId, RoundWord, Salt,
+    Seed, Terms, Voucher,
 };
 use serde::{Deserialize, Serialize};
 
@@ -80,30 +82,110 @@ pub struct UniverseRow {
     pub block: u64,
 }
 
-/// Which cases are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CaseScope {
-    /// Every case that was ever opened.
-    All,
-    /// Those that have not ended.
-    Open,
+/// A sealed round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundRow {
+    /// Id of the round.
+    pub round_id: RoundId,
+    /// Account that sealed it, or whose signature did.
+    pub account: EthAddress,
+    /// Who paid.
+    pub payer: EthAddress,
+    /// Word with which it was sealed.
+    pub word: RoundWord,
+    /// What is tested.
+    pub deployment: DeploymentCommitment,
+    /// How many seats it has.
+    pub seats: u8,
+    /// Beacon round that draws it.
+    pub beacon_round: u64,
+    /// Tickets among which seats are drawn.
+    pub tickets: u32,
+    /// Chain time up to which seats answer, Unix seconds.
+    pub answer_until: u64,
+    /// Chain time up to which it can be opened, Unix seconds.
+    pub open_until: u64,
+    /// Block of the seal.
+    pub block: u64,
+    /// Block of the opening.
+    pub opened_block: Option<u64>,
 }
 
-/// An opened case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CaseRow {
-    /// Id of the case.
-    pub case_id: CaseId,
-    /// License that is accused.
+/// A hand-out as it came, still sealed: for each seat of a draw the first that was accepted. A
+/// reorg may draw a round anew, and turn back.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HandOutRow {
+    /// Round that it is for.
+    pub round_id: RoundId,
+    /// Seat that it is for.
+    pub seat: SeatIndex,
+    /// Seed that drew the seat's keys.
+    pub seed: Seed,
+    /// The sealed box.
+    pub sealed: Vec<u8>,
+}
+
+impl std::fmt::Debug for HandOutRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HandOutRow")
+            .field("round_id", &self.round_id)
+            .field("seat", &self.seat)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a seat found. Written before it is sent, never replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SheetRow {
+    /// Round that was asked for.
+    pub round_id: RoundId,
+    /// Seat that asked.
+    pub seat: SeatIndex,
+    /// Seed that drew its keys.
+    pub seed: Seed,
+    /// Who sits there.
+    pub prover: EthAddress,
+    /// Hash of the keys that were asked.
+    pub keys: KeysHash,
+    /// Tags of the answers.
+    pub tags: SheetTags,
+    /// What was asked and answered, JSON; kept for people.
+    pub transcript: serde_json::Value,
+    /// Whether nothing is left to do: its fee is paid, or lost.
+    pub settled: bool,
+}
+
+/// An owner's wish for a round against a deployment.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SealOrderRow {
+    /// Chosen by who orders; ordering twice changes nothing.
+    pub order_id: String,
+    /// License whose ledger it is about.
     pub license_id: LicenseId,
-    /// Deployment that is accused.
-    pub deployment: DeploymentHash,
-    /// Who opened it.
-    pub reporter: EthAddress,
-    /// Block of the opening.
-    pub block: u64,
-    /// Block of the end.
-    pub resolved_block: Option<u64>,
+    /// Word of the license, once it is chosen.
+    pub index: Option<u8>,
+    /// Base URL of the deployment.
+    pub uri: String,
+    /// Whether the host has not registered it under the license.
+    pub leak: bool,
+    /// What gets a stranger in, as canonical JSON, if anything does.
+    pub access: Option<String>,
+    /// Who pays and reports, if it is not this node.
+    pub payer: Option<EthAddress>,
+    /// Part of the owner's share that the payer is promised.
+    pub promise_bps: u16,
+}
+
+impl std::fmt::Debug for SealOrderRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SealOrderRow")
+            .field("order_id", &self.order_id)
+            .field("license_id", &self.license_id)
+            .field("index", &self.index)
+            .field("uri", &self.uri)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An opened channel.
@@ -127,8 +209,8 @@ pub struct ChannelRow {
     pub closed_block: Option<u64>,
 }
 
-/// Any event of the core contracts, kept for timelines and for what events alone carry (revealed
-/// tags).
+/// Any event of the core contracts, kept for timelines and for what events alone carry (sheets,
+/// inboxes).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRow {
     /// Number of its block.
@@ -139,9 +221,9 @@ pub struct EventRow {
     pub tx_hash: B256,
     /// Contract that emitted it.
     pub contract: Address,
-    /// Event's name, such as `TagsRevealed`.
+    /// Event's name, such as `SheetSent`.
     pub name: String,
-    /// First indexed argument: the case, license, channel, offer or model that it is about.
+    /// First indexed argument: the round, license, channel, offer or model that it is about.
     pub subject: B256,
     /// All topics after the signature, in order.
     pub topics: Vec<B256>,
@@ -170,7 +252,7 @@ pub enum JobState {
 pub struct NewJob {
     /// Which handler runs it.
     pub kind: &'static str,
-    /// Unique within the kind, such as `<caseId>:commit`.
+    /// Unique within the kind, such as `<roundId>/3`.
     pub key: String,
     /// What the handler needs.
     pub payload: serde_json::Value,
@@ -267,30 +349,6 @@ pub struct AttemptRow {
     pub created_at: u64,
 }
 
-/// What a prover must not lose between commit and reveal. Written before the commitment is sent.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CaseSecret {
-    /// Case that was checked.
-    pub case_id: CaseId,
-    /// Member that checked.
-    pub prover: EthAddress,
-    /// Packed tags, 4 bytes per question.
-    pub tags: Vec<u8>,
-    /// Salt of the commitment.
-    pub salt: Salt,
-    /// What was asked and answered, JSON; kept for disputes.
-    pub transcript: serde_json::Value,
-}
-
-impl std::fmt::Debug for CaseSecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CaseSecret")
-            .field("case_id", &self.case_id)
-            .field("prover", &self.prover)
-            .finish_non_exhaustive()
-    }
-}
-
 /// A voucher as received. Never changed, never deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VoucherRow {
@@ -372,10 +430,10 @@ pub enum Fact {
     DeploymentRetired(LicenseId, DeploymentHash),
     /// An owner committed to a universe.
     Universe(UniverseRow),
-    /// A case was opened.
-    Case(CaseRow),
-    /// A case ended.
-    CaseResolved(CaseId),
+    /// A round was sealed.
+    Round(RoundRow),
+    /// A round was opened.
+    RoundOpened(RoundId),
     /// A payer opened a channel.
     Channel(ChannelRow),
     /// A payer starts to leave a channel.

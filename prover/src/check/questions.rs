@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use oml_contracts::hash::{key_hash, questions_hash};
+use oml_contracts::hash::key_hash;
 use oml_contracts::leaf::BUNDLE;
-use oml_contracts::{KeyHash, QuestionsHash};
+use oml_contracts::KeyHash;
 use rand::seq::SliceRandom as _;
 use rand::{CryptoRng, Rng};
 
@@ -72,7 +72,7 @@ impl Questions {
         Ok(Self { list })
     }
 
-    /// The keys of whole bundles and the decoys, as a case asks them.
+    /// The keys of whole bundles and the decoys.
     ///
     /// # Errors
     /// [`QuestionsError`].
@@ -107,12 +107,6 @@ impl Questions {
     pub fn key_hashes(&self) -> Vec<KeyHash> {
         self.list.iter().map(|question| key_hash(&question.prompt)).collect()
     }
-
-    /// What the owner posts before anyone asks.
-    #[must_use]
-    pub fn hash(&self) -> QuestionsHash {
-        questions_hash(&self.key_hashes())
-    }
 }
 
 #[cfg(test)]
@@ -135,7 +129,7 @@ mod tests {
         assert!(!asked.is_sorted());
         assert!(asked.iter().all(|i| *i < 16 || (32..48).contains(i)));
         let again = Questions::of_bundles(&universe, &[0, 2], decoys, &mut rng).unwrap();
-        assert_ne!(questions.hash(), again.hash());
+        assert_ne!(questions.key_hashes(), again.key_hashes());
     }
 
     #[test]

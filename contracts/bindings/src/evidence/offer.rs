@@ -1,9 +1,9 @@
-//! What an offer says about evidence: multipliers and error rate, and which of them bound the
-//! error.
+//! Multipliers and error rate of a judge, and which of them bound the error.
 
 use std::fmt;
 
 use super::fixed_point::{Multiplier, ONE};
+use crate::draw::SHARED_ASSIGNMENT;
 
 /// Why evidence terms bound no error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +62,8 @@ impl fmt::Display for Milli {
     }
 }
 
-/// Multipliers and error rate of an offer.
+/// Multipliers and error rate of a judge off chain. The contracts know one bet, that of [`Self::of`],
+/// and no shared part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EvidenceTerms {
@@ -81,6 +82,20 @@ pub struct EvidenceTerms {
 }
 
 impl EvidenceTerms {
+    /// The contracts' bet (`EValue.sol`: h = 6.4, m = 0.64), and for the shared part multipliers
+    /// tuned to copies that keep nine of ten answers.
+    #[must_use]
+    pub const fn of(alpha_inverse: u64) -> Self {
+        Self {
+            personal_hit: Multiplier::new(27_487_790_694),
+            personal_miss: Multiplier::new(2_748_779_069),
+            shared_hit: Multiplier::new(15_461_882_265),
+            shared_miss: Multiplier::new(572_662_306),
+            assignment_p: SHARED_ASSIGNMENT,
+            alpha_inverse,
+        }
+    }
+
     /// The multipliers that gather evidence fastest against copies that hit at `personal_rate`, and
     /// whose shared hits lie inside the assignment at `shared_rate`.
     ///

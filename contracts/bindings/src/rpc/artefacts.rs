@@ -33,7 +33,7 @@ pub(super) enum ArtefactProblem {
     NotText(&'static str),
     #[error("its {path} is not hex")]
     NotHex { path: &'static str, source: hex::FromHexError },
-    #[error("its settings are not those of ChallengeManager")]
+    #[error("its settings are not those of the contracts")]
     Settings(#[source] alloy::sol_types::Error),
 }
 
@@ -50,27 +50,26 @@ macro_rules! artefact {
 }
 
 /// The parts of the core in the order of `Deployer.Part`.
-pub(crate) static PARTS: [CompiledContract; 5] = [
+pub(crate) static PARTS: [CompiledContract; 6] = [
     artefact!("LicenseRegistry"),
     artefact!("CollateralVault"),
     artefact!("PaymentEscrow"),
     artefact!("ProverRegistry"),
-    artefact!("ChallengeManager"),
+    artefact!("Proofs"),
+    artefact!("Rounds"),
 ];
 
 /// What stands alone.
 pub(crate) static RANDAO: CompiledContract = artefact!("RandaoBeacon");
 pub(crate) static DRAND_BN254: CompiledContract = artefact!("DrandBn254Beacon");
 pub(crate) static DRAND_BLS12: CompiledContract = artefact!("DrandBls12Beacon");
-pub(crate) static READER: CompiledContract = artefact!("CopyReader");
 pub(crate) static DEPLOYER: CompiledContract = artefact!("Deployer");
-pub(crate) static COURT: CompiledContract = artefact!("CaseCourt");
 pub(crate) static TOKEN: CompiledContract = artefact!("TestToken");
 
 /// Every contract that can revert.
 pub(crate) fn all() -> impl Iterator<Item = &'static CompiledContract> {
     let beacons = [&RANDAO, &DRAND_BN254, &DRAND_BLS12];
-    PARTS.iter().chain(beacons).chain([&READER, &DEPLOYER, &TOKEN])
+    PARTS.iter().chain(beacons).chain([&DEPLOYER, &TOKEN])
 }
 
 /// Creation code of a contract of this version, with constructor arguments.
@@ -148,19 +147,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_manager_names_the_reader_of_this_version() {
-        let reader = crate::rpc::create::proxy_address(&READER, &[]).unwrap();
-        let manager = PARTS[4].runtime().unwrap().code;
-        let named = manager.windows(20).any(|window| window == reader.as_slice());
-        assert!(
-            named,
-            "set `COPY_READER` in ProofJudge.sol to {reader} and export the contracts again"
-        );
-    }
-
-    #[test]
     fn artefacts_are_whole() {
-        for artefact in all().chain([&COURT]) {
+        for artefact in all() {
             let abi = artefact.abi().unwrap();
             assert!(abi.functions().next().is_some(), "{} has no functions", artefact.name);
             let code = artefact.code(&[]).unwrap();

@@ -1,13 +1,11 @@
 //! Between this crate's types and those of alloy.
 
-use alloy::primitives::{Address, B256, FixedBytes, U256, Uint};
+use alloy::primitives::{Address, B256, FixedBytes, Uint};
 
 use super::abi;
 use crate::address::EthAddress;
 use crate::amount::{Amount, AmountError, Bps};
-use crate::case::{CaseOpening, Drawn, Outcome};
 use crate::eip712::{Receipt, Voucher};
-use crate::evidence::{EvidenceTerms, Multiplier};
 use crate::ids::*;
 use crate::license::LicenseRef;
 use crate::serving::{ServingKey, ServingKeys};
@@ -48,7 +46,12 @@ as_b256!(
     OfferId,
     LicenseId,
     ChannelId,
-    CaseId,
+    RoundId,
+    RoundWord,
+    CasesRoot,
+    DeploymentCommitment,
+    AccessHash,
+    KeysHash,
     DeploymentHash,
     KeyHash,
     RequestHash,
@@ -57,12 +60,9 @@ as_b256!(
     Seed,
     Salt,
     LeafHash,
-    TagsHash,
-    QuestionsHash,
     Commitment,
     ClaimHash,
     Digest,
-    Facts,
     ContentHash
 );
 
@@ -107,32 +107,6 @@ impl TryFrom<Uint<96, 2>> for LicenseNonce {
     fn try_from(nonce: Uint<96, 2>) -> Result<Self, Self::Error> {
         let [low, high] = nonce.into_limbs();
         Self::new(u128::from(high) << 64 | u128::from(low))
-    }
-}
-
-impl From<EvidenceTerms> for abi::EvidenceTerms {
-    fn from(terms: EvidenceTerms) -> Self {
-        Self {
-            personalHit: terms.personal_hit.raw(),
-            personalMiss: terms.personal_miss.raw(),
-            sharedHit: terms.shared_hit.raw(),
-            sharedMiss: terms.shared_miss.raw(),
-            assignmentP: terms.assignment_p,
-            alphaInverse: terms.alpha_inverse,
-        }
-    }
-}
-
-impl From<abi::EvidenceTerms> for EvidenceTerms {
-    fn from(terms: abi::EvidenceTerms) -> Self {
-        Self {
-            personal_hit: Multiplier::new(terms.personalHit),
-            personal_miss: Multiplier::new(terms.personalMiss),
-            shared_hit: Multiplier::new(terms.sharedHit),
-            shared_miss: Multiplier::new(terms.sharedMiss),
-            assignment_p: terms.assignmentP,
-            alpha_inverse: terms.alphaInverse,
-        }
     }
 }
 
@@ -189,9 +163,8 @@ impl TryFrom<&Terms> for abi::Terms {
             maxDeployments: terms.max_deployments,
             evidenceLevels: terms.evidence_levels,
             leakLiability: terms.leak_liability,
-            reportBond: terms.report_bond.get(),
-            proverFee: terms.prover_fee.get(),
-            evidence: terms.evidence.into(),
+            seats: terms.seats,
+            alphaInverse: terms.alpha_inverse,
             slash: terms.slash.into(),
             royalties: terms.royalties.iter().map(royalty).collect(),
         })
@@ -222,9 +195,8 @@ impl TryFrom<abi::Terms> for Terms {
             max_deployments: terms.maxDeployments,
             evidence_levels: terms.evidenceLevels,
             leak_liability: terms.leakLiability,
-            report_bond: Amount::new(terms.reportBond),
-            prover_fee: Amount::new(terms.proverFee),
-            evidence: terms.evidence.into(),
+            seats: terms.seats,
+            alpha_inverse: terms.alphaInverse,
             slash: terms.slash.try_into()?,
             royalties: terms.royalties.iter().map(royalty).collect::<Result<_, AmountError>>()?,
         })
@@ -252,73 +224,6 @@ impl TryFrom<abi::LicenseRef> for LicenseRef {
             host: license.host.into(),
             nonce: license.nonce.try_into()?,
         })
-    }
-}
-
-/// Names a case: its license and what was fixed at its opening.
-///
-/// # Errors
-/// [`ConvertError`] if a period or time does not fit.
-pub fn case_ref(license: &LicenseRef, opening: &CaseOpening) -> Result<abi::CaseRef, ConvertError> {
-    Ok(abi::CaseRef {
-        license: license.try_into()?,
-        deploymentHash: opening.deployment.into(),
-        reporter: opening.reporter.into(),
-        openedAt: seconds(opening.opened_at)?,
-        cases: opening.cases,
-        licenses: opening.licenses,
-        leak: opening.leak,
-    })
-}
-
-impl From<&abi::ChallengeManager::CaseOpened> for CaseOpening {
-    fn from(event: &abi::ChallengeManager::CaseOpened) -> Self {
-        Self {
-            deployment: event.deploymentHash.into(),
-            reporter: event.reporter.into(),
-            opened_at: event.openedAt.to(),
-            cases: event.cases,
-            licenses: event.licenses,
-            leak: event.leak,
-        }
-    }
-}
-
-impl From<&Drawn> for abi::Drawn {
-    fn from(drawn: &Drawn) -> Self {
-        Self {
-            bundles: drawn.bundles.clone(),
-            committee: drawn.committee.iter().map(|member| (*member).into()).collect(),
-        }
-    }
-}
-
-impl From<&abi::ChallengeManager::CaseDrawn> for Drawn {
-    fn from(event: &abi::ChallengeManager::CaseDrawn) -> Self {
-        Self {
-            bundles: event.bundles.clone(),
-            committee: event.committee.iter().map(|member| (*member).into()).collect(),
-        }
-    }
-}
-
-impl From<&Outcome> for abi::ChallengeManager::Outcome {
-    fn from(outcome: &Outcome) -> Self {
-        Self {
-            hits: U256::from_le_bytes(outcome.hits),
-            outside: U256::from_le_bytes(outcome.outside),
-            keysHash: outcome.keys_hash.into(),
-        }
-    }
-}
-
-impl From<&abi::ChallengeManager::LeavesOpened> for Outcome {
-    fn from(event: &abi::ChallengeManager::LeavesOpened) -> Self {
-        Self {
-            hits: event.hits.to_le_bytes(),
-            outside: event.outside.to_le_bytes(),
-            keys_hash: event.keysHash.into(),
-        }
     }
 }
 

@@ -2,17 +2,18 @@
 //! what stands alone, CREATE3 by our `Deployer` for the core.
 
 use alloy::network::TransactionBuilder as _;
-use alloy::primitives::aliases::U40;
 use alloy::primitives::{Address, B256, Bytes, U256, address, b256, hex, keccak256};
 use alloy::providers::Provider;
 use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolValue;
 
-use super::abi::ChallengeManager::Config;
+use super::abi::{Proofs, ProverRegistry, Rounds};
 use super::artefacts::{
     ArtefactError, ArtefactProblem, CompiledContract, DRAND_BLS12, DRAND_BN254, PARTS, RANDAO,
 };
+use super::convert::ConvertError;
 use super::deploy_error::{DeployError, transport};
+use super::deploy_params::DeployParams;
 use super::points::bls12_public_key;
 use crate::addresses::Addresses;
 use crate::beacon::{BeaconRecord, BeaconSource};
@@ -48,41 +49,44 @@ const PROXY_TRANSACTION: [u8; 167] = hex!(
 const CREATE3_CODE_HASH: B256 =
     b256!("21c35dbe1b344a2488cf3321d6ce542f8e9f305544ff09e4993a62319a497c1f");
 
-/// What a deployment says of its provers.
-pub(crate) struct StakeSettings {
-    pub(crate) currency: Address,
-    /// Least stake, in `currency`.
-    pub(crate) least: u128,
-    /// Seconds until a leaving prover gets its stake.
-    pub(crate) thaw: U40,
+/// Everything that the constructors take, beside the wiring.
+pub(crate) struct CoreSettings {
+    pub(crate) provers: ProverRegistry::Config,
+    pub(crate) proofs: Proofs::Config,
+    pub(crate) rounds: Rounds::Config,
 }
 
-/// The plan of these parameters with the code inside this program.
-pub(crate) fn plan(
-    beacon: Address,
-    stake: &StakeSettings,
-    config: &Config,
-) -> Result<Plan, DeployError> {
+impl CoreSettings {
+    /// The settings of these parameters.
+    pub(crate) fn of(params: &DeployParams) -> Result<Self, ConvertError> {
+        Ok(Self {
+            provers: params.prover_config()?,
+            proofs: params.proof_config()?,
+            rounds: params.round_config()?,
+        })
+    }
+}
+
+/// The plan of these settings with the code inside this program.
+pub(crate) fn plan(beacon: Address, settings: &CoreSettings) -> Result<Plan, DeployError> {
     let mut hashes = [B256::ZERO; PARTS.len()];
     for (hash, artefact) in hashes.iter_mut().zip(&PARTS) {
         *hash = keccak256(artefact.code(&[])?);
     }
-    // The same struct under two names: the deployer's types are generated on their own.
-    let config = SolValue::abi_decode(&config.abi_encode())
-        .map_err(|e| ArtefactError::new("Deployer", ArtefactProblem::Settings(e)))?;
+    // The same structs under two names: the deployer's types are generated on their own.
+    let failed = |e| ArtefactError::new("Deployer", ArtefactProblem::Settings(e));
     Ok(Plan {
         beacon,
-        stakeCurrency: stake.currency,
-        minStake: stake.least,
-        stakeThawPeriod: stake.thaw,
-        config,
+        provers: SolValue::abi_decode(&settings.provers.abi_encode()).map_err(failed)?,
+        proofs: SolValue::abi_decode(&settings.proofs.abi_encode()).map_err(failed)?,
+        rounds: SolValue::abi_decode(&settings.rounds.abi_encode()).map_err(failed)?,
         codeHashes: hashes,
     })
 }
 
 /// The plan's id, as `Deployer.planIdOf` computes it.
 pub(crate) fn plan_id(plan: &Plan) -> B256 {
-    keccak256((keccak256("OML.deployment.v1"), plan.clone()).abi_encode_params())
+    keccak256((keccak256("OML.deployment.v2"), plan.clone()).abi_encode_params())
 }
 
 /// Where each part lies, as `Deployer.addressOf` computes it.
@@ -109,7 +113,7 @@ pub(crate) fn addresses_file(
     parts: [Address; PARTS.len()],
     deployed_at_block: u64,
 ) -> Addresses {
-    let [registry, vault, escrow, provers, challenge] = parts;
+    let [registry, vault, escrow, provers, proofs, rounds] = parts;
     Addresses {
         chain_id,
         beacon,
@@ -117,7 +121,8 @@ pub(crate) fn addresses_file(
         collateral_vault: vault.into(),
         payment_escrow: escrow.into(),
         prover_registry: provers.into(),
-        challenge_manager: challenge.into(),
+        proofs: proofs.into(),
+        rounds: rounds.into(),
         token: None,
         deployed_at_block,
     }

@@ -7,13 +7,11 @@ use alloy::primitives::{Address, Bytes, U256};
 use alloy::providers::Provider;
 use alloy::sol_types::SolValue as _;
 
-use super::abi::ChallengeManager::Config;
-use super::artefacts::{CompiledContract, DEPLOYER, PARTS, READER, TOKEN};
-use super::convert::seconds;
-use super::create::{self, Deployer, StakeSettings};
+use super::artefacts::{CompiledContract, DEPLOYER, PARTS, TOKEN};
+use super::create::{self, CoreSettings, Deployer};
 pub use super::deploy_error::DeployError;
 use super::deploy_error::{contract_error, transport};
-pub use super::deploy_params::{CaseParams, DeployParams};
+pub use super::deploy_params::{DeployParams, ProofParams, ProverParams, RoundParams};
 use crate::address::EthAddress;
 use crate::addresses::Addresses;
 
@@ -25,17 +23,8 @@ use crate::addresses::Addresses;
 pub fn derive_core(chain_id: u64, params: &DeployParams) -> Result<Addresses, DeployError> {
     let beacon = create::beacon_record(params.beacon)?;
     let deployer = create::proxy_address(&DEPLOYER, &[])?;
-    let plan =
-        create::plan(beacon.address.into(), &stake(params)?, &Config::try_from(&params.cases)?)?;
+    let plan = create::plan(beacon.address.into(), &CoreSettings::of(params)?)?;
     Ok(create::addresses_file(chain_id, beacon, create::addresses(deployer, &plan), 0))
-}
-
-fn stake(params: &DeployParams) -> Result<StakeSettings, DeployError> {
-    Ok(StakeSettings {
-        currency: params.stake_currency.into(),
-        least: params.min_stake.get(),
-        thaw: seconds(params.prover_thaw)?,
-    })
 }
 
 /// A part of the core that is not on the chain yet.
@@ -49,8 +38,7 @@ struct MissingPart {
 }
 
 /// Deploys from the provider's account `from` what is not there yet of the core with these
-/// parameters: the deterministic-deployment proxy, the reader of copies, the beacon, the deployer,
-/// the five parts. Parameters that a constructor refuses are refused before the parts cost
+/// parameters: the deterministic-deployment proxy, the beacon, the deployer, the six parts. Parameters that a constructor refuses are refused before the parts cost
 /// anything.
 ///
 /// # Errors
@@ -60,16 +48,14 @@ pub async fn deploy_core<P: Provider>(
     from: EthAddress,
     params: &DeployParams,
 ) -> Result<Addresses, DeployError> {
-    let config = Config::try_from(&params.cases)?;
-    let stake = stake(params)?;
+    let settings = CoreSettings::of(params)?;
     let chain_id = provider.get_chain_id().await.map_err(transport("the chain id"))?;
     let sender = Address::from(from);
     create::ensure_proxy(provider, sender).await?;
-    create::by_proxy(provider, sender, &READER, &[]).await?;
     let beacon = create::deploy_beacon(provider, sender, params.beacon).await?;
     let at = create::by_proxy(provider, sender, &DEPLOYER, &[]).await?;
 
-    let plan = create::plan(beacon.address.into(), &stake, &config)?;
+    let plan = create::plan(beacon.address.into(), &settings)?;
     let deployer = Deployer::new(at, provider);
     let parts = create::addresses(at, &plan);
     let mut missing = Vec::new();

@@ -1,6 +1,6 @@
 //! What a deployment fixes for ever, with the sets that the program offers.
 
-use super::abi::ChallengeManager::Config;
+use super::abi::{Proofs, ProverRegistry, Rounds};
 use super::convert::{ConvertError, seconds};
 use crate::address::EthAddress;
 use crate::amount::Amount;
@@ -13,123 +13,135 @@ use crate::chains::local_randao;
 pub struct DeployParams {
     /// Where randomness comes from.
     pub beacon: BeaconSource,
-    /// Windows, committee and penalties of cases.
-    pub cases: CaseParams,
-    /// Currency of the provers' stake; zero for the chain's own.
-    pub stake_currency: EthAddress,
-    /// Least stake of a prover, in `stake_currency`.
-    pub min_stake: Amount,
-    /// Seconds until a leaving prover gets its stake.
-    pub prover_thaw: u64,
+    /// Tickets of provers.
+    pub provers: ProverParams,
+    /// Level 0.
+    pub proofs: ProofParams,
+    /// Level 2.
+    pub rounds: RoundParams,
 }
 
-/// Windows in seconds, penalties in the provers' stake currency.
+/// Tickets, in the currency of stakes and seat fees; times in seconds.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct CaseParams {
-    /// Between committing to a report and making it.
-    pub report_delay: u64,
-    /// For the owner to post the questions.
-    pub questions_window: u64,
-    /// For members to commit.
-    pub commit_window: u64,
-    /// For members to reveal.
-    pub reveal_window: u64,
-    /// For the owner to open the leaves.
-    pub opening_window: u64,
-    /// For the accused to rebut.
-    pub rebuttal_window: u64,
-    /// Between a slash and its payout.
-    pub payout_delay: u64,
-    /// Members of a committee.
-    pub committee_size: u8,
-    /// Bundles of 16 personal fingerprints per case.
-    pub bundles_per_case: u8,
-    /// Bundles of the shared part that a case opens besides, as long as the universe has them.
-    pub shared_bundles_per_case: u8,
-    /// Least number of decoys among the questions.
-    pub min_decoys: u8,
-    /// For not committing or not revealing.
-    pub non_reveal_penalty: Amount,
-    /// For a dissenting reveal.
-    pub dissent_penalty: Amount,
+pub struct ProverParams {
+    /// Currency of stakes and seat fees; zero for the chain's own.
+    pub stake_currency: EthAddress,
+    /// Stake of one ticket.
+    pub ticket_price: Amount,
+    /// Until a new ticket can be drawn.
+    pub warm_up: u64,
+    /// From a prover's last sign of life until its tickets are dead.
+    pub alive_period: u64,
+    /// Until stake that was given back comes out.
+    pub thaw_period: u64,
 }
 
-const HOUR: u64 = 3_600;
+/// Times of level 0, in seconds.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProofParams {
+    /// Between committing to a report and making it.
+    pub report_delay: u64,
+    /// Between a slash and its payout.
+    pub payout_delay: u64,
+}
+
+/// Times of rounds, in seconds, and what a seat is paid.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RoundParams {
+    /// For seats to answer.
+    pub answer_window: u64,
+    /// For the owner to open.
+    pub open_window: u64,
+    /// Between a slash and its payout.
+    pub payout_delay: u64,
+    /// Fee of a seat, in the currency of stakes.
+    pub seat_fee: Amount,
+}
+
+const DAY: u64 = 86_400;
 
 impl DeployParams {
-    /// For a public network: windows of hours, committees of 7, penalties of a fifth and a tenth of
-    /// the smallest stake.
+    /// For a public network: a day to answer and one to open, two weeks of warm-up, a hundred seat
+    /// fees for a ticket.
     #[must_use]
     pub const fn public(
         stake_currency: EthAddress,
-        min_stake: Amount,
+        seat_fee: Amount,
         beacon: BeaconSource,
     ) -> Self {
         Self {
             beacon,
-            cases: CaseParams {
-                report_delay: 60,
-                questions_window: 12 * HOUR,
-                commit_window: 12 * HOUR,
-                reveal_window: 6 * HOUR,
-                opening_window: 12 * HOUR,
-                rebuttal_window: 48 * HOUR,
-                payout_delay: 72 * HOUR,
-                committee_size: 7,
-                bundles_per_case: 2,
-                shared_bundles_per_case: 1,
-                min_decoys: 16,
-                non_reveal_penalty: Amount::new(min_stake.get() / 5),
-                dissent_penalty: Amount::new(min_stake.get() / 10),
+            provers: ProverParams {
+                stake_currency,
+                ticket_price: Amount::new(seat_fee.get().saturating_mul(100)),
+                warm_up: 14 * DAY,
+                alive_period: 30 * DAY,
+                thaw_period: 60 * DAY,
             },
-            stake_currency,
-            min_stake,
-            prover_thaw: 14 * 24 * HOUR,
+            proofs: ProofParams { report_delay: 60, payout_delay: 7 * DAY },
+            rounds: RoundParams {
+                answer_window: DAY,
+                open_window: DAY,
+                payout_delay: 7 * DAY,
+                seat_fee,
+            },
         }
     }
 
-    /// For a local chain: windows of seconds to minutes, committees of 3, RANDAO.
+    /// For a local chain: windows of minutes, no warm-up, RANDAO.
     #[must_use]
-    pub const fn local(stake_currency: EthAddress, min_stake: Amount) -> Self {
-        let public = Self::public(stake_currency, min_stake, local_randao());
+    pub const fn local(stake_currency: EthAddress, seat_fee: Amount) -> Self {
+        let public = Self::public(stake_currency, seat_fee, local_randao());
         Self {
-            cases: CaseParams {
-                report_delay: 1,
-                questions_window: 120,
-                commit_window: 120,
-                reveal_window: 60,
-                opening_window: 120,
-                rebuttal_window: 60,
-                payout_delay: 30,
-                committee_size: 3,
-                min_decoys: 8,
-                ..public.cases
+            provers: ProverParams {
+                warm_up: 0,
+                alive_period: DAY,
+                thaw_period: 300,
+                ..public.provers
             },
-            prover_thaw: 60,
+            proofs: ProofParams { report_delay: 1, payout_delay: 30 },
+            rounds: RoundParams {
+                answer_window: 120,
+                open_window: 120,
+                payout_delay: 60,
+                ..public.rounds
+            },
             ..public
         }
     }
-}
 
-impl TryFrom<&CaseParams> for Config {
-    type Error = ConvertError;
+    /// The settings as the provers' contract takes them.
+    pub(crate) fn prover_config(&self) -> Result<ProverRegistry::Config, ConvertError> {
+        let (provers, rounds) = (&self.provers, &self.rounds);
+        Ok(ProverRegistry::Config {
+            stakeCurrency: provers.stake_currency.into(),
+            ticketPrice: provers.ticket_price.get(),
+            warmUp: seconds(provers.warm_up)?,
+            alivePeriod: seconds(provers.alive_period)?,
+            thawPeriod: seconds(provers.thaw_period)?,
+            roundLength: seconds(rounds.answer_window.saturating_add(rounds.open_window))?,
+        })
+    }
 
-    fn try_from(cases: &CaseParams) -> Result<Self, Self::Error> {
-        Ok(Self {
-            reportDelay: seconds(cases.report_delay)?,
-            questionsWindow: seconds(cases.questions_window)?,
-            commitWindow: seconds(cases.commit_window)?,
-            revealWindow: seconds(cases.reveal_window)?,
-            openingWindow: seconds(cases.opening_window)?,
-            rebuttalWindow: seconds(cases.rebuttal_window)?,
-            payoutDelay: seconds(cases.payout_delay)?,
-            committeeSize: cases.committee_size,
-            bundlesPerCase: cases.bundles_per_case,
-            sharedBundlesPerCase: cases.shared_bundles_per_case,
-            minDecoys: cases.min_decoys,
-            nonRevealPenalty: cases.non_reveal_penalty.get(),
-            dissentPenalty: cases.dissent_penalty.get(),
+    /// The settings of level 0.
+    pub(crate) fn proof_config(&self) -> Result<Proofs::Config, ConvertError> {
+        Ok(Proofs::Config {
+            reportDelay: seconds(self.proofs.report_delay)?,
+            payoutDelay: seconds(self.proofs.payout_delay)?,
+        })
+    }
+
+    /// The settings of level 2.
+    pub(crate) fn round_config(&self) -> Result<Rounds::Config, ConvertError> {
+        let rounds = &self.rounds;
+        Ok(Rounds::Config {
+            answerWindow: seconds(rounds.answer_window)?,
+            openWindow: seconds(rounds.open_window)?,
+            payoutDelay: seconds(rounds.payout_delay)?,
+            seatFee: rounds.seat_fee.get(),
         })
     }
 }

@@ -4,7 +4,6 @@
 
 pub mod abi;
 mod artefacts;
-pub mod cases;
 mod claim;
 mod convert;
 mod create;
@@ -13,8 +12,8 @@ mod deploy_error;
 mod deploy_params;
 pub mod points;
 pub mod reverts;
+pub mod rounds;
 pub mod verify;
 
 pub use artefacts::{ArtefactError, creation_code};
-pub use cases::CaseStory;
-pub use convert::{ConvertError, case_ref, seconds};
+pub use convert::{ConvertError, seconds};

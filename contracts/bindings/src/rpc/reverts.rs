@@ -100,7 +100,7 @@ fn variant(name: &str, number: u8) -> Option<String> {
     }
     match name {
         "LicenseStatus" => of!(abi::LicenseStatus),
-        "CaseStatus" => of!(abi::CaseStatus),
+        "RoundStatus" => of!(abi::Rounds::RoundStatus),
         "Violation" => of!(abi::Violation),
         "ClaimError" => of!(abi::PaymentEscrow::ClaimError),
         _ => None,
@@ -120,25 +120,25 @@ mod tests {
             decode(&closed.abi_encode()).unwrap(),
             format!("LicenseRegistry_OfferNotOpen(offerId: 0x{})", "ab".repeat(32))
         );
-        let status = abi::ChallengeManager::ChallengeManager_WrongStatus {
-            caseId: B256::ZERO,
-            status: abi::CaseStatus::Rebuttal,
+        let status = abi::Rounds::Rounds_WrongStatus {
+            roundId: B256::ZERO,
+            status: abi::Rounds::RoundStatus::Convicted,
         };
-        assert!(decode(&status.abi_encode()).unwrap().ends_with("status: Rebuttal)"));
+        assert!(decode(&status.abi_encode()).unwrap().ends_with("status: Convicted)"));
         let balance = abi::PaymentEscrow::PaymentEscrow_NoBalance {
             currency: Address::ZERO,
             account: Address::repeat_byte(1),
         };
         assert!(decode(&balance.abi_encode()).unwrap().contains("account: 0x0101"));
         let mut name = [0; 32];
-        name[..13].copy_from_slice(b"openingWindow");
-        let config = abi::ChallengeManager::ChallengeManager_BadConfig {
+        name[..10].copy_from_slice(b"openWindow");
+        let config = abi::Rounds::Rounds_BadConfig {
             name: name.into(),
             value: "7".parse().unwrap(),
         };
         assert_eq!(
             decode(&config.abi_encode()).unwrap(),
-            "ChallengeManager_BadConfig(name: openingWindow, value: 7)"
+            "Rounds_BadConfig(name: openWindow, value: 7)"
         );
     }
 

@@ -4,8 +4,8 @@ use alloy::primitives::Address;
 use alloy::providers::Provider;
 
 use super::abi;
-use super::artefacts::{COURT, CompiledContract, DEPLOYER, PARTS, READER};
-use super::create::{self, StakeSettings};
+use super::artefacts::{CompiledContract, DEPLOYER, PARTS};
+use super::create::{self, CoreSettings};
 use super::deploy_error::{DeployError, contract_error, transport};
 use crate::address::EthAddress;
 use crate::addresses::Addresses;
@@ -50,7 +50,6 @@ pub async fn verify<P: Provider>(
     provider: &P,
     addresses: &Addresses,
 ) -> Result<Vec<ContractCheck>, DeployError> {
-    let manager = abi::ChallengeManager::new(addresses.challenge_manager.into(), provider);
     let record = addresses.beacon;
     let (beacon, _) = create::beacon_contract(&record.source)?;
     let derived = create::beacon_record(record.source)?.address;
@@ -60,7 +59,8 @@ pub async fn verify<P: Provider>(
         addresses.collateral_vault,
         addresses.payment_escrow,
         addresses.prover_registry,
-        addresses.challenge_manager,
+        addresses.proofs,
+        addresses.rounds,
     ];
     let mut checked = vec![
         check(provider, beacon, record.address.into(), derived.into()).await?,
@@ -74,20 +74,14 @@ pub async fn verify<P: Provider>(
         return Ok(checked);
     }
 
-    let config = manager.config().call().await.map_err(contract_error("ChallengeManager"))?;
-    let stake = stake(provider, addresses).await?;
-    let plan = create::plan(record.address.into(), &stake, &config)?;
+    let settings = settings(provider, addresses).await?;
+    let plan = create::plan(record.address.into(), &settings)?;
     for (entry, derived) in checked[2..].iter_mut().zip(create::addresses(deployer, &plan)) {
         entry.derived = derived.into();
         if entry.derived != entry.address {
             entry.finding = CodeFinding::OtherAddress;
         }
     }
-    // The manager's other half is its first creation.
-    let court = Address::from(addresses.challenge_manager).create(1);
-    checked.push(check(provider, &COURT, court, court).await?);
-    let reader = create::proxy_address(&READER, &[])?;
-    checked.push(check(provider, &READER, reader, reader).await?);
     Ok(checked)
 }
 
@@ -115,15 +109,16 @@ async fn check<P: Provider>(
     })
 }
 
-/// What a deployment says of its provers.
-async fn stake<P: Provider>(
+/// What the contracts say of their settings.
+async fn settings<P: Provider>(
     provider: &P,
     addresses: &Addresses,
-) -> Result<StakeSettings, DeployError> {
+) -> Result<CoreSettings, DeployError> {
     let provers = abi::ProverRegistry::new(addresses.prover_registry.into(), provider);
-    let failed = contract_error("ProverRegistry");
-    let currency = provers.stakeCurrency().call().await.map_err(&failed)?;
-    let least = provers.minStake().call().await.map_err(&failed)?;
-    let thaw = provers.thawPeriod().call().await.map_err(&failed)?;
-    Ok(StakeSettings { currency, least, thaw })
+    let proofs = abi::Proofs::new(addresses.proofs.into(), provider);
+    let rounds = abi::Rounds::new(addresses.rounds.into(), provider);
+    let provers = provers.config().call().await.map_err(contract_error("ProverRegistry"))?;
+    let proofs = proofs.config().call().await.map_err(contract_error("Proofs"))?;
+    let rounds = rounds.config().call().await.map_err(contract_error("Rounds"))?;
+    Ok(CoreSettings { provers, proofs, rounds })
 }

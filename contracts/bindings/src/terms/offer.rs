@@ -22,8 +22,8 @@ pub const MAX_LICENSE_AMOUNT: Amount = Amount::new((1 << 96) - 1);
 pub mod level {
     /// Proofs that the contract judges alone.
     pub const PROOF: u8 = 1 << 0;
-    /// Cases that a blind committee decides.
-    pub const COMMITTEE: u8 = 1 << 2;
+    /// Sealed rounds of sampled testers.
+    pub const ROUND: u8 = 1 << 2;
 }
 
 /// A parent's share of the owner's share.
@@ -48,11 +48,12 @@ pub struct SlashTerms {
     pub out_of_term_bps: Bps,
     /// Receipts over a model without a license for it.
     pub unlicensed_model_bps: Bps,
-    /// Use without payment, decided by a case.
+    /// Use without payment, found by rounds.
     pub unpaid_use_bps: Bps,
-    /// The reporter's part of what is slashed; at most one half.
+    /// The reporter's part of what is slashed; at most one half, at level 0 at most a tenth.
     pub reporter_bps: Bps,
-    /// The owner's part of what is slashed; the rest is burned.
+    /// The owner's part of what is slashed; with the reporter's at most four fifths, the rest is
+    /// burned.
     pub owner_bps: Bps,
 }
 
@@ -96,12 +97,10 @@ pub struct Terms {
     pub evidence_levels: u8,
     /// Whether the host's collateral answers for its copy on a deployment that it did not register.
     pub leak_liability: bool,
-    /// What a reporter risks.
-    pub report_bond: Amount,
-    /// Paid to each committee member.
-    pub prover_fee: Amount,
-    /// Multipliers and error rate.
-    pub evidence: EvidenceTerms,
+    /// Seats of a round, 0 if level 2 is not accepted.
+    pub seats: u8,
+    /// 1/alpha: how many innocent licenses stand against one that is ever convicted.
+    pub alpha_inverse: u64,
     /// Slash per violation and its split.
     pub slash: SlashTerms,
     /// Shares of parent models' owners.
@@ -109,6 +108,18 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// What judges off chain go by under these terms.
+    #[must_use]
+    pub const fn evidence(&self) -> EvidenceTerms {
+        EvidenceTerms::of(self.alpha_inverse)
+    }
+
+    /// Whether rounds may test the host's deployments.
+    #[must_use]
+    pub const fn accepts_rounds(&self) -> bool {
+        self.evidence_levels & level::ROUND != 0
+    }
+
     /// Least that a channel must have promised for these units, rounded as the escrow does; `None`
     /// past 2^128.
     #[must_use]
@@ -124,7 +135,7 @@ impl Terms {
 
     /// The terms as `abi.encode` lays out their tuple.
     pub(crate) fn abi_words(&self) -> AbiWords {
-        let (evidence, slash) = (&self.evidence, &self.slash);
+        let slash = &self.slash;
         let head = AbiWords::default()
             .bytes32(self.model_id)
             .uint(self.epoch)
@@ -143,14 +154,8 @@ impl Terms {
             .uint(self.max_deployments)
             .uint(self.evidence_levels)
             .uint(u8::from(self.leak_liability))
-            .uint(self.report_bond)
-            .uint(self.prover_fee)
-            .uint(evidence.personal_hit.raw())
-            .uint(evidence.personal_miss.raw())
-            .uint(evidence.shared_hit.raw())
-            .uint(evidence.shared_miss.raw())
-            .uint(evidence.assignment_p)
-            .uint(evidence.alpha_inverse)
+            .uint(self.seats)
+            .uint(self.alpha_inverse)
             .uint(slash.equivocation_bps.get())
             .uint(slash.under_metering_bps.get())
             .uint(slash.out_of_term_bps.get())

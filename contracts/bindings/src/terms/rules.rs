@@ -2,7 +2,11 @@
 
 use super::offer::{MAX_LICENSE_AMOUNT, MAX_PARENTS, MAX_PERIOD, Terms, level};
 use crate::amount::{Amount, Bps};
-use crate::evidence::EvidenceError;
+use crate::ledger::{RoundSize, RoundSizeError};
+
+/// Most of a slash that reporter and owner may get together, in basis points: a fifth at least is
+/// burned, so that whoever is both loses.
+const MAX_SPLIT_BPS: u32 = 8_000;
 
 /// A term that no code could enforce.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +36,7 @@ pub enum TermsError {
         settlement: u64,
     },
     /// Unknown or missing evidence levels.
-    #[error("evidenceLevels {0:#010b} is not a mix of bit 0 (proofs) and bit 2 (committee)")]
+    #[error("evidenceLevels {0:#010b} is not a mix of bit 0 (proofs) and bit 2 (rounds)")]
     EvidenceLevels(u8),
     /// More than the contracts count.
     #[error(
@@ -49,6 +53,11 @@ pub enum TermsError {
         "reporterBps {0} is more than one half of a slash (5000), which would pay for false reports"
     )]
     ReporterShare(u16),
+    /// More than four fifths.
+    #[error(
+        "slash.reporterBps and slash.ownerBps add up to {0}; at most {MAX_SPLIT_BPS} may be paid out, the rest is burned"
+    )]
+    SlashSplit(u32),
     /// Shares past the whole.
     #[error("{what} add up to {sum} basis points; 10,000 is the whole")]
     SharesAboveWhole {
@@ -60,9 +69,20 @@ pub enum TermsError {
     /// Too many parents.
     #[error("{0} royalty rows; a model has at most {MAX_PARENTS} parents")]
     TooManyRoyalties(usize),
-    /// Multipliers or error rate.
-    #[error(transparent)]
-    Evidence(#[from] EvidenceError),
+    /// Rounds of a size that no contract judges.
+    #[error("seats: {0}")]
+    Seats(#[from] RoundSizeError),
+    /// Seats where no round can be.
+    #[error("seats is {0} although level 2 is not accepted; write 0, or accept it (bit 2)")]
+    SeatsWithoutRounds(u8),
+    /// Error rate of 1 or more.
+    #[error("alphaInverse {0} bounds no error; it must be at least 2, 1,000,000,000,000 is usual")]
+    AlphaInverse(u64),
+    /// What has no price can't be used unpaid.
+    #[error(
+        "level 2 punishes use that was not paid, but nothing has a price; set pricePerRequest or pricePerThousandTokens, or accept level 0 only"
+    )]
+    NoPrice,
 }
 
 impl Terms {
@@ -84,7 +104,7 @@ impl Terms {
             });
         }
         let levels = self.evidence_levels;
-        if levels == 0 || levels & !(level::PROOF | level::COMMITTEE) != 0 {
+        if levels == 0 || levels & !(level::PROOF | level::ROUND) != 0 {
             errors.push(TermsError::EvidenceLevels(levels));
         }
         for (field, amount) in [("licenseFee", self.license_fee), ("collateral", self.collateral)] {
@@ -92,7 +112,10 @@ impl Terms {
                 errors.push(TermsError::TooLarge { field, amount });
             }
         }
-        errors.extend(self.evidence.validate().err().map(TermsError::from));
+        if self.alpha_inverse < 2 {
+            errors.push(TermsError::AlphaInverse(self.alpha_inverse));
+        }
+        errors.extend(self.broken_rounds());
         errors.extend(self.broken_shares());
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
@@ -110,12 +133,20 @@ impl Terms {
             ("slash.underMeteringBps", slash.under_metering_bps == Bps::ZERO),
             ("slash.outOfTermBps", slash.out_of_term_bps == Bps::ZERO),
             ("slash.unpaidUseBps", slash.unpaid_use_bps == Bps::ZERO),
-            (
-                "reportBond",
-                self.evidence_levels & level::COMMITTEE != 0 && self.report_bond.is_zero(),
-            ),
         ];
         terms.into_iter().filter(|(_, zero)| *zero).map(|(name, _)| name).collect()
+    }
+
+    fn broken_rounds(&self) -> Vec<TermsError> {
+        if !self.accepts_rounds() {
+            return match self.seats {
+                0 => Vec::new(),
+                seats => vec![TermsError::SeatsWithoutRounds(seats)],
+            };
+        }
+        let size = RoundSize::offered(self.seats).err().map(TermsError::from);
+        let free = self.price_of(1, 1000).is_some_and(|price| price.is_zero());
+        size.into_iter().chain(free.then_some(TermsError::NoPrice)).collect()
     }
 
     fn long_periods(&self) -> impl Iterator<Item = TermsError> {
@@ -136,14 +167,14 @@ impl Terms {
         if reporter > Bps::WHOLE.get() / 2 {
             errors.push(TermsError::ReporterShare(reporter));
         }
-        let royalties = self.royalties.iter().map(|royalty| u32::from(royalty.bps.get())).sum();
-        for (what, sum) in [
-            ("slash.reporterBps and slash.ownerBps", u32::from(reporter) + u32::from(owner)),
-            ("royalties", royalties),
-        ] {
-            if sum > u32::from(Bps::WHOLE.get()) {
-                errors.push(TermsError::SharesAboveWhole { what, sum });
-            }
+        let royalties: u32 =
+            self.royalties.iter().map(|royalty| u32::from(royalty.bps.get())).sum();
+        let split = u32::from(reporter) + u32::from(owner);
+        if split > MAX_SPLIT_BPS {
+            errors.push(TermsError::SlashSplit(split));
+        }
+        if royalties > u32::from(Bps::WHOLE.get()) {
+            errors.push(TermsError::SharesAboveWhole { what: "royalties", sum: royalties });
         }
         if self.royalties.len() > MAX_PARENTS {
             errors.push(TermsError::TooManyRoyalties(self.royalties.len()));

@@ -1,7 +1,6 @@
 use super::*;
 use crate::address::EthAddress;
 use crate::amount::{Amount, Bps};
-use crate::evidence::{EvidenceError, EvidenceTerms};
 use crate::ids::ModelId;
 
 /// Terms that every test may start from.
@@ -23,11 +22,10 @@ fn terms() -> Terms {
         settlement_period: 3_600,
         thaw_period: 7_200,
         max_deployments: 2,
-        evidence_levels: level::PROOF | level::COMMITTEE,
+        evidence_levels: level::PROOF | level::ROUND,
         leak_liability: false,
-        report_bond: Amount::new(50),
-        prover_fee: Amount::new(5),
-        evidence: EvidenceTerms::for_rates(0.6, 0.9, 16_384, 1_000_000_000).unwrap(),
+        seats: 16,
+        alpha_inverse: 1_000_000_000_000,
         slash: SlashTerms {
             equivocation_bps: bps(10_000),
             under_metering_bps: bps(10_000),
@@ -64,13 +62,33 @@ fn every_broken_rule_is_named() {
     bad.evidence_levels = 0b10;
     bad.leak_liability = true;
     bad.license_fee = Amount::new(1 << 96);
-    bad.evidence.alpha_inverse = 1;
+    bad.alpha_inverse = 1;
     bad.slash.reporter_bps = Bps::new(6_001).unwrap();
     bad.royalties = vec![Royalty { payee: EthAddress::ZERO, bps: Bps::WHOLE }; 9];
     let errors = bad.validate().unwrap_err();
     assert_eq!(errors.len(), 11, "{errors:#?}");
     assert!(errors.contains(&TermsError::Zero("collateral")));
-    assert!(errors.contains(&TermsError::Evidence(EvidenceError::AlphaInverse(1))));
+    assert!(errors.contains(&TermsError::AlphaInverse(1)));
+}
+
+#[test]
+fn level_2_needs_a_price_and_seats_that_are_judged() {
+    let free = Terms {
+        price_per_request: Amount::ZERO,
+        price_per_thousand_tokens: Amount::ZERO,
+        ..terms()
+    };
+    assert_eq!(free.validate(), Err(vec![TermsError::NoPrice]));
+    let only_proofs = Terms { evidence_levels: level::PROOF, ..free.clone() };
+    assert_eq!(only_proofs.validate(), Err(vec![TermsError::SeatsWithoutRounds(16)]));
+    assert_eq!(Terms { seats: 0, ..only_proofs }.validate(), Ok(()));
+    for seats in [0, 1, 5, 12, 40, 255] {
+        let odd = Terms { seats, ..terms() };
+        assert!(matches!(odd.validate().unwrap_err()[..], [TermsError::Seats(_)]), "{seats}");
+    }
+    let mut greedy = terms();
+    greedy.slash.owner_bps = Bps::new(5_001).unwrap();
+    assert_eq!(greedy.validate(), Err(vec![TermsError::SlashSplit(8_001)]));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a proof or a case finds a host guilty of.
+//! What a proof or a round finds a host guilty of.
 
 /// Ways in which a host can break a license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -13,6 +13,6 @@ pub enum Violation {
     OutOfTerm = 2,
     /// Receipts over a model without a license for it.
     UnlicensedModel = 3,
-    /// Use without payment, decided by a case.
+    /// Use without payment, found by rounds.
     UnpaidUse = 4,
 }

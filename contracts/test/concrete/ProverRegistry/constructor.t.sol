@@ -3,54 +3,59 @@ pragma solidity ^0.8.30;
 
 import { ProverRegistry } from "../../../src/ProverRegistry.sol";
 import { IProverRegistry } from "../../../src/interfaces/IProverRegistry.sol";
-import { BURN, NATIVE } from "../../../src/libraries/Types.sol";
+import { NATIVE } from "../../../src/libraries/Types.sol";
 import { ProverTest } from "../../utils/ProverTest.sol";
 
 contract ProverRegistry_constructor is ProverTest {
-    function _expectBad(bytes32 name, uint256 value) private {
+    function _expectBad(IProverRegistry.Config memory c, bytes32 name, uint256 value) private {
         vm.expectRevert(
             abi.encodeWithSelector(IProverRegistry.ProverRegistry_BadConfig.selector, name, value)
         );
+        new ProverRegistry(c);
     }
 
-    function make(address manager_, address currency, uint128 minStake, uint40 thaw) external {
-        new ProverRegistry(manager_, currency, minStake, thaw);
+    function test_revertWhen_currencyHasNoCode() public {
+        _expectBad(_config(alice), "stakeCurrency", uint160(alice));
     }
 
-    function test_revertWhen_badConfig() public {
-        _expectBad("challengeManager", 0);
-        this.make(address(0), address(token), MIN_STAKE, THAW);
-        _expectBad("minStake", 0);
-        this.make(manager, address(token), 0, THAW);
-        _expectBad("thawPeriod", 0);
-        this.make(manager, address(token), MIN_STAKE, 0);
-        _expectBad("thawPeriod", 3650 days + 1);
-        this.make(manager, address(token), MIN_STAKE, 3650 days + 1);
-        _expectBad("stakeCurrency", uint160(alice));
-        this.make(manager, alice, MIN_STAKE, THAW);
+    function test_revertWhen_priceOutOfRange() public {
+        IProverRegistry.Config memory c = _config(NATIVE);
+        c.ticketPrice = 0;
+        _expectBad(c, "ticketPrice", 0);
+        c.ticketPrice = uint128(1) << 96;
+        _expectBad(c, "ticketPrice", uint256(1) << 96);
     }
 
-    function test_longestThawWorks() public {
-        provers = new ProverRegistry(manager, address(token), MIN_STAKE, 3650 days);
-        assertEq(provers.thawPeriod(), 3650 days, "thaw period");
+    function test_revertWhen_periodOutOfRange() public {
+        uint40[2] memory bad = [uint40(0), 3650 days + 1];
+        for (uint256 i; i < 2; ++i) {
+            IProverRegistry.Config memory c = _config(NATIVE);
+            c.warmUp = bad[i];
+            _expectBad(c, "warmUp", bad[i]);
+            c = _config(NATIVE);
+            c.alivePeriod = bad[i];
+            _expectBad(c, "alivePeriod", bad[i]);
+            c = _config(NATIVE);
+            c.roundLength = bad[i];
+            _expectBad(c, "roundLength", bad[i]);
+            c = _config(NATIVE);
+            c.thawPeriod = bad[i];
+            _expectBad(c, "thawPeriod", bad[i]);
+        }
     }
 
-    function test_nativeCurrencyWorks() public {
-        provers = new ProverRegistry(manager, NATIVE, MIN_STAKE, THAW);
-        vm.deal(alice, 3 * MIN_STAKE);
-        vm.startPrank(alice);
-        provers.register{ value: MIN_STAKE }(MIN_STAKE, KEY);
-        provers.addStake{ value: MIN_STAKE }(MIN_STAKE);
-        vm.stopPrank();
-        skip(1);
-        _draw("seed", 1);
-        _release(alice, 1 ether);
-        assertEq(BURN.balance, 1 ether, "burned");
-        vm.prank(alice);
-        provers.startThaw();
-        skip(THAW);
-        vm.prank(alice);
-        provers.withdraw();
-        assertEq(alice.balance, 3 * MIN_STAKE - 1 ether, "rest");
+    function test_revertWhen_thawShorterThanRound() public {
+        IProverRegistry.Config memory c = _config(NATIVE);
+        c.thawPeriod = c.roundLength - 1;
+        _expectBad(c, "thawPeriod", c.thawPeriod);
+    }
+
+    function test_keepsTheConfig() public {
+        IProverRegistry.Config memory c = _config(NATIVE);
+        c.thawPeriod = c.roundLength;
+        ProverRegistry built = new ProverRegistry(c);
+        assertEq(abi.encode(built.config()), abi.encode(c), "config");
+        assertEq(built.stakeCurrency(), NATIVE, "currency");
+        assertEq(built.totalTickets(), 0, "no tickets");
     }
 }

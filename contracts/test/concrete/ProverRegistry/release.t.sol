@@ -2,75 +2,63 @@
 pragma solidity ^0.8.30;
 
 import { IProverRegistry } from "../../../src/interfaces/IProverRegistry.sol";
-import { BURN } from "../../../src/libraries/Types.sol";
 import { ProverTest } from "../../utils/ProverTest.sol";
 
 contract ProverRegistry_release is ProverTest {
-    function _drawnAlice(uint128 stake) private {
-        _register(alice, stake);
-        skip(1);
-        _draw("seed", 1);
-    }
-
-    function test_revertWhen_notChallengeManager() public {
+    function test_revertWhen_noneOrTooMany() public {
+        vm.expectRevert(IProverRegistry.ProverRegistry_NoTickets.selector);
+        _leave(alice, 0, 0);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IProverRegistry.ProverRegistry_NotChallengeManager.selector, alice
-            )
+            abi.encodeWithSelector(IProverRegistry.ProverRegistry_TooManyTickets.selector, 65, 64)
         );
+        _leave(alice, 0, 65);
+    }
+
+    function test_revertWhen_notHeldByTheCaller() public {
+        _join(alice, 1);
+        _expectNotHeld(0, bob);
+        _leave(bob, 0, 1);
+        _expectNotHeld(1, alice);
+        _leave(alice, 0, 2);
+    }
+
+    function test_revertWhen_ticketNamedTwice() public {
+        _join(alice, 2);
+        vm.expectRevert();
         vm.prank(alice);
-        provers.release(CASE, alice, 0);
+        provers.release(new uint32[](2));
+        _leave(alice, 0, 1);
+        _expectNotHeld(0, alice);
+        _leave(alice, 0, 1);
     }
 
-    function test_revertWhen_noOpenCase() public {
-        _register(alice, MIN_STAKE);
-        vm.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
-        _release(alice, 0);
-    }
-
-    function test_countsDown() public {
-        _drawnAlice(MIN_STAKE);
-        _release(alice, 0);
-        assertEq(provers.prover(alice).openCases, 0, "open cases");
-        assertEq(provers.prover(alice).stake, MIN_STAKE, "stake");
-        assertEq(provers.provers().length, 1, "list");
-    }
-
-    function test_burnsAtMostTheStake() public {
-        _drawnAlice(MIN_STAKE);
+    function test_startsTheThaw() public {
+        _warm(alice, 3);
+        uint40 thawEnd = _now() + THAW;
         vm.expectEmit(address(provers));
-        emit IProverRegistry.ProverPenalised(alice, CASE, MIN_STAKE);
-        _release(alice, MIN_STAKE + 1);
-        assertEq(provers.prover(alice).stake, 0, "stake");
-        assertEq(token.balanceOf(BURN), MIN_STAKE, "burned");
-        assertEq(token.balanceOf(address(provers)), 0, "held");
+        emit IProverRegistry.TicketReleased(1, alice, false);
+        vm.expectEmit(address(provers));
+        emit IProverRegistry.TicketReleased(2, alice, false);
+        vm.expectEmit(address(provers));
+        emit IProverRegistry.ThawStarted(alice, 2 * PRICE, thawEnd);
+        _leave(alice, 1, 2);
+        assertEq(provers.prover(alice).tickets, 1, "tickets");
+        assertEq(provers.totalTickets(), 3, "places stay");
+        assertEq(provers.ticket(1).validUntil, _now() + 1, "valid until");
+
+        skip(1 days);
+        _leave(alice, 0, 1);
+        assertEq(provers.prover(alice).thawing, 3 * PRICE, "all of it thaws");
+        assertEq(provers.prover(alice).thawEnd, thawEnd + 1 days, "anew");
     }
 
-    function test_leavesTheListBelowTheMinimum() public {
-        _drawnAlice(MIN_STAKE);
-        _release(alice, 1);
-        assertEq(provers.provers().length, 0, "list");
-        // It can still leave, with what is left.
-        vm.prank(alice);
-        provers.startThaw();
-        skip(THAW);
-        vm.prank(alice);
-        provers.withdraw();
-        assertEq(token.balanceOf(alice), 1_000_000 ether - 1, "rest");
-    }
-
-    function test_staysWithExactlyTheMinimum() public {
-        _drawnAlice(2 * MIN_STAKE);
-        _release(alice, MIN_STAKE);
-        assertEq(provers.prover(alice).stake, MIN_STAKE, "stake");
-        assertEq(provers.provers().length, 1, "list");
-    }
-
-    function test_burnsPenalty() public {
-        _drawnAlice(3 * MIN_STAKE);
-        _release(alice, 2 ether);
-        assertEq(provers.prover(alice).stake, 3 * MIN_STAKE - 2 ether, "stake");
-        assertEq(token.balanceOf(BURN), 2 ether, "burned");
-        assertEq(provers.provers().length, 1, "list");
+    function test_keepsSeatsOfRoundsSealedBefore() public {
+        _warm(alice, 1);
+        uint40 sealedAt = _now();
+        _leave(alice, 0, 1);
+        assertEq(provers.holderAt(0, sealedAt), alice, "this second's too");
+        assertEq(provers.holderAt(0, sealedAt + 1), address(0), "not the next");
+        skip(ROUND);
+        assertEq(provers.holderAt(0, sealedAt), alice, "until the end of the round");
     }
 }

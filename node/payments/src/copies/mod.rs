@@ -13,7 +13,7 @@ use oml_contracts::evidence::{
 };
 use oml_contracts::hash::{plain_request_hash, response_hash};
 use oml_contracts::hits::hits_needed;
-use oml_contracts::tag::tag_on_chain;
+use oml_contracts::tag::tag_of;
 use oml_contracts::{
     ChannelId, Domain, EthAddress, LicenseId, ModelId, ReceiptNumber, RequestHash, Root, Seed,
     ServingKeys,
@@ -331,7 +331,7 @@ impl CopySeries<'_> {
 
     fn is_hit(&self, leaf: &LeafPreimage, answer: &SignedAnswer) -> bool {
         let drawn = personal_index(self.copy_seed, self.root, leaf.index, leaf.salt);
-        let tag = tag_on_chain(&answer.text);
+        let tag = tag_of(&answer.text);
         !tag.is_zero() && leaf.tags.get(drawn) == Some(tag)
     }
 }

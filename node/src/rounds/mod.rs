@@ -1,0 +1,28 @@
+//! Level-2 rounds: what each role does next, and the service that does it.
+//!
+//! The decision is pure ([`machine`]); `owner` and `prover` build what a step needs; [`RoundService`]
+//! reads the contracts after every head and turns decisions into jobs and transactions. A host has
+//! nothing to do in a round: it learns of one when it is opened.
+
+mod access;
+mod file;
+mod flags;
+mod hand_out;
+mod inbox;
+mod machine;
+mod owner;
+mod pages;
+mod prover;
+mod sealed_box;
+mod service;
+mod shuffle;
+mod wiring;
+mod words;
+
+pub use access::{Access, AccessError};
+pub use owner::{HandOutHandler, OpenableUniverse, OwnerDuty, TestedDeployment, Universes};
+pub use prover::{AskHandler, ProverDuty};
+pub use sealed_box::EncryptionKey;
+pub use service::RoundService;
+pub(crate) use wiring::wire;
+pub use words::{LicenseWords, RoundSecret, SecretFileError};
