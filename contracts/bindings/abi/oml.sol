@@ -819,10 +819,10 @@ interface PaymentEscrow {
 interface ProverRegistry {
     /// @notice Fixed at deployment.
     /// @param stakeCurrency of tickets and seat fees
-    /// @param ticketPrice stake of one ticket
+    /// @param ticketPrice stake of one ticket, less than 2^96
     /// @param warmUp seconds until a new ticket can be drawn
     /// @param alivePeriod seconds after a prover's last sign of life until its tickets are dead
-    /// @param thawPeriod seconds until stake that left comes back
+    /// @param thawPeriod seconds until stake that left comes back, at least `roundLength`
     /// @param roundLength seconds from a round's seal to its last opening
     struct Config {
         address stakeCurrency;
@@ -843,12 +843,15 @@ interface ProverRegistry {
 
     /// @param encryptionKey X25519 key to which hand-outs are sealed, 0 of who never joined
     /// @param tickets held now
+    /// @param aliveFrom in rounds sealed before its tickets are vacant: who was dead does not get back
+    /// the seats that it had missed
     /// @param aliveUntil in rounds sealed later its tickets are vacant
     /// @param thawing stake on its way out
     /// @param thawEnd from when all of it can be withdrawn
     struct Prover {
         bytes32 encryptionKey;
         uint32 tickets;
+        uint40 aliveFrom;
         uint40 aliveUntil;
         uint40 thawEnd;
         uint128 thawing;
@@ -889,12 +892,13 @@ interface ProverRegistry {
     /// @notice Announces another key or inbox, and shows life. Only who holds tickets.
     function announce(bytes32 encryptionKey, string calldata inbox) external;
 
-    /// @notice Shows life for all tickets of the caller.
+    /// @notice Shows life for all tickets of the caller. After a gap it counts from the next second
+    /// on; seats of rounds sealed before that are lost.
     function stayAlive() external;
 
     /// @notice Gives tickets back; their stake thaws, with all that is thawing already. Seats of
     /// rounds sealed before stay the caller's.
-    function giveBack(uint32[] calldata tickets) external;
+    function release(uint32[] calldata tickets) external;
 
     /// @notice The same for tickets of provers that have shown no life. Anyone.
     function evict(uint32[] calldata tickets) external;
@@ -902,8 +906,9 @@ interface ProverRegistry {
     /// @notice Pays thawed stake to `to`.
     function withdraw(address to) external;
 
-    /// @notice Closes up to `steps` dead places: moves the last ticket there, or shortens the array
-    /// at its end. Anyone. Pending rounds keep their seats.
+    /// @notice Does up to `steps` steps (at most 64) towards an array without dead places: moves the
+    /// last ticket to one, or shortens the array at its end. Anyone. Pending rounds keep their seats.
+    /// Does nothing if nothing can be done yet. Tickets may get other numbers (`TicketMoved`).
     function compact(uint32 steps) external;
 
     /// @notice Whose seat the ticket is in a round sealed at `time`: zero if it is vacant.
