@@ -72,7 +72,7 @@ impl OfferDraft {
             settlement_period: self.settlement_period,
             thaw_period: self.thaw_period,
             max_deployments: MAX_DEPLOYMENTS,
-            evidence_levels: level::PROOF | level::ROUNDS,
+            evidence_levels: level::PROOF | level::ROUND,
             leak_liability: self.leak_liability,
             seats: self.seats,
             alpha_inverse: self.alpha_inverse,

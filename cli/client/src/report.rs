@@ -5,7 +5,8 @@
 
 use crate::chain::Chain;
 use crate::error::Result;
-use crate::round::{SealFile, SealOffer, SealedRound, SoldAccess, check_seal, send_seal};
+use crate::round::{SealFile, SealOffer, SealedRound, check_seal, send_seal};
+use oml_node::rounds::Access;
 use serde::Serialize;
 
 /// A report: the owner's seal, and what was reported to the owner.
@@ -16,7 +17,7 @@ pub struct SealReport {
     /// Base URL that was reported.
     pub uri: String,
     /// What was bought to get in, if anything.
-    pub access: Option<SoldAccess>,
+    pub access: Option<Access>,
 }
 
 /// A report whose seal was paid for.

@@ -13,7 +13,7 @@ use oml_client::{
 };
 use oml_contracts::beacon::{BeaconSource, Bn254Key, DrandNetwork};
 use oml_contracts::chains::local_randao;
-use oml_contracts::rpc::deploy::{DeployParams, ProofParams, RoundParams};
+use oml_contracts::rpc::deploy::{DeployParams, ProofParams, ProverParams, RoundParams};
 use oml_contracts::{Amount, EthAddress};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -217,15 +217,11 @@ impl Scenario {
 
 /// Windows that machines keep easily; where people watch, what is left of them is skipped.
 fn params(token: EthAddress, beacon: BeaconSource) -> DeployParams {
-    let base = DeployParams::local(token, Amount::new(TICKET_PRICE));
+    let base = DeployParams::local(token, Amount::new(SEAT_FEE));
     DeployParams {
         beacon,
-        rounds: RoundParams {
-            answer_window: 90,
-            open_window: 90,
-            payout_delay: 4,
-            seat_fee: Amount::new(SEAT_FEE),
-        },
+        rounds: RoundParams { answer_window: 90, open_window: 90, payout_delay: 4, ..base.rounds },
+        provers: ProverParams { ticket_price: Amount::new(TICKET_PRICE), ..base.provers },
         proofs: ProofParams { report_delay: 1, payout_delay: 4 },
         ..base
     }

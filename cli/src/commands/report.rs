@@ -1,11 +1,12 @@
 //! `oml report`: an owner's signed seal is checked against the chain, and paid for.
 
+use super::round::access_of;
 use crate::flags::Global;
 use crate::output::table;
 use clap::Args;
 use eyre::Result;
 use oml_client::report::{self, PaidReport, SealReport};
-use oml_client::round::{SealFile, SealOffer, SoldAccess};
+use oml_client::round::{SealFile, SealOffer};
 use oml_client::{TxRecord, money};
 use serde_json::json;
 use std::path::PathBuf;
@@ -39,7 +40,7 @@ pub(crate) async fn run(args: Report, global: &Global) -> Result<()> {
     let report = SealReport {
         seal: SealFile::load(&args.seal)?,
         uri: args.uri,
-        access: SoldAccess::of_lines(&args.access)?,
+        access: access_of(&args.access)?,
     };
     if args.check {
         let offer = report::check(&chain, &report).await?;

@@ -69,7 +69,7 @@ fn a_deployment_is_found_again_verified_and_not_overwritten() {
         .success()
         .stdout(contains("Rounds").and(contains("verified")).and(contains("derived").not()));
 
-    call(&["chain", "deploy", "--local", "--ticket-price", "7"])
+    call(&["chain", "deploy", "--local", "--seat-fee", "7"])
         .assert()
         .code(1)
         .stderr(contains("holds another deployment"));

@@ -6,7 +6,8 @@ use super::support::{FIRST, FIRST_KEY};
 use oml_client::round::{self, SheetGiven};
 use oml_client::signer::SignerOptions;
 use oml_client::{Chain, ChainSettings};
-use oml_contracts::{KeysHash, RoundId, SheetTags};
+use oml_contracts::round::SheetTags;
+use oml_contracts::{KeysHash, RoundId};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use serde_json::{Value, json};
@@ -193,7 +194,7 @@ async fn the_fees_of_a_round_that_lapsed_are_collected() {
     let round: RoundId = id.parse().unwrap();
     let chain = world.client(FIRST_KEY).await;
     round::bring_draw(&chain, round, Duration::from_secs(60)).await.unwrap();
-    let sheet = SheetGiven { keys_hash: KeysHash::new([1; 32]), tags: SheetTags([0; 32]) };
+    let sheet = SheetGiven { keys_hash: KeysHash::new([1; 32]), tags: SheetTags::default() };
     round::answer(&chain, round, 2, &sheet).await.unwrap();
     let collect = ["round", "collect", id];
     world

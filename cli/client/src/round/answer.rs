@@ -6,9 +6,10 @@ use crate::chain::{Chain, TxRecord};
 use crate::error::{FailureKind, Result, fail};
 use crate::files::LicenseFile;
 use alloy::primitives::U256;
+use oml_contracts::round::SheetTags;
 use oml_contracts::rpc::abi::LicenseRegistry;
 use oml_contracts::rpc::abi::Rounds::{self, RoundStatus};
-use oml_contracts::{KeysHash, RoundId, SheetTags};
+use oml_contracts::{KeysHash, RoundId};
 use std::time::Duration;
 
 /// What a seat says: which keys it asked, and what it saw.
@@ -81,7 +82,7 @@ pub async fn answer(chain: &Chain, id: RoundId, seat: u8, sheet: &SheetGiven) ->
         roundId: id.into(),
         seat,
         keysHash: sheet.keys_hash.into(),
-        tags: sheet.tags.0.into(),
+        tags: sheet.tags.word().into(),
     };
     Ok(chain.send("answer", chain.rounds(), call, U256::ZERO).await?.record)
 }

@@ -1,6 +1,5 @@
 //! Whether a seal is worth its fees: what an owner says in a seal file, against the chain.
 
-use super::access::SoldAccess;
 use super::config::{RoundsSettings, config};
 use super::outcome::ledger_standing;
 use super::seal_file::SealFile;
@@ -13,11 +12,12 @@ use crate::license::{self, KeptLicense};
 use crate::{deployment, universe};
 use alloy::primitives::B256;
 use oml_contracts::ledger::{Premium, RoundBet, RoundSize, ledger_threshold};
-use oml_contracts::round::{deployment_commitment, round_word, word_root};
+use oml_contracts::round::{CaseWords, WordIndex, deployment_commitment, round_word};
 use oml_contracts::rpc::abi::Rounds::RoundStatus;
 use oml_contracts::rpc::abi::{Beacon, CollateralVault, LicenseRegistry, ProverRegistry};
 use oml_contracts::terms::level;
-use oml_contracts::{Amount, EthAddress, LicenseId, RoundId, WordIndex, eip712, hash};
+use oml_contracts::{AccessHash, Amount, EthAddress, LicenseId, RoundId, Signable as _, hash};
+use oml_node::rounds::Access;
 use serde::Serialize;
 
 /// What a reporter gets if the round convicts, smallest units of the license's currency.
@@ -76,7 +76,7 @@ pub async fn check_seal(
     seal: &SealFile,
     payer: EthAddress,
     uri: &str,
-    access: Option<&SoldAccess>,
+    access: Option<&Access>,
 ) -> Result<SealOffer> {
     check_commitment(seal, uri, access)?;
     check_signature(chain, seal, payer)?;
@@ -121,11 +121,11 @@ fn refuse(message: impl Into<String>) -> crate::ClientError {
 }
 
 /// It is about what was reported.
-fn check_commitment(seal: &SealFile, uri: &str, access: Option<&SoldAccess>) -> Result<()> {
+fn check_commitment(seal: &SealFile, uri: &str, access: Option<&Access>) -> Result<()> {
     if seal.uri != uri {
         return Err(refuse(format!("the seal is about {:?}, not {uri:?}", seal.uri)));
     }
-    let access_hash = SoldAccess::hash(access)?;
+    let access_hash = access.map_or(AccessHash::ZERO, Access::hash);
     if seal.access_hash != access_hash {
         return Err(refuse(format!(
             "the seal's access has the hash {}, what was given has {access_hash}",
@@ -148,18 +148,7 @@ fn check_signature(chain: &Chain, seal: &SealFile, payer: EthAddress) -> Result<
     if seal.payer != payer {
         return Err(refuse(format!("the seal is for payer {}, not {payer}", seal.payer)));
     }
-    if seal.promise_bps > 10_000 {
-        return Err(refuse(format!("{} basis points are more than the whole", seal.promise_bps)));
-    }
-    let digest = eip712::seal_digest(
-        &chain.addresses().rounds_domain(),
-        seal.word,
-        seal.deployment,
-        seal.seats,
-        seal.payer,
-        seal.promise_bps,
-    );
-    let signer = seal.signature.recover(digest)?;
+    let signer = seal.signed().signer(&chain.addresses().round_domain(), &seal.signature)?;
     if signer != seal.account {
         return Err(refuse(format!("the seal is signed by {signer}, not by {}", seal.account)));
     }
@@ -169,7 +158,7 @@ fn check_signature(chain: &Chain, seal: &SealFile, payer: EthAddress) -> Result<
 /// The license can be tried with a round of this size.
 fn check_license(file: &LicenseFile, kept: &KeptLicense, seal: &SealFile) -> Result<()> {
     let terms = &file.terms;
-    if terms.evidence_levels & level::ROUNDS == 0 {
+    if terms.evidence_levels & level::ROUND == 0 {
         return Err(refuse(format!("the terms of license {} know no rounds", seal.license_id)));
     }
     if terms.seats != seal.seats {
@@ -195,10 +184,9 @@ async fn check_word(chain: &Chain, seal: &SealFile, kept_license: &KeptLicense) 
     let siblings: Vec<[u8; 32]> = seal.proof.iter().map(|sibling| sibling.0).collect();
     let siblings = <[[u8; 32]; 7]>::try_from(siblings)
         .map_err(|given| refuse(format!("the word's proof has {} siblings, not 7", given.len())))?;
-    let root = word_root(word, index, &siblings);
-    if kept_license.cases_root != root {
+    if !CaseWords::verify(kept_license.cases_root, word, index, &siblings) {
         return Err(refuse(format!(
-            "the word is not one of license {}: its root on chain is {}, the proof gives {root}",
+            "the proof does not show that the word is one of license {}, whose root on chain is {}",
             seal.license_id, kept_license.cases_root
         )));
     }
@@ -290,7 +278,8 @@ async fn gain(chain: &Chain, seal: &SealFile, file: &LicenseFile) -> Result<Repo
     let pays = !seal.kind().is_leak() || terms.leak_liability;
     let slashed = if pays { part(left, terms.slash.unpaid_use_bps.get()) } else { 0 };
     // As the contract rounds: the promise is a whole number of basis points.
-    let promised = u32::from(terms.slash.owner_bps.get()) * u32::from(seal.promise_bps) / 10_000;
+    let promised =
+        u32::from(terms.slash.owner_bps.get()) * u32::from(seal.promise_bps.get()) / 10_000;
     let promised = u16::try_from(promised).unwrap_or(u16::MAX);
     Ok(ReporterGain {
         currency: terms.currency,

@@ -1,13 +1,14 @@
 //! Committing to the words with which rounds of a license can be sealed.
 
-use super::words::{OwnedWords, RoundsSecret};
+use super::words::other_secret;
 use crate::chain::{Chain, TxRecord};
-use crate::error::{FailureKind, Result, fail};
+use crate::error::Result;
 use crate::files::LicenseFile;
 use crate::license;
 use alloy::primitives::U256;
 use oml_contracts::rpc::abi::LicenseRegistry;
 use oml_contracts::{CasesRoot, LicenseId};
+use oml_node::rounds::{LicenseWords, RoundSecret};
 use serde::Serialize;
 
 /// The committed words of a license.
@@ -28,25 +29,18 @@ pub struct CommittedWords {
 /// No signer, network failure, a refusal of the contract, another root on chain.
 pub async fn commit_cases(
     chain: &Chain,
-    secret: &RoundsSecret,
+    secret: &RoundSecret,
     file: &LicenseFile,
 ) -> Result<CommittedWords> {
     let license_id = file.license_id;
-    let cases_root = OwnedWords::derive(secret, license_id)?.root();
+    let words = LicenseWords::new(secret, license_id);
+    let cases_root = words.words().root();
     let kept = license::kept(chain, license_id).await?;
     if kept.cases_root == cases_root {
         return Ok(CommittedWords { license_id, cases_root, transaction: None });
     }
     if !kept.cases_root.is_zero() {
-        return Err(fail(
-            format!(
-                "license {license_id} has words of another secret: their root on chain is {}, this \
-                 secret gives {cases_root}",
-                kept.cases_root
-            ),
-            "words are committed once; give the rounds secret with which that was done",
-            FailureKind::Failed,
-        ));
+        return Err(other_secret(&words, &kept));
     }
     let call =
         LicenseRegistry::commitCasesCall { r#ref: file.sol_ref()?, casesRoot: cases_root.into() };

@@ -2,15 +2,15 @@
 
 use super::state::{NextStep, RoundState};
 use super::watch::KeptRound;
-use super::words::{OwnedWords, RoundsSecret};
 use crate::chain::Chain;
 use crate::error::Result;
-use alloy::primitives::B256;
 use alloy::rpc::types::Filter;
 use alloy::sol_types::SolEvent as _;
 use oml_contracts::evidence::Log2;
+use oml_contracts::round::WordIndex;
 use oml_contracts::rpc::abi::Rounds;
 use oml_contracts::{EthAddress, LicenseId, RoundId};
+use oml_node::rounds::{LicenseWords, RoundSecret};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct RoundFilter<'a> {
     /// Those of this license: the opened ones, and with the secret the sealed ones, too.
     pub license: Option<LicenseId>,
     /// The owner's secret, which finds sealed rounds of the license.
-    pub secret: Option<&'a RoundsSecret>,
+    pub secret: Option<&'a RoundSecret>,
 }
 
 /// A round in a list.
@@ -57,7 +57,7 @@ pub async fn list(chain: &Chain, filter: RoundFilter<'_>) -> Result<Vec<RoundSum
     let rounds = || Filter::new().address(chain.rounds());
     let opened = opened(chain).await?;
     let owned = match (filter.secret, filter.license) {
-        (Some(secret), Some(license)) => Some(OwnedWords::derive(secret, license)?),
+        (Some(secret), Some(license)) => Some(LicenseWords::new(secret, license)),
         _ => None,
     };
     let sheets = sheets(chain).await?;
@@ -68,7 +68,7 @@ pub async fn list(chain: &Chain, filter: RoundFilter<'_>) -> Result<Vec<RoundSum
         let id = RoundId::from(event.roundId);
         let opening = opened.get(&id);
         let index = opening.map(|opening| opening.index);
-        let owned = owned.as_ref().and_then(|words| words.index_of(id));
+        let owned = owned.as_ref().and_then(|words| words.index_of(id)).map(WordIndex::get);
         let license = opening
             .map(|opening| LicenseId::from(opening.licenseId))
             .or_else(|| owned.and(filter.license));
@@ -106,7 +106,7 @@ async fn sheets(chain: &Chain) -> Result<BTreeMap<RoundId, usize>> {
     let what = Rounds::SheetSent::SIGNATURE;
     let mut sheets = BTreeMap::new();
     for (event, _) in chain.events::<Rounds::SheetSent>(what, filter).await? {
-        *sheets.entry(B256::from(event.roundId).into()).or_default() += 1;
+        *sheets.entry(event.roundId.into()).or_default() += 1;
     }
     Ok(sheets)
 }

@@ -1,16 +1,17 @@
 //! Sealing a round: the account of a free word signs, and whoever pays sends.
 
-use super::access::SoldAccess;
 use super::config::config;
 use super::seal_file::SealFile;
 use super::watch::kept;
-use super::words::{OwnedWords, RoundKind, RoundsSecret};
+use super::words::{RoundKind, require_committed};
 use crate::chain::{Chain, Payment, TxRecord};
 use crate::error::{FailureKind, Result, fail};
-use crate::files::{self, LicenseFile};
-use oml_contracts::round::deployment_commitment;
+use crate::files::LicenseFile;
+use alloy::primitives::B256;
+use oml_contracts::round::{Seal, WordIndex, deployment_commitment};
 use oml_contracts::rpc::abi::Rounds::{self, RoundStatus};
-use oml_contracts::{Amount, EthAddress, RoundId, Signature, WordIndex, eip712, hash};
+use oml_contracts::{AccessHash, Amount, Bps, EthAddress, RoundId, Signable as _, hash};
+use oml_node::rounds::{Access, LicenseWords, RoundSecret};
 use serde::Serialize;
 
 /// What a round is to be about, and who pays for it.
@@ -23,7 +24,7 @@ pub struct SealOrder {
     /// Base URL of the deployment, as its host registered it.
     pub uri: String,
     /// What gets a tester in.
-    pub access: Option<SoldAccess>,
+    pub access: Option<Access>,
     /// Who pays and is the reporter.
     pub payer: EthAddress,
     /// Part of the owner's share of a slash that goes to the payer.
@@ -48,53 +49,80 @@ pub struct SealedRound {
 ///
 /// # Errors
 /// Network failure, words of another secret on chain or none, no word left.
-pub async fn seal(chain: &Chain, secret: &RoundsSecret, order: &SealOrder) -> Result<SealFile> {
-    let license_id = order.license.license_id;
-    let words = OwnedWords::derive(secret, license_id)?;
-    words.require_committed(chain).await?;
+pub async fn seal(chain: &Chain, secret: &RoundSecret, order: &SealOrder) -> Result<SealFile> {
+    let words = LicenseWords::new(secret, order.license.license_id);
+    require_committed(chain, &words).await?;
     let index = free_word(chain, &words, order.kind).await?;
-    let owned = words.owned(index)?;
-    let deployment_salt = files::random_salt();
-    let access_hash = SoldAccess::hash(order.access.as_ref())?;
-    let deployment =
-        deployment_commitment(hash::deployment_hash(&order.uri), access_hash, &deployment_salt);
-    let (word, seats) = (words.word(index), order.license.terms.seats);
-    let digest = eip712::seal_digest(
-        &chain.addresses().rounds_domain(),
-        word,
-        deployment,
-        seats,
-        order.payer,
-        order.promise_bps,
-    );
-    Ok(SealFile {
-        word,
-        account: owned.address(),
-        deployment,
-        seats,
+    sign(
+        chain,
+        &SignedWord {
+            secret,
+            words: &words,
+            index,
+            seats: order.license.terms.seats,
+            uri: &order.uri,
+            access: order.access.as_ref(),
+            payer: order.payer,
+            promise_bps: order.promise_bps,
+        },
+    )
+}
+
+/// A word, and what its account is to sign with it.
+pub(super) struct SignedWord<'a> {
+    pub(super) secret: &'a RoundSecret,
+    pub(super) words: &'a LicenseWords,
+    pub(super) index: WordIndex,
+    pub(super) seats: u8,
+    pub(super) uri: &'a str,
+    pub(super) access: Option<&'a Access>,
+    pub(super) payer: EthAddress,
+    pub(super) promise_bps: u16,
+}
+
+/// The account of a word signs.
+pub(super) fn sign(chain: &Chain, order: &SignedWord<'_>) -> Result<SealFile> {
+    let SignedWord { secret, words, index, .. } = *order;
+    let license_id = words.license();
+    let deployment_salt = secret.deployment_salt(license_id, index);
+    let access_hash = order.access.map_or(AccessHash::ZERO, Access::hash);
+    let deployment_hash = hash::deployment_hash(order.uri);
+    let signed = Seal {
+        word: words.words().word(index),
+        deployment: deployment_commitment(deployment_hash, access_hash, &deployment_salt),
+        seats: order.seats,
         payer: order.payer,
-        promise_bps: order.promise_bps,
-        signature: Signature::sign(digest, owned.key())?,
+        promise_bps: Bps::new(order.promise_bps)?,
+    };
+    let key = secret.account(license_id, index);
+    Ok(SealFile {
+        word: signed.word,
+        account: words.account(index),
+        deployment: signed.deployment,
+        seats: signed.seats,
+        payer: signed.payer,
+        promise_bps: signed.promise_bps,
+        signature: signed.sign(&chain.addresses().round_domain(), &key)?,
         license_id,
         index: index.get(),
-        word_salt: owned.salt(),
-        proof: words.proof(index),
-        uri: order.uri.clone(),
+        word_salt: secret.word_salt(license_id, index),
+        proof: words.words().proof(index).map(B256::from).to_vec(),
+        uri: order.uri.to_owned(),
         access_hash,
         deployment_salt,
     })
 }
 
 /// The first word of a kind with which nothing was sealed.
-async fn free_word(chain: &Chain, words: &OwnedWords, kind: RoundKind) -> Result<WordIndex> {
+async fn free_word(chain: &Chain, words: &LicenseWords, kind: RoundKind) -> Result<WordIndex> {
     for index in kind.indices() {
-        if kept(chain, words.round_id(index)?).await?.status == RoundStatus::None {
+        if kept(chain, words.round(index)).await?.status == RoundStatus::None {
             return Ok(index);
         }
     }
     Err(fail(
         format!("all 64 words of license {} for such rounds are used", words.license()),
-        "a license can have no more rounds; a renewed offer and a new license can",
+        "a license can have no more rounds; a new license can",
         FailureKind::Failed,
     ))
 }
@@ -119,7 +147,7 @@ pub async fn send_seal(chain: &Chain, seal: &SealFile) -> Result<SealedRound> {
         word: seal.word.into(),
         deployment: seal.deployment.into(),
         seats: seal.seats,
-        promiseBps: seal.promise_bps,
+        promiseBps: seal.promise_bps.get(),
         signature: seal.signature.as_bytes().to_vec().into(),
     };
     let price = Payment { currency: rounds.currency, amount: fees, spender: chain.rounds() };

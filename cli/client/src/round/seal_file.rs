@@ -5,9 +5,10 @@ use super::words::RoundKind;
 use crate::error::Result;
 use crate::files;
 use alloy::primitives::B256;
-use oml_contracts::round::round_id;
+use oml_contracts::round::{Seal, round_id};
 use oml_contracts::{
-    AccessHash, DeploymentCommitment, EthAddress, LicenseId, RoundId, RoundWord, Salt, Signature,
+    AccessHash, Bps, DeploymentCommitment, EthAddress, LicenseId, RoundId, RoundWord, Salt,
+    Signature,
 };
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -27,7 +28,7 @@ pub struct SealFile {
     /// Who pays and is the reporter.
     pub payer: EthAddress,
     /// Part of the owner's share of a slash that the owner promises to the payer.
-    pub promise_bps: u16,
+    pub promise_bps: Bps,
     /// The account's signature of the seal.
     pub signature: Signature,
     /// The license that is tried.
@@ -59,6 +60,18 @@ impl SealFile {
     #[must_use]
     pub fn round_id(&self) -> RoundId {
         round_id(self.word, self.account)
+    }
+
+    /// What the account has signed.
+    #[must_use]
+    pub const fn signed(&self) -> Seal {
+        Seal {
+            word: self.word,
+            deployment: self.deployment,
+            seats: self.seats,
+            payer: self.payer,
+            promise_bps: self.promise_bps,
+        }
     }
 
     /// What kind of deployment it is about.

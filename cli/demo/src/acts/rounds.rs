@@ -13,8 +13,8 @@ use oml_client::round::{
     self, FeeState, RoundKind, RoundOrder, RoundStanding, RoundState, SheetGiven,
 };
 use oml_client::{FailureKind, deployment, fail, local_model, universe};
-use oml_contracts::round::keys_hash;
-use oml_contracts::{KeyHash, KeysHash, RoundId, SheetTags, hash};
+use oml_contracts::round::{SEAT_KEYS, SheetTags, keys_hash};
+use oml_contracts::{KeyHash, KeysHash, RoundId, hash};
 use oml_node::NodeConfig;
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ impl Play {
         let id = self.seal_cheat().await?;
         let liar = self.first_seat(id).await?;
         // Of keys that nobody handed out, and without an answer.
-        let nothing = SheetGiven { keys_hash: KeysHash::new([7; 32]), tags: SheetTags([0; 32]) };
+        let nothing = SheetGiven { keys_hash: KeysHash::new([7; 32]), tags: SheetTags::default() };
         self.send_sheet(id, liar, &nothing).await?;
         self.say(format!("  {} lies in seat {}: it saw nothing", liar.holder, liar.seat));
         self.hold_provers("CONT").await?;
@@ -215,14 +215,13 @@ impl Play {
         let drawn = bundles.get(usize::from(seat / 2));
         let first = drawn.ok_or_else(|| eyre!("nothing is drawn for seat {seat}"))?.bundle * 16
             + u32::from(seat % 2) * 8;
-        let mut keys = [KeyHash::ZERO; 8];
-        let mut tags = [0; 32];
+        let (mut keys, mut tags) = ([KeyHash::ZERO; SEAT_KEYS], SheetTags::default());
         for (place, index) in (first..first + 8).enumerate() {
             let answer = universe.answer(&draw, index).ok_or_else(|| eyre!("no leaf {index}"))?;
             keys[place] = hash::key_hash(&answer.key.prompt_text());
-            tags[4 * place..4 * place + 4].copy_from_slice(answer.candidate.tag().as_bytes());
+            tags.0[place] = answer.candidate.tag();
         }
-        Ok(SheetGiven { keys_hash: keys_hash(&keys), tags: SheetTags(tags) })
+        Ok(SheetGiven { keys_hash: keys_hash(&keys), tags })
     }
 
     /// Waits until a round has ended. Once all sheets are there, the rest of the window passes at

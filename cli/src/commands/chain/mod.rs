@@ -50,9 +50,9 @@ pub(crate) struct Deploy {
     /// Currency of tickets and seat fees; zero is the chain's own
     #[arg(long, default_value = "0x0000000000000000000000000000000000000000")]
     stake_currency: EthAddress,
-    /// Stake of a prover's ticket; a seat of a round costs a hundredth of it
-    #[arg(long, default_value = "100")]
-    ticket_price: String,
+    /// What a seat of a round costs; a prover's ticket is a hundred of them
+    #[arg(long, default_value = "1")]
+    seat_fee: String,
     /// Decimals of the stake's currency
     #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
     decimals: u8,
@@ -86,15 +86,15 @@ fn deploy_params(
     args: &Deploy,
     chain_id: u64,
     currency: EthAddress,
-    ticket_price: Amount,
+    seat_fee: Amount,
 ) -> Result<DeployParams> {
     let choice = BeaconChoice { is_local: args.local, ..args.beacon.choice() };
     let Some(path) = &args.params else {
         let beacon = beacons::choose(chain_id, &choice)?;
         return Ok(if args.local {
-            DeployParams { beacon, ..DeployParams::local(currency, ticket_price) }
+            DeployParams { beacon, ..DeployParams::local(currency, seat_fee) }
         } else {
-            DeployParams::public(currency, ticket_price, beacon)
+            DeployParams::public(currency, seat_fee, beacon)
         });
     };
     let params: DeployParams =
@@ -115,8 +115,8 @@ async fn deploy_all(args: Deploy, global: &Global) -> Result<()> {
     }
     let token = if args.local { Some(deploy::token(&rpc).await?) } else { None };
     let currency = token.unwrap_or(args.stake_currency);
-    let ticket_price = Amount::new(money::parse(&args.ticket_price, args.decimals)?);
-    let params = deploy_params(&args, chain_id, currency, ticket_price)?;
+    let seat_fee = Amount::new(money::parse(&args.seat_fee, args.decimals)?);
+    let params = deploy_params(&args, chain_id, currency, seat_fee)?;
     deploy::refuse_other(&global.chain.addresses, chain_id, &params)?;
     let addresses = deploy::core(&rpc, &params, token).await?;
     addresses.save(&global.chain.addresses)?;

@@ -4,12 +4,14 @@ mod plan;
 mod seal;
 mod shown;
 
+pub(crate) use seal::access_of;
+
 use crate::flags::Global;
 use crate::output::{Output, table};
 use clap::{Args, Subcommand};
 use eyre::Result;
 use oml_client::files::LicenseFile;
-use oml_client::round::{self, RoundFilter, RoundState, RoundsSecret};
+use oml_client::round::{self, RoundFilter, RoundSecret, RoundState};
 use oml_client::{TxRecord, money};
 use oml_contracts::RoundId;
 use std::path::{Path, PathBuf};
@@ -86,7 +88,7 @@ pub(crate) struct SecretArgs {
 }
 
 impl SecretArgs {
-    fn load(&self) -> Result<RoundsSecret> {
+    fn load(&self) -> Result<RoundSecret> {
         Ok(round::load_secret(&self.secret)?)
     }
 }

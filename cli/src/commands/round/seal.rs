@@ -1,11 +1,11 @@
 //! `oml round seal`: by the owner's node, by the owner alone, or for a reporter to pay.
 
-use crate::error::{FailureKind, fail};
+use crate::error::{FailureKind, HintExt as _, fail};
 use crate::flags::Global;
 use clap::Args;
 use eyre::Result;
 use oml_client::files::{self, LicenseFile};
-use oml_client::round::{self, RoundKind, RoundOrder, SealFile, SealOrder, SoldAccess};
+use oml_client::round::{self, Access, RoundKind, RoundOrder, SealFile, SealOrder};
 use oml_client::{TxRecord, money};
 use oml_contracts::EthAddress;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ async fn by_node(args: &Seal, config: &Path, global: &Global) -> Result<()> {
         license: LicenseFile::load(&args.license)?,
         kind: args.kind(),
         uri: args.uri.clone(),
-        access: SoldAccess::of_lines(&args.access)?,
+        access: access_of(&args.access)?,
         payer: args.payer_signed_by,
         promise_bps: args.promise_bps,
     };
@@ -112,7 +112,7 @@ async fn by_secret(args: &Seal, global: &Global) -> Result<()> {
         license: LicenseFile::load(&args.license)?,
         kind: args.kind(),
         uri: args.uri.clone(),
-        access: SoldAccess::of_lines(&args.access)?,
+        access: access_of(&args.access)?,
         payer,
         promise_bps: args.promise_bps,
     };
@@ -151,4 +151,17 @@ fn write_seal(seal: &SealFile, out: &Path, global: &Global) -> Result<()> {
         )
     });
     Ok(())
+}
+
+/// What the headers say, if there are any.
+pub(crate) fn access_of(lines: &[String]) -> Result<Option<Access>> {
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    let access = Access::from_lines(lines.iter().map(String::as_str));
+    Ok(Some(access.hint(
+        "--access-header is none that a tester can send",
+        "write it as in a request, e.g. 'Authorization: Bearer ...'",
+        FailureKind::Failed,
+    )?))
 }
