@@ -48,7 +48,7 @@ pub async fn take_keys(chain: &Chain, universe: &Universe, order: &TakeKeys) -> 
     // Checks that the universe is the committed one, and that the copy has its seed.
     license_draw(chain, universe, &order.copy).await?;
     let personal = universe.parts().personal();
-    let evidence = &order.license.terms.evidence;
+    let evidence = &order.license.terms.evidence();
     let bundles = match order.bundles {
         Some(bundles) => bundles,
         None => bundles_for(evidence, personal, order.hit_rate)?.ok_or_else(|| {

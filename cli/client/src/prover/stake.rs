@@ -84,7 +84,7 @@ pub async fn leave(chain: &Chain, choice: &TicketChoice) -> Result<Vec<TxRecord>
     let places = own_places(chain, choice).await?;
     let mut records = Vec::new();
     for some in places.chunks(BATCH as usize) {
-        let call = ProverRegistry::leaveCall { tickets: some.to_vec() };
+        let call = ProverRegistry::releaseCall { tickets: some.to_vec() };
         records.push(one_call(chain, "leave", call).await?);
     }
     Ok(records)

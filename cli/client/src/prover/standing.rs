@@ -182,11 +182,11 @@ async fn standing(
     now: u64,
 ) -> Result<ProverStanding> {
     let kept = chain.read(chain.provers(), ProverRegistry::proverCall { account }).await?;
-    let alive_until = kept.aliveUntil.to();
+    let (alive_from, alive_until): (u64, u64) = (kept.aliveFrom.to(), kept.aliveUntil.to());
     Ok(ProverStanding {
         prover: account.into(),
         tickets: kept.tickets,
-        alive: alive_until >= now && kept.tickets > 0,
+        alive: (alive_from..=alive_until).contains(&now) && kept.tickets > 0,
         alive_until,
         inbox,
         encryption_key: kept.encryptionKey,

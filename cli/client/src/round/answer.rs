@@ -48,7 +48,8 @@ pub async fn bring_draw(chain: &Chain, id: RoundId, wait: Duration) -> Result<Ve
         let message = format!("there is no round {id}");
         return Err(fail(message, "`oml round list` shows all", FailureKind::Failed));
     }
-    bring(chain, round.beaconRound.to(), &Patience::of(wait)).await
+    let sent = bring(chain, round.beaconRound.to(), &Patience::of(wait)).await?;
+    Ok(sent.into_iter().collect())
 }
 
 /// The bundles that a round about this license has drawn: the j-th serves seats 2j and 2j + 1.

@@ -37,8 +37,7 @@ impl UniverseStanding {
             0 => (0..bundles(universe)).collect(),
             _ => unburned(chain, universe).await?,
         };
-        let counts =
-            Comparisons { cases: state.cases.saturating_add(1), licenses: state.licenses.max(1) };
+        let counts = Comparisons { cases: 1, licenses: state.licenses.max(1) };
         Ok(Self { unburned, counts })
     }
 }
