@@ -1,13 +1,13 @@
 //! Configuration files of the demo's nodes.
 
-use crate::ports::{local, url};
+use crate::ports::local;
 use crate::scenario::Scenario;
 use eyre::Result;
 use oml_client::files::{self, LicenseFile};
 use oml_contracts::{Amount, ModelId};
 use oml_node::config::{
-    ChainConfig, GatewayConfig, HostConfig, HttpConfig, NodeConfig, OwnerConfig, PrivateKeySource,
-    ProverConfig, RedeemConfig, StoreConfig, UniverseConfig,
+    ChainConfig, GatewayConfig, HostConfig, HttpConfig, NodeConfig, OwnerConfig, OwnerRoundsConfig,
+    PrivateKeySource, ProverConfig, RedeemConfig, StoreConfig, UniverseConfig,
 };
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,7 @@ impl Scenario {
             rounds: Some(OwnerRoundsConfig {
                 secret: self.rounds_secret(),
                 payer: Some(self.key_source("sealer")?),
+                allow_private_inboxes: true,
             }),
         });
         self.write("owner", &config)
@@ -55,8 +56,7 @@ impl Scenario {
     pub(crate) fn prover_node(&self, name: &str, port: u16) -> Result<PathBuf> {
         let mut config = self.node(name, port)?;
         config.prover = Some(ProverConfig {
-            inbox: Some(url(port)),
-            ask_spread_s: 0,
+            ask_spread_s: Some(0),
             encryption_key_file: self.dir.join(format!("{name}.x25519")),
             allow_private_endpoints: true,
             query_model: "model".to_owned(),

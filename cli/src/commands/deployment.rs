@@ -86,7 +86,7 @@ async fn list_flags(model: Option<ModelId>, global: &Global) -> Result<()> {
     let flags = deployment::flags(&global.reading().await?, model).await?;
     let rows = || {
         flags.iter().map(|flag| {
-            let name = flag.uri.clone().unwrap_or_else(|| flag.deployment_hash.to_string());
+            let name = flag.deployment_hash.to_string();
             [name, flag.license_id.to_string(), flag.round_id.to_string()]
         })
     };

@@ -8,7 +8,7 @@ use k256::ecdsa::SigningKey;
 use oml_contracts::rpc::abi::{LicenseRegistry, Rounds};
 use oml_contracts::{
     Addresses, Amount, ChannelId, LicenseNonce, LicenseRef, RequestHash, Salt, Signable as _,
-    Terms, Voucher, hash,
+    Terms, Voucher,
 };
 use oml_payments::SignedVoucher;
 use predicates::str::contains;

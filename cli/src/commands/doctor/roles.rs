@@ -5,11 +5,12 @@ use super::{Finding, PATIENCE};
 use crate::error::{FailureKind, HintExt as _, fail};
 use crate::flags::Global;
 use eyre::Result;
+use oml_client::prover::{self, ProverStanding};
+use oml_client::round;
 use oml_client::signer::SigningAccount;
-use oml_client::{Chain, prover, round};
 use oml_contracts::EthAddress;
 use oml_node::NodeConfig;
-use oml_node::config::{OwnerConfig, ProverConfig};
+use oml_node::config::OwnerConfig;
 use std::path::Path;
 
 /// Everything about a configuration and its roles.
@@ -23,8 +24,8 @@ pub(super) async fn findings(path: &Path, global: &Global) -> Vec<Finding> {
     if let Some(owner) = &config.owner {
         findings.extend(owner_findings(owner, &config));
     }
-    if let Some(prover) = &config.prover {
-        findings.extend(prover_findings(prover, &config, global).await);
+    if config.prover.is_some() {
+        findings.extend(prover_findings(&config, global).await);
     }
     findings
 }
@@ -80,34 +81,21 @@ fn payer_finding(config: &NodeConfig) -> Finding {
     }
 }
 
-async fn prover_findings(
-    config: &ProverConfig,
-    node: &NodeConfig,
-    global: &Global,
-) -> Vec<Finding> {
-    let mut findings = vec![inbox_finding(config).await];
+async fn prover_findings(node: &NodeConfig, global: &Global) -> Vec<Finding> {
     let Ok(chain) = global.reading().await else {
         // The chain's own findings say why.
-        return findings;
+        return Vec::new();
     };
-    let part = "prover";
-    match account_of(node) {
-        Ok(account) => findings.push(tickets_finding(part, &chain, account).await),
-        Err(report) => findings.push(Finding::of(part, Err(report))),
-    }
-    findings
-}
-
-/// Whether hand-outs would arrive.
-async fn inbox_finding(config: &ProverConfig) -> Finding {
-    let Some(inbox) = &config.inbox else {
-        return Finding::absent(
-            "inbox",
-            "no [prover] inbox is named; it must be the URL that `oml prover join --inbox` announced",
-        );
+    let account = match account_of(node) {
+        Ok(account) => account,
+        Err(report) => return vec![Finding::of("tickets", Err(report))],
     };
-    let part = format!("inbox {inbox}");
-    Finding::of(part, reachable(inbox).await.map(|()| "takes hand-outs".to_owned()))
+    let standing = match prover::show(&chain, account).await {
+        Ok(shown) => shown.standing,
+        Err(error) => return vec![Finding::of("tickets", Err(error.into()))],
+    };
+    let inbox = reachable(&standing.inbox).await.map(|()| "takes hand-outs".to_owned());
+    vec![tickets_finding(&standing), Finding::of(format!("inbox {}", standing.inbox), inbox)]
 }
 
 async fn reachable(inbox: &str) -> Result<()> {
@@ -129,16 +117,13 @@ async fn reachable(inbox: &str) -> Result<()> {
     ))
 }
 
-async fn tickets_finding(part: &str, chain: &Chain, account: EthAddress) -> Finding {
-    let shown = match prover::show(chain, account).await {
-        Ok(shown) => shown.standing,
-        Err(error) => return Finding::of(part, Err(error.into())),
-    };
-    let (tickets, until) = (shown.tickets, shown.alive_until);
+fn tickets_finding(standing: &ProverStanding) -> Finding {
+    let (part, account) = ("tickets", standing.prover);
+    let (tickets, until) = (standing.tickets, standing.alive_until);
     if tickets == 0 {
         return Finding::absent(part, format!("{account} holds no tickets (`oml prover join`)"));
     }
-    if !shown.alive {
+    if !standing.alive {
         return Finding::broken(
             part,
             format!(
@@ -147,7 +132,7 @@ async fn tickets_finding(part: &str, chain: &Chain, account: EthAddress) -> Find
             ),
         );
     }
-    Finding::ok(part, format!("{account} holds {tickets} tickets, alive until {until}"))
+    Finding::ok(part, format!("{account} holds {tickets}, alive until {until}"))
 }
 
 /// The account of a node's signer.
