@@ -173,8 +173,8 @@ abstract contract RoundOpening is IRounds {
         f.licenseSeed = l.seed;
     }
 
-    /// @dev What was tested is what was committed to; a registered deployment was registered then,
-    /// and its host still answers for it.
+    /// @dev What was tested is what was committed to; its host answered for a registered deployment
+    /// then, and still does.
     function _requireDeployment(Opening calldata o, Finding memory f, Round storage r)
         private
         view
@@ -182,7 +182,10 @@ abstract contract RoundOpening is IRounds {
         bytes32 given = deploymentCommitment(o.deploymentHash, o.accessHash, o.deploymentSalt);
         require(given == r.deployment, Rounds_WrongDeployment(given, r.deployment));
         ILicenseRegistry.Deployment memory d = REGISTRY.deployment(f.licenseId, o.deploymentHash);
-        bool registered = d.registeredAt != 0 && d.registeredAt <= r.sealedAt;
+        // A place that its host has ceased to answer for is like any other: else whoever registers
+        // it once could serve there for ever.
+        bool registered =
+            d.registeredAt != 0 && d.registeredAt <= r.sealedAt && r.sealedAt <= d.liableUntil;
         require(registered != f.leak, Rounds_WrongKind(o.index, registered));
         require(
             f.leak || block.timestamp <= d.liableUntil,
@@ -257,21 +260,15 @@ abstract contract RoundOpening is IRounds {
     ) private pure {
         uint256 first = seat % 2 * Judgment.LEAVES;
         uint8 hits;
-        if (sheet.prover != address(0) && sheet.keysHash == _keysHash(page, first)) {
-            for (uint256 l; l < Judgment.LEAVES; ++l) {
-                if (bytes4(sheet.tags << (32 * l)) == page.answers[first + l]) ++hits;
+        if (sheet.prover != address(0) && sheet.keysHash == Openings.keysHash(page, first)) {
+            bytes32 tags = sheet.tags;
+            for (uint256 l = first; l < first + Judgment.LEAVES; ++l) {
+                if (bytes4(tags) == page.answers[l]) ++hits;
+                tags <<= 32;
             }
         }
         f.hits[seat] = hits;
         if (hits == 0) f.unpaid |= uint32(1 << seat);
-    }
-
-    function _keysHash(Openings.Page memory page, uint256 first) private pure returns (bytes32) {
-        bytes32[8] memory keys;
-        for (uint256 l; l < Judgment.LEAVES; ++l) {
-            keys[l] = page.keyHashes[first + l];
-        }
-        return keccak256(abi.encode(keys));
     }
 
     function _first(uint32[] memory all, uint256 length)
@@ -302,10 +299,7 @@ abstract contract RoundOpening is IRounds {
         );
         _ledgers[f.licenseId][f.leak] = ledger_;
         r.status = convicted ? RoundStatus.Convicted : RoundStatus.Opened;
-        if (convicted) {
-            r.unpaid = f.unpaid;
-            _convicted[f.roundId] = f.licenseId;
-        }
+        if (convicted) r.unpaid = f.unpaid;
         emit RoundOpened(
             f.roundId,
             f.licenseId,
@@ -339,6 +333,7 @@ abstract contract RoundOpening is IRounds {
             emit DeploymentFlagged(o.deploymentHash, f.licenseId, f.roundId);
             if (!o.license.terms.leakLiability) return;
         }
+        _convicted[f.roundId] = f.licenseId;
         REGISTRY.terminateFor(f.licenseId);
         SlashTerms calldata terms = o.license.terms.slash;
         uint16 promised = uint16(Shares.part(terms.ownerBps, r.promiseBps));

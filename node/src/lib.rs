@@ -5,7 +5,6 @@
 //! and output live at its edge.
 
 mod api;
-pub mod cases;
 mod causes;
 pub mod chain;
 mod clock;
@@ -19,6 +18,7 @@ pub mod licenses;
 mod metrics;
 mod node;
 mod redeem;
+pub mod rounds;
 pub mod signing;
 mod status;
 pub mod store;

@@ -121,7 +121,7 @@ impl Node {
             .map_err(|source| NodeError::Listen { address: context.config.http.listen, source })?;
 
         parts.add(crate::licenses::wire(&context)?);
-        parts.add(crate::cases::wire(&context).await?);
+        parts.add(crate::rounds::wire(&context).await?);
         parts.add(crate::redeem::wire(&context)?);
         parts.add(crate::gateway::wire(&context)?);
         parts.add(crate::inference::wire(&context)?);

@@ -111,7 +111,7 @@ async fn the_core_deploys_and_agrees_on_ids() {
     let error = refused.from(from.into()).call().await.err().unwrap();
     let text = reverts::of_contract_error(&error).unwrap();
     assert!(text.starts_with("LicenseRegistry_"), "{text}");
-    assert!(!provider.get_code_at(addresses.challenge_manager.into()).await.unwrap().is_empty());
+    assert!(!provider.get_code_at(addresses.rounds.into()).await.unwrap().is_empty());
 }
 
 fn findings(checked: &[oml_contracts::rpc::verify::ContractCheck]) -> Vec<CodeFinding> {

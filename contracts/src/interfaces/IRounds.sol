@@ -234,7 +234,8 @@ interface IRounds {
     function ledger(bytes32 licenseId, bool leak) external view returns (Ledger memory);
     /// @notice Round that found the deployment to serve a copy without being registered, or 0.
     function flagOf(bytes32 deploymentHash) external view returns (bytes32 roundId);
-    /// @notice License that the round convicted, or 0.
+    /// @notice License that the round convicted, or 0; 0 too for a round that only flagged a
+    /// deployment, see `flagOf`.
     function convictedBy(bytes32 roundId) external view returns (bytes32 licenseId);
     function roundIdOf(bytes32 word, address account) external pure returns (bytes32);
     /// @notice The word with which `account` can seal the round `index` of a license.

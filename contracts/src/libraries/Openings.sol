@@ -50,12 +50,13 @@ library Openings {
         pure
         returns (Page memory page)
     {
-        uint256 length = given.leaves.length;
-        require(length == Leaves.BUNDLE, Openings_WrongLength(bundle, length));
+        OpenedLeaf[] calldata leaves = given.leaves;
+        require(leaves.length == Leaves.BUNDLE, Openings_WrongLength(bundle, leaves.length));
+        uint32 first = uint32(bundle * Leaves.BUNDLE);
         bytes32[16] memory hashes;
-        for (uint256 l; l < Leaves.BUNDLE; ++l) {
-            OpenedLeaf calldata leaf = given.leaves[l];
-            uint32 index = uint32(bundle * Leaves.BUNDLE + l);
+        for (uint32 l; l < Leaves.BUNDLE; ++l) {
+            OpenedLeaf calldata leaf = leaves[l];
+            uint32 index = first + l;
             bytes32 tags0 = leaf.tags[0];
             bytes32 tags1 = leaf.tags[1];
             require(Leaves.tagsValid(tags0, tags1), Openings_MalformedLeaf(index));
@@ -71,5 +72,14 @@ library Openings {
             ),
             Openings_BadProof(bundle)
         );
+    }
+
+    /// @notice `keccak256` of the key hashes of eight leaves from `first`, 0 or 8, on.
+    function keysHash(Page memory page, uint256 first) internal pure returns (bytes32 result) {
+        bytes32[16] memory hashes = page.keyHashes;
+        // They lie in memory as they are hashed.
+        assembly ("memory-safe") {
+            result := keccak256(add(hashes, shl(5, first)), 0x100)
+        }
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import { IChallengeTypes } from "../../src/interfaces/IChallengeTypes.sol";
 import { Leaves } from "../../src/libraries/Leaves.sol";
+import { OpenedBundle, OpenedLeaf } from "../../src/libraries/Types.sol";
 
 /// @title A universe made from counters, with its tree and proofs
 /// @dev Leaf `i` has the key, salt and tags that its index gives, so that nothing has to be stored
@@ -49,12 +49,9 @@ contract FingerprintTree {
         }
     }
 
-    /// @dev The whole bundle; positions are left at 0.
-    function opened(uint32 bundle)
-        external
-        view
-        returns (IChallengeTypes.OpenedBundle memory result)
-    {
+    /// @dev The whole bundle with its proof.
+    function opened(uint32 bundle) external view returns (OpenedBundle memory result) {
+        result.leaves = new OpenedLeaf[](16);
         for (uint32 l; l < 16; ++l) {
             uint32 i = bundle * 16 + l;
             result.leaves[l].salt = salt(i);

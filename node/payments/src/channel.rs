@@ -20,8 +20,8 @@ pub struct PayerChannel {
     pub chain_id: u64,
     /// Contract that holds channels: `PaymentEscrow`.
     pub escrow: EthAddress,
-    /// Contract that judges receipts: `ChallengeManager`.
-    pub challenge_manager: EthAddress,
+    /// Contract that judges receipts: `Proofs`.
+    pub proofs: EthAddress,
     /// License that the channel pays to.
     pub license_id: LicenseId,
     /// The licensed model.
@@ -51,7 +51,7 @@ impl PayerChannel {
         Self {
             chain_id: terms.chain_id,
             escrow: terms.escrow,
-            challenge_manager: terms.challenge_manager,
+            proofs: terms.proofs,
             license_id: terms.license_id,
             model_id: terms.model_id,
             serving_keys: terms.serving_keys.clone(),
@@ -78,7 +78,7 @@ impl PayerChannel {
     /// Domain of receipts.
     #[must_use]
     pub const fn receipt_domain(&self) -> Domain {
-        Domain { chain_id: self.chain_id, verifying_contract: self.challenge_manager }
+        Domain { chain_id: self.chain_id, verifying_contract: self.proofs }
     }
 
     /// Account whose key must sign vouchers.

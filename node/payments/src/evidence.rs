@@ -20,7 +20,7 @@ pub struct ProofContext {
     pub now: u64,
 }
 
-/// A level-0 proof that `ChallengeManager` would accept.
+/// A level-0 proof that `Proofs` would accept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "violation", rename_all = "camelCase")]
 pub enum ReceiptProof {

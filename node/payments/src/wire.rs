@@ -189,7 +189,7 @@ pub struct GatewayTerms {
     /// Contract that holds channels; domain of vouchers.
     pub escrow: EthAddress,
     /// Contract that judges receipts; their domain.
-    pub challenge_manager: EthAddress,
+    pub proofs: EthAddress,
     /// License under which is served.
     pub license_id: LicenseId,
     /// The licensed model.

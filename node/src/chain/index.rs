@@ -11,10 +11,8 @@ use alloy::sol_types::SolEventInterface;
 use oml_contracts::rpc::abi::{
     CollateralVault::CollateralVaultEvents as VaultEvents,
     LicenseRegistry::LicenseRegistryEvents as LicenseEvents,
-    PaymentEscrow::PaymentEscrowEvents as MoneyEvents,
-    Proofs::ProofsEvents as ProofEvents,
-    ProverRegistry::ProverRegistryEvents as ProverEvents,
-    Rounds::RoundsEvents as RoundEvents,
+    PaymentEscrow::PaymentEscrowEvents as MoneyEvents, Proofs::ProofsEvents as ProofEvents,
+    ProverRegistry::ProverRegistryEvents as ProverEvents, Rounds::RoundsEvents as RoundEvents,
 };
 
 /// Which contract speaks, by address.

@@ -63,6 +63,11 @@ impl Reader {
         Self { client: self.client.clone(), block: BlockId::hash(block_hash) }
     }
 
+    /// Addresses of the contracts that it reads.
+    pub(crate) fn addresses(&self) -> &oml_contracts::Addresses {
+        self.client.addresses()
+    }
+
     fn registry(&self) -> abi::LicenseRegistry::LicenseRegistryInstance<DynProvider> {
         let address: Address = self.client.addresses().license_registry.into();
         abi::LicenseRegistry::new(address, self.client.provider().clone())
@@ -313,10 +318,7 @@ impl Reader {
         let call = abi::LicenseRef::try_from(license)
             .map_err(|source| ChainError::unexpected(what.clone(), source))?;
         let found = read!(self, what, self.vault().collateral(call))?;
-        Ok(CollateralView {
-            amount: Amount::new(found.amount),
-            thaw_end: found.thawEnd.to(),
-        })
+        Ok(CollateralView { amount: Amount::new(found.amount), thaw_end: found.thawEnd.to() })
     }
 
     /// A prover; no tickets if there is none.

@@ -2,9 +2,7 @@
 
 use oml_contracts::round::SeatIndex;
 use oml_contracts::rpc::abi::Beacon::Status;
-use oml_contracts::{
-    Amount, CasesRoot, ContentHash, DeploymentCommitment, EthAddress, Root, Seed,
-};
+use oml_contracts::{Amount, CasesRoot, ContentHash, DeploymentCommitment, EthAddress, Root, Seed};
 use serde::{Deserialize, Serialize};
 
 /// Where a license stands.

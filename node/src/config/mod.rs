@@ -8,6 +8,6 @@ mod validate;
 pub use error::ConfigError;
 pub use file::{ChainConfig, HttpConfig, NodeConfig, StoreConfig};
 pub use roles::{
-    GatewayConfig, HostConfig, InferenceConfig, OwnerConfig, PrivateKeySource, ProverConfig,
-    QueryLimits, RedeemConfig, UniverseConfig,
+    GatewayConfig, HostConfig, InferenceConfig, OwnerConfig, OwnerRoundsConfig, PrivateKeySource,
+    ProverConfig, QueryLimits, RedeemConfig, UniverseConfig,
 };

@@ -3,7 +3,6 @@
 use oml_contracts::{LicenseId, ModelId};
 use oml_engine::{DeviceName, FloatType};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -25,14 +24,30 @@ pub struct PrivateKeySource {
     pub private_key_file: Option<PathBuf>,
 }
 
-/// Role of a model owner: draws license seeds, posts questions, opens leaves.
+/// Role of a model owner: draws license seeds, seals and opens rounds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OwnerConfig {
     /// Universes whose secrets this node holds.
     pub universes: Vec<UniverseConfig>,
-    /// Decoys per case; raised to the contract's minimum.
-    pub decoys: Option<u16>,
+    /// How rounds against its hosts are sealed; without it none are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<OwnerRoundsConfig>,
+}
+
+/// How an owner's rounds are sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnerRoundsConfig {
+    /// File with the rounds secret, as `oml round keygen` writes it; only its owner may read it.
+    pub secret: PathBuf,
+    /// Account that pays for seals. Without it the node's own does, by which everybody can tell
+    /// whose rounds they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payer: Option<PrivateKeySource>,
+    /// Allow inboxes on private and loopback addresses. For local networks only.
+    #[serde(default)]
+    pub allow_private_inboxes: bool,
 }
 
 /// Secrets of one universe.
@@ -49,7 +64,7 @@ pub struct UniverseConfig {
     pub key_file: PathBuf,
 }
 
-/// Role of a host: gateways, redemption, rebuttals.
+/// Role of a host: gateways and redemption.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HostConfig {
@@ -166,21 +181,22 @@ pub struct InferenceConfig {
     pub precision: FloatType,
 }
 
-/// Role of a prover: asks deployments, commits, reveals.
+/// Role of a prover: takes hand-outs, asks deployments, answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProverConfig {
-    /// Base URL of the owner's node per model.
-    #[serde(default)]
-    pub owner_endpoints: BTreeMap<ModelId, String>,
     /// File with the X25519 private key (hex) whose public half is registered on chain.
     pub encryption_key_file: PathBuf,
-    /// Allow deployments and owners on private and loopback addresses. For local networks only.
+    /// Allow deployments on private and loopback addresses. For local networks only.
     #[serde(default)]
     pub allow_private_endpoints: bool,
     /// Model name sent to deployments.
     #[serde(default = "defaults::model_name")]
     pub query_model: String,
+    /// Longest pause before a seat asks, in seconds, so that the seats of a round do not come
+    /// together; half of the time that is left if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask_spread_s: Option<u64>,
     /// Limits of a check.
     #[serde(default)]
     pub query: QueryLimits,

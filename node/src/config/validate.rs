@@ -78,6 +78,9 @@ impl NodeConfig {
                 return Err(value(format!("owner.universes[{index}]"), shown, "is named twice"));
             }
         }
+        if let Some(payer) = owner.rounds.as_ref().and_then(|rounds| rounds.payer.as_ref()) {
+            validate_key("owner.rounds.payer", payer)?;
+        }
         self.needs_signer("owner")
     }
 
@@ -106,9 +109,6 @@ impl NodeConfig {
 
     fn validate_prover(&self) -> Result<(), ConfigError> {
         let Some(prover) = &self.prover else { return Ok(()) };
-        for (model, url) in &prover.owner_endpoints {
-            http_url(&format!("prover.owner_endpoints.{model}"), url)?;
-        }
         let query = &prover.query;
         at_least("prover.query.max_tokens", query.max_tokens.into(), 1)?;
         at_least("prover.query.timeout_s", query.timeout_s, 1)?;

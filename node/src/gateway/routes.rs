@@ -225,7 +225,7 @@ async fn terms(State(shared): State<Arc<GatewayState>>) -> Result<Json<GatewayTe
     Ok(Json(GatewayTerms {
         chain_id: shared.escrow.chain_id,
         escrow: shared.escrow.verifying_contract,
-        challenge_manager: shared.receipts.verifying_contract,
+        proofs: shared.receipts.verifying_contract,
         license_id: license.license_id,
         model_id: shared.model_id,
         serving_keys: shared.source.serving_keys().await?.as_ref().clone(),

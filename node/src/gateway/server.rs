@@ -35,7 +35,7 @@ pub(crate) struct GatewayDeps {
     pub model_id: ModelId,
     /// Domain of vouchers: `PaymentEscrow`.
     pub escrow: Domain,
-    /// Domain of receipts: `ChallengeManager`.
+    /// Domain of receipts: `Proofs`.
     pub receipts: Domain,
     /// Keeps vouchers and receipts.
     pub writer: Arc<dyn LedgerWriter>,

@@ -70,7 +70,7 @@ async fn run(
     let deps = GatewayDeps {
         model_id: offer.model_id,
         escrow: domain(addresses.payment_escrow),
-        receipts: domain(addresses.challenge_manager),
+        receipts: domain(addresses.proofs),
         writer: Arc::new(SharedWriter::start(context.store.clone(), &context.tasks)),
         reader: Arc::new(context.store.clone()),
         source: Arc::new(ChainSource::new(

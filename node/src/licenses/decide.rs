@@ -73,8 +73,6 @@ pub(crate) enum HostStatus {
     Thawing {
         /// When the collateral can be withdrawn.
         until: u64,
-        /// Open cases and proofs that hold it beyond that.
-        held_by: u16,
     },
     /// The host can withdraw its collateral.
     Withdrawable,
@@ -113,8 +111,8 @@ const fn ended(license: &LicenseView, collateral: &CollateralView, now: u64) -> 
         HostStatus::Closed
     } else if collateral.thaw_end == 0 {
         HostStatus::Ended { since: license.deadline }
-    } else if now < collateral.thaw_end || collateral.freezes > 0 {
-        HostStatus::Thawing { until: collateral.thaw_end, held_by: collateral.freezes }
+    } else if now < collateral.thaw_end {
+        HostStatus::Thawing { until: collateral.thaw_end }
     } else {
         HostStatus::Withdrawable
     }
@@ -123,7 +121,7 @@ const fn ended(license: &LicenseView, collateral: &CollateralView, now: u64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oml_contracts::{Amount, ContentHash, Root, Seed};
+    use oml_contracts::{Amount, CasesRoot, ContentHash, Root, Seed};
 
     fn license(status: LicenseStatus) -> LicenseView {
         LicenseView {
@@ -132,11 +130,12 @@ mod tests {
             seed_round: 5,
             seed: Seed::ZERO,
             artefact_hash: ContentHash::ZERO,
+            cases_root: CasesRoot::ZERO,
         }
     }
 
-    fn collateral(amount: u128, thaw_end: u64, freezes: u16) -> CollateralView {
-        CollateralView { amount: Amount::new(amount), freezes, thaw_end }
+    fn collateral(amount: u128, thaw_end: u64) -> CollateralView {
+        CollateralView { amount: Amount::new(amount), thaw_end }
     }
 
     #[test]
@@ -167,9 +166,7 @@ mod tests {
             shared_count: 0,
             seed_round: 9,
             licenses: 0,
-            cases: 0,
             burned_bundles: 0,
-            burned_shared: 0,
         };
         let ready = RoundStep::Draw;
         assert_eq!(universe_action(&universe, ready), Some(SeedAction::Draw { round: 9 }));
@@ -186,7 +183,7 @@ mod tests {
     #[test]
     fn a_host_sees_what_it_can_do() {
         use HostStatus as H;
-        let kept = collateral(5, 0, 0);
+        let kept = collateral(5, 0);
         for (status, collateral, now, expected) in [
             (LicenseStatus::None, kept, 50, H::Unknown),
             (LicenseStatus::Acquired, kept, 100, H::AwaitsDelivery { until: 100, seeded: false }),
@@ -195,21 +192,10 @@ mod tests {
             (LicenseStatus::Active, kept, 100, H::Active { until: 100 }),
             (LicenseStatus::Active, kept, 101, H::Ended { since: 100 }),
             (LicenseStatus::Terminated, kept, 50, H::Ended { since: 100 }),
-            (
-                LicenseStatus::Terminated,
-                collateral(5, 200, 0),
-                199,
-                H::Thawing { until: 200, held_by: 0 },
-            ),
-            (
-                LicenseStatus::Terminated,
-                collateral(5, 200, 1),
-                201,
-                H::Thawing { until: 200, held_by: 1 },
-            ),
-            (LicenseStatus::Terminated, collateral(5, 200, 0), 200, H::Withdrawable),
-            (LicenseStatus::Terminated, collateral(0, 200, 0), 200, H::Closed),
-            (LicenseStatus::Cancelled, collateral(0, 0, 0), 200, H::Closed),
+            (LicenseStatus::Terminated, collateral(5, 200), 199, H::Thawing { until: 200 }),
+            (LicenseStatus::Terminated, collateral(5, 200), 200, H::Withdrawable),
+            (LicenseStatus::Terminated, collateral(0, 200), 200, H::Closed),
+            (LicenseStatus::Cancelled, collateral(0, 0), 200, H::Closed),
         ] {
             assert_eq!(
                 host_status(&license(status), &collateral, now),

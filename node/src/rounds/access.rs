@@ -27,7 +27,9 @@ pub enum AccessError {
     #[error("header {0:?} can't be handed out; use Authorization, X-Api-Key, Api-Key or Cookie")]
     Name(String),
     /// A value that would end its line, or is no visible text.
-    #[error("the value of header {0} has {1} bytes or signs that no header can have; write visible ASCII of at most 4096 bytes")]
+    #[error(
+        "the value of header {0} has {1} bytes or signs that no header can have; write visible ASCII of at most 4096 bytes"
+    )]
     Value(String, usize),
     /// Not `Name: value`.
     #[error("{0:?} is no header; write \"Name: value\"")]

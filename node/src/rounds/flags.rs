@@ -1,13 +1,11 @@
-//! Deployments that a case found to serve a license's copy without being registered.
+//! Deployments that a round found to serve a license's copy without being registered.
 
 use crate::api::ApiError;
 use crate::context::NodeContext;
 use crate::store::{EventRow, Store};
-use alloy::sol_types::SolEvent as _;
 use axum::Json;
 use axum::extract::{Query, State};
-use oml_contracts::rpc::abi::ChallengeManager::DeploymentAccused;
-use oml_contracts::{CaseId, DeploymentHash, EthAddress, LicenseId, ModelId};
+use oml_contracts::{DeploymentHash, EthAddress, LicenseId, ModelId, RoundId};
 use serde::{Deserialize, Serialize};
 
 /// What flags are asked for; all of them if nothing is named.
@@ -17,18 +15,18 @@ pub(super) struct FlagsQuery {
     license: Option<LicenseId>,
 }
 
-/// A deployment that was found to serve a copy that is not its own.
+/// A deployment that was found to serve a copy that is not its own. Its address is with whoever
+/// tested it; the chain has the hash.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct FlaggedDeployment {
     deployment: DeploymentHash,
-    /// Its address, as the report named it.
-    uri: Option<String>,
     /// The license whose copy it serves.
     license_id: LicenseId,
     model_id: ModelId,
     /// Who bought that copy; whether it also runs the deployment is not known.
     host: EthAddress,
-    case_id: CaseId,
+    round_id: RoundId,
     block: u64,
     timestamp: u64,
 }
@@ -52,18 +50,15 @@ pub(super) async fn flags(
 
 /// `None` while the license is not indexed, which only a log of another contract's could be about.
 async fn read(store: &Store, row: &EventRow) -> Result<Option<FlaggedDeployment>, ApiError> {
-    let &[deployment, license, case] = row.topics.as_slice() else { return Ok(None) };
+    let &[deployment, license, round] = row.topics.as_slice() else { return Ok(None) };
     let license_id = LicenseId::from(license);
     let Some((offer, license)) = store.license_ref(license_id).await? else { return Ok(None) };
-    let accused = store.events_named(case, "DeploymentAccused").await?;
-    let uri = accused.first().and_then(|row| DeploymentAccused::abi_decode_data(&row.data).ok());
     Ok(Some(FlaggedDeployment {
         deployment: deployment.into(),
-        uri: uri.map(|(uri,)| uri),
         license_id,
         model_id: offer.model_id,
         host: license.host,
-        case_id: case.into(),
+        round_id: round.into(),
         block: row.block,
         timestamp: row.timestamp,
     }))

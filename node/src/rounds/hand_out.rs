@@ -2,12 +2,10 @@
 
 use k256::ecdsa::SigningKey;
 use oml_contracts::hash::{deployment_hash, key_hash};
-use oml_contracts::round::{
-    HandOut, SEAT_KEYS, SeatIndex, deployment_commitment, keys_hash,
-};
+use oml_contracts::round::{HandOut, SEAT_KEYS, SeatIndex, deployment_commitment, keys_hash};
 use oml_contracts::{
-    DeploymentCommitment, Domain, EthAddress, KeyHash, KeysHash, RoundId, Salt, Seed, Signable as _,
-    Signature,
+    DeploymentCommitment, Domain, EthAddress, KeyHash, KeysHash, RoundId, Salt, Seed,
+    Signable as _, Signature,
 };
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +103,9 @@ pub(crate) enum HandOutError {
     #[error(transparent)]
     Access(#[from] AccessError),
     /// Another deployment than the one that was sealed.
-    #[error("the hand-out names {uri}, which is not what the seal commits to: {found} instead of {expected}")]
+    #[error(
+        "the hand-out names {uri}, which is not what the seal commits to: {found} instead of {expected}"
+    )]
     OtherDeployment {
         /// What it names.
         uri: String,

@@ -97,6 +97,18 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// The routes of a prover's inbox; `domain` is that of `Rounds`.
+#[must_use]
+pub fn prover_inbox(
+    store: Store,
+    heads: watch::Receiver<Head>,
+    me: EthAddress,
+    key: EncryptionKey,
+    domain: Domain,
+) -> Router {
+    Inbox::new(store, heads, me, key, domain).router()
+}
+
 impl Inbox {
     /// An inbox of the prover `me`; `domain` is that of `Rounds`.
     pub(crate) fn new(

@@ -20,6 +20,7 @@ mod wiring;
 mod words;
 
 pub use access::{Access, AccessError};
+pub use inbox::prover_inbox;
 pub use owner::{HandOutHandler, OpenableUniverse, OwnerDuty, TestedDeployment, Universes};
 pub use prover::{AskHandler, ProverDuty};
 pub use sealed_box::EncryptionKey;

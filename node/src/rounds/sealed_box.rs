@@ -45,9 +45,7 @@ pub enum SealError {
         len: usize,
     },
     /// Sealed to another key or for another context, or altered.
-    #[error(
-        "sealed message can't be opened: it is for another key, round or seat, or was altered"
-    )]
+    #[error("sealed message can't be opened: it is for another key, round or seat, or was altered")]
     Undecryptable,
     /// A key file holds something else than 32 bytes in hex.
     #[error("encryption key must be 32 bytes in hex (64 digits, optional 0x), got {digits} digits")]

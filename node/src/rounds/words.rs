@@ -160,8 +160,7 @@ impl LicenseWords {
     /// Derives them; about ten milliseconds.
     #[must_use]
     pub fn new(secret: &RoundSecret, license: LicenseId) -> Self {
-        let account =
-            |index| EthAddress::of_key(secret.account(license, index).verifying_key());
+        let account = |index| EthAddress::of_key(secret.account(license, index).verifying_key());
         let accounts: Vec<EthAddress> = WordIndex::all().map(account).collect();
         let listed: Vec<_> = WordIndex::all()
             .zip(&accounts)
@@ -250,10 +249,7 @@ mod tests {
         let path = dir.path().join("rounds.key");
         std::fs::write(&path, RoundSecret::new([7; 32]).to_hex().as_str()).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(
-            RoundSecret::load(&path),
-            Err(SecretFileError::Mode { mode: 0o644, .. })
-        ));
+        assert!(matches!(RoundSecret::load(&path), Err(SecretFileError::Mode { mode: 0o644, .. })));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(RoundSecret::load(&path).unwrap().to_hex().as_str(), "07".repeat(32));
         std::fs::write(&path, "zz").unwrap();

@@ -3,9 +3,9 @@
 use alloy::primitives::{Address, B256};
 use oml_contracts::round::{SeatIndex, SheetTags};
 use oml_contracts::{
-    Amount, ChannelId, ChannelVoucher, DeploymentCommitment, DeploymentHash, EthAddress, KeysHash,
-    LicenseId, LicenseNonce, ModelId, OfferId, Receipt, RequestHash, Root, RoundId, RoundWord, Salt,
-    Seed, Terms, Voucher,
+    Amount, ChannelId, DeploymentCommitment, DeploymentHash, EthAddress, KeysHash, LicenseId,
+    LicenseNonce, ModelId, OfferId, Receipt, RequestHash, Root, RoundId, RoundWord, Salt, Seed,
+    Terms,
 };
 use serde::{Deserialize, Serialize};
 
@@ -374,21 +374,6 @@ pub struct VoucherRow {
     pub signature: Vec<u8>,
     /// Machine's unix time of arrival.
     pub received_at: u64,
-}
-
-impl VoucherRow {
-    /// The voucher as the escrow takes it.
-    pub(crate) fn for_channel(&self) -> ChannelVoucher<'_> {
-        let voucher = Voucher {
-            channel_id: self.channel_id,
-            cumulative_amount: self.cumulative_amount,
-            cumulative_requests: self.cumulative_requests,
-            cumulative_tokens: self.cumulative_tokens,
-            request_hash: self.request_hash,
-        };
-        let Self { payer, signer, salt, .. } = *self;
-        ChannelVoucher { payer, signer, salt, voucher, signature: &self.signature }
-    }
 }
 
 /// A receipt as signed (host) or received (payer). Never changed, never deleted.

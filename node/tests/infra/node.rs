@@ -41,12 +41,12 @@ async fn a_node_starts_reports_and_stops() {
     assert!(status["head"]["number"].as_u64().unwrap() >= chain.addresses.deployed_at_block);
     let metrics = reqwest::get(format!("{base}/metrics")).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("oml_head_block "), "{metrics}");
-    let cases: serde_json::Value =
-        reqwest::get(format!("{base}/v1/cases")).await.unwrap().json().await.unwrap();
-    assert_eq!(cases, serde_json::json!([]));
-    let unknown = reqwest::get(format!("{base}/v1/cases/0x{}", "11".repeat(32))).await.unwrap();
+    let rounds: serde_json::Value =
+        reqwest::get(format!("{base}/v1/rounds")).await.unwrap().json().await.unwrap();
+    assert_eq!(rounds, serde_json::json!([]));
+    let unknown = reqwest::get(format!("{base}/v1/rounds/0x{}", "11".repeat(32))).await.unwrap();
     assert_eq!(unknown.status(), 404);
-    let bad = reqwest::get(format!("{base}/v1/cases/0x11")).await.unwrap();
+    let bad = reqwest::get(format!("{base}/v1/rounds/0x11")).await.unwrap();
     assert_eq!(bad.status(), 400);
 
     cancel.cancel();

@@ -1,12 +1,13 @@
 use alloy::primitives::{Address, B256};
+use oml_contracts::round::{SeatIndex, SheetTags};
 use oml_contracts::{
-    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, Receipt,
-    RequestHash, ResponseHash, Root, Salt,
+    Amount, ChannelId, DeploymentCommitment, DeploymentHash, EthAddress, KeysHash, LicenseId,
+    ModelId, Receipt, RequestHash, ResponseHash, Root, RoundId, RoundWord, Salt, Seed, Tag,
 };
 use oml_node::store::{
-    AttemptRow, BlockRef, CaseRow, CaseScope, CaseSecret, ChainBatch, ChannelRow, DeploymentRow,
-    EventRow, Fact, IntentRow, IntentState, JobState, LicenseRow, NewJob, PutVoucher, ReceiptRow,
-    Store, UniverseRow, VoucherRow,
+    AttemptRow, BlockRef, ChainBatch, ChannelRow, DeploymentRow, EventRow, Fact, HandOutRow,
+    IntentRow, IntentState, JobState, LicenseRow, NewJob, PutVoucher, ReceiptRow, RoundRow,
+    SealOrderRow, SheetRow, Store, UniverseRow, VoucherRow,
 };
 use serde_json::json;
 
@@ -72,14 +73,20 @@ fn deployment(block: u64) -> DeploymentRow {
     }
 }
 
-fn case(block: u64) -> CaseRow {
-    CaseRow {
-        case_id: CaseId::new([7; 32]),
-        license_id: LicenseId::new([2; 32]),
-        deployment: DeploymentHash::new([6; 32]),
-        reporter: EthAddress::new([8; 20]),
+fn round(block: u64) -> RoundRow {
+    RoundRow {
+        round_id: RoundId::new([7; 32]),
+        account: EthAddress::new([8; 20]),
+        payer: EthAddress::new([9; 20]),
+        word: RoundWord::new([1; 32]),
+        deployment: DeploymentCommitment::new([6; 32]),
+        seats: 16,
+        beacon_round: 77,
+        tickets: 400,
+        answer_until: 1_000,
+        open_until: 2_000,
         block,
-        resolved_block: None,
+        opened_block: None,
     }
 }
 
@@ -122,13 +129,13 @@ async fn facts_come_with_their_blocks_and_go_with_them() {
                     ("DeploymentRegistered", Fact::Deployment(deployed.clone())),
                     ("ChannelOpened", Fact::Channel(channel.clone())),
                     ("UniverseCommitted", Fact::Universe(universe.clone())),
-                    ("CaseOpened", Fact::Case(case(2))),
+                    ("RoundSealed", Fact::Round(round(2))),
                 ],
             ),
             batch(
                 3,
                 vec![
-                    ("CaseResolved", Fact::CaseResolved(case(2).case_id)),
+                    ("RoundOpened", Fact::RoundOpened(round(2).round_id)),
                     ("ChannelThawing", Fact::ChannelThawing(thaws)),
                     ("ChannelClosed", Fact::ChannelClosed(thaws)),
                     ("DeploymentRetired", retired),
@@ -141,24 +148,25 @@ async fn facts_come_with_their_blocks_and_go_with_them() {
         }
         assert_eq!(store.head().await.unwrap(), Some(block(3, 1)));
         assert_eq!(store.license(licensed.license_id).await.unwrap(), Some(licensed.clone()));
-        assert_eq!(store.cases(CaseScope::Open).await.unwrap(), []);
-        assert_eq!(store.cases(CaseScope::All).await.unwrap()[0].resolved_block, Some(3));
+        assert_eq!(store.open_rounds(0).await.unwrap(), []);
+        assert_eq!(store.rounds().await.unwrap()[0].opened_block, Some(3));
         assert_eq!(store.thawing_channels(licensed.license_id).await.unwrap().len(), 1);
         assert_eq!(store.deployments(licensed.license_id).await.unwrap()[0].retired_block, Some(3));
         assert_eq!(store.channel(thaws).await.unwrap().unwrap().closed_block, Some(3));
         assert_eq!(store.events_of(B256::repeat_byte(7)).await.unwrap().len(), 9);
-        assert_eq!(store.events_named(B256::repeat_byte(7), "CaseOpened").await.unwrap().len(), 1);
+        assert_eq!(store.events_named(B256::repeat_byte(7), "RoundSealed").await.unwrap().len(), 1);
 
         store.unwind_to(2).await.unwrap();
         assert_eq!(store.head().await.unwrap(), Some(block(2, 1)));
-        assert_eq!(store.cases(CaseScope::Open).await.unwrap(), [case(2)]);
+        assert_eq!(store.open_rounds(2_000).await.unwrap(), [round(2)]);
+        assert_eq!(store.open_rounds(2_001).await.unwrap(), []);
         assert_eq!(store.thawing_channels(licensed.license_id).await.unwrap(), []);
         assert_eq!(store.deployments(licensed.license_id).await.unwrap(), [deployed]);
         assert_eq!(store.channel(thaws).await.unwrap(), Some(channel));
         assert_eq!(store.universe(universe.model_id, 0).await.unwrap(), Some(universe));
 
         store.unwind_to(1).await.unwrap();
-        assert_eq!(store.case(case(2).case_id).await.unwrap(), None);
+        assert_eq!(store.round(round(2).round_id).await.unwrap(), None);
         assert_eq!(store.license(licensed.license_id).await.unwrap(), Some(licensed.clone()));
         store.forget_chain().await.unwrap();
         assert_eq!(store.license(licensed.license_id).await.unwrap(), None);
@@ -337,24 +345,43 @@ async fn a_number_and_a_request_are_receipted_once() {
 }
 
 #[tokio::test]
-async fn secrets_and_plans_are_never_overwritten() {
+async fn sheets_hand_outs_and_orders_are_never_overwritten() {
     on_every_engine(|store| async move {
-        let secret = |tag| CaseSecret {
-            case_id: CaseId::new([1; 32]),
+        let sheet = |tag: u8| SheetRow {
+            round_id: RoundId::new([1; 32]),
+            seat: SeatIndex(3),
+            seed: Seed::new([2; 32]),
             prover: EthAddress::new([2; 20]),
-            tags: vec![tag; 8],
-            salt: Salt::new([3; 32]),
+            keys: KeysHash::new([4; 32]),
+            tags: SheetTags([Tag::new([tag; 4]); 8]),
             transcript: json!([{ "answer": "\u{0}é" }]),
+            settled: false,
         };
-        assert!(store.put_case_secret(&secret(1)).await.unwrap());
-        assert!(!store.put_case_secret(&secret(2)).await.unwrap());
-        let kept = store.case_secret(CaseId::new([1; 32]), EthAddress::new([2; 20])).await.unwrap();
-        assert_eq!(kept, Some(secret(1)));
-        assert!(!format!("{kept:?}").contains("salt"), "secrets must not reach logs");
-        let case = CaseId::new([1; 32]);
-        assert!(store.put_case_plan(case, &json!({ "seed": 1 })).await.unwrap());
-        assert!(!store.put_case_plan(case, &json!({ "seed": 2 })).await.unwrap());
-        assert_eq!(store.case_plan(case).await.unwrap(), Some(json!({ "seed": 1 })));
+        store.keep_sheet(&sheet(1)).await.unwrap();
+        store.keep_sheet(&sheet(2)).await.unwrap();
+        assert_eq!(store.unsettled_sheets().await.unwrap(), [sheet(1)]);
+        let hand_out = HandOutRow {
+            round_id: RoundId::new([1; 32]),
+            seat: SeatIndex(3),
+            seed: Seed::new([2; 32]),
+            sealed: vec![1; 9],
+        };
+        assert_eq!(store.keep_hand_out(&hand_out).await.unwrap(), Some(hand_out.clone()));
+        assert!(!format!("{hand_out:?}").contains("sealed"), "boxes must not reach logs");
+        let order = SealOrderRow {
+            order_id: "a".to_owned(),
+            license_id: LicenseId::new([2; 32]),
+            index: None,
+            uri: "http://127.0.0.1:9001".to_owned(),
+            leak: true,
+            access: None,
+            payer: None,
+            promise_bps: 0,
+        };
+        assert!(store.put_seal_order(&order).await.unwrap());
+        assert!(!store.put_seal_order(&order).await.unwrap());
+        assert!(store.take_word("a", order.license_id, 64).await.unwrap());
+        assert!(!store.take_word("a", order.license_id, 65).await.unwrap());
         assert!(store.kv_put_new("a", "1").await.unwrap());
         assert!(!store.kv_put_new("a", "2").await.unwrap());
         store.kv_put("a", "3").await.unwrap();
@@ -398,22 +425,22 @@ fn attempt(key: &str, n: u8) -> AttemptRow {
 #[tokio::test]
 async fn intents_keep_every_attempt_and_their_key() {
     on_every_engine(|store| async move {
-        let (row, first) = intent("case:1:commit", 7);
+        let (row, first) = intent("round/1/open", 7);
         assert!(store.put_intent(&row, &first).await.unwrap());
-        assert!(!store.put_intent(&row, &attempt("case:1:commit", 9)).await.unwrap());
-        store.put_attempt(&attempt("case:1:commit", 2)).await.unwrap();
-        let attempts = store.attempts("case:1:commit").await.unwrap();
-        assert_eq!(attempts, [attempt("case:1:commit", 2), first]);
-        assert_eq!(store.intent("case:1:commit").await.unwrap(), Some(row.clone()));
+        assert!(!store.put_intent(&row, &attempt("round/1/open", 9)).await.unwrap());
+        store.put_attempt(&attempt("round/1/open", 2)).await.unwrap();
+        let attempts = store.attempts("round/1/open").await.unwrap();
+        assert_eq!(attempts, [attempt("round/1/open", 2), first]);
+        assert_eq!(store.intent("round/1/open").await.unwrap(), Some(row.clone()));
         let hash = B256::repeat_byte(1);
         let mined = Some((hash, 12, true));
-        store.set_intent("case:1:commit", IntentState::Mined, mined, None).await.unwrap();
+        store.set_intent("round/1/open", IntentState::Mined, mined, None).await.unwrap();
         let open = store.open_intents(row.sender).await.unwrap();
         assert_eq!(
             (open[0].tx_hash, open[0].block, open[0].succeeded),
             (Some(hash), Some(12), Some(true))
         );
-        store.set_intent("case:1:commit", IntentState::Done, mined, None).await.unwrap();
+        store.set_intent("round/1/open", IntentState::Done, mined, None).await.unwrap();
         assert_eq!(store.open_intents(row.sender).await.unwrap(), []);
         assert_eq!(store.recent_intents(5).await.unwrap().len(), 1);
     })

@@ -11,7 +11,6 @@ use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::types::TransactionRequest;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
-use oml_contracts::evidence::EvidenceTerms;
 use oml_contracts::rpc::abi::{self, LicenseRegistry, PaymentEscrow};
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
 use oml_contracts::terms::{SlashTerms, level};
@@ -297,7 +296,7 @@ impl World {
         PayerChannel {
             chain_id: self.addresses.chain_id,
             escrow: self.addresses.payment_escrow,
-            challenge_manager: self.addresses.challenge_manager,
+            proofs: self.addresses.proofs,
             license_id: self.license_id,
             model_id: self.license.terms.model_id,
             serving_keys: keys,
@@ -432,11 +431,10 @@ fn terms(model_id: ModelId, owner: EthAddress) -> Terms {
         settlement_period: 10_000,
         thaw_period: 20_000,
         max_deployments: 4,
-        evidence_levels: level::PROOF | level::COMMITTEE,
+        evidence_levels: level::PROOF | level::ROUND,
         leak_liability: false,
-        report_bond: Amount::new(1),
-        prover_fee: Amount::new(1),
-        evidence: EvidenceTerms::for_rates(0.9, 0.9, 16_384, 1_000_000_000).unwrap(),
+        seats: 4,
+        alpha_inverse: 1 << 30,
         slash: SlashTerms {
             equivocation_bps: bps(5_000),
             under_metering_bps: bps(5_000),

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use oml_contracts::KeyHash;
 use oml_contracts::hash::key_hash;
 use oml_contracts::leaf::BUNDLE;
-use oml_contracts::KeyHash;
 use rand::seq::SliceRandom as _;
 use rand::{CryptoRng, Rng};
 

@@ -96,8 +96,7 @@ mod tests {
 
     #[test]
     fn digests_equal_those_of_alloy() {
-        let domain =
-            Domain { chain_id: 31_337, verifying_contract: EthAddress::new([0xe5; 20]) };
+        let domain = Domain { chain_id: 31_337, verifying_contract: EthAddress::new([0xe5; 20]) };
         let alloy_domain = eip712_domain! {
             name: "OML",
             version: "1",

@@ -74,8 +74,7 @@ pub fn draw_bundles(
         if found.len() == usize::from(wanted) {
             break;
         }
-        let bundle =
-            remainder(&keccak_parts(&[seed.as_bytes(), &t.to_be_bytes()]), bundles);
+        let bundle = remainder(&keccak_parts(&[seed.as_bytes(), &t.to_be_bytes()]), bundles);
         if !burned_before(bundle) && !found.contains(&bundle) {
             found.push(bundle);
         }

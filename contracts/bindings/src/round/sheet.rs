@@ -10,7 +10,9 @@ pub const SEAT_KEYS: usize = 8;
 
 /// The tags of a seat's answers, in the order of its leaves; [`Tag::NONE`] for no answer, a
 /// refusal, a demand for money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct SheetTags(pub [Tag; SEAT_KEYS]);
 

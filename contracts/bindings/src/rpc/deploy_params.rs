@@ -91,13 +91,13 @@ impl DeployParams {
         }
     }
 
-    /// For a local chain: windows of minutes, no warm-up, RANDAO.
+    /// For a local chain: windows of minutes, a second of warm-up, RANDAO.
     #[must_use]
     pub const fn local(stake_currency: EthAddress, seat_fee: Amount) -> Self {
         let public = Self::public(stake_currency, seat_fee, local_randao());
         Self {
             provers: ProverParams {
-                warm_up: 0,
+                warm_up: 1,
                 alive_period: DAY,
                 thaw_period: 300,
                 ..public.provers

@@ -132,10 +132,8 @@ mod tests {
         assert!(decode(&balance.abi_encode()).unwrap().contains("account: 0x0101"));
         let mut name = [0; 32];
         name[..10].copy_from_slice(b"openWindow");
-        let config = abi::Rounds::Rounds_BadConfig {
-            name: name.into(),
-            value: "7".parse().unwrap(),
-        };
+        let config =
+            abi::Rounds::Rounds_BadConfig { name: name.into(), value: "7".parse().unwrap() };
         assert_eq!(
             decode(&config.abi_encode()).unwrap(),
             "Rounds_BadConfig(name: openWindow, value: 7)"

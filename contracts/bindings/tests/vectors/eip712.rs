@@ -4,7 +4,7 @@ use super::*;
 
 #[expect(clippy::too_many_lines, reason = "one table of one file")]
 pub(crate) fn eip712() -> Value {
-    let (escrow, manager) = (address("escrow", 0), address("challengeManager", 0));
+    let (escrow, manager) = (address("escrow", 0), address("proofs", 0));
     let vouchers_domain = Domain { chain_id: CHAIN, verifying_contract: escrow };
     let receipts_domain = Domain { chain_id: CHAIN, verifying_contract: manager };
     let alloy_domain = |contract| {
@@ -85,9 +85,9 @@ pub(crate) fn eip712() -> Value {
     let voucher_signature = |v: &Voucher| v.sign(&vouchers_domain, &key).unwrap().to_string();
     let receipt_signature = |r: &Receipt| r.sign(&receipts_domain, &key).unwrap().to_string();
     json!({
-        "chainId": CHAIN.to_string(), "escrow": escrow, "challengeManager": manager,
+        "chainId": CHAIN.to_string(), "escrow": escrow, "proofs": manager,
         "escrowSeparator": hex(vouchers_domain.separator()),
-        "challengeManagerSeparator": hex(receipts_domain.separator()),
+        "proofsSeparator": hex(receipts_domain.separator()),
         "signer": EthAddress::of_key(key.verifying_key()),
         "voucherChannelId": column(&vouchers, |v| v.channel_id.to_string()),
         "voucherCumulativeAmount": column(&vouchers, |v| v.cumulative_amount.to_string()),

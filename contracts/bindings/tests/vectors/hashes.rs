@@ -92,7 +92,7 @@ pub(crate) fn sol_terms(t: &Terms) -> sol::Terms {
 #[expect(clippy::too_many_lines, reason = "one table of one file")]
 pub(crate) fn hashes() -> Value {
     let (registry, escrow) = (address("registry", 0), address("escrow", 0));
-    let manager = address("challengeManager", 0);
+    let manager = address("proofs", 0);
     let (owner, host) = (address("owner", 9), address("host", 0));
     let (weights, metadata) = (ContentHash::new(bytes("w", 0)), ContentHash::new(bytes("m", 0)));
     let model = hash::model_id(CHAIN, registry, owner, weights, metadata);
@@ -192,7 +192,7 @@ pub(crate) fn hashes() -> Value {
 
     json!({
         "chainId": CHAIN.to_string(),
-        "registry": registry, "escrow": escrow, "challengeManager": manager,
+        "registry": registry, "escrow": escrow, "proofs": manager,
         "owner": owner, "weightsHash": weights, "metadataHash": metadata, "modelId": model,
         "terms": column(&all_terms, |t| hex(sol_terms(t).abi_encode())),
         "offerId": column(&offers, ToString::to_string),

@@ -18,7 +18,7 @@ fn channel() -> PayerChannel {
     PayerChannel {
         chain_id: 1,
         escrow: EthAddress::new([0xe5; 20]),
-        challenge_manager: EthAddress::new([0xc4; 20]),
+        proofs: EthAddress::new([0xc4; 20]),
         license_id: LicenseId::new([0x1c; 32]),
         model_id: ModelId::new([0x3d; 32]),
         serving_keys: ServingKeys::first(EthAddress::of_key(serving_key().verifying_key()), 500),

@@ -23,7 +23,7 @@ fn channel_ref() -> PayerChannel {
     PayerChannel {
         chain_id: 31_337,
         escrow: EthAddress::new([0xe5; 20]),
-        challenge_manager: EthAddress::new([0xc4; 20]),
+        proofs: EthAddress::new([0xc4; 20]),
         license_id: LicenseId::new([0x1c; 32]),
         model_id: ModelId::new([0x3d; 32]),
         serving_keys: ServingKeys::first(EthAddress::new([0x5e; 20]), 0),

@@ -1,15 +1,12 @@
-//! The secrets of one universe, checked against its root, as cases need them.
+//! The secrets of one universe, checked against its root, as rounds need them.
 
-use oml_contracts::tree::UniverseTree;
-use oml_contracts::{CaseId, ModelId, Root};
+use oml_contracts::bundle::{LeafPreimage, ProvenBundle};
+use oml_contracts::hash::key_hash;
+use oml_contracts::leaf::{BUNDLE, LeafTags};
+use oml_contracts::round::{SEAT_KEYS, SeatIndex};
+use oml_contracts::tree::{TreeError, UniverseTree};
+use oml_contracts::{ModelId, Root, Salt};
 use oml_prover::fingerprint::Universe;
-
-use super::opening::{OpeningError, opened_bundles};
-use super::questions::{QuestionListError, QuestionSet, SecretLeaf, drawn_leaves};
-use oml_contracts::rpc::abi::ChallengeManager::OpenedBundle;
-
-/// Most keys out of which decoys are made. Bounds the work per case; more would not look different.
-const DECOY_CORPUS: usize = 4096;
 
 /// The secrets hash to another root than the one on chain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +24,34 @@ pub struct UniverseMismatch {
     pub expected: Root,
 }
 
-/// All leaves of a universe with their secrets. What an owner must hold to act in cases.
+/// A bundle that the file does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BundleError {
+    /// Not all of its leaves are there.
+    #[error(
+        "bundle {bundle} was drawn, but the universe file has only {leaves} fingerprints; it is of another epoch or incomplete"
+    )]
+    OutOfRange {
+        /// Number of the bundle.
+        bundle: u32,
+        /// Fingerprints of the file.
+        leaves: usize,
+    },
+    /// The tree has no proof of it.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+}
+
+/// One leaf with its secrets.
+#[derive(Clone)]
+struct SecretLeaf {
+    index: u32,
+    salt: Salt,
+    key: String,
+    tags: LeafTags,
+}
+
+/// All leaves of a universe with their secrets. What an owner must hold to act in rounds.
 #[derive(Clone)]
 pub struct OpenableUniverse {
     model: ModelId,
@@ -92,34 +116,43 @@ impl OpenableUniverse {
         self.epoch
     }
 
-    /// The questions of a case that drew `bundles`, with `decoys` decoys. The same every time.
-    ///
-    /// # Errors
-    /// [`QuestionListError`].
-    pub fn questions(
-        &self,
-        case: CaseId,
-        bundles: &[u32],
-        decoys: usize,
-    ) -> Result<QuestionSet, QuestionListError> {
-        let drawn = drawn_leaves(&self.leaves, bundles)?;
-        let step = self.leaves.len().div_ceil(DECOY_CORPUS).max(1);
-        let corpus: Vec<&str> =
-            self.leaves.iter().step_by(step).map(|leaf| leaf.key.as_str()).collect();
-        QuestionSet::build(case, &drawn, &corpus, decoys)
+    /// Bundles of the file, which are those of the tree.
+    #[must_use]
+    pub const fn bundles(&self) -> u32 {
+        self.tree.bundles()
     }
 
-    /// The drawn bundles with their proofs, placed as `questions` asked them.
+    /// The eight keys of a seat whose bundle was drawn.
     ///
     /// # Errors
-    /// [`OpeningError`].
-    pub fn open(
-        &self,
-        bundles: &[u32],
-        questions: &QuestionSet,
-    ) -> Result<Vec<OpenedBundle>, OpeningError> {
-        let drawn = drawn_leaves(&self.leaves, bundles)?;
-        opened_bundles(&self.tree, bundles, &drawn, questions.positions())
+    /// [`BundleError`].
+    pub fn keys_of(&self, bundle: u32, seat: SeatIndex) -> Result<Vec<String>, BundleError> {
+        let leaves = &self.leaves_of(bundle)?[seat.first_leaf()..][..SEAT_KEYS];
+        Ok(leaves.iter().map(|leaf| leaf.key.clone()).collect())
+    }
+
+    /// A bundle with its proof, as the opening brings it.
+    ///
+    /// # Errors
+    /// [`BundleError`].
+    pub fn open(&self, bundle: u32) -> Result<ProvenBundle, BundleError> {
+        let leaves = self.leaves_of(bundle)?.iter().map(|leaf| LeafPreimage {
+            index: leaf.index,
+            salt: leaf.salt,
+            key_hash: key_hash(&leaf.key),
+            tags: leaf.tags,
+        });
+        Ok(ProvenBundle {
+            bundle,
+            leaves: leaves.collect(),
+            siblings: self.tree.bundle_proof(bundle)?,
+        })
+    }
+
+    fn leaves_of(&self, bundle: u32) -> Result<&[SecretLeaf], BundleError> {
+        let first = bundle as usize * BUNDLE;
+        let out = BundleError::OutOfRange { bundle, leaves: self.leaves.len() };
+        self.leaves.get(first..first + BUNDLE).ok_or(out)
     }
 }
 
@@ -127,9 +160,6 @@ impl OpenableUniverse {
 mod tests {
     use super::*;
     use oml_contracts::draw::Parts;
-    use oml_contracts::leaf::{LeafTags, leaf_hash};
-    use oml_contracts::tree::verify_bundle;
-    use oml_contracts::{LeafHash, Salt, Tag};
     use oml_prover::fingerprint::{Candidate, Candidates, Entry};
 
     fn universe(count: u32) -> OpenableUniverse {
@@ -151,38 +181,20 @@ mod tests {
     }
 
     #[test]
-    fn opened_bundles_verify_against_the_root_and_stand_where_they_were_asked() {
+    fn opened_bundles_verify_against_the_root() {
         let universe = universe(64);
-        let bundles = [3, 1];
-        let set = universe.questions(CaseId::new([9; 32]), &bundles, 8).unwrap();
-        assert_eq!(set.count(), 40);
-        let opened = universe.open(&bundles, &set).unwrap();
-        let hashes = set.key_hashes();
-        for (bundle, given) in bundles.iter().zip(&opened) {
-            let mut index = bundle * 16;
-            let leaves: [LeafHash; 16] = std::array::from_fn(|l| {
-                let leaf = &given.leaves[l];
-                assert_eq!(
-                    leaf.keyHash,
-                    alloy::primitives::B256::from(hashes[usize::from(leaf.position)])
-                );
-                let words = leaf.tags.map(|word| word.0).concat();
-                let tags = LeafTags::new(std::array::from_fn(|j| {
-                    Tag::new(words[4 * j..4 * j + 4].try_into().unwrap())
-                }));
-                index += 1;
-                leaf_hash(
-                    universe.model,
-                    2,
-                    index - 1,
-                    leaf.salt.into(),
-                    leaf.keyHash.into(),
-                    &tags.unwrap(),
-                )
-            });
-            let siblings: Vec<[u8; 32]> = given.siblings.iter().map(|s| s.0).collect();
-            assert!(verify_bundle(universe.tree.root(), 64, *bundle, &leaves, &siblings));
+        for bundle in [3, 1] {
+            let opened = universe.open(bundle).unwrap();
+            assert!(opened.verify(universe.model, 2, universe.root(), 64));
+            let keys: Vec<_> = [0, 1]
+                .iter()
+                .flat_map(|half| universe.keys_of(bundle, SeatIndex(*half)).unwrap())
+                .collect();
+            let hashes: Vec<_> = opened.leaves.iter().map(|leaf| leaf.key_hash).collect();
+            assert_eq!(keys.iter().map(|key| key_hash(key)).collect::<Vec<_>>(), hashes);
         }
+        let out = universe.open(4).unwrap_err();
+        assert_eq!(out, BundleError::OutOfRange { bundle: 4, leaves: 64 });
     }
 
     #[test]

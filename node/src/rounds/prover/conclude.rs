@@ -1,4 +1,4 @@
-//! From what was observed to what is committed to, or to "could not check".
+//! From what was observed to what is sent, or to "could not check".
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) enum Conclusion {
 /// Time left for a check, in chain time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeLeft {
-    /// Seconds until the commitment must be on chain.
+    /// Seconds until the sheet must be on chain.
     pub left: u64,
     /// Seconds that the whole window has.
     pub window: u64,
@@ -33,7 +33,7 @@ pub(crate) struct TimeLeft {
 
 impl TimeLeft {
     /// Whether a later attempt would still be in time: the last third of the window is kept for
-    /// asking once more and getting the commitment onto the chain.
+    /// asking once more and getting the sheet onto the chain.
     const fn allows_another_attempt(self) -> bool {
         self.left > self.window / 3
     }

@@ -1,7 +1,7 @@
 //! Which addresses a check may talk to besides the deployment (for that see `oml_prover::check`).
 //!
-//! An owner's endpoint is written by someone else: a prover that asked whatever is written there
-//! could be sent to its own cloud's metadata service or database. The guard resolves names itself
+//! A prover's inbox is written by someone else: an owner that asked whatever is written there could
+//! be sent to its own cloud's metadata service or database. The guard resolves names itself
 //! and hands only allowed addresses to the HTTP client, so that a name that changes its address
 //! between check and use (DNS rebinding) gains nothing.
 
@@ -34,7 +34,7 @@ pub(crate) enum GuardError {
     },
     /// Names an address that is not on the public internet.
     #[error(
-        "{host} is a private or local address; set prover.allow_private_endpoints = true to ask it in a local network"
+        "{host} is a private or local address; set owner.rounds.allow_private_inboxes = true (prover.allow_private_endpoints for a prover) to ask it in a local network"
     )]
     Private {
         /// Host as given.

@@ -172,6 +172,9 @@ impl Endpoint {
         if let Some(key) = &self.options.api_key {
             request = request.header(AUTHORIZATION, format!("Bearer {}", key.as_str()));
         }
+        for (name, value) in &self.options.headers {
+            request = request.header(name.as_str(), value.as_str());
+        }
         let response = match request.json(&body).send().await {
             Ok(response) => response,
             Err(error) => return address::failed(&error),

@@ -58,6 +58,8 @@ pub struct EndpointOptions {
     pub top_logprobs: u32,
     /// Sent as bearer token, if the service wants one.
     pub api_key: Option<Zeroizing<String>>,
+    /// Headers beside, by name; what gets a stranger in. Values are secrets.
+    pub headers: Vec<(String, Zeroizing<String>)>,
     /// Whether addresses of the local machine and of private networks may be asked. Only for one's
     /// own services: an address written by someone else could point at one's own database.
     pub allow_private: bool,
@@ -72,6 +74,7 @@ impl Default for EndpointOptions {
             max_tokens: 8,
             top_logprobs: 20,
             api_key: None,
+            headers: Vec::new(),
             allow_private: false,
             limits: Limits::default(),
         }
@@ -85,6 +88,7 @@ impl std::fmt::Debug for EndpointOptions {
             .field("max_tokens", &self.max_tokens)
             .field("top_logprobs", &self.top_logprobs)
             .field("api_key", &self.api_key.as_ref().map(|_| "…"))
+            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("allow_private", &self.allow_private)
             .field("limits", &self.limits)
             .finish()
