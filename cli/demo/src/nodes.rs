@@ -67,6 +67,7 @@ impl Scenario {
 
     /// Configuration of a host's node: a gateway in front of `upstream`.
     pub(crate) fn host_node(&self, name: &str, host: &HostNode<'_>) -> Result<PathBuf> {
+        std::fs::create_dir_all(self.keys_of(name))?;
         let mut config = self.node(name, host.port)?;
         config.host = Some(HostConfig {
             gateways: vec![GatewayConfig {

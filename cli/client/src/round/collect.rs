@@ -11,6 +11,7 @@ use oml_contracts::rpc::abi::Rounds::{self, RoundStatus};
 use oml_contracts::{Amount, EthAddress, KeysHash, RoundId};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// A seat's fee that its prover may collect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -62,10 +63,10 @@ pub async fn collectable(
         chain.events::<Rounds::SheetSent>(Rounds::SheetSent::SIGNATURE, filter).await?
     {
         let id = RoundId::from(event.roundId);
-        if !rounds.contains_key(&id) {
-            rounds.insert(id, kept(chain, id).await?);
-        }
-        let Some(round) = rounds.get(&id) else { continue };
+        let round = match rounds.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(kept(chain, id).await?),
+        };
         let lapsed = now > round.sealedAt.to::<u64>() + length;
         let ended = round.status != RoundStatus::Sealed || lapsed;
         if !ended || round.unpaid >> event.seat & 1 == 1 {
