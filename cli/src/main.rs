@@ -10,6 +10,7 @@ mod compute;
 mod error;
 mod flags;
 mod output;
+mod shares;
 
 use clap::Parser;
 use flags::Global;

@@ -2,9 +2,10 @@
 
 use crate::chain::{Chain, TxRecord};
 use crate::error::{ClientError, Result};
+use crate::round;
 use alloy::primitives::{Address, U256};
 use oml_contracts::EthAddress;
-use oml_contracts::rpc::abi::{ChallengeManager, CollateralVault, PaymentEscrow, Token};
+use oml_contracts::rpc::abi::{CollateralVault, PaymentEscrow, Token};
 use serde::Serialize;
 
 /// An account's claims in one currency, smallest units.
@@ -15,8 +16,8 @@ pub struct Owed {
     pub wallet: u128,
     /// Payments: in `PaymentEscrow`.
     pub escrow: u128,
-    /// Bonds and fees: in `ChallengeManager`.
-    pub challenges: u128,
+    /// Fees of seats that it may collect: in `Rounds`.
+    pub seat_fees: u128,
     /// Slashed collateral, payable now.
     pub unlocked_payouts: u128,
     /// Slashed collateral, payable later.
@@ -33,8 +34,12 @@ pub async fn owed(chain: &Chain, currency: EthAddress, holder: EthAddress) -> Re
     let mut owed = Owed { wallet, ..Owed::default() };
     let call = PaymentEscrow::balanceOfCall { currency, account };
     owed.escrow = chain.read(chain.escrow(), call).await?.saturating_to();
-    let call = ChallengeManager::balanceOfCall { currency, account };
-    owed.challenges = chain.read(chain.challenges(), call).await?.saturating_to();
+    let rounds = round::config(chain).await?;
+    if Address::from(rounds.currency) == currency {
+        let seats = round::collectable(chain, holder, None).await?.len();
+        let seats = u128::try_from(seats).unwrap_or(u128::MAX);
+        owed.seat_fees = rounds.seat_fee.get().saturating_mul(seats);
+    }
     let now = chain.rpc().now().await?;
     for (_, payout) in payouts(chain, currency, account).await? {
         let unlock: u64 = payout.unlockAt.to();
@@ -98,14 +103,8 @@ pub async fn withdraw_all(chain: &Chain, currency: EthAddress) -> Result<Vec<TxR
         let call = PaymentEscrow::withdrawBalanceCall { currency, to: me };
         sent.push(chain.send("withdraw payments", chain.escrow(), call, U256::ZERO).await?.record);
     }
-    if owed.challenges > 0 {
-        let call = ChallengeManager::withdrawBalanceCall { currency, to: me };
-        sent.push(
-            chain
-                .send("withdraw bonds and fees", chain.challenges(), call, U256::ZERO)
-                .await?
-                .record,
-        );
+    if owed.seat_fees > 0 {
+        sent.extend(round::collect(chain, None).await?.transactions);
     }
     let now = chain.rpc().now().await?;
     for (id, payout) in payouts(chain, currency, me).await? {

@@ -8,8 +8,7 @@ use alloy::primitives::B256;
 use alloy::providers::Provider as _;
 use oml_contracts::EthAddress;
 use oml_contracts::rpc::abi::{
-    Beacon, ChallengeManager, CollateralVault, LicenseRegistry, PaymentEscrow, ProverRegistry,
-    Token,
+    Beacon, CollateralVault, LicenseRegistry, PaymentEscrow, Proofs, ProverRegistry, Rounds, Token,
 };
 use std::ops::RangeInclusive;
 
@@ -67,7 +66,8 @@ fn function_name(selector: [u8; 4]) -> &'static str {
         LicenseRegistry::LicenseRegistryCalls::name_by_selector(selector),
         PaymentEscrow::PaymentEscrowCalls::name_by_selector(selector),
         CollateralVault::CollateralVaultCalls::name_by_selector(selector),
-        ChallengeManager::ChallengeManagerCalls::name_by_selector(selector),
+        Proofs::ProofsCalls::name_by_selector(selector),
+        Rounds::RoundsCalls::name_by_selector(selector),
         ProverRegistry::ProverRegistryCalls::name_by_selector(selector),
         Beacon::BeaconCalls::name_by_selector(selector),
         Token::TokenCalls::name_by_selector(selector),

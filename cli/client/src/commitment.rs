@@ -1,7 +1,6 @@
-//! The commitment that every report and every proof of level 0 begins with: made once, and only
-//! for what the contract would accept.
+//! The commitment that every proof of level 0 begins with: made once, and only for what the
+//! contract would accept.
 
-use crate::case::config;
 use crate::chain::{Chain, TxRecord, rpc_failure};
 use crate::error::Result;
 use alloy::network::TransactionBuilder as _;
@@ -11,11 +10,10 @@ use alloy::rpc::types::TransactionRequest;
 use alloy::rpc::types::state::{StateOverride, StateOverridesBuilder};
 use alloy::sol_types::{SolCall, SolValue as _};
 use oml_contracts::ids::ClaimHash;
-use oml_contracts::rpc::abi::ChallengeManager;
+use oml_contracts::rpc::abi::Proofs;
 use oml_contracts::{Salt, hash};
 
-/// Where `ChallengeManager` keeps commitments. Only for rehearsals, which find out whether it is
-/// right.
+/// Where `Proofs` keeps commitments. Only for rehearsals, which find out whether it is right.
 const COMMITTED_AT_SLOT: u64 = 0;
 
 /// A commitment of the signer.
@@ -35,7 +33,7 @@ impl ReportCommitment {
 
     /// When it was made, Unix seconds; none if it was not, or is used up.
     pub(crate) async fn made_at(&self, chain: &Chain) -> Result<Option<u64>> {
-        let at: u64 = chain.read(chain.challenges(), self.read()).await?.to();
+        let at: u64 = chain.read(chain.proofs(), self.read()).await?.to();
         Ok((at != 0).then_some(at))
     }
 
@@ -49,7 +47,7 @@ impl ReportCommitment {
         call: &C,
         value: U256,
     ) -> Result<Option<TxRecord>> {
-        let (to, pretended) = (chain.challenges(), self.pretended(chain.challenges()));
+        let (to, pretended) = (chain.proofs(), self.pretended(chain.proofs()));
         let request = |data: Vec<u8>| {
             TransactionRequest::default().with_from(self.reporter).with_to(to).with_input(data)
         };
@@ -72,8 +70,8 @@ impl ReportCommitment {
         if self.made_at(chain).await?.is_some() {
             return Ok(None);
         }
-        let call = ChallengeManager::commitReportCall { commitment: self.hash };
-        let sent = chain.send("commit report", chain.challenges(), call, U256::ZERO).await?;
+        let call = Proofs::commitReportCall { commitment: self.hash };
+        let sent = chain.send("commit report", chain.proofs(), call, U256::ZERO).await?;
         Ok(Some(sent.record))
     }
 
@@ -85,14 +83,14 @@ impl ReportCommitment {
             // Not seen yet by this endpoint: no later than its newest block.
             None => chain.rpc().now().await?,
         };
-        let delay: u64 = config(chain).await?.reportDelay.to();
+        let delay: u64 = chain.read(chain.proofs(), Proofs::configCall {}).await?.reportDelay.to();
         // The next block's time counts, so one second past the delay in the newest block is enough.
         chain.wait_past(made + delay).await?;
         Ok(made + delay)
     }
 
-    fn read(&self) -> ChallengeManager::reportCommittedAtCall {
-        ChallengeManager::reportCommittedAtCall { reporter: self.reporter, commitment: self.hash }
+    fn read(&self) -> Proofs::reportCommittedAtCall {
+        Proofs::reportCommittedAtCall { reporter: self.reporter, commitment: self.hash }
     }
 
     /// The contract's storage with this commitment, made in the first second of Unix time.

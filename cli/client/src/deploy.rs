@@ -25,14 +25,15 @@ pub struct ContractCode {
 
 /// Names and addresses of the contracts.
 #[must_use]
-pub const fn contracts(addresses: &Addresses) -> [(&'static str, EthAddress); 6] {
+pub const fn contracts(addresses: &Addresses) -> [(&'static str, EthAddress); 7] {
     [
         (addresses.beacon.source.contract(), addresses.beacon.address),
         ("LicenseRegistry", addresses.license_registry),
         ("CollateralVault", addresses.collateral_vault),
         ("PaymentEscrow", addresses.payment_escrow),
         ("ProverRegistry", addresses.prover_registry),
-        ("ChallengeManager", addresses.challenge_manager),
+        ("Proofs", addresses.proofs),
+        ("Rounds", addresses.rounds),
     ]
 }
 
@@ -88,15 +89,15 @@ pub fn refuse_other(path: &Path, chain_id: u64, params: &DeployParams) -> Result
         "check the parameters",
         FailureKind::Failed,
     )?;
-    if present.chain_id != chain_id || present.challenge_manager == derived.challenge_manager {
+    if present.chain_id != chain_id || present.rounds == derived.rounds {
         return Ok(());
     }
     Err(fail(
         format!(
-            "{} holds another deployment on chain {chain_id} (ChallengeManager {}, these parameters give {})",
+            "{} holds another deployment on chain {chain_id} (Rounds {}, these parameters give {})",
             path.display(),
-            present.challenge_manager,
-            derived.challenge_manager
+            present.rounds,
+            derived.rounds
         ),
         "give the old parameters to find it again, or keep both: name another file with --addresses",
         FailureKind::Failed,

@@ -1,10 +1,10 @@
-//! Files that people keep between commands: licenses, channels, reports, receipts.
+//! Files that people keep between commands: licenses, channels, closes, receipts.
 
 use crate::error::{FailureKind, HintExt, Result, fail};
 use oml_contracts::rpc::abi;
 use oml_contracts::{
-    Amount, CaseId, ChannelId, DeploymentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef,
-    OfferId, Salt, Signature, Terms,
+    Amount, ChannelId, EthAddress, LicenseId, LicenseNonce, LicenseRef, OfferId, Salt, Signature,
+    Terms,
 };
 use oml_payments::SignedReceipt;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -106,69 +106,6 @@ impl CloseFile {
         Err(fail(
             format!("{} closes channel {}, not {channel}", path.display(), self.channel_id),
             "give the channel file that the host signed for",
-            FailureKind::Failed,
-        ))
-    }
-}
-
-/// A report: written before anything is sent, so that an interrupted one can go on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReportFile {
-    /// The accused license.
-    pub license_id: LicenseId,
-    /// The reported deployment.
-    pub deployment_hash: DeploymentHash,
-    /// Salt of the commitment.
-    pub salt: Salt,
-    /// First block that can hold what comes of it.
-    #[serde(default)]
-    pub since: u64,
-    /// The case that it has opened.
-    #[serde(default)]
-    pub case_id: Option<CaseId>,
-}
-
-impl ReportFile {
-    /// A report of which nothing is on the chain yet, whose newest block is `head`.
-    pub(crate) fn begin(license: LicenseId, deployment: DeploymentHash, head: u64) -> Self {
-        Self {
-            license_id: license,
-            deployment_hash: deployment,
-            salt: random_salt(),
-            // The same reporter may have opened another case about this deployment in the newest
-            // block.
-            since: head + 1,
-            case_id: None,
-        }
-    }
-
-    /// Reads a report.
-    ///
-    /// # Errors
-    /// The file is not there, or holds something else.
-    pub fn load(path: &Path) -> Result<Self> {
-        load(path, "a report", "`oml report --report FILE` writes one; name another file")
-    }
-
-    /// The report, if it is about this deployment.
-    pub(crate) fn require(
-        self,
-        license: LicenseId,
-        deployment: DeploymentHash,
-        path: &Path,
-    ) -> Result<Self> {
-        if (self.license_id, self.deployment_hash) == (license, deployment) {
-            return Ok(self);
-        }
-        Err(fail(
-            format!(
-                "{} holds an unfinished report of deployment {} under license {}",
-                path.display(),
-                self.deployment_hash,
-                self.license_id
-            ),
-            "go on with it, or name another file with --report",
             FailureKind::Failed,
         ))
     }

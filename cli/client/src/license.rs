@@ -9,7 +9,9 @@ use crate::local_model::weights_hash;
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolCall;
 use oml_contracts::rpc::abi::{CollateralVault, LicenseRegistry, LicenseStatus};
-use oml_contracts::{Amount, EthAddress, LicenseId, LicenseNonce, Seed, ServingKeys, Terms, hash};
+use oml_contracts::{
+    Amount, CasesRoot, EthAddress, LicenseId, LicenseNonce, Seed, ServingKeys, Terms, hash,
+};
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -54,6 +56,10 @@ pub struct KeptLicense {
     pub seed: Seed,
     /// Hash of the copy that the host accepted; zero before.
     pub artefact_hash: B256,
+    /// Root of the words with which rounds can be sealed; zero until it is committed.
+    pub cases_root: CasesRoot,
+    /// When that was, Unix seconds; rounds count only if they are sealed later.
+    pub cases_at: u64,
     /// End of the term or of the current step, Unix seconds.
     pub deadline: u64,
 }
@@ -100,8 +106,8 @@ pub struct LicenseStanding {
     /// What is deposited, smallest units, as text.
     #[serde(serialize_with = "crate::files::as_text")]
     pub collateral: u128,
-    /// Cases that hold the collateral.
-    pub freezes: u16,
+    /// Root of the words with which rounds can be sealed; zero until the owner commits to it.
+    pub cases_root: CasesRoot,
     /// When the collateral can leave, Unix seconds; zero if it has not begun to.
     pub collateral_thaw_end: u64,
 }
@@ -293,6 +299,8 @@ pub async fn kept(chain: &Chain, id: LicenseId) -> Result<KeptLicense> {
         seed_round: kept.seedRound.to(),
         seed: kept.seed.into(),
         artefact_hash: kept.artefactHash,
+        cases_root: kept.casesRoot.into(),
+        cases_at: kept.casesAt.to(),
         deadline: u64::try_from(kept.deadline).unwrap_or(u64::MAX),
     })
 }
@@ -314,7 +322,7 @@ pub async fn standing(chain: &Chain, license: &LicenseFile) -> Result<LicenseSta
         artefact_hash: kept.artefact_hash,
         deadline: kept.deadline,
         collateral: collateral.amount,
-        freezes: collateral.freezes,
+        cases_root: kept.cases_root,
         collateral_thaw_end: u64::try_from(collateral.thawEnd).unwrap_or(u64::MAX),
     })
 }

@@ -60,9 +60,7 @@ pub struct CommittedEpoch {
     pub shared_count: u32,
     /// Licenses that were bought under it.
     pub licenses: u32,
-    /// Cases that opened bundles of it.
-    pub cases: u32,
-    /// Bundles that a case or a proof has opened.
+    /// Bundles that a round or a proof has opened.
     pub burned_bundles: u32,
     /// All bundles of the personal part.
     pub bundles: u32,
@@ -118,7 +116,6 @@ pub async fn standing(chain: &Chain, model_id: ModelId) -> Result<ModelStanding>
             personal_count: kept.personalCount,
             shared_count: kept.sharedCount,
             licenses: kept.licenses,
-            cases: kept.cases,
             burned_bundles: kept.burnedBundles,
             bundles: kept.personalCount / 16,
         });

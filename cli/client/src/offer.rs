@@ -3,13 +3,17 @@
 use crate::chain::{Chain, TxRecord};
 use crate::error::{FailureKind, Result, fail};
 use crate::files;
+use crate::round;
 use alloy::primitives::U256;
-use oml_contracts::evidence::EvidenceTerms;
-use oml_contracts::rpc::abi::LicenseRegistry;
+use oml_contracts::ledger::plan::SeatPlan;
+use oml_contracts::rpc::abi::{Beacon, LicenseRegistry};
 use oml_contracts::terms::{SlashTerms, level};
 use oml_contracts::{Amount, Bps, EthAddress, ModelId, OfferId, Terms};
 use serde::Serialize;
 use std::path::Path;
+
+/// Deployments that a drafted offer allows.
+const MAX_DEPLOYMENTS: u16 = 4;
 
 /// What an owner decides about an offer; the other terms have defaults that the contracts accept.
 #[derive(Clone, Debug)]
@@ -30,10 +34,10 @@ pub struct OfferDraft {
     pub price_per_thousand_tokens: Amount,
     /// What the host deposits and can lose.
     pub collateral: Amount,
-    /// What a reporter risks.
-    pub report_bond: Amount,
-    /// What each committee member is paid.
-    pub prover_fee: Amount,
+    /// Seats of a round.
+    pub seats: u8,
+    /// 1/alpha: how many innocent licenses stand against one that is ever convicted.
+    pub alpha_inverse: u64,
     /// Seconds within which the host settles what it served.
     pub settlement_period: u64,
     /// Seconds between the end of a license and the collateral's way out.
@@ -67,12 +71,11 @@ impl OfferDraft {
             delivery_period: 86_400,
             settlement_period: self.settlement_period,
             thaw_period: self.thaw_period,
-            max_deployments: 4,
-            evidence_levels: level::PROOF | level::COMMITTEE,
+            max_deployments: MAX_DEPLOYMENTS,
+            evidence_levels: level::PROOF | level::ROUND,
             leak_liability: self.leak_liability,
-            report_bond: self.report_bond,
-            prover_fee: self.prover_fee,
-            evidence: default_evidence()?,
+            seats: self.seats,
+            alpha_inverse: self.alpha_inverse,
             slash: SlashTerms {
                 equivocation_bps: Bps::WHOLE,
                 under_metering_bps: Bps::new(5_000)?,
@@ -87,10 +90,94 @@ impl OfferDraft {
     }
 }
 
-/// Tuned to copies that keep 60 % of the personal and 90 % of the shared answers; alpha = 1e-9.
-/// Higher real rates decide as fast as multipliers tuned to them would, lower ones still decide.
-fn default_evidence() -> Result<EvidenceTerms> {
-    Ok(EvidenceTerms::for_rates(0.6, 0.9, 16_384, 1_000_000_000)?)
+/// How many seats rounds of an offer are to have, and on what that rests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChosenSeats {
+    /// Seats of a round.
+    pub seats: u8,
+    /// What was not known, in words; none if the plan had all it needs.
+    pub note: Option<String>,
+}
+
+/// What the choice of seats rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct SeatsWanted {
+    /// What a conviction can take.
+    pub collateral: Amount,
+    /// Currency of the collateral.
+    pub currency: EthAddress,
+    /// What a seat costs in that currency, where the chain does not say it.
+    pub seat_fee: Option<Amount>,
+    /// Share of hostile stake that the size must stand.
+    pub hostile: Bps,
+    /// 1/alpha.
+    pub alpha_inverse: u64,
+}
+
+/// Seats where neither chain nor owner say what one costs.
+const USUAL_SEATS: u8 = 16;
+
+/// The fewest seats that stand before a collateral, by the deployed seat fee where a chain is given
+/// and counts in the same currency.
+///
+/// # Errors
+/// No size stands, or network failure.
+pub async fn choose_seats(chain: Option<&Chain>, wanted: &SeatsWanted) -> Result<ChosenSeats> {
+    let deployed = match chain {
+        Some(chain) => deployed_fee(chain, wanted.currency).await?,
+        None => None,
+    };
+    let (fee, skippable_slots) = match (deployed, wanted.seat_fee) {
+        (Some(deployed), _) => (deployed.fee, deployed.skippable_slots),
+        (None, Some(fee)) => (fee, 0),
+        (None, None) => {
+            let note = format!(
+                "{USUAL_SEATS} seats: no chain says what a seat costs in the collateral's currency; \
+                 say it with --seat-fee, or choose with `oml round plan`"
+            );
+            return Ok(ChosenSeats { seats: USUAL_SEATS, note: Some(note) });
+        }
+    };
+    let plan = SeatPlan {
+        collateral: wanted.collateral,
+        seat_fee: fee,
+        hostile: wanted.hostile,
+        returned: Bps::new(8_000)?,
+        alpha_inverse: wanted.alpha_inverse,
+        deployments: MAX_DEPLOYMENTS.into(),
+        skippable_slots,
+    };
+    let note = deployed.is_none().then(|| "the seat fee is the given one, no chain's".to_owned());
+    round::seats_for(&plan).map(|seats| ChosenSeats { seats, note }).ok_or_else(|| {
+        fail(
+            format!(
+                "no size of a round stands before a collateral of {} smallest units at a hostile \
+                 share of {}: framing would pay",
+                wanted.collateral, wanted.hostile
+            ),
+            "ask for less collateral, or choose with --seats all the same; `oml round plan` has the \
+             figures",
+            FailureKind::Failed,
+        )
+    })
+}
+
+/// What a deployment of the contracts makes of a seat.
+#[derive(Clone, Copy)]
+struct DeployedFee {
+    fee: Amount,
+    skippable_slots: u8,
+}
+
+/// The seat fee, if it is in this currency.
+async fn deployed_fee(chain: &Chain, currency: EthAddress) -> Result<Option<DeployedFee>> {
+    let settings = round::config(chain).await?;
+    if settings.currency != currency {
+        return Ok(None);
+    }
+    let beacon = chain.addresses().beacon.address.into();
+    let skippable_slots = chain.read(beacon, Beacon::biasBitsCall {}).await?;
+    Ok(Some(DeployedFee { fee: settings.seat_fee, skippable_slots }))
 }
 
 /// An offer after a transaction.

@@ -80,7 +80,7 @@ impl PayableChannel {
         let reference = PayerChannel {
             chain_id: chain.addresses().chain_id,
             escrow: chain.addresses().payment_escrow,
-            challenge_manager: chain.addresses().challenge_manager,
+            proofs: chain.addresses().proofs,
             license_id: license.license_id,
             model_id: license.terms.model_id,
             serving_keys,

@@ -4,6 +4,7 @@ use crate::error::{FailureKind, HintExt, Result, fail};
 use alloy::signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
 use k256::ecdsa::SigningKey;
 use oml_contracts::EthAddress;
+use oml_node::config::PrivateKeySource;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,31 @@ impl SigningAccount {
             FailureKind::Signer,
         )?;
         Ok(Self(signer))
+    }
+
+    /// The account that a node's configuration names.
+    ///
+    /// # Errors
+    /// An unreadable keystore or file, a wrong password, a malformed key, or no key named.
+    pub fn of_source(source: &PrivateKeySource) -> Result<Self> {
+        let private_key = match (&source.private_key_env, &source.private_key_file) {
+            (Some(name), _) => Some(std::env::var(name).hint(
+                format!("environment variable {name} holds no key"),
+                "set it to the key as hex, as for the node",
+                FailureKind::Signer,
+            )?),
+            (None, Some(path)) => {
+                Some(String::from_utf8_lossy(&crate::files::read(path)?).into_owned())
+            }
+            (None, None) => None,
+        };
+        let options = SignerOptions {
+            keystore: source.keystore.clone(),
+            password_file: source.password_file.clone(),
+            private_key,
+            ..SignerOptions::default()
+        };
+        options.load(|_| Err(std::io::Error::other("a node's keystore needs a password_file")))
     }
 
     /// A new account, from the operating system's generator.

@@ -6,10 +6,9 @@ use eyre::Result;
 use oml_client::files::{self, LicenseFile};
 use oml_contracts::{Amount, ModelId};
 use oml_node::config::{
-    ChainConfig, GatewayConfig, HostConfig, HttpConfig, NodeConfig, OwnerConfig, PrivateKeySource,
-    ProverConfig, RedeemConfig, StoreConfig, UniverseConfig,
+    ChainConfig, GatewayConfig, HostConfig, HttpConfig, NodeConfig, OwnerConfig, OwnerRoundsConfig,
+    PrivateKeySource, ProverConfig, RedeemConfig, StoreConfig, UniverseConfig,
 };
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What a host's node is given.
@@ -44,22 +43,20 @@ impl Scenario {
                 dir: universe.to_owned(),
                 key_file: key_file.to_owned(),
             }],
-            ..OwnerConfig::default()
+            rounds: Some(OwnerRoundsConfig {
+                secret: self.rounds_secret(),
+                payer: Some(self.key_source("sealer")?),
+                allow_private_inboxes: true,
+            }),
         });
         self.write("owner", &config)
     }
 
-    /// Configuration of a prover's node, which knows where the owner answers.
-    pub(crate) fn prover_node(
-        &self,
-        name: &str,
-        model: ModelId,
-        owner: &str,
-        port: u16,
-    ) -> Result<PathBuf> {
+    /// Configuration of a prover's node, which takes hand-outs at its own API.
+    pub(crate) fn prover_node(&self, name: &str, port: u16) -> Result<PathBuf> {
         let mut config = self.node(name, port)?;
         config.prover = Some(ProverConfig {
-            owner_endpoints: BTreeMap::from([(model, owner.to_owned())]),
+            ask_spread_s: Some(0),
             encryption_key_file: self.dir.join(format!("{name}.x25519")),
             allow_private_endpoints: true,
             query_model: "model".to_owned(),
@@ -70,6 +67,7 @@ impl Scenario {
 
     /// Configuration of a host's node: a gateway in front of `upstream`.
     pub(crate) fn host_node(&self, name: &str, host: &HostNode<'_>) -> Result<PathBuf> {
+        std::fs::create_dir_all(self.keys_of(name))?;
         let mut config = self.node(name, host.port)?;
         config.host = Some(HostConfig {
             gateways: vec![GatewayConfig {
@@ -78,7 +76,7 @@ impl Scenario {
                 upstream: host.upstream.to_owned(),
                 upstream_model: Some("model".to_owned()),
                 serving_key: Some(self.key_source(name)?),
-                serving_key_dir: None,
+                serving_key_dir: Some(self.keys_of(name)),
                 tokenizer: None,
                 default_max_tokens: 16,
                 max_tokens_cap: 64,

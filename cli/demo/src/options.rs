@@ -29,12 +29,16 @@ pub struct DemoOptions {
     pub oml: PathBuf,
 }
 
+/// The number of the last act.
+const LAST_ACT: u8 = 7;
+
 /// Where the demo's draws come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DemoBeacon {
     /// RANDAO of the local chain's blocks.
     Randao,
-    /// A drand network of one process, which nodes ask over HTTP; every draw waits half a minute.
+    /// A drand network of one process, which nodes ask over HTTP; every draw waits half a minute,
+    /// and no window can be skipped.
     Drand,
 }
 
@@ -48,7 +52,7 @@ impl DemoOptions {
             load: LoadOptions::default(),
             seed: 1,
             dir: None,
-            acts: (1..=6).collect(),
+            acts: (1..=LAST_ACT).collect(),
             beacon: DemoBeacon::Randao,
             keep: false,
             oml,
@@ -57,11 +61,11 @@ impl DemoOptions {
 
     /// Refuses acts that do not exist.
     pub(crate) fn check(&self) -> Result<()> {
-        match self.acts.iter().find(|number| !(1..=6).contains(*number)) {
+        match self.acts.iter().find(|number| !(1..=LAST_ACT).contains(*number)) {
             None => Ok(()),
             Some(other) => {
                 let message = format!("there is no act {other}");
-                Err(fail(message, "acts are 1 to 6", FailureKind::Failed).into())
+                Err(fail(message, "acts are 1 to 7", FailureKind::Failed).into())
             }
         }
     }

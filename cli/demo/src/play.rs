@@ -185,7 +185,7 @@ impl Play {
             settings.rpc_url,
             settings.addresses.display()
         ));
-        lines.push("oml chain show; oml case list; oml prover list".to_owned());
+        lines.push("oml chain show; oml round list; oml prover list".to_owned());
         lines.extend(
             self.gateways.iter().map(|(name, gateway)| format!("{name}'s gateway: {gateway}")),
         );

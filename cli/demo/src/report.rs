@@ -2,7 +2,8 @@
 //! JSON.
 
 use crate::ledger::{Gain, NamedTransaction, Snapshot};
-use oml_client::case::CaseVerdict;
+use oml_client::round::RoundStanding;
+use oml_contracts::ledger::RoundSize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -28,7 +29,7 @@ pub struct DemoReport {
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlayedAct {
-    /// 1 to 6.
+    /// 1 to 7.
     pub number: u8,
     /// What it plays.
     pub title: String,
@@ -43,12 +44,15 @@ pub struct PlayedAct {
     /// log2 of what it had to reach.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold_log2: Option<f64>,
-    /// Fingerprints answered with the accused license's answer.
+    /// Fingerprints answered with the accused license's answer, without the seats that were struck.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hits: Option<u16>,
     /// Fingerprints that were counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queries: Option<u16>,
+    /// Hits of each seat of a round, those that were struck included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seats: Option<Vec<u8>>,
     /// Taken from the collateral, smallest units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slashed: Option<String>,
@@ -93,15 +97,18 @@ impl PlayedAct {
         Self { number, title: title.to_owned(), verdict: "done".to_owned(), ..Self::default() }
     }
 
-    /// Takes over a case's verdict.
-    pub(crate) fn judged(&mut self, verdict: &CaseVerdict) {
-        self.verdict = verdict.verdict.to_owned();
-        self.evidence_level = Some(verdict.evidence_level);
-        self.e_value_log2 = Some(verdict.e_value_log2);
-        self.threshold_log2 = Some(verdict.threshold_log2);
-        self.hits = Some(verdict.hits);
-        self.queries = Some(verdict.queries);
-        self.slashed = Some(verdict.slashed.to_string());
+    /// Takes over what a round came to.
+    pub(crate) fn judged(&mut self, round: &RoundStanding) {
+        self.verdict = round.state.word().to_owned();
+        self.evidence_level = Some(2);
+        self.seats = Some(round.seats.iter().map(|seat| seat.hits.unwrap_or_default()).collect());
+        let Some(outcome) = &round.outcome else { return };
+        self.e_value_log2 = Some(outcome.evidence_log2);
+        self.threshold_log2 = Some(outcome.threshold_log2);
+        self.hits = Some(outcome.kept_hits);
+        let size = u8::try_from(round.seats.len()).ok().map(RoundSize::offered);
+        self.queries = size.and_then(Result::ok).map(RoundSize::kept_leaves);
+        self.slashed = Some(outcome.slashed.to_string());
     }
 }
 

@@ -33,6 +33,7 @@ pub async fn play_once(options: &DemoOptions, progress: &Arc<dyn Progress>) -> R
             4 => report.acts.push(play.cheat().await?),
             5 => report.acts.push(play.innocent().await?),
             6 => report.acts.push(play.under_report().await?),
+            7 => report.acts.push(play.rotate().await?),
             _ => {}
         }
     }

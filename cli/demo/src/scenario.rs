@@ -1,4 +1,4 @@
-//! The stage: a local chain with the contracts, funded people, staked provers.
+//! The stage: a local chain with the contracts, funded people, provers with tickets.
 
 use crate::clock;
 use crate::ledger::{Names, Snapshot, transactions};
@@ -13,7 +13,7 @@ use oml_client::{
 };
 use oml_contracts::beacon::{BeaconSource, Bn254Key, DrandNetwork};
 use oml_contracts::chains::local_randao;
-use oml_contracts::rpc::deploy::{CaseParams, DeployParams};
+use oml_contracts::rpc::deploy::{DeployParams, ProofParams, ProverParams, RoundParams};
 use oml_contracts::{Amount, EthAddress};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -25,9 +25,9 @@ const MNEMONIC: &str = "test test test test test test test test test test test j
 pub(crate) const UNIT: u128 = 1_000_000;
 
 /// Everyone, by the index of their account.
-const PEOPLE: [&str; 12] = [
+const PEOPLE: [&str; 13] = [
     "deployer", "owner", "hostA", "hostB", "hostC", "hostD", "payer", "reporter", "prover1",
-    "prover2", "prover3", "passerby",
+    "prover2", "prover3", "passerby", "sealer",
 ];
 
 /// Names of the provers' accounts.
@@ -40,8 +40,14 @@ const BURNED: EthAddress = {
     EthAddress::new(bytes)
 };
 
-/// What a prover stakes.
-const STAKE: u128 = 200 * UNIT;
+/// Tickets of each prover.
+const TICKETS: u32 = 4;
+
+/// What a ticket costs, which comes back.
+const TICKET_PRICE: u128 = 50 * UNIT;
+
+/// What a seat costs who seals, which does not.
+const SEAT_FEE: u128 = UNIT;
 
 /// A person of the play.
 #[derive(Debug)]
@@ -69,6 +75,8 @@ pub(crate) struct Scenario {
     pub(crate) names: Names,
     people: Vec<Person>,
     token: EthAddress,
+    /// Ports of the provers' nodes, which take hand-outs, in the order of [`PROVERS`].
+    inboxes: [u16; 3],
 }
 
 /// The state at the begin of an act.
@@ -80,7 +88,7 @@ pub(crate) struct Mark {
 }
 
 impl Scenario {
-    /// Starts a chain, deploys, funds everyone and stakes the provers.
+    /// Starts a chain, deploys, funds everyone and gives the provers their tickets.
     ///
     /// # Errors
     /// anvil missing, a process that dies, a transaction that fails.
@@ -88,7 +96,7 @@ impl Scenario {
         std::fs::create_dir_all(dir)?;
         let mut processes = Processes::new(dir.join("logs"), at_end)?;
         let port = free_port()?.to_string();
-        let mut args = vec!["--port", &port, "--accounts", "12"];
+        let mut args = vec!["--port", &port, "--accounts", "13"];
         args.extend(["--mnemonic", MNEMONIC, "--quiet"]);
         processes.start("chain", &find_anvil()?, &args)?;
         let mut settings = ChainSettings {
@@ -117,6 +125,7 @@ impl Scenario {
             oml,
             names: Names::default(),
             token,
+            inboxes: [free_port()?, free_port()?, free_port()?],
         };
         scenario.introduce()?;
         scenario.fund().await?;
@@ -135,6 +144,23 @@ impl Scenario {
     /// A person's way to the chain.
     pub(crate) fn chain(&self, name: &str) -> Result<&Chain> {
         Ok(&self.person(name)?.chain)
+    }
+
+    /// Port of a prover's node.
+    pub(crate) fn inbox_port(&self, prover: &str) -> Result<u16> {
+        let mut ports = PROVERS.iter().zip(self.inboxes);
+        let found = ports.find(|(name, _)| **name == prover).map(|(_, port)| port);
+        found.ok_or_else(|| eyre::eyre!("{prover} is no prover"))
+    }
+
+    /// File with the owner's rounds secret.
+    pub(crate) fn rounds_secret(&self) -> PathBuf {
+        self.dir.join("owner/rounds.secret")
+    }
+
+    /// Folder of a host's further serving keys.
+    pub(crate) fn keys_of(&self, host: &str) -> PathBuf {
+        self.dir.join(format!("{host}-keys"))
     }
 
     /// The token in which everything is paid.
@@ -182,32 +208,21 @@ impl Scenario {
         }
         for name in PROVERS {
             let public = prover::keygen(&self.dir.join(format!("{name}.x25519")))?;
-            prover::register(self.chain(name)?, Amount::new(STAKE), public).await?;
+            let inbox = url(self.inbox_port(name)?);
+            prover::join(self.chain(name)?, TICKETS, public, &inbox).await?;
         }
         Ok(())
     }
 }
 
-/// Windows that machines keep easily and people can watch.
+/// Windows that machines keep easily; where people watch, what is left of them is skipped.
 fn params(token: EthAddress, beacon: BeaconSource) -> DeployParams {
-    let base = DeployParams::local(token, Amount::new(100 * UNIT));
+    let base = DeployParams::local(token, Amount::new(SEAT_FEE));
     DeployParams {
         beacon,
-        cases: CaseParams {
-            report_delay: 1,
-            questions_window: 45,
-            commit_window: 60,
-            reveal_window: 45,
-            opening_window: 45,
-            rebuttal_window: 5,
-            payout_delay: 4,
-            committee_size: 3,
-            bundles_per_case: 1,
-            shared_bundles_per_case: 1,
-            min_decoys: 8,
-            non_reveal_penalty: Amount::new(20 * UNIT),
-            dissent_penalty: Amount::new(10 * UNIT),
-        },
+        rounds: RoundParams { answer_window: 90, open_window: 90, payout_delay: 4, ..base.rounds },
+        provers: ProverParams { ticket_price: Amount::new(TICKET_PRICE), ..base.provers },
+        proofs: ProofParams { report_delay: 1, payout_delay: 4 },
         ..base
     }
 }

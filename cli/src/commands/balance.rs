@@ -41,7 +41,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
                 let rows = [
                     row("wallet", owed.wallet),
                     row("payments to pull", owed.escrow),
-                    row("bonds and fees to pull", owed.challenges),
+                    row("fees of seats to collect", owed.seat_fees),
                     row("payouts, unlocked", owed.unlocked_payouts),
                     row("payouts, locked", owed.locked_payouts),
                 ];

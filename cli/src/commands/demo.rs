@@ -1,4 +1,4 @@
-//! `oml demo`: the whole protocol on a local chain, in six acts.
+//! `oml demo`: the whole protocol on a local chain, in seven acts.
 
 use crate::compute::load_options;
 use crate::flags::Global;
@@ -27,13 +27,13 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Play only these acts; 1 and 2 are always played
-    #[arg(long, value_delimiter = ',', default_value = "1,2,3,4,5,6", value_name = "N,N")]
+    #[arg(long, value_delimiter = ',', default_value = "1,2,3,4,5,6,7", value_name = "N,N")]
     acts: Vec<u8>,
     /// Play this many times with seeds counted up, and report how often each act ended how
     #[arg(long, default_value_t = 1, value_name = "N", conflicts_with = "keep")]
     runs: u64,
     /// Draw from a drand network of one process instead of the local chain's RANDAO; takes minutes
-    /// more
+    /// more, since the chain's clock can't be turned
     #[arg(long)]
     drand: bool,
     /// Leave chain, nodes and servers running, and print how to explore them
@@ -103,11 +103,18 @@ fn verdict(act: &PlayedAct) -> [String; 7] {
         format!("{} {}", act.number, act.title),
         act.verdict.clone(),
         act.evidence_level.map_or_else(String::new, |level| level.to_string()),
-        act.hits.zip(act.queries).map_or_else(String::new, |(h, q)| format!("{h}/{q}")),
+        hits(act),
         number(act.e_value_log2),
         number(act.threshold_log2),
         act.slashed.as_deref().and_then(in_tokens).unwrap_or_default(),
     ]
+}
+
+/// Hits that counted, and what each seat found.
+fn hits(act: &PlayedAct) -> String {
+    let Some((hits, queries)) = act.hits.zip(act.queries) else { return String::new() };
+    let seats = act.seats.iter().flatten().map(ToString::to_string).collect::<Vec<_>>();
+    format!("{hits}/{queries} ({})", seats.join(" "))
 }
 
 /// Verdicts of many runs.

@@ -21,7 +21,8 @@ pub(crate) enum Verb {
         #[arg(long)]
         uri: String,
     },
-    /// Withdraw the declaration; a case can still name it for the thaw period
+    /// Withdraw the declaration; a round about it can still be opened for the thaw
+    /// period
     Retire {
         /// License file
         #[arg(long, value_name = "FILE")]
@@ -30,13 +31,13 @@ pub(crate) enum Verb {
         #[arg(long)]
         uri: String,
     },
-    /// Deployments that cases found to serve copies of a model without being registered
+    /// Deployments that rounds found to serve copies of a model without being registered
     Flags {
         /// The model; all models if not given
         #[arg(long)]
         model_id: Option<ModelId>,
     },
-    /// Until when a case may name a deployment, and whether it was found unregistered
+    /// Until when a round about a deployment may be opened, and whether it was found unregistered
     Show {
         /// License file
         #[arg(long, value_name = "FILE")]
@@ -73,8 +74,8 @@ async fn show(license: &LicenseFile, uri: &str, global: &Global) -> Result<()> {
     let standing = deployment::standing(&global.reading().await?, license, uri).await?;
     let state = standing.state;
     global.output().result(&standing, state, || match standing.flagged_by {
-        Some(case) => {
-            format!("{state}; case {case} found it to serve a license's copy unregistered")
+        Some(round) => {
+            format!("{state}; round {round} found it to serve a license's copy unregistered")
         }
         None => state.to_owned(),
     });
@@ -85,12 +86,12 @@ async fn list_flags(model: Option<ModelId>, global: &Global) -> Result<()> {
     let flags = deployment::flags(&global.reading().await?, model).await?;
     let rows = || {
         flags.iter().map(|flag| {
-            let name = flag.uri.clone().unwrap_or_else(|| flag.deployment_hash.to_string());
-            [name, flag.license_id.to_string(), flag.case_id.to_string()]
+            let name = flag.deployment_hash.to_string();
+            [name, flag.license_id.to_string(), flag.round_id.to_string()]
         })
     };
     global.output().result(&flags, &flags.len().to_string(), || {
-        table(["deployment", "copy of license", "case"], rows())
+        table(["deployment", "copy of license", "round"], rows())
     });
     Ok(())
 }

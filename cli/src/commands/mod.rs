@@ -1,7 +1,6 @@
 //! One file per noun; each has a `Verb` enum and a `run`.
 
 pub(crate) mod balance;
-pub(crate) mod case;
 pub(crate) mod chain;
 pub(crate) mod channel;
 #[cfg(feature = "demo")]
@@ -18,6 +17,7 @@ pub(crate) mod pay;
 pub(crate) mod proof;
 pub(crate) mod prover;
 pub(crate) mod report;
+pub(crate) mod round;
 pub(crate) mod settle;
 
 use crate::flags::Global;
@@ -51,11 +51,11 @@ pub(crate) enum Noun {
     Channel(channel::Verb),
     /// Pay for a request through a gateway
     Pay(pay::Pay),
-    /// Report a deployment: commit, wait, open the case
+    /// Pay for a round that an owner has signed a seal of
     Report(report::Report),
-    /// Cases: show, list, draw, resolve, watch
-    #[command(subcommand)]
-    Case(case::Verb),
+    /// Sealed rounds of sampled testers: plan, seal, show, collect
+    #[command(subcommand, visible_alias = "case")]
+    Round(round::Verb),
     /// Level-0 proofs from a host's own receipts
     #[command(subcommand)]
     Proof(proof::Verb),
@@ -64,7 +64,7 @@ pub(crate) enum Noun {
     /// What the contracts owe an account
     #[command(subcommand)]
     Balance(balance::Verb),
-    /// Staked provers
+    /// Provers: tickets of which rounds draw their seats
     #[command(subcommand)]
     Prover(prover::Verb),
     /// Run and inspect a node
@@ -103,7 +103,7 @@ pub(crate) async fn run(noun: Noun, global: &Global) -> Result<ExitCode> {
         Noun::Channel(verb) => channel::run(verb, global).await.map(done),
         Noun::Pay(args) => pay::run(args, global).await.map(done),
         Noun::Report(args) => report::run(args, global).await.map(done),
-        Noun::Case(verb) => case::run(verb, global).await.map(done),
+        Noun::Round(verb) => round::run(verb, global).await.map(done),
         Noun::Proof(verb) => proof::run(verb, global).await.map(done),
         Noun::Settle(args) => settle::run(args, global).await.map(done),
         Noun::Balance(verb) => balance::run(verb, global).await.map(done),

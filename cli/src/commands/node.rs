@@ -211,7 +211,7 @@ fn human(status: &serde_json::Value) -> String {
         ("seconds behind", "/head_age_s"),
         ("store", "/engine"),
         ("jobs", "/jobs"),
-        ("open cases", "/open_cases"),
+        ("open rounds", "/open_rounds"),
         ("ready", "/ready"),
         ("problems", "/problems"),
     ];

@@ -2,12 +2,15 @@
 
 use crate::flags::Global;
 use crate::output::Output;
+use crate::shares::{alpha_inverse, share};
 use clap::{Args, Subcommand};
 use eyre::Result;
-use oml_client::offer::{self, ChangedOffer, OfferDraft};
+use oml_client::offer::{self, ChangedOffer, ChosenSeats, OfferDraft, SeatsWanted};
 use oml_client::{files, money};
+use oml_contracts::ledger::RoundSize;
 use oml_contracts::{Amount, Bps, EthAddress, ModelId};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Verbs of `oml offer`.
 #[derive(Debug, Subcommand)]
@@ -61,12 +64,19 @@ pub(crate) struct Template {
     /// Collateral
     #[arg(long, default_value = "1000")]
     collateral: String,
-    /// What a reporter risks
-    #[arg(long, default_value = "100")]
-    report_bond: String,
-    /// Paid to each committee member
-    #[arg(long, default_value = "2")]
-    prover_fee: String,
+    /// Seats of a round: 8, 16, 24 or 32 (4 on a local chain only), or the fewest that stand before
+    /// the collateral
+    #[arg(long, default_value = "auto", value_name = "N|auto")]
+    seats: Seats,
+    /// What a seat costs in the offer's currency, for --seats auto where no chain says it
+    #[arg(long, value_name = "AMOUNT")]
+    seat_fee: Option<String>,
+    /// Share of hostile stake that --seats auto must stand
+    #[arg(long, default_value_t = 0.33, value_name = "SHARE")]
+    hostile: f64,
+    /// Bound on the probability that an innocent license is ever convicted
+    #[arg(long, default_value_t = 1e-12)]
+    alpha: f64,
     /// Seconds within which the host settles what it served
     #[arg(long, default_value_t = 86_400)]
     settlement_period: u64,
@@ -90,27 +100,68 @@ pub(crate) struct Template {
     out: PathBuf,
 }
 
+/// A number of seats, or the fewest that stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seats {
+    /// The fewest that stand before the collateral.
+    Auto,
+    /// So many.
+    Of(RoundSize),
+}
+
+impl FromStr for Seats {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        let seats = text.parse().map_err(|_| format!("{text:?} is neither a number nor auto"))?;
+        RoundSize::offered(seats).map(Self::Of).map_err(|error| error.to_string())
+    }
+}
+
 impl Template {
-    /// What the flags say of an offer.
-    fn draft(&self) -> Result<OfferDraft> {
-        let amount = |text: &str| money::parse(text, self.decimals).map(Amount::new);
+    fn amount(&self, text: &str) -> Result<Amount> {
+        Ok(Amount::new(money::parse(text, self.decimals)?))
+    }
+
+    /// What the flags say of an offer, with rounds of so many seats.
+    fn draft(&self, seats: u8) -> Result<OfferDraft> {
         Ok(OfferDraft {
             model_id: self.model_id,
             epoch: self.epoch,
             owner: self.owner,
             currency: self.currency,
-            license_fee: amount(&self.license_fee)?,
-            price_per_request: amount(&self.price_per_request)?,
-            price_per_thousand_tokens: amount(&self.price_per_thousand_tokens)?,
-            collateral: amount(&self.collateral)?,
-            report_bond: amount(&self.report_bond)?,
-            prover_fee: amount(&self.prover_fee)?,
+            license_fee: self.amount(&self.license_fee)?,
+            price_per_request: self.amount(&self.price_per_request)?,
+            price_per_thousand_tokens: self.amount(&self.price_per_thousand_tokens)?,
+            collateral: self.amount(&self.collateral)?,
+            seats,
+            alpha_inverse: alpha_inverse(self.alpha)?,
             settlement_period: self.settlement_period,
             thaw_period: self.thaw_period,
             duration: self.duration,
             leak_liability: self.leak_liability,
             unlicensed_model_bps: Bps::new(self.unlicensed_model_bps)?,
         })
+    }
+
+    /// The seats that were asked for, or that the plan finds.
+    async fn chosen_seats(&self, global: &Global) -> Result<ChosenSeats> {
+        if let Seats::Of(size) = self.seats {
+            return Ok(ChosenSeats { seats: size.seats(), note: None });
+        }
+        let wanted = SeatsWanted {
+            collateral: self.amount(&self.collateral)?,
+            currency: self.currency,
+            seat_fee: self.seat_fee.as_deref().map(|text| self.amount(text)).transpose()?,
+            hostile: share("hostile", self.hostile)?,
+            alpha_inverse: alpha_inverse(self.alpha)?,
+        };
+        // A template can be written without a chain.
+        let chain = global.reading().await.ok();
+        Ok(offer::choose_seats(chain.as_ref(), &wanted).await?)
     }
 }
 
@@ -119,7 +170,11 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     let output = global.output();
     match verb {
         Verb::Template(template) => {
-            let terms = template.draft()?.terms()?;
+            let chosen = template.chosen_seats(global).await?;
+            if let Some(note) = &chosen.note {
+                output.progress(format!("note: {note}"));
+            }
+            let terms = template.draft(chosen.seats)?.terms()?;
             files::save(&template.out, &terms)?;
             let path = template.out.display().to_string();
             output.result(&terms, &path, || {

@@ -1,49 +1,95 @@
-//! `oml report`: commit first, so that nobody can copy the report; then open the case with the
-//! bond.
+//! `oml report`: an owner's signed seal is checked against the chain, and paid for.
 
+use super::round::access_of;
 use crate::flags::Global;
+use crate::output::table;
 use clap::Args;
 use eyre::Result;
-use oml_client::TxRecord;
-use oml_client::files::LicenseFile;
-use oml_client::report::{self, ReportDeployment, ReportKind};
+use oml_client::report::{self, PaidReport, SealReport};
+use oml_client::round::{SealFile, SealOffer};
+use oml_client::{TxRecord, money};
+use serde_json::json;
 use std::path::PathBuf;
 
-/// Report a deployment that serves a license's copy without payment.
+/// Pay for a round about a deployment that you reported to the model's owner.
 ///
-/// An interrupted report is gone on with by the same command: its commitment is found by --report.
+/// Who serves a copy unpaid is tried by a sealed round, which takes its owner: it hands out the
+/// keys and opens. So report to the owner first, outside of the chain; the owner answers with a
+/// signed seal for your account. This checks all that it says against the chain, shows what it
+/// costs and what a conviction brings, and pays the seats. The fees never come back.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Report {
-    /// License file of the accused
+    /// Seal file of the owner
     #[arg(long, value_name = "FILE")]
-    license: PathBuf,
-    /// Base URL of the deployment, as its host registered it
-    #[arg(long)]
+    seal: PathBuf,
+    /// Base URL that you reported; the seal must be about it
+    #[arg(long, value_name = "URL")]
     uri: String,
-    /// The deployment is not registered: show that it serves this license's copy. The verdict flags
-    /// it; it slashes only if the terms carry leak liability
+    /// Header that you bought to get in, as you gave it to the owner; may be given several times
+    #[arg(long = "access-header", value_name = "HEADER")]
+    access: Vec<String>,
+    /// Only check, and send nothing
     #[arg(long)]
-    unregistered: bool,
-    /// Where the report is kept: its salt, and the case that came of it
-    #[arg(long, default_value = "report.json", value_name = "FILE")]
-    report: PathBuf,
+    check: bool,
 }
 
 /// Runs the command.
 pub(crate) async fn run(args: Report, global: &Global) -> Result<()> {
+    let output = global.output();
     let chain = global.signing().await?;
-    let order = ReportDeployment {
-        license: LicenseFile::load(&args.license)?,
+    let report = SealReport {
+        seal: SealFile::load(&args.seal)?,
         uri: args.uri,
-        kind: if args.unregistered { ReportKind::Leak } else { ReportKind::UnpaidUse },
-        keep: args.report,
+        access: access_of(&args.access)?,
     };
-    let opened = report::open(&chain, &order).await?;
-    let id = opened.case_id.map(|id| id.to_string()).unwrap_or_default();
-    if opened.case_id.is_some() && opened.transactions.is_empty() {
-        global.output().progress("the report had opened its case already; nothing was sent");
+    if args.check {
+        let offer = report::check(&chain, &report).await?;
+        let data = json!({ "offer": offer, "round": null });
+        output.result(&data, &offer.round_id.to_string(), || shown(&offer));
+        return Ok(());
     }
-    let lines: Vec<String> = opened.transactions.iter().map(TxRecord::line).collect();
-    global.output().result(&opened, &id, || format!("case {id}\n{}", lines.join("\n")));
+    let paid: PaidReport = report::pay(&chain, &report).await?;
+    let id = paid.round.round_id.to_string();
+    output.result(&paid, &id, || {
+        let lines: Vec<String> = paid.round.transactions.iter().map(TxRecord::line).collect();
+        format!("{}\nround {id}\n{}", shown(&paid.offer), lines.join("\n"))
+    });
     Ok(())
+}
+
+/// What a seal offers, for people.
+fn shown(offer: &SealOffer) -> String {
+    let amount = |units: u128| money::show(units, money::DEFAULT_DECIMALS);
+    let gain = &offer.gain;
+    let kind = if offer.leak { "unregistered" } else { "registered" };
+    let rows = [
+        ["license".to_owned(), offer.license_id.to_string()],
+        ["owner, who must open".to_owned(), offer.owner.to_string()],
+        ["deployment".to_owned(), format!("{} ({kind})", offer.uri)],
+        ["seats".to_owned(), offer.seats.to_string()],
+        ["you pay".to_owned(), format!("{} of {}", amount(offer.fees.get()), offer.fee_currency)],
+        ["a conviction takes".to_owned(), amount(gain.slashed.get())],
+        [
+            "of which you get".to_owned(),
+            format!(
+                "{} by the terms, {} promised, of {}",
+                amount(gain.share.get()),
+                amount(gain.promised.get()),
+                gain.currency
+            ),
+        ],
+        [
+            "evidence".to_owned(),
+            format!(
+                "2^{:.2} before, at most 2^{:.2} more, 2^{:.2} convicts",
+                offer.evidence_log2, offer.best_gain_log2, offer.threshold_log2
+            ),
+        ],
+    ];
+    let mut text = table(["the seal is right", ""], rows);
+    for warning in &offer.warnings {
+        text.push_str("\nwarning: ");
+        text.push_str(warning);
+    }
+    text
 }

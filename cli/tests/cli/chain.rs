@@ -20,10 +20,7 @@ fn a_dry_run_prints_and_sends_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let call = |args: &[&str]| as_first(dir.path(), &chain, args);
     call(&["chain", "deploy", "--local"]).assert().success();
-    call(&["doctor"])
-        .assert()
-        .success()
-        .stdout(contains("ChallengeManager").and(contains("BROKEN").not()));
+    call(&["doctor"]).assert().success().stdout(contains("Rounds").and(contains("BROKEN").not()));
 
     let before = chain.sent();
     call(&["--dry-run", "chain", "mint", FIRST, "5"])
@@ -70,9 +67,9 @@ fn a_deployment_is_found_again_verified_and_not_overwritten() {
     call(&["chain", "verify"])
         .assert()
         .success()
-        .stdout(contains("CaseCourt").and(contains("verified")).and(contains("derived").not()));
+        .stdout(contains("Rounds").and(contains("verified")).and(contains("derived").not()));
 
-    call(&["chain", "deploy", "--local", "--min-stake", "7"])
+    call(&["chain", "deploy", "--local", "--seat-fee", "7"])
         .assert()
         .code(1)
         .stderr(contains("holds another deployment"));

@@ -75,6 +75,7 @@ fn bad_terms_are_named() {
         ("thawPeriod", serde_json::json!(1), "thawPeriod 1 is not longer"),
         ("evidenceLevels", serde_json::json!(2), "evidenceLevels"),
         ("collateral", serde_json::json!("0"), "collateral is 0"),
+        ("seats", serde_json::json!(5), "5 seats"),
         ("surprise", serde_json::json!(1), "surprise"),
     ] {
         let mut terms = good.clone();
@@ -86,6 +87,57 @@ fn bad_terms_are_named() {
         .assert()
         .code(1)
         .stderr(contains("none.json could not be read"));
+}
+
+#[test]
+fn a_template_says_how_many_seats_and_why() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(template(dir.path())["seats"], 16);
+    let id = format!("0x{}", "11".repeat(32));
+    let owner = format!("0x{}", "22".repeat(20));
+    let with = |flags: &[&str]| {
+        let mut command = oml(dir.path());
+        command.args(["offer", "template", "--model-id", &id, "--owner", &owner]).args(flags);
+        command
+    };
+    with(&[]).assert().success().stderr(contains("no chain says what a seat costs"));
+    let seats = |flags: &[&str]| -> serde_json::Value {
+        with(flags).assert().success();
+        let text = std::fs::read(dir.path().join("terms.json")).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&text).unwrap()["seats"].clone()
+    };
+    assert_eq!(seats(&["--seats", "32"]), 32);
+    assert_eq!(seats(&["--seat-fee", "1", "--collateral", "1000"]), 8);
+    assert_eq!(seats(&["--seat-fee", "1", "--collateral", "100000"]), 24);
+    // More than any size stands before.
+    with(&["--seat-fee", "0.000001", "--collateral", "100000000"])
+        .assert()
+        .code(1)
+        .stderr(contains("no size of a round stands").and(contains("hint: ")));
+    with(&["--seats", "5"]).assert().code(2).stderr(contains("5 seats is no size"));
+    with(&["--alpha", "1"]).assert().code(1).stderr(contains("--alpha 1"));
+}
+
+#[test]
+fn a_secret_of_rounds_is_never_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    oml(dir.path()).args(["round", "keygen"]).assert().success();
+    let mode = {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::metadata(dir.path().join("rounds.secret")).unwrap().permissions().mode()
+    };
+    assert_eq!(mode & 0o777, 0o600);
+    oml(dir.path())
+        .args(["round", "keygen"])
+        .assert()
+        .code(4)
+        .stderr(contains("rounds.secret could not be written"));
+    std::fs::write(dir.path().join("bad.secret"), "no secret").unwrap();
+    oml(dir.path())
+        .args(["round", "commit", "--secret", "bad.secret"])
+        .assert()
+        .failure()
+        .stderr(contains("bad.secret"));
 }
 
 #[test]

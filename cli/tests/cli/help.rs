@@ -12,7 +12,7 @@ const NOUNS: [&str; 18] = [
     "channel",
     "pay",
     "report",
-    "case",
+    "round",
     "proof",
     "settle",
     "balance",

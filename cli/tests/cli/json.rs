@@ -21,6 +21,26 @@ fn a_result() {
 }
 
 #[test]
+fn a_plan_of_rounds() {
+    insta::assert_snapshot!(json(&[
+        "round",
+        "plan",
+        "--collateral",
+        "20000",
+        "--seat-fee",
+        "1",
+        "--hostile",
+        "0.33",
+        "--deployments",
+        "1",
+        "--alpha",
+        "1e-12",
+        "--hit-rate",
+        "0.9",
+    ]));
+}
+
+#[test]
 fn a_failure() {
     insta::assert_snapshot!(json(&["offer", "show", "--terms", "none.json"]));
 }

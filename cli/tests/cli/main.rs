@@ -11,4 +11,5 @@ mod help;
 mod host;
 mod json;
 mod money;
+mod rounds;
 mod support;

@@ -1,14 +1,14 @@
 //! What a license and its channels can do besides serving: renewal, reservation, a close by
-//! agreement, a report of a leak. Against a real local chain.
+//! agreement. Against a real local chain.
 
 use super::support::{Anvil, FIRST, FIRST_KEY, anvil, oml, stdout_json};
 use alloy::hex;
 use alloy::sol_types::SolEvent as _;
 use k256::ecdsa::SigningKey;
-use oml_contracts::rpc::abi::{ChallengeManager, LicenseRegistry};
+use oml_contracts::rpc::abi::{LicenseRegistry, Rounds};
 use oml_contracts::{
     Addresses, Amount, ChannelId, LicenseNonce, LicenseRef, RequestHash, Salt, Signable as _,
-    Terms, Voucher, hash,
+    Terms, Voucher,
 };
 use oml_payments::SignedVoucher;
 use predicates::str::contains;
@@ -16,13 +16,14 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Private key of the second account of every fresh anvil.
-const SECOND_KEY: &str = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+pub(super) const SECOND_KEY: &str =
+    "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 
 /// Its address.
-const SECOND: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+pub(super) const SECOND: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
 pub(super) struct World {
-    chain: Anvil,
+    pub(super) chain: Anvil,
     pub(super) dir: tempfile::TempDir,
 }
 
@@ -44,6 +45,8 @@ impl World {
             FIRST,
             "--license-fee",
             "1",
+            "--seats",
+            "4",
             "--duration",
             "1000",
             "--settlement-period",
@@ -63,7 +66,7 @@ impl World {
         Some(world)
     }
 
-    fn addresses(&self) -> Addresses {
+    pub(super) fn addresses(&self) -> Addresses {
         Addresses::load(&self.dir.path().join("addresses.json")).unwrap()
     }
 
@@ -78,7 +81,7 @@ impl World {
         command
     }
 
-    fn json(&self, key: &str, args: &[&str]) -> Value {
+    pub(super) fn json(&self, key: &str, args: &[&str]) -> Value {
         let mut command = self.command(key, args);
         let answer = stdout_json(command.args(["--format", "json"]));
         assert_eq!(answer["success"], true, "{args:?}: {answer}");
@@ -89,7 +92,7 @@ impl World {
         self.json(FIRST_KEY, args)
     }
 
-    fn payer(&self, args: &[&str]) -> Value {
+    pub(super) fn payer(&self, args: &[&str]) -> Value {
         self.json(SECOND_KEY, args)
     }
 
@@ -186,112 +189,22 @@ fn a_license_is_renewed_and_channels_end_by_reservation_and_agreement() {
 }
 
 #[test]
-fn a_copy_on_an_unregistered_deployment_is_reported() {
-    let Some(world) = World::licensed() else { return };
-    let uri = "http://leak.test/v1";
-    let accuse = ["report", "--license", "license.json", "--uri", uri];
-    world
-        .command(SECOND_KEY, &accuse)
-        .assert()
-        .code(6)
-        .stderr(contains("ChallengeManager_DeploymentNotLiable"));
-    let opened = world.payer(&[&accuse[..], &["--unregistered"]].concat());
-    let id = opened["caseId"].as_str().unwrap();
-    let case = world.payer(&["case", "show", id]);
-    assert_eq!((case["status"].as_str(), case["leak"].as_bool()), (Some("opened"), Some(true)));
-    assert_eq!((case["uri"].as_str(), case["cases"].as_u64()), (Some(uri), Some(1)));
-    assert_eq!(case["deploymentHash"], hash::deployment_hash(uri).to_string());
-    // The committee can't be drawn without provers; the license is not touched by an open leak
-    // case.
-    let license = world.host(&["license", "show"]);
-    assert_eq!(
-        (license["status"].as_str(), license["freezes"].as_u64()),
-        (Some("active"), Some(0))
-    );
-    let shown = world.payer(&["deployment", "show", "--license", "license.json", "--uri", uri]);
-    assert_eq!(
-        (shown["state"].as_str(), shown["flaggedBy"].is_null()),
-        (Some("never registered"), true)
-    );
-}
-
-#[test]
-fn an_interrupted_report_goes_on_from_its_commitment() {
-    let Some(world) = World::licensed() else { return };
-    let uri = "http://served.test/v1";
-    world.host(&["deployment", "register", "--license", "license.json", "--uri", uri]);
-    // Without blocks the report's delay never ends, so the program waits between its two
-    // transactions.
-    world.chain.rpc("evm_setIntervalMining", json!([0]));
-    world.chain.rpc("evm_setAutomine", json!([true]));
-    let sent = || {
-        let count = world.chain.rpc("eth_getTransactionCount", json!([SECOND, "latest"]));
-        u64::from_str_radix(count.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
-    };
-    let before = sent();
-    let report = ["report", "--license", "license.json", "--uri", uri];
-    let mut running = std::process::Command::new(env!("CARGO_BIN_EXE_oml"))
-        .args(["--rpc-url", &world.chain.url, "--private-key", SECOND_KEY])
-        .args(report)
-        .current_dir(world.dir.path())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    for _ in 0..600 {
-        if sent() > before {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    running.kill().unwrap();
-    running.wait().unwrap();
-    assert_eq!(sent(), before + 1, "the commitment");
-    world.chain.rpc("evm_setIntervalMining", json!([1]));
-
-    // The file is of this report alone.
-    world
-        .command(SECOND_KEY, &["report", "--license", "license.json", "--uri", "http://other.test"])
-        .assert()
-        .code(1)
-        .stderr(contains("report.json holds an unfinished report"));
-    let opened = world.payer(&report);
-    let steps: Vec<&str> = opened["transactions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|sent| sent["step"].as_str().unwrap())
-        .collect();
-    assert_eq!(steps, ["open case"], "{opened}");
-    assert_eq!(sent(), before + 2);
-
-    // Killed after the case was open, before it was written down: found again, and no second bond
-    // is paid.
-    let path = world.dir.path().join("report.json");
-    let mut file: Value = read(&path);
-    assert_eq!(file["caseId"], opened["caseId"]);
-    file["caseId"] = Value::Null;
-    std::fs::write(&path, file.to_string()).unwrap();
-    let again = world.payer(&report);
-    assert_eq!((&again["caseId"], sent()), (&opened["caseId"], before + 2));
-}
-
-#[test]
 fn flagged_deployments_are_listed_by_model() {
     let Some(world) = World::licensed() else { return };
     let addresses = world.addresses();
     // In the place of the contract stands a program that logs what it is told: topics, then
     // nothing.
-    let manager = addresses.challenge_manager;
+    let rounds = addresses.rounds;
     let speak = "0x6060356040356020355f355f5fa400";
-    world.chain.rpc("anvil_setCode", json!([manager, speak]));
+    world.chain.rpc("anvil_setCode", json!([rounds, speak]));
     let license: Value = read(&world.dir.path().join("license.json"));
-    let flagged = ChallengeManager::DeploymentFlagged::SIGNATURE_HASH;
+    let flagged = Rounds::DeploymentFlagged::SIGNATURE_HASH;
     let word = |value: &Value| value.as_str().unwrap().trim_start_matches("0x").to_owned();
-    let (deployment, case) = ("ab".repeat(32), "cd".repeat(32));
-    let data = format!("{flagged}{deployment}{}{case}", word(&license["licenseId"]));
+    let (deployment, round) = ("ab".repeat(32), "cd".repeat(32));
+    let data = format!("{flagged}{deployment}{}{round}", word(&license["licenseId"]));
     let id = world
         .chain
-        .rpc("eth_sendTransaction", json!([{ "from": FIRST, "to": manager, "data": data }]));
+        .rpc("eth_sendTransaction", json!([{ "from": FIRST, "to": rounds, "data": data }]));
     while world.chain.rpc("eth_getTransactionReceipt", json!([id])).is_null() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
@@ -303,7 +216,7 @@ fn flagged_deployments_are_listed_by_model() {
         (&flags[0]["licenseId"], &flags[0]["modelId"]),
         (&license["licenseId"], &json!(model))
     );
-    assert_eq!(flags[0]["caseId"], format!("0x{case}"));
+    assert_eq!(flags[0]["roundId"], format!("0x{round}"));
     assert_eq!(world.host(&["deployment", "flags"]), flags);
     let other = format!("0x{}", "77".repeat(32));
     assert_eq!(world.host(&["deployment", "flags", "--model-id", &other]), json!([]));

@@ -49,7 +49,8 @@ pub(crate) fn write_addresses(dir: &Path, chain_id: u64) {
         "chainId": chain_id,
         "beacon": { "address": address(1), "source": { "kind": "randao", "margin": 2, "biasBits": 1 } },
         "licenseRegistry": address(2), "collateralVault": address(3),
-        "paymentEscrow": address(4), "proverRegistry": address(5), "challengeManager": address(6),
+        "paymentEscrow": address(4), "proverRegistry": address(5), "proofs": address(6),
+        "rounds": address(7),
         "deployedAtBlock": 0,
     });
     std::fs::write(dir.join("addresses.json"), file.to_string()).unwrap();

@@ -10,6 +10,7 @@
 
 mod answers;
 mod clock;
+mod decoys;
 mod endpoint;
 mod judge;
 mod observation;
@@ -21,6 +22,7 @@ mod target;
 mod transcript;
 
 pub use answers::Answers;
+pub use decoys::{TooFewDecoys, make_decoys};
 pub use endpoint::{AddressError, Endpoint, EndpointError, EndpointOptions, Limits, is_public};
 pub use judge::{CheckOutcome, Comparisons, Evidence, Inconclusive, Tally, Verdict};
 pub(crate) use judge::{EvidenceLevels, Observed, Silence};

@@ -44,7 +44,7 @@ pub(crate) async fn bring(
     round: u64,
     patience: &Patience,
 ) -> Result<Option<TxRecord>> {
-    let proofs = chain.proofs()?;
+    let proofs = chain.beacon_proofs()?;
     loop {
         let value = proofs.value(round).await.map_err(unread)?;
         let step = round_step(&proofs.beacon().source, round, value, chain.present().await?);

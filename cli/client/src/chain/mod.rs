@@ -215,7 +215,7 @@ impl Chain {
     ///
     /// # Errors
     /// No relay is known for the beacon's network.
-    pub(crate) fn proofs(&self) -> Result<ProofSource> {
+    pub(crate) fn beacon_proofs(&self) -> Result<ProofSource> {
         let (provider, beacon) = (self.provider().clone(), self.addresses.beacon);
         ProofSource::new(provider, beacon, &self.drand_endpoints).hint(
             "rounds of the beacon can't be brought",
@@ -258,9 +258,14 @@ impl Chain {
         self.addresses.prover_registry.into()
     }
 
-    /// Address of `ChallengeManager`.
-    pub(crate) fn challenges(&self) -> Address {
-        self.addresses.challenge_manager.into()
+    /// Address of `Proofs`.
+    pub(crate) fn proofs(&self) -> Address {
+        self.addresses.proofs.into()
+    }
+
+    /// Address of `Rounds`.
+    pub(crate) fn rounds(&self) -> Address {
+        self.addresses.rounds.into()
     }
 
     /// The offer of `terms` on this chain.
@@ -269,7 +274,8 @@ impl Chain {
         hash::offer_id(self.addresses.chain_id, self.addresses.license_registry, terms)
     }
 
-    /// Sends a call that pays: approves before what is pulled, or sends native currency along.
+    /// Sends a call that pays: approves before what is pulled, or sends native currency along. In a
+    /// dry run the call can't be simulated if it needs an approval first, and the record says so.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -283,7 +289,11 @@ impl Chain {
         let Payment { currency, amount, spender } = payment;
         let approval = self.approve(currency, spender, amount).await?;
         let value = self.native_value(currency, amount);
-        let sent = self.send(step, to, call, value).await?;
+        let sent = if self.dry_run && approval.is_some() {
+            Sent::unsimulated(TxRecord::unsimulated(step, self.sender()?, to))
+        } else {
+            self.send(step, to, call, value).await?
+        };
         let records = approval.into_iter().chain([sent.record.clone()]).collect();
         Ok((sent, records))
     }

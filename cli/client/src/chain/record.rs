@@ -17,7 +17,7 @@ pub struct TxRecord {
     pub to: Address,
     /// Hash; none for a dry run.
     pub hash: Option<B256>,
-    /// Gas used, or estimated for a dry run.
+    /// Gas used, or estimated for a dry run; 0 where not even that was possible.
     pub gas: u64,
     /// Price paid per gas, in wei.
     pub gas_price: u128,
@@ -33,11 +33,20 @@ impl TxRecord {
         Self { step: step.to_owned(), from, to, hash: None, gas, gas_price: 0, block: None, value }
     }
 
+    /// A transaction of a dry run that only works once another one, before it, was sent.
+    pub(crate) fn unsimulated(step: &str, from: Address, to: Address) -> Self {
+        Self::simulated(step, from, to, 0, U256::ZERO)
+    }
+
     /// One line for people.
     #[must_use]
     pub fn line(&self) -> String {
         match self.hash {
             Some(hash) => format!("{}: {hash} (gas {})", self.step, self.gas),
+            None if self.gas == 0 => format!(
+                "{}: dry run, can't be simulated before the approval is sent; nothing was sent",
+                self.step
+            ),
             None => format!(
                 "{}: dry run, would use about {} gas; nothing was sent",
                 self.step, self.gas
@@ -58,6 +67,11 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
+    /// Of a dry run in which nothing could be simulated.
+    pub(crate) fn unsimulated(record: TxRecord) -> Self {
+        Self { record, returned: Bytes::new(), receipt: None }
+    }
+
     /// The first event `E` in it; none for a dry run.
     pub(crate) fn event<E: SolEvent>(&self) -> Option<Log<E>> {
         let receipt = self.receipt.as_ref()?;

@@ -12,7 +12,7 @@ use crate::pay::{self, PayableChannel};
 use crate::progress::Progress;
 use alloy::primitives::U256;
 use oml_contracts::hash;
-use oml_contracts::rpc::abi::ChallengeManager::ChallengeManager_NotEnough;
+use oml_contracts::rpc::abi::Proofs::Proofs_NotEnough;
 use oml_engine::Prompt;
 use oml_payments::LogEntry;
 use oml_payments::ServedPath;
@@ -181,7 +181,7 @@ async fn commit(
     let rehearsed = commitment.rehearse(chain, "prove an unlicensed model", &call, U256::ZERO);
     match rehearsed.await {
         // Without an answer this is all that may be wrong.
-        Err(error) if error.is_revert::<ChallengeManager_NotEnough>() => {}
+        Err(error) if error.is_revert::<Proofs_NotEnough>() => {}
         other => drop(other?),
     }
     if !chain.is_dry_run() && !path.exists() {

@@ -39,7 +39,7 @@ pub struct TakenKeys {
     pub threshold: Log2,
 }
 
-/// Takes random bundles that no case and no proof has burned, and writes them to a secret file.
+/// Takes random bundles that no round and no proof has burned, and writes them to a secret file.
 ///
 /// # Errors
 /// Another universe than the committed one, a copy whose seed is not drawn, too few bundles, or a
@@ -48,7 +48,7 @@ pub async fn take_keys(chain: &Chain, universe: &Universe, order: &TakeKeys) -> 
     // Checks that the universe is the committed one, and that the copy has its seed.
     license_draw(chain, universe, &order.copy).await?;
     let personal = universe.parts().personal();
-    let evidence = &order.license.terms.evidence;
+    let evidence = &order.license.terms.evidence();
     let bundles = match order.bundles {
         Some(bundles) => bundles,
         None => bundles_for(evidence, personal, order.hit_rate)?.ok_or_else(|| {
@@ -57,7 +57,7 @@ pub async fn take_keys(chain: &Chain, universe: &Universe, order: &TakeKeys) -> 
                     "no series of at most {MOST_BUNDLES} bundles convicts at a hit rate of {}",
                     order.hit_rate
                 ),
-                "only a report (`oml report`) can show this copy; or say how many --bundles to ask",
+                "only a sealed round (`oml round`) can show this copy; or say how many --bundles to ask",
                 FailureKind::Failed,
             )
         })?,
@@ -73,7 +73,7 @@ pub async fn take_keys(chain: &Chain, universe: &Universe, order: &TakeKeys) -> 
     Ok(TakenKeys { keys, hits_needed, threshold })
 }
 
-/// Random personal bundles that no case and no proof has burned.
+/// Random personal bundles that no round and no proof has burned.
 async fn choose(chain: &Chain, universe: &Universe, count: u32) -> Result<Vec<u32>> {
     let mut left = unburned(chain, universe).await?;
     if left.len() < count as usize {

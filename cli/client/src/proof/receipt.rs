@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::files::LicenseFile;
 use alloy::primitives::U256;
 use alloy::sol_types::SolCall;
-use oml_contracts::rpc::abi::{ChallengeManager, CollateralVault};
+use oml_contracts::rpc::abi::{CollateralVault, Proofs};
 use oml_contracts::terms::Violation;
 use oml_payments::SignedReceipt;
 use serde::Serialize;
@@ -36,7 +36,7 @@ pub async fn under_metering(
     receipt: &SignedReceipt,
 ) -> Result<AcceptedProof> {
     let claim = ProofClaim::of_receipt(chain, Violation::UnderMetering, license, receipt);
-    let call = ChallengeManager::proveUnderMeteringCall {
+    let call = Proofs::proveUnderMeteringCall {
         r#ref: license.sol_ref()?,
         receipt: receipt.receipt().into(),
         signature: receipt.signature.as_bytes().to_vec().into(),
@@ -55,7 +55,7 @@ pub async fn out_of_term(
     receipt: &SignedReceipt,
 ) -> Result<AcceptedProof> {
     let claim = ProofClaim::of_receipt(chain, Violation::OutOfTerm, license, receipt);
-    let call = ChallengeManager::proveOutOfTermCall {
+    let call = Proofs::proveOutOfTermCall {
         r#ref: license.sol_ref()?,
         receipt: receipt.receipt().into(),
         signature: receipt.signature.as_bytes().to_vec().into(),
@@ -75,7 +75,7 @@ pub async fn equivocation(
 ) -> Result<AcceptedProof> {
     let [a, b] = receipts;
     let claim = ProofClaim::of_receipt(chain, Violation::Equivocation, license, a);
-    let call = ChallengeManager::proveEquivocationCall {
+    let call = Proofs::proveEquivocationCall {
         r#ref: license.sol_ref()?,
         a: a.receipt().into(),
         signatureA: a.signature.as_bytes().to_vec().into(),
@@ -105,7 +105,7 @@ async fn prove<C: SolCall>(
         return Ok(accepted(None, transactions));
     }
     commitment.mature(chain).await?;
-    let sent = chain.send(step, chain.challenges(), call, U256::ZERO).await;
+    let sent = chain.send(step, chain.proofs(), call, U256::ZERO).await;
     let sent = after_commitment(sent)?;
     let slashed = sent.event::<CollateralVault::CollateralSlashed>().map(|log| log.amount);
     transactions.push(sent.record);

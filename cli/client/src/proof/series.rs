@@ -4,18 +4,18 @@
 use super::claim::ProofClaim;
 use crate::chain::Chain;
 use crate::commitment::ReportCommitment;
-use crate::error::{ClientError, FailureKind, Result, fail};
+use crate::error::{FailureKind, Result, fail};
 use crate::files::{self, LicenseFile};
 use crate::host;
 use crate::license::{self, KeptLicense};
+use alloy::primitives::B256;
 use oml_contracts::bundle::ProvenBundle;
 use oml_contracts::leaf::BUNDLE;
-use oml_contracts::rpc::abi::ChallengeManager::{
-    OpenedBundle, OpenedLeaf, Series, SeriesEvidence, ServedAnswer, proveUnlicensedModelCall,
-};
 use oml_contracts::rpc::abi::LicenseRegistry;
+use oml_contracts::rpc::abi::Proofs::{Series, ServedAnswer, proveUnlicensedModelCall};
+use oml_contracts::tag::tag_of;
 use oml_contracts::terms::Violation;
-use oml_contracts::{ChannelId, EthAddress, Root, Salt, Seed, ServingKeys, hash};
+use oml_contracts::{ChannelId, EthAddress, Root, Salt, Seed, ServingKeys, Signature, hash};
 use oml_payments::copies::{CopySeries, SignedAnswer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -148,43 +148,37 @@ impl SeriesFile {
             firstRequest: self.first_request,
             bundles: numbers.collect(),
         };
-        let bundles = self.keys.bundles.iter().zip(0..).map(|(bundle, k)| opened(bundle, k));
-        let given = SeriesEvidence {
-            bundles: bundles.collect::<Result<_>>()?,
+        Ok(proveUnlicensedModelCall {
+            r#ref: self.keys.license.sol_ref()?,
+            series,
+            opened: self.keys.bundles.iter().map(|bundle| (&bundle.opening).into()).collect(),
             answers: answers.iter().map(served).collect(),
-        };
-        let (r#ref, salt) = (self.keys.license.sol_ref()?, self.salt.into());
-        Ok(proveUnlicensedModelCall { r#ref, series, given, salt })
-    }
-}
-
-/// The `k`-th bundle as the contract takes it: each leaf's answer stands in the leaf's own place.
-fn opened(bundle: &KeyBundle, k: u16) -> Result<OpenedBundle> {
-    let leaves: Vec<OpenedLeaf> = (16 * k..)
-        .zip(&bundle.opening.leaves)
-        .map(|(position, leaf)| OpenedLeaf {
-            salt: leaf.salt.into(),
-            keyHash: leaf.key_hash.into(),
-            tags: leaf.tags.words().map(Into::into),
-            position,
+            salt: self.salt.into(),
         })
-        .collect();
-    let uneven = |_| ClientError::Other("a bundle has not 16 leaves".into());
-    let leaves = leaves.try_into().map_err(uneven)?;
-    let siblings = bundle.opening.siblings.iter().map(Into::into).collect();
-    Ok(OpenedBundle { leaves, siblings })
+    }
 }
 
 fn served(answer: &Option<SignedAnswer>) -> ServedAnswer {
     let Some(SignedAnswer { receipt, text }) = answer else { return ServedAnswer::default() };
+    let (r, vs) = compact(&receipt.signature);
     ServedAnswer {
         keyEpoch: receipt.key_epoch,
         seq: receipt.seq,
         cumulativeTokens: receipt.cumulative_tokens,
         servedAt: receipt.served_at,
-        signature: receipt.signature.as_bytes().to_vec().into(),
-        text: text.as_bytes().to_vec().into(),
+        tag: (*tag_of(text).as_bytes()).into(),
+        textHash: hash::text_hash(text).into(),
+        r,
+        vs,
     }
+}
+
+/// A signature in two words (EIP-2098): the parity of the point is the highest bit of the second.
+fn compact(signature: &Signature) -> (B256, B256) {
+    let bytes = signature.as_bytes();
+    let (r, mut vs) = (B256::from_slice(&bytes[..32]), B256::from_slice(&bytes[32..64]));
+    vs[0] |= (bytes[64] & 1 ^ 1) << 7;
+    (r, vs)
 }
 
 /// Refuses a license file of other terms: the commitment names the id, the contract computes it.
@@ -202,15 +196,15 @@ fn refuse_other_terms(chain: &Chain, file: &LicenseFile) -> Result<()> {
     ))
 }
 
-/// Refuses a bundle that a case or a proof has opened.
+/// Refuses a bundle that a round or a proof has opened.
 async fn refuse_burned(chain: &Chain, copy: &LicenseFile, bundle: u32) -> Result<()> {
     let (model, epoch) = (copy.terms.model_id.into(), copy.terms.epoch);
-    let call = LicenseRegistry::isBurnedCall { modelId: model, epoch, bundle };
-    if !chain.read(chain.registry(), call).await? {
+    let call = LicenseRegistry::burnedOnCall { modelId: model, epoch, bundle };
+    if chain.read(chain.registry(), call).await? == 0 {
         return Ok(());
     }
     Err(fail(
-        format!("bundle {bundle} is burned: a case or a proof has opened it"),
+        format!("bundle {bundle} is burned: a round or a proof has opened it"),
         "take other keys with `oml proof keys`",
         FailureKind::Failed,
     ))
@@ -282,7 +276,7 @@ impl SeriesStanding {
             license: license.license_id,
             model: license.terms.model_id,
             serving_keys: &self.serving_keys,
-            evidence: license.terms.evidence,
+            evidence: license.terms.evidence(),
             channel: file.channel_id,
             first_request: file.first_request,
             from,

@@ -72,8 +72,7 @@ pub async fn unlicensed_model(
         return Err(not_enough(&series, &laid, &reading)?);
     }
     let call = file.call(&laid.answers)?;
-    let sent =
-        chain.send("prove an unlicensed model", chain.challenges(), call, U256::ZERO).await?;
+    let sent = chain.send("prove an unlicensed model", chain.proofs(), call, U256::ZERO).await?;
     Ok(AcceptedSeries {
         violation: Violation::UnlicensedModel,
         level: 0,
@@ -111,7 +110,7 @@ fn not_enough(
         )
     } else {
         "such answers are no evidence however many there are: the host is innocent, or hides its copy \
-         too well for this proof (`oml report` asks as a committee)"
+         too well for this proof (a sealed round asks as strangers do, `oml round`)"
             .to_owned()
     };
     Ok(fail(

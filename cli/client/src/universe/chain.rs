@@ -6,6 +6,7 @@ use crate::error::{FailureKind, Result, fail};
 use crate::files::LicenseFile;
 use crate::license;
 use alloy::primitives::U256;
+use oml_contracts::draw::SHARED_ASSIGNMENT;
 use oml_contracts::rpc::abi::LicenseRegistry;
 use oml_contracts::{ModelId, Root, Seed};
 use oml_prover::fingerprint::{LicenseDraw, Universe};
@@ -170,7 +171,7 @@ pub async fn license_draw(
     Ok(LicenseDraw {
         license_seed: kept.seed,
         model_seed: committed.seed.into(),
-        assignment_p: license.terms.evidence.assignment_p,
+        assignment_p: SHARED_ASSIGNMENT,
     })
 }
 
@@ -208,7 +209,7 @@ pub async fn on_chain(chain: &Chain, universe: &Universe) -> Result<serde_json::
     let bundles = state.personalCount / 16;
     Ok(serde_json::json!({
         "committed": Root::from(state.root) == universe.root(), "seed": state.seed,
-        "licenses": state.licenses, "cases": state.cases, "burnedBundles": state.burnedBundles,
+        "licenses": state.licenses, "burnedBundles": state.burnedBundles,
         "unburnedBundles": bundles - state.burnedBundles,
     }))
 }

@@ -1,7 +1,8 @@
-//! The six acts. Each returns what it reports; money and transactions are read off the chain, not
+//! The seven acts. Each returns what it reports; money and transactions are read off the chain, not
 //! remembered.
 
-mod cases;
 mod copies;
+mod keys;
 mod payments;
 mod publishing;
+mod rounds;

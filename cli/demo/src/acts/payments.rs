@@ -37,7 +37,7 @@ impl Play {
         let mut act =
             self.start(3, "an honest host serves; a payer pays per request; the host settles");
         let mark = self.stage.begin().await?;
-        let gateway = self.open_gateway(0, "hostA", Some(2)).await?;
+        let gateway = self.gateway_of(0, "hostA").await?;
         let (mut session, channel) = self.open_session(0, &gateway).await?;
         let mut promised = 0;
         for prompt in PROMPTS {
@@ -102,6 +102,14 @@ impl Play {
         self.finish(mark, act).await
     }
 
+    /// The gateway of a host that settles by itself, opened if it was not before.
+    pub(super) async fn gateway_of(&mut self, number: usize, host: &str) -> Result<String> {
+        match self.gateways.iter().find(|(name, _)| name == host) {
+            Some((_, gateway)) => Ok(gateway.clone()),
+            None => self.open_gateway(number, host, Some(2)).await,
+        }
+    }
+
     /// A model server and, in front of it, a node with the gateway, under the host's license.
     async fn open_gateway(
         &mut self,
@@ -124,18 +132,20 @@ impl Play {
         Ok(gateway)
     }
 
-    async fn open_session(
+    pub(super) async fn open_session(
         &self,
         number: usize,
         gateway: &str,
     ) -> Result<(PayerSession, ChannelFile)> {
         let payer = self.stage.chain("payer")?;
         let license = self.licenses[number].clone();
-        let name = format!("channel-{}.json", license.license_id);
         let amount = Amount::new(20 * UNIT);
         let order = OpenChannel { license, voucher_signer: None, amount };
         let channel = channel::open(payer, &order).await?.file;
-        files::save(&self.stage.dir.join(name), &channel)?;
+        files::save(
+            &self.stage.dir.join(format!("channel-{}.json", channel.channel_id)),
+            &channel,
+        )?;
         let session = PayableChannel::read(payer, &channel).await?.session(payer, gateway)?;
         Ok((session, channel))
     }

@@ -1,22 +1,26 @@
 //! Acts 1 and 2: an owner publishes a model, hosts buy licenses and get their copies.
 
 use crate::play::Play;
-use crate::ports::{free_port, url};
+use crate::ports::free_port;
 use crate::report::PlayedAct;
 use crate::scenario::{PROVERS, UNIT};
 use eyre::{Result, eyre};
 use oml_client::license::AcquireLicense;
 use oml_client::model::NewModel;
 use oml_client::offer::OfferDraft;
-use oml_client::{Chain, files, license, local_model, model, offer};
+use oml_client::{Chain, files, license, local_model, model, offer, round};
+use oml_contracts::ledger::RoundSize;
 use oml_contracts::{Amount, Bps, Terms};
 use std::path::PathBuf;
 
 /// Hosts, in the order in which they buy.
 const HOSTS: [&str; 4] = ["hostA", "hostB", "hostC", "hostD"];
 
-/// The act in which each host plays.
-const HOST_ACTS: [u8; 4] = [3, 4, 5, 6];
+/// The acts in which each host plays.
+const HOST_ACTS: [&[u8]; 4] = [&[3, 7], &[4], &[5], &[6]];
+
+/// 2^30: the 24 leaves of a demo's round that are kept bring up to 64 bits, so one round convicts.
+const ALPHA_INVERSE: u64 = 1 << 30;
 
 /// Seconds within which a host settles what it served.
 const SETTLEMENT_PERIOD: u64 = 16;
@@ -59,28 +63,30 @@ impl Play {
             price_per_request: Amount::new(UNIT / 20),
             price_per_thousand_tokens: Amount::new(2 * UNIT),
             collateral: Amount::new(1_000 * UNIT),
-            report_bond: Amount::new(100 * UNIT),
-            prover_fee: Amount::new(5 * UNIT),
+            seats: RoundSize::DEMO.seats(),
+            alpha_inverse: ALPHA_INVERSE,
             settlement_period: SETTLEMENT_PERIOD,
             thaw_period: 3_600,
             duration: 30 * 86_400,
             leak_liability: false,
             unlicensed_model_bps: Bps::new(0)?,
         };
-        let terms = draft.terms()?;
+        // One, so that no round has to pay for others that could have been named.
+        let terms = Terms { max_deployments: 1, ..draft.terms()? };
         offer::check(&terms)?;
         Ok(terms)
     }
 
-    /// The owner's node, which opens leaves, and three provers, each a process of its own.
+    /// The owner's node, which hands out keys and opens, and three provers, each a process of its own.
     async fn start_nodes(&mut self) -> Result<()> {
         let owner_port = free_port()?;
+        round::keygen(&self.stage.rounds_secret())?;
         let config =
             self.stage.owner_node(self.model_id, &self.universe, &self.key_file, owner_port)?;
         self.start_node("owner", &config, owner_port).await?;
         for name in PROVERS {
-            let port = free_port()?;
-            let config = self.stage.prover_node(name, self.model_id, &url(owner_port), port)?;
+            let port = self.stage.inbox_port(name)?;
+            let config = self.stage.prover_node(name, port)?;
             self.start_node(name, &config, port).await?;
         }
         Ok(())
@@ -104,7 +110,7 @@ impl Play {
         }
         for (number, (host, played)) in HOSTS.iter().zip(HOST_ACTS).enumerate() {
             // A copy that no act uses is not worth a minute of training.
-            if !self.options.acts.contains(&played) {
+            if !self.options.acts.iter().any(|act| played.contains(act)) {
                 self.copies.push(PathBuf::new());
                 continue;
             }
@@ -113,6 +119,19 @@ impl Play {
             let chain = self.stage.chain(host)?;
             license::activate(chain, &self.licenses[number], &self.copies[number]).await?;
         }
+        self.commit_words().await?;
         self.finish(mark, act).await
+    }
+
+    /// The owner commits to the words with which it may seal rounds of the licenses, as long as
+    /// nobody knows which it will need.
+    async fn commit_words(&self) -> Result<()> {
+        let owner = self.stage.chain("owner")?;
+        let secret = round::load_secret(&self.stage.rounds_secret())?;
+        for license in &self.licenses {
+            round::commit_cases(owner, &secret, license).await?;
+        }
+        self.say("  the owner committed to the words of their rounds");
+        Ok(())
     }
 }

@@ -47,12 +47,12 @@ pub(crate) struct Deploy {
     /// Windows of seconds and a test token, for a local chain; else windows of hours
     #[arg(long)]
     local: bool,
-    /// Currency of the provers' stake; zero is the chain's own
+    /// Currency of tickets and seat fees; zero is the chain's own
     #[arg(long, default_value = "0x0000000000000000000000000000000000000000")]
     stake_currency: EthAddress,
-    /// Least stake of a prover
-    #[arg(long, default_value = "100")]
-    min_stake: String,
+    /// What a seat of a round costs; a prover's ticket is a hundred of them
+    #[arg(long, default_value = "1")]
+    seat_fee: String,
     /// Decimals of the stake's currency
     #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
     decimals: u8,
@@ -86,15 +86,15 @@ fn deploy_params(
     args: &Deploy,
     chain_id: u64,
     currency: EthAddress,
-    min_stake: Amount,
+    seat_fee: Amount,
 ) -> Result<DeployParams> {
     let choice = BeaconChoice { is_local: args.local, ..args.beacon.choice() };
     let Some(path) = &args.params else {
         let beacon = beacons::choose(chain_id, &choice)?;
         return Ok(if args.local {
-            DeployParams { beacon, ..DeployParams::local(currency, min_stake) }
+            DeployParams { beacon, ..DeployParams::local(currency, seat_fee) }
         } else {
-            DeployParams::public(currency, min_stake, beacon)
+            DeployParams::public(currency, seat_fee, beacon)
         });
     };
     let params: DeployParams =
@@ -115,8 +115,8 @@ async fn deploy_all(args: Deploy, global: &Global) -> Result<()> {
     }
     let token = if args.local { Some(deploy::token(&rpc).await?) } else { None };
     let currency = token.unwrap_or(args.stake_currency);
-    let min_stake = Amount::new(money::parse(&args.min_stake, args.decimals)?);
-    let params = deploy_params(&args, chain_id, currency, min_stake)?;
+    let seat_fee = Amount::new(money::parse(&args.seat_fee, args.decimals)?);
+    let params = deploy_params(&args, chain_id, currency, seat_fee)?;
     deploy::refuse_other(&global.chain.addresses, chain_id, &params)?;
     let addresses = deploy::core(&rpc, &params, token).await?;
     addresses.save(&global.chain.addresses)?;

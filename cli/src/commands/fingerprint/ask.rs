@@ -9,10 +9,9 @@ use eyre::Result;
 use oml_client::files;
 use oml_contracts::draw::Part;
 use oml_contracts::leaf::BUNDLE;
-use oml_node::cases::make_decoys;
 use oml_prover::check::{
     Answers, Artefact, Endpoint, EndpointOptions, Limits, Questions, Scores, Target, Transcript,
-    ask, score,
+    ask, make_decoys, score,
 };
 use oml_prover::fingerprint::{Perinucleus, Universe};
 use rand::seq::SliceRandom as _;
@@ -39,7 +38,7 @@ pub(crate) struct AskArgs {
     /// File with the service's API key
     #[arg(long, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
-    /// Most personal fingerprints to ask [default: all that no case has burned]
+    /// Most personal fingerprints to ask [default: all that no round has burned]
     #[arg(long, value_name = "N")]
     queries: Option<usize>,
     /// Decoys mixed in per 16 fingerprints, so that the service can't tell which are keys

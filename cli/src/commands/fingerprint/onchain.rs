@@ -84,7 +84,7 @@ pub(super) async fn run_show(own: &Own, chain: Option<&Global>, output: Output) 
 }
 
 /// The parts that people look for, in this order.
-const SHOWN: [(&str, &str); 12] = [
+const SHOWN: [(&str, &str); 11] = [
     ("model", "/modelId"),
     ("epoch", "/epoch"),
     ("root", "/root"),
@@ -94,7 +94,6 @@ const SHOWN: [(&str, &str); 12] = [
     ("on chain", "/chain/committed"),
     ("model seed", "/chain/seed"),
     ("licenses", "/chain/licenses"),
-    ("cases", "/chain/cases"),
     ("burned bundles", "/chain/burnedBundles"),
     ("unburned bundles", "/chain/unburnedBundles"),
 ];

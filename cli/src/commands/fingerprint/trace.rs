@@ -129,8 +129,8 @@ fn common_terms(files: &[LicenseFile]) -> Result<EvidenceTerms> {
     let Some(first) = files.first() else {
         return Err(fail("no license is named", "give --license FILE", FailureKind::Failed));
     };
-    match files.iter().find(|file| file.terms.evidence != first.terms.evidence) {
-        None => Ok(first.terms.evidence),
+    match files.iter().find(|file| file.terms.evidence() != first.terms.evidence()) {
+        None => Ok(first.terms.evidence()),
         Some(other) => Err(fail(
             format!(
                 "licenses {} and {} have different terms of evidence",

@@ -84,7 +84,7 @@ fn refused_before_anything_is_sent(world: &World) {
         .collect("nobody-series.json", &["--keys", "nobody.json"])
         .assert()
         .code(6)
-        .stderr(contains("ChallengeManager_NotForeign").and(contains("was not sent")));
+        .stderr(contains("Proofs_NotForeign").and(contains("was not sent")));
     assert!(!world.path("nobody-series.json").exists());
     assert_eq!(world.sent_by_payer(), sent);
 }
@@ -120,9 +120,7 @@ fn honest(world: &World, needed: u64) {
         .payer(&["proof", "out-of-term", "--license", "license.json", "--receipt", "receipt.json"])
         .assert()
         .code(6)
-        .stderr(
-            contains("ChallengeManager_WithinTerm").and(contains("this transaction was not sent")),
-        );
+        .stderr(contains("Proofs_WithinTerm").and(contains("this transaction was not sent")));
     assert_eq!(world.sent_by_payer(), sent, "nothing was committed to");
 }
 

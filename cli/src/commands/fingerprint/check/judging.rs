@@ -34,7 +34,7 @@ impl Judging {
         Ok(Self {
             license_id: Some(license.license_id),
             draw: license_draw(chain, universe, license).await?,
-            terms: license.terms.evidence,
+            terms: license.terms.evidence(),
             standing: UniverseStanding::read(chain, universe).await?,
         })
     }

@@ -1,5 +1,7 @@
 //! `oml doctor`: looks at what the other commands need and says what is broken and what to do.
 
+mod roles;
+
 use crate::error::{FailureKind, fail};
 use crate::flags::Global;
 use crate::output::causes;
@@ -36,6 +38,8 @@ pub(crate) enum State {
     Ok,
     /// Not there, and not needed by everyone.
     Absent,
+    /// It works, but costs secrecy or fees.
+    Warning,
     /// Does not work.
     Broken,
 }
@@ -53,20 +57,24 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    fn ok(part: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(super) fn ok(part: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { part: part.into(), state: State::Ok, detail: detail.into() }
     }
 
-    fn absent(part: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(super) fn absent(part: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { part: part.into(), state: State::Absent, detail: detail.into() }
     }
 
-    fn broken(part: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(super) fn warning(part: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { part: part.into(), state: State::Warning, detail: detail.into() }
+    }
+
+    pub(super) fn broken(part: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { part: part.into(), state: State::Broken, detail: detail.into() }
     }
 
     /// From a check that either says what it found or fails with cause and hint.
-    fn of(part: impl Into<String>, result: Result<String>) -> Self {
+    pub(super) fn of(part: impl Into<String>, result: Result<String>) -> Self {
         match result {
             Ok(detail) => Self::ok(part, detail),
             Err(report) => {
@@ -89,9 +97,7 @@ pub(crate) async fn run(args: Doctor, global: &Global) -> Result<()> {
         findings.push(Finding::of("model", model_detail(model)));
     }
     if let Some(config) = &args.config {
-        let result =
-            oml_node::NodeConfig::load(config).map(|_| format!("{} is valid", config.display()));
-        findings.push(Finding::of("node configuration", result.map_err(Into::into)));
+        findings.extend(roles::findings(config, global).await);
     }
     for url in &args.nodes {
         findings.push(Finding::of(format!("node {url}"), node_detail(url).await));
@@ -113,6 +119,7 @@ fn human(findings: &[Finding]) -> String {
     let word = |state| match state {
         State::Ok => "ok",
         State::Absent => "absent",
+        State::Warning => "warning",
         State::Broken => "BROKEN",
     };
     table(

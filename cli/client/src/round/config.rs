@@ -1,0 +1,47 @@
+//! What a deployment of the contracts has fixed about rounds.
+
+use crate::chain::Chain;
+use crate::error::Result;
+use oml_contracts::rpc::abi::{ProverRegistry, Rounds};
+use oml_contracts::{Amount, EthAddress};
+use serde::Serialize;
+
+/// Windows and fees of rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoundsSettings {
+    /// Seconds after the seal in which seats answer.
+    pub answer_window: u64,
+    /// Seconds after that in which the owner opens.
+    pub open_window: u64,
+    /// Seconds between a slash and its payout.
+    pub payout_delay: u64,
+    /// What each seat costs who seals, smallest units of `currency`.
+    pub seat_fee: Amount,
+    /// Currency of seat fees and tickets; zero for the chain's own.
+    pub currency: EthAddress,
+}
+
+/// Windows and fees of rounds.
+///
+/// # Errors
+/// Network failure.
+pub async fn config(chain: &Chain) -> Result<RoundsSettings> {
+    let kept = chain.read(chain.rounds(), Rounds::configCall {}).await?;
+    let currency = chain.read(chain.provers(), ProverRegistry::stakeCurrencyCall {}).await?;
+    Ok(RoundsSettings {
+        answer_window: kept.answerWindow.to(),
+        open_window: kept.openWindow.to(),
+        payout_delay: kept.payoutDelay.to(),
+        seat_fee: Amount::new(kept.seatFee),
+        currency: currency.into(),
+    })
+}
+
+/// Seconds between a slash and its payout.
+///
+/// # Errors
+/// Network failure.
+pub async fn payout_delay(chain: &Chain) -> Result<u64> {
+    Ok(config(chain).await?.payout_delay)
+}
