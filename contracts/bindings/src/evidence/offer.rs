@@ -38,7 +38,7 @@ pub enum EvidenceError {
     )]
     NoAssignment,
     /// Error rate of 1 or more.
-    #[error("alphaInverse {0} bounds no error; it must be at least 2, 1,000,000,000 is usual")]
+    #[error("alphaInverse {0} bounds no error; it must be at least 2, 1,000,000,000,000 is usual")]
     AlphaInverse(u64),
     /// A hit rate that gives no evidence.
     #[error(

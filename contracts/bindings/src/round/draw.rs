@@ -62,7 +62,7 @@ pub type RoundBundles = Vec<u32>;
 
 /// The first `wanted` different numbers among `keccak(seed ‖ uint32 t) mod bundles`, t = 0, 1, 2 …,
 /// without those that were burned on a day before that of the seal; fewer if [`MAX_TRIES`]
-/// candidates give no more.
+/// candidates give no more, and none without bundles.
 pub fn draw_bundles(
     seed: &Seed,
     bundles: u32,
@@ -71,7 +71,7 @@ pub fn draw_bundles(
 ) -> RoundBundles {
     let mut found = Vec::new();
     for t in 0..MAX_TRIES {
-        if found.len() == usize::from(wanted) {
+        if bundles == 0 || found.len() == usize::from(wanted) {
             break;
         }
         let bundle = remainder(&keccak_parts(&[seed.as_bytes(), &t.to_be_bytes()]), bundles);
@@ -111,6 +111,7 @@ mod tests {
     fn a_universe_that_is_used_up_gives_what_it_has() {
         assert_eq!(draw_bundles(&seed_of("round"), 2, 8, |_| false).len(), 2);
         assert!(draw_bundles(&seed_of("round"), 16, 8, |_| true).is_empty());
+        assert!(draw_bundles(&seed_of("round"), 0, 8, |_| false).is_empty());
     }
 
     #[test]

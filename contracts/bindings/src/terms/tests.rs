@@ -66,9 +66,10 @@ fn every_broken_rule_is_named() {
     bad.slash.reporter_bps = Bps::new(6_001).unwrap();
     bad.royalties = vec![Royalty { payee: EthAddress::ZERO, bps: Bps::WHOLE }; 9];
     let errors = bad.validate().unwrap_err();
-    assert_eq!(errors.len(), 11, "{errors:#?}");
+    assert_eq!(errors.len(), 12, "{errors:#?}");
     assert!(errors.contains(&TermsError::Zero("collateral")));
     assert!(errors.contains(&TermsError::AlphaInverse(1)));
+    assert!(errors.contains(&TermsError::SlashSplit(10_001)));
 }
 
 #[test]
