@@ -107,14 +107,14 @@ abstract contract LicenseActions is HandlerBase {
         ICollateralVault.Payout memory p = vault.payout(i);
         vm.prank(rounds);
         try vault.redirect(i, _licenseOf[i], before, payer.addr) {
-            assertGt(committedAt, before, "V6: redirected an older report");
-            assertGt(p.amount, 0, "V6: redirected what was paid");
-            assertEq(p.to, reporter, "V6: not the reporter's");
+            assertGt(committedAt, before, "V2: redirected an older report");
+            assertGt(p.amount, 0, "V2: redirected what was paid");
+            assertEq(p.to, reporter, "V2: not the reporter's");
             p.to = payer.addr;
-            assertEq(abi.encode(vault.payout(i)), abi.encode(p), "V6: more than the payee");
+            assertEq(abi.encode(vault.payout(i)), abi.encode(p), "V2: more than the payee");
             _committedAt[i] = 0;
         } catch {
-            assertTrue(committedAt <= before || p.amount == 0, "V6: refused without a reason");
+            assertTrue(committedAt <= before || p.amount == 0, "V2: refused without a reason");
         }
     }
 
