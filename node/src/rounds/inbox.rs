@@ -155,7 +155,6 @@ impl IntoResponse for Refusal {
 }
 
 /// The routes of a prover's inbox; `domain` is that of `Rounds`.
-#[must_use]
 pub fn prover_inbox(
     store: Store,
     chain: ChainClient,

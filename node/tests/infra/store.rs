@@ -380,6 +380,8 @@ async fn sheets_hand_outs_and_orders_are_never_overwritten() {
         assert!(!store.put_seal_order(&order).await.unwrap());
         assert!(store.take_word("a", order.license_id, 64).await.unwrap());
         assert!(!store.take_word("a", order.license_id, 65).await.unwrap());
+        assert!(store.drop_word("a", 64).await.unwrap());
+        assert!(store.take_word("a", order.license_id, 65).await.unwrap());
         assert!(store.kv_put_new("a", "1").await.unwrap());
         assert!(!store.kv_put_new("a", "2").await.unwrap());
         store.kv_put("a", "3").await.unwrap();

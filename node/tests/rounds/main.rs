@@ -1,5 +1,6 @@
 //! Rounds on a local chain: the owner's node, provers' nodes, and deployments of every kind.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod party;
 mod world;
