@@ -230,12 +230,7 @@ fn params(token: EthAddress, beacon: BeaconSource) -> DeployParams {
             ..base.provers
         },
         proofs: ProofParams { report_delay: 1, payout_delay: 4 },
-        rounds: RoundParams {
-            answer_window: 90,
-            open_window: 90,
-            payout_delay: 4,
-            ..base.rounds
-        },
+        rounds: RoundParams { answer_window: 90, open_window: 90, payout_delay: 4, ..base.rounds },
     }
 }
 

@@ -63,7 +63,7 @@ impl Play {
             "the lying seat must get no fee"
         );
         self.wait_for_payouts().await?;
-        self.wait_for_fees(id).await?;
+        self.wait_for_fees(id, liar.seat).await?;
         self.pull(&["reporter", "owner"]).await?;
         self.finish(mark, act).await
     }
@@ -97,7 +97,9 @@ impl Play {
         if round.state != RoundState::Opened {
             return Err(self.unexpected("the innocent host was not acquitted", &round));
         }
-        self.wait_for_fees(id).await?;
+        self.wait_for_fees(id, hostile.seat).await?;
+        // A node collects only what it has answered itself.
+        round::collect(self.stage.chain(hostile.holder)?, Some(id)).await?;
         self.finish(mark, act).await
     }
 
@@ -286,12 +288,14 @@ impl Play {
         Ok(chain.wait_past(time).await?)
     }
 
-    /// Waits until the provers' nodes have collected the fees of a round.
-    async fn wait_for_fees(&self, id: RoundId) -> Result<()> {
+    /// Waits until the provers' nodes have collected the fees of a round, but for the seat that
+    /// answered by hand.
+    async fn wait_for_fees(&self, id: RoundId, by_hand: u8) -> Result<()> {
         let chain = self.stage.chain("reporter")?;
         self.until("the provers' nodes collect their fees", async || {
             let round = round::standing(chain, id).await?;
-            Ok(round.seats.iter().all(|seat| seat.fee != FeeState::Due))
+            let mut theirs = round.seats.iter().filter(|seat| seat.seat != by_hand);
+            Ok(theirs.all(|seat| seat.fee != FeeState::Due))
         })
         .await
     }
