@@ -40,6 +40,9 @@ const BURNED: EthAddress = {
     EthAddress::new(bytes)
 };
 
+/// Seconds of a day.
+pub(crate) const DAY: u64 = 86_400;
+
 /// Tickets of each prover.
 const TICKETS: u32 = 4;
 
@@ -220,10 +223,14 @@ fn params(token: EthAddress, beacon: BeaconSource) -> DeployParams {
     let base = DeployParams::local(token, Amount::new(SEAT_FEE));
     DeployParams {
         beacon,
-        rounds: RoundParams { answer_window: 90, open_window: 90, payout_delay: 4, ..base.rounds },
-        provers: ProverParams { ticket_price: Amount::new(TICKET_PRICE), ..base.provers },
+        provers: ProverParams {
+            ticket_price: Amount::new(TICKET_PRICE),
+            // Longer than the days that a play lets pass.
+            alive_period: 30 * DAY,
+            ..base.provers
+        },
         proofs: ProofParams { report_delay: 1, payout_delay: 4 },
-        ..base
+        rounds: RoundParams { answer_window: 90, open_window: 90, payout_delay: 4, ..base.rounds },
     }
 }
 

@@ -5,7 +5,7 @@ use crate::clock;
 use crate::options::DemoBeacon;
 use crate::play::Play;
 use crate::report::PlayedAct;
-use crate::scenario::PROVERS;
+use crate::scenario::{DAY, PROVERS};
 use eyre::{Result, ensure, eyre};
 use oml_client::files::LicenseFile;
 use oml_client::report::{self, SealReport};
@@ -63,7 +63,7 @@ impl Play {
             "the lying seat must get no fee"
         );
         self.wait_for_payouts().await?;
-        self.wait_for_fees(id).await?;
+        self.wait_for_fees(id, liar.seat).await?;
         self.pull(&["reporter", "owner"]).await?;
         self.finish(mark, act).await
     }
@@ -79,13 +79,14 @@ impl Play {
             "an owner and a tester frame an innocent host: the best sheet is struck, nothing moves",
         );
         let mark = self.stage.begin().await?;
+        self.pass_a_day().await?;
         let other = local_model::locate(&self.options.other_model)?;
         let uri = self.start_server("serverC", &other).await?;
         self.register(2, "hostC", &uri).await?;
         self.hold_provers("STOP").await?;
         let license = self.licenses[2].clone();
         let id = self.order_round(&license, &uri).await?;
-        let hostile = self.first_seat(id).await?;
+        let hostile = self.tested_seat(id, &license).await?;
         let sheet = self.known_sheet(id, &license, hostile.seat).await?;
         self.send_sheet(id, hostile, &sheet).await?;
         self.say(format!("  {} claims all 8 hits in seat {}", hostile.holder, hostile.seat));
@@ -96,7 +97,9 @@ impl Play {
         if round.state != RoundState::Opened {
             return Err(self.unexpected("the innocent host was not acquitted", &round));
         }
-        self.wait_for_fees(id).await?;
+        self.wait_for_fees(id, hostile.seat).await?;
+        // A node collects only what it has answered itself.
+        round::collect(self.stage.chain(hostile.holder)?, Some(id)).await?;
         self.finish(mark, act).await
     }
 
@@ -180,6 +183,27 @@ impl Play {
         Ok(SeatOf { seat: 0, holder })
     }
 
+    /// The first seat that gets keys: those of a bundle that was burned on the day of the seal are
+    /// known, so nobody is asked them.
+    async fn tested_seat(&self, id: RoundId, license: &LicenseFile) -> Result<SeatOf> {
+        let seats = self.await_draw(id).await?;
+        let bundles = round::drawn_bundles(self.stage.chain("owner")?, license, id).await?;
+        let fresh = bundles.iter().position(|drawn| !drawn.burned).unwrap_or_default() * 2;
+        let holder = seats.get(fresh).copied().flatten();
+        let holder = holder.ok_or_else(|| eyre!("seat {fresh} of round {id} is vacant"))?;
+        Ok(SeatOf { seat: u8::try_from(fresh)?, holder })
+    }
+
+    /// Lets a day pass where the chain's clock can be turned: only from the next day on nobody
+    /// draws what a round has burned.
+    async fn pass_a_day(&self) -> Result<()> {
+        let now = self.stage.chain("reporter")?.rpc().now().await?;
+        match self.options.beacon {
+            DemoBeacon::Randao => self.pass(now + DAY).await,
+            DemoBeacon::Drand => Ok(()),
+        }
+    }
+
     /// Who holds each seat of a round, once it is drawn; none where nobody does.
     ///
     /// # Errors
@@ -235,7 +259,8 @@ impl Play {
             let round = round::standing(chain, id).await?;
             let seats = round.seats.iter();
             let missing = seats.filter(|seat| seat.holder.is_some() && seat.sheet.is_none());
-            Ok(missing.count() == 0 || round.state.has_ended())
+            let over = !matches!(round.state, RoundState::Sealed | RoundState::Answering);
+            Ok(missing.count() == 0 || over)
         })
         .await?;
         let round = round::standing(chain, id).await?;
@@ -263,12 +288,14 @@ impl Play {
         Ok(chain.wait_past(time).await?)
     }
 
-    /// Waits until the provers' nodes have collected the fees of a round.
-    async fn wait_for_fees(&self, id: RoundId) -> Result<()> {
+    /// Waits until the provers' nodes have collected the fees of a round, but for the seat that
+    /// answered by hand.
+    async fn wait_for_fees(&self, id: RoundId, by_hand: u8) -> Result<()> {
         let chain = self.stage.chain("reporter")?;
         self.until("the provers' nodes collect their fees", async || {
             let round = round::standing(chain, id).await?;
-            Ok(round.seats.iter().all(|seat| seat.fee != FeeState::Due))
+            let mut theirs = round.seats.iter().filter(|seat| seat.seat != by_hand);
+            Ok(theirs.all(|seat| seat.fee != FeeState::Due))
         })
         .await
     }
