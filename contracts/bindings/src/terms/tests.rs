@@ -80,7 +80,7 @@ fn level_2_needs_a_price_and_seats_that_are_judged() {
         ..terms()
     };
     assert_eq!(free.validate(), Err(vec![TermsError::NoPrice]));
-    let only_proofs = Terms { evidence_levels: level::PROOF, ..free.clone() };
+    let only_proofs = Terms { evidence_levels: level::PROOF, ..free };
     assert_eq!(only_proofs.validate(), Err(vec![TermsError::SeatsWithoutRounds(16)]));
     assert_eq!(Terms { seats: 0, ..only_proofs }.validate(), Ok(()));
     for seats in [0, 1, 5, 12, 40, 255] {

@@ -39,7 +39,7 @@ pub(crate) fn drawn() -> Value {
     // Bundles that were burned the day before the seal are passed over, those of its day are not.
     let (count, wanted) = (300_u32, 8_u8);
     let burned: Vec<u32> = (0..count).filter(|bundle| bundle % 5 < 2).collect();
-    let burned_before = |bundle: u32| bundle % 5 == 0;
+    let burned_before = |bundle: u32| bundle.is_multiple_of(5);
     let picked = draw_bundles(&seed, count, wanted, burned_before);
     let mut direct: Vec<u32> = Vec::new();
     let mut t = 0_u32;

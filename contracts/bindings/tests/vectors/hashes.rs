@@ -80,7 +80,6 @@ pub(crate) fn sol_terms(t: &Terms) -> sol::Terms {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "one table of one file")]
 pub(crate) fn hashes() -> Value {
     let (registry, escrow) = (address("registry", 0), address("escrow", 0));
     let (owner, host) = (address("owner", 9), address("host", 0));
