@@ -34,7 +34,7 @@ pub struct ProverStanding {
     pub prover: EthAddress,
     /// Tickets that it holds now.
     pub tickets: u32,
-    /// Whether its tickets count in rounds that are sealed now.
+    /// Whether its tickets count in rounds that are sealed from the next second on.
     pub alive: bool,
     /// In rounds that are sealed later its tickets are vacant, Unix seconds.
     pub alive_until: u64,
@@ -182,11 +182,11 @@ async fn standing(
     now: u64,
 ) -> Result<ProverStanding> {
     let kept = chain.read(chain.provers(), ProverRegistry::proverCall { account }).await?;
-    let (alive_from, alive_until): (u64, u64) = (kept.aliveFrom.to(), kept.aliveUntil.to());
+    let alive_until: u64 = kept.aliveUntil.to();
     Ok(ProverStanding {
         prover: account.into(),
         tickets: kept.tickets,
-        alive: (alive_from..=alive_until).contains(&now) && kept.tickets > 0,
+        alive: alive_until >= now && kept.tickets > 0,
         alive_until,
         inbox,
         encryption_key: kept.encryptionKey,
