@@ -62,8 +62,8 @@ abstract contract CopyProofs is ProofDesk, EIP712 {
         return TermsLib.licenseId(ref, address(REGISTRY));
     }
 
-    /// @dev The copy is another host's, of another model, and was drawn when the accused had its own
-    /// artefact.
+    /// @dev The copy is another host's, of another model, and was drawn when the accused had its
+    /// own artefact.
     function _requireForeign(
         LicenseRef calldata ref,
         Report memory report,

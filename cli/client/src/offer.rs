@@ -110,7 +110,7 @@ pub struct SeatsWanted {
     pub seat_fee: Option<Amount>,
     /// Share of hostile stake that the size must stand.
     pub hostile: Bps,
-    /// 1/alpha.
+    /// How many innocent licenses stand against one that is ever convicted.
     pub alpha_inverse: u64,
 }
 

@@ -1,5 +1,5 @@
-//! The whole protocol in seven acts: a local chain, nodes and model servers as real processes, and a
-//! real model. It is what `oml demo` plays, and what the end-to-end tests disturb.
+//! The whole protocol in seven acts: a local chain, nodes and model servers as real processes, and
+//! a real model. It is what `oml demo` plays, and what the end-to-end tests disturb.
 //!
 //! The acts use the same actions as the command line does, through [`oml_client`].
 

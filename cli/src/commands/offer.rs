@@ -105,7 +105,7 @@ pub(crate) struct Template {
 pub(crate) enum Seats {
     /// The fewest that stand before the collateral.
     Auto,
-    /// So many.
+    /// As many as were named.
     Of(RoundSize),
 }
 

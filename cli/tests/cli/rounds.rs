@@ -1,5 +1,5 @@
-//! Provers that come and go, seals that reporters check, and rounds that lapse. Against a real local
-//! chain.
+//! Provers that come and go, seals that reporters check, and rounds that lapse. Against a real
+//! local chain.
 
 use super::money::{SECOND, SECOND_KEY, World};
 use super::support::{FIRST, FIRST_KEY};

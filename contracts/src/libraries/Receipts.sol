@@ -99,8 +99,8 @@ library Receipts {
         return keccak256(abi.encodePacked(PLAIN_REQUEST_DOMAIN, modelId, keyHash));
     }
 
-    /// @notice What a receipt says of the response. The first word's tag stands by itself, so that a
-    /// proof about answers needs not carry their texts; payers refuse a receipt whose tag is not
+    /// @notice What a receipt says of the response. The first word's tag stands by itself, so that
+    /// a proof about answers needs not carry their texts; payers refuse a receipt whose tag is not
     /// their text's.
     function responseHash(bytes4 tag, bytes32 textHash) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(RESPONSE_DOMAIN, tag, textHash));

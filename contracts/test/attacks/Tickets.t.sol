@@ -32,7 +32,8 @@ contract TicketAttacks is ProverTest {
         assertGt(provers.prover(bob).thawEnd, left + ROUND, "stake locked meanwhile");
     }
 
-    /// @dev The same with dead places in front and in between. Defence: the last tickets move there.
+    /// @dev The same with dead places in front and in between. Defence: the last tickets move
+    /// there.
     function test_attack_deadPlacesInFront() public {
         for (uint256 i; i < 20; ++i) {
             _join(bob, 3);
@@ -67,7 +68,8 @@ contract TicketAttacks is ProverTest {
         assertEq(provers.holderAt(0, sealedAt), address(0), "until the end");
     }
 
-    /// @dev Defence: a place gets no other holder as long as a round of the last one may be pending.
+    /// @dev Defence: a place gets no other holder as long as a round of the last one may be
+    /// pending.
     function test_attack_takesTheSeatOfWhoLeft() public {
         _warm(alice, 1);
         uint40 sealedAt = _now();

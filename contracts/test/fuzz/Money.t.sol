@@ -52,7 +52,7 @@ contract MoneyFuzz is LicensingTest {
         bps = uint16(bound(bps, 0, 10_000));
         Terms memory terms = _terms();
         terms.slash.reporterBps = uint16(bound(reporterBps, 0, 5000));
-        terms.slash.ownerBps = uint16(bound(ownerBps, 0, 10_000 - terms.slash.reporterBps));
+        terms.slash.ownerBps = uint16(bound(ownerBps, 0, 8000 - terms.slash.reporterBps));
         terms.collateral = uint128(bound(collateral, 1, 900_000 ether));
         (LicenseRef memory ref, bytes32 id) = _active(terms);
         vm.prank(proofs);

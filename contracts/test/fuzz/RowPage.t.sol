@@ -77,8 +77,8 @@ contract RowPageFuzz is LicensingTest {
         // An empty list behind the real one, and the offset moved there.
         bytes memory data =
             abi.encodePacked(abi.encodeCall(registry.offerIdOf, (_terms())), bytes32(0));
-        uint256 offset = 33 * 32 + 32 + 64;
-        uint256 place = 4 + 32 + 33 * 32 - 2;
+        uint256 offset = 27 * 32 + 32 + 64;
+        uint256 place = 4 + 32 + 27 * 32 - 2;
         data[place] = bytes1(uint8(offset >> 8));
         data[place + 1] = bytes1(uint8(offset));
         (bool ok, bytes memory reason) = address(registry).staticcall(data);
@@ -99,7 +99,7 @@ contract RowPageFuzz is LicensingTest {
         (uint256 hostBefore, uint256 ownerBefore, uint256 parentBefore) = _credits();
         // Two words of offsets, then the reference with the offset of the terms, host and nonce,
         // then the terms.
-        uint256 place = 4 + (2 + 3 + bound(word, 0, 35)) * 32;
+        uint256 place = 4 + (2 + 3 + bound(word, 0, 29)) * 32;
         assembly ("memory-safe") {
             place := add(add(data, 0x20), place)
             mstore(place, xor(mload(place), shl(bit, 1)))

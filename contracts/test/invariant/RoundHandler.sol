@@ -220,7 +220,7 @@ contract RoundHandler is RoundTest {
         if (seed % 2 == 0) return _join(prover, uint32(seed >> 8) % 4 + 1);
         uint32 total = provers.totalTickets();
         for (uint32 t; t < total; ++t) {
-            uint32 index = uint32((seed + t) % total);
+            uint32 index = uint32((seed % total + t) % total);
             if (provers.ticket(index).owner != prover) continue;
             if (provers.ticket(index).validUntil != type(uint40).max) continue;
             uint32[] memory tickets = new uint32[](1);

@@ -96,7 +96,7 @@ pub struct RoundView {
     pub seats: u8,
     /// Bit i: seat i gets no fee.
     pub unpaid: u32,
-    /// Who paid.
+    /// Account that paid the fees, the reporter of a conviction.
     pub payer: EthAddress,
     /// What is tested.
     pub deployment: DeploymentCommitment,

@@ -46,7 +46,7 @@ impl RoundFile {
         Ok(Some(Self { row, view, step, seed }))
     }
 
-    /// Its id.
+    /// What word and sealing account make of it.
     pub(crate) const fn id(&self) -> RoundId {
         self.row.round_id
     }

@@ -73,11 +73,11 @@ pub(crate) struct HandedKeys {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SealedRound {
     pub place: SeatPlace,
-    /// Who sealed.
+    /// Account that the round was sealed by.
     pub account: EthAddress,
     /// What the seal commits to.
     pub deployment: DeploymentCommitment,
-    /// Of `Rounds`.
+    /// Domain of the contract `Rounds`, under which hand-outs are signed.
     pub domain: Domain,
 }
 
@@ -90,7 +90,7 @@ pub(crate) enum HandOutError {
     /// Not the promised JSON.
     #[error("the hand-out is malformed: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// Too large.
+    /// It is larger than an inbox takes.
     #[error("the hand-out has {0} bytes; the largest has {LARGEST}")]
     TooLarge(usize),
     /// Not eight keys.
@@ -117,7 +117,7 @@ pub(crate) enum HandOutError {
     /// Signed by nobody, or by another account.
     #[error("the hand-out is not signed by {expected}, which sealed the round")]
     Signer {
-        /// Who sealed.
+        /// Account that the round was sealed by.
         expected: EthAddress,
     },
     /// No key could sign it.

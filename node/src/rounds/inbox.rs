@@ -5,8 +5,8 @@
 //! that sealed the round, which paid for it, and only for a seat that this prover holds by the draw
 //! on chain. The box is checked first, so that nobody else costs a read of the chain. Answers: 202
 //! kept (also if it was before); 400 malformed; 403 not what was sealed, or another's seat; 404 no
-//! such round here; 409 another one is kept; 410 too late; 413 too large; 503 not drawn here yet, or
-//! too many at once: send it again.
+//! such round here; 409 another one is kept; 410 too late; 413 too large; 503 not drawn here yet,
+//! or too many at once: send it again.
 
 use std::sync::Arc;
 
@@ -179,7 +179,7 @@ impl Inbox {
         Self { store, seats, heads, me, key, domain, room: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
-    /// Its routes.
+    /// What owners' nodes post to, to be merged with the node's own API.
     pub(crate) fn router(self) -> Router {
         Router::new()
             .route("/v1/rounds/{round}/seats/{seat}", post(take))

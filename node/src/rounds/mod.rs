@@ -1,8 +1,8 @@
 //! Level-2 rounds: what each role does next, and the service that does it.
 //!
-//! The decision is pure ([`machine`]); `owner` and `prover` build what a step needs; [`RoundService`]
-//! reads the contracts after every head and turns decisions into jobs and transactions. A host has
-//! nothing to do in a round: it learns of one when it is opened.
+//! The decision is pure ([`machine`]); `owner` and `prover` build what a step needs;
+//! [`RoundService`] reads the contracts after every head and turns decisions into jobs and
+//! transactions. A host has nothing to do in a round: it learns of one when it is opened.
 
 mod access;
 mod file;
@@ -21,7 +21,9 @@ mod words;
 
 pub use access::{Access, AccessError};
 pub use inbox::prover_inbox;
-pub use owner::{HandOutHandler, OpenableUniverse, OwnerDuty, TestedDeployment, Universes};
+pub use owner::{
+    HandOutHandler, InboxReach, OpenableUniverse, OwnerDuty, TestedDeployment, Universes,
+};
 pub use prover::{AskHandler, ProverDuty};
 pub use sealed_box::EncryptionKey;
 pub use service::RoundService;

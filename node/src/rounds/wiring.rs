@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::inbox::prover_inbox;
-use super::owner::{HandOutHandler, OwnerDuty, Universes, load_universe};
+use super::owner::{HandOutHandler, InboxReach, OwnerDuty, Universes, load_universe};
 use super::pages;
 use super::prover::{AskHandler, ProverDuty};
 use super::sealed_box::EncryptionKey;
@@ -76,7 +76,7 @@ async fn wire_owner(
         context.heads.clone(),
         Arc::clone(&universes),
         secret.clone(),
-        rounds.allow_private_inboxes,
+        if rounds.allow_private_inboxes { InboxReach::Private } else { InboxReach::Public },
     );
     parts.handlers.push(Arc::new(handler.map_err(|error| failed(error.into()))?));
     let (chain, store) = (context.chain.clone(), context.store.clone());

@@ -27,7 +27,7 @@ pub enum SecretFileError {
     /// It can't be read.
     #[error("rounds secret {}", path.display())]
     Io {
-        /// The file.
+        /// Path that was given.
         path: PathBuf,
         /// What the operating system said.
         source: std::io::Error,
@@ -35,7 +35,7 @@ pub enum SecretFileError {
     /// Others can read it.
     #[error("rounds secret {} can be read by others (mode {mode:o}); run chmod 600", path.display())]
     Mode {
-        /// The file.
+        /// Path that was given.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -43,7 +43,7 @@ pub enum SecretFileError {
     /// Something else than 32 bytes in hex.
     #[error("rounds secret {}: expected 64 hex digits, got {digits}", path.display())]
     Format {
-        /// The file.
+        /// Path that was given.
         path: PathBuf,
         /// How many signs it has.
         digits: usize,

@@ -89,7 +89,7 @@ pub struct RoundRow {
     pub round_id: RoundId,
     /// Account that sealed it, or whose signature did.
     pub account: EthAddress,
-    /// Who paid.
+    /// Account that paid the fees, the reporter of a conviction.
     pub payer: EthAddress,
     /// Word with which it was sealed.
     pub word: RoundWord,

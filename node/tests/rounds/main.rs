@@ -179,8 +179,8 @@ async fn restarts_and_a_lost_database_change_nothing_and_leaks_flag() {
     assert!(finding.convicted, "{finding:?}");
 
     world.next_day().await;
-    // The next round takes another word, whatever the database has forgotten: here against a copy on
-    // a deployment that nobody registered, which flags it and costs nothing.
+    // The next round takes another word, whatever the database has forgotten: here against a copy
+    // on a deployment that nobody registered, which flags it and costs nothing.
     let leak = deploy_service(Behaviour::Serves(answers)).await;
     let wish = SealOrderRow { leak: true, ..order(&world, "leak", &leak.uri) };
     let before = balance(&world, PAYER).await;

@@ -12,8 +12,8 @@ use oml_node::config::{ChainConfig, ProverConfig, QueryLimits};
 use oml_node::jobs::{JobHandler, JobWorker};
 use oml_node::licenses::LicenseService;
 use oml_node::rounds::{
-    AskHandler, HandOutHandler, OwnerDuty, ProverDuty, RoundSecret, RoundService, Universes,
-    prover_inbox,
+    AskHandler, HandOutHandler, InboxReach, OwnerDuty, ProverDuty, RoundSecret, RoundService,
+    Universes, prover_inbox,
 };
 use oml_node::store::Store;
 use tempfile::TempDir;
@@ -107,7 +107,7 @@ impl Party {
             parts.heads.clone(),
             Arc::clone(&universes),
             secret(),
-            true,
+            InboxReach::Private,
         );
         parts.work("hand-outs", Arc::new(handler.unwrap()));
         let duty = OwnerDuty::new(chain, store, parts.sender.clone(), payer, universes, secret());

@@ -17,7 +17,7 @@ const LONGEST_INBOX: usize = 256;
 /// Which tickets are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TicketChoice {
-    /// These places.
+    /// The tickets at these places.
     Places(Vec<u32>),
     /// As many of the signer's, from the last place on.
     Count(u32),
@@ -29,7 +29,8 @@ pub enum TicketChoice {
 /// contract pulls.
 ///
 /// # Errors
-/// No signer, an inbox that is no URL, no ticket wanted, network failure, a refusal of the contract.
+/// No signer, an inbox that is no URL, no ticket wanted, network failure, a refusal of the
+/// contract.
 pub async fn join(chain: &Chain, count: u32, public: B256, inbox: &str) -> Result<Vec<TxRecord>> {
     check_inbox(inbox)?;
     if count == 0 {

@@ -30,7 +30,7 @@ pub struct TicketSettings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProverStanding {
-    /// Its account.
+    /// The account that its stake belongs to.
     pub prover: EthAddress,
     /// Tickets that it holds now.
     pub tickets: u32,
@@ -52,7 +52,7 @@ pub struct ProverStanding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TicketStanding {
-    /// Its place.
+    /// Number of the place in the list of tickets.
     pub ticket: u32,
     /// In rounds that are sealed earlier it is vacant, Unix seconds.
     pub valid_from: u64,
@@ -62,7 +62,7 @@ pub struct TicketStanding {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProverTickets {
-    /// The prover.
+    /// Account of the prover that holds it.
     #[serde(flatten)]
     pub standing: ProverStanding,
     /// Its tickets, by place.

@@ -17,9 +17,9 @@ use std::collections::btree_map::Entry;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SeatFee {
-    /// The round.
+    /// Round that the fee is of.
     pub round_id: RoundId,
-    /// The seat.
+    /// Seat that earned it, from 0.
     pub seat: u8,
     /// Hash of the keys that it asked.
     pub keys_hash: KeysHash,

@@ -15,7 +15,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CommittedWords {
-    /// The license.
+    /// License whose words they are.
     pub license_id: LicenseId,
     /// Root of its 128 words.
     pub cases_root: CasesRoot,

@@ -27,7 +27,7 @@ pub struct RoundFilter<'a> {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoundSummary {
-    /// The round.
+    /// What names it on chain.
     pub round_id: RoundId,
     /// How far it is; `answering` as soon as it is sealed, since the draw is not looked up.
     pub state: RoundState,
@@ -35,7 +35,7 @@ pub struct RoundSummary {
     pub next: NextStep,
     /// Who paid the fees.
     pub payer: EthAddress,
-    /// Its seats.
+    /// How many seats were paid for.
     pub seats: u8,
     /// Sheets that were sent.
     pub sheets: usize,

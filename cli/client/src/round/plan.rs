@@ -34,7 +34,7 @@ pub struct HitRateRow {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedSize {
-    /// N.
+    /// Seats of a round of this size (N).
     pub seats: u8,
     /// c: seats that are struck.
     pub struck: u8,
@@ -53,7 +53,8 @@ pub struct PlannedSize {
     pub max_collateral: Option<f64>,
     /// Whether that is above the plan's collateral.
     pub stands: bool,
-    /// Hostile share from which on framing before the plan's collateral pays; none if it never does.
+    /// Hostile share from which on framing before the plan's collateral pays; none if it never
+    /// does.
     pub pays_from: Option<f64>,
     /// What it takes to convict.
     pub guilty: Vec<HitRateRow>,

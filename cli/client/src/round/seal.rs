@@ -35,7 +35,7 @@ pub struct SealOrder {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SealedRound {
-    /// The round.
+    /// What names the sealed round on chain.
     pub round_id: RoundId,
     /// What was paid for its seats, smallest units of `currency`.
     pub fees: Amount,

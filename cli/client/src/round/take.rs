@@ -20,7 +20,7 @@ pub struct TakenReport {
     pub from: EthAddress,
     /// How much it is, smallest units.
     pub amount: Amount,
-    /// The transaction.
+    /// Hash of the transaction that moved the payout.
     pub transaction: TxRecord,
 }
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoundStanding {
-    /// The round.
+    /// What names it on chain.
     pub round_id: RoundId,
     /// How far it is.
     pub state: RoundState,
@@ -43,7 +43,7 @@ pub struct RoundStanding {
     pub beacon_round: u64,
     /// Tickets among which its seats are drawn.
     pub tickets: u32,
-    /// Its seats.
+    /// Every seat, in order, as far as it is drawn.
     pub seats: Vec<SeatStanding>,
     /// What its opening found.
     pub outcome: Option<RoundOutcome>,

@@ -77,7 +77,8 @@ impl Play {
         Ok(terms)
     }
 
-    /// The owner's node, which hands out keys and opens, and three provers, each a process of its own.
+    /// The owner's node, which hands out keys and opens, and three provers, each a process of its
+    /// own.
     async fn start_nodes(&mut self) -> Result<()> {
         let owner_port = free_port()?;
         round::keygen(&self.stage.rounds_secret())?;

@@ -1,6 +1,9 @@
 //! `oml doctor`: looks at what the other commands need and says what is broken and what to do.
 
+mod finding;
 mod roles;
+
+use finding::{Finding, PATIENCE, State};
 
 use crate::error::{FailureKind, fail};
 use crate::flags::Global;
@@ -12,9 +15,6 @@ use oml_client::{RpcConnection, beacon, deploy, find_anvil, local_model};
 use oml_contracts::Addresses;
 use serde::Serialize;
 use std::time::Duration;
-
-/// Longest wait for one answer.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Check this machine and configuration. What is not named is not checked.
 #[derive(Args, Clone, Debug)]
@@ -28,64 +28,6 @@ pub(crate) struct Doctor {
     /// Also check this configuration of a node
     #[arg(long, value_name = "FILE")]
     config: Option<std::path::PathBuf>,
-}
-
-/// How a part is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum State {
-    /// It works as it should.
-    Ok,
-    /// Not there, and not needed by everyone.
-    Absent,
-    /// It works, but costs secrecy or fees.
-    Warning,
-    /// Does not work.
-    Broken,
-}
-
-/// One thing that was looked at.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Finding {
-    /// What was looked at.
-    pub(crate) part: String,
-    /// How it is.
-    pub(crate) state: State,
-    /// What was found, or what is wrong and what to do.
-    pub(crate) detail: String,
-}
-
-impl Finding {
-    pub(super) fn ok(part: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { part: part.into(), state: State::Ok, detail: detail.into() }
-    }
-
-    pub(super) fn absent(part: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { part: part.into(), state: State::Absent, detail: detail.into() }
-    }
-
-    pub(super) fn warning(part: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { part: part.into(), state: State::Warning, detail: detail.into() }
-    }
-
-    pub(super) fn broken(part: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { part: part.into(), state: State::Broken, detail: detail.into() }
-    }
-
-    /// From a check that either says what it found or fails with cause and hint.
-    pub(super) fn of(part: impl Into<String>, result: Result<String>) -> Self {
-        match result {
-            Ok(detail) => Self::ok(part, detail),
-            Err(report) => {
-                let hint =
-                    crate::error::find(&report).0.map(|h| format!(" ({h})")).unwrap_or_default();
-                let mut said = vec![report.to_string()];
-                said.extend(causes(&report));
-                Self::broken(part, format!("{}{hint}", said.join(": ")))
-            }
-        }
-    }
 }
 
 /// Runs the command; fails if anything is broken.

@@ -1,7 +1,7 @@
 //! What the roles of a node's configuration need: an owner's rounds secret and payer, a prover's
 //! tickets and inbox.
 
-use super::{Finding, PATIENCE};
+use super::finding::{Finding, PATIENCE};
 use crate::error::{FailureKind, HintExt as _, fail};
 use crate::flags::Global;
 use eyre::Result;

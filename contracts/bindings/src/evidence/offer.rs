@@ -62,8 +62,8 @@ impl fmt::Display for Milli {
     }
 }
 
-/// Multipliers and error rate of a judge off chain. The contracts know one bet, that of [`Self::of`],
-/// and no shared part.
+/// Multipliers and error rate of a judge off chain. The contracts know one bet, that of
+/// [`Self::of`], and no shared part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EvidenceTerms {

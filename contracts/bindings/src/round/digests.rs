@@ -47,7 +47,7 @@ impl Signable for Seal {
 /// That a seat gets these keys for this deployment; only the seat checks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HandOut {
-    /// The round.
+    /// Round that the keys are for.
     pub round: RoundId,
     /// The seat that gets it.
     pub seat: SeatIndex,

@@ -1,7 +1,7 @@
 //! Sealed rounds of level 2: what names them, what they draw, what seats send (decision 024).
 //!
-//! `contracts/src/Rounds.sol` and `libraries/Bundles.sol` compute the same; golden vectors hold both
-//! equal.
+//! `contracts/src/Rounds.sol` and `libraries/Bundles.sol` compute the same; golden vectors hold
+//! both equal.
 
 mod digests;
 mod draw;

@@ -38,8 +38,8 @@ struct MissingPart {
 }
 
 /// Deploys from the provider's account `from` what is not there yet of the core with these
-/// parameters: the deterministic-deployment proxy, the beacon, the deployer, the six parts. Parameters that a constructor refuses are refused before the parts cost
-/// anything.
+/// parameters: the deterministic-deployment proxy, the beacon, the deployer, the six parts.
+/// Parameters that a constructor refuses are refused before the parts cost anything.
 ///
 /// # Errors
 /// [`DeployError`].

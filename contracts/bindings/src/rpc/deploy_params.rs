@@ -15,9 +15,9 @@ pub struct DeployParams {
     pub beacon: BeaconSource,
     /// Tickets of provers.
     pub provers: ProverParams,
-    /// Level 0.
+    /// Delays of proofs, level 0.
     pub proofs: ProofParams,
-    /// Level 2.
+    /// Windows and fee of rounds, level 2.
     pub rounds: RoundParams,
 }
 

@@ -15,9 +15,9 @@ use crate::round::{SeatIndex, SheetTags, WordIndex};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SentSheet {
-    /// The round.
+    /// Round that the sheet is of.
     pub round: RoundId,
-    /// The seat.
+    /// Seat that sent it, from 0.
     pub seat: SeatIndex,
     /// Who sits there.
     pub prover: EthAddress,
@@ -62,7 +62,7 @@ pub const fn no_sheet() -> Rounds::Sheet {
 /// What the opening of a round found, as `RoundOpened` announces it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoundFinding {
-    /// The round.
+    /// Round that was opened.
     pub round: RoundId,
     /// Whom it was about.
     pub license: LicenseId,
@@ -78,7 +78,7 @@ pub struct RoundFinding {
     pub gain: Log2,
     /// log A as it was held against the threshold.
     pub log_a: Log2,
-    /// What convicts.
+    /// What the ledger has to reach to convict.
     pub threshold: Log2,
     /// Whether it did.
     pub convicted: bool,

@@ -78,7 +78,7 @@ pub(crate) fn seat_action(
 pub(crate) enum FeeAction {
     /// The round goes on.
     Wait,
-    /// Collect it.
+    /// Its fee is due and not collected.
     Collect,
     /// Nothing is to be had: the sheet was not sent or not in time, or is paid, or gets nothing.
     Settle,

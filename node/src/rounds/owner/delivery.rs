@@ -4,14 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use alloy::primitives::B256;
+use alloy::sol_types::SolEvent as _;
 use async_trait::async_trait;
 use oml_contracts::round::{SeatIndex, WordIndex};
+use oml_contracts::rpc::abi::ProverRegistry::ProverAnnounced;
 use oml_contracts::{EthAddress, LicenseId, ModelId, RoundId, Seed};
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::duty::inbox_of;
 use super::{TestedDeployment, Universes};
 use crate::chain::{ChainClient, Head};
 use crate::jobs::{JobError, JobHandler};
@@ -19,7 +21,7 @@ use crate::rounds::hand_out::{SealedRound, SeatPlace, seal_hand_out};
 use crate::rounds::inbox::SealedHandOut;
 use crate::rounds::prover::guard;
 use crate::rounds::words::RoundSecret;
-use crate::store::{JobRow, NewJob, Store};
+use crate::store::{JobRow, NewJob, Store, StoreError};
 
 /// Kind of the job.
 const HAND_OUT_JOB: &str = "hand-out";
@@ -55,6 +57,15 @@ impl HandOutOrder {
     }
 }
 
+/// Where the inboxes lie that are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InboxReach {
+    /// On the public internet only: an inbox is written by a stranger.
+    Public,
+    /// On private and local addresses, too.
+    Private,
+}
+
 /// Brings seats their keys.
 #[derive(Debug)]
 pub struct HandOutHandler {
@@ -64,11 +75,11 @@ pub struct HandOutHandler {
     universes: Arc<Universes>,
     secret: RoundSecret,
     client: reqwest::Client,
-    allow_private: bool,
+    reach: InboxReach,
 }
 
 impl HandOutHandler {
-    /// Prepares; starts nothing. Inboxes on private addresses are reached only if allowed.
+    /// Prepares; starts nothing.
     ///
     /// # Errors
     /// What the TLS backend says at its start.
@@ -78,10 +89,10 @@ impl HandOutHandler {
         heads: watch::Receiver<Head>,
         universes: Arc<Universes>,
         secret: RoundSecret,
-        allow_private: bool,
+        reach: InboxReach,
     ) -> Result<Self, reqwest::Error> {
-        let client = guard::client(allow_private, TIMEOUT)?;
-        Ok(Self { store, chain, heads, universes, secret, client, allow_private })
+        let client = guard::client(reach == InboxReach::Private, TIMEOUT)?;
+        Ok(Self { store, chain, heads, universes, secret, client, reach })
     }
 
     async fn deliver(&self, order: &HandOutOrder) -> Result<(), JobError> {
@@ -91,7 +102,7 @@ impl HandOutHandler {
             JobError::Retry(format!("prover {} has not announced an inbox", order.prover))
         })?;
         let sealed = self.sealed(order, &encryption_key)?;
-        let mut url = guard::admit(&inbox, self.allow_private)
+        let mut url = guard::admit(&inbox, self.reach == InboxReach::Private)
             .map_err(|error| JobError::Permanent(format!("inbox {inbox}: {error}")))?;
         let base = url.path().trim_end_matches('/').to_owned();
         url.set_path(&format!("{base}/v1/rounds/{}/seats/{}", order.round, order.seat));
@@ -142,6 +153,17 @@ impl HandOutHandler {
         seal_hand_out(&sealed, order.seed, deployment, keys, &signer, encryption_key)
             .map_err(|error| permanent(error.to_string()))
     }
+}
+
+/// Where a prover takes hand-outs, as it announced last.
+async fn inbox_of(
+    store: &Store,
+    prover: EthAddress,
+) -> Result<Option<(String, [u8; 32])>, StoreError> {
+    let subject = B256::left_padding_from(prover.as_bytes());
+    let events = store.events_named(subject, "ProverAnnounced").await?;
+    let announced = events.last().and_then(|row| ProverAnnounced::abi_decode_data(&row.data).ok());
+    Ok(announced.map(|(key, inbox)| (inbox, key.0)))
 }
 
 /// Pause before an inbox is tried again with so many seconds left: a twentieth of them, so that a

@@ -1,27 +1,19 @@
-//! What the owner's node does after every head.
+//! What the owner's part works with: its accounts, its licenses, what a round of theirs tests and
+//! opens.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use alloy::primitives::{Address, B256};
 use oml_contracts::hash::deployment_hash;
 use oml_contracts::round::{WordIndex, draw_bundles};
-use oml_contracts::rpc::abi::LicenseRegistry::commitCasesCall;
-use oml_contracts::rpc::abi::ProverRegistry::ProverAnnounced;
-use oml_contracts::{DeploymentHash, EthAddress, LicenseId, LicenseRef, RoundId};
+use oml_contracts::{DeploymentHash, LicenseId, LicenseRef};
 
-use super::delivery::HandOutOrder;
-use super::opening::opening_call;
-use super::seals::SealStep;
 use super::{OpenableUniverse, OwnerError, TestedDeployment, Universes};
-use crate::chain::{
-    ChainClient, Head, Intent, LicenseStatus, Reader, Sender, Submitted, submit_once,
-};
+use crate::chain::{ChainClient, Reader, Sender, Submitted};
 use crate::rounds::access::Access;
 use crate::rounds::file::RoundFile;
 use crate::rounds::words::{LicenseWords, RoundSecret};
 use crate::store::{SealOrderRow, Store};
-use alloy::sol_types::SolEvent as _;
 
 /// Acts for the owner of models.
 #[derive(Debug)]
@@ -82,73 +74,10 @@ impl OwnerDuty {
         Ok(own)
     }
 
-    /// Commits to the words of new licenses, and seals what was ordered.
-    ///
-    /// # Errors
-    /// [`OwnerError`] if nothing can be read; failures of one license or order are logged.
-    pub async fn prepare(&mut self, head: &Head) -> Result<(), OwnerError> {
-        let reader = self.chain.reader().at(head.hash);
-        let licenses = self.licenses().await?;
-        for license in &licenses {
-            self.commit_words(&reader, license).await?;
-        }
-        for order in self.store.seal_orders().await? {
-            let Some(license) = licenses.iter().find(|l| l.id == order.license_id) else {
-                continue;
-            };
-            match self.seal(&reader, license, &order).await {
-                Ok(SealStep::Alone) => break,
-                Ok(SealStep::Next) => {}
-                Err(error) => {
-                    tracing::warn!(order = order.order_id, %error, "this round is not sealed for now");
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn commit_words(&self, reader: &Reader, license: &OwnLicense) -> Result<(), OwnerError> {
-        let view = reader.license(license.id).await?;
-        let alive = matches!(
-            view.status,
-            LicenseStatus::Acquired | LicenseStatus::Seeded | LicenseStatus::Active
-        );
-        let root = license.words.words().root();
-        if !view.cases_root.is_zero() {
-            if view.cases_root != root {
-                tracing::error!(
-                    license = %license.id,
-                    "the words on chain are not those of this rounds secret; no round can be opened with it"
-                );
-            }
-            return Ok(());
-        }
-        if !alive {
-            return Ok(());
-        }
-        let call =
-            commitCasesCall { r#ref: (&license.reference).try_into()?, casesRoot: root.into() };
-        let to: Address = self.chain.addresses().license_registry.into();
-        let key = format!("license/{}/words/{root}", license.id);
-        let what = format!("words of license {}", license.id);
-        let make = |key: &str| Ok(Intent::call(key, to, &call, what.as_str()));
-        report(&submit_once(&self.sender, &key, None, make).await?, &what);
-        Ok(())
-    }
-
-    /// Whose round it is, if it is one of ours.
-    pub(crate) async fn owns(
+    pub(super) async fn own_license(
         &mut self,
-        round: RoundId,
-    ) -> Result<Option<(LicenseId, WordIndex)>, OwnerError> {
-        let licenses = self.licenses().await?;
-        let found = licenses
-            .iter()
-            .find_map(|license| license.words.index_of(round).map(|index| (license.id, index)));
-        Ok(found)
-    }
-
-    async fn own_license(&mut self, id: LicenseId) -> Result<Option<OwnLicense>, OwnerError> {
+        id: LicenseId,
+    ) -> Result<Option<OwnLicense>, OwnerError> {
         Ok(self.licenses().await?.into_iter().find(|license| license.id == id))
     }
 
@@ -225,70 +154,6 @@ impl OwnerDuty {
             days.insert(bundle, reader.burned_on(model, epoch, bundle).await?);
         }
     }
-
-    /// Orders the keys of every seat to be handed out.
-    ///
-    /// # Errors
-    /// [`OwnerError`].
-    pub(crate) async fn hand_out(
-        &mut self,
-        license: LicenseId,
-        index: WordIndex,
-        file: &RoundFile,
-        head: &Head,
-    ) -> Result<(), OwnerError> {
-        let (Some(own), Some(seed)) = (self.own_license(license).await?, file.seed) else {
-            return Ok(());
-        };
-        let reader = self.chain.reader().at(head.hash);
-        let bundles = self.bundles(&reader, &own.reference, file).await?;
-        let tested = self.tested(license, index, file).await?;
-        for (seat, prover) in file.holders(&reader).await? {
-            let Some(bundle) = bundles.get(seat.bundle()).filter(|bundle| !bundle.burned) else {
-                continue;
-            };
-            let order = HandOutOrder {
-                round: file.id(),
-                seat,
-                seed,
-                prover,
-                license,
-                index: index.get(),
-                bundle: bundle.number,
-                model: own.reference.terms.model_id,
-                epoch: own.reference.terms.epoch,
-                deployment: tested.clone(),
-                answer_until: file.row.answer_until,
-            };
-            if self.store.enqueue(&order.job()).await? {
-                tracing::info!(round = %file.id(), %seat, %prover, "handing out keys");
-            }
-        }
-        Ok(())
-    }
-
-    /// Opens a round.
-    ///
-    /// # Errors
-    /// [`OwnerError`].
-    pub(crate) async fn open(
-        &mut self,
-        license: LicenseId,
-        index: WordIndex,
-        file: &RoundFile,
-        head: &Head,
-    ) -> Result<(), OwnerError> {
-        let Some(own) = self.own_license(license).await? else { return Ok(()) };
-        let call = opening_call(self, &own, index, file, head).await?;
-        let rounds: Address = self.chain.addresses().rounds.into();
-        let seed = file.seed.unwrap_or_default();
-        let key = format!("round/{}/open/{seed}", file.id());
-        let what = format!("opening of round {}", file.id());
-        let make = |key: &str| Ok(Intent::call(key, rounds, &call, what.as_str()));
-        let deadline = Some(file.row.open_until);
-        report(&submit_once(&self.sender, &key, deadline, make).await?, &what);
-        Ok(())
-    }
 }
 
 /// A drawn bundle.
@@ -312,17 +177,6 @@ pub(super) fn access_of(order: &SealOrderRow) -> Result<Option<Access>, OwnerErr
 /// Hash of what an order tests.
 pub(super) fn deployment_of(order: &SealOrderRow) -> DeploymentHash {
     deployment_hash(&order.uri)
-}
-
-/// Where a prover takes hand-outs, as it announced last.
-pub(super) async fn inbox_of(
-    store: &Store,
-    prover: EthAddress,
-) -> Result<Option<(String, [u8; 32])>, crate::store::StoreError> {
-    let subject = B256::left_padding_from(prover.as_bytes());
-    let events = store.events_named(subject, "ProverAnnounced").await?;
-    let announced = events.last().and_then(|row| ProverAnnounced::abi_decode_data(&row.data).ok());
-    Ok(announced.map(|(key, inbox)| (inbox, key.0)))
 }
 
 pub(super) fn report(submitted: &Submitted, what: &str) {

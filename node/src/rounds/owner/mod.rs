@@ -4,6 +4,7 @@ mod delivery;
 mod duty;
 mod opening;
 mod seals;
+mod steps;
 mod universe;
 mod universe_file;
 
@@ -18,7 +19,7 @@ use crate::chain::{ChainError, SubmitError};
 use crate::store::StoreError;
 
 pub use super::hand_out::TestedDeployment;
-pub use delivery::HandOutHandler;
+pub use delivery::{HandOutHandler, InboxReach};
 pub use duty::OwnerDuty;
 pub(super) use opening::sent_sheets;
 pub use universe::OpenableUniverse;

@@ -47,7 +47,7 @@ fn order_step(
 /// Whether other orders can be sealed in the same block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SealStep {
-    /// They can.
+    /// Others can be sealed in the same block.
     Next,
     /// They can't: an allowance is meant for one seal, and a second would use it up.
     Alone,
