@@ -7,14 +7,11 @@ use finding::{Finding, PATIENCE, State};
 
 use crate::error::{FailureKind, fail};
 use crate::flags::Global;
-use crate::output::causes;
 use crate::output::table;
 use clap::Args;
 use eyre::Result;
 use oml_client::{RpcConnection, beacon, deploy, find_anvil, local_model};
 use oml_contracts::Addresses;
-use serde::Serialize;
-use std::time::Duration;
 
 /// Check this machine and configuration. What is not named is not checked.
 #[derive(Args, Clone, Debug)]
