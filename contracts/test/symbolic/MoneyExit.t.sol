@@ -118,7 +118,6 @@ contract SymbolicReporterExit is SymbolicMoney {
         _vault.depositFor{ value: COLLATERAL }(0, address(this), NATIVE, COLLATERAL, 0);
         // How it is split is shown by `SymbolicSplits`, for every amount.
         LicenseRef memory ref = _ref(COLLATERAL);
-        ref.terms.slash.reporterBps = 5000;
         _vault.slash(ref, ICollateralVault.Slash(8000, REPORTER, 3000, 4000, DELAY, 0));
     }
 
@@ -127,7 +126,7 @@ contract SymbolicReporterExit is SymbolicMoney {
         VM.warp(START + uint256(waited));
         (bool ok,) = address(_vault).call(abi.encodeCall(_vault.payOut, (0)));
         assert(ok);
-        assert(REPORTER.balance == 40 ether);
+        assert(REPORTER.balance == 24 ether);
         (ok,) = address(_vault).call(abi.encodeCall(_vault.payOut, (0)));
         assert(!ok);
     }
