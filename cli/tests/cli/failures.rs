@@ -107,7 +107,8 @@ fn a_template_says_how_many_seats_and_why() {
         serde_json::from_slice::<serde_json::Value>(&text).unwrap()["seats"].clone()
     };
     assert_eq!(seats(&["--seats", "32"]), 32);
-    assert_eq!(seats(&["--seat-fee", "1", "--collateral", "1000"]), 8);
+    assert_eq!(seats(&["--seat-fee", "1", "--collateral", "300"]), 8);
+    assert_eq!(seats(&["--seat-fee", "1", "--collateral", "1000"]), 16);
     assert_eq!(seats(&["--seat-fee", "1", "--collateral", "100000"]), 24);
     // More than any size stands before.
     with(&["--seat-fee", "0.000001", "--collateral", "100000000"])

@@ -833,7 +833,8 @@ interface ProverRegistry {
         uint40 roundLength;
     }
 
-    /// @param owner whose seat it is in rounds sealed at `validFrom` or later and before `validUntil`
+    /// @param owner whose seat it is in rounds sealed at `validFrom` or later and before
+    /// `validUntil`
     /// @param validUntil `type(uint40).max` as long as it is held
     struct Ticket {
         address owner;
@@ -843,8 +844,8 @@ interface ProverRegistry {
 
     /// @param encryptionKey X25519 key to which hand-outs are sealed, 0 of who never joined
     /// @param tickets held now
-    /// @param aliveFrom in rounds sealed before its tickets are vacant: who was dead does not get back
-    /// the seats that it had missed
+    /// @param aliveFrom in rounds sealed before its tickets are vacant: who was dead does not get
+    /// back the seats that it had missed
     /// @param aliveUntil in rounds sealed later its tickets are vacant
     /// @param thawing stake on its way out
     /// @param thawEnd from when all of it can be withdrawn
@@ -906,9 +907,10 @@ interface ProverRegistry {
     /// @notice Pays thawed stake to `to`.
     function withdraw(address to) external;
 
-    /// @notice Does up to `steps` steps (at most 64) towards an array without dead places: moves the
-    /// last ticket to one, or shortens the array at its end. Anyone. Pending rounds keep their seats.
-    /// Does nothing if nothing can be done yet. Tickets may get other numbers (`TicketMoved`).
+    /// @notice Does up to `steps` steps (at most 64) towards an array without dead places: moves
+    /// the last ticket to one, or shortens the array at its end. Anyone. Pending rounds keep their
+    /// seats. Does nothing if nothing can be done yet. Tickets may get other numbers
+    /// (`TicketMoved`).
     function compact(uint32 steps) external;
 
     /// @notice Whose seat the ticket is in a round sealed at `time`: zero if it is vacant.

@@ -121,10 +121,10 @@ fn planned(request: &PlanRequest, size: RoundSize) -> PlannedSize {
         struck: size.struck(),
         leaves: size.leaves(),
         round_cost: row.round_cost.get(),
-        framed_per_round: row.framed_per_round,
-        framed_ever: row.framed_ever,
-        bound_per_round: row.bound_per_round,
-        max_collateral: row.max_collateral.is_finite().then_some(row.max_collateral),
+        framed_per_round: six_digits(row.framed_per_round),
+        framed_ever: six_digits(row.framed_ever),
+        bound_per_round: six_digits(row.bound_per_round),
+        max_collateral: row.max_collateral.is_finite().then(|| six_digits(row.max_collateral)),
         stands: row.stands,
         pays_from: request.seats.pays_from(size),
         guilty: guilty.collect(),
@@ -141,9 +141,14 @@ fn against(plan: &SeatPlan, size: RoundSize, hit_rate: f64) -> HitRateRow {
     let convictions = Convictions::over(&rules, &law, RoundIndex::COUNT);
     HitRateRow {
         hit_rate,
-        convicted: [1, 5, 20].map(|rounds| convictions.within(rounds)),
-        mean_rounds: (convictions.ever() >= 0.5).then(|| convictions.mean_rounds()),
+        convicted: [1, 5, 20].map(|rounds| six_digits(convictions.within(rounds))),
+        mean_rounds: (convictions.ever() >= 0.5).then(|| six_digits(convictions.mean_rounds())),
     }
+}
+
+/// Six significant digits: the last ones of a sum depend on the machine that adds it up.
+fn six_digits(value: f64) -> f64 {
+    format!("{value:.5e}").parse().unwrap_or(value)
 }
 
 /// Hit rates that are planned for where none are named: served as delivered, and degraded.

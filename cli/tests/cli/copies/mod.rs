@@ -41,7 +41,7 @@ fn a_host_that_serves_anothers_copy_is_proven_and_an_honest_one_is_not() {
             ],
         ]);
     let needed = made["hitsNeeded"].as_u64().unwrap();
-    assert_eq!((made["keys"].as_u64(), needed < 40), (Some(KEYS), true), "{made}");
+    assert_eq!((made["keys"].as_u64(), needed < KEYS), (Some(KEYS), true), "{made}");
 
     refused_before_anything_is_sent(&world);
     honest(&world, needed);
