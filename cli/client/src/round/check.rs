@@ -212,7 +212,9 @@ async fn check_deployment(
     rounds: &RoundsSettings,
 ) -> Result<()> {
     let standing = deployment::standing(chain, file, &seal.uri).await?;
-    let registered = standing.registered_at.is_some();
+    let now = chain.rpc().now().await?;
+    // A place that its host has ceased to answer for is like any other.
+    let registered = standing.registered_at.is_some() && now <= standing.liable_until;
     if registered == seal.kind().is_leak() {
         let is = if registered { "is registered" } else { "is not registered" };
         return Err(refuse(format!(
@@ -220,11 +222,10 @@ async fn check_deployment(
             seal.uri, seal.index
         )));
     }
-    // Opened at the earliest when the answers are over.
-    let earliest = chain.rpc().now().await? + rounds.answer_window + 1;
-    if registered && standing.liable_until < earliest {
+    let last = now + rounds.answer_window + rounds.open_window;
+    if registered && standing.liable_until < last {
         return Err(refuse(format!(
-            "the host answers for {} until {} only, before the round can be opened ({earliest})",
+            "the host answers for {} until {} only, and the round can be opened until {last}",
             seal.uri, standing.liable_until
         )));
     }

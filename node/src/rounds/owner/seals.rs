@@ -10,7 +10,7 @@ use oml_contracts::{Bps, DeploymentCommitment, RoundId, Signable as _};
 use super::duty::{OwnLicense, access_of, deployment_of, report};
 use super::{OwnerDuty, OwnerError, TestedDeployment};
 use crate::chain::{
-    DeploymentView, Intent, LicenseStatus, Reader, RoundStatus, Submitted, submit_once,
+    DeploymentView, Head, Intent, LicenseStatus, Reader, RoundStatus, Submitted, submit_once,
 };
 use crate::store::SealOrderRow;
 
@@ -60,6 +60,7 @@ impl OwnerDuty {
         reader: &Reader,
         license: &OwnLicense,
         order: &SealOrderRow,
+        head: &Head,
     ) -> Result<SealStep, OwnerError> {
         let Some(index) = order.index.and_then(WordIndex::new) else {
             self.choose_word(reader, license, order).await?;
@@ -84,11 +85,15 @@ impl OwnerDuty {
         if view.cases_root != license.words.words().root() || !liable {
             return Ok(SealStep::Next);
         }
-        if !is_of_kind(order, reader.deployment(license.id, deployment_of(order)).await?) {
+        let deployment = reader.deployment(license.id, deployment_of(order)).await?;
+        let rules = reader.round_rules().await?;
+        let length = rules.answer_window + rules.open_window;
+        if !can_be_opened(order, deployment, head.timestamp, length) {
             tracing::warn!(
                 order = order.order_id,
                 uri = order.uri,
-                "the deployment is of the other kind by now: registered where a leak was ordered, or the reverse"
+                liable_until = deployment.liable_until,
+                "a round could not be opened now: the deployment is of the other kind, or its host answers for it no longer than the round takes"
             );
             return Ok(SealStep::Next);
         }
@@ -215,10 +220,20 @@ fn words_of_kind(leak: bool) -> impl Iterator<Item = WordIndex> {
     (0..RoundIndex::COUNT).filter_map(RoundIndex::new).map(word)
 }
 
-/// Whether the deployment is registered exactly if the order says so: a round of the other kind
-/// could not be opened.
-const fn is_of_kind(order: &SealOrderRow, deployment: DeploymentView) -> bool {
-    (deployment.registered_at == 0) == order.leak
+/// Whether a round that is sealed at `now` and takes `length` seconds can be opened to its end: a
+/// leak only where the host answers for nothing any more, else only as long as it still answers.
+/// The seal comes later than `now`, by less than another `length`.
+const fn can_be_opened(
+    order: &SealOrderRow,
+    deployment: DeploymentView,
+    now: u64,
+    length: u64,
+) -> bool {
+    let answers = deployment.registered_at != 0 && now <= deployment.liable_until;
+    if order.leak {
+        return !answers;
+    }
+    answers && deployment.liable_until.saturating_sub(now) >= length.saturating_mul(2)
 }
 
 #[cfg(test)]
@@ -287,6 +302,28 @@ mod tests {
         used.sort_unstable();
         used.dedup();
         assert_eq!(used.len(), 20);
+    }
+
+    #[test]
+    fn only_what_can_be_opened_is_sealed() {
+        let registered = |liable_until| DeploymentView { registered_at: 10, liable_until };
+        let never = DeploymentView { registered_at: 0, liable_until: 0 };
+        let leak = SealOrderRow { leak: true, ..order(None) };
+        let (now, length) = (1_000, 50);
+        // A retired deployment at the end of its liability can be opened in neither way; after it,
+        // it is a leak.
+        for (deployment, as_registered, as_leak) in [
+            (never, false, true),
+            (registered(u64::MAX), true, false),
+            (registered(1_100), true, false),
+            (registered(1_099), false, false),
+            (registered(1_000), false, false),
+            (registered(999), false, true),
+        ] {
+            let can = |order| can_be_opened(order, deployment, now, length);
+            assert_eq!(can(&order(None)), as_registered, "{deployment:?}");
+            assert_eq!(can(&leak), as_leak, "{deployment:?}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl OwnerDuty {
             let Some(license) = licenses.iter().find(|l| l.id == order.license_id) else {
                 continue;
             };
-            match self.seal(&reader, license, &order).await {
+            match self.seal(&reader, license, &order, head).await {
                 Ok(SealStep::Alone) => break,
                 Ok(SealStep::Next) => {}
                 Err(error) => {
