@@ -320,7 +320,7 @@ mod tests {
             (registered(1_000), false, false),
             (registered(999), false, true),
         ] {
-            let can = |order| can_be_opened(order, deployment, now, length);
+            let can = |order: &SealOrderRow| can_be_opened(order, deployment, now, length);
             assert_eq!(can(&order(None)), as_registered, "{deployment:?}");
             assert_eq!(can(&leak), as_leak, "{deployment:?}");
         }
