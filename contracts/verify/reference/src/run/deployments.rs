@@ -1,6 +1,6 @@
-//! Deployments and the model's seed.
+//! Deployments, words and the model's seed.
 
-use alloy::primitives::keccak256;
+use alloy::primitives::{B256, keccak256};
 use oml_contracts::rpc::abi::{LicenseRef, LicenseRegistry};
 use rand::Rng;
 
@@ -26,12 +26,25 @@ impl World {
         if self.chance(3) {
             return self.draw_model_seed();
         }
+        if self.chance(3) {
+            return self.commit_cases(&reference);
+        }
         let uri = self.uri();
         let by = self.mostly(reference.host);
         let data =
             LicenseRegistry::retireDeploymentCall { r#ref: reference.clone(), uri: uri.to_owned() };
         let call = Call::new(self.model.registry, "retireDeployment", by, 0, &data);
         let verdict = self.model.retire_deployment(&reference, by, uri);
+        self.hold(&call, verdict).map(drop)
+    }
+
+    /// The owner commits to the words under which the license can be tested.
+    fn commit_cases(&mut self, reference: &LicenseRef) -> Result<(), Difference> {
+        let by = self.mostly(reference.terms.owner);
+        let root = if self.chance(12) { B256::ZERO } else { self.word() };
+        let data = LicenseRegistry::commitCasesCall { r#ref: reference.clone(), casesRoot: root };
+        let call = Call::new(self.model.registry, "commitCases", by, 0, &data);
+        let verdict = self.model.commit_cases(reference, by, root);
         self.hold(&call, verdict).map(drop)
     }
 

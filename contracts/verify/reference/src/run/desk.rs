@@ -1,0 +1,157 @@
+//! Sequences in which the contract decides over proofs: the start, the choice of the next step,
+//! and what the people know.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use alloy::primitives::{Address, B256, Bytes};
+use oml_contracts::rpc::abi::{LicenseRef, Proofs};
+use rand::{Rng, RngCore};
+
+use super::difference::Difference;
+use super::leaves::Leaves;
+use super::units::DAY;
+use super::world::{Call, World};
+use crate::model::{ReceiptProof, UniverseId};
+
+/// A commitment to a report that may follow.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared<R> {
+    pub(super) by: Address,
+    pub(super) report: R,
+    pub(super) made_at: u64,
+}
+
+/// A proof with its signatures.
+#[derive(Debug, Clone)]
+pub(super) struct Brief {
+    pub(super) proof: ReceiptProof,
+    pub(super) signatures: [Bytes; 2],
+}
+
+/// What a report has fixed before the host is asked.
+#[derive(Debug, Clone)]
+pub(super) struct Chosen {
+    pub(super) license: LicenseRef,
+    pub(super) series: Proofs::Series,
+    pub(super) salt: B256,
+    /// Chance in 16 that the host gives the copy's answer.
+    pub(super) rate: u32,
+}
+
+/// What the people know of reports.
+#[derive(Debug, Clone)]
+pub(super) struct Registrar {
+    /// Every owner's fingerprints.
+    pub(super) leaves: BTreeMap<UniverseId, Rc<Leaves>>,
+    pub(super) briefs: Vec<Prepared<Brief>>,
+    pub(super) series: Vec<Prepared<Chosen>>,
+}
+
+impl Registrar {
+    pub(super) const fn new(leaves: BTreeMap<UniverseId, Rc<Leaves>>) -> Self {
+        Self { leaves, briefs: Vec::new(), series: Vec::new() }
+    }
+}
+
+impl World {
+    pub(super) fn below(&mut self, end: usize) -> usize {
+        if end == 0 { 0 } else { self.random.random_range(0..end) }
+    }
+
+    pub(super) fn word(&mut self) -> B256 {
+        let mut word = B256::ZERO;
+        self.random.fill_bytes(word.as_mut_slice());
+        word
+    }
+
+    /// Licenses in use, channels, deployments and the model's seed, most of the time.
+    pub(super) fn prologue(&mut self) -> Result<(), Difference> {
+        for _ in 0..4 {
+            self.acquire()?;
+        }
+        if self.chance(2) {
+            self.top_up_universe()?;
+            self.acquire_later()?;
+            self.acquire_later()?;
+        }
+        self.pass(4, 60);
+        for _ in 0..self.model.universes.len() {
+            if !self.chance(6) {
+                self.draw_model_seed()?;
+            }
+        }
+        for at in 0..self.model.licenses.len() {
+            let (reference, _) = self.license_at(at);
+            self.draw_seed_of(&reference)?;
+            self.activate_of(reference.clone())?;
+            self.register_deployment_of(&reference)?;
+            self.open_channel()?;
+        }
+        self.sell_copies()
+    }
+
+    pub(super) fn desk_step(&mut self) -> Result<(), Difference> {
+        match self.random.random_range(0..100_u32) {
+            0..=9 => {
+                let blocks = if self.chance(25) { 300 } else { self.random.random_range(1..6) };
+                let seconds = self.random.random_range(1..DAY);
+                self.pass(blocks, seconds);
+                Ok(())
+            }
+            10..=37 => self.prove(),
+            38..=62 => self.show_copy(),
+            63..=68 => self.deployments(),
+            69..=74 => self.judge(),
+            75..=78 => self.pay_out(),
+            79..=80 => self.pull_balance(),
+            _ => self.licensing(),
+        }
+    }
+
+    fn licensing(&mut self) -> Result<(), Difference> {
+        match self.random.random_range(0..20_u32) {
+            0 => self.acquire(),
+            1 => self.draw_seed(),
+            2..=3 => self.activate(),
+            4 => self.renew(),
+            5 => self.cancel(),
+            6 => self.terminate(),
+            7 => self.top_up(),
+            8..=9 => self.leave_vault(),
+            10 => self.open_channel(),
+            11..=12 => self.claim(),
+            13 => self.leave_channel(),
+            14 => self.toggle_offer(),
+            15 => self.top_up_universe(),
+            16 => self.close(),
+            17..=18 => self.change_keys(),
+            _ => self.reserve(),
+        }
+    }
+
+    pub(super) fn reporter(&mut self) -> Address {
+        let mut people = self.people.payers.clone();
+        people.extend([self.people.stranger, self.people.hosts[0]]);
+        people[self.below(people.len())]
+    }
+
+    /// Commits to a report; when it was made.
+    pub(super) fn commit(&mut self, by: Address, commitment: B256) -> Result<u64, Difference> {
+        let data = Proofs::commitReportCall { commitment };
+        let call = Call::new(self.model.proofs, "commitReport", by, 0, &data);
+        let verdict = self.model.commit_report(by, commitment);
+        self.hold(&call, verdict)?;
+        Ok(self.model.time)
+    }
+
+    /// Lets the delay of a report pass, now and then but for a second; the end of it.
+    pub(super) fn await_report(&mut self, made_at: u64) -> u64 {
+        let from = made_at + self.model.desk.config.reportDelay.to::<u64>();
+        if self.model.time < from {
+            let early = u64::from(self.chance(8));
+            self.pass(1, (from - self.model.time).saturating_sub(early));
+        }
+        from
+    }
+}
