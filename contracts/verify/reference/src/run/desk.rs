@@ -95,7 +95,9 @@ impl World {
         match self.random.random_range(0..100_u32) {
             0..=9 => {
                 let blocks = if self.chance(25) { 300 } else { self.random.random_range(1..6) };
-                let seconds = self.random.random_range(1..DAY);
+                // Now and then so long that proofs by a revoked key lapse, and retired deployments.
+                let longest = if self.chance(10) { 9 * DAY } else { DAY };
+                let seconds = self.random.random_range(1..longest);
                 self.pass(blocks, seconds);
                 Ok(())
             }
