@@ -96,17 +96,17 @@ impl World {
             0..=9 => {
                 let blocks = if self.chance(25) { 300 } else { self.random.random_range(1..6) };
                 // Now and then so long that proofs by a revoked key lapse, and retired deployments.
-                let longest = if self.chance(10) { 9 * DAY } else { DAY };
+                let longest = if self.chance(5) { 9 * DAY } else { DAY };
                 let seconds = self.random.random_range(1..longest);
                 self.pass(blocks, seconds);
                 Ok(())
             }
-            10..=37 => self.prove(),
-            38..=62 => self.show_copy(),
-            63..=68 => self.deployments(),
-            69..=74 => self.judge(),
-            75..=78 => self.pay_out(),
-            79..=80 => self.pull_balance(),
+            10..=35 => self.prove(),
+            36..=55 => self.show_copy(),
+            56..=62 => self.deployments(),
+            63..=67 => self.judge(),
+            68..=71 => self.pay_out(),
+            72..=73 => self.pull_balance(),
             _ => self.licensing(),
         }
     }

@@ -47,7 +47,7 @@ impl World {
         let mut terms = self.terms[self.random.random_range(0..self.terms.len())].clone();
         let by = self.mostly(terms.owner);
         let open = self.model.offers.contains(&self.model.offer_id(&terms));
-        if self.chance(8) {
+        if self.chance(4) {
             self.spoil(&mut terms);
         }
         if open != self.chance(8) {
