@@ -65,9 +65,10 @@ fn terms(model: B256, people: &People, currency: Address, kind: u8) -> abi::Term
     }
 }
 
-/// The owner of the accused model is careless in some kinds, the other one hardly ever.
+/// Owners are careless in some kinds.
 pub(super) fn own_leaves(universe: UniverseId, foreign: bool, kind: u8) -> Leaves {
-    let malformed = if foreign { 500 } else { [0, 0, 60, 0, 100][usize::from(kind)] };
+    let of_kind = if foreign { [0, 500, 60, 0, 500] } else { [0, 0, 60, 0, 100] };
+    let malformed = of_kind[usize::from(kind)];
     let PartSizes { personal, shared } = size_of(universe.epoch);
     Leaves::new(universe, personal + shared, malformed)
 }

@@ -49,17 +49,17 @@ fn found(spoil: impl Fn(&mut World)) -> Vec<Difference> {
 fn a_wrong_rule_of_proofs_is_found() {
     assert_eq!(found(|_| {}), Vec::new());
     let is_event = |difference: &Difference| matches!(difference, Difference::Events { .. });
-    let is_reason = |difference: &Difference| matches!(difference, Difference::Reason { .. });
+    let is_refusal = |difference: &Difference| matches!(difference, Difference::Refusal { .. });
     let second = alloy::primitives::aliases::U40::from(1);
     let payout = |world: &mut World| world.model.desk.config.payoutDelay += second;
     assert!(found(payout).iter().any(is_event));
     let delay = |world: &mut World| world.model.desk.config.reportDelay += second;
-    assert!(found(delay).iter().any(is_reason));
+    assert!(found(delay).iter().any(is_refusal));
     let root = |world: &mut World| {
         let universes = world.model.universes.values_mut();
         universes.for_each(|universe| universe.root = alloy::primitives::B256::ZERO);
     };
-    assert!(found(root).iter().any(|d| matches!(d, Difference::Refusal { .. })));
+    assert!(found(root).iter().any(is_refusal));
 }
 
 /// Of two reasons that hold either may be given, but no other.
