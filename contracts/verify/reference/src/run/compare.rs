@@ -1,4 +1,5 @@
-//! Wallets, balances, collateral, channels, payouts, reports: all of them, at the end of a sequence.
+//! Wallets, balances, collateral, channels, payouts, reports: all of them, at the end of a
+//! sequence.
 
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::SolValue;

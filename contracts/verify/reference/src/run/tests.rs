@@ -86,7 +86,8 @@ fn a_wrong_reason_is_found() {
     assert!(matches!(found, Err(Difference::Reason { .. })), "{found:?}");
 }
 
-/// What is found in sequences without the contract of proofs, by a model with something wrong about it.
+/// What is found in sequences without the contract of proofs, by a model with something wrong
+/// about it.
 fn found_in_money(spoil: impl Fn(&mut World)) -> Vec<Difference> {
     let differences = (0..48).filter_map(|seed| {
         let mut world = World::new(seed).unwrap();
