@@ -6,9 +6,8 @@
 //! of this process. [`run`] makes random calls to both, sensible ones and others, and compares
 //! every refusal with its reason, every event, and in the end every balance. There are two kinds of
 //! sequences: an account plays the contract of proofs; or the contract decides, over reports and
-//! proofs. The contract of rounds is always played by an account
-//! that slashes, burns and redirects when it likes: the rules of rounds, and of tickets, are not
-//! here.
+//! proofs. The contract of rounds is always played by an account that slashes, burns and redirects
+//! when it likes: the rules of rounds, and of tickets, are not here.
 
 mod agreed;
 mod evm;

@@ -36,7 +36,8 @@ fn compare() -> Result<(), String> {
         println!("{times:>9}  {reached}");
     }
     println!(
-        "{sequences} sequences of {steps} steps from seed {seed}: {} calls, {} accepted by both, {} events, no difference",
+        "{sequences} sequences of {steps} steps from seed {seed}: {} calls, {} accepted by both, \
+         {} events, no difference",
         total.calls, total.accepted, total.events
     );
     Ok(())

@@ -42,6 +42,15 @@ impl SlashSplit {
     }
 }
 
+/// A round that was sealed before somebody reported the same license.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EarlierSeal {
+    /// The license that both accuse.
+    pub(crate) license: B256,
+    /// Time of the seal.
+    pub(crate) before: u64,
+}
+
 impl Faults {
     fn vault_host(&mut self, reference: &abi::LicenseRef, by: Address) {
         let host = reference.host;
@@ -216,7 +225,7 @@ impl ReferenceModel {
         &mut self,
         by: Address,
         id: usize,
-        (license, before): (B256, u64),
+        seal: &EarlierSeal,
         to: Address,
     ) -> Caused {
         let number = U256::from(id);
@@ -227,7 +236,7 @@ impl ReferenceModel {
         // Only a report that came after the seal, only once, and not when it is paid.
         let later = |payout: &Payout| {
             payout.amount != 0
-                && payout.report.is_some_and(|(of, made)| of == license && made > before)
+                && payout.report.is_some_and(|(of, made)| of == seal.license && made > seal.before)
         };
         let not = Vault::CollateralVault_NotRedirectable { payoutId: number };
         faults.unless(known.is_some_and(later), not);

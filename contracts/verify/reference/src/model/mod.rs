@@ -21,7 +21,7 @@ mod units;
 mod universe;
 
 pub(crate) use channels::CloseWord;
-pub(crate) use collateral::{Redirection, Slashing};
+pub(crate) use collateral::{EarlierSeal, Redirection, Slashing};
 pub(crate) use copies::Series;
 pub(crate) use faults::{
     Currency_PullRefused, Currency_WrongValue, Openings_BadProof, Openings_MalformedLeaf,

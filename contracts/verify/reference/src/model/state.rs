@@ -59,7 +59,7 @@ pub(crate) struct UniverseState {
 pub(crate) struct Deployment {
     /// Since when without a gap.
     pub(crate) since: u64,
-    /// Until when.
+    /// End of that: a thaw after it is retired, and never before.
     pub(crate) until: u64,
 }
 

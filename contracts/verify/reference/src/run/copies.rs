@@ -8,9 +8,9 @@ use oml_contracts::rpc::abi::LicenseRef;
 use oml_contracts::rpc::abi::Proofs::{self, Series as Asked, ServedAnswer};
 use rand::Rng;
 
-use super::desk::{Chosen, Prepared};
 use super::difference::Difference;
 use super::leaves::Leaves;
+use super::registrar::{Chosen, Prepared};
 use super::signing::sign_short;
 use super::world::{Call, World};
 use crate::model::{License, Series, Status, Tag, candidate, tags, universe_of};

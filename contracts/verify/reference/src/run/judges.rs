@@ -8,7 +8,7 @@ use rand::Rng;
 
 use super::difference::Difference;
 use super::world::{Call, World};
-use crate::model::{Payout, Slashing, Status, UniverseId};
+use crate::model::{EarlierSeal, Payout, Slashing, Status, UniverseId};
 
 impl World {
     /// Mostly somebody who may decide. Where the contract of proofs does, it is only rounds'
@@ -111,7 +111,7 @@ impl World {
             to,
         };
         let call = Call::new(self.model.vault, "redirect", by, 0, &data);
-        let verdict = self.model.redirect(by, at, (license, before), to);
+        let verdict = self.model.redirect(by, at, &EarlierSeal { license, before }, to);
         self.hold(&call, verdict).map(drop)
     }
 }

@@ -73,7 +73,7 @@ impl Leaves {
         self.levels.last().and_then(|level| level.first()).copied().unwrap_or_default()
     }
 
-    /// Leaf `index`.
+    /// The leaf at a place; the first one past the end.
     pub(super) fn leaf(&self, index: u32) -> OpenedLeaf {
         self.leaves.get(index as usize).or_else(|| self.leaves.first()).cloned().unwrap_or_default()
     }

@@ -14,6 +14,7 @@ mod listing;
 mod offers;
 mod people;
 mod proofs;
+mod registrar;
 mod set_up;
 mod signing;
 mod steps;

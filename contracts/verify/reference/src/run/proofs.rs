@@ -5,8 +5,8 @@ use alloy::sol_types::SolValue;
 use oml_contracts::rpc::abi::{Proofs, Receipt, Violation};
 use rand::{Rng, RngCore};
 
-use super::desk::{Brief, Prepared};
 use super::difference::Difference;
+use super::registrar::{Brief, Prepared};
 use super::signing::sign;
 use super::units::DAY;
 use super::world::{Call, World};

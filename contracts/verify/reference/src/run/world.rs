@@ -9,9 +9,9 @@ use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
 use super::counts::CallCounts;
-use super::desk::Registrar;
 use super::difference::{Difference, reason, shown};
 use super::people::People;
+use super::registrar::Registrar;
 use super::set_up;
 use super::units::{DAY, ETHER};
 use crate::agreed::Coin;
