@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use alloy::primitives::{Address, B256, Bytes, LogData, TxKind, U256, keccak256};
+use alloy::primitives::{Address, Bytes, LogData, TxKind, U256};
 use alloy::sol_types::{SolCall, SolValue};
-use oml_contracts::rpc::abi::ChallengeManager::Config;
+use oml_contracts::rpc::abi::Proofs::Config;
 use oml_contracts::rpc::abi::Token;
 use oml_contracts::rpc::creation_code;
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction, Output};
@@ -19,9 +19,6 @@ use crate::wallets::{self, WalletCode};
 
 /// Gas of every call: below the cap of EIP-7825.
 const GAS: u64 = 16_000_000;
-
-/// The deterministic-deployment proxy.
-const PROXY: Address = alloy::primitives::address!("4e59b44847b379578588920cA78FbF26c0B4956C");
 
 /// The account that deploys everything.
 const DEPLOYER: Address = Address::repeat_byte(0xde);
@@ -59,10 +56,10 @@ pub(crate) struct LocalEvm {
     pub(crate) beacon: Address,
     /// Address of `TestToken`.
     pub(crate) token: Address,
-    /// Address of `ProverRegistry`.
-    pub(crate) provers: Address,
-    /// `ChallengeManager`, or the account that takes its place.
-    pub(crate) manager: Address,
+    /// `Proofs`, or the account that takes its place.
+    pub(crate) proofs: Address,
+    /// The account that takes the place of `Rounds`.
+    pub(crate) rounds: Address,
 }
 
 /// What the deployment fixes.
@@ -70,23 +67,21 @@ pub(crate) struct LocalEvm {
 pub(crate) struct Settings {
     /// Time of the first block.
     pub(crate) time: u64,
-    /// Least stake of a prover.
-    pub(crate) min_stake: u128,
-    /// Seconds from a prover's leave to its stake.
-    pub(crate) stake_thaw: u64,
-    /// What stakes are paid in.
-    pub(crate) stake_coin: Coin,
-    /// Who decides over cases and slashes.
-    pub(crate) manager: CaseAuthority,
+    /// Who decides over proofs.
+    pub(crate) proofs: ProofAuthority,
+    /// Who decides over rounds, by what it likes.
+    pub(crate) rounds: Address,
+    /// Seconds in which seats answer, and owners open.
+    pub(crate) windows: [u32; 2],
 }
 
-/// Who decides over cases and slashes.
+/// Who decides over proofs.
 #[derive(Debug, Clone)]
-pub(crate) enum CaseAuthority {
-    /// An account plays the challenge manager: it freezes, slashes and draws when it likes.
+pub(crate) enum ProofAuthority {
+    /// An account: it slashes and terminates when it likes.
     Account(Address),
-    /// The challenge manager with these settings.
-    Contract(Box<Config>),
+    /// The contract with these settings.
+    Contract(Config),
 }
 
 impl std::fmt::Debug for LocalEvm {
@@ -124,8 +119,8 @@ fn machine(database: Db, block: &BlockEnv) -> Vm {
 }
 
 impl LocalEvm {
-    /// Deploys registry, vault, escrow, beacon, token, prover registry and, where it is not an
-    /// account, the manager.
+    /// Deploys registry, vault, escrow, beacon, token and, where it is not an account, the contract
+    /// of proofs.
     ///
     /// # Errors
     /// [`SetUpError`].
@@ -136,35 +131,33 @@ impl LocalEvm {
             gas_limit: 1_000_000_000,
             ..BlockEnv::default()
         };
-        let [registry, vault, escrow, beacon, token, provers, contract] =
-            [0, 1, 2, 3, 4, 5, 6].map(|nonce| DEPLOYER.create(nonce));
-        let manager = match &settings.manager {
-            CaseAuthority::Account(account) => *account,
-            CaseAuthority::Contract(_) => contract,
+        let [registry, vault, escrow, beacon, token, contract] =
+            [0, 1, 2, 3, 4, 5].map(|nonce| DEPLOYER.create(nonce));
+        let proofs = match &settings.proofs {
+            ProofAuthority::Account(account) => *account,
+            ProofAuthority::Contract(_) => contract,
         };
+        let rounds = settings.rounds;
         let vm = machine(CacheDB::new(EmptyDB::default()), &block);
-        let wallets = BTreeSet::new();
+        let wallets = BTreeSet::from([rounds]);
         let mut chain =
-            Self { vm, block, wallets, registry, vault, escrow, beacon, token, provers, manager };
+            Self { vm, block, wallets, registry, vault, escrow, beacon, token, proofs, rounds };
         chain.know_blocks(1_000 - HASHES..1_000);
-        let arguments = (vault, escrow, manager, beacon).abi_encode_params();
+        let arguments = (vault, escrow, proofs, rounds, beacon).abi_encode_params();
         chain.deploy("LicenseRegistry", arguments, registry)?;
-        chain.deploy("CollateralVault", (registry, escrow, manager).abi_encode_params(), vault)?;
+        let arguments = (registry, escrow, proofs, rounds).abi_encode_params();
+        chain.deploy("CollateralVault", arguments, vault)?;
         chain.deploy("PaymentEscrow", (registry, vault).abi_encode_params(), escrow)?;
         let randao = (U256::from(MARGIN), U256::from(1)).abi_encode_params();
         chain.deploy("RandaoBeacon", randao, beacon)?;
         let arguments =
             ("Test Dollar".to_owned(), "TUSD".to_owned(), U256::from(18)).abi_encode_params();
         chain.deploy("TestToken", arguments, token)?;
-        let currency = if settings.stake_coin.is_native() { Address::ZERO } else { token };
-        let (least, thaw) = (U256::from(settings.min_stake), U256::from(settings.stake_thaw));
-        let arguments = (manager, currency, least, thaw).abi_encode_params();
-        chain.deploy("ProverRegistry", arguments, provers)?;
-        if let CaseAuthority::Contract(config) = &settings.manager {
-            let config = Config::clone(config);
-            let arguments = (registry, vault, escrow, provers, beacon, config).abi_encode_params();
-            chain.deploy("ChallengeManager", arguments, contract)?;
+        if let ProofAuthority::Contract(config) = &settings.proofs {
+            let arguments = (registry, vault, escrow, config.clone()).abi_encode_params();
+            chain.deploy("Proofs", arguments, contract)?;
         }
+        chain.set_code(rounds, Bytecode::new_legacy(wallets::judge(settings.windows)))?;
         Ok(chain)
     }
 
@@ -205,22 +198,6 @@ impl LocalEvm {
             }
             other => Err(failed("creation", other)),
         }
-    }
-
-    /// Puts the reader of copies where its manager looks for it: the address of its code at the
-    /// deterministic-deployment proxy.
-    ///
-    /// # Errors
-    /// [`SetUpError`].
-    pub(crate) fn place_reader(&mut self) -> Result<(), SetUpError> {
-        let created = DEPLOYER.create(7);
-        self.deploy("CopyReader", Vec::new(), created)?;
-        let code = creation_code("CopyReader", &[]).map_err(|e| failed("bytecode", e))?;
-        let place = PROXY.create2(B256::ZERO, keccak256(code));
-        let database = &mut self.vm.ctx.journaled_state.database;
-        let info = database.basic(created).map_err(|e| failed("account", e))?;
-        database.insert_account_info(place, info.unwrap_or_default());
-        Ok(())
     }
 
     /// Gives native currency.

@@ -24,7 +24,7 @@ fn compare() -> Result<(), String> {
     let mut total = CallCounts::default();
     for sequence in 0..sequences {
         let own = seed.wrapping_add(sequence);
-        for world in [World::new, World::with_court] {
+        for world in [World::new, World::with_proofs] {
             let mut world = world(own).map_err(|e| format!("seed {own}: {e}"))?;
             total.add(&world.run(steps).map_err(|e| format!("seed {own}: {e}"))?);
         }
@@ -36,7 +36,8 @@ fn compare() -> Result<(), String> {
         println!("{times:>9}  {reached}");
     }
     println!(
-        "{sequences} sequences of {steps} steps from seed {seed}: {} calls, {} accepted by both, {} events, no difference",
+        "{sequences} sequences of {steps} steps from seed {seed}: {} calls, {} accepted by both, \
+         {} events, no difference",
         total.calls, total.accepted, total.events
     );
     Ok(())

@@ -96,6 +96,19 @@ pub(crate) fn code(says: WalletCode) -> Bytes {
     [&WALLET[..], &answer].concat().into()
 }
 
+/// The code of an account in the place of the contract of rounds: asked for its settings, as an
+/// offer does, it answers with these windows and no more of them; its operator makes its calls.
+#[must_use]
+pub(crate) fn judge([answer, open]: [u32; 2]) -> Bytes {
+    let word = |value: u32, at: u8| {
+        let value = value.to_be_bytes();
+        [&[0x63][..], &value, &[0x60, at, 0x52]].concat()
+    };
+    // Delay of payouts and fee of a seat follow, of which nobody here asks.
+    let settings = [&[0x60, 0x80, 0x5f, 0xf3][..]];
+    [&WALLET[..], &word(answer, 0x00), &word(open, 0x20), &settings.concat()].concat().into()
+}
+
 /// What the operator sends to its wallet so that it makes the call.
 pub(crate) fn forwarded(to: Address, value: u128, data: &[u8]) -> Vec<u8> {
     let value = U256::from(value).to_be_bytes::<32>();

@@ -37,13 +37,12 @@ fn bytecode_does_what_the_model_says() {
     assert!(missing.is_empty(), "never reached: {missing:?}");
 }
 
-/// Every end of a case, every call that changes one, and every reason to refuse one, but for those
-/// that only luck gives.
+/// Every proof, and every reason to refuse one, but for those that only luck gives.
 const REACHED: &str = include_str!("reached.txt");
 
 #[test]
-fn cases_end_as_the_model_says_in_every_way() {
-    let total = total(150, 90, World::with_court).unwrap();
+fn proofs_convict_as_the_model_says() {
+    let total = total(150, 90, World::with_proofs).unwrap();
     assert!(total.accepted * 3 > total.calls, "{total:?}");
     let missing = missing(&total, REACHED);
     assert!(missing.is_empty(), "never reached: {missing:?}");

@@ -1,12 +1,12 @@
 //! Collateral, what is slashed of it, and its payout: the vault's rules.
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256, LogData, U256};
 use oml_contracts::rpc::abi;
-use oml_contracts::rpc::abi::CollateralVault as Vault;
+use oml_contracts::rpc::abi::CollateralVault::{self as Vault, Slash};
 
 use super::faults::Faults;
 use super::refusal::{Caused, Refused};
-use super::state::{Payout, ReferenceModel, Status};
+use super::state::{License, Payout, ReferenceModel, Status};
 use super::units::{BPS, BURN, MAX_96, share, time40};
 use crate::agreed::Coin;
 
@@ -19,14 +19,46 @@ pub(crate) struct Redirection {
     pub(crate) to: Address,
 }
 
+/// How much is slashed, and who gets which part of it.
+pub(crate) type Slashing = Slash;
+
+/// A slashed amount and the parts of it that go to people; the rest is burned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SlashSplit {
+    pub(super) slashed: u128,
+    pub(super) to_reporter: u128,
+    pub(super) to_owner: u128,
+}
+
+impl SlashSplit {
+    /// What a slash of this license now comes to.
+    pub(super) fn of(license: &License, how: &Slashing) -> Self {
+        let slashed = share(license.collateral, how.bps);
+        Self {
+            slashed,
+            to_reporter: share(slashed, how.reporterBps),
+            to_owner: share(slashed, how.ownerBps),
+        }
+    }
+}
+
+/// A round that was sealed before somebody reported the same license.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EarlierSeal {
+    /// The license that both accuse.
+    pub(crate) license: B256,
+    /// Time of the seal.
+    pub(crate) before: u64,
+}
+
 impl Faults {
     fn vault_host(&mut self, reference: &abi::LicenseRef, by: Address) {
         let host = reference.host;
         self.unless(by == host, Vault::CollateralVault_OnlyHost { host, caller: by });
     }
 
-    fn vault_manager(&mut self, manager: Address, by: Address) {
-        self.unless(by == manager, Vault::CollateralVault_OnlyChallengeManager { caller: by });
+    fn vault_judge(&mut self, model: &ReferenceModel, by: Address) {
+        self.unless(model.judges(by), Vault::CollateralVault_OnlyJudges { caller: by });
     }
 }
 
@@ -108,8 +140,6 @@ impl ReferenceModel {
         let known = at.map(|at| &self.licenses[at]);
         let mut faults = Faults::default();
         faults.vault_host(reference, by);
-        let freezes = known.map_or(0, |license| license.freezes);
-        faults.unless(freezes == 0, Vault::CollateralVault_Frozen { licenseId: id, freezes });
         let thaw_end = known.map_or(0, |license| license.thaw_end);
         let thawed = thaw_end != 0 && self.time >= thaw_end;
         let early = Vault::CollateralVault_NotThawed { licenseId: id, thawEnd: time40(thaw_end) };
@@ -131,37 +161,7 @@ impl ReferenceModel {
         })
     }
 
-    /// `freeze` or `unfreeze` of a license that was bought.
-    ///
-    /// # Errors
-    /// [`Refused`](super::Refused).
-    pub(crate) fn freeze(&mut self, id: B256, by: Address, on: bool) -> Caused {
-        let at = self.find_license(id).ok_or(Refused::ANY)?;
-        let license = self.license(at)?;
-        let mut faults = Faults::default();
-        faults.vault_manager(self.manager, by);
-        let nothing = Vault::CollateralVault_NothingToFreeze { licenseId: id };
-        faults.unless(!on || license.collateral != 0, nothing);
-        let not_frozen = Vault::CollateralVault_NotFrozen { licenseId: id };
-        faults.unless(on || license.freezes != 0, not_frozen);
-        faults.none()?;
-        let freezes = if on { license.freezes + 1 } else { license.freezes - 1 };
-        self.licenses[at].freezes = freezes;
-        let license_id = license.id;
-        Ok(vec![if on {
-            self.vault_event(&abi::CollateralVault::CollateralFrozen {
-                licenseId: license_id,
-                freezes,
-            })
-        } else {
-            self.vault_event(&abi::CollateralVault::CollateralUnfrozen {
-                licenseId: license_id,
-                freezes,
-            })
-        }])
-    }
-
-    /// `slash`.
+    /// `slash` by a contract that decides, whose parts add up to no more than the whole.
     ///
     /// # Errors
     /// [`Refused`](super::Refused).
@@ -169,22 +169,19 @@ impl ReferenceModel {
         &mut self,
         reference: &abi::LicenseRef,
         by: Address,
-        bps: u16,
-        reporter: Address,
-        delay: u64,
+        how: &Slashing,
     ) -> Caused {
+        let Slash { bps, reporter, .. } = *how;
         let mut faults = Faults::default();
-        faults.vault_manager(self.manager, by);
+        faults.vault_judge(self, by);
         faults.unless(u128::from(bps) <= BPS, Vault::CollateralVault_BadBps { bps });
         faults.unless(!reporter.is_zero(), Vault::CollateralVault_NoReporter {});
         faults.none()?;
         let at = self.find(reference).1.ok_or(Refused::ANY)?;
         self.atomically(|m| {
             let license = m.license(at)?;
-            let terms = &license.reference.terms;
-            let slashed = share(license.collateral, bps);
-            let to_reporter = share(slashed, terms.slash.reporterBps);
-            let to_owner = share(slashed, terms.slash.ownerBps);
+            let parts = SlashSplit::of(&license, how);
+            let SlashSplit { slashed, to_reporter, to_owner } = parts;
             let burned = slashed - to_reporter - to_owner;
             m.licenses[at].collateral -= slashed;
             m.pay(license.coin, m.vault, BURN, burned)?;
@@ -195,22 +192,59 @@ impl ReferenceModel {
                 toOwner: to_owner,
                 burned,
             })];
-            for (to, amount) in [(reporter, to_reporter), (terms.owner, to_owner)] {
-                if amount == 0 {
-                    continue;
+            let committed = how.committedAt.to::<u64>();
+            let report = (committed != 0).then_some((license.id, committed));
+            let owner = license.reference.terms.owner;
+            for (to, amount, report) in [(reporter, to_reporter, report), (owner, to_owner, None)] {
+                if amount != 0 {
+                    let unlock = m.time + how.payoutDelay.to::<u64>();
+                    events.push(m.queue(Payout { to, coin: license.coin, amount, unlock, report }));
                 }
-                let unlock = m.time + delay;
-                m.payouts.push(Payout { to, coin: license.coin, amount, unlock });
-                events.push(m.vault_event(&abi::CollateralVault::PayoutQueued {
-                    payoutId: U256::from(m.payouts.len() - 1),
-                    to,
-                    currency: m.currency(license.coin),
-                    amount,
-                    unlockAt: time40(unlock),
-                }));
             }
             Ok(events)
         })
+    }
+
+    fn queue(&mut self, payout: Payout) -> (Address, LogData) {
+        let event = Vault::PayoutQueued {
+            payoutId: U256::from(self.payouts.len()),
+            to: payout.to,
+            currency: self.currency(payout.coin),
+            amount: payout.amount,
+            unlockAt: time40(payout.unlock),
+        };
+        self.payouts.push(payout);
+        self.vault_event(&event)
+    }
+
+    /// `redirect`: what a proof's reporter is to get goes to who had sealed a round before.
+    ///
+    /// # Errors
+    /// [`Refused`](super::Refused).
+    pub(crate) fn redirect(
+        &mut self,
+        by: Address,
+        id: usize,
+        seal: &EarlierSeal,
+        to: Address,
+    ) -> Caused {
+        let number = U256::from(id);
+        let mut faults = Faults::default();
+        faults.unless(by == self.rounds, Vault::CollateralVault_OnlyRounds { caller: by });
+        let known = self.payouts.get(id);
+        faults.unless(known.is_some(), Vault::CollateralVault_UnknownPayout { payoutId: number });
+        // Only a report that came after the seal, only once, and not when it is paid.
+        let later = |payout: &Payout| {
+            payout.amount != 0
+                && payout.report.is_some_and(|(of, made)| of == seal.license && made > seal.before)
+        };
+        let not = Vault::CollateralVault_NotRedirectable { payoutId: number };
+        faults.unless(known.is_some_and(later), not);
+        faults.none()?;
+        let payout = self.payouts.get_mut(id).ok_or(Refused::ANY)?;
+        let from = std::mem::replace(&mut payout.to, to);
+        payout.report = None;
+        Ok(vec![self.vault_event(&Vault::PayoutRedirected { payoutId: number, from, to })])
     }
 
     /// `payOut`, or `payOutTo` where the payee `by` names another receiver.

@@ -18,6 +18,34 @@ alloy::sol! {
     #[derive(Debug)]
     error Terms_UnknownEpoch(bytes32 modelId, uint32 epoch);
 
+    /// Reporter and owner would get more than four fifths of what is slashed.
+    #[derive(Debug)]
+    error Terms_SlashSplitTooHigh(uint16 reporterBps, uint16 ownerBps);
+
+    /// Rounds of so many seats may not stand behind money.
+    #[derive(Debug)]
+    error Terms_BadSeats(uint8 seats);
+
+    /// What has no price can't be used unpaid.
+    #[derive(Debug)]
+    error Terms_NoPrice();
+
+    /// Collateral could leave before a round is opened.
+    #[derive(Debug)]
+    error Terms_ThawShorterThanRound(uint40 thawPeriod, uint40 roundLength);
+
+    /// A bundle has sixteen leaves.
+    #[derive(Debug)]
+    error Openings_WrongLength(uint32 bundle, uint256 leaves);
+
+    /// A leaf's tags are not above zero and increasing.
+    #[derive(Debug)]
+    error Openings_MalformedLeaf(uint32 leaf);
+
+    /// The bundle is not under the root.
+    #[derive(Debug)]
+    error Openings_BadProof(uint32 bundle);
+
     /// The token did not move to the contract that asked for it.
     #[derive(Debug)]
     error Currency_PullRefused(address currency, address from, uint256 amount);
@@ -76,14 +104,14 @@ impl Faults {
         self.unless(by == host, Registry::LicenseRegistry_OnlyHost { host, caller: by });
     }
 
-    /// Whether any rule is broken.
-    pub(super) const fn any(&self) -> bool {
-        !self.reasons.is_empty()
+    /// Only the contracts that decide may ask the registry for this.
+    pub(super) fn judge(&mut self, model: &ReferenceModel, by: Address) {
+        self.unless(model.judges(by), Registry::LicenseRegistry_OnlyJudges { caller: by });
     }
 
     /// No rule may be broken.
     pub(super) fn none(self) -> Result<(), Refused> {
-        if self.any() { Err(Refused { reasons: self.reasons }) } else { Ok(()) }
+        if self.reasons.is_empty() { Ok(()) } else { Err(Refused { reasons: self.reasons }) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, B256, U256};
 use oml_contracts::rpc::abi::LicenseRegistry as Registry;
-use oml_contracts::rpc::abi::{ChallengeManager as Manager, LicenseRef, ServingKey};
+use oml_contracts::rpc::abi::{LicenseRef, Proofs, ServingKey};
 
 use super::faults::Faults;
 use super::refusal::{Caused, Refused};
@@ -49,10 +49,8 @@ impl ReferenceModel {
         faults: &mut Faults,
     ) {
         let until = key.until.to::<u64>() + settlement + PROOF_TIME;
-        let lapsed = Manager::ChallengeManager_KeyRevoked {
-            keyEpoch: epoch,
-            admissibleUntil: U256::from(until),
-        };
+        let lapsed =
+            Proofs::Proofs_KeyRevoked { keyEpoch: epoch, admissibleUntil: U256::from(until) };
         faults.unless(!key.revoked || self.time <= until, lapsed);
     }
 

@@ -7,13 +7,21 @@ use alloy::primitives::{Address, B256, LogData, keccak256};
 use oml_contracts::rpc::abi;
 use oml_contracts::rpc::abi::LicenseRegistry as Registry;
 
-use super::faults::{Faults, Terms_UnknownEpoch};
+use super::faults::{
+    Faults, Terms_BadSeats, Terms_NoPrice, Terms_SlashSplitTooHigh, Terms_ThawShorterThanRound,
+    Terms_UnknownEpoch,
+};
 use super::keys::named;
 use super::refusal::{Caused, Refused};
-use super::state::{License, ReferenceModel, Status};
+use super::state::{Cases, License, ReferenceModel, Status};
 use super::units::{MAX_TERM, share, time40};
 use super::universe::{Beacon, universe_of};
 use crate::agreed::Coin;
+
+/// What reporter and owner get together of a slash at most, in basis points.
+const MAX_SPLIT: u32 = 8_000;
+/// Bit of level 2 in the terms.
+const ROUNDS: u8 = 1 << 2;
 
 impl ReferenceModel {
     /// `acquire`.
@@ -84,11 +92,11 @@ impl ReferenceModel {
             collateral: terms.collateral,
             held_fee: terms.licenseFee,
             thaw_end: 0,
-            freezes: 0,
             seed: B256::ZERO,
             keys: vec![named(serving, self.time)],
             artefact: B256::ZERO,
             activation_round: 0,
+            cases: Cases::default(),
             deployments: BTreeMap::new(),
             claims: Vec::new(),
         }
@@ -307,8 +315,7 @@ impl ReferenceModel {
     pub(crate) fn terminate_for(&mut self, id: B256, by: Address) -> Caused {
         let at = self.find_license(id);
         let mut faults = Faults::default();
-        let stranger = Registry::LicenseRegistry_OnlyChallengeManager { caller: by };
-        faults.unless(by == self.manager, stranger);
+        faults.judge(self, by);
         faults.status(id, self.status(at), &[Status::Active, Status::Terminated]);
         faults.none()?;
         let at = at.ok_or(Refused::ANY)?;
@@ -330,7 +337,7 @@ impl ReferenceModel {
     }
 
     /// `publishOffer` of terms that can be enforced but for their epoch, whose universe may be
-    /// missing.
+    /// missing, their slashes, and what rounds ask for.
     ///
     /// # Errors
     /// [`Refused`](super::Refused).
@@ -342,6 +349,7 @@ impl ReferenceModel {
         let known = self.universes.contains_key(&universe_of(terms));
         let (model_id, epoch) = (terms.modelId, terms.epoch);
         faults.unless(known, Terms_UnknownEpoch { modelId: model_id, epoch });
+        self.enforceable(terms, &mut faults);
         let open = self.offers.contains(&id);
         faults.unless(!open, Registry::LicenseRegistry_OfferExists { offerId: id });
         faults.none()?;
@@ -352,6 +360,28 @@ impl ReferenceModel {
             owner,
             terms: terms.clone(),
         })])
+    }
+
+    /// A fifth of each slash burns. Rounds punish use that is not paid, so there has to be a price;
+    /// and the collateral stays until a round that was sealed in time is opened.
+    fn enforceable(&self, terms: &abi::Terms, faults: &mut Faults) {
+        let (reporter, owner) = (terms.slash.reporterBps, terms.slash.ownerBps);
+        let split = Terms_SlashSplitTooHigh { reporterBps: reporter, ownerBps: owner };
+        faults.unless(u32::from(reporter) + u32::from(owner) <= MAX_SPLIT, split);
+        let seats = terms.seats;
+        if terms.evidenceLevels & ROUNDS == 0 {
+            faults.unless(seats == 0, Terms_BadSeats { seats });
+            return;
+        }
+        // Four seats are enough for a demo on a local chain, as this one is.
+        faults.unless([4, 8, 16, 24, 32].contains(&seats), Terms_BadSeats { seats });
+        let free = terms.pricePerRequest == 0 && terms.pricePerThousandTokens == 0;
+        faults.unless(!free, Terms_NoPrice {});
+        let short = Terms_ThawShorterThanRound {
+            thawPeriod: terms.thawPeriod,
+            roundLength: time40(self.round_length),
+        };
+        faults.unless(terms.thawPeriod.to::<u64>() > self.round_length, short);
     }
 
     /// `withdrawOffer`.
@@ -368,6 +398,11 @@ impl ReferenceModel {
         faults.none()?;
         self.offers.remove(&id);
         Ok(vec![self.registry_event(&Registry::OfferWithdrawn { offerId: id })])
+    }
+
+    /// Place of a license that was bought.
+    pub(super) fn find_license(&self, id: B256) -> Option<usize> {
+        self.licenses.iter().position(|license| license.id == id)
     }
 
     /// Id and place of a license; no place if it was never bought.

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::{Eip712Domain, SolStruct, SolValue};
-use oml_contracts::rpc::abi::ChallengeManager as Manager;
-use oml_contracts::rpc::abi::{LicenseRef, Receipt, ServingKey, Violation};
+use oml_contracts::rpc::abi::{LicenseRef, Proofs, Receipt, ServingKey, Violation};
 
 use super::faults::Faults;
 use super::keys::{served_by, served_from};
 use super::refusal::{Caused, Refused};
+use super::reports::Conviction;
 use super::state::ReferenceModel;
 use super::units::time40;
 use crate::agreed::CHAIN_ID;
@@ -46,7 +46,7 @@ impl ReferenceModel {
             Some(Cow::Borrowed("OML")),
             Some(Cow::Borrowed("1")),
             Some(U256::from(CHAIN_ID)),
-            Some(self.manager),
+            Some(self.proofs),
             None,
         );
         receipt.eip712_signing_hash(&domain)
@@ -69,10 +69,10 @@ impl ReferenceModel {
         faults: &mut Faults,
     ) {
         let given = signed.receipt.licenseId;
-        let wrong = Manager::ChallengeManager_WrongLicense { expected: id, given };
+        let wrong = Proofs::Proofs_WrongLicense { expected: id, given };
         faults.unless(given == id, wrong);
         let (signer, serving) = (signed.signer, key.signer);
-        let bad = Manager::ChallengeManager_BadReceiptSignature { signer, servingKey: serving };
+        let bad = Proofs::Proofs_BadReceiptSignature { signer, servingKey: serving };
         faults.unless(signer == serving && !signer.is_zero(), bad);
     }
 
@@ -91,7 +91,7 @@ impl ReferenceModel {
                     && receipt.channelId == other.channelId
                     && receipt.seq == other.seq;
                 let contradict = same && receipt != other;
-                faults.unless(contradict, Manager::ChallengeManager_NoEquivocation {});
+                faults.unless(contradict, Proofs::Proofs_NoEquivocation {});
             }
             (Violation::UnderMetering, _) => {
                 let channel = self.channels.iter().find(|c| c.id == receipt.channelId);
@@ -103,7 +103,7 @@ impl ReferenceModel {
                 let owed = requests * U256::from(terms.pricePerRequest)
                     + tokens * U256::from(terms.pricePerThousandTokens) / U256::from(1000);
                 let shown = u128::from(self.time) > settle_by && owed > U256::from(declared);
-                let none = Manager::ChallengeManager_NoUnderMetering {
+                let none = Proofs::Proofs_NoUnderMetering {
                     settleBy: U256::from(settle_by),
                     owed,
                     declared,
@@ -112,10 +112,7 @@ impl ReferenceModel {
             }
             _ => {
                 let served = served_from(receipt.servedAt, key);
-                let within = Manager::ChallengeManager_WithinTerm {
-                    servedAt: served,
-                    end: time40(deadline),
-                };
+                let within = Proofs::Proofs_WithinTerm { servedAt: served, end: time40(deadline) };
                 faults.unless(served > deadline, within);
             }
         }
@@ -131,7 +128,7 @@ impl ReferenceModel {
         let at = self.find_license(id);
         let license = at.and_then(|at| self.licenses.get(at));
         let mut faults = Faults::default();
-        faults.level(terms.evidenceLevels, 0);
+        faults.level(terms.evidenceLevels);
         faults.liable(id, license.map(|license| license.status));
         let epoch = proof.receipt.receipt.keyEpoch;
         let key = self.serving_key(id, epoch);
@@ -142,7 +139,7 @@ impl ReferenceModel {
         self.admissible_faults(&key, epoch, terms.settlementPeriod.to(), &mut faults);
         let deadline = license.map_or(0, |license| license.deadline);
         self.violation_faults(proof, &key, deadline, &mut faults);
-        let commitment = self.commitment(by, self.proof_claim(proof), proof.salt, &mut faults);
+        let report = self.commitment(by, self.proof_claim(proof), proof.salt, &mut faults);
         let receipt = &proof.receipt.receipt;
         let channel = receipt.channelId;
         let number = (channel, U256::from(receipt.keyEpoch), U256::from(receipt.seq));
@@ -153,43 +150,10 @@ impl ReferenceModel {
             Violation::UnderMetering => (channel, terms.slash.underMeteringBps),
             _ => (channel, terms.slash.outOfTermBps),
         };
-        let violation = U256::from(proof.violation as u8);
-        let once = keccak256((violation, receipt.licenseId, subject).abi_encode());
-        let again = Manager::ChallengeManager_AlreadyPunished { punishmentId: once };
-        faults.unless(!self.court.punished.contains(&once), again);
+        let violation = proof.violation;
+        let punishment = self.punishment(violation, receipt.licenseId, subject, &mut faults);
         faults.none()?;
         let at = at.ok_or(Refused::ANY)?;
-        self.atomically(|m| {
-            m.court.commitments.remove(&commitment);
-            m.court.punished.insert(once);
-            m.convict(at, proof.violation, bps, by)
-        })
-    }
-
-    /// What an accepted proof does to the license: it ends and its collateral is slashed.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub(super) fn convict(
-        &mut self,
-        at: usize,
-        violation: Violation,
-        bps: u16,
-        by: Address,
-    ) -> Caused {
-        let id = self.licenses[at].id;
-        let mut events = self.terminate_for(id, self.manager)?;
-        let (caused, split) = self.punish(at, bps, by)?;
-        events.extend(caused);
-        events.push(self.court_event(&Manager::ProofAccepted {
-            violation,
-            licenseId: id,
-            reporter: by,
-            level: 0,
-            slashed: split.slashed,
-            toReporter: split.to_reporter,
-            toOwner: split.to_owner,
-        }));
-        Ok(events)
+        self.atomically(|m| m.convict(at, &Conviction { violation, bps, report, punishment }))
     }
 }

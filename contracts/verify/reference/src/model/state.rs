@@ -1,4 +1,4 @@
-//! Who has what: licenses, channels, stakes, fingerprints and cases, as plain data.
+//! Who has what: licenses, channels, fingerprints and reports, as plain data.
 //!
 //! The rules are written upon it in the other files of this folder.
 
@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy::primitives::{Address, B256, LogData, U256, keccak256};
 use alloy::sol_types::{SolEvent, SolValue};
 use oml_contracts::rpc::abi;
-use oml_contracts::rpc::abi::ChallengeManager::{Config, Outcome};
-use oml_contracts::rpc::abi::{CaseRef, CaseStatus, Drawn};
+use oml_contracts::rpc::abi::Proofs::Config;
 
 use super::refusal::{Caused, Refused};
 use crate::agreed::{CHAIN_ID, Coin};
@@ -51,40 +50,26 @@ pub(crate) struct UniverseState {
     pub(crate) seed: Option<B256>,
     /// Licenses ever activated.
     pub(crate) licenses: u32,
-    /// Cases so far.
-    pub(crate) cases: u32,
-    /// Bundles that were drawn.
-    pub(crate) burned: BTreeSet<u32>,
+    /// Bundles that were opened, with the day since 1970.
+    pub(crate) burned: BTreeMap<u32, u16>,
 }
 
-/// A staked prover.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Prover {
-    /// What it has staked, less penalties.
-    pub(crate) stake: u128,
-    /// Time of the registration or of the last top-up.
-    pub(crate) active_from: u64,
-    /// End of the thaw, 0 before.
-    pub(crate) thaw_end: u64,
-    /// Memberships in cases that have not ended.
-    pub(crate) open_cases: u16,
-    /// To which keys are sealed.
-    pub(crate) encryption_key: B256,
+/// A deployment for which its host answers, or did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Deployment {
+    /// Since when without a gap.
+    pub(crate) since: u64,
+    /// End of that: a thaw after it is retired, and never before.
+    pub(crate) until: u64,
 }
 
-/// All provers and what was fixed for them.
-#[derive(Debug, Clone)]
-pub(crate) struct Provers {
-    /// Address of the prover registry.
-    pub(crate) address: Address,
-    /// What stakes are paid in.
-    pub(crate) coin: Coin,
-    /// Least stake for each membership.
-    pub(crate) min_stake: u128,
-    /// Seconds from leaving to the stake.
-    pub(crate) thaw: u64,
-    /// Every prover by its account.
-    pub(crate) accounts: BTreeMap<Address, Prover>,
+/// The words under which a license can be tested.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Cases {
+    /// Root of the words, zero before.
+    pub(crate) root: B256,
+    /// When it was committed.
+    pub(crate) at: u64,
 }
 
 /// Life cycle of a license.
@@ -123,8 +108,6 @@ pub(crate) struct License {
     pub(crate) held_fee: u128,
     /// End of the thaw, 0 before.
     pub(crate) thaw_end: u64,
-    /// Cases that keep the collateral where it is.
-    pub(crate) freezes: u16,
     /// Decides its copy's answers, once drawn.
     pub(crate) seed: B256,
     /// Sign its receipts, by epoch.
@@ -133,8 +116,10 @@ pub(crate) struct License {
     pub(crate) artefact: B256,
     /// Round of whose value nobody knew then, 0 where the terms do not ask.
     pub(crate) activation_round: u64,
-    /// Until when the host answers for its deployments.
-    pub(crate) deployments: BTreeMap<B256, u64>,
+    /// What its owner has committed to.
+    pub(crate) cases: Cases,
+    /// Deployments by the hash of their URI.
+    pub(crate) deployments: BTreeMap<B256, Deployment>,
     /// Every claim: when, and how much.
     pub(crate) claims: Vec<(u64, u128)>,
 }
@@ -171,6 +156,8 @@ pub(crate) struct Payout {
     pub(crate) coin: Coin,
     pub(crate) amount: u128,
     pub(crate) unlock: u64,
+    /// The accused license and the time of the commitment, of a proof's reporter.
+    pub(crate) report: Option<(B256, u64)>,
 }
 
 /// One row of a claim with what makes it good or bad.
@@ -212,67 +199,15 @@ pub(crate) struct SignatureFacts {
     pub(crate) password: bool,
 }
 
-/// Everything that the challenge manager decides over.
+/// Everything that the contract of proofs decides over.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Court {
+pub(crate) struct Desk {
     /// What was fixed at the deployment.
     pub(crate) config: Config,
-    /// Every case by its id.
-    pub(crate) cases: BTreeMap<B256, Case>,
     /// Time of commitments that were not used, by reporter.
     pub(crate) commitments: BTreeMap<(Address, B256), u64>,
-    /// Bonds and fees to be pulled, by coin and account.
-    pub(crate) balances: BTreeMap<(Coin, Address), u128>,
     /// Violations that were punished.
     pub(crate) punished: BTreeSet<B256>,
-    /// Cases that flagged a deployment.
-    pub(crate) flags: BTreeMap<B256, B256>,
-}
-
-/// What is kept of a member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Word {
-    /// Hash of the tags that it will reveal.
-    Committed(B256),
-    /// What it revealed.
-    Revealed(Vec<u8>),
-}
-
-/// A case with all that the contract keeps of it, or of its hashes.
-#[derive(Debug, Clone)]
-pub(crate) struct Case {
-    /// Id by its formula.
-    pub(crate) id: B256,
-    /// What is fixed when it is opened.
-    pub(crate) reference: CaseRef,
-    /// Place of the accused license.
-    pub(crate) license: usize,
-    /// The step in which it is.
-    pub(crate) status: CaseStatus,
-    /// End of the step.
-    pub(crate) deadline: u64,
-    /// Beacon round of its seed.
-    pub(crate) round: u64,
-    /// Questions, 0 before they are posted.
-    pub(crate) questions: u16,
-    /// Members that committed.
-    pub(crate) commits: u8,
-    /// Members that revealed.
-    pub(crate) reveals: u8,
-    /// Bit i: member i dissented.
-    pub(crate) dissenters: u16,
-    /// What the seed drew.
-    pub(crate) drawn: Option<Drawn>,
-    /// Hash of the questions.
-    pub(crate) asked: B256,
-    /// What the opening found.
-    pub(crate) outcome: Option<Outcome>,
-    /// What each member has committed to or revealed.
-    pub(crate) words: BTreeMap<Address, Word>,
-    /// Fingerprints that no longer count.
-    pub(crate) removed: U256,
-    /// By fingerprint the members that paid for it.
-    pub(crate) paid: BTreeMap<u16, BTreeSet<usize>>,
 }
 
 /// All money, who has what.
@@ -286,10 +221,14 @@ pub(crate) struct ReferenceModel {
     pub(crate) escrow: Address,
     /// Keeps the values of rounds.
     pub(crate) beacon: Address,
-    /// The one ERC-20 token that offers and stakes use.
+    /// The one ERC-20 token that offers use.
     pub(crate) token: Address,
-    /// Who may freeze and slash.
-    pub(crate) manager: Address,
+    /// Decides over proofs, and slashes.
+    pub(crate) proofs: Address,
+    /// Slashes, too, burns bundles, and redirects what reporters get.
+    pub(crate) rounds: Address,
+    /// Seconds from the seal of a round to its last opening.
+    pub(crate) round_length: u64,
     /// Chain time in seconds.
     pub(crate) time: u64,
     /// Block in which the next operation runs.
@@ -310,14 +249,12 @@ pub(crate) struct ReferenceModel {
     pub(crate) balances: BTreeMap<(Coin, Address), u128>,
     /// What everybody, contracts too, has by coin and account.
     pub(crate) wallets: BTreeMap<(Coin, Address), u128>,
-    /// The provers and their stakes.
-    pub(crate) provers: Provers,
     /// Who registered which model.
     pub(crate) owners: BTreeMap<B256, Address>,
     /// Fingerprints by model and epoch.
     pub(crate) universes: BTreeMap<UniverseId, UniverseState>,
-    /// Reports and cases.
-    pub(crate) court: Court,
+    /// Reports and what they have led to.
+    pub(crate) desk: Desk,
 }
 
 impl ReferenceModel {
@@ -371,6 +308,15 @@ impl ReferenceModel {
 
     pub(crate) fn escrow_event(&self, event: &impl SolEvent) -> (Address, LogData) {
         (self.escrow, event.encode_log_data())
+    }
+
+    pub(crate) fn proofs_event(&self, event: &impl SolEvent) -> (Address, LogData) {
+        (self.proofs, event.encode_log_data())
+    }
+
+    /// Whether the caller may convict.
+    pub(crate) fn judges(&self, by: Address) -> bool {
+        by == self.proofs || by == self.rounds
     }
 
     pub(crate) fn currency(&self, coin: Coin) -> Address {

@@ -1,4 +1,4 @@
-//! Fingerprints and deployments: what the license registry keeps for cases.
+//! Fingerprints, deployments and words: what the license registry keeps for tests.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -13,15 +13,19 @@ use oml_contracts::rpc::abi::{LicenseRef, Terms};
 
 use super::faults::Faults;
 use super::refusal::{Caused, Events, Refused};
-use super::state::{License, PartSizes, ReferenceModel, UniverseId, UniverseState};
+use super::state::{
+    Cases, Deployment, License, PartSizes, ReferenceModel, Status, UniverseId, UniverseState,
+};
 use crate::agreed::{HASHES, MARGIN, mix_hash};
 
 /// Most leaves of a universe.
 const MAX_FINGERPRINTS: u64 = 1 << 20;
+/// Seconds of a day.
+const DAY: u64 = 86_400;
 /// Longest URI of a deployment, in bytes.
 const MAX_URI: usize = 2_048;
 /// Until when a host answers for what it has not retired.
-pub(super) const ALWAYS: u64 = (1 << 40) - 1;
+const ALWAYS: u64 = (1 << 40) - 1;
 
 /// Which fingerprints an offer's licenses carry.
 #[must_use]
@@ -32,35 +36,12 @@ pub(crate) const fn universe_of(terms: &Terms) -> UniverseId {
 static NONE: LazyLock<UniverseState> = LazyLock::new(UniverseState::default);
 
 impl UniverseState {
-    fn left(&self, from: u32, to: u32) -> Vec<u32> {
-        (from / BUNDLE_LEAVES..to / BUNDLE_LEAVES)
-            .filter(|bundle| !self.burned.contains(bundle))
-            .collect()
-    }
-
     /// Unburned bundles of the personal part, ascending.
     #[must_use]
     pub(crate) fn left_personal(&self) -> Vec<u32> {
-        self.left(0, self.personal)
-    }
-
-    /// Burns what a seed draws; the personal part must have enough.
-    fn draw(&mut self, seed: B256, personal: u8, shared_at_most: u8) -> Vec<u32> {
-        let mut parts =
-            [self.left_personal(), self.left(self.personal, self.personal + self.shared)];
-        let available = if self.seed.is_some() { parts[1].len() } else { 0 };
-        let counts = [usize::from(personal), available.min(shared_at_most.into())];
-        let mut drawn = Vec::new();
-        for (left, count) in parts.iter_mut().zip(counts) {
-            for _ in 0..count {
-                let j = u32::try_from(drawn.len()).unwrap_or(u32::MAX).to_be_bytes();
-                let hash = keccak256([seed.as_slice(), &j].concat());
-                let place = U256::from_be_bytes(hash.0) % U256::from(left.len());
-                drawn.push(left.remove(place.to()));
-            }
-        }
-        self.burned.extend(&drawn);
-        drawn
+        (0..self.personal / BUNDLE_LEAVES)
+            .filter(|bundle| !self.burned.contains_key(bundle))
+            .collect()
     }
 }
 
@@ -199,36 +180,67 @@ impl ReferenceModel {
         Ok(vec![self.registry_event(&Registry::SeedRoundMoved { subject, seedRound: seed_round })])
     }
 
-    /// `burnBundles` by the manager.
-    pub(super) fn burn(
-        &mut self,
-        id: UniverseId,
-        seed: B256,
-        personal: u8,
-        shared_at_most: u8,
-        faults: &mut Faults,
-    ) -> (Vec<u32>, Events) {
-        let left = self.universe(id).left_personal().len();
-        let (left_word, wanted) = (U256::from(left), U256::from(personal));
-        let few = Registry::LicenseRegistry_BundlesExhausted { left: left_word, wanted };
-        faults.unless(left >= personal.into(), few);
-        if faults.any() {
-            return (Vec::new(), Events::new());
-        }
-        let universe = self.universes.entry(id).or_default();
-        let bundles = universe.draw(seed, personal, shared_at_most);
-        let events = self.burned(id, &bundles);
-        (bundles, events)
+    /// `burn` by a contract that decides.
+    ///
+    /// # Errors
+    /// [`Refused`](super::Refused).
+    pub(crate) fn burn(&mut self, id: UniverseId, by: Address, bundles: &[u32]) -> Caused {
+        let UniverseId { model, epoch } = id;
+        let mut faults = Faults::default();
+        faults.judge(self, by);
+        let unknown = Registry::LicenseRegistry_UnknownUniverse { modelId: model, epoch };
+        faults.unless(self.universes.contains_key(&id), unknown);
+        self.bundle_faults(id, bundles, &mut faults);
+        faults.none()?;
+        Ok(self.burn_all(id, bundles))
     }
 
-    /// What is told of bundles that were burned.
-    pub(super) fn burned(&self, id: UniverseId, bundles: &[u32]) -> Events {
+    /// Each bundle is of the personal part and burned for the first time.
+    pub(super) fn bundle_faults(&self, id: UniverseId, bundles: &[u32], faults: &mut Faults) {
+        let left = self.universe(id).left_personal();
+        let mut seen = BTreeSet::new();
+        for bundle in bundles {
+            let fresh = seen.insert(*bundle) && left.contains(bundle);
+            faults.unless(fresh, Registry::LicenseRegistry_BundleBurned { bundle: *bundle });
+        }
+    }
+
+    /// Burns bundles on this day, and tells of it.
+    pub(super) fn burn_all(&mut self, id: UniverseId, bundles: &[u32]) -> Events {
+        let today = u16::try_from(self.time / DAY).unwrap_or(u16::MAX);
+        let universe = self.universes.entry(id).or_default();
+        universe.burned.extend(bundles.iter().map(|bundle| (*bundle, today)));
         let event = |bundle: &u32| {
             let burned =
                 Registry::BundleBurned { modelId: id.model, epoch: id.epoch, bundle: *bundle };
             self.registry_event(&burned)
         };
         bundles.iter().map(event).collect()
+    }
+
+    /// `commitCases`: words under which the license can be tested, once.
+    ///
+    /// # Errors
+    /// [`Refused`](super::Refused).
+    pub(crate) fn commit_cases(
+        &mut self,
+        reference: &LicenseRef,
+        by: Address,
+        root: B256,
+    ) -> Caused {
+        let (id, at) = self.find(reference);
+        let owner = reference.terms.owner;
+        let mut faults = Faults::default();
+        faults.unless(by == owner, Registry::LicenseRegistry_OnlyTermsOwner { owner, caller: by });
+        let bought = [Status::Acquired, Status::Seeded, Status::Active, Status::Terminated];
+        faults.status(id, self.status(at), &bought);
+        faults.unless(!root.is_zero(), Registry::LicenseRegistry_EmptyRoot {});
+        let first = at.is_none_or(|at| self.licenses[at].cases.root.is_zero());
+        faults.unless(first, Registry::LicenseRegistry_CasesCommitted { licenseId: id });
+        faults.none()?;
+        self.licenses[at.ok_or(Refused::ANY)?].cases = Cases { root, at: self.time };
+        let event = Registry::CasesCommitted { licenseId: id, casesRoot: root };
+        Ok(vec![self.registry_event(&event)])
     }
 
     /// `registerDeployment`.
@@ -254,7 +266,7 @@ impl ReferenceModel {
         faults.unless(length != 0 && length <= MAX_URI, bad);
         let deployment = keccak256(uri);
         let registered: BTreeSet<B256> = license.map_or_else(BTreeSet::new, |license| {
-            let live = license.deployments.iter().filter(|(_, until)| **until == ALWAYS);
+            let live = license.deployments.iter().filter(|(_, known)| known.until == ALWAYS);
             live.map(|(deployment, _)| *deployment).collect()
         });
         let exists = Registry::LicenseRegistry_DeploymentExists {
@@ -266,7 +278,12 @@ impl ReferenceModel {
         faults.unless(registered.len() < max.into(), many);
         faults.none()?;
         let at = at.ok_or(Refused::ANY)?;
-        self.licenses[at].deployments.insert(deployment, ALWAYS);
+        let now = self.time;
+        let deployments = &mut self.licenses[at].deployments;
+        // What comes back while its host still answers for it is as old as it was.
+        let last = deployments.get(&deployment).filter(|last| last.until >= now);
+        let since = last.map_or(now, |last| last.since);
+        deployments.insert(deployment, Deployment { since, until: ALWAYS });
         Ok(vec![self.registry_event(&Registry::DeploymentRegistered {
             licenseId: id,
             deploymentHash: deployment,
@@ -288,16 +305,19 @@ impl ReferenceModel {
         let mut faults = Faults::default();
         faults.host(reference, by);
         let deployment = keccak256(uri);
-        let until = at.and_then(|at| self.licenses[at].deployments.get(&deployment));
+        let known = at.and_then(|at| self.licenses[at].deployments.get(&deployment));
+        let until = known.map(|known| known.until);
         let unknown = Registry::LicenseRegistry_UnknownDeployment {
             licenseId: id,
             deploymentHash: deployment,
         };
-        faults.unless(until == Some(&ALWAYS), unknown);
+        faults.unless(until == Some(ALWAYS), unknown);
         faults.none()?;
         let license = &mut self.licenses[at.ok_or(Refused::ANY)?];
         let until = self.time + license.reference.terms.thawPeriod.to::<u64>();
-        license.deployments.insert(deployment, until);
+        if let Some(known) = license.deployments.get_mut(&deployment) {
+            known.until = until;
+        }
         let event = Registry::DeploymentRetired { licenseId: id, deploymentHash: deployment };
         Ok(vec![self.registry_event(&event)])
     }

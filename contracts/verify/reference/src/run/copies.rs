@@ -1,19 +1,19 @@
 //! Series of answers that are said to be another host's copy.
 
-use alloy::primitives::{Address, B256, Bytes, keccak256};
+use alloy::primitives::{Address, B256, FixedBytes, keccak256};
+use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolValue;
-use oml_contracts::leaf::{BUNDLE, BUNDLE_LEAVES};
-use oml_contracts::rpc::abi::ChallengeManager::{
-    self, Series as Asked, SeriesEvidence as Evidence, ServedAnswer,
-};
+use oml_contracts::leaf::BUNDLE_LEAVES;
 use oml_contracts::rpc::abi::LicenseRef;
+use oml_contracts::rpc::abi::Proofs::{self, Series as Asked, ServedAnswer};
 use rand::Rng;
 
 use super::difference::Difference;
-use super::docket::{Chosen, Prepared};
-use super::signing::sign;
+use super::leaves::Leaves;
+use super::registrar::{Chosen, Prepared};
+use super::signing::sign_short;
 use super::world::{Call, World};
-use crate::model::{License, Series, Status, candidate, universe_of};
+use crate::model::{License, Series, Status, Tag, candidate, tags, universe_of};
 
 /// Whose receipt an answer gets, and its number.
 #[derive(Clone, Copy)]
@@ -47,27 +47,24 @@ impl World {
 
     /// Commits to a series, or shows one that was committed to.
     pub(super) fn show_copy(&mut self) -> Result<(), Difference> {
-        let known = self.court.as_ref().map_or(0, |court| court.series.len());
+        let known = self.desk.as_ref().map_or(0, |desk| desk.series.len());
         if known == 0 || (known < 3 && self.chance(3)) {
             return self.choose_series();
         }
         let at = self.below(known);
-        let chosen = self.court.as_ref().and_then(|court| court.series.get(at).cloned());
+        let chosen = self.desk.as_ref().and_then(|desk| desk.series.get(at).cloned());
         let Some(Prepared { by, report, made_at }) = chosen else { return Ok(()) };
-        let from = made_at + self.model.court.config.reportDelay.to::<u64>();
-        if self.model.time < from {
-            let early = u64::from(self.chance(8));
-            self.pass(1, (from - self.model.time).saturating_sub(early));
-        }
+        let from = self.await_report(made_at);
         let by = self.mostly(by);
         let series = self.evidence(&report, from)?;
-        let data = ChallengeManager::proveUnlicensedModelCall {
+        let data = Proofs::proveUnlicensedModelCall {
             r#ref: series.license.clone(),
             series: series.series.clone(),
-            given: series.given.clone(),
+            opened: series.opened.clone(),
+            answers: series.answers.clone(),
             salt: series.salt,
         };
-        let call = Call::new(self.model.manager, "proveUnlicensedModel", by, 0, &data);
+        let call = Call::new(self.model.proofs, "proveUnlicensedModel", by, 0, &data);
         let verdict = self.model.show_copy(by, &series);
         let done = verdict.is_ok();
         self.hold(&call, verdict)?;
@@ -76,9 +73,9 @@ impl World {
             return self.commit_series(by, at);
         }
         if (done || self.chance(3))
-            && let Some(court) = &mut self.court
+            && let Some(desk) = &mut self.desk
         {
-            drop(court.series.swap_remove(at));
+            drop(desk.series.swap_remove(at));
         }
         Ok(())
     }
@@ -129,87 +126,70 @@ impl World {
         let rate = [16, 16, 16, 15, 14, 8, 1][self.below(7)];
         let report = Chosen { license, series, salt: self.word(), rate };
         let by = self.reporter();
-        let Some(court) = &mut self.court else { return Ok(()) };
-        court.series.push(Prepared { by, report, made_at: 0 });
-        let last = court.series.len() - 1;
+        let Some(desk) = &mut self.desk else { return Ok(()) };
+        desk.series.push(Prepared { by, report, made_at: 0 });
+        let last = desk.series.len() - 1;
         self.commit_series(by, last)
     }
 
     fn commit_series(&mut self, by: Address, at: usize) -> Result<(), Difference> {
-        let chosen = self.court.as_ref().and_then(|court| court.series.get(at).cloned());
+        let chosen = self.desk.as_ref().and_then(|desk| desk.series.get(at).cloned());
         let Some(Prepared { report, .. }) = chosen else { return Ok(()) };
         let claim = self.model.series_claim(&report.license, &report.series);
-        let commitment = keccak256((by, claim, report.salt).abi_encode());
-        let data = ChallengeManager::commitReportCall { commitment };
-        let call = Call::new(self.model.manager, "commitReport", by, 0, &data);
-        let verdict = self.model.commit_report(by, commitment);
-        self.hold(&call, verdict)?;
-        let (now, court) = (self.model.time, self.court.as_mut());
-        if let Some(known) = court.and_then(|court| court.series.get_mut(at)) {
-            known.made_at = now;
+        let made_at = self.commit(by, keccak256((by, claim, report.salt).abi_encode()))?;
+        if let Some(known) = self.desk.as_mut().and_then(|desk| desk.series.get_mut(at)) {
+            (known.by, known.made_at) = (by, made_at);
         }
         Ok(())
     }
 
     /// The leaves, and what the host says to their keys.
     fn evidence(&mut self, chosen: &Chosen, from: u64) -> Result<Series, Difference> {
-        let Chosen { license, series, salt, rate } = chosen.clone();
+        let Chosen { license, series, salt, .. } = chosen.clone();
         let universe = universe_of(&series.copy.terms);
-        let copy = self.model.license_id(&series.copy);
-        let seed = self.model.licenses.iter().find(|l| l.id == copy).map_or(B256::ZERO, |l| l.seed);
-        let root = self.model.universe(universe).root;
-        let leaves = self.court.as_ref().and_then(|court| court.leaves.get(&universe)).cloned();
-        let (mut given, mut signers, mut nth) = (Evidence::default(), Vec::new(), 0);
+        let leaves = self.desk.as_ref().and_then(|desk| desk.leaves.get(&universe)).cloned();
         let accused = self.model.license_id(&license);
-        let (mut epoch, mut seq) = (self.some_epoch(accused), 0);
-        for (k, bundle) in series.bundles.iter().enumerate() {
+        let mut number = Numbered { accused, epoch: self.some_epoch(accused), seq: 0 };
+        let bundles = series.bundles.clone();
+        let mut given =
+            Series { license, series, opened: vec![], answers: vec![], signers: vec![], salt };
+        for bundle in bundles {
             let Some(leaves) = &leaves else { break };
-            let first = u16::try_from(BUNDLE * k).unwrap_or(0);
-            let positions: Vec<u16> = (first..first + 16).collect();
-            given.bundles.push(leaves.open(*bundle, &positions));
-            for l in 0..BUNDLE_LEAVES {
-                let index = bundle * BUNDLE_LEAVES + l;
-                let leaf = leaves.leaf(index);
-                let right = self.random.random_range(0..16) < rate;
-                let drawn = candidate(seed, root, index, leaf.salt);
-                let place = if right { drawn } else { self.below(16) };
-                let text = self.said(&leaves.word(index, place));
-                if self.chance(30) {
-                    // Mostly a later epoch, where numbers begin anew.
-                    let other = self.some_epoch(accused);
-                    (epoch, seq) = (other.max(epoch), if other > epoch { 0 } else { seq });
-                }
-                let repeated = self.chance(400);
-                seq += if repeated { 0 } else { self.random.random_range(1..4) };
-                let number = Numbered { accused, epoch, seq };
-                let (answer, signer) = self.served(number, from, text);
-                let receipt =
-                    self.model.series_receipt(&license, &series, nth, leaf.keyHash, &answer);
-                let (answer, signer) = match signer {
-                    Some(key) => {
-                        let signature = sign(&key, self.model.receipt_digest(&receipt))?;
-                        nth += 1;
-                        (ServedAnswer { signature, ..answer }, key.address())
-                    }
-                    None => (answer, Address::ZERO),
-                };
-                signers.push(signer);
-                given.answers.push(answer);
+            given.opened.push(leaves.open(bundle));
+            for index in bundle * BUNDLE_LEAVES..(bundle + 1) * BUNDLE_LEAVES {
+                let tag = self.tag(&given, leaves, index, chosen.rate);
+                number = self.next_number(number);
+                let (answer, key) = self.served(number, from, tag);
+                self.answer(&mut given, leaves.leaf(index).keyHash, answer, key)?;
             }
         }
         self.spoil_series(&mut given);
-        Ok(Series { license, series, given, signers, salt })
+        Ok(given)
     }
 
-    /// A text that begins with the word, or nearly.
-    fn said(&mut self, word: &str) -> String {
-        match self.random.random_range(0..120_u32) {
-            0 => word.to_owned(),
-            1 => format!("{word}é "),
-            2 => format!("«{word}» "),
-            3..=40 => format!(" **{word}** is it"),
-            _ => format!("{word}."),
+    /// The copy's answer, at this rate in 16, or another.
+    fn tag(&mut self, given: &Series, leaves: &Leaves, index: u32, rate: u32) -> Tag {
+        let copy = self.model.license_id(&given.series.copy);
+        let seed = self.model.licenses.iter().find(|l| l.id == copy).map_or(B256::ZERO, |l| l.seed);
+        let root = self.model.universe(universe_of(&given.series.copy.terms)).root;
+        let leaf = leaves.leaf(index);
+        let right = self.random.random_range(0..16) < rate;
+        let drawn = candidate(seed, root, index, leaf.salt);
+        let place = if right { drawn } else { self.below(16) };
+        // Now and then nothing that is a word.
+        if self.chance(150) { [0; 4] } else { tags(&leaf)[place] }
+    }
+
+    /// Mostly the next number; a later epoch begins anew.
+    fn next_number(&mut self, last: Numbered) -> Numbered {
+        let Numbered { accused, mut epoch, mut seq } = last;
+        if self.chance(30) {
+            let other = self.some_epoch(accused);
+            (epoch, seq) = (other.max(epoch), if other > epoch { 0 } else { seq });
         }
+        let repeated = self.chance(400);
+        seq += if repeated { 0 } else { self.random.random_range(1..4) };
+        Numbered { accused, epoch, seq }
     }
 
     /// An answer without its signature, and who signs it.
@@ -217,12 +197,12 @@ impl World {
         &mut self,
         number: Numbered,
         from: u64,
-        text: String,
-    ) -> (ServedAnswer, Option<alloy::signers::local::PrivateKeySigner>) {
+        tag: Tag,
+    ) -> (ServedAnswer, Option<PrivateKeySigner>) {
         let Numbered { accused, epoch, seq } = number;
         let silent = self.chance(40);
         let key = match self.random.random_range(0..400_u32) {
-            0 => self.people.provers[0].clone(),
+            0 => self.people.forger.clone(),
             _ => self.serving_key_of(accused, epoch),
         };
         let late = self.random.random_range(0..100);
@@ -233,22 +213,44 @@ impl World {
             seq,
             cumulativeTokens: self.random.random_range(0..1_000),
             servedAt: from + late * (1 - early) - early,
-            signature: Bytes::new(),
-            text: if said { Bytes::from(text.into_bytes()) } else { Bytes::new() },
+            tag: FixedBytes(if said { tag } else { [0; 4] }),
+            textHash: self.word(),
+            r: B256::ZERO,
+            vs: B256::ZERO,
         };
         (answer, (!silent).then_some(key))
     }
 
-    fn spoil_series(&mut self, given: &mut Evidence) {
+    /// Adds an answer with its signature.
+    fn answer(
+        &self,
+        given: &mut Series,
+        key_hash: B256,
+        mut answer: ServedAnswer,
+        key: Option<PrivateKeySigner>,
+    ) -> Result<(), Difference> {
+        let signer = key.as_ref().map_or(Address::ZERO, PrivateKeySigner::address);
+        if let Some(key) = key {
+            let nth = given.signers.iter().filter(|signer| !signer.is_zero()).count() as u64;
+            let receipt =
+                self.model.series_receipt(&given.license, &given.series, nth, key_hash, &answer);
+            (answer.r, answer.vs) = sign_short(&key, self.model.receipt_digest(&receipt))?;
+        }
+        given.signers.push(signer);
+        given.answers.push(answer);
+        Ok(())
+    }
+
+    fn spoil_series(&mut self, given: &mut Series) {
         let word = self.word();
-        let Some(bundle) = given.bundles.first_mut() else { return };
+        let Some(bundle) = given.opened.first_mut() else { return };
         match self.random.random_range(0..60_u32) {
             0 => bundle.leaves[0].salt = word,
             1 => bundle.leaves.swap(0, 1),
-            2 => bundle.leaves[3].position = 4,
+            2 => drop(bundle.leaves.pop()),
             3 => drop(bundle.siblings.pop()),
             4 => drop(given.answers.pop()),
-            5 => drop(given.bundles.pop()),
+            5 => drop(given.opened.pop()),
             _ => {}
         }
     }

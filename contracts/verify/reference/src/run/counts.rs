@@ -5,11 +5,13 @@ use std::fmt;
 
 use alloy::primitives::{Address, B256, LogData};
 use alloy::sol_types::SolError;
-use oml_contracts::rpc::abi::{
-    Beacon, ChallengeManager, CollateralVault, LicenseRegistry, PaymentEscrow, ProverRegistry,
-};
+use oml_contracts::rpc::abi::{Beacon, CollateralVault, LicenseRegistry, PaymentEscrow, Proofs};
 
-use crate::model::{Currency_PullRefused, Currency_WrongValue, Terms_UnknownEpoch};
+use crate::model::{
+    Currency_PullRefused, Currency_WrongValue, Openings_BadProof, Openings_MalformedLeaf,
+    Openings_WrongLength, Terms_BadSeats, Terms_NoPrice, Terms_SlashSplitTooHigh,
+    Terms_ThawShorterThanRound, Terms_UnknownEpoch,
+};
 use crate::wallets::WalletCode;
 
 /// Something that a call did.
@@ -21,8 +23,6 @@ pub enum Reached {
     Refused(&'static str, [u8; 4]),
     /// Both caused the event of this first topic.
     Emitted(B256),
-    /// A turn of a case.
-    Turn(&'static str),
     /// A voucher for which an account with code was to answer, and whether it was taken.
     Signed(WalletCode, bool),
 }
@@ -39,7 +39,6 @@ impl fmt::Display for Reached {
                 Some(name) => write!(f, "event {name}"),
                 None => write!(f, "event {topic}"),
             },
-            Self::Turn(turn) => write!(f, "turn: {turn}"),
             Self::Signed(code, true) => write!(f, "voucher taken, code: {code:?}"),
             Self::Signed(code, false) => write!(f, "voucher not taken, code: {code:?}"),
         }
@@ -51,13 +50,19 @@ fn error_name(selector: [u8; 4]) -> Option<&'static str> {
         (Currency_WrongValue::SELECTOR, "Currency_WrongValue"),
         (Terms_UnknownEpoch::SELECTOR, "Terms_UnknownEpoch"),
         (Currency_PullRefused::SELECTOR, "Currency_PullRefused"),
+        (Openings_BadProof::SELECTOR, "Openings_BadProof"),
+        (Openings_MalformedLeaf::SELECTOR, "Openings_MalformedLeaf"),
+        (Openings_WrongLength::SELECTOR, "Openings_WrongLength"),
+        (Terms_BadSeats::SELECTOR, "Terms_BadSeats"),
+        (Terms_NoPrice::SELECTOR, "Terms_NoPrice"),
+        (Terms_SlashSplitTooHigh::SELECTOR, "Terms_SlashSplitTooHigh"),
+        (Terms_ThawShorterThanRound::SELECTOR, "Terms_ThawShorterThanRound"),
         ([0; 4], "without a word"),
     ];
     if let Some((_, name)) = of_libraries.iter().find(|(known, _)| *known == selector) {
         return Some(name);
     }
-    ChallengeManager::ChallengeManagerErrors::name_by_selector(selector)
-        .or_else(|| ProverRegistry::ProverRegistryErrors::name_by_selector(selector))
+    Proofs::ProofsErrors::name_by_selector(selector)
         .or_else(|| CollateralVault::CollateralVaultErrors::name_by_selector(selector))
         .or_else(|| LicenseRegistry::LicenseRegistryErrors::name_by_selector(selector))
         .or_else(|| PaymentEscrow::PaymentEscrowErrors::name_by_selector(selector))
@@ -65,8 +70,7 @@ fn error_name(selector: [u8; 4]) -> Option<&'static str> {
 }
 
 fn event_name(topic: [u8; 32]) -> Option<&'static str> {
-    ChallengeManager::ChallengeManagerEvents::name_by_selector(topic)
-        .or_else(|| ProverRegistry::ProverRegistryEvents::name_by_selector(topic))
+    Proofs::ProofsEvents::name_by_selector(topic)
         .or_else(|| CollateralVault::CollateralVaultEvents::name_by_selector(topic))
         .or_else(|| LicenseRegistry::LicenseRegistryEvents::name_by_selector(topic))
         .or_else(|| PaymentEscrow::PaymentEscrowEvents::name_by_selector(topic))

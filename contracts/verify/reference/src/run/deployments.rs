@@ -1,12 +1,12 @@
-//! Deployments and the model's seed.
+//! Deployments, words and the model's seed.
 
-use alloy::primitives::keccak256;
+use alloy::primitives::{B256, keccak256};
 use oml_contracts::rpc::abi::{LicenseRef, LicenseRegistry};
 use rand::Rng;
 
 use super::difference::Difference;
 use super::world::{Call, World};
-use crate::model::UniverseId;
+use crate::model::{License, Status, UniverseId};
 
 /// Where the hosts serve.
 const URIS: [&str; 4] =
@@ -20,18 +20,63 @@ impl World {
 
     pub(super) fn deployments(&mut self) -> Result<(), Difference> {
         let (_, reference, _) = self.pick();
-        if self.random.random() {
-            return self.register_deployment_of(&reference);
+        match self.random.random_range(0..9_u32) {
+            0..=2 => self.register_deployment_of(&reference),
+            3 => self.draw_model_seed(),
+            4 => self.commit_cases(&reference),
+            5 => {
+                let uri = self.uri();
+                self.retire(&reference, uri)
+            }
+            _ => self.come_back(),
         }
-        if self.chance(3) {
-            return self.draw_model_seed();
+    }
+
+    /// A deployment is retired and registered anew: at once, or about when its host no longer
+    /// answers for it.
+    fn come_back(&mut self) -> Result<(), Difference> {
+        let registered = |license: &License, uri: &str| {
+            let known = license.deployments.get(&keccak256(uri));
+            license.status == Status::Active && known.is_some()
+        };
+        let all = self.model.licenses.iter().enumerate();
+        let known: Vec<(usize, &str)> = all
+            .flat_map(|(at, license)| URIS.map(|uri| (at, license, uri)))
+            .filter(|(_, license, uri)| registered(license, uri))
+            .map(|(at, _, uri)| (at, uri))
+            .collect();
+        if known.is_empty() {
+            return Ok(());
         }
-        let uri = self.uri();
+        let (at, uri) = known[self.below(known.len())];
+        let (reference, _) = self.license_at(at);
+        self.retire(&reference, uri)?;
+        let thaw = reference.terms.thawPeriod.to::<u64>();
+        match self.random.random_range(0..8_u32) {
+            0 => self.pass(1, thaw),
+            1 => self.pass(1, thaw + 1),
+            2 => self.pass(1, thaw / 2),
+            _ => {}
+        }
+        self.register(&reference, uri)
+    }
+
+    fn retire(&mut self, reference: &LicenseRef, uri: &str) -> Result<(), Difference> {
         let by = self.mostly(reference.host);
         let data =
             LicenseRegistry::retireDeploymentCall { r#ref: reference.clone(), uri: uri.to_owned() };
         let call = Call::new(self.model.registry, "retireDeployment", by, 0, &data);
-        let verdict = self.model.retire_deployment(&reference, by, uri);
+        let verdict = self.model.retire_deployment(reference, by, uri);
+        self.hold(&call, verdict).map(drop)
+    }
+
+    /// The owner commits to the words under which the license can be tested.
+    fn commit_cases(&mut self, reference: &LicenseRef) -> Result<(), Difference> {
+        let by = self.mostly(reference.terms.owner);
+        let root = if self.chance(12) { B256::ZERO } else { self.word() };
+        let data = LicenseRegistry::commitCasesCall { r#ref: reference.clone(), casesRoot: root };
+        let call = Call::new(self.model.registry, "commitCases", by, 0, &data);
+        let verdict = self.model.commit_cases(reference, by, root);
         self.hold(&call, verdict).map(drop)
     }
 
@@ -40,6 +85,10 @@ impl World {
         reference: &LicenseRef,
     ) -> Result<(), Difference> {
         let uri = self.uri();
+        self.register(reference, uri)
+    }
+
+    fn register(&mut self, reference: &LicenseRef, uri: &str) -> Result<(), Difference> {
         let by = self.mostly(reference.host);
         let data = LicenseRegistry::registerDeploymentCall {
             r#ref: reference.clone(),

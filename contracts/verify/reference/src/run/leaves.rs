@@ -3,33 +3,28 @@
 use alloy::primitives::{B256, U256, keccak256};
 use alloy::sol_types::SolValue;
 use oml_contracts::leaf::BUNDLE_LEAVES;
-use oml_contracts::rpc::abi::ChallengeManager::{OpenedBundle, OpenedLeaf};
+use oml_contracts::rpc::abi::{OpenedBundle, OpenedLeaf};
 
 use crate::model::{UniverseId, leaf_hash};
 
 /// All leaves of a universe.
 #[derive(Debug, Clone)]
 pub(super) struct Leaves {
-    universe: UniverseId,
     leaves: Vec<OpenedLeaf>,
     /// Hashes of the tree from the leaves to the root.
     levels: Vec<Vec<B256>>,
 }
 
-/// Candidates of a fingerprint with their tags, in the order of these.
-fn words(universe: UniverseId, index: u32) -> Vec<([u8; 4], String)> {
+/// Tags of 16 candidates, in order; of a malformed leaf they are equal, out of order, or begin
+/// with "no answer".
+fn tags(universe: UniverseId, index: u32, random: B256, malformed: bool) -> [B256; 2] {
     let UniverseId { model, epoch } = universe;
-    let word = |j: u32| format!("w{index}x{j}m{:02x}e{epoch}", model[0]);
-    let tag = |word: &str| keccak256(word).0.first_chunk().copied().unwrap_or_default();
-    let mut words: Vec<([u8; 4], String)> = (0..16).map(word).map(|w| (tag(&w), w)).collect();
-    words.sort();
-    words
-}
-
-/// Tags of 16 candidates; of a malformed leaf they are equal, out of order, or begin with "no
-/// answer".
-fn tags(words: &[([u8; 4], String)], random: B256, malformed: bool) -> [B256; 2] {
-    let mut tags: Vec<[u8; 4]> = words.iter().map(|(tag, _)| *tag).collect();
+    let tag = |j: u32| -> [u8; 4] {
+        let word = keccak256(format!("w{index}x{j}m{:02x}e{epoch}", model[0]));
+        [word[0], word[1], word[2], word[3]]
+    };
+    let mut tags: Vec<[u8; 4]> = (0..16).map(tag).collect();
+    tags.sort_unstable();
     if malformed {
         let place = usize::from(random[16] % 15);
         match random[17] % 3 {
@@ -57,8 +52,7 @@ impl Leaves {
             OpenedLeaf {
                 salt: part("salt"),
                 keyHash: part("key"),
-                tags: tags(&words(universe, index), shape, bad),
-                position: 0,
+                tags: tags(universe, index, shape, bad),
             }
         };
         let leaves: Vec<OpenedLeaf> = (0..count).map(leaf).collect();
@@ -71,7 +65,7 @@ impl Leaves {
             let above = pairs.map(|pair| keccak256([pair[0].0, pair[1].0].concat())).collect();
             levels.push(above);
         }
-        Self { universe, leaves, levels }
+        Self { leaves, levels }
     }
 
     /// What the universe commits to.
@@ -79,28 +73,20 @@ impl Leaves {
         self.levels.last().and_then(|level| level.first()).copied().unwrap_or_default()
     }
 
-    /// Leaf `index`, without a position.
+    /// The leaf at a place; the first one past the end.
     pub(super) fn leaf(&self, index: u32) -> OpenedLeaf {
         self.leaves.get(index as usize).or_else(|| self.leaves.first()).cloned().unwrap_or_default()
     }
 
-    /// A candidate's word.
-    pub(super) fn word(&self, index: u32, place: usize) -> String {
-        words(self.universe, index).swap_remove(place).1
-    }
-
     /// A bundle with its proof.
-    pub(super) fn open(&self, bundle: u32, positions: &[u16]) -> OpenedBundle {
-        let mut opened = OpenedBundle::default();
-        for (l, (leaf, position)) in (0..BUNDLE_LEAVES).zip(opened.leaves.iter_mut().zip(positions))
-        {
-            *leaf = OpenedLeaf { position: *position, ..self.leaf(bundle * BUNDLE_LEAVES + l) };
-        }
+    pub(super) fn open(&self, bundle: u32) -> OpenedBundle {
+        let first = bundle * BUNDLE_LEAVES;
         let above = self.levels.iter().skip(BUNDLE_LEAVES.trailing_zeros() as usize);
-        opened.siblings = above
+        let siblings = above
             .enumerate()
             .filter_map(|(height, level)| level.get((bundle as usize >> height) ^ 1).copied())
             .collect();
-        opened
+        let leaves = (first..first + BUNDLE_LEAVES).map(|index| self.leaf(index)).collect();
+        OpenedBundle { leaves, siblings }
     }
 }

@@ -32,8 +32,6 @@ thread_local! {
 /// Terms of the kind in the currency; periods short enough for every end to be reached in a
 /// sequence.
 fn terms(model: B256, people: &People, currency: Address, kind: u8) -> abi::Terms {
-    let hit = (128_u64 << 32) / 10;
-    let shared = (32_u64 << 32) / 10;
     abi::Terms {
         modelId: model,
         epoch: 0,
@@ -51,34 +49,26 @@ fn terms(model: B256, people: &People, currency: Address, kind: u8) -> abi::Term
         thawPeriod: U40::from(5 * DAY),
         maxDeployments: 2,
         evidenceLevels: 5,
-        // Of two offers one makes the host answer for leaks.
         leakLiability: kind != 0 && currency.is_zero(),
-        reportBond: ETHER,
-        proverFee: ETHER / 10,
-        evidence: abi::EvidenceTerms {
-            personalHit: hit,
-            personalMiss: ((16_u64 << 32) - hit) / 15,
-            sharedHit: shared,
-            sharedMiss: ((65_536_u64 << 32) - 16_384 * shared) / 49_152,
-            assignmentP: 16_384,
-            alphaInverse: [1_000_000_000, 1_000_000_000, 1_000, 2, 1_000_000][usize::from(kind)],
-        },
+        seats: 8,
+        alphaInverse: [1_000_000_000, 1_000, 1_000_000, 2, 1_000][usize::from(kind)],
         slash: abi::SlashTerms {
             equivocationBps: 10_000,
             underMeteringBps: 5_000,
             outOfTermBps: 5_000,
             unlicensedModelBps: if kind == 0 { 0 } else { 6_000 },
             unpaidUseBps: 8_000,
-            reporterBps: 3_001,
+            reporterBps: if currency.is_zero() { 3_001 } else { 701 },
             ownerBps: 4_000,
         },
         royalties: vec![abi::Royalty { payee: people.parent, bps: 1_111 }],
     }
 }
 
-/// The owner of the accused model is careless in some kinds, the other one hardly ever.
+/// Owners are careless in some kinds.
 pub(super) fn own_leaves(universe: UniverseId, foreign: bool, kind: u8) -> Leaves {
-    let malformed = if foreign { 500 } else { [0, 0, 60, 0, 100][usize::from(kind)] };
+    let of_kind = if foreign { [0, 500, 60, 0, 500] } else { [0, 0, 60, 0, 100] };
+    let malformed = of_kind[usize::from(kind)];
     let PartSizes { personal, shared } = size_of(universe.epoch);
     Leaves::new(universe, personal + shared, malformed)
 }
@@ -138,7 +128,7 @@ fn offer(chain: &mut LocalEvm, terms: &abi::Terms) -> Result<(), SetUpError> {
     first_call(chain, owner, registry, call.abi_encode()).map(drop)
 }
 
-/// Registers parent and model, publishes an offer in each currency. Where there are cases, a third
+/// Registers parent and model, publishes an offer in each currency. Where there are proofs, a third
 /// offer accepts only one level of evidence.
 pub(super) fn publish(
     chain: &mut LocalEvm,
@@ -155,9 +145,9 @@ pub(super) fn publish(
     let mut offers: Vec<abi::Terms> =
         currencies.iter().map(|currency| terms(model, people, *currency, kind)).collect();
     if kind != 0 {
-        let levels = if kind.is_multiple_of(2) { 1 } else { 4 };
-        offers
-            .push(abi::Terms { evidenceLevels: levels, ..terms(model, people, chain.token, kind) });
+        let (evidence, seats) = if kind.is_multiple_of(2) { (1, 0) } else { (4, 16) };
+        let other = terms(model, people, chain.token, kind);
+        offers.push(abi::Terms { evidenceLevels: evidence, seats, ..other });
     }
     offers.iter().try_for_each(|terms| offer(chain, terms))?;
     Ok(offers)

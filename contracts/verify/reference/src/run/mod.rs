@@ -1,23 +1,20 @@
 //! Random sequences of calls, made to the bytecode and to the model alike.
 
-mod accuse;
-mod answer;
 mod channels;
 mod compare;
 mod copies;
 mod counts;
-mod court;
 mod deployments;
+mod desk;
 mod difference;
-mod docket;
-mod judge;
+mod judges;
 mod keys;
 mod leaves;
 mod listing;
 mod offers;
 mod people;
 mod proofs;
-mod provers;
+mod registrar;
 mod set_up;
 mod signing;
 mod steps;

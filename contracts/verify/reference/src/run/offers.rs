@@ -47,14 +47,27 @@ impl World {
         let mut terms = self.terms[self.random.random_range(0..self.terms.len())].clone();
         let by = self.mostly(terms.owner);
         let open = self.model.offers.contains(&self.model.offer_id(&terms));
-        if self.chance(20) {
-            // Perhaps of a universe that is not there.
-            terms.epoch += 1;
+        if self.chance(4) {
+            self.spoil(&mut terms);
         }
         if open != self.chance(8) {
             self.withdraw_offer(&terms, by)
         } else {
             self.publish_offer(&terms, by)
+        }
+    }
+
+    /// What nobody could enforce, but for the last: an offer of its own.
+    fn spoil(&mut self, terms: &mut Terms) {
+        match self.random.random_range(0..8_u32) {
+            // Perhaps of a universe that is not there.
+            0..=1 => terms.epoch += 1,
+            2 => terms.seats = if terms.seats == 0 { 8 } else { 12 },
+            3 => terms.seats = 0,
+            4 => (terms.pricePerRequest, terms.pricePerThousandTokens) = (0, 0),
+            5 => terms.thawPeriod = U40::from(self.model.round_length),
+            6 => terms.slash.ownerBps = 8_001 - terms.slash.reporterBps,
+            _ => terms.slash.ownerBps = 8_000 - terms.slash.reporterBps,
         }
     }
 
@@ -82,7 +95,7 @@ impl World {
         }
         let by = self.mostly(owner);
         let PartSizes { mut personal, mut shared } = size_of(epoch);
-        let leaves = self.court.is_some().then(|| {
+        let leaves = self.desk.is_some().then(|| {
             later_leaves(UniverseId { model, epoch }, owner == self.people.parent, self.kind)
         });
         let mut root = leaves.as_ref().map_or(B256::repeat_byte(3), |leaves| leaves.root());
@@ -112,8 +125,8 @@ impl World {
     /// The first offers of the model once more, for its new universe, and with other terms.
     fn sell(&mut self, id: UniverseId, leaves: Option<Rc<Leaves>>) -> Result<(), Difference> {
         let UniverseId { model, epoch } = id;
-        if let (Some(court), Some(leaves)) = (&mut self.court, leaves) {
-            court.leaves.insert(id, leaves);
+        if let (Some(desk), Some(leaves)) = (&mut self.desk, leaves) {
+            desk.leaves.insert(id, leaves);
         }
         let first = self.terms.iter().filter(|terms| terms.modelId == model && terms.epoch == 0);
         let first: Vec<Terms> = first.take(2).cloned().collect();

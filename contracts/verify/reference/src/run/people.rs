@@ -21,7 +21,8 @@ pub(super) struct People {
     /// Contracts that sign for sessions, or do not.
     pub(super) wallets: Vec<Address>,
     pub(super) stranger: Address,
-    pub(super) provers: Vec<PrivateKeySigner>,
+    /// Signs what is somebody else's to sign.
+    pub(super) forger: PrivateKeySigner,
     /// Signs the hosts' receipts.
     pub(super) serving: PrivateKeySigner,
     /// Signs them after a rotation.
@@ -29,14 +30,11 @@ pub(super) struct People {
 }
 
 pub(super) fn people() -> Result<People, SetUpError> {
-    let provers: Result<Vec<_>, _> = (0..7).map(|i| key(&format!("prover {i}"))).collect();
-    let provers = provers?;
     let names = ["host 0", "host 1", "payer 0", "payer 1", "session"];
     let keys: Result<Vec<_>, _> = names.into_iter().map(key).collect();
-    let mut keys = keys?;
+    let keys = keys?;
     let [host, other_host, payer, other_payer, session] =
         [0, 1, 2, 3, 4].map(|at: usize| keys[at].address());
-    keys.extend(provers.iter().cloned());
     let contract = person("contract");
     Ok(People {
         owner: person("owner"),
@@ -47,7 +45,7 @@ pub(super) fn people() -> Result<People, SetUpError> {
         session,
         wallets: CODES.iter().map(|code| person(&format!("{code:?}"))).collect(),
         stranger: person("stranger"),
-        provers,
+        forger: key("forger")?,
         serving: key("serving")?,
         next_serving: key("next serving")?,
     })

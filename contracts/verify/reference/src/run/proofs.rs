@@ -2,11 +2,11 @@
 
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::sol_types::SolValue;
-use oml_contracts::rpc::abi::{ChallengeManager, Receipt, Violation};
+use oml_contracts::rpc::abi::{Proofs, Receipt, Violation};
 use rand::{Rng, RngCore};
 
 use super::difference::Difference;
-use super::docket::{Brief, Prepared};
+use super::registrar::{Brief, Prepared};
 use super::signing::sign;
 use super::units::DAY;
 use super::world::{Call, World};
@@ -15,18 +15,14 @@ use crate::model::{AttributedReceipt, ReceiptProof};
 impl World {
     /// Commits to a proof, or makes one that was committed to.
     pub(super) fn prove(&mut self) -> Result<(), Difference> {
-        let known = self.court.as_ref().map_or(0, |court| court.briefs.len());
+        let known = self.desk.as_ref().map_or(0, |desk| desk.briefs.len());
         if known == 0 || (known < 3 && self.chance(3)) {
             return self.commit_proof();
         }
         let at = self.below(known);
-        let brief = self.court.as_ref().and_then(|court| court.briefs.get(at).cloned());
+        let brief = self.desk.as_ref().and_then(|desk| desk.briefs.get(at).cloned());
         let Some(Prepared { by, report, made_at }) = brief else { return Ok(()) };
-        let from = made_at + self.model.court.config.reportDelay.to::<u64>();
-        if self.model.time < from {
-            let early = u64::from(self.chance(8));
-            self.pass(1, (from - self.model.time).saturating_sub(early));
-        }
+        self.await_report(made_at);
         let by = self.mostly(by);
         let call = self.proof_call(by, &report);
         let verdict = self.model.prove(by, &report.proof);
@@ -37,28 +33,23 @@ impl World {
             return self.commit_to(by, at);
         }
         if (done || self.chance(2))
-            && let Some(court) = &mut self.court
+            && let Some(desk) = &mut self.desk
         {
-            drop(court.briefs.swap_remove(at));
+            drop(desk.briefs.swap_remove(at));
         }
         Ok(())
     }
 
     /// Commits to a proof that is known.
     fn commit_to(&mut self, by: Address, at: usize) -> Result<(), Difference> {
-        let Some(brief) = self.court.as_ref().and_then(|court| court.briefs.get(at)) else {
+        let Some(brief) = self.desk.as_ref().and_then(|desk| desk.briefs.get(at)) else {
             return Ok(());
         };
         let proof = &brief.report.proof;
         let claim = self.model.proof_claim(proof);
-        let commitment = keccak256((by, claim, proof.salt).abi_encode());
-        let data = ChallengeManager::commitReportCall { commitment };
-        let call = Call::new(self.model.manager, "commitReport", by, 0, &data);
-        let verdict = self.model.commit_report(by, commitment);
-        self.hold(&call, verdict)?;
-        let made_at = self.model.time;
-        if let Some(brief) = self.court.as_mut().and_then(|court| court.briefs.get_mut(at)) {
-            brief.made_at = made_at;
+        let made_at = self.commit(by, keccak256((by, claim, proof.salt).abi_encode()))?;
+        if let Some(brief) = self.desk.as_mut().and_then(|desk| desk.briefs.get_mut(at)) {
+            (brief.by, brief.made_at) = (by, made_at);
         }
         Ok(())
     }
@@ -106,7 +97,7 @@ impl World {
                 ));
             }
             1 => return Ok((AttributedReceipt { receipt, signer: Address::ZERO }, Bytes::new())),
-            2 => self.people.provers[0].clone(),
+            2 => self.people.forger.clone(),
             _ => self.serving_key_of(receipt.licenseId, receipt.keyEpoch),
         };
         let signature = sign(&key, self.model.receipt_digest(&receipt))?;
@@ -140,10 +131,10 @@ impl World {
         }
         let salt = self.word();
         let proof = ReceiptProof { violation, license, receipt, other, salt };
-        let Some(court) = &mut self.court else { return Ok(()) };
+        let Some(desk) = &mut self.desk else { return Ok(()) };
         let report = Brief { proof, signatures: [first, second] };
-        court.briefs.push(Prepared { by, report, made_at: 0 });
-        let last = court.briefs.len() - 1;
+        desk.briefs.push(Prepared { by, report, made_at: 0 });
+        let last = desk.briefs.len() - 1;
         self.commit_to(by, last)
     }
 
@@ -153,7 +144,7 @@ impl World {
         let (receipt, signature) = (proof.receipt.receipt, first);
         match (proof.violation, proof.other) {
             (Violation::Equivocation, Some(other)) => {
-                let data = ChallengeManager::proveEquivocationCall {
+                let data = Proofs::proveEquivocationCall {
                     r#ref,
                     a: receipt,
                     signatureA: signature,
@@ -161,16 +152,15 @@ impl World {
                     signatureB: second,
                     salt,
                 };
-                Call::new(self.model.manager, "proveEquivocation", by, 0, &data)
+                Call::new(self.model.proofs, "proveEquivocation", by, 0, &data)
             }
             (Violation::UnderMetering, _) => {
-                let data =
-                    ChallengeManager::proveUnderMeteringCall { r#ref, receipt, signature, salt };
-                Call::new(self.model.manager, "proveUnderMetering", by, 0, &data)
+                let data = Proofs::proveUnderMeteringCall { r#ref, receipt, signature, salt };
+                Call::new(self.model.proofs, "proveUnderMetering", by, 0, &data)
             }
             _ => {
-                let data = ChallengeManager::proveOutOfTermCall { r#ref, receipt, signature, salt };
-                Call::new(self.model.manager, "proveOutOfTerm", by, 0, &data)
+                let data = Proofs::proveOutOfTermCall { r#ref, receipt, signature, salt };
+                Call::new(self.model.proofs, "proveOutOfTerm", by, 0, &data)
             }
         }
     }

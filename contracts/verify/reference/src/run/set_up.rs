@@ -6,32 +6,32 @@ use std::rc::Rc;
 
 use alloy::primitives::aliases::U40;
 use alloy::primitives::{Address, U256};
-use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use oml_contracts::rpc::abi;
-use oml_contracts::rpc::abi::ChallengeManager::Config;
+use oml_contracts::rpc::abi::Proofs::Config;
 
 use super::leaves::Leaves;
 use super::listing::{NO_LEAVES, first_call, own_leaves, publish, publish_foreign, size_of};
 use super::people::{People, people, person};
 use super::units::{DAY, ETHER};
 use crate::agreed::Coin;
-use crate::evm::{CaseAuthority, LocalEvm, SetUpError, Settings};
-use crate::model::{
-    Court, PartSizes, Provers, ReferenceModel, UniverseId, UniverseState, universe_of,
-};
+use crate::evm::{LocalEvm, ProofAuthority, SetUpError, Settings};
+use crate::model::{Desk, PartSizes, ReferenceModel, UniverseId, UniverseState, universe_of};
 use crate::wallets::{CODES, WalletCode};
 
 const START: u64 = 1_800_000_000;
 const FUNDS: u128 = 100_000 * ETHER;
 
-/// Kinds of sequences in which the contract decides; kind 0 is that in which an account does.
-pub(super) const COURTS: u8 = 4;
+/// Kinds of sequences in which the contract decides over proofs; kind 0 is that in which an account
+/// does.
+pub(super) const CONTRACTS: u8 = 4;
+/// In which seats of a round answer, and owners open: what rounds say to who publishes an offer.
+const WINDOWS: [u32; 2] = [86_400, 2 * 86_400];
 
 /// What sequences of one kind start from.
 #[derive(Debug)]
 pub(super) struct Base {
-    /// The owners' fingerprints, where there are cases.
+    /// The owners' fingerprints, where there are proofs.
     pub(super) leaves: BTreeMap<UniverseId, Rc<Leaves>>,
     pub(super) chain: LocalEvm,
     pub(super) model: ReferenceModel,
@@ -53,49 +53,20 @@ pub(super) fn base(kind: u8) -> Result<Rc<Base>, SetUpError> {
     Ok(base)
 }
 
-/// What the kinds differ in.
+/// What the contract of proofs is made with.
 fn config(kind: u8) -> Config {
-    let [size, personal, shared, decoys] = match kind {
-        1 => [3, 1, 1, 4],
-        2 => [5, 1, 1, 0],
-        3 => [4, 2, 0, 8],
-        _ => [3, 1, 2, 2],
-    };
-    Config {
-        reportDelay: U40::from(600),
-        questionsWindow: U40::from(DAY),
-        commitWindow: U40::from(DAY),
-        revealWindow: U40::from(DAY / 2),
-        openingWindow: U40::from(DAY / 2),
-        rebuttalWindow: U40::from(DAY),
-        payoutDelay: U40::from(2 * DAY),
-        committeeSize: size,
-        bundlesPerCase: personal,
-        sharedBundlesPerCase: shared,
-        minDecoys: decoys,
-        nonRevealPenalty: 60 * ETHER,
-        dissentPenalty: 25 * ETHER,
-    }
+    Config { reportDelay: U40::from(600), payoutDelay: U40::from(DAY * u64::from(kind)) }
 }
 
 fn make(kind: u8) -> Result<Base, SetUpError> {
-    let manager = match kind {
-        0 => CaseAuthority::Account(person("challenge manager")),
-        _ => CaseAuthority::Contract(Box::new(config(kind))),
+    let proofs = match kind {
+        0 => ProofAuthority::Account(person("proofs")),
+        _ => ProofAuthority::Contract(config(kind)),
     };
-    let settings = Settings {
-        time: START,
-        min_stake: 100 * ETHER,
-        stake_thaw: if kind == 0 { 4 * DAY } else { DAY },
-        stake_coin: Coin::native_if(kind == 2),
-        manager,
-    };
+    let settings = Settings { time: START, proofs, rounds: person("rounds"), windows: WINDOWS };
     let people = people()?;
     let mut chain = LocalEvm::new(&settings)?;
     let mut model = model(&chain, &settings);
-    if kind != 0 {
-        chain.place_reader()?;
-    }
     let mut terms = publish(&mut chain, &people, kind)?;
     let mut leaves = BTreeMap::new();
     if kind != 0 {
@@ -120,7 +91,7 @@ fn make(kind: u8) -> Result<Base, SetUpError> {
         }
     }
     model.offers = terms.iter().map(|terms| model.offer_id(terms)).collect();
-    model.court.config = if kind == 0 { Config::default() } else { config(kind) };
+    model.desk.config = if kind == 0 { Config::default() } else { config(kind) };
     fund(&mut chain, &mut model, &people)?;
     give_code(&mut chain, &mut model, &people)?;
     Ok(Base { chain, model, terms, people, leaves })
@@ -156,7 +127,9 @@ fn model(chain: &LocalEvm, settings: &Settings) -> ReferenceModel {
         escrow: chain.escrow,
         beacon: chain.beacon,
         token: chain.token,
-        manager: chain.manager,
+        proofs: chain.proofs,
+        rounds: chain.rounds,
+        round_length: WINDOWS.into_iter().map(u64::from).sum(),
         time: settings.time,
         block: 1_000,
         brought: BTreeSet::new(),
@@ -167,16 +140,9 @@ fn model(chain: &LocalEvm, settings: &Settings) -> ReferenceModel {
         payouts: Vec::new(),
         balances: BTreeMap::new(),
         wallets: BTreeMap::new(),
-        provers: Provers {
-            address: chain.provers,
-            coin: settings.stake_coin,
-            min_stake: settings.min_stake,
-            thaw: settings.stake_thaw,
-            accounts: BTreeMap::new(),
-        },
         owners: BTreeMap::new(),
         universes: BTreeMap::new(),
-        court: Court::default(),
+        desk: Desk::default(),
     }
 }
 
@@ -186,14 +152,12 @@ fn fund(
     model: &mut ReferenceModel,
     people: &People,
 ) -> Result<(), SetUpError> {
-    let provers = people.provers.iter().map(PrivateKeySigner::address);
-    let accounts: BTreeSet<Address> =
-        people.hosts.iter().chain(&people.payers).copied().chain(provers).collect();
+    let accounts: BTreeSet<Address> = people.hosts.iter().chain(&people.payers).copied().collect();
     for account in accounts.into_iter().chain([people.stranger]) {
         chain.fund(account, FUNDS);
         let mint = abi::Token::mintCall { to: account, amount: U256::from(FUNDS) };
         first_call(chain, account, model.token, mint.abi_encode())?;
-        for spender in [model.vault, model.escrow, chain.provers, chain.manager] {
+        for spender in [model.vault, model.escrow] {
             let approve = abi::Token::approveCall { spender, amount: U256::MAX };
             first_call(chain, account, model.token, approve.abi_encode())?;
         }

@@ -84,3 +84,10 @@ pub(super) fn close_digest(model: &ReferenceModel, channel: B256, word: &CloseWo
     let prefix: &[u8] = &[0x19, 0x01];
     keccak256([prefix, separator.as_slice(), hash.as_slice()].concat())
 }
+
+/// A signature in two words (EIP-2098).
+pub(super) fn sign_short(by: &PrivateKeySigner, digest: B256) -> Result<(B256, B256), SetUpError> {
+    let signature = by.sign_hash_sync(&digest).map_err(|e| SetUpError(e.to_string()))?;
+    let parity = U256::from(u8::from(signature.v())) << 255;
+    Ok((B256::from(signature.r()), B256::from(signature.s() | parity)))
+}

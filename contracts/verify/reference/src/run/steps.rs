@@ -139,19 +139,10 @@ impl World {
 
     pub(super) fn terminate(&mut self) -> Result<(), Difference> {
         let (_, reference, _) = self.pick();
-        if self.court.is_some() || self.random.random() {
-            let by = self.mostly(reference.host);
-            // The manager has a function of its own.
-            let data = abi::LicenseRegistry::terminateCall { r#ref: reference.clone() };
-            let call = Call::new(self.model.registry, "terminate", by, 0, &data);
-            let verdict = self.model.terminate(&reference, by);
-            return self.hold(&call, verdict).map(drop);
-        }
-        let by = self.mostly(self.model.manager);
-        let id = self.model.license_id(&reference);
-        let data = abi::LicenseRegistry::terminateForCall { licenseId: id };
-        let call = Call::new(self.model.registry, "terminateFor", by, 0, &data);
-        let verdict = self.model.terminate_for(id, by);
+        let by = self.mostly(reference.host);
+        let data = abi::LicenseRegistry::terminateCall { r#ref: reference.clone() };
+        let call = Call::new(self.model.registry, "terminate", by, 0, &data);
+        let verdict = self.model.terminate(&reference, by);
         self.hold(&call, verdict).map(drop)
     }
 
@@ -182,46 +173,6 @@ impl World {
         let data = abi::CollateralVault::withdrawCall { r#ref: reference.clone() };
         let call = Call::new(self.model.vault, "withdraw", by, 0, &data);
         let verdict = self.model.withdraw_collateral(&reference, by);
-        self.hold(&call, verdict).map(drop)
-    }
-
-    pub(super) fn freeze(&mut self) -> Result<(), Difference> {
-        let (at, reference, _) = self.pick();
-        // Only the challenge manager freezes, and only licenses that were bought.
-        let Some(license) = self.model.licenses.get(at).cloned() else { return Ok(()) };
-        let by = self.mostly(self.model.manager);
-        let on = self.random.random();
-        let call = if on {
-            let bought = reference.terms.collateral;
-            let data = abi::CollateralVault::freezeCall { licenseId: license.id, bought };
-            Call::new(self.model.vault, "freeze", by, 0, &data)
-        } else {
-            let data = abi::CollateralVault::unfreezeCall { licenseId: license.id };
-            Call::new(self.model.vault, "unfreeze", by, 0, &data)
-        };
-        let verdict = self.model.freeze(license.id, by, on);
-        self.hold(&call, verdict).map(drop)
-    }
-
-    pub(super) fn slash(&mut self) -> Result<(), Difference> {
-        let (at, reference, _) = self.pick();
-        // The challenge manager slashes licenses that were active, no others.
-        let liable = self.model.licenses.get(at).map(|license| license.status);
-        if !matches!(liable, Some(Status::Active | Status::Terminated)) {
-            return Ok(());
-        }
-        let by = self.mostly(self.model.manager);
-        let bps = self.random.random_range(0..11_000_u16);
-        let reporter = if self.chance(30) { Address::ZERO } else { Address::repeat_byte(7) };
-        let delay = self.random.random_range(0..86_400_u64);
-        let data = abi::CollateralVault::slashCall {
-            r#ref: reference.clone(),
-            bps,
-            reporter,
-            payoutDelay: alloy::primitives::aliases::U40::from(delay),
-        };
-        let call = Call::new(self.model.vault, "slash", by, 0, &data);
-        let verdict = self.model.slash(&reference, by, bps, reporter, delay);
         self.hold(&call, verdict).map(drop)
     }
 

@@ -10,8 +10,8 @@ use rand_chacha::ChaCha12Rng;
 
 use super::counts::CallCounts;
 use super::difference::{Difference, reason, shown};
-use super::docket::Registrar;
 use super::people::People;
+use super::registrar::Registrar;
 use super::set_up;
 use super::units::{DAY, ETHER};
 use crate::agreed::Coin;
@@ -46,11 +46,11 @@ pub struct World {
     pub(super) random: ChaCha12Rng,
     pub(super) terms: Vec<abi::Terms>,
     pub(super) people: People,
-    /// Which of the settings the sequence has; 0 is that without the contract's court.
+    /// Which of the settings the sequence has; 0 is that without the contract of proofs.
     pub(super) kind: u8,
     pub(super) counts: CallCounts,
-    /// What the people know of cases, where the contract decides.
-    pub(super) court: Option<Registrar>,
+    /// What the people know of reports, where the contract decides over proofs.
+    pub(super) desk: Option<Registrar>,
 }
 
 impl std::fmt::Debug for World {
@@ -60,7 +60,8 @@ impl std::fmt::Debug for World {
 }
 
 impl World {
-    /// Contracts, models, offers, and funded people; an account plays the challenge manager.
+    /// Contracts, models, offers, and funded people; accounts play the contracts of proofs and of
+    /// rounds.
     ///
     /// # Errors
     /// [`Difference::SetUp`].
@@ -68,13 +69,13 @@ impl World {
         Self::of_kind(seed, 0)
     }
 
-    /// As [`Self::new`], but the challenge manager is the contract; the seed chooses one of several
+    /// As [`Self::new`], but the contract decides over proofs; the seed chooses one of several
     /// settings, too.
     ///
     /// # Errors
     /// [`Difference::SetUp`].
-    pub fn with_court(seed: u64) -> Result<Self, Difference> {
-        let kinds = u64::from(set_up::COURTS);
+    pub fn with_proofs(seed: u64) -> Result<Self, Difference> {
+        let kinds = u64::from(set_up::CONTRACTS);
         Self::of_kind(seed, 1 + u8::try_from(seed % kinds).unwrap_or(0))
     }
 
@@ -88,7 +89,7 @@ impl World {
             people: base.people.clone(),
             kind,
             counts: CallCounts::default(),
-            court: (kind != 0).then(|| Registrar::new(base.leaves.clone())),
+            desk: (kind != 0).then(|| Registrar::new(base.leaves.clone())),
         })
     }
 
@@ -97,14 +98,14 @@ impl World {
     /// # Errors
     /// The first [`Difference`].
     pub fn run(&mut self, steps: u32) -> Result<CallCounts, Difference> {
-        if self.court.is_some() {
+        if self.desk.is_some() {
             self.prologue()?;
         } else if self.chance(2) {
             self.open_shop()?;
         }
         for _ in 0..steps {
-            if self.court.is_some() {
-                self.court_step()?;
+            if self.desk.is_some() {
+                self.desk_step()?;
                 continue;
             }
             if self.chance(4) {
@@ -154,34 +155,29 @@ impl World {
     }
 
     fn step(&mut self) -> Result<(), Difference> {
-        match self.random.random_range(0..42_u32) {
+        match self.random.random_range(0..52_u32) {
             0..=2 => self.acquire(),
             3..=4 => self.draw_seed(),
             5..=6 => self.activate(),
             7 => self.renew(),
             8 => self.cancel(),
             9 => self.terminate(),
-            10 => self.top_up(),
-            11..=12 => self.leave_vault(),
-            13 => self.freeze(),
-            14 => self.slash(),
-            15 => self.pay_out(),
-            16..=18 => self.open_channel(),
-            19 => self.deposit(),
-            20..=21 => self.leave_channel(),
-            22 => self.close(),
-            23..=26 => self.claim(),
-            27 => self.reserve(),
-            28 => self.pull_balance(),
-            29 => self.toggle_offer(),
-            30..=31 => self.register_prover(),
-            32 => self.add_stake(),
-            33..=34 => self.leave_provers(),
-            35..=36 => self.draw_committee(),
-            37 => self.top_up_universe(),
-            38 => self.draw_model_seed(),
-            39..=40 => self.change_keys(),
-            _ => self.release(),
+            10..=11 => self.top_up(),
+            12..=13 => self.leave_vault(),
+            14..=17 => self.judge(),
+            18..=19 => self.pay_out(),
+            20..=22 => self.open_channel(),
+            23..=24 => self.deposit(),
+            25..=26 => self.leave_channel(),
+            27 => self.close(),
+            28..=36 => self.claim(),
+            37..=38 => self.reserve(),
+            39 => self.pull_balance(),
+            40..=42 => self.toggle_offer(),
+            43 => self.top_up_universe(),
+            44 => self.draw_model_seed(),
+            45..=47 => self.change_keys(),
+            _ => self.deployments(),
         }
     }
 
