@@ -66,7 +66,8 @@ impl JobWorker {
     ) -> Result<(), StoreError> {
         let mut running = tasks.group(self.handler.kind());
         loop {
-            while running.len() < self.handler.concurrency().max(1) {
+            // What was given back at the end must not be taken again.
+            while !cancel.is_cancelled() && running.len() < self.handler.concurrency().max(1) {
                 let now = unix_now();
                 let until = now + self.handler.lease().as_secs().max(1);
                 let Some(job) = self.store.lease_job(self.handler.kind(), now, until).await? else {
@@ -76,6 +77,7 @@ impl JobWorker {
                 running.spawn(async move { worker.work(job, cancel).await });
             }
             tokio::select! {
+                biased;
                 () = cancel.cancelled() => break,
                 Some(done) = running.join_next() => finished(done)?,
                 () = self.store.job_enqueued() => {}
@@ -95,6 +97,8 @@ impl JobWorker {
             let mut run = std::pin::pin!(self.handler.run(&job));
             loop {
                 tokio::select! {
+                    // First of all: a job that was leased in the last moment does not begin.
+                    biased;
                     () = cancel.cancelled() => {
                         self.store.release_job(&job).await?;
                         return Ok(());
