@@ -13,7 +13,9 @@ fn the_demo_ends_with_the_right_verdicts_and_balanced_books() -> Result<()> {
         .current_dir(oml_tests::root())
         .output()?;
     let errors = String::from_utf8_lossy(&run.stderr);
-    ensure!(run.status.success(), "the demo failed:\n{errors}");
+    // The error itself is in the envelope on stdout.
+    let said = String::from_utf8_lossy(&run.stdout);
+    ensure!(run.status.success(), "the demo failed:\n{errors}\n{said}");
     let envelope: Value = serde_json::from_slice(&run.stdout)?;
     ensure!(envelope["schema_version"] == 1 && envelope["success"] == true);
     let acts = envelope["data"]["acts"].as_array().ok_or_else(|| eyre!("no acts"))?;

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// How long the host's node may take to see a rotation.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long it usually takes.
+const FOLLOWS: Duration = Duration::from_secs(4);
+
 impl Play {
     /// Act 7: host A's gateway answers under its first key, then under the next: receipts of both
     /// are good, and their numbers begin anew.
@@ -26,6 +29,9 @@ impl Play {
         let next = NextKey::New(self.stage.keys_of("hostA"));
         let rotated = host::rotate(self.stage.chain("hostA")?, &license, &next).await?;
         self.say(format!("  hostA named key {}, {}", rotated.key_epoch, rotated.signer));
+        // A receipt by the key before that is dated after the rotation is none: payers refuse it. So
+        // the host's node gets the time of a few blocks to see its new key.
+        tokio::time::sleep(FOLLOWS).await;
         let start = Instant::now();
         // The gateway signs with the key before for as long as its node has not seen the next.
         let after = loop {
