@@ -16,6 +16,7 @@ mod prover;
 mod sealed_box;
 mod service;
 mod shuffle;
+mod submitted;
 mod wiring;
 mod words;
 

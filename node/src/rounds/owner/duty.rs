@@ -9,7 +9,7 @@ use oml_contracts::round::{WordIndex, draw_bundles};
 use oml_contracts::{DeploymentHash, LicenseId, LicenseRef};
 
 use super::{OpenableUniverse, OwnerError, TestedDeployment, Universes};
-use crate::chain::{ChainClient, Reader, Sender, Submitted};
+use crate::chain::{ChainClient, Reader, Sender};
 use crate::rounds::access::Access;
 use crate::rounds::file::RoundFile;
 use crate::rounds::words::{LicenseWords, RoundSecret};
@@ -177,18 +177,6 @@ pub(super) fn access_of(order: &SealOrderRow) -> Result<Option<Access>, OwnerErr
 /// Hash of what an order tests.
 pub(super) fn deployment_of(order: &SealOrderRow) -> DeploymentHash {
     deployment_hash(&order.uri)
-}
-
-pub(super) fn report(submitted: &Submitted, what: &str) {
-    match submitted {
-        Submitted::Sent { key } => tracing::info!(key, "{what}: sent"),
-        Submitted::UnderWay => tracing::debug!("{what}: under way"),
-        Submitted::NotNow { reason } => tracing::debug!(reason, "{what}: would revert"),
-        Submitted::GivenUp { reason } => {
-            metrics::counter!("oml_round_given_up_total").increment(1);
-            tracing::error!(reason, "{what}: every try failed; a person must look at it");
-        }
-    }
 }
 
 #[cfg(test)]

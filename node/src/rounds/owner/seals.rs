@@ -7,11 +7,12 @@ use oml_contracts::rpc::abi::Rounds::sealForCall;
 use oml_contracts::rpc::abi::Token;
 use oml_contracts::{Bps, DeploymentCommitment, RoundId, Signable as _};
 
-use super::duty::{OwnLicense, access_of, deployment_of, report};
+use super::duty::{OwnLicense, access_of, deployment_of};
 use super::{OwnerDuty, OwnerError, TestedDeployment};
 use crate::chain::{
     DeploymentView, Head, Intent, LicenseStatus, Reader, RoundStatus, Submitted, submit_once,
 };
+use crate::rounds::submitted::report;
 use crate::store::SealOrderRow;
 
 /// What an order needs, given what the chain keeps of the round of its word.

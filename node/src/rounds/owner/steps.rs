@@ -6,12 +6,13 @@ use oml_contracts::rpc::abi::LicenseRegistry::commitCasesCall;
 use oml_contracts::{LicenseId, RoundId};
 
 use super::delivery::HandOutOrder;
-use super::duty::{OwnLicense, report};
+use super::duty::OwnLicense;
 use super::opening::opening_call;
 use super::seals::SealStep;
 use super::{OwnerDuty, OwnerError};
 use crate::chain::{Head, Intent, LicenseStatus, Reader, submit_once};
 use crate::rounds::file::RoundFile;
+use crate::rounds::submitted::report;
 
 impl OwnerDuty {
     /// Commits to the words of new licenses, and seals what was ordered.

@@ -8,13 +8,14 @@ use oml_contracts::rpc::abi::Rounds::{answerCall, collectCall};
 
 use super::ask::AskOrder;
 use crate::chain::{
-    ChainClient, ChainError, Head, Intent, RoundRules, Sender, SubmitError, Submitted, submit_once,
+    ChainClient, ChainError, Head, Intent, RoundRules, Sender, SubmitError, submit_once,
 };
 use crate::clock::unix_now;
 use crate::rounds::file::RoundFile;
 use crate::rounds::machine::{
     FeeAction, Phase, SeatAction, fee_action, must_show_life, seat_action,
 };
+use crate::rounds::submitted::report;
 use crate::store::{SheetRow, Store, StoreError};
 
 /// Why a seat could not act now. The next head tries again.
@@ -195,17 +196,5 @@ impl ProverDuty {
         let make = |key: &str| Ok(Intent::call(key, to, call, what));
         report(&submit_once(&self.sender, key, deadline, make).await?, what);
         Ok(())
-    }
-}
-
-fn report(submitted: &Submitted, what: &str) {
-    match submitted {
-        Submitted::Sent { key } => tracing::info!(key, "{what}: sent"),
-        Submitted::UnderWay => tracing::debug!("{what}: under way"),
-        Submitted::NotNow { reason } => tracing::debug!(reason, "{what}: would revert"),
-        Submitted::GivenUp { reason } => {
-            metrics::counter!("oml_round_given_up_total").increment(1);
-            tracing::error!(reason, "{what}: every try failed; a person must look at it");
-        }
     }
 }
