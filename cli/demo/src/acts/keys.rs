@@ -29,8 +29,8 @@ impl Play {
         let next = NextKey::New(self.stage.keys_of("hostA"));
         let rotated = host::rotate(self.stage.chain("hostA")?, &license, &next).await?;
         self.say(format!("  hostA named key {}, {}", rotated.key_epoch, rotated.signer));
-        // A receipt by the key before that is dated after the rotation is none: payers refuse it. So
-        // the host's node gets the time of a few blocks to see its new key.
+        // A receipt by the key before that is dated after the rotation is none: payers refuse it.
+        // So the host's node gets the time of a few blocks to see its new key.
         tokio::time::sleep(FOLLOWS).await;
         let start = Instant::now();
         // The gateway signs with the key before for as long as its node has not seen the next.
