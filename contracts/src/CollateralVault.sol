@@ -12,10 +12,10 @@ import { Shares } from "./libraries/Shares.sol";
 import { TermsLib } from "./libraries/TermsLib.sol";
 import { BPS, BURN, LicenseRef, LicenseStatus } from "./libraries/Types.sol";
 
-/// @title Hosts' collateral, by license, undelivered license fees, and the delayed payout of what
+/// @title Hosts' collateral, by license, license fees not yet earned, and the delayed payout of what
 /// was slashed
 /// @dev Immutable: no owner, no proxy. What a license brings when it is acquired follows from its
-/// terms, so only what has changed since is stored. The sum of all collateral, undelivered fees and
+/// terms, so only what has changed since is stored. The sum of all collateral, held fees and
 /// unpaid payouts in a currency never exceeds the vault's balance of it.
 contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
     /// @dev One slot. Collateral is `terms.collateral + added − taken` from the purchase on.
@@ -145,6 +145,16 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         emit CollateralWithdrawn(licenseId, host, currency, amount);
         if (fee != 0) emit FeeRefunded(licenseId, host, fee);
         Currency.push(currency, host, uint256(amount) + fee);
+    }
+
+    /// @inheritdoc ICollateralVault
+    function returnFee(bytes32 licenseId, address host, address currency, uint128 fee)
+        external
+        onlyRegistry
+        nonReentrant
+    {
+        emit FeeRefunded(licenseId, host, fee);
+        Currency.push(currency, host, fee);
     }
 
     /// @inheritdoc ICollateralVault

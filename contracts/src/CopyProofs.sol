@@ -11,12 +11,19 @@ import { Leaves } from "./libraries/Leaves.sol";
 import { Openings } from "./libraries/Openings.sol";
 import { Receipts } from "./libraries/Receipts.sol";
 import { TermsLib } from "./libraries/TermsLib.sol";
-import { LicenseRef, OpenedBundle, Receipt, ServingKey, Violation } from "./libraries/Types.sol";
+import {
+    LicenseRef,
+    LicenseStatus,
+    OpenedBundle,
+    Receipt,
+    ServingKey,
+    Violation
+} from "./libraries/Types.sol";
 
 /// @title The fourth proof of level 0: the receipts of a host show another host's copy of another
 /// model
 /// @dev Part of `Proofs`. What makes the proof safe for the accused, see decision 015: the copy's
-/// answers are drawn after the host accepted its own artefact; who asks has no say in the answer of
+/// answers are drawn after the host had its own copy; who asks has no say in the answer of
 /// a plain request; which answers count is fixed before they are served; and the threshold pays for
 /// every copy, every choice of bundles and every report that could be tried.
 abstract contract CopyProofs is ProofDesk, EIP712 {
@@ -63,7 +70,7 @@ abstract contract CopyProofs is ProofDesk, EIP712 {
     }
 
     /// @dev The copy is another host's, of another model, and was drawn when the accused had its
-    /// own artefact.
+    /// own copy.
     function _requireForeign(
         LicenseRef calldata ref,
         Report memory report,
@@ -74,8 +81,8 @@ abstract contract CopyProofs is ProofDesk, EIP712 {
         );
         ILicenseRegistry.License memory other = REGISTRY.license(report.copyId);
         require(
-            other.artefactHash != 0 && copy.host != ref.host
-                && copy.terms.modelId != ref.terms.modelId,
+            (other.status == LicenseStatus.Active || other.status == LicenseStatus.Terminated)
+                && copy.host != ref.host && copy.terms.modelId != ref.terms.modelId,
             Proofs_NotForeign(report.copyId)
         );
         uint48 activationRound = REGISTRY.activationRound(report.licenseId);

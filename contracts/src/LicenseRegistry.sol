@@ -5,144 +5,51 @@ import {
     ReentrancyGuardTransient
 } from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
+import { Models } from "./Models.sol";
 import { ServingKeys } from "./ServingKeys.sol";
-import { IBeacon } from "./interfaces/IBeacon.sol";
 import { ICollateralVault } from "./interfaces/ICollateralVault.sol";
 import { ILicenseRegistry } from "./interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "./interfaces/IPaymentEscrow.sol";
 import { IRounds } from "./interfaces/IRounds.sol";
-import { Bundles } from "./libraries/Bundles.sol";
 import { Currency } from "./libraries/Currency.sol";
 import { TermsLib } from "./libraries/TermsLib.sol";
-import {
-    BPS,
-    LicenseRef,
-    LicenseStatus,
-    MAX_PARENTS,
-    NATIVE,
-    Parent,
-    Royalty,
-    Terms
-} from "./libraries/Types.sol";
+import { LicenseRef, LicenseStatus, NATIVE, Terms } from "./libraries/Types.sol";
 
-/// @title Models, universes, offers, licenses and their deployments
+/// @title Offers, licenses, the delivery of their copies, and their deployments
 /// @dev Immutable: no owner, no proxy. Terms are not stored, only their hash; callers bring them.
-contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransient {
-    struct Model {
-        address owner;
-        uint32 epochs;
-        bytes32 royaltiesHash;
-    }
-
+contract LicenseRegistry is Models, ServingKeys, ReentrancyGuardTransient {
     struct Deployments {
         uint16 registered;
         mapping(bytes32 deploymentHash => Deployment) byHash;
     }
-
-    /// @dev Leaves per bundle.
-    uint32 private constant BUNDLE = 16;
-
-    /// @dev 65,536 bundles.
-    uint256 private constant MAX_FINGERPRINTS = 1 << 20;
 
     uint256 private constant MAX_URI_LENGTH = 2048;
 
     /// @dev Renewals reach at most this far ahead, like the longest single term.
     uint40 private constant MAX_TERM = TermsLib.MAX_PERIOD;
 
+    /// @dev From the acceptance on. Long enough for the acceptance to be final and the key to be
+    /// included; the key must not be sent late in it, see `deliverKey`.
+    uint40 private constant KEY_PERIOD = 1 days;
+
     /// @dev `liableUntil` of a registered deployment.
     uint40 private constant REGISTERED = type(uint40).max;
 
     ICollateralVault private immutable VAULT;
     IPaymentEscrow private immutable ESCROW;
-    address private immutable PROOFS;
-    address private immutable ROUNDS;
-    IBeacon private immutable BEACON;
 
-    mapping(bytes32 modelId => Model) private _models;
-    mapping(bytes32 modelId => mapping(uint32 epoch => Universe)) private _universes;
-    mapping(
-        bytes32 modelId => mapping(uint32 epoch => mapping(uint256 word => uint256 days16))
-    ) private _burned;
     mapping(bytes32 offerId => bool) private _openOffers;
     mapping(bytes32 licenseId => License) private _licenses;
     mapping(bytes32 licenseId => Deployments) private _deployments;
     mapping(bytes32 licenseId => uint48 round) private _activationRounds;
 
-    modifier onlyJudges() {
-        require(
-            msg.sender == PROOFS || msg.sender == ROUNDS, LicenseRegistry_OnlyJudges(msg.sender)
-        );
-        _;
-    }
-
     /// @param vault holds collateral; @param escrow holds fees; @param proofs and @param rounds
     /// decide @param beacon source of every seed
-    constructor(address vault, address escrow, address proofs, address rounds, address beacon) {
+    constructor(address vault, address escrow, address proofs, address rounds, address beacon)
+        Models(proofs, rounds, beacon)
+    {
         VAULT = ICollateralVault(vault);
         ESCROW = IPaymentEscrow(escrow);
-        PROOFS = proofs;
-        ROUNDS = rounds;
-        BEACON = IBeacon(beacon);
-    }
-
-    /* -------------------------------- models and universes -------------------------------- */
-
-    /// @inheritdoc ILicenseRegistry
-    function registerModel(bytes32 weightsHash, bytes32 metadataHash, Parent[] calldata parents)
-        external
-        returns (bytes32 modelId)
-    {
-        modelId = keccak256(
-            abi.encode(block.chainid, address(this), msg.sender, weightsHash, metadataHash)
-        );
-        Model storage model = _models[modelId];
-        require(model.owner == address(0), LicenseRegistry_ModelExists(modelId));
-
-        Royalty[] memory royalties = _royaltiesOf(parents);
-        model.owner = msg.sender;
-        if (royalties.length != 0) model.royaltiesHash = TermsLib.royaltiesHash(royalties);
-        emit ModelRegistered(modelId, msg.sender, weightsHash, metadataHash, royalties);
-    }
-
-    /// @inheritdoc ILicenseRegistry
-    function commitUniverse(bytes32 modelId, bytes32 root, uint32 personalCount, uint32 sharedCount)
-        external
-        returns (uint32 epoch)
-    {
-        Model storage model = _models[modelId];
-        require(msg.sender == model.owner, LicenseRegistry_OnlyModelOwner(modelId, msg.sender));
-        require(root != 0, LicenseRegistry_EmptyRoot());
-        require(
-            personalCount != 0 && personalCount % BUNDLE == 0 && sharedCount % BUNDLE == 0
-                && uint256(personalCount) + sharedCount <= MAX_FINGERPRINTS,
-            LicenseRegistry_BadUniverseSize(personalCount, sharedCount)
-        );
-
-        epoch = model.epochs++;
-        uint48 round = BEACON.nextRound();
-        Universe storage u = _universes[modelId][epoch];
-        u.root = root;
-        u.personalCount = personalCount;
-        u.sharedCount = sharedCount;
-        u.seedRound = round;
-        emit UniverseCommitted(modelId, epoch, root, personalCount, sharedCount, round);
-    }
-
-    /// @inheritdoc ILicenseRegistry
-    function drawUniverseSeed(bytes32 modelId, uint32 epoch) external {
-        Universe storage u = _universe(modelId, epoch);
-        bytes32 subject = keccak256(abi.encode(modelId, epoch));
-        require(u.seed == 0, LicenseRegistry_AlreadySeeded(subject));
-
-        (bytes32 seed, uint48 round) = _draw(subject, u.seedRound);
-        if (seed == 0) {
-            u.seedRound = round;
-            emit SeedRoundMoved(subject, round);
-        } else {
-            u.seed = seed;
-            emit UniverseSeeded(modelId, epoch, seed);
-        }
     }
 
     /* -------------------------------- offers -------------------------------- */
@@ -180,7 +87,7 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
     /* -------------------------------- licenses -------------------------------- */
 
     /// @inheritdoc ILicenseRegistry
-    function acquire(Terms calldata terms, uint96 nonce, address servingKey)
+    function acquire(Terms calldata terms, uint96 nonce, address servingKey, bytes32 encryptionKey)
         external
         payable
         nonReentrant
@@ -198,7 +105,9 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
         l.status = LicenseStatus.Acquired;
         l.deadline = deadline;
         l.seedRound = round;
-        emit LicenseAcquired(licenseId, offerId, msg.sender, nonce, servingKey, round, deadline);
+        emit LicenseAcquired(
+            licenseId, offerId, msg.sender, nonce, servingKey, encryptionKey, round, deadline
+        );
 
         // What is sent goes on as it is; the vault refuses an amount that is not fee + collateral.
         VAULT.depositFor{ value: msg.value }(
@@ -224,25 +133,75 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
     }
 
     /// @inheritdoc ILicenseRegistry
-    function activate(LicenseRef calldata ref, bytes32 artefactHash) external nonReentrant {
+    function acceptCopy(LicenseRef calldata ref, bytes32 sealedRoot, bytes32 keyHash) external {
         (bytes32 licenseId, License storage l) = _ownLicense(ref);
         _requireStatus(licenseId, l.status, LicenseStatus.Seeded);
-        require(artefactHash != 0, LicenseRegistry_NoArtefactHash());
+        require(sealedRoot != 0, LicenseRegistry_EmptyRoot());
 
-        uint40 expiry = _now() + ref.terms.duration;
+        uint40 deadline = _now() + KEY_PERIOD;
+        l.status = LicenseStatus.Accepted;
+        l.deadline = deadline;
+        l.sealedRoot = sealedRoot;
+        l.copyKey = keyHash;
+        emit CopyAccepted(licenseId, sealedRoot, keyHash, deadline);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function deliverKey(LicenseRef calldata ref, bytes32 key) external {
+        bytes32 licenseId = TermsLib.licenseId(ref, address(this));
+        License storage l = _licenses[licenseId];
+        _requireStatus(licenseId, l.status, LicenseStatus.Accepted);
+        require(keccak256(abi.encode(key)) == l.copyKey, LicenseRegistry_WrongKey(licenseId));
+
+        // Whoever sees the transaction has the key, so no other's code may make it fail: the fee is
+        // fetched by a call of its own.
+        Terms calldata terms = ref.terms;
+        uint40 expiry = _now() + terms.duration;
         l.status = LicenseStatus.Active;
         l.deadline = expiry;
-        l.artefactHash = artefactHash;
+        l.copyKey = key;
+        l.feeDue = terms.licenseFee != 0;
+        if (_trialFee(terms) != 0) l.trialEnd = _now() + terms.trialPeriod;
         // Only a penalty for unlicensed models needs the round; other licenses need not pay for it.
-        if (ref.terms.slash.unlicensedModelBps != 0) {
+        if (terms.slash.unlicensedModelBps != 0) {
             _activationRounds[licenseId] = BEACON.nextRound();
         }
         // Counted here and not at the purchase: only a delivered copy can be accused, and purchases
         // that end in a refund must not raise everybody's threshold for nothing.
-        ++_universes[ref.terms.modelId][ref.terms.epoch].licenses;
-        emit LicenseActivated(licenseId, artefactHash, expiry);
+        ++_universes[terms.modelId][terms.epoch].licenses;
+        emit LicenseActivated(licenseId, key, expiry);
+    }
 
-        if (ref.terms.licenseFee != 0) ESCROW.releaseFee(ref);
+    /// @inheritdoc ILicenseRegistry
+    function rejectCopy(LicenseRef calldata ref) external nonReentrant {
+        (bytes32 licenseId, License storage l) = _ownLicense(ref);
+        _requireStatus(licenseId, l.status, LicenseStatus.Active);
+        require(_now() <= l.trialEnd, LicenseRegistry_TrialOver(licenseId, l.trialEnd));
+
+        l.trialEnd = 0;
+        emit CopyRejected(licenseId);
+        _terminate(licenseId, l);
+
+        VAULT.returnFee(licenseId, msg.sender, ref.terms.currency, _trialFee(ref.terms));
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function releaseFee(LicenseRef calldata ref) external nonReentrant {
+        bytes32 licenseId = TermsLib.licenseId(ref, address(this));
+        License storage l = _licenses[licenseId];
+        uint128 onTrial = _trialFee(ref.terms);
+        uint128 amount;
+        if (l.feeDue) {
+            l.feeDue = false;
+            amount = ref.terms.licenseFee - onTrial;
+        }
+        if (l.trialEnd != 0 && _now() > l.trialEnd) {
+            l.trialEnd = 0;
+            amount += onTrial;
+        }
+        require(amount != 0, LicenseRegistry_NoFeeDue(licenseId));
+
+        ESCROW.releaseFee(ref, amount);
     }
 
     /// @inheritdoc ILicenseRegistry
@@ -266,7 +225,8 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
         (bytes32 licenseId, License storage l) = _ownLicense(ref);
         LicenseStatus status = l.status;
         require(
-            status == LicenseStatus.Acquired || status == LicenseStatus.Seeded,
+            status == LicenseStatus.Acquired || status == LicenseStatus.Seeded
+                || status == LicenseStatus.Accepted,
             LicenseRegistry_WrongStatus(licenseId, status)
         );
         require(_now() > l.deadline, LicenseRegistry_DeliveryNotOver(licenseId, l.deadline));
@@ -357,64 +317,7 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
         emit DeploymentRetired(licenseId, deploymentHash);
     }
 
-    /* -------------------------------- burned bundles -------------------------------- */
-
-    /// @inheritdoc ILicenseRegistry
-    function burn(bytes32 modelId, uint32 epoch, uint32[] calldata bundles) external onlyJudges {
-        Universe storage u = _universe(modelId, epoch);
-        mapping(uint256 word => uint256 days16) storage burned = _burned[modelId][epoch];
-        u.burnedBundles += uint32(bundles.length);
-        for (uint256 j; j < bundles.length; ++j) {
-            uint32 bundle = bundles[j];
-            require(
-                bundle < u.personalCount / BUNDLE && Bundles.burnedOn(burned, bundle) == 0,
-                LicenseRegistry_BundleBurned(bundle)
-            );
-            Bundles.burn(burned, bundle, Bundles.dayOf(block.timestamp));
-            emit BundleBurned(modelId, epoch, bundle);
-        }
-    }
-
     /* -------------------------------- views -------------------------------- */
-
-    /// @inheritdoc ILicenseRegistry
-    function modelOwner(bytes32 modelId) external view returns (address) {
-        return _models[modelId].owner;
-    }
-
-    /// @inheritdoc ILicenseRegistry
-    function epochs(bytes32 modelId) external view returns (uint32) {
-        return _models[modelId].epochs;
-    }
-
-    /// @inheritdoc ILicenseRegistry
-    function universe(bytes32 modelId, uint32 epoch) external view returns (Universe memory) {
-        return _universes[modelId][epoch];
-    }
-
-    /// @inheritdoc ILicenseRegistry
-    function burnedOn(bytes32 modelId, uint32 epoch, uint32 bundle)
-        external
-        view
-        returns (uint16 day)
-    {
-        return Bundles.burnedOn(_burned[modelId][epoch], bundle);
-    }
-
-    /// @inheritdoc ILicenseRegistry
-    function drawBundles(bytes32 modelId, uint32 epoch, bytes32 seed, uint8 wanted, uint40 sealedAt)
-        external
-        view
-        returns (uint32[] memory bundles, bool[] memory burned)
-    {
-        mapping(uint256 word => uint256 days16) storage days_ = _burned[modelId][epoch];
-        uint32 count = _universe(modelId, epoch).personalCount / BUNDLE;
-        bundles = Bundles.draw(days_, seed, count, wanted, Bundles.dayOf(sealedAt));
-        burned = new bool[](bundles.length);
-        for (uint256 j; j < bundles.length; ++j) {
-            burned[j] = Bundles.burnedOn(days_, bundles[j]) != 0;
-        }
-    }
 
     /// @inheritdoc ILicenseRegistry
     function activationRound(bytes32 licenseId) external view returns (uint48) {
@@ -468,39 +371,9 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
 
     /* -------------------------------- helpers -------------------------------- */
 
-    function _royaltiesOf(Parent[] calldata parents)
-        private
-        view
-        returns (Royalty[] memory royalties)
-    {
-        uint256 count = parents.length;
-        require(count <= MAX_PARENTS, LicenseRegistry_TooManyParents(count, MAX_PARENTS));
-        royalties = new Royalty[](count);
-        uint256 sum;
-        for (uint256 i = 0; i < count; ++i) {
-            bytes32 parent = parents[i].modelId;
-            address payee = _models[parent].owner;
-            require(payee != address(0), LicenseRegistry_UnknownModel(parent));
-            for (uint256 j = 0; j < i; ++j) {
-                require(parents[j].modelId != parent, LicenseRegistry_DuplicateParent(parent));
-            }
-            uint16 bps = parents[i].bps;
-            sum += bps;
-            require(bps != 0 && sum <= BPS, LicenseRegistry_BadRoyalties(sum));
-            royalties[i] = Royalty(payee, bps);
-        }
-    }
-
-    /// @dev Seed of a subject, or a new round if the old one is stale. Reverts while pending.
-    function _draw(bytes32 subject, uint48 round)
-        private
-        view
-        returns (bytes32 seed, uint48 newRound)
-    {
-        (IBeacon.Status status, bytes32 value) = BEACON.valueOf(round);
-        require(status != IBeacon.Status.Pending, LicenseRegistry_SeedPending(subject, round));
-        if (status == IBeacon.Status.Stale) return (0, BEACON.nextRound());
-        return (keccak256(abi.encodePacked(value, address(this), subject)), round);
+    /// @dev Part of the fee that the host can get back after its copy could be read.
+    function _trialFee(Terms calldata terms) private pure returns (uint128) {
+        return terms.trialPeriod == 0 ? 0 : terms.licenseFee / 2;
     }
 
     /// @dev An expired license keeps its earlier deadline: a late termination must not extend the
@@ -510,11 +383,6 @@ contract LicenseRegistry is ILicenseRegistry, ServingKeys, ReentrancyGuardTransi
         l.status = LicenseStatus.Terminated;
         l.deadline = endedAt;
         emit LicenseTerminated(licenseId, endedAt);
-    }
-
-    function _universe(bytes32 modelId, uint32 epoch) private view returns (Universe storage u) {
-        u = _universes[modelId][epoch];
-        require(u.root != 0, LicenseRegistry_UnknownUniverse(modelId, epoch));
     }
 
     function _ownLicense(LicenseRef calldata ref)

@@ -225,9 +225,8 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, EIP712 {
     }
 
     /// @inheritdoc IPaymentEscrow
-    function releaseFee(LicenseRef calldata ref) external onlyRegistry nonReentrant {
+    function releaseFee(LicenseRef calldata ref, uint128 fee) external onlyRegistry nonReentrant {
         address currency = ref.terms.currency;
-        uint128 fee = ref.terms.licenseFee;
         uint256 balanceBefore = Currency.balance(currency);
         VAULT.payFee(currency, fee);
         Currency.requireReceived(currency, balanceBefore, fee);

@@ -69,6 +69,7 @@ impl OfferDraft {
             min_collateral_ratio_bps: 10_000,
             duration: self.duration,
             delivery_period: 86_400,
+            trial_period: 604_800,
             settlement_period: self.settlement_period,
             thaw_period: self.thaw_period,
             max_deployments: MAX_DEPLOYMENTS,

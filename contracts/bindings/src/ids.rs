@@ -70,6 +70,10 @@ bytes_newtype! {
     RoundWord: 32;
     /// Root of the words of a license.
     CasesRoot: 32;
+    /// Names a sealed copy: the hash of its manifest.
+    SealedRoot: 32;
+    /// Opens a sealed copy; on chain once it is delivered.
+    CopyKey: 32;
     /// What a seal commits to: the deployment, and how to get in.
     DeploymentCommitment: 32;
     /// Hash of what a hand-out says of how to get in; zero for nothing.

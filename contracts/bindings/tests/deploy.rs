@@ -30,6 +30,7 @@ fn terms(owner: EthAddress) -> Terms {
         min_collateral_ratio_bps: 6,
         duration: 7,
         delivery_period: 8,
+        trial_period: 4,
         settlement_period: 9,
         thaw_period: 10,
         max_deployments: 11,
@@ -105,7 +106,7 @@ async fn the_core_deploys_and_agrees_on_ids() {
     let model = hash::model_id(chain, addresses.license_registry, from, weights, metadata);
     assert_eq!(ModelId::from(register.from(from.into()).call().await.unwrap()), model);
 
-    let refused = registry.activate(abi::LicenseRef::try_from(&license).unwrap(), weights.into());
+    let refused = registry.deliverKey(abi::LicenseRef::try_from(&license).unwrap(), weights.into());
     let error = refused.from(from.into()).call().await.err().unwrap();
     let text = reverts::of_contract_error(&error).unwrap();
     assert!(text.starts_with("LicenseRegistry_"), "{text}");

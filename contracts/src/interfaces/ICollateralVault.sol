@@ -116,8 +116,12 @@ interface ICollateralVault {
         uint128 fee
     ) external;
 
-    /// @notice Hands the fee of a delivered license to the escrow. Only `PaymentEscrow`, when the
-    /// registry asks it to, once per license.
+    /// @notice Returns the held half of the fee to the host of a rejected copy. Only
+    /// `LicenseRegistry`, which calls at most once per license.
+    function returnFee(bytes32 licenseId, address host, address currency, uint128 fee) external;
+
+    /// @notice Hands a part of the fee of a delivered license to the escrow. Only `PaymentEscrow`,
+    /// when the registry asks it to.
     function payFee(address currency, uint128 fee) external;
 
     /// @notice Takes a part of the collateral; queues reporter's and owner's parts, burns the rest.

@@ -24,19 +24,27 @@ interface ILicenseRegistry is IServingKeys {
     }
 
     /// @param status life cycle
-    /// @param deadline end of delivery while `Acquired` or `Seeded`, else end of the term
+    /// @param deadline end of delivery while `Acquired` or `Seeded`, of the key's delivery while
+    /// `Accepted`, else end of the term
     /// @param seedRound beacon round of `seed`
     /// @param casesAt when `casesRoot` was committed
+    /// @param trialEnd until when the host can reject its copy and get half of the fee back; 0 if
+    /// there is no trial, or that half has gone to somebody
+    /// @param feeDue whether the rest of the fee waits for `releaseFee`
     /// @param seed draws the license's answers, 0 until drawn
-    /// @param artefactHash hash of the copy that the host accepted, 0 until activated
+    /// @param sealedRoot names the sealed copy that the host accepted, 0 before
+    /// @param copyKey while `Accepted` the hash of the key that opens it, afterwards the key
     /// @param casesRoot root of the 128 words with which rounds of this license can be sealed
     struct License {
         LicenseStatus status;
         uint40 deadline;
         uint48 seedRound;
         uint40 casesAt;
+        uint40 trialEnd;
+        bool feeDue;
         bytes32 seed;
-        bytes32 artefactHash;
+        bytes32 sealedRoot;
+        bytes32 copyKey;
         bytes32 casesRoot;
     }
 
@@ -66,7 +74,12 @@ interface ILicenseRegistry is IServingKeys {
     error LicenseRegistry_OfferExists(bytes32 offerId);
     error LicenseRegistry_OfferNotOpen(bytes32 offerId);
     error LicenseRegistry_LicenseExists(bytes32 licenseId);
-    error LicenseRegistry_NoArtefactHash();
+    /// @notice The key is not the one whose hash the host accepted.
+    error LicenseRegistry_WrongKey(bytes32 licenseId);
+    /// @notice The license has no trial, or it is over.
+    error LicenseRegistry_TrialOver(bytes32 licenseId, uint40 trialEnd);
+    /// @notice No part of the license's fee waits for its owner now.
+    error LicenseRegistry_NoFeeDue(bytes32 licenseId);
     error LicenseRegistry_WrongStatus(bytes32 licenseId, LicenseStatus status);
     error LicenseRegistry_DeliveryNotOver(bytes32 licenseId, uint40 deadline);
     error LicenseRegistry_NotActive(bytes32 licenseId);
@@ -107,12 +120,17 @@ interface ILicenseRegistry is IServingKeys {
         address indexed host,
         uint96 nonce,
         address servingKey,
+        bytes32 encryptionKey,
         uint48 seedRound,
         uint40 deliveryDeadline
     );
     event LicenseSeeded(bytes32 indexed licenseId, bytes32 seed);
     event SeedRoundMoved(bytes32 indexed subject, uint48 seedRound);
-    event LicenseActivated(bytes32 indexed licenseId, bytes32 artefactHash, uint40 expiry);
+    event CopyAccepted(
+        bytes32 indexed licenseId, bytes32 sealedRoot, bytes32 keyHash, uint40 keyDeadline
+    );
+    event LicenseActivated(bytes32 indexed licenseId, bytes32 copyKey, uint40 expiry);
+    event CopyRejected(bytes32 indexed licenseId);
     event CasesCommitted(bytes32 indexed licenseId, bytes32 casesRoot);
     event LicenseRenewed(bytes32 indexed licenseId, uint40 expiry);
     event LicenseCancelled(bytes32 indexed licenseId);
@@ -151,7 +169,8 @@ interface ILicenseRegistry is IServingKeys {
     /// collateral (held by the vault), fixes the seed's beacon round. Native currency: `msg.value`
     /// = fee + collateral exactly. ERC-20: an allowance of the same amount to the vault, which
     /// holds both.
-    function acquire(Terms calldata terms, uint96 nonce, address servingKey)
+    /// @param encryptionKey X25519 public key to which the owner seals the copy
+    function acquire(Terms calldata terms, uint96 nonce, address servingKey, bytes32 encryptionKey)
         external
         payable
         returns (bytes32 licenseId);
@@ -159,17 +178,33 @@ interface ILicenseRegistry is IServingKeys {
     /// @notice Draws the license's seed. Anyone. Re-commits a stale round.
     function drawLicenseSeed(bytes32 licenseId) external;
 
-    /// @notice The host accepts its delivered copy; the term starts, the fee is split. Only the
-    /// host.
-    function activate(LicenseRef calldata ref, bytes32 artefactHash) external;
+    /// @notice The host has the sealed copy of this root, and wants the key of this hash. From now
+    /// on the owner has a day to deliver the key; nothing else moves the fee. Only the host, as
+    /// long as it has not cancelled.
+    /// @param keyHash `keccak256(abi.encode(key))`
+    function acceptCopy(LicenseRef calldata ref, bytes32 sealedRoot, bytes32 keyHash) external;
+
+    /// @notice Makes the copy readable: the license is active, its term starts, and the fee is the
+    /// owner's, but for the half that waits for the end of a trial. Anyone who has the key.
+    /// @dev A key that is seen but not included is lost, since the host can cancel after the
+    /// deadline. So owners send it only when the acceptance is final, and in the first half of the
+    /// day.
+    function deliverKey(LicenseRef calldata ref, bytes32 key) external;
+
+    /// @notice The host rejects what it was delivered: the license ends, half of the fee comes
+    /// back. Only the host, during the trial.
+    function rejectCopy(LicenseRef calldata ref) external;
+
+    /// @notice Gives the owner and the parents what they have earned of the license's fee. Anyone.
+    function releaseFee(LicenseRef calldata ref) external;
 
     /// @notice Pays the fee once more and adds `terms.duration` to a running term, as long as the
     /// offer is open. Native currency: `msg.value` = fee. ERC-20: allowance to the escrow. Only the
     /// host.
     function renew(LicenseRef calldata ref) external payable;
 
-    /// @notice Refunds fee and collateral of a license that was not activated until the delivery
-    /// deadline. Only the host.
+    /// @notice Refunds fee and collateral of a license whose copy, or the key to it, was not
+    /// delivered in time. Only the host.
     function cancel(LicenseRef calldata ref) external;
 
     /// @notice The host ends its license early. Only the host.
@@ -213,8 +248,8 @@ interface ILicenseRegistry is IServingKeys {
         view
         returns (uint32[] memory bundles, bool[] memory burned);
 
-    /// @notice Beacon round of whose value nobody knew when the host accepted its artefact; 0
-    /// unless the license is activated and its terms punish `UnlicensedModel`.
+    /// @notice Beacon round of whose value nobody knew when the host's copy became readable; 0
+    /// unless that has happened and its terms punish `UnlicensedModel`.
     function activationRound(bytes32 licenseId) external view returns (uint48);
     function offerIdOf(Terms calldata terms) external view returns (bytes32);
     function isOfferOpen(bytes32 offerId) external view returns (bool);

@@ -161,9 +161,9 @@ interface IPaymentEscrow {
     /// @notice Pulls the caller's balance.
     function withdrawBalance(address currency, address to) external returns (uint256 amount);
 
-    /// @notice Fetches the fee of a delivered license from the vault and splits it. Only
-    /// `LicenseRegistry`, which calls once per license.
-    function releaseFee(LicenseRef calldata ref) external;
+    /// @notice Fetches a part of the fee of a delivered license from the vault and splits it. Only
+    /// `LicenseRegistry`, which calls at most twice per license.
+    function releaseFee(LicenseRef calldata ref, uint128 fee) external;
 
     /// @notice Takes a renewal's fee from the host and splits it. Only `LicenseRegistry`.
     function takeFee(LicenseRef calldata ref) external payable;

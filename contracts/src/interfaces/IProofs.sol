@@ -78,7 +78,7 @@ interface IProofs {
     error Proofs_NotAgreed(Violation violation);
     /// @notice The copy is of the license's own model or of its own host, or was never delivered.
     error Proofs_NotForeign(bytes32 copyId);
-    /// @notice The copy's answers were drawn before the host accepted its own artefact, so that its
+    /// @notice The copy's answers were drawn before the host had its own copy, so that its
     /// licensor could have put them there.
     error Proofs_DrawnBefore(uint48 seedRound, uint48 activationRound);
     /// @notice The host signed this answer before the one that stands before it.

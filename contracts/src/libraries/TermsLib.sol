@@ -28,6 +28,8 @@ library TermsLib {
     error Terms_NotCanonical(uint256 royaltiesOffset);
     /// @notice A period must be positive and at most ten years.
     error Terms_BadPeriod(bytes32 name, uint40 period);
+    /// @notice The trial of a copy must end within the term.
+    error Terms_TrialTooLong(uint40 trialPeriod, uint40 duration);
     /// @notice Collateral and channels must outlive the settlement period, else an unsettled use
     /// has no remedy.
     error Terms_ThawTooShort(uint40 thawPeriod, uint40 settlementPeriod);
@@ -60,7 +62,7 @@ library TermsLib {
 
     /// @dev Bytes of the static part of encoded terms; its last word is the offset of the
     /// royalties.
-    uint256 private constant HEAD = 27 * 32;
+    uint256 private constant HEAD = 28 * 32;
 
     uint8 private constant KNOWN_LEVELS = 0x05;
     uint8 private constant LEVEL_2 = 0x04;
@@ -72,7 +74,7 @@ library TermsLib {
 
     /// @notice Identifier of an offer of the registry, `keccak(abi.encode(chainid, registry,
     /// terms))`, see `docs/formats.md`.
-    /// @dev Hashes the calldata as it came: encoding 27 words anew would cost ten times as much.
+    /// @dev Hashes the calldata as it came: encoding 28 words anew would cost ten times as much.
     /// Only the one layout in which encoders write terms is taken, so the hash is that of the
     /// encoding. A word with dirty high bits changes the hash to that of no offer.
     function offerId(Terms calldata terms, address registry) internal view returns (bytes32 id) {
@@ -146,6 +148,10 @@ library TermsLib {
     function _validatePeriods(Terms calldata terms) private pure {
         _requirePeriod("duration", terms.duration);
         _requirePeriod("deliveryPeriod", terms.deliveryPeriod);
+        require(
+            terms.trialPeriod <= terms.duration,
+            Terms_TrialTooLong(terms.trialPeriod, terms.duration)
+        );
         _requirePeriod("settlementPeriod", terms.settlementPeriod);
         _requirePeriod("thawPeriod", terms.thawPeriod);
         require(

@@ -42,7 +42,8 @@ struct SlashTerms {
 
 /// @notice The published terms of an offer. The chain stores only their hash (`offerId`); whoever
 /// needs a term passes all of them. Every field is enforced by code.
-/// @dev `seats` of a level-2 round and `alphaInverse`, 1/α as a whole number: α bounds the chance
+/// @dev During `trialPeriod`, 0 for none, half of the license fee is held, and the host can reject
+/// its copy. `seats` of a level-2 round and `alphaInverse`, 1/α as a whole number: α bounds the chance
 /// that an innocent host is ever convicted.
 struct Terms {
     bytes32 modelId;
@@ -57,6 +58,7 @@ struct Terms {
     uint16 minCollateralRatioBps;
     uint40 duration;
     uint40 deliveryPeriod;
+    uint40 trialPeriod;
     uint40 settlementPeriod;
     uint40 thawPeriod;
     uint16 maxDeployments;
@@ -93,6 +95,7 @@ enum LicenseStatus {
     None,
     Acquired,
     Seeded,
+    Accepted,
     Active,
     Terminated,
     Cancelled

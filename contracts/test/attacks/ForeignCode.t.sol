@@ -148,7 +148,7 @@ contract ForeignCodeAttacks is LicensingTest {
         _assertRefused(
             host.addr,
             address(registry),
-            abi.encodeCall(registry.acquire, (ref.terms, 7, servingKey)),
+            abi.encodeCall(registry.acquire, (ref.terms, 7, servingKey, ENCRYPTION_KEY)),
             3
         );
         _assertRefused(host.addr, address(registry), abi.encodeCall(registry.renew, (ref)), 3);
@@ -230,33 +230,40 @@ contract ForeignCodeAttacks is LicensingTest {
         _assertRefused(reporter, address(vault), abi.encodeCall(vault.payOutTo, (0, stranger)), 1);
     }
 
-    /// @dev A purchase that is cancelled, and a fee that is handed on.
+    /// @dev A fee that is handed on, one that comes back, and a purchase that is cancelled. The key
+    /// comes all the same: whoever sees it has it, so no currency may stand in its way.
     function test_transferThatRefusesRefundAndFee() public {
-        LicenseRef memory second = LicenseRef(_sick().terms, host.addr, 2);
+        Terms memory terms = _sick().terms;
+        terms.trialPeriod = 7 days;
+        _publish(terms);
+        LicenseRef memory second = LicenseRef(terms, host.addr, 2);
+        LicenseRef memory third = LicenseRef(terms, host.addr, 3);
         bytes32 id = _acquire(second);
+        _acquire(third);
         mine(3);
         registry.drawLicenseSeed(id);
+        _accept(second);
+        address r = address(registry);
         MoodyToken.Mood[4] memory moods = _refusals();
+        moody.setMood(moody.transfer.selector, moods[0]);
+        registry.deliverKey(second, COPY_KEY);
         for (uint256 i = 0; i < moods.length; ++i) {
             moody.setMood(moody.transfer.selector, moods[i]);
-            _assertRefused(
-                host.addr,
-                address(registry),
-                abi.encodeCall(registry.activate, (second, ARTEFACT)),
-                2
-            );
+            _assertRefused(stranger, r, abi.encodeCall(registry.releaseFee, (second)), 2);
+            _assertRefused(host.addr, r, abi.encodeCall(registry.rejectCopy, (second)), 1);
         }
-        skip(second.terms.deliveryPeriod + 1);
+        skip(terms.deliveryPeriod + 1);
         for (uint256 i = 0; i < moods.length; ++i) {
             moody.setMood(moody.transfer.selector, moods[i]);
-            _assertRefused(
-                host.addr, address(registry), abi.encodeCall(registry.cancel, (second)), 1
-            );
+            _assertRefused(host.addr, r, abi.encodeCall(registry.cancel, (third)), 1);
             _assertOthersAreFree();
         }
         moody.setMood(moody.transfer.selector, MoodyToken.Mood.Good);
-        vm.prank(host.addr);
-        registry.cancel(second);
+        registry.releaseFee(second);
+        vm.startPrank(host.addr);
+        registry.rejectCopy(second);
+        registry.cancel(third);
+        vm.stopPrank();
     }
 
     /* -------------------------------- slash -------------------------------- */
@@ -414,11 +421,16 @@ contract ForeignCodeAttacks is LicensingTest {
         bytes memory acquired = wallet.act(
             address(registry),
             150 ether,
-            abi.encodeCall(registry.acquire, (ref.terms, 1, servingKey))
+            abi.encodeCall(registry.acquire, (ref.terms, 1, servingKey, ENCRYPTION_KEY))
         );
         mine(3);
         registry.drawLicenseSeed(abi.decode(acquired, (bytes32)));
-        wallet.act(address(registry), 0, abi.encodeCall(registry.activate, (ref, ARTEFACT)));
+        wallet.act(
+            address(registry),
+            0,
+            abi.encodeCall(registry.acceptCopy, (ref, SEALED, keccak256(abi.encode(COPY_KEY))))
+        );
+        registry.deliverKey(ref, COPY_KEY);
         bytes32 channelId = _channel(ref);
         wallet.setAgrees(false);
         vm.expectRevert(

@@ -49,7 +49,7 @@ contract TokenAttacks is LicensingTest {
             )
         );
         vm.prank(host.addr);
-        registry.acquire(terms, 1, servingKey);
+        registry.acquire(terms, 1, servingKey, ENCRYPTION_KEY);
     }
 
     function test_falseReturnIsRefused() public {
@@ -61,7 +61,7 @@ contract TokenAttacks is LicensingTest {
             )
         );
         vm.prank(host.addr);
-        registry.acquire(terms, 1, servingKey);
+        registry.acquire(terms, 1, servingKey, ENCRYPTION_KEY);
     }
 
     function test_missingReturnWorksAllTheWay() public {
@@ -223,12 +223,12 @@ contract TokenAttacks is LicensingTest {
         bytes32 id = _acquire(ref);
         mine(3);
         registry.drawLicenseSeed(id);
+        _deliver(ref);
         re.arm(
             address(escrow),
             abi.encodeCall(PaymentEscrow.deposit, (first, payer.addr, address(0), 0, 1 ether))
         );
-        vm.prank(host.addr);
-        registry.activate(ref, ARTEFACT);
+        registry.releaseFee(ref);
         _assertRefused(re);
         assertEq(escrow.balanceOf(address(re), owner.addr), 90 ether);
     }
@@ -280,9 +280,12 @@ contract TokenAttacks is LicensingTest {
         _fundIn(address(re));
         Terms memory terms = _termsIn(address(re));
         _publish(terms);
-        re.arm(address(registry), abi.encodeCall(registry.acquire, (terms, 2, servingKey)));
+        re.arm(
+            address(registry),
+            abi.encodeCall(registry.acquire, (terms, 2, servingKey, ENCRYPTION_KEY))
+        );
         vm.prank(host.addr);
-        bytes32 id = registry.acquire(terms, 1, servingKey);
+        bytes32 id = registry.acquire(terms, 1, servingKey, ENCRYPTION_KEY);
         _assertRefused(re);
         _assertStatus(id, LicenseStatus.Acquired);
         assertEq(vault.collateral(_ref(terms)).amount, terms.collateral);

@@ -94,8 +94,7 @@ contract VoucherAttacks is LicensingTest {
         bytes32 otherId = _acquire(other);
         mine(3);
         registry.drawLicenseSeed(otherId);
-        vm.prank(stranger);
-        registry.activate(other, ARTEFACT);
+        _deliver(other);
         vm.prank(payer.addr);
         escrow.openChannel(other, address(0), 0, DEPOSIT);
 

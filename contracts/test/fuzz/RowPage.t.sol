@@ -77,8 +77,8 @@ contract RowPageFuzz is LicensingTest {
         // An empty list behind the real one, and the offset moved there.
         bytes memory data =
             abi.encodePacked(abi.encodeCall(registry.offerIdOf, (_terms())), bytes32(0));
-        uint256 offset = 27 * 32 + 32 + 64;
-        uint256 place = 4 + 32 + 27 * 32 - 2;
+        uint256 offset = 28 * 32 + 32 + 64;
+        uint256 place = 4 + 32 + 28 * 32 - 2;
         data[place] = bytes1(uint8(offset >> 8));
         data[place + 1] = bytes1(uint8(offset));
         (bool ok, bytes memory reason) = address(registry).staticcall(data);

@@ -14,6 +14,7 @@ contract TermsFuzz is LicensingTest {
         uint16 minCollateralRatioBps;
         uint40 duration;
         uint40 deliveryPeriod;
+        uint40 trialPeriod;
         uint40 settlementPeriod;
         uint40 thawPeriod;
         uint16 maxDeployments;
@@ -34,6 +35,11 @@ contract TermsFuzz is LicensingTest {
         vault.withdraw(ref);
         uint256 balanceAfter = input.native ? host.addr.balance : token.balanceOf(host.addr);
         assertEq(balanceAfter, balance + terms.collateral);
+        vm.stopPrank();
+        if (terms.trialPeriod != 0 && terms.licenseFee > 1) registry.releaseFee(ref);
+        assertEq(vault.collateral(ref).amount, 0);
+        address at = address(vault);
+        assertEq(input.native ? at.balance : token.balanceOf(at), 0, "nothing is left");
     }
 
     function testFuzz_termsDecideTheOffer(Input memory input, Input memory other) public view {
@@ -52,6 +58,7 @@ contract TermsFuzz is LicensingTest {
         terms.minCollateralRatioBps = uint16(bound(input.minCollateralRatioBps, 1, 65_535));
         terms.duration = uint40(bound(input.duration, 1, 3650 days));
         terms.deliveryPeriod = uint40(bound(input.deliveryPeriod, 1, 3650 days));
+        terms.trialPeriod = uint40(bound(input.trialPeriod, 0, terms.duration));
         terms.settlementPeriod = uint40(bound(input.settlementPeriod, 1, 3650 days - 1));
         terms.thawPeriod = uint40(bound(input.thawPeriod, terms.settlementPeriod + 1, 3650 days));
         terms.maxDeployments = uint16(bound(input.maxDeployments, 1, 65_535));

@@ -33,7 +33,9 @@ contract MoneyGas is LicensingTest {
     function test_gas_acquire() public {
         _acquired(_terms());
         vm.snapshotGasLastCall(GROUP, "acquire, token");
-        Calldata.note("acquire", abi.encodeCall(registry.acquire, (_terms(), 1, servingKey)));
+        Calldata.note(
+            "acquire", abi.encodeCall(registry.acquire, (_terms(), 1, servingKey, ENCRYPTION_KEY))
+        );
         Terms memory terms = _termsIn(NATIVE);
         terms.licenseFee = 0;
         _acquired(terms);
@@ -49,9 +51,13 @@ contract MoneyGas is LicensingTest {
         vm.snapshotGasLastCall(GROUP, "acquire, token, no fee");
     }
 
-    function test_gas_activate() public {
-        _active();
-        vm.snapshotGasLastCall(GROUP, "activate");
+    function test_gas_delivery() public {
+        (LicenseRef memory ref,) = _accepted(_terms());
+        vm.snapshotGasLastCall(GROUP, "acceptCopy");
+        registry.deliverKey(ref, COPY_KEY);
+        vm.snapshotGasLastCall(GROUP, "deliverKey");
+        registry.releaseFee(ref);
+        vm.snapshotGasLastCall(GROUP, "releaseFee");
     }
 
     function test_gas_openChannel() public {

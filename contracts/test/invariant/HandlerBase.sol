@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import { ICollateralVault } from "../../src/interfaces/ICollateralVault.sol";
 import { ILicenseRegistry } from "../../src/interfaces/ILicenseRegistry.sol";
 import { IPaymentEscrow } from "../../src/interfaces/IPaymentEscrow.sol";
-import { LicenseRef, LicenseStatus, NATIVE } from "../../src/libraries/Types.sol";
+import { LicenseRef, LicenseStatus, NATIVE, Terms } from "../../src/libraries/Types.sol";
 import { LicensingTest } from "../utils/LicensingTest.sol";
 
 /// @title What a random run remembers, and what must hold after each of its steps
@@ -18,6 +18,9 @@ abstract contract HandlerBase is LicensingTest {
         uint256 paidIn;
         uint256 slashed;
         uint256 withdrawn;
+        uint256 due;
+        uint256 held;
+        uint256 trialEnd;
     }
 
     struct ChannelGhost {
@@ -72,8 +75,8 @@ abstract contract HandlerBase is LicensingTest {
 
     constructor() {
         setUp();
-        _publish(_termsIn(address(token)));
-        _publish(_termsIn(NATIVE));
+        _publish(_termsOf(false));
+        _publish(_termsOf(true));
         _time = vm.getBlockTimestamp();
         _block = vm.getBlockNumber();
     }
@@ -115,7 +118,12 @@ abstract contract HandlerBase is LicensingTest {
     }
 
     function _refOf(LicenseGhost storage g) internal view returns (LicenseRef memory) {
-        return LicenseRef(_termsIn(_currency(g.native)), host.addr, g.nonce);
+        return LicenseRef(_termsOf(g.native), host.addr, g.nonce);
+    }
+
+    function _termsOf(bool native) internal view returns (Terms memory terms) {
+        terms = _termsIn(_currency(native));
+        terms.trialPeriod = 7 days;
     }
 
     /// @dev E4, R1, R4: what may only move one way.
@@ -146,6 +154,9 @@ abstract contract HandlerBase is LicensingTest {
             return to == LicenseStatus.Seeded || to == LicenseStatus.Cancelled;
         }
         if (from == LicenseStatus.Seeded) {
+            return to == LicenseStatus.Accepted || to == LicenseStatus.Cancelled;
+        }
+        if (from == LicenseStatus.Accepted) {
             return to == LicenseStatus.Active || to == LicenseStatus.Cancelled;
         }
         return from == LicenseStatus.Active && to == LicenseStatus.Terminated;

@@ -15,7 +15,7 @@ abstract contract LicenseActions is HandlerBase {
     function acquire(bool native) external step {
         if (_licenseGhosts.length == MAX_LICENSES) return;
         uint96 nonce = uint96(_licenseGhosts.length);
-        LicenseRef memory ref = LicenseRef(_termsIn(_currency(native)), host.addr, nonce);
+        LicenseRef memory ref = LicenseRef(_termsOf(native), host.addr, nonce);
         LicenseGhost storage g = _licenseGhosts.push();
         g.id = _acquire(ref);
         g.nonce = nonce;
@@ -31,14 +31,62 @@ abstract contract LicenseActions is HandlerBase {
         registry.drawLicenseSeed(g.id);
     }
 
-    function activate(uint256 i) external step {
+    function accept(uint256 i) external step {
         (bool found, LicenseGhost storage g) = _pick(i);
         if (!found || g.last != LicenseStatus.Seeded) return;
+        _accept(_refOf(g));
+    }
+
+    /// @dev Anyone who has the key may bring it; half of the fee stays for the trial.
+    function deliver(uint256 i, bytes32 wrong) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found || g.last != LicenseStatus.Accepted) return;
         LicenseRef memory ref = _refOf(g);
-        vm.prank(host.addr);
-        registry.activate(ref, ARTEFACT);
+        vm.prank(stranger);
+        try registry.deliverKey(ref, wrong) {
+            assertEq(wrong, COPY_KEY, "R6: wrong key");
+        } catch {
+            registry.deliverKey(ref, COPY_KEY);
+        }
         ++activated;
-        releasedFees[g.native] += ref.terms.licenseFee;
+        g.held = ref.terms.licenseFee / 2;
+        g.due = ref.terms.licenseFee - g.held;
+        g.trialEnd = vm.getBlockTimestamp() + ref.terms.trialPeriod;
+    }
+
+    function reject(uint256 i) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found) return;
+        LicenseRef memory ref = _refOf(g);
+        uint256 before = _wealth(g.native, host.addr);
+        vm.prank(host.addr);
+        try registry.rejectCopy(ref) {
+            assertEq(uint256(g.last), uint256(LicenseStatus.Active), "R6: rejected");
+            assertLe(vm.getBlockTimestamp(), g.trialEnd, "R6: rejected late");
+            assertEq(_wealth(g.native, host.addr) - before, g.held, "R6: returned");
+            g.held = 0;
+        } catch {
+            bool over = vm.getBlockTimestamp() > g.trialEnd;
+            assertTrue(g.last != LicenseStatus.Active || over, "R6: refused without a reason");
+        }
+    }
+
+    function releaseFee(uint256 i) external step {
+        (bool found, LicenseGhost storage g) = _pick(i);
+        if (!found) return;
+        LicenseRef memory ref = _refOf(g);
+        uint256 amount = g.due;
+        bool over = g.held != 0 && vm.getBlockTimestamp() > g.trialEnd;
+        if (over) amount += g.held;
+        vm.prank(stranger);
+        try registry.releaseFee(ref) {
+            assertGt(amount, 0, "R6: released early, or twice");
+            releasedFees[g.native] += amount;
+            g.due = 0;
+            if (over) g.held = 0;
+        } catch {
+            assertEq(amount, 0, "R6: refused without a reason");
+        }
     }
 
     function renew(uint256 i) external step {
@@ -68,7 +116,9 @@ abstract contract LicenseActions is HandlerBase {
         vm.prank(host.addr);
         try registry.cancel(ref) {
             assertTrue(
-                status == LicenseStatus.Acquired || status == LicenseStatus.Seeded, "R1: cancelled"
+                status == LicenseStatus.Acquired || status == LicenseStatus.Seeded
+                    || status == LicenseStatus.Accepted,
+                "R1: cancelled"
             );
             assertGt(vm.getBlockTimestamp(), deadline, "cancelled before the deadline");
             g.withdrawn += amount;
@@ -226,6 +276,10 @@ abstract contract LicenseActions is HandlerBase {
     function pass(uint256 duration) external step {
         mine(3);
         skip(bound(duration, 0, 40 days));
+    }
+
+    function _wealth(bool native, address account) private view returns (uint256) {
+        return native ? account.balance : token.balanceOf(account);
     }
 
     function _pick(uint256 i) private view returns (bool found, LicenseGhost storage g) {

@@ -36,10 +36,10 @@ contract LicensingInvariant is TestBase {
     }
 
     function _actions() private pure returns (bytes4[] memory selectors) {
-        selectors = new bytes4[](28);
+        selectors = new bytes4[](31);
         selectors[0] = LicenseActions.acquire.selector;
         selectors[1] = LicenseActions.drawSeed.selector;
-        selectors[2] = LicenseActions.activate.selector;
+        selectors[2] = LicenseActions.accept.selector;
         selectors[3] = LicenseActions.cancel.selector;
         selectors[4] = LicenseActions.terminate.selector;
         selectors[5] = LicenseActions.topUp.selector;
@@ -65,6 +65,9 @@ contract LicensingInvariant is TestBase {
         selectors[25] = MoneyActions.settle.selector;
         selectors[26] = MoneyActions.claimReserved.selector;
         selectors[27] = MoneyActions.signClose.selector;
+        selectors[28] = LicenseActions.deliver.selector;
+        selectors[29] = LicenseActions.reject.selector;
+        selectors[30] = LicenseActions.releaseFee.selector;
     }
 
     /// @dev V1, V3, V4.
@@ -76,9 +79,8 @@ contract LicensingInvariant is TestBase {
             ICollateralVault.Collateral memory c = handler.collateralOf(i);
             owed[g.native ? 1 : 0] += c.amount;
             // The fee of a license that is not delivered yet.
-            if (g.last == LicenseStatus.Acquired || g.last == LicenseStatus.Seeded) {
-                owed[g.native ? 1 : 0] += 50 ether;
-            }
+            if (g.last < LicenseStatus.Active) owed[g.native ? 1 : 0] += 50 ether;
+            owed[g.native ? 1 : 0] += g.held + g.due;
             assertEq(g.paidIn, c.amount + g.slashed + g.withdrawn, "V3: collateral");
         }
         for (uint256 i = 0; i < vault.payoutCount(); ++i) {

@@ -12,7 +12,8 @@ contract LicensingHandler is LicenseActions, MoneyActions {
         for (uint256 i = 0; i < 2; ++i) {
             this.acquire(i == 1);
             this.drawSeed(i);
-            this.activate(i);
+            this.accept(i);
+            this.deliver(i, COPY_KEY);
             this.openChannel(i, 40 ether);
         }
     }

@@ -221,6 +221,7 @@ abstract contract MoneyActions is HandlerBase {
         }
         for (uint256 i = 0; i < _licenseGhosts.length; ++i) {
             LicenseRef memory ref = _refOf(_licenseGhosts[i]);
+            if (_licenseGhosts[i].held + _licenseGhosts[i].due != 0) registry.releaseFee(ref);
             if (vault.collateral(ref).amount == 0) continue;
             vm.prank(host.addr);
             vault.withdraw(ref);
@@ -241,7 +242,7 @@ abstract contract MoneyActions is HandlerBase {
     function _endLicense(LicenseGhost storage g) private {
         LicenseRef memory ref = _refOf(g);
         (LicenseStatus status, uint40 deadline) = registry.licenseState(g.id);
-        if (status == LicenseStatus.Acquired || status == LicenseStatus.Seeded) {
+        if (status < LicenseStatus.Active) {
             if (vm.getBlockTimestamp() <= deadline) vm.warp(uint256(deadline) + 1);
             vm.prank(host.addr);
             registry.cancel(ref);

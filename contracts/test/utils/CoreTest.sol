@@ -12,6 +12,7 @@ import { LicenseRef, NATIVE, Parent, Terms } from "../../src/libraries/Types.sol
 import { TestToken } from "../../src/testing/TestToken.sol";
 import { FingerprintTree } from "./FingerprintTree.sol";
 import { InstantBeacon } from "./InstantBeacon.sol";
+import { SampleCopy } from "./SampleCopy.sol";
 import { SampleTerms } from "./SampleTerms.sol";
 import { TestBase } from "./TestBase.sol";
 
@@ -171,11 +172,18 @@ abstract contract CoreTest is TestBase {
         uint256 value =
             ref_.terms.currency == NATIVE ? ref_.terms.licenseFee + ref_.terms.collateral : 0;
         vm.prank(ref_.host);
-        id = registry.acquire{ value: value }(ref_.terms, ref_.nonce, serving.addr);
+        id = registry.acquire{ value: value }(
+            ref_.terms, ref_.nonce, serving.addr, SampleCopy.ENCRYPTION_KEY
+        );
         _mineBeacon("license");
         registry.drawLicenseSeed(id);
+        _deliver(ref_);
+    }
+
+    function _deliver(LicenseRef memory ref_) internal {
         vm.prank(ref_.host);
-        registry.activate(ref_, "artefact");
+        registry.acceptCopy(ref_, SampleCopy.ROOT, SampleCopy.KEY_HASH);
+        registry.deliverKey(ref_, SampleCopy.KEY);
     }
 
     function _register(string memory uri) internal virtual {

@@ -18,6 +18,7 @@ import {
 import { TestToken } from "../../src/testing/TestToken.sol";
 import { InstantBeacon } from "./InstantBeacon.sol";
 import { RoundsConfig } from "./RoundsConfig.sol";
+import { SampleCopy } from "./SampleCopy.sol";
 import { SampleTerms } from "./SampleTerms.sol";
 import { TestBase } from "./TestBase.sol";
 
@@ -27,7 +28,9 @@ abstract contract LicensingTest is TestBase {
     bytes32 internal constant WEIGHTS = keccak256("weights");
     bytes32 internal constant METADATA = keccak256("metadata");
     bytes32 internal constant ROOT = keccak256("root");
-    bytes32 internal constant ARTEFACT = keccak256("artefact");
+    bytes32 internal constant ENCRYPTION_KEY = SampleCopy.ENCRYPTION_KEY;
+    bytes32 internal constant SEALED = SampleCopy.ROOT;
+    bytes32 internal constant COPY_KEY = SampleCopy.KEY;
     bytes32 internal constant REQUEST = keccak256("request");
     uint16 internal constant PARENT_BPS = 1000;
     uint32 internal constant PERSONAL = 512;
@@ -151,7 +154,7 @@ abstract contract LicensingTest is TestBase {
         uint256 value =
             ref.terms.currency == NATIVE ? ref.terms.licenseFee + ref.terms.collateral : 0;
         vm.prank(ref.host);
-        id = registry.acquire{ value: value }(ref.terms, ref.nonce, servingKey);
+        id = registry.acquire{ value: value }(ref.terms, ref.nonce, servingKey, ENCRYPTION_KEY);
     }
 
     function _seeded(Terms memory terms) internal returns (LicenseRef memory ref, bytes32 id) {
@@ -160,10 +163,32 @@ abstract contract LicensingTest is TestBase {
         registry.drawLicenseSeed(id);
     }
 
-    function _active(Terms memory terms) internal returns (LicenseRef memory ref, bytes32 id) {
+    function _accepted(Terms memory terms) internal returns (LicenseRef memory ref, bytes32 id) {
         (ref, id) = _seeded(terms);
+        _accept(ref);
+    }
+
+    function _accept(LicenseRef memory ref) internal {
         vm.prank(ref.host);
-        registry.activate(ref, ARTEFACT);
+        registry.acceptCopy(ref, SEALED, SampleCopy.KEY_HASH);
+    }
+
+    /// @dev Acceptance by the host, and the key from the owner.
+    function _deliver(LicenseRef memory ref) internal {
+        _accept(ref);
+        vm.prank(ref.terms.owner);
+        registry.deliverKey(ref, COPY_KEY);
+    }
+
+    function _delivered(Terms memory terms) internal returns (LicenseRef memory ref, bytes32 id) {
+        (ref, id) = _seeded(terms);
+        _deliver(ref);
+    }
+
+    /// @dev Delivered, and the owner has fetched its fee.
+    function _active(Terms memory terms) internal returns (LicenseRef memory ref, bytes32 id) {
+        (ref, id) = _delivered(terms);
+        if (terms.licenseFee != 0) registry.releaseFee(ref);
     }
 
     function _active() internal returns (LicenseRef memory ref, bytes32 id) {

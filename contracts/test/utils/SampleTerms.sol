@@ -24,6 +24,7 @@ library SampleTerms {
             minCollateralRatioBps: 20_000,
             duration: 90 days,
             deliveryPeriod: 3 days,
+            trialPeriod: 0,
             settlementPeriod: 2 days,
             thawPeriod: 14 days,
             maxDeployments: 2,

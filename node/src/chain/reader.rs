@@ -104,7 +104,10 @@ impl Reader {
             deadline: found.deadline.to(),
             seed_round: found.seedRound.to(),
             seed: found.seed.into(),
-            artefact_hash: found.artefactHash.into(),
+            trial_end: found.trialEnd.to(),
+            fee_due: found.feeDue,
+            sealed_root: found.sealedRoot.into(),
+            copy_key: found.copyKey.into(),
             cases_root: found.casesRoot.into(),
         })
     }
@@ -371,6 +374,7 @@ fn license_status(status: abi::LicenseStatus) -> Result<LicenseStatus, ChainErro
         abi::LicenseStatus::None => LicenseStatus::None,
         abi::LicenseStatus::Acquired => LicenseStatus::Acquired,
         abi::LicenseStatus::Seeded => LicenseStatus::Seeded,
+        abi::LicenseStatus::Accepted => LicenseStatus::Accepted,
         abi::LicenseStatus::Active => LicenseStatus::Active,
         abi::LicenseStatus::Terminated => LicenseStatus::Terminated,
         abi::LicenseStatus::Cancelled => LicenseStatus::Cancelled,

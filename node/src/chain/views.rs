@@ -2,7 +2,7 @@
 
 use oml_contracts::round::SeatIndex;
 use oml_contracts::rpc::abi::Beacon::Status;
-use oml_contracts::{Amount, CasesRoot, ContentHash, DeploymentCommitment, EthAddress, Root, Seed};
+use oml_contracts::{Amount, CasesRoot, CopyKey, DeploymentCommitment, EthAddress, Root, SealedRoot, Seed};
 use serde::{Deserialize, Serialize};
 
 /// Where a license stands.
@@ -15,7 +15,9 @@ pub enum LicenseStatus {
     Acquired,
     /// Its seed is drawn; the owner embeds and delivers.
     Seeded,
-    /// Accepted by the host; in force until `deadline`.
+    /// The host has the sealed copy and waits for its key until `deadline`.
+    Accepted,
+    /// Its copy can be read; in force until `deadline`.
     Active,
     /// Ended early at `deadline`.
     Terminated,
@@ -28,14 +30,20 @@ pub enum LicenseStatus {
 pub struct LicenseView {
     /// Where it stands.
     pub status: LicenseStatus,
-    /// Delivery deadline, then expiry, then time of termination.
+    /// Deadline of the delivery, then of the key, then expiry, then time of termination.
     pub deadline: u64,
     /// Beacon round of its seed.
     pub seed_round: u64,
     /// Its seed; zero before it is drawn.
     pub seed: Seed,
-    /// Hash of the delivered copy; zero before activation.
-    pub artefact_hash: ContentHash,
+    /// Until when the host can reject its copy; 0 if no half of the fee is on trial.
+    pub trial_end: u64,
+    /// Whether a part of the fee waits for its owner.
+    pub fee_due: bool,
+    /// Root of the sealed copy that the host accepted; zero before.
+    pub sealed_root: SealedRoot,
+    /// Hash of the copy's key while accepted, the key itself once active; zero before.
+    pub copy_key: CopyKey,
     /// Root of the words with which its rounds are sealed; zero before the owner commits to them.
     pub cases_root: CasesRoot,
 }

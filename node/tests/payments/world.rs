@@ -428,6 +428,7 @@ fn terms(model_id: ModelId, owner: EthAddress) -> Terms {
         min_collateral_ratio_bps: 10_000,
         duration: 1_000_000,
         delivery_period: 10_000,
+        trial_period: 0,
         settlement_period: 10_000,
         thaw_period: 20_000,
         max_deployments: 4,

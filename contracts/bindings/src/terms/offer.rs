@@ -87,6 +87,9 @@ pub struct Terms {
     pub duration: u64,
     /// Seconds within which the owner delivers.
     pub delivery_period: u64,
+    /// Seconds from the delivery of a copy's key, within which the host can reject the copy and get
+    /// half of the fee back; 0 for none.
+    pub trial_period: u64,
     /// Seconds within which the host settles what it served.
     pub settlement_period: u64,
     /// Seconds between the end of a license and the collateral's way out.
@@ -149,6 +152,7 @@ impl Terms {
             .uint(self.min_collateral_ratio_bps)
             .uint(self.duration)
             .uint(self.delivery_period)
+            .uint(self.trial_period)
             .uint(self.settlement_period)
             .uint(self.thaw_period)
             .uint(self.max_deployments)

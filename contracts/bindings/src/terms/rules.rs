@@ -35,6 +35,14 @@ pub enum TermsError {
         /// Settlement period in seconds.
         settlement: u64,
     },
+    /// The host could reject its copy after the term.
+    #[error("trialPeriod {trial} is longer than duration {duration}; it may last at most the term")]
+    TrialTooLong {
+        /// Trial period in seconds.
+        trial: u64,
+        /// Duration in seconds.
+        duration: u64,
+    },
     /// Unknown or missing evidence levels.
     #[error("evidenceLevels {0:#010b} is not a mix of bit 0 (proofs) and bit 2 (rounds)")]
     EvidenceLevels(u8),
@@ -101,6 +109,12 @@ impl Terms {
             errors.push(TermsError::ThawTooShort {
                 thaw: self.thaw_period,
                 settlement: self.settlement_period,
+            });
+        }
+        if self.trial_period > self.duration {
+            errors.push(TermsError::TrialTooLong {
+                trial: self.trial_period,
+                duration: self.duration,
             });
         }
         let levels = self.evidence_levels;

@@ -19,6 +19,7 @@ fn terms() -> Terms {
         min_collateral_ratio_bps: 10_000,
         duration: 86_400,
         delivery_period: 3_600,
+        trial_period: 600,
         settlement_period: 3_600,
         thaw_period: 7_200,
         max_deployments: 2,
@@ -68,6 +69,11 @@ fn every_broken_rule_is_named() {
     let errors = bad.validate().unwrap_err();
     assert_eq!(errors.len(), 12, "{errors:#?}");
     assert!(errors.contains(&TermsError::Zero("collateral")));
+    let Terms { duration, .. } = terms();
+    let long = Terms { trial_period: duration + 1, ..terms() };
+    let error = TermsError::TrialTooLong { trial: duration + 1, duration };
+    assert_eq!(long.validate(), Err(vec![error]));
+    assert_eq!(Terms { trial_period: duration, ..terms() }.validate(), Ok(()));
     assert!(errors.contains(&TermsError::AlphaInverse(1)));
     assert!(errors.contains(&TermsError::SlashSplit(10_001)));
 }

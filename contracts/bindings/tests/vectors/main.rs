@@ -30,7 +30,8 @@ mod sol {
             bytes32 modelId; uint32 epoch; address owner; address currency; uint128 licenseFee;
             uint128 pricePerRequest; uint128 pricePerThousandTokens; uint16 ownerShareBps;
             uint128 collateral; uint16 minCollateralRatioBps; uint40 duration;
-            uint40 deliveryPeriod; uint40 settlementPeriod; uint40 thawPeriod;
+            uint40 deliveryPeriod; uint40 trialPeriod; uint40 settlementPeriod;
+            uint40 thawPeriod;
             uint16 maxDeployments; uint8 evidenceLevels; bool leakLiability; uint8 seats;
             uint64 alphaInverse; SlashTerms slash; Royalty[] royalties;
         }

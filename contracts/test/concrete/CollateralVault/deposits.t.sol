@@ -35,6 +35,15 @@ contract CollateralVault_deposits is LicensingTest {
         vault.topUp(ref, amount);
     }
 
+    function test_returnFee_revertWhen_notRegistry() public {
+        bytes memory reason = abi.encodeWithSelector(
+            ICollateralVault.CollateralVault_OnlyRegistry.selector, host.addr
+        );
+        vm.expectRevert(reason);
+        vm.prank(host.addr);
+        vault.returnFee(0, host.addr, address(token), 1);
+    }
+
     function test_payFee_revertWhen_notEscrow() public {
         vm.expectRevert(
             abi.encodeWithSelector(ICollateralVault.CollateralVault_OnlyEscrow.selector, host.addr)

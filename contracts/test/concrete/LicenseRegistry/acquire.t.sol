@@ -23,7 +23,7 @@ contract LicenseRegistry_acquire is LicensingTest {
             abi.encodeWithSelector(ILicenseRegistry.LicenseRegistry_OfferNotOpen.selector, offerId)
         );
         vm.prank(host.addr);
-        registry.acquire(terms, 1, servingKey);
+        registry.acquire(terms, 1, servingKey, ENCRYPTION_KEY);
     }
 
     function test_revertWhen_noServingKey() public {
@@ -31,7 +31,7 @@ contract LicenseRegistry_acquire is LicensingTest {
         _publish(terms);
         vm.expectRevert(IServingKeys.ServingKeys_NoSigner.selector);
         vm.prank(host.addr);
-        registry.acquire(terms, 1, address(0));
+        registry.acquire(terms, 1, address(0), ENCRYPTION_KEY);
     }
 
     function test_revertWhen_nonceUsed() public {
@@ -40,7 +40,7 @@ contract LicenseRegistry_acquire is LicensingTest {
             abi.encodeWithSelector(ILicenseRegistry.LicenseRegistry_LicenseExists.selector, id)
         );
         vm.prank(host.addr);
-        registry.acquire(ref.terms, 1, servingKey);
+        registry.acquire(ref.terms, 1, servingKey, ENCRYPTION_KEY);
     }
 
     function test_revertWhen_nativeValueWrong() public {
@@ -53,7 +53,7 @@ contract LicenseRegistry_acquire is LicensingTest {
                 abi.encodeWithSelector(Currency.Currency_WrongValue.selector, wrong[i], right)
             );
             vm.prank(host.addr);
-            registry.acquire{ value: wrong[i] }(terms, 1, servingKey);
+            registry.acquire{ value: wrong[i] }(terms, 1, servingKey, ENCRYPTION_KEY);
         }
     }
 
@@ -62,7 +62,7 @@ contract LicenseRegistry_acquire is LicensingTest {
         _publish(terms);
         vm.expectRevert(abi.encodeWithSelector(Currency.Currency_WrongValue.selector, 1, 0));
         vm.prank(host.addr);
-        registry.acquire{ value: 1 }(terms, 1, servingKey);
+        registry.acquire{ value: 1 }(terms, 1, servingKey, ENCRYPTION_KEY);
     }
 
     function test_revertWhen_allowanceMissing() public {
@@ -76,7 +76,7 @@ contract LicenseRegistry_acquire is LicensingTest {
             )
         );
         vm.prank(host.addr);
-        registry.acquire(terms, 1, servingKey);
+        registry.acquire(terms, 1, servingKey, ENCRYPTION_KEY);
     }
 
     function test_acquires() public {
@@ -90,10 +90,10 @@ contract LicenseRegistry_acquire is LicensingTest {
 
         vm.expectEmit(address(registry));
         emit ILicenseRegistry.LicenseAcquired(
-            expected, offerId, host.addr, 1, servingKey, round, deadline
+            expected, offerId, host.addr, 1, servingKey, ENCRYPTION_KEY, round, deadline
         );
         vm.prank(host.addr);
-        bytes32 id = registry.acquire(terms, 1, servingKey);
+        bytes32 id = registry.acquire(terms, 1, servingKey, ENCRYPTION_KEY);
 
         assertEq(id, expected);
         assertEq(registry.licenseIdOf(_ref(terms)), expected);
@@ -102,7 +102,7 @@ contract LicenseRegistry_acquire is LicensingTest {
         assertEq(l.deadline, deadline);
         assertEq(l.seedRound, round);
         assertEq(l.seed, bytes32(0));
-        assertEq(l.artefactHash, bytes32(0));
+        assertEq(l.sealedRoot, bytes32(0));
         ServingKey[] memory keys = registry.servingKeys(id);
         assertEq(keys.length, 1);
         assertEq(keys[0].signer, servingKey);

@@ -32,6 +32,28 @@ contract LicenseRegistry_cancel is LicensingTest {
         registry.cancel(ref);
     }
 
+    function test_revertWhen_keyDeadlineNotOver() public {
+        (LicenseRef memory ref, bytes32 id) = _accepted(_terms());
+        skip(1 days);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                ILicenseRegistry.LicenseRegistry_DeliveryNotOver.selector, id, block.timestamp
+            )
+        );
+        vm.prank(host.addr);
+        registry.cancel(ref);
+    }
+
+    function test_cancelsWithoutAKey() public {
+        uint256 before = token.balanceOf(host.addr);
+        (LicenseRef memory ref, bytes32 id) = _accepted(_terms());
+        skip(1 days + 1);
+        vm.prank(host.addr);
+        registry.cancel(ref);
+        _assertStatus(id, LicenseStatus.Cancelled);
+        assertEq(token.balanceOf(host.addr), before, "everything came back");
+    }
+
     function test_revertWhen_cancelledTwice() public {
         (LicenseRef memory ref, bytes32 id) = _acquired(_terms());
         skip(ref.terms.deliveryPeriod + 1);
@@ -119,6 +141,6 @@ contract LicenseRegistry_cancel is LicensingTest {
         vm.expectRevert(
             abi.encodeWithSelector(ILicenseRegistry.LicenseRegistry_LicenseExists.selector, id)
         );
-        registry.acquire(ref.terms, ref.nonce, servingKey);
+        registry.acquire(ref.terms, ref.nonce, servingKey, ENCRYPTION_KEY);
     }
 }

@@ -96,8 +96,7 @@ contract LicenseRegistry_commitCases is LicensingTest {
         _commit(ref, CASES);
         mine(3);
         registry.drawLicenseSeed(id);
-        vm.prank(host.addr);
-        registry.activate(ref, ARTEFACT);
+        _deliver(ref);
         assertEq(registry.license(id).casesRoot, CASES, "kept");
     }
 

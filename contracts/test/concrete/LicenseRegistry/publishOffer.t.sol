@@ -134,6 +134,11 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         terms = _expectPeriod(terms, "duration", 3650 days + 1);
         terms.deliveryPeriod = 0;
         terms = _expectPeriod(terms, "deliveryPeriod", 0);
+        terms.trialPeriod = terms.duration + 1;
+        bytes memory reason = abi.encodeWithSelector(
+            TermsLib.Terms_TrialTooLong.selector, terms.duration + 1, terms.duration
+        );
+        terms = _expect(terms, reason);
         terms.settlementPeriod = 0;
         terms = _expectPeriod(terms, "settlementPeriod", 0);
         terms.thawPeriod = type(uint40).max;
@@ -273,8 +278,8 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         terms.royalties = new Royalty[](0);
         bytes memory data =
             abi.encodePacked(abi.encodeCall(registry.publishOffer, (terms)), bytes32(0));
-        uint256 offset = 28 * 32;
-        uint256 size = 4 + 32 + 26 * 32;
+        uint256 offset = 29 * 32;
+        uint256 size = 4 + 32 + 27 * 32;
         assembly ("memory-safe") {
             let place := add(add(data, 0x20), size)
             mstore(place, offset)
@@ -291,9 +296,9 @@ contract LicenseRegistry_publishOffer is LicensingTest {
     /// @dev A bit outside of its type in any word, those of the royalties included.
     function testFuzz_dirtyWordsAreRefused(uint8 word, uint8 bit) public {
         bytes memory data = abi.encodeCall(registry.publishOffer, (_terms()));
-        uint256 index = bound(word, 1, 29);
+        uint256 index = bound(word, 1, 30);
         // The widest type is an address; the royalties' offset and number are no terms.
-        if (index == 26 || index == 27) index = 28;
+        if (index == 27 || index == 28) index = 29;
         uint256 place = 4 + 32 + index * 32;
         uint256 flipped = uint256(1) << bound(bit, 160, 255);
         assembly ("memory-safe") {

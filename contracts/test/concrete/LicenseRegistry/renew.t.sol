@@ -29,8 +29,7 @@ contract LicenseRegistry_renew is LicensingTest {
             abi.encodeWithSelector(ILicenseRegistry.LicenseRegistry_NotActive.selector, id);
         vm.expectRevert(reason);
         _renew(ref, 0);
-        vm.prank(host.addr);
-        registry.activate(ref, ARTEFACT);
+        _deliver(ref);
         vm.warp(registry.license(id).deadline + 1);
         vm.expectRevert(reason);
         _renew(ref, 0);

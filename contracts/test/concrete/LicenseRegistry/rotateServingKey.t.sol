@@ -97,8 +97,8 @@ contract LicenseRegistry_rotateServingKey is LicensingTest {
         bytes32 id = _acquire(other);
         mine(3);
         registry.drawLicenseSeed(id);
+        _deliver(other);
         vm.startPrank(host.addr);
-        registry.activate(other, ARTEFACT);
         registry.terminate(other);
         vm.stopPrank();
         assertEq(_rotate(other, NEXT), 1, "after the term");

@@ -37,8 +37,7 @@ contract LicenseRegistry_withdrawOffer is LicensingTest {
         registry.withdrawOffer(ref.terms);
 
         assertFalse(registry.isOfferOpen(offerId));
-        vm.prank(host.addr);
-        registry.activate(ref, ARTEFACT);
+        _deliver(ref);
         _assertStatus(id, LicenseStatus.Active);
     }
 }

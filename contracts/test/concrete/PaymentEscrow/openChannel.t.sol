@@ -22,8 +22,7 @@ contract PaymentEscrow_openChannel is LicensingTest {
             abi.encodeWithSelector(IPaymentEscrow.PaymentEscrow_LicenseNotActive.selector, id);
         vm.expectRevert(reason);
         _channel(ref);
-        vm.prank(host.addr);
-        registry.activate(ref, ARTEFACT);
+        _deliver(ref);
         vm.warp(registry.license(id).deadline + 1);
         vm.expectRevert(reason);
         _channel(ref);

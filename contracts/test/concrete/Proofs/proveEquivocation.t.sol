@@ -11,6 +11,7 @@ import {
     Violation
 } from "../../../src/libraries/Types.sol";
 import { ProofTest } from "../../utils/ProofTest.sol";
+import { SampleCopy } from "../../utils/SampleCopy.sol";
 
 contract Proofs_proveEquivocation is ProofTest {
     function _pair() private view returns (Receipt memory a, Receipt memory b) {
@@ -61,7 +62,7 @@ contract Proofs_proveEquivocation is ProofTest {
     function test_revertWhen_neverActive() public {
         LicenseRef memory ref_ = _otherOffer(5);
         vm.prank(host.addr);
-        licenseId = registry.acquire(ref_.terms, 2, serving.addr);
+        licenseId = registry.acquire(ref_.terms, 2, serving.addr, SampleCopy.ENCRYPTION_KEY);
         (Receipt memory a, Receipt memory b) = _pair();
         (bytes memory signatureA, bytes memory signatureB) = (_sign(a), _sign(b));
         _expect(

@@ -18,6 +18,7 @@ import {
     Violation
 } from "../../../src/libraries/Types.sol";
 import { CopyTest } from "../../utils/CopyTest.sol";
+import { SampleCopy } from "../../utils/SampleCopy.sol";
 
 contract Proofs_proveUnlicensedModel is CopyTest {
     function _expect(IProofs.Series memory series, Given memory given, bytes memory reason)
@@ -102,7 +103,7 @@ contract Proofs_proveUnlicensedModel is CopyTest {
         LicenseRef memory other = copy();
         other.nonce = 6;
         vm.prank(buyer.addr);
-        bytes32 id = registry.acquire(other.terms, 6, serving.addr);
+        bytes32 id = registry.acquire(other.terms, 6, serving.addr, SampleCopy.ENCRYPTION_KEY);
         _mineBeacon("seed");
         registry.drawLicenseSeed(id);
         _expectNotForeign(other);
@@ -144,11 +145,11 @@ contract Proofs_proveUnlicensedModel is CopyTest {
         LicenseRef memory second = ref();
         second.nonce = 2;
         vm.prank(host.addr);
-        bytes32 secondId = registry.acquire(second.terms, 2, serving.addr);
+        bytes32 secondId =
+            registry.acquire(second.terms, 2, serving.addr, SampleCopy.ENCRYPTION_KEY);
         _mineBeacon("second");
         registry.drawLicenseSeed(secondId);
-        vm.prank(host.addr);
-        registry.activate(second, "artefact");
+        _deliver(second);
         _copyFor(payer.addr);
         assertEq(
             registry.license(copyId).seedRound, registry.activationRound(secondId), "same round"

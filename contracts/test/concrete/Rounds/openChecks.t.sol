@@ -5,6 +5,7 @@ import { IRounds } from "../../../src/interfaces/IRounds.sol";
 import { Openings } from "../../../src/libraries/Openings.sol";
 import { LicenseRef, OpenedBundle, OpenedLeaf, Terms } from "../../../src/libraries/Types.sol";
 import { RoundTest } from "../../utils/RoundTest.sol";
+import { SampleCopy } from "../../utils/SampleCopy.sol";
 
 /// @dev What an opening refuses.
 contract Rounds_openChecks is RoundTest {
@@ -332,7 +333,7 @@ contract Rounds_openLateRoot is RoundTest {
 contract Rounds_openInactive is RoundTest {
     function _activeLicense(LicenseRef memory ref_) internal override returns (bytes32 id) {
         vm.prank(ref_.host);
-        id = registry.acquire(ref_.terms, ref_.nonce, serving.addr);
+        id = registry.acquire(ref_.terms, ref_.nonce, serving.addr, SampleCopy.ENCRYPTION_KEY);
         _mineBeacon("license");
         registry.drawLicenseSeed(id);
     }
