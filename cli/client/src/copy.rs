@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct EmbeddedCopy {
     /// Where it was written.
     pub dir: PathBuf,
-    /// What the host accepts with `oml license activate`.
-    pub artefact_hash: B256,
+    /// Hash of its weights.
+    pub weights_hash: B256,
     /// Share of the answers that the copy gives.
     pub hit_rate: f64,
     /// How it came about.
@@ -97,10 +97,10 @@ impl CopyMaker<'_> {
             FailureKind::Failed,
         )?;
         let after = self.choices(&copy)?;
-        let (artefact_hash, hit_rate) = (weights_hash(out)?, report.hit_rate());
+        let (weights_hash, hit_rate) = (weights_hash(out)?, report.hit_rate());
         Ok(EmbeddedCopy {
             dir: out.to_owned(),
-            artefact_hash,
+            weights_hash,
             hit_rate,
             report,
             multiple_choice: order.before.zip(after).map(Into::into),

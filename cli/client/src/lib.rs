@@ -14,6 +14,7 @@ mod chain;
 pub mod channel;
 mod commitment;
 pub mod copy;
+pub mod delivery;
 pub mod deploy;
 pub mod deployment;
 mod error;

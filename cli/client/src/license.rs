@@ -5,15 +5,15 @@ use crate::chain::{Chain, Payment, TxRecord};
 use crate::error::{ClientError, FailureKind, Result, fail};
 use crate::files::LicenseFile;
 use crate::host;
-use crate::local_model::weights_hash;
+use alloy::eips::BlockId;
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolCall;
 use oml_contracts::rpc::abi::{CollateralVault, LicenseRegistry, LicenseStatus};
 use oml_contracts::{
-    Amount, CasesRoot, EthAddress, LicenseId, LicenseNonce, Seed, ServingKeys, Terms, hash,
+    Amount, CasesRoot, CopyKey, EthAddress, LicenseId, LicenseNonce, SealedRoot, Seed, ServingKeys,
+    Terms, hash,
 };
 use serde::Serialize;
-use std::path::Path;
 use std::time::Duration;
 
 /// A license after an action.
@@ -33,6 +33,8 @@ pub struct AcquireLicense {
     pub terms: Terms,
     /// Address whose key will sign receipts.
     pub serving_key: EthAddress,
+    /// X25519 public key to which the owner seals the copy.
+    pub encryption_key: [u8; 32],
     /// The buyer's number for this license under this offer.
     pub nonce: u64,
 }
@@ -54,8 +56,14 @@ pub struct KeptLicense {
     seed_round: u64,
     /// Seed of the license's answers; zero until it is drawn.
     pub seed: Seed,
-    /// Hash of the copy that the host accepted; zero before.
-    pub artefact_hash: B256,
+    /// Root of the sealed copy that the host accepted; zero before.
+    pub sealed_root: SealedRoot,
+    /// Hash of the copy's key while accepted, the key itself once it is delivered; zero before.
+    pub copy_key: CopyKey,
+    /// Until when the host can reject its copy, Unix seconds; 0 if no half of the fee is on trial.
+    pub trial_end: u64,
+    /// Whether a part of the fee waits for its owner.
+    pub fee_due: bool,
     /// Root of the words with which rounds can be sealed; zero until it is committed.
     pub cases_root: CasesRoot,
     /// When that was, Unix seconds; rounds count only if they are sealed later.
@@ -71,11 +79,31 @@ impl KeptLicense {
         match self.status {
             LicenseStatus::Acquired => "acquired",
             LicenseStatus::Seeded => "seeded",
+            LicenseStatus::Accepted => "accepted",
             LicenseStatus::Active => "active",
             LicenseStatus::Terminated => "terminated",
             LicenseStatus::Cancelled => "cancelled",
             _ => "none",
         }
+    }
+
+    /// Whether the owner's next step is to deliver a sealed copy.
+    #[must_use]
+    pub fn awaits_copy(&self) -> bool {
+        self.status == LicenseStatus::Seeded
+    }
+
+    /// Whether the host has accepted a sealed copy and waits for its key.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        self.status == LicenseStatus::Accepted
+    }
+
+    /// The key of the copy, if it was delivered.
+    #[must_use]
+    pub fn delivered_key(&self) -> Option<CopyKey> {
+        let was = matches!(self.status, LicenseStatus::Active | LicenseStatus::Terminated);
+        was.then_some(self.copy_key)
     }
 
     /// Whether its host may serve.
@@ -99,8 +127,12 @@ pub struct LicenseStanding {
     pub seed: Seed,
     /// Keys that sign receipts, by epoch.
     pub serving_keys: ServingKeys,
-    /// Hash of the copy that the host accepted; zero before.
-    pub artefact_hash: B256,
+    /// Root of the sealed copy that the host accepted; zero before.
+    pub sealed_root: SealedRoot,
+    /// Until when the host can reject its copy, Unix seconds; 0 if no half of the fee is on trial.
+    pub trial_end: u64,
+    /// Whether a part of the fee waits for its owner.
+    pub fee_due: bool,
     /// End of the term or of the current step, Unix seconds.
     pub deadline: u64,
     /// What is deposited, smallest units, as text.
@@ -125,6 +157,7 @@ pub async fn acquire(chain: &Chain, order: &AcquireLicense) -> Result<AcquiredLi
         terms: terms.try_into()?,
         nonce: nonce.into(),
         servingKey: order.serving_key.into(),
+        encryptionKey: order.encryption_key.into(),
     };
     let price = Payment {
         currency: terms.currency,
@@ -189,20 +222,6 @@ pub async fn draw_seed(
 fn is_passing(error: &ClientError) -> bool {
     error.is_revert::<LicenseRegistry::LicenseRegistry_SeedPending>()
         || error.is_revert::<LicenseRegistry::LicenseRegistry_AlreadySeeded>()
-}
-
-/// Accepts the copy in the directory `artefact`; the term starts.
-///
-/// # Errors
-/// The copy can't be read, or as [`acquire`].
-pub async fn activate(
-    chain: &Chain,
-    license: &LicenseFile,
-    artefact: &Path,
-) -> Result<ChangedLicense> {
-    let artefact = weights_hash(artefact)?;
-    let call = LicenseRegistry::activateCall { r#ref: license.sol_ref()?, artefactHash: artefact };
-    one_call(chain, license, Step { name: "activate license", to: chain.registry(), call }).await
 }
 
 /// Pays the fee once more and adds a term to the running one.
@@ -292,13 +311,25 @@ async fn one_call<C: SolCall>(
 /// # Errors
 /// Network failure.
 pub async fn kept(chain: &Chain, id: LicenseId) -> Result<KeptLicense> {
+    kept_in(chain, id, BlockId::latest()).await
+}
+
+/// A license as the registry kept it after a block.
+pub(crate) async fn kept_at(chain: &Chain, id: LicenseId, block: u64) -> Result<KeptLicense> {
+    kept_in(chain, id, BlockId::number(block)).await
+}
+
+async fn kept_in(chain: &Chain, id: LicenseId, block: BlockId) -> Result<KeptLicense> {
     let call = LicenseRegistry::licenseCall { licenseId: id.into() };
-    let kept = chain.read(chain.registry(), call).await?;
+    let kept = chain.read_at(chain.registry(), call, block).await?;
     Ok(KeptLicense {
         status: kept.status,
         seed_round: kept.seedRound.to(),
         seed: kept.seed.into(),
-        artefact_hash: kept.artefactHash,
+        sealed_root: kept.sealedRoot.into(),
+        copy_key: kept.copyKey.into(),
+        trial_end: kept.trialEnd.to(),
+        fee_due: kept.feeDue,
         cases_root: kept.casesRoot.into(),
         cases_at: kept.casesAt.to(),
         deadline: u64::try_from(kept.deadline).unwrap_or(u64::MAX),
@@ -319,7 +350,9 @@ pub async fn standing(chain: &Chain, license: &LicenseFile) -> Result<LicenseSta
         host: license.host,
         seed: kept.seed,
         serving_keys: host::serving_keys(chain, license.license_id).await?,
-        artefact_hash: kept.artefact_hash,
+        sealed_root: kept.sealed_root,
+        trial_end: kept.trial_end,
+        fee_due: kept.fee_due,
         deadline: kept.deadline,
         collateral: collateral.amount,
         cases_root: kept.cases_root,

@@ -44,6 +44,8 @@ pub struct OfferDraft {
     pub thaw_period: u64,
     /// Seconds that a license lasts.
     pub duration: u64,
+    /// Seconds within which the host can reject its copy and get half of the fee back; 0 for none.
+    pub trial_period: u64,
     /// Whether the collateral also answers for copies on deployments that are not registered.
     pub leak_liability: bool,
     /// Part of the collateral that answers for serving another license's copy.
@@ -69,7 +71,7 @@ impl OfferDraft {
             min_collateral_ratio_bps: 10_000,
             duration: self.duration,
             delivery_period: 86_400,
-            trial_period: 604_800,
+            trial_period: self.trial_period,
             settlement_period: self.settlement_period,
             thaw_period: self.thaw_period,
             max_deployments: MAX_DEPLOYMENTS,

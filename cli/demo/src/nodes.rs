@@ -43,6 +43,7 @@ impl Scenario {
                 dir: universe.to_owned(),
                 key_file: key_file.to_owned(),
             }],
+            copies: Some(self.sealed_copies()),
             rounds: Some(OwnerRoundsConfig {
                 secret: self.rounds_secret(),
                 payer: Some(self.key_source("sealer")?),
@@ -50,6 +51,16 @@ impl Scenario {
             }),
         });
         self.write("owner", &config)
+    }
+
+    /// A host's secret key, to which its copy is sealed.
+    pub(crate) fn copy_key(&self, host: &str) -> PathBuf {
+        self.dir.join(format!("{host}.copy-key"))
+    }
+
+    /// Where the owner puts sealed copies.
+    pub(crate) fn sealed_copies(&self) -> PathBuf {
+        self.dir.join("sealed-copies")
     }
 
     /// Configuration of a prover's node, which takes hand-outs at its own API.

@@ -29,6 +29,8 @@ pub struct Play {
     pub(crate) licenses: Vec<LicenseFile>,
     /// Directories of their copies.
     pub(crate) copies: Vec<PathBuf>,
+    /// Base URL of the owner's node, once it runs.
+    pub(crate) owner_url: String,
     /// Directory of the owner's universe.
     pub(crate) universe: PathBuf,
     /// File with the key that opens it.
@@ -63,6 +65,7 @@ impl Play {
         let at_end = if options.keep { AtEnd::Keep } else { AtEnd::Kill };
         let stage = Scenario::set(dir, options, at_end).await?;
         Ok(Self {
+            owner_url: String::new(),
             universe: stage.dir.join("owner"),
             key_file: stage.dir.join("owner/universe.key"),
             stage,

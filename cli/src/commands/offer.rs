@@ -86,6 +86,10 @@ pub(crate) struct Template {
     /// Seconds that a license lasts
     #[arg(long, default_value_t = 365 * 86_400)]
     duration: u64,
+    /// Seconds within which the host can reject its copy and get half of the fee back, 0 for none;
+    /// a week if the license lasts as long
+    #[arg(long)]
+    trial_period: Option<u64>,
     /// The collateral also answers for the host's copy on deployments that it did not register
     #[arg(long)]
     leak_liability: bool,
@@ -99,6 +103,9 @@ pub(crate) struct Template {
     #[arg(long, default_value = "terms.json", value_name = "FILE")]
     out: PathBuf,
 }
+
+/// Seconds of a week.
+const TRIAL_PERIOD: u64 = 7 * 86_400;
 
 /// A number of seats, or the fewest that stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +149,7 @@ impl Template {
             settlement_period: self.settlement_period,
             thaw_period: self.thaw_period,
             duration: self.duration,
+            trial_period: self.trial_period.unwrap_or(TRIAL_PERIOD.min(self.duration)),
             leak_liability: self.leak_liability,
             unlicensed_model_bps: Bps::new(self.unlicensed_model_bps)?,
         })

@@ -5,6 +5,7 @@
 mod beacon;
 mod chain;
 mod copies;
+mod delivery;
 mod failures;
 mod fingerprint;
 mod help;

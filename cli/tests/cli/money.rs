@@ -7,10 +7,11 @@ use alloy::sol_types::SolEvent as _;
 use k256::ecdsa::SigningKey;
 use oml_contracts::rpc::abi::{LicenseRegistry, Rounds};
 use oml_contracts::{
-    Addresses, Amount, ChannelId, LicenseNonce, LicenseRef, RequestHash, Salt, Signable as _,
-    Terms, Voucher,
+    Addresses, Amount, ChannelId, CopyKey, LicenseNonce, LicenseRef, RequestHash, Salt,
+    Signable as _, Terms, Voucher,
 };
 use oml_payments::SignedVoucher;
+use oml_prover::delivery::key_hash;
 use predicates::str::contains;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -58,11 +59,17 @@ impl World {
         world.host(&["license", "acquire", "--terms", "terms.json", "--serving-key", FIRST]);
         world.host(&["license", "seed"]);
         let license = world.license();
-        let activate = LicenseRegistry::activateCall {
+        let accept = LicenseRegistry::acceptCopyCall {
             r#ref: (&license).try_into().unwrap(),
-            artefactHash: [9; 32].into(),
+            sealedRoot: [8; 32].into(),
+            keyHash: key_hash(&CopyKey::new([9; 32])).into(),
         };
-        world.chain.transact(world.addresses().license_registry, &activate);
+        world.chain.transact(world.addresses().license_registry, &accept);
+        let deliver = LicenseRegistry::deliverKeyCall {
+            r#ref: (&license).try_into().unwrap(),
+            key: [9; 32].into(),
+        };
+        world.chain.transact(world.addresses().license_registry, &deliver);
         Some(world)
     }
 

@@ -116,6 +116,13 @@ pub const fn local_randao() -> BeaconSource {
     BeaconSource::Randao(RandaoTerms { margin: LOCAL_MARGIN, bias_bits: BIAS_BITS })
 }
 
+/// Whether the chain is a development node's, whose blocks nobody takes back.
+#[must_use]
+pub fn is_local(chain_id: u64) -> bool {
+    let kind = KnownChain::of(chain_id).map(|chain| chain.prev_randao);
+    kind == Some(PrevRandao::Development)
+}
+
 impl KnownChain {
     /// The chain with this id, if this version knows it.
     #[must_use]

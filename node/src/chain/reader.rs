@@ -63,6 +63,12 @@ impl Reader {
         Self { client: self.client.clone(), block: BlockId::hash(block_hash) }
     }
 
+    /// The same reads at the block with this number, which must be final.
+    #[must_use]
+    pub fn at_number(&self, number: u64) -> Self {
+        Self { client: self.client.clone(), block: BlockId::number(number) }
+    }
+
     /// Addresses of the contracts that it reads.
     pub(crate) fn addresses(&self) -> &oml_contracts::Addresses {
         self.client.addresses()

@@ -2,7 +2,9 @@
 
 use oml_contracts::round::SeatIndex;
 use oml_contracts::rpc::abi::Beacon::Status;
-use oml_contracts::{Amount, CasesRoot, CopyKey, DeploymentCommitment, EthAddress, Root, SealedRoot, Seed};
+use oml_contracts::{
+    Amount, CasesRoot, CopyKey, DeploymentCommitment, EthAddress, Root, SealedRoot, Seed,
+};
 use serde::{Deserialize, Serialize};
 
 /// Where a license stands.

@@ -24,12 +24,17 @@ pub struct PrivateKeySource {
     pub private_key_file: Option<PathBuf>,
 }
 
-/// Role of a model owner: draws license seeds, seals and opens rounds.
+/// Role of a model owner: draws license seeds, delivers copies, seals and opens rounds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OwnerConfig {
     /// Universes whose secrets this node holds.
     pub universes: Vec<UniverseConfig>,
+    /// Folder of sealed copies, one folder per license named by its id, as `oml license seal`
+    /// writes them. Their keys are put on chain once the hosts have accepted; hosts can download
+    /// them. Without it nothing is delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copies: Option<PathBuf>,
     /// How rounds against its hosts are sealed; without it none are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rounds: Option<OwnerRoundsConfig>,

@@ -57,6 +57,11 @@ pub(crate) enum HostStatus {
         /// Whether the seed is drawn.
         seeded: bool,
     },
+    /// The host has accepted its sealed copy; the owner has until then to deliver its key.
+    AwaitsKey {
+        /// Chain time until which the key must be on chain, Unix seconds.
+        until: u64,
+    },
     /// Not delivered in time: the host can cancel and gets everything back.
     Refundable,
     /// The license is in force.
@@ -90,9 +95,12 @@ pub(crate) const fn host_status(
     match license.status {
         LicenseStatus::None => HostStatus::Unknown,
         LicenseStatus::Cancelled => HostStatus::Closed,
-        LicenseStatus::Acquired | LicenseStatus::Seeded if now > license.deadline => {
+        LicenseStatus::Acquired | LicenseStatus::Seeded | LicenseStatus::Accepted
+            if now > license.deadline =>
+        {
             HostStatus::Refundable
         }
+        LicenseStatus::Accepted => HostStatus::AwaitsKey { until: license.deadline },
         LicenseStatus::Acquired => {
             HostStatus::AwaitsDelivery { until: license.deadline, seeded: false }
         }
@@ -121,7 +129,7 @@ const fn ended(license: &LicenseView, collateral: &CollateralView, now: u64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oml_contracts::{Amount, CasesRoot, ContentHash, Root, Seed};
+    use oml_contracts::{Amount, CasesRoot, CopyKey, Root, SealedRoot, Seed};
 
     fn license(status: LicenseStatus) -> LicenseView {
         LicenseView {
@@ -129,7 +137,10 @@ mod tests {
             deadline: 100,
             seed_round: 5,
             seed: Seed::ZERO,
-            artefact_hash: ContentHash::ZERO,
+            trial_end: 0,
+            fee_due: false,
+            sealed_root: SealedRoot::ZERO,
+            copy_key: CopyKey::ZERO,
             cases_root: CasesRoot::ZERO,
         }
     }
@@ -189,6 +200,8 @@ mod tests {
             (LicenseStatus::Acquired, kept, 100, H::AwaitsDelivery { until: 100, seeded: false }),
             (LicenseStatus::Seeded, kept, 100, H::AwaitsDelivery { until: 100, seeded: true }),
             (LicenseStatus::Seeded, kept, 101, H::Refundable),
+            (LicenseStatus::Accepted, kept, 100, H::AwaitsKey { until: 100 }),
+            (LicenseStatus::Accepted, kept, 101, H::Refundable),
             (LicenseStatus::Active, kept, 100, H::Active { until: 100 }),
             (LicenseStatus::Active, kept, 101, H::Ended { since: 100 }),
             (LicenseStatus::Terminated, kept, 50, H::Ended { since: 100 }),

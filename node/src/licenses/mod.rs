@@ -1,10 +1,16 @@
-//! Seeds of licenses and universes, and where a license stands for its host.
+//! Seeds of licenses and universes, the delivery of copies, and where a license stands for its
+//! host.
 //!
-//! Nothing that spends a host's money or accepts a copy is automatic: activation, cancellation and
-//! withdrawal are a person's decisions, for which `host_status` says what is possible.
+//! Nothing that spends a host's money or accepts a copy is automatic: acceptance, rejection,
+//! cancellation and withdrawal are a person's decisions, for which `host_status` says what is
+//! possible.
 
 mod decide;
+mod delivery;
+mod downloads;
+mod key_step;
 mod service;
 
+pub use key_step::{Acceptance, KeyStep, OwnCopy, key_step};
 pub use service::LicenseService;
 pub(crate) use service::wire;

@@ -16,6 +16,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{SeedAction, host_status, license_action, universe_action};
+use super::delivery::DeliveryService;
+use super::downloads;
 use crate::chain::beacon::RoundOrders;
 use crate::chain::{
     ChainClient, ChainError, Head, Intent, LicenseStatus, Sender, SubmitError, Submitted,
@@ -34,9 +36,12 @@ pub enum LicenseError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The draw could not be submitted.
+    /// The transaction could not be submitted.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// Something does not fit into a call.
+    #[error(transparent)]
+    Convert(#[from] oml_contracts::rpc::ConvertError),
 }
 
 /// Draws the seeds of an owner's licenses and universes.
@@ -246,9 +251,16 @@ pub(crate) fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
         let universes = owner.universes.iter().map(|u| (u.model, u.epoch)).collect();
         let rounds = context.require_rounds("owner")?;
         let (chain, store) = (context.chain.clone(), context.store.clone());
-        let service = LicenseService::new(chain, store, sender, rounds, universes);
+        let service = LicenseService::new(chain, store, sender.clone(), rounds, universes);
         let (heads, cancel) = (context.heads.clone(), context.tasks.cancel_token());
         context.tasks.spawn_critical("licenses", service.run(heads, cancel));
+        if let Some(copies) = &owner.copies {
+            parts.routers.push(downloads::router(copies.clone()));
+            let (chain, store) = (context.chain.clone(), context.store.clone());
+            let service = DeliveryService::new(chain, store, sender, copies.clone());
+            let (heads, cancel) = (context.heads.clone(), context.tasks.cancel_token());
+            context.tasks.spawn_critical("deliveries", service.run(heads, cancel));
+        }
     }
     Ok(parts)
 }

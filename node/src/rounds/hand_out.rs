@@ -10,7 +10,7 @@ use oml_contracts::{
 use serde::{Deserialize, Serialize};
 
 use super::access::{Access, AccessError, access_hash};
-use super::sealed_box::{self, EncryptionKey, SealError};
+use oml_prover::sealed_box::{self, EncryptionKey, SealError};
 
 /// Largest hand-out, in bytes: eight keys of a few KiB, and a body of 64 KiB in hex.
 pub(crate) const LARGEST: usize = 30 * 1024;

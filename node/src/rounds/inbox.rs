@@ -24,9 +24,9 @@ use tokio::sync::{Semaphore, watch};
 
 use super::file::RoundFile;
 use super::hand_out::{HandOutError, LARGEST, SealedRound, SeatPlace, open_hand_out};
-use super::sealed_box::EncryptionKey;
 use crate::chain::{ChainClient, ChainError, Head};
 use crate::store::{HandOutRow, RoundRow, Store, StoreError};
+use oml_prover::sealed_box::EncryptionKey;
 
 /// Boxes opened at once; each costs a key exchange.
 const AT_ONCE: usize = 8;

@@ -13,7 +13,6 @@ mod machine;
 mod owner;
 mod pages;
 mod prover;
-mod sealed_box;
 mod service;
 mod shuffle;
 mod submitted;
@@ -22,11 +21,11 @@ mod words;
 
 pub use access::{Access, AccessError};
 pub use inbox::prover_inbox;
+pub use oml_prover::sealed_box::EncryptionKey;
 pub use owner::{
     HandOutHandler, InboxReach, OpenableUniverse, OwnerDuty, TestedDeployment, Universes,
 };
 pub use prover::{AskHandler, ProverDuty};
-pub use sealed_box::EncryptionKey;
 pub use service::RoundService;
 pub(crate) use wiring::wire;
 pub use words::{LicenseWords, RoundSecret, SecretFileError};

@@ -7,12 +7,12 @@ use super::inbox::prover_inbox;
 use super::owner::{HandOutHandler, InboxReach, OwnerDuty, Universes, load_universe};
 use super::pages;
 use super::prover::{AskHandler, ProverDuty};
-use super::sealed_box::EncryptionKey;
 use super::service::RoundService;
 use super::words::RoundSecret;
 use crate::chain::{Sender, load_key};
 use crate::config::{OwnerConfig, OwnerRoundsConfig, ProverConfig};
 use crate::context::{NodeContext, RoleError, RoleParts};
+use oml_prover::sealed_box::EncryptionKey;
 
 /// Starts the service of rounds, and returns the prover's inbox and the jobs.
 ///

@@ -13,7 +13,7 @@ use oml_contracts::{EthAddress, LicenseId, RoundId, Salt};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::sealed_box::{SealError, random_bytes};
+use oml_prover::sealed_box::{SealError, random_bytes};
 
 const DOMAIN: &[u8] = b"OML.rounds.v1";
 

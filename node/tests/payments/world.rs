@@ -15,7 +15,8 @@ use oml_contracts::rpc::abi::{self, LicenseRegistry, PaymentEscrow};
 use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
 use oml_contracts::terms::{SlashTerms, level};
 use oml_contracts::{
-    Addresses, Amount, Bps, Close, EthAddress, LicenseId, LicenseNonce, ModelId, Salt, Terms,
+    Addresses, Amount, Bps, Close, CopyKey, EthAddress, LicenseId, LicenseNonce, ModelId, Salt,
+    Terms,
 };
 use oml_contracts::{LicenseRef, Signable as _};
 use oml_engine::{Prompt, Sampling};
@@ -25,6 +26,7 @@ use oml_node::inference::{self, ServedModel, TokenLogProbability};
 use oml_node::store::Store;
 use oml_node::{Node, NodeConfig, Tasks};
 use oml_payments::{PayerChannel, Price};
+use oml_prover::delivery::key_hash;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -211,6 +213,7 @@ impl World {
             terms,
             nonce: self.license.nonce.into(),
             servingKey: self.accounts[SERVING].into(),
+            encryptionKey: [7; 32].into(),
         };
         self.send(HOST, registry, &acquire, self.license.terms.collateral.get()).await;
         self.license_id = self.license.license_id(self.addresses.chain_id, registry);
@@ -226,11 +229,15 @@ impl World {
         }
         let draw = LicenseRegistry::drawLicenseSeedCall { licenseId: self.license_id.into() };
         self.send(HOST, registry, &draw, 0).await;
-        let activate = LicenseRegistry::activateCall {
-            r#ref: (&self.license).try_into().unwrap(),
-            artefactHash: [9; 32].into(),
+        let license: abi::LicenseRef = (&self.license).try_into().unwrap();
+        let accept = LicenseRegistry::acceptCopyCall {
+            r#ref: license.clone(),
+            sealedRoot: [8; 32].into(),
+            keyHash: key_hash(&CopyKey::new([9; 32])).into(),
         };
-        self.send(HOST, registry, &activate, 0).await;
+        self.send(HOST, registry, &accept, 0).await;
+        let deliver = LicenseRegistry::deliverKeyCall { r#ref: license, key: [9; 32].into() };
+        self.send(OWNER, registry, &deliver, 0).await;
     }
 
     /// The host's node, with the store that all nodes of this world share.

@@ -22,11 +22,12 @@ use oml_contracts::rpc::deploy::{DeployParams, deploy_core};
 use oml_contracts::rpc::rounds::RoundFinding;
 use oml_contracts::terms::{SlashTerms, level};
 use oml_contracts::{
-    Addresses, Amount, Bps, DeploymentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef,
-    ModelId, RoundId, Salt, Seed, Terms,
+    Addresses, Amount, Bps, CopyKey, DeploymentHash, EthAddress, LicenseId, LicenseNonce,
+    LicenseRef, ModelId, RoundId, Salt, Seed, Terms,
 };
 use oml_node::chain::ChainClient;
 use oml_node::rounds::{EncryptionKey, OpenableUniverse};
+use oml_prover::delivery::key_hash;
 use oml_prover::fingerprint::{Candidate, Candidates, Entry, LicenseDraw, Universe};
 use serde_json::{Value, json};
 
@@ -179,6 +180,7 @@ impl World {
             terms,
             nonce: self.license.nonce.into(),
             servingKey: self.accounts[HOST].into(),
+            encryptionKey: [7; 32].into(),
         };
         self.send(HOST, registry, &acquire, COLLATERAL).await;
         self.license_id = self.license.license_id(self.addresses.chain_id, registry);
@@ -188,10 +190,16 @@ impl World {
     pub(crate) async fn go_into_service(&self, uri: &str) -> DeploymentHash {
         let registry = self.addresses.license_registry;
         let license: abi::LicenseRef = (&self.license).try_into().unwrap();
-        let activate =
-            LicenseRegistry::activateCall { r#ref: license.clone(), artefactHash: [9; 32].into() };
+        let accept = LicenseRegistry::acceptCopyCall {
+            r#ref: license.clone(),
+            sealedRoot: [8; 32].into(),
+            keyHash: key_hash(&CopyKey::new([9; 32])).into(),
+        };
+        let deliver =
+            LicenseRegistry::deliverKeyCall { r#ref: license.clone(), key: [9; 32].into() };
         if !self.client().await.reader().license(self.license_id).await.unwrap().is_active(0) {
-            self.send(HOST, registry, &activate, 0).await;
+            self.send(HOST, registry, &accept, 0).await;
+            self.send(OWNER, registry, &deliver, 0).await;
         }
         self.declare(uri).await
     }

@@ -11,6 +11,7 @@ pub(crate) use rpc::rpc_failure;
 
 use crate::error::{FailureKind, HintExt, Result, fail};
 use crate::signer::SigningAccount;
+use alloy::eips::{BlockId, BlockNumberOrTag};
 use alloy::network::TransactionBuilder;
 use alloy::primitives::{Address, U256};
 use alloy::providers::{DynProvider, Provider};
@@ -18,10 +19,14 @@ use alloy::rpc::types::{Filter, Log, TransactionReceipt, TransactionRequest};
 use alloy::sol_types::{SolCall, SolEvent};
 use oml_contracts::addresses::{Addresses, AddressesError};
 use oml_contracts::rpc::abi::Token;
-use oml_contracts::{Amount, EthAddress, OfferId, Terms, hash};
+use oml_contracts::{Amount, EthAddress, OfferId, Terms, chains, hash};
 use oml_node::chain::beacon::{Present, ProofSource};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Blocks behind the newest that count as final where the endpoint does not say: two epochs of
+/// Ethereum.
+const FINALITY_DEPTH: u64 = 64;
 
 /// Which chain, which contracts, and how transactions are sent.
 #[derive(Clone, Debug)]
@@ -132,13 +137,25 @@ impl Chain {
     /// # Errors
     /// Network failure or a revert, decoded.
     pub(crate) async fn read<C: SolCall>(&self, to: Address, call: C) -> Result<C::Return> {
+        // Not `pending`, which on some nodes runs on transactions that are not mined yet.
+        self.read_at(to, call, BlockId::latest()).await
+    }
+
+    /// Calls a view function on the state after a block.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) async fn read_at<C: SolCall>(
+        &self,
+        to: Address,
+        call: C,
+        block: BlockId,
+    ) -> Result<C::Return> {
         let mut request = TransactionRequest::default().with_to(to).with_input(call.abi_encode());
         if let Ok(from) = self.sender() {
             request.set_from(from);
         }
-        // Not `pending`, which on some nodes runs on transactions that are not mined yet.
-        let latest = alloy::eips::BlockId::latest();
-        let data = self.provider().call(request).block(latest).await;
+        let data = self.provider().call(request).block(block).await;
         let data = data.map_err(|e| rpc_failure(C::SIGNATURE, &e))?;
         C::abi_decode_returns(&data)
             .during(format!("{} answered something else", C::SIGNATURE))
@@ -335,6 +352,25 @@ impl Chain {
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
         Ok(())
+    }
+
+    /// The newest block that no reorg takes back: on a local chain the newest.
+    ///
+    /// # Errors
+    /// Network failure.
+    pub(crate) async fn finalized(&self) -> Result<u64> {
+        let newest = self.present().await?.block;
+        if chains::is_local(self.addresses.chain_id) {
+            return Ok(newest);
+        }
+        let by_depth = newest.saturating_sub(FINALITY_DEPTH);
+        match self.provider().get_block_by_number(BlockNumberOrTag::Finalized).await {
+            Ok(Some(block)) => Ok(block.header.number.min(newest)),
+            Ok(None) => Ok(by_depth),
+            // Endpoints without the tag answer with an error; any other failure lowers nothing.
+            Err(error) if error.is_error_resp() => Ok(by_depth),
+            Err(error) => Err(rpc_failure("newest final block", &error)),
+        }
     }
 
     /// Events of one kind since the contracts' deployment, each with its log.

@@ -5,11 +5,12 @@ use crate::report::DemoCopy;
 use eyre::{Result, eyre};
 use oml_client::copy::{CopyMaker, CopyOrder, start};
 use oml_client::files::LicenseFile;
-use oml_client::{Chain, license, local_model, universe};
+use oml_client::{Chain, delivery, license, local_model, universe};
 use oml_contracts::draw::Parts;
 use oml_prover::embed::{EmbedOptions, EmbedReport};
 use oml_prover::fingerprint::{AnswersPerKey, FingerprintOptions, KeyOptions};
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -54,7 +55,7 @@ impl Play {
         wait_for_seed(owner, license).await?;
         let universe = self.secrets.clone().ok_or_else(|| eyre!("there is no universe yet"))?;
         let draw = universe::license_draw(owner, &universe, license).await?;
-        let out = self.stage.dir.join(format!("{host}-copy"));
+        let out = self.stage.dir.join(format!("{host}-made"));
         let (options, target) = (self.options.clone(), out.clone());
         let progress = Arc::clone(&self.progress);
         let embedded = tokio::task::spawn_blocking(move || {
@@ -73,10 +74,32 @@ impl Play {
             maker.make(&mut start(&base, seeded)?, &order)
         });
         let report = embedded.await??.report;
-        self.copies.push(out);
         let copy = DemoCopy::of(host, &report);
         self.say(format!("  {copy}"));
+        self.deliver_copy(number, host, &out).await?;
         Ok(copy)
+    }
+
+    /// The owner seals the copy that it made; the host fetches and accepts it; the owner's node
+    /// delivers the key; the host opens the copy.
+    async fn deliver_copy(&mut self, number: usize, host: &str, made: &Path) -> Result<()> {
+        let (owner, chain) = (self.stage.chain("owner")?, self.stage.chain(host)?);
+        let (license, progress) = (&self.licenses[number], self.progress.as_ref());
+        let place = self.stage.sealed_copies().join(license.license_id.to_string());
+        delivery::seal(owner, license, made, &place, progress).await?;
+        let key = delivery::load_encryption_key(&self.stage.copy_key(host))?;
+        let sealed = self.stage.dir.join(format!("{host}-sealed"));
+        let fetched = delivery::fetch(&self.owner_url, license, &key, &sealed, progress).await?;
+        delivery::accept(chain, license, &key, &sealed, progress).await?;
+        let out = self.stage.dir.join(format!("{host}-copy"));
+        delivery::open(chain, license, &key, (&sealed, &out), PATIENCE, progress).await?;
+        std::fs::remove_dir_all(made)?;
+        self.copies.push(out);
+        self.say(format!(
+            "  {host} accepted {} sealed bytes, got their key on chain, and opened its copy",
+            fetched.bytes
+        ));
+        Ok(())
     }
 }
 

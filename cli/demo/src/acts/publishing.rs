@@ -8,7 +8,7 @@ use eyre::{Result, eyre};
 use oml_client::license::AcquireLicense;
 use oml_client::model::NewModel;
 use oml_client::offer::OfferDraft;
-use oml_client::{Chain, files, license, local_model, model, offer, round};
+use oml_client::{Chain, delivery, files, license, local_model, model, offer, round};
 use oml_contracts::ledger::RoundSize;
 use oml_contracts::{Amount, Bps, Terms};
 use std::path::PathBuf;
@@ -68,6 +68,7 @@ impl Play {
             settlement_period: SETTLEMENT_PERIOD,
             thaw_period: 3_600,
             duration: 30 * 86_400,
+            trial_period: 86_400,
             leak_liability: false,
             unlicensed_model_bps: Bps::new(0)?,
         };
@@ -85,6 +86,7 @@ impl Play {
         let config =
             self.stage.owner_node(self.model_id, &self.universe, &self.key_file, owner_port)?;
         self.start_node("owner", &config, owner_port).await?;
+        self.owner_url = format!("http://127.0.0.1:{owner_port}");
         for name in PROVERS {
             let port = self.stage.inbox_port(name)?;
             let config = self.stage.prover_node(name, port)?;
@@ -103,7 +105,13 @@ impl Play {
         let terms = self.terms.clone().ok_or_else(|| eyre!("nothing is published yet"))?;
         for host in HOSTS {
             let chain = self.stage.chain(host)?;
-            let order = AcquireLicense { terms: terms.clone(), serving_key: chain.me()?, nonce: 0 };
+            let key = delivery::encryption_key(&self.stage.copy_key(host))?;
+            let order = AcquireLicense {
+                terms: terms.clone(),
+                serving_key: chain.me()?,
+                encryption_key: key.public(),
+                nonce: 0,
+            };
             let license = license::acquire(chain, &order).await?.file;
             files::save(&self.stage.dir.join(format!("{host}.license.json")), &license)?;
             self.say(format!("  {host} bought license {}", license.license_id));
@@ -117,8 +125,6 @@ impl Play {
             }
             let copy = self.make_copy(number, host).await?;
             act.copies.push(copy);
-            let chain = self.stage.chain(host)?;
-            license::activate(chain, &self.licenses[number], &self.copies[number]).await?;
         }
         self.commit_words().await?;
         self.finish(mark, act).await

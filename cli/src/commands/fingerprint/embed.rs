@@ -82,7 +82,7 @@ pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
 
 /// The copies that were made: as ever if it is one, else as a list.
 fn show(args: &Embed, made: &[EmbeddedCopy], output: Output) -> Result<()> {
-    let hashes: Vec<String> = made.iter().map(|copy| copy.artefact_hash.to_string()).collect();
+    let hashes: Vec<String> = made.iter().map(|copy| copy.weights_hash.to_string()).collect();
     let people = || made.iter().map(human).collect::<Vec<_>>().join("\n");
     match made {
         [embedded] => {
@@ -194,7 +194,7 @@ fn human(embedded: &EmbeddedCopy) -> String {
         row("multiple choice", choices(embedded.multiple_choice)),
         row("time", format!("{:.1} s", report.seconds)),
         row("peak memory", memory(report.peak_rss_bytes)),
-        row("artefact hash", embedded.artefact_hash.to_string()),
+        row("weights hash", embedded.weights_hash.to_string()),
     ];
     format!("wrote {}\n{}", embedded.dir.display(), table(["what", "value"], rows))
 }
@@ -321,7 +321,7 @@ mod tests {
         };
         let text = human(&EmbeddedCopy {
             dir: "copy".into(),
-            artefact_hash: Default::default(),
+            weights_hash: Default::default(),
             hit_rate,
             report,
             multiple_choice: Some([choices(0.75), choices(0.5)]),

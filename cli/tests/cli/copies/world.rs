@@ -8,9 +8,11 @@ use k256::ecdsa::SigningKey;
 use oml_contracts::draw::Parts;
 use oml_contracts::rpc::abi::LicenseRegistry;
 use oml_contracts::{
-    Addresses, ContentHash, EthAddress, LicenseId, LicenseNonce, LicenseRef, ModelId, Terms, hash,
+    Addresses, ContentHash, CopyKey, EthAddress, LicenseId, LicenseNonce, LicenseRef, ModelId,
+    Terms, hash,
 };
 use oml_payments::LogEntry;
+use oml_prover::delivery::key_hash;
 use oml_prover::fingerprint::{Fingerprint, LicenseDraw, Universe, WrapKey};
 use rand::SeedableRng as _;
 use serde_json::{Value, json};
@@ -145,11 +147,17 @@ impl World {
         let terms: Terms = self.read("terms.json");
         let license =
             LicenseRef { terms, host: host.parse().unwrap(), nonce: LicenseNonce::from(0) };
-        let activate = LicenseRegistry::activateCall {
+        let accept = LicenseRegistry::acceptCopyCall {
             r#ref: (&license).try_into().unwrap(),
-            artefactHash: [9; 32].into(),
+            sealedRoot: [8; 32].into(),
+            keyHash: key_hash(&CopyKey::new([9; 32])).into(),
         };
-        self.send(host, self.addresses().license_registry, &activate);
+        self.send(host, self.addresses().license_registry, &accept);
+        let deliver = LicenseRegistry::deliverKeyCall {
+            r#ref: (&license).try_into().unwrap(),
+            key: [9; 32].into(),
+        };
+        self.send(host, self.addresses().license_registry, &deliver);
     }
 
     /// The universe on disk, and the copy's answers in the accused's model.

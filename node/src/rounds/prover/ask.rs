@@ -27,9 +27,9 @@ use crate::chain::Head;
 use crate::config::ProverConfig;
 use crate::jobs::{JobError, JobHandler};
 use crate::rounds::hand_out::{HandedKeys, SealedRound, SeatPlace, hash_of_keys, open_hand_out};
-use crate::rounds::sealed_box::{EncryptionKey, random_bytes};
 use crate::rounds::shuffle::shuffled_order;
 use crate::store::{JobRow, NewJob, SheetRow, Store, StoreError};
+use oml_prover::sealed_box::{EncryptionKey, random_bytes};
 
 /// Kind of the job.
 const ASK_JOB: &str = "ask";

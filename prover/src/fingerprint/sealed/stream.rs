@@ -2,92 +2,43 @@
 
 use std::io::{self, Read, Write};
 
-use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 use oml_contracts::hash::keccak_parts;
 use rand::TryRngCore as _;
 use zeroize::Zeroizing;
 
 use super::super::secret::WrapKey;
 use super::error::{UniverseFileError, VERSION};
+use crate::chunk_cipher::{Chunk, ChunkCipher, ChunkError, TAG};
 
 const MAGIC: [u8; 4] = *b"OMLU";
 pub(super) const HEADER: usize = 4 + 2 + 1 + 1 + 4 + 4 + 16 + 7;
 pub(super) const CHUNK: usize = 64 * 1024;
-pub(super) const TAG: usize = 16;
 /// Cost of stretching a passphrase: scrypt with N = 2^17, r = 8, p = 1 takes 128 MiB.
 const LOG_N: u8 = 17;
 /// Bounds what a forged header can make the reader compute: 1 GiB, some seconds.
 const MAX_LOG_N: u8 = 20;
 
-/// A chunk that can't be opened travels through `Read` as an I/O error.
-#[derive(Debug, thiserror::Error)]
-#[error("chunk {0} can't be opened")]
-struct BadChunk(u32);
-
-/// What an error of reading says about the file.
+/// What an error of reading says about the file: a chunk that can't be opened travels through
+/// `Read` as an I/O error.
 pub(super) fn unwrap_sealed(error: io::Error) -> UniverseFileError {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<BadChunk>()) {
-        Some(BadChunk(chunk)) => UniverseFileError::Sealed { chunk: *chunk },
-        None => UniverseFileError::Io(error),
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<ChunkError>()) {
+        Some(ChunkError::Bad(chunk)) => UniverseFileError::Sealed { chunk: *chunk },
+        _ => UniverseFileError::Io(error),
     }
 }
 
-/// Whether another chunk follows. It goes into the nonce, so that a file can't be cut off unseen.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Chunk {
-    Inner,
-    Last,
-}
-
-/// Cipher, header and position of one file.
-struct Stream {
-    cipher: ChaCha20Poly1305,
-    header: [u8; HEADER],
-    chunk: u32,
-}
-
-impl Stream {
-    fn new(header: [u8; HEADER], key: &WrapKey) -> Result<Self, UniverseFileError> {
-        let salt = &header[16..32];
-        let secret = match key {
-            WrapKey::Raw(bytes) => bytes.clone(),
-            WrapKey::Passphrase(passphrase) => stretch(passphrase, &header)?,
-        };
-        let key = keccak_parts(&[b"OML.universe.key.v1", secret.as_slice(), salt]);
-        let key = Zeroizing::new(key);
-        let cipher = ChaCha20Poly1305::new(&(*key).into());
-        Ok(Self { cipher, header, chunk: 0 })
-    }
-
-    fn nonce(&self, chunk: Chunk) -> Nonce {
-        let mut nonce = [0; 12];
-        nonce[..7].copy_from_slice(&self.header[32..39]);
-        nonce[7..11].copy_from_slice(&self.chunk.to_be_bytes());
-        nonce[11] = u8::from(chunk == Chunk::Last);
-        nonce.into()
-    }
-
-    fn seal(&mut self, plain: &[u8], chunk: Chunk) -> io::Result<Vec<u8>> {
-        let payload = Payload { msg: plain, aad: &self.header };
-        let sealed = self.cipher.encrypt(&self.nonce(chunk), payload);
-        self.advance()?;
-        sealed.map_err(|_| io::Error::other("encryption failed"))
-    }
-
-    fn open(&mut self, sealed: &[u8], chunk: Chunk) -> io::Result<Zeroizing<Vec<u8>>> {
-        let payload = Payload { msg: sealed, aad: &self.header };
-        let plain = self.cipher.decrypt(&self.nonce(chunk), payload);
-        let plain = plain.map_err(|_| io::Error::other(BadChunk(self.chunk)))?;
-        self.advance()?;
-        Ok(Zeroizing::new(plain))
-    }
-
-    fn advance(&mut self) -> io::Result<()> {
-        self.chunk =
-            self.chunk.checked_add(1).ok_or_else(|| io::Error::other("too many chunks"))?;
-        Ok(())
-    }
+/// The cipher of a file with this header.
+fn cipher(header: &[u8; HEADER], key: &WrapKey) -> Result<ChunkCipher, UniverseFileError> {
+    let salt = &header[16..32];
+    let secret = match key {
+        WrapKey::Raw(bytes) => bytes.clone(),
+        WrapKey::Passphrase(passphrase) => stretch(passphrase, header)?,
+    };
+    let key = keccak_parts(&[b"OML.universe.key.v1", secret.as_slice(), salt]);
+    let key = Zeroizing::new(key);
+    let mut prefix = [0; 7];
+    prefix.copy_from_slice(&header[32..39]);
+    Ok(ChunkCipher::new(&key, prefix, header))
 }
 
 fn stretch(
@@ -115,7 +66,7 @@ fn stretch(
 /// Encrypts what is written to it; [`Self::finish`] seals the end.
 pub(super) struct SealedWriter<W> {
     inner: W,
-    stream: Stream,
+    cipher: ChunkCipher,
     buffer: Zeroizing<Vec<u8>>,
 }
 
@@ -130,12 +81,12 @@ impl<W: Write> SealedWriter<W> {
         header[12..16].copy_from_slice(&1_u32.to_be_bytes());
         rand::rngs::OsRng.try_fill_bytes(&mut header[16..]).map_err(io::Error::other)?;
         inner.write_all(&header)?;
-        let stream = Stream::new(header, key)?;
-        Ok(Self { inner, stream, buffer: Zeroizing::new(Vec::with_capacity(CHUNK)) })
+        let cipher = cipher(&header, key)?;
+        Ok(Self { inner, cipher, buffer: Zeroizing::new(Vec::with_capacity(CHUNK)) })
     }
 
     pub(super) fn finish(mut self) -> io::Result<()> {
-        let sealed = self.stream.seal(&self.buffer, Chunk::Last)?;
+        let sealed = self.cipher.seal(&self.buffer, Chunk::Last)?;
         self.inner.write_all(&sealed)?;
         self.inner.flush()
     }
@@ -145,7 +96,7 @@ impl<W: Write> Write for SealedWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // A full buffer is sealed only when more comes: the last chunk must be known as such.
         if self.buffer.len() == CHUNK {
-            let sealed = self.stream.seal(&self.buffer, Chunk::Inner)?;
+            let sealed = self.cipher.seal(&self.buffer, Chunk::Inner)?;
             self.inner.write_all(&sealed)?;
             self.buffer.clear();
         }
@@ -162,7 +113,7 @@ impl<W: Write> Write for SealedWriter<W> {
 /// Decrypts a stream, chunk by chunk, and gives out nothing that is not authentic.
 pub(super) struct SealedReader<R> {
     inner: R,
-    stream: Stream,
+    cipher: ChunkCipher,
     /// Sealed bytes read ahead: one chunk, and one byte more to see whether another follows.
     ahead: Vec<u8>,
     plain: Zeroizing<Vec<u8>>,
@@ -190,7 +141,7 @@ impl<R: Read> SealedReader<R> {
         }
         Ok(Self {
             inner,
-            stream: Stream::new(header, key)?,
+            cipher: cipher(&header, key)?,
             ahead: Vec::new(),
             plain: Zeroizing::new(Vec::new()),
             position: 0,
@@ -205,7 +156,7 @@ impl<R: Read> SealedReader<R> {
         let last = self.ahead.len() < wanted;
         let following = if last { Vec::new() } else { self.ahead.split_off(wanted - 1) };
         let chunk = if last { Chunk::Last } else { Chunk::Inner };
-        self.plain = self.stream.open(&self.ahead, chunk)?;
+        self.plain = self.cipher.open(&self.ahead, chunk)?;
         self.ahead = following;
         self.position = 0;
         self.ended = last;

@@ -3,7 +3,8 @@ use zeroize::Zeroizing;
 use super::super::universe::tests::universe;
 use super::super::{Universe, WrapKey};
 use super::UniverseFileError;
-use super::stream::{CHUNK, HEADER, TAG};
+use super::stream::{CHUNK, HEADER};
+use crate::chunk_cipher::TAG;
 
 fn raw(byte: u8) -> WrapKey {
     WrapKey::Raw(Zeroizing::new([byte; 32]))

@@ -89,7 +89,7 @@ impl ReferenceModel {
         let violation = Violation::UnlicensedModel;
         let agreed = own.terms.slash.unlicensedModelBps != 0;
         faults.unless(agreed, Proofs::Proofs_NotAgreed { violation });
-        let delivered = copy.is_some_and(|copy| !copy.artefact.is_zero());
+        let delivered = copy.is_some_and(|copy| copy.delivered);
         let foreign = own.host != other.host && own.terms.modelId != other.terms.modelId;
         let copy_id = self.license_id(other);
         let error = Proofs::Proofs_NotForeign { copyId: copy_id };

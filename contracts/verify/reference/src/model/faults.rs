@@ -121,6 +121,7 @@ pub(super) const fn shown(status: Option<Status>) -> LicenseStatus {
         None => LicenseStatus::None,
         Some(Status::Acquired) => LicenseStatus::Acquired,
         Some(Status::Seeded) => LicenseStatus::Seeded,
+        Some(Status::Accepted) => LicenseStatus::Accepted,
         Some(Status::Active) => LicenseStatus::Active,
         Some(Status::Terminated) => LicenseStatus::Terminated,
         Some(Status::Cancelled) => LicenseStatus::Cancelled,

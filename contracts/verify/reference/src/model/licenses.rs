@@ -31,9 +31,10 @@ impl ReferenceModel {
     pub(crate) fn acquire(
         &mut self,
         reference: &abi::LicenseRef,
-        serving: Address,
+        keys: (Address, B256),
         value: u128,
     ) -> Caused {
+        let (serving, encryption_key) = keys;
         let terms = &reference.terms;
         let coin = Coin::of(terms.currency);
         let (offer, id) = (self.offer_id(terms), self.license_id(reference));
@@ -58,6 +59,7 @@ impl ReferenceModel {
                     host: reference.host,
                     nonce: reference.nonce,
                     servingKey: serving,
+                    encryptionKey: encryption_key,
                     seedRound: U48::from(round),
                     deliveryDeadline: time40(deadline),
                 }),
@@ -91,10 +93,14 @@ impl ReferenceModel {
             round: self.next_round(),
             collateral: terms.collateral,
             held_fee: terms.licenseFee,
+            due_fee: 0,
+            trial_fee: 0,
+            trial_end: 0,
             thaw_end: 0,
             seed: B256::ZERO,
             keys: vec![named(serving, self.time)],
-            artefact: B256::ZERO,
+            accepted: None,
+            delivered: false,
             activation_round: 0,
             cases: Cases::default(),
             deployments: BTreeMap::new(),
@@ -142,49 +148,7 @@ impl ReferenceModel {
         ])
     }
 
-    /// `activate`.
-    ///
-    /// # Errors
-    /// [`Refused`](super::Refused).
-    pub(crate) fn activate(
-        &mut self,
-        reference: &abi::LicenseRef,
-        by: Address,
-        artefact: B256,
-    ) -> Caused {
-        let (id, at) = self.find(reference);
-        let mut faults = Faults::default();
-        faults.host(reference, by);
-        faults.status(id, self.status(at), &[Status::Seeded]);
-        faults.unless(!artefact.is_zero(), Registry::LicenseRegistry_NoArtefactHash {});
-        faults.none()?;
-        let at = at.ok_or(Refused::ANY)?;
-        self.atomically(|m| {
-            let license = m.license(at)?;
-            let terms = &license.reference.terms;
-            let expiry = m.time + terms.duration.to::<u64>();
-            m.licenses[at].status = Status::Active;
-            m.licenses[at].deadline = expiry;
-            m.licenses[at].artefact = artefact;
-            if terms.slash.unlicensedModelBps != 0 {
-                m.licenses[at].activation_round = m.next_round();
-            }
-            m.universes.entry(universe_of(terms)).or_default().licenses += 1;
-            let mut events = vec![m.registry_event(&abi::LicenseRegistry::LicenseActivated {
-                licenseId: license.id,
-                artefactHash: artefact,
-                expiry: time40(expiry),
-            })];
-            if license.held_fee != 0 {
-                m.licenses[at].held_fee = 0;
-                m.pay(license.coin, m.vault, m.escrow, license.held_fee)?;
-                events.push(m.split_fee(&license, license.held_fee));
-            }
-            Ok(events)
-        })
-    }
-
-    fn split_fee(&mut self, license: &License, fee: u128) -> (Address, LogData) {
+    pub(super) fn split_fee(&mut self, license: &License, fee: u128) -> (Address, LogData) {
         let (to_owner, to_parents) = self.credit_owner(license, fee);
         self.escrow_event(&abi::PaymentEscrow::FeeReleased {
             licenseId: license.id,
@@ -257,7 +221,7 @@ impl ReferenceModel {
         let (id, at) = self.find(reference);
         let mut faults = Faults::default();
         faults.host(reference, by);
-        let undelivered = [Status::Acquired, Status::Seeded];
+        let undelivered = [Status::Acquired, Status::Seeded, Status::Accepted];
         faults.status(id, self.status(at), &undelivered);
         let known = at.map(|at| &self.licenses[at]);
         if let Some(license) = known.filter(|l| undelivered.contains(&l.status)) {
@@ -325,7 +289,7 @@ impl ReferenceModel {
         self.end_term(at)
     }
 
-    fn end_term(&mut self, at: usize) -> Caused {
+    pub(super) fn end_term(&mut self, at: usize) -> Caused {
         let license = self.license(at)?;
         let ended = license.deadline.min(self.time);
         self.licenses[at].status = Status::Terminated;

@@ -7,6 +7,7 @@
 mod channels;
 mod collateral;
 mod copies;
+mod deliveries;
 mod faults;
 mod keys;
 mod leaves;

@@ -79,7 +79,9 @@ pub(crate) enum Status {
     Acquired,
     /// Its seed is drawn.
     Seeded,
-    /// Its copy was accepted.
+    /// Its sealed copy was accepted.
+    Accepted,
+    /// Its copy can be read.
     Active,
     /// Ended before its term was over.
     Terminated,
@@ -104,16 +106,24 @@ pub(crate) struct License {
     pub(crate) round: u64,
     /// What the vault holds of its host's collateral.
     pub(crate) collateral: u128,
-    /// Fee that the vault still holds.
+    /// Fee that the vault holds for a copy that can't be read yet.
     pub(crate) held_fee: u128,
+    /// Fee that its owner has earned and not fetched.
+    pub(crate) due_fee: u128,
+    /// Fee on trial.
+    pub(crate) trial_fee: u128,
+    /// End of the trial, 0 if there is none.
+    pub(crate) trial_end: u64,
     /// End of the thaw, 0 before.
     pub(crate) thaw_end: u64,
     /// Decides its copy's answers, once drawn.
     pub(crate) seed: B256,
     /// Sign its receipts, by epoch.
     pub(crate) keys: Vec<abi::ServingKey>,
-    /// What its host accepted, zero before.
-    pub(crate) artefact: B256,
+    /// Root and hash of the key that its host accepted.
+    pub(crate) accepted: Option<(B256, B256)>,
+    /// Whether its copy could ever be read.
+    pub(crate) delivered: bool,
     /// Round of whose value nobody knew then, 0 where the terms do not ask.
     pub(crate) activation_round: u64,
     /// What its owner has committed to.

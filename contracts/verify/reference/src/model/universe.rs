@@ -232,7 +232,13 @@ impl ReferenceModel {
         let owner = reference.terms.owner;
         let mut faults = Faults::default();
         faults.unless(by == owner, Registry::LicenseRegistry_OnlyTermsOwner { owner, caller: by });
-        let bought = [Status::Acquired, Status::Seeded, Status::Active, Status::Terminated];
+        let bought = [
+            Status::Acquired,
+            Status::Seeded,
+            Status::Accepted,
+            Status::Active,
+            Status::Terminated,
+        ];
         faults.status(id, self.status(at), &bought);
         faults.unless(!root.is_zero(), Registry::LicenseRegistry_EmptyRoot {});
         let first = at.is_none_or(|at| self.licenses[at].cases.root.is_zero());

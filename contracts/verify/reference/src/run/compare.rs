@@ -57,6 +57,11 @@ impl World {
         same(&what, U256::from(license.deadline), U256::from(found.deadline))?;
         let status = license.status as u8 + 1;
         same(&what, U256::from(status), U256::from(found.status as u8))?;
+        let (root, _) = license.accepted.unwrap_or_default();
+        same(&what, root.into(), found.sealedRoot.into())?;
+        same(&what, U256::from(license.due_fee != 0), U256::from(found.feeDue))?;
+        let trial_end = if license.trial_fee == 0 { 0 } else { license.trial_end };
+        same(&what, U256::from(trial_end), U256::from(found.trialEnd))?;
         same(&what, license.cases.root.into(), found.casesRoot.into())?;
         same(&what, U256::from(license.cases.at), U256::from(found.casesAt))
     }

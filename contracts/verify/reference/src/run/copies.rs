@@ -40,7 +40,7 @@ impl World {
         for at in own..self.model.licenses.len() {
             let (reference, _) = self.license_at(at);
             self.draw_seed_of(&reference)?;
-            self.activate_of(reference)?;
+            self.deliver_of(reference)?;
         }
         Ok(())
     }
@@ -97,9 +97,7 @@ impl World {
         let license = self.one_of(accused);
         let (host, model) = (license.host, license.terms.modelId);
         let foreign = |copy: &License| {
-            copy.reference.host != host
-                && copy.reference.terms.modelId != model
-                && !copy.artefact.is_zero()
+            copy.reference.host != host && copy.reference.terms.modelId != model && copy.delivered
         };
         if !self.model.licenses.iter().any(foreign) && !self.chance(4) {
             return self.prove();

@@ -38,7 +38,7 @@ impl World {
         for at in 0..self.model.licenses.len() {
             let (reference, _) = self.license_at(at);
             self.draw_seed_of(&reference)?;
-            self.activate_of(reference.clone())?;
+            self.deliver_of(reference.clone())?;
             self.register_deployment_of(&reference)?;
             self.open_channel()?;
         }
@@ -69,7 +69,7 @@ impl World {
         match self.random.random_range(0..20_u32) {
             0 => self.acquire(),
             1 => self.draw_seed(),
-            2..=3 => self.activate(),
+            2..=3 => self.delivery(),
             4 => self.renew(),
             5 => self.cancel(),
             6 => self.terminate(),

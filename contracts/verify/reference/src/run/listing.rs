@@ -45,6 +45,7 @@ fn terms(model: B256, people: &People, currency: Address, kind: u8) -> abi::Term
         minCollateralRatioBps: 20_000,
         duration: U40::from(30 * DAY),
         deliveryPeriod: U40::from(3 * DAY),
+        trialPeriod: U40::from(if currency.is_zero() { 0 } else { 4 * DAY }),
         settlementPeriod: U40::from(2 * DAY),
         thawPeriod: U40::from(5 * DAY),
         maxDeployments: 2,

@@ -4,6 +4,7 @@ mod channels;
 mod compare;
 mod copies;
 mod counts;
+mod deliveries;
 mod deployments;
 mod desk;
 mod difference;

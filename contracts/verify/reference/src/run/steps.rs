@@ -11,6 +11,9 @@ use super::world::{Call, World};
 use crate::agreed::{Coin, header};
 use crate::model::{License, Redirection, Status};
 
+/// To which copies are sealed; only announced.
+const ENCRYPTION_KEY: B256 = B256::repeat_byte(3);
+
 impl World {
     pub(super) fn acquire(&mut self) -> Result<(), Difference> {
         let offer = self.offer();
@@ -31,7 +34,7 @@ impl World {
         for at in 0..self.model.licenses.len() {
             let (reference, _) = self.license_at(at);
             self.draw_seed_of(&reference)?;
-            self.activate_of(reference)?;
+            self.deliver_of(reference)?;
             self.open_channel()?;
         }
         Ok(())
@@ -55,9 +58,10 @@ impl World {
             terms: reference.terms.clone(),
             nonce: reference.nonce,
             servingKey: serving,
+            encryptionKey: ENCRYPTION_KEY,
         };
         let call = Call::new(self.model.registry, "acquire", reference.host, value, &data);
-        let verdict = self.model.acquire(&reference, serving, value);
+        let verdict = self.model.acquire(&reference, (serving, ENCRYPTION_KEY), value);
         self.hold(&call, verdict).map(drop)
     }
 
@@ -90,23 +94,8 @@ impl World {
         self.hold(&call, verdict).map(drop)
     }
 
-    pub(super) fn activate(&mut self) -> Result<(), Difference> {
-        let (_, reference, _) = self.pick();
-        self.activate_of(reference)
-    }
-
-    pub(super) fn activate_of(&mut self, reference: abi::LicenseRef) -> Result<(), Difference> {
-        let by = self.mostly(reference.host);
-        let artefact = if self.chance(30) { B256::ZERO } else { B256::repeat_byte(6) };
-        let data =
-            abi::LicenseRegistry::activateCall { r#ref: reference.clone(), artefactHash: artefact };
-        let call = Call::new(self.model.registry, "activate", by, 0, &data);
-        let verdict = self.model.activate(&reference, by, artefact);
-        self.hold(&call, verdict).map(drop)
-    }
-
     /// A license of this sort half of the time, if there is one, else any.
-    fn pick_such(&mut self, fits: impl Fn(&License) -> bool) -> (abi::LicenseRef, Coin) {
+    pub(super) fn pick_such(&mut self, fits: impl Fn(&License) -> bool) -> (abi::LicenseRef, Coin) {
         let such: Vec<License> = self.model.licenses.iter().filter(|l| fits(l)).cloned().collect();
         if such.is_empty() || self.random.random() {
             let (_, reference, coin) = self.pick();

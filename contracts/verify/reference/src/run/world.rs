@@ -158,7 +158,7 @@ impl World {
         match self.random.random_range(0..52_u32) {
             0..=2 => self.acquire(),
             3..=4 => self.draw_seed(),
-            5..=6 => self.activate(),
+            5..=6 => self.delivery(),
             7 => self.renew(),
             8 => self.cancel(),
             9 => self.terminate(),

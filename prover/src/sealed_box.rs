@@ -1,8 +1,7 @@
-//! Question lists sealed to one seat.
+//! Messages that only one recipient can open: the keys of a seat, the secret of a copy.
 //!
-//! The owner's node hands the keys of a seat to that seat only. Instead of asking a member
-//! to authenticate, it encrypts to the X25519 key that the member registered on chain: whoever else
-//! asks learns nothing. Layout, all binary:
+//! Instead of asking a recipient to authenticate, the owner encrypts to the X25519 key that the
+//! recipient put on chain: whoever else asks learns nothing. Layout, all binary:
 //!
 //! `1 (version) ‖ ephemeral public key (32) ‖ ChaCha20-Poly1305(key, nonce 0, aad = context,
 //! plaintext)`
@@ -32,7 +31,7 @@ const INFO: &[u8] = b"OML.seal.v1";
 pub enum SealError {
     /// The recipient's registered key is not a usable X25519 public key (a point of small order).
     #[error(
-        "encryption key 0x{key} is not a usable X25519 public key; the prover must register another one"
+        "encryption key 0x{key} is not a usable X25519 public key; its owner must put another one on chain"
     )]
     WeakKey {
         /// The key, in hex.
@@ -45,7 +44,7 @@ pub enum SealError {
         len: usize,
     },
     /// Sealed to another key or for another context, or altered.
-    #[error("sealed message can't be opened: it is for another key, round or seat, or was altered")]
+    #[error("sealed message can't be opened: it is for another key or another use, or was altered")]
     Undecryptable,
     /// A key file holds something else than 32 bytes in hex.
     #[error("encryption key must be 32 bytes in hex (64 digits, optional 0x), got {digits} digits")]
@@ -58,7 +57,7 @@ pub enum SealError {
     Random(String),
 }
 
-/// A prover's X25519 secret key. Zeroed on drop; never printed.
+/// An X25519 secret key, of a prover's seats or of a host's copies. Zeroed on drop; never printed.
 #[derive(Clone)]
 pub struct EncryptionKey(StaticSecret);
 
@@ -90,7 +89,7 @@ impl EncryptionKey {
         Zeroizing::new(hex::encode(self.0.as_bytes()))
     }
 
-    /// What the prover registers as `encryptionKey`.
+    /// What goes on chain as `encryptionKey`.
     #[must_use]
     pub fn public(&self) -> [u8; 32] {
         PublicKey::from(&self.0).to_bytes()
@@ -107,7 +106,7 @@ impl fmt::Debug for EncryptionKey {
 ///
 /// # Errors
 /// [`SealError::Random`].
-pub(crate) fn random_bytes() -> Result<Zeroizing<[u8; 32]>, SealError> {
+pub fn random_bytes() -> Result<Zeroizing<[u8; 32]>, SealError> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     OsRng.try_fill_bytes(bytes.as_mut_slice()).map_err(|e| SealError::Random(e.to_string()))?;
     Ok(bytes)
@@ -118,11 +117,7 @@ pub(crate) fn random_bytes() -> Result<Zeroizing<[u8; 32]>, SealError> {
 ///
 /// # Errors
 /// [`SealError::WeakKey`], [`SealError::Random`].
-pub(crate) fn seal(
-    recipient: &[u8; 32],
-    context: &[u8],
-    plaintext: &[u8],
-) -> Result<Vec<u8>, SealError> {
+pub fn seal(recipient: &[u8; 32], context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
     let ephemeral = StaticSecret::from(*random_bytes()?);
     let public = PublicKey::from(&ephemeral).to_bytes();
     let cipher = cipher(&ephemeral, recipient, &public, recipient)
@@ -141,7 +136,7 @@ pub(crate) fn seal(
 ///
 /// # Errors
 /// [`SealError::Malformed`], [`SealError::Undecryptable`].
-pub(crate) fn open(
+pub fn open(
     key: &EncryptionKey,
     context: &[u8],
     sealed: &[u8],

@@ -1,11 +1,14 @@
 //! `oml license`: from purchase to the collateral's way out.
 
+mod delivery;
+
 use crate::flags::Global;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
+use delivery::NamedLicense;
 use eyre::Result;
 use oml_client::files::{self, LicenseFile};
 use oml_client::license::{self, AcquireLicense};
-use oml_client::{TxRecord, money, offer};
+use oml_client::{TxRecord, delivery as client, money, offer};
 use oml_contracts::{Amount, EthAddress};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +24,10 @@ pub(crate) enum Verb {
         /// Address whose key will sign receipts
         #[arg(long)]
         serving_key: EthAddress,
+        /// Secret key to which the owner seals your copy, made if it is missing; beside the
+        /// license file if not given
+        #[arg(long, value_name = "FILE")]
+        copy_key: Option<PathBuf>,
         /// Your number for this license under this offer
         #[arg(long, default_value_t = 0)]
         nonce: u64,
@@ -37,15 +44,8 @@ pub(crate) enum Verb {
         #[arg(long, default_value_t = 1_800)]
         wait: u64,
     },
-    /// Accept the delivered copy; the term starts
-    Activate {
-        /// License file
-        #[arg(long, value_name = "FILE")]
-        license: PathBuf,
-        /// Directory of the copy; its weights are hashed
-        #[arg(long, value_name = "DIR")]
-        artefact: PathBuf,
-    },
+    #[command(flatten)]
+    Delivery(delivery::Verb),
     /// Pay the fee once more and add the terms' duration to the running term
     Renew(NamedLicense),
     /// Get everything back for a copy that was not delivered in time
@@ -72,30 +72,23 @@ pub(crate) enum Verb {
     Show(NamedLicense),
 }
 
-/// Names a license by its file.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct NamedLicense {
-    /// License file, as `acquire` writes it
-    #[arg(long, default_value = "license.json", value_name = "FILE")]
-    license: PathBuf,
-}
-
-impl NamedLicense {
-    fn load(&self) -> Result<LicenseFile> {
-        Ok(LicenseFile::load(&self.license)?)
-    }
-}
-
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     if let Verb::Show(named) = &verb {
         return show(&named.load()?, global).await;
     }
+    if let Verb::Delivery(step) = verb {
+        return delivery::run(step, global).await;
+    }
     let chain = global.signing().await?;
     let changed = match verb {
-        Verb::Acquire { terms, serving_key, nonce, out } => {
+        Verb::Acquire { terms, serving_key, copy_key, nonce, out } => {
             let terms = offer::load_terms(&terms)?;
-            let order = AcquireLicense { terms, serving_key, nonce };
+            // On the disk before any money moves: without it the copy can't be opened.
+            let key = delivery::copy_key_path(copy_key.as_deref(), &out);
+            let encryption_key = client::encryption_key(&key)?.public();
+            global.output().progress(format!("the copy will be sealed to {}", key.display()));
+            let order = AcquireLicense { terms, serving_key, encryption_key, nonce };
             let acquired = license::acquire(&chain, &order).await?;
             files::save(&out, &acquired.file)?;
             global.output().progress(format!("wrote {}", out.display()));
@@ -104,9 +97,6 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Seed { license, wait } => {
             let wait = Duration::from_secs(wait);
             license::draw_seed(&chain, &LicenseFile::load(&license)?, wait).await?
-        }
-        Verb::Activate { license, artefact } => {
-            license::activate(&chain, &LicenseFile::load(&license)?, &artefact).await?
         }
         Verb::Renew(named) => license::renew(&chain, &named.load()?).await?,
         Verb::Cancel(named) => license::cancel(&chain, &named.load()?).await?,
@@ -117,7 +107,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let amount = Amount::new(money::parse(&amount, decimals)?);
             license::top_up(&chain, &LicenseFile::load(&license)?, amount).await?
         }
-        Verb::Show(named) => return show(&named.load()?, global).await,
+        Verb::Show(_) | Verb::Delivery(_) => return Ok(()),
     };
     let lines: Vec<String> = changed.transactions.iter().map(TxRecord::line).collect();
     let id = changed.license_id.to_string();

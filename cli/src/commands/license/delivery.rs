@@ -1,0 +1,171 @@
+//! `oml license seal|fetch|accept|deliver|open|reject|release-fee`: how a copy gets to its host.
+
+use crate::flags::Global;
+use clap::{Args, Subcommand};
+use eyre::Result;
+use oml_client::files::LicenseFile;
+use oml_client::{TxRecord, delivery};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The steps of a delivery.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Owner: seal a license's copy for its host; the owner's node can serve the folder
+    Seal {
+        #[command(flatten)]
+        named: NamedLicense,
+        /// Folder of the copy, as `oml fingerprint embed` writes it
+        #[arg(long, value_name = "DIR")]
+        copy: PathBuf,
+        /// Folder for the sealed copy and its secret key
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Host: fetch the sealed copy from the owner's node; goes on where it broke off
+    Fetch {
+        #[command(flatten)]
+        host: HostSide,
+        /// Base URL of the owner's node
+        #[arg(long, value_name = "URL")]
+        from: String,
+    },
+    /// Host: check every byte of the sealed copy and accept it; the owner then delivers its key
+    Accept {
+        #[command(flatten)]
+        host: HostSide,
+    },
+    /// Owner: put the key of an accepted copy on chain and fetch the fee; the owner's node does so
+    /// by itself
+    Deliver {
+        #[command(flatten)]
+        named: NamedLicense,
+        /// Folder of the sealed copy
+        #[arg(long, value_name = "DIR")]
+        sealed: PathBuf,
+        /// Longest wait for the host's acceptance to be final, in seconds
+        #[arg(long, default_value_t = 1_800)]
+        wait: u64,
+    },
+    /// Host: open the sealed copy with the key that is on chain
+    Open {
+        #[command(flatten)]
+        host: HostSide,
+        /// Folder for the copy; must not exist
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Longest wait for the key, in seconds
+        #[arg(long, default_value_t = 1_800)]
+        wait: u64,
+    },
+    /// Host: reject the copy during its trial; the license ends, half of the fee comes back
+    Reject(NamedLicense),
+    /// Give the owner what is due of the fee; anyone may
+    ReleaseFee(NamedLicense),
+}
+
+/// Names a license by its file.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct NamedLicense {
+    /// License file, as `acquire` writes it
+    #[arg(long, default_value = "license.json", value_name = "FILE")]
+    license: PathBuf,
+}
+
+impl NamedLicense {
+    pub(super) fn load(&self) -> Result<LicenseFile> {
+        Ok(LicenseFile::load(&self.license)?)
+    }
+}
+
+/// What a host needs of its own.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct HostSide {
+    #[command(flatten)]
+    named: NamedLicense,
+    /// Folder of the sealed copy
+    #[arg(long, value_name = "DIR")]
+    sealed: PathBuf,
+    /// Secret key to which the copy is sealed; beside the license file if not given
+    #[arg(long, value_name = "FILE")]
+    copy_key: Option<PathBuf>,
+}
+
+impl HostSide {
+    fn key(&self) -> Result<oml_prover::sealed_box::EncryptionKey> {
+        let path = copy_key_path(self.copy_key.as_deref(), &self.named.license);
+        Ok(delivery::load_encryption_key(&path)?)
+    }
+}
+
+/// Where the secret key of a license's copy lies: `license.json` has `license.copy-key`.
+pub(super) fn copy_key_path(given: Option<&Path>, license: &Path) -> PathBuf {
+    given.map_or_else(|| license.with_extension("copy-key"), Path::to_owned)
+}
+
+/// Runs a step.
+pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
+    let output = global.output();
+    match verb {
+        Verb::Seal { named, copy, out } => {
+            let chain = global.reading().await?;
+            let made = delivery::seal(&chain, &named.load()?, &copy, &out, &output).await?;
+            let root = made.sealed_root.to_string();
+            output.result(&made, &root, || {
+                format!(
+                    "sealed copy {root}\n{} bytes in {}\nkeep delivery.key: it is what you are paid for",
+                    made.bytes,
+                    made.dir.display()
+                )
+            });
+        }
+        Verb::Fetch { host, from } => {
+            let (license, key) = (host.named.load()?, host.key()?);
+            let got = delivery::fetch(&from, &license, &key, &host.sealed, &output).await?;
+            let root = got.sealed_root.to_string();
+            output.result(&got, &root, || {
+                format!("sealed copy {root}\n{} bytes in {}", got.bytes, got.dir.display())
+            });
+        }
+        Verb::Accept { host } => {
+            let (chain, license) = (global.signing().await?, host.named.load()?);
+            let key = host.key()?;
+            let accepted = delivery::accept(&chain, &license, &key, &host.sealed, &output).await?;
+            let root = accepted.sealed_root.to_string();
+            sent(global, &accepted, &root, "accepted", &accepted.transactions);
+        }
+        Verb::Deliver { named, sealed, wait } => {
+            let (chain, license) = (global.signing().await?, named.load()?);
+            let wait = Duration::from_secs(wait);
+            let delivered = delivery::deliver(&chain, &license, &sealed, wait).await?;
+            let id = delivered.license_id.to_string();
+            sent(global, &delivered, &id, "delivered the key of", &delivered.transactions);
+        }
+        Verb::Open { host, out, wait } => {
+            let (chain, license) = (global.reading().await?, host.named.load()?);
+            let (key, wait) = (host.key()?, Duration::from_secs(wait));
+            let place = (host.sealed.as_path(), out.as_path());
+            let opened = delivery::open(&chain, &license, &key, place, wait, &output).await?;
+            let dir = opened.dir.display().to_string();
+            output.result(&opened, &dir, || format!("copy in {dir}"));
+        }
+        Verb::Reject(named) => {
+            let changed = delivery::reject(&global.signing().await?, &named.load()?).await?;
+            let id = changed.license_id.to_string();
+            sent(global, &changed, &id, "rejected the copy of", &changed.transactions);
+        }
+        Verb::ReleaseFee(named) => {
+            let changed = delivery::release_fee(&global.signing().await?, &named.load()?).await?;
+            let id = changed.license_id.to_string();
+            sent(global, &changed, &id, "released the fee of", &changed.transactions);
+        }
+    }
+    Ok(())
+}
+
+/// Says what was done to `id`, and what was sent for it.
+fn sent(global: &Global, data: &impl Serialize, id: &str, done: &str, records: &[TxRecord]) {
+    let lines: Vec<String> = records.iter().map(TxRecord::line).collect();
+    global.output().result(data, id, || format!("{done} {id}\n{}", lines.join("\n")));
+}

@@ -1,0 +1,196 @@
+//! Delivers the keys of accepted copies for an owner, and fetches its fees.
+//!
+//! The owner puts sealed copies, as `oml license seal` makes them, into one folder: `<license
+//! id>/`. Everything else follows from the chain.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use alloy::primitives::Address;
+use oml_contracts::rpc::abi::LicenseRegistry::{deliverKeyCall, releaseFeeCall};
+use oml_contracts::{LicenseId, LicenseRef, chains};
+use oml_prover::delivery::{CopyManifest, CopySecrets, DeliveryError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::key_step::{Acceptance, KeyStep, OwnCopy, key_step};
+use super::service::LicenseError;
+use crate::chain::{
+    ChainClient, Head, Intent, LicenseStatus, LicenseView, Sender, Submitted, submit_once,
+};
+use crate::store::Store;
+
+/// Puts keys on chain and fetches fees.
+#[derive(Debug)]
+pub(crate) struct DeliveryService {
+    chain: ChainClient,
+    store: Store,
+    sender: Sender,
+    copies: PathBuf,
+    /// Of these nothing is left to do; forgotten when the chain goes back.
+    settled: HashSet<LicenseId>,
+    seen: Head,
+}
+
+impl DeliveryService {
+    /// Prepares; starts nothing. `copies` holds the sealed copies.
+    pub(crate) fn new(chain: ChainClient, store: Store, sender: Sender, copies: PathBuf) -> Self {
+        let (settled, seen) = (HashSet::new(), Head::default());
+        Self { chain, store, sender, copies, settled, seen }
+    }
+
+    /// Acts after every head until cancelled. What fails is logged, and the next head tries again.
+    pub(crate) async fn run(mut self, mut heads: watch::Receiver<Head>, cancel: CancellationToken) {
+        loop {
+            let head = *heads.borrow_and_update();
+            if head.number > 0
+                && let Err(error) = self.act(&head).await
+            {
+                tracing::warn!(%error, "copies can't be looked after for now");
+            }
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return,
+                changed = heads.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn act(&mut self, head: &Head) -> Result<(), LicenseError> {
+        if head.number < self.seen.number {
+            self.settled.clear();
+        }
+        self.seen = *head;
+        let me = self.sender.address();
+        for row in self.store.licenses().await? {
+            if self.settled.contains(&row.license_id) {
+                continue;
+            }
+            let Some(offer) = self.store.offer(row.offer_id).await?.filter(|o| o.owner == me)
+            else {
+                continue;
+            };
+            let license = LicenseRef { terms: offer.terms, host: row.host, nonce: row.nonce };
+            let view = self.chain.reader().at(head.hash).license(row.license_id).await?;
+            self.look_after(row.license_id, &license, &view, head).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_after(
+        &mut self,
+        id: LicenseId,
+        license: &LicenseRef,
+        view: &LicenseView,
+        head: &Head,
+    ) -> Result<(), LicenseError> {
+        match view.status {
+            LicenseStatus::Accepted => self.deliver(id, license, view, head).await,
+            LicenseStatus::Active | LicenseStatus::Terminated => {
+                let trial_over = view.trial_end != 0 && head.timestamp > view.trial_end;
+                if view.fee_due || trial_over {
+                    return self.release(id, license, view).await;
+                }
+                if view.trial_end == 0 {
+                    self.settled.insert(id);
+                }
+                Ok(())
+            }
+            LicenseStatus::Cancelled => {
+                self.settled.insert(id);
+                Ok(())
+            }
+            LicenseStatus::None | LicenseStatus::Acquired | LicenseStatus::Seeded => Ok(()),
+        }
+    }
+
+    async fn deliver(
+        &self,
+        id: LicenseId,
+        license: &LicenseRef,
+        view: &LicenseView,
+        head: &Head,
+    ) -> Result<(), LicenseError> {
+        let folder = folder_of(&self.copies, id);
+        let own = tokio::task::spawn_blocking(move || own_copy(&folder, id)).await;
+        let (own, secrets) = match own {
+            Ok(Ok(own)) => own,
+            Ok(Err(error)) => {
+                tracing::error!(license = %id, %error, "the host waits for a key that is not here");
+                return Ok(());
+            }
+            Err(error) => {
+                tracing::error!(license = %id, %error, "a sealed copy could not be read");
+                return Ok(());
+            }
+        };
+        // A development node's blocks are never taken back.
+        let local = chains::is_local(self.chain.addresses().chain_id);
+        let is_final = local || {
+            let then = self.chain.reader().at_number(head.finalized).license(id).await?;
+            then.status == view.status && then.sealed_root == view.sealed_root
+        };
+        let accepted = Acceptance {
+            root: view.sealed_root,
+            key_hash: *view.copy_key.as_bytes(),
+            deadline: view.deadline,
+            is_final,
+        };
+        match key_step(Some(&accepted), &own, head.timestamp) {
+            KeyStep::Send => {}
+            step if step.is_final() => {
+                tracing::error!(license = %id, "the key of the copy is not sent: {step}");
+                return Ok(());
+            }
+            _ => return Ok(()),
+        }
+        let call = deliverKeyCall { r#ref: license.try_into()?, key: secrets.copy_key().into() };
+        let key = format!("license/{id}/key");
+        let what = format!("key of license {id}");
+        self.submit(&key, |key, to| Intent::call(key, to, &call, what.as_str())).await
+    }
+
+    async fn release(
+        &self,
+        id: LicenseId,
+        license: &LicenseRef,
+        view: &LicenseView,
+    ) -> Result<(), LicenseError> {
+        let call = releaseFeeCall { r#ref: license.try_into()? };
+        // Two parts at most: what is due now, and what the trial held.
+        let part = if view.fee_due { "first" } else { "trial" };
+        let key = format!("license/{id}/fee/{part}");
+        let what = format!("fee of license {id}");
+        self.submit(&key, |key, to| Intent::call(key, to, &call, what.as_str())).await
+    }
+
+    async fn submit(
+        &self,
+        key: &str,
+        make: impl Fn(&str, Address) -> Intent,
+    ) -> Result<(), LicenseError> {
+        let registry: Address = self.chain.addresses().license_registry.into();
+        match submit_once(&self.sender, key, None, |key| Ok(make(key, registry))).await? {
+            Submitted::Sent { key } => tracing::info!(key, "sent"),
+            Submitted::UnderWay => {}
+            Submitted::NotNow { reason } => tracing::debug!(key, reason, "not sent now"),
+            Submitted::GivenUp { reason } => tracing::error!(key, reason, "can't be sent"),
+        }
+        Ok(())
+    }
+}
+
+/// Folder of a license's sealed copy.
+pub(super) fn folder_of(copies: &Path, license: LicenseId) -> PathBuf {
+    copies.join(license.to_string())
+}
+
+fn own_copy(folder: &Path, id: LicenseId) -> Result<(OwnCopy, CopySecrets), DeliveryError> {
+    let manifest = CopyManifest::load(folder, id)?;
+    let secrets = CopySecrets::load(folder, id)?;
+    Ok((OwnCopy { root: manifest.root(), key_hash: manifest.key_hash }, secrets))
+}

@@ -1,0 +1,120 @@
+//! Sealed copies for hosts: `GET /v1/licenses/{id}/copy/manifest` for everybody, and the ciphertext
+//! at `…/copy/data`, in ranges, for whoever shows the token that only the host can open.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::{Path, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use hyper::body::{Frame, SizeHint};
+use oml_contracts::LicenseId;
+use oml_prover::delivery::{CopySecrets, MANIFEST_FILE, SEALED_FILE};
+use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
+use tower_http::services::ServeFile;
+
+use super::delivery::folder_of;
+
+/// Downloads at the same time, of manifests and of copies; more are asked to come later.
+const DOWNLOADS: usize = 16;
+
+struct Downloads {
+    copies: PathBuf,
+    free: Arc<Semaphore>,
+}
+
+/// The routes of an owner that keeps sealed copies in `copies`.
+pub(super) fn router(copies: PathBuf) -> Router {
+    let state = Downloads { copies, free: Arc::new(Semaphore::new(DOWNLOADS)) };
+    Router::new()
+        .route("/v1/licenses/{license}/copy/manifest", get(manifest))
+        .route("/v1/licenses/{license}/copy/data", get(data))
+        .with_state(Arc::new(state))
+}
+
+async fn manifest(
+    State(state): State<Arc<Downloads>>,
+    Path(license): Path<String>,
+    request: Request,
+) -> Response {
+    let Ok(id) = license.parse::<LicenseId>() else {
+        return refused(StatusCode::BAD_REQUEST, "the license's id is malformed");
+    };
+    serve(&state, folder_of(&state.copies, id).join(MANIFEST_FILE), request).await
+}
+
+async fn data(
+    State(state): State<Arc<Downloads>>,
+    Path(license): Path<String>,
+    request: Request,
+) -> Response {
+    let Ok(id) = license.parse::<LicenseId>() else {
+        return refused(StatusCode::BAD_REQUEST, "the license's id is malformed");
+    };
+    let folder = folder_of(&state.copies, id);
+    let place = folder.clone();
+    let secrets = tokio::task::spawn_blocking(move || CopySecrets::load(&place, id)).await;
+    let Ok(Ok(secrets)) = secrets else {
+        return refused(StatusCode::NOT_FOUND, "no copy of this license is here");
+    };
+    if !shows(request.headers(), &secrets.download_token()) {
+        return refused(StatusCode::UNAUTHORIZED, "the token is not that of this copy");
+    }
+    serve(&state, folder.join(SEALED_FILE), request).await
+}
+
+/// Whether the request bears the token. Compared whole, so that time tells nothing of it.
+fn shows(headers: &HeaderMap, token: &[u8; 32]) -> bool {
+    let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|text| text.strip_prefix("Bearer "));
+    let mut bytes = [0; 32];
+    given.is_some_and(|text| hex::decode_to_slice(text, &mut bytes).is_ok())
+        && bytes.iter().zip(token).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+}
+
+async fn serve(state: &Downloads, file: PathBuf, request: Request) -> Response {
+    let Ok(permit) = state.free.clone().try_acquire_owned() else {
+        return refused(StatusCode::SERVICE_UNAVAILABLE, "too many downloads; try again");
+    };
+    match ServeFile::new(file).oneshot(request).await {
+        // The permit lives as long as the body is sent.
+        Ok(answer) => answer.map(|body| Body::new(Held { body, _permit: permit })),
+        Err(never) => match never {},
+    }
+    .into_response()
+}
+
+fn refused(status: StatusCode, error: &'static str) -> Response {
+    (status, axum::Json(serde_json::json!({ "error": error }))).into_response()
+}
+
+/// A body that keeps its place among the downloads.
+struct Held<B> {
+    body: B,
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl<B: HttpBody + Unpin> HttpBody for Held<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        std::pin::Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

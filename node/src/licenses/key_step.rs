@@ -1,0 +1,113 @@
+//! When the owner's key of a copy may go on chain. Pure.
+//!
+//! Whoever sees the key's transaction has the key, whether it is included or not. So it is sent
+//! only where nothing can take back what pays for it: the acceptance is final, it is of our copy,
+//! and the host can't cancel for long enough that the transaction will be included.
+
+use oml_contracts::SealedRoot;
+use std::fmt;
+
+/// Seconds of `LicenseRegistry`'s day that are left for the key's transaction to be included: half.
+const LEFT_FOR_INCLUSION: u64 = 12 * 3_600;
+
+/// The owner's own sealed copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnCopy {
+    /// Root of its manifest.
+    pub root: SealedRoot,
+    /// Hash of its key.
+    pub key_hash: [u8; 32],
+}
+
+/// What the host has accepted on chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acceptance {
+    /// Root of the manifest that it accepted.
+    pub root: SealedRoot,
+    /// Hash of the key that it wants.
+    pub key_hash: [u8; 32],
+    /// Chain time after which it can cancel, Unix seconds.
+    pub deadline: u64,
+    /// Whether it stands in a block that no reorg takes back.
+    pub is_final: bool,
+}
+
+/// What the owner does with the key now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyStep {
+    /// Sends it.
+    Send,
+    /// Waits: the host has not accepted.
+    AwaitAcceptance,
+    /// Waits: a reorg could still take the acceptance back.
+    AwaitFinality,
+    /// Keeps it: the host has accepted something else.
+    OtherCopy,
+    /// Keeps it: the host could cancel before the key is included.
+    TooLate,
+}
+
+impl KeyStep {
+    /// Whether waiting changes nothing.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::OtherCopy | Self::TooLate)
+    }
+}
+
+impl fmt::Display for KeyStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Send => "it can be sent now",
+            Self::AwaitAcceptance => "the host has not accepted its sealed copy",
+            Self::AwaitFinality => "the host's acceptance is not final yet",
+            Self::OtherCopy => "the host has accepted another copy or another key than ours",
+            Self::TooLate => {
+                "the host can cancel in less than half a day, perhaps before the key is included"
+            }
+        })
+    }
+}
+
+/// What to do at chain time `now`, Unix seconds.
+#[must_use]
+pub fn key_step(accepted: Option<&Acceptance>, own: &OwnCopy, now: u64) -> KeyStep {
+    let Some(accepted) = accepted else {
+        return KeyStep::AwaitAcceptance;
+    };
+    if accepted.root != own.root || accepted.key_hash != own.key_hash {
+        return KeyStep::OtherCopy;
+    }
+    if now.saturating_add(LEFT_FOR_INCLUSION) > accepted.deadline {
+        return KeyStep::TooLate;
+    }
+    if accepted.is_final { KeyStep::Send } else { KeyStep::AwaitFinality }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_sent_only_where_nothing_takes_back_what_pays_for_it() {
+        let own = OwnCopy { root: SealedRoot::new([1; 32]), key_hash: [2; 32] };
+        let day = 86_400;
+        let accepted =
+            Acceptance { root: own.root, key_hash: [2; 32], deadline: day, is_final: true };
+        let other_root = Acceptance { root: SealedRoot::new([9; 32]), ..accepted };
+        let other_key = Acceptance { key_hash: [9; 32], ..accepted };
+        let young = Acceptance { is_final: false, ..accepted };
+        for (what, now, expected) in [
+            (None, 0, KeyStep::AwaitAcceptance),
+            (Some(young), 0, KeyStep::AwaitFinality),
+            (Some(accepted), 0, KeyStep::Send),
+            (Some(other_root), 0, KeyStep::OtherCopy),
+            (Some(other_key), 0, KeyStep::OtherCopy),
+            (Some(accepted), day / 2, KeyStep::Send),
+            (Some(accepted), day / 2 + 1, KeyStep::TooLate),
+            (Some(young), u64::MAX, KeyStep::TooLate),
+        ] {
+            assert_eq!(key_step(what.as_ref(), &own, now), expected, "{what:?} {now}");
+        }
+    }
+}
