@@ -10,7 +10,7 @@ use super::prover::{AskHandler, ProverDuty};
 use super::sealed_box::EncryptionKey;
 use super::service::RoundService;
 use super::words::RoundSecret;
-use crate::chain::{Sender, load_key};
+use crate::chain::{AccountSigner, Sender};
 use crate::config::{OwnerConfig, OwnerRoundsConfig, ProverConfig};
 use crate::context::{NodeContext, RoleError, RoleParts};
 
@@ -59,7 +59,8 @@ async fn wire_owner(
     let secret = RoundSecret::load(&rounds.secret).map_err(|error| failed(error.into()))?;
     let payer = match &rounds.payer {
         Some(source) => {
-            let key = load_key(source).map_err(|error| failed(error.into()))?;
+            let key = AccountSigner::of_source(source).await;
+            let key = key.map_err(|error| failed(error.into()))?;
             let (chain, store) = (context.chain.clone(), context.store.clone());
             let payer =
                 Sender::new(chain, store, key, context.heads.clone(), &context.config.chain);
