@@ -5,8 +5,9 @@ use crate::compute::ComputeArgs;
 use crate::output::{Format, Output};
 use clap::Args;
 use eyre::Result;
-use oml_client::signer::{SignerOptions, SigningAccount};
+use oml_client::signer::SignerOptions;
 use oml_client::{Chain, ChainSettings};
+use oml_node::chain::AccountSigner;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,8 +51,9 @@ impl Global {
     }
 
     /// The signing account; asks for a keystore's password if no flag gives it.
-    pub(crate) fn account(&self) -> Result<SigningAccount> {
-        Ok(self.signer.options().load(|question| rpassword::prompt_password(question))?)
+    pub(crate) async fn account(&self) -> Result<AccountSigner> {
+        let ask = |question: &str| rpassword::prompt_password(question);
+        Ok(self.signer.options().account(ask).await?)
     }
 
     /// The chain, for reading.
@@ -61,7 +63,7 @@ impl Global {
 
     /// The chain, with the signing account.
     pub(crate) async fn signing(&self) -> Result<Chain> {
-        let account = self.account()?;
+        let account = self.account().await?;
         Ok(Chain::signing(&self.settings(), account).await?)
     }
 }
@@ -112,7 +114,7 @@ pub(crate) struct ChainArgs {
     pub tx_timeout: u64,
 }
 
-/// Signer flags, the same as `cast`'s.
+/// Signer flags: one of them names the account. Those of keystores are the same as `cast`'s.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Signer")]
 pub(crate) struct SignerArgs {
@@ -149,6 +151,9 @@ pub(crate) struct SignerArgs {
     /// Which account of the mnemonic
     #[arg(long, default_value_t = 0, value_name = "N", global = true)]
     mnemonic_index: u32,
+    /// Key that a cloud holds: `aws:KEY_ID_OR_ARN[@REGION]` or `gcp:projects/…/cryptoKeyVersions/V`
+    #[arg(long, env = "OML_SIGNER", value_name = "KEY", global = true)]
+    signer: Option<String>,
 }
 
 impl SignerArgs {
@@ -162,6 +167,8 @@ impl SignerArgs {
             private_key: self.private_key.clone(),
             mnemonic: self.mnemonic.clone(),
             mnemonic_index: self.mnemonic_index,
+            // An empty variable names none.
+            remote: self.signer.clone().filter(|key| !key.is_empty()),
         }
     }
 }

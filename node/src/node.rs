@@ -2,7 +2,7 @@
 
 use crate::api::{self, ServeLimits};
 use crate::chain::beacon::{BeaconError, ProofSource, RoundHandler, RoundOrders};
-use crate::chain::{ChainClient, ChainError, Follower, Sender, SenderError, load_key};
+use crate::chain::{AccountSigner, ChainClient, ChainError, Follower, Sender, SenderError};
 use crate::config::{ConfigError, NodeConfig};
 use crate::context::{NodeContext, RoleError, RoleParts};
 use crate::jobs::JobWorker;
@@ -96,7 +96,7 @@ impl Node {
         let (follower, heads) = Follower::new(chain.clone(), store.clone(), &config.chain).await?;
         let sender = match &config.signer {
             Some(source) => {
-                let key = load_key(source)?;
+                let key = AccountSigner::of_source(source).await?;
                 Some(Sender::new(chain.clone(), store.clone(), key, heads.clone(), &config.chain))
             }
             None => None,

@@ -190,7 +190,12 @@ pub async fn sign_close(
         verifying_contract: chain.addresses().payment_escrow,
     };
     let close = Close { channel_id, deposited, final_amount: amount };
-    let signature = close.sign(&domain, &chain.rpc().account()?.key())?;
+    let signature = chain.rpc().account()?.sign(close.digest(&domain)).await.hint(
+        format!("the close of channel {channel_id} was not signed"),
+        "the signer's words say why; its node has kept the close, so sign it again with the same \
+         --amount",
+        FailureKind::Signer,
+    )?;
     Ok(CloseFile { channel_id, deposited, final_amount: amount, signature })
 }
 

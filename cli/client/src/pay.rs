@@ -98,8 +98,8 @@ impl PayableChannel {
     /// # Errors
     /// No signer, or another one than the channel's.
     pub fn session(&self, chain: &Chain, gateway: &str) -> Result<PayerSession> {
-        let key = chain.rpc().account()?.key();
-        let session = explain(PayerSession::new(self.reference.clone(), key, gateway), gateway)?;
+        let signer = chain.rpc().account()?.clone();
+        let session = explain(PayerSession::new(self.reference.clone(), signer, gateway), gateway)?;
         let keys = Arc::new(ChainKeys { chain: chain.clone(), license: self.reference.license_id });
         let session = session.with_budget(self.deposit).with_chain_time(self.chain_time);
         Ok(session.with_keys(keys))
@@ -147,6 +147,9 @@ pub fn explain<T>(result: Result<T, PayerError>, gateway: &str) -> Result<T> {
     let (hint, exit) = match &result {
         Err(PayerError::WrongKey { .. }) => {
             ("sign with the channel's payer, or its session key", FailureKind::Signer)
+        }
+        Err(PayerError::Unsigned { .. }) => {
+            ("the signer's words say why; nothing was promised", FailureKind::Signer)
         }
         Err(PayerError::Network { .. }) => (
             "check --gateway; a request that was served is found by the next call",

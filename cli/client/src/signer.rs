@@ -1,10 +1,11 @@
-//! Where the key of an account comes from: a keystore as `cast` writes it, a raw key, a mnemonic.
+//! Where the key of an account comes from: a keystore as `cast` writes it, a raw key, a mnemonic,
+//! or a cloud that holds it and signs.
 
 use crate::error::{FailureKind, HintExt, Result, fail};
 use alloy::signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
-use k256::ecdsa::SigningKey;
 use oml_contracts::EthAddress;
-use oml_node::config::PrivateKeySource;
+use oml_node::chain::{AccountError, AccountSigner};
+use oml_node::config::{PrivateKeySource, RemoteKey};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -27,31 +28,6 @@ impl SigningAccount {
         Ok(Self(signer))
     }
 
-    /// The account that a node's configuration names.
-    ///
-    /// # Errors
-    /// An unreadable keystore or file, a wrong password, a malformed key, or no key named.
-    pub fn of_source(source: &PrivateKeySource) -> Result<Self> {
-        let private_key = match (&source.private_key_env, &source.private_key_file) {
-            (Some(name), _) => Some(std::env::var(name).hint(
-                format!("environment variable {name} holds no key"),
-                "set it to the key as hex, as for the node",
-                FailureKind::Signer,
-            )?),
-            (None, Some(path)) => {
-                Some(String::from_utf8_lossy(&crate::files::read(path)?).into_owned())
-            }
-            (None, None) => None,
-        };
-        let options = SignerOptions {
-            keystore: source.keystore.clone(),
-            password_file: source.password_file.clone(),
-            private_key,
-            ..SignerOptions::default()
-        };
-        options.load(|_| Err(std::io::Error::other("a node's keystore needs a password_file")))
-    }
-
     /// A new account, from the operating system's generator.
     #[must_use]
     pub fn random() -> Self {
@@ -64,25 +40,33 @@ impl SigningAccount {
         self.0.address().into()
     }
 
-    /// The key itself, which signs vouchers and closes.
-    #[must_use]
-    pub fn key(&self) -> SigningKey {
-        self.0.credential().clone()
-    }
-
     /// The private key as hex, as a node's key file holds it.
     #[must_use]
     pub fn private_key(&self) -> String {
         self.0.to_bytes().to_string()
     }
+}
 
-    /// What signs transactions.
-    pub(crate) const fn signer(&self) -> &PrivateKeySigner {
-        &self.0
+impl From<SigningAccount> for AccountSigner {
+    fn from(account: SigningAccount) -> Self {
+        account.0.into()
     }
 }
 
-/// What names the signing account. A raw key wins over a mnemonic, and that over a keystore.
+/// The account that a node's configuration names.
+///
+/// # Errors
+/// An unreadable keystore or file, a wrong password, a malformed key, no key named, or one that a
+/// cloud holds and that can't be used.
+pub async fn of_source(source: &PrivateKeySource) -> Result<AccountSigner> {
+    AccountSigner::of_source(source).await.hint(
+        "the node's account can't be had",
+        "check the section of the configuration that names its key",
+        FailureKind::Signer,
+    )
+}
+
+/// What names the signing account: one of keystore, account, private key, mnemonic and remote key.
 #[derive(Clone, Default)]
 pub struct SignerOptions {
     /// Encrypted keystore file (JSON, as Foundry and geth write it).
@@ -99,6 +83,8 @@ pub struct SignerOptions {
     pub mnemonic: Option<String>,
     /// Which account of the mnemonic.
     pub mnemonic_index: u32,
+    /// Key that a cloud holds, as `aws:…` or `gcp:…`.
+    pub remote: Option<String>,
 }
 
 impl fmt::Debug for SignerOptions {
@@ -110,18 +96,45 @@ impl fmt::Debug for SignerOptions {
     }
 }
 
-const HOW: &str = "name a keystore with --account NAME or --keystore FILE (make one with `cast wallet import`), \
-                   or on a local chain use --private-key";
+const HOW: &str = "name a keystore with --account NAME or --keystore FILE (make one with `cast \
+                   wallet import`), or a cloud's key with --signer, or on a local chain use \
+                   --private-key";
 
 impl SignerOptions {
-    /// The account that the options name; `ask` asks a person for a keystore's password.
+    /// The account that the options name, wherever its key is; `ask` asks a person for a keystore's
+    /// password.
     ///
     /// # Errors
-    /// No account named, an unreadable keystore, a wrong password, a malformed key.
+    /// As [`Self::load`], or a cloud that does not let the key be used.
+    pub async fn account(
+        &self,
+        ask: impl FnOnce(&str) -> std::io::Result<String>,
+    ) -> Result<AccountSigner> {
+        self.refuse_several()?;
+        let Some(text) = &self.remote else { return Ok(self.load(ask)?.into()) };
+        let key: RemoteKey = text.parse().hint(
+            "--signer (OML_SIGNER) names no key",
+            "the cause says what is wrong with it; see docs/cli.md under Remote signers",
+            FailureKind::Signer,
+        )?;
+        let connected = AccountSigner::remote(&key).await;
+        let hint = match &connected {
+            Err(AccountError::NotBuilt { .. }) => "or sign with a keystore (--account, --keystore)",
+            _ => "see docs/cli.md under Remote signers for what it needs",
+        };
+        connected.hint(format!("{key} can't sign"), hint, FailureKind::Signer)
+    }
+
+    /// The account that the options name, whose key must be at hand; `ask` asks a person for a
+    /// keystore's password.
+    ///
+    /// # Errors
+    /// No account named, or several; an unreadable keystore, a wrong password, a malformed key.
     pub fn load(
         &self,
         ask: impl FnOnce(&str) -> std::io::Result<String>,
     ) -> Result<SigningAccount> {
+        self.refuse_several()?;
         if let Some(key) = &self.private_key {
             return key.trim().parse().map(SigningAccount).hint(
                 "--private-key is not a private key",
@@ -147,11 +160,35 @@ impl SignerOptions {
 
     /// Whether an account is named at all.
     #[must_use]
-    pub const fn is_given(&self) -> bool {
-        self.keystore.is_some()
-            || self.account.is_some()
-            || self.private_key.is_some()
-            || self.mnemonic.is_some()
+    pub fn is_given(&self) -> bool {
+        !self.named().is_empty()
+    }
+
+    /// What names an account, as flag and variable.
+    fn named(&self) -> Vec<&'static str> {
+        [
+            ("--signer (OML_SIGNER)", self.remote.is_some()),
+            ("--private-key (OML_PRIVATE_KEY)", self.private_key.is_some()),
+            ("--mnemonic (OML_MNEMONIC)", self.mnemonic.is_some()),
+            ("--keystore (ETH_KEYSTORE)", self.keystore.is_some()),
+            ("--account (ETH_KEYSTORE_ACCOUNT)", self.account.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, given)| given.then_some(name))
+        .collect()
+    }
+
+    /// Which of two accounts would sign is nothing to guess.
+    fn refuse_several(&self) -> Result<()> {
+        let named = self.named();
+        if named.len() < 2 {
+            return Ok(());
+        }
+        Err(fail(
+            format!("{} each name an account", named.join(" and ")),
+            "give one of them; a variable that is set counts, so unset the others",
+            FailureKind::Signer,
+        ))
     }
 
     fn keystore_path(&self) -> Result<PathBuf> {
@@ -185,5 +222,36 @@ impl SignerOptions {
             "use --password-file FILE where nobody can type",
             FailureKind::Signer,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+
+    fn refusal(options: &SignerOptions) -> String {
+        options.load(|_| unreachable!("nothing asks")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn several_accounts_are_refused_by_name() {
+        let remote = Some("aws:alias/oml".to_owned());
+        let both =
+            SignerOptions { remote, private_key: Some(KEY.to_owned()), ..SignerOptions::default() };
+        let text = refusal(&both);
+        assert!(
+            text.contains("--signer (OML_SIGNER) and --private-key (OML_PRIVATE_KEY) each name"),
+            "{text}"
+        );
+        let stores = SignerOptions {
+            keystore: Some("k".into()),
+            account: Some("a".to_owned()),
+            ..SignerOptions::default()
+        };
+        assert!(refusal(&stores).contains("--keystore (ETH_KEYSTORE) and --account"));
+        let one = SignerOptions { private_key: Some(KEY.to_owned()), ..SignerOptions::default() };
+        assert!(one.load(|_| unreachable!("nothing asks")).is_ok());
     }
 }

@@ -52,6 +52,35 @@ fn keystores_that_cannot_be_read() {
         .stderr(contains("--private-key is not a private key").and(contains("0x12").not()));
 }
 
+#[test]
+fn remote_signers_that_can_not_be() {
+    let dir = tempfile::tempdir().unwrap();
+    write_addresses(dir.path(), 31_337);
+    let sign = |key: &str| {
+        let mut command = oml(dir.path());
+        command.args(["--signer", key, "balance", "withdraw"]);
+        command
+    };
+    sign("azure:key").assert().code(4).stderr(contains("\"azure:key\" names no remote key"));
+    // What was to be --private-key.
+    sign(FIRST_KEY).assert().code(4).stderr(contains("ac09").not());
+    sign("aws:alias/oml@eu-central-1")
+        .args(["--private-key", FIRST_KEY])
+        .assert()
+        .code(4)
+        .stderr(contains("--signer (OML_SIGNER) and --private-key (OML_PRIVATE_KEY) each name"));
+    #[cfg(not(feature = "signer-aws"))]
+    sign("aws:alias/oml@eu-central-1").assert().code(4).stderr(contains(
+        "aws:alias/oml@eu-central-1 needs a program with the cargo feature signer-aws; build one \
+         with `cargo build --release -p oml-cli --features signer-aws`",
+    ));
+    #[cfg(not(feature = "signer-gcp"))]
+    sign("gcp:projects/p/locations/global/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1")
+        .assert()
+        .code(4)
+        .stderr(contains("--features signer-gcp"));
+}
+
 fn template(dir: &Path) -> serde_json::Value {
     let id = format!("0x{}", "11".repeat(32));
     let owner = format!("0x{}", "22".repeat(20));

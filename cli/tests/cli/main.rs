@@ -11,6 +11,8 @@ mod fingerprint;
 mod help;
 mod host;
 mod json;
+#[cfg(feature = "signer-aws")]
+mod kms;
 mod money;
 mod rounds;
 mod support;

@@ -5,7 +5,7 @@ use oml_contracts::Signable as _;
 use oml_contracts::eip712::SignatureError;
 use oml_contracts::hash::channel_id;
 use oml_contracts::{
-    ChannelId, Domain, EthAddress, LicenseId, ModelId, Salt, ServingKeys, Voucher,
+    ChannelId, Domain, EthAddress, LicenseId, ModelId, Salt, ServingKeys, Signature, Voucher,
 };
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +96,12 @@ impl PayerChannel {
         voucher: &Voucher,
         key: &SigningKey,
     ) -> Result<SignedVoucher, SignatureError> {
-        Ok(SignedVoucher {
+        Ok(self.signed(voucher, voucher.sign(&self.voucher_domain(), key)?))
+    }
+
+    /// A voucher of this channel with its signature, which nobody has checked.
+    pub(crate) fn signed(&self, voucher: &Voucher, signature: Signature) -> SignedVoucher {
+        SignedVoucher {
             channel_id: voucher.channel_id,
             payer: self.payer,
             signer: self.signer,
@@ -105,7 +110,7 @@ impl PayerChannel {
             cumulative_requests: voucher.cumulative_requests,
             cumulative_tokens: voucher.cumulative_tokens,
             request_hash: voucher.request_hash,
-            signature: voucher.sign(&self.voucher_domain(), key)?,
-        })
+            signature,
+        }
     }
 }

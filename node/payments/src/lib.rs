@@ -26,7 +26,10 @@ pub use log::{EvidenceLog, LogEntry, LogError};
 pub use payer::{PayerState, ReceiptProblem};
 pub use price::Price;
 pub use request::{MeteredRequest, RequestError, ServedPath, TokenLimits};
-pub use session::{Completion, KeysAnswer, OnText, PayerError, PayerSession, ServingKeySource};
+pub use session::{
+    Completion, KeysAnswer, OnText, PayerError, PayerSession, ServingKeySource, SignatureAnswer,
+    VoucherSigner,
+};
 pub use wire::{
     GatewayTerms, PaymentRequired, RECEIPT_EVENT, RECEIPT_HEADER, RequiredVoucher, SignedReceipt,
     SignedVoucher, VOUCHER_HEADER, WireError, decode, encode,

@@ -17,8 +17,8 @@ pub use error::ChainError;
 pub use follower::{FollowError, Follower, Step};
 pub use head::Head;
 pub use reader::{LedgerKind, Reader};
-pub use sender::{Intent, IntentStatus, Sender, SenderError};
-pub(crate) use sender::{SubmitError, Submitted, load_key, load_key_bytes, submit_once};
+pub use sender::{AccountError, AccountSigner, Intent, IntentStatus, Sender, SenderError};
+pub(crate) use sender::{SubmitError, Submitted, load_key_bytes, submit_once};
 pub use views::{
     BeaconValue, ChannelStatus, ChannelView, CollateralView, DeploymentView, LicenseStatus,
     LicenseView, ProverView, RoundRules, RoundStatus, RoundView, UniverseView,

@@ -2,11 +2,13 @@
 
 mod error;
 mod file;
+mod remote_key;
 mod roles;
 mod validate;
 
 pub use error::ConfigError;
 pub use file::{ChainConfig, HttpConfig, NodeConfig, StoreConfig};
+pub use remote_key::{AwsKey, GcpKey, RemoteKey, RemoteKeyError};
 pub use roles::{
     GatewayConfig, HostConfig, InferenceConfig, OwnerConfig, OwnerRoundsConfig, PrivateKeySource,
     ProverConfig, QueryLimits, RedeemConfig, UniverseConfig,

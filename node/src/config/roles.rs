@@ -1,12 +1,13 @@
 //! Sections of the roles.
 
+use super::remote_key::RemoteKey;
 use oml_contracts::{LicenseId, ModelId};
 use oml_engine::{DeviceName, FloatType};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Where a private key comes from: exactly one of the three.
+/// Where a private key comes from, or who signs with it: exactly one of the four.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrivateKeySource {
@@ -22,6 +23,10 @@ pub struct PrivateKeySource {
     /// File that holds the key as hex and that only its owner can read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub private_key_file: Option<PathBuf>,
+    /// Key that a cloud holds and signs with, as `aws:…` or `gcp:…`. For accounts alone: a serving
+    /// key signs every receipt, so it stays on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<RemoteKey>,
 }
 
 /// Role of a model owner: draws license seeds, delivers copies, seals and opens rounds.

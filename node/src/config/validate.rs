@@ -27,7 +27,7 @@ impl NodeConfig {
             ));
         }
         if let Some(signer) = &self.signer {
-            validate_key("signer", signer)?;
+            validate_account("signer", signer)?;
         }
         at_least("http.header_timeout_ms", self.http.header_timeout_ms, 1)?;
         at_least("http.max_body_bytes", self.http.max_body_bytes as u64, 1_024)?;
@@ -79,7 +79,7 @@ impl NodeConfig {
             }
         }
         if let Some(payer) = owner.rounds.as_ref().and_then(|rounds| rounds.payer.as_ref()) {
-            validate_key("owner.rounds.payer", payer)?;
+            validate_account("owner.rounds.payer", payer)?;
         }
         self.needs_signer("owner")
     }
@@ -123,7 +123,7 @@ impl NodeConfig {
             return Ok(());
         }
         let cause =
-            format!("the role [{role}] sends transactions; add a keystore or private_key_env here");
+            format!("the role [{role}] sends transactions; give one of {HELD_HERE}, remote here");
         Err(ConfigError::Key { key: "signer".to_owned(), source: cause.into() })
     }
 
@@ -159,7 +159,7 @@ impl NodeConfig {
 fn validate_gateway(key: &str, gateway: &GatewayConfig) -> Result<(), ConfigError> {
     http_url(&format!("{key}.upstream"), &gateway.upstream)?;
     match &gateway.serving_key {
-        Some(source) => validate_key(&format!("{key}.serving_key"), source)?,
+        Some(source) => validate_serving_key(&format!("{key}.serving_key"), source)?,
         None if gateway.serving_key_dir.is_none() => {
             let cause = "no key signs receipts; give serving_key or serving_key_dir";
             return Err(ConfigError::Key {
@@ -201,25 +201,51 @@ fn http_url(key: &str, url: &str) -> Result<(), ConfigError> {
     }
 }
 
-fn validate_key(key: &str, source: &PrivateKeySource) -> Result<(), ConfigError> {
-    let fail = |cause: &str| Err(ConfigError::Key { key: key.to_owned(), source: cause.into() });
-    let given = [
-        source.keystore.is_some(),
-        source.private_key_env.is_some(),
-        source.private_key_file.is_some(),
-    ];
-    match given.iter().filter(|given| **given).count() {
-        0 => fail("names no key; give one of keystore, private_key_env, private_key_file"),
-        1 if source.keystore.is_some() && source.password_file.is_none() => {
-            fail("a keystore needs password_file")
+/// Where keys come from that this machine holds.
+const HELD_HERE: &str = "keystore, private_key_env, private_key_file";
+
+fn validate_account(key: &str, source: &PrivateKeySource) -> Result<(), ConfigError> {
+    validate_key(key, source, &format!("{HELD_HERE}, remote"))
+}
+
+/// A serving key signs each receipt, which no remote service could do in time, or for its price.
+fn validate_serving_key(key: &str, source: &PrivateKeySource) -> Result<(), ConfigError> {
+    if let Some(remote) = &source.remote {
+        let cause = format!(
+            "{} holds the key of remote = {remote}, but a serving key signs every receipt and must \
+             be on this machine; give one of {HELD_HERE}",
+            remote.provider()
+        );
+        return Err(ConfigError::Key { key: key.to_owned(), source: cause.into() });
+    }
+    validate_key(key, source, HELD_HERE)
+}
+
+fn validate_key(key: &str, source: &PrivateKeySource, known: &str) -> Result<(), ConfigError> {
+    let fail = |cause: String| Err(ConfigError::Key { key: key.to_owned(), source: cause.into() });
+    let given: Vec<&str> = [
+        ("keystore", source.keystore.is_some()),
+        ("private_key_env", source.private_key_env.is_some()),
+        ("private_key_file", source.private_key_file.is_some()),
+        ("remote", source.remote.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(name, given)| given.then_some(name))
+    .collect();
+    match given.as_slice() {
+        [] => fail(format!("names no key; give one of {known}")),
+        ["keystore"] if source.password_file.is_none() => {
+            fail("a keystore needs password_file".to_owned())
         }
-        1 if source.keystore.is_none() && source.password_file.is_some() => {
-            fail("password_file belongs to a keystore, and none is given")
+        ["keystore"] => Ok(()),
+        [_] if source.password_file.is_some() => {
+            fail("password_file belongs to a keystore, and none is given".to_owned())
         }
-        1 => Ok(()),
-        _ => fail(
-            "names several keys; give exactly one of keystore, private_key_env, private_key_file",
-        ),
+        [_] => Ok(()),
+        several => fail(format!(
+            "names several keys ({}); give exactly one of {known}",
+            several.join(", ")
+        )),
     }
 }
 
@@ -268,8 +294,14 @@ mod tests {
             ("[signer]\nkeystore = \"k\"", "signer: a keystore needs password_file"),
             (
                 "[signer]\nkeystore = \"k\"\npassword_file = \"p\"\nprivate_key_env = \"K\"",
-                "names several keys",
+                "names several keys (keystore, private_key_env)",
             ),
+            (
+                "[signer]\nprivate_key_file = \"f\"\nremote = \"aws:alias/oml\"",
+                "signer: names several keys (private_key_file, remote)",
+            ),
+            ("[signer]\nremote = \"aws:alias/oml\"\npassword_file = \"p\"", "none is given"),
+            ("[signer]\nremote = \"azure:oml\"", "names no remote key; write aws:"),
             ("[signer]\n", "signer: names no key"),
             (
                 "drand_endpoints = [\"https://api.drand.sh/04f1\", \"relay\"]",
@@ -296,6 +328,9 @@ mod tests {
         );
         let keyless = problem(&gateway.replace("serving_key.private_key_env = \"S\"\n", ""));
         assert!(keyless.contains("give serving_key or serving_key_dir"), "{keyless}");
+        let remote =
+            problem(&gateway.replace("private_key_env = \"S\"", "remote = \"aws:alias/s\""));
+        assert!(remote.contains("host.gateways[0].serving_key: aws holds the key"), "{remote}");
         let found = problem(&gateway);
         assert!(
             found.contains(

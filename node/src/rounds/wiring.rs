@@ -9,7 +9,7 @@ use super::pages;
 use super::prover::{AskHandler, ProverDuty};
 use super::service::RoundService;
 use super::words::RoundSecret;
-use crate::chain::{Sender, load_key};
+use crate::chain::{AccountSigner, Sender};
 use crate::config::{OwnerConfig, OwnerRoundsConfig, ProverConfig};
 use crate::context::{NodeContext, RoleError, RoleParts};
 use oml_prover::sealed_box::EncryptionKey;
@@ -59,7 +59,8 @@ async fn wire_owner(
     let secret = RoundSecret::load(&rounds.secret).map_err(|error| failed(error.into()))?;
     let payer = match &rounds.payer {
         Some(source) => {
-            let key = load_key(source).map_err(|error| failed(error.into()))?;
+            let key = AccountSigner::of_source(source).await;
+            let key = key.map_err(|error| failed(error.into()))?;
             let (chain, store) = (context.chain.clone(), context.store.clone());
             let payer =
                 Sender::new(chain, store, key, context.heads.clone(), &context.config.chain);

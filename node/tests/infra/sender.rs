@@ -1,11 +1,17 @@
 use crate::chain::TestChain;
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256, ChainId, Signature};
 use alloy::providers::Provider;
 use alloy::providers::ext::AnvilApi;
+use alloy::signers::Signer;
+use alloy::signers::local::PrivateKeySigner;
 use oml_node::Tasks;
-use oml_node::chain::{ChainClient, Follower, Head, Intent, IntentStatus, Sender, SenderError};
+use oml_node::chain::{
+    AccountSigner, ChainClient, Follower, Head, Intent, IntentStatus, Sender, SenderError,
+};
 use oml_node::config::ChainConfig;
 use oml_node::store::Store;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -21,9 +27,18 @@ struct Running {
 
 impl Running {
     async fn start(chain: &TestChain, store: Store, config: &ChainConfig) -> Self {
+        Self::start_as(chain, store, config, chain.key(0)).await
+    }
+
+    async fn start_as(
+        chain: &TestChain,
+        store: Store,
+        config: &ChainConfig,
+        account: impl Into<AccountSigner>,
+    ) -> Self {
         let client: ChainClient = chain.client().await;
         let (follower, heads) = Follower::new(client.clone(), store.clone(), config).await.unwrap();
-        let sender = Sender::new(client, store.clone(), chain.key(0), heads.clone(), config);
+        let sender = Sender::new(client, store.clone(), account, heads.clone(), config);
         let tasks = Tasks::new();
         tasks.spawn_critical("follower", follower.run(tasks.cancel_token()));
         tasks.spawn_critical("sender", sender.clone().run(tasks.cancel_token()));
@@ -186,6 +201,77 @@ async fn a_stuck_transaction_gets_higher_fees_under_its_nonce() {
     for (newer, older) in attempts.iter().zip(attempts.iter().skip(1)) {
         assert!(newer.max_fee > older.max_fee && newer.tip > older.tip);
     }
+    chain.mine(1).await;
+    chain.provider.anvil_set_auto_mine(true).await.unwrap();
+    assert!(node.sender.wait("universe:1", LIMIT).await.unwrap().took_effect());
+    assert_eq!(nonce(&chain).await, before + 1);
+    node.stop().await;
+}
+
+/// A key that somebody else holds, who is away at times.
+struct HeldElsewhere {
+    key: PrivateKeySigner,
+    presence: Arc<Presence>,
+}
+
+#[derive(Default)]
+struct Presence {
+    is_away: AtomicBool,
+    refusals: AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl Signer for HeldElsewhere {
+    async fn sign_hash(&self, hash: &B256) -> alloy::signers::Result<Signature> {
+        if self.presence.is_away.load(Ordering::SeqCst) {
+            self.presence.refusals.fetch_add(1, Ordering::SeqCst);
+            return Err(alloy::signers::Error::other("away"));
+        }
+        self.key.sign_hash(hash).await
+    }
+
+    fn address(&self) -> Address {
+        self.key.address()
+    }
+
+    fn chain_id(&self) -> Option<ChainId> {
+        None
+    }
+
+    fn set_chain_id(&mut self, _chain_id: Option<ChainId>) {}
+}
+
+/// Whoever holds a key remotely can be away; before, one refusal to sign ended the node's sender.
+#[tokio::test]
+async fn a_signer_that_is_away_is_asked_again() {
+    let Some(chain) = TestChain::start().await else { return };
+    let store = Store::open(&chain.store_url("away.db")).await.unwrap();
+    let config = ChainConfig { resubmit_after_s: 1, ..chain.config() };
+    let presence = Arc::new(Presence::default());
+    let account = HeldElsewhere { key: chain.key(0), presence: Arc::clone(&presence) };
+    let node = Running::start_as(&chain, store, &config, account).await;
+    let before = nonce(&chain).await;
+
+    presence.is_away.store(true, Ordering::SeqCst);
+    let refused = node.sender.submit(universe(&chain, "universe:1", 1)).await.unwrap_err();
+    assert!(matches!(refused, SenderError::Signing(_)), "{refused}");
+    assert_eq!(node.sender.status("universe:1").await.unwrap(), None);
+
+    presence.is_away.store(false, Ordering::SeqCst);
+    chain.provider.anvil_set_auto_mine(false).await.unwrap();
+    node.sender.submit(universe(&chain, "universe:1", 1)).await.unwrap();
+    presence.is_away.store(true, Ordering::SeqCst);
+    for _ in 0..200 {
+        if presence.refusals.load(Ordering::SeqCst) >= 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(presence.refusals.load(Ordering::SeqCst) >= 3, "it was not asked again");
+    assert_eq!(node.store.attempts("universe:1").await.unwrap().len(), 1);
+    assert_eq!(node.tasks.failure(), None);
+
+    presence.is_away.store(false, Ordering::SeqCst);
     chain.mine(1).await;
     chain.provider.anvil_set_auto_mine(true).await.unwrap();
     assert!(node.sender.wait("universe:1", LIMIT).await.unwrap().took_effect());

@@ -10,7 +10,6 @@ pub use rpc::RpcConnection;
 pub(crate) use rpc::rpc_failure;
 
 use crate::error::{FailureKind, HintExt, Result, fail};
-use crate::signer::SigningAccount;
 use alloy::eips::{BlockId, BlockNumberOrTag};
 use alloy::network::TransactionBuilder;
 use alloy::primitives::{Address, U256};
@@ -20,6 +19,7 @@ use alloy::sol_types::{SolCall, SolEvent};
 use oml_contracts::addresses::{Addresses, AddressesError};
 use oml_contracts::rpc::abi::Token;
 use oml_contracts::{Amount, EthAddress, OfferId, Terms, chains, hash};
+use oml_node::chain::AccountSigner;
 use oml_node::chain::beacon::{Present, ProofSource};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -78,7 +78,10 @@ impl Chain {
     ///
     /// # Errors
     /// As [`Self::reading`].
-    pub async fn signing(settings: &ChainSettings, account: SigningAccount) -> Result<Self> {
+    pub async fn signing(
+        settings: &ChainSettings,
+        account: impl Into<AccountSigner>,
+    ) -> Result<Self> {
         Self::open(settings, RpcConnection::signing(&settings.rpc_url, account)?).await
     }
 

@@ -1,13 +1,13 @@
 //! The connection to a chain's endpoint, and its errors as ours.
 
 use crate::error::{ClientError, FailureKind, HintExt, Result, fail};
-use crate::signer::SigningAccount;
 use alloy::eips::BlockId;
 use alloy::network::EthereumWallet;
 use alloy::primitives::U256;
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::transports::{RpcError, TransportErrorKind};
 use oml_contracts::EthAddress;
+use oml_node::chain::AccountSigner;
 use oml_node::chain::beacon::Present;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use std::time::Duration;
 pub struct RpcConnection {
     provider: DynProvider,
     url: String,
-    account: Option<SigningAccount>,
+    account: Option<AccountSigner>,
 }
 
 impl RpcConnection {
@@ -32,11 +32,11 @@ impl RpcConnection {
     ///
     /// # Errors
     /// Malformed URL.
-    pub fn signing(url: &str, account: SigningAccount) -> Result<Self> {
-        Self::open(url, Some(account))
+    pub fn signing(url: &str, account: impl Into<AccountSigner>) -> Result<Self> {
+        Self::open(url, Some(account.into()))
     }
 
-    fn open(rpc_url: &str, account: Option<SigningAccount>) -> Result<Self> {
+    fn open(rpc_url: &str, account: Option<AccountSigner>) -> Result<Self> {
         let url = rpc_url.parse().hint(
             format!("--rpc-url {rpc_url:?} is not a URL"),
             "give something like http://127.0.0.1:8545",
@@ -46,7 +46,7 @@ impl RpcConnection {
         let builder = ProviderBuilder::new().with_simple_nonce_management();
         let provider = match &account {
             Some(account) => {
-                let wallet = EthereumWallet::from(account.signer().clone());
+                let wallet = EthereumWallet::from(account.clone());
                 builder.wallet(wallet).connect_http(url).erased()
             }
             None => builder.connect_http(url).erased(),
@@ -66,7 +66,7 @@ impl RpcConnection {
     ///
     /// # Errors
     /// There is no signer.
-    pub fn account(&self) -> Result<&SigningAccount> {
+    pub fn account(&self) -> Result<&AccountSigner> {
         self.account.as_ref().ok_or_else(|| {
             fail("this command needs a signer", "see `oml help` under Signer", FailureKind::Signer)
         })
@@ -147,6 +147,15 @@ pub(crate) fn rpc_failure(what: &str, error: &RpcError<TransportErrorKind>) -> C
             data.first_chunk().copied(),
         );
     }
+    if let RpcError::LocalUsageError(cause) = error
+        && let Some(refused) = cause.downcast_ref::<alloy::signers::Error>()
+    {
+        return fail(
+            format!("{what}: {}", with_causes(refused)),
+            "nothing was sent; see docs/cli.md under Remote signers for what a cloud's key needs",
+            FailureKind::Signer,
+        );
+    }
     let hint = if error.as_error_resp().is_some() {
         "the node's message says why"
     } else {
@@ -156,4 +165,10 @@ pub(crate) fn rpc_failure(what: &str, error: &RpcError<TransportErrorKind>) -> C
         message: format!("{what}: the chain's endpoint returned an error ({hint})"),
         cause: error.to_string().into(),
     }
+}
+
+/// An error and what caused it, as one line: a cloud's own words are the innermost.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -104,7 +104,7 @@ fn deploy_params(
 }
 
 async fn deploy_all(args: Deploy, global: &Global) -> Result<()> {
-    let rpc = RpcConnection::signing(&global.chain.rpc_url, global.account()?)?;
+    let rpc = RpcConnection::signing(&global.chain.rpc_url, global.account().await?)?;
     let chain_id = rpc.chain_id().await?;
     if global.chain.dry_run {
         return Err(fail(

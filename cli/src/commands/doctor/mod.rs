@@ -170,10 +170,10 @@ async fn signer_finding(global: &Global) -> Finding {
     if !global.signer.options().is_given() {
         return Finding::absent(
             "signer",
-            "none named; only reading commands will work (--account or --keystore)",
+            "none named; only reading commands will work (--account, --keystore or --signer)",
         );
     }
-    let address = match global.account() {
+    let address = match global.account().await {
         Ok(account) => account.address(),
         Err(report) => return Finding::of("signer", Err(report)),
     };

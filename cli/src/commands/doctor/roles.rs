@@ -7,7 +7,7 @@ use crate::flags::Global;
 use eyre::Result;
 use oml_client::prover::{self, ProverStanding};
 use oml_client::round;
-use oml_client::signer::SigningAccount;
+use oml_client::signer;
 use oml_contracts::EthAddress;
 use oml_node::NodeConfig;
 use oml_node::config::OwnerConfig;
@@ -86,7 +86,7 @@ async fn prover_findings(node: &NodeConfig, global: &Global) -> Vec<Finding> {
         // The chain's own findings say why.
         return Vec::new();
     };
-    let account = match account_of(node) {
+    let account = match account_of(node).await {
         Ok(account) => account,
         Err(report) => return vec![Finding::of("tickets", Err(report))],
     };
@@ -136,11 +136,11 @@ fn tickets_finding(standing: &ProverStanding) -> Finding {
 }
 
 /// The account of a node's signer.
-fn account_of(config: &NodeConfig) -> Result<EthAddress> {
-    let signer = config.signer.as_ref().ok_or_else(|| {
+async fn account_of(config: &NodeConfig) -> Result<EthAddress> {
+    let source = config.signer.as_ref().ok_or_else(|| {
         fail("a prover sends transactions", "add a [signer] section", FailureKind::Signer)
     })?;
-    Ok(SigningAccount::of_source(signer)?.address())
+    Ok(signer::of_source(source).await?.address())
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! What can go wrong between a payer and a gateway.
 
-use oml_contracts::eip712::SignatureError;
 use oml_contracts::{Amount, EthAddress};
 use serde_json::Value;
 
@@ -81,8 +80,11 @@ pub enum PayerError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// The payer's key did not sign.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
+    #[error("the voucher was not signed: {source}")]
+    Unsigned {
+        /// What its signer says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Whoever asks has a say in the answer.
     #[error(
         "the request is not plain: temperature must be 0, and nothing in it but its prompt and its length"

@@ -5,8 +5,10 @@ mod error;
 mod keys;
 mod pay;
 mod renegotiate;
+mod signer;
 
 pub use answer::OnText;
 pub use error::PayerError;
 pub use keys::{KeysAnswer, ServingKeySource};
 pub use pay::{Completion, PayerSession};
+pub use signer::{SignatureAnswer, VoucherSigner};

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use k256::ecdsa::SigningKey;
-use oml_contracts::{Amount, EthAddress, RequestHash};
+use oml_contracts::{Amount, RequestHash, Signable as _};
 use serde_json::{Value, json};
 
 use super::answer::{self, OnText};
 use super::error::{PayerError, network, refusal};
 use super::keys::ServingKeySource;
+use super::signer::VoucherSigner;
 use crate::channel::PayerChannel;
 use crate::count::ByteEstimate;
 use crate::log::{EvidenceLog, LogEntry};
@@ -49,7 +49,7 @@ struct ChainClock {
 #[derive(Debug)]
 pub struct PayerSession {
     pub(super) channel: PayerChannel,
-    key: SigningKey,
+    signer: Box<dyn VoucherSigner>,
     pub(super) gateway: String,
     pub(super) http: reqwest::Client,
     log: Option<EvidenceLog>,
@@ -71,8 +71,12 @@ impl PayerSession {
     ///
     /// # Errors
     /// [`PayerError::WrongKey`], [`PayerError::Network`] if the HTTP client can't be made.
-    pub fn new(channel: PayerChannel, key: SigningKey, gateway: &str) -> Result<Self, PayerError> {
-        let (found, expected) = (EthAddress::of_key(key.verifying_key()), channel.voucher_signer());
+    pub fn new(
+        channel: PayerChannel,
+        signer: impl VoucherSigner + 'static,
+        gateway: &str,
+    ) -> Result<Self, PayerError> {
+        let (found, expected) = (signer.address(), channel.voucher_signer());
         if found != expected {
             return Err(PayerError::WrongKey { found, expected });
         }
@@ -85,7 +89,7 @@ impl PayerSession {
             .map_err(|cause| network(&gateway, cause))?;
         Ok(Self {
             channel,
-            key,
+            signer: Box::new(signer),
             gateway,
             http,
             log: None,
@@ -281,7 +285,10 @@ impl PayerSession {
         if voucher.cumulative_amount > budget {
             return Err(over(voucher.cumulative_amount));
         }
-        let signed = self.channel.sign(&voucher, &self.key)?;
+        let digest = voucher.digest(&self.channel.voucher_domain());
+        let signature = self.signer.sign(digest).await;
+        let signature = signature.map_err(|source| PayerError::Unsigned { source })?;
+        let signed = self.channel.signed(&voucher, signature);
         if let Some(log) = &self.log {
             log.append(&LogEntry::Voucher(signed.clone())).await?;
         }

@@ -1,5 +1,6 @@
 //! What is to get onto the chain, and where it stands.
 
+use super::account::AccountError;
 use crate::chain::error::ChainError;
 use crate::store::{IntentRow, IntentState, StoreError};
 use alloy::primitives::{Address, B256, Bytes, U256};
@@ -157,9 +158,9 @@ pub enum SenderError {
         /// Account that both would send from.
         account: String,
     },
-    /// The account's key did not sign.
+    /// The account's key did not sign. May be submitted again.
     #[error("signing failed: {0}")]
-    Signing(#[source] alloy::signers::Error),
+    Signing(#[source] AccountError),
     /// No account holds as much as it sends.
     #[error("signing failed: {0} wei is more than any account holds")]
     TooMuch(U256),

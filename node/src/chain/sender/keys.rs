@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 /// [`ConfigError::Key`], which never holds the key.
-pub(crate) fn load_key(source: &PrivateKeySource) -> Result<PrivateKeySigner, ConfigError> {
+pub(super) fn load_key(source: &PrivateKeySource) -> Result<PrivateKeySigner, ConfigError> {
     if let (Some(keystore), Some(password_file)) = (&source.keystore, &source.password_file) {
         let password = read(password_file)?;
         let password = password.trim_end_matches(['\r', '\n']);

@@ -3,13 +3,16 @@
 //! A signed transaction is stored before it is broadcast. After a crash the same bytes are sent
 //! again, so an intent has at most one transaction on chain. Fees are bumped under the same nonce.
 
+mod account;
 mod intent;
 mod keys;
 mod once;
+mod remote;
 mod settle;
 mod submit;
 
+pub use account::{AccountError, AccountSigner};
 pub use intent::{Intent, IntentStatus, SenderError};
-pub(crate) use keys::{load_key, load_key_bytes};
+pub(crate) use keys::load_key_bytes;
 pub(crate) use once::{SubmitError, Submitted, submit_once};
 pub use submit::Sender;

@@ -2,6 +2,7 @@
 
 use super::intent::SenderError;
 use super::submit::Sender;
+use crate::causes::with_causes;
 use crate::chain::error::ChainError;
 use crate::chain::head::Head;
 use crate::chain::request::within;
@@ -39,6 +40,11 @@ impl Sender {
                 Ok(()) => {}
                 Err(SenderError::Chain(error)) => {
                     tracing::warn!(%error, "settling transactions failed; trying again");
+                }
+                // Who holds the key may be away for a while, as an endpoint may.
+                Err(SenderError::Signing(error)) => {
+                    let error = with_causes(&error);
+                    tracing::warn!(error, "settling transactions failed; trying again");
                 }
                 Err(SenderError::Store(error)) if error.is_transient() => {
                     tracing::warn!(%error, "settling transactions failed; trying again");
@@ -321,7 +327,7 @@ impl Sender {
         tx: TxEip1559,
         cancels: bool,
     ) -> Result<(), SenderError> {
-        let attempt = self.sign(&intent.key, tx, cancels)?;
+        let attempt = self.sign(&intent.key, tx, cancels).await?;
         self.inner.store.put_attempt(&attempt).await?;
         self.broadcast(&attempt).await;
         Ok(())

@@ -1,5 +1,6 @@
 //! From an intent to a stored, signed and broadcast transaction.
 
+use super::account::AccountSigner;
 use super::intent::{Intent, IntentStatus, SenderError};
 use crate::chain::client::ChainClient;
 use crate::chain::error::ChainError;
@@ -14,8 +15,6 @@ use alloy::eips::Encodable2718;
 use alloy::primitives::{Address, B256, TxKind, U256};
 use alloy::providers::Provider;
 use alloy::rpc::types::TransactionRequest;
-use alloy::signers::SignerSync;
-use alloy::signers::local::PrivateKeySigner;
 use oml_contracts::EthAddress;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +30,7 @@ pub struct Sender {
 pub(super) struct Inner {
     pub(super) client: ChainClient,
     pub(super) store: Store,
-    pub(super) key: PrivateKeySigner,
+    pub(super) key: AccountSigner,
     pub(super) heads: watch::Receiver<Head>,
     pub(super) resubmit_after: Duration,
     pub(super) max_fee: u128,
@@ -47,7 +46,7 @@ impl Sender {
     pub fn new(
         client: ChainClient,
         store: Store,
-        key: PrivateKeySigner,
+        key: impl Into<AccountSigner>,
         heads: watch::Receiver<Head>,
         config: &ChainConfig,
     ) -> Self {
@@ -55,7 +54,7 @@ impl Sender {
         let inner = Inner {
             client,
             store,
-            key,
+            key: key.into(),
             heads,
             resubmit_after: Duration::from_secs(config.resubmit_after_s),
             max_fee: config.max_fee_per_gas.into(),
@@ -68,11 +67,11 @@ impl Sender {
     /// Account that sends.
     #[must_use]
     pub fn address(&self) -> EthAddress {
-        self.account().into()
+        self.inner.key.address()
     }
 
     pub(super) fn account(&self) -> Address {
-        self.inner.key.address()
+        self.address().into()
     }
 
     /// Stores, signs and broadcasts an intent once. A known key returns where that intent stands.
@@ -104,7 +103,7 @@ impl Sender {
             access_list: alloy::eips::eip2930::AccessList::default(),
             input: intent.calldata.clone(),
         };
-        let attempt = self.sign(&intent.key, tx, false)?;
+        let attempt = self.sign(&intent.key, tx, false).await?;
         let row = self.row(&intent, nonce)?;
         if !self.inner.store.put_intent(&row, &attempt).await? {
             drop(guard);
@@ -219,7 +218,7 @@ impl Sender {
         }
     }
 
-    pub(super) fn sign(
+    pub(super) async fn sign(
         &self,
         key: &str,
         tx: TxEip1559,
@@ -227,7 +226,7 @@ impl Sender {
     ) -> Result<AttemptRow, SenderError> {
         let (max_fee, tip) = (tx.max_fee_per_gas, tx.max_priority_fee_per_gas);
         let signature =
-            self.inner.key.sign_hash_sync(&tx.signature_hash()).map_err(SenderError::Signing)?;
+            self.inner.key.sign_hash(&tx.signature_hash()).await.map_err(SenderError::Signing)?;
         let envelope = TxEnvelope::from(tx.into_signed(signature));
         let tx_hash: B256 = *envelope.tx_hash();
         Ok(AttemptRow {
