@@ -19,6 +19,8 @@ pub mod deployment;
 mod error;
 pub mod files;
 pub mod host;
+mod keep;
+mod keystore;
 pub mod license;
 pub mod local_model;
 pub mod model;

@@ -1,6 +1,7 @@
 //! Where the key of an account comes from: a keystore as `cast` writes it, a raw key, a mnemonic.
 
 use crate::error::{FailureKind, HintExt, Result, fail};
+use crate::keystore;
 use alloy::signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
 use k256::ecdsa::SigningKey;
 use oml_contracts::EthAddress;
@@ -134,15 +135,12 @@ impl SignerOptions {
         }
         let path = self.keystore_path()?;
         if !path.is_file() {
-            let message = format!("keystore {} does not exist", path.display());
+            let state = if path.is_dir() { "is a directory" } else { "does not exist" };
+            let message = format!("keystore {} {state}", path.display());
             return Err(fail(message, HOW, FailureKind::Signer));
         }
         let password = self.password(&path, ask)?;
-        PrivateKeySigner::decrypt_keystore(&path, password).map(SigningAccount).hint(
-            format!("keystore {} could not be opened", path.display()),
-            "check the password (--password-file FILE) and that the file is a Foundry or geth keystore",
-            FailureKind::Signer,
-        )
+        keystore::open(&path, &password).map(SigningAccount)
     }
 
     /// Whether an account is named at all.
@@ -170,12 +168,7 @@ impl SignerOptions {
         ask: impl FnOnce(&str) -> std::io::Result<String>,
     ) -> Result<String> {
         if let Some(file) = &self.password_file {
-            let text = std::fs::read_to_string(file).hint(
-                format!("password file {} could not be read", file.display()),
-                "check the path and its permissions",
-                FailureKind::Signer,
-            )?;
-            return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+            return keystore::read_password(file);
         }
         if let Some(password) = &self.password {
             return Ok(password.clone());
