@@ -2,6 +2,7 @@
 //! loaded.
 
 use crate::compute::ComputeArgs;
+use crate::error::{FailureKind, fail};
 use crate::output::{Format, Output};
 use clap::Args;
 use eyre::Result;
@@ -17,7 +18,7 @@ pub(crate) struct Global {
     #[arg(long, env = "OML_FORMAT", value_enum, default_value_t, global = true)]
     pub(crate) format: Format,
     /// What is logged on stderr, e.g. `info` or `oml_node=debug` [default: warn, for servers info]
-    #[arg(long, env = "OML_LOG", value_name = "FILTER", global = true)]
+    #[arg(long, env = "OML_LOG", value_name = "FILTER", value_parser = log_filter, global = true)]
     pub(crate) log: Option<String>,
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
@@ -49,6 +50,19 @@ impl Global {
         self.chain.drand_endpoints.iter().filter(|url| !url.is_empty()).cloned().collect()
     }
 
+    /// Refuses a dry run of what sends nothing but makes a file, a key or a signature: it would
+    /// make them all the same.
+    pub(crate) fn refuse_dry_run(&self, what: &str) -> Result<()> {
+        if !self.chain.dry_run {
+            return Ok(());
+        }
+        Err(fail(
+            format!("{what} can't be simulated: it is made here, and nothing is sent for it"),
+            "leave --dry-run (OML_DRY_RUN) away; what exists is never written over",
+            FailureKind::Failed,
+        ))
+    }
+
     /// The signing account; asks for a keystore's password if no flag gives it.
     pub(crate) fn account(&self) -> Result<SigningAccount> {
         Ok(self.signer.options().load(|question| rpassword::prompt_password(question))?)
@@ -63,6 +77,16 @@ impl Global {
     pub(crate) async fn signing(&self) -> Result<Chain> {
         let account = self.account()?;
         Ok(Chain::signing(&self.settings(), account).await?)
+    }
+}
+
+/// A filter that logging takes.
+fn log_filter(text: &str) -> Result<String, String> {
+    match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!(
+            "{error}; use a level (error, warn, info, debug, trace) or target=level pairs"
+        )),
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod commands;
 mod compute;
+mod currency;
 mod error;
 mod flags;
 mod output;

@@ -4,6 +4,7 @@ use crate::chain::Chain;
 use crate::error::{FailureKind, HintExt, Result, fail};
 use crate::files::ChannelFile;
 use crate::host;
+use crate::money::{Currency, Money};
 use oml_contracts::rpc::abi::PaymentEscrow::{self, ChannelStatus};
 use oml_contracts::{Amount, LicenseId};
 use oml_payments::{
@@ -23,17 +24,19 @@ pub struct PaidAnswer {
     /// Tokens of prompt and answer, as the receipt counts them.
     pub tokens: u64,
     /// Promised on the channel in all.
-    pub promised: Amount,
+    pub promised: Money,
     /// What the host signed; its signer, counts and hashes were checked.
     pub receipt: SignedReceipt,
 }
 
-impl From<Completion> for PaidAnswer {
-    fn from(done: Completion) -> Self {
+impl PaidAnswer {
+    /// A completed request on a channel in `currency`.
+    #[must_use]
+    pub fn of(done: Completion, currency: &Currency) -> Self {
         Self {
             text: done.text,
             tokens: done.tokens,
-            promised: done.voucher.cumulative_amount,
+            promised: currency.of(done.voucher.cumulative_amount),
             receipt: done.receipt,
         }
     }
@@ -165,7 +168,10 @@ pub fn explain<T>(result: Result<T, PayerError>, gateway: &str) -> Result<T> {
         Err(PayerError::Receipt { .. }) => {
             ("the receipt is kept in the log; see `oml proof`", FailureKind::Failed)
         }
-        _ => ("the cause is above", FailureKind::Failed),
+        _ => (
+            "check that --gateway is the base URL of an OML gateway, e.g. http://127.0.0.1:9000",
+            FailureKind::Failed,
+        ),
     };
     result.hint(format!("no paid answer from {gateway}"), hint, exit)
 }

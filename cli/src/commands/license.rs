@@ -1,12 +1,13 @@
 //! `oml license`: from purchase to the collateral's way out.
 
+use super::channel::say_kept;
 use crate::flags::Global;
 use clap::{Args, Subcommand};
 use eyre::Result;
-use oml_client::files::{self, LicenseFile};
+use oml_client::files::LicenseFile;
 use oml_client::license::{self, AcquireLicense};
-use oml_client::{TxRecord, money, offer};
-use oml_contracts::{Amount, EthAddress};
+use oml_client::{TxRecord, offer};
+use oml_contracts::EthAddress;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -61,12 +62,9 @@ pub(crate) enum Verb {
         /// License file
         #[arg(long, value_name = "FILE")]
         license: PathBuf,
-        /// Amount, e.g. 10.5
+        /// Amount in the license's currency, e.g. 10.5
         #[arg(long)]
         amount: String,
-        /// Decimals of the currency
-        #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
-        decimals: u8,
     },
     /// Show status, seed and collateral
     Show(NamedLicense),
@@ -96,9 +94,8 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Acquire { terms, serving_key, nonce, out } => {
             let terms = offer::load_terms(&terms)?;
             let order = AcquireLicense { terms, serving_key, nonce };
-            let acquired = license::acquire(&chain, &order).await?;
-            files::save(&out, &acquired.file)?;
-            global.output().progress(format!("wrote {}", out.display()));
+            let acquired = license::acquire(&chain, &order, &out).await?;
+            say_kept(&out, acquired.change.transactions.is_empty(), global);
             acquired.change
         }
         Verb::Seed { license, wait } => {
@@ -113,9 +110,10 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Terminate(named) => license::terminate(&chain, &named.load()?).await?,
         Verb::Thaw(named) => license::thaw(&chain, &named.load()?).await?,
         Verb::Withdraw(named) => license::withdraw(&chain, &named.load()?).await?,
-        Verb::TopUp { license, amount, decimals } => {
-            let amount = Amount::new(money::parse(&amount, decimals)?);
-            license::top_up(&chain, &LicenseFile::load(&license)?, amount).await?
+        Verb::TopUp { license, amount } => {
+            let license = LicenseFile::load(&license)?;
+            let amount = chain.currency(license.terms.currency).await?.parse(&amount)?;
+            license::top_up(&chain, &license, amount).await?
         }
         Verb::Show(named) => return show(&named.load()?, global).await,
     };

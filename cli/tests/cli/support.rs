@@ -188,18 +188,41 @@ impl Anvil {
 
     /// Sends as the first account, which anvil unlocks, and waits for the block.
     pub(crate) fn transact<C: SolCall>(&self, to: EthAddress, call: &C) {
+        self.transact_from(FIRST, to, call);
+    }
+
+    /// The same as any account that anvil unlocks.
+    pub(crate) fn transact_from<C: SolCall>(&self, from: &str, to: EthAddress, call: &C) {
         let data = alloy::hex::encode_prefixed(call.abi_encode());
-        let transaction = json!([{ "from": FIRST, "to": to, "data": data }]);
-        let id = self.rpc("eth_sendTransaction", transaction);
+        self.mined(&json!({ "from": from, "to": to, "data": data }), C::SIGNATURE);
+    }
+
+    /// Deploys a contract as the first account.
+    pub(crate) fn create(&self, code: &str) -> EthAddress {
+        let data = format!("0x{}", code.trim());
+        let receipt = self.mined(&json!({ "from": FIRST, "data": data }), "creation");
+        receipt["contractAddress"].as_str().unwrap().parse().unwrap()
+    }
+
+    fn mined(&self, transaction: &Value, what: &str) -> Value {
+        let id = self.rpc("eth_sendTransaction", json!([transaction]));
         for _ in 0..100 {
             let receipt = self.rpc("eth_getTransactionReceipt", json!([id]));
             if !receipt.is_null() {
-                assert_eq!(receipt["status"], "0x1", "{} reverted", C::SIGNATURE);
-                return;
+                assert_eq!(receipt["status"], "0x1", "{what} reverted");
+                return receipt;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("{} is not mined", C::SIGNATURE);
+        panic!("{what} is not mined");
+    }
+
+    /// What a view function returns.
+    pub(crate) fn view<C: SolCall>(&self, to: EthAddress, call: &C) -> C::Return {
+        let data = alloy::hex::encode_prefixed(call.abi_encode());
+        let answer = self.rpc("eth_call", json!([{ "to": to, "data": data }, "latest"]));
+        let answer = alloy::hex::decode(answer.as_str().unwrap()).unwrap();
+        C::abi_decode_returns(&answer).unwrap()
     }
 
     /// Registers a model of the first account, and commits to a universe of it.
@@ -226,6 +249,11 @@ impl Anvil {
 
     /// Transactions that the first account has sent.
     pub(crate) fn sent(&self) -> Value {
-        self.rpc("eth_getTransactionCount", json!([FIRST, "pending"]))
+        self.sent_by(FIRST)
+    }
+
+    /// Transactions that an account has sent.
+    pub(crate) fn sent_by(&self, account: &str) -> Value {
+        self.rpc("eth_getTransactionCount", json!([account, "pending"]))
     }
 }
