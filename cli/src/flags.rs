@@ -4,7 +4,8 @@
 use crate::compute::ComputeArgs;
 use crate::error::{FailureKind, fail};
 use crate::output::{Format, Output};
-use clap::Args;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
 use eyre::Result;
 use oml_client::signer::{SignerOptions, SigningAccount};
 use oml_client::{Chain, ChainSettings};
@@ -136,6 +137,9 @@ pub(crate) struct ChainArgs {
     pub tx_timeout: u64,
 }
 
+/// Ids of the flags that name the signing account.
+const NAMING: [&str; 4] = ["keystore", "account", "private_key", "mnemonic"];
+
 /// Signer flags, the same as `cast`'s.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Signer")]
@@ -176,6 +180,34 @@ pub(crate) struct SignerArgs {
 }
 
 impl SignerArgs {
+    /// Lets an account that the command line names win over all that the environment names.
+    ///
+    /// # Errors
+    /// The command line names two.
+    pub(crate) fn prefer_flags(&mut self, matches: &ArgMatches) -> Result<(), String> {
+        let is_typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let typed: Vec<&str> = NAMING.into_iter().filter(|id| is_typed(id)).collect();
+        if let [first, second, ..] = typed[..] {
+            let flag = |id: &str| format!("--{}", id.replace('_', "-"));
+            return Err(format!(
+                "{} and {} both name the signing account; give one of them",
+                flag(first),
+                flag(second)
+            ));
+        }
+        let Some(chosen) = typed.first() else { return Ok(()) };
+        let places = [&mut self.private_key, &mut self.mnemonic, &mut self.account];
+        for (id, place) in ["private_key", "mnemonic", "account"].into_iter().zip(places) {
+            if id != *chosen {
+                *place = None;
+            }
+        }
+        if *chosen != "keystore" {
+            self.keystore = None;
+        }
+        Ok(())
+    }
+
     /// What the flags name.
     pub(crate) fn options(&self) -> SignerOptions {
         SignerOptions {
