@@ -32,6 +32,7 @@ mod progress;
 pub mod proof;
 pub mod prover;
 mod purchase;
+pub mod recover;
 pub mod report;
 pub mod round;
 pub mod settle;

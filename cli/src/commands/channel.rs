@@ -1,5 +1,6 @@
 //! `oml channel`: a payer's money set aside for one license.
 
+use super::recover::{self, LostChannel, OfAccount};
 use crate::error::{FailureKind, HintExt as _};
 use crate::flags::Global;
 use crate::output::table;
@@ -75,6 +76,10 @@ pub(crate) enum Verb {
         #[command(flatten)]
         how: HowToClose,
     },
+    /// List the channels that an account has opened
+    List(OfAccount),
+    /// Write a channel file that was lost again, with its salt, from what the chain has
+    Recover(LostChannel),
     /// Show deposit, claims and reservation
     Show {
         /// Channel file
@@ -128,6 +133,8 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     let load = |path: &Path| ChannelFile::load(path);
     let changed = match verb {
         Verb::Show { channel } => return show(&load(&channel)?, global).await,
+        Verb::List(of) => return recover::list_channels(&of, global).await,
+        Verb::Recover(lost) => return recover::recover_channel(&lost, global).await,
         Verb::SignClose { channel, amount, node, out } => {
             global.refuse_dry_run("a signature that ends a channel")?;
             let signed = sign_close(&load(&channel)?, &amount, &node, global).await?;

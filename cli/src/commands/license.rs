@@ -1,6 +1,7 @@
 //! `oml license`: from purchase to the collateral's way out.
 
 use super::channel::say_kept;
+use super::recover::{self, LostLicense, OfAccount};
 use crate::flags::Global;
 use clap::{Args, Subcommand};
 use eyre::Result;
@@ -68,6 +69,10 @@ pub(crate) enum Verb {
     },
     /// Show status, seed and collateral
     Show(NamedLicense),
+    /// List the licenses that an account has bought
+    List(OfAccount),
+    /// Write a license file that was lost again, from what the chain has
+    Recover(LostLicense),
 }
 
 /// Names a license by its file.
@@ -86,8 +91,11 @@ impl NamedLicense {
 
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
-    if let Verb::Show(named) = &verb {
-        return show(&named.load()?, global).await;
+    match &verb {
+        Verb::Show(named) => return show(&named.load()?, global).await,
+        Verb::List(of) => return recover::list_licenses(of, global).await,
+        Verb::Recover(lost) => return recover::recover_license(lost, global).await,
+        _ => {}
     }
     let chain = global.signing().await?;
     let changed = match verb {
@@ -115,7 +123,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let amount = chain.currency(license.terms.currency).await?.parse(&amount)?;
             license::top_up(&chain, &license, amount).await?
         }
-        Verb::Show(named) => return show(&named.load()?, global).await,
+        Verb::Show(_) | Verb::List(_) | Verb::Recover(_) => return Ok(()),
     };
     let lines: Vec<String> = changed.transactions.iter().map(TxRecord::line).collect();
     let id = changed.license_id.to_string();
