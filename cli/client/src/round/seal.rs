@@ -5,6 +5,7 @@ use super::seal_file::SealFile;
 use super::watch::kept;
 use super::words::{RoundKind, require_committed};
 use crate::chain::{Chain, Payment, TxRecord};
+use crate::deployment;
 use crate::error::{FailureKind, Result, fail};
 use crate::files::{self, LicenseFile};
 use crate::keep::Readers;
@@ -53,6 +54,9 @@ pub struct SealedRound {
 pub async fn seal(chain: &Chain, secret: &RoundSecret, order: &SealOrder) -> Result<SealFile> {
     let words = LicenseWords::new(secret, order.license.license_id);
     require_committed(chain, &words).await?;
+    if order.kind == RoundKind::Registered {
+        deployment::require_registered(chain, &order.license, &order.uri).await?;
+    }
     let index = free_word(chain, &words, order.kind).await?;
     sign(
         chain,
