@@ -10,13 +10,16 @@ use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
 use oml_client::copy::{CopyMaker, CopyOrder, EmbeddedCopy, refuse_other_contents, start};
-use oml_client::files;
+use oml_client::{files, local_model, model};
 use oml_engine::ChoiceReport;
 use oml_prover::embed::{CheckpointOptions, EmbedReport, StopReason};
 use oml_prover::fingerprint::{AnswerSet, LicenseDraw, PairsForm, Universe, write_pairs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Below this share of its answers a copy is not worth delivering.
+const LEAST_HIT_RATE: f64 = 0.8;
 
 /// Flags of `embed`.
 #[derive(Args, Clone, Debug)]
@@ -48,9 +51,14 @@ pub(crate) struct Embed {
 
 /// Makes the copies that the flags name and prints how they came about.
 pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
+    global.refuse_dry_run("a copy")?;
     let output = global.output();
     let universe = args.own.load()?;
     let wanted = wanted(args, &universe, global).await?;
+    if args.draws.license.is_some() {
+        let dir = local_model::locate(&args.model)?;
+        model::require_weights(&global.reading().await?, universe.model(), &dir).await?;
+    }
     let base = load_model(&args.model)?;
     let options = args.training.options(&base)?;
     let stop = if options.checkpoint.is_some() { stop_on_ctrl_c() } else { Arc::default() };
@@ -76,6 +84,14 @@ pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
         let out = copy.within(&args.out);
         let order = CopyOrder { universe: &universe, draw: &copy.draw, before, out: &out };
         made.push(maker.make(&mut embedder, &order)?);
+    }
+    for copy in made.iter().filter(|copy| copy.hit_rate < LEAST_HIT_RATE) {
+        output.progress(format!(
+            "warning: {} gives only {:.0} % of its answers; do not deliver it: it can hardly be \
+             traced. Train longer, or with other settings",
+            copy.dir.display(),
+            100.0 * copy.hit_rate
+        ));
     }
     show(args, &made, output)
 }
