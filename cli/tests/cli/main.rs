@@ -10,6 +10,7 @@ mod fingerprint;
 mod help;
 mod host;
 mod json;
+mod keyboard;
 mod money;
 mod rounds;
 mod support;
