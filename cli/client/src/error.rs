@@ -124,6 +124,14 @@ impl ClientError {
     }
 }
 
+/// Says of a command that keeps where it is that it goes on where it was stopped.
+pub(crate) fn resumable<T>(done: Result<T>) -> Result<T> {
+    done.map_err(|error| match error.kind() {
+        FailureKind::Timeout => error.and_hint("the same command goes on where this one stopped"),
+        _ => error,
+    })
+}
+
 /// The hint and kind of the outermost explained failure among `error` and its causes.
 #[must_use]
 pub fn find<'a>(error: &'a (dyn Error + 'static)) -> (Option<&'a str>, FailureKind) {

@@ -6,7 +6,7 @@
 
 use crate::chain::{Chain, Payment};
 use crate::channel::{ChangedChannel, OpenChannel, OpenedChannel};
-use crate::error::{FailureKind, Result, fail};
+use crate::error::{FailureKind, Result, fail, resumable};
 use crate::files::{self, ChannelFile};
 use crate::keep::Readers;
 use oml_contracts::hash;
@@ -41,7 +41,8 @@ pub async fn open(chain: &Chain, order: &OpenChannel, out: &Path) -> Result<Open
     let (currency, escrow) = (file.license.terms.currency, chain.escrow());
     let deposit = Payment::new(currency, escrow, "deposit", order.amount);
     let keep = || if is_new { files::save_new(out, &file, Readers::Anyone) } else { Ok(()) };
-    let paid = chain.send_paying_kept("open channel", escrow, call, &deposit, keep).await?;
+    let paid = chain.send_paying_kept("open channel", escrow, call, &deposit, keep).await;
+    let paid = resumable(paid)?;
     let change = ChangedChannel { channel_id: file.channel_id, transactions: paid.records };
     completed(chain, file, change, out)
 }

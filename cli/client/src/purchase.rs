@@ -1,7 +1,7 @@
 //! Buying a license, and keeping its file before the money moves.
 
 use crate::chain::{Chain, Payment};
-use crate::error::{FailureKind, Result, fail};
+use crate::error::{FailureKind, Result, fail, resumable};
 use crate::files::{self, LicenseFile};
 use crate::license::{self, AcquireLicense, AcquiredLicense, ChangedLicense};
 use alloy::primitives::B256;
@@ -40,7 +40,8 @@ pub async fn acquire(chain: &Chain, order: &AcquireLicense, out: &Path) -> Resul
     let price = Payment::new(terms.currency, chain.vault(), "fee", terms.license_fee)
         .and("collateral", terms.collateral);
     let step = "acquire license";
-    let paid = chain.send_paying_kept(step, chain.registry(), call, &price, keep).await?;
+    let paid = chain.send_paying_kept(step, chain.registry(), call, &price, keep).await;
+    let paid = resumable(paid)?;
     if let Some(log) = paid.last.event::<LicenseRegistry::LicenseAcquired>()
         && log.licenseId != B256::from(license_id)
     {

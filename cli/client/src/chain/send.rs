@@ -133,8 +133,8 @@ impl Chain {
                 "{step}: transaction {hash} was sent but not seen mined within {} s",
                 self.timeout.as_secs()
             ),
-            "it may still be mined: look it up; the same command goes on where this one stopped, \
-             and --tx-timeout waits longer",
+            "it may still be mined: look it up before you send anything again; --tx-timeout waits \
+             longer",
             FailureKind::Timeout,
         )?;
         if receipt.status() {

@@ -3,8 +3,8 @@
 use super::claim::ProofClaim;
 use crate::chain::{Chain, TxRecord};
 use crate::commitment::after_commitment;
-use crate::error::Result;
-use crate::files::LicenseFile;
+use crate::error::{Result, resumable};
+use crate::files::{self, LicenseFile};
 use crate::money::Money;
 use alloy::primitives::U256;
 use alloy::sol_types::SolCall;
@@ -114,6 +114,10 @@ async fn prove<C: SolCall>(
 ) -> Result<AcceptedProof> {
     let Begun { claim, currency, state } = begun;
     let commitment = claim.commitment(chain)?;
+    if files::is_there(state) {
+        // A stopped command may have committed already.
+        chain.wait_for_own_transactions().await?;
+    }
     let accepted = |slashed, transactions| {
         let violation = claim.violation;
         AcceptedProof { violation, level: 0, slashed, transactions }
@@ -122,7 +126,8 @@ async fn prove<C: SolCall>(
     if !chain.is_dry_run() {
         claim.keep(chain, state)?;
     }
-    let mut transactions: Vec<_> = commitment.make(chain).await?.into_iter().collect();
+    let made = resumable(commitment.make(chain).await)?;
+    let mut transactions: Vec<_> = made.into_iter().collect();
     if chain.is_dry_run() {
         transactions.extend(rehearsed);
         return Ok(accepted(None, transactions));
@@ -130,7 +135,7 @@ async fn prove<C: SolCall>(
     commitment.mature(chain).await?;
     let currency = chain.currency(currency).await?;
     let sent = chain.send(step, chain.proofs(), call, U256::ZERO).await;
-    let sent = after_commitment(sent)?;
+    let sent = resumable(after_commitment(sent))?;
     let slashed = sent.event::<CollateralVault::CollateralSlashed>().map(|log| log.amount);
     let slashed = slashed.map(|amount| currency.units(amount));
     transactions.push(sent.record);

@@ -6,7 +6,7 @@ use super::watch::kept;
 use super::words::{RoundKind, require_committed};
 use crate::chain::{Chain, Payment, TxRecord};
 use crate::deployment;
-use crate::error::{FailureKind, Result, fail};
+use crate::error::{FailureKind, Result, fail, resumable};
 use crate::files::{self, LicenseFile};
 use crate::keep::Readers;
 use crate::money::Money;
@@ -218,6 +218,7 @@ async fn pay_for(
     };
     let (currency, rounds) = (fees.currency().address(), chain.rounds());
     let price = Payment::new(currency, rounds, "seats", fees.amount()?);
-    let paid = chain.send_paying_kept("seal round", rounds, call, &price, keep).await?;
+    let paid = chain.send_paying_kept("seal round", rounds, call, &price, keep).await;
+    let paid = resumable(paid)?;
     Ok(SealedRound { round_id: seal.round_id(), fees, transactions: paid.records })
 }
