@@ -142,6 +142,29 @@ impl ServingKeySource for ChainKeys {
     }
 }
 
+/// [`explain`] with amounts that know their currency.
+///
+/// # Errors
+/// The failure, explained.
+pub fn explain_money<T>(
+    result: Result<T, PayerError>,
+    gateway: &str,
+    currency: &Currency,
+) -> Result<T> {
+    match result {
+        Err(PayerError::Budget { needed, budget }) => Err(fail(
+            format!(
+                "no paid answer from {gateway}: a voucher of {} would pass the budget of {}",
+                currency.of(needed),
+                currency.of(budget)
+            ),
+            "`oml channel deposit` adds to the channel, --budget raises the limit",
+            FailureKind::Failed,
+        )),
+        other => explain(other, gateway),
+    }
+}
+
 /// Adds to a payer's failure what to do about it.
 ///
 /// # Errors
@@ -191,8 +214,14 @@ mod tests {
         let network = PayerError::Network { url: "http://h".to_owned(), source: "refused".into() };
         let report = explain::<()>(Err(network), "http://h").unwrap_err();
         assert_eq!(report.kind(), FailureKind::Network);
-        let budget = PayerError::Budget { needed: Amount::new(2), budget: Amount::new(1) };
-        let report = explain::<()>(Err(budget), "http://h").unwrap_err();
+        let budget = || PayerError::Budget { needed: Amount::new(2), budget: Amount::new(1) };
+        let report = explain::<()>(Err(budget()), "http://h").unwrap_err();
         assert_eq!(report.kind(), FailureKind::Failed);
+        let usdc = Currency::new(oml_contracts::EthAddress::new([7; 20]), "USDC", 6);
+        let report = explain_money::<()>(Err(budget()), "http://h", &usdc).unwrap_err().to_string();
+        assert!(
+            report.contains("0.000002 USDC would pass the budget of 0.000001 USDC"),
+            "{report}"
+        );
     }
 }

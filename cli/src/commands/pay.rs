@@ -78,7 +78,7 @@ pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
     let mut silent = |_: &str| {};
     let on_text: &mut (dyn FnMut(&str) + Send) = if args.stream { &mut shown } else { &mut silent };
     let done = session.request(args.endpoint(), args.body(), on_text).await;
-    let paid = PaidAnswer::of(pay::explain(done, &args.gateway)?, &currency);
+    let paid = PaidAnswer::of(pay::explain_money(done, &args.gateway, &currency)?, &currency);
     if let Some(path) = &args.receipt {
         files::keep(path, &paid.receipt)?;
     }
