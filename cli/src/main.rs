@@ -33,6 +33,13 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
+    if std::env::args_os().len() < 2 {
+        // Whoever types the name alone asks what there is.
+        return match Cli::command().print_help() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
     let matches = Cli::command().get_matches();
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Err(message) = cli.global.signer.prefer_flags(&matches) {

@@ -3,6 +3,7 @@
 use super::channel::say_kept;
 use super::recover::{self, LostLicense, OfAccount};
 use crate::flags::Global;
+use crate::output::table;
 use clap::{Args, Subcommand};
 use eyre::Result;
 use oml_client::files::LicenseFile;
@@ -133,7 +134,19 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
 
 async fn show(license: &LicenseFile, global: &Global) -> Result<()> {
     let standing = license::standing(&global.reading().await?, license).await?;
-    let data = serde_json::to_value(&standing)?;
-    global.output().result(&data, standing.status, || format!("{data:#}"));
+    global.output().result(&standing, standing.status, || {
+        let rows = [
+            ["license", &standing.license_id.to_string()],
+            ["status", standing.status],
+            ["host", &standing.host.to_string()],
+            ["collateral", &standing.collateral.to_string()],
+            ["thawed at", &standing.collateral_thaw_end.to_string()],
+            ["deadline", &standing.deadline.to_string()],
+            ["seed", &standing.seed.to_string()],
+            ["accepted copy", &standing.artefact_hash.to_string()],
+            ["root of words", &standing.cases_root.to_string()],
+        ];
+        table(["what", "value"], rows.map(|row| row.map(str::to_owned)))
+    });
     Ok(())
 }
