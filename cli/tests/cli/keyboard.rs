@@ -2,11 +2,13 @@
 //! real local chain.
 
 use super::money::{SECOND, SECOND_KEY, World};
-use super::support::{FIRST, FIRST_KEY, anvil, oml};
+use super::support::{FIRST, FIRST_KEY, anvil, oml, without_method};
 use alloy::primitives::U256;
+use k256::ecdsa::SigningKey;
 use oml_client::{Chain, ChainSettings, model};
-use oml_contracts::EthAddress;
 use oml_contracts::rpc::abi::Token;
+use oml_contracts::{ChannelId, EthAddress, Receipt, RequestHash, ResponseHash, Signable as _};
+use oml_payments::SignedReceipt;
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use serde_json::{Value, json};
@@ -367,6 +369,72 @@ async fn a_copy_is_made_of_the_registered_weights_only() {
     let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../prover/assets/models/tiny");
     let error = model::require_weights(&chain, id, &tiny).await.unwrap_err().to_string();
     assert!(error.contains(&format!("is registered with 0x{}", "01".repeat(32))), "{error}");
+}
+
+/// The salt of a proof's commitment was in memory only: a stopped proof had to begin again.
+#[test]
+fn a_proof_that_was_stopped_goes_on_with_its_commitment() {
+    let Some(world) = World::licensed() else { return };
+    let license: Value = serde_json::from_slice(&world.bytes("license.json")).unwrap();
+    let key = SigningKey::from_slice(&alloy::hex::decode(FIRST_KEY).unwrap()).unwrap();
+    let now = world.chain.rpc("eth_getBlockByNumber", json!(["latest", false]));
+    let now = now["timestamp"].as_str().unwrap().trim_start_matches("0x");
+    for (file, answer) in [("a.json", 1), ("b.json", 2)] {
+        let receipt = Receipt {
+            license_id: license["licenseId"].as_str().unwrap().parse().unwrap(),
+            key_epoch: 0,
+            channel_id: ChannelId::new([7; 32]),
+            seq: 1,
+            cumulative_requests: 1,
+            cumulative_tokens: 10,
+            served_at: u64::from_str_radix(now, 16).unwrap(),
+            request_hash: RequestHash::new([5; 32]),
+            response_hash: ResponseHash::new([answer; 32]),
+        };
+        let signature = receipt.sign(&world.addresses().receipt_domain(), &key).unwrap();
+        let signed = serde_json::to_string(&SignedReceipt::new(&receipt, signature)).unwrap();
+        std::fs::write(world.path(file), signed).unwrap();
+    }
+    let receipts = ["--license", "license.json", "--receipt", "a.json", "--other", "b.json"];
+    let prove = [&["proof", "equivocation"][..], &receipts].concat();
+    world.payer(&[&prove[..], &["--dry-run"]].concat());
+    assert!(!world.path("a.equivocation.json").exists());
+
+    world.chain.rpc("evm_setIntervalMining", json!([0]));
+    world.chain.rpc("evm_setAutomine", json!([false]));
+    let stopped = [&prove[..], &["--tx-timeout", "1"]].concat();
+    world.command(SECOND_KEY, &stopped).assert().code(7).stderr(contains("goes on"));
+    let kept = world.bytes("a.equivocation.json");
+    world.chain.rpc("evm_setIntervalMining", json!([1]));
+    let proven = world.payer(&prove);
+    assert_eq!(proven["slashed"]["amount"], "1000", "{proven}");
+    assert_eq!(world.chain.sent_by(SECOND), "0x2", "one commitment, one proof");
+    assert_eq!(world.bytes("a.equivocation.json"), kept);
+}
+
+/// An endpoint without `eth_simulateV1` can't rehearse; then a refusal comes after the approval,
+/// and says that it stands.
+#[test]
+fn an_approval_that_stands_is_named() {
+    let Some(world) = World::in_test_dollars() else { return };
+    world.host(&["chain", "mint", SECOND, "5000"]);
+    world.host(&["offer", "withdraw", "--terms", "terms.json"]);
+    let proxy = without_method(&world.chain.url, "eth_simulateV1");
+    let command = |args: &[&str]| {
+        let mut command = oml(world.dir.path());
+        command.args(["--rpc-url", &proxy, "--private-key", SECOND_KEY]).args(args).assert()
+    };
+    command(&[&ACQUIRE[..], &["--dry-run"]].concat())
+        .success()
+        .stdout(contains("can't simulate it before the approval"));
+    assert!(!world.path("license.json").exists());
+    command(&ACQUIRE).code(6).stderr(
+        contains("OfferNotOpen")
+            .and(contains("the approval before it was sent and stands"))
+            .and(contains("takes it back")),
+    );
+    let vault = world.addresses().collateral_vault;
+    assert_eq!(world.allowance(world.token(), vault), U256::from(1_001_000_000));
 }
 
 /// A dry run of what only makes files made them all the same.
