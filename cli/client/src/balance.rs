@@ -76,12 +76,7 @@ pub async fn owed(chain: &Chain, currency: EthAddress, holder: EthAddress) -> Re
 /// # Errors
 /// Network failure.
 pub async fn wallet(chain: &Chain, currency: EthAddress, holder: EthAddress) -> Result<Money> {
-    let known = chain.currency(currency).await?;
-    if currency.is_zero() {
-        return Ok(known.units(chain.rpc().native_balance(holder).await?));
-    }
-    let call = Token::balanceOfCall { account: holder.into() };
-    Ok(known.units(chain.read(currency.into(), call).await?))
+    chain.wallet(currency, holder).await
 }
 
 /// How much of a token there is.

@@ -4,7 +4,6 @@ use crate::chain::{Chain, Payment, TxRecord};
 use crate::error::{FailureKind, HintExt as _, Result, fail};
 use crate::files::{ChannelFile, CloseFile, LicenseFile};
 use crate::money::Money;
-pub use crate::opening::open;
 use alloy::primitives::U256;
 use oml_contracts::rpc::abi::PaymentEscrow::{self, ChannelStatus};
 use oml_contracts::{Amount, ChannelId, Close, Domain, EthAddress, Signable as _, Signature};

@@ -5,9 +5,8 @@
 
 use crate::error::{FailureKind, HintExt as _, Result, fail};
 use crate::keep::{self, Readers};
-use alloy::signers::local::PrivateKeySigner;
 use serde_json::{Map, Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Most memory that deriving a key may take, in bytes; usual keystores take a quarter of it.
 const MOST_MEMORY: u64 = 1 << 30;
@@ -18,38 +17,46 @@ const MOST_WORK: u64 = 1 << 25;
 /// Most rounds of the older derivation; usual keystores take a fortieth of it.
 const MOST_ROUNDS: u64 = 10_000_000;
 
-/// Opens a keystore with its password.
-///
-/// # Errors
-/// No keystore, one that this program does not open (the message names the field), or a wrong
-/// password.
-pub(crate) fn open(path: &Path, password: &str) -> Result<PrivateKeySigner> {
-    let shown = path.display();
-    let text = crate::files::read(path)?;
-    let keystore = read(&text).map_err(|why| {
-        fail(
-            format!("keystore {shown} could not be opened: {why}"),
-            "it must be a keystore of an account, as `cast wallet import` and geth write it",
+/// A keystore in the one form that the library reads, in a file that goes when this does. It is as
+/// encrypted as what was read.
+#[derive(Debug)]
+pub(crate) struct ReadableKeystore(PathBuf);
+
+impl ReadableKeystore {
+    /// Reads a keystore.
+    ///
+    /// # Errors
+    /// No keystore, or one that this program does not open; the message names the field.
+    pub(crate) fn of(path: &Path) -> Result<Self> {
+        let text = crate::files::read(path)?;
+        let keystore = read(&text).map_err(|why| {
+            fail(
+                format!("keystore {} could not be opened: {why}", path.display()),
+                "it must be a keystore of an account, as `cast wallet import` and geth write it",
+                FailureKind::Signer,
+            )
+        })?;
+        let name = format!("oml-keystore-{:016x}", rand::random::<u64>());
+        let part = std::env::temp_dir().join(name);
+        let written = keep::write_new(&part, keystore.to_string().as_bytes(), Readers::OwnerOnly);
+        written.hint(
+            format!("{} could not be written", part.display()),
+            "the folder of temporary files (TMPDIR) must be writable",
             FailureKind::Signer,
-        )
-    })?;
-    // The library reads files only. What it gets is as encrypted as what was read.
-    let folder = std::env::temp_dir();
-    let part = folder.join(format!("oml-keystore-{:016x}", rand::random::<u64>()));
-    let written = keep::write_new(&part, keystore.to_string().as_bytes(), Readers::OwnerOnly);
-    written.hint(
-        format!("{} could not be written", part.display()),
-        "the folder of temporary files (TMPDIR) must be writable",
-        FailureKind::Signer,
-    )?;
-    let opened = PrivateKeySigner::decrypt_keystore(&part, password);
-    let _ = std::fs::remove_file(&part);
-    opened.hint(
-        format!("keystore {shown} could not be opened: its password is another one"),
-        "check the password (--password-file FILE): blanks count, and letters with accents have two \
-         spellings in Unicode",
-        FailureKind::Signer,
-    )
+        )?;
+        Ok(Self(part))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for ReadableKeystore {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Reads a password file: UTF-8, without line ends at its end and without a mark at its beginning.
@@ -191,6 +198,7 @@ fn lower(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signer::SignerOptions;
 
     const PASSWORD: &str = "open sesame";
     const ADDRESS: &str = "0xd31b822B233346334737c953FdE6f92d745c5B8D";
@@ -217,7 +225,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key.json");
         std::fs::write(&path, value.to_string()).unwrap();
-        Ok(open(&path, password)?.address().to_string())
+        let (keystore, password) = (Some(path), Some(password.to_owned()));
+        let options = SignerOptions { keystore, password, ..SignerOptions::default() };
+        Ok(options.load(|_| Ok(String::new()))?.address().to_string())
     }
 
     #[test]
@@ -281,7 +291,7 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             read_password(&path)
         };
-        assert_eq!(read(b"\xef\xbb\xbfopen sesame\r\n").unwrap(), PASSWORD);
+        assert_eq!(read(b"\xef\xbb\xbfopen sesame\r\n").unwrap(), "open sesame");
         assert_eq!(read(b" open sesame \n\n").unwrap(), " open sesame ");
         let error = read(b"caf\xe9").unwrap_err().to_string();
         assert!(error.contains("is not UTF-8 text"), "{error}");

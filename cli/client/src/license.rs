@@ -8,7 +8,6 @@ use crate::files::LicenseFile;
 use crate::host;
 use crate::local_model::weights_hash;
 use crate::money::Money;
-pub use crate::purchase::acquire;
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolCall;
 use oml_contracts::rpc::abi::{CollateralVault, LicenseRegistry, LicenseStatus};

@@ -24,7 +24,7 @@ pub struct SettledVouchers {
     pub rows: Vec<SettledRow>,
     /// Channels whose newest voucher the chain has settled before.
     pub already_settled: Vec<ChannelId>,
-    /// Newly claimed.
+    /// Newly claimed with these vouchers, over all channels.
     pub total: Money,
     /// How the total was split; none for a dry run.
     pub split: Option<PaymentSplit>,

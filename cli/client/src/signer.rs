@@ -1,7 +1,7 @@
 //! Where the key of an account comes from: a keystore as `cast` writes it, a raw key, a mnemonic.
 
 use crate::error::{FailureKind, HintExt, Result, fail};
-use crate::keystore;
+use crate::keystore::{self, ReadableKeystore};
 use alloy::signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
 use k256::ecdsa::SigningKey;
 use oml_contracts::EthAddress;
@@ -140,7 +140,13 @@ impl SignerOptions {
             return Err(fail(message, HOW, FailureKind::Signer));
         }
         let password = self.password(&path, ask)?;
-        keystore::open(&path, &password).map(SigningAccount)
+        let keystore = ReadableKeystore::of(&path)?;
+        PrivateKeySigner::decrypt_keystore(keystore.path(), password).map(SigningAccount).hint(
+            format!("keystore {} could not be opened: its password is another one", path.display()),
+            "check the password (--password-file FILE): blanks count, and letters with accents have \
+             two spellings in Unicode",
+            FailureKind::Signer,
+        )
     }
 
     /// Whether an account is named at all.

@@ -9,7 +9,7 @@ use eyre::Result;
 use oml_client::channel::{self, ChangedChannel, CloseChannel, CloseWitness, OpenChannel};
 use oml_client::files::{self, ChannelFile, CloseFile, LicenseFile};
 use oml_client::vouchers::open_store;
-use oml_client::{Chain, TxRecord};
+use oml_client::{Chain, TxRecord, opening};
 use oml_contracts::{Amount, EthAddress};
 use oml_node::NodeConfig;
 use std::path::{Path, PathBuf};
@@ -145,7 +145,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let license = LicenseFile::load(&license)?;
             let amount = parse(&chain, &license, &amount).await?;
             let order = OpenChannel { license, voucher_signer, amount };
-            let opened = channel::open(&chain, &order, &out).await?;
+            let opened = opening::open(&chain, &order, &out).await?;
             say_kept(&out, opened.change.transactions.is_empty(), global);
             opened.change
         }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use eyre::Result;
 use oml_client::files::LicenseFile;
 use oml_client::license::{self, AcquireLicense};
-use oml_client::{TxRecord, offer};
+use oml_client::{TxRecord, offer, purchase};
 use oml_contracts::EthAddress;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -103,7 +103,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Acquire { terms, serving_key, nonce, out } => {
             let terms = offer::load_terms(&terms)?;
             let order = AcquireLicense { terms, serving_key, nonce };
-            let acquired = license::acquire(&chain, &order, &out).await?;
+            let acquired = purchase::acquire(&chain, &order, &out).await?;
             say_kept(&out, acquired.change.transactions.is_empty(), global);
             acquired.change
         }

@@ -4,11 +4,9 @@
 use super::money::{SECOND, SECOND_KEY, World};
 use super::support::{FIRST, FIRST_KEY, anvil, oml, without_method};
 use alloy::primitives::U256;
-use k256::ecdsa::SigningKey;
 use oml_client::{Chain, ChainSettings, model};
+use oml_contracts::EthAddress;
 use oml_contracts::rpc::abi::Token;
-use oml_contracts::{ChannelId, EthAddress, Receipt, RequestHash, ResponseHash, Signable as _};
-use oml_payments::SignedReceipt;
 use predicates::prelude::PredicateBooleanExt as _;
 use predicates::str::contains;
 use serde_json::{Value, json};
@@ -17,7 +15,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 const ACQUIRE: [&str; 6] = ["license", "acquire", "--terms", "terms.json", "--serving-key", SECOND];
-const OPEN: [&str; 4] = ["channel", "open", "--license", "license.json"];
+pub(super) const OPEN: [&str; 4] = ["channel", "open", "--license", "license.json"];
 
 impl World {
     fn in_test_dollars() -> Option<Self> {
@@ -48,16 +46,16 @@ impl World {
         self.chain.view(token, &Token::allowanceCall { owner, spender: spender.into() })
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn bytes(&self, name: &str) -> Vec<u8> {
+    pub(super) fn bytes(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap()
     }
 }
 
-fn steps(changed: &Value) -> Vec<&str> {
+pub(super) fn steps(changed: &Value) -> Vec<&str> {
     let transactions = changed["transactions"].as_array().unwrap();
     transactions.iter().map(|sent| sent["step"].as_str().unwrap()).collect()
 }
@@ -107,86 +105,6 @@ fn a_refused_purchase_leaves_neither_an_allowance_nor_a_file() {
         .stderr(contains("LicenseRegistry_OfferNotOpen").and(contains("was not sent")));
     assert_eq!(world.chain.sent_by(SECOND), "0x0");
     assert!(!world.path("license.json").exists());
-}
-
-/// Without its file neither collateral nor payments could be had, though the chain has all of it.
-#[test]
-fn what_was_lost_is_made_again_from_the_chain() {
-    let Some(world) = World::licensed() else { return };
-    let license = world.bytes("license.json");
-    let bought = ["license", "acquire", "--terms", "terms.json", "--serving-key", FIRST];
-    let again = world.host(&bought);
-    assert_eq!(steps(&again), [""; 0], "it was bought before");
-    std::fs::remove_file(world.path("license.json")).unwrap();
-    world.host(&bought);
-    assert_eq!(world.bytes("license.json"), license);
-    let listed = world.host(&["license", "list"]);
-    let id = listed[0]["licenseId"].as_str().unwrap();
-    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["status"]), (1, &json!("active")));
-    world.host(&["license", "recover", id, "--out", "found.json"]);
-    assert_eq!(world.bytes("found.json"), license);
-
-    world.payer(&[&OPEN[..], &["--amount", "7"]].concat());
-    let channel = world.bytes("channel.json");
-    let listed = world.payer(&["channel", "list"]);
-    let id = listed[0]["channelId"].as_str().unwrap();
-    assert_eq!(listed[0]["deposited"]["amount"], "7", "{listed}");
-    std::fs::remove_file(world.path("channel.json")).unwrap();
-    world.payer(&["channel", "recover", id]);
-    assert_eq!(world.bytes("channel.json"), channel);
-    // Another license never takes the place of this one's file.
-    let other = [&bought[..], &["--nonce", "1"]].concat();
-    world.command(FIRST_KEY, &other).assert().code(1).stderr(contains("is never written over"));
-    assert_eq!(world.bytes("license.json"), license);
-}
-
-/// A dry run, and a second opening, replaced the only copy of a channel's salt.
-#[test]
-fn a_channels_file_is_never_replaced() {
-    let Some(world) = World::licensed() else { return };
-    let open = [&OPEN[..], &["--amount", "25"]].concat();
-    world.payer(&open);
-    let kept = world.bytes("channel.json");
-    let dry = [&open[..], &["--dry-run"]].concat();
-    for args in [&dry, &open] {
-        world
-            .command(SECOND_KEY, args)
-            .assert()
-            .code(1)
-            .stderr(contains("is never written over").and(contains("oml channel deposit")));
-        assert_eq!(world.bytes("channel.json"), kept);
-    }
-    let elsewhere = world.payer(&[&dry[..], &["--out", "new.json"]].concat());
-    assert_eq!(steps(&elsewhere), ["open channel"]);
-    assert!(!world.path("new.json").exists());
-    assert_eq!(world.chain.sent_by(SECOND), "0x1");
-}
-
-/// The file was written after the receipt: a slow chain left the deposit to nobody.
-#[test]
-fn an_opening_that_was_stopped_is_gone_on_with() {
-    let Some(world) = World::licensed() else { return };
-    world.chain.rpc("evm_setIntervalMining", json!([0]));
-    world.chain.rpc("evm_setAutomine", json!([false]));
-    let open = [&OPEN[..], &["--amount", "7"]].concat();
-    world
-        .command(SECOND_KEY, &[&open[..], &["--tx-timeout", "1"]].concat())
-        .assert()
-        .code(7)
-        .stderr(contains("was sent but not seen mined").and(contains("goes on")));
-    let file: Value = serde_json::from_slice(&world.bytes("channel.json")).unwrap();
-    assert_eq!(file["opening"], "7000000000000000000", "{file}");
-    // Another deposit is another order.
-    let other = [&OPEN[..], &["--amount", "8"]].concat();
-    world.command(SECOND_KEY, &other).assert().code(1).stderr(contains("with 7 ETH"));
-
-    world.chain.rpc("evm_setIntervalMining", json!([1]));
-    let done = world.payer(&open);
-    assert_eq!((steps(&done), &done["channelId"]), (vec![], &file["channelId"]));
-    assert_eq!(world.chain.sent_by(SECOND), "0x1", "one deposit, not two");
-    let file: Value = serde_json::from_slice(&world.bytes("channel.json")).unwrap();
-    assert_eq!(file["opening"], Value::Null, "{file}");
-    assert_eq!(world.payer(&["channel", "show"])["deposited"]["amount"], "7");
 }
 
 /// Tokens that change an allowance only from or to nothing, such as USDT, were refused half-way.
@@ -371,47 +289,6 @@ async fn a_copy_is_made_of_the_registered_weights_only() {
     assert!(error.contains(&format!("is registered with 0x{}", "01".repeat(32))), "{error}");
 }
 
-/// The salt of a proof's commitment was in memory only: a stopped proof had to begin again.
-#[test]
-fn a_proof_that_was_stopped_goes_on_with_its_commitment() {
-    let Some(world) = World::licensed() else { return };
-    let license: Value = serde_json::from_slice(&world.bytes("license.json")).unwrap();
-    let key = SigningKey::from_slice(&alloy::hex::decode(FIRST_KEY).unwrap()).unwrap();
-    let now = world.chain.rpc("eth_getBlockByNumber", json!(["latest", false]));
-    let now = now["timestamp"].as_str().unwrap().trim_start_matches("0x");
-    for (file, answer) in [("a.json", 1), ("b.json", 2)] {
-        let receipt = Receipt {
-            license_id: license["licenseId"].as_str().unwrap().parse().unwrap(),
-            key_epoch: 0,
-            channel_id: ChannelId::new([7; 32]),
-            seq: 1,
-            cumulative_requests: 1,
-            cumulative_tokens: 10,
-            served_at: u64::from_str_radix(now, 16).unwrap(),
-            request_hash: RequestHash::new([5; 32]),
-            response_hash: ResponseHash::new([answer; 32]),
-        };
-        let signature = receipt.sign(&world.addresses().receipt_domain(), &key).unwrap();
-        let signed = serde_json::to_string(&SignedReceipt::new(&receipt, signature)).unwrap();
-        std::fs::write(world.path(file), signed).unwrap();
-    }
-    let receipts = ["--license", "license.json", "--receipt", "a.json", "--other", "b.json"];
-    let prove = [&["proof", "equivocation"][..], &receipts].concat();
-    world.payer(&[&prove[..], &["--dry-run"]].concat());
-    assert!(!world.path("a.equivocation.json").exists());
-
-    world.chain.rpc("evm_setIntervalMining", json!([0]));
-    world.chain.rpc("evm_setAutomine", json!([false]));
-    let stopped = [&prove[..], &["--tx-timeout", "1"]].concat();
-    world.command(SECOND_KEY, &stopped).assert().code(7).stderr(contains("goes on"));
-    let kept = world.bytes("a.equivocation.json");
-    world.chain.rpc("evm_setIntervalMining", json!([1]));
-    let proven = world.payer(&prove);
-    assert_eq!(proven["slashed"]["amount"], "1000", "{proven}");
-    assert_eq!(world.chain.sent_by(SECOND), "0x2", "one commitment, one proof");
-    assert_eq!(world.bytes("a.equivocation.json"), kept);
-}
-
 /// An endpoint without `eth_simulateV1` can't rehearse; then a refusal comes after the approval,
 /// and says that it stands.
 #[test]
@@ -435,19 +312,4 @@ fn an_approval_that_stands_is_named() {
     );
     let vault = world.addresses().collateral_vault;
     assert_eq!(world.allowance(world.token(), vault), U256::from(1_001_000_000));
-}
-
-/// A dry run of what only makes files made them all the same.
-#[test]
-fn a_dry_run_makes_no_keys() {
-    let dir = tempfile::tempdir().unwrap();
-    for args in [&["round", "keygen"][..], &["prover", "keygen"]] {
-        oml(dir.path())
-            .arg("--dry-run")
-            .args(args)
-            .assert()
-            .code(1)
-            .stderr(contains("can't be simulated").and(contains("hint: ")));
-    }
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }

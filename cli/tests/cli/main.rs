@@ -13,4 +13,5 @@ mod json;
 mod keyboard;
 mod money;
 mod rounds;
+mod stopped;
 mod support;

@@ -1,8 +1,9 @@
 //! Currencies as the chain describes them, read once per process.
 
+use super::Chain;
 use super::rpc::{RpcConnection, rpc_failure};
 use crate::error::{FailureKind, HintExt as _, Result, fail};
-use crate::money::{Currency, native_currency};
+use crate::money::{Currency, Money, native_currency};
 use alloy::network::TransactionBuilder as _;
 use alloy::primitives::{B256, Bytes};
 use alloy::providers::Provider as _;
@@ -10,21 +11,19 @@ use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolCall;
 use oml_contracts::EthAddress;
 use oml_contracts::rpc::abi::Token;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 
-/// Currencies that were read before, by address.
-#[derive(Clone, Debug, Default)]
-pub(super) struct KnownCurrencies(Arc<Mutex<BTreeMap<EthAddress, Currency>>>);
-
-impl KnownCurrencies {
-    fn get(&self, address: EthAddress) -> Option<Currency> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&address).cloned()
-    }
-
-    fn keep(&self, currency: &Currency) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(currency.address(), currency.clone());
+impl Chain {
+    /// What `holder` has in its own hands.
+    ///
+    /// # Errors
+    /// Network failure, or as [`RpcConnection::currency`].
+    pub(crate) async fn wallet(&self, currency: EthAddress, holder: EthAddress) -> Result<Money> {
+        let known = self.currency(currency).await?;
+        if currency.is_zero() {
+            return Ok(known.units(self.rpc().native_balance(holder).await?));
+        }
+        let call = Token::balanceOfCall { account: holder.into() };
+        Ok(known.units(self.read(currency.into(), call).await?))
     }
 }
 

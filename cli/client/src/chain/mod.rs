@@ -1,19 +1,21 @@
 //! The way to the chain: every write simulates first, stops there for a dry run, else sends, waits
 //! and records what it cost.
 
+mod call;
 mod currency;
+mod known_currencies;
 mod pay;
 mod record;
 mod rehearsal;
 mod rpc;
 mod send;
 
+pub(crate) use call::Call;
 pub(crate) use pay::Payment;
 pub(crate) use record::Sent;
 pub use record::TxRecord;
 pub use rpc::RpcConnection;
 pub(crate) use rpc::rpc_failure;
-pub(crate) use send::Call;
 
 use crate::error::{FailureKind, HintExt, Result, fail};
 use crate::money::Currency;

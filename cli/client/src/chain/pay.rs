@@ -6,7 +6,6 @@
 
 use super::rehearsal::rehearse;
 use super::{Call, Chain, Sent, TxRecord};
-use crate::balance;
 use crate::error::{ClientError, FailureKind, Result, fail};
 use crate::money::Money;
 use alloy::primitives::{Address, U256};
@@ -117,6 +116,9 @@ impl Chain {
         payment: &Payment,
         keep: impl FnOnce() -> Result<()> + Send,
     ) -> Result<Paid> {
+        if !self.is_dry_run() {
+            self.require_nothing_on_its_way().await?;
+        }
         let total = self.require_funds(&calls, payment).await?;
         let approvals = self.approvals(payment).await?;
         let approved = approvals.len();
@@ -144,7 +146,7 @@ impl Chain {
         let me = self.me()?;
         let currency = self.currency(payment.currency).await?;
         let total = currency.of(payment.total()?);
-        let have = balance::wallet(self, payment.currency, me).await?;
+        let have = self.wallet(payment.currency, me).await?;
         if have.units() >= total.units() {
             return Ok(total);
         }

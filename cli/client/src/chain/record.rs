@@ -1,6 +1,6 @@
 //! What sending a transaction leaves behind.
 
-use super::Call;
+use super::call::Call;
 use crate::money::{Currency, Money};
 use alloy::primitives::{Address, B256, Bytes, Log};
 use alloy::rpc::types::TransactionReceipt;

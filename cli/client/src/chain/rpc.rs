@@ -1,6 +1,6 @@
 //! The connection to a chain's endpoint, and its errors as ours.
 
-use super::currency::KnownCurrencies;
+use super::known_currencies::KnownCurrencies;
 use crate::error::{ClientError, FailureKind, HintExt, Result, fail};
 use crate::signer::SigningAccount;
 use alloy::eips::BlockId;

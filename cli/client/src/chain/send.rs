@@ -1,47 +1,15 @@
 //! The one way to send: simulate, stop for a dry run, look at the gas money, send, wait, record.
 
+use super::Chain;
+use super::call::Call;
+use super::record::{Sent, TxRecord};
 use super::rpc::rpc_failure;
-use super::{Chain, Sent, TxRecord};
 use crate::error::{FailureKind, HintExt as _, Result, fail};
 use alloy::network::TransactionBuilder as _;
-use alloy::primitives::{Address, Bytes, U256};
+use alloy::primitives::{Address, U256};
 use alloy::providers::Provider as _;
 use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
 use alloy::sol_types::SolCall;
-
-/// A transaction to send.
-#[derive(Clone, Debug)]
-pub(crate) struct Call {
-    /// What it is for, in words.
-    pub(super) step: String,
-    /// Contract that is called.
-    pub(super) to: Address,
-    /// Function and arguments.
-    data: Bytes,
-    /// Native currency sent along, in wei.
-    pub(super) value: U256,
-}
-
-impl Call {
-    /// A call that sends no money along.
-    pub(crate) fn new<C: SolCall>(step: &str, to: Address, call: &C) -> Self {
-        Self { step: step.to_owned(), to, data: call.abi_encode().into(), value: U256::ZERO }
-    }
-
-    /// The same with native currency sent along, in wei.
-    pub(crate) fn with_value(self, value: U256) -> Self {
-        Self { value, ..self }
-    }
-
-    /// As the endpoint takes it.
-    pub(super) fn request(&self, from: Address) -> TransactionRequest {
-        TransactionRequest::default()
-            .with_from(from)
-            .with_to(self.to)
-            .with_input(self.data.clone())
-            .with_value(self.value)
-    }
-}
 
 impl Chain {
     /// Simulates, and unless this is a dry run sends and waits for a transaction.
@@ -153,24 +121,41 @@ impl Chain {
     /// # Errors
     /// Network failure, or something is on its way for longer than transactions are waited for.
     pub(crate) async fn wait_for_own_transactions(&self) -> Result<()> {
-        let me = self.sender()?;
         let start = std::time::Instant::now();
-        loop {
-            let failed = |e| rpc_failure("transaction count", &e);
-            let mined = self.provider().get_transaction_count(me).latest().await.map_err(failed)?;
-            let known =
-                self.provider().get_transaction_count(me).pending().await.map_err(failed)?;
-            if known <= mined {
-                return Ok(());
-            }
+        while self.own_transactions().await? > 0 {
             if start.elapsed() >= self.timeout {
-                return Err(fail(
-                    format!("{} transactions of {me} are not mined yet", known - mined),
-                    "wait until they are, then run the same command again; --tx-timeout waits longer",
-                    FailureKind::Timeout,
-                ));
+                return self.require_nothing_on_its_way().await;
             }
             tokio::time::sleep(std::time::Duration::from_millis(250)).await;
         }
+        Ok(())
+    }
+
+    /// Refuses to pay while a transaction of the signer is on its way: it may be the same payment,
+    /// of a command that did not wait for it.
+    ///
+    /// # Errors
+    /// Something is on its way, or network failure.
+    pub(super) async fn require_nothing_on_its_way(&self) -> Result<()> {
+        let waiting = self.own_transactions().await?;
+        if waiting == 0 {
+            return Ok(());
+        }
+        let me = self.me()?;
+        Err(fail(
+            format!("transactions of {me} that are not mined yet: {waiting}"),
+            "nothing was sent; wait until they are mined, and look what they did before you pay \
+             again",
+            FailureKind::Timeout,
+        ))
+    }
+
+    /// Transactions of the signer that the endpoint knows and no block has.
+    async fn own_transactions(&self) -> Result<u64> {
+        let me = self.sender()?;
+        let failed = |e| rpc_failure("transaction count", &e);
+        let mined = self.provider().get_transaction_count(me).latest().await.map_err(failed)?;
+        let known = self.provider().get_transaction_count(me).pending().await.map_err(failed)?;
+        Ok(known.saturating_sub(mined))
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct ProofClaim {
 struct ProofFile {
     /// What is proven.
     violation: String,
-    /// Against whom.
+    /// The license whose collateral answers for it.
     license_id: LicenseId,
     /// Digest of the receipt.
     evidence: Digest,

@@ -43,7 +43,7 @@ pub struct ProverStanding {
     pub encryption_key: B256,
     /// Stake of the tickets that it holds.
     pub staked: Money,
-    /// Stake on its way out.
+    /// Stake on its way out, which can be withdrawn after the thaw.
     pub thawing: Money,
     /// When that can be withdrawn, Unix seconds; zero if there is none.
     pub thaw_end: u64,

@@ -12,7 +12,9 @@ use oml_client::channel::OpenChannel;
 use oml_client::files::{self, ChannelFile};
 use oml_client::money::Money;
 use oml_client::pay::PayableChannel;
-use oml_client::{FailureKind, balance, channel, deployment, fail, license, proof, settle};
+use oml_client::{
+    FailureKind, balance, channel, deployment, fail, license, opening, proof, settle,
+};
 use oml_contracts::Amount;
 use oml_payments::{PayerSession, SignedVoucher};
 use std::path::PathBuf;
@@ -144,7 +146,7 @@ impl Play {
         let license = self.licenses[number].clone();
         let amount = Amount::new(20 * UNIT);
         let order = OpenChannel { license, voucher_signer: None, amount };
-        let channel = channel::open(payer, &order, &self.new_channel_file()).await?.file;
+        let channel = opening::open(payer, &order, &self.new_channel_file()).await?.file;
         let session = PayableChannel::read(payer, &channel).await?.session(payer, gateway)?;
         Ok((session, channel))
     }

@@ -8,7 +8,7 @@ use eyre::{Result, eyre};
 use oml_client::license::AcquireLicense;
 use oml_client::model::NewModel;
 use oml_client::offer::OfferDraft;
-use oml_client::{Chain, license, local_model, model, offer, round};
+use oml_client::{Chain, license, local_model, model, offer, purchase, round};
 use oml_contracts::ledger::RoundSize;
 use oml_contracts::{Amount, Bps, Terms};
 use std::path::PathBuf;
@@ -105,7 +105,7 @@ impl Play {
             let chain = self.stage.chain(host)?;
             let order = AcquireLicense { terms: terms.clone(), serving_key: chain.me()?, nonce: 0 };
             let out = self.stage.dir.join(format!("{host}.license.json"));
-            let license = license::acquire(chain, &order, &out).await?.file;
+            let license = purchase::acquire(chain, &order, &out).await?.file;
             self.say(format!("  {host} bought license {}", license.license_id));
             self.licenses.push(license);
         }

@@ -57,7 +57,8 @@ pub(crate) struct Deploy {
         conflicts_with = "local"
     )]
     stake_currency: Option<NamedCurrency>,
-    /// What a seat of a round costs; a prover's ticket is a hundred of them [default with --local: 1]
+    /// What a seat of a round costs; a prover's ticket is a hundred of them [default with --local:
+    /// 1]
     #[arg(long, value_name = "AMOUNT", required_unless_present_any = ["local", "params"])]
     seat_fee: Option<String>,
     /// JSON file with all parameters, instead of the defaults
