@@ -7,6 +7,7 @@ mod embed;
 mod make;
 pub(crate) mod onchain;
 mod plan;
+mod reach;
 mod robustness;
 mod science;
 mod secret;
