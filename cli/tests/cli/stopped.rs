@@ -155,7 +155,9 @@ fn a_proof_that_was_stopped_goes_on_with_its_commitment() {
 #[test]
 fn a_dry_run_makes_no_keys() {
     let dir = tempfile::tempdir().unwrap();
-    for args in [&["round", "keygen"][..], &["prover", "keygen"]] {
+    for args in
+        [&["round", "keygen"][..], &["prover", "keygen"], &["model", "make-tiny", "--out", "tiny"]]
+    {
         oml(dir.path())
             .arg("--dry-run")
             .args(args)

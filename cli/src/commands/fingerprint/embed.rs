@@ -24,10 +24,6 @@ const LEAST_HIT_RATE: f64 = 0.8;
 /// Flags of `embed`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Embed {
-    #[command(flatten)]
-    own: Own,
-    #[command(flatten)]
-    draws: Draws,
     /// Model to start from: directory or hub id
     #[arg(long, value_name = "DIR_OR_HUB_ID")]
     model: String,
@@ -42,11 +38,16 @@ pub(crate) struct Embed {
     /// checks of the copy need the same number, and the contract decides by the first alone
     #[arg(long, default_value_t = 1, value_name = "N")]
     answers: u8,
-    #[command(flatten)]
-    training: Training,
     /// Also write the report as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    // Their flags have headings, under which all that came after them would stand.
+    #[command(flatten)]
+    own: Own,
+    #[command(flatten)]
+    draws: Draws,
+    #[command(flatten)]
+    training: Training,
 }
 
 /// Makes the copies that the flags name and prints how they came about.
