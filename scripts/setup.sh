@@ -62,9 +62,15 @@ check_rust() {
     # A shell that has not been restarted since rustup was installed.
     if ! have cargo && [ -x "$HOME/.cargo/bin/cargo" ]; then PATH="$HOME/.cargo/bin:$PATH"; fi
     if ! have cargo; then
-        if have apt-get && apt-cache show rustup >/dev/null 2>&1; then apt_install rustup; fi
-        have rustup || die "missing: Rust $rust_wanted. Install with:" \
-            "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal"
+        # Debian 12 knows the name, but has no package behind it.
+        if have apt-get && [ -n "$(apt-cache madison rustup 2>/dev/null)" ]; then
+            apt_install rustup
+        fi
+        if ! have rustup; then
+            have curl || ! have apt-get || apt_install curl ca-certificates
+            die "missing: Rust $rust_wanted. Install it, then run this again:" \
+                "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal"
+        fi
         rustup toolchain install "$rust_wanted" --profile minimal --component rustfmt,clippy
     fi
     local found

@@ -2,8 +2,10 @@
 //! loaded.
 
 use crate::compute::ComputeArgs;
+use crate::error::{FailureKind, fail};
 use crate::output::{Format, Output};
-use clap::Args;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
 use eyre::Result;
 use oml_client::signer::SignerOptions;
 use oml_client::{Chain, ChainSettings};
@@ -18,7 +20,7 @@ pub(crate) struct Global {
     #[arg(long, env = "OML_FORMAT", value_enum, default_value_t, global = true)]
     pub(crate) format: Format,
     /// What is logged on stderr, e.g. `info` or `oml_node=debug` [default: warn, for servers info]
-    #[arg(long, env = "OML_LOG", value_name = "FILTER", global = true)]
+    #[arg(long, env = "OML_LOG", value_name = "FILTER", value_parser = log_filter, global = true)]
     pub(crate) log: Option<String>,
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
@@ -50,6 +52,19 @@ impl Global {
         self.chain.drand_endpoints.iter().filter(|url| !url.is_empty()).cloned().collect()
     }
 
+    /// Refuses a dry run of what sends nothing but makes a file, a key or a signature: it would
+    /// make them all the same.
+    pub(crate) fn refuse_dry_run(&self, what: &str) -> Result<()> {
+        if !self.chain.dry_run {
+            return Ok(());
+        }
+        Err(fail(
+            format!("{what} can't be simulated: it is made here, and nothing is sent for it"),
+            "leave --dry-run (OML_DRY_RUN) away; what exists is never written over",
+            FailureKind::Failed,
+        ))
+    }
+
     /// The signing account; asks for a keystore's password if no flag gives it.
     pub(crate) async fn account(&self) -> Result<AccountSigner> {
         let ask = |question: &str| rpassword::prompt_password(question);
@@ -65,6 +80,16 @@ impl Global {
     pub(crate) async fn signing(&self) -> Result<Chain> {
         let account = self.account().await?;
         Ok(Chain::signing(&self.settings(), account).await?)
+    }
+}
+
+/// A filter that logging takes.
+fn log_filter(text: &str) -> Result<String, String> {
+    match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!(
+            "{error}; use a level (error, warn, info, debug, trace) or target=level pairs"
+        )),
     }
 }
 
@@ -114,6 +139,9 @@ pub(crate) struct ChainArgs {
     pub tx_timeout: u64,
 }
 
+/// Ids of the flags that name the signing account.
+const NAMING: [&str; 5] = ["keystore", "account", "private_key", "mnemonic", "signer"];
+
 /// Signer flags: one of them names the account. Those of keystores are the same as `cast`'s.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Signer")]
@@ -157,6 +185,36 @@ pub(crate) struct SignerArgs {
 }
 
 impl SignerArgs {
+    /// Lets an account that the command line names win over all that the environment names.
+    ///
+    /// # Errors
+    /// The command line names two.
+    pub(crate) fn prefer_flags(&mut self, matches: &ArgMatches) -> Result<(), String> {
+        let is_typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let typed: Vec<&str> = NAMING.into_iter().filter(|id| is_typed(id)).collect();
+        if let [first, second, ..] = typed[..] {
+            let flag = |id: &str| format!("--{}", id.replace('_', "-"));
+            return Err(format!(
+                "{} and {} both name the signing account; give one of them",
+                flag(first),
+                flag(second)
+            ));
+        }
+        let Some(chosen) = typed.first() else { return Ok(()) };
+        let places =
+            [&mut self.private_key, &mut self.mnemonic, &mut self.account, &mut self.signer];
+        let ids = ["private_key", "mnemonic", "account", "signer"];
+        for (id, place) in ids.into_iter().zip(places) {
+            if id != *chosen {
+                *place = None;
+            }
+        }
+        if *chosen != "keystore" {
+            self.keystore = None;
+        }
+        Ok(())
+    }
+
     /// What the flags name.
     pub(crate) fn options(&self) -> SignerOptions {
         SignerOptions {

@@ -7,12 +7,14 @@
 
 mod commands;
 mod compute;
+mod currency;
 mod error;
 mod flags;
 mod output;
 mod shares;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use flags::Global;
 use std::process::ExitCode;
 
@@ -31,7 +33,18 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    if std::env::args_os().len() < 2 {
+        // Whoever types the name alone asks what there is.
+        return match Cli::command().print_help() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    let matches = Cli::command().get_matches();
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let Err(message) = cli.global.signer.prefer_flags(&matches) {
+        Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
+    }
     let output = cli.global.output();
     cli.global.compute.choose();
     let filter = cli.global.log.as_deref().unwrap_or_else(|| cli.noun.default_log());
@@ -68,7 +81,6 @@ fn init_logging(filter: &str) -> eyre::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     /// Global flags are shared by id, so a command's own argument of that id would be read as the
     /// flag.

@@ -1,15 +1,14 @@
 //! The only module that prints: results to stdout, everything else to stderr.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the output module")]
 
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use serde_json::json;
 use std::io::{IsTerminal, Write};
 
-/// Version of the JSON envelope; raised only when a field changes its meaning.
-const SCHEMA_VERSION: u32 = 1;
+/// Version of the JSON envelope; raised only when a field changes its meaning. Since 2 an amount is
+/// an object with its currency.
+const SCHEMA_VERSION: u32 = 2;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -43,15 +42,9 @@ impl Output {
         human: impl FnOnce() -> String,
     ) {
         match self.format {
-            Format::Human => println!("{}", human()),
-            Format::Quiet => println!("{quiet}"),
-            Format::Json => {
-                let envelope = json!({
-                    "schema_version": SCHEMA_VERSION, "success": true,
-                    "data": data, "errors": [], "warnings": [],
-                });
-                println!("{envelope:#}");
-            }
+            Format::Human => print_line(&human()),
+            Format::Quiet => print_line(quiet),
+            Format::Json => print_line(&Envelope::success(data)),
         }
     }
 
@@ -59,16 +52,14 @@ impl Output {
     /// [`Self::result`].
     pub(crate) fn piece(&self, text: &str) {
         if self.format == Format::Human {
-            print!("{text}");
-            // A closed stdout shows up when the result itself is printed.
-            let _ = std::io::stdout().flush();
+            print_text(text);
         }
     }
 
     /// Says on stderr what is going on.
     pub(crate) fn progress(&self, message: impl AsRef<str>) {
         if self.format != Format::Quiet {
-            eprintln!("{}", message.as_ref());
+            say_line(message.as_ref());
         }
     }
 
@@ -76,23 +67,18 @@ impl Output {
     pub(crate) fn failure(&self, report: &eyre::Report, hint: Option<&str>) {
         let causes = causes(report);
         if self.format == Format::Json {
-            let error = json!({ "message": report.to_string(), "causes": causes, "hint": hint });
-            let envelope = json!({
-                "schema_version": SCHEMA_VERSION, "success": false,
-                "data": null, "errors": [error], "warnings": [],
-            });
-            println!("{envelope:#}");
+            print_line(&Envelope::failure(&report.to_string(), causes, hint));
             return;
         }
-        eprintln!("error: {report}");
+        say_line(&format!("error: {report}"));
         if !causes.is_empty() {
-            eprintln!("  Caused by:");
+            say_line("  Caused by:");
             for cause in causes {
-                eprintln!("    {cause}");
+                say_line(&format!("    {cause}"));
             }
         }
         if let Some(hint) = hint {
-            eprintln!("\nhint: {hint}");
+            say_line(&format!("\nhint: {hint}"));
         }
     }
 
@@ -105,6 +91,70 @@ impl Output {
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::new(length).with_style(style).with_message(message.to_owned())
     }
+}
+
+/// The JSON around every result.
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    data: Option<&'a T>,
+    errors: Vec<Failure<'a>>,
+    schema_version: u32,
+    success: bool,
+    warnings: [(); 0],
+}
+
+/// A failure in an envelope.
+#[derive(Serialize)]
+struct Failure<'a> {
+    causes: Vec<String>,
+    hint: Option<&'a str>,
+    message: &'a str,
+}
+
+impl<T: Serialize> Envelope<'_, T> {
+    /// Written field by field, since numbers above 2^64 do not pass through `serde_json::Value`.
+    fn text(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self)
+    }
+
+    /// What was done is done even where its record can't be written as JSON.
+    fn success(data: &T) -> String {
+        let (errors, warnings) = (Vec::new(), []);
+        let data = Some(data);
+        let envelope =
+            Envelope { data, errors, schema_version: SCHEMA_VERSION, success: true, warnings };
+        envelope.text().unwrap_or_else(|error| {
+            let hint = "it was done all the same: look it up before you run it again";
+            let message = format!("the result can't be written as JSON: {error}");
+            Envelope::<()>::failure(&message, Vec::new(), Some(hint))
+        })
+    }
+}
+
+impl Envelope<'_, ()> {
+    fn failure(message: &str, causes: Vec<String>, hint: Option<&str>) -> String {
+        let errors = vec![Failure { causes, hint, message }];
+        let (schema_version, warnings) = (SCHEMA_VERSION, []);
+        let envelope =
+            Envelope::<()> { data: None, errors, schema_version, success: false, warnings };
+        envelope.text().unwrap_or_default()
+    }
+}
+
+/// Prints to stdout. Where nobody reads any more the command goes on: what it does matters more
+/// than who listens.
+fn print_text(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn print_line(text: &str) {
+    print_text(&format!("{text}\n"));
+}
+
+/// Says something on stderr, where somebody listens.
+fn say_line(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 impl oml_client::Progress for Output {
@@ -160,4 +210,27 @@ pub(crate) fn causes(report: &eyre::Report) -> Vec<String> {
         }
     }
     causes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// Above 2^64 a number once made the program panic after it had sent money.
+    #[test]
+    fn json_of_any_number_is_printed() {
+        let text = Envelope::success(&u128::MAX);
+        assert!(text.contains("\"data\": 340282366920938463463374607431768211455"), "{text}");
+        assert!(text.contains("\"schema_version\": 2") && text.contains("\"warnings\": []"));
+    }
+
+    #[test]
+    fn a_record_that_is_no_json_is_said() {
+        let text = Envelope::success(&BTreeMap::from([(vec![1], 1)]));
+        assert!(
+            text.contains("\"success\": false") && text.contains("done all the same"),
+            "{text}"
+        );
+    }
 }

@@ -17,7 +17,7 @@ fn the_demo_ends_with_the_right_verdicts_and_balanced_books() -> Result<()> {
     let said = String::from_utf8_lossy(&run.stdout);
     ensure!(run.status.success(), "the demo failed:\n{errors}\n{said}");
     let envelope: Value = serde_json::from_slice(&run.stdout)?;
-    ensure!(envelope["schema_version"] == 1 && envelope["success"] == true);
+    ensure!(envelope["schema_version"] == 2 && envelope["success"] == true);
     let acts = envelope["data"]["acts"].as_array().ok_or_else(|| eyre!("no acts"))?;
     let verdicts: Vec<_> =
         acts.iter().map(|act| act["verdict"].as_str().unwrap_or_default()).collect();

@@ -1,27 +1,44 @@
 //! What the contracts owe an account, and pulling it.
 
 use crate::chain::{Chain, TxRecord};
-use crate::error::{ClientError, Result};
+use crate::error::Result;
+use crate::money::Money;
 use crate::round;
 use alloy::primitives::{Address, U256};
 use oml_contracts::EthAddress;
 use oml_contracts::rpc::abi::{CollateralVault, PaymentEscrow, Token};
 use serde::Serialize;
 
-/// An account's claims in one currency, smallest units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// An account's claims in one currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Owed {
     /// In the account itself.
-    pub wallet: u128,
+    pub wallet: Money,
     /// Payments: in `PaymentEscrow`.
-    pub escrow: u128,
+    pub escrow: Money,
     /// Fees of seats that it may collect: in `Rounds`.
-    pub seat_fees: u128,
+    pub seat_fees: Money,
     /// Slashed collateral, payable now.
-    pub unlocked_payouts: u128,
+    pub unlocked_payouts: Money,
     /// Slashed collateral, payable later.
-    pub locked_payouts: u128,
+    pub locked_payouts: Money,
+}
+
+/// Currencies in which a deployment of the contracts can owe somebody something, as far as it says
+/// so itself: its stake's, its test token, and the chain's own.
+///
+/// # Errors
+/// Network failure.
+pub async fn currencies(chain: &Chain) -> Result<Vec<EthAddress>> {
+    let mut known = vec![EthAddress::ZERO];
+    let stake = round::config(chain).await?.seat_fee.currency().address();
+    for address in [Some(stake), chain.addresses().token].into_iter().flatten() {
+        if !known.contains(&address) {
+            known.push(address);
+        }
+    }
+    Ok(known)
 }
 
 /// What `account` has and is owed in `currency`.
@@ -29,47 +46,46 @@ pub struct Owed {
 /// # Errors
 /// Network failure.
 pub async fn owed(chain: &Chain, currency: EthAddress, holder: EthAddress) -> Result<Owed> {
+    let wallet = wallet(chain, currency, holder).await?;
     let (currency, account) = (Address::from(currency), Address::from(holder));
-    let wallet = wallet(chain, currency.into(), holder).await?;
-    let mut owed = Owed { wallet, ..Owed::default() };
     let call = PaymentEscrow::balanceOfCall { currency, account };
-    owed.escrow = chain.read(chain.escrow(), call).await?.saturating_to();
-    let rounds = round::config(chain).await?;
-    if Address::from(rounds.currency) == currency {
+    let escrow = chain.read(chain.escrow(), call).await?;
+    let fee = round::config(chain).await?.seat_fee;
+    let mut seat_fees = U256::ZERO;
+    if fee.currency() == wallet.currency() {
         let seats = round::collectable(chain, holder, None).await?.len();
-        let seats = u128::try_from(seats).unwrap_or(u128::MAX);
-        owed.seat_fees = rounds.seat_fee.get().saturating_mul(seats);
+        seat_fees = fee.units().saturating_mul(U256::from(seats));
     }
     let now = chain.rpc().now().await?;
+    let (mut unlocked, mut locked) = (U256::ZERO, U256::ZERO);
     for (_, payout) in payouts(chain, currency, account).await? {
-        let unlock: u64 = payout.unlockAt.to();
-        let part =
-            if unlock <= now { &mut owed.unlocked_payouts } else { &mut owed.locked_payouts };
-        *part += payout.amount;
+        let part = if payout.unlockAt.to::<u64>() <= now { &mut unlocked } else { &mut locked };
+        *part = part.saturating_add(U256::from(payout.amount));
     }
-    Ok(owed)
+    Ok(Owed {
+        escrow: wallet.with_units(escrow),
+        seat_fees: wallet.with_units(seat_fees),
+        unlocked_payouts: wallet.with_units(unlocked),
+        locked_payouts: wallet.with_units(locked),
+        wallet,
+    })
 }
 
 /// What `account` holds itself.
 ///
 /// # Errors
 /// Network failure.
-pub async fn wallet(chain: &Chain, currency: EthAddress, holder: EthAddress) -> Result<u128> {
-    if currency.is_zero() {
-        return Ok(chain.rpc().native_balance(holder).await?.saturating_to());
-    }
-    let call = Token::balanceOfCall { account: holder.into() };
-    Ok(chain.read(currency.into(), call).await?.saturating_to())
+pub async fn wallet(chain: &Chain, currency: EthAddress, holder: EthAddress) -> Result<Money> {
+    chain.wallet(currency, holder).await
 }
 
 /// How much of a token there is.
 ///
 /// # Errors
-/// Network failure, or a supply past 2^128.
-pub async fn supply(chain: &Chain, token: EthAddress) -> Result<u128> {
-    let supply: U256 = chain.read(token.into(), Token::totalSupplyCall {}).await?;
-    let too_large = |_| ClientError::Other(format!("supply {supply} is past 2^128").into());
-    supply.try_into().map_err(too_large)
+/// Network failure.
+pub async fn supply(chain: &Chain, token: EthAddress) -> Result<Money> {
+    let supply = chain.read(token.into(), Token::totalSupplyCall {}).await?;
+    Ok(chain.currency(token).await?.units(supply))
 }
 
 /// Unpaid payouts to `account`, with their ids.
@@ -99,11 +115,11 @@ pub async fn withdraw_all(chain: &Chain, currency: EthAddress) -> Result<Vec<TxR
     let owed = owed(chain, currency, chain.me()?).await?;
     let (currency, me) = (Address::from(currency), chain.sender()?);
     let mut sent = Vec::new();
-    if owed.escrow > 0 {
+    if !owed.escrow.is_zero() {
         let call = PaymentEscrow::withdrawBalanceCall { currency, to: me };
         sent.push(chain.send("withdraw payments", chain.escrow(), call, U256::ZERO).await?.record);
     }
-    if owed.seat_fees > 0 {
+    if !owed.seat_fees.is_zero() {
         sent.extend(round::collect(chain, None).await?.transactions);
     }
     let now = chain.rpc().now().await?;

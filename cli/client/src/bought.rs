@@ -42,7 +42,7 @@ pub(crate) async fn find(chain: &Chain, id: LicenseId) -> Result<Option<LicenseF
 ///
 /// # Errors
 /// Network failure, nobody bought it, or the endpoint lacks the events.
-pub(crate) async fn require(chain: &Chain, id: LicenseId) -> Result<LicenseFile> {
+pub async fn require(chain: &Chain, id: LicenseId) -> Result<LicenseFile> {
     find(chain, id).await?.ok_or_else(|| {
         fail(
             format!("there is no license {id}"),

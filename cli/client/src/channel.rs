@@ -2,10 +2,11 @@
 
 use crate::chain::{Chain, Payment, TxRecord};
 use crate::error::{FailureKind, HintExt as _, Result, fail};
-use crate::files::{self, ChannelFile, CloseFile, LicenseFile};
+use crate::files::{ChannelFile, CloseFile, LicenseFile};
+use crate::money::Money;
 use alloy::primitives::U256;
 use oml_contracts::rpc::abi::PaymentEscrow::{self, ChannelStatus};
-use oml_contracts::{Amount, ChannelId, Close, Domain, EthAddress, Signable as _, Signature, hash};
+use oml_contracts::{Amount, ChannelId, Close, Domain, EthAddress, Signable as _, Signature};
 use oml_node::ledger::keep_close;
 use oml_node::store::{SignedCloseRow, Store};
 use serde::Serialize;
@@ -36,11 +37,11 @@ pub struct OpenChannel {
 pub struct OpenedChannel {
     /// What names it from now on.
     pub file: ChannelFile,
-    /// What was sent for it.
+    /// What was sent for it; nothing if a stopped command had opened it.
     pub change: ChangedChannel,
 }
 
-/// A channel as the escrow keeps it; amounts are smallest units, as text.
+/// A channel as the escrow keeps it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChannelStanding {
@@ -49,14 +50,11 @@ pub struct ChannelStanding {
     /// Whether it takes deposits; what is left in a closed one is still claimed and thawed.
     pub is_open: bool,
     /// All that was deposited.
-    #[serde(serialize_with = "files::as_text")]
-    pub deposited: u128,
+    pub deposited: Money,
     /// All that the host has claimed.
-    #[serde(serialize_with = "files::as_text")]
-    pub claimed: u128,
+    pub claimed: Money,
     /// All that the host has claimed or reserved.
-    #[serde(serialize_with = "files::as_text")]
-    pub declared: u128,
+    pub declared: Money,
     /// Seconds that a thaw takes.
     pub thaw_period: u64,
     /// End of the thaw, Unix seconds; zero if none has begun.
@@ -81,34 +79,10 @@ pub enum CloseChannel {
     Signed(CloseFile),
 }
 
-/// Opens a channel of the signer.
-///
-/// # Errors
-/// No signer, network failure, a refusal of the contracts.
-pub async fn open(chain: &Chain, order: &OpenChannel) -> Result<OpenedChannel> {
-    let OpenChannel { license, voucher_signer, amount } = order;
-    let payer = chain.me()?;
-    let signer = voucher_signer.unwrap_or(payer);
-    let salt = files::random_salt();
-    let (chain_id, escrow) = (chain.addresses().chain_id, chain.escrow().into());
-    let channel_id = hash::channel_id(chain_id, escrow, license.license_id, payer, signer, salt);
-    let call = PaymentEscrow::openChannelCall {
-        r#ref: license.sol_ref()?,
-        signer: signer.into(),
-        salt: salt.into(),
-        amount: amount.get(),
-    };
-    let deposit = deposit_of(chain, license, *amount);
-    let (_, transactions) =
-        chain.send_paying("open channel", chain.escrow(), call, deposit).await?;
-    let file = ChannelFile { channel_id, payer, signer, salt, license: license.clone() };
-    Ok(OpenedChannel { file, change: ChangedChannel { channel_id, transactions } })
-}
-
 /// Adds to a channel; anyone may.
 ///
 /// # Errors
-/// As [`open`].
+/// No signer, too little money, network failure, a refusal of the contracts.
 pub async fn deposit(
     chain: &Chain,
     channel: &ChannelFile,
@@ -122,18 +96,18 @@ pub async fn deposit(
         amount: amount.get(),
     };
     let paid = deposit_of(chain, &channel.license, amount);
-    let (_, transactions) = chain.send_paying("deposit", chain.escrow(), call, paid).await?;
-    Ok(ChangedChannel { channel_id: channel.channel_id, transactions })
+    let paid = chain.send_paying("deposit", chain.escrow(), call, &paid).await?;
+    Ok(ChangedChannel { channel_id: channel.channel_id, transactions: paid.records })
 }
 
 fn deposit_of(chain: &Chain, license: &LicenseFile, amount: Amount) -> Payment {
-    Payment { currency: license.terms.currency, amount, spender: chain.escrow() }
+    Payment::new(license.terms.currency, chain.escrow(), "deposit", amount)
 }
 
 /// Starts to leave; the host has the thaw period to claim.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`deposit`].
 pub async fn thaw(chain: &Chain, channel: &ChannelFile) -> Result<ChangedChannel> {
     let call = PaymentEscrow::startThawCall {
         r#ref: channel.license.sol_ref()?,
@@ -147,7 +121,7 @@ pub async fn thaw(chain: &Chain, channel: &ChannelFile) -> Result<ChangedChannel
 /// Gets the unclaimed rest back after the thaw; the channel is closed.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`deposit`].
 pub async fn withdraw(chain: &Chain, channel: &ChannelFile) -> Result<ChangedChannel> {
     let call = PaymentEscrow::withdrawCall {
         r#ref: channel.license.sol_ref()?,
@@ -244,6 +218,8 @@ async fn closable_deposit(chain: &Chain, channel: &ChannelFile, amount: Amount) 
     let call = PaymentEscrow::declaredCall { channelId: channel.channel_id.into() };
     let declared = chain.read(chain.escrow(), call).await?;
     if amount.get() < declared {
+        let currency = chain.currency(channel.license.terms.currency).await?;
+        let (amount, declared) = (currency.of(amount), currency.units(declared));
         return Err(fail(
             format!("{amount} is below {declared}, which is claimed or reserved already"),
             "sign at least that; it stays with the host whatever is signed",
@@ -261,7 +237,7 @@ fn unix_now() -> u64 {
 /// Closes a channel for good: what the host gives up goes to the payer at once.
 ///
 /// # Errors
-/// A signed close of another channel, or as [`open`].
+/// A signed close of another channel, or as [`deposit`].
 pub async fn close(
     chain: &Chain,
     channel: &ChannelFile,
@@ -301,12 +277,13 @@ pub async fn standing(chain: &Chain, channel: &ChannelFile) -> Result<ChannelSta
     let kept = chain.read(chain.escrow(), call).await?;
     let call = PaymentEscrow::declaredCall { channelId: channel.channel_id.into() };
     let declared = chain.read(chain.escrow(), call).await?;
+    let currency = chain.currency(channel.license.terms.currency).await?;
     Ok(ChannelStanding {
         channel_id: channel.channel_id,
         is_open: kept.status == ChannelStatus::Open,
-        deposited: kept.deposited.to(),
-        claimed: kept.claimed.to(),
-        declared,
+        deposited: currency.units(kept.deposited.to::<u128>()),
+        claimed: currency.units(kept.claimed.to::<u128>()),
+        declared: currency.units(declared),
         thaw_period: channel.license.terms.thaw_period,
         thaw_end: u64::try_from(kept.thawEnd).unwrap_or(u64::MAX),
     })

@@ -1,7 +1,7 @@
 //! The commitment that every proof of level 0 begins with: made once, and only for what the
 //! contract would accept.
 
-use crate::chain::{Chain, TxRecord, rpc_failure};
+use crate::chain::{Call, Chain, TxRecord, rpc_failure};
 use crate::error::Result;
 use alloy::network::TransactionBuilder as _;
 use alloy::primitives::{Address, B256, U256, keccak256};
@@ -62,7 +62,9 @@ impl ReportCommitment {
         called.map_err(|e| rpc_failure(step, &e))?;
         let gas = chain.provider().estimate_gas(request).overrides(pretended).await;
         let gas = gas.map_err(|e| rpc_failure(step, &e))?;
-        Ok(Some(TxRecord::simulated(step, self.reporter, to, gas, value)))
+        let call = Call::new(step, to, call).with_value(value);
+        let value = chain.native().await?.units(value);
+        Ok(Some(TxRecord::simulated(&call, self.reporter, gas, value)))
     }
 
     /// Makes it, unless it was made before.

@@ -2,7 +2,7 @@
 
 use crate::chain::{Chain, RpcConnection, TxRecord, rpc_failure};
 use crate::error::{FailureKind, HintExt, Result, fail};
-use crate::money;
+use crate::money::Currency;
 use alloy::primitives::{Address, U256};
 use alloy::providers::Provider as _;
 use oml_contracts::addresses::AddressesError;
@@ -37,6 +37,9 @@ pub const fn contracts(addresses: &Addresses) -> [(&'static str, EthAddress); 7]
     ]
 }
 
+/// Decimals of the test token, as most stablecoins have them.
+const TEST_TOKEN_DECIMALS: u8 = 6;
+
 /// Deploys the test token.
 ///
 /// # Errors
@@ -44,7 +47,7 @@ pub const fn contracts(addresses: &Addresses) -> [(&'static str, EthAddress); 7]
 pub async fn token(rpc: &RpcConnection) -> Result<EthAddress> {
     let (name, symbol) = ("OML test dollar", "tUSD");
     let from = rpc.account()?.address();
-    deploy_token(rpc.provider(), from, name, symbol, money::DEFAULT_DECIMALS).await.hint(
+    deploy_token(rpc.provider(), from, name, symbol, TEST_TOKEN_DECIMALS).await.hint(
         "the test token could not be deployed",
         "check that the signer has native currency for gas",
         FailureKind::Reverted,
@@ -104,11 +107,11 @@ pub fn refuse_other(path: &Path, chain_id: u64, params: &DeployParams) -> Result
     ))
 }
 
-/// Mints the test token.
+/// The test token of a local chain.
 ///
 /// # Errors
-/// The deployment has none, or a transaction fails.
-pub async fn mint(chain: &Chain, to: EthAddress, amount: Amount) -> Result<TxRecord> {
+/// The deployment has none, or network failure.
+pub async fn test_token(chain: &Chain) -> Result<Currency> {
     let token = chain.addresses().token.ok_or_else(|| {
         fail(
             "this deployment has no test token",
@@ -116,6 +119,15 @@ pub async fn mint(chain: &Chain, to: EthAddress, amount: Amount) -> Result<TxRec
             FailureKind::Failed,
         )
     })?;
+    chain.currency(token).await
+}
+
+/// Mints the test token.
+///
+/// # Errors
+/// The deployment has none, or a transaction fails.
+pub async fn mint(chain: &Chain, to: EthAddress, amount: Amount) -> Result<TxRecord> {
+    let token = test_token(chain).await?.address();
     let call = Token::mintCall { to: to.into(), amount: U256::from(amount.get()) };
     Ok(chain.send("mint", token.into(), call, U256::ZERO).await?.record)
 }

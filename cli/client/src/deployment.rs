@@ -2,14 +2,17 @@
 
 use crate::bought;
 use crate::chain::{Chain, TxRecord};
-use crate::error::Result;
+use crate::error::{FailureKind, Result, fail};
 use crate::files::LicenseFile;
-use alloy::primitives::{U256, keccak256};
+use alloy::primitives::{B256, U256, keccak256};
 use alloy::rpc::types::Filter;
 use alloy::sol_types::SolEvent as _;
 use oml_contracts::rpc::abi::{LicenseRegistry, Rounds};
 use oml_contracts::{DeploymentHash, LicenseId, ModelId, RoundId};
 use serde::Serialize;
+
+/// State of a deployment about which rounds can be opened.
+const LIABLE: &str = "liable";
 
 /// A deployment after a transaction.
 #[derive(Clone, Debug, Serialize)]
@@ -62,6 +65,7 @@ pub async fn register(
     license: &LicenseFile,
     uri: &str,
 ) -> Result<ChangedDeployment> {
+    check_uri(uri)?;
     let call =
         LicenseRegistry::registerDeploymentCall { r#ref: license.sol_ref()?, uri: uri.to_owned() };
     let sent = chain.send("register deployment", chain.registry(), call, U256::ZERO).await?;
@@ -77,6 +81,65 @@ pub async fn retire(chain: &Chain, license: &LicenseFile, uri: &str) -> Result<C
         LicenseRegistry::retireDeploymentCall { r#ref: license.sol_ref()?, uri: uri.to_owned() };
     let sent = chain.send("retire deployment", chain.registry(), call, U256::ZERO).await?;
     Ok(ChangedDeployment { deployment_hash: hash(uri), transaction: sent.record })
+}
+
+/// Refuses what is no base URL. The contracts know a deployment by the exact text, so one place
+/// has one spelling: without a slash at its end.
+fn check_uri(uri: &str) -> Result<()> {
+    let bad = |why: &str, hint: String| {
+        Err(fail(format!("--uri {uri:?} {why}"), hint, FailureKind::Failed))
+    };
+    let example = || "give the base URL of its API, e.g. https://models.example/v1".to_owned();
+    let rest = uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://"));
+    let Some(rest) = rest.filter(|rest| !rest.is_empty() && !rest.starts_with('/')) else {
+        return bad("is no http or https URL", example());
+    };
+    if rest.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '@')) {
+        return bad("has a part that no base URL has", example());
+    }
+    if uri.ends_with('/') {
+        return bad("ends with a slash", format!("write {}", uri.trim_end_matches('/')));
+    }
+    Ok(())
+}
+
+/// Base URLs that are registered under a license now.
+///
+/// # Errors
+/// Network failure.
+pub async fn registered(chain: &Chain, license: &LicenseFile) -> Result<Vec<String>> {
+    let of_license = B256::from(license.license_id);
+    let filter = Filter::new().address(chain.registry()).topic1(of_license);
+    let what = LicenseRegistry::DeploymentRegistered::SIGNATURE;
+    let mut uris: Vec<String> = Vec::new();
+    for (event, _) in chain.events::<LicenseRegistry::DeploymentRegistered>(what, filter).await? {
+        let liable = standing(chain, license, &event.uri).await?.state == LIABLE;
+        if liable && !uris.contains(&event.uri) {
+            uris.push(event.uri);
+        }
+    }
+    Ok(uris)
+}
+
+/// Refuses a place that is not registered under a license, and names those that are.
+///
+/// # Errors
+/// It is not registered, or network failure.
+pub(crate) async fn require_registered(
+    chain: &Chain,
+    license: &LicenseFile,
+    uri: &str,
+) -> Result<()> {
+    if standing(chain, license, uri).await?.registered_at.is_some() {
+        return Ok(());
+    }
+    let known = registered(chain, license).await?;
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Err(fail(
+        format!("{uri} is not registered under license {}", license.license_id),
+        format!("registered are: {known}; a round about any other place is sealed with --leak"),
+        FailureKind::Failed,
+    ))
 }
 
 /// `keccak(uri)`, by which the contracts name a deployment.
@@ -105,7 +168,7 @@ pub async fn standing(
     let state = match liable_until {
         0 => "never registered",
         until if until < now => "no longer liable",
-        _ => "liable",
+        _ => LIABLE,
     };
     let call = Rounds::flagOfCall { deploymentHash: deployment_hash.into() };
     let flag = chain.read(chain.rounds(), call).await?;
@@ -142,4 +205,24 @@ pub async fn flags(chain: &Chain, model: Option<ModelId>) -> Result<Vec<Deployme
         });
     }
     Ok(flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deployment_is_a_base_url_with_one_spelling() {
+        for good in ["https://models.example/v1", "http://127.0.0.1:9000"] {
+            check_uri(good).unwrap();
+        }
+        let bad =
+            ["not a url", "a", "ftp://x", "http://", "http:///v1", "https://u:p@x", "http://x?a"];
+        for bad in bad {
+            let error = check_uri(bad).unwrap_err().to_string();
+            assert!(error.contains(&format!("{bad:?}")), "{error}");
+        }
+        let error = check_uri("http://x/v1/").unwrap_err();
+        assert_eq!(crate::error::find(&error).0, Some("write http://x/v1"));
+    }
 }

@@ -97,6 +97,39 @@ impl ClientError {
         }
         self
     }
+
+    /// With more of a hint, after what is there.
+    #[must_use]
+    pub(crate) fn and_hint(self, more: &str) -> Self {
+        let (hint, kind) = find(&self);
+        let hint = match hint {
+            Some(hint) => format!("{hint}; {more}"),
+            None => more.to_owned(),
+        };
+        match self {
+            Self::Explained { message, kind, revert, cause, .. } => {
+                Self::Explained { message, hint, kind, revert, cause }
+            }
+            Self::During { message, cause } => {
+                Self::Explained { message, hint, kind, revert: None, cause: Some(cause) }
+            }
+            Self::Other(cause) => Self::Explained {
+                message: cause.to_string(),
+                hint,
+                kind,
+                revert: None,
+                cause: Some(cause),
+            },
+        }
+    }
+}
+
+/// Says of a command that keeps where it is that it goes on where it was stopped.
+pub(crate) fn resumable<T>(done: Result<T>) -> Result<T> {
+    done.map_err(|error| match error.kind() {
+        FailureKind::Timeout => error.and_hint("the same command goes on where this one stopped"),
+        _ => error,
+    })
 }
 
 /// The hint and kind of the outermost explained failure among `error` and its causes.
@@ -204,6 +237,14 @@ mod tests {
         let error = fail("refused", "nothing was sent", FailureKind::Reverted);
         let error = error.with_hint("one of two was sent");
         assert_eq!(find(&error), (Some("one of two was sent"), FailureKind::Reverted));
+    }
+
+    #[test]
+    fn a_hint_can_grow() {
+        let error = fail("refused", "wait", FailureKind::Reverted).and_hint("the approval stands");
+        assert_eq!(find(&error), (Some("wait; the approval stands"), FailureKind::Reverted));
+        let error = ClientError::Other("plain".into()).and_hint("look");
+        assert_eq!((error.to_string().as_str(), find(&error).0), ("plain", Some("look")));
     }
 
     #[test]

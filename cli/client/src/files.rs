@@ -1,6 +1,7 @@
 //! Files that people keep between commands: licenses, channels, closes, receipts.
 
 use crate::error::{FailureKind, HintExt, Result, fail};
+use crate::keep::{self, Readers};
 use oml_contracts::rpc::abi;
 use oml_contracts::{
     Amount, ChannelId, EthAddress, LicenseId, LicenseNonce, LicenseRef, OfferId, Salt, Signature,
@@ -8,6 +9,7 @@ use oml_contracts::{
 };
 use oml_payments::SignedReceipt;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// What names a license and proves its terms to the contracts.
@@ -60,6 +62,10 @@ pub struct ChannelFile {
     pub salt: Salt,
     /// The license it pays.
     pub license: LicenseFile,
+    /// First deposit of an opening that may not have come through, smallest units; none once it
+    /// has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<Amount>,
 }
 
 impl ChannelFile {
@@ -143,7 +149,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     )
 }
 
-/// Writes a JSON file, making its folder.
+/// Writes a JSON file whole in the place of another, making its folder: for what can be made anew.
 ///
 /// # Errors
 /// The file or its folder can't be written.
@@ -151,19 +157,44 @@ pub fn save<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     write(path, serde_json::to_string_pretty(value)?.as_bytes())
 }
 
-/// Writes a file, making its folder.
+/// Writes a file whole in the place of another, making its folder.
 ///
 /// # Errors
 /// The file or its folder can't be written.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
+    keep::replace(path, bytes, Readers::Anyone).hint(not_written(path), FOLDER, FailureKind::Failed)
+}
+
+/// Writes a JSON file that people need afterwards; never replaces one, unless it is the same.
+///
+/// # Errors
+/// Another file is there, or it can't be written.
+pub fn keep<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    save_new(path, value, Readers::Anyone)
+}
+
+/// Writes a file that people need afterwards; never replaces one, unless it is the same.
+pub(crate) fn save_new<T: Serialize>(path: &Path, value: &T, readers: Readers) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    match keep::write_new(path, text.as_bytes(), readers) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            if std::fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
+                return Ok(());
+            }
+            Err(fail(
+                format!("{} exists and holds something else", path.display()),
+                "it is never written over; name another file, or move this one away",
+                FailureKind::Failed,
+            ))
+        }
+        written => written.hint(not_written(path), FOLDER, FailureKind::Failed),
     }
-    std::fs::write(path, bytes).hint(
-        format!("{} could not be written", path.display()),
-        "check the folder and its permissions",
-        FailureKind::Failed,
-    )
+}
+
+/// Whether a path is taken.
+#[must_use]
+pub fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 /// Writes a new file that only its owner can read; never replaces one.
@@ -171,18 +202,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// The file exists, or can't be written.
 pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
-    }
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(bytes)).hint(
-        format!("{} could not be written", path.display()),
+    keep::write_new(path, bytes, Readers::OwnerOnly).hint(
+        not_written(path),
         "a secret is never overwritten; choose a path that does not exist yet",
         FailureKind::Signer,
     )
 }
+
+fn not_written(path: &Path) -> String {
+    format!("{} could not be written", path.display())
+}
+
+const FOLDER: &str = "check the folder and its permissions";
 
 /// Writes a number as text, since JSON numbers end at 2^53.
 pub(crate) fn as_text<T: std::fmt::Display, S: serde::Serializer>(
@@ -195,4 +226,26 @@ pub(crate) fn as_text<T: std::fmt::Display, S: serde::Serializer>(
 /// 32 bytes from the operating system's generator.
 pub(crate) fn random_salt() -> Salt {
     Salt::new(rand::random())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_need_is_kept_and_never_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("license.json");
+        keep(&path, &"one").unwrap();
+        keep(&path, &"one").unwrap();
+        let error = keep(&path, &"two").unwrap_err().to_string();
+        assert!(error.contains("license.json exists and holds something else"), "{error}");
+        assert_eq!(load::<String>(&path, "a text", "").unwrap(), "one");
+    }
+
+    #[test]
+    fn a_folder_that_is_none_is_named() {
+        let error = save(Path::new("/proc/none/t.json"), &1).unwrap_err().to_string();
+        assert_eq!(error, "/proc/none/t.json could not be written");
+    }
 }

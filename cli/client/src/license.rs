@@ -1,17 +1,18 @@
 //! Licenses: from purchase to the collateral's way out.
 
 use crate::beacon::{Patience, bring};
+pub use crate::bought::require as of_id;
 use crate::chain::{Chain, Payment, TxRecord};
-use crate::error::{ClientError, FailureKind, Result, fail};
+use crate::error::{ClientError, Result};
 use crate::files::LicenseFile;
 use crate::host;
+use crate::money::Money;
 use alloy::eips::BlockId;
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, U256};
 use alloy::sol_types::SolCall;
 use oml_contracts::rpc::abi::{CollateralVault, LicenseRegistry, LicenseStatus};
 use oml_contracts::{
-    Amount, CasesRoot, CopyKey, EthAddress, LicenseId, LicenseNonce, SealedRoot, Seed, ServingKeys,
-    Terms, hash,
+    Amount, CasesRoot, CopyKey, EthAddress, LicenseId, SealedRoot, Seed, ServingKeys, Terms,
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -44,7 +45,7 @@ pub struct AcquireLicense {
 pub struct AcquiredLicense {
     /// What names it from now on.
     pub file: LicenseFile,
-    /// What was sent for it.
+    /// What was sent for it; nothing if it was bought before.
     pub change: ChangedLicense,
 }
 
@@ -85,6 +86,12 @@ impl KeptLicense {
             LicenseStatus::Cancelled => "cancelled",
             _ => "none",
         }
+    }
+
+    /// Whether anybody has bought it.
+    #[must_use]
+    pub fn is_bought(&self) -> bool {
+        self.status != LicenseStatus::None
     }
 
     /// Whether the owner's next step is to deliver a sealed copy.
@@ -135,48 +142,12 @@ pub struct LicenseStanding {
     pub fee_due: bool,
     /// End of the term or of the current step, Unix seconds.
     pub deadline: u64,
-    /// What is deposited, smallest units, as text.
-    #[serde(serialize_with = "crate::files::as_text")]
-    pub collateral: u128,
+    /// What is deposited.
+    pub collateral: Money,
     /// Root of the words with which rounds can be sealed; zero until the owner commits to it.
     pub cases_root: CasesRoot,
     /// When the collateral can leave, Unix seconds; zero if it has not begun to.
     pub collateral_thaw_end: u64,
-}
-
-/// Buys a license for the signer, approving what the contracts pull.
-///
-/// # Errors
-/// No signer, network failure, a refusal of the contracts.
-pub async fn acquire(chain: &Chain, order: &AcquireLicense) -> Result<AcquiredLicense> {
-    let (host, terms) = (chain.me()?, &order.terms);
-    let nonce = LicenseNonce::new(u128::from(order.nonce))?;
-    let offer_id = chain.offer_id(terms);
-    let license_id = hash::license_id(offer_id, host, nonce);
-    let call = LicenseRegistry::acquireCall {
-        terms: terms.try_into()?,
-        nonce: nonce.into(),
-        servingKey: order.serving_key.into(),
-        encryptionKey: order.encryption_key.into(),
-    };
-    let price = Payment {
-        currency: terms.currency,
-        amount: terms.license_fee.checked_add(terms.collateral).unwrap_or(Amount::MAX),
-        spender: chain.vault(),
-    };
-    let (sent, transactions) =
-        chain.send_paying("acquire license", chain.registry(), call, price).await?;
-    if let Some(log) = sent.event::<LicenseRegistry::LicenseAcquired>()
-        && log.licenseId != B256::from(license_id)
-    {
-        return Err(fail(
-            format!("the contract made license {}, not {license_id}", log.licenseId),
-            "this program and the contracts disagree about formats; use matching versions",
-            FailureKind::Failed,
-        ));
-    }
-    let file = LicenseFile { license_id, offer_id, host, nonce, terms: terms.clone() };
-    Ok(AcquiredLicense { file, change: ChangedLicense { license_id, transactions } })
 }
 
 /// Draws the seed; waits until the beacon's round is out, and brings it if nobody else does.
@@ -230,11 +201,10 @@ fn is_passing(error: &ClientError) -> bool {
 /// As [`acquire`].
 pub async fn renew(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicense> {
     let call = LicenseRegistry::renewCall { r#ref: license.sol_ref()? };
-    let (currency, amount) = (license.terms.currency, license.terms.license_fee);
-    let price = Payment { currency, amount, spender: chain.escrow() };
-    let (_, transactions) =
-        chain.send_paying("renew license", chain.registry(), call, price).await?;
-    Ok(ChangedLicense { license_id: license.license_id, transactions })
+    let (currency, fee) = (license.terms.currency, license.terms.license_fee);
+    let price = Payment::new(currency, chain.escrow(), "fee", fee);
+    let paid = chain.send_paying("renew license", chain.registry(), call, &price).await?;
+    Ok(ChangedLicense { license_id: license.license_id, transactions: paid.records })
 }
 
 /// Gets everything back for a copy that was not delivered in time.
@@ -283,10 +253,9 @@ pub async fn top_up(
     amount: Amount,
 ) -> Result<ChangedLicense> {
     let call = CollateralVault::topUpCall { r#ref: license.sol_ref()?, amount: amount.get() };
-    let paid = Payment { currency: license.terms.currency, amount, spender: chain.vault() };
-    let (_, transactions) =
-        chain.send_paying("top up collateral", chain.vault(), call, paid).await?;
-    Ok(ChangedLicense { license_id: license.license_id, transactions })
+    let price = Payment::new(license.terms.currency, chain.vault(), "collateral", amount);
+    let paid = chain.send_paying("top up collateral", chain.vault(), call, &price).await?;
+    Ok(ChangedLicense { license_id: license.license_id, transactions: paid.records })
 }
 
 /// A call that needs nothing but the license.
@@ -354,7 +323,7 @@ pub async fn standing(chain: &Chain, license: &LicenseFile) -> Result<LicenseSta
         trial_end: kept.trial_end,
         fee_due: kept.fee_due,
         deadline: kept.deadline,
-        collateral: collateral.amount,
+        collateral: chain.currency(license.terms.currency).await?.units(collateral.amount),
         cases_root: kept.cases_root,
         collateral_thaw_end: u64::try_from(collateral.thawEnd).unwrap_or(u64::MAX),
     })

@@ -9,11 +9,24 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// There is no such model.
 pub fn locate(dir_or_hub_id: &str) -> Result<PathBuf> {
+    if let Some(own) = in_checkout(Path::new(dir_or_hub_id)) {
+        return Ok(own);
+    }
     oml_engine::resolve(dir_or_hub_id).hint(
         format!("no model at {dir_or_hub_id:?}"),
         "give a directory with config.json, tokenizer.json and *.safetensors, e.g. prover/assets/models/tiny",
         FailureKind::Failed,
     )
+}
+
+/// A model of this repository, wherever the program is called from: beside the program, as it is
+/// built in a checkout.
+fn in_checkout(path: &Path) -> Option<PathBuf> {
+    if path.exists() || !path.starts_with("prover/assets/models") {
+        return None;
+    }
+    let exe = std::env::current_exe().ok()?;
+    exe.ancestors().map(|base| base.join(path)).find(|found| found.is_dir())
 }
 
 /// Loads a model by its directory or hub id.
@@ -40,4 +53,17 @@ pub fn weights_hash(dir: &Path) -> Result<alloy::primitives::B256> {
         FailureKind::Failed,
     )?;
     Ok(hash.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_repositorys_models_are_found_from_anywhere() {
+        // The tests' folder is that of the crate, where there is no such path.
+        let found = locate("prover/assets/models/tiny").unwrap();
+        assert!(found.join("config.json").is_file(), "{}", found.display());
+        assert!(locate("prover/assets/models/none").is_err());
+    }
 }

@@ -2,10 +2,14 @@
 
 use crate::chain::{Chain, TxRecord};
 use crate::error::{FailureKind, HintExt, Result, fail};
+use crate::local_model::weights_hash;
 use alloy::primitives::{Address, B256, U256, keccak256};
+use alloy::rpc::types::Filter;
+use alloy::sol_types::SolEvent as _;
 use oml_contracts::rpc::abi::{self, LicenseRegistry};
 use oml_contracts::{Bps, ModelId};
 use serde::Serialize;
+use std::path::Path;
 
 /// What is registered of a model.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +68,36 @@ pub struct CommittedEpoch {
     pub burned_bundles: u32,
     /// All bundles of the personal part.
     pub bundles: u32,
+}
+
+/// Refuses a model whose weights are not those that are registered: a copy made of it would answer
+/// like the model nowhere, and nobody could trace it.
+///
+/// # Errors
+/// Other weights, no such model, or network failure.
+pub async fn require_weights(chain: &Chain, id: ModelId, dir: &Path) -> Result<()> {
+    let filter = Filter::new().address(chain.registry()).topic1(B256::from(id));
+    let what = LicenseRegistry::ModelRegistered::SIGNATURE;
+    let events = chain.events::<LicenseRegistry::ModelRegistered>(what, filter).await?;
+    let registered = events.first().map(|(event, _)| event.weightsHash).ok_or_else(|| {
+        fail(
+            format!("there is no model {id} on this chain"),
+            "the endpoint must have every log since the contracts' deployment",
+            FailureKind::Failed,
+        )
+    })?;
+    let found = weights_hash(dir)?;
+    if found == registered {
+        return Ok(());
+    }
+    Err(fail(
+        format!(
+            "{} has the weights {found}, but model {id} is registered with {registered}",
+            dir.display()
+        ),
+        "give the directory of the registered model; a copy of another one can't be traced",
+        FailureKind::Failed,
+    ))
 }
 
 /// Registers a model of the signer.

@@ -3,6 +3,7 @@
 use crate::chain::{Chain, TxRecord};
 use crate::error::{FailureKind, Result, fail};
 use crate::files;
+use crate::money::Money;
 use crate::round;
 use alloy::primitives::U256;
 use oml_contracts::ledger::plan::SeatPlan;
@@ -103,12 +104,10 @@ pub struct ChosenSeats {
 }
 
 /// What the choice of seats rests on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SeatsWanted {
     /// What a conviction can take.
-    pub collateral: Amount,
-    /// Currency of the collateral.
-    pub currency: EthAddress,
+    pub collateral: Money,
     /// What a seat costs in that currency, where the chain does not say it.
     pub seat_fee: Option<Amount>,
     /// Share of hostile stake that the size must stand.
@@ -127,7 +126,7 @@ const USUAL_SEATS: u8 = 16;
 /// No size stands, or network failure.
 pub async fn choose_seats(chain: Option<&Chain>, wanted: &SeatsWanted) -> Result<ChosenSeats> {
     let deployed = match chain {
-        Some(chain) => deployed_fee(chain, wanted.currency).await?,
+        Some(chain) => deployed_fee(chain, &wanted.collateral).await?,
         None => None,
     };
     let (fee, skippable_slots) = match (deployed, wanted.seat_fee) {
@@ -142,7 +141,7 @@ pub async fn choose_seats(chain: Option<&Chain>, wanted: &SeatsWanted) -> Result
         }
     };
     let plan = SeatPlan {
-        collateral: wanted.collateral,
+        collateral: wanted.collateral.amount()?,
         seat_fee: fee,
         hostile: wanted.hostile,
         returned: Bps::new(8_000)?,
@@ -154,8 +153,8 @@ pub async fn choose_seats(chain: Option<&Chain>, wanted: &SeatsWanted) -> Result
     round::seats_for(&plan).map(|seats| ChosenSeats { seats, note }).ok_or_else(|| {
         fail(
             format!(
-                "no size of a round stands before a collateral of {} smallest units at a hostile \
-                 share of {}: framing would pay",
+                "no size of a round stands before a collateral of {} at a hostile share of {}: \
+                 framing would pay",
                 wanted.collateral, wanted.hostile
             ),
             "ask for less collateral, or choose with --seats all the same; `oml round plan` has the \
@@ -172,15 +171,15 @@ struct DeployedFee {
     skippable_slots: u8,
 }
 
-/// The seat fee, if it is in this currency.
-async fn deployed_fee(chain: &Chain, currency: EthAddress) -> Result<Option<DeployedFee>> {
+/// The seat fee, if it is in the currency of the collateral.
+async fn deployed_fee(chain: &Chain, collateral: &Money) -> Result<Option<DeployedFee>> {
     let settings = round::config(chain).await?;
-    if settings.currency != currency {
+    if settings.seat_fee.currency().address() != collateral.currency().address() {
         return Ok(None);
     }
     let beacon = chain.addresses().beacon.address.into();
     let skippable_slots = chain.read(beacon, Beacon::biasBitsCall {}).await?;
-    Ok(Some(DeployedFee { fee: settings.seat_fee, skippable_slots }))
+    Ok(Some(DeployedFee { fee: settings.seat_fee.amount()?, skippable_slots }))
 }
 
 /// An offer after a transaction.

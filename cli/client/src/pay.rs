@@ -4,6 +4,7 @@ use crate::chain::Chain;
 use crate::error::{FailureKind, HintExt, Result, fail};
 use crate::files::ChannelFile;
 use crate::host;
+use crate::money::{Currency, Money};
 use oml_contracts::rpc::abi::PaymentEscrow::{self, ChannelStatus};
 use oml_contracts::{Amount, LicenseId};
 use oml_payments::{
@@ -23,17 +24,19 @@ pub struct PaidAnswer {
     /// Tokens of prompt and answer, as the receipt counts them.
     pub tokens: u64,
     /// Promised on the channel in all.
-    pub promised: Amount,
+    pub promised: Money,
     /// What the host signed; its signer, counts and hashes were checked.
     pub receipt: SignedReceipt,
 }
 
-impl From<Completion> for PaidAnswer {
-    fn from(done: Completion) -> Self {
+impl PaidAnswer {
+    /// A completed request on a channel in `currency`.
+    #[must_use]
+    pub fn of(done: Completion, currency: &Currency) -> Self {
         Self {
             text: done.text,
             tokens: done.tokens,
-            promised: done.voucher.cumulative_amount,
+            promised: currency.of(done.voucher.cumulative_amount),
             receipt: done.receipt,
         }
     }
@@ -139,6 +142,29 @@ impl ServingKeySource for ChainKeys {
     }
 }
 
+/// [`explain`] with amounts that know their currency.
+///
+/// # Errors
+/// The failure, explained.
+pub fn explain_money<T>(
+    result: Result<T, PayerError>,
+    gateway: &str,
+    currency: &Currency,
+) -> Result<T> {
+    match result {
+        Err(PayerError::Budget { needed, budget }) => Err(fail(
+            format!(
+                "no paid answer from {gateway}: a voucher of {} would pass the budget of {}",
+                currency.of(needed),
+                currency.of(budget)
+            ),
+            "`oml channel deposit` adds to the channel, --budget raises the limit",
+            FailureKind::Failed,
+        )),
+        other => explain(other, gateway),
+    }
+}
+
 /// Adds to a payer's failure what to do about it.
 ///
 /// # Errors
@@ -168,7 +194,10 @@ pub fn explain<T>(result: Result<T, PayerError>, gateway: &str) -> Result<T> {
         Err(PayerError::Receipt { .. }) => {
             ("the receipt is kept in the log; see `oml proof`", FailureKind::Failed)
         }
-        _ => ("the cause is above", FailureKind::Failed),
+        _ => (
+            "check that --gateway is the base URL of an OML gateway, e.g. http://127.0.0.1:9000",
+            FailureKind::Failed,
+        ),
     };
     result.hint(format!("no paid answer from {gateway}"), hint, exit)
 }
@@ -188,8 +217,14 @@ mod tests {
         let network = PayerError::Network { url: "http://h".to_owned(), source: "refused".into() };
         let report = explain::<()>(Err(network), "http://h").unwrap_err();
         assert_eq!(report.kind(), FailureKind::Network);
-        let budget = PayerError::Budget { needed: Amount::new(2), budget: Amount::new(1) };
-        let report = explain::<()>(Err(budget), "http://h").unwrap_err();
+        let budget = || PayerError::Budget { needed: Amount::new(2), budget: Amount::new(1) };
+        let report = explain::<()>(Err(budget()), "http://h").unwrap_err();
         assert_eq!(report.kind(), FailureKind::Failed);
+        let usdc = Currency::new(oml_contracts::EthAddress::new([7; 20]), "USDC", 6);
+        let report = explain_money::<()>(Err(budget()), "http://h", &usdc).unwrap_err().to_string();
+        assert!(
+            report.contains("0.000002 USDC would pass the budget of 0.000001 USDC"),
+            "{report}"
+        );
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::chain::Chain;
 use crate::error::Result;
-use crate::round::{SealFile, SealOffer, SealedRound, check_seal, send_seal};
+use crate::round::{SealFile, SealOffer, SealedRound, check_seal, sealed_before, send_seal};
 use oml_node::rounds::Access;
 use serde::Serialize;
 
@@ -24,8 +24,8 @@ pub struct SealReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PaidReport {
-    /// What the seal was worth when it was checked.
-    pub offer: SealOffer,
+    /// What the seal was worth when it was checked; none if it had been paid for before.
+    pub offer: Option<SealOffer>,
     /// The sealed round.
     pub round: SealedRound,
 }
@@ -39,12 +39,20 @@ pub async fn check(chain: &Chain, report: &SealReport) -> Result<SealOffer> {
     check_seal(chain, seal, chain.me()?, uri, access.as_ref()).await
 }
 
-/// Checks a seal and pays for it; a dry run stops before it pays.
+/// Checks a seal and pays for it; a dry run stops before it pays. If the signer has paid for this
+/// seal before, that round is the answer, and nothing is sent.
 ///
 /// # Errors
 /// As [`check`], or a refusal of the contract.
 pub async fn pay(chain: &Chain, report: &SealReport) -> Result<PaidReport> {
+    chain.wait_for_own_transactions().await?;
+    if report.seal.payer == chain.me()?
+        && report.seal.uri == report.uri
+        && let Some(round) = sealed_before(chain, &report.seal).await?
+    {
+        return Ok(PaidReport { offer: None, round });
+    }
     let offer = check(chain, report).await?;
     let round = send_seal(chain, &report.seal).await?;
-    Ok(PaidReport { offer, round })
+    Ok(PaidReport { offer: Some(offer), round })
 }

@@ -4,6 +4,7 @@
 use crate::chain::{Chain, Sent, TxRecord};
 use crate::error::{FailureKind, Result, fail};
 use crate::files::LicenseFile;
+use crate::money::{Currency, Money};
 use crate::vouchers::newest_per_channel;
 use alloy::primitives::U256;
 use alloy::sol_types::SolEvent;
@@ -14,7 +15,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What a claim brought.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SettledVouchers {
     /// License whose vouchers they are.
@@ -23,8 +24,8 @@ pub struct SettledVouchers {
     pub rows: Vec<SettledRow>,
     /// Channels whose newest voucher the chain has settled before.
     pub already_settled: Vec<ChannelId>,
-    /// Newly claimed, smallest units.
-    pub total: u128,
+    /// Newly claimed with these vouchers, over all channels.
+    pub total: Money,
     /// How the total was split; none for a dry run.
     pub split: Option<PaymentSplit>,
     /// What was sent.
@@ -42,21 +43,21 @@ pub struct SettledRow {
     /// Tokens that it settles in all.
     pub tokens: u64,
     /// Newly claimed; none if it was refused, or for a dry run.
-    pub amount: Option<u128>,
+    pub amount: Option<Money>,
     /// Why the escrow skipped it.
     pub rejected: Option<&'static str>,
 }
 
-/// Parts of the claimed total, smallest units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// Parts of the claimed total.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentSplit {
     /// What the host gets.
-    pub host: u128,
+    pub host: Money,
     /// What the model's owner gets.
-    pub owner: u128,
+    pub owner: Money,
     /// What the owners of the model's parents get.
-    pub parents: u128,
+    pub parents: Money,
 }
 
 /// Claims vouchers in batches. Only the newest of a channel is sent, and none that brings nothing
@@ -71,7 +72,7 @@ pub async fn claim(
     batch: usize,
 ) -> Result<SettledVouchers> {
     let license_id = license.license_id;
-    let mut settled = SettledVouchers { license_id, ..SettledVouchers::default() };
+    let mut settled = SettledVouchers::none(license_id, &currency_of(chain, license).await?);
     let mut open = Vec::new();
     for voucher in newest_per_channel(vouchers) {
         check_channel(chain, license, &voucher)?;
@@ -109,13 +110,13 @@ pub struct ReservedVouchers {
 }
 
 /// A reserved voucher.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReservedRow {
     /// Channel that it pays from.
     pub channel_id: ChannelId,
-    /// Declared on the channel in all, smallest units.
-    pub declared: u128,
+    /// Declared on the channel in all.
+    pub declared: Money,
 }
 
 /// Reserves the newest voucher of every channel, one transaction each: no withdrawal takes their
@@ -129,6 +130,7 @@ pub async fn reserve(
     vouchers: Vec<SignedVoucher>,
 ) -> Result<ReservedVouchers> {
     let license_id = license.license_id;
+    let currency = currency_of(chain, license).await?;
     let mut reserved = ReservedVouchers { license_id, ..ReservedVouchers::default() };
     for voucher in newest_per_channel(vouchers) {
         check_channel(chain, license, &voucher)?;
@@ -143,7 +145,7 @@ pub async fn reserve(
             row: voucher.for_channel().into(),
         };
         let sent = chain.send("reserve voucher", chain.escrow(), call, U256::ZERO).await?;
-        reserved.rows.push(ReservedRow { channel_id, declared: amount });
+        reserved.rows.push(ReservedRow { channel_id, declared: currency.units(amount) });
         reserved.transactions.push(sent.record);
     }
     Ok(reserved)
@@ -208,27 +210,53 @@ fn check_channel(chain: &Chain, license: &LicenseFile, voucher: &SignedVoucher) 
     ))
 }
 
+async fn currency_of(chain: &Chain, license: &LicenseFile) -> Result<Currency> {
+    chain.currency(license.terms.currency).await
+}
+
 impl SettledVouchers {
+    /// Nothing settled yet.
+    #[must_use]
+    pub fn none(license_id: LicenseId, currency: &Currency) -> Self {
+        Self {
+            license_id,
+            rows: Vec::new(),
+            already_settled: Vec::new(),
+            total: currency.units(0_u128),
+            split: None,
+            transactions: Vec::new(),
+        }
+    }
+
     fn add(&mut self, vouchers: &[SignedVoucher], sent: &Sent) -> Result<()> {
         let ClaimEvents { claimed, rejected } = ClaimEvents::of(sent);
         self.rows.extend(vouchers.iter().map(|v| SettledRow {
             channel_id: v.channel_id,
             requests: v.cumulative_requests,
             tokens: v.cumulative_tokens,
-            amount: claimed.get(&v.channel_id).copied(),
+            amount: claimed.get(&v.channel_id).map(|amount| self.total.with_units(*amount)),
             rejected: rejected.get(&v.channel_id).copied(),
         }));
         if sent.receipt.is_none() {
-            self.total +=
-                U256::try_from_be_slice(&sent.returned).unwrap_or_default().saturating_to::<u128>();
+            self.total =
+                plus(&self.total, U256::try_from_be_slice(&sent.returned).unwrap_or_default());
         } else if let Some(log) = sent.event::<PaymentEscrow::ClaimSplit>() {
-            self.total += log.total;
-            let split = self.split.get_or_insert_default();
-            split.host += log.toHost;
-            split.owner += log.toOwner;
-            split.parents += log.toParents;
+            self.total = plus(&self.total, U256::from(log.total));
+            let nothing = self.total.with_units(0_u128);
+            let split = self.split.get_or_insert_with(|| PaymentSplit {
+                host: nothing.clone(),
+                owner: nothing.clone(),
+                parents: nothing,
+            });
+            split.host = plus(&split.host, U256::from(log.toHost));
+            split.owner = plus(&split.owner, U256::from(log.toOwner));
+            split.parents = plus(&split.parents, U256::from(log.toParents));
         }
         self.transactions.push(sent.record.clone());
         Ok(())
     }
+}
+
+fn plus(sum: &Money, more: U256) -> Money {
+    sum.with_units(sum.units().saturating_add(more))
 }

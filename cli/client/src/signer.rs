@@ -2,6 +2,7 @@
 //! or a cloud that holds it and signs.
 
 use crate::error::{FailureKind, HintExt, Result, fail};
+use crate::keystore::{self, ReadableKeystore};
 use alloy::signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
 use oml_contracts::EthAddress;
 use oml_node::chain::{AccountError, AccountSigner};
@@ -147,13 +148,16 @@ impl SignerOptions {
         }
         let path = self.keystore_path()?;
         if !path.is_file() {
-            let message = format!("keystore {} does not exist", path.display());
+            let state = if path.is_dir() { "is a directory" } else { "does not exist" };
+            let message = format!("keystore {} {state}", path.display());
             return Err(fail(message, HOW, FailureKind::Signer));
         }
         let password = self.password(&path, ask)?;
-        PrivateKeySigner::decrypt_keystore(&path, password).map(SigningAccount).hint(
-            format!("keystore {} could not be opened", path.display()),
-            "check the password (--password-file FILE) and that the file is a Foundry or geth keystore",
+        let keystore = ReadableKeystore::of(&path)?;
+        PrivateKeySigner::decrypt_keystore(keystore.path(), password).map(SigningAccount).hint(
+            format!("keystore {} could not be opened: its password is another one", path.display()),
+            "check the password (--password-file FILE): blanks count, and letters with accents have \
+             two spellings in Unicode",
             FailureKind::Signer,
         )
     }
@@ -207,12 +211,7 @@ impl SignerOptions {
         ask: impl FnOnce(&str) -> std::io::Result<String>,
     ) -> Result<String> {
         if let Some(file) = &self.password_file {
-            let text = std::fs::read_to_string(file).hint(
-                format!("password file {} could not be read", file.display()),
-                "check the path and its permissions",
-                FailureKind::Signer,
-            )?;
-            return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+            return keystore::read_password(file);
         }
         if let Some(password) = &self.password {
             return Ok(password.clone());

@@ -2,6 +2,7 @@
 //! transaction.
 
 use eyre::{Result, eyre};
+use oml_client::money::Currency;
 use oml_client::{Chain, balance, blocks};
 use oml_contracts::EthAddress;
 use serde::Serialize;
@@ -32,6 +33,7 @@ impl Names {
 pub struct Snapshot {
     balances: Vec<(String, u128)>,
     supply: u128,
+    currency: Currency,
 }
 
 /// A change of somebody's balance, smallest units.
@@ -56,16 +58,18 @@ impl Snapshot {
     pub(crate) async fn take(chain: &Chain, token: EthAddress, names: &Names) -> Result<Self> {
         let mut balances = Vec::new();
         for (name, address) in &names.0 {
-            balances.push((name.clone(), balance::wallet(chain, token, *address).await?));
+            let wallet = balance::wallet(chain, token, *address).await?;
+            balances.push((name.clone(), wallet.amount()?.get()));
         }
         let supply = balance::supply(chain, token).await?;
+        let (currency, supply) = (supply.currency().clone(), supply.amount()?.get());
         let held: u128 = balances.iter().map(|(_, b)| b).sum();
         if held != supply {
             return Err(eyre!(
                 "{held} units are accounted for, but {supply} exist: money went to a stranger"
             ));
         }
-        Ok(Self { balances, supply })
+        Ok(Self { balances, supply, currency })
     }
 
     /// Who gained and lost since `earlier`; sums to what was minted in between.
@@ -89,6 +93,11 @@ impl Snapshot {
     /// The supply, equal to the sum of all balances.
     pub(crate) const fn supply(&self) -> u128 {
         self.supply
+    }
+
+    /// What everything is counted in.
+    pub(crate) const fn currency(&self) -> &Currency {
+        &self.currency
     }
 
     /// Everyone's balance by name, smallest units.

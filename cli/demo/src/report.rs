@@ -2,6 +2,7 @@
 //! JSON.
 
 use crate::ledger::{Gain, NamedTransaction, Snapshot};
+use oml_client::money::Currency;
 use oml_client::round::RoundStanding;
 use oml_contracts::ledger::RoundSize;
 use serde::Serialize;
@@ -21,6 +22,9 @@ pub struct DemoReport {
     pub balances: BTreeMap<String, String>,
     /// Sum of the balances, equal to the token's supply.
     pub supply: String,
+    /// What all amounts are counted in.
+    #[serde(skip)]
+    pub currency: Option<Currency>,
     /// Seconds that it took, by the clock on the wall.
     pub seconds: f64,
 }
@@ -108,7 +112,7 @@ impl PlayedAct {
         self.hits = Some(outcome.kept_hits);
         let size = u8::try_from(round.seats.len()).ok().map(RoundSize::offered);
         self.queries = size.and_then(Result::ok).map(RoundSize::kept_leaves);
-        self.slashed = Some(outcome.slashed.to_string());
+        self.slashed = Some(outcome.slashed.units().to_string());
     }
 }
 
@@ -117,6 +121,7 @@ impl DemoReport {
     pub(crate) fn close(&mut self, end: &Snapshot, seconds: f64) {
         self.balances = end.balances();
         self.supply = end.supply().to_string();
+        self.currency = Some(end.currency().clone());
         self.seconds = seconds;
     }
 }

@@ -1,10 +1,12 @@
 //! `oml balance`: what the contracts owe an account, and pulling it.
 
+use crate::currency::NamedCurrency;
 use crate::flags::Global;
 use crate::output::table;
 use clap::Subcommand;
 use eyre::Result;
-use oml_client::{TxRecord, balance, money};
+use oml_client::balance::{self, Owed};
+use oml_client::{Chain, TxRecord};
 use oml_contracts::EthAddress;
 
 /// Verbs of `oml balance`.
@@ -16,46 +18,67 @@ pub(crate) enum Verb {
         // Named apart from the signer's --account, which is global.
         #[arg(value_name = "ACCOUNT")]
         holder: EthAddress,
-        /// ERC-20 token; zero is the chain's own currency
-        #[arg(long, default_value = "0x0000000000000000000000000000000000000000")]
-        currency: EthAddress,
+        /// ERC-20 token, or `native` [default: all currencies that the deployment names]
+        #[arg(long, value_name = "ADDRESS|native")]
+        currency: Option<NamedCurrency>,
     },
     /// Pull everything that the contracts owe the signer, unlocked payouts included
     Withdraw {
-        /// ERC-20 token; zero is the chain's own currency
-        #[arg(long, default_value = "0x0000000000000000000000000000000000000000")]
-        currency: EthAddress,
+        /// ERC-20 token, or `native` [default: all currencies that the deployment names]
+        #[arg(long, value_name = "ADDRESS|native")]
+        currency: Option<NamedCurrency>,
     },
 }
 
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
-    let output = global.output();
     match verb {
-        Verb::Show { holder, currency } => {
-            let owed = balance::owed(&global.reading().await?, currency, holder).await?;
-            output.result(&owed, &owed.wallet.to_string(), || {
-                let row = |what: &str, n: u128| {
-                    [what.to_owned(), money::show(n, money::DEFAULT_DECIMALS)]
-                };
-                let rows = [
-                    row("wallet", owed.wallet),
-                    row("payments to pull", owed.escrow),
-                    row("fees of seats to collect", owed.seat_fees),
-                    row("payouts, unlocked", owed.unlocked_payouts),
-                    row("payouts, locked", owed.locked_payouts),
-                ];
-                table(["where", "amount"], rows)
-            });
-        }
-        Verb::Withdraw { currency } => {
-            let sent = balance::withdraw_all(&global.signing().await?, currency).await?;
-            let lines: Vec<String> = sent.iter().map(TxRecord::line).collect();
-            let count = sent.len().to_string();
-            output.result(&sent, &count, || {
-                if lines.is_empty() { "nothing to withdraw".to_owned() } else { lines.join("\n") }
-            });
-        }
+        Verb::Show { holder, currency } => show(holder, currency, global).await,
+        Verb::Withdraw { currency } => withdraw(currency, global).await,
     }
+}
+
+/// The named currency, or all that the deployment names.
+async fn chosen(chain: &Chain, named: Option<NamedCurrency>) -> Result<Vec<EthAddress>> {
+    match named {
+        Some(currency) => Ok(vec![currency.address()]),
+        None => Ok(balance::currencies(chain).await?),
+    }
+}
+
+async fn show(holder: EthAddress, currency: Option<NamedCurrency>, global: &Global) -> Result<()> {
+    let chain = global.reading().await?;
+    let mut all: Vec<Owed> = Vec::new();
+    for currency in chosen(&chain, currency).await? {
+        all.push(balance::owed(&chain, currency, holder).await?);
+    }
+    let wallets: Vec<String> = all.iter().map(|owed| owed.wallet.units().to_string()).collect();
+    global.output().result(&all, &wallets.join("\n"), || {
+        let header = ["wallet", "payments", "fees of seats", "payouts, unlocked", "locked"];
+        table(header, all.iter().map(row))
+    });
+    Ok(())
+}
+
+fn row(owed: &Owed) -> [String; 5] {
+    [
+        owed.wallet.to_string(),
+        owed.escrow.to_string(),
+        owed.seat_fees.to_string(),
+        owed.unlocked_payouts.to_string(),
+        owed.locked_payouts.to_string(),
+    ]
+}
+
+async fn withdraw(currency: Option<NamedCurrency>, global: &Global) -> Result<()> {
+    let chain = global.signing().await?;
+    let mut sent = Vec::new();
+    for currency in chosen(&chain, currency).await? {
+        sent.extend(balance::withdraw_all(&chain, currency).await?);
+    }
+    let lines: Vec<String> = sent.iter().map(TxRecord::line).collect();
+    global.output().result(&sent, &sent.len().to_string(), || {
+        if lines.is_empty() { "nothing to withdraw".to_owned() } else { lines.join("\n") }
+    });
     Ok(())
 }

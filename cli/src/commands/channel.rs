@@ -1,13 +1,15 @@
 //! `oml channel`: a payer's money set aside for one license.
 
+use super::recover::{self, LostChannel, OfAccount};
 use crate::error::{FailureKind, HintExt as _};
 use crate::flags::Global;
+use crate::output::table;
 use clap::{Args, Subcommand};
 use eyre::Result;
 use oml_client::channel::{self, ChangedChannel, CloseChannel, CloseWitness, OpenChannel};
 use oml_client::files::{self, ChannelFile, CloseFile, LicenseFile};
 use oml_client::vouchers::open_store;
-use oml_client::{TxRecord, money};
+use oml_client::{Chain, TxRecord, opening};
 use oml_contracts::{Amount, EthAddress};
 use oml_node::NodeConfig;
 use std::path::{Path, PathBuf};
@@ -20,15 +22,12 @@ pub(crate) enum Verb {
         /// License file of the host
         #[arg(long, value_name = "FILE")]
         license: PathBuf,
-        /// Deposit, e.g. 25
+        /// Deposit in the license's currency, e.g. 25
         #[arg(long)]
         amount: String,
         /// Session key that will sign vouchers; the payer itself if not given
         #[arg(long)]
         voucher_signer: Option<EthAddress>,
-        /// Decimals of the currency
-        #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
-        decimals: u8,
         /// Where to write the channel file
         #[arg(long, default_value = "channel.json", value_name = "FILE")]
         out: PathBuf,
@@ -38,12 +37,9 @@ pub(crate) enum Verb {
         /// Channel file
         #[arg(long, default_value = "channel.json", value_name = "FILE")]
         channel: PathBuf,
-        /// Amount, e.g. 10
+        /// Amount in the license's currency, e.g. 10
         #[arg(long)]
         amount: String,
-        /// Decimals of the currency
-        #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
-        decimals: u8,
     },
     /// Start to leave; the host has the thaw period to claim
     Thaw {
@@ -68,9 +64,6 @@ pub(crate) enum Verb {
         amount: String,
         #[command(flatten)]
         node: HostNode,
-        /// Decimals of the currency
-        #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
-        decimals: u8,
         /// Where to write it
         #[arg(long, default_value = "close.json", value_name = "FILE")]
         out: PathBuf,
@@ -83,6 +76,10 @@ pub(crate) enum Verb {
         #[command(flatten)]
         how: HowToClose,
     },
+    /// List the channels that an account has opened
+    List(OfAccount),
+    /// Write a channel file that was lost again, with its salt, from what the chain has
+    Recover(LostChannel),
     /// Show deposit, claims and reservation
     Show {
         /// Channel file
@@ -129,9 +126,6 @@ pub(crate) struct HowToClose {
     /// As the host itself, without a signature: all that it will ever claim
     #[arg(long, conflicts_with = "signed")]
     amount: Option<String>,
-    /// Decimals of the currency
-    #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
-    decimals: u8,
 }
 
 /// Runs a verb.
@@ -139,25 +133,27 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     let load = |path: &Path| ChannelFile::load(path);
     let changed = match verb {
         Verb::Show { channel } => return show(&load(&channel)?, global).await,
-        Verb::SignClose { channel, amount, node, decimals, out } => {
-            let amount = parse(&amount, decimals)?;
-            let signed = sign_close(&load(&channel)?, amount, &node, global).await?;
+        Verb::List(of) => return recover::list_channels(&of, global).await,
+        Verb::Recover(lost) => return recover::recover_channel(&lost, global).await,
+        Verb::SignClose { channel, amount, node, out } => {
+            global.refuse_dry_run("a signature that ends a channel")?;
+            let signed = sign_close(&load(&channel)?, &amount, &node, global).await?;
             return write_close(&signed, &out, global);
         }
-        Verb::Open { license, amount, voucher_signer, decimals, out } => {
+        Verb::Open { license, amount, voucher_signer, out } => {
             let chain = global.signing().await?;
-            let amount = parse(&amount, decimals)?;
             let license = LicenseFile::load(&license)?;
-            let opened =
-                channel::open(&chain, &OpenChannel { license, voucher_signer, amount }).await?;
-            files::save(&out, &opened.file)?;
-            global.output().progress(format!("wrote {}", out.display()));
+            let amount = parse(&chain, &license, &amount).await?;
+            let order = OpenChannel { license, voucher_signer, amount };
+            let opened = opening::open(&chain, &order, &out).await?;
+            say_kept(&out, opened.change.transactions.is_empty(), global);
             opened.change
         }
-        Verb::Deposit { channel, amount, decimals } => {
+        Verb::Deposit { channel, amount } => {
             let chain = global.signing().await?;
-            let amount = parse(&amount, decimals)?;
-            channel::deposit(&chain, &load(&channel)?, amount).await?
+            let channel = load(&channel)?;
+            let amount = parse(&chain, &channel.license, &amount).await?;
+            channel::deposit(&chain, &channel, amount).await?
         }
         Verb::Thaw { channel } => channel::thaw(&global.signing().await?, &load(&channel)?).await?,
         Verb::Withdraw { channel } => {
@@ -166,15 +162,26 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Close { channel, how } => {
             let chain = global.signing().await?;
             let channel = load(&channel)?;
-            channel::close(&chain, &channel, &how.read(&channel)?).await?
+            channel::close(&chain, &channel, &how.read(&chain, &channel).await?).await?
         }
     };
     print(&changed, global);
     Ok(())
 }
 
-fn parse(amount: &str, decimals: u8) -> Result<Amount> {
-    Ok(Amount::new(money::parse(amount, decimals)?))
+/// An amount in the currency of a license, as its chain describes it.
+async fn parse(chain: &Chain, license: &LicenseFile, amount: &str) -> Result<Amount> {
+    Ok(chain.currency(license.terms.currency).await?.parse(amount)?)
+}
+
+/// Says where a file is that is needed from now on.
+pub(super) fn say_kept(path: &Path, was_done: bool, global: &Global) {
+    let path = path.display();
+    global.output().progress(match (global.chain.dry_run, was_done) {
+        (true, _) => format!("dry run: {path} was not written"),
+        (false, true) => format!("it was done before, and nothing was sent; {path} is complete"),
+        (false, false) => format!("wrote {path}; keep a copy"),
+    });
 }
 
 fn print(changed: &ChangedChannel, global: &Global) {
@@ -185,23 +192,24 @@ fn print(changed: &ChangedChannel, global: &Global) {
 
 impl HowToClose {
     /// The host's word, or its own decision.
-    fn read(&self, channel: &ChannelFile) -> Result<CloseChannel> {
+    async fn read(&self, chain: &Chain, channel: &ChannelFile) -> Result<CloseChannel> {
         if let Some(path) = &self.signed {
             let word = CloseFile::load(path)?.require(channel.channel_id, path)?;
             return Ok(CloseChannel::Signed(word));
         }
         let amount = self.amount.as_deref().unwrap_or_default();
-        Ok(CloseChannel::AsHost(parse(amount, self.decimals)?))
+        Ok(CloseChannel::AsHost(parse(chain, &channel.license, amount).await?))
     }
 }
 
 async fn sign_close(
     channel: &ChannelFile,
-    amount: Amount,
+    amount: &str,
     node: &HostNode,
     global: &Global,
 ) -> Result<CloseFile> {
     let chain = global.signing().await?;
+    let amount = parse(&chain, &channel.license, amount).await?;
     let Some(url) = node.store()? else {
         return Ok(channel::sign_close(&chain, channel, amount, &CloseWitness::NoNode).await?);
     };
@@ -210,7 +218,7 @@ async fn sign_close(
 }
 
 fn write_close(signed: &CloseFile, out: &Path, global: &Global) -> Result<()> {
-    files::save(out, signed)?;
+    files::keep(out, signed)?;
     let path = out.display().to_string();
     global.output().result(signed, &path, || {
         format!("wrote {path}; give it to the payer, for `oml channel close --signed`")
@@ -220,7 +228,20 @@ fn write_close(signed: &CloseFile, out: &Path, global: &Global) -> Result<()> {
 
 async fn show(channel: &ChannelFile, global: &Global) -> Result<()> {
     let standing = channel::standing(&global.reading().await?, channel).await?;
-    let data = serde_json::to_value(&standing)?;
-    global.output().result(&data, &standing.claimed.to_string(), || format!("{data:#}"));
+    global.output().result(&standing, &standing.claimed.units().to_string(), || {
+        let thaw = match standing.thaw_end {
+            0 => "not begun".to_owned(),
+            end => format!("ends at {end} (Unix seconds)"),
+        };
+        let rows = [
+            ["channel".to_owned(), standing.channel_id.to_string()],
+            ["state".to_owned(), if standing.is_open { "open" } else { "not open" }.to_owned()],
+            ["deposited".to_owned(), standing.deposited.to_string()],
+            ["claimed".to_owned(), standing.claimed.to_string()],
+            ["claimed or reserved".to_owned(), standing.declared.to_string()],
+            ["thaw".to_owned(), thaw],
+        ];
+        table(["what", "value"], rows)
+    });
     Ok(())
 }

@@ -5,7 +5,8 @@ use crate::flags::Global;
 use crate::output::table;
 use clap::Args;
 use eyre::Result;
-use oml_client::{Progress, money};
+use oml_client::Progress;
+use oml_client::money::Currency;
 use oml_demo::{DemoBeacon, DemoOptions, DemoReport, DemoTally, PlayedAct, play_many, play_once};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -68,21 +69,23 @@ pub(crate) async fn run(args: Demo, global: &Global) -> Result<()> {
 
 /// The tables at the end.
 fn human(report: &DemoReport) -> String {
+    let amounts = Amounts(report.currency.as_ref());
     let mut text = String::new();
     for act in &report.acts {
         let head =
             format!("Act {}: {} [{}] {:.1} s", act.number, act.title, act.verdict, act.seconds);
         let gains: Vec<String> =
-            act.gains.iter().map(|g| format!("{} {}", g.who, signed(g.amount))).collect();
+            act.gains.iter().map(|g| format!("{} {}", g.who, amounts.signed(g.amount))).collect();
         let _ = writeln!(text, "\n{head}");
         let _ = writeln!(text, "{}", transactions(act));
         let _ = writeln!(text, "who gained what: {}", gains.join(", "));
     }
     let header = ["act", "verdict", "level", "hits", "log2 E", "threshold", "slashed"];
-    let _ = writeln!(text, "\n{}", table(header, report.acts.iter().map(verdict)));
-    let rows = report.balances.iter().map(|(who, units)| [who.clone(), shown(units)]);
+    let _ =
+        writeln!(text, "\n{}", table(header, report.acts.iter().map(|act| verdict(act, amounts))));
+    let rows = report.balances.iter().map(|(who, units)| [who.clone(), amounts.shown(units)]);
     let _ = writeln!(text, "{}", table(["holder", "balance"], rows));
-    let supply = shown(&report.supply);
+    let supply = amounts.shown(&report.supply);
     let _ = write!(text, "sum of all balances = supply = {supply}; {:.1} s in all", report.seconds);
     text
 }
@@ -97,7 +100,7 @@ fn transactions(act: &PlayedAct) -> String {
 }
 
 /// The row of an act in the table of verdicts.
-fn verdict(act: &PlayedAct) -> [String; 7] {
+fn verdict(act: &PlayedAct, amounts: Amounts<'_>) -> [String; 7] {
     let number = |n: Option<f64>| n.map_or_else(String::new, |n| format!("{n:.2}"));
     [
         format!("{} {}", act.number, act.title),
@@ -106,7 +109,7 @@ fn verdict(act: &PlayedAct) -> [String; 7] {
         hits(act),
         number(act.e_value_log2),
         number(act.threshold_log2),
-        act.slashed.as_deref().and_then(in_tokens).unwrap_or_default(),
+        act.slashed.as_deref().map(|units| amounts.shown(units)).unwrap_or_default(),
     ]
 }
 
@@ -130,20 +133,22 @@ fn counted(tally: &DemoTally) -> String {
     table(["act", "verdicts", "hits"], rows)
 }
 
-/// Smallest units as whole tokens.
-fn in_tokens(units: &str) -> Option<String> {
-    units.parse().ok().map(|units| money::show(units, money::DEFAULT_DECIMALS))
-}
+/// Shows amounts of the demo's token, which its report has in smallest units.
+#[derive(Clone, Copy)]
+struct Amounts<'a>(Option<&'a Currency>);
 
-fn shown(units: &str) -> String {
-    in_tokens(units).unwrap_or_else(|| units.to_owned())
+impl Amounts<'_> {
+    fn shown(self, units: &str) -> String {
+        let money = self.0.zip(units.parse().ok()).map(|(currency, units)| currency.of(units));
+        money.map_or_else(|| units.to_owned(), |money| money.to_string())
+    }
+
+    fn signed(self, amount: i128) -> String {
+        let shown = self.shown(&amount.unsigned_abs().to_string());
+        if amount < 0 { format!("−{shown}") } else { format!("+{shown}") }
+    }
 }
 
 fn short(hash: &str) -> String {
     hash.get(..12).map_or_else(|| hash.to_owned(), |head| format!("{head}…"))
-}
-
-fn signed(amount: i128) -> String {
-    let shown = money::show(amount.unsigned_abs(), money::DEFAULT_DECIMALS);
-    if amount < 0 { format!("−{shown}") } else { format!("+{shown}") }
 }

@@ -16,6 +16,7 @@ pub(crate) mod offer;
 pub(crate) mod pay;
 pub(crate) mod proof;
 pub(crate) mod prover;
+mod recover;
 pub(crate) mod report;
 pub(crate) mod round;
 pub(crate) mod settle;

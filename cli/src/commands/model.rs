@@ -114,7 +114,10 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Serve { model, listen, name } => {
             super::node::serve_model(&model, listen, &name, output).await?;
         }
-        Verb::MakeTiny { out, seed } => make_tiny(&out, seed, output)?,
+        Verb::MakeTiny { out, seed } => {
+            global.refuse_dry_run("a model")?;
+            make_tiny(&out, seed, output)?;
+        }
     }
     Ok(())
 }

@@ -1,14 +1,17 @@
 //! `oml offer`: the terms under which an owner licenses a model.
 
+use crate::currency::NamedCurrency;
+use crate::error::{FailureKind, fail};
 use crate::flags::Global;
 use crate::output::Output;
 use crate::shares::{alpha_inverse, share};
 use clap::{Args, Subcommand};
 use eyre::Result;
+use oml_client::money::{Currency, native_currency};
 use oml_client::offer::{self, ChangedOffer, ChosenSeats, OfferDraft, SeatsWanted};
-use oml_client::{files, money};
+use oml_client::{RpcConnection, files};
 use oml_contracts::ledger::RoundSize;
-use oml_contracts::{Amount, Bps, EthAddress, ModelId};
+use oml_contracts::{Bps, EthAddress, ModelId, Terms};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -49,9 +52,9 @@ pub(crate) struct Template {
     /// Model owner
     #[arg(long)]
     owner: EthAddress,
-    /// ERC-20 token; zero is the chain's own currency
-    #[arg(long, default_value = "0x0000000000000000000000000000000000000000")]
-    currency: EthAddress,
+    /// Currency in which everything is paid: an ERC-20 token, or `native` for the chain's own
+    #[arg(long, value_name = "ADDRESS|native")]
+    currency: NamedCurrency,
     /// License fee, e.g. 50
     #[arg(long, default_value = "50")]
     license_fee: String,
@@ -96,9 +99,9 @@ pub(crate) struct Template {
     /// Part of the collateral that answers for serving another license's copy, in 1/10,000
     #[arg(long, default_value_t = 0, value_name = "BPS")]
     unlicensed_model_bps: u16,
-    /// Decimals of the currency
-    #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
-    decimals: u8,
+    /// Decimals of the token, only where no chain can be asked
+    #[arg(long, value_name = "N")]
+    decimals: Option<u8>,
     /// Where to write it
     #[arg(long, default_value = "terms.json", value_name = "FILE")]
     out: PathBuf,
@@ -129,21 +132,48 @@ impl FromStr for Seats {
 }
 
 impl Template {
-    fn amount(&self, text: &str) -> Result<Amount> {
-        Ok(Amount::new(money::parse(text, self.decimals)?))
+    /// The currency of the offer, as its chain describes it; without a chain, as the flags do.
+    async fn currency(&self, global: &Global) -> Result<Currency> {
+        let address = self.currency.address();
+        let rpc = RpcConnection::reading(&global.chain.rpc_url)?;
+        let online = rpc.chain_id().await;
+        let currency = match (&online, self.decimals) {
+            (Ok(_), _) => rpc.currency(address).await?,
+            (Err(_), _) if address.is_zero() => native_currency(0),
+            (Err(_), Some(decimals)) => return Ok(Currency::new(address, "", decimals)),
+            (Err(error), None) => {
+                return Err(fail(
+                    format!("how many decimals {address} has is not known: {error}"),
+                    "give the endpoint of its chain with --rpc-url, or say it with --decimals N",
+                    FailureKind::Failed,
+                ));
+            }
+        };
+        match self.decimals {
+            Some(said) if said != currency.decimals() => Err(fail(
+                format!(
+                    "--decimals {said} contradicts {}, which has {} decimals",
+                    currency.symbol(),
+                    currency.decimals()
+                ),
+                "leave --decimals away where the chain can be asked",
+                FailureKind::Failed,
+            )),
+            _ => Ok(currency),
+        }
     }
 
     /// What the flags say of an offer, with rounds of so many seats.
-    fn draft(&self, seats: u8) -> Result<OfferDraft> {
+    fn draft(&self, currency: &Currency, seats: u8) -> Result<OfferDraft> {
         Ok(OfferDraft {
             model_id: self.model_id,
             epoch: self.epoch,
             owner: self.owner,
-            currency: self.currency,
-            license_fee: self.amount(&self.license_fee)?,
-            price_per_request: self.amount(&self.price_per_request)?,
-            price_per_thousand_tokens: self.amount(&self.price_per_thousand_tokens)?,
-            collateral: self.amount(&self.collateral)?,
+            currency: currency.address(),
+            license_fee: currency.parse(&self.license_fee)?,
+            price_per_request: currency.parse(&self.price_per_request)?,
+            price_per_thousand_tokens: currency.parse(&self.price_per_thousand_tokens)?,
+            collateral: currency.parse(&self.collateral)?,
             seats,
             alpha_inverse: alpha_inverse(self.alpha)?,
             settlement_period: self.settlement_period,
@@ -156,14 +186,13 @@ impl Template {
     }
 
     /// The seats that were asked for, or that the plan finds.
-    async fn chosen_seats(&self, global: &Global) -> Result<ChosenSeats> {
+    async fn chosen_seats(&self, currency: &Currency, global: &Global) -> Result<ChosenSeats> {
         if let Seats::Of(size) = self.seats {
             return Ok(ChosenSeats { seats: size.seats(), note: None });
         }
         let wanted = SeatsWanted {
-            collateral: self.amount(&self.collateral)?,
-            currency: self.currency,
-            seat_fee: self.seat_fee.as_deref().map(|text| self.amount(text)).transpose()?,
+            collateral: currency.of(currency.parse(&self.collateral)?),
+            seat_fee: self.seat_fee.as_deref().map(|text| currency.parse(text)).transpose()?,
             hostile: share("hostile", self.hostile)?,
             alpha_inverse: alpha_inverse(self.alpha)?,
         };
@@ -177,21 +206,12 @@ impl Template {
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     let output = global.output();
     match verb {
-        Verb::Template(template) => {
-            let chosen = template.chosen_seats(global).await?;
-            if let Some(note) = &chosen.note {
-                output.progress(format!("note: {note}"));
-            }
-            let terms = template.draft(chosen.seats)?.terms()?;
-            files::save(&template.out, &terms)?;
-            let path = template.out.display().to_string();
-            output.result(&terms, &path, || {
-                format!("wrote {path}; edit it, then `oml offer publish --terms {path}`")
-            });
-        }
+        Verb::Template(template) => write_template(&template, global).await?,
         Verb::Publish { terms } => {
             let terms = offer::load_terms(&terms)?;
-            print(&offer::publish(&global.signing().await?, &terms).await?, output);
+            let chain = global.signing().await?;
+            output.progress(prices(&terms, &chain.currency(terms.currency).await?));
+            print(&offer::publish(&chain, &terms).await?, output);
         }
         Verb::Withdraw { terms } => {
             let terms = offer::load_terms(&terms)?;
@@ -199,12 +219,46 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         }
         Verb::Show { terms } => {
             let terms = offer::load_terms(&terms)?;
-            let standing = offer::standing(&global.reading().await?, &terms).await?;
+            let chain = global.reading().await?;
+            let standing = offer::standing(&chain, &terms).await?;
+            let currency = chain.currency(terms.currency).await?;
             let state = if standing.open { "open" } else { "not open" };
-            output.result(&standing, state, || format!("offer {} is {state}", standing.offer_id));
+            output.result(&standing, state, || {
+                format!("offer {} is {state}\n{}", standing.offer_id, prices(&terms, &currency))
+            });
         }
     }
     Ok(())
+}
+
+async fn write_template(template: &Template, global: &Global) -> Result<()> {
+    let output = global.output();
+    let currency = template.currency(global).await?;
+    let chosen = template.chosen_seats(&currency, global).await?;
+    if let Some(note) = &chosen.note {
+        output.progress(format!("note: {note}"));
+    }
+    let terms = template.draft(&currency, chosen.seats)?.terms()?;
+    let path = template.out.display().to_string();
+    let done = if global.chain.dry_run {
+        format!("dry run: {path} was not written")
+    } else {
+        files::keep(&template.out, &terms)?;
+        format!("wrote {path}; edit it, then `oml offer publish --terms {path}`")
+    };
+    output.result(&terms, &path, || format!("{}\n{done}", prices(&terms, &currency)));
+    Ok(())
+}
+
+/// What terms cost, in words: their file has smallest units only.
+fn prices(terms: &Terms, currency: &Currency) -> String {
+    format!(
+        "fee {}, collateral {}, {} a request and {} for 1,000 tokens",
+        currency.of(terms.license_fee),
+        currency.of(terms.collateral),
+        currency.of(terms.price_per_request),
+        currency.of(terms.price_per_thousand_tokens)
+    )
 }
 
 fn print(changed: &ChangedOffer, output: Output) {

@@ -5,9 +5,7 @@ use crate::flags::Global;
 use clap::Args;
 use eyre::Result;
 use oml_client::files::{self, ChannelFile};
-use oml_client::money;
 use oml_client::pay::{self, PaidAnswer, PayableChannel};
-use oml_contracts::Amount;
 use oml_payments::ServedPath;
 use serde_json::json;
 use std::path::PathBuf;
@@ -52,9 +50,6 @@ pub(crate) struct Pay {
     /// Most to promise on this channel in all [default: the deposit]
     #[arg(long, value_name = "AMOUNT")]
     budget: Option<String>,
-    /// Decimals of the currency
-    #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
-    decimals: u8,
 }
 
 /// Runs the command.
@@ -63,8 +58,9 @@ pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
     let chain = global.signing().await?;
     let channel = ChannelFile::load(&args.channel)?;
     let payable = PayableChannel::read(&chain, &channel).await?;
+    let currency = chain.currency(channel.license.terms.currency).await?;
     let budget = match &args.budget {
-        Some(text) => Amount::new(money::parse(text, args.decimals)?).min(payable.deposit),
+        Some(text) => currency.parse(text)?.min(payable.deposit),
         None => payable.deposit,
     };
     if chain.is_dry_run() {
@@ -82,9 +78,9 @@ pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
     let mut silent = |_: &str| {};
     let on_text: &mut (dyn FnMut(&str) + Send) = if args.stream { &mut shown } else { &mut silent };
     let done = session.request(args.endpoint(), args.body(), on_text).await;
-    let paid: PaidAnswer = pay::explain(done, &args.gateway)?.into();
+    let paid = PaidAnswer::of(pay::explain_money(done, &args.gateway, &currency)?, &currency);
     if let Some(path) = &args.receipt {
-        files::save(path, &paid.receipt)?;
+        files::keep(path, &paid.receipt)?;
     }
     output.result(
         &paid,
@@ -93,9 +89,7 @@ pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
     );
     output.progress(format!(
         "{} tokens, receipt of request {} verified, {} promised in all",
-        paid.tokens,
-        paid.receipt.cumulative_requests,
-        money::show(paid.promised.get(), args.decimals)
+        paid.tokens, paid.receipt.cumulative_requests, paid.promised
     ));
     Ok(())
 }

@@ -6,11 +6,12 @@ use crate::output::Output;
 use clap::{Args, Subcommand};
 use eyre::Result;
 use oml_client::files::{LicenseFile, load_receipt};
+use oml_client::money::Money;
 use oml_client::proof::{self, AcceptedProof, CollectSeries, Collected, CollectedSeries, TakeKeys};
 use oml_client::{TxRecord, pay};
 use oml_payments::copies::MOST_BUNDLES;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Verbs of `oml proof`.
@@ -24,6 +25,8 @@ pub(crate) enum Verb {
         /// Receipt file
         #[arg(long, value_name = "FILE")]
         receipt: PathBuf,
+        #[command(flatten)]
+        state: ProofState,
     },
     /// A receipt served outside of the license's term
     OutOfTerm {
@@ -33,6 +36,8 @@ pub(crate) enum Verb {
         /// Receipt file
         #[arg(long, value_name = "FILE")]
         receipt: PathBuf,
+        #[command(flatten)]
+        state: ProofState,
     },
     /// Two receipts with one number and different content
     Equivocation {
@@ -45,6 +50,8 @@ pub(crate) enum Verb {
         /// Second receipt file
         #[arg(long, value_name = "FILE")]
         other: PathBuf,
+        #[command(flatten)]
+        state: ProofState,
     },
     /// Take keys of a model out of its universe, to ask the host of another model; for the model's
     /// owner
@@ -54,6 +61,23 @@ pub(crate) enum Verb {
     Collect(Collect),
     /// A series of answers that are another license's copy
     UnlicensedModel(Unlicensed),
+}
+
+/// Where a proof is kept between its commitment and its end.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ProofState {
+    /// Where the salt of the commitment is kept, so that a stopped command goes on [default: beside
+    /// the receipt, *.VIOLATION.json]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+}
+
+impl ProofState {
+    /// The named file, or one beside the receipt.
+    fn path(&self, receipt: &Path, violation: &str) -> PathBuf {
+        let beside = || receipt.with_extension(format!("{violation}.json"));
+        self.state.clone().unwrap_or_else(beside)
+    }
 }
 
 /// Where a series and what was answered to it are kept.
@@ -140,35 +164,50 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Keys(args) => take_keys(args, global).await,
         Verb::Collect(args) => collect(args, global).await,
         Verb::UnlicensedModel(args) => unlicensed_model(&args, global).await,
-        Verb::UnderMetering { license, receipt } => {
+        Verb::UnderMetering { license, receipt, state } => {
+            let state = state.path(&receipt, "under-metering");
             let chain = global.signing().await?;
             let (license, receipt) = (LicenseFile::load(&license)?, load_receipt(&receipt)?);
-            print(&proof::under_metering(&chain, &license, &receipt).await?, global.output());
+            let proven = proof::under_metering(&chain, &license, &receipt, &state).await?;
+            print(&proven, global.output());
             Ok(())
         }
-        Verb::OutOfTerm { license, receipt } => {
+        Verb::OutOfTerm { license, receipt, state } => {
+            let state = state.path(&receipt, "out-of-term");
             let chain = global.signing().await?;
             let (license, receipt) = (LicenseFile::load(&license)?, load_receipt(&receipt)?);
-            print(&proof::out_of_term(&chain, &license, &receipt).await?, global.output());
+            let proven = proof::out_of_term(&chain, &license, &receipt, &state).await?;
+            print(&proven, global.output());
             Ok(())
         }
-        Verb::Equivocation { license, receipt, other } => {
+        Verb::Equivocation { license, receipt, other, state } => {
+            let state = state.path(&receipt, "equivocation");
             let chain = global.signing().await?;
             let (a, b) = (load_receipt(&receipt)?, load_receipt(&other)?);
             let license = LicenseFile::load(&license)?;
-            print(&proof::equivocation(&chain, &license, [&a, &b]).await?, global.output());
+            let proven = proof::equivocation(&chain, &license, [&a, &b], &state).await?;
+            print(&proven, global.output());
             Ok(())
         }
     }
 }
 
 fn print(accepted: &AcceptedProof, output: Output) {
-    let slashed = accepted.slashed.map(|s| s.to_string()).unwrap_or_default();
     let lines: Vec<String> = accepted.transactions.iter().map(TxRecord::line).collect();
-    output.result(accepted, &slashed, || format!("slashed {slashed}\n{}", lines.join("\n")));
+    let (quiet, slashed) = shown_slash(accepted.slashed.as_ref());
+    output.result(accepted, &quiet, || format!("{slashed}\n{}", lines.join("\n")));
+}
+
+/// A slash in smallest units, and for people.
+fn shown_slash(slashed: Option<&Money>) -> (String, String) {
+    slashed.map_or_else(
+        || (String::new(), "nothing was slashed yet".to_owned()),
+        |slashed| (slashed.units().to_string(), format!("slashed {slashed}")),
+    )
 }
 
 async fn take_keys(args: Keys, global: &Global) -> Result<()> {
+    global.refuse_dry_run("a file of keys")?;
     let chain = global.reading().await?;
     let order = TakeKeys {
         license: LicenseFile::load(&args.license)?,
@@ -256,11 +295,11 @@ async fn unlicensed_model(args: &Unlicensed, global: &Global) -> Result<()> {
     let chain = global.signing().await?;
     let log = args.paths.log();
     let proven = proof::unlicensed_model(&chain, &args.paths.series, &log, &output).await?;
-    let slashed = proven.slashed.map(|s| s.to_string()).unwrap_or_default();
-    output.result(&proven, &slashed, || {
+    let (quiet, slashed) = shown_slash(proven.slashed.as_ref());
+    output.result(&proven, &quiet, || {
         let lines: Vec<String> = proven.transactions.iter().map(TxRecord::line).collect();
         format!(
-            "{} of {} answers are the copy's, evidence {}, threshold {}; slashed {slashed}\n{}",
+            "{} of {} answers are the copy's, evidence {}, threshold {}; {slashed}\n{}",
             proven.hits,
             proven.queries,
             proven.evidence,

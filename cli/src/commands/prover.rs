@@ -5,8 +5,8 @@ use crate::flags::Global;
 use crate::output::{Output, table};
 use clap::{Args, Subcommand};
 use eyre::Result;
+use oml_client::TxRecord;
 use oml_client::prover::{self, ProverStanding, ProverTickets, TicketChoice};
-use oml_client::{TxRecord, money};
 use oml_contracts::EthAddress;
 use std::path::PathBuf;
 
@@ -112,6 +112,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     let output = global.output();
     match verb {
         Verb::Keygen { out } => {
+            global.refuse_dry_run("a key")?;
             let public = prover::keygen(&out)?;
             let data = serde_json::json!({ "publicKey": public, "file": out });
             output.result(&data, &public.to_string(), || {
@@ -175,21 +176,18 @@ fn row(prover: &ProverStanding) -> [String; 4] {
 async fn show(prover: EthAddress, global: &Global) -> Result<()> {
     let chain = global.reading().await?;
     let shown = prover::show(&chain, prover).await?;
-    let price = prover::config(&chain).await?.ticket_price;
     global.output().result(&shown, &shown.standing.tickets.to_string(), || {
         let ProverTickets { standing, places, total_tickets } = &shown;
-        let amount = |units: u128| money::show(units, money::DEFAULT_DECIMALS);
-        let staked = price.get().saturating_mul(standing.tickets.into());
         let [account, tickets, alive, inbox] = row(standing);
         let list = places.iter().map(|t| t.ticket.to_string()).collect::<Vec<_>>().join(", ");
         let rows = [
             ["prover".to_owned(), account],
             ["tickets".to_owned(), format!("{tickets} of {total_tickets}: {list}")],
-            ["staked".to_owned(), amount(staked)],
+            ["staked".to_owned(), standing.staked.to_string()],
             ["alive until".to_owned(), alive],
             ["inbox".to_owned(), inbox],
             ["encryption key".to_owned(), standing.encryption_key.to_string()],
-            ["thawing".to_owned(), amount(standing.thawing.get())],
+            ["thawing".to_owned(), standing.thawing.to_string()],
             ["thawed at".to_owned(), standing.thaw_end.to_string()],
         ];
         table(["what", "value"], rows)

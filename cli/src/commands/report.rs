@@ -5,9 +5,9 @@ use crate::flags::Global;
 use crate::output::table;
 use clap::Args;
 use eyre::Result;
+use oml_client::TxRecord;
 use oml_client::report::{self, PaidReport, SealReport};
 use oml_client::round::{SealFile, SealOffer};
-use oml_client::{TxRecord, money};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -51,15 +51,17 @@ pub(crate) async fn run(args: Report, global: &Global) -> Result<()> {
     let paid: PaidReport = report::pay(&chain, &report).await?;
     let id = paid.round.round_id.to_string();
     output.result(&paid, &id, || {
+        let Some(offer) = &paid.offer else {
+            return format!("you paid for round {id} before; nothing was sent");
+        };
         let lines: Vec<String> = paid.round.transactions.iter().map(TxRecord::line).collect();
-        format!("{}\nround {id}\n{}", shown(&paid.offer), lines.join("\n"))
+        format!("{}\nround {id}\n{}", shown(offer), lines.join("\n"))
     });
     Ok(())
 }
 
 /// What a seal offers, for people.
 fn shown(offer: &SealOffer) -> String {
-    let amount = |units: u128| money::show(units, money::DEFAULT_DECIMALS);
     let gain = &offer.gain;
     let kind = if offer.leak { "unregistered" } else { "registered" };
     let rows = [
@@ -67,16 +69,11 @@ fn shown(offer: &SealOffer) -> String {
         ["owner, who must open".to_owned(), offer.owner.to_string()],
         ["deployment".to_owned(), format!("{} ({kind})", offer.uri)],
         ["seats".to_owned(), offer.seats.to_string()],
-        ["you pay".to_owned(), format!("{} of {}", amount(offer.fees.get()), offer.fee_currency)],
-        ["a conviction takes".to_owned(), amount(gain.slashed.get())],
+        ["you pay".to_owned(), offer.fees.to_string()],
+        ["a conviction takes".to_owned(), gain.slashed.to_string()],
         [
             "of which you get".to_owned(),
-            format!(
-                "{} by the terms, {} promised, of {}",
-                amount(gain.share.get()),
-                amount(gain.promised.get()),
-                gain.currency
-            ),
+            format!("{} by the terms, {} promised", gain.share, gain.promised),
         ],
         [
             "evidence".to_owned(),

@@ -1,22 +1,27 @@
 //! `oml settle`: claims the newest vouchers of a license; the escrow splits them in the same call.
 
-use crate::error::{FailureKind, HintExt as _};
+use crate::error::{FailureKind, HintExt as _, fail};
 use crate::flags::Global;
 use crate::output::table;
 use clap::Args;
 use eyre::Result;
 use oml_client::files::LicenseFile;
-use oml_client::settle::{self, ReservedVouchers, SettledVouchers};
-use oml_client::{TxRecord, money, vouchers};
-use std::path::PathBuf;
+use oml_client::settle::{self, PaymentSplit, ReservedVouchers, SettledVouchers};
+use oml_client::{Chain, TxRecord, license, vouchers};
+use oml_contracts::LicenseId;
+use oml_node::NodeConfig;
+use oml_payments::SignedVoucher;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// Claim the newest voucher of every channel of a license.
 #[derive(Args, Clone, Debug)]
 #[command(group(clap::ArgGroup::new("source").required(true).args(["vouchers", "store", "config"])))]
 pub(crate) struct Settle {
-    /// License file of the host
-    #[arg(long, default_value = "license.json", value_name = "FILE")]
-    license: PathBuf,
+    /// License file of the host [default: license.json; with --config the license that the node
+    /// serves]
+    #[arg(long, value_name = "FILE")]
+    license: Option<PathBuf>,
     /// File with a voucher or a list of vouchers; may be given several times
     #[arg(long = "voucher", value_name = "FILE")]
     vouchers: Vec<PathBuf>,
@@ -33,60 +38,102 @@ pub(crate) struct Settle {
     /// Most vouchers in one transaction
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=512), value_name = "N")]
     batch: u16,
-    /// Decimals of the currency
-    #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
-    decimals: u8,
 }
 
 /// Runs the command.
 pub(crate) async fn run(args: Settle, global: &Global) -> Result<()> {
-    let license = LicenseFile::load(&args.license)?;
-    let vouchers = match (&args.store, &args.config) {
-        (Some(url), _) => vouchers::from_store(url, license.license_id).await?,
-        (None, Some(path)) => {
-            let config = oml_node::NodeConfig::load(path).hint(
+    let chain = global.signing().await?;
+    let Claimable { license, vouchers } = args.claimable(&chain).await?;
+    if args.reserve {
+        let reserved = settle::reserve(&chain, &license, vouchers).await?;
+        let count = reserved.rows.len().to_string();
+        global.output().result(&reserved, &count, || human_reserved(&reserved));
+        return Ok(());
+    }
+    let settled = settle::claim(&chain, &license, vouchers, usize::from(args.batch)).await?;
+    global.output().result(&settled, &settled.total.units().to_string(), || human(&settled));
+    Ok(())
+}
+
+/// What is to be settled.
+struct Claimable {
+    license: LicenseFile,
+    vouchers: Vec<SignedVoucher>,
+}
+
+impl Settle {
+    async fn claimable(&self, chain: &Chain) -> Result<Claimable> {
+        if let Some(path) = &self.config {
+            let config = NodeConfig::load(path).hint(
                 format!("{} is not a usable configuration", path.display()),
                 "name the store itself with --store URL",
                 FailureKind::Failed,
             )?;
-            vouchers::from_store(&config.store.url, license.license_id).await?
+            let license = self.served(chain, &config, path).await?;
+            let vouchers = vouchers::from_store(&config.store.url, license.license_id).await?;
+            return Ok(Claimable { license, vouchers });
         }
-        (None, None) => vouchers::from_files(&args.vouchers)?,
-    };
-    let chain = global.signing().await?;
-    if args.reserve {
-        let reserved = settle::reserve(&chain, &license, vouchers).await?;
-        let count = reserved.rows.len().to_string();
-        global.output().result(&reserved, &count, || human_reserved(&reserved, args.decimals));
-        return Ok(());
+        let path = self.license.clone().unwrap_or_else(|| PathBuf::from("license.json"));
+        let license = LicenseFile::load(&path)?;
+        let vouchers = match &self.store {
+            Some(url) => vouchers::from_store(url, license.license_id).await?,
+            None => vouchers::from_files(&self.vouchers)?,
+        };
+        Ok(Claimable { license, vouchers })
     }
-    let settled = settle::claim(&chain, &license, vouchers, usize::from(args.batch)).await?;
-    global.output().result(&settled, &settled.total.to_string(), || human(&settled, args.decimals));
-    Ok(())
+
+    /// The license that a node serves, and none that it does not.
+    async fn served(&self, chain: &Chain, config: &NodeConfig, path: &Path) -> Result<LicenseFile> {
+        let gateways = config.host.iter().flat_map(|host| &host.gateways);
+        let served: BTreeSet<LicenseId> = gateways.map(|gateway| gateway.license).collect();
+        let named = self.license.as_deref().map(LicenseFile::load).transpose()?;
+        let shown = || served.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let wrong = |message: String, hint: &str| Err(fail(message, hint, FailureKind::Failed));
+        match (named, served.first()) {
+            (Some(license), _) if served.contains(&license.license_id) => Ok(license),
+            (_, None) => wrong(
+                format!("{} serves no license: it has no [[host.gateways]]", path.display()),
+                "give the configuration of the host's node",
+            ),
+            (Some(license), _) => wrong(
+                format!(
+                    "{} serves {}, not license {}",
+                    path.display(),
+                    shown(),
+                    license.license_id
+                ),
+                "leave --license away, or give the configuration of that license's node",
+            ),
+            (None, Some(only)) if served.len() == 1 => Ok(license::of_id(chain, *only).await?),
+            (None, _) => wrong(
+                format!("{} serves several licenses: {}", path.display(), shown()),
+                "choose one with --license FILE; `oml license recover ID` writes its file",
+            ),
+        }
+    }
 }
 
-fn human_reserved(reserved: &ReservedVouchers, decimals: u8) -> String {
+fn human_reserved(reserved: &ReservedVouchers) -> String {
     let mut text = Vec::new();
     if reserved.rows.is_empty() {
         text.push("nothing to reserve".to_owned());
     } else {
-        let shown = |amount| money::show(amount, decimals);
         let rows =
-            reserved.rows.iter().map(|row| [row.channel_id.to_string(), shown(row.declared)]);
+            reserved.rows.iter().map(|row| [row.channel_id.to_string(), row.declared.to_string()]);
         text.push(table(["channel", "declared"], rows));
     }
     text.extend(reserved.transactions.iter().map(TxRecord::line));
     text.join("\n")
 }
 
-fn human(settled: &SettledVouchers, decimals: u8) -> String {
+fn human(settled: &SettledVouchers) -> String {
     let mut text = Vec::new();
     if settled.rows.is_empty() {
         text.push("nothing to claim".to_owned());
     } else {
         let rows = settled.rows.iter().map(|row| {
-            let outcome = match (row.amount, row.rejected) {
-                (Some(amount), _) => money::show(amount, decimals),
+            let outcome = match (&row.amount, row.rejected) {
+                (Some(amount), _) => amount.to_string(),
                 (None, Some(reason)) => format!("refused: {reason}"),
                 (None, None) => "not sent".to_owned(),
             };
@@ -97,10 +144,8 @@ fn human(settled: &SettledVouchers, decimals: u8) -> String {
     if !settled.already_settled.is_empty() {
         text.push(format!("{} channels have nothing new", settled.already_settled.len()));
     }
-    text.push(format!("claimed {}", money::show(settled.total, decimals)));
-    if let Some(split) = settled.split {
-        let show = |amount| money::show(amount, decimals);
-        let (host, owner, parents) = (show(split.host), show(split.owner), show(split.parents));
+    text.push(format!("claimed {}", settled.total));
+    if let Some(PaymentSplit { host, owner, parents }) = &settled.split {
         text.push(format!("split: host {host}, owner {owner}, parents {parents}"));
     }
     text.extend(settled.transactions.iter().map(TxRecord::line));
@@ -110,8 +155,17 @@ fn human(settled: &SettledVouchers, decimals: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oml_client::settle::{PaymentSplit, SettledRow};
-    use oml_contracts::ChannelId;
+    use oml_client::money::{Currency, Money};
+    use oml_client::settle::SettledRow;
+    use oml_contracts::{ChannelId, EthAddress, LicenseId};
+
+    fn usdc(units: u128) -> Money {
+        Currency::new(EthAddress::new([7; 20]), "USDC", 6).units(units)
+    }
+
+    fn none() -> SettledVouchers {
+        SettledVouchers::none(LicenseId::ZERO, usdc(0).currency())
+    }
 
     #[test]
     fn people_see_refusals_and_the_split() {
@@ -124,19 +178,25 @@ mod tests {
         };
         let settled = SettledVouchers {
             rows: vec![
-                row(Some(1_500_000), None),
+                row(Some(usdc(1_500_000)), None),
                 row(None, Some("amount below price times units")),
             ],
-            total: 1_500_000,
-            split: Some(PaymentSplit { host: 1_000_000, owner: 400_000, parents: 100_000 }),
-            ..SettledVouchers::default()
+            total: usdc(1_500_000),
+            split: Some(PaymentSplit {
+                host: usdc(1_000_000),
+                owner: usdc(400_000),
+                parents: usdc(100_000),
+            }),
+            ..none()
         };
-        let text = human(&settled, 6);
-        for part in
-            ["1.5", "refused: amount below price times units", "host 1, owner 0.4, parents 0.1"]
-        {
+        let text = human(&settled);
+        for part in [
+            "1.5 USDC",
+            "refused: amount below price times units",
+            "host 1 USDC, owner 0.4 USDC, parents 0.1 USDC",
+        ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
-        assert!(human(&SettledVouchers::default(), 6).starts_with("nothing to claim"));
+        assert!(human(&none()).starts_with("nothing to claim"));
     }
 }

@@ -151,7 +151,7 @@ fn seeds_are_drawn_from_a_drand_network_of_ones_own() {
     assert_eq!(steps(&drawn), ["bring beacon round", "draw universe seed"], "{drawn}");
 
     let template = ["offer", "template", "--model-id", &model, "--owner", FIRST];
-    local.json("", &[&template[..], &["--license-fee", "1"]].concat());
+    local.json("", &[&template[..], &["--currency", "native", "--license-fee", "1"]].concat());
     local.json("", &["offer", "publish", "--terms", "terms.json"]);
     local.json("", &["license", "acquire", "--terms", "terms.json", "--serving-key", FIRST]);
     local.pass_margin();
@@ -231,9 +231,9 @@ fn the_beacon_follows_from_the_chain_or_from_flags() {
             .unwrap();
     old["beacon"] = old["beacon"]["address"].clone();
     std::fs::write(dir.path().join("old.json"), old.to_string()).unwrap();
-    for verb in ["show", "deploy"] {
+    for verb in [&["show"][..], &["deploy", "--local"]] {
         local
-            .command(&["--addresses", "old.json", "chain", verb])
+            .command(&[&["--addresses", "old.json", "chain"][..], verb].concat())
             .assert()
             .code(1)
             .stderr(contains("draws came from block hashes"));
@@ -246,7 +246,8 @@ fn a_sequencers_randao_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let local = Local { chain: &chain, dir: dir.path() };
     let before = chain.sent();
-    let randao = ["chain", "deploy", "--beacon", "randao"];
+    let stake = ["--stake-currency", "native", "--seat-fee", "1"];
+    let randao = [&["chain", "deploy", "--beacon", "randao"][..], &stake].concat();
     local
         .command(&randao)
         .assert()
@@ -263,7 +264,7 @@ fn a_sequencers_randao_is_refused() {
     let Some(unknown) = anvil_with(&["--chain-id", "4242"]) else { return };
     let local = Local { chain: &unknown, dir: dir.path() };
     local
-        .command(&["--addresses", "unknown.json", "chain", "deploy"])
+        .command(&[&["--addresses", "unknown.json", "chain", "deploy"][..], &stake].concat())
         .assert()
         .code(1)
         .stderr(contains("chain 4242 is not known").and(contains("--beacon drand-evmnet")));

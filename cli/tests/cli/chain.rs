@@ -45,7 +45,8 @@ fn reverts_are_decoded() {
     let call = |args: &[&str]| as_first(dir.path(), &chain, args);
     call(&["chain", "deploy", "--local"]).assert().success();
     let id = format!("0x{}", "11".repeat(32));
-    call(&["offer", "template", "--model-id", &id, "--owner", FIRST]).assert().success();
+    let template = ["offer", "template", "--model-id", &id, "--owner", FIRST];
+    call(&[&template[..], &["--currency", "native"]].concat()).assert().success();
     call(&["offer", "publish", "--terms", "terms.json"])
         .assert()
         .code(6)

@@ -5,6 +5,9 @@ use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use std::path::Path;
 
+/// Where no chain answers.
+const NO_CHAIN: &str = "http://127.0.0.1:1";
+
 #[test]
 fn another_chain_than_the_addresses_files() {
     let dir = tempfile::tempdir().unwrap();
@@ -84,7 +87,9 @@ fn remote_signers_that_can_not_be() {
 fn template(dir: &Path) -> serde_json::Value {
     let id = format!("0x{}", "11".repeat(32));
     let owner = format!("0x{}", "22".repeat(20));
-    oml(dir).args(["offer", "template", "--model-id", &id, "--owner", &owner]).assert().success();
+    let mut command = oml(dir);
+    command.args(["offer", "template", "--model-id", &id, "--owner", &owner]);
+    command.args(["--currency", "native", "--rpc-url", NO_CHAIN]).assert().success();
     serde_json::from_slice(&std::fs::read(dir.join("terms.json")).unwrap()).unwrap()
 }
 
@@ -127,6 +132,8 @@ fn a_template_says_how_many_seats_and_why() {
     let with = |flags: &[&str]| {
         let mut command = oml(dir.path());
         command.args(["offer", "template", "--model-id", &id, "--owner", &owner]).args(flags);
+        command.args(["--currency", "native", "--rpc-url", NO_CHAIN]);
+        let _ = std::fs::remove_file(dir.path().join("terms.json"));
         command
     };
     with(&[]).assert().success().stderr(contains("no chain says what a seat costs"));

@@ -64,6 +64,20 @@ fn every_command_says_what_it_does() {
     }
 }
 
+/// Flags once stood under the heading of those before them, such as `--keys` under Secret.
+#[test]
+fn own_flags_stand_under_options() {
+    let text = help(&["fingerprint", "generate"]);
+    let place = |needle: &str| text.find(needle).unwrap();
+    assert!(
+        place("\nOptions:") < place("--keys") && place("--keys") < place("\nSecret:"),
+        "{text}"
+    );
+    // The name alone asks what there is.
+    let dir = tempfile::tempdir().unwrap();
+    oml(dir.path()).assert().success();
+}
+
 #[test]
 fn a_wrong_flag_is_a_usage_error() {
     let dir = tempfile::tempdir().unwrap();

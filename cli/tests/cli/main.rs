@@ -11,8 +11,10 @@ mod fingerprint;
 mod help;
 mod host;
 mod json;
+mod keyboard;
 #[cfg(feature = "signer-aws")]
 mod kms;
 mod money;
 mod rounds;
+mod stopped;
 mod support;

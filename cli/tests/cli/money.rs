@@ -23,6 +23,18 @@ pub(super) const SECOND_KEY: &str =
 /// Its address.
 pub(super) const SECOND: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
+/// One ETH, in wei.
+const ETH: u128 = 1_000_000_000_000_000_000;
+
+/// So many ETH, as JSON has an amount.
+pub(super) fn eth(amount: &str) -> Value {
+    let wei = oml_client::money::native_currency(31_337).parse(amount).unwrap();
+    json!({
+        "amount": amount, "symbol": "ETH", "raw": wei, "decimals": 18,
+        "currency": "0x0000000000000000000000000000000000000000",
+    })
+}
+
 pub(super) struct World {
     pub(super) chain: Anvil,
     pub(super) dir: tempfile::TempDir,
@@ -31,46 +43,44 @@ pub(super) struct World {
 impl World {
     /// A chain with the contracts and a license that the first account sells to itself.
     pub(super) fn licensed() -> Option<Self> {
+        let world = Self::selling(|_| "native".to_owned())?;
+        world.activate();
+        Some(world)
+    }
+
+    /// A chain with the contracts and an open offer of the first account, in some currency.
+    pub(super) fn selling(currency: impl FnOnce(&Self) -> String) -> Option<Self> {
         let chain = anvil()?;
         // Beacons and report delays need blocks that come by themselves.
         chain.rpc("evm_setIntervalMining", json!([1]));
         let world = Self { chain, dir: tempfile::tempdir().unwrap() };
         world.host(&["chain", "deploy", "--local"]);
         let model = world.chain.register_model(&world.addresses()).to_string();
-        world.host(&[
-            "offer",
-            "template",
-            "--model-id",
-            &model,
-            "--owner",
-            FIRST,
-            "--license-fee",
-            "1",
-            "--seats",
-            "4",
-            "--duration",
-            "1000",
-            "--settlement-period",
-            "60",
-            "--thaw-period",
-            "600",
-        ]);
+        let currency = currency(&world);
+        let named = ["offer", "template", "--model-id", &model, "--owner", FIRST];
+        let times = ["--duration", "1000", "--settlement-period", "60", "--thaw-period", "600"];
+        let prices = ["--currency", &currency, "--license-fee", "1", "--seats", "4"];
+        world.host(&[&named[..], &times, &prices].concat());
         world.host(&["offer", "publish", "--terms", "terms.json"]);
-        world.host(&["license", "acquire", "--terms", "terms.json", "--serving-key", FIRST]);
-        world.host(&["license", "seed"]);
-        let license = world.license();
+        Some(world)
+    }
+
+    /// The first account buys its own license, and may serve from then on.
+    pub(super) fn activate(&self) {
+        self.host(&["license", "acquire", "--terms", "terms.json", "--serving-key", FIRST]);
+        self.host(&["license", "seed"]);
+        let license = self.license();
         let accept = LicenseRegistry::acceptCopyCall {
             r#ref: (&license).try_into().unwrap(),
             sealedRoot: [8; 32].into(),
             keyHash: key_hash(&CopyKey::new([9; 32])).into(),
         };
-        world.chain.transact(world.addresses().license_registry, &accept);
+        self.chain.transact(self.addresses().license_registry, &accept);
         let deliver = LicenseRegistry::deliverKeyCall {
             r#ref: (&license).try_into().unwrap(),
             key: [9; 32].into(),
         };
-        world.chain.transact(world.addresses().license_registry, &deliver);
-        Some(world)
+        self.chain.transact(self.addresses().license_registry, &deliver);
     }
 
     pub(super) fn addresses(&self) -> Addresses {
@@ -148,16 +158,13 @@ fn a_license_is_renewed_and_channels_end_by_reservation_and_agreement() {
     assert_eq!(expiry(&world.host(&["license", "show"])), expiry(&before) + 1_000);
 
     world.payer(&["channel", "open", "--license", "license.json", "--amount", "5"]);
-    world.promise(2_000_000);
+    world.promise(2 * ETH);
     let reserved = world.host(&["settle", "--voucher", "voucher.json", "--reserve"]);
-    assert_eq!(reserved["rows"][0]["declared"], 2_000_000, "{reserved}");
+    assert_eq!(reserved["rows"][0]["declared"], eth("2"), "{reserved}");
     let again = world.host(&["settle", "--voucher", "voucher.json", "--reserve"]);
     assert_eq!(again["alreadyDeclared"].as_array().unwrap().len(), 1, "{again}");
     let shown = world.payer(&["channel", "show"]);
-    assert_eq!(
-        (shown["claimed"].as_str(), shown["declared"].as_str()),
-        (Some("0"), Some("2000000"))
-    );
+    assert_eq!((&shown["claimed"], &shown["declared"]), (&eth("0"), &eth("2")));
 
     // Only the host can say what it will not claim, and not less than what it has declared.
     world
@@ -177,12 +184,12 @@ fn a_license_is_renewed_and_channels_end_by_reservation_and_agreement() {
     // Whose node would go on serving?
     world.command(FIRST_KEY, &["channel", "sign-close", "--amount", "3"]).assert().code(2);
     let word = world.host(&sign("3").each_ref().map(String::as_str));
-    assert_eq!(word["deposited"], "5000000", "{word}");
+    assert_eq!(word["deposited"], (5 * ETH).to_string(), "{word}");
     // A later deposit is none of the host's word.
     world.payer(&["channel", "deposit", "--amount", "1"]);
     world.payer(&["channel", "close", "--signed", "close.json"]);
     let shown = world.payer(&["channel", "show"]);
-    assert_eq!(shown["deposited"].as_str(), Some("4000000"), "{shown}");
+    assert_eq!(shown["deposited"], eth("4"), "{shown}");
     assert_eq!(shown["isOpen"].as_bool(), Some(false), "{shown}");
     world
         .command(SECOND_KEY, &["channel", "deposit", "--amount", "1"])
@@ -192,7 +199,7 @@ fn a_license_is_renewed_and_channels_end_by_reservation_and_agreement() {
 
     // What was reserved can still be claimed.
     let settled = world.host(&["settle", "--voucher", "voucher.json"]);
-    assert_eq!(settled["total"], 2_000_000, "{settled}");
+    assert_eq!(settled["total"], eth("2"), "{settled}");
 }
 
 #[test]

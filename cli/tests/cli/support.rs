@@ -96,6 +96,54 @@ fn answer_all(stream: TcpStream, chain_id: u64) {
     }
 }
 
+/// A chain's endpoint that lacks one method; returns its URL. Ends with the tests.
+pub(crate) fn without_method(url: &str, method: &'static str) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let url = url.to_owned();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let url = url.clone();
+            std::thread::spawn(move || pass_on(stream, &url, method));
+        }
+    });
+    proxy
+}
+
+fn pass_on(stream: TcpStream, url: &str, lacks: &str) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut writer = stream;
+    while let Some(request) = read_request(&mut reader) {
+        let reply = if request["method"] == lacks {
+            let error = json!({ "code": -32601, "message": "the method does not exist" });
+            json!({ "jsonrpc": "2.0", "id": request["id"], "error": error })
+        } else {
+            post(url, &request.to_string())
+        };
+        let body = reply.to_string();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        if writer.write_all((head + &body).as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// Posts JSON to an endpoint and returns what it answers.
+fn post(url: &str, body: &str) -> Value {
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    read_request(&mut BufReader::new(stream)).unwrap()
+}
+
 /// The JSON body of one HTTP message.
 pub(crate) fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Value> {
     let mut length = 0;
@@ -171,35 +219,48 @@ pub(crate) fn anvil_with(more: &[&str]) -> Option<Anvil> {
 impl Anvil {
     /// One JSON-RPC call.
     pub(crate) fn rpc(&self, method: &str, params: Value) -> Value {
-        let address = self.url.trim_start_matches("http://");
         let body =
             json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
-        let mut stream = TcpStream::connect(address).unwrap();
-        let request = format!(
-            "POST / HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nconnection: close\r\n\
-             content-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut reader = BufReader::new(stream);
-        let answer = read_request(&mut reader).unwrap();
-        answer["result"].clone()
+        post(&self.url, &body)["result"].clone()
     }
 
     /// Sends as the first account, which anvil unlocks, and waits for the block.
     pub(crate) fn transact<C: SolCall>(&self, to: EthAddress, call: &C) {
+        self.transact_from(FIRST, to, call);
+    }
+
+    /// The same as any account that anvil unlocks.
+    pub(crate) fn transact_from<C: SolCall>(&self, from: &str, to: EthAddress, call: &C) {
         let data = alloy::hex::encode_prefixed(call.abi_encode());
-        let transaction = json!([{ "from": FIRST, "to": to, "data": data }]);
-        let id = self.rpc("eth_sendTransaction", transaction);
+        self.mined(&json!({ "from": from, "to": to, "data": data }), C::SIGNATURE);
+    }
+
+    /// Deploys a contract as the first account.
+    pub(crate) fn create(&self, code: &str) -> EthAddress {
+        let data = format!("0x{}", code.trim());
+        let receipt = self.mined(&json!({ "from": FIRST, "data": data }), "creation");
+        receipt["contractAddress"].as_str().unwrap().parse().unwrap()
+    }
+
+    fn mined(&self, transaction: &Value, what: &str) -> Value {
+        let id = self.rpc("eth_sendTransaction", json!([transaction]));
         for _ in 0..100 {
             let receipt = self.rpc("eth_getTransactionReceipt", json!([id]));
             if !receipt.is_null() {
-                assert_eq!(receipt["status"], "0x1", "{} reverted", C::SIGNATURE);
-                return;
+                assert_eq!(receipt["status"], "0x1", "{what} reverted");
+                return receipt;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("{} is not mined", C::SIGNATURE);
+        panic!("{what} is not mined");
+    }
+
+    /// What a view function returns.
+    pub(crate) fn view<C: SolCall>(&self, to: EthAddress, call: &C) -> C::Return {
+        let data = alloy::hex::encode_prefixed(call.abi_encode());
+        let answer = self.rpc("eth_call", json!([{ "to": to, "data": data }, "latest"]));
+        let answer = alloy::hex::decode(answer.as_str().unwrap()).unwrap();
+        C::abi_decode_returns(&answer).unwrap()
     }
 
     /// Registers a model of the first account, and commits to a universe of it.
@@ -226,6 +287,11 @@ impl Anvil {
 
     /// Transactions that the first account has sent.
     pub(crate) fn sent(&self) -> Value {
-        self.rpc("eth_getTransactionCount", json!([FIRST, "pending"]))
+        self.sent_by(FIRST)
+    }
+
+    /// Transactions that an account has sent.
+    pub(crate) fn sent_by(&self, account: &str) -> Value {
+        self.rpc("eth_getTransactionCount", json!([account, "pending"]))
     }
 }

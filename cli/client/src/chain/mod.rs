@@ -1,24 +1,32 @@
 //! The way to the chain: every write simulates first, stops there for a dry run, else sends, waits
 //! and records what it cost.
 
+mod call;
+mod currency;
+mod known_currencies;
+mod pay;
 mod record;
+mod rehearsal;
 mod rpc;
+mod send;
 
+pub(crate) use call::Call;
+pub(crate) use pay::Payment;
 pub(crate) use record::Sent;
 pub use record::TxRecord;
 pub use rpc::RpcConnection;
 pub(crate) use rpc::rpc_failure;
 
 use crate::error::{FailureKind, HintExt, Result, fail};
+use crate::money::Currency;
 use alloy::eips::{BlockId, BlockNumberOrTag};
 use alloy::network::TransactionBuilder;
-use alloy::primitives::{Address, U256};
+use alloy::primitives::Address;
 use alloy::providers::{DynProvider, Provider};
-use alloy::rpc::types::{Filter, Log, TransactionReceipt, TransactionRequest};
+use alloy::rpc::types::{Filter, Log, TransactionRequest};
 use alloy::sol_types::{SolCall, SolEvent};
 use oml_contracts::addresses::{Addresses, AddressesError};
-use oml_contracts::rpc::abi::Token;
-use oml_contracts::{Amount, EthAddress, OfferId, Terms, chains, hash};
+use oml_contracts::{EthAddress, OfferId, Terms, chains, hash};
 use oml_node::chain::AccountSigner;
 use oml_node::chain::beacon::{Present, ProofSource};
 use std::path::{Path, PathBuf};
@@ -52,17 +60,6 @@ pub struct Chain {
     drand_endpoints: Vec<String>,
     dry_run: bool,
     timeout: Duration,
-}
-
-/// Money that a call takes from the signer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Payment {
-    /// ERC-20 token; zero is the chain's own currency.
-    pub(crate) currency: EthAddress,
-    /// How much is taken, smallest units.
-    pub(crate) amount: Amount,
-    /// Contract that pulls it.
-    pub(crate) spender: Address,
 }
 
 impl Chain {
@@ -169,66 +166,17 @@ impl Chain {
             )
     }
 
-    /// Simulates, and unless this is a dry run sends and waits for a transaction.
+    /// The token at `address`, or with the zero address the chain's own currency.
     ///
     /// # Errors
-    /// No signer, a revert (decoded), a network failure, or no receipt in time.
-    pub(crate) async fn send<C: SolCall>(
-        &self,
-        step: &str,
-        to: Address,
-        call: C,
-        value: U256,
-    ) -> Result<Sent> {
-        let from = self.sender()?;
-        let request = TransactionRequest::default()
-            .with_from(from)
-            .with_to(to)
-            .with_input(call.abi_encode())
-            .with_value(value);
-        let returned =
-            self.provider().call(request.clone()).await.map_err(|e| rpc_failure(step, &e))?;
-        let estimate = self
-            .provider()
-            .estimate_gas(request.clone())
-            .await
-            .map_err(|e| rpc_failure(step, &e))?;
-        let mut record = TxRecord::simulated(step, from, to, estimate, value);
-        if self.dry_run {
-            return Ok(Sent { record, returned, receipt: None });
-        }
-        // Beacon rounds and deadlines can pass between estimate and inclusion and cost a few
-        // thousand gas more.
-        let request = request.with_gas_limit(estimate + estimate / 5 + 20_000);
-        let receipt = self.mine(step, request).await?;
-        record.hash = Some(receipt.transaction_hash);
-        record.gas = receipt.gas_used;
-        record.gas_price = receipt.effective_gas_price;
-        record.block = receipt.block_number;
-        Ok(Sent { record, returned, receipt: Some(receipt) })
+    /// As [`RpcConnection::currency`].
+    pub async fn currency(&self, address: EthAddress) -> Result<Currency> {
+        self.rpc.currency(address).await
     }
 
-    /// Sends a transaction and waits until it is mined and has succeeded.
-    async fn mine(&self, step: &str, request: TransactionRequest) -> Result<TransactionReceipt> {
-        let pending = self.provider().send_transaction(request).await;
-        let pending = pending.map_err(|e| rpc_failure(step, &e))?;
-        let hash = *pending.tx_hash();
-        let receipt = pending.with_timeout(Some(self.timeout)).get_receipt().await.hint(
-            format!(
-                "{step}: transaction {hash} was sent but not seen mined within {} s",
-                self.timeout.as_secs()
-            ),
-            "look it up before you send again; --tx-timeout waits longer",
-            FailureKind::Timeout,
-        )?;
-        if receipt.status() {
-            return Ok(receipt);
-        }
-        Err(fail(
-            format!("{step}: transaction {hash} reverted on chain although its simulation passed"),
-            "the chain's state changed in between; run the command again",
-            FailureKind::Reverted,
-        ))
+    /// The chain's own currency.
+    pub(crate) async fn native(&self) -> Result<Currency> {
+        self.currency(EthAddress::ZERO).await
     }
 
     /// Where proofs of beacon rounds come from.
@@ -292,58 +240,6 @@ impl Chain {
     #[must_use]
     pub fn offer_id(&self, terms: &Terms) -> OfferId {
         hash::offer_id(self.addresses.chain_id, self.addresses.license_registry, terms)
-    }
-
-    /// Sends a call that pays: approves before what is pulled, or sends native currency along. In a
-    /// dry run the call can't be simulated if it needs an approval first, and the record says so.
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub(crate) async fn send_paying<C: SolCall>(
-        &self,
-        step: &str,
-        to: Address,
-        call: C,
-        payment: Payment,
-    ) -> Result<(Sent, Vec<TxRecord>)> {
-        let Payment { currency, amount, spender } = payment;
-        let approval = self.approve(currency, spender, amount).await?;
-        let value = self.native_value(currency, amount);
-        let sent = if self.dry_run && approval.is_some() {
-            Sent::unsimulated(TxRecord::unsimulated(step, self.sender()?, to))
-        } else {
-            self.send(step, to, call, value).await?
-        };
-        let records = approval.into_iter().chain([sent.record.clone()]).collect();
-        Ok((sent, records))
-    }
-
-    /// Native value to send along with a payment of `amount` in `currency`.
-    pub(crate) fn native_value(&self, currency: EthAddress, amount: Amount) -> U256 {
-        if currency.is_zero() { U256::from(amount.get()) } else { U256::ZERO }
-    }
-
-    /// Lets `spender` pull `amount` of an ERC-20 from the signer, if it may not already.
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub(crate) async fn approve(
-        &self,
-        currency: EthAddress,
-        spender: Address,
-        amount: Amount,
-    ) -> Result<Option<TxRecord>> {
-        let wanted = U256::from(amount.get());
-        if currency.is_zero() || wanted.is_zero() {
-            return Ok(None);
-        }
-        let (token, owner) = (Address::from(currency), self.sender()?);
-        let allowed = self.read(token, Token::allowanceCall { owner, spender }).await?;
-        if allowed >= wanted {
-            return Ok(None);
-        }
-        let call = Token::approveCall { spender, amount: wanted };
-        Ok(Some(self.send("approve", token, call, U256::ZERO).await?.record))
     }
 
     /// Waits until the chain's time is past `time`, Unix seconds.

@@ -1,6 +1,8 @@
 //! What sending a transaction leaves behind.
 
-use alloy::primitives::{Address, B256, Bytes, Log, U256};
+use super::call::Call;
+use crate::money::{Currency, Money};
+use alloy::primitives::{Address, B256, Bytes, Log};
 use alloy::rpc::types::TransactionReceipt;
 use alloy::sol_types::SolEvent;
 use serde::Serialize;
@@ -20,31 +22,36 @@ pub struct TxRecord {
     /// Gas used, or estimated for a dry run; 0 where not even that was possible.
     pub gas: u64,
     /// Price paid per gas, in wei.
+    #[serde(serialize_with = "crate::files::as_text")]
     pub gas_price: u128,
     /// Block that holds it; none for a dry run.
     pub block: Option<u64>,
-    /// Native value sent along, in wei.
-    pub value: U256,
+    /// Native currency sent along.
+    pub value: Money,
+    /// What it took from the signer besides gas, in the currency of what was bought; none for a dry
+    /// run, and where it takes nothing.
+    pub paid: Option<Money>,
 }
 
 impl TxRecord {
     /// A transaction that was only simulated.
-    pub(crate) fn simulated(step: &str, from: Address, to: Address, gas: u64, value: U256) -> Self {
-        Self { step: step.to_owned(), from, to, hash: None, gas, gas_price: 0, block: None, value }
-    }
-
-    /// A transaction of a dry run that only works once another one, before it, was sent.
-    pub(crate) fn unsimulated(step: &str, from: Address, to: Address) -> Self {
-        Self::simulated(step, from, to, 0, U256::ZERO)
+    pub(crate) fn simulated(call: &Call, from: Address, gas: u64, value: Money) -> Self {
+        let (step, to) = (call.step.clone(), call.to);
+        Self { step, from, to, hash: None, gas, gas_price: 0, block: None, value, paid: None }
     }
 
     /// One line for people.
     #[must_use]
     pub fn line(&self) -> String {
         match self.hash {
-            Some(hash) => format!("{}: {hash} (gas {})", self.step, self.gas),
+            Some(hash) => {
+                let paid = self.paid.as_ref().filter(|paid| !paid.is_zero());
+                let paid = paid.map_or_else(String::new, |paid| format!(", paid {paid}"));
+                format!("{}: {hash} (gas {}{paid})", self.step, self.gas)
+            }
             None if self.gas == 0 => format!(
-                "{}: dry run, can't be simulated before the approval is sent; nothing was sent",
+                "{}: dry run; this endpoint can't simulate it before the approval is sent; nothing \
+                 was sent",
                 self.step
             ),
             None => format!(
@@ -67,8 +74,9 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// Of a dry run in which nothing could be simulated.
-    pub(crate) fn unsimulated(record: TxRecord) -> Self {
+    /// Of a dry run at an endpoint that can't play a call after the one before it.
+    pub(crate) fn unsimulated(call: &Call, from: Address, native: &Currency) -> Self {
+        let record = TxRecord::simulated(call, from, 0, native.units(call.value));
         Self { record, returned: Bytes::new(), receipt: None }
     }
 

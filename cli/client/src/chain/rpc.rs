@@ -1,5 +1,6 @@
 //! The connection to a chain's endpoint, and its errors as ours.
 
+use super::known_currencies::KnownCurrencies;
 use crate::error::{ClientError, FailureKind, HintExt, Result, fail};
 use alloy::eips::BlockId;
 use alloy::network::EthereumWallet;
@@ -17,6 +18,7 @@ pub struct RpcConnection {
     provider: DynProvider,
     url: String,
     account: Option<AccountSigner>,
+    currencies: KnownCurrencies,
 }
 
 impl RpcConnection {
@@ -53,7 +55,8 @@ impl RpcConnection {
         };
         // Below the shortest block time in use; alloy's default for unknown chains is 7 s.
         provider.client().set_poll_interval(Duration::from_millis(200));
-        Ok(Self { provider, url: rpc_url.to_owned(), account })
+        let (url, currencies) = (rpc_url.to_owned(), KnownCurrencies::default());
+        Ok(Self { provider, url, account, currencies })
     }
 
     /// The endpoint's URL.
@@ -130,6 +133,11 @@ impl RpcConnection {
         balance.map_err(|e| rpc_failure("balance", &e))
     }
 
+    /// Currencies that were read before.
+    pub(super) const fn currencies(&self) -> &KnownCurrencies {
+        &self.currencies
+    }
+
     /// What everything else is asked through.
     pub(crate) const fn provider(&self) -> &DynProvider {
         &self.provider
@@ -139,13 +147,7 @@ impl RpcConnection {
 /// Turns an RPC error into one of ours: reverts by name, the rest as network trouble.
 pub(crate) fn rpc_failure(what: &str, error: &RpcError<TransportErrorKind>) -> ClientError {
     if let Some(data) = error.as_error_resp().and_then(|p| p.as_revert_data()) {
-        let reason = oml_contracts::rpc::reverts::decode(&data)
-            .unwrap_or_else(|| format!("revert data {data}"));
-        return ClientError::reverted(
-            format!("{what}: the contract refuses: {reason}"),
-            "this transaction was not sent; the error's name and values say which rule it breaks",
-            data.first_chunk().copied(),
-        );
+        return refused(what, &data);
     }
     if let RpcError::LocalUsageError(cause) = error
         && let Some(refused) = cause.downcast_ref::<alloy::signers::Error>()
@@ -171,4 +173,66 @@ pub(crate) fn rpc_failure(what: &str, error: &RpcError<TransportErrorKind>) -> C
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+/// What a contract reverted with, by name.
+pub(super) fn refused(what: &str, data: &[u8]) -> ClientError {
+    let selector: Option<[u8; 4]> = data.first_chunk().copied();
+    let of_token = selector.and_then(|found| TOKEN_ERRORS.iter().find(|(s, ..)| *s == found));
+    let (reason, remedy) = match of_token {
+        Some((_, name, meaning)) => {
+            ((*name).to_owned(), format!("{meaning}; check what you have with `oml balance show`"))
+        }
+        None => {
+            let name = oml_contracts::rpc::reverts::decode(data);
+            let shown = || format!("revert data {}", alloy::hex::encode_prefixed(data));
+            let remedy = "the error's name and values say which rule it breaks".to_owned();
+            (name.unwrap_or_else(shown), remedy)
+        }
+    };
+    ClientError::reverted(
+        format!("{what}: the contract refuses: {reason}"),
+        &format!("this transaction was not sent; {remedy}"),
+        selector,
+    )
+}
+
+/// Errors of tokens and of the libraries that move them: selector, name, meaning.
+const TOKEN_ERRORS: [([u8; 4], &str, &str); 8] = [
+    ([0x79, 0x39, 0xf4, 0x24], "TransferFromFailed()", NOT_PULLED),
+    ([0x90, 0xb8, 0xec, 0x18], "TransferFailed()", "the token did not pay out"),
+    ([0x3e, 0x3f, 0x8f, 0x73], "ApproveFailed()", "the token refused the approval"),
+    ([0xb1, 0x2d, 0x13, 0xeb], "ETHTransferFailed()", "the receiver takes no native currency"),
+    ([0xf4, 0xd6, 0x78, 0xb8], "InsufficientBalance()", NOT_PULLED),
+    ([0x13, 0xbe, 0x25, 0x2b], "InsufficientAllowance()", NOT_PULLED),
+    ([0xe4, 0x50, 0xd3, 0x8c], "ERC20InsufficientBalance", NOT_PULLED),
+    ([0xfb, 0x8f, 0x41, 0xb2], "ERC20InsufficientAllowance", NOT_PULLED),
+];
+
+const NOT_PULLED: &str = "the token could not be pulled: the balance or the allowance is too small, or the token is \
+     paused or has blocked an account";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy::primitives::keccak256;
+
+    #[test]
+    fn errors_of_tokens_have_a_name_and_a_remedy() {
+        for (selector, name, _) in TOKEN_ERRORS {
+            let signature = match name {
+                "ERC20InsufficientBalance" | "ERC20InsufficientAllowance" => {
+                    format!("{name}(address,uint256,uint256)")
+                }
+                _ => name.to_owned(),
+            };
+            assert_eq!(keccak256(signature)[..4], selector, "{name}");
+        }
+        let error = refused("acquire license", &[0x79, 0x39, 0xf4, 0x24]);
+        assert_eq!(
+            error.to_string(),
+            "acquire license: the contract refuses: TransferFromFailed()"
+        );
+        let (hint, kind) = crate::error::find(&error);
+        assert!(hint.unwrap().contains("balance or the allowance"), "{hint:?}");
+        assert_eq!(kind, FailureKind::Reverted);
+    }
 }

@@ -1,5 +1,6 @@
 //! The host's key, to which copies are sealed.
 
+use crate::chain::Chain;
 use crate::error::{FailureKind, HintExt, Result};
 use crate::files;
 use oml_prover::sealed_box::EncryptionKey;
@@ -13,13 +14,23 @@ pub fn encryption_key(path: &Path) -> Result<EncryptionKey> {
     if path.exists() {
         return load_encryption_key(path);
     }
-    let key = EncryptionKey::generate().hint(
-        "no key could be made",
-        "the cause is the system's",
-        FailureKind::Signer,
-    )?;
+    let key = fresh()?;
     files::write_secret(path, key.to_hex().as_bytes())?;
     Ok(key)
+}
+
+fn fresh() -> Result<EncryptionKey> {
+    let hint = "the cause is the system's";
+    EncryptionKey::generate().hint("no key could be made", hint, FailureKind::Signer)
+}
+
+/// The same for a purchase on this chain; a dry run writes nothing, and takes one that is thrown
+/// away.
+///
+/// # Errors
+/// As [`encryption_key`].
+pub fn buyers_key(chain: &Chain, path: &Path) -> Result<EncryptionKey> {
+    if chain.is_dry_run() && !path.exists() { fresh() } else { encryption_key(path) }
 }
 
 /// The host's key at `path`.

@@ -11,7 +11,7 @@ mod seal;
 
 pub use accept::{AcceptedCopy, accept, reject};
 pub use fetch::{FetchedCopy, fetch};
-pub use key_file::{encryption_key, load_encryption_key};
+pub use key_file::{buyers_key, encryption_key, load_encryption_key};
 pub use open::{OpenedCopy, open};
 pub use release::{DeliveredKey, deliver, release_fee};
 pub use seal::{SealedDelivery, seal};

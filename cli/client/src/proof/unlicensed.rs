@@ -5,6 +5,7 @@ use super::collect::lay_out;
 use super::series::{SeriesFile, SeriesStanding};
 use crate::chain::{Chain, TxRecord};
 use crate::error::{ClientError, FailureKind, Result, fail};
+use crate::money::Money;
 use crate::progress::Progress;
 use alloy::primitives::U256;
 use oml_contracts::evidence::Log2;
@@ -32,8 +33,8 @@ pub struct AcceptedSeries {
     /// log2 of what it had to reach.
     #[serde(rename = "thresholdLog2", serialize_with = "as_number")]
     pub threshold: Log2,
-    /// Taken from the collateral, smallest units; none for a dry run.
-    pub slashed: Option<u128>,
+    /// Taken from the collateral; none for a dry run.
+    pub slashed: Option<Money>,
     /// What was sent.
     pub transactions: Vec<TxRecord>,
 }
@@ -72,6 +73,7 @@ pub async fn unlicensed_model(
         return Err(not_enough(&series, &laid, &reading)?);
     }
     let call = file.call(&laid.answers)?;
+    let currency = chain.currency(file.keys.license.terms.currency).await?;
     let sent = chain.send("prove an unlicensed model", chain.proofs(), call, U256::ZERO).await?;
     Ok(AcceptedSeries {
         violation: Violation::UnlicensedModel,
@@ -80,7 +82,9 @@ pub async fn unlicensed_model(
         queries: reading.queries,
         evidence: reading.evidence,
         threshold: reading.threshold,
-        slashed: sent.event::<CollateralVault::CollateralSlashed>().map(|log| log.amount),
+        slashed: sent
+            .event::<CollateralVault::CollateralSlashed>()
+            .map(|log| currency.units(log.amount)),
         transactions: vec![sent.record],
     })
 }

@@ -1,12 +1,12 @@
 //! Tickets: bought, kept alive, given back, closed up; and the stake that comes back.
 
 use super::standing::{self, config, held, is_held, ticket, total};
-use crate::chain::{Chain, Sent, TxRecord};
+use crate::chain::{Call, Chain, Payment, Sent, TxRecord};
 use crate::error::{FailureKind, Result, fail};
 use alloy::primitives::{B256, U256};
 use alloy::sol_types::SolCall;
+use oml_contracts::EthAddress;
 use oml_contracts::rpc::abi::ProverRegistry;
-use oml_contracts::{Amount, EthAddress};
 
 /// Most tickets that one call takes.
 const BATCH: u32 = 64;
@@ -37,26 +37,21 @@ pub async fn join(chain: &Chain, count: u32, public: B256, inbox: &str) -> Resul
         let hint = "say how many with --tickets";
         return Err(fail("0 tickets are none", hint, FailureKind::Failed));
     }
-    let tickets = config(chain).await?;
-    let price = |count: u32| Amount::new(tickets.ticket_price.get().saturating_mul(count.into()));
-    let approval = chain.approve(tickets.currency, chain.provers(), price(count)).await?;
-    let allowed = approval.is_none() || !chain.is_dry_run();
-    let mut records: Vec<_> = approval.into_iter().collect();
+    let price = config(chain).await?.ticket_price;
+    let cost = |count: u32| price.with_units(price.units().saturating_mul(U256::from(count)));
+    let (currency, total) = (price.currency().address(), cost(count).amount()?);
+    let mut calls = Vec::new();
     let mut left = count;
     while left > 0 {
         let now = left.min(BATCH);
         left -= now;
         let call =
             ProverRegistry::joinCall { count: now, encryptionKey: public, inbox: inbox.to_owned() };
-        let (to, amount) = (chain.provers(), price(now));
-        records.push(if allowed {
-            let value = chain.native_value(tickets.currency, amount);
-            chain.send("join", to, call, value).await?.record
-        } else {
-            TxRecord::unsimulated("join", chain.sender()?, to)
-        });
+        let value = chain.native_value(currency, cost(now).amount()?);
+        calls.push(Call::new("join", chain.provers(), &call).with_value(value));
     }
-    Ok(records)
+    let payment = Payment::new(currency, chain.provers(), "tickets", total);
+    Ok(chain.pay(calls, &payment, || Ok(())).await?.records)
 }
 
 /// Announces another key or inbox of the signer, and shows life.

@@ -2,22 +2,21 @@
 
 use crate::chain::Chain;
 use crate::error::{FailureKind, Result, fail};
-use alloy::primitives::{Address, B256};
+use crate::money::Money;
+use alloy::primitives::{Address, B256, U256};
 use alloy::rpc::types::Filter;
 use alloy::sol_types::SolEvent as _;
+use oml_contracts::EthAddress;
 use oml_contracts::rpc::abi::ProverRegistry;
-use oml_contracts::{Amount, EthAddress};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a deployment of the contracts has fixed about tickets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TicketSettings {
-    /// Currency of tickets and seat fees; zero for the chain's own.
-    pub currency: EthAddress,
-    /// Stake of one ticket, smallest units.
-    pub ticket_price: Amount,
+    /// Stake of one ticket, in the currency of seat fees.
+    pub ticket_price: Money,
     /// Seconds until a new ticket can be drawn.
     pub warm_up: u64,
     /// Seconds after a prover's last sign of life until its tickets are dead.
@@ -42,8 +41,10 @@ pub struct ProverStanding {
     pub inbox: String,
     /// Key to which they are sealed.
     pub encryption_key: B256,
-    /// Stake on its way out, smallest units.
-    pub thawing: Amount,
+    /// Stake of the tickets that it holds.
+    pub staked: Money,
+    /// Stake on its way out, which can be withdrawn after the thaw.
+    pub thawing: Money,
     /// When that can be withdrawn, Unix seconds; zero if there is none.
     pub thaw_end: u64,
 }
@@ -78,8 +79,7 @@ pub struct ProverTickets {
 pub async fn config(chain: &Chain) -> Result<TicketSettings> {
     let kept = chain.read(chain.provers(), ProverRegistry::configCall {}).await?;
     Ok(TicketSettings {
-        currency: kept.stakeCurrency.into(),
-        ticket_price: Amount::new(kept.ticketPrice),
+        ticket_price: chain.currency(kept.stakeCurrency.into()).await?.units(kept.ticketPrice),
         warm_up: kept.warmUp.to(),
         alive_period: kept.alivePeriod.to(),
         thaw_period: kept.thawPeriod.to(),
@@ -183,6 +183,7 @@ async fn standing(
 ) -> Result<ProverStanding> {
     let kept = chain.read(chain.provers(), ProverRegistry::proverCall { account }).await?;
     let alive_until: u64 = kept.aliveUntil.to();
+    let price = config(chain).await?.ticket_price;
     Ok(ProverStanding {
         prover: account.into(),
         tickets: kept.tickets,
@@ -190,7 +191,8 @@ async fn standing(
         alive_until,
         inbox,
         encryption_key: kept.encryptionKey,
-        thawing: Amount::new(kept.thawing),
+        staked: price.with_units(price.units().saturating_mul(U256::from(kept.tickets))),
+        thawing: price.with_units(kept.thawing),
         thaw_end: kept.thawEnd.to(),
     })
 }

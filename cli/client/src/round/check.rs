@@ -9,6 +9,7 @@ use crate::chain::Chain;
 use crate::error::{FailureKind, Result, fail};
 use crate::files::LicenseFile;
 use crate::license::{self, KeptLicense};
+use crate::money::Money;
 use crate::{deployment, universe};
 use alloy::primitives::B256;
 use oml_contracts::ledger::{Premium, RoundBet, RoundSize, ledger_threshold};
@@ -16,22 +17,20 @@ use oml_contracts::round::{CaseWords, WordIndex, deployment_commitment, round_wo
 use oml_contracts::rpc::abi::Rounds::RoundStatus;
 use oml_contracts::rpc::abi::{Beacon, CollateralVault, LicenseRegistry, ProverRegistry};
 use oml_contracts::terms::level;
-use oml_contracts::{AccessHash, Amount, EthAddress, LicenseId, RoundId, Signable as _, hash};
+use oml_contracts::{AccessHash, EthAddress, LicenseId, RoundId, Signable as _, hash};
 use oml_node::rounds::Access;
 use serde::Serialize;
 
-/// What a reporter gets if the round convicts, smallest units of the license's currency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// What a reporter gets if the round convicts, in the license's currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReporterGain {
-    /// Currency of the collateral; zero for the chain's own.
-    pub currency: EthAddress,
     /// What a conviction takes.
-    pub slashed: Amount,
+    pub slashed: Money,
     /// The reporter's share of it by the terms.
-    pub share: Amount,
+    pub share: Money,
     /// What the owner promises of its own share.
-    pub promised: Amount,
+    pub promised: Money,
 }
 
 /// What a checked seal offers.
@@ -50,10 +49,8 @@ pub struct SealOffer {
     pub leak: bool,
     /// Seats, each of which costs the fee.
     pub seats: u8,
-    /// What the round costs, smallest units of `fee_currency`; it never comes back.
-    pub fees: Amount,
-    /// Currency of the fees; zero for the chain's own.
-    pub fee_currency: EthAddress,
+    /// What the round costs; it never comes back.
+    pub fees: Money,
     /// What a conviction brings.
     pub gain: ReporterGain,
     /// log2 of the evidence before the round, with the premiums that its index makes due.
@@ -86,7 +83,7 @@ pub async fn check_seal(
     check_word(chain, seal, &kept).await?;
     let rounds = config(chain).await?;
     check_deployment(chain, seal, &file, &rounds).await?;
-    let fees = Amount::new(u128::from(seal.seats).saturating_mul(rounds.seat_fee.get()));
+    let fees = rounds.fees(seal.seats);
     let evidence = evidence(chain, seal, &file).await?;
     let gain = gain(chain, seal, &file).await?;
     let mut warnings = warnings(chain, seal, &file).await?;
@@ -102,7 +99,6 @@ pub async fn check_seal(
         leak: seal.kind().is_leak(),
         seats: seal.seats,
         fees,
-        fee_currency: rounds.currency,
         gain,
         evidence_log2: evidence.before,
         best_gain_log2: evidence.best,
@@ -282,11 +278,11 @@ async fn gain(chain: &Chain, seal: &SealFile, file: &LicenseFile) -> Result<Repo
     let promised =
         u32::from(terms.slash.owner_bps.get()) * u32::from(seal.promise_bps.get()) / 10_000;
     let promised = u16::try_from(promised).unwrap_or(u16::MAX);
+    let currency = chain.currency(terms.currency).await?;
     Ok(ReporterGain {
-        currency: terms.currency,
-        slashed: Amount::new(slashed),
-        share: Amount::new(part(slashed, terms.slash.reporter_bps.get())),
-        promised: Amount::new(part(slashed, promised)),
+        slashed: currency.units(slashed),
+        share: currency.units(part(slashed, terms.slash.reporter_bps.get())),
+        promised: currency.units(part(slashed, promised)),
     })
 }
 

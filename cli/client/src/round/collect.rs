@@ -4,11 +4,12 @@ use super::config::config;
 use super::watch::kept;
 use crate::chain::{Chain, TxRecord};
 use crate::error::{FailureKind, Result, fail};
+use crate::money::Money;
 use alloy::primitives::{B256, U256};
 use alloy::rpc::types::Filter;
 use alloy::sol_types::SolEvent as _;
 use oml_contracts::rpc::abi::Rounds::{self, RoundStatus};
-use oml_contracts::{Amount, EthAddress, KeysHash, RoundId};
+use oml_contracts::{EthAddress, KeysHash, RoundId};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -33,8 +34,8 @@ pub struct SeatFee {
 pub struct CollectedFees {
     /// Seats whose fee was collected.
     pub seats: Vec<SeatFee>,
-    /// All of it, smallest units of the provers' stake currency.
-    pub amount: Amount,
+    /// All of it.
+    pub amount: Money,
     /// What was sent.
     pub transactions: Vec<TxRecord>,
 }
@@ -108,7 +109,7 @@ pub async fn collect(chain: &Chain, round: Option<RoundId>) -> Result<CollectedF
         let sent = chain.send("collect fee", chain.rounds(), call, U256::ZERO).await?;
         transactions.push(sent.record);
     }
-    let fee = config(chain).await?.seat_fee.get();
-    let count = u128::try_from(seats.len()).unwrap_or(u128::MAX);
-    Ok(CollectedFees { seats, amount: Amount::new(fee.saturating_mul(count)), transactions })
+    let fee = config(chain).await?.seat_fee;
+    let amount = fee.with_units(fee.units().saturating_mul(U256::from(seats.len())));
+    Ok(CollectedFees { seats, amount, transactions })
 }

@@ -2,12 +2,13 @@
 
 use crate::chain::Chain;
 use crate::error::Result;
+use crate::money::Money;
+use alloy::primitives::U256;
 use oml_contracts::rpc::abi::{ProverRegistry, Rounds};
-use oml_contracts::{Amount, EthAddress};
 use serde::Serialize;
 
 /// Windows and fees of rounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoundsSettings {
     /// Seconds after the seal in which seats answer.
@@ -16,10 +17,16 @@ pub struct RoundsSettings {
     pub open_window: u64,
     /// Seconds between a slash and its payout.
     pub payout_delay: u64,
-    /// What each seat costs who seals, smallest units of `currency`.
-    pub seat_fee: Amount,
-    /// Currency of seat fees and tickets; zero for the chain's own.
-    pub currency: EthAddress,
+    /// What each seat costs who seals, in the currency of tickets.
+    pub seat_fee: Money,
+}
+
+impl RoundsSettings {
+    /// What so many seats cost.
+    #[must_use]
+    pub fn fees(&self, seats: u8) -> Money {
+        self.seat_fee.with_units(self.seat_fee.units().saturating_mul(U256::from(seats)))
+    }
 }
 
 /// Windows and fees of rounds.
@@ -33,8 +40,7 @@ pub async fn config(chain: &Chain) -> Result<RoundsSettings> {
         answer_window: kept.answerWindow.to(),
         open_window: kept.openWindow.to(),
         payout_delay: kept.payoutDelay.to(),
-        seat_fee: Amount::new(kept.seatFee),
-        currency: currency.into(),
+        seat_fee: chain.currency(currency.into()).await?.units(kept.seatFee),
     })
 }
 

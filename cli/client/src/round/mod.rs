@@ -29,8 +29,12 @@ pub use list::{RoundFilter, RoundSummary, list};
 pub use oml_node::rounds::{Access, RoundSecret};
 pub use order::{OrderedRound, RoundOrder, order};
 pub use outcome::{LedgerStanding, RoundOutcome, ledger_standing};
-pub use plan::{HitRateRow, PlanRequest, PlannedRounds, PlannedSize, USUAL_RATES, plan, seats_for};
-pub use seal::{SealOrder, SealedRound, seal, send_seal};
+pub use plan::{
+    HitRateRow, PlanRequest, PlannedRounds, PlannedSize, USUAL_RATES, plan, planned_amount,
+    seats_for,
+};
+pub(crate) use seal::sealed_before;
+pub use seal::{SealOrder, SealedRound, seal, seal_and_pay, send_seal};
 pub use seal_file::SealFile;
 pub use seats::{FeeState, SeatStanding, SheetStanding};
 pub use state::{NextStep, RoundState};

@@ -5,6 +5,7 @@ use super::seal_file::SealFile;
 use super::watch::kept;
 use super::words::{RoundKind, load_secret, require_committed};
 use crate::chain::Chain;
+use crate::deployment;
 use crate::error::{FailureKind, HintExt, Result, fail};
 use crate::files::{self, LicenseFile};
 use crate::vouchers::open_store;
@@ -56,6 +57,9 @@ pub async fn order(chain: &Chain, config: &NodeConfig, order: &RoundOrder) -> Re
     let secret = secret_of(config)?;
     let words = LicenseWords::new(&secret, order.license.license_id);
     require_committed(chain, &words).await?;
+    if order.kind == RoundKind::Registered {
+        deployment::require_registered(chain, &order.license, &order.uri).await?;
+    }
     let store = open_store(&config.store.url).await?;
     let placed = place(chain, &store, &words, order).await;
     store.close().await;

@@ -1,7 +1,9 @@
 //! What the opening of a round found, and a license's ledger.
 
+use crate::bought;
 use crate::chain::Chain;
 use crate::error::Result;
+use crate::money::{Currency, Money};
 use alloy::primitives::B256;
 use alloy::rpc::types::Filter;
 use alloy::sol_types::SolEvent as _;
@@ -32,17 +34,14 @@ pub struct RoundOutcome {
     pub threshold_log2: f64,
     /// Whether it was reached.
     pub convicted: bool,
-    /// Taken from the collateral, smallest units, as text.
-    #[serde(serialize_with = "crate::files::as_text")]
-    pub slashed: u128,
+    /// Taken from the collateral.
+    pub slashed: Money,
     /// Who paid for the round and gets the reporter's part; none if nothing was slashed.
     pub reporter: Option<EthAddress>,
     /// Of what was slashed, the reporter's.
-    #[serde(serialize_with = "crate::files::as_text")]
-    pub to_reporter: u128,
+    pub to_reporter: Money,
     /// Of what was slashed, the owner's.
-    #[serde(serialize_with = "crate::files::as_text")]
-    pub to_owner: u128,
+    pub to_owner: Money,
     /// Hits by seat.
     #[serde(skip)]
     pub(super) hits: [u8; 32],
@@ -92,23 +91,27 @@ pub(super) async fn read(chain: &Chain, id: RoundId) -> Result<Option<RoundOutco
     let what = Rounds::RoundOpened::SIGNATURE;
     let opened = chain.events::<Rounds::RoundOpened>(what, round().topic1(B256::from(id))).await?;
     let Some((event, _)) = opened.into_iter().next() else { return Ok(None) };
-    let mut outcome = RoundOutcome::from(&event);
+    let license = bought::require(chain, event.licenseId.into()).await?;
+    let currency = chain.currency(license.terms.currency).await?;
+    let mut outcome = RoundOutcome::of(&event, &currency);
     if outcome.convicted {
         let what = Rounds::LicenseConvicted::SIGNATURE;
         let of_round = round().topic1(B256::from(id));
         let convicted = chain.events::<Rounds::LicenseConvicted>(what, of_round).await?;
         if let Some((event, _)) = convicted.into_iter().next() {
-            outcome.slashed = event.slashed;
+            outcome.slashed = currency.units(event.slashed);
             outcome.reporter = Some(event.reporter.into());
-            outcome.to_reporter = event.toReporter;
-            outcome.to_owner = event.toOwner;
+            outcome.to_reporter = currency.units(event.toReporter);
+            outcome.to_owner = currency.units(event.toOwner);
         }
     }
     Ok(Some(outcome))
 }
 
-impl From<&Rounds::RoundOpened> for RoundOutcome {
-    fn from(event: &Rounds::RoundOpened) -> Self {
+impl RoundOutcome {
+    /// What an opening says by itself; only a conviction takes money.
+    fn of(event: &Rounds::RoundOpened, currency: &Currency) -> Self {
+        let nothing = currency.units(0_u128);
         Self {
             license_id: event.licenseId.into(),
             deployment_hash: event.deploymentHash.into(),
@@ -119,10 +122,10 @@ impl From<&Rounds::RoundOpened> for RoundOutcome {
             evidence_log2: Log2::new(event.logA).to_f64(),
             threshold_log2: Log2::new(event.threshold).to_f64(),
             convicted: event.convicted,
-            slashed: 0,
+            slashed: nothing.clone(),
             reporter: None,
-            to_reporter: 0,
-            to_owner: 0,
+            to_reporter: nothing.clone(),
+            to_owner: nothing,
             hits: event.hits.0,
         }
     }

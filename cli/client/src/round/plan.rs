@@ -1,10 +1,23 @@
 //! Which size of a round may stand before which collateral, and how many rounds a conviction takes.
 
 use crate::error::{FailureKind, Result, fail};
+use crate::money::{parse_plain, show_plain};
+use oml_contracts::Amount;
 use oml_contracts::ledger::odds::{Convictions, GainLaw, SeatLaw, Struck, kept_law};
 use oml_contracts::ledger::plan::{ABSENT, SERVED_RATE, SeatPlan, SeatPlanRow, smallest_standing};
 use oml_contracts::ledger::{RoundIndex, RoundSize};
 use serde::Serialize;
+
+/// Decimals in which a plan counts: only the ratio of its amounts matters, so it needs no currency.
+const DECIMALS: u8 = 18;
+
+/// An amount of a plan, in whole units of the one currency in which all of it counts.
+///
+/// # Errors
+/// Not a number, or too large or too fine for any currency.
+pub fn planned_amount(typed: &str) -> Result<Amount> {
+    parse_plain(typed, DECIMALS)
+}
 
 /// What a plan is made for.
 #[derive(Clone, Debug)]
@@ -40,16 +53,15 @@ pub struct PlannedSize {
     pub struck: u8,
     /// Leaves that a round burns.
     pub leaves: u16,
-    /// What a round costs, smallest units, as text.
-    #[serde(serialize_with = "crate::files::as_text")]
-    pub round_cost: u128,
+    /// What a round costs, in whole units of the plan's currency, as text.
+    pub round_cost: String,
     /// P(one round convicts an innocent), owner and hostile stake together.
     pub framed_per_round: f64,
     /// P(they do it in a license's whole life).
     pub framed_ever: f64,
     /// P(more than c seats are hostile).
     pub bound_per_round: f64,
-    /// Collateral up to which framing loses money, smallest units; none if it never succeeds.
+    /// Collateral up to which framing loses money, in whole units; none if it never succeeds.
     pub max_collateral: Option<f64>,
     /// Whether that is above the plan's collateral.
     pub stands: bool,
@@ -120,11 +132,14 @@ fn planned(request: &PlanRequest, size: RoundSize) -> PlannedSize {
         seats: size.seats(),
         struck: size.struck(),
         leaves: size.leaves(),
-        round_cost: row.round_cost.get(),
+        round_cost: show_plain(row.round_cost, DECIMALS),
         framed_per_round: six_digits(row.framed_per_round),
         framed_ever: six_digits(row.framed_ever),
         bound_per_round: six_digits(row.bound_per_round),
-        max_collateral: row.max_collateral.is_finite().then(|| six_digits(row.max_collateral)),
+        max_collateral: row
+            .max_collateral
+            .is_finite()
+            .then(|| six_digits(row.max_collateral / 10_f64.powi(i32::from(DECIMALS)))),
         stands: row.stands,
         pays_from: request.seats.pays_from(size),
         guilty: guilty.collect(),
@@ -157,12 +172,12 @@ pub const USUAL_RATES: [f64; 3] = [SERVED_RATE, 0.6, 0.4];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oml_contracts::{Amount, Bps};
+    use oml_contracts::Bps;
 
     fn request(hostile: u16) -> PlanRequest {
         let seats = SeatPlan {
-            collateral: Amount::new(1_000),
-            seat_fee: Amount::new(1),
+            collateral: planned_amount("1000").unwrap(),
+            seat_fee: planned_amount("1").unwrap(),
             hostile: Bps::new(hostile).unwrap(),
             returned: Bps::new(8_000).unwrap(),
             alpha_inverse: 1 << 40,
@@ -181,7 +196,8 @@ mod tests {
             |by: fn(&PlannedSize) -> f64| planned.sizes.windows(2).all(|w| by(&w[0]) > by(&w[1]));
         assert!(falls(|size| size.framed_per_round), "{planned:?}");
         assert!(falls(|size| size.bound_per_round), "{planned:?}");
-        assert!(planned.sizes.windows(2).all(|w| w[0].round_cost < w[1].round_cost));
+        let costs: Vec<&str> = planned.sizes.iter().map(|size| size.round_cost.as_str()).collect();
+        assert_eq!(costs, ["4", "8", "16", "24", "32"]);
         assert_eq!(planned.recommended_seats, Some(8));
     }
 

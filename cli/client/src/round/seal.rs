@@ -5,14 +5,18 @@ use super::seal_file::SealFile;
 use super::watch::kept;
 use super::words::{RoundKind, require_committed};
 use crate::chain::{Chain, Payment, TxRecord};
-use crate::error::{FailureKind, Result, fail};
-use crate::files::LicenseFile;
+use crate::deployment;
+use crate::error::{FailureKind, Result, fail, resumable};
+use crate::files::{self, LicenseFile};
+use crate::keep::Readers;
+use crate::money::Money;
 use alloy::primitives::B256;
 use oml_contracts::round::{Seal, WordIndex, deployment_commitment};
 use oml_contracts::rpc::abi::Rounds::{self, RoundStatus};
-use oml_contracts::{AccessHash, Amount, Bps, EthAddress, RoundId, Signable as _, hash};
+use oml_contracts::{AccessHash, Bps, EthAddress, RoundId, Signable as _, hash};
 use oml_node::rounds::{Access, LicenseWords, RoundSecret};
 use serde::Serialize;
+use std::path::Path;
 
 /// What a round is to be about, and who pays for it.
 #[derive(Clone, Debug)]
@@ -37,11 +41,9 @@ pub struct SealOrder {
 pub struct SealedRound {
     /// What names the sealed round on chain.
     pub round_id: RoundId,
-    /// What was paid for its seats, smallest units of `currency`.
-    pub fees: Amount,
-    /// Currency of the fees; zero for the chain's own.
-    pub currency: EthAddress,
-    /// What was sent, approvals included.
+    /// What was paid for its seats.
+    pub fees: Money,
+    /// What was sent, approvals included; nothing if the round was sealed before.
     pub transactions: Vec<TxRecord>,
 }
 
@@ -52,6 +54,9 @@ pub struct SealedRound {
 pub async fn seal(chain: &Chain, secret: &RoundSecret, order: &SealOrder) -> Result<SealFile> {
     let words = LicenseWords::new(secret, order.license.license_id);
     require_committed(chain, &words).await?;
+    if order.kind == RoundKind::Registered {
+        deployment::require_registered(chain, &order.license, &order.uri).await?;
+    }
     let index = free_word(chain, &words, order.kind).await?;
     sign(
         chain,
@@ -127,11 +132,73 @@ async fn free_word(chain: &Chain, words: &LicenseWords, kind: RoundKind) -> Resu
     ))
 }
 
-/// Pays for a signed seal and sends it; the signer must be the payer that it names.
+/// Seals with the owner's own money. The seal file, whose salts open the round, is kept before
+/// anything is paid; the seal of a command that was stopped is gone on with. A dry run writes
+/// nothing.
 ///
 /// # Errors
-/// No signer, another signer than the seal's payer, network failure, a refusal of the contract.
+/// As [`seal`] and [`send_seal`], or another seal at `out`.
+pub async fn seal_and_pay(
+    chain: &Chain,
+    secret: &RoundSecret,
+    order: &SealOrder,
+    out: &Path,
+) -> Result<SealedRound> {
+    if !files::is_there(out) {
+        let signed = seal(chain, secret, order).await?;
+        let keep = || files::save_new(out, &signed, Readers::OwnerOnly);
+        return pay_for(chain, &signed, keep).await;
+    }
+    let begun = SealFile::load(out)?;
+    let same = begun.license_id == order.license.license_id
+        && begun.uri == order.uri
+        && begun.payer == order.payer
+        && begun.kind() == order.kind
+        && begun.access_hash == order.access.as_ref().map_or(AccessHash::ZERO, Access::hash);
+    if !same {
+        return Err(fail(
+            format!(
+                "{} holds the seal of round {} about {}, and is never written over",
+                out.display(),
+                begun.round_id(),
+                begun.uri
+            ),
+            "name another file for another round with --out",
+            FailureKind::Failed,
+        ));
+    }
+    send_seal(chain, &begun).await
+}
+
+/// Pays for a signed seal and sends it; the signer must be the payer that it names. Nothing is sent
+/// if the round is sealed already.
+///
+/// # Errors
+/// No signer, another signer than the seal's payer, too little money, network failure, a refusal of
+/// the contract.
 pub async fn send_seal(chain: &Chain, seal: &SealFile) -> Result<SealedRound> {
+    chain.wait_for_own_transactions().await?;
+    if let Some(sealed) = sealed_before(chain, seal).await? {
+        return Ok(sealed);
+    }
+    pay_for(chain, seal, || Ok(())).await
+}
+
+/// The round of a seal that was paid for before.
+pub(crate) async fn sealed_before(chain: &Chain, seal: &SealFile) -> Result<Option<SealedRound>> {
+    let round_id = seal.round_id();
+    if kept(chain, round_id).await?.status == RoundStatus::None {
+        return Ok(None);
+    }
+    let fees = config(chain).await?.fees(seal.seats);
+    Ok(Some(SealedRound { round_id, fees, transactions: Vec::new() }))
+}
+
+async fn pay_for(
+    chain: &Chain,
+    seal: &SealFile,
+    keep: impl FnOnce() -> Result<()> + Send,
+) -> Result<SealedRound> {
     let me = chain.me()?;
     if me != seal.payer {
         return Err(fail(
@@ -140,8 +207,7 @@ pub async fn send_seal(chain: &Chain, seal: &SealFile) -> Result<SealedRound> {
             FailureKind::Signer,
         ));
     }
-    let rounds = config(chain).await?;
-    let fees = Amount::new(u128::from(seal.seats).saturating_mul(rounds.seat_fee.get()));
+    let fees = config(chain).await?.fees(seal.seats);
     let call = Rounds::sealForCall {
         account: seal.account.into(),
         word: seal.word.into(),
@@ -150,8 +216,9 @@ pub async fn send_seal(chain: &Chain, seal: &SealFile) -> Result<SealedRound> {
         promiseBps: seal.promise_bps.get(),
         signature: seal.signature.as_bytes().to_vec().into(),
     };
-    let price = Payment { currency: rounds.currency, amount: fees, spender: chain.rounds() };
-    let (_, transactions) = chain.send_paying("seal round", chain.rounds(), call, price).await?;
-    let round_id = seal.round_id();
-    Ok(SealedRound { round_id, fees, currency: rounds.currency, transactions })
+    let (currency, rounds) = (fees.currency().address(), chain.rounds());
+    let price = Payment::new(currency, rounds, "seats", fees.amount()?);
+    let paid = chain.send_paying_kept("seal round", rounds, call, &price, keep).await;
+    let paid = resumable(paid)?;
+    Ok(SealedRound { round_id: seal.round_id(), fees, transactions: paid.records })
 }

@@ -3,11 +3,12 @@
 use crate::chain::{Chain, TxRecord};
 use crate::error::{FailureKind, Result, fail};
 use crate::files::LicenseFile;
+use crate::money::Money;
 use alloy::primitives::{B256, U256};
 use alloy::rpc::types::Filter;
 use alloy::sol_types::SolEvent as _;
 use oml_contracts::rpc::abi::{CollateralVault, Proofs, Rounds};
-use oml_contracts::{Amount, EthAddress, RoundId};
+use oml_contracts::{EthAddress, RoundId};
 use serde::Serialize;
 
 /// A payout that goes to the payer of the convicting round instead.
@@ -18,8 +19,8 @@ pub struct TakenReport {
     pub payout_id: u64,
     /// Who would have got it.
     pub from: EthAddress,
-    /// How much it is, smallest units.
-    pub amount: Amount,
+    /// How much it is.
+    pub amount: Money,
     /// Hash of the transaction that moved the payout.
     pub transaction: TxRecord,
 }
@@ -35,6 +36,7 @@ pub async fn take_report(
     round: RoundId,
     payout: Option<u64>,
 ) -> Result<Vec<TakenReport>> {
+    let currency = chain.currency(license.terms.currency).await?;
     let mut taken = Vec::new();
     for queued in reporters(chain, license).await? {
         let id: u64 = queued.payoutId.saturating_to();
@@ -58,7 +60,7 @@ pub async fn take_report(
             }
             Err(error) => return Err(error),
         };
-        let (from, amount) = (queued.to.into(), Amount::new(queued.amount));
+        let (from, amount) = (queued.to.into(), currency.units(queued.amount));
         taken.push(TakenReport { payout_id: id, from, amount, transaction: sent.record });
     }
     if !taken.is_empty() {

@@ -10,10 +10,14 @@ use crate::scenario::UNIT;
 use eyre::{Result, eyre};
 use oml_client::channel::OpenChannel;
 use oml_client::files::{self, ChannelFile};
+use oml_client::money::Money;
 use oml_client::pay::PayableChannel;
-use oml_client::{FailureKind, balance, channel, deployment, fail, license, proof, settle};
+use oml_client::{
+    FailureKind, balance, channel, deployment, fail, license, opening, proof, settle,
+};
 use oml_contracts::Amount;
 use oml_payments::{PayerSession, SignedVoucher};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What the payer asks.
@@ -39,10 +43,10 @@ impl Play {
         let mark = self.stage.begin().await?;
         let gateway = self.gateway_of(0, "hostA").await?;
         let (mut session, channel) = self.open_session(0, &gateway).await?;
-        let mut promised = 0;
+        let mut promised = Amount::ZERO;
         for prompt in PROMPTS {
             let answer = session.complete("model", prompt, ANSWER).await?;
-            promised = answer.voucher.cumulative_amount.get();
+            promised = answer.voucher.cumulative_amount;
             self.say(format!(
                 "  {prompt:?} → {:?} ({} tokens, receipt of request {})",
                 answer.text.trim(),
@@ -52,7 +56,7 @@ impl Play {
         }
         act.notes.push(format!("{} receipts verified", session.receipts().len()));
         let claimed = self.wait_for_claim(&channel, promised).await?;
-        act.notes.push(format!("claimed {claimed} units"));
+        act.notes.push(format!("claimed {claimed}"));
         self.pull(&["hostA", "owner"]).await?;
         self.finish(mark, act).await
     }
@@ -87,11 +91,12 @@ impl Play {
         self.say("  the period of settlement passes");
         clock::skip(&self.stage.settings.rpc_url, license.terms.settlement_period).await?;
         passerby.wait_past(settle_by).await?;
-        let accepted = proof::under_metering(&passerby, &license, &receipt).await?;
+        let state = self.stage.dir.join("proof-hostD.json");
+        let accepted = proof::under_metering(&passerby, &license, &receipt, &state).await?;
         act.verdict = "proven".to_owned();
         act.evidence_level = Some(accepted.level);
-        act.slashed = accepted.slashed.map(|s| s.to_string());
-        if accepted.slashed.unwrap_or_default() == 0 {
+        act.slashed = accepted.slashed.as_ref().map(|slashed| slashed.units().to_string());
+        if accepted.slashed.is_none_or(|slashed| slashed.is_zero()) {
             let hint = "see the logs of the chain";
             return Err(fail("nothing was slashed", hint, FailureKind::Failed).into());
         }
@@ -141,25 +146,27 @@ impl Play {
         let license = self.licenses[number].clone();
         let amount = Amount::new(20 * UNIT);
         let order = OpenChannel { license, voucher_signer: None, amount };
-        let channel = channel::open(payer, &order).await?.file;
-        files::save(
-            &self.stage.dir.join(format!("channel-{}.json", channel.channel_id)),
-            &channel,
-        )?;
+        let channel = opening::open(payer, &order, &self.new_channel_file()).await?.file;
         let session = PayableChannel::read(payer, &channel).await?.session(payer, gateway)?;
         Ok((session, channel))
     }
 
+    /// The first name that no channel of this run has.
+    fn new_channel_file(&self) -> PathBuf {
+        let name = |number: u32| self.stage.dir.join(format!("channel-{number}.json"));
+        (1..).map(name).find(|path| !files::is_there(path)).unwrap_or_else(|| name(0))
+    }
+
     /// Waits until the host's node has claimed the newest voucher.
-    async fn wait_for_claim(&self, channel: &ChannelFile, amount: u128) -> Result<u128> {
+    async fn wait_for_claim(&self, channel: &ChannelFile, amount: Amount) -> Result<Money> {
         let chain = self.stage.chain("payer")?;
         for _ in 0..120 {
             let claimed = channel::standing(chain, channel).await?.claimed;
-            if claimed >= amount {
+            if claimed.amount()? >= amount {
                 let host = self.stage.person("hostA")?.account.address();
                 let owed = balance::owed(chain, self.stage.token(), host).await?;
                 self.say(format!(
-                    "  hostA's node claimed {claimed} units; {} are the host's",
+                    "  hostA's node claimed {claimed}; {} are the host's",
                     owed.escrow
                 ));
                 return Ok(claimed);
@@ -167,7 +174,7 @@ impl Play {
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
         Err(fail(
-            format!("host A's node did not claim {amount} units within 30 s"),
+            format!("host A's node did not claim {amount} smallest units within 30 s"),
             format!("its log is {}", self.stage.dir.join("logs/hostA.log").display()),
             FailureKind::Timeout,
         )

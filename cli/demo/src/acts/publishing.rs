@@ -8,7 +8,7 @@ use eyre::{Result, eyre};
 use oml_client::license::AcquireLicense;
 use oml_client::model::NewModel;
 use oml_client::offer::OfferDraft;
-use oml_client::{Chain, delivery, files, license, local_model, model, offer, round};
+use oml_client::{Chain, delivery, local_model, model, offer, purchase, round};
 use oml_contracts::ledger::RoundSize;
 use oml_contracts::{Amount, Bps, Terms};
 use std::path::PathBuf;
@@ -112,8 +112,8 @@ impl Play {
                 encryption_key: key.public(),
                 nonce: 0,
             };
-            let license = license::acquire(chain, &order).await?.file;
-            files::save(&self.stage.dir.join(format!("{host}.license.json")), &license)?;
+            let out = self.stage.dir.join(format!("{host}.license.json"));
+            let license = purchase::acquire(chain, &order, &out).await?.file;
             self.say(format!("  {host} bought license {}", license.license_id));
             self.licenses.push(license);
         }

@@ -126,12 +126,13 @@ impl Play {
         let seal = ordered.seal.ok_or_else(|| eyre!("the owner signed no seal"))?;
         let report = SealReport { seal, uri, access: None };
         let paid = report::pay(reporter, &report).await?;
-        let gain = paid.offer.gain;
-        self.say(format!(
-            "  the reporter checked the owner's seal and paid {} for it; a conviction brings {}",
-            paid.offer.fees,
-            gain.share.get() + gain.promised.get()
-        ));
+        if let Some(offer) = &paid.offer {
+            self.say(format!(
+                "  the reporter checked the owner's seal and paid {} for it; a conviction brings {} \
+                 and, as promised, {}",
+                offer.fees, offer.gain.share, offer.gain.promised
+            ));
+        }
         self.say(format!("  round {}", paid.round.round_id));
         Ok(paid.round.round_id)
     }

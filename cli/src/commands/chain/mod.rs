@@ -5,6 +5,7 @@ mod beacon;
 #[cfg(feature = "demo")]
 mod relay;
 
+use crate::currency::NamedCurrency;
 use crate::error::{FailureKind, fail};
 use crate::flags::Global;
 use crate::output::table;
@@ -12,10 +13,10 @@ use beacon::BeaconArgs;
 use clap::{Args, Subcommand};
 use eyre::Result;
 use oml_client::beacon::{self as beacons, BeaconChoice};
-use oml_client::{RpcConnection, deploy, files, money};
+use oml_client::{RpcConnection, deploy, files};
+use oml_contracts::EthAddress;
 use oml_contracts::rpc::deploy::DeployParams;
 use oml_contracts::rpc::verify::CodeFinding;
-use oml_contracts::{Amount, EthAddress};
 use std::path::PathBuf;
 
 /// Verbs of `oml chain`.
@@ -47,15 +48,19 @@ pub(crate) struct Deploy {
     /// Windows of seconds and a test token, for a local chain; else windows of hours
     #[arg(long)]
     local: bool,
-    /// Currency of tickets and seat fees; zero is the chain's own
-    #[arg(long, default_value = "0x0000000000000000000000000000000000000000")]
-    stake_currency: EthAddress,
-    /// What a seat of a round costs; a prover's ticket is a hundred of them
-    #[arg(long, default_value = "1")]
-    seat_fee: String,
-    /// Decimals of the stake's currency
-    #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
-    decimals: u8,
+    /// Currency of tickets and seat fees: an ERC-20 token, or `native` for the chain's own [default
+    /// with --local: the test token]
+    #[arg(
+        long,
+        value_name = "ADDRESS|native",
+        required_unless_present_any = ["local", "params"],
+        conflicts_with = "local"
+    )]
+    stake_currency: Option<NamedCurrency>,
+    /// What a seat of a round costs; a prover's ticket is a hundred of them [default with --local:
+    /// 1]
+    #[arg(long, value_name = "AMOUNT", required_unless_present_any = ["local", "params"])]
+    seat_fee: Option<String>,
     /// JSON file with all parameters, instead of the defaults
     #[arg(long, value_name = "FILE")]
     params: Option<PathBuf>,
@@ -71,9 +76,13 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Verify => verify(global).await,
         Verb::Mint { to, amount } => {
             let chain = global.signing().await?;
-            let amount = Amount::new(money::parse(&amount, money::DEFAULT_DECIMALS)?);
+            let token = deploy::test_token(&chain).await?;
+            let amount = token.parse(&amount)?;
             let sent = deploy::mint(&chain, to, amount).await?;
-            global.output().result(&sent, &amount.to_string(), || sent.line());
+            let minted = token.of(amount);
+            global.output().result(&sent, &amount.to_string(), || {
+                format!("{minted} for {to}\n{}", sent.line())
+            });
             Ok(())
         }
         #[cfg(feature = "demo")]
@@ -82,15 +91,19 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
 }
 
 /// Parameters of the deployment, with a beacon that is fit for the chain.
-fn deploy_params(
+async fn deploy_params(
     args: &Deploy,
-    chain_id: u64,
-    currency: EthAddress,
-    seat_fee: Amount,
+    rpc: &RpcConnection,
+    token: Option<EthAddress>,
 ) -> Result<DeployParams> {
+    let chain_id = rpc.chain_id().await?;
     let choice = BeaconChoice { is_local: args.local, ..args.beacon.choice() };
     let Some(path) = &args.params else {
         let beacon = beacons::choose(chain_id, &choice)?;
+        let named = args.stake_currency.map(NamedCurrency::address);
+        let currency = token.or(named).unwrap_or(EthAddress::ZERO);
+        let typed = args.seat_fee.as_deref().unwrap_or("1");
+        let seat_fee = rpc.currency(currency).await?.parse(typed)?;
         return Ok(if args.local {
             DeployParams { beacon, ..DeployParams::local(currency, seat_fee) }
         } else {
@@ -114,9 +127,7 @@ async fn deploy_all(args: Deploy, global: &Global) -> Result<()> {
         ));
     }
     let token = if args.local { Some(deploy::token(&rpc).await?) } else { None };
-    let currency = token.unwrap_or(args.stake_currency);
-    let seat_fee = Amount::new(money::parse(&args.seat_fee, args.decimals)?);
-    let params = deploy_params(&args, chain_id, currency, seat_fee)?;
+    let params = deploy_params(&args, &rpc, token).await?;
     deploy::refuse_other(&global.chain.addresses, chain_id, &params)?;
     let addresses = deploy::core(&rpc, &params, token).await?;
     addresses.save(&global.chain.addresses)?;

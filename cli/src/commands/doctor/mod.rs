@@ -11,7 +11,7 @@ use crate::output::table;
 use clap::Args;
 use eyre::Result;
 use oml_client::{RpcConnection, beacon, deploy, find_anvil, local_model};
-use oml_contracts::Addresses;
+use oml_contracts::{Addresses, EthAddress};
 
 /// Check this machine and configuration. What is not named is not checked.
 #[derive(Args, Clone, Debug)]
@@ -178,18 +178,20 @@ async fn signer_finding(global: &Global) -> Finding {
         Err(report) => return Finding::of("signer", Err(report)),
     };
     let balance = match RpcConnection::reading(&global.chain.rpc_url) {
-        Ok(rpc) => rpc.native_balance(address).await.ok(),
+        Ok(rpc) => match rpc.currency(EthAddress::ZERO).await {
+            Ok(native) => rpc.native_balance(address).await.ok().map(|units| (native, units)),
+            Err(_) => None,
+        },
         Err(_) => None,
     };
     match balance {
-        Some(balance) if balance.is_zero() => Finding::broken(
+        Some((_, balance)) if balance.is_zero() => Finding::broken(
             "signer",
             format!("{address} has no native currency and can't pay for gas"),
         ),
-        Some(balance) => Finding::ok(
-            "signer",
-            format!("{address} with {} ETH", oml_client::money::ether(balance)),
-        ),
+        Some((native, balance)) => {
+            Finding::ok("signer", format!("{address} with {}", native.units(balance)))
+        }
         None => Finding::ok("signer", address.to_string()),
     }
 }

@@ -1,6 +1,7 @@
 //! What `check` and `trace` share: a target, the questions it is asked round by round, what the
 //! chain counts.
 
+use super::reach::{check_scheme, reach};
 use crate::compute::load_model;
 use crate::error::{FailureKind, HintExt as _, fail};
 use crate::output::Output;
@@ -125,6 +126,7 @@ impl AskArgs {
 
     /// Opens the target.
     pub(super) fn open(&self) -> Result<Target> {
+        check_scheme(&self.target)?;
         if !self.target.starts_with("http://") && !self.target.starts_with("https://") {
             let model = load_model(&self.target)?;
             let max_tokens = Perinucleus::default().max_response_tokens;
@@ -167,6 +169,9 @@ impl AskArgs {
         enough: &mut (dyn FnMut(&T) -> Result<bool> + Send),
     ) -> Result<T> {
         let target = self.open()?;
+        if matches!(target, Target::Endpoint(_)) {
+            reach(&self.target).await?;
+        }
         if let Target::Artefact(artefact) = &target {
             output.progress(format!("tokenizer from {}", artefact.model.tokenizer().origin()));
         }

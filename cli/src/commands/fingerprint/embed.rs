@@ -10,7 +10,7 @@ use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
 use oml_client::copy::{CopyMaker, CopyOrder, EmbeddedCopy, refuse_other_contents, start};
-use oml_client::files;
+use oml_client::{files, local_model, model};
 use oml_engine::ChoiceReport;
 use oml_prover::embed::{CheckpointOptions, EmbedReport, StopReason};
 use oml_prover::fingerprint::{AnswerSet, LicenseDraw, PairsForm, Universe, write_pairs};
@@ -18,13 +18,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Below this share of its answers a copy is not worth delivering.
+const LEAST_HIT_RATE: f64 = 0.8;
+
 /// Flags of `embed`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Embed {
-    #[command(flatten)]
-    own: Own,
-    #[command(flatten)]
-    draws: Draws,
     /// Model to start from: directory or hub id
     #[arg(long, value_name = "DIR_OR_HUB_ID")]
     model: String,
@@ -39,18 +38,28 @@ pub(crate) struct Embed {
     /// checks of the copy need the same number, and the contract decides by the first alone
     #[arg(long, default_value_t = 1, value_name = "N")]
     answers: u8,
-    #[command(flatten)]
-    training: Training,
     /// Also write the report as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    // Their flags have headings, under which all that came after them would stand.
+    #[command(flatten)]
+    own: Own,
+    #[command(flatten)]
+    draws: Draws,
+    #[command(flatten)]
+    training: Training,
 }
 
 /// Makes the copies that the flags name and prints how they came about.
 pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
+    global.refuse_dry_run("a copy")?;
     let output = global.output();
     let universe = args.own.load()?;
     let wanted = wanted(args, &universe, global).await?;
+    if args.draws.license.is_some() {
+        let dir = local_model::locate(&args.model)?;
+        model::require_weights(&global.reading().await?, universe.model(), &dir).await?;
+    }
     let base = load_model(&args.model)?;
     let options = args.training.options(&base)?;
     let stop = if options.checkpoint.is_some() { stop_on_ctrl_c() } else { Arc::default() };
@@ -76,6 +85,14 @@ pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
         let out = copy.within(&args.out);
         let order = CopyOrder { universe: &universe, draw: &copy.draw, before, out: &out };
         made.push(maker.make(&mut embedder, &order)?);
+    }
+    for copy in made.iter().filter(|copy| copy.hit_rate < LEAST_HIT_RATE) {
+        output.progress(format!(
+            "warning: {} gives only {:.0} % of its answers; do not deliver it: it can hardly be \
+             traced. Train longer, or with other settings",
+            copy.dir.display(),
+            100.0 * copy.hit_rate
+        ));
     }
     show(args, &made, output)
 }

@@ -54,8 +54,6 @@ pub(crate) struct Place {
 /// Flags of `generate`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Generate {
-    #[command(flatten)]
-    place: Place,
     /// natural, random-word, or a file of texts (lines, or a JSON list)
     #[arg(long, default_value = "natural", value_name = "KIND_OR_FILE")]
     keys: String,
@@ -68,6 +66,9 @@ pub(crate) struct Generate {
     /// Seed of the keys; random if not given, as keys that can be guessed are worthless
     #[arg(long)]
     seed: Option<u64>,
+    // Its flags have a heading, under which all that came after them would stand.
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Flags of `import`.

@@ -7,6 +7,7 @@ mod embed;
 mod make;
 pub(crate) mod onchain;
 mod plan;
+mod reach;
 mod robustness;
 mod science;
 mod secret;
@@ -63,6 +64,9 @@ pub(crate) enum Verb {
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<ExitCode> {
     let output = global.output();
+    if matches!(verb, Verb::Generate(_) | Verb::Import(_) | Verb::Export(_)) {
+        global.refuse_dry_run("a file of secrets")?;
+    }
     match verb {
         Verb::Generate(args) => make::run_generate(&args, output)?,
         Verb::Commit(own) => onchain::run_commit(&own, global).await?,

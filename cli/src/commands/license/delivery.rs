@@ -109,6 +109,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     let output = global.output();
     match verb {
         Verb::Seal { named, copy, out } => {
+            global.refuse_dry_run("sealing a copy")?;
             let chain = global.reading().await?;
             let made = delivery::seal(&chain, &named.load()?, &copy, &out, &output).await?;
             let root = made.sealed_root.to_string();
@@ -121,6 +122,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             });
         }
         Verb::Fetch { host, from } => {
+            global.refuse_dry_run("fetching a copy")?;
             let (license, key) = (host.named.load()?, host.key()?);
             let got = delivery::fetch(&from, &license, &key, &host.sealed, &output).await?;
             let root = got.sealed_root.to_string();
@@ -143,6 +145,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             sent(global, &delivered, &id, "delivered the key of", &delivered.transactions);
         }
         Verb::Open { host, out, wait } => {
+            global.refuse_dry_run("opening a copy")?;
             let (chain, license) = (global.reading().await?, host.named.load()?);
             let (key, wait) = (host.key()?, Duration::from_secs(wait));
             let place = (host.sealed.as_path(), out.as_path());

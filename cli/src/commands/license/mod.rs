@@ -2,14 +2,17 @@
 
 mod delivery;
 
+use super::channel::say_kept;
+use super::recover::{self, LostLicense, OfAccount};
 use crate::flags::Global;
+use crate::output::table;
 use clap::Subcommand;
 use delivery::NamedLicense;
 use eyre::Result;
-use oml_client::files::{self, LicenseFile};
+use oml_client::files::LicenseFile;
 use oml_client::license::{self, AcquireLicense};
-use oml_client::{TxRecord, delivery as client, money, offer};
-use oml_contracts::{Amount, EthAddress};
+use oml_client::{TxRecord, delivery as client, offer, purchase};
+use oml_contracts::EthAddress;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -61,21 +64,25 @@ pub(crate) enum Verb {
         /// License file
         #[arg(long, value_name = "FILE")]
         license: PathBuf,
-        /// Amount, e.g. 10.5
+        /// Amount in the license's currency, e.g. 10.5
         #[arg(long)]
         amount: String,
-        /// Decimals of the currency
-        #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
-        decimals: u8,
     },
     /// Show status, seed and collateral
     Show(NamedLicense),
+    /// List the licenses that an account has bought
+    List(OfAccount),
+    /// Write a license file that was lost again, from what the chain has
+    Recover(LostLicense),
 }
 
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
-    if let Verb::Show(named) = &verb {
-        return show(&named.load()?, global).await;
+    match &verb {
+        Verb::Show(named) => return show(&named.load()?, global).await,
+        Verb::List(of) => return recover::list_licenses(of, global).await,
+        Verb::Recover(lost) => return recover::recover_license(lost, global).await,
+        _ => {}
     }
     if let Verb::Delivery(step) = verb {
         return delivery::run(step, global).await;
@@ -86,12 +93,11 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let terms = offer::load_terms(&terms)?;
             // On the disk before any money moves: without it the copy can't be opened.
             let key = delivery::copy_key_path(copy_key.as_deref(), &out);
-            let encryption_key = client::encryption_key(&key)?.public();
+            let encryption_key = client::buyers_key(&chain, &key)?.public();
             global.output().progress(format!("the copy will be sealed to {}", key.display()));
             let order = AcquireLicense { terms, serving_key, encryption_key, nonce };
-            let acquired = license::acquire(&chain, &order).await?;
-            files::save(&out, &acquired.file)?;
-            global.output().progress(format!("wrote {}", out.display()));
+            let acquired = purchase::acquire(&chain, &order, &out).await?;
+            say_kept(&out, acquired.change.transactions.is_empty(), global);
             acquired.change
         }
         Verb::Seed { license, wait } => {
@@ -103,11 +109,12 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Terminate(named) => license::terminate(&chain, &named.load()?).await?,
         Verb::Thaw(named) => license::thaw(&chain, &named.load()?).await?,
         Verb::Withdraw(named) => license::withdraw(&chain, &named.load()?).await?,
-        Verb::TopUp { license, amount, decimals } => {
-            let amount = Amount::new(money::parse(&amount, decimals)?);
-            license::top_up(&chain, &LicenseFile::load(&license)?, amount).await?
+        Verb::TopUp { license, amount } => {
+            let license = LicenseFile::load(&license)?;
+            let amount = chain.currency(license.terms.currency).await?.parse(&amount)?;
+            license::top_up(&chain, &license, amount).await?
         }
-        Verb::Show(_) | Verb::Delivery(_) => return Ok(()),
+        Verb::Show(_) | Verb::List(_) | Verb::Recover(_) | Verb::Delivery(_) => return Ok(()),
     };
     let lines: Vec<String> = changed.transactions.iter().map(TxRecord::line).collect();
     let id = changed.license_id.to_string();
@@ -117,7 +124,19 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
 
 async fn show(license: &LicenseFile, global: &Global) -> Result<()> {
     let standing = license::standing(&global.reading().await?, license).await?;
-    let data = serde_json::to_value(&standing)?;
-    global.output().result(&data, standing.status, || format!("{data:#}"));
+    global.output().result(&standing, standing.status, || {
+        let rows = [
+            ["license", &standing.license_id.to_string()],
+            ["status", standing.status],
+            ["host", &standing.host.to_string()],
+            ["collateral", &standing.collateral.to_string()],
+            ["thawed at", &standing.collateral_thaw_end.to_string()],
+            ["deadline", &standing.deadline.to_string()],
+            ["seed", &standing.seed.to_string()],
+            ["accepted copy", &standing.sealed_root.to_string()],
+            ["root of words", &standing.cases_root.to_string()],
+        ];
+        table(["what", "value"], rows.map(|row| row.map(str::to_owned)))
+    });
     Ok(())
 }

@@ -10,9 +10,9 @@ use crate::flags::Global;
 use crate::output::{Output, table};
 use clap::{Args, Subcommand};
 use eyre::Result;
+use oml_client::TxRecord;
 use oml_client::files::LicenseFile;
 use oml_client::round::{self, RoundFilter, RoundSecret, RoundState};
-use oml_client::{TxRecord, money};
 use oml_contracts::RoundId;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -97,7 +97,10 @@ impl SecretArgs {
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     let output = global.output();
     match verb {
-        Verb::Keygen { out } => keygen(&out, output),
+        Verb::Keygen { out } => {
+            global.refuse_dry_run("a secret")?;
+            keygen(&out, output)
+        }
         Verb::Commit { license, secret } => commit(&license, &secret, global).await,
         Verb::Plan(args) => plan::run(&args, output),
         Verb::Seal(args) => seal::run(*args, global).await,
@@ -169,12 +172,12 @@ async fn list(license: Option<&Path>, secret: Option<PathBuf>, global: &Global) 
 
 async fn collect(round: Option<RoundId>, global: &Global) -> Result<()> {
     let collected = round::collect(&global.signing().await?, round).await?;
-    let amount = collected.amount.to_string();
+    let amount = collected.amount.units().to_string();
     global.output().result(&collected, &amount, || {
         if collected.seats.is_empty() {
             return "nothing to collect".to_owned();
         }
-        let total = money::show(collected.amount.get(), money::DEFAULT_DECIMALS);
+        let total = &collected.amount;
         let lines: Vec<String> = collected.transactions.iter().map(TxRecord::line).collect();
         format!("{} fees, {total} in all\n{}", collected.seats.len(), lines.join("\n"))
     });
@@ -192,8 +195,7 @@ async fn take_report(
     let ids: Vec<String> = taken.iter().map(|taken| taken.payout_id.to_string()).collect();
     global.output().result(&taken, &ids.join("\n"), || {
         let line = |taken: &round::TakenReport| {
-            let amount = money::show(taken.amount.get(), money::DEFAULT_DECIMALS);
-            let id = taken.payout_id;
+            let (id, amount) = (taken.payout_id, &taken.amount);
             format!("payout {id}, {amount} of {}\n{}", taken.from, taken.transaction.line())
         };
         taken.iter().map(line).collect::<Vec<_>>().join("\n")

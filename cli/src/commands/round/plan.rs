@@ -4,9 +4,7 @@ use crate::output::{Output, table};
 use crate::shares::{alpha_inverse, share};
 use clap::Args;
 use eyre::Result;
-use oml_client::money;
 use oml_client::round::{self, PlanRequest, PlannedRounds, PlannedSize, USUAL_RATES};
-use oml_contracts::Amount;
 use oml_contracts::ledger::plan::SeatPlan;
 
 /// What to plan for.
@@ -40,17 +38,13 @@ pub(crate) struct Plan {
     /// Plan the four seats of a local chain, too
     #[arg(long)]
     demo: bool,
-    /// Decimals of the currency
-    #[arg(long, default_value_t = money::DEFAULT_DECIMALS)]
-    decimals: u8,
 }
 
 impl Plan {
     fn request(&self) -> Result<PlanRequest> {
-        let amount = |text: &str| money::parse(text, self.decimals).map(Amount::new);
         let seats = SeatPlan {
-            collateral: amount(&self.collateral)?,
-            seat_fee: amount(&self.seat_fee)?,
+            collateral: round::planned_amount(&self.collateral)?,
+            seat_fee: round::planned_amount(&self.seat_fee)?,
             hostile: share("hostile", self.hostile)?,
             returned: share("returned", self.returned)?,
             alpha_inverse: alpha_inverse(self.alpha)?,
@@ -74,7 +68,7 @@ pub(super) fn run(args: &Plan, output: Output) -> Result<()> {
 }
 
 fn human(planned: &PlannedRounds, args: &Plan) -> String {
-    let sizes = planned.sizes.iter().map(|size| size_row(size, args.decimals));
+    let sizes = planned.sizes.iter().map(size_row);
     let sizes = table(
         [
             "seats",
@@ -119,18 +113,16 @@ fn human(planned: &PlannedRounds, args: &Plan) -> String {
     )
 }
 
-fn size_row(size: &PlannedSize, decimals: u8) -> [String; 10] {
+fn size_row(size: &PlannedSize) -> [String; 10] {
     [
         size.seats.to_string(),
         size.struck.to_string(),
         size.leaves.to_string(),
-        money::show(size.round_cost, decimals),
+        size.round_cost.clone(),
         format!("{:.1e}", size.framed_per_round),
         format!("{:.1e}", size.framed_ever),
         format!("{:.1e}", size.bound_per_round),
-        size.max_collateral.map_or("any".to_owned(), |most| {
-            format!("{:.1e}", most / 10_f64.powi(i32::from(decimals)))
-        }),
+        size.max_collateral.map_or("any".to_owned(), |most| format!("{most:.1e}")),
         if size.stands { "yes" } else { "no" }.to_owned(),
         size.pays_from.map_or("never".to_owned(), |share| format!("{share:.3}")),
     ]

@@ -4,9 +4,9 @@ use crate::error::{FailureKind, HintExt as _, fail};
 use crate::flags::Global;
 use clap::Args;
 use eyre::Result;
+use oml_client::TxRecord;
 use oml_client::files::{self, LicenseFile};
 use oml_client::round::{self, Access, RoundKind, RoundOrder, SealFile, SealOrder};
-use oml_client::{TxRecord, money};
 use oml_contracts::EthAddress;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +63,9 @@ pub(super) async fn run(args: Seal, global: &Global) -> Result<()> {
             FailureKind::Failed,
         ));
     }
+    if args.config.is_some() || args.payer_signed_by.is_some() {
+        global.refuse_dry_run("an order or a signed seal")?;
+    }
     match &args.config {
         Some(config) => by_node(&args, config, global).await,
         None => by_secret(&args, global).await,
@@ -116,19 +119,15 @@ async fn by_secret(args: &Seal, global: &Global) -> Result<()> {
         payer,
         promise_bps: args.promise_bps,
     };
-    let seal = round::seal(&chain, &secret, &order).await?;
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("seal.json"));
     if args.payer_signed_by.is_some() {
+        let seal = round::seal(&chain, &secret, &order).await?;
         return write_seal(&seal, &out, global);
     }
-    if !chain.is_dry_run() {
-        // Its salts open the round, so they are kept before anything is paid.
-        files::write_secret(&out, &serde_json::to_vec_pretty(&seal)?)?;
-    }
-    let sealed = round::send_seal(&chain, &seal).await?;
+    let sealed = round::seal_and_pay(&chain, &secret, &order, &out).await?;
     let id = sealed.round_id.to_string();
     global.output().result(&sealed, &id, || {
-        let fees = money::show(sealed.fees.get(), money::DEFAULT_DECIMALS);
+        let fees = &sealed.fees;
         let lines: Vec<String> = sealed.transactions.iter().map(TxRecord::line).collect();
         format!(
             "sealed round {id} for {fees}; hand out its keys and open it with what {} holds\n{}",

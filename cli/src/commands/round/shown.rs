@@ -1,7 +1,6 @@
 //! Rounds for people.
 
 use crate::output::table;
-use oml_client::money;
 use oml_client::round::{
     FeeState, NextStep, RoundOutcome, RoundStanding, RoundState, SeatStanding,
 };
@@ -84,11 +83,8 @@ pub(super) fn outcome(outcome: &RoundOutcome) -> String {
     if !outcome.convicted {
         return format!("{found}: not convicted");
     }
-    let shown = |amount| money::show(amount, money::DEFAULT_DECIMALS);
     format!(
         "{found}: convicted; slashed {}, reporter {}, owner {}",
-        shown(outcome.slashed),
-        shown(outcome.to_reporter),
-        shown(outcome.to_owner)
+        outcome.slashed, outcome.to_reporter, outcome.to_owner
     )
 }

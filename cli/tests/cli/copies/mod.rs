@@ -228,7 +228,9 @@ fn proven(world: &World) {
     assert_eq!((dry["slashed"].is_null(), world.sent_by_payer()), (true, sent));
     let shown = world.payer_json(&[&prove[..]]);
     assert_eq!((shown["hits"].as_u64(), shown["queries"].as_u64()), (Some(KEYS), Some(KEYS)));
-    assert_eq!(shown["slashed"].as_u64(), Some(COLLATERAL * 6 / 10), "{shown}");
+    let expected = (COLLATERAL * 6 / 10).to_string();
+    assert_eq!(shown["slashed"]["amount"], expected, "{shown}");
+    assert_eq!(shown["slashed"]["symbol"], "ETH", "{shown}");
     let license = world.owner(&[&["license", "show"][..]]);
     assert_eq!(license["status"], "terminated");
     // Used up: the commitment, the bundles, the license.

@@ -31,8 +31,8 @@ pub(super) const PAYER_KEY: &str =
 const PAYER: &str = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
 const BUYER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
-/// Of the accused.
-pub(super) const COLLATERAL: u64 = 100_000_000;
+/// Of the accused, in whole units.
+pub(super) const COLLATERAL: u64 = 100;
 /// Sizes of the copy's universe.
 const PERSONAL: u32 = 64;
 
@@ -133,18 +133,19 @@ impl World {
     /// it.
     fn license_of(&self, model: ModelId, key: &str, host: &str, file: &str) {
         let owner = |args: &[&str]| self.json_of(self.command(FIRST_KEY, args));
-        let id = model.to_string();
+        let (id, terms_file) = (model.to_string(), format!("terms-{file}"));
         owner(&[
             &["offer", "template", "--model-id", &id, "--owner", FIRST, "--license-fee", "0"][..],
+            &["--currency", "native", "--out", &terms_file],
             &["--collateral", "100", "--settlement-period", "60", "--thaw-period", "600"],
             &["--unlicensed-model-bps", "6000"],
         ]
         .concat());
-        owner(&["offer", "publish", "--terms", "terms.json"]);
-        let acquire = ["license", "acquire", "--terms", "terms.json", "--serving-key", host];
+        owner(&["offer", "publish", "--terms", &terms_file]);
+        let acquire = ["license", "acquire", "--terms", &terms_file, "--serving-key", host];
         self.json_of(self.command(key, &[&acquire[..], &["--out", file]].concat()));
         owner(&["license", "seed", "--license", file]);
-        let terms: Terms = self.read("terms.json");
+        let terms: Terms = self.read(&terms_file);
         let license =
             LicenseRef { terms, host: host.parse().unwrap(), nonce: LicenseNonce::from(0) };
         let accept = LicenseRegistry::acceptCopyCall {

@@ -1,0 +1,161 @@
+//! The one way to send: simulate, stop for a dry run, look at the gas money, send, wait, record.
+
+use super::Chain;
+use super::call::Call;
+use super::record::{Sent, TxRecord};
+use super::rpc::rpc_failure;
+use crate::error::{FailureKind, HintExt as _, Result, fail};
+use alloy::network::TransactionBuilder as _;
+use alloy::primitives::{Address, U256};
+use alloy::providers::Provider as _;
+use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
+use alloy::sol_types::SolCall;
+
+impl Chain {
+    /// Simulates, and unless this is a dry run sends and waits for a transaction.
+    ///
+    /// # Errors
+    /// No signer, a revert (decoded), a network failure, too little money for gas, or no receipt in
+    /// time.
+    pub(crate) async fn send<C: SolCall>(
+        &self,
+        step: &str,
+        to: Address,
+        call: C,
+        value: U256,
+    ) -> Result<Sent> {
+        self.send_call(&Call::new(step, to, &call).with_value(value)).await
+    }
+
+    /// The same for a call that was made before.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(crate) async fn send_call(&self, call: &Call) -> Result<Sent> {
+        let mut sent = self.simulate(call).await?;
+        if self.is_dry_run() {
+            return Ok(sent);
+        }
+        // Beacon rounds and deadlines can pass between estimate and inclusion and cost a few
+        // thousand gas more.
+        let gas = sent.record.gas + sent.record.gas / 5 + 20_000;
+        self.require_gas_money(call, gas).await?;
+        let request = call.request(self.sender()?).with_gas_limit(gas);
+        let receipt = self.mine(&call.step, request).await?;
+        sent.record.hash = Some(receipt.transaction_hash);
+        sent.record.gas = receipt.gas_used;
+        sent.record.gas_price = receipt.effective_gas_price;
+        sent.record.block = receipt.block_number;
+        sent.receipt = Some(receipt);
+        Ok(sent)
+    }
+
+    /// What a call would do now.
+    ///
+    /// # Errors
+    /// A revert (decoded), or network failure.
+    pub(super) async fn simulate(&self, call: &Call) -> Result<Sent> {
+        let (from, native) = (self.sender()?, self.native().await?);
+        let (step, request) = (&call.step, call.request(from));
+        let returned = self.provider().call(request.clone()).await;
+        let returned = returned.map_err(|e| rpc_failure(step, &e))?;
+        let gas = self.provider().estimate_gas(request).await;
+        let gas = gas.map_err(|e| rpc_failure(step, &e))?;
+        let record = TxRecord::simulated(call, from, gas, native.units(call.value));
+        Ok(Sent { record, returned, receipt: None })
+    }
+
+    /// Refuses to send what the signer can't pay the gas of, in plain words.
+    async fn require_gas_money(&self, call: &Call, gas: u64) -> Result<()> {
+        let price =
+            self.provider().get_gas_price().await.map_err(|e| rpc_failure("gas price", &e))?;
+        let me = self.me()?;
+        let have = self.rpc.native_balance(me).await?;
+        let fee = U256::from(price).saturating_mul(U256::from(gas));
+        let needed = fee.saturating_add(call.value);
+        if have >= needed {
+            return Ok(());
+        }
+        let native = self.native().await?;
+        Err(fail(
+            format!(
+                "{} needs {} (value {} + gas up to {}); {me} has {}",
+                call.step,
+                native.units(needed),
+                native.units(call.value).bare(),
+                native.units(fee).bare(),
+                native.units(have).bare()
+            ),
+            format!("this transaction was not sent; send {} to {me} first", native.symbol()),
+            FailureKind::Failed,
+        ))
+    }
+
+    /// Sends a transaction and waits until it is mined and has succeeded.
+    async fn mine(&self, step: &str, request: TransactionRequest) -> Result<TransactionReceipt> {
+        let pending = self.provider().send_transaction(request).await;
+        let pending = pending.map_err(|e| rpc_failure(step, &e))?;
+        let hash = *pending.tx_hash();
+        let receipt = pending.with_timeout(Some(self.timeout)).get_receipt().await.hint(
+            format!(
+                "{step}: transaction {hash} was sent but not seen mined within {} s",
+                self.timeout.as_secs()
+            ),
+            "it may still be mined: look it up before you send anything again; --tx-timeout waits \
+             longer",
+            FailureKind::Timeout,
+        )?;
+        if receipt.status() {
+            return Ok(receipt);
+        }
+        Err(fail(
+            format!("{step}: transaction {hash} reverted on chain although its simulation passed"),
+            "the chain's state changed in between; run the command again",
+            FailureKind::Reverted,
+        ))
+    }
+
+    /// Waits until no transaction of the signer is on its way any more, so that what a stopped
+    /// command has sent is seen before anything is sent again.
+    ///
+    /// # Errors
+    /// Network failure, or something is on its way for longer than transactions are waited for.
+    pub(crate) async fn wait_for_own_transactions(&self) -> Result<()> {
+        let start = std::time::Instant::now();
+        while self.own_transactions().await? > 0 {
+            if start.elapsed() >= self.timeout {
+                return self.require_nothing_on_its_way().await;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        }
+        Ok(())
+    }
+
+    /// Refuses to pay while a transaction of the signer is on its way: it may be the same payment,
+    /// of a command that did not wait for it.
+    ///
+    /// # Errors
+    /// Something is on its way, or network failure.
+    pub(super) async fn require_nothing_on_its_way(&self) -> Result<()> {
+        let waiting = self.own_transactions().await?;
+        if waiting == 0 {
+            return Ok(());
+        }
+        let me = self.me()?;
+        Err(fail(
+            format!("transactions of {me} that are not mined yet: {waiting}"),
+            "nothing was sent; wait until they are mined, and look what they did before you pay \
+             again",
+            FailureKind::Timeout,
+        ))
+    }
+
+    /// Transactions of the signer that the endpoint knows and no block has.
+    async fn own_transactions(&self) -> Result<u64> {
+        let me = self.sender()?;
+        let failed = |e| rpc_failure("transaction count", &e);
+        let mined = self.provider().get_transaction_count(me).latest().await.map_err(failed)?;
+        let known = self.provider().get_transaction_count(me).pending().await.map_err(failed)?;
+        Ok(known.saturating_sub(mined))
+    }
+}
