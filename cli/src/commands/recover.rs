@@ -20,10 +20,10 @@ pub(crate) struct OfAccount {
 }
 
 impl OfAccount {
-    fn account(&self, global: &Global) -> Result<EthAddress> {
+    async fn account(&self, global: &Global) -> Result<EthAddress> {
         match self.holder {
             Some(holder) => Ok(holder),
-            None => Ok(global.account()?.address()),
+            None => Ok(global.account().await?.address()),
         }
     }
 }
@@ -50,7 +50,7 @@ pub(crate) struct LostChannel {
 
 /// Lists the licenses of an account.
 pub(super) async fn list_licenses(of: &OfAccount, global: &Global) -> Result<()> {
-    let holder = of.account(global)?;
+    let holder = of.account(global).await?;
     let found = recover::licenses(&global.reading().await?, holder).await?;
     let ids: Vec<String> = found.iter().map(|one| one.license_id.to_string()).collect();
     global.output().result(&found, &ids.join("\n"), || {
@@ -65,7 +65,7 @@ pub(super) async fn list_licenses(of: &OfAccount, global: &Global) -> Result<()>
 
 /// Lists the channels of an account.
 pub(super) async fn list_channels(of: &OfAccount, global: &Global) -> Result<()> {
-    let holder = of.account(global)?;
+    let holder = of.account(global).await?;
     let found = recover::channels(&global.reading().await?, holder).await?;
     let ids: Vec<String> = found.iter().map(|one| one.channel_id.to_string()).collect();
     global.output().result(&found, &ids.join("\n"), || {

@@ -173,6 +173,8 @@ pub(crate) fn rpc_failure(what: &str, error: &RpcError<TransportErrorKind>) -> C
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// What a contract reverted with, by name.
 pub(super) fn refused(what: &str, data: &[u8]) -> ClientError {
     let selector: Option<[u8; 4]> = data.first_chunk().copied();
