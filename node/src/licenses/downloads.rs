@@ -118,3 +118,90 @@ impl<B: HttpBody + Unpin> HttpBody for Held<B> {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::header::{CONTENT_RANGE, RANGE};
+    use oml_prover::delivery::{SealOrder, seal_copy};
+    use oml_prover::sealed_box::EncryptionKey;
+
+    const LICENSE: LicenseId = LicenseId::new([5; 32]);
+
+    struct Asked {
+        status: StatusCode,
+        range: Option<String>,
+        body: Vec<u8>,
+    }
+
+    async fn ask(router: &Router, path: &str, headers: &[(&str, &str)]) -> Asked {
+        let mut request = Request::builder().uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        let range = answer.headers().get(CONTENT_RANGE);
+        let range = range.map(|value| value.to_str().unwrap().to_owned());
+        let status = answer.status();
+        let body = axum::body::to_bytes(answer.into_body(), 1 << 22).await.unwrap().to_vec();
+        Asked { status, range, body }
+    }
+
+    #[tokio::test]
+    async fn only_the_host_downloads_the_copy_and_in_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        let (copies, copy) = (dir.path().join("copies"), dir.path().join("copy"));
+        std::fs::create_dir(&copy).unwrap();
+        std::fs::write(copy.join("weights"), vec![1; 5_000]).unwrap();
+        let (host, out) = (EncryptionKey::generate().unwrap(), folder_of(&copies, LICENSE));
+        let order = SealOrder { license: LICENSE, copy: &copy, host_key: host.public(), out: &out };
+        let manifest = seal_copy(&order, &mut |_| ()).unwrap();
+        let router = router(copies);
+        let base = format!("/v1/licenses/{LICENSE}/copy");
+
+        let shown = ask(&router, &format!("{base}/manifest"), &[]).await;
+        assert_eq!((shown.status, shown.body), (StatusCode::OK, manifest.to_bytes()));
+
+        let data = format!("{base}/data");
+        let sealed = std::fs::read(out.join(SEALED_FILE)).unwrap();
+        let token = hex::encode(manifest.download_token(&host).unwrap());
+        let bearer = format!("Bearer {token}");
+        let whole = ask(&router, &data, &[("authorization", &bearer)]).await;
+        assert_eq!((whole.status, &whole.body), (StatusCode::OK, &sealed));
+        let headers = [("authorization", bearer.as_str()), (RANGE.as_str(), "bytes=100-")];
+        let part = ask(&router, &data, &headers).await;
+        assert_eq!(part.status, StatusCode::PARTIAL_CONTENT);
+        assert!(part.range.unwrap().starts_with("bytes 100-"));
+        assert_eq!(part.body, sealed[100..]);
+
+        let wrong = format!("Bearer {}", "00".repeat(32));
+        for bad in [None, Some("Bearer"), Some(token.as_str()), Some(wrong.as_str())] {
+            let headers: Vec<(&str, &str)> =
+                bad.iter().map(|value| ("authorization", *value)).collect();
+            let refused = ask(&router, &data, &headers).await;
+            assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{bad:?}");
+            assert!(!refused.body.windows(64).any(|part| part == &sealed[..64]));
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_else_of_the_folder_is_served() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = folder_of(dir.path(), LICENSE);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("delivery.key"), "secret").unwrap();
+        let router = router(dir.path().to_owned());
+        for (path, status) in [
+            (format!("/v1/licenses/{LICENSE}/copy/delivery.key"), StatusCode::NOT_FOUND),
+            (format!("/v1/licenses/{LICENSE}/copy/manifest"), StatusCode::NOT_FOUND),
+            (format!("/v1/licenses/{LICENSE}/copy/data"), StatusCode::NOT_FOUND),
+            ("/v1/licenses/..%2f..%2fetc/copy/manifest".to_owned(), StatusCode::BAD_REQUEST),
+            ("/v1/licenses/x/copy/data".to_owned(), StatusCode::BAD_REQUEST),
+        ] {
+            let answer = ask(&router, &path, &[]).await;
+            assert_eq!(answer.status, status, "{path}");
+            assert!(!answer.body.windows(6).any(|part| part == b"secret"), "{path}");
+        }
+    }
+}
