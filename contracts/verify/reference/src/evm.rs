@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use alloy::primitives::{Address, Bytes, LogData, TxKind, U256};
 use alloy::sol_types::{SolCall, SolValue};
 use oml_contracts::rpc::abi::Proofs::Config;
-use oml_contracts::rpc::abi::Token;
+use oml_contracts::rpc::abi::{ProverRegistry, Rounds, Token};
 use oml_contracts::rpc::creation_code;
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction, Output};
 use revm::context::{BlockEnv, Context, TxEnv};
@@ -15,6 +15,7 @@ use revm::state::{AccountInfo, Bytecode};
 use revm::{Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
 
 use crate::agreed::{CHAIN_ID, Coin, HASHES, MARGIN, block_hash};
+use crate::tokens::{self, TokenCode};
 use crate::wallets::{self, WalletCode};
 
 /// Gas of every call: below the cap of EIP-7825.
@@ -58,8 +59,12 @@ pub(crate) struct LocalEvm {
     pub(crate) token: Address,
     /// `Proofs`, or the account that takes its place.
     pub(crate) proofs: Address,
-    /// The account that takes the place of `Rounds`.
+    /// `Rounds`, or the account that takes its place.
     pub(crate) rounds: Address,
+    /// Address of `ProverRegistry`, where there is one.
+    pub(crate) provers: Address,
+    /// Address of another `TestToken`, for stakes.
+    pub(crate) stake: Address,
 }
 
 /// What the deployment fixes.
@@ -69,10 +74,18 @@ pub(crate) struct Settings {
     pub(crate) time: u64,
     /// Who decides over proofs.
     pub(crate) proofs: ProofAuthority,
-    /// Who decides over rounds, by what it likes.
-    pub(crate) rounds: Address,
-    /// Seconds in which seats answer, and owners open.
-    pub(crate) windows: [u32; 2],
+    /// Who decides over rounds.
+    pub(crate) rounds: RoundAuthority,
+}
+
+/// Who decides over rounds.
+#[derive(Debug, Clone)]
+pub(crate) enum RoundAuthority {
+    /// An account: it slashes, burns and redirects when it likes. It tells in how many seconds
+    /// seats answer, and owners open.
+    Account(Address, [u32; 2]),
+    /// The contract with these settings, and provers whose stake is in this coin.
+    Contract(Rounds::Config, ProverRegistry::Config, Coin),
 }
 
 /// Who decides over proofs.
@@ -131,17 +144,31 @@ impl LocalEvm {
             gas_limit: 1_000_000_000,
             ..BlockEnv::default()
         };
-        let [registry, vault, escrow, beacon, token, contract] =
-            [0, 1, 2, 3, 4, 5].map(|nonce| DEPLOYER.create(nonce));
+        let [registry, vault, escrow, beacon, token, stake, contract, provers, court] =
+            [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|nonce| DEPLOYER.create(nonce));
         let proofs = match &settings.proofs {
             ProofAuthority::Account(account) => *account,
             ProofAuthority::Contract(_) => contract,
         };
-        let rounds = settings.rounds;
+        let (rounds, wallets) = match &settings.rounds {
+            RoundAuthority::Account(account, _) => (*account, BTreeSet::from([*account])),
+            RoundAuthority::Contract(..) => (court, BTreeSet::new()),
+        };
         let vm = machine(CacheDB::new(EmptyDB::default()), &block);
-        let wallets = BTreeSet::from([rounds]);
-        let mut chain =
-            Self { vm, block, wallets, registry, vault, escrow, beacon, token, proofs, rounds };
+        let mut chain = Self {
+            vm,
+            block,
+            wallets,
+            registry,
+            vault,
+            escrow,
+            beacon,
+            token,
+            proofs,
+            rounds,
+            provers,
+            stake,
+        };
         chain.know_blocks(1_000 - HASHES..1_000);
         let arguments = (vault, escrow, proofs, rounds, beacon).abi_encode_params();
         chain.deploy("LicenseRegistry", arguments, registry)?;
@@ -152,13 +179,34 @@ impl LocalEvm {
         chain.deploy("RandaoBeacon", randao, beacon)?;
         let arguments =
             ("Test Dollar".to_owned(), "TUSD".to_owned(), U256::from(18)).abi_encode_params();
-        chain.deploy("TestToken", arguments, token)?;
+        chain.deploy("TestToken", arguments.clone(), token)?;
+        chain.deploy("TestToken", arguments, stake)?;
         if let ProofAuthority::Contract(config) = &settings.proofs {
             let arguments = (registry, vault, escrow, config.clone()).abi_encode_params();
             chain.deploy("Proofs", arguments, contract)?;
         }
-        chain.set_code(rounds, Bytecode::new_legacy(wallets::judge(settings.windows)))?;
+        chain.establish_rounds(&settings.rounds)?;
         Ok(chain)
+    }
+
+    /// The contracts of level 2, or the account in their place.
+    fn establish_rounds(&mut self, authority: &RoundAuthority) -> Result<(), SetUpError> {
+        let (config, provers) = match authority {
+            RoundAuthority::Account(account, windows) => {
+                let code = Bytecode::new_legacy(wallets::judge(*windows));
+                return self.set_code(*account, code);
+            }
+            RoundAuthority::Contract(config, provers, coin) => {
+                let currency = if coin.is_native() { Address::ZERO } else { self.stake };
+                let provers = ProverRegistry::Config { stakeCurrency: currency, ..provers.clone() };
+                (config.clone(), provers)
+            }
+        };
+        let (registry, vault, beacon) = (self.registry, self.vault, self.beacon);
+        let (place, court) = (self.provers, self.rounds);
+        self.deploy("ProverRegistry", provers.abi_encode_params(), place)?;
+        let arguments = (registry, vault, place, beacon, config).abi_encode_params();
+        self.deploy("Rounds", arguments, court)
     }
 
     /// Another chain with the same past.
@@ -220,6 +268,25 @@ impl LocalEvm {
         Ok(())
     }
 
+    /// Makes an account a wallet that takes no money.
+    ///
+    /// # Errors
+    /// [`SetUpError`].
+    pub(crate) fn make_refusing_wallet(&mut self, account: Address) -> Result<(), SetUpError> {
+        self.set_code(account, Bytecode::new_legacy(wallets::refusing()))?;
+        self.wallets.insert(account);
+        Ok(())
+    }
+
+    /// Lets the provers' token behave like this from now on.
+    ///
+    /// # Errors
+    /// [`SetUpError`].
+    pub(crate) fn change_stake_token(&mut self, does: &TokenCode) -> Result<(), SetUpError> {
+        let code = tokens::code(does, self.token);
+        self.set_code(self.stake, Bytecode::new_legacy(code))
+    }
+
     /// Lets an account, whose key still works, delegate to the code of a wallet (EIP-7702).
     ///
     /// # Errors
@@ -279,7 +346,8 @@ impl LocalEvm {
         };
         match result {
             ExecutionResult::Success { logs, output, .. } => {
-                let logs = logs.into_iter().filter(|log| log.address != self.token);
+                let tokens = [self.token, self.stake];
+                let logs = logs.into_iter().filter(|log| !tokens.contains(&log.address));
                 Ok(CallOutcome::Done {
                     output: output.into_data(),
                     logs: logs.map(|log| (log.address, log.data)).collect(),
@@ -316,7 +384,8 @@ impl LocalEvm {
             let info = self.vm.ctx.journaled_state.database.basic(account);
             return Ok(info.map_err(|e| failed("account", e))?.unwrap_or_default().balance);
         }
-        self.read(self.token, &Token::balanceOfCall { account })
+        let token = if coin == Coin::Stake { self.stake } else { self.token };
+        self.read(token, &Token::balanceOfCall { account })
     }
 
     /// Lets blocks and time pass.

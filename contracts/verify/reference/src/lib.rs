@@ -13,6 +13,7 @@ mod agreed;
 mod evm;
 mod model;
 pub mod run;
+mod tokens;
 mod wallets;
 
 pub use evm::SetUpError;

@@ -24,7 +24,7 @@ fn compare() -> Result<(), String> {
     let mut total = CallCounts::default();
     for sequence in 0..sequences {
         let own = seed.wrapping_add(sequence);
-        for world in [World::new, World::with_proofs] {
+        for world in [World::new, World::with_proofs, World::with_rounds] {
             let mut world = world(own).map_err(|e| format!("seed {own}: {e}"))?;
             total.add(&world.run(steps).map_err(|e| format!("seed {own}: {e}"))?);
         }

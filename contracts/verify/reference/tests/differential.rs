@@ -47,3 +47,12 @@ fn proofs_convict_as_the_model_says() {
     let missing = missing(&total, REACHED);
     assert!(missing.is_empty(), "never reached: {missing:?}");
 }
+
+#[test]
+fn rounds_judge_as_the_model_says() {
+    let total = total(40, 40, World::with_rounds).unwrap();
+    for (reached, times) in &total.reached {
+        println!("{times:>9}  {reached}");
+    }
+    println!("{} calls, {} accepted, {} events", total.calls, total.accepted, total.events);
+}

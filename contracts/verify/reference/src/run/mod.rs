@@ -2,24 +2,34 @@
 
 mod channels;
 mod compare;
+mod compare_rounds;
 mod copies;
 mod counts;
 mod deployments;
 mod desk;
 mod difference;
+mod docket;
+mod fees;
 mod judges;
 mod keys;
 mod leaves;
 mod listing;
 mod offers;
+mod openings;
 mod people;
 mod proofs;
 mod registrar;
+mod round_set_up;
+mod round_steps;
+mod seals;
+mod self_reports;
 mod set_up;
 mod signing;
+mod stake;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod tickets;
 mod units;
 mod world;
 
