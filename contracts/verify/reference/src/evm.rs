@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use alloy::primitives::{Address, Bytes, LogData, TxKind, U256};
 use alloy::sol_types::{SolCall, SolValue};
-use oml_contracts::rpc::abi::Proofs::Config;
-use oml_contracts::rpc::abi::{ProverRegistry, Rounds, Token};
+use oml_contracts::rpc::abi::{ProverRegistry, Token};
 use oml_contracts::rpc::creation_code;
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction, Output};
 use revm::context::{BlockEnv, Context, TxEnv};
@@ -15,6 +14,7 @@ use revm::state::{AccountInfo, Bytecode};
 use revm::{Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
 
 use crate::agreed::{CHAIN_ID, Coin, HASHES, MARGIN, block_hash};
+use crate::settings::{ProofAuthority, RoundAuthority, Settings};
 use crate::tokens::{self, TokenCode};
 use crate::wallets::{self, WalletCode};
 
@@ -67,36 +67,6 @@ pub(crate) struct LocalEvm {
     pub(crate) stake: Address,
 }
 
-/// What the deployment fixes.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    /// Time of the first block.
-    pub(crate) time: u64,
-    /// Who decides over proofs.
-    pub(crate) proofs: ProofAuthority,
-    /// Who decides over rounds.
-    pub(crate) rounds: RoundAuthority,
-}
-
-/// Who decides over rounds.
-#[derive(Debug, Clone)]
-pub(crate) enum RoundAuthority {
-    /// An account: it slashes, burns and redirects when it likes. It tells in how many seconds
-    /// seats answer, and owners open.
-    Account(Address, [u32; 2]),
-    /// The contract with these settings, and provers whose stake is in this coin.
-    Contract(Rounds::Config, ProverRegistry::Config, Coin),
-}
-
-/// Who decides over proofs.
-#[derive(Debug, Clone)]
-pub(crate) enum ProofAuthority {
-    /// An account: it slashes and terminates when it likes.
-    Account(Address),
-    /// The contract with these settings.
-    Contract(Config),
-}
-
 impl std::fmt::Debug for LocalEvm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LocalEvm").field("registry", &self.registry).finish_non_exhaustive()
@@ -119,6 +89,15 @@ fn failed(what: &str, cause: impl std::fmt::Debug) -> SetUpError {
     SetUpError(format!("{what}: {cause:?}"))
 }
 
+fn first_block(time: u64) -> BlockEnv {
+    BlockEnv {
+        number: U256::from(1_000),
+        timestamp: U256::from(time),
+        gas_limit: 1_000_000_000,
+        ..BlockEnv::default()
+    }
+}
+
 fn machine(database: Db, block: &BlockEnv) -> Vm {
     Context::mainnet()
         .with_db(database)
@@ -138,12 +117,7 @@ impl LocalEvm {
     /// # Errors
     /// [`SetUpError`].
     pub(crate) fn new(settings: &Settings) -> Result<Self, SetUpError> {
-        let block = BlockEnv {
-            number: U256::from(1_000),
-            timestamp: U256::from(settings.time),
-            gas_limit: 1_000_000_000,
-            ..BlockEnv::default()
-        };
+        let block = first_block(settings.time);
         let [registry, vault, escrow, beacon, token, stake, contract, provers, court] =
             [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|nonce| DEPLOYER.create(nonce));
         let proofs = match &settings.proofs {
@@ -177,10 +151,10 @@ impl LocalEvm {
         chain.deploy("PaymentEscrow", (registry, vault).abi_encode_params(), escrow)?;
         let randao = (U256::from(MARGIN), U256::from(1)).abi_encode_params();
         chain.deploy("RandaoBeacon", randao, beacon)?;
-        let arguments =
-            ("Test Dollar".to_owned(), "TUSD".to_owned(), U256::from(18)).abi_encode_params();
-        chain.deploy("TestToken", arguments.clone(), token)?;
-        chain.deploy("TestToken", arguments, stake)?;
+        for place in [token, stake] {
+            let arguments = ("Test Dollar".to_owned(), "TUSD".to_owned(), U256::from(18));
+            chain.deploy("TestToken", arguments.abi_encode_params(), place)?;
+        }
         if let ProofAuthority::Contract(config) = &settings.proofs {
             let arguments = (registry, vault, escrow, config.clone()).abi_encode_params();
             chain.deploy("Proofs", arguments, contract)?;

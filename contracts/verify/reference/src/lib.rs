@@ -13,6 +13,7 @@ mod agreed;
 mod evm;
 mod model;
 pub mod run;
+mod settings;
 mod tokens;
 mod wallets;
 

@@ -1,7 +1,7 @@
 //! Provers' tickets: who holds which place of the array, and held it when.
 //!
-//! Every place keeps all of its tenures, so that whose a seat is can be said of any second. Which of
-//! the dead places a ticket goes to is left to the contract; which of them it may go to is not.
+//! Every place keeps all of its tenures, so that whose a seat is can be said of any second. Which
+//! of the dead places a ticket goes to is left to the contract; which of them it may go to is not.
 
 use std::collections::{BTreeMap, BTreeSet};
 

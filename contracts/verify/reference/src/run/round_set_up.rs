@@ -17,8 +17,9 @@ use super::people::{People, people, person};
 use super::set_up::{Base, FUNDS, START, fund, give_code, model};
 use super::units::{DAY, ETHER};
 use crate::agreed::Coin;
-use crate::evm::{LocalEvm, ProofAuthority, RoundAuthority, SetUpError, Settings};
+use crate::evm::{LocalEvm, SetUpError};
 use crate::model::{Mood, ReferenceModel, Tickets, UniverseId, UniverseState};
+use crate::settings::{ProofAuthority, RoundAuthority, Settings};
 use crate::tokens::TokenCode;
 
 /// First kind of sequences with rounds.

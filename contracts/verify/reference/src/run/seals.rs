@@ -143,33 +143,43 @@ impl World {
             1 => seal.seats = if right == 4 { 8 } else { 4 },
             _ => {}
         }
-        let done = if self.chance(3) {
-            let by = key.address();
-            self.seal_by(by, &seal, Bytes::new())?
-        } else {
-            let by = reporters[self.below(reporters.len())];
-            seal.promise = [0, 0, 2_500, 9_999, 10_000][self.below(5)];
-            self.seal_for(by, seal.clone(), &key)?
-        };
-        if !done {
-            return Ok(());
-        }
-        if !self.pending().is_empty() {
-            self.counts.saw("rounds run in parallel");
-        }
-        play.round = round_id(seal.word, seal.account);
-        if let Some(docket) = &mut self.docket {
-            docket.plays.push(play);
-        }
-        // Once more by the same account, or by another one with the same word.
-        if self.chance(12) {
-            self.seal_by(seal.account, &Seal { signer: None, ..seal }, Bytes::new())?;
-        } else if self.chance(12) {
-            let other = reporters[0];
-            let copied = Seal { account: other, signer: None, promise: 0, ..seal };
-            self.seal_by(other, &copied, Bytes::new())?;
+        if self.seal_somehow(&mut seal, &key, &reporters)? {
+            if !self.pending().is_empty() {
+                self.counts.saw("rounds run in parallel");
+            }
+            play.round = round_id(seal.word, seal.account);
+            if let Some(docket) = &mut self.docket {
+                docket.plays.push(play);
+            }
+            self.seal_again(seal, reporters[0])?;
         }
         Ok(())
+    }
+
+    /// The account seals, or a reporter for it.
+    fn seal_somehow(
+        &mut self,
+        seal: &mut Seal,
+        key: &PrivateKeySigner,
+        reporters: &[Address],
+    ) -> Result<bool, Difference> {
+        if self.chance(3) {
+            return self.seal_by(key.address(), seal, Bytes::new());
+        }
+        let by = reporters[self.below(reporters.len())];
+        seal.promise = [0, 0, 2_500, 9_999, 10_000][self.below(5)];
+        self.seal_for(by, seal.clone(), key)
+    }
+
+    /// Once more by the same account, or by another one with the same word.
+    fn seal_again(&mut self, seal: Seal, other: Address) -> Result<(), Difference> {
+        let account = match self.below(12) {
+            0 => seal.account,
+            1 => other,
+            _ => return Ok(()),
+        };
+        let again = Seal { account, signer: None, promise: 0, ..seal };
+        self.seal_by(account, &again, Bytes::new()).map(drop)
     }
 
     /// The account has signed for the payer; now and then for another one, or has not signed.

@@ -17,10 +17,11 @@ use super::people::{People, people, person};
 use super::round_set_up;
 use super::units::{DAY, ETHER};
 use crate::agreed::Coin;
-use crate::evm::{LocalEvm, ProofAuthority, RoundAuthority, SetUpError, Settings};
+use crate::evm::{LocalEvm, SetUpError};
 use crate::model::{
     Court, Desk, PartSizes, ReferenceModel, Tickets, UniverseId, UniverseState, universe_of,
 };
+use crate::settings::{ProofAuthority, RoundAuthority, Settings};
 use crate::wallets::{CODES, WalletCode};
 
 pub(super) const START: u64 = 1_800_000_000;
