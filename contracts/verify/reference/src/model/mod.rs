@@ -1,5 +1,5 @@
-//! The rules of licenses, money and proofs as plain state and functions, written from
-//! `docs/` and the interfaces, not from the code.
+//! The rules of licenses, money, proofs, rounds and tickets as plain state and functions, written
+//! from `docs/` and the interfaces, not from the code.
 //!
 //! Every operation either refuses, and nothing has happened, or returns the events that it must
 //! cause.

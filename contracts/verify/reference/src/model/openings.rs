@@ -224,7 +224,9 @@ impl ReferenceModel {
         (1 + BIAS_BITS) * BIT + log2_ceil(U256::from(named))
     }
 
-    fn threshold(&self, license: &LicenseRef, leak: bool) -> i64 {
+    /// Bits of evidence that convict; of an unregistered deployment any license could be named.
+    #[must_use]
+    pub(crate) fn threshold(&self, license: &LicenseRef, leak: bool) -> i64 {
         let licenses = self.universe(universe_of(&license.terms)).licenses;
         let named = if leak { licenses } else { 1 };
         log2_ceil(U256::from(license.terms.alphaInverse)) + log2_ceil(U256::from(named))

@@ -80,6 +80,10 @@ impl World {
     pub(super) fn sweep_all(&mut self) -> Result<(), Difference> {
         let rounds: Vec<B256> = self.model.court.rounds.keys().copied().collect();
         for id in rounds {
+            let known = self.model.court.rounds.get(&id);
+            if known.is_some_and(|round| round.outcome == Outcome::Sealed) {
+                self.counts.saw("a round was never opened");
+            }
             self.sweep(id)?;
             if self.chance(4) {
                 self.sweep(id)?;

@@ -1,5 +1,6 @@
 //! Random sequences of calls, made to the bytecode and to the model alike.
 
+mod answers;
 mod channels;
 mod compare;
 mod compare_rounds;

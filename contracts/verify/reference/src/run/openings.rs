@@ -191,11 +191,25 @@ impl World {
             self.note_ledger(&before, o, event);
             self.note_strike(event, o.sheets.len());
             self.note_place(play, o);
-            if event.convicted && self.chance(2) {
-                self.take_report()?;
+            if event.convicted {
+                self.after_conviction(play)?;
             }
         }
         Ok(held.done)
+    }
+
+    /// The round's payer takes what a self-report would bring, and the seats fetch their fees.
+    fn after_conviction(&mut self, play: &Play) -> Result<(), Difference> {
+        if self.chance(2) {
+            self.take_report()?;
+        }
+        if !self.chance(4) {
+            let Some(round) = self.round_of(play) else { return Ok(()) };
+            for seat in 0..round.seats {
+                self.collect_seat(play.round, &round, seat)?;
+            }
+        }
+        Ok(())
     }
 
     fn note_draw(&mut self, before: &Before, o: &Opening) {

@@ -52,7 +52,7 @@ fn flavor(kind: u8) -> Flavor {
         0 => Flavor {
             coin,
             seats,
-            leaves: [160, 384],
+            leaves: [192, 512],
             alpha: [1 << 20, 1_000_000_000],
             max_deployments: 1,
             malformed: 0,
@@ -60,7 +60,7 @@ fn flavor(kind: u8) -> Flavor {
         1 => Flavor {
             coin,
             seats,
-            leaves: [80, 640],
+            leaves: [96, 640],
             alpha: [1_000, 1_000_000_000_000],
             max_deployments: 3,
             malformed: 150,
@@ -68,7 +68,7 @@ fn flavor(kind: u8) -> Flavor {
         2 => Flavor {
             coin,
             seats,
-            leaves: [192, 512],
+            leaves: [320, 768],
             alpha: [1_000_000, 1 << 40],
             max_deployments: 2,
             malformed: 0,
@@ -76,7 +76,7 @@ fn flavor(kind: u8) -> Flavor {
         _ => Flavor {
             coin,
             seats,
-            leaves: [288, 768],
+            leaves: [256, 1_024],
             alpha: [2, 1_000_000_000],
             max_deployments: 3,
             malformed: 0,

@@ -7,6 +7,7 @@ use super::counts::CallCounts;
 use super::difference::Difference;
 use super::units::DAY;
 use super::world::World;
+use crate::model::{SealedRound, Status};
 
 impl World {
     /// A sequence in which the contracts decide over rounds.
@@ -19,7 +20,6 @@ impl World {
             }
         }
         self.calm_down()?;
-        self.compare_all()?;
         self.compare_rounds()?;
         self.round_epilogue()?;
         self.compare_all()?;
@@ -48,19 +48,35 @@ impl World {
         let at = self.model.licenses.len();
         self.acquire_of(offer, host)?;
         self.pass(4, 60);
+        self.deliver(at)?;
         let (reference, _) = self.license_at(at);
-        self.draw_seed_of(&reference)?;
-        self.activate_of(reference.clone())?;
         self.register_deployment_of(&reference)?;
+        if self.chance(2) {
+            self.register_deployment_of(&reference)?;
+        }
         self.commit_words(at)
+    }
+
+    /// A license that was bought comes into use; few fail thrice.
+    fn deliver(&mut self, at: usize) -> Result<(), Difference> {
+        let (reference, _) = self.license_at(at);
+        for _ in 0..3 {
+            let known = self.model.licenses.get(at);
+            if known.is_some_and(|license| license.status == Status::Active) {
+                break;
+            }
+            self.draw_seed_of(&reference)?;
+            self.activate_of(reference.clone())?;
+        }
+        Ok(())
     }
 
     fn round_step(&mut self) -> Result<(), Difference> {
         match self.random.random_range(0..100_u32) {
-            0..=19 => self.seal_some(),
-            20..=37 => self.answer_some(),
-            38..=55 => self.open_some(),
-            56..=65 => self.collect_some(),
+            0..=10 => self.seal_some(),
+            11..=26 => self.answer_some(),
+            27..=53 => self.open_some(),
+            54..=65 => self.collect_some(),
             66..=67 => self.sweep_some(),
             68..=77 => self.staking(),
             78..=79 => self.change_mood(),
@@ -107,6 +123,9 @@ impl World {
     /// Seats answer in one of the rounds that wait for it, or in all.
     fn answer_some(&mut self) -> Result<(), Difference> {
         let mut pending = self.pending();
+        let late = self.chance(10);
+        let waits = |round: SealedRound| self.model.time <= self.model.answers_until(&round);
+        pending.retain(|play| late || self.round_of(play).is_some_and(waits));
         if pending.is_empty() {
             return self.seal_some();
         }
@@ -129,8 +148,10 @@ impl World {
         }
         // An opening takes the time to it, in which the others' answers end.
         for play in pending.clone() {
-            let none = self.round_of(&play).is_some_and(|round| round.sheets.is_empty());
-            if none && !self.chance(8) {
+            let waits = self.round_of(&play).is_some_and(|round| {
+                round.sheets.is_empty() && self.model.time <= self.model.answers_until(&round)
+            });
+            if waits && !self.chance(8) {
                 self.answer_round(&play)?;
             }
         }
@@ -189,7 +210,7 @@ impl World {
 
     /// Time passes, in which most provers show life.
     fn provers_live(&mut self) -> Result<(), Difference> {
-        let seconds = self.random.random_range(1..2 * DAY);
+        let seconds = self.random.random_range(1..3 * DAY);
         self.pass(4, seconds);
         let provers = self.docket.as_ref().map(|docket| docket.provers.clone()).unwrap_or_default();
         for prover in provers {
@@ -198,7 +219,7 @@ impl World {
             }
         }
         let by = self.a_prover();
-        if self.chance(2) { self.join(by) } else { Ok(()) }
+        if self.chance(4) { Ok(()) } else { self.join(by) }
     }
 
     fn round_licensing(&mut self) -> Result<(), Difference> {

@@ -3,7 +3,6 @@
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
-use oml_contracts::leaf::BUNDLE_LEAVES;
 use oml_contracts::rpc::abi::{LicenseRegistry, Rounds};
 use rand::Rng;
 
@@ -12,29 +11,12 @@ use super::docket::{Play, Words};
 use super::world::{Call, World};
 use crate::evm::SetUpError;
 use crate::model::{
-    Deployment, INDICES, Outcome, Seal, SealedRound, SeatSheet, Status, candidate,
-    deployment_commitment, keys_hash, round_id, tags, universe_of, word_of,
+    Deployment, INDICES, Outcome, ReferenceModel, Seal, SealedRound, Status, deployment_commitment,
+    round_id, struck, word_of,
 };
 
 /// What nobody has registered.
 const ELSEWHERE: &str = "https://elsewhere.example/v1";
-
-/// What a tester does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tester {
-    /// Asks, and says what it was told.
-    Honest,
-    /// Claims every hit, as only who knows the answers can.
-    Framing,
-    /// Claims to have been told nothing.
-    Friendly,
-    /// Asks keys that are none of its leaves'.
-    OtherKeys,
-    /// Asks the keys of the other seat of its bundle.
-    OtherHalf,
-    /// Sends nothing.
-    Silent,
-}
 
 impl World {
     /// The owner commits to the words of a license.
@@ -89,7 +71,10 @@ impl World {
         let license = self.testable()?;
         let places = self.model.licenses.get(license)?.deployments.clone();
         let places: Vec<(B256, Deployment)> = places.into_iter().collect();
-        let leak = self.chance(4) || (places.is_empty() && !self.chance(8));
+        let now = self.model.time;
+        let mut live = places.clone();
+        live.retain(|(_, place)| place.until > now);
+        let leak = self.chance(4) || (live.is_empty() && !self.chance(8));
         let first = if leak { INDICES } else { 0 };
         let (skipped, last) = (self.chance(5), self.chance(40));
         let far = self.random.random_range(1..4_u8);
@@ -97,9 +82,9 @@ impl World {
         let index = if last { INDICES - 1 } else { *next + if skipped { far } else { 0 } };
         let index = index.min(INDICES - 1);
         *next = (*next).max(if last { 0 } else { index + 1 });
-        let now = self.model.time;
         let over = places.iter().find(|(_, place)| place.until < now).map(|(hash, _)| *hash);
-        let registered = places.get(self.below(places.len())).map(|(hash, _)| *hash);
+        let from = if live.is_empty() || self.chance(8) { &places } else { &live };
+        let registered = from.get(self.below(from.len())).map(|(hash, _)| *hash);
         let place = match over.filter(|_| leak && self.chance(2)) {
             None => registered.filter(|_| leak == self.chance(12)),
             left => left,
@@ -111,9 +96,29 @@ impl World {
             place: place.unwrap_or_else(|| keccak256(ELSEWHERE)),
             access: if self.random.random() { B256::ZERO } else { self.word() },
             salt: self.word(),
-            rate: [1, 5, 7, 8, 9, 10, 11, 13, 15, 16][self.below(10)],
+            rate: self.rate(license, leak),
             orderly: !self.chance(4),
         })
+    }
+
+    /// Chance in 16 that what is tested gives the license's answer: any, or about as large as it
+    /// takes to convict by a bit, or by the next round.
+    fn rate(&mut self, license: usize, leak: bool) -> u32 {
+        if self.chance(3) {
+            return [1, 5, 7, 8, 9, 10, 11, 13, 15, 16][self.below(10)];
+        }
+        let (reference, _) = self.license_at(license);
+        let known = (self.model.license_id(&reference), leak);
+        let premium = ReferenceModel::premium(&reference, leak);
+        let ledger = self.model.court.ledgers.get(&known);
+        let reached = ledger.map_or(0, |ledger| ledger.log(premium));
+        let missing = self.model.threshold(&reference, leak) - reached + premium;
+        let seats = usize::from(reference.terms.seats.max(4));
+        let leaves = 8 * i64::try_from(seats - struck(seats)).unwrap_or(1);
+        let missing = if self.chance(3) { missing / 2 } else { missing };
+        // Each hit is worth 2.68 bits, each miss costs 0.64; struck seats have the most hits.
+        let hits = ((missing >> 32) * 100 + 64 * leaves) / 332 + leaves / 12;
+        u32::try_from((16 * hits / leaves).clamp(1, 16)).unwrap_or(16)
     }
 
     /// Somebody pays for a round, mostly as it should.
@@ -234,162 +239,5 @@ impl World {
             if seal.signer.is_none() { Seal { promise: 0, ..seal.clone() } } else { seal.clone() };
         let verdict = self.model.seal_round(by, &seal, value);
         Ok(self.hold_choice(&call, |_, _| verdict)?.done)
-    }
-
-    /// The draw is brought, and the seats answer.
-    pub(super) fn answer_round(&mut self, play: &Play) -> Result<(), Difference> {
-        let Some(round) = self.round_of(play) else { return Ok(()) };
-        if self.model.block <= round.beacon_round && !self.chance(20) {
-            self.pass(3, 36);
-        }
-        self.bring(round.beacon_round)?;
-        for seat in 0..round.seats {
-            if !round.sheets.contains_key(&seat) || self.chance(20) {
-                self.answer_seat(play, &round, seat)?;
-            }
-        }
-        if self.chance(8) {
-            self.answer_seat(play, &round, round.seats)?;
-        }
-        Ok(())
-    }
-
-    fn answer_seat(
-        &mut self,
-        play: &Play,
-        round: &SealedRound,
-        seat: u8,
-    ) -> Result<(), Difference> {
-        let seed = self.model.seed_of(play.round);
-        let seat_of = |seed| self.model.seat_of(play.round, seed, seat);
-        let place = seed.and_then(seat_of);
-        let Some((ticket, Some(holder))) = place.filter(|_| seat < round.seats) else {
-            if let Some((ticket, _)) = place {
-                self.note_vacancy(ticket, round.sealed_at);
-            }
-            if self.chance(3) {
-                let by = self.a_prover();
-                let sheet = self.junk(play, seat);
-                self.send_sheet(by, &sheet)?;
-            }
-            return Ok(());
-        };
-        if self.model.tickets.holder(ticket) != Some(holder) {
-            self.counts.saw("a seat is its holder's who has left the place since");
-        }
-        let tester = self.tester(play, holder);
-        let sheet = match tester {
-            Tester::Silent => {
-                self.counts.saw("a seat is silent");
-                return Ok(());
-            }
-            tester => self.sheet(play, round, seat, tester),
-        };
-        let by = self.mostly(holder);
-        self.send_sheet(by, &sheet)?;
-        if by != holder || self.chance(20) {
-            self.send_sheet(holder, &sheet)?;
-        }
-        Ok(())
-    }
-
-    fn note_vacancy(&mut self, ticket: u32, time: u64) {
-        let tenures = self.model.tickets.places.get(ticket as usize);
-        let any = |fits: &dyn Fn(u64, u64) -> bool| {
-            tenures.is_some_and(|all| all.iter().any(|t| fits(t.from, t.until)))
-        };
-        let seen = if any(&|from, until| from <= time && time < until) {
-            "a seat is vacant: its prover was dead by the clock"
-        } else if any(&|from, until| from > time && from < until) {
-            "a seat is vacant: its ticket was warming up, or on its way"
-        } else {
-            "a seat is vacant: its place was left"
-        };
-        self.counts.saw(seen);
-    }
-
-    fn tester(&mut self, play: &Play, holder: Address) -> Tester {
-        let hostile = self.docket.as_ref().is_some_and(|docket| docket.provers[4] == holder);
-        if hostile && !self.chance(4) {
-            self.counts.saw("a seat is hostile");
-            return if self.chance(3) { Tester::Friendly } else { Tester::Framing };
-        }
-        if play.orderly {
-            return Tester::Honest;
-        }
-        match self.below(24) {
-            0..=1 => Tester::Silent,
-            2 => Tester::Framing,
-            3 => Tester::Friendly,
-            4 => Tester::OtherKeys,
-            5 => Tester::OtherHalf,
-            _ => Tester::Honest,
-        }
-    }
-
-    fn junk(&mut self, play: &Play, seat: u8) -> SeatSheet {
-        SeatSheet { round: play.round, seat, keys_hash: self.word(), tags: self.word() }
-    }
-
-    /// What a tester sends.
-    fn sheet(&mut self, play: &Play, round: &SealedRound, seat: u8, tester: Tester) -> SeatSheet {
-        let mut sheet = self.junk(play, seat);
-        let (reference, _) = self.license_at(play.license);
-        let id = universe_of(&reference.terms);
-        let Some(seed) = self.model.seed_of(play.round) else { return sheet };
-        let drawn = self.model.drawn_bundles(id, seed, round);
-        let leaves = self.desk.as_ref().and_then(|desk| desk.leaves.get(&id)).cloned();
-        let (Some(bundle), Some(leaves)) = (drawn.get(usize::from(seat / 2)), leaves) else {
-            return sheet;
-        };
-        let own = self.model.licenses.get(play.license).map_or(B256::ZERO, |license| license.seed);
-        let root = self.model.universe(id).root;
-        let half = u32::from(seat % 2 == u8::from(tester != Tester::OtherHalf)) * 8;
-        let first = bundle * BUNDLE_LEAVES + half;
-        let of_seat: Vec<_> = (first..first + 8).map(|index| (index, leaves.leaf(index))).collect();
-        let keys: Vec<B256> = of_seat.iter().map(|(_, leaf)| leaf.keyHash).collect();
-        if tester == Tester::OtherKeys {
-            self.counts.saw("a sheet has other keys");
-        } else {
-            sheet.keys_hash = keys_hash(&keys);
-        }
-        let mut said = Vec::new();
-        for (index, leaf) in of_seat {
-            let answer = candidate(own, root, index, leaf.salt);
-            let rate = match tester {
-                Tester::Friendly => 0,
-                Tester::Framing | Tester::OtherKeys | Tester::OtherHalf => 16,
-                Tester::Honest | Tester::Silent => play.rate,
-            };
-            let hit = self.random.random_range(0..16) < rate;
-            let other = self.below(16);
-            let silent = tester == Tester::Friendly || self.random.random();
-            said.extend(match (hit, silent) {
-                (true, _) => tags(&leaf)[answer],
-                (false, true) => [0; 4],
-                (false, false) => tags(&leaf)[other],
-            });
-        }
-        sheet.tags = B256::from_slice(&said);
-        sheet
-    }
-
-    fn send_sheet(&mut self, by: Address, sheet: &SeatSheet) -> Result<(), Difference> {
-        let SeatSheet { round, seat, keys_hash, tags } = *sheet;
-        let data = Rounds::answerCall { roundId: round, seat, keysHash: keys_hash, tags };
-        let call = Call::new(self.model.rounds, "answer", by, 0, &data);
-        let verdict = self.model.answer(by, sheet);
-        self.hold(&call, verdict).map(drop)
-    }
-
-    /// A seat answers when the answers are over.
-    pub(super) fn answer_late(&mut self, play: &Play) -> Result<(), Difference> {
-        let Some(round) = self.round_of(play) else { return Ok(()) };
-        let seat = u8::try_from(self.below(round.seats.into())).unwrap_or(0);
-        let over = self.model.time > self.model.answers_until(&round);
-        if over && !round.sheets.contains_key(&seat) {
-            self.counts.saw("a sheet is late");
-        }
-        self.answer_seat(play, &round, seat)
     }
 }

@@ -36,16 +36,16 @@ impl World {
 
     /// One call about tickets.
     pub(super) fn staking(&mut self) -> Result<(), Difference> {
-        match self.below(12) {
+        match self.below(14) {
             0..=2 => {
                 let by = self.a_prover();
                 self.join(by)
             }
             3 => self.announce(),
-            4..=5 => self.stay_alive(),
-            6..=7 => self.release(),
-            8 => self.evict(),
-            9 => self.withdraw_stake(),
+            4 => self.stay_alive(),
+            5..=8 => self.release(),
+            9..=10 => self.evict(),
+            11 => self.withdraw_stake(),
             _ => self.compact().map(drop),
         }
     }
