@@ -11,6 +11,7 @@ mod desk;
 mod difference;
 mod docket;
 mod fees;
+mod flavors;
 mod judges;
 mod keys;
 mod leaves;

@@ -11,6 +11,7 @@ use oml_contracts::rpc::abi::Proofs::Config;
 use oml_contracts::rpc::abi::{self, LicenseRegistry, ProverRegistry, Rounds, Terms};
 
 use super::docket::Docket;
+use super::flavors::flavor;
 use super::leaves::Leaves;
 use super::listing::first_call;
 use super::people::{People, people, person};
@@ -22,71 +23,13 @@ use crate::model::{Mood, ReferenceModel, Tickets, UniverseId, UniverseState};
 use crate::settings::{ProofAuthority, RoundAuthority, Settings};
 use crate::tokens::TokenCode;
 
-/// First kind of sequences with rounds.
-pub(super) const FIRST: u8 = 5;
-/// Kinds of them.
-pub(super) const ROUNDS: u8 = 4;
-
-/// Seconds in which seats answer, and owners open.
-const WINDOWS: [u64; 2] = [DAY, DAY];
 /// Of a ticket, and of a seat.
 const PRICES: [u128; 2] = [100 * ETHER, ETHER + 1];
-
-/// What differs between the kinds.
-struct Flavor {
-    coin: Coin,
-    seats: u8,
-    /// Leaves of the universes, by epoch.
-    leaves: [u32; 2],
-    /// Of the offers.
-    alpha: [u64; 2],
-    max_deployments: u16,
-    /// About one leaf in so many is not well-formed, none for 0.
-    malformed: u64,
-}
-
-fn flavor(kind: u8) -> Flavor {
-    let (coin, seats) = [(Coin::Stake, 4), (Coin::Native, 4), (Coin::Stake, 8), (Coin::Native, 8)]
-        [usize::from(kind - FIRST)];
-    match kind - FIRST {
-        0 => Flavor {
-            coin,
-            seats,
-            leaves: [192, 512],
-            alpha: [1 << 20, 1_000_000_000],
-            max_deployments: 1,
-            malformed: 0,
-        },
-        1 => Flavor {
-            coin,
-            seats,
-            leaves: [96, 640],
-            alpha: [1_000, 1_000_000_000_000],
-            max_deployments: 3,
-            malformed: 150,
-        },
-        2 => Flavor {
-            coin,
-            seats,
-            leaves: [320, 768],
-            alpha: [1_000_000, 1 << 40],
-            max_deployments: 2,
-            malformed: 0,
-        },
-        _ => Flavor {
-            coin,
-            seats,
-            leaves: [256, 1_024],
-            alpha: [2, 1_000_000_000],
-            max_deployments: 3,
-            malformed: 0,
-        },
-    }
-}
 
 fn terms(model: B256, people: &People, token: Address, kind: u8, epoch: u32) -> Terms {
     let of = flavor(kind);
     let first = epoch == 0;
+    let offer = usize::from(!first);
     Terms {
         modelId: model,
         epoch,
@@ -101,12 +44,12 @@ fn terms(model: B256, people: &People, token: Address, kind: u8, epoch: u32) -> 
         duration: U40::from(45 * DAY),
         deliveryPeriod: U40::from(3 * DAY),
         settlementPeriod: U40::from(DAY),
-        thawPeriod: U40::from(WINDOWS[0] + WINDOWS[1] + DAY / 2),
+        thawPeriod: U40::from(2 * DAY + DAY / 2),
         maxDeployments: of.max_deployments,
         evidenceLevels: 5,
         leakLiability: first == kind.is_multiple_of(2),
-        seats: of.seats,
-        alphaInverse: of.alpha[usize::from(!first)],
+        seats: of.seats[offer],
+        alphaInverse: of.alpha[offer],
         slash: abi::SlashTerms {
             equivocationBps: 4_000,
             underMeteringBps: 3_000,
@@ -121,27 +64,27 @@ fn terms(model: B256, people: &People, token: Address, kind: u8, epoch: u32) -> 
 }
 
 fn settings(kind: u8) -> Settings {
-    let [answer, open] = WINDOWS.map(U40::from);
+    let of = flavor(kind);
+    let [answer, open] = of.windows.map(U40::from);
     let proofs = Config { reportDelay: U40::from(600), payoutDelay: U40::from(5 * DAY) };
-    let payout_delay = U40::from([0, DAY, 3 * DAY, 7 * DAY][usize::from(kind - FIRST)]);
     let rounds = Rounds::Config {
         answerWindow: answer,
         openWindow: open,
-        payoutDelay: payout_delay,
+        payoutDelay: U40::from(of.payout_delay),
         seatFee: PRICES[1],
     };
     let provers = ProverRegistry::Config {
         stakeCurrency: Address::ZERO,
         ticketPrice: PRICES[0],
-        warmUp: U40::from(if kind.is_multiple_of(2) { 3_600 } else { 1 }),
+        warmUp: U40::from(of.warm_up),
         alivePeriod: U40::from(6 * DAY),
         thawPeriod: U40::from(3 * DAY),
-        roundLength: answer + open,
+        roundLength: answer + open + U40::from(of.longer),
     };
     Settings {
         time: START,
         proofs: ProofAuthority::Contract(proofs),
-        rounds: RoundAuthority::Contract(rounds, provers, flavor(kind).coin),
+        rounds: RoundAuthority::Contract(rounds, provers, of.coin),
     }
 }
 
@@ -255,7 +198,7 @@ pub(super) fn make(kind: u8) -> Result<Base, SetUpError> {
     };
     let chain = LocalEvm::new(&settings)?;
     let mut model = model(&chain);
-    model.round_length = WINDOWS.into_iter().sum();
+    model.round_length = flavor(kind).windows.into_iter().sum();
     model.desk.config = proofs.clone();
     model.court.config = rounds.clone();
     let token = chain.stake;

@@ -11,6 +11,7 @@ use oml_contracts::rpc::abi;
 use oml_contracts::rpc::abi::Proofs::Config;
 
 use super::docket::Docket;
+use super::flavors::FIRST;
 use super::leaves::Leaves;
 use super::listing::{NO_LEAVES, first_call, own_leaves, publish, publish_foreign, size_of};
 use super::people::{People, people, person};
@@ -55,7 +56,7 @@ pub(super) fn base(kind: u8) -> Result<Rc<Base>, SetUpError> {
     if let Some(known) = BASES.with_borrow(|bases| bases.get(&kind).cloned()) {
         return Ok(known);
     }
-    let rounds = kind >= round_set_up::FIRST;
+    let rounds = kind >= FIRST;
     let base = Rc::new(if rounds { round_set_up::make(kind)? } else { make(kind)? });
     BASES.with_borrow_mut(|bases| bases.insert(kind, Rc::clone(&base)));
     Ok(base)

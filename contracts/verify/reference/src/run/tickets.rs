@@ -202,11 +202,12 @@ impl World {
     /// With no round pending nothing but tickets is left in the array, once it is tidied up for
     /// long enough.
     pub(super) fn compare_compacted(&mut self) -> Result<(), Difference> {
-        self.pass(1, self.model.round_length + 3);
+        let longest = self.model.tickets.config.roundLength.to::<u64>() + 3;
+        self.pass(1, longest);
         for _ in 0..6 {
             // What a move has left is free a round later.
             while self.compact_by(64)? {}
-            self.pass(1, self.model.round_length + 3);
+            self.pass(1, longest);
         }
         let held =
             (0..self.model.tickets.total).filter(|p| self.model.tickets.holder(*p).is_some());

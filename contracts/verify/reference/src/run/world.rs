@@ -11,10 +11,11 @@ use rand_chacha::ChaCha12Rng;
 use super::counts::CallCounts;
 use super::difference::{Difference, reason, shown};
 use super::docket::Docket;
+use super::flavors::kind_of;
 use super::people::People;
 use super::registrar::Registrar;
+use super::set_up;
 use super::units::{DAY, ETHER};
-use super::{round_set_up, set_up};
 use crate::agreed::Coin;
 use crate::evm::{CallOutcome, LocalEvm};
 use crate::model::{Events, License, ReferenceModel, Refused};
@@ -96,8 +97,7 @@ impl World {
     /// # Errors
     /// [`Difference::SetUp`].
     pub fn with_rounds(seed: u64) -> Result<Self, Difference> {
-        let kinds = u64::from(round_set_up::ROUNDS);
-        Self::of_kind(seed, round_set_up::FIRST + u8::try_from(seed % kinds).unwrap_or(0))
+        Self::of_kind(seed, kind_of(seed))
     }
 
     fn of_kind(seed: u64, kind: u8) -> Result<Self, Difference> {
