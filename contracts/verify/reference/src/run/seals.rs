@@ -34,7 +34,8 @@ impl World {
         if let Some(docket) = self.docket.as_mut().filter(|_| held.done) {
             docket.words.insert(at, words);
         }
-        Ok(())
+        // A round that is sealed in the same second may have been drawn before the words were made.
+        if held.done && self.chance(3) { self.seal_of(Some(at)) } else { Ok(()) }
     }
 
     /// Rounds that can still be opened, or will be.
@@ -67,8 +68,8 @@ impl World {
     }
 
     /// Which license is to be tested, where, and under which of its words.
-    fn plan(&mut self) -> Option<Play> {
-        let license = self.testable()?;
+    fn plan(&mut self, of: Option<usize>) -> Option<Play> {
+        let license = of.or_else(|| self.testable())?;
         let places = self.model.licenses.get(license)?.deployments.clone();
         let places: Vec<(B256, Deployment)> = places.into_iter().collect();
         let now = self.model.time;
@@ -123,7 +124,11 @@ impl World {
 
     /// Somebody pays for a round, mostly as it should.
     pub(super) fn seal(&mut self) -> Result<(), Difference> {
-        let Some(mut play) = self.plan() else { return Ok(()) };
+        self.seal_of(None)
+    }
+
+    fn seal_of(&mut self, of: Option<usize>) -> Result<(), Difference> {
+        let Some(mut play) = self.plan(of) else { return Ok(()) };
         let (reference, _) = self.license_at(play.license);
         let license = self.model.license_id(&reference);
         let Some(docket) = &self.docket else { return Ok(()) };
@@ -153,10 +158,15 @@ impl World {
                 self.counts.saw("rounds run in parallel");
             }
             play.round = round_id(seal.word, seal.account);
+            let tested = play.license;
             if let Some(docket) = &mut self.docket {
                 docket.plays.push(play);
             }
             self.seal_again(seal, reporters[0])?;
+            // Whoever reports in the same second was not late.
+            if self.chance(15) {
+                return self.report_oneself(tested);
+            }
         }
         Ok(())
     }

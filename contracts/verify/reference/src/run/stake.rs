@@ -29,7 +29,15 @@ impl World {
         };
         self.counts.saw(seen);
         self.model.tickets.mood = mood;
-        Ok(self.chain.change_stake_token(&code)?)
+        self.chain.change_stake_token(&code)?;
+        let prover = self.a_prover();
+        match self.below(5) {
+            0 => self.seal(),
+            1 => self.join(prover),
+            2 => self.collect_some(),
+            3 => self.withdraw_stake_of(prover),
+            _ => Ok(()),
+        }
     }
 
     /// The provers' token does what it should.
