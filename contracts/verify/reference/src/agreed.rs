@@ -31,11 +31,15 @@ pub(crate) fn block_hash(number: u64) -> B256 {
     keccak256(header(number))
 }
 
-/// What something is paid in: all sequences know one token beside the chain's own currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What something is paid in: all sequences know one token beside the chain's own currency, and
+/// those with rounds another one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Coin {
-    /// The ERC-20 token.
+    /// The ERC-20 token of licenses.
+    #[default]
     Token,
+    /// The ERC-20 token of provers' stakes, which does not always do what it should.
+    Stake,
     /// The chain's own currency, which comes with the call.
     Native,
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use alloy::primitives::{Address, Bytes, LogData, TxKind, U256};
 use alloy::sol_types::{SolCall, SolValue};
-use oml_contracts::rpc::abi::Proofs::Config;
-use oml_contracts::rpc::abi::Token;
+use oml_contracts::rpc::abi::{ProverRegistry, Token};
 use oml_contracts::rpc::creation_code;
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction, Output};
 use revm::context::{BlockEnv, Context, TxEnv};
@@ -15,6 +14,8 @@ use revm::state::{AccountInfo, Bytecode};
 use revm::{Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
 
 use crate::agreed::{CHAIN_ID, Coin, HASHES, MARGIN, block_hash};
+use crate::settings::{ProofAuthority, RoundAuthority, Settings};
+use crate::tokens::{self, TokenCode};
 use crate::wallets::{self, WalletCode};
 
 /// Gas of every call: below the cap of EIP-7825.
@@ -58,30 +59,12 @@ pub(crate) struct LocalEvm {
     pub(crate) token: Address,
     /// `Proofs`, or the account that takes its place.
     pub(crate) proofs: Address,
-    /// The account that takes the place of `Rounds`.
+    /// `Rounds`, or the account that takes its place.
     pub(crate) rounds: Address,
-}
-
-/// What the deployment fixes.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    /// Time of the first block.
-    pub(crate) time: u64,
-    /// Who decides over proofs.
-    pub(crate) proofs: ProofAuthority,
-    /// Who decides over rounds, by what it likes.
-    pub(crate) rounds: Address,
-    /// Seconds in which seats answer, and owners open.
-    pub(crate) windows: [u32; 2],
-}
-
-/// Who decides over proofs.
-#[derive(Debug, Clone)]
-pub(crate) enum ProofAuthority {
-    /// An account: it slashes and terminates when it likes.
-    Account(Address),
-    /// The contract with these settings.
-    Contract(Config),
+    /// Address of `ProverRegistry`, where there is one.
+    pub(crate) provers: Address,
+    /// Address of another `TestToken`, for stakes.
+    pub(crate) stake: Address,
 }
 
 impl std::fmt::Debug for LocalEvm {
@@ -106,6 +89,15 @@ fn failed(what: &str, cause: impl std::fmt::Debug) -> SetUpError {
     SetUpError(format!("{what}: {cause:?}"))
 }
 
+fn first_block(time: u64) -> BlockEnv {
+    BlockEnv {
+        number: U256::from(1_000),
+        timestamp: U256::from(time),
+        gas_limit: 1_000_000_000,
+        ..BlockEnv::default()
+    }
+}
+
 fn machine(database: Db, block: &BlockEnv) -> Vm {
     Context::mainnet()
         .with_db(database)
@@ -125,23 +117,32 @@ impl LocalEvm {
     /// # Errors
     /// [`SetUpError`].
     pub(crate) fn new(settings: &Settings) -> Result<Self, SetUpError> {
-        let block = BlockEnv {
-            number: U256::from(1_000),
-            timestamp: U256::from(settings.time),
-            gas_limit: 1_000_000_000,
-            ..BlockEnv::default()
-        };
-        let [registry, vault, escrow, beacon, token, contract] =
-            [0, 1, 2, 3, 4, 5].map(|nonce| DEPLOYER.create(nonce));
+        let block = first_block(settings.time);
+        let [registry, vault, escrow, beacon, token, stake, contract, provers, court] =
+            [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|nonce| DEPLOYER.create(nonce));
         let proofs = match &settings.proofs {
             ProofAuthority::Account(account) => *account,
             ProofAuthority::Contract(_) => contract,
         };
-        let rounds = settings.rounds;
+        let (rounds, wallets) = match &settings.rounds {
+            RoundAuthority::Account(account, _) => (*account, BTreeSet::from([*account])),
+            RoundAuthority::Contract(..) => (court, BTreeSet::new()),
+        };
         let vm = machine(CacheDB::new(EmptyDB::default()), &block);
-        let wallets = BTreeSet::from([rounds]);
-        let mut chain =
-            Self { vm, block, wallets, registry, vault, escrow, beacon, token, proofs, rounds };
+        let mut chain = Self {
+            vm,
+            block,
+            wallets,
+            registry,
+            vault,
+            escrow,
+            beacon,
+            token,
+            proofs,
+            rounds,
+            provers,
+            stake,
+        };
         chain.know_blocks(1_000 - HASHES..1_000);
         let arguments = (vault, escrow, proofs, rounds, beacon).abi_encode_params();
         chain.deploy("LicenseRegistry", arguments, registry)?;
@@ -150,15 +151,36 @@ impl LocalEvm {
         chain.deploy("PaymentEscrow", (registry, vault).abi_encode_params(), escrow)?;
         let randao = (U256::from(MARGIN), U256::from(1)).abi_encode_params();
         chain.deploy("RandaoBeacon", randao, beacon)?;
-        let arguments =
-            ("Test Dollar".to_owned(), "TUSD".to_owned(), U256::from(18)).abi_encode_params();
-        chain.deploy("TestToken", arguments, token)?;
+        for place in [token, stake] {
+            let arguments = ("Test Dollar".to_owned(), "TUSD".to_owned(), U256::from(18));
+            chain.deploy("TestToken", arguments.abi_encode_params(), place)?;
+        }
         if let ProofAuthority::Contract(config) = &settings.proofs {
             let arguments = (registry, vault, escrow, config.clone()).abi_encode_params();
             chain.deploy("Proofs", arguments, contract)?;
         }
-        chain.set_code(rounds, Bytecode::new_legacy(wallets::judge(settings.windows)))?;
+        chain.establish_rounds(&settings.rounds)?;
         Ok(chain)
+    }
+
+    /// The contracts of level 2, or the account in their place.
+    fn establish_rounds(&mut self, authority: &RoundAuthority) -> Result<(), SetUpError> {
+        let (config, provers) = match authority {
+            RoundAuthority::Account(account, windows) => {
+                let code = Bytecode::new_legacy(wallets::judge(*windows));
+                return self.set_code(*account, code);
+            }
+            RoundAuthority::Contract(config, provers, coin) => {
+                let currency = if coin.is_native() { Address::ZERO } else { self.stake };
+                let provers = ProverRegistry::Config { stakeCurrency: currency, ..provers.clone() };
+                (config.clone(), provers)
+            }
+        };
+        let (registry, vault, beacon) = (self.registry, self.vault, self.beacon);
+        let (place, court) = (self.provers, self.rounds);
+        self.deploy("ProverRegistry", provers.abi_encode_params(), place)?;
+        let arguments = (registry, vault, place, beacon, config).abi_encode_params();
+        self.deploy("Rounds", arguments, court)
     }
 
     /// Another chain with the same past.
@@ -220,6 +242,25 @@ impl LocalEvm {
         Ok(())
     }
 
+    /// Makes an account a wallet that takes no money.
+    ///
+    /// # Errors
+    /// [`SetUpError`].
+    pub(crate) fn make_refusing_wallet(&mut self, account: Address) -> Result<(), SetUpError> {
+        self.set_code(account, Bytecode::new_legacy(wallets::refusing()))?;
+        self.wallets.insert(account);
+        Ok(())
+    }
+
+    /// Lets the provers' token behave like this from now on.
+    ///
+    /// # Errors
+    /// [`SetUpError`].
+    pub(crate) fn change_stake_token(&mut self, does: &TokenCode) -> Result<(), SetUpError> {
+        let code = tokens::code(does, self.token);
+        self.set_code(self.stake, Bytecode::new_legacy(code))
+    }
+
     /// Lets an account, whose key still works, delegate to the code of a wallet (EIP-7702).
     ///
     /// # Errors
@@ -279,7 +320,8 @@ impl LocalEvm {
         };
         match result {
             ExecutionResult::Success { logs, output, .. } => {
-                let logs = logs.into_iter().filter(|log| log.address != self.token);
+                let tokens = [self.token, self.stake];
+                let logs = logs.into_iter().filter(|log| !tokens.contains(&log.address));
                 Ok(CallOutcome::Done {
                     output: output.into_data(),
                     logs: logs.map(|log| (log.address, log.data)).collect(),
@@ -316,7 +358,8 @@ impl LocalEvm {
             let info = self.vm.ctx.journaled_state.database.basic(account);
             return Ok(info.map_err(|e| failed("account", e))?.unwrap_or_default().balance);
         }
-        self.read(self.token, &Token::balanceOfCall { account })
+        let token = if coin == Coin::Stake { self.stake } else { self.token };
+        self.read(token, &Token::balanceOfCall { account })
     }
 
     /// Lets blocks and time pass.

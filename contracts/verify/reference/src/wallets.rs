@@ -109,6 +109,14 @@ pub(crate) fn judge([answer, open]: [u32; 2]) -> Bytes {
     [&WALLET[..], &word(answer, 0x00), &word(open, 0x20), &settings.concat()].concat().into()
 }
 
+/// The code of a wallet that takes no money: what stops in others is no instruction here.
+#[must_use]
+pub(crate) fn refusing() -> Bytes {
+    let mut code = WALLET.to_vec();
+    code[0x30] = 0xfe;
+    code.into()
+}
+
 /// What the operator sends to its wallet so that it makes the call.
 pub(crate) fn forwarded(to: Address, value: u128, data: &[u8]) -> Vec<u8> {
     let value = U256::from(value).to_be_bytes::<32>();

@@ -47,3 +47,15 @@ fn proofs_convict_as_the_model_says() {
     let missing = missing(&total, REACHED);
     assert!(missing.is_empty(), "never reached: {missing:?}");
 }
+
+/// Every call and event of rounds and tickets, every reason but for those that only luck gives, and
+/// what rounds must have come to.
+const ROUNDS: &str = include_str!("reached_rounds.txt");
+
+#[test]
+fn rounds_judge_as_the_model_says() {
+    let total = total(120, 40, World::with_rounds).unwrap();
+    assert!(total.accepted * 2 > total.calls, "{total:?}");
+    let missing = missing(&total, ROUNDS);
+    assert!(missing.is_empty(), "never reached: {missing:?}");
+}

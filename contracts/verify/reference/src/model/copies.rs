@@ -10,7 +10,7 @@ use oml_contracts::rpc::abi::{LicenseRef, OpenedBundle, OpenedLeaf, Receipt, Vio
 use super::faults::Faults;
 use super::keys::served_from;
 use super::leaves::{candidate, check_leaves, keccak, tags};
-use super::logarithm::log2;
+use super::logarithm::{evidence, log2_ceil};
 use super::refusal::{Caused, Refused};
 use super::reports::Conviction;
 use super::state::{License, ReferenceModel};
@@ -20,10 +20,6 @@ use super::universe::universe_of;
 const TRIES: u64 = (1 << 32) - 1;
 /// Bundles of a series at most.
 const MAX_BUNDLES: usize = 16;
-/// Fractional bits of a multiplier and of a logarithm.
-const FRACTION: usize = 32;
-/// What a hit and a miss multiply the evidence by: 6.4 and 0.64, rounded down.
-const MULTIPLIERS: [u64; 2] = [27_487_790_694, 2_748_779_069];
 
 /// Answers of a host, said to be those of a copy.
 #[derive(Debug, Clone)]
@@ -50,18 +46,8 @@ struct Weighed {
     threshold: i64,
 }
 
-fn whole_log2(x: U256, ceil: bool) -> i64 {
-    let floor = log2(x, FRACTION).to::<i64>();
-    floor + i64::from(ceil && x.count_ones() != 1)
-}
-
-/// Logarithm of a multiplier, rounded down.
-fn multiplier(raw: u64) -> i64 {
-    whole_log2(U256::from(raw), false) - ((FRACTION as i64) << FRACTION)
-}
-
 /// Text of a name as the contracts put it into a word.
-fn name(text: &str) -> B256 {
+pub(super) fn name(text: &str) -> B256 {
     let mut word = B256::ZERO;
     word.0.iter_mut().zip(text.bytes()).for_each(|(to, byte)| *to = byte);
     word
@@ -194,12 +180,11 @@ impl ReferenceModel {
         check_leaves(universe, bundles, &given.opened, faults);
         self.bundle_faults(id, bundles, faults);
         let hits = self.series_hits(given, seed);
-        let count = i64::try_from(BUNDLE * bundles.len()).unwrap_or(0);
-        let [hit, miss] = MULTIPLIERS.map(multiplier);
-        let evidence = i64::from(hits) * hit + (count - i64::from(hits)) * miss;
-        let choices = whole_log2(U256::from((universe.personal / BUNDLE_LEAVES).max(1)), true);
-        let threshold = whole_log2(U256::from(given.license.terms.alphaInverse.max(1)), true)
-            + 2 * whole_log2(U256::from(TRIES), true)
+        let count = u32::try_from(BUNDLE * bundles.len()).unwrap_or(u32::MAX);
+        let evidence = evidence(hits, count.saturating_sub(hits));
+        let choices = log2_ceil(U256::from((universe.personal / BUNDLE_LEAVES).max(1)));
+        let threshold = log2_ceil(U256::from(given.license.terms.alphaInverse.max(1)))
+            + 2 * log2_ceil(U256::from(TRIES))
             + i64::try_from(bundles.len()).unwrap_or(0) * choices;
         faults.unless(evidence >= threshold, Proofs::Proofs_NotEnough { evidence, threshold });
         Weighed { hits, evidence, threshold }

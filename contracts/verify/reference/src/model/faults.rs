@@ -49,6 +49,18 @@ alloy::sol! {
     /// The token did not move to the contract that asked for it.
     #[derive(Debug)]
     error Currency_PullRefused(address currency, address from, uint256 amount);
+
+    /// The token, or who should get the chain's own currency, did not take it.
+    #[derive(Debug)]
+    error Currency_PushRefused(address currency, address to, uint256 amount);
+
+    /// Another amount came than was asked for.
+    #[derive(Debug)]
+    error Currency_WrongAmountReceived(address currency, uint256 received, uint256 expected);
+
+    /// The token does not say what somebody has.
+    #[derive(Debug)]
+    error Currency_NoBalance(address currency);
 }
 
 /// All broken rules of a call. The documents do not say which is looked at first, so each may be
@@ -66,6 +78,11 @@ impl Faults {
         }
     }
 
+    /// The call is refused before any code runs.
+    pub(super) fn without_a_word(&mut self) {
+        self.reasons.push(Vec::new());
+    }
+
     /// The caller pays: native currency has to come with the call, exactly; with a token nothing
     /// comes with it. What is paid has to be there: a call that brings more than its caller has
     /// runs no code, so there is no word for it.
@@ -81,14 +98,14 @@ impl Faults {
         let sent = U256::from(value);
         self.unless(sent == expected, Currency_WrongValue { sent, expected });
         if !model.has(Coin::Native, by, value) {
-            self.reasons.push(Vec::new());
+            self.without_a_word();
         }
         let refused = Currency_PullRefused {
             currency: model.currency(coin),
             from: by,
             amount: U256::from(amount),
         };
-        self.unless(coin.is_native() || model.has(Coin::Token, by, amount), refused);
+        self.unless(coin.is_native() || model.has(coin, by, amount), refused);
     }
 
     /// The license is in one of these steps of its life.

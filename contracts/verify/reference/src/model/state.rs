@@ -9,7 +9,9 @@ use alloy::sol_types::{SolEvent, SolValue};
 use oml_contracts::rpc::abi;
 use oml_contracts::rpc::abi::Proofs::Config;
 
+use super::court::Court;
 use super::refusal::{Caused, Refused};
+use super::tickets::Tickets;
 use crate::agreed::{CHAIN_ID, Coin};
 use crate::wallets::WalletCode;
 
@@ -265,6 +267,10 @@ pub(crate) struct ReferenceModel {
     pub(crate) universes: BTreeMap<UniverseId, UniverseState>,
     /// Reports and what they have led to.
     pub(crate) desk: Desk,
+    /// Provers and their stake.
+    pub(crate) tickets: Tickets,
+    /// Rounds and what they have found.
+    pub(crate) court: Court,
 }
 
 impl ReferenceModel {
@@ -324,13 +330,25 @@ impl ReferenceModel {
         (self.proofs, event.encode_log_data())
     }
 
+    pub(crate) fn rounds_event(&self, event: &impl SolEvent) -> (Address, LogData) {
+        (self.rounds, event.encode_log_data())
+    }
+
+    pub(crate) fn tickets_event(&self, event: &impl SolEvent) -> (Address, LogData) {
+        (self.tickets.address, event.encode_log_data())
+    }
+
     /// Whether the caller may convict.
     pub(crate) fn judges(&self, by: Address) -> bool {
         by == self.proofs || by == self.rounds
     }
 
     pub(crate) fn currency(&self, coin: Coin) -> Address {
-        if coin.is_native() { Address::ZERO } else { self.token }
+        match coin {
+            Coin::Native => Address::ZERO,
+            Coin::Token => self.token,
+            Coin::Stake => self.tickets.token,
+        }
     }
 
     pub(crate) fn license(&self, at: usize) -> Result<License, Refused> {

@@ -5,12 +5,15 @@ use std::fmt;
 
 use alloy::primitives::{Address, B256, LogData};
 use alloy::sol_types::SolError;
-use oml_contracts::rpc::abi::{Beacon, CollateralVault, LicenseRegistry, PaymentEscrow, Proofs};
+use oml_contracts::rpc::abi::{
+    Beacon, CollateralVault, LicenseRegistry, PaymentEscrow, Proofs, ProverRegistry, Rounds,
+};
 
 use crate::model::{
-    Currency_PullRefused, Currency_WrongValue, Openings_BadProof, Openings_MalformedLeaf,
-    Openings_WrongLength, Terms_BadSeats, Terms_NoPrice, Terms_SlashSplitTooHigh,
-    Terms_ThawShorterThanRound, Terms_UnknownEpoch,
+    Currency_NoBalance, Currency_PullRefused, Currency_PushRefused, Currency_WrongAmountReceived,
+    Currency_WrongValue, Openings_BadProof, Openings_MalformedLeaf, Openings_WrongLength,
+    Terms_BadSeats, Terms_NoPrice, Terms_SlashSplitTooHigh, Terms_ThawShorterThanRound,
+    Terms_UnknownEpoch,
 };
 use crate::wallets::WalletCode;
 
@@ -23,6 +26,8 @@ pub enum Reached {
     Refused(&'static str, [u8; 4]),
     /// Both caused the event of this first topic.
     Emitted(B256),
+    /// Something that a sequence has come to, in words.
+    Seen(&'static str),
     /// A voucher for which an account with code was to answer, and whether it was taken.
     Signed(WalletCode, bool),
 }
@@ -39,6 +44,7 @@ impl fmt::Display for Reached {
                 Some(name) => write!(f, "event {name}"),
                 None => write!(f, "event {topic}"),
             },
+            Self::Seen(what) => write!(f, "seen: {what}"),
             Self::Signed(code, true) => write!(f, "voucher taken, code: {code:?}"),
             Self::Signed(code, false) => write!(f, "voucher not taken, code: {code:?}"),
         }
@@ -50,6 +56,9 @@ fn error_name(selector: [u8; 4]) -> Option<&'static str> {
         (Currency_WrongValue::SELECTOR, "Currency_WrongValue"),
         (Terms_UnknownEpoch::SELECTOR, "Terms_UnknownEpoch"),
         (Currency_PullRefused::SELECTOR, "Currency_PullRefused"),
+        (Currency_PushRefused::SELECTOR, "Currency_PushRefused"),
+        (Currency_NoBalance::SELECTOR, "Currency_NoBalance"),
+        (Currency_WrongAmountReceived::SELECTOR, "Currency_WrongAmountReceived"),
         (Openings_BadProof::SELECTOR, "Openings_BadProof"),
         (Openings_MalformedLeaf::SELECTOR, "Openings_MalformedLeaf"),
         (Openings_WrongLength::SELECTOR, "Openings_WrongLength"),
@@ -67,6 +76,8 @@ fn error_name(selector: [u8; 4]) -> Option<&'static str> {
         .or_else(|| LicenseRegistry::LicenseRegistryErrors::name_by_selector(selector))
         .or_else(|| PaymentEscrow::PaymentEscrowErrors::name_by_selector(selector))
         .or_else(|| Beacon::BeaconErrors::name_by_selector(selector))
+        .or_else(|| ProverRegistry::ProverRegistryErrors::name_by_selector(selector))
+        .or_else(|| Rounds::RoundsErrors::name_by_selector(selector))
 }
 
 fn event_name(topic: [u8; 32]) -> Option<&'static str> {
@@ -75,6 +86,8 @@ fn event_name(topic: [u8; 32]) -> Option<&'static str> {
         .or_else(|| LicenseRegistry::LicenseRegistryEvents::name_by_selector(topic))
         .or_else(|| PaymentEscrow::PaymentEscrowEvents::name_by_selector(topic))
         .or_else(|| Beacon::BeaconEvents::name_by_selector(topic))
+        .or_else(|| ProverRegistry::ProverRegistryEvents::name_by_selector(topic))
+        .or_else(|| Rounds::RoundsEvents::name_by_selector(topic))
 }
 
 /// What a run has done.
@@ -99,6 +112,10 @@ impl CallCounts {
         for (reached, times) in &other.reached {
             *self.reached.entry(*reached).or_default() += times;
         }
+    }
+
+    pub(super) fn saw(&mut self, what: &'static str) {
+        self.reach(Reached::Seen(what));
     }
 
     pub(super) fn reach(&mut self, reached: Reached) {

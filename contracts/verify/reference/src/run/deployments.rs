@@ -32,23 +32,34 @@ impl World {
         }
     }
 
-    /// A deployment is retired and registered anew: at once, or about when its host no longer
-    /// answers for it.
-    fn come_back(&mut self) -> Result<(), Difference> {
+    /// A license and a place that its host has registered once.
+    pub(super) fn some_place(&mut self) -> Option<(usize, &'static str)> {
         let registered = |license: &License, uri: &str| {
             let known = license.deployments.get(&keccak256(uri));
             license.status == Status::Active && known.is_some()
         };
         let all = self.model.licenses.iter().enumerate();
-        let known: Vec<(usize, &str)> = all
+        let known: Vec<(usize, &'static str)> = all
             .flat_map(|(at, license)| URIS.map(|uri| (at, license, uri)))
             .filter(|(_, license, uri)| registered(license, uri))
             .map(|(at, _, uri)| (at, uri))
             .collect();
-        if known.is_empty() {
-            return Ok(());
+        known.get(self.below(known.len())).copied()
+    }
+
+    /// The host retires what is tested.
+    pub(super) fn retire_place(&mut self, at: usize, place: B256) -> Result<(), Difference> {
+        let (reference, _) = self.license_at(at);
+        match URIS.into_iter().find(|uri| keccak256(uri) == place) {
+            Some(uri) => self.retire(&reference, uri),
+            None => Ok(()),
         }
-        let (at, uri) = known[self.below(known.len())];
+    }
+
+    /// A deployment is retired and registered anew: at once, or about when its host no longer
+    /// answers for it.
+    pub(super) fn come_back(&mut self) -> Result<(), Difference> {
+        let Some((at, uri)) = self.some_place() else { return Ok(()) };
         let (reference, _) = self.license_at(at);
         self.retire(&reference, uri)?;
         let thaw = reference.terms.thawPeriod.to::<u64>();
@@ -61,7 +72,7 @@ impl World {
         self.register(&reference, uri)
     }
 
-    fn retire(&mut self, reference: &LicenseRef, uri: &str) -> Result<(), Difference> {
+    pub(super) fn retire(&mut self, reference: &LicenseRef, uri: &str) -> Result<(), Difference> {
         let by = self.mostly(reference.host);
         let data =
             LicenseRegistry::retireDeploymentCall { r#ref: reference.clone(), uri: uri.to_owned() };

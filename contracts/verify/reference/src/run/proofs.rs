@@ -138,7 +138,7 @@ impl World {
         self.commit_to(by, last)
     }
 
-    fn proof_call(&self, by: Address, brief: &Brief) -> Call {
+    pub(super) fn proof_call(&self, by: Address, brief: &Brief) -> Call {
         let Brief { proof, signatures: [first, second] } = brief.clone();
         let (r#ref, salt) = (proof.license, proof.salt);
         let (receipt, signature) = (proof.receipt.receipt, first);

@@ -10,17 +10,23 @@ use alloy::sol_types::SolCall;
 use oml_contracts::rpc::abi;
 use oml_contracts::rpc::abi::Proofs::Config;
 
+use super::docket::Docket;
+use super::flavors::FIRST;
 use super::leaves::Leaves;
 use super::listing::{NO_LEAVES, first_call, own_leaves, publish, publish_foreign, size_of};
 use super::people::{People, people, person};
+use super::round_set_up;
 use super::units::{DAY, ETHER};
 use crate::agreed::Coin;
-use crate::evm::{LocalEvm, ProofAuthority, SetUpError, Settings};
-use crate::model::{Desk, PartSizes, ReferenceModel, UniverseId, UniverseState, universe_of};
+use crate::evm::{LocalEvm, SetUpError};
+use crate::model::{
+    Court, Desk, PartSizes, ReferenceModel, Tickets, UniverseId, UniverseState, universe_of,
+};
+use crate::settings::{ProofAuthority, RoundAuthority, Settings};
 use crate::wallets::{CODES, WalletCode};
 
-const START: u64 = 1_800_000_000;
-const FUNDS: u128 = 100_000 * ETHER;
+pub(super) const START: u64 = 1_800_000_000;
+pub(super) const FUNDS: u128 = 100_000 * ETHER;
 
 /// Kinds of sequences in which the contract decides over proofs; kind 0 is that in which an account
 /// does.
@@ -37,6 +43,8 @@ pub(super) struct Base {
     pub(super) model: ReferenceModel,
     pub(super) terms: Vec<abi::Terms>,
     pub(super) people: People,
+    /// What the people know of rounds, where there are rounds.
+    pub(super) docket: Option<Docket>,
 }
 
 thread_local! {
@@ -48,7 +56,8 @@ pub(super) fn base(kind: u8) -> Result<Rc<Base>, SetUpError> {
     if let Some(known) = BASES.with_borrow(|bases| bases.get(&kind).cloned()) {
         return Ok(known);
     }
-    let base = Rc::new(make(kind)?);
+    let rounds = kind >= FIRST;
+    let base = Rc::new(if rounds { round_set_up::make(kind)? } else { make(kind)? });
     BASES.with_borrow_mut(|bases| bases.insert(kind, Rc::clone(&base)));
     Ok(base)
 }
@@ -63,10 +72,12 @@ fn make(kind: u8) -> Result<Base, SetUpError> {
         0 => ProofAuthority::Account(person("proofs")),
         _ => ProofAuthority::Contract(config(kind)),
     };
-    let settings = Settings { time: START, proofs, rounds: person("rounds"), windows: WINDOWS };
+    let rounds = RoundAuthority::Account(person("rounds"), WINDOWS);
+    let settings = Settings { time: START, proofs, rounds };
     let people = people()?;
     let mut chain = LocalEvm::new(&settings)?;
-    let mut model = model(&chain, &settings);
+    let mut model = model(&chain);
+    model.round_length = WINDOWS.into_iter().map(u64::from).sum();
     let mut terms = publish(&mut chain, &people, kind)?;
     let mut leaves = BTreeMap::new();
     if kind != 0 {
@@ -94,12 +105,12 @@ fn make(kind: u8) -> Result<Base, SetUpError> {
     model.desk.config = if kind == 0 { Config::default() } else { config(kind) };
     fund(&mut chain, &mut model, &people)?;
     give_code(&mut chain, &mut model, &people)?;
-    Ok(Base { chain, model, terms, people, leaves })
+    Ok(Base { chain, model, terms, people, leaves, docket: None })
 }
 
 /// Contracts, and accounts that have delegated to them: a host that the code signs for, too, and a
 /// payer whose code denies everything that its key has signed.
-fn give_code(
+pub(super) fn give_code(
     chain: &mut LocalEvm,
     model: &mut ReferenceModel,
     people: &People,
@@ -120,7 +131,8 @@ fn give_code(
     Ok(())
 }
 
-fn model(chain: &LocalEvm, settings: &Settings) -> ReferenceModel {
+/// What the rules know of contracts that have just been deployed.
+pub(super) fn model(chain: &LocalEvm) -> ReferenceModel {
     ReferenceModel {
         registry: chain.registry,
         vault: chain.vault,
@@ -129,8 +141,8 @@ fn model(chain: &LocalEvm, settings: &Settings) -> ReferenceModel {
         token: chain.token,
         proofs: chain.proofs,
         rounds: chain.rounds,
-        round_length: WINDOWS.into_iter().map(u64::from).sum(),
-        time: settings.time,
+        round_length: 0,
+        time: START,
         block: 1_000,
         brought: BTreeSet::new(),
         codes: BTreeMap::new(),
@@ -143,11 +155,13 @@ fn model(chain: &LocalEvm, settings: &Settings) -> ReferenceModel {
         owners: BTreeMap::new(),
         universes: BTreeMap::new(),
         desk: Desk::default(),
+        tickets: Tickets::default(),
+        court: Court::default(),
     }
 }
 
 /// Gives everybody who pays both currencies, and the contracts leave to take the token.
-fn fund(
+pub(super) fn fund(
     chain: &mut LocalEvm,
     model: &mut ReferenceModel,
     people: &People,

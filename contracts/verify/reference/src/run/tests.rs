@@ -1,12 +1,14 @@
 //! A comparison that finds nothing would be worth nothing.
 
 use alloy::primitives::Address;
+use alloy::primitives::aliases::U40;
 use oml_contracts::rpc::abi;
 
 use super::difference::Difference;
+use super::units::DAY;
 use super::world::{Call, World};
 use crate::agreed::Coin;
-use crate::model::{Refused, UniverseId};
+use crate::model::{Mood, Refused, UniverseId};
 use crate::wallets::WalletCode;
 
 #[test]
@@ -123,4 +125,44 @@ fn wrong_signers_epochs_and_reasons_are_found() {
     assert!(found_in_money(owner).iter().any(is_refusal), "a stranger tops up");
     let length = |world: &mut World| world.model.round_length += 1;
     assert!(found_in_money(length).iter().any(is_refusal), "rounds are longer");
+}
+
+/// Whether sequences with rounds find such a difference to a model with something wrong about it.
+fn finds(spoil: impl Fn(&mut World), such: impl Fn(&Difference) -> bool) -> bool {
+    (0..24).any(|seed| {
+        let mut world = World::with_rounds(seed).unwrap();
+        spoil(&mut world);
+        world.run(30).is_err_and(|difference| such(&difference))
+    })
+}
+
+#[test]
+fn wrong_rules_of_rounds_and_tickets_are_found() {
+    let second = U40::from(1);
+    let is_event = |difference: &Difference| matches!(difference, Difference::Events { .. });
+    let is_refusal = |difference: &Difference| matches!(difference, Difference::Refusal { .. });
+    let is_reason = |difference: &Difference| matches!(difference, Difference::Reason { .. });
+    let warm_up = |world: &mut World| world.model.tickets.config.warmUp += second;
+    assert!(finds(warm_up, is_event), "tickets warm up for longer");
+    let alive = |world: &mut World| world.model.tickets.config.alivePeriod += second;
+    assert!(finds(alive, is_event), "provers live for longer");
+    let pending = |world: &mut World| {
+        world.model.tickets.config.roundLength += U40::from(2 * DAY);
+    };
+    assert!(finds(pending, is_refusal), "a place is pending for longer");
+    let fee = |world: &mut World| world.model.court.config.seatFee += 1;
+    assert!(finds(fee, is_reason), "a seat costs more");
+    let window = |world: &mut World| world.model.court.config.answerWindow += second;
+    assert!(finds(window, is_event), "seats may answer for longer");
+    let payout = |world: &mut World| world.model.court.config.payoutDelay += second;
+    assert!(finds(payout, is_event), "a slash is paid later");
+    let root = |world: &mut World| {
+        let universes = world.model.universes.values_mut();
+        universes.for_each(|universe| universe.root = alloy::primitives::B256::ZERO);
+    };
+    assert!(finds(root, is_refusal), "leaves are under another root");
+    let takes = |world: &mut World| world.model.tickets.refusers.clear();
+    assert!(finds(takes, is_refusal), "everybody takes money");
+    let moody = |world: &mut World| world.model.tickets.mood = Mood::TakesFee;
+    assert!(finds(moody, is_refusal), "the stake's token takes a fee");
 }

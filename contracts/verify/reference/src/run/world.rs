@@ -10,6 +10,8 @@ use rand_chacha::ChaCha12Rng;
 
 use super::counts::CallCounts;
 use super::difference::{Difference, reason, shown};
+use super::docket::Docket;
+use super::flavors::kind_of;
 use super::people::People;
 use super::registrar::Registrar;
 use super::set_up;
@@ -39,6 +41,14 @@ impl Call {
     }
 }
 
+/// What a call did on both sides.
+pub(super) struct Held {
+    /// Whether it went through.
+    pub(super) done: bool,
+    pub(super) output: Bytes,
+    pub(super) logs: Vec<(Address, LogData)>,
+}
+
 /// Both worlds, and the people in them.
 pub struct World {
     pub(super) chain: LocalEvm,
@@ -51,6 +61,8 @@ pub struct World {
     pub(super) counts: CallCounts,
     /// What the people know of reports, where the contract decides over proofs.
     pub(super) desk: Option<Registrar>,
+    /// What the people know of rounds, where there are rounds.
+    pub(super) docket: Option<Docket>,
 }
 
 impl std::fmt::Debug for World {
@@ -79,6 +91,15 @@ impl World {
         Self::of_kind(seed, 1 + u8::try_from(seed % kinds).unwrap_or(0))
     }
 
+    /// As [`Self::with_proofs`], but the contracts decide over rounds, too, whose seats are drawn
+    /// among provers.
+    ///
+    /// # Errors
+    /// [`Difference::SetUp`].
+    pub fn with_rounds(seed: u64) -> Result<Self, Difference> {
+        Self::of_kind(seed, kind_of(seed))
+    }
+
     fn of_kind(seed: u64, kind: u8) -> Result<Self, Difference> {
         let base = set_up::base(kind)?;
         Ok(Self {
@@ -90,6 +111,7 @@ impl World {
             kind,
             counts: CallCounts::default(),
             desk: (kind != 0).then(|| Registrar::new(base.leaves.clone())),
+            docket: base.docket.clone(),
         })
     }
 
@@ -98,6 +120,9 @@ impl World {
     /// # Errors
     /// The first [`Difference`].
     pub fn run(&mut self, steps: u32) -> Result<CallCounts, Difference> {
+        if self.docket.is_some() {
+            return self.run_rounds(steps);
+        }
         if self.desk.is_some() {
             self.prologue()?;
         } else if self.chance(2) {
@@ -187,21 +212,35 @@ impl World {
         call: &Call,
         verdict: Result<Events, Refused>,
     ) -> Result<Bytes, Difference> {
+        self.hold_choice(call, |_, _| verdict).map(|held| held.output)
+    }
+
+    /// Makes the call and holds what it did against what the model says of it, where the rules
+    /// leave the contract a choice.
+    pub(super) fn hold_choice(
+        &mut self,
+        call: &Call,
+        judge: impl FnOnce(&mut ReferenceModel, &[(Address, LogData)]) -> Result<Events, Refused>,
+    ) -> Result<Held, Difference> {
         let outcome = self.chain.call(call.from, call.to, call.value, call.data.clone())?;
         self.counts.calls += 1;
         let step = format!("{} by {} with {}", call.name, call.from, call.value);
-        match (verdict, outcome) {
+        let chosen = match &outcome {
+            CallOutcome::Done { logs, .. } => logs.as_slice(),
+            CallOutcome::Reverted(_) => &[],
+        };
+        match (judge(&mut self.model, chosen), outcome) {
             (Err(Refused { reasons }), CallOutcome::Reverted(found)) => {
                 self.counts.refused(call.name, &found);
                 if reasons.is_empty() || reasons.iter().any(|reason| **reason == *found) {
-                    return Ok(Bytes::new());
+                    return Ok(Held { done: false, output: Bytes::new(), logs: Vec::new() });
                 }
                 Err(Difference::Reason { step, expected: shown(&reasons), found: reason(&found) })
             }
             (Ok(expected), CallOutcome::Done { output, logs }) => {
                 self.counts.accepted(call.name, &logs);
                 if expected == logs {
-                    return Ok(output);
+                    return Ok(Held { done: true, output, logs });
                 }
                 let show = |logs: &[(Address, LogData)]| format!("{logs:?}");
                 Err(Difference::Events { step, expected: show(&expected), found: show(&logs) })
