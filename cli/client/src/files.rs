@@ -191,6 +191,21 @@ pub(crate) fn save_new<T: Serialize>(path: &Path, value: &T, readers: Readers) -
     }
 }
 
+/// Refuses a path that is taken, before anything is done whose result would have no place.
+///
+/// # Errors
+/// Something is there.
+pub fn require_free(path: &Path) -> Result<()> {
+    if !is_there(path) {
+        return Ok(());
+    }
+    Err(fail(
+        format!("{} exists, and is never written over", path.display()),
+        "nothing was done; name another file, or move this one away",
+        FailureKind::Failed,
+    ))
+}
+
 /// Whether a path is taken.
 #[must_use]
 pub fn is_there(path: &Path) -> bool {
@@ -238,6 +253,8 @@ mod tests {
         let path = dir.path().join("license.json");
         keep(&path, &"one").unwrap();
         keep(&path, &"one").unwrap();
+        assert!(require_free(&path).unwrap_err().to_string().contains("license.json exists"));
+        require_free(&dir.path().join("free.json")).unwrap();
         let error = keep(&path, &"two").unwrap_err().to_string();
         assert!(error.contains("license.json exists and holds something else"), "{error}");
         assert_eq!(load::<String>(&path, "a text", "").unwrap(), "one");

@@ -137,6 +137,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Recover(lost) => return recover::recover_channel(&lost, global).await,
         Verb::SignClose { channel, amount, node, out } => {
             global.refuse_dry_run("a signature that ends a channel")?;
+            files::require_free(&out)?;
             let signed = sign_close(&load(&channel)?, &amount, &node, global).await?;
             return write_close(&signed, &out, global);
         }

@@ -55,6 +55,7 @@ pub(crate) struct Pay {
 /// Runs the command.
 pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
     let output = global.output();
+    args.receipt.as_deref().map_or(Ok(()), files::require_free)?;
     let chain = global.signing().await?;
     let channel = ChannelFile::load(&args.channel)?;
     let payable = PayableChannel::read(&chain, &channel).await?;

@@ -1,7 +1,7 @@
 //! Nobody loses money at the keyboard: each test has a way in which somebody once could. Against a
 //! real local chain.
 
-use super::money::{SECOND, SECOND_KEY, World};
+use super::money::{ETH, SECOND, SECOND_KEY, World, eth};
 use super::support::{FIRST, FIRST_KEY, anvil, oml, without_method};
 use alloy::primitives::U256;
 use oml_client::{Chain, ChainSettings, model};
@@ -146,6 +146,12 @@ fn json_of_large_amounts_is_text() {
         .assert()
         .success()
         .stdout(contains("10,000 ETH").and(contains("0 tUSD")));
+    // A claim of 24 ETH was sent, and its hash lost in the panic.
+    world.payer(&[&OPEN[..], &["--amount", "30"]].concat());
+    world.promise(24 * ETH);
+    let settled = world.host(&["settle", "--voucher", "voucher.json"]);
+    assert_eq!(settled["total"], eth("24"), "{settled}");
+    assert!(settled["transactions"][0]["hash"].is_string(), "{settled}");
 }
 
 /// Amounts were off by 10^12: six decimals were taken for every currency.

@@ -24,7 +24,7 @@ pub(super) const SECOND_KEY: &str =
 pub(super) const SECOND: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
 /// One ETH, in wei.
-const ETH: u128 = 1_000_000_000_000_000_000;
+pub(super) const ETH: u128 = 1_000_000_000_000_000_000;
 
 /// So many ETH, as JSON has an amount.
 pub(super) fn eth(amount: &str) -> Value {
@@ -114,7 +114,7 @@ impl World {
     }
 
     /// The payer's promise of `amount` for one request, in a file.
-    fn promise(&self, amount: u128) {
+    pub(super) fn promise(&self, amount: u128) {
         let channel: Value = read(&self.dir.path().join("channel.json"));
         let id: ChannelId = field(&channel, "channelId");
         let voucher = Voucher {

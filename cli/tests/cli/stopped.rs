@@ -151,6 +151,25 @@ fn a_proof_that_was_stopped_goes_on_with_its_commitment() {
     assert_eq!(world.bytes("a.equivocation.json"), kept);
 }
 
+/// What is paid for, ordered or signed needs a place before, not after.
+#[test]
+fn a_result_without_a_place_is_refused_first() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("there.json"), "mine").unwrap();
+    let pay = ["pay", "--gateway", "http://127.0.0.1:1", "--prompt", "Hi", "--receipt"];
+    let close = ["channel", "sign-close", "--amount", "1", "--no-node", "--out"];
+    let seal = ["round", "seal", "--uri", "http://a", "--payer-signed-by", SECOND, "--out"];
+    for args in [&pay[..], &close, &seal] {
+        oml(dir.path())
+            .args(args)
+            .arg("there.json")
+            .assert()
+            .code(1)
+            .stderr(contains("there.json exists").and(contains("nothing was done")));
+    }
+    assert_eq!(std::fs::read(dir.path().join("there.json")).unwrap(), b"mine");
+}
+
 /// A dry run of what only makes files made them all the same.
 #[test]
 fn a_dry_run_makes_no_keys() {

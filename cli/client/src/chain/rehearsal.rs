@@ -3,7 +3,7 @@
 //! One call is an `eth_call`. Several are an `eth_simulateV1`, in which the second sees what the
 //! first has done, so that a payment can be rehearsed by an account that has approved nothing.
 
-use super::rpc::{refused, rpc_failure};
+use super::rpc::refused;
 use super::{Call, Chain, Sent, TxRecord};
 use crate::error::Result;
 use alloy::primitives::Bytes;
@@ -28,12 +28,11 @@ pub(super) async fn rehearse(chain: &Chain, calls: &[Call]) -> Result<Option<Vec
     };
     let blocks = match chain.provider().simulate(&payload).await {
         Ok(blocks) => blocks,
-        // It answers, but not this.
-        Err(error) if error.as_error_resp().is_some() => {
+        // Endpoints refuse what they don't know in many ways; one that is gone fails the next call.
+        Err(error) => {
             tracing::debug!(%error, "the chain's endpoint can't rehearse several calls");
             return Ok(None);
         }
-        Err(error) => return Err(rpc_failure("rehearsal", &error)),
     };
     let results: Vec<SimCallResult> = blocks.into_iter().flat_map(|block| block.calls).collect();
     if results.len() != calls.len() {

@@ -185,7 +185,10 @@ pub(super) fn refused(what: &str, data: &[u8]) -> ClientError {
         }
         None => {
             let name = oml_contracts::rpc::reverts::decode(data);
-            let shown = || format!("revert data {}", alloy::hex::encode_prefixed(data));
+            let shown = || match data {
+                [] => "it reverts without a reason".to_owned(),
+                data => format!("revert data {}", alloy::hex::encode_prefixed(data)),
+            };
             let remedy = "the error's name and values say which rule it breaks".to_owned();
             (name.unwrap_or_else(shown), remedy)
         }

@@ -65,6 +65,8 @@ pub(super) async fn run(args: Seal, global: &Global) -> Result<()> {
     }
     if args.config.is_some() || args.payer_signed_by.is_some() {
         global.refuse_dry_run("an order or a signed seal")?;
+        // An order whose seal has no place would use up a word.
+        args.out.as_deref().map_or(Ok(()), files::require_free)?;
     }
     match &args.config {
         Some(config) => by_node(&args, config, global).await,
