@@ -29,7 +29,7 @@ fn missing<'a>(total: &CallCounts, wanted: &'a str) -> Vec<&'a str> {
 
 #[test]
 fn bytecode_does_what_the_model_says() {
-    let total = total(120, 80, World::new).unwrap();
+    let total = total(170, 80, World::new).unwrap();
     // Sequences in which everything is refused would show nothing.
     assert!(total.accepted * 4 > total.calls, "{total:?}");
     assert!(total.events > total.accepted, "{total:?}");
@@ -42,7 +42,7 @@ const REACHED: &str = include_str!("reached.txt");
 
 #[test]
 fn proofs_convict_as_the_model_says() {
-    let total = total(150, 90, World::with_proofs).unwrap();
+    let total = total(240, 90, World::with_proofs).unwrap();
     assert!(total.accepted * 3 > total.calls, "{total:?}");
     let missing = missing(&total, REACHED);
     assert!(missing.is_empty(), "never reached: {missing:?}");
