@@ -66,7 +66,7 @@ pub(crate) struct Tickets {
     pub(crate) places: Vec<Vec<Tenure>>,
     /// Places of the array.
     pub(crate) total: u32,
-    /// Whether the array was ever tidied up.
+    /// Whether somebody has ever asked for it to be tidied up.
     pub(crate) compacted: bool,
     /// Everybody who has ever joined.
     pub(crate) provers: BTreeMap<Address, ProverAccount>,
@@ -380,7 +380,7 @@ impl ReferenceModel {
                 used += m.tickets.cut(total, now)?;
                 events.push(m.tickets_event(&Registry::TicketsShrunk { total }));
             }
-            m.tickets.compacted |= used != 0;
+            m.tickets.compacted = true;
             if used > steps { Err(Refused::ANY) } else { Ok(events) }
         })
     }

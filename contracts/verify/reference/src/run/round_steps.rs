@@ -83,7 +83,8 @@ impl World {
             81..=83 => self.accuse(),
             84..=86 => self.take_report(),
             87..=91 => self.places(),
-            92..=94 => self.provers_live(),
+            92..=93 => self.provers_live(),
+            94 => self.seal_at_a_death(),
             95 => self.pay_out(),
             _ => self.round_licensing(),
         }

@@ -6,6 +6,7 @@ use oml_contracts::rpc::abi::ProverRegistry;
 use rand::Rng;
 
 use super::difference::Difference;
+use super::units::DAY;
 use super::world::{Call, World};
 use crate::model::{Joining, Tidying};
 
@@ -67,25 +68,49 @@ impl World {
         let new = Joining { count, encryption_key, inbox };
         let price = self.model.tickets.config.ticketPrice * u128::from(count);
         let value = self.value(self.model.tickets.coin, price);
+        if self.join_with(by, &new, value)? && self.chance(6) {
+            let warm = self.model.time + self.model.tickets.config.warmUp.to::<u64>();
+            return self.seal_at(warm);
+        }
+        Ok(())
+    }
+
+    /// Joins; whether that was taken.
+    pub(super) fn join_with(
+        &mut self,
+        by: Address,
+        new: &Joining,
+        value: u128,
+    ) -> Result<bool, Difference> {
         let data = ProverRegistry::joinCall {
-            count,
+            count: new.count,
             encryptionKey: new.encryption_key,
             inbox: new.inbox.clone(),
         };
-        let (before, room) =
-            (self.model.tickets.total, self.model.tickets.has_room(self.model.time));
+        let (before, now) = (self.model.tickets.total, self.model.time);
+        let room = self.model.tickets.has_room(now);
         let call = Call::new(self.model.tickets.address, "join", by, value, &data);
         let held = self.hold_choice(&call, |model, logs| {
             let taken = decoded::<ProverRegistry::TicketTaken>(logs);
             let places: Vec<u32> = taken.iter().map(|taken| taken.ticket).collect();
-            model.join(by, &new, value, &places)
+            model.join(by, new, value, &places)
         })?;
-        if held.done && self.model.tickets.total < before + count {
+        if held.done && self.model.tickets.total < before + new.count {
             self.counts.saw("a dead place is filled");
         } else if held.done && room {
             self.counts.saw("a dead place is overlooked once the array was tidied up");
         }
-        Ok(())
+        Ok(held.done)
+    }
+
+    /// A round is sealed in this second, or in the one before it.
+    fn seal_at(&mut self, second: u64) -> Result<(), Difference> {
+        let early = u64::from(self.chance(3));
+        let wait = second.saturating_sub(self.model.time).saturating_sub(early);
+        if wait != 0 {
+            self.pass(1, wait);
+        }
+        self.seal()
     }
 
     fn announce(&mut self) -> Result<(), Difference> {
@@ -109,10 +134,24 @@ impl World {
         let call = ProverRegistry::stayAliveCall {};
         let call = Call::new(self.model.tickets.address, "stayAlive", by, 0, &call);
         let verdict = self.model.stay_alive(by);
-        if verdict.is_ok() && until < self.model.time {
+        let revives = verdict.is_ok() && until < self.model.time;
+        self.hold(&call, verdict)?;
+        if revives {
             self.counts.saw("a prover revives");
+            if self.chance(8) {
+                return self.seal_at(self.model.time + 1);
+            }
         }
-        self.hold(&call, verdict).map(drop)
+        Ok(())
+    }
+
+    /// A round is sealed in the second in which some prover dies, or in the last one of its life.
+    pub(super) fn seal_at_a_death(&mut self) -> Result<(), Difference> {
+        let now = self.model.time;
+        let lives = self.model.tickets.provers.values().map(|life| life.alive_until);
+        let ends: Vec<u64> = lives.filter(|end| *end >= now && *end < now + 4 * DAY).collect();
+        let end = ends.get(self.below(ends.len())).copied();
+        end.map_or(Ok(()), |end| self.seal_at(end + 1))
     }
 
     /// Some places, now and then one twice or one that there is not.
@@ -133,9 +172,15 @@ impl World {
         let by = self.a_prover();
         let held = self.model.tickets.held_by(by);
         let places = self.some_of(held);
-        let data = ProverRegistry::releaseCall { tickets: places.clone() };
+        let next = self.model.time + 1;
+        self.release_places(by, &places)?;
+        if self.chance(3) { self.seal_at(next) } else { Ok(()) }
+    }
+
+    pub(super) fn release_places(&mut self, by: Address, places: &[u32]) -> Result<(), Difference> {
+        let data = ProverRegistry::releaseCall { tickets: places.to_vec() };
         let call = Call::new(self.model.tickets.address, "release", by, 0, &data);
-        let verdict = self.model.release(by, &places);
+        let verdict = self.model.release(by, places);
         self.hold(&call, verdict).map(drop)
     }
 
@@ -189,7 +234,11 @@ impl World {
             2..=5 => self.random.random_range(1..4),
             _ => 64,
         };
-        self.compact_by(steps)
+        let done = self.compact_by(steps)?;
+        if done && self.chance(2) {
+            self.seal_at(self.model.time + 1)?;
+        }
+        Ok(done)
     }
 
     pub(super) fn compact_by(&mut self, steps: u32) -> Result<bool, Difference> {
