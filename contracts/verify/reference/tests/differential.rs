@@ -42,7 +42,7 @@ const REACHED: &str = include_str!("reached.txt");
 
 #[test]
 fn proofs_convict_as_the_model_says() {
-    let total = total(240, 90, World::with_proofs).unwrap();
+    let total = total(200, 90, World::with_proofs).unwrap();
     assert!(total.accepted * 3 > total.calls, "{total:?}");
     let missing = missing(&total, REACHED);
     assert!(missing.is_empty(), "never reached: {missing:?}");

@@ -50,7 +50,7 @@ impl World {
             0..=9 => {
                 let blocks = if self.chance(25) { 300 } else { self.random.random_range(1..6) };
                 // Now and then so long that proofs by a revoked key lapse, and retired deployments.
-                let longest = if self.chance(5) { 9 * DAY } else { DAY };
+                let longest = if self.chance(3) { 9 * DAY } else { DAY };
                 let seconds = self.random.random_range(1..longest);
                 self.pass(blocks, seconds);
                 Ok(())
