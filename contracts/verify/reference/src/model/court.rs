@@ -6,8 +6,6 @@ use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::SolValue;
 use oml_contracts::rpc::abi::Rounds::{Config, Sheet};
 
-use super::leaves::keccak;
-
 /// Rounds of one kind that a license can ever have.
 pub(crate) const INDICES: u8 = 64;
 /// Levels of the tree over a license's words of both kinds.
@@ -64,7 +62,7 @@ pub(crate) struct OpenedIndex {
 /// What all rounds of one kind say against a license.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
-    /// By index.
+    /// What was opened of it, by index.
     pub(crate) opened: BTreeMap<u8, OpenedIndex>,
 }
 
@@ -89,12 +87,12 @@ impl Ledger {
     }
 }
 
-/// All rounds.
+/// All that the contract of rounds keeps.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Court {
     /// What was fixed at the deployment.
     pub(crate) config: Config,
-    /// By id.
+    /// Every round that was ever sealed, by its id.
     pub(crate) rounds: BTreeMap<B256, SealedRound>,
     /// By license and whether it is that of deployments which nobody registered.
     pub(crate) ledgers: BTreeMap<(B256, bool), Ledger>,
@@ -129,7 +127,7 @@ pub(super) fn is_under(root: B256, word: B256, index: u8, proof: &[B256]) -> boo
         let (left, right) =
             if place.is_multiple_of(2) { (node, *sibling) } else { (*sibling, node) };
         place /= 2;
-        keccak(&[&left[..], &right[..]])
+        keccak256([left.0, right.0].concat())
     });
     inside && top == root
 }

@@ -19,6 +19,7 @@ mod proofs;
 mod refusal;
 mod reports;
 mod rounds;
+mod seating;
 mod signatures;
 mod stake;
 mod state;
@@ -43,11 +44,11 @@ pub(crate) use leaves::{Tag, candidate, leaf_hash, tags};
 pub(crate) use proofs::{AttributedReceipt, ReceiptProof};
 pub(crate) use refusal::{Events, Refused};
 pub(crate) use rounds::{Seal, SeatSheet};
-pub(crate) use stake::Mood;
+pub(crate) use seating::{Mood, Tickets};
 pub(crate) use state::{
     Channel, Deployment, Desk, JudgedRow, License, NamedChannel, PartSizes, Payout, ReferenceModel,
     SignatureFacts, Status, UniverseId, UniverseState,
 };
-pub(crate) use tickets::{Joining, Tickets, Tidying};
+pub(crate) use tickets::{Joining, Tidying};
 pub(crate) use units::BURN;
 pub(crate) use universe::universe_of;

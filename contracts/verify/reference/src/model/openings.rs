@@ -47,7 +47,7 @@ struct Named {
 /// What the sheets come to.
 #[derive(Debug, Default)]
 struct Tally {
-    /// By seat.
+    /// Answers that are the license's, by seat.
     hits: Vec<u8>,
     /// Bundles that were opened.
     opened: Vec<u32>,

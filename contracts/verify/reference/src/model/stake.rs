@@ -7,25 +7,10 @@ use super::faults::{
     Currency_WrongValue, Faults,
 };
 use super::refusal::Refused;
+use super::seating::Mood;
 use super::state::ReferenceModel;
 use super::units::BURN;
 use crate::agreed::Coin;
-
-/// How the provers' token behaves.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Mood {
-    /// As it should; perhaps it makes a call of its own before, which must change nothing.
-    #[default]
-    Honest,
-    /// Says no to everything, and that nobody has anything.
-    SaysNo,
-    /// Reverts.
-    Reverts,
-    /// Says yes to everything and moves nothing.
-    Lies,
-    /// Moves one unit less than it is asked to.
-    TakesFee,
-}
 
 impl ReferenceModel {
     /// What is in the way of an amount of stake or fees that somebody pays.

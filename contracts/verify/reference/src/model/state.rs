@@ -11,7 +11,7 @@ use oml_contracts::rpc::abi::Proofs::Config;
 
 use super::court::Court;
 use super::refusal::{Caused, Refused};
-use super::tickets::Tickets;
+use super::seating::Tickets;
 use crate::agreed::{CHAIN_ID, Coin};
 use crate::wallets::WalletCode;
 

@@ -23,7 +23,7 @@ enum Tester {
     OtherKeys,
     /// Asks the keys of the other seat of its bundle.
     OtherHalf,
-    /// Sends nothing.
+    /// Lets the time of answers pass.
     Silent,
 }
 

@@ -1,6 +1,7 @@
 //! Random sequences of calls, made to the bytecode and to the model alike.
 
 mod answers;
+mod bases;
 mod channels;
 mod compare;
 mod compare_rounds;

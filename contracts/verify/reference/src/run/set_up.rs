@@ -1,6 +1,5 @@
 //! Contracts, people and offers before the first call of a sequence.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -11,11 +10,9 @@ use oml_contracts::rpc::abi;
 use oml_contracts::rpc::abi::Proofs::Config;
 
 use super::docket::Docket;
-use super::flavors::FIRST;
 use super::leaves::Leaves;
 use super::listing::{NO_LEAVES, first_call, own_leaves, publish, publish_foreign, size_of};
 use super::people::{People, people, person};
-use super::round_set_up;
 use super::units::{DAY, ETHER};
 use crate::agreed::Coin;
 use crate::evm::{LocalEvm, SetUpError};
@@ -47,27 +44,13 @@ pub(super) struct Base {
     pub(super) docket: Option<Docket>,
 }
 
-thread_local! {
-    static BASES: RefCell<BTreeMap<u8, Rc<Base>>> = const { RefCell::new(BTreeMap::new()) };
-}
-
-/// The start of sequences of this kind, made once.
-pub(super) fn base(kind: u8) -> Result<Rc<Base>, SetUpError> {
-    if let Some(known) = BASES.with_borrow(|bases| bases.get(&kind).cloned()) {
-        return Ok(known);
-    }
-    let rounds = kind >= FIRST;
-    let base = Rc::new(if rounds { round_set_up::make(kind)? } else { make(kind)? });
-    BASES.with_borrow_mut(|bases| bases.insert(kind, Rc::clone(&base)));
-    Ok(base)
-}
-
 /// What the contract of proofs is made with.
 fn config(kind: u8) -> Config {
     Config { reportDelay: U40::from(600), payoutDelay: U40::from(DAY * u64::from(kind)) }
 }
 
-fn make(kind: u8) -> Result<Base, SetUpError> {
+/// The start of sequences without rounds of this kind.
+pub(super) fn make(kind: u8) -> Result<Base, SetUpError> {
     let proofs = match kind {
         0 => ProofAuthority::Account(person("proofs")),
         _ => ProofAuthority::Contract(config(kind)),

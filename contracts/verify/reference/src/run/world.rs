@@ -8,6 +8,7 @@ use oml_contracts::rpc::abi;
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
+use super::bases::base;
 use super::counts::CallCounts;
 use super::difference::{Difference, reason, shown};
 use super::docket::Docket;
@@ -101,7 +102,7 @@ impl World {
     }
 
     fn of_kind(seed: u64, kind: u8) -> Result<Self, Difference> {
-        let base = set_up::base(kind)?;
+        let base = base(kind)?;
         Ok(Self {
             chain: base.chain.fork(),
             model: base.model.clone(),
