@@ -12,8 +12,8 @@ import { Shares } from "./libraries/Shares.sol";
 import { TermsLib } from "./libraries/TermsLib.sol";
 import { BPS, BURN, LicenseRef, LicenseStatus } from "./libraries/Types.sol";
 
-/// @title Hosts' collateral, by license, license fees not yet earned, and the delayed payout of what
-/// was slashed
+/// @title Hosts' collateral, by license, license fees not yet earned, and the delayed payout of
+/// what was slashed
 /// @dev Immutable: no owner, no proxy. What a license brings when it is acquired follows from its
 /// terms, so only what has changed since is stored. The sum of all collateral, held fees and
 /// unpaid payouts in a currency never exceeds the vault's balance of it.

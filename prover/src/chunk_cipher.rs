@@ -36,9 +36,9 @@ impl From<ChunkError> for io::Error {
 /// Whether another chunk follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chunk {
-    /// It does.
+    /// At least one more chunk follows.
     Inner,
-    /// It does not.
+    /// The stream ends with this chunk.
     Last,
 }
 

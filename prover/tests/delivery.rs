@@ -4,7 +4,7 @@
 //! --nocapture` does it with 10 GiB and prints how fast.
 
 use oml_contracts::LicenseId;
-use oml_prover::delivery::{CopyManifest, CopySecrets, SealOrder, open_copy, seal_copy};
+use oml_prover::delivery::{CopyManifest, CopySecrets, CopyToSeal, open_copy, seal_copy};
 use oml_prover::sealed_box::EncryptionKey;
 use std::fs::File;
 use std::time::Instant;
@@ -33,7 +33,7 @@ fn a_large_copy_takes_no_more_memory_than_a_small_one() {
     let license = LicenseId::new([1; 32]);
     let host = EncryptionKey::generate().unwrap();
     let (copy, sealed, opened) = (place("copy"), place("sealed"), place("opened"));
-    let order = SealOrder { license, copy: &copy, host_key: host.public(), out: &sealed };
+    let order = CopyToSeal { license, copy: &copy, host_key: host.public(), out: &sealed };
     let timed = |what: &str, work: &mut dyn FnMut()| {
         let start = Instant::now();
         work();

@@ -929,7 +929,7 @@ interface ProverRegistry {
 
     /// @notice Buys tickets, first or more; announces key and inbox; shows life. Native currency:
     /// `msg.value` = `count` · `ticketPrice`; ERC-20: an allowance of as much. Dead places are
-    /// filled first.
+    /// filled first, but for those that `compact` has put behind one that is not free yet.
     function join(uint32 count, bytes32 encryptionKey, string calldata inbox) external payable;
 
     /// @notice Announces another key or inbox, and shows life. Only who holds tickets.
@@ -1122,7 +1122,7 @@ interface Proofs {
 
 /// @title Level 2: sealed rounds of sampled testers, and the ledger of each license
 /// @notice Sealed → (beacon) answers → opened or lapsed. Nothing on chain names the license before
-/// the opening. `docs/protocol/rounds.md` has the mechanism and the theorem behind it.
+/// the opening. `docs/decisions/024-sealed-rounds.md` has the mechanism, 023 the theorem.
 interface Rounds {
     /// @notice Fixed at deployment.
     /// @param answerWindow seconds after the seal in which seats answer

@@ -76,7 +76,7 @@ interface IProverRegistry {
 
     /// @notice Buys tickets, first or more; announces key and inbox; shows life. Native currency:
     /// `msg.value` = `count` · `ticketPrice`; ERC-20: an allowance of as much. Dead places are
-    /// filled first.
+    /// filled first, but for those that `compact` has put behind one that is not free yet.
     function join(uint32 count, bytes32 encryptionKey, string calldata inbox) external payable;
 
     /// @notice Announces another key or inbox, and shows life. Only who holds tickets.

@@ -5,7 +5,7 @@ import { LicenseRef, OpenedBundle } from "../libraries/Types.sol";
 
 /// @title Level 2: sealed rounds of sampled testers, and the ledger of each license
 /// @notice Sealed → (beacon) answers → opened or lapsed. Nothing on chain names the license before
-/// the opening. `docs/protocol/rounds.md` has the mechanism and the theorem behind it.
+/// the opening. `docs/decisions/024-sealed-rounds.md` has the mechanism, 023 the theorem.
 interface IRounds {
     /// @notice Fixed at deployment.
     /// @param answerWindow seconds after the seal in which seats answer

@@ -4,17 +4,17 @@
 //! id>/`. Everything else follows from the chain.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use alloy::primitives::Address;
 use oml_contracts::rpc::abi::LicenseRegistry::{deliverKeyCall, releaseFeeCall};
 use oml_contracts::{LicenseId, LicenseRef, chains};
-use oml_prover::delivery::{CopyManifest, CopySecrets, DeliveryError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::key_step::{Acceptance, KeyStep, OwnCopy, key_step};
-use super::service::LicenseError;
+use super::copies::{folder_of, own_copy};
+use super::error::LicenseError;
+use super::key_step::{Acceptance, KeyStep, key_step};
 use crate::chain::{
     ChainClient, Head, Intent, LicenseStatus, LicenseView, Sender, Submitted, submit_once,
 };
@@ -115,16 +115,11 @@ impl DeliveryService {
         view: &LicenseView,
         head: &Head,
     ) -> Result<(), LicenseError> {
-        let folder = folder_of(&self.copies, id);
-        let own = tokio::task::spawn_blocking(move || own_copy(&folder, id)).await;
-        let (own, secrets) = match own {
-            Ok(Ok(own)) => own,
-            Ok(Err(error)) => {
-                tracing::error!(license = %id, %error, "the host waits for a key that is not here");
-                return Ok(());
-            }
+        // A manifest has 32 bytes per MiB of the copy, so no thread of its own.
+        let (own, secrets) = match own_copy(&folder_of(&self.copies, id), id) {
+            Ok(own) => own,
             Err(error) => {
-                tracing::error!(license = %id, %error, "a sealed copy could not be read");
+                tracing::error!(license = %id, %error, "the host waits for a key that is not here");
                 return Ok(());
             }
         };
@@ -182,15 +177,4 @@ impl DeliveryService {
         }
         Ok(())
     }
-}
-
-/// Folder of a license's sealed copy.
-pub(super) fn folder_of(copies: &Path, license: LicenseId) -> PathBuf {
-    copies.join(license.to_string())
-}
-
-fn own_copy(folder: &Path, id: LicenseId) -> Result<(OwnCopy, CopySecrets), DeliveryError> {
-    let manifest = CopyManifest::load(folder, id)?;
-    let secrets = CopySecrets::load(folder, id)?;
-    Ok((OwnCopy { root: manifest.root(), key_hash: manifest.key_hash }, secrets))
 }

@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
-use super::delivery::folder_of;
+use super::copies::folder_of;
 
 /// Downloads at the same time, of manifests and of copies; more are asked to come later.
 const DOWNLOADS: usize = 16;
@@ -57,9 +57,7 @@ async fn data(
         return refused(StatusCode::BAD_REQUEST, "the license's id is malformed");
     };
     let folder = folder_of(&state.copies, id);
-    let place = folder.clone();
-    let secrets = tokio::task::spawn_blocking(move || CopySecrets::load(&place, id)).await;
-    let Ok(Ok(secrets)) = secrets else {
+    let Ok(secrets) = CopySecrets::load(&folder, id) else {
         return refused(StatusCode::NOT_FOUND, "no copy of this license is here");
     };
     if !shows(request.headers(), &secrets.download_token()) {
@@ -123,7 +121,7 @@ impl<B: HttpBody + Unpin> HttpBody for Held<B> {
 mod tests {
     use super::*;
     use axum::http::header::{CONTENT_RANGE, RANGE};
-    use oml_prover::delivery::{SealOrder, seal_copy};
+    use oml_prover::delivery::{CopyToSeal, seal_copy};
     use oml_prover::sealed_box::EncryptionKey;
 
     const LICENSE: LicenseId = LicenseId::new([5; 32]);
@@ -155,7 +153,8 @@ mod tests {
         std::fs::create_dir(&copy).unwrap();
         std::fs::write(copy.join("weights"), vec![1; 5_000]).unwrap();
         let (host, out) = (EncryptionKey::generate().unwrap(), folder_of(&copies, LICENSE));
-        let order = SealOrder { license: LICENSE, copy: &copy, host_key: host.public(), out: &out };
+        let order =
+            CopyToSeal { license: LICENSE, copy: &copy, host_key: host.public(), out: &out };
         let manifest = seal_copy(&order, &mut |_| ()).unwrap();
         let router = router(copies);
         let base = format!("/v1/licenses/{LICENSE}/copy");

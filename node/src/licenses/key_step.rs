@@ -35,7 +35,7 @@ pub struct Acceptance {
 /// What the owner does with the key now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyStep {
-    /// Sends it.
+    /// Sends it: nothing takes back what pays for it.
     Send,
     /// Waits: the host has not accepted.
     AwaitAcceptance,

@@ -5,12 +5,15 @@
 //! cancellation and withdrawal are a person's decisions, for which `host_status` says what is
 //! possible.
 
+mod copies;
 mod decide;
 mod delivery;
 mod downloads;
+mod error;
 mod key_step;
 mod service;
+mod wiring;
 
 pub use key_step::{Acceptance, KeyStep, OwnCopy, key_step};
 pub use service::LicenseService;
-pub(crate) use service::wire;
+pub(crate) use wiring::wire;

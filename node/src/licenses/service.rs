@@ -16,33 +16,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{SeedAction, host_status, license_action, universe_action};
-use super::delivery::DeliveryService;
-use super::downloads;
+use super::error::LicenseError;
 use crate::chain::beacon::RoundOrders;
-use crate::chain::{
-    ChainClient, ChainError, Head, Intent, LicenseStatus, Sender, SubmitError, Submitted,
-    submit_once,
-};
-use crate::context::{NodeContext, RoleError, RoleParts};
-use crate::store::{Store, StoreError};
-
-/// Why a draw could not be looked at now. The next head tries again.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LicenseError {
-    /// The chain failed.
-    #[error(transparent)]
-    Chain(#[from] ChainError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The transaction could not be submitted.
-    #[error(transparent)]
-    Submit(#[from] SubmitError),
-    /// Something does not fit into a call.
-    #[error(transparent)]
-    Convert(#[from] oml_contracts::rpc::ConvertError),
-}
+use crate::chain::{ChainClient, Head, Intent, LicenseStatus, Sender, Submitted, submit_once};
+use crate::store::Store;
 
 /// Draws the seeds of an owner's licenses and universes.
 #[derive(Debug)]
@@ -196,7 +173,11 @@ impl LicenseService {
 }
 
 /// Where a license stands for its host: `GET /v1/licenses/{licenseId}/status`.
-fn status_router(chain: ChainClient, store: Store, heads: watch::Receiver<Head>) -> Router {
+pub(super) fn status_router(
+    chain: ChainClient,
+    store: Store,
+    heads: watch::Receiver<Head>,
+) -> Router {
     Router::new()
         .route("/v1/licenses/{license}/status", get(status))
         .with_state(Arc::new((chain, store, heads)))
@@ -236,31 +217,4 @@ async fn status(
             refuse(StatusCode::SERVICE_UNAVAILABLE, "the chain can't be read; try again".to_owned())
         }
     }
-}
-
-/// Starts what the configured roles need.
-///
-/// # Errors
-/// [`RoleError`] if an owner has no signer.
-pub(crate) fn wire(context: &NodeContext) -> Result<RoleParts, RoleError> {
-    let mut parts = RoleParts::default();
-    let (chain, store) = (context.chain.clone(), context.store.clone());
-    parts.routers.push(status_router(chain, store, context.heads.clone()));
-    if let Some(owner) = &context.config.owner {
-        let sender = context.require_sender("owner")?;
-        let universes = owner.universes.iter().map(|u| (u.model, u.epoch)).collect();
-        let rounds = context.require_rounds("owner")?;
-        let (chain, store) = (context.chain.clone(), context.store.clone());
-        let service = LicenseService::new(chain, store, sender.clone(), rounds, universes);
-        let (heads, cancel) = (context.heads.clone(), context.tasks.cancel_token());
-        context.tasks.spawn_critical("licenses", service.run(heads, cancel));
-        if let Some(copies) = &owner.copies {
-            parts.routers.push(downloads::router(copies.clone()));
-            let (chain, store) = (context.chain.clone(), context.store.clone());
-            let service = DeliveryService::new(chain, store, sender, copies.clone());
-            let (heads, cancel) = (context.heads.clone(), context.tasks.cancel_token());
-            context.tasks.spawn_critical("deliveries", service.run(heads, cancel));
-        }
-    }
-    Ok(parts)
 }

@@ -15,7 +15,7 @@ pub enum DeliveryError {
     /// A file or folder could not be read or written.
     #[error("{path}: {source}")]
     Io {
-        /// Which one.
+        /// The file or folder.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
@@ -45,9 +45,9 @@ pub enum DeliveryError {
     Length {
         /// The sealed file.
         path: PathBuf,
-        /// Its length.
+        /// How many bytes the file has.
         found: u64,
-        /// Length by the manifest.
+        /// How many bytes it should have.
         wanted: u64,
     },
     /// A chunk is not the one of the manifest.

@@ -5,18 +5,19 @@
 //! license active. So neither side ends with both the readable copy and the money
 //! (`docs/decisions/025-copies-by-a-key-on-chain.md`).
 //!
-//! Two files in one folder, and the owner's secrets (`delivery.key`) beside them. `copy.sealed`: the copy's files as one tar stream, in chunks of 1 MiB,
-//! each sealed by ChaCha20-Poly1305 as `chunk_cipher` describes, with the license's id as associated
-//! data. `copy.manifest`: what a host needs to check them:
+//! Two files in one folder, and the owner's secrets (`delivery.key`) beside them. `copy.sealed`:
+//! the copy's files as one tar stream, in chunks of 1 MiB, each sealed by ChaCha20-Poly1305 as
+//! `chunk_cipher` describes, with the license's id as associated data. `copy.manifest`: what a host
+//! needs to check them:
 //!
 //! `"OMLC" ‖ version u16 ‖ 0 u16 ‖ licenseId (32) ‖ keyHash (32) ‖ chunk size u32 ‖ length u64 ‖
 //! sealed secret (81) ‖ SHA-256 of each sealed chunk (32 each)`
 //!
 //! * `keyHash = keccak(key)`; the contract compares it with the key that the owner brings.
 //! * The root that the host accepts is `keccak("OML.copy.v1" ‖ manifest)`.
-//! * The content key is `keccak("OML.copy.key.v1" ‖ key ‖ secret ‖ licenseId)`. The secret is sealed
-//!   to the host's X25519 key, so that a key which everybody reads on chain opens nothing for a
-//!   stranger who has the ciphertext.
+//! * The content key is `keccak("OML.copy.key.v1" ‖ key ‖ secret ‖ licenseId)`. The secret is
+//!   sealed to the host's X25519 key, so that a key which everybody reads on chain opens nothing
+//!   for a stranger who has the ciphertext.
 //!
 //! The manifest is for everybody; a download of the ciphertext shows
 //! `keccak("OML.copy.token.v1" ‖ secret)`, so that strangers can't use up the owner's line.
@@ -34,7 +35,7 @@ mod tests;
 pub use error::DeliveryError;
 pub use manifest::{CopyManifest, MANIFEST_FILE, SEALED_FILE, key_hash};
 pub use open::open_copy;
-pub use seal::{SealOrder, seal_copy};
+pub use seal::{CopyToSeal, seal_copy};
 pub use secrets::CopySecrets;
 
 /// Bytes of the copy in a chunk.

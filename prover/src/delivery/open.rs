@@ -15,8 +15,8 @@ use super::seal::content_key;
 use crate::chunk_cipher::{Chunk, ChunkCipher, TAG};
 use crate::sealed_box::EncryptionKey;
 
-/// Opens the sealed copy in `folder` and writes its files into `out`, which must not exist. They are
-/// written beside it first, so that `out` is whole or not there. `report` hears how many sealed
+/// Opens the sealed copy in `folder` and writes its files into `out`, which must not exist. They
+/// are written beside it first, so that `out` is whole or not there. `report` hears how many sealed
 /// bytes were read since it was last called.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ use crate::sealed_box;
 
 /// What is to be sealed, for whom and whereto.
 #[derive(Clone, Copy, Debug)]
-pub struct SealOrder<'a> {
+pub struct CopyToSeal<'a> {
     /// License whose answers the copy carries.
     pub license: LicenseId,
     /// Folder of the copy.
@@ -35,15 +35,15 @@ pub(super) fn content_key(key: &CopyKey, secret: &[u8], license: LicenseId) -> Z
     Zeroizing::new(keccak_parts(&parts))
 }
 
-/// Seals a copy into `order.out` with the secrets of that folder, see [`CopySecrets::of_folder`]. The
-/// manifest is written last, so that a folder with a manifest is
-/// whole. `report` hears how many bytes were read since it was last called.
+/// Seals a copy into `order.out` with the secrets of that folder, see [`CopySecrets::of_folder`].
+/// The manifest is written last, so that a folder with a manifest is whole. `report` hears how many
+/// bytes were read since it was last called.
 ///
 /// # Errors
 /// [`DeliveryError`]: a sealed copy is there already, the copy can't be read, the host's key is
 /// unusable, the disk is full.
 pub fn seal_copy(
-    order: &SealOrder<'_>,
+    order: &CopyToSeal<'_>,
     report: &mut dyn FnMut(u64),
 ) -> Result<CopyManifest, DeliveryError> {
     let manifest_path = order.out.join(MANIFEST_FILE);

@@ -26,7 +26,8 @@ impl World {
         fs::write(copy.join("empty"), "").unwrap();
         let host = EncryptionKey::generate().unwrap();
         let out = dir.path().join("sealed");
-        let order = SealOrder { license: LICENSE, copy: &copy, host_key: host.public(), out: &out };
+        let order =
+            CopyToSeal { license: LICENSE, copy: &copy, host_key: host.public(), out: &out };
         let mut read = 0;
         let manifest = seal_copy(&order, &mut |bytes| read += bytes).unwrap();
         let secrets = CopySecrets::load(&out, LICENSE).unwrap();
@@ -146,23 +147,23 @@ fn a_sealed_copy_is_never_overwritten_nor_an_empty_one_sealed() {
     let world = World::new(10);
     let (copy, out) = (world.dir.path().join("copy"), world.sealed());
     let host_key = world.host.public();
-    let order = SealOrder { license: LICENSE, copy: &copy, host_key, out: &out };
+    let order = CopyToSeal { license: LICENSE, copy: &copy, host_key, out: &out };
     let again = seal_copy(&order, &mut |_| ());
     assert!(matches!(again, Err(DeliveryError::Exists(_))), "{again:?}");
     world.manifest.check(&out, &mut |_| ()).unwrap();
 
     let (empty, new) = (world.dir.path().join("none"), world.dir.path().join("new"));
     fs::create_dir(&empty).unwrap();
-    let order = SealOrder { copy: &empty, out: &new, ..order };
+    let order = CopyToSeal { copy: &empty, out: &new, ..order };
     let refused = seal_copy(&order, &mut |_| ());
     assert!(matches!(refused, Err(DeliveryError::Empty(_))), "{refused:?}");
-    let order = SealOrder { host_key: [0; 32], copy: &copy, ..order };
+    let order = CopyToSeal { host_key: [0; 32], copy: &copy, ..order };
     let refused = seal_copy(&order, &mut |_| ());
     assert!(matches!(refused, Err(DeliveryError::Secret(_))), "{refused:?}");
     assert!(!new.join(MANIFEST_FILE).exists());
     // What was broken off is sealed again with the key that was kept, whoever it is for.
     let kept = CopySecrets::load(&new, LICENSE).unwrap().copy_key();
-    let order = SealOrder { host_key, ..order };
+    let order = CopyToSeal { host_key, ..order };
     assert_eq!(seal_copy(&order, &mut |_| ()).unwrap().key_hash, key_hash(&kept));
     let mode = fs::metadata(CopySecrets::path(&new)).unwrap().permissions();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);

@@ -2,12 +2,12 @@
 
 use crate::error::{FailureKind, HintExt, Result, fail};
 use crate::files::LicenseFile;
-use crate::progress::Progress;
+use crate::progress::{Progress, ProgressBar};
 use oml_contracts::{LicenseId, SealedRoot};
 use oml_prover::delivery::{CHUNK, CopyManifest, MANIFEST_FILE, SEALED_FILE};
 use oml_prover::sealed_box::EncryptionKey;
 use reqwest::header::{AUTHORIZATION, RANGE};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -41,8 +41,8 @@ pub struct FetchedCopy {
 /// Fetches the sealed copy of `license` from the owner's node at `url` into `dir`.
 ///
 /// # Errors
-/// The node can't be reached or has no such copy, the copy is sealed to another key, what comes does
-/// not fit the manifest, a full disk. What is right of it stays, and the same command goes on.
+/// The node can't be reached or has no such copy, the copy is sealed to another key, what comes
+/// does not fit the manifest, a full disk. What is right of it stays, and the same command goes on.
 pub async fn fetch(
     url: &str,
     license: &LicenseFile,
@@ -72,32 +72,10 @@ pub async fn fetch(
     if good < manifest.chunks() {
         let request = client
             .get(format!("{base}/data"))
-            .header(AUTHORIZATION, format!("Bearer {}", B256Hex(token)))
+            .header(AUTHORIZATION, format!("Bearer {}", alloy::hex::encode(token)))
             .header(RANGE, format!("bytes={resumed_at}-"));
-        let mut sink = Sink { manifest: &manifest, file, chunk: good, buffer: Vec::new() };
-        let mut received = resumed_at;
-        let mut answer = refused(request.send().await.hint(
-            format!("{base} can't be reached"),
-            "try again; what was fetched stays",
-            FailureKind::Network,
-        )?)?;
-        if resumed_at > 0 && answer.status() != StatusCode::PARTIAL_CONTENT {
-            return Err(fail(
-                format!("{base} does not send parts of a copy"),
-                "remove the sealed file and fetch it whole",
-                FailureKind::Network,
-            ));
-        }
-        while let Some(part) = answer.chunk().await.hint(
-            "the download broke off",
-            "run the same command again; it goes on behind what is right",
-            FailureKind::Network,
-        )? {
-            received += part.len() as u64;
-            sink.take(&part)?;
-            bar.at(received);
-        }
-        sink.finish()?;
+        let sink = Sink { manifest: &manifest, file, chunk: good, buffer: Vec::new() };
+        download(request, resumed_at, sink, bar.as_ref()).await?;
     }
     bar.finish();
     super::sealed(manifest.check(dir, &mut |_| ()), dir)?;
@@ -110,7 +88,37 @@ pub async fn fetch(
     })
 }
 
-/// The manifest in `dir`, or the owner's. One that is there is kept: what was fetched belongs to it.
+/// Takes what follows `resumed_at` bytes of the sealed file.
+async fn download(
+    request: RequestBuilder,
+    resumed_at: u64,
+    mut sink: Sink<'_>,
+    bar: &dyn ProgressBar,
+) -> Result<()> {
+    let again = "run the same command again; it goes on behind what is right";
+    let answer = request.send().await;
+    let answer = answer.hint("the owner's node can't be reached", again, FailureKind::Network)?;
+    let mut answer = refused(answer)?;
+    if resumed_at > 0 && answer.status() != StatusCode::PARTIAL_CONTENT {
+        return Err(fail(
+            format!("{} does not send parts of a copy", answer.url()),
+            "remove the sealed file and fetch it whole",
+            FailureKind::Network,
+        ));
+    }
+    let mut received = resumed_at;
+    while let Some(part) =
+        answer.chunk().await.hint("the download broke off", again, FailureKind::Network)?
+    {
+        received += part.len() as u64;
+        sink.take(&part)?;
+        bar.at(received);
+    }
+    sink.finish()
+}
+
+/// The manifest in `dir`, or the owner's. One that is there is kept: what was fetched belongs to
+/// it.
 async fn fetch_manifest(
     client: &Client,
     base: &str,
@@ -215,14 +223,5 @@ impl Sink<'_> {
         }
         self.file.sync_all()?;
         Ok(())
-    }
-}
-
-/// Lower-case hex.
-struct B256Hex([u8; 32]);
-
-impl std::fmt::Display for B256Hex {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

@@ -9,7 +9,7 @@ use alloy::primitives::B256;
 use alloy::rpc::types::Filter;
 use oml_contracts::rpc::abi::LicenseRegistry;
 use oml_contracts::{LicenseId, SealedRoot};
-use oml_prover::delivery::{SealOrder, seal_copy};
+use oml_prover::delivery::{CopyToSeal, seal_copy};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ pub struct SealedDelivery {
     pub sealed_root: SealedRoot,
     /// Bytes of the sealed file.
     pub bytes: u64,
-    /// Its chunks.
+    /// How many chunks of 1 MiB it consists of.
     pub chunks: u64,
 }
 
@@ -51,7 +51,7 @@ pub async fn seal(
     }
     let host_key = host_key(chain, id).await?;
     let bar = progress.bar(size_of(copy), "sealing");
-    let order = SealOrder { license: id, copy, host_key, out };
+    let order = CopyToSeal { license: id, copy, host_key, out };
     let mut read = 0;
     let made = seal_copy(&order, &mut |bytes| {
         read += bytes;

@@ -106,69 +106,80 @@ pub(super) fn copy_key_path(given: Option<&Path>, license: &Path) -> PathBuf {
 
 /// Runs a step.
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
-    let output = global.output();
     match verb {
-        Verb::Seal { named, copy, out } => {
-            global.refuse_dry_run("sealing a copy")?;
-            let chain = global.reading().await?;
-            let made = delivery::seal(&chain, &named.load()?, &copy, &out, &output).await?;
-            let root = made.sealed_root.to_string();
-            output.result(&made, &root, || {
-                format!(
-                    "sealed copy {root}\n{} bytes in {}\nkeep delivery.key: it is what you are paid for",
-                    made.bytes,
-                    made.dir.display()
-                )
-            });
-        }
-        Verb::Fetch { host, from } => {
-            global.refuse_dry_run("fetching a copy")?;
-            let (license, key) = (host.named.load()?, host.key()?);
-            let got = delivery::fetch(&from, &license, &key, &host.sealed, &output).await?;
-            let root = got.sealed_root.to_string();
-            output.result(&got, &root, || {
-                format!("sealed copy {root}\n{} bytes in {}", got.bytes, got.dir.display())
-            });
-        }
+        Verb::Seal { named, copy, out } => seal(&named, &copy, &out, global).await,
+        Verb::Fetch { host, from } => fetch(&host, &from, global).await,
+        Verb::Open { host, out, wait } => open(&host, &out, wait, global).await,
         Verb::Accept { host } => {
             let (chain, license) = (global.signing().await?, host.named.load()?);
-            let key = host.key()?;
+            let (key, output) = (host.key()?, global.output());
             let accepted = delivery::accept(&chain, &license, &key, &host.sealed, &output).await?;
             let root = accepted.sealed_root.to_string();
-            sent(global, &accepted, &root, "accepted", &accepted.transactions);
+            sent(global, &accepted, &root, "accepted", &accepted.transactions)
         }
         Verb::Deliver { named, sealed, wait } => {
             let (chain, license) = (global.signing().await?, named.load()?);
             let wait = Duration::from_secs(wait);
             let delivered = delivery::deliver(&chain, &license, &sealed, wait).await?;
             let id = delivered.license_id.to_string();
-            sent(global, &delivered, &id, "delivered the key of", &delivered.transactions);
-        }
-        Verb::Open { host, out, wait } => {
-            global.refuse_dry_run("opening a copy")?;
-            let (chain, license) = (global.reading().await?, host.named.load()?);
-            let (key, wait) = (host.key()?, Duration::from_secs(wait));
-            let place = (host.sealed.as_path(), out.as_path());
-            let opened = delivery::open(&chain, &license, &key, place, wait, &output).await?;
-            let dir = opened.dir.display().to_string();
-            output.result(&opened, &dir, || format!("copy in {dir}"));
+            sent(global, &delivered, &id, "delivered the key of", &delivered.transactions)
         }
         Verb::Reject(named) => {
             let changed = delivery::reject(&global.signing().await?, &named.load()?).await?;
             let id = changed.license_id.to_string();
-            sent(global, &changed, &id, "rejected the copy of", &changed.transactions);
+            sent(global, &changed, &id, "rejected the copy of", &changed.transactions)
         }
         Verb::ReleaseFee(named) => {
             let changed = delivery::release_fee(&global.signing().await?, &named.load()?).await?;
             let id = changed.license_id.to_string();
-            sent(global, &changed, &id, "released the fee of", &changed.transactions);
+            sent(global, &changed, &id, "released the fee of", &changed.transactions)
         }
     }
+}
+
+async fn seal(named: &NamedLicense, copy: &Path, out: &Path, global: &Global) -> Result<()> {
+    global.refuse_dry_run("sealing a copy")?;
+    let (chain, output) = (global.reading().await?, global.output());
+    let made = delivery::seal(&chain, &named.load()?, copy, out, &output).await?;
+    let (root, bytes, dir) = (made.sealed_root.to_string(), made.bytes, made.dir.display());
+    output.result(&made, &root, || {
+        format!(
+            "sealed copy {root}\n{bytes} bytes in {dir}\n\
+             keep delivery.key: it is what you are paid for"
+        )
+    });
+    Ok(())
+}
+
+async fn fetch(host: &HostSide, from: &str, global: &Global) -> Result<()> {
+    global.refuse_dry_run("fetching a copy")?;
+    let (license, key, output) = (host.named.load()?, host.key()?, global.output());
+    let got = delivery::fetch(from, &license, &key, &host.sealed, &output).await?;
+    let (root, bytes, dir) = (got.sealed_root.to_string(), got.bytes, got.dir.display());
+    output.result(&got, &root, || format!("sealed copy {root}\n{bytes} bytes in {dir}"));
+    Ok(())
+}
+
+async fn open(host: &HostSide, out: &Path, wait: u64, global: &Global) -> Result<()> {
+    global.refuse_dry_run("opening a copy")?;
+    let (chain, license) = (global.reading().await?, host.named.load()?);
+    let (key, wait, output) = (host.key()?, Duration::from_secs(wait), global.output());
+    let place = (host.sealed.as_path(), out);
+    let opened = delivery::open(&chain, &license, &key, place, wait, &output).await?;
+    let dir = opened.dir.display().to_string();
+    output.result(&opened, &dir, || format!("copy in {dir}"));
     Ok(())
 }
 
 /// Says what was done to `id`, and what was sent for it.
-fn sent(global: &Global, data: &impl Serialize, id: &str, done: &str, records: &[TxRecord]) {
+fn sent(
+    global: &Global,
+    data: &impl Serialize,
+    id: &str,
+    done: &str,
+    records: &[TxRecord],
+) -> Result<()> {
     let lines: Vec<String> = records.iter().map(TxRecord::line).collect();
     global.output().result(data, id, || format!("{done} {id}\n{}", lines.join("\n")));
+    Ok(())
 }

@@ -34,22 +34,20 @@ impl ReferenceModel {
         keys: (Address, B256),
         value: u128,
     ) -> Caused {
-        let (serving, encryption_key) = keys;
-        let terms = &reference.terms;
-        let coin = Coin::of(terms.currency);
+        let (terms, coin) = (&reference.terms, Coin::of(reference.terms.currency));
         let (offer, id) = (self.offer_id(terms), self.license_id(reference));
         let (fee, collateral) = (terms.licenseFee, terms.collateral);
         let mut faults = Faults::default();
-        let open = self.offers.contains(&offer);
-        faults.unless(open, Registry::LicenseRegistry_OfferNotOpen { offerId: offer });
-        faults.unless(!serving.is_zero(), Registry::ServingKeys_NoSigner {});
-        let new = self.find_license(id).is_none();
-        faults.unless(new, Registry::LicenseRegistry_LicenseExists { licenseId: id });
+        let closed = Registry::LicenseRegistry_OfferNotOpen { offerId: offer };
+        faults.unless(self.offers.contains(&offer), closed);
+        faults.unless(!keys.0.is_zero(), Registry::ServingKeys_NoSigner {});
+        let exists = Registry::LicenseRegistry_LicenseExists { licenseId: id };
+        faults.unless(self.find_license(id).is_none(), exists);
         faults.payment(self, coin, reference.host, fee + collateral, value);
         faults.none()?;
         self.atomically(|m| {
             m.pull(coin, reference.host, m.vault, fee + collateral, value)?;
-            let license = m.bought(reference, id, serving);
+            let license = m.bought(reference, id, keys.0);
             let (deadline, round) = (license.deadline, license.round);
             m.licenses.push(license);
             let mut events = vec![
@@ -58,8 +56,8 @@ impl ReferenceModel {
                     offerId: m.offer_id(terms),
                     host: reference.host,
                     nonce: reference.nonce,
-                    servingKey: serving,
-                    encryptionKey: encryption_key,
+                    servingKey: keys.0,
+                    encryptionKey: keys.1,
                     seedRound: U48::from(round),
                     deliveryDeadline: time40(deadline),
                 }),
