@@ -198,7 +198,7 @@ fn is_passing(error: &ClientError) -> bool {
 /// Pays the fee once more and adds a term to the running one.
 ///
 /// # Errors
-/// As [`acquire`].
+/// No signer, network failure, a refusal of the contracts.
 pub async fn renew(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicense> {
     let call = LicenseRegistry::renewCall { r#ref: license.sol_ref()? };
     let (currency, fee) = (license.terms.currency, license.terms.license_fee);
@@ -210,7 +210,7 @@ pub async fn renew(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicens
 /// Gets everything back for a copy that was not delivered in time.
 ///
 /// # Errors
-/// As [`acquire`].
+/// No signer, network failure, a refusal of the contracts.
 pub async fn cancel(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicense> {
     let call = LicenseRegistry::cancelCall { r#ref: license.sol_ref()? };
     one_call(chain, license, Step { name: "cancel license", to: chain.registry(), call }).await
@@ -219,7 +219,7 @@ pub async fn cancel(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicen
 /// Ends the license early.
 ///
 /// # Errors
-/// As [`acquire`].
+/// No signer, network failure, a refusal of the contracts.
 pub async fn terminate(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicense> {
     let call = LicenseRegistry::terminateCall { r#ref: license.sol_ref()? };
     one_call(chain, license, Step { name: "terminate license", to: chain.registry(), call }).await
@@ -228,7 +228,7 @@ pub async fn terminate(chain: &Chain, license: &LicenseFile) -> Result<ChangedLi
 /// Starts the collateral's way out of an ended license.
 ///
 /// # Errors
-/// As [`acquire`].
+/// No signer, network failure, a refusal of the contracts.
 pub async fn thaw(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicense> {
     let call = CollateralVault::startThawCall { r#ref: license.sol_ref()? };
     one_call(chain, license, Step { name: "thaw collateral", to: chain.vault(), call }).await
@@ -237,7 +237,7 @@ pub async fn thaw(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicense
 /// Withdraws thawed collateral.
 ///
 /// # Errors
-/// As [`acquire`].
+/// No signer, network failure, a refusal of the contracts.
 pub async fn withdraw(chain: &Chain, license: &LicenseFile) -> Result<ChangedLicense> {
     let call = CollateralVault::withdrawCall { r#ref: license.sol_ref()? };
     one_call(chain, license, Step { name: "withdraw collateral", to: chain.vault(), call }).await
@@ -246,7 +246,7 @@ pub async fn withdraw(chain: &Chain, license: &LicenseFile) -> Result<ChangedLic
 /// Adds collateral.
 ///
 /// # Errors
-/// As [`acquire`].
+/// No signer, network failure, a refusal of the contracts.
 pub async fn top_up(
     chain: &Chain,
     license: &LicenseFile,
