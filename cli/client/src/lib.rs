@@ -21,7 +21,6 @@ mod error;
 pub mod files;
 pub mod host;
 mod keep;
-mod keystore;
 pub mod license;
 pub mod local_model;
 pub mod model;

@@ -1,11 +1,10 @@
 //! Where the key of an account comes from: a keystore as `cast` writes it, a raw key, a mnemonic,
 //! or a cloud that holds it and signs.
 
-use crate::error::{FailureKind, HintExt, Result, fail};
-use crate::keystore::{self, ReadableKeystore};
+use crate::error::{ClientError, FailureKind, HintExt, Result, fail};
 use alloy::signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
 use oml_contracts::EthAddress;
-use oml_node::chain::{AccountError, AccountSigner};
+use oml_node::chain::{AccountError, AccountSigner, KeystoreError, open_keystore, read_password};
 use oml_node::config::{PrivateKeySource, RemoteKey};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -153,13 +152,7 @@ impl SignerOptions {
             return Err(fail(message, HOW, FailureKind::Signer));
         }
         let password = self.password(&path, ask)?;
-        let keystore = ReadableKeystore::of(&path)?;
-        PrivateKeySigner::decrypt_keystore(keystore.path(), password).map(SigningAccount).hint(
-            format!("keystore {} could not be opened: its password is another one", path.display()),
-            "check the password (--password-file FILE): blanks count, and letters with accents have \
-             two spellings in Unicode",
-            FailureKind::Signer,
-        )
+        open_keystore(&path, &password).map(SigningAccount).map_err(not_opened)
     }
 
     /// Whether an account is named at all.
@@ -211,7 +204,8 @@ impl SignerOptions {
         ask: impl FnOnce(&str) -> std::io::Result<String>,
     ) -> Result<String> {
         if let Some(file) = &self.password_file {
-            return keystore::read_password(file);
+            let password = read_password(file).map_err(not_opened)?;
+            return Ok(password.as_str().to_owned());
         }
         if let Some(password) = &self.password {
             return Ok(password.clone());
@@ -222,6 +216,24 @@ impl SignerOptions {
             FailureKind::Signer,
         )
     }
+}
+
+/// Why a keystore does not open, for people.
+fn not_opened(error: KeystoreError) -> ClientError {
+    let hint = match &error {
+        KeystoreError::OtherPassword { .. } => {
+            "check the password (--password-file FILE): blanks count, and letters with accents have \
+             two spellings in Unicode"
+        }
+        KeystoreError::NotUtf8 { .. } => {
+            "save it as UTF-8; in another encoding its bytes are another password"
+        }
+        KeystoreError::Unusable { .. } => {
+            "it must be a keystore of an account, as `cast wallet import` and geth write it"
+        }
+        _ => "check the path and its permissions",
+    };
+    fail(error.to_string(), hint, FailureKind::Signer)
 }
 
 #[cfg(test)]

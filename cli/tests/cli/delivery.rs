@@ -1,7 +1,7 @@
 //! A copy from its owner to a host, and what goes wrong on the way.
 
 use super::money::{SECOND, World};
-use super::support::{Anvil, FIRST, FIRST_KEY, anvil};
+use super::support::FIRST_KEY;
 use predicates::str::contains;
 use serde_json::{Value, json};
 use std::fs;
@@ -16,16 +16,7 @@ impl Sale {
     /// A license that the second account has bought, its seed drawn, and a folder that passes for
     /// its copy.
     fn new() -> Option<Self> {
-        let chain: Anvil = anvil()?;
-        chain.rpc("evm_setIntervalMining", json!([1]));
-        let world = World { chain, dir: tempfile::tempdir().unwrap() };
-        world.host(&["chain", "deploy", "--local"]);
-        let model = world.chain.register_model(&world.addresses()).to_string();
-        let template = ["offer", "template", "--model-id", &model, "--owner", FIRST];
-        let terms = ["--license-fee", "1", "--seats", "4", "--duration", "1000"];
-        let periods = ["--settlement-period", "60", "--thaw-period", "600"];
-        world.host(&[&template[..], &terms, &periods, &["--trial-period", "600"]].concat());
-        world.host(&["offer", "publish", "--terms", "terms.json"]);
+        let world = World::selling(|_| "native".to_owned())?;
         world.payer(&["license", "acquire", "--terms", "terms.json", "--serving-key", SECOND]);
         world.host(&["license", "seed"]);
         let copy = world.dir.path().join("copy");

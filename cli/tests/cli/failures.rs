@@ -70,6 +70,14 @@ fn remote_signers_that_can_not_be() {
     sign("aws:alias/oml@eu-central-1")
         .args(["--private-key", FIRST_KEY])
         .assert()
+        .code(2)
+        .stderr(contains("--private-key and --signer both name the signing account"));
+    // Among variables none is preferred.
+    oml(dir.path())
+        .args(["balance", "withdraw"])
+        .env("OML_SIGNER", "aws:alias/oml@eu-central-1")
+        .env("OML_PRIVATE_KEY", FIRST_KEY)
+        .assert()
         .code(4)
         .stderr(contains("--signer (OML_SIGNER) and --private-key (OML_PRIVATE_KEY) each name"));
     #[cfg(not(feature = "signer-aws"))]

@@ -31,8 +31,8 @@ struct SlashTerms {
 /// @notice The published terms of an offer. The chain stores only their hash (`offerId`); whoever
 /// needs a term passes all of them. Every field is enforced by code.
 /// @dev During `trialPeriod`, 0 for none, half of the license fee is held, and the host can reject
-/// its copy. `seats` of a level-2 round and `alphaInverse`, 1/α as a whole number: α bounds the chance
-/// that an innocent host is ever convicted.
+/// its copy. `seats` of a level-2 round and `alphaInverse`, 1/α as a whole number: α bounds the
+/// chance that an innocent host is ever convicted.
 struct Terms {
     bytes32 modelId;
     uint32 epoch;

@@ -17,7 +17,10 @@ pub use error::ChainError;
 pub use follower::{FollowError, Follower, Step};
 pub use head::Head;
 pub use reader::{LedgerKind, Reader};
-pub use sender::{AccountError, AccountSigner, Intent, IntentStatus, Sender, SenderError};
+pub use sender::{
+    AccountError, AccountSigner, Intent, IntentStatus, KeystoreError, Sender, SenderError,
+    open_keystore, read_password,
+};
 pub(crate) use sender::{SubmitError, Submitted, load_key_bytes, submit_once};
 pub use views::{
     BeaconValue, ChannelStatus, ChannelView, CollateralView, DeploymentView, LicenseStatus,

@@ -1,8 +1,10 @@
-//! `oml license seal|fetch|accept|deliver|open|reject|release-fee`: how a copy gets to its host.
+//! `oml license seal|fetch|accept|deliver|open|receive|reject|release-fee`: how a copy gets to its
+//! host.
 
 use crate::flags::Global;
 use clap::{Args, Subcommand};
 use eyre::Result;
+use oml_client::delivery::AcceptedCopy;
 use oml_client::files::LicenseFile;
 use oml_client::{TxRecord, delivery};
 use serde::Serialize;
@@ -52,6 +54,20 @@ pub(crate) enum Verb {
     Open {
         #[command(flatten)]
         host: HostSide,
+        /// Folder for the copy; must not exist
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Longest wait for the key, in seconds
+        #[arg(long, default_value_t = 1_800)]
+        wait: u64,
+    },
+    /// Host: fetch, accept and open in one; the same command goes on where it was stopped
+    Receive {
+        #[command(flatten)]
+        host: HostSide,
+        /// Base URL of the owner's node
+        #[arg(long, value_name = "URL")]
+        from: String,
         /// Folder for the copy; must not exist
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -110,10 +126,15 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Seal { named, copy, out } => seal(&named, &copy, &out, global).await,
         Verb::Fetch { host, from } => fetch(&host, &from, global).await,
         Verb::Open { host, out, wait } => open(&host, &out, wait, global).await,
+        Verb::Receive { host, from, out, wait } => {
+            global.refuse_dry_run("receiving a copy")?;
+            let (license, key, output) = (host.named.load()?, host.key()?, global.output());
+            delivery::fetch(&from, &license, &key, &host.sealed, &output).await?;
+            accepted(&host, global).await?;
+            open(&host, &out, wait, global).await
+        }
         Verb::Accept { host } => {
-            let (chain, license) = (global.signing().await?, host.named.load()?);
-            let (key, output) = (host.key()?, global.output());
-            let accepted = delivery::accept(&chain, &license, &key, &host.sealed, &output).await?;
+            let accepted = accepted(&host, global).await?;
             let root = accepted.sealed_root.to_string();
             sent(global, &accepted, &root, "accepted", &accepted.transactions)
         }
@@ -158,6 +179,12 @@ async fn fetch(host: &HostSide, from: &str, global: &Global) -> Result<()> {
     let (root, bytes, dir) = (got.sealed_root.to_string(), got.bytes, got.dir.display());
     output.result(&got, &root, || format!("sealed copy {root}\n{bytes} bytes in {dir}"));
     Ok(())
+}
+
+async fn accepted(host: &HostSide, global: &Global) -> Result<AcceptedCopy> {
+    let (chain, license) = (global.signing().await?, host.named.load()?);
+    let (key, output) = (host.key()?, global.output());
+    Ok(delivery::accept(&chain, &license, &key, &host.sealed, &output).await?)
 }
 
 async fn open(host: &HostSide, out: &Path, wait: u64, global: &Global) -> Result<()> {

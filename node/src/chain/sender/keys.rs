@@ -1,5 +1,6 @@
 //! Private keys from where the configuration says they are.
 
+use super::keystore::{open_keystore, read_password};
 use crate::config::{ConfigError, PrivateKeySource};
 use alloy::signers::local::PrivateKeySigner;
 use std::path::Path;
@@ -11,11 +12,9 @@ use zeroize::Zeroizing;
 /// [`ConfigError::Key`], which never holds the key.
 pub(super) fn load_key(source: &PrivateKeySource) -> Result<PrivateKeySigner, ConfigError> {
     if let (Some(keystore), Some(password_file)) = (&source.keystore, &source.password_file) {
-        let password = read(password_file)?;
-        let password = password.trim_end_matches(['\r', '\n']);
-        return PrivateKeySigner::decrypt_keystore(keystore, password).map_err(|cause| {
-            problem(format!("keystore {}: {cause}; is the password right?", keystore.display()))
-        });
+        return read_password(password_file)
+            .and_then(|password| open_keystore(keystore, &password))
+            .map_err(|cause| problem(cause.to_string()));
     }
     let bytes = load_key_bytes(source)?;
     PrivateKeySigner::from_slice(bytes.as_slice())

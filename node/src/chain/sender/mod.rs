@@ -6,6 +6,7 @@
 mod account;
 mod intent;
 mod keys;
+mod keystore;
 mod once;
 mod remote;
 mod settle;
@@ -14,5 +15,6 @@ mod submit;
 pub use account::{AccountError, AccountSigner};
 pub use intent::{Intent, IntentStatus, SenderError};
 pub(crate) use keys::load_key_bytes;
+pub use keystore::{KeystoreError, open_keystore, read_password};
 pub(crate) use once::{SubmitError, Submitted, submit_once};
 pub use submit::Sender;

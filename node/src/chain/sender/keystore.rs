@@ -3,10 +3,13 @@
 //! Old programs spell keys in capitals, leave out the id or write the version as text; all of that
 //! opens. What would make the library below panic, or take all memory, is refused by name before.
 
-use crate::error::{FailureKind, HintExt as _, Result, fail};
-use crate::keep::{self, Readers};
+use alloy::signers::local::{LocalSignerError, PrivateKeySigner};
 use serde_json::{Map, Value, json};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// Most memory that deriving a key may take, in bytes; usual keystores take a quarter of it.
 const MOST_MEMORY: u64 = 1 << 30;
@@ -17,39 +20,76 @@ const MOST_WORK: u64 = 1 << 25;
 /// Most rounds of the older derivation; usual keystores take a fortieth of it.
 const MOST_ROUNDS: u64 = 10_000_000;
 
+/// Why a keystore does not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeystoreError {
+    /// A file can't be read, or not be written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The keystore, the password file, or a temporary file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// No keystore, or one that this program does not open.
+    #[error("keystore {path} could not be opened: {why}")]
+    Unusable {
+        /// The keystore.
+        path: PathBuf,
+        /// The field, and what is wrong with it.
+        why: String,
+    },
+    /// Encrypted with another password.
+    #[error("keystore {path} could not be opened: its password is another one")]
+    OtherPassword {
+        /// The keystore.
+        path: PathBuf,
+        /// What the library says.
+        source: LocalSignerError,
+    },
+    /// A password in another encoding is another password.
+    #[error("password file {path} is not UTF-8 text")]
+    NotUtf8 {
+        /// The password file.
+        path: PathBuf,
+    },
+}
+
+impl KeystoreError {
+    fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// Opens a keystore.
+///
+/// # Errors
+/// [`KeystoreError`]; the message names the field that is wrong.
+pub fn open_keystore(path: &Path, password: &str) -> Result<PrivateKeySigner, KeystoreError> {
+    let text = std::fs::read(path).map_err(KeystoreError::at(path))?;
+    let unusable = |why| KeystoreError::Unusable { path: path.to_owned(), why };
+    let readable = ReadableKeystore::new(&read(&text).map_err(unusable)?)?;
+    PrivateKeySigner::decrypt_keystore(&readable.0, password)
+        .map_err(|source| KeystoreError::OtherPassword { path: path.to_owned(), source })
+}
+
 /// A keystore in the one form that the library reads, in a file that goes when this does. It is as
 /// encrypted as what was read.
-#[derive(Debug)]
-pub(crate) struct ReadableKeystore(PathBuf);
+struct ReadableKeystore(PathBuf);
 
 impl ReadableKeystore {
-    /// Reads a keystore.
-    ///
-    /// # Errors
-    /// No keystore, or one that this program does not open; the message names the field.
-    pub(crate) fn of(path: &Path) -> Result<Self> {
-        let text = crate::files::read(path)?;
-        let keystore = read(&text).map_err(|why| {
-            fail(
-                format!("keystore {} could not be opened: {why}", path.display()),
-                "it must be a keystore of an account, as `cast wallet import` and geth write it",
-                FailureKind::Signer,
-            )
-        })?;
+    fn new(keystore: &Value) -> Result<Self, KeystoreError> {
         let name = format!("oml-keystore-{:016x}", rand::random::<u64>());
-        let part = std::env::temp_dir().join(name);
-        let written = keep::write_new(&part, keystore.to_string().as_bytes(), Readers::OwnerOnly);
-        written.hint(
-            format!("{} could not be written", part.display()),
-            "the folder of temporary files (TMPDIR) must be writable",
-            FailureKind::Signer,
-        )?;
-        Ok(Self(part))
-    }
-
-    /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
+        let path = std::env::temp_dir().join(name);
+        let write = || {
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+            file.write_all(keystore.to_string().as_bytes())
+        };
+        write().map_err(KeystoreError::at(&path))?;
+        Ok(Self(path))
     }
 }
 
@@ -63,18 +103,13 @@ impl Drop for ReadableKeystore {
 ///
 /// # Errors
 /// The file can't be read, or is not UTF-8.
-pub(crate) fn read_password(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).hint(
-        format!("password file {} could not be read", path.display()),
-        "check the path and its permissions",
-        FailureKind::Signer,
-    )?;
-    let text = String::from_utf8(bytes).hint(
-        format!("password file {} is not UTF-8 text", path.display()),
-        "save it as UTF-8; in another encoding its bytes are another password",
-        FailureKind::Signer,
-    )?;
-    Ok(text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']).to_owned())
+pub fn read_password(path: &Path) -> Result<Zeroizing<String>, KeystoreError> {
+    let bytes = std::fs::read(path).map_err(KeystoreError::at(path))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| KeystoreError::NotUtf8 { path: path.to_owned() })
+        .map(Zeroizing::new)?;
+    let bare = text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
+    Ok(Zeroizing::new(bare.to_owned()))
 }
 
 /// The keystore in the one form that the library reads.
@@ -198,7 +233,6 @@ fn lower(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signer::SignerOptions;
 
     const PASSWORD: &str = "open sesame";
     const ADDRESS: &str = "0xd31b822B233346334737c953FdE6f92d745c5B8D";
@@ -221,13 +255,11 @@ mod tests {
         })
     }
 
-    fn opened(value: &Value, password: &str) -> Result<String> {
+    fn opened(value: &Value, password: &str) -> Result<String, KeystoreError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key.json");
         std::fs::write(&path, value.to_string()).unwrap();
-        let (keystore, password) = (Some(path), Some(password.to_owned()));
-        let options = SignerOptions { keystore, password, ..SignerOptions::default() };
-        Ok(options.load(|_| Ok(String::new()))?.address().to_string())
+        Ok(open_keystore(&path, password)?.address().to_string())
     }
 
     #[test]
@@ -279,7 +311,7 @@ mod tests {
         for (value, words) in cases {
             let error = opened(&value, PASSWORD).unwrap_err();
             assert!(error.to_string().contains(words), "{words}: {error}");
-            assert_eq!(error.kind(), FailureKind::Signer);
+            assert!(matches!(error, KeystoreError::Unusable { .. }), "{error:?}");
         }
     }
 
@@ -291,8 +323,8 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             read_password(&path)
         };
-        assert_eq!(read(b"\xef\xbb\xbfopen sesame\r\n").unwrap(), "open sesame");
-        assert_eq!(read(b" open sesame \n\n").unwrap(), " open sesame ");
+        assert_eq!(read(b"\xef\xbb\xbfopen sesame\r\n").unwrap().as_str(), "open sesame");
+        assert_eq!(read(b" open sesame \n\n").unwrap().as_str(), " open sesame ");
         let error = read(b"caf\xe9").unwrap_err().to_string();
         assert!(error.contains("is not UTF-8 text"), "{error}");
     }
