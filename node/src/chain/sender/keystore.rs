@@ -35,7 +35,7 @@ pub enum KeystoreError {
     /// No keystore, or one that this program does not open.
     #[error("keystore {path} could not be opened: {why}")]
     Unusable {
-        /// The keystore.
+        /// File that holds the keystore.
         path: PathBuf,
         /// The field, and what is wrong with it.
         why: String,
@@ -43,7 +43,7 @@ pub enum KeystoreError {
     /// Encrypted with another password.
     #[error("keystore {path} could not be opened: its password is another one")]
     OtherPassword {
-        /// The keystore.
+        /// File that holds the keystore.
         path: PathBuf,
         /// What the library says.
         source: LocalSignerError,
@@ -51,7 +51,7 @@ pub enum KeystoreError {
     /// A password in another encoding is another password.
     #[error("password file {path} is not UTF-8 text")]
     NotUtf8 {
-        /// The password file.
+        /// File that holds the password.
         path: PathBuf,
     },
 }
