@@ -15,9 +15,9 @@
 //!
 //! * `keyHash = keccak(key)`; the contract compares it with the key that the owner brings.
 //! * The root that the host accepts is `keccak("OML.copy.v1" ‖ manifest)`.
-//! * The content key is `keccak("OML.copy.key.v1" ‖ key ‖ secret ‖ licenseId)`. The secret is
-//!   sealed to the host's X25519 key, so that a key which everybody reads on chain opens nothing
-//!   for a stranger who has the ciphertext.
+//! * The content key is `keccak("OML.copy.key.v1" ‖ key ‖ secret ‖ licenseId ‖ sealed secret)`. The
+//!   secret is sealed to the host's X25519 key, so that a key which everybody reads on chain opens
+//!   nothing for a stranger who has the ciphertext.
 //!
 //! The manifest is for everybody; a download of the ciphertext shows
 //! `keccak("OML.copy.token.v1" ‖ secret)`, so that strangers can't use up the owner's line.

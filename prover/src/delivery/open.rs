@@ -37,7 +37,7 @@ pub fn open_copy(
         return Err(E::Exists(out.to_owned()));
     }
     let secret = manifest.secret(host)?;
-    let content = content_key(key, &secret, manifest.license);
+    let content = content_key(key, &secret, manifest.license, &manifest.sealed_secret);
     let path = folder.join(SEALED_FILE);
     let file = File::open(&path).map_err(E::at(&path))?;
     let reader = ChunkReader {
@@ -49,10 +49,10 @@ pub fn open_copy(
         position: 0,
         report,
     };
-    let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
+    // A name that nobody gives a folder: what an opening that was broken off has left there goes.
+    let mut name = std::ffi::OsString::from(".oml-opening-");
+    name.push(out.file_name().unwrap_or_default());
     let part = out.with_file_name(name);
-    // What an opening that was broken off has left.
     if part.exists() {
         fs::remove_dir_all(&part).map_err(E::at(&part))?;
     }

@@ -29,9 +29,17 @@ pub struct CopyToSeal<'a> {
     pub out: &'a Path,
 }
 
-/// The key of the content, from both halves.
-pub(super) fn content_key(key: &CopyKey, secret: &[u8], license: LicenseId) -> Zeroizing<[u8; 32]> {
-    let parts = [b"OML.copy.key.v1".as_slice(), key.as_ref(), secret, license.as_ref()];
+/// The key of the content, from both halves. The sealed secret is another one in every sealing, and
+/// so is this key: what was broken off and is sealed again, perhaps with other files, must not be
+/// encrypted with the same stream.
+pub(super) fn content_key(
+    key: &CopyKey,
+    secret: &[u8],
+    license: LicenseId,
+    sealed_secret: &[u8],
+) -> Zeroizing<[u8; 32]> {
+    let tag = b"OML.copy.key.v1".as_slice();
+    let parts = [tag, key.as_ref(), secret, license.as_ref(), sealed_secret];
     Zeroizing::new(keccak_parts(&parts))
 }
 
@@ -58,7 +66,7 @@ pub fn seal_copy(
     let sealed_secret = sealed_box::seal(&order.host_key, &context, secrets.secret.as_slice())?;
     let sealed_path = order.out.join(SEALED_FILE);
     let sealed = File::create(&sealed_path).map_err(DeliveryError::at(&sealed_path))?;
-    let content = content_key(&key, secrets.secret.as_slice(), order.license);
+    let content = content_key(&key, secrets.secret.as_slice(), order.license, &sealed_secret);
     let mut writer = ChunkWriter {
         inner: BufWriter::with_capacity(CHUNK, sealed),
         cipher: ChunkCipher::new(&content, [0; 7], order.license.as_ref()),

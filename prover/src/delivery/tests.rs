@@ -165,10 +165,26 @@ fn a_sealed_copy_is_never_overwritten_nor_an_empty_one_sealed() {
     let kept = CopySecrets::load(&new, LICENSE).unwrap().copy_key();
     let order = CopyToSeal { host_key, ..order };
     assert_eq!(seal_copy(&order, &mut |_| ()).unwrap().key_hash, key_hash(&kept));
+    // A crash before the manifest was written: sealed anew with another stream.
+    let first = fs::read(new.join(SEALED_FILE)).unwrap();
+    fs::remove_file(new.join(MANIFEST_FILE)).unwrap();
+    assert_eq!(seal_copy(&order, &mut |_| ()).unwrap().key_hash, key_hash(&kept));
+    assert_ne!(fs::read(new.join(SEALED_FILE)).unwrap()[..64], first[..64]);
     let mode = fs::metadata(CopySecrets::path(&new)).unwrap().permissions();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
     let other = LicenseId::new([4; 32]);
     assert!(matches!(CopySecrets::load(&new, other), Err(DeliveryError::OtherLicense { .. })));
+}
+
+/// Somebody's own folder beside the copy is left alone, whatever its name ends with.
+#[test]
+fn opening_removes_no_folder_of_anybody_else() {
+    let world = World::new(10);
+    let beside = world.dir.path().join("opened.part");
+    fs::create_dir(&beside).unwrap();
+    fs::write(beside.join("mine"), "kept").unwrap();
+    world.open(&world.key, &world.host).unwrap();
+    assert_eq!(fs::read_to_string(beside.join("mine")).unwrap(), "kept");
 }
 
 /// A lying owner puts a name into the stream that leads out of the copy, or a link.
@@ -204,7 +220,7 @@ impl World {
     fn reseal(&mut self, stream: &[u8]) {
         use crate::chunk_cipher::{Chunk, ChunkCipher};
         let secret = self.manifest.secret(&self.host).unwrap();
-        let content = seal::content_key(&self.key, &secret, LICENSE);
+        let content = seal::content_key(&self.key, &secret, LICENSE, &self.manifest.sealed_secret);
         let mut cipher = ChunkCipher::new(&content, [0; 7], LICENSE.as_ref());
         let sealed = cipher.seal(stream, Chunk::Last).unwrap();
         fs::write(self.sealed().join(SEALED_FILE), &sealed).unwrap();
