@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Unix time of the machine in seconds. Only for pauses and leases; deadlines use the chain's time.
+/// Unix time of the machine in seconds. For pauses and leases; deadlines use the
+/// chain's time, or the later of both where a view that stands still would cost money.
 pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

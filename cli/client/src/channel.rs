@@ -1,6 +1,7 @@
 //! Channels: a payer's money set aside for one license.
 
 use crate::chain::{Chain, Payment, TxRecord};
+use crate::clock::unix_now;
 use crate::error::{FailureKind, HintExt as _, Result, fail};
 use crate::files::{ChannelFile, CloseFile, LicenseFile};
 use crate::money::Money;
@@ -227,11 +228,6 @@ async fn closable_deposit(chain: &Chain, channel: &ChannelFile, amount: Amount) 
         ));
     }
     Ok(Amount::new(kept.deposited.to()))
-}
-
-fn unix_now() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }
 
 /// Closes a channel for good: what the host gives up goes to the payer at once.

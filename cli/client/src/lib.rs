@@ -12,6 +12,7 @@ pub mod blocks;
 mod bought;
 mod chain;
 pub mod channel;
+mod clock;
 mod commitment;
 pub mod copy;
 pub mod delivery;

@@ -77,6 +77,13 @@ fn a_copy_is_paid_for_when_it_can_be_read_and_not_before() {
     // The same command again sends nothing.
     assert_eq!(sale.world.payer(&ACCEPT)["transactions"], json!([]));
 
+    // A dry run shows the key to nobody, so it does not simulate: no gas.
+    let mut dry = vec!["--dry-run"];
+    dry.extend(DELIVER);
+    let shown = sale.world.host(&dry);
+    assert_eq!(shown["transactions"][0]["gas"], 0);
+    assert_eq!(sale.status()["status"], "accepted");
+
     let delivered = sale.world.host(&DELIVER);
     let steps: Vec<&Value> =
         delivered["transactions"].as_array().unwrap().iter().map(|sent| &sent["step"]).collect();

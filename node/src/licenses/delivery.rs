@@ -3,10 +3,9 @@
 //! The owner puts sealed copies, as `oml license seal` makes them, into one folder: `<license
 //! id>/`. Everything else follows from the chain.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
-use alloy::primitives::Address;
 use oml_contracts::rpc::abi::LicenseRegistry::{deliverKeyCall, releaseFeeCall};
 use oml_contracts::{LicenseId, LicenseRef, chains};
 use tokio::sync::watch;
@@ -15,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::copies::{folder_of, own_copy};
 use super::error::LicenseError;
 use super::key_step::{Acceptance, KeyStep, key_step};
-use crate::chain::{
-    ChainClient, Head, Intent, LicenseStatus, LicenseView, Sender, Submitted, submit_once,
-};
+use super::submit::submit;
+use crate::chain::{ChainClient, Head, Intent, LicenseStatus, LicenseView, Sender};
+use crate::clock::unix_now;
 use crate::store::Store;
 
 /// Puts keys on chain and fetches fees.
@@ -27,16 +26,17 @@ pub(crate) struct DeliveryService {
     store: Store,
     sender: Sender,
     copies: PathBuf,
-    /// Of these nothing is left to do; forgotten when the chain goes back.
-    settled: HashSet<LicenseId>,
+    /// Nothing is to be done for these until this chain time, Unix seconds; forgotten when the
+    /// chain goes back.
+    quiet_until: HashMap<LicenseId, u64>,
     seen: Head,
 }
 
 impl DeliveryService {
     /// Prepares; starts nothing. `copies` holds the sealed copies.
     pub(crate) fn new(chain: ChainClient, store: Store, sender: Sender, copies: PathBuf) -> Self {
-        let (settled, seen) = (HashSet::new(), Head::default());
-        Self { chain, store, sender, copies, settled, seen }
+        let (quiet_until, seen) = (HashMap::new(), Head::default());
+        Self { chain, store, sender, copies, quiet_until, seen }
     }
 
     /// Acts after every head until cancelled. What fails is logged, and the next head tries again.
@@ -62,12 +62,14 @@ impl DeliveryService {
 
     async fn act(&mut self, head: &Head) -> Result<(), LicenseError> {
         if head.number < self.seen.number {
-            self.settled.clear();
+            self.quiet_until.clear();
         }
         self.seen = *head;
         let me = self.sender.address();
+        let mut failed = None;
         for row in self.store.licenses().await? {
-            if self.settled.contains(&row.license_id) {
+            let id = row.license_id;
+            if self.quiet_until.get(&id).is_some_and(|until| head.timestamp <= *until) {
                 continue;
             }
             let Some(offer) = self.store.offer(row.offer_id).await?.filter(|o| o.owner == me)
@@ -75,19 +77,21 @@ impl DeliveryService {
                 continue;
             };
             let license = LicenseRef { terms: offer.terms, host: row.host, nonce: row.nonce };
-            let view = self.chain.reader().at(head.hash).license(row.license_id).await?;
-            self.look_after(row.license_id, &license, &view, head).await?;
+            // What fails for one license holds up no other.
+            if let Err(error) = self.look_after(id, &license, head).await {
+                failed = Some(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn look_after(
         &mut self,
         id: LicenseId,
         license: &LicenseRef,
-        view: &LicenseView,
         head: &Head,
     ) -> Result<(), LicenseError> {
+        let view = &self.chain.reader().at(head.hash).license(id).await?;
         match view.status {
             LicenseStatus::Accepted => self.deliver(id, license, view, head).await,
             LicenseStatus::Active | LicenseStatus::Terminated => {
@@ -95,13 +99,12 @@ impl DeliveryService {
                 if view.fee_due || trial_over {
                     return self.release(id, license, view).await;
                 }
-                if view.trial_end == 0 {
-                    self.settled.insert(id);
-                }
+                let until = if view.trial_end == 0 { u64::MAX } else { view.trial_end };
+                self.quiet_until.insert(id, until);
                 Ok(())
             }
             LicenseStatus::Cancelled => {
-                self.settled.insert(id);
+                self.quiet_until.insert(id, u64::MAX);
                 Ok(())
             }
             LicenseStatus::None | LicenseStatus::Acquired | LicenseStatus::Seeded => Ok(()),
@@ -135,7 +138,8 @@ impl DeliveryService {
             deadline: view.deadline,
             is_final,
         };
-        match key_step(Some(&accepted), &own, head.timestamp) {
+        // An endpoint that has stopped says an early time for ever.
+        match key_step(Some(&accepted), &own, head.timestamp.max(unix_now())) {
             KeyStep::Send => {}
             step if step.is_final() => {
                 tracing::error!(license = %id, "the key of the copy is not sent: {step}");
@@ -146,7 +150,12 @@ impl DeliveryService {
         let call = deliverKeyCall { r#ref: license.try_into()?, key: secrets.copy_key().into() };
         let key = format!("license/{id}/key");
         let what = format!("key of license {id}");
-        self.submit(&key, |key, to| Intent::call(key, to, &call, what.as_str())).await
+        // Fees rise before it, and past it no key is shown for the first time.
+        let deadline = Some(view.deadline);
+        submit(&self.sender, &self.chain, &key, deadline, |key, to| {
+            Intent::call(key, to, &call, what.as_str())
+        })
+        .await
     }
 
     async fn release(
@@ -160,21 +169,9 @@ impl DeliveryService {
         let part = if view.fee_due { "first" } else { "trial" };
         let key = format!("license/{id}/fee/{part}");
         let what = format!("fee of license {id}");
-        self.submit(&key, |key, to| Intent::call(key, to, &call, what.as_str())).await
-    }
-
-    async fn submit(
-        &self,
-        key: &str,
-        make: impl Fn(&str, Address) -> Intent,
-    ) -> Result<(), LicenseError> {
-        let registry: Address = self.chain.addresses().license_registry.into();
-        match submit_once(&self.sender, key, None, |key| Ok(make(key, registry))).await? {
-            Submitted::Sent { key } => tracing::info!(key, "sent"),
-            Submitted::UnderWay => {}
-            Submitted::NotNow { reason } => tracing::debug!(key, reason, "not sent now"),
-            Submitted::GivenUp { reason } => tracing::error!(key, reason, "can't be sent"),
-        }
-        Ok(())
+        submit(&self.sender, &self.chain, &key, None, |key, to| {
+            Intent::call(key, to, &call, what.as_str())
+        })
+        .await
     }
 }

@@ -12,7 +12,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use hyper::body::{Frame, SizeHint};
-use oml_contracts::LicenseId;
 use oml_prover::delivery::{CopySecrets, MANIFEST_FILE, SEALED_FILE};
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
@@ -20,17 +19,20 @@ use tower_http::services::ServeFile;
 
 use super::copies::folder_of;
 
-/// Downloads at the same time, of manifests and of copies; more are asked to come later.
+/// Downloads of manifests at the same time, and of copies; more are asked to come later. Counted
+/// apart: anybody may ask for a manifest, and must not hold up who has a token.
 const DOWNLOADS: usize = 16;
 
 struct Downloads {
     copies: PathBuf,
-    free: Arc<Semaphore>,
+    manifests: Arc<Semaphore>,
+    data: Arc<Semaphore>,
 }
 
 /// The routes of an owner that keeps sealed copies in `copies`.
 pub(super) fn router(copies: PathBuf) -> Router {
-    let state = Downloads { copies, free: Arc::new(Semaphore::new(DOWNLOADS)) };
+    let places = || Arc::new(Semaphore::new(DOWNLOADS));
+    let state = Downloads { copies, manifests: places(), data: places() };
     Router::new()
         .route("/v1/licenses/{license}/copy/manifest", get(manifest))
         .route("/v1/licenses/{license}/copy/data", get(data))
@@ -42,10 +44,8 @@ async fn manifest(
     Path(license): Path<String>,
     request: Request,
 ) -> Response {
-    let Ok(id) = license.parse::<LicenseId>() else {
-        return refused(StatusCode::BAD_REQUEST, "the license's id is malformed");
-    };
-    serve(&state, folder_of(&state.copies, id).join(MANIFEST_FILE), request).await
+    let Ok(id) = license.parse() else { return malformed() };
+    serve(&state.manifests, folder_of(&state.copies, id).join(MANIFEST_FILE), request).await
 }
 
 async fn data(
@@ -53,9 +53,7 @@ async fn data(
     Path(license): Path<String>,
     request: Request,
 ) -> Response {
-    let Ok(id) = license.parse::<LicenseId>() else {
-        return refused(StatusCode::BAD_REQUEST, "the license's id is malformed");
-    };
+    let Ok(id) = license.parse() else { return malformed() };
     let folder = folder_of(&state.copies, id);
     let Ok(secrets) = CopySecrets::load(&folder, id) else {
         return refused(StatusCode::NOT_FOUND, "no copy of this license is here");
@@ -63,7 +61,7 @@ async fn data(
     if !shows(request.headers(), &secrets.download_token()) {
         return refused(StatusCode::UNAUTHORIZED, "the token is not that of this copy");
     }
-    serve(&state, folder.join(SEALED_FILE), request).await
+    serve(&state.data, folder.join(SEALED_FILE), request).await
 }
 
 /// Whether the request bears the token. Compared whole, so that time tells nothing of it.
@@ -75,8 +73,8 @@ fn shows(headers: &HeaderMap, token: &[u8; 32]) -> bool {
         && bytes.iter().zip(token).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
-async fn serve(state: &Downloads, file: PathBuf, request: Request) -> Response {
-    let Ok(permit) = state.free.clone().try_acquire_owned() else {
+async fn serve(places: &Arc<Semaphore>, file: PathBuf, request: Request) -> Response {
+    let Ok(permit) = places.clone().try_acquire_owned() else {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "too many downloads; try again");
     };
     match ServeFile::new(file).oneshot(request).await {
@@ -85,6 +83,10 @@ async fn serve(state: &Downloads, file: PathBuf, request: Request) -> Response {
         Err(never) => match never {},
     }
     .into_response()
+}
+
+fn malformed() -> Response {
+    refused(StatusCode::BAD_REQUEST, "the license's id is malformed")
 }
 
 fn refused(status: StatusCode, error: &'static str) -> Response {
@@ -121,6 +123,7 @@ impl<B: HttpBody + Unpin> HttpBody for Held<B> {
 mod tests {
     use super::*;
     use axum::http::header::{CONTENT_RANGE, RANGE};
+    use oml_contracts::LicenseId;
     use oml_prover::delivery::{CopyToSeal, seal_copy};
     use oml_prover::sealed_box::EncryptionKey;
 

@@ -69,7 +69,7 @@ impl fmt::Display for KeyStep {
     }
 }
 
-/// What to do at chain time `now`, Unix seconds.
+/// What to do at time `now`, Unix seconds: the chain's or the machine's, whichever is later.
 #[must_use]
 pub fn key_step(accepted: Option<&Acceptance>, own: &OwnCopy, now: u64) -> KeyStep {
     let Some(accepted) = accepted else {

@@ -12,6 +12,7 @@ mod downloads;
 mod error;
 mod key_step;
 mod service;
+mod submit;
 mod wiring;
 
 pub use key_step::{Acceptance, KeyStep, OwnCopy, key_step};

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use alloy::primitives::Address;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -17,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::decide::{SeedAction, host_status, license_action, universe_action};
 use super::error::LicenseError;
+use super::submit::submit;
 use crate::chain::beacon::RoundOrders;
-use crate::chain::{ChainClient, Head, Intent, LicenseStatus, Sender, Submitted, submit_once};
+use crate::chain::{ChainClient, Head, Intent, LicenseStatus, Sender};
 use crate::store::Store;
 
 /// Draws the seeds of an owner's licenses and universes.
@@ -110,7 +110,10 @@ impl LicenseService {
             let call = drawUniverseSeedCall { modelId: model.into(), epoch };
             let key = format!("universe/{model}/{epoch}/draw/{round}");
             let what = format!("model seed of universe {epoch} of model {model}");
-            self.submit(&key, |key, to| Intent::call(key, to, &call, what.as_str())).await?;
+            submit(&self.sender, &self.chain, &key, None, |key, to| {
+                Intent::call(key, to, &call, what.as_str())
+            })
+            .await?;
         }
         Ok(())
     }
@@ -139,7 +142,10 @@ impl LicenseService {
             let call = drawLicenseSeedCall { licenseId: row.license_id.into() };
             let key = format!("license/{}/draw/{round}", row.license_id);
             let what = format!("seed of license {}", row.license_id);
-            self.submit(&key, |key, to| Intent::call(key, to, &call, what.as_str())).await?;
+            submit(&self.sender, &self.chain, &key, None, |key, to| {
+                Intent::call(key, to, &call, what.as_str())
+            })
+            .await?;
         }
         Ok(())
     }
@@ -154,21 +160,6 @@ impl LicenseService {
             }
             None => Ok(None),
         }
-    }
-
-    async fn submit(
-        &self,
-        key: &str,
-        make: impl Fn(&str, Address) -> Intent,
-    ) -> Result<(), LicenseError> {
-        let registry: Address = self.chain.addresses().license_registry.into();
-        match submit_once(&self.sender, key, None, |key| Ok(make(key, registry))).await? {
-            Submitted::Sent { key } => tracing::info!(key, "seed drawn"),
-            Submitted::UnderWay => {}
-            Submitted::NotNow { reason } => tracing::debug!(key, reason, "seed not drawn now"),
-            Submitted::GivenUp { reason } => tracing::error!(key, reason, "seed can't be drawn"),
-        }
-        Ok(())
     }
 }
 

@@ -50,6 +50,14 @@ impl Chain {
         Ok(sent)
     }
 
+    /// What a dry run says of a call that the endpoint must not see.
+    ///
+    /// # Errors
+    /// No signer, network failure.
+    pub(crate) async fn unseen(&self, call: &Call) -> Result<Sent> {
+        Ok(Sent::unsimulated(call, self.sender()?, &self.native().await?))
+    }
+
     /// What a call would do now.
     ///
     /// # Errors
