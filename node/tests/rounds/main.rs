@@ -171,9 +171,10 @@ async fn restarts_and_a_lost_database_change_nothing_and_leaks_flag() {
     owner.stop().await;
     let owner = Party::owner(&world).await;
     let dir = provers.remove(0).stop().await;
-    let again = Party::prover_in(&world, 0, dir).await;
-    let inbox = world::serve(again.router.clone()).await;
+    let (listener, inbox) = world::listen().await;
     world.announce(0, &inbox).await;
+    let again = Party::prover_in(&world, 0, dir).await;
+    world::serve_on(listener, again.router.clone());
     provers.push(again);
     let finding = world.opened(first).await;
     assert!(finding.convicted, "{finding:?}");
@@ -270,12 +271,13 @@ async fn started_with(
 ) -> Vec<Party> {
     let mut parties = Vec::new();
     for (n, dir) in dirs.into_iter().enumerate() {
+        let (listener, inbox) = world::listen().await;
+        world.announce(n, &inbox).await;
         let party = Party::prover_in(world, n, dir).await;
         if n == place {
             party.store.keep_sheet(sheet).await.unwrap();
         }
-        let inbox = world::serve(party.router.clone()).await;
-        world.announce(n, &inbox).await;
+        world::serve_on(listener, party.router.clone());
         parties.push(party);
     }
     parties

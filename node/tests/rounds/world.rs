@@ -30,6 +30,7 @@ use oml_node::rounds::{EncryptionKey, OpenableUniverse};
 use oml_prover::delivery::key_hash;
 use oml_prover::fingerprint::{Candidate, Candidates, Entry, LicenseDraw, Universe};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 pub(crate) const OWNER: usize = 0;
 pub(crate) const HOST: usize = 1;
@@ -358,11 +359,24 @@ pub(crate) async fn deploy_service(behaviour: Behaviour) -> Deployment {
 
 /// Serves a router on a free port for the rest of the test.
 pub(crate) async fn serve(router: Router) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let (listener, url) = listen().await;
+    serve_on(listener, router);
+    url
+}
+
+/// A port that is open before anything answers on it, and its URL.
+///
+/// A prover's new address is announced before the prover starts: both would send with one account,
+/// and the two transactions could take one nonce.
+pub(crate) async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+pub(crate) fn serve_on(listener: TcpListener, router: Router) {
     let tasks = oml_node::Tasks::new();
     tasks.spawn_detached("test server", async move { axum::serve(listener, router).await });
-    format!("http://{address}")
 }
 
 async fn completions(
