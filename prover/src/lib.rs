@@ -1,7 +1,8 @@
 //! Fingerprints of language models.
 //!
-//! Draws a license's keys, embeds their answers, checks a suspected copy and attributes it. Pure:
-//! no RPC and no database, so the crate is useful without a chain.
+//! Makes keys, draws a license's answers to them, embeds these in a copy, seals the copy for its
+//! host, checks a suspected copy and says whose it is. Pure: no RPC and no database, so the crate
+//! is useful without a chain.
 
 pub mod check;
 mod chunk_cipher;

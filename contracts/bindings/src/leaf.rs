@@ -7,7 +7,7 @@ use crate::preimage;
 /// Candidate responses of a fingerprint.
 pub const CANDIDATES: usize = 16;
 
-/// Leaves of a bundle, the unit that a case opens, as a number among indices and counts.
+/// Leaves of a bundle, the unit that is drawn and opened, as a number among indices and counts.
 pub const BUNDLE_LEAVES: u32 = 16;
 
 /// [`BUNDLE_LEAVES`] as the length of an array.

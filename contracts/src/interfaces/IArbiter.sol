@@ -6,10 +6,10 @@ pragma solidity ^0.8.30;
 /// bit in `evidenceLevels`, as no term may exist that no code enforces.
 ///
 /// A version that enforces it adds the arbiter's address and fee to the terms; sets the bit in
-/// `TermsLib.KNOWN_LEVELS`; and lets either side ask for a ruling while a case is in its rebuttal
-/// window: the case then waits for the ruling instead of `CaseCourt.resolve`'s own verdict, at most
-/// for a window of its own, after which the verdict stands as if nobody had asked. So an arbiter
-/// that is silent, captured or gone can't freeze money for ever.
+/// `TermsLib.KNOWN_LEVELS`; and lets either side ask for a ruling while the payouts of a conviction
+/// wait for their delay: they then wait for the ruling, too, at most for a window of its own, after
+/// which the conviction stands as if nobody had asked. So an arbiter that is silent, captured or
+/// gone can't freeze money for ever.
 interface IArbiter {
     enum Ruling {
         None,
@@ -18,7 +18,7 @@ interface IArbiter {
     }
 
     /// @notice Asks for a ruling; the caller pays the arbiter's fee with it.
-    /// @param disputeId the `caseId`
+    /// @param disputeId the `roundId` of the conviction
     /// @param evidence what both sides say, by hash
     function dispute(bytes32 disputeId, bytes32 evidence) external payable;
 

@@ -7,9 +7,9 @@ pragma solidity ^0.8.30;
 /// bit in `evidenceLevels`, as no term may exist that no code enforces.
 ///
 /// A version that enforces it adds the attestor's address to the terms, so that the host agreed to
-/// whom it believes; sets the bit in `TermsLib.KNOWN_LEVELS`; and judges beside `ProofJudge`, by
-/// the same steps as level 0: `_requireLevel`, `_consumeReport` with the fact's hash as claim,
-/// `attests`, once-only mark, slash.
+/// whom it believes; sets the bit in `TermsLib.KNOWN_LEVELS`; and judges beside `Proofs`, by the
+/// same steps as level 0: `_requireLevel`, `_consumeReport` with the fact's hash as claim,
+/// `attests`, `_punish`.
 interface IAttestor {
     /// @notice Whether this party vouches for `fact` about `subject`.
     /// @dev Must not depend on who calls nor change its mind: a verdict that was given stays.

@@ -73,7 +73,7 @@ impl SignedVoucher {
         }
     }
 
-    /// The voucher as the escrow takes it: in a claim, a reservation, a rebuttal.
+    /// The voucher as the escrow takes it, in a claim or a reservation.
     #[must_use]
     pub fn for_channel(&self) -> ChannelVoucher<'_> {
         let (voucher, signature) = (self.voucher(), self.signature.as_bytes().as_slice());
@@ -110,7 +110,7 @@ pub struct SignedReceipt {
     pub request_hash: RequestHash,
     /// What was answered.
     pub response_hash: ResponseHash,
-    /// Signature of the EIP-712 digest in the challenge manager's domain, by the serving key.
+    /// Signature of the EIP-712 digest in the domain of `Proofs`, by the serving key.
     pub signature: Signature,
 }
 

@@ -1,8 +1,8 @@
 //! Level-2 rounds: what each role does next, and the service that does it.
 //!
-//! The decision is pure ([`machine`]); `owner` and `prover` build what a step needs;
-//! [`RoundService`] reads the contracts after every head and turns decisions into jobs and
-//! transactions. A host has nothing to do in a round: it learns of one when it is opened.
+//! [`RoundService`] reads the contracts after every head, asks [`machine`], which is pure, for the
+//! phase of each round, and calls `owner` and `prover`, whose steps become jobs and transactions. A
+//! host has nothing to do in a round: it learns of one when it is opened.
 
 mod access;
 mod file;

@@ -1,4 +1,5 @@
-//! Vouchers and receipts: append-only.
+//! Vouchers and receipts: append-only. What the gateway keeps goes through `keep_paid` of the file
+//! `paid.rs`.
 
 use super::StoreError;
 use super::engine::{SqlValue, Store, StoredRow, Tx, bytes, counter, int, json, text, wide};

@@ -1,4 +1,5 @@
-//! Opens bundles of a universe for a proof of level 0.
+//! Opens bundles of a universe for a proof of level 0. An owner's node opens those of its rounds
+//! from what it keeps of the universe instead.
 
 use oml_contracts::bundle::{LeafPreimage, ProvenBundle};
 use oml_contracts::leaf::BUNDLE;

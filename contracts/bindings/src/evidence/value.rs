@@ -3,9 +3,10 @@
 use super::fixed_point::{Log2, Multiplier, log2_ceil, log2_floor};
 use super::offer::{EvidenceError, EvidenceTerms};
 
-/// Evidence that the contract asks for: log2 of 1/alpha · cases · licenses.
+/// Evidence that a judge off chain asks for: log2 of 1/alpha · cases · licenses. Rounds have a
+/// ledger instead.
 ///
-/// The counts pay for choosing: opening many cases, or naming the likeliest of many licenses. A
+/// The counts pay for choosing: judging many cases, or naming the likeliest of many licenses. A
 /// count of zero is taken as one.
 #[must_use]
 pub fn threshold(alpha_inverse: u64, cases: u32, licenses: u32) -> Log2 {

@@ -50,8 +50,8 @@ impl RoundIndex {
 
 /// What a ledger must reach: log2(1/α), rounded up.
 ///
-/// A leak case also names one of the licenses that there are now, which costs log2 of their number;
-/// elsewhere that is 1, and a count of zero is taken as one.
+/// A leak round also names one of the licenses that there are now, which costs log2 of their
+/// number; elsewhere that is 1, and a count of zero is taken as one.
 #[must_use]
 pub fn ledger_threshold(alpha_inverse: u64, licenses: u32) -> Log2 {
     let log2 = |count: u64| log2_ceil(u128::from(count.max(1)) << 32).raw();

@@ -1,4 +1,5 @@
-//! Which addresses a check may talk to besides the deployment (for that see `oml_prover::check`).
+//! Which addresses a node may call that are only written down somewhere: provers' inboxes, and
+//! canaries. Deployments have a guard of their own in `oml_prover::check`.
 //!
 //! A prover's inbox is written by someone else: an owner that asked whatever is written there could
 //! be sent to its own cloud's metadata service or database. The guard resolves names itself

@@ -15,11 +15,11 @@ use crate::fingerprint::{LicenseDraw, Universe};
 /// Evidence against "this is the licensed copy" that ends a check: odds of 1 in 128.
 const DROP: Log2 = Log2::new(-7 << 32);
 
-/// Among how many cases and licenses a match could have been found. Whoever compares more finds
+/// Among how many checks and licenses a match could have been found. Whoever compares more finds
 /// more by chance, so each raises what the evidence must reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Comparisons {
-    /// Cases or checks made with this universe, this one included.
+    /// Checks made with this universe, this one included.
     pub cases: u32,
     /// Licenses of this universe.
     pub licenses: u32,
@@ -93,7 +93,8 @@ pub struct CheckOutcome {
     root: Root,
 }
 
-/// Proof, for the owner's own use and for opening a case, that a target gives a license's answers.
+/// Proof, for the owner's own use and for ordering a round, that a target gives a license's
+/// answers.
 ///
 /// Only [`CheckOutcome::into_evidence`] makes one, and only of a match.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

@@ -49,7 +49,7 @@ fn length(survey: &Survey, file: &str, limit: usize) -> Result<Option<Breach>, S
     Ok(found(format!("{lines} lines, {limit} is the limit"), "leave out what a reader can find"))
 }
 
-/// Every file and folder, so that a short path such as `challenge/ReportDesk.sol` can be found.
+/// Every file and folder, so that a short path such as `libraries/Leaves.sol` can be found.
 struct Paths {
     all: BTreeSet<String>,
 }

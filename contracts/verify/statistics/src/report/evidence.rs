@@ -1,4 +1,4 @@
-//! The e-value of offers, as the contracts decide cases by it today.
+//! The e-value of single series of answers, as judges off chain weigh them.
 
 use std::io::{self, Write};
 

@@ -11,7 +11,7 @@ use std::io::Write;
 /// Which tables are asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Order {
-    /// The e-value of cases, with so many trials.
+    /// The e-value of single series of answers, with so many trials.
     Evidence(u64),
     /// What rounds do.
     Games,
