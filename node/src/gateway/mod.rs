@@ -1,9 +1,9 @@
 //! The metering gateway in front of an OpenAI-compatible upstream.
 //!
-//! request + voucher → [`admission::decide`] → receipt's number reserved → voucher stored → upstream
-//! → metered → receipt signed and stored → answer with receipt. What fails before the receipt is
-//! not charged: its voucher stays in the ledger without a receipt, and such vouchers are never
-//! claimed.
+//! request + voucher → [`admission::decide`] → receipt's number reserved → voucher stored →
+//! upstream → metered → receipt signed and stored → answer with receipt. What fails before the
+//! receipt is not charged: its voucher stays in the ledger without a receipt, and such vouchers are
+//! never claimed.
 
 mod admission;
 mod answers;
