@@ -16,7 +16,7 @@ pub use client::ChainClient;
 pub use error::ChainError;
 pub use follower::{FollowError, Follower, Step};
 pub use head::Head;
-pub use reader::{LedgerKind, Reader};
+pub use reader::Reader;
 pub use sender::{
     AccountError, AccountSigner, Intent, IntentStatus, KeystoreError, Sender, SenderError,
     open_keystore, read_password,

@@ -12,20 +12,11 @@ use alloy::primitives::{Address, B256, U256, aliases::U48};
 use alloy::providers::DynProvider;
 use oml_contracts::LicenseRef;
 use oml_contracts::ledger::LicenseLedger;
-use oml_contracts::round::SeatIndex;
+use oml_contracts::round::{RoundKind, SeatIndex};
 use oml_contracts::rpc::{abi, seconds};
 use oml_contracts::{
     Amount, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, RoundId, ServingKeys,
 };
-
-/// Which of a license's two ledgers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LedgerKind {
-    /// Of deployments that the host registered.
-    Registered,
-    /// Of any other.
-    Leak,
-}
 
 /// Reads contracts at one block, the latest unless [`Reader::at`] says otherwise. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -213,18 +204,17 @@ impl Reader {
         Ok(read!(self, what, self.rounds().sheetHash(id.into(), seat.0))?.0)
     }
 
-    /// Ledger of a license, or of deployments that nobody registered under it (`leak`).
+    /// Ledger of a license, of one kind of round.
     ///
     /// # Errors
     /// [`ChainError`].
     pub async fn ledger(
         &self,
         license: LicenseId,
-        kind: LedgerKind,
+        kind: RoundKind,
     ) -> Result<LicenseLedger, ChainError> {
-        let leak = kind == LedgerKind::Leak;
         let what = format!("ledger of license {license}");
-        Ok(read!(self, what, self.rounds().ledger(license.into(), leak))?.into())
+        Ok(read!(self, what, self.rounds().ledger(license.into(), kind.is_leak()))?.into())
     }
 
     /// Who sat on a ticket in rounds sealed at `time`; zero if nobody did.

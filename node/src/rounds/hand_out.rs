@@ -71,7 +71,7 @@ pub(crate) struct HandedKeys {
 
 /// What a seat knows of the round before it gets anything.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SealedRound {
+pub(crate) struct SealContext {
     pub place: SeatPlace,
     /// Account that the round was sealed by.
     pub account: EthAddress,
@@ -141,7 +141,7 @@ pub(crate) fn hash_of_keys(keys: &[String]) -> Result<KeysHash, HandOutError> {
 /// # Errors
 /// [`HandOutError`] if the keys are not eight or the prover's registered key is unusable.
 pub(crate) fn seal_hand_out(
-    sealed: &SealedRound,
+    sealed: &SealContext,
     seed: Seed,
     deployment: TestedDeployment,
     keys: Vec<String>,
@@ -162,7 +162,7 @@ pub(crate) fn seal_hand_out(
 /// # Errors
 /// [`HandOutError`].
 pub(crate) fn open_hand_out(
-    sealed: &SealedRound,
+    sealed: &SealContext,
     key: &EncryptionKey,
     given: &[u8],
 ) -> Result<HandedKeys, HandOutError> {
@@ -191,7 +191,7 @@ pub(crate) fn open_hand_out(
     Ok(handed)
 }
 
-const fn statement(sealed: &SealedRound, keys: KeysHash) -> HandOut {
+const fn statement(sealed: &SealContext, keys: KeysHash) -> HandOut {
     HandOut {
         round: sealed.place.round,
         seat: sealed.place.seat,
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     struct World {
-        sealed: SealedRound,
+        sealed: SealContext,
         signer: SigningKey,
         key: EncryptionKey,
         deployment: TestedDeployment,
@@ -220,7 +220,7 @@ mod tests {
             access: Some(Access::from_lines(["Authorization: Bearer x"]).unwrap()),
         };
         World {
-            sealed: SealedRound {
+            sealed: SealContext {
                 place: SeatPlace {
                     round: RoundId::new([2; 32]),
                     seat: SeatIndex(3),
@@ -267,7 +267,7 @@ mod tests {
             SeatPlace { prover: EthAddress::new([9; 20]), ..world.sealed.place },
         ];
         for place in places {
-            let other = SealedRound { place, ..world.sealed };
+            let other = SealContext { place, ..world.sealed };
             let error = open_hand_out(&other, &world.key, &given).unwrap_err();
             assert!(matches!(error, HandOutError::Seal(SealError::Undecryptable)), "{error}");
         }

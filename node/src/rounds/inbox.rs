@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
 use super::file::RoundFile;
-use super::hand_out::{HandOutError, LARGEST, SealedRound, SeatPlace, open_hand_out};
+use super::hand_out::{HandOutError, LARGEST, SealContext, SeatPlace, open_hand_out};
 use crate::chain::{ChainClient, ChainError, Head};
 use crate::store::{HandOutRow, RoundRow, Store, StoreError};
 use oml_prover::sealed_box::EncryptionKey;
@@ -208,7 +208,7 @@ impl Inbox {
         }
         let place = SeatPlace { round, seat, prover: self.me };
         let (account, deployment, domain) = (row.account, row.deployment, self.domain);
-        let sealed = SealedRound { place, account, deployment, domain };
+        let sealed = SealContext { place, account, deployment, domain };
         let handed = open_hand_out(&sealed, &self.key, given)?;
         let sitter = self.seats.sitter(&row, seat, &head).await?;
         let sitter = sitter.filter(|sitter| sitter.seed == handed.seed);

@@ -15,6 +15,7 @@ mod pages;
 mod prover;
 mod service;
 mod shuffle;
+mod signed_seal;
 mod submitted;
 mod wiring;
 mod words;
@@ -27,5 +28,6 @@ pub use owner::{
 };
 pub use prover::{AskHandler, ProverDuty};
 pub use service::RoundService;
+pub use signed_seal::{SealTerms, SignedSeal};
 pub(crate) use wiring::wire;
 pub use words::{LicenseWords, RoundSecret, SecretFileError};

@@ -1,14 +1,14 @@
 //! Rounds as anybody may read them over HTTP.
 
 use crate::api::ApiError;
-use crate::chain::{ChainError, Head, LedgerKind, Reader, RoundView};
+use crate::chain::{ChainError, Head, Reader, RoundView};
 use crate::context::NodeContext;
 use crate::store::{EventRow, RoundRow, StoreError};
 use alloy::sol_types::SolEvent as _;
 use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use oml_contracts::round::{SeatIndex, WordIndex, seat_ticket};
+use oml_contracts::round::{RoundKind, SeatIndex, seat_ticket};
 use oml_contracts::rpc::abi::Rounds::RoundOpened;
 use oml_contracts::rpc::rounds::{RoundFinding, SentSheet};
 use oml_contracts::{DeploymentHash, EthAddress, KeysHash, LicenseId, RoundId};
@@ -203,9 +203,7 @@ fn finding_of(row: &EventRow) -> Option<RoundFinding> {
 }
 
 async fn with_ledger(reader: &Reader, found: RoundFinding) -> Result<Finding, ChainError> {
-    let is_leak = WordIndex::new(found.index).is_some_and(WordIndex::is_leak);
-    let kind = if is_leak { LedgerKind::Leak } else { LedgerKind::Registered };
-    let ledger = reader.ledger(found.license, kind).await?;
+    let ledger = reader.ledger(found.license, RoundKind::of_index(found.index)).await?;
     Ok(Finding {
         license_id: found.license,
         deployment: found.deployment,

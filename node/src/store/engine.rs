@@ -213,23 +213,6 @@ impl Tx {
         .map_err(failed(op))
     }
 
-    pub(super) async fn all(
-        &mut self,
-        op: Operation,
-        sql: &'static str,
-        values: &[SqlValue],
-    ) -> Result<Vec<StoredRow>, StoreError> {
-        match self {
-            Self::Sqlite(tx) => {
-                bound!(sql, values).fetch_all(&mut **tx).await.and_then(|rows| read!(rows))
-            }
-            Self::Postgres(tx) => {
-                bound!(sql, values).fetch_all(&mut **tx).await.and_then(|rows| read!(rows))
-            }
-        }
-        .map_err(failed(op))
-    }
-
     /// Serialises writers of one subject. SQLite has one writer anyway; PostgreSQL takes an
     /// advisory lock that ends with the transaction.
     pub(super) async fn lock(&mut self, op: Operation, subject: &str) -> Result<(), StoreError> {

@@ -28,8 +28,8 @@ pub(super) fn migrator() -> Migrator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Store;
-    use oml_contracts::{Amount, ChannelId, LicenseId};
+    use crate::store::{PaidRow, ReceiptRow, Store};
+    use oml_contracts::{Amount, ChannelId, LicenseId, Receipt};
     use sqlx::SqlitePool;
 
     /// A receipt as stores kept it before epochs, when its number was that of its request.
@@ -63,14 +63,17 @@ mod tests {
         pool.close().await;
 
         let store = Store::open(&url).await.unwrap();
-        let kept = store.receipts(channel).await.unwrap();
-        let counted: Vec<u64> = kept.iter().map(|row| row.receipt.cumulative_requests).collect();
-        assert_eq!(counted, [2, 9, 10]);
-        assert!(kept.iter().all(|row| row.receipt.key_epoch == 0 && row.signature == [7; 65]));
         let newest = store.newest_receipt(channel).await.unwrap().unwrap();
-        assert_eq!(newest.receipt.seq, 10);
         let unpaid = store.first_unpaid(channel, Amount::ZERO).await.unwrap().unwrap();
-        assert_eq!(unpaid.receipt.cumulative_requests, 2);
-        assert!(!store.put_receipt(&newest).await.unwrap(), "numbers and requests are taken");
+        for (kept, number) in [(&newest, 10), (&unpaid, 2)] {
+            assert_eq!((kept.receipt.seq, kept.receipt.cumulative_requests), (number, number));
+            assert_eq!((kept.receipt.key_epoch, &kept.signature), (0, &vec![7; 65]));
+        }
+        let middle = Receipt { seq: 9, cumulative_requests: 9, ..newest.receipt };
+        for receipt in [newest.receipt, middle] {
+            let again = PaidRow::Receipt(ReceiptRow { receipt, signature: vec![7; 65] });
+            let kept = store.keep_paid(&[again]).await.unwrap();
+            assert_eq!(kept, [false], "numbers and requests are taken");
+        }
     }
 }

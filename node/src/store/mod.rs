@@ -9,7 +9,6 @@ mod error;
 mod intents;
 mod jobs;
 mod migrations;
-mod money;
 mod paid;
 mod rounds;
 mod rows;
@@ -21,6 +20,6 @@ pub use error::StoreError;
 pub use paid::PaidRow;
 pub use rows::{
     AttemptRow, BlockRef, ChainBatch, ChannelRow, DeploymentRow, EventRow, Fact, HandOutRow,
-    IntentRow, IntentState, JobRow, JobState, LicenseRow, NewJob, OfferRow, PutVoucher, ReceiptRow,
-    RoundRow, SealOrderRow, SheetRow, UniverseRow, VoucherRow,
+    IntentRow, IntentState, JobRow, JobState, LicenseRow, NewJob, OfferRow, ReceiptRow, RoundRow,
+    SealOrderRow, SheetRow, UniverseRow, VoucherRow,
 };

@@ -385,21 +385,6 @@ pub struct ReceiptRow {
     pub signature: Vec<u8>,
 }
 
-/// What became of a voucher that was to be stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PutVoucher {
-    /// It is the channel's newest now.
-    Stored,
-    /// The very same voucher was stored before.
-    Duplicate,
-    /// It does not go beyond the channel's newest: one more request, no fewer tokens, no smaller
-    /// amount.
-    Stale {
-        /// The channel's newest.
-        newest: Box<VoucherRow>,
-    },
-}
-
 /// What an event established, as a row of its own table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {

@@ -6,7 +6,7 @@ use oml_contracts::{
 };
 use oml_node::store::{
     AttemptRow, BlockRef, ChainBatch, ChannelRow, DeploymentRow, EventRow, Fact, HandOutRow,
-    IntentRow, IntentState, JobState, LicenseRow, NewJob, PutVoucher, ReceiptRow, RoundRow,
+    IntentRow, IntentState, JobState, LicenseRow, NewJob, PaidRow, ReceiptRow, RoundRow,
     SealOrderRow, SheetRow, Store, UniverseRow, VoucherRow,
 };
 use serde_json::json;
@@ -260,47 +260,47 @@ fn voucher(requests: u64, tokens: u64, amount: u128) -> VoucherRow {
     }
 }
 
+/// Keeps rows as the gateway does; per row, whether it was kept.
+async fn keep(store: &Store, rows: &[PaidRow]) -> Vec<bool> {
+    store.keep_paid(rows).await.unwrap()
+}
+
 #[tokio::test]
-async fn vouchers_only_go_up_and_all_are_kept() {
+async fn the_newest_voucher_is_the_last_of_the_highest_count() {
     on_every_engine(|store| async move {
         let channel = ChannelId::new([1; 32]);
         assert_eq!(store.newest_voucher(channel).await.unwrap(), None);
-        let first = voucher(9, 100, 1_000);
-        assert_eq!(store.put_voucher(&first).await.unwrap(), PutVoucher::Stored);
-        assert_eq!(store.put_voucher(&first).await.unwrap(), PutVoucher::Duplicate);
-        let stale = PutVoucher::Stale { newest: Box::new(first.clone()) };
-        for worse in [
-            voucher(9, 101, 1_001),
-            voucher(8, 200, 2_000),
-            voucher(10, 99, 2_000),
-            voucher(10, 200, 999),
-        ] {
-            assert_eq!(store.put_voucher(&worse).await.unwrap(), stale, "{worse:?}");
-        }
+        let again = VoucherRow { received_at: 8, ..voucher(9, 100, 900) };
+        let rows = [voucher(9, 100, 1_000), voucher(10, 99, 2_000), voucher(8, 200, 10_000)];
+        let rows = rows.into_iter().chain([again.clone()]).map(PaidRow::Voucher);
+        assert_eq!(keep(&store, &rows.collect::<Vec<_>>()).await, [true; 4]);
+        assert_eq!(store.newest_voucher(channel).await.unwrap(), Some(voucher(10, 99, 2_000)));
+        assert_eq!(store.voucher_of(channel, 9).await.unwrap(), Some(again));
+        assert_eq!(store.voucher_of(channel, 11).await.unwrap(), None);
         // Past what a 64-bit column could hold, and in an order that text would get wrong without
         // padding.
         let huge = voucher(u64::MAX, u64::MAX, u128::MAX);
-        assert_eq!(store.put_voucher(&voucher(10, 100, 10_000)).await.unwrap(), PutVoucher::Stored);
-        assert_eq!(store.put_voucher(&huge).await.unwrap(), PutVoucher::Stored);
-        assert_eq!(store.newest_voucher(channel).await.unwrap(), Some(huge.clone()));
-        assert_eq!(store.newest_vouchers(first.license_id).await.unwrap(), [huge]);
-        assert_eq!(store.voucher_count(first.license_id).await.unwrap(), 3);
+        keep(&store, &[PaidRow::Voucher(huge.clone())]).await;
+        assert_eq!(store.newest_voucher(channel).await.unwrap(), Some(huge));
     })
     .await;
 }
 
+/// A request is asked again under its count after it failed, even from several gateways at once:
+/// all its vouchers are kept, and each has an order among them.
 #[tokio::test]
-async fn of_concurrent_vouchers_with_one_number_a_single_one_wins() {
+async fn concurrent_vouchers_of_one_count_are_all_kept() {
     on_every_engine(|store| async move {
         let offers = (0..12).map(|n| {
             let mut row = voucher(1, 10, 100);
             row.request_hash = RequestHash::new([n; 32]);
             let store = store.clone();
-            async move { store.put_voucher(&row).await.unwrap() }
+            async move { keep(&store, &[PaidRow::Voucher(row)]).await }
         });
-        let outcomes = futures::future::join_all(offers).await;
-        let stored = outcomes.iter().filter(|outcome| **outcome == PutVoucher::Stored).count();
-        assert_eq!(stored, 1);
+        let kept = futures::future::join_all(offers).await;
+        assert!(kept.into_iter().flatten().all(|kept| kept));
+        let last = store.voucher_of(ChannelId::new([1; 32]), 1).await.unwrap().unwrap();
+        assert_eq!(store.newest_voucher(last.channel_id).await.unwrap(), Some(last));
     })
     .await;
 }
@@ -329,13 +329,13 @@ async fn a_number_and_a_request_are_receipted_once() {
         let channel = ChannelId::new([1; 32]);
         // Numbers have gaps, and begin anew with the next key.
         let kept = [receipt(0, 5, 1), receipt(0, 1_000, 9), receipt(1, 3, 10)];
-        for row in &kept {
-            assert!(store.put_receipt(row).await.unwrap());
+        let rows: Vec<_> = kept.iter().cloned().map(PaidRow::Receipt).collect();
+        assert_eq!(keep(&store, &rows).await, [true; 3]);
+        // The number is given; the request is served.
+        for again in [receipt(0, 1_000, 11), receipt(1, 4, 9)] {
+            assert_eq!(keep(&store, &[PaidRow::Receipt(again)]).await, [false]);
         }
-        assert!(!store.put_receipt(&receipt(0, 1_000, 11)).await.unwrap(), "the number is given");
-        assert!(!store.put_receipt(&receipt(1, 4, 9)).await.unwrap(), "the request is served");
         assert_eq!(store.newest_receipt(channel).await.unwrap().as_ref(), kept.last());
-        assert_eq!(store.receipts(channel).await.unwrap(), kept);
         let unpaid = store.first_unpaid(channel, Amount::ZERO).await.unwrap();
         assert_eq!(unpaid.as_ref(), kept.first());
     })

@@ -11,11 +11,11 @@ use std::time::Duration;
 use oml_contracts::hash::key_hash;
 use oml_contracts::ledger::RoundIndex;
 use oml_contracts::round::{
-    SeatIndex, SheetTags, WordIndex, draw_bundles, keys_hash, round_seed, seat_ticket,
+    RoundKind, SeatIndex, SheetTags, WordIndex, draw_bundles, keys_hash, round_seed, seat_ticket,
 };
 use oml_contracts::tag::tag_of;
 use oml_contracts::{EthAddress, RoundId, Seed, Tag};
-use oml_node::chain::{BeaconValue, LedgerKind, LicenseStatus, LicenseView, RoundStatus};
+use oml_node::chain::{BeaconValue, LicenseStatus, LicenseView, RoundStatus};
 use oml_node::rounds::LicenseWords;
 use oml_node::store::{SealOrderRow, SheetRow};
 
@@ -109,7 +109,7 @@ async fn who_serves_unpaid_is_convicted_and_who_asks_for_money_is_not() {
     assert!(!finding.convicted);
     assert_eq!((finding.kept, finding.gain.raw()), (0, 0));
     let reader = world.client().await.reader();
-    let ledger = reader.ledger(world.license_id, LedgerKind::Registered).await.unwrap();
+    let ledger = reader.ledger(world.license_id, RoundKind::Registered).await.unwrap();
     assert_eq!((ledger.charged, ledger.opened), (1, 1));
     assert!(!honest.asked.lock().unwrap().is_empty(), "seats have asked");
 
@@ -143,7 +143,7 @@ async fn collected(world: &World, round: RoundId) {
     for _ in 0..200 {
         let view = reader.round(round).await.unwrap();
         let mut left = 0;
-        for seat in (0..view.seats).map(oml_contracts::round::SeatIndex) {
+        for seat in (0..view.seats).map(SeatIndex) {
             let kept = reader.sheet_hash(round, seat).await.unwrap();
             left += u32::from(kept != [0; 32] && !view.is_unpaid(seat));
         }

@@ -12,7 +12,7 @@ use crate::license::{self, KeptLicense};
 use crate::money::Money;
 use crate::{deployment, universe};
 use alloy::primitives::B256;
-use oml_contracts::ledger::{Premium, RoundBet, RoundSize, ledger_threshold};
+use oml_contracts::ledger::{Premium, RoundBet, RoundIndex, RoundSize, ledger_threshold};
 use oml_contracts::round::{CaseWords, WordIndex, deployment_commitment, round_word};
 use oml_contracts::rpc::abi::Rounds::RoundStatus;
 use oml_contracts::rpc::abi::{Beacon, CollateralVault, LicenseRegistry, ProverRegistry};
@@ -144,7 +144,7 @@ fn check_signature(chain: &Chain, seal: &SealFile, payer: EthAddress) -> Result<
     if seal.payer != payer {
         return Err(refuse(format!("the seal is for payer {}, not {payer}", seal.payer)));
     }
-    let signer = seal.signed().signer(&chain.addresses().round_domain(), &seal.signature)?;
+    let signer = seal.signed().seal.signer(&chain.addresses().round_domain(), &seal.signature)?;
     if signer != seal.account {
         return Err(refuse(format!("the seal is signed by {signer}, not by {}", seal.account)));
     }
@@ -194,7 +194,7 @@ async fn check_word(chain: &Chain, seal: &SealFile, kept_license: &KeptLicense) 
         return Err(refuse(format!("round {} was sealed before", seal.round_id())));
     }
     let ledger = ledger_standing(chain, seal.license_id, seal.kind()).await?;
-    if ledger.opened >> (seal.index % super::words::REGISTERED) & 1 == 1 {
+    if ledger.opened >> (seal.index % RoundIndex::COUNT) & 1 == 1 {
         return Err(refuse(format!("a round of index {} was opened before", seal.index)));
     }
     Ok(())
@@ -250,7 +250,7 @@ async fn evidence(chain: &Chain, seal: &SealFile, file: &LicenseFile) -> Result<
     let bits = chain.read(beacon, Beacon::biasBitsCall {}).await?;
     let deployments = if leak { 1 } else { u32::from(terms.max_deployments) };
     let premium = Premium::for_choices(bits, deployments).bits().to_f64();
-    let due = (seal.index % super::words::REGISTERED + 1).saturating_sub(ledger.charged);
+    let due = (seal.index % RoundIndex::COUNT + 1).saturating_sub(ledger.charged);
     let licenses = if leak { licenses(chain, file).await? } else { 1 };
     let size = RoundSize::offered(seal.seats).map_err(|error| refuse(error.to_string()))?;
     let best = RoundBet::of_rounds().gain(size.kept_leaves(), size.kept_leaves());

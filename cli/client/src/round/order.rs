@@ -3,13 +3,13 @@
 use super::seal::{SignedWord, sign};
 use super::seal_file::SealFile;
 use super::watch::kept;
-use super::words::{RoundKind, load_secret, require_committed};
+use super::words::{load_secret, require_committed};
 use crate::chain::Chain;
 use crate::deployment;
 use crate::error::{FailureKind, HintExt, Result, fail};
 use crate::files::{self, LicenseFile};
 use crate::vouchers::open_store;
-use oml_contracts::round::WordIndex;
+use oml_contracts::round::{RoundKind, WordIndex};
 use oml_contracts::rpc::abi::Rounds::RoundStatus;
 use oml_contracts::{EthAddress, RoundId};
 use oml_node::NodeConfig;
@@ -117,7 +117,7 @@ async fn place(
     let taken: Vec<u8> =
         taken.iter().filter(|row| row.license_id == license).filter_map(|row| row.index).collect();
     let order_id = files::random_salt().to_string();
-    for index in order.kind.indices().filter(|index| !taken.contains(&index.get())) {
+    for index in order.kind.words().filter(|index| !taken.contains(&index.get())) {
         if kept(chain, words.round(index)).await?.status != RoundStatus::None {
             continue;
         }

@@ -8,6 +8,7 @@ use alloy::primitives::B256;
 use alloy::rpc::types::Filter;
 use alloy::sol_types::SolEvent as _;
 use oml_contracts::evidence::Log2;
+use oml_contracts::round::RoundKind;
 use oml_contracts::rpc::abi::Rounds;
 use oml_contracts::{DeploymentHash, EthAddress, LicenseId, RoundId};
 use serde::Serialize;
@@ -74,7 +75,7 @@ impl LedgerStanding {
 pub async fn ledger_standing(
     chain: &Chain,
     license: LicenseId,
-    kind: super::RoundKind,
+    kind: RoundKind,
 ) -> Result<LedgerStanding> {
     let call = Rounds::ledgerCall { licenseId: license.into(), leak: kind.is_leak() };
     let kept = chain.read(chain.rounds(), call).await?;
@@ -116,7 +117,7 @@ impl RoundOutcome {
             license_id: event.licenseId.into(),
             deployment_hash: event.deploymentHash.into(),
             index: event.index,
-            leak: event.index >= super::words::REGISTERED,
+            leak: RoundKind::of_index(event.index).is_leak(),
             kept_hits: event.kept,
             gain_log2: Log2::new(event.gain).to_f64(),
             evidence_log2: Log2::new(event.logA).to_f64(),

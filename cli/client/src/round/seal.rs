@@ -3,7 +3,7 @@
 use super::config::config;
 use super::seal_file::SealFile;
 use super::watch::kept;
-use super::words::{RoundKind, require_committed};
+use super::words::require_committed;
 use crate::chain::{Chain, Payment, TxRecord};
 use crate::deployment;
 use crate::error::{FailureKind, Result, fail, resumable};
@@ -11,10 +11,12 @@ use crate::files::{self, LicenseFile};
 use crate::keep::Readers;
 use crate::money::Money;
 use alloy::primitives::B256;
-use oml_contracts::round::{Seal, WordIndex, deployment_commitment};
-use oml_contracts::rpc::abi::Rounds::{self, RoundStatus};
-use oml_contracts::{AccessHash, Bps, EthAddress, RoundId, Signable as _, hash};
-use oml_node::rounds::{Access, LicenseWords, RoundSecret};
+use oml_contracts::round::{RoundKind, WordIndex};
+use oml_contracts::rpc::abi::Rounds::RoundStatus;
+use oml_contracts::{AccessHash, Bps, EthAddress, RoundId};
+use oml_node::rounds::{
+    Access, LicenseWords, RoundSecret, SealTerms, SignedSeal, TestedDeployment,
+};
 use serde::Serialize;
 use std::path::Path;
 
@@ -89,38 +91,41 @@ pub(super) struct SignedWord<'a> {
 pub(super) fn sign(chain: &Chain, order: &SignedWord<'_>) -> Result<SealFile> {
     let SignedWord { secret, words, index, .. } = *order;
     let license_id = words.license();
-    let deployment_salt = secret.deployment_salt(license_id, index);
-    let access_hash = order.access.map_or(AccessHash::ZERO, Access::hash);
-    let deployment_hash = hash::deployment_hash(order.uri);
-    let signed = Seal {
-        word: words.words().word(index),
-        deployment: deployment_commitment(deployment_hash, access_hash, &deployment_salt),
+    let tested = TestedDeployment {
+        uri: order.uri.to_owned(),
+        salt: secret.deployment_salt(license_id, index),
+        access: order.access.cloned(),
+    };
+    let terms = SealTerms {
+        tested: &tested,
         seats: order.seats,
         payer: order.payer,
         promise_bps: Bps::new(order.promise_bps)?,
     };
-    let key = secret.account(license_id, index);
+    let domain = chain.addresses().round_domain();
+    let SignedSeal { seal, account, signature } =
+        SignedSeal::new(secret, words, index, &terms, &domain)?;
     Ok(SealFile {
-        word: signed.word,
-        account: words.account(index),
-        deployment: signed.deployment,
-        seats: signed.seats,
-        payer: signed.payer,
-        promise_bps: signed.promise_bps,
-        signature: signed.sign(&chain.addresses().round_domain(), &key)?,
+        word: seal.word,
+        account,
+        deployment: seal.deployment,
+        seats: seal.seats,
+        payer: seal.payer,
+        promise_bps: seal.promise_bps,
+        signature,
         license_id,
         index: index.get(),
         word_salt: secret.word_salt(license_id, index),
         proof: words.words().proof(index).map(B256::from).to_vec(),
-        uri: order.uri.to_owned(),
-        access_hash,
-        deployment_salt,
+        access_hash: order.access.map_or(AccessHash::ZERO, Access::hash),
+        deployment_salt: tested.salt,
+        uri: tested.uri,
     })
 }
 
 /// The first word of a kind with which nothing was sealed.
 async fn free_word(chain: &Chain, words: &LicenseWords, kind: RoundKind) -> Result<WordIndex> {
-    for index in kind.indices() {
+    for index in kind.words() {
         if kept(chain, words.round(index)).await?.status == RoundStatus::None {
             return Ok(index);
         }
@@ -208,14 +213,7 @@ async fn pay_for(
         ));
     }
     let fees = config(chain).await?.fees(seal.seats);
-    let call = Rounds::sealForCall {
-        account: seal.account.into(),
-        word: seal.word.into(),
-        deployment: seal.deployment.into(),
-        seats: seal.seats,
-        promiseBps: seal.promise_bps.get(),
-        signature: seal.signature.as_bytes().to_vec().into(),
-    };
+    let call = seal.signed().call();
     let (currency, rounds) = (fees.currency().address(), chain.rounds());
     let price = Payment::new(currency, rounds, "seats", fees.amount()?);
     let paid = chain.send_paying_kept("seal round", rounds, call, &price, keep).await;

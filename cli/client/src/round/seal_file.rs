@@ -1,15 +1,15 @@
 //! An owner's signed word to a reporter: with this seal, about this deployment, paid by this
 //! account, it will open a round.
 
-use super::words::RoundKind;
 use crate::error::Result;
 use crate::files;
 use alloy::primitives::B256;
-use oml_contracts::round::{Seal, round_id};
+use oml_contracts::round::{RoundKind, Seal, round_id};
 use oml_contracts::{
     AccessHash, Bps, DeploymentCommitment, EthAddress, LicenseId, RoundId, RoundWord, Salt,
     Signature,
 };
+use oml_node::rounds::SignedSeal;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -62,16 +62,17 @@ impl SealFile {
         round_id(self.word, self.account)
     }
 
-    /// What the account has signed.
+    /// What the account has signed, with its signature.
     #[must_use]
-    pub const fn signed(&self) -> Seal {
-        Seal {
+    pub const fn signed(&self) -> SignedSeal {
+        let seal = Seal {
             word: self.word,
             deployment: self.deployment,
             seats: self.seats,
             payer: self.payer,
             promise_bps: self.promise_bps,
-        }
+        };
+        SignedSeal { seal, account: self.account, signature: self.signature }
     }
 
     /// What kind of deployment it is about.

@@ -1,44 +1,11 @@
-//! The owner's rounds secret, and which words are for which deployments.
+//! The owner's rounds secret, and whether its words are those on chain.
 
 use crate::chain::Chain;
 use crate::error::{ClientError, FailureKind, HintExt, Result, fail};
 use crate::files;
 use crate::license;
-use oml_contracts::ledger::RoundIndex;
-use oml_contracts::round::WordIndex;
 use oml_node::rounds::{LicenseWords, RoundSecret};
 use std::path::Path;
-
-/// Words for registered deployments; those from here on are for others.
-pub(super) const REGISTERED: u8 = RoundIndex::COUNT;
-
-/// What kind of deployment a round is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RoundKind {
-    /// One that its host has registered under the license.
-    Registered,
-    /// One that nobody has registered.
-    Leak,
-}
-
-impl RoundKind {
-    /// The kind that a word of this index is for.
-    #[must_use]
-    pub const fn of_index(index: u8) -> Self {
-        if index < REGISTERED { Self::Registered } else { Self::Leak }
-    }
-
-    /// Whether it is about a deployment that nobody has registered.
-    #[must_use]
-    pub const fn is_leak(self) -> bool {
-        matches!(self, Self::Leak)
-    }
-
-    /// Places of the words of this kind.
-    pub(super) fn indices(self) -> impl Iterator<Item = WordIndex> {
-        WordIndex::all().filter(move |index| index.is_leak() == self.is_leak())
-    }
-}
 
 /// Makes a rounds secret that only its owner can read; never replaces one.
 ///
@@ -96,15 +63,6 @@ pub(super) fn other_secret(words: &LicenseWords, kept: &license::KeptLicense) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_kind_has_half_of_the_words() {
-        let places = |kind: RoundKind| kind.indices().map(WordIndex::get).collect::<Vec<_>>();
-        assert_eq!(places(RoundKind::Registered), (0..64).collect::<Vec<_>>());
-        assert_eq!(places(RoundKind::Leak), (64..128).collect::<Vec<_>>());
-        assert_eq!(RoundKind::of_index(63), RoundKind::Registered);
-        assert_eq!(RoundKind::of_index(64), RoundKind::Leak);
-    }
 
     #[test]
     fn a_secret_is_made_once_and_read_again() {

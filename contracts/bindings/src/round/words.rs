@@ -40,10 +40,10 @@ impl WordIndex {
         Self(RoundIndex::COUNT + round.due() - 1)
     }
 
-    /// Whether it is for deployments that are not registered.
+    /// The kind of deployment that it is for.
     #[must_use]
-    pub const fn is_leak(self) -> bool {
-        self.0 >= RoundIndex::COUNT
+    pub const fn kind(self) -> RoundKind {
+        RoundKind::of_index(self.0)
     }
 
     /// The round in the ledger of its kind.
@@ -64,6 +64,34 @@ impl WordIndex {
     /// All places, those for registered deployments first.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..Self::COUNT).map(Self)
+    }
+}
+
+/// What kind of deployment a round is about. Each kind has words and a ledger of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoundKind {
+    /// One that its host has registered under the license.
+    Registered,
+    /// One that nobody has registered.
+    Leak,
+}
+
+impl RoundKind {
+    /// The kind that a word of this index is for.
+    #[must_use]
+    pub const fn of_index(index: u8) -> Self {
+        if index < RoundIndex::COUNT { Self::Registered } else { Self::Leak }
+    }
+
+    /// Whether it is about a deployment that nobody has registered.
+    #[must_use]
+    pub const fn is_leak(self) -> bool {
+        matches!(self, Self::Leak)
+    }
+
+    /// Its 64 words, in the order of their use: each costs a premium when one behind it is opened.
+    pub fn words(self) -> impl Iterator<Item = WordIndex> {
+        WordIndex::all().filter(move |word| word.kind() == self)
     }
 }
 
@@ -196,7 +224,9 @@ mod tests {
         assert_eq!(WordIndex::leak(first).get(), 64);
         assert_eq!(WordIndex::leak(last).get(), 127);
         assert_eq!(WordIndex::leak(last).round(), last);
-        assert!(WordIndex::leak(first).is_leak() && !WordIndex::registered(last).is_leak());
+        let places = |kind: RoundKind| kind.words().map(WordIndex::get).collect::<Vec<_>>();
+        assert_eq!(places(RoundKind::Registered), (0..64).collect::<Vec<_>>());
+        assert_eq!(places(RoundKind::Leak), (64..128).collect::<Vec<_>>());
         assert_eq!(WordIndex::new(128), None);
     }
 

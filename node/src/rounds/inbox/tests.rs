@@ -95,7 +95,7 @@ async fn inbox_of(now: u64, seats: Arc<dyn Seats>) -> (Inbox, watch::Sender<Head
 }
 
 fn boxed(inbox: &Inbox, seat: u8, first_key: &str) -> Vec<u8> {
-    let sealed = SealedRound {
+    let sealed = SealContext {
         place: SeatPlace { round: ROUND, seat: SeatIndex(seat), prover: ME },
         account: EthAddress::of_key(signer().verifying_key()),
         deployment: deployment().commitment(),

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::{TestedDeployment, Universes};
 use crate::chain::{ChainClient, Head};
 use crate::jobs::{JobError, JobHandler};
-use crate::rounds::hand_out::{SealedRound, SeatPlace, seal_hand_out};
+use crate::rounds::hand_out::{SealContext, SeatPlace, seal_hand_out};
 use crate::rounds::inbox::SealedHandOut;
 use crate::rounds::prover::guard;
 use crate::rounds::words::RoundSecret;
@@ -143,7 +143,7 @@ impl HandOutHandler {
         let index = WordIndex::new(order.index)
             .ok_or_else(|| permanent(format!("word {} is none of 128", order.index)))?;
         let signer = self.secret.account(order.license, index);
-        let sealed = SealedRound {
+        let sealed = SealContext {
             place: SeatPlace { round: order.round, seat: order.seat, prover: order.prover },
             account: EthAddress::of_key(signer.verifying_key()),
             deployment: order.deployment.commitment(),

@@ -126,7 +126,7 @@ impl OwnerDuty {
         reader: &Reader,
         license: &LicenseRef,
         file: &RoundFile,
-    ) -> Result<Vec<DrawnBundle>, OwnerError> {
+    ) -> Result<Vec<BundleState>, OwnerError> {
         let Some(seed) = file.seed else { return Ok(Vec::new()) };
         let (model, epoch) = (license.terms.model_id, license.terms.epoch);
         let universe = reader.universe(model, epoch).await?;
@@ -148,7 +148,7 @@ impl OwnerDuty {
                 let burned = |bundle: &u32| days.get(bundle).copied().flatten().is_some();
                 return Ok(drawn
                     .into_iter()
-                    .map(|number| DrawnBundle { number, burned: burned(&number) })
+                    .map(|number| BundleState { number, burned: burned(&number) })
                     .collect());
             };
             days.insert(bundle, reader.burned_on(model, epoch, bundle).await?);
@@ -158,7 +158,7 @@ impl OwnerDuty {
 
 /// A drawn bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct DrawnBundle {
+pub(super) struct BundleState {
     pub number: u32,
     /// By another round since the day of the seal: its leaves are misses.
     pub burned: bool,

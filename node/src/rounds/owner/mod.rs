@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_contracts::ModelId;
+use oml_contracts::round::SeatIndex;
 
 use super::access::AccessError;
 use super::hand_out::HandOutError;
@@ -52,8 +53,14 @@ pub enum OwnerError {
     #[error("a seal order: {0}")]
     Access(#[from] AccessError),
     /// Something could not be handed out.
-    #[error("{0}")]
+    #[error(transparent)]
     HandOut(Box<dyn std::error::Error + Send + Sync>),
+    /// The account of a word signs nothing.
+    #[error("the account of a word could not sign a seal")]
+    Sign(#[from] oml_contracts::eip712::SignatureError),
+    /// A sheet is on chain, and the events that this node has do not hold it yet.
+    #[error("the sheet of seat {0} is on chain but not among the events yet")]
+    SheetUnknown(SeatIndex),
     /// This node does not hold the secrets that the round draws from.
     #[error("universe {epoch} of model {model} is not held here; add it to owner.universes")]
     NoUniverse {

@@ -75,11 +75,7 @@ async fn sheets(
         let known = sent
             .get(&seat)
             .filter(|sheet| sheet_hash(sheet.prover, sheet.keys, &sheet.tags) == kept);
-        let sheet = known.ok_or_else(|| {
-            OwnerError::HandOut(
-                format!("the sheet of seat {seat} is on chain but not among the events yet").into(),
-            )
-        })?;
+        let sheet = known.ok_or(OwnerError::SheetUnknown(seat))?;
         sheets.push(sheet.into());
     }
     Ok(sheets)

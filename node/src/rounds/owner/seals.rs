@@ -1,11 +1,10 @@
 //! Sealing what was ordered.
 
 use alloy::primitives::{Address, U256};
-use oml_contracts::ledger::RoundIndex;
-use oml_contracts::round::{Seal, WordIndex};
+use oml_contracts::round::{RoundKind, WordIndex};
 use oml_contracts::rpc::abi::Rounds::sealForCall;
 use oml_contracts::rpc::abi::Token;
-use oml_contracts::{Bps, DeploymentCommitment, RoundId, Signable as _};
+use oml_contracts::{Bps, DeploymentCommitment, RoundId};
 
 use super::duty::{OwnLicense, access_of, deployment_of};
 use super::{OwnerDuty, OwnerError, TestedDeployment};
@@ -13,6 +12,7 @@ use crate::chain::{
     DeploymentView, Head, Intent, LicenseStatus, Reader, RoundStatus, Submitted, submit_once,
 };
 use crate::rounds::submitted::report;
+use crate::rounds::{SealTerms, SignedSeal};
 use crate::store::SealOrderRow;
 
 /// What an order needs, given what the chain keeps of the round of its word.
@@ -120,7 +120,7 @@ impl OwnerDuty {
         license: &OwnLicense,
         order: &SealOrderRow,
     ) -> Result<(), OwnerError> {
-        for index in words_of_kind(order.leak) {
+        for index in kind_of(order).words() {
             let view = reader.round(license.words.round(index)).await?;
             if view.status == RoundStatus::None
                 && self.store.take_word(&order.order_id, license.id, index.get()).await?
@@ -166,27 +166,15 @@ impl OwnerDuty {
         order: &SealOrderRow,
         index: WordIndex,
     ) -> Result<sealForCall, OwnerError> {
-        let tested = self.wanted(license, order, index)?;
-        let seal = Seal {
-            word: license.words.words().word(index),
-            deployment: tested.commitment(),
+        let terms = SealTerms {
+            tested: &self.wanted(license, order, index)?,
             seats: license.reference.terms.seats,
             payer: self.payer.address(),
             promise_bps: Bps::new(order.promise_bps)
                 .map_err(oml_contracts::rpc::ConvertError::from)?,
         };
-        let key = self.secret.account(license.id, index);
-        let signature = seal
-            .sign(&self.chain.addresses().round_domain(), &key)
-            .map_err(|error| OwnerError::HandOut(Box::new(error)))?;
-        Ok(sealForCall {
-            account: license.words.account(index).into(),
-            word: seal.word.into(),
-            deployment: seal.deployment.into(),
-            seats: seal.seats,
-            promiseBps: seal.promise_bps.get(),
-            signature: signature.as_bytes().to_vec().into(),
-        })
+        let domain = self.chain.addresses().round_domain();
+        Ok(SignedSeal::new(&self.secret, &license.words, index, &terms, &domain)?.call())
     }
 
     /// Lets `Rounds` take the fees of one round.
@@ -214,11 +202,9 @@ const fn step_of(submitted: &Submitted) -> SealStep {
     }
 }
 
-/// Words of rounds against registered deployments, or against others, in the order of their use:
-/// each costs a premium when one behind it is opened.
-fn words_of_kind(leak: bool) -> impl Iterator<Item = WordIndex> {
-    let word = if leak { WordIndex::leak } else { WordIndex::registered };
-    (0..RoundIndex::COUNT).filter_map(RoundIndex::new).map(word)
+/// What kind of deployment an order is about.
+const fn kind_of(order: &SealOrderRow) -> RoundKind {
+    if order.leak { RoundKind::Leak } else { RoundKind::Registered }
 }
 
 /// Whether a round that is sealed at `now` and takes `length` seconds can be opened to its end: a
@@ -286,7 +272,8 @@ mod tests {
                 let sealed = order.index.and_then(|index| chain.get(&index).copied());
                 match order_step(&order, sealed, wanted) {
                     OrderStep::Choose => {
-                        let free = words_of_kind(false).find(|w| !chain.contains_key(&w.get()));
+                        let free =
+                            RoundKind::Registered.words().find(|w| !chain.contains_key(&w.get()));
                         order.index = free.map(WordIndex::get);
                     }
                     OrderStep::ChooseAnother => order.index = None,
@@ -325,12 +312,5 @@ mod tests {
             assert_eq!(can(&order(None)), as_registered, "{deployment:?}");
             assert_eq!(can(&leak), as_leak, "{deployment:?}");
         }
-    }
-
-    #[test]
-    fn each_kind_has_its_own_words_in_order() {
-        let numbers = |leak| words_of_kind(leak).map(WordIndex::get).collect::<Vec<_>>();
-        assert_eq!(numbers(false), (0..64).collect::<Vec<_>>());
-        assert_eq!(numbers(true), (64..128).collect::<Vec<_>>());
     }
 }

@@ -44,7 +44,10 @@ impl OwnerDuty {
         let view = reader.license(license.id).await?;
         let alive = matches!(
             view.status,
-            LicenseStatus::Acquired | LicenseStatus::Seeded | LicenseStatus::Active
+            LicenseStatus::Acquired
+                | LicenseStatus::Seeded
+                | LicenseStatus::Accepted
+                | LicenseStatus::Active
         );
         let root = license.words.words().root();
         if !view.cases_root.is_zero() {

@@ -26,7 +26,7 @@ use super::guard;
 use crate::chain::Head;
 use crate::config::ProverConfig;
 use crate::jobs::{JobError, JobHandler};
-use crate::rounds::hand_out::{HandedKeys, SealedRound, SeatPlace, hash_of_keys, open_hand_out};
+use crate::rounds::hand_out::{HandedKeys, SealContext, SeatPlace, hash_of_keys, open_hand_out};
 use crate::rounds::shuffle::shuffled_order;
 use crate::store::{JobRow, NewJob, SheetRow, Store, StoreError};
 use oml_prover::sealed_box::{EncryptionKey, random_bytes};
@@ -134,7 +134,7 @@ impl AskHandler {
         let row = row.ok_or_else(|| JobError::Retry("the round is not in view".to_owned()))?;
         let kept = self.store.hand_out(order.round, order.seat, order.seed).await.map_err(retry)?;
         let kept = kept.ok_or_else(|| JobError::Retry("no hand-out is kept".to_owned()))?;
-        let sealed = SealedRound {
+        let sealed = SealContext {
             place: SeatPlace { round: order.round, seat: order.seat, prover: order.prover },
             account: row.account,
             deployment: row.deployment,
