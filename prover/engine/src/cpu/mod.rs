@@ -27,7 +27,7 @@ mod simd;
 mod vector;
 mod workers;
 
-pub(crate) use backward::{Gradients, gradients, is_large};
+pub(crate) use backward::{Gradients, gradients_of_large, gradients_of_small, is_large};
 pub(crate) use decoder::CpuDecoder;
 pub(crate) use gemm::NumberFormat;
 pub(crate) use guards::Guards;
