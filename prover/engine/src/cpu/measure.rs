@@ -1,5 +1,5 @@
-//! Times the engine's own products next to the libraries that could take their place, in one process
-//! and in turns, so that other work on the machine disturbs all alike.
+//! Times the engine's own products next to the libraries that could take their place, in one
+//! process and in turns, so that other work on the machine disturbs all alike.
 
 use candle_core::{Device, Result, Tensor};
 use gemm::Parallelism;

@@ -34,7 +34,6 @@ pub(crate) use guards::Guards;
 pub(crate) use lanes::last_logits as lane_logits;
 pub(crate) use lanes::{LaneWeights, Prompts, Top, continue_greedily};
 pub(crate) use line::LANES;
-pub(crate) use math::as_f32;
 pub use measure::{ProductShape, ProductTimes, time_products};
 pub(crate) use packed::PackedWeights;
 pub(crate) use rows::{last_logits, losses, next_token_logits, next_tokens, softmax};
