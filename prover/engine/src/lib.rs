@@ -9,6 +9,7 @@ mod error;
 mod example;
 mod logits;
 mod model;
+mod numbers;
 mod run;
 mod train;
 
@@ -26,6 +27,7 @@ pub use model::prompt::{Api, Message, Prompt};
 pub use model::save::replace;
 pub use model::tokenizer::TextTokenizer;
 pub use model::weights::{ParameterValues, Weights};
+pub use numbers::narrow;
 pub use run::batching::run_batches;
 pub use run::branch::Branch;
 pub use run::decoder::Cache;
@@ -38,7 +40,7 @@ pub use run::screen::ScreenReport;
 pub use run::token_scores::TokenScore;
 pub use train::corpus::{Corpus, word_list};
 pub use train::lora::LoraOptions;
-pub use train::parameter::{AdamW, narrow};
+pub use train::parameter::AdamW;
 pub use train::pretrain::{
     PretrainOptions, PretrainProgress, PretrainReport, make_tiny_model, pretrain,
 };

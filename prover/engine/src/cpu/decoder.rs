@@ -8,15 +8,13 @@ use crate::model::rope::RopeTable;
 use crate::model::weights::Params;
 use crate::model::{ModelConfig, Weights};
 
-/// The shapes, values and rotations of a decoder, and how its products run.
+/// The shapes, values and rotations of a decoder, and its packed weights where there are any.
 pub(crate) struct CpuDecoder<'a> {
     pub(super) config: &'a ModelConfig,
     pub(super) positions: &'a Params<usize>,
     pub(super) rope: &'a RopeTable,
     pub(super) eps: f32,
     pub(super) packed: Option<&'a PackedWeights>,
-    /// Whether products are shared by all cores, see [`blocked`](super::gemm::blocked).
-    pub(super) blocked: bool,
     values: Vec<&'a [f32]>,
 }
 
@@ -31,12 +29,7 @@ impl<'a> CpuDecoder<'a> {
         #[expect(clippy::cast_possible_truncation, reason = "epsilons are plain small numbers")]
         let eps = config.rms_norm_eps as f32;
         let (positions, values) = (&weights.positions, guards.values()?);
-        Ok(Self { config, positions, rope, eps, packed, blocked: false, values })
-    }
-
-    /// The same for training large weights, see [`is_large`](super::backward::is_large).
-    pub(crate) fn blocked(self) -> Self {
-        Self { blocked: true, ..self }
+        Ok(Self { config, positions, rope, eps, packed, values })
     }
 
     /// The values of a parameter.

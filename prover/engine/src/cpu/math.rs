@@ -114,11 +114,6 @@ pub(super) fn gelu(x: f32) -> (f32, f32) {
     (0.5 * x * (1.0 + t), slope)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
-pub(crate) fn as_f32(n: usize) -> f32 {
-    n as f32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,14 +1,12 @@
-//! Times every way to multiply next to the libraries that could take its place, in one process and
-//! in turns, so that other work on the machine disturbs all alike.
+//! Times the engine's own products next to the libraries that could take their place, in one
+//! process and in turns, so that other work on the machine disturbs all alike.
 
 use candle_core::{Device, Result, Tensor};
 use gemm::Parallelism;
 use rayon::prelude::*;
 use std::time::Instant;
 
-use super::gemm::{
-    Converted, How, LaneMatrix, NumberFormat, Operand, Panels, add_outer, blocked, library,
-};
+use super::gemm::{Converted, How, LaneMatrix, NumberFormat, Operand, Panels, library};
 use super::line::{LANES, Line};
 use super::vector::Simd;
 
@@ -36,21 +34,14 @@ pub struct ProductTimes {
     pub candle: f64,
 }
 
-/// Times all products of a shape, each the best of some repeats, on all threads of the pool.
+/// Times the engine's own products of a shape, each the best of some repeats, on all threads of the
+/// pool.
 ///
 /// # Errors
 /// If the tensor library refuses a product.
 pub fn time_products(shape: ProductShape, repeats: usize) -> Result<Vec<ProductTimes>> {
     let timing = Timing::new(shape, repeats)?;
-    Ok(vec![
-        timing.rows()?,
-        timing.lanes()?,
-        timing.small_weights()?,
-        timing.small_inputs()?,
-        timing.large_forward()?,
-        timing.large_weights()?,
-        timing.large_inputs()?,
-    ])
+    Ok(vec![timing.rows()?, timing.lanes()?])
 }
 
 /// The operands of all products of a shape.
@@ -62,16 +53,8 @@ struct Timing {
     x: Vec<f32>,
     /// Weights, `[columns, inner]`.
     w: Vec<f32>,
-    /// A gradient of the result, `[rows, columns]`.
-    grad: Vec<f32>,
-    tensors: Tensors,
-}
-
-/// The same as tensors.
-struct Tensors {
-    x: Tensor,
-    w: Tensor,
-    grad: Tensor,
+    /// Both as tensors.
+    tensors: [Tensor; 2],
 }
 
 impl Timing {
@@ -85,32 +68,25 @@ impl Timing {
             let byte = |i: usize| f32::from(u8::try_from(i * 31 % 251).unwrap_or_default());
             (0..count).map(|i| byte(i) / 125.0 - 1.0).collect()
         };
-        let (x, w, grad) = (values(rows * inner), values(columns * inner), values(rows * columns));
+        let (x, w) = (values(rows * inner), values(columns * inner));
         let tensor = |values: &[f32], shape| Tensor::from_slice(values, shape, &Device::Cpu);
-        let tensors = Tensors {
-            x: tensor(&x, (rows, inner))?,
-            w: tensor(&w, (columns, inner))?,
-            grad: tensor(&grad, (rows, columns))?,
-        };
-        Ok(Self { shape, repeats, on, x, w, grad, tensors })
+        let tensors = [tensor(&x, (rows, inner))?, tensor(&w, (columns, inner))?];
+        Ok(Self { shape, repeats, on, x, w, tensors })
     }
 
     /// Runs the three ways in turns, and keeps the best time of each.
-    fn race(
-        &self,
-        place: &'static str,
-        mut ours: Option<impl FnMut()>,
-        mut gemm: impl FnMut(),
-        candle: impl Fn() -> Result<Tensor>,
-    ) -> Result<ProductTimes> {
+    fn race(&self, place: &'static str, mut ours: Option<impl FnMut()>) -> Result<ProductTimes> {
+        let [x, w] = &self.tensors;
         let mut best = [f64::INFINITY; 3];
         for _ in 0..self.repeats {
             if let Some(ours) = &mut ours {
                 best[0] = best[0].min(seconds(ours));
             }
-            best[1] = best[1].min(seconds(&mut gemm));
+            best[1] = best[1].min(seconds(&mut || {
+                drop(library::product(&self.x, &self.w, self.shape.inner, self.on));
+            }));
             let started = Instant::now();
-            candle()?;
+            x.matmul(&w.t()?)?;
             best[2] = best[2].min(started.elapsed().as_secs_f64());
         }
         let [first, gemm, candle] = best;
@@ -119,9 +95,9 @@ impl Timing {
 
     /// Inference over rows: the weights are packed once and used often.
     fn rows(&self) -> Result<ProductTimes> {
-        let packed = Panels::of_rows(&self.w, self.shape.inner);
+        let packed = Panels::new(&self.w, self.shape.inner);
         let ours = packed.as_ref().map(|packed| move || drop(packed.product(&self.x, self.on)));
-        self.race("rows, packed once", ours, || self.gemm_forward(), || self.candle_forward())
+        self.race("rows, packed once", ours)
     }
 
     /// Sequences side by side: so is every layer of inference, each core with sequences of its own.
@@ -142,82 +118,7 @@ impl Timing {
                 });
             }
         });
-        self.race("lanes", ours, || self.gemm_forward(), || self.candle_forward())
-    }
-
-    /// The gradient of small weights: one core per chunk.
-    fn small_weights(&self) -> Result<ProductTimes> {
-        let dw = &mut vec![0.0; self.w.len()];
-        let mut other = dw.clone();
-        let inner = self.shape.inner;
-        let ours = Simd::new().map(|_| move || _ = add_outer(dw, &self.grad, &self.x, inner));
-        let gemm = || {
-            let on = Parallelism::None;
-            library::product_dw(&mut other, How::Add, &self.grad, &self.x, inner, on);
-        };
-        self.race("small training, dW on one core", ours, gemm, || self.candle_weights())
-    }
-
-    /// The gradient in what small weights are applied to: packed anew for every step.
-    fn small_inputs(&self) -> Result<ProductTimes> {
-        let dx = &mut vec![0.0; self.x.len()];
-        let inner = self.shape.inner;
-        let ours = Simd::new().map(|_| {
-            move || {
-                if let Some(packed) = Panels::of_columns(&self.w, inner) {
-                    packed.write(&self.grad, How::Set, dx, self.on);
-                }
-            }
-        });
-        self.race("small training, dX", ours, || self.gemm_inputs(), || self.candle_inputs())
-    }
-
-    fn large_forward(&self) -> Result<ProductTimes> {
-        let inner = self.shape.inner;
-        let ours = Simd::new().map(|_| move || drop(blocked::product(&self.x, &self.w, inner)));
-        self.race("large training, forward", ours, || self.gemm_forward(), || self.candle_forward())
-    }
-
-    fn large_weights(&self) -> Result<ProductTimes> {
-        let dw = &mut vec![0.0; self.w.len()];
-        let mut other = dw.clone();
-        let inner = self.shape.inner;
-        let ours =
-            Simd::new().map(|_| move || blocked::dw(dw, How::Set, &self.grad, &self.x, inner));
-        let gemm = || {
-            library::product_dw(&mut other, How::Set, &self.grad, &self.x, inner, self.on);
-        };
-        self.race("large training, dW", ours, gemm, || self.candle_weights())
-    }
-
-    fn large_inputs(&self) -> Result<ProductTimes> {
-        let dx = &mut vec![0.0; self.x.len()];
-        let inner = self.shape.inner;
-        let ours =
-            Simd::new().map(|_| move || blocked::dx(dx, How::Set, &self.grad, &self.w, inner));
-        self.race("large training, dX", ours, || self.gemm_inputs(), || self.candle_inputs())
-    }
-
-    fn gemm_forward(&self) {
-        drop(library::product(&self.x, &self.w, self.shape.inner, self.on));
-    }
-
-    fn gemm_inputs(&self) {
-        let mut dx = vec![0.0; self.x.len()];
-        let inner = self.shape.inner;
-        library::product_dx(&mut dx, How::Set, &self.grad, &self.w, inner, self.on);
-    }
-
-    fn candle_forward(&self) -> Result<Tensor> {
-        self.tensors.x.matmul(&self.tensors.w.t()?)
-    }
-
-    fn candle_inputs(&self) -> Result<Tensor> {
-        self.tensors.grad.matmul(&self.tensors.w)
-    }
-
-    fn candle_weights(&self) -> Result<Tensor> {
-        self.tensors.grad.t()?.matmul(&self.tensors.x)
+        self.race("lanes", ours)
     }
 }
 

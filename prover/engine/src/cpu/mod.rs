@@ -27,14 +27,13 @@ mod simd;
 mod vector;
 mod workers;
 
-pub(crate) use backward::{Gradients, gradients, is_large};
+pub(crate) use backward::{Gradients, gradients_of_large, gradients_of_small, is_large};
 pub(crate) use decoder::CpuDecoder;
 pub(crate) use gemm::NumberFormat;
 pub(crate) use guards::Guards;
 pub(crate) use lanes::last_logits as lane_logits;
 pub(crate) use lanes::{LaneWeights, Prompts, Top, continue_greedily};
 pub(crate) use line::LANES;
-pub(crate) use math::as_f32;
 pub use measure::{ProductShape, ProductTimes, time_products};
 pub(crate) use packed::PackedWeights;
 pub(crate) use rows::{last_logits, losses, next_token_logits, next_tokens, softmax};

@@ -10,15 +10,10 @@ use crate::model::weights::{Layer, Params};
 #[derive(Debug)]
 pub(crate) struct PackedWeights {
     matrices: Vec<Option<Panels>>,
-    /// Their transposes, for gradients.
-    transposes: Vec<Option<Panels>>,
 }
 
-/// Weights above this many bytes are not held twice; their products pack what they need each time.
+/// Weights above this many bytes are not held twice; the library multiplies by them as they lie.
 const LIMIT: usize = 4 << 30;
-
-/// Larger matrices are not transposed for one step: that takes longer than their few products gain.
-const MOST_TRANSPOSED: usize = 4 << 20;
 
 impl PackedWeights {
     /// Packs all matrices; `None` where the processor has no kernels, or the weights are too
@@ -33,30 +28,9 @@ impl PackedWeights {
         let mut matrices: Vec<Option<Panels>> = values.iter().map(|_| None).collect();
         for position in products(&weights.positions) {
             let inner = *weights.named()[position].1.dims().last()?;
-            matrices[position] = Some(Panels::of_rows(values[position], inner)?);
+            matrices[position] = Some(Panels::new(values[position], inner)?);
         }
-        Some(Self { matrices, transposes: Vec::new() })
-    }
-
-    /// The same with what the backward pass needs.
-    pub(crate) fn with_transposes(weights: &Weights) -> Option<Self> {
-        let mut packed = Self::new(weights)?;
-        let guards = Guards::new(weights);
-        let values = guards.values().ok()?;
-        packed.transposes = values.iter().map(|_| None).collect();
-        for position in products(&weights.positions) {
-            let inner = *weights.named()[position].1.dims().last()?;
-            if values[position].len() > MOST_TRANSPOSED {
-                continue;
-            }
-            packed.transposes[position] = Some(Panels::of_columns(values[position], inner)?);
-        }
-        Some(packed)
-    }
-
-    /// The transpose of a matrix, where there is one.
-    pub(super) fn transpose(&self, position: usize) -> Option<&Panels> {
-        self.transposes.get(position)?.as_ref()
+        Some(Self { matrices })
     }
 
     /// A matrix by the position of its parameter.

@@ -5,6 +5,7 @@ use candle_core::{D, DType, Device, Result, Tensor};
 use std::f64::consts::TAU;
 
 use super::config::{ModelConfig, RopeScaling};
+use crate::numbers::{as_f64, narrow};
 
 /// Cosines and sines per position and frequency, `[positions, rotary_dim / 2]`.
 #[derive(Debug)]
@@ -126,13 +127,4 @@ fn llama3(frequency: f64, scaling: &RopeScaling) -> f64 {
             / (high_freq_factor - low_freq_factor);
         (1.0 - smooth) * frequency / factor + smooth * frequency
     }
-}
-
-fn as_f64(n: usize) -> f64 {
-    u32::try_from(n).map_or(f64::MAX, f64::from)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
-fn narrow(x: f64) -> f32 {
-    x as f32
 }

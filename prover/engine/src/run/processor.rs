@@ -80,7 +80,8 @@ impl Processor {
         run(&CpuDecoder::new(config, weights, &guards, rope, packed)?)
     }
 
-    /// Loss of a batch, whose gradients are added to `sums`.
+    /// Loss of a batch, whose gradients are added to `sums`. Weights under training change with
+    /// every step, so nothing is packed for it.
     pub(crate) fn gradients(&self, batch: &[&Example], sums: &mut Gradients) -> Result<f64> {
         let named = self.setup.weights.named();
         let parameters = named.iter().map(|(_, tensor)| tensor.elem_count()).sum();
@@ -98,10 +99,7 @@ impl Processor {
     ) -> Result<f64> {
         self.check_examples(batch)?;
         cpu::on_a_worker(|| {
-            let Setup { config, weights, rope } = &self.setup;
-            let guards = Guards::new(weights);
-            let engine = CpuDecoder::new(config, weights, &guards, rope, None)?;
-            cpu::gradients(&engine.blocked(), batch, sums)
+            self.engine(None, |engine| cpu::gradients_of_large(engine, batch, sums))
         })
     }
 
@@ -112,9 +110,7 @@ impl Processor {
         sums: &mut Gradients,
     ) -> Result<f64> {
         self.check_examples(batch)?;
-        // Weights under training change with every step, so nothing made of them is kept.
-        let packed = PackedWeights::with_transposes(&self.setup.weights);
-        self.engine(packed.as_ref(), |engine| cpu::gradients(engine, batch, sums))
+        self.engine(None, |engine| cpu::gradients_of_small(engine, batch, sums))
     }
 
     fn check_examples(&self, batch: &[&Example]) -> Result<()> {

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::parameter::Parameter;
 use crate::ModelError;
+use crate::numbers::as_f32;
 
 /// Matrices that can be adapted.
 const MODULES: [&str; 7] =
@@ -124,9 +125,4 @@ impl Adapter {
         let (a, b) = (self.a.running.as_detached_tensor(), self.b.running.as_detached_tensor());
         Ok((self.base.to_dtype(DType::F32)? + (b.matmul(&a)? * self.scale)?)?)
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
-fn as_f32(n: usize) -> f32 {
-    n as f32
 }

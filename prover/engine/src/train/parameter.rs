@@ -4,6 +4,7 @@ use candle_core::{DType, Tensor, Var};
 
 use super::in_place::{Moving, update_parts};
 use crate::ModelError;
+use crate::numbers::narrow;
 
 /// AdamW (Loshchilov & Hutter 2019) without its learning rate, which may change per step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -159,11 +160,4 @@ impl Parameter {
         )?;
         self.keep(state)
     }
-}
-
-/// Rounds to f32.
-#[must_use]
-#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
-pub fn narrow(x: f64) -> f32 {
-    x as f32
 }

@@ -36,31 +36,34 @@ pub(crate) fn is_large(parameters: usize) -> bool {
 }
 
 /// Loss of a batch (the weighted sum of its cross-entropies); its gradients are added to `sums`.
+/// For small weights, of which each core takes some of the sequences.
 ///
 /// Chunks depend on the batch only and their gradients are added in order, so the result does not
 /// depend on the number of cores.
-pub(crate) fn gradients(
+pub(crate) fn gradients_of_small(
     decoder: &CpuDecoder<'_>,
     batch: &[&Example],
     sums: &mut Gradients,
 ) -> Result<f64> {
-    let mut sorted = batch.to_vec();
-    sorted.sort_by_key(|e| e.tokens.len());
-    if decoder.blocked {
-        return large(decoder, &sorted, sums);
-    }
+    let sorted = by_length(batch);
     // Lanes filled once, if that leaves enough chunks for some cores.
     let all = match batch.len() >= WORTH_LANES {
         true => chunks(&sorted, LANE_CHUNK_TOKENS, LANES),
         false => chunks(&sorted, CHUNK_TOKENS, usize::MAX),
     };
-    let (loss, values) = small(decoder, &all)?;
+    let (loss, values) = side_by_side(decoder, &all)?;
     sums.add(values);
     Ok(loss)
 }
 
-/// Chunks one after the other, into one gradient.
-fn large(decoder: &CpuDecoder<'_>, sorted: &[&Example], sums: &mut Gradients) -> Result<f64> {
+/// The same for large weights, whose products all cores share: chunks one after the other, into one
+/// gradient.
+pub(crate) fn gradients_of_large(
+    decoder: &CpuDecoder<'_>,
+    batch: &[&Example],
+    sums: &mut Gradients,
+) -> Result<f64> {
+    let sorted = by_length(batch);
     let config = decoder.config;
     let per_layer = 6 * config.hidden_size
         + 2 * (decoder.q_width() + decoder.kv_width())
@@ -86,7 +89,7 @@ fn large(decoder: &CpuDecoder<'_>, sorted: &[&Example], sums: &mut Gradients) ->
     let Gradients { values, held, spare } = sums;
     let total = spare.with(kept, || -> Result<f64> {
         let mut total = 0.0;
-        for chunk in chunks(sorted, tokens.max(longest), sorted.len().div_ceil(count).max(1)) {
+        for chunk in chunks(&sorted, tokens.max(longest), sorted.len().div_ceil(count).max(1)) {
             let sums = GradientSums { values, fresh: &mut fresh };
             total += ChunkPass::run(decoder, &chunk, sums, Parallelism::Rayon(0))?;
         }
@@ -97,7 +100,7 @@ fn large(decoder: &CpuDecoder<'_>, sorted: &[&Example], sums: &mut Gradients) ->
 }
 
 /// Chunks side by side, each with a gradient of its own.
-fn small(decoder: &CpuDecoder<'_>, all: &[Vec<&Example>]) -> Result<(f64, Vec<Vec<f32>>)> {
+fn side_by_side(decoder: &CpuDecoder<'_>, all: &[Vec<&Example>]) -> Result<(f64, Vec<Vec<f32>>)> {
     let zeros = || -> Vec<Vec<f32>> { decoder.lengths().map(|length| vec![0.0; length]).collect() };
     let mut total = 0.0;
     let mut sums: Option<Vec<Vec<f32>>> = None;
@@ -126,6 +129,13 @@ fn small(decoder: &CpuDecoder<'_>, all: &[Vec<&Example>]) -> Result<(f64, Vec<Ve
         }
     }
     Ok((total, sums.unwrap_or_else(zeros)))
+}
+
+/// The examples of a batch, short ones first.
+fn by_length<'a>(batch: &[&'a Example]) -> Vec<&'a Example> {
+    let mut sorted = batch.to_vec();
+    sorted.sort_by_key(|example| example.tokens.len());
+    sorted
 }
 
 /// Cuts sorted examples into groups of bounded size.

@@ -5,5 +5,5 @@ mod batch;
 mod gradients;
 mod pass;
 
-pub(crate) use batch::{gradients, is_large};
+pub(crate) use batch::{gradients_of_large, gradients_of_small, is_large};
 pub(crate) use gradients::Gradients;

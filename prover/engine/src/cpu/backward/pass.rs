@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::attention::{AttentionPass, HeadBuffers};
 use crate::cpu::buffer::Buffer;
 use crate::cpu::decoder::CpuDecoder;
-use crate::cpu::gemm::{How, add_outer, blocked, library};
+use crate::cpu::gemm::{How, library};
 use crate::cpu::math::{add, add_scaled};
 use crate::cpu::rows::{
     Asking, Block, Norm, SavedLayer, cross_entropy_backward, gated_backward, rms_norm,
@@ -227,19 +227,9 @@ impl<'a> ChunkPass<'a> {
         let mut dx = sum.unwrap_or_else(|| Buffer::uncleared(rows.len()));
         let values = self.decoder.value(w);
         let dw = &mut self.sums.values[w];
-        if self.decoder.blocked {
-            let fresh = self.sums.fresh.get_mut(w).is_some_and(std::mem::take);
-            blocked::dw(dw, How::adding(!fresh), grad, rows, width);
-            blocked::dx(&mut dx, how, grad, values, width);
-            return dx;
-        }
-        if !matches!(on, Parallelism::None) || !add_outer(dw, grad, rows, width) {
-            library::product_dw(dw, How::Add, grad, rows, width, on);
-        }
-        match self.decoder.packed.and_then(|packed| packed.transpose(w)) {
-            Some(packed) => packed.write(grad, how, &mut dx, on),
-            None => library::product_dx(&mut dx, how, grad, values, width, on),
-        }
+        let fresh = self.sums.fresh.get_mut(w).is_some_and(std::mem::take);
+        library::product_dw(dw, How::adding(!fresh), grad, rows, width, on);
+        library::product_dx(&mut dx, how, grad, values, width, on);
         dx
     }
 

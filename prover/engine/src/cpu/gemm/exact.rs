@@ -5,14 +5,13 @@ use gemm::Parallelism;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::blocked;
 use super::format::NumberFormat;
 use super::halves::Halved;
 use super::kernel::{Panel, Rows, multiply};
 use super::lane_matrix::LaneMatrix;
 use super::operand::{Converted, Operand};
-use super::packing::{TILE_STEP, panel_of_rows, tile_of_rows};
-use super::panels::{Panels, add_outer};
+use super::packing::panel_of_rows;
+use super::panels::Panels;
 use super::place::{How, ProductPlace};
 use super::tile::{COLUMNS, ROWS};
 use super::tiles::Tiles;
@@ -143,23 +142,23 @@ impl Case {
         }
     }
 
-    /// Multiplies rows of floats where they lie, and columns where they lie.
-    fn check_distances(&self) {
+    /// Multiplies rows of floats where they lie, some floats apart.
+    fn check_rows_as_they_lie(&self) {
         let (rows, depth) = (self.products.len(), self.b.len());
-        for (stride, step) in [(depth + 3, 1), (1, rows + 2)] {
-            let mut x = vec![f32::NAN; rows * stride.max(1) + depth * step];
+        for stride in [depth, depth + 3] {
+            let mut x = vec![f32::NAN; rows * stride];
             for (d, words) in self.a.chunks(rows).enumerate() {
                 for (r, word) in words.iter().enumerate() {
-                    x[r * stride + d * step] = f32::from_bits(*word);
+                    x[r * stride + d] = f32::from_bits(*word);
                 }
             }
             let mut lines = vec![Line([f32::NAN; LANES]); rows];
             let place = ProductPlace::lines(How::Set, &mut lines);
-            let rows = Rows::floats(&x, rows, stride, step);
+            let rows = Rows::floats(&x, rows, stride);
             multiply(rows, self.panel(NumberFormat::F32), place, None);
             for (line, products) in lines.iter().zip(&self.products) {
                 let expected = products.map(|sum| placed(How::Set, sum, 0.0));
-                assert_eq!(bits(&line.0), bits(&expected), "{stride} {step}");
+                assert_eq!(bits(&line.0), bits(&expected), "{stride}");
             }
         }
     }
@@ -179,7 +178,7 @@ fn kernels_compute_their_definition(format: NumberFormat) {
                 HOWS.into_iter().for_each(|how| case.check(format, columns, how, &before));
             }
             if format == NumberFormat::F32 {
-                case.check_distances();
+                case.check_rows_as_they_lie();
             }
         }
     }
@@ -209,98 +208,32 @@ fn packing_transposes_rows() {
     for width in [1, 2, 15, 16, 17, 33, 64] {
         let x = values(COLUMNS * width, &mut rng);
         for count in [0, 1, 2, 7, 13, 14, 15, 16, 17, 31, 32] {
-            for range in [0..width, width / 3..width - width / 4] {
-                let x = &x[..count * width];
-                let defined = |lanes: usize, d: usize| -> Vec<f32> {
-                    let value = |r: usize| x.get(r * width + range.start + d).copied();
-                    (0..lanes).map(|r| if r < count { value(r).unwrap() } else { 0.0 }).collect()
-                };
-                let mut panel = vec![Line([f32::NAN; LANES]); range.len()];
-                panel_of_rows(x, width, range.clone(), &mut panel);
-                for (d, line) in panel.iter().enumerate() {
-                    assert_eq!(bits(&line.0), bits(&defined(COLUMNS, d)), "{width} {count} {d}");
-                }
-                if count > ROWS {
-                    continue;
-                }
-                // One step more than the tile has, which stays as it is.
-                let mut tile = vec![7.0; (range.len() + 1) * TILE_STEP];
-                tile_of_rows(x, width, range.clone(), &mut tile);
-                for (d, step) in tile.chunks(TILE_STEP).enumerate() {
-                    let end = vec![7.0; TILE_STEP];
-                    let expected = if d < range.len() { defined(TILE_STEP, d) } else { end };
-                    assert_eq!(bits(step), bits(&expected), "{width} {count} {d}");
-                }
+            let x = &x[..count * width];
+            let mut panel = vec![Line([f32::NAN; LANES]); width];
+            panel_of_rows(x, width, &mut panel);
+            for (d, line) in panel.iter().enumerate() {
+                let defined: [f32; COLUMNS] =
+                    std::array::from_fn(|r| x.get(r * width + d).copied().unwrap_or(0.0));
+                assert_eq!(bits(&line.0), bits(&defined), "{width} {count} {d}");
             }
         }
     }
 }
 
-/// A matrix product by its definition, placed over `out` after every `cut` steps.
+/// A matrix product `[rows, columns]` over an inner dimension by its definition, placed over `out`.
 fn define(
     a: impl Fn(usize, usize) -> f32,
     b: impl Fn(usize, usize) -> f32,
-    (depth, cut, columns): (usize, usize, usize),
+    (inner, columns): (usize, usize),
     how: How,
     out: &mut [f32],
 ) {
     for (r, row) in out.chunks_mut(columns).enumerate() {
         for (c, there) in row.iter_mut().enumerate() {
-            for from in (0..depth).step_by(cut) {
-                let range = from..depth.min(from + cut);
-                let sum = range.fold(0.0, |sum: f32, d| a(r, d).mul_add(b(d, c), sum));
-                *there = placed(if from > 0 { How::Add } else { how }, sum, *there);
-            }
+            let sum = (0..inner).fold(0.0, |sum: f32, d| a(r, d).mul_add(b(d, c), sum));
+            *there = placed(how, sum, *there);
         }
     }
-}
-
-/// `x · Wᵀ`, `grad · W` and `gradᵀ · x`, by everyone who computes them from rows.
-fn check_rows((rows, inner, out): (usize, usize, usize), rng: &mut ChaCha8Rng) {
-    let (x, w) = (values(rows * inner, rng), values(out * inner, rng));
-    let grad = values(rows * out, rng);
-    let (x_at, w_at) =
-        (|r: usize, i: usize| x[r * inner + i], |o: usize, i: usize| w[o * inner + i]);
-    let grad_at = |r: usize, o: usize| grad[r * out + o];
-    let same = |found: &[f32], expected: &[f32], what: &str| {
-        assert_eq!(bits(found), bits(expected), "{what}, {rows} {inner} {out}");
-    };
-    let before = values(rows * out.max(inner) + out * inner, rng);
-    for how in [How::Set, How::Add] {
-        let start = &before[..rows * out];
-        let (mut found, mut expected) = (start.to_vec(), start.to_vec());
-        let panels = Panels::of_rows(&w, inner).unwrap();
-        panels.write(&x, how, &mut found, Parallelism::Rayon(0));
-        define(x_at, |i, o| w_at(o, i), (inner, usize::MAX, out), how, &mut expected);
-        same(&found, &expected, "panels of rows");
-
-        let start = &before[..rows * inner];
-        let (mut found, mut expected) = (start.to_vec(), start.to_vec());
-        let panels = Panels::of_columns(&w, inner).unwrap();
-        panels.write(&grad, how, &mut found, Parallelism::None);
-        define(grad_at, w_at, (out, usize::MAX, inner), how, &mut expected);
-        same(&found, &expected, "panels of columns");
-
-        let (mut found, mut expected) = (start.to_vec(), start.to_vec());
-        blocked::dx(&mut found, how, &grad, &w, inner);
-        define(grad_at, w_at, (out, blocked::DEPTH, inner), how, &mut expected);
-        same(&found, &expected, "dx");
-
-        let start = &before[..out * inner];
-        let (mut found, mut expected) = (start.to_vec(), start.to_vec());
-        blocked::dw(&mut found, how, &grad, &x, inner);
-        define(|o, r| grad_at(r, o), x_at, (rows, blocked::DEPTH, inner), how, &mut expected);
-        same(&found, &expected, "dw");
-    }
-    let mut expected = vec![0.0; rows * out];
-    define(x_at, |i, o| w_at(o, i), (inner, blocked::DEPTH, out), How::Set, &mut expected);
-    same(&blocked::product(&x, &w, inner), &expected, "product");
-
-    let start = &before[..out * inner];
-    let (mut found, mut expected) = (start.to_vec(), start.to_vec());
-    assert!(add_outer(&mut found, &grad, &x, inner));
-    define(|o, r| grad_at(r, o), x_at, (rows, usize::MAX, inner), How::Add, &mut expected);
-    same(&found, &expected, "outer");
 }
 
 #[test]
@@ -309,16 +242,24 @@ fn products_of_rows_are_sums_from_first_to_last() {
         return;
     }
     let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let mut check = |rows: usize, inner: usize, columns: usize| {
+        let (x, w) = (values(rows * inner, &mut rng), values(columns * inner, &mut rng));
+        let (x_at, w_at) = (|r, i| x[r * inner + i], |i, c| w[c * inner + i]);
+        let mut expected = vec![0.0; rows * columns];
+        define(x_at, w_at, (inner, columns), How::Set, &mut expected);
+        for on in [Parallelism::None, Parallelism::Rayon(0)] {
+            let found = Panels::new(&w, inner).unwrap().product(&x, on);
+            assert_eq!(bits(&found), bits(&expected), "{rows} {inner} {columns} {on:?}");
+        }
+    };
     for rows in [1, 14, 15, 29] {
         for inner in [1, 2, 17, 64] {
-            for out in [1, 31, 32, 33] {
-                check_rows((rows, inner, out), &mut rng);
-            }
+            [1, 31, 32, 33].into_iter().for_each(|columns| check(rows, inner, columns));
         }
     }
-    // Rows that are spread out, and inner dimensions that are cut.
-    for size in [(3, 256, 33), (2, 1100, 3), (3, 2, 1100), (1100, 3, 2)] {
-        check_rows(size, &mut rng);
+    // Rows that are spread out, several blocks of them, and long sums.
+    for (rows, inner, columns) in [(3, 256, 33), (2, 1100, 3), (240, 3, 2)] {
+        check(rows, inner, columns);
     }
 }
 
@@ -339,8 +280,7 @@ fn check_lanes(matrix: &LaneMatrix, w: &[f32], inner: usize, panels: usize) {
         matrix.product(&operand, how, &mut found);
         for (x, expected) in x.chunks(inner).zip(expected.chunks_mut(rows)) {
             let w_at = |r: usize, i: usize| w[r * inner + i];
-            let size = (inner, usize::MAX, LANES);
-            define(w_at, |i, lane| x[i].0[lane], size, how, floats(expected));
+            define(w_at, |i, lane| x[i].0[lane], (inner, LANES), how, floats(expected));
         }
         for (row, (found, expected)) in found.iter().zip(&expected).enumerate() {
             assert_eq!(found.0, expected.0, "{rows} {inner} {panels} {how:?}, line {row}");

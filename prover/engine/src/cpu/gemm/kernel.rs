@@ -2,9 +2,9 @@
 //!
 //! Values of the rows are read one at a time and broadcast; those of the columns lie side by side
 //! in two vector registers, so that 28 sums stay in registers until the inner dimension is
-//! through. Rows may be anywhere, at any distance ([`Rows`]): activations where they lie, the
-//! columns of a gradient, weights packed tile by tile. Columns are packed, 32 per line
-//! ([`Panel`]): weights cut into panels, or the same value of 32 sequences side by side.
+//! through. Rows may be anywhere, at any distance ([`Rows`]): activations where they lie, or
+//! weights packed tile by tile. Columns are packed, 32 per line ([`Panel`]): weights cut into
+//! panels, or the same value of 32 sequences side by side.
 //!
 //! Every sum runs over the inner dimension from first to last, one fused multiply-add after the
 //! other, whatever else is computed beside it. So the bits of a result depend on its own row and
@@ -24,22 +24,22 @@ use crate::cpu::line::{Line, WordLine};
 pub(in crate::cpu) struct Rows<'a> {
     words: &'a [u32],
     count: usize,
-    /// WordLine from one row to the next.
+    /// Words from one row to the next.
     stride: usize,
-    /// WordLine from one value of a row to the next.
+    /// Words from one value of a row to the next.
     step: usize,
     scales: &'a [f32],
     corrections: &'a [i32],
 }
 
 impl<'a> Rows<'a> {
-    /// `count` rows of floats, `stride` apart, whose values are `step` apart.
-    pub(super) fn floats(x: &'a [f32], count: usize, stride: usize, step: usize) -> Self {
+    /// `count` rows of floats as they lie, `stride` apart.
+    pub(super) fn floats(x: &'a [f32], count: usize, stride: usize) -> Self {
         #[expect(unsafe_code, reason = "the kernels read words, of which a float is one")]
         // SAFETY: floats and words have the same size and alignment, and every pattern of bits is a
         // word.
         let words = unsafe { std::slice::from_raw_parts(x.as_ptr().cast::<u32>(), x.len()) };
-        Self { words, count, stride, step, scales: &[], corrections: &[] }
+        Self { words, count, stride, step: 1, scales: &[], corrections: &[] }
     }
 
     /// `count` rows of words packed value by value.

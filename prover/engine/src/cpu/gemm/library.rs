@@ -1,5 +1,10 @@
-//! Products by the `gemm` crate: where the processor has no AVX-512, where weights are used too few
-//! times to be packed, and where the shapes gain nothing from kernels of our own.
+//! Products by the `gemm` crate: for training, whose weights change with every step (decision 026),
+//! where weights are used too few times to be packed, and where the processor has no AVX-512.
+//!
+//! The crate cuts the inner dimension by the shape of the whole product and the caches of the
+//! processor, and hands tiles of the result to cores. So the bits of a result depend on how many
+//! rows are multiplied together and on the kind of processor, but not on how many cores share the
+//! work; the crate promises none of this, so a test below holds the last.
 
 use gemm::Parallelism;
 
@@ -70,7 +75,7 @@ fn multiply(out: &mut [f32], how: How, a: Matrix<'_>, b: Matrix<'_>, on: Paralle
 /// `x · Wᵀ` for `x: [rows, inner]`, `w: [out, inner]`.
 pub(in crate::cpu) fn product(x: &[f32], w: &[f32], inner: usize, on: Parallelism) -> Buffer {
     let (x, w) = (Matrix::new(x, inner), Matrix::new(w, inner).transposed());
-    let mut out = Buffer::zeros(x.rows * w.columns);
+    let mut out = Buffer::uncleared(x.rows * w.columns);
     multiply(&mut out, How::Set, x, w, on);
     out
 }
@@ -111,6 +116,32 @@ pub(in crate::cpu) fn product_dw(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Shapes of which the crate shares the work, and cuts inner dimensions more than once.
+    #[test]
+    fn the_number_of_cores_changes_no_bit() {
+        let values = |count: usize, step: usize| -> Vec<f32> {
+            let byte = |i: usize| f32::from(u8::try_from(i * step % 251).unwrap());
+            (0..count).map(|i| byte(i) / 97.0 - 1.3).collect()
+        };
+        for (rows, inner, out) in [(512, 288, 70), (70, 1400, 33), (1300, 40, 95)] {
+            let (x, w, grad) =
+                (values(rows * inner, 31), values(out * inner, 37), values(rows * out, 41));
+            let on = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| {
+                    let on = Parallelism::Rayon(0);
+                    let (mut dx, mut dw) = (x.clone(), w.clone());
+                    product_dx(&mut dx, How::Add, &grad, &w, inner, on);
+                    product_dw(&mut dw, How::Set, &grad, &x, inner, on);
+                    let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                    [bits(&product(&x, &w, inner, on)), bits(&dx), bits(&dw)]
+                })
+            };
+            let one = on(1);
+            assert!([2, 3, 7].iter().all(|&threads| on(threads) == one), "{rows} {inner} {out}");
+        }
+    }
 
     #[test]
     fn products_follow_their_definition() {

@@ -5,12 +5,10 @@
 //! * [`Panels`]: weights packed once for activations that lie row by row.
 //! * [`Tiles`], [`LaneMatrix`]: weights packed once for sequences side by side, large ones as
 //!   [`halves`].
-//! * [`blocked`]: weights that change with every step, packed where they are used.
-//! * [`library`]: the `gemm` crate, where none of these serves.
+//! * [`library`]: the `gemm` crate, for training and wherever none of these serves.
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable-kernels")))]
 mod avx512;
-pub(super) mod blocked;
 #[cfg(test)]
 mod exact;
 mod format;
@@ -34,7 +32,7 @@ pub(crate) use format::NumberFormat;
 pub(super) use kernel::multiply;
 pub(super) use lane_matrix::LaneMatrix;
 pub(super) use operand::{Converted, Form, Operand};
-pub(super) use panels::{Panels, add_outer};
+pub(super) use panels::Panels;
 pub(super) use place::{How, ProductPlace};
 pub(super) use tile::ROWS;
 pub(super) use tiles::Tiles;

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::tile::{COLUMNS, Out, Size};
+use super::tile::{COLUMNS, Out};
 use crate::cpu::line::{LANES, Line};
 
 /// What a product does to its place.
@@ -54,18 +54,6 @@ impl<'a> ProductPlace<'a> {
         let columns = (width - column).min(COLUMNS);
         let at = out[column..].as_mut_ptr();
         Self { how, at, stride: width, rows, columns, borrowed: PhantomData }
-    }
-
-    /// The same in a matrix that several cores write to.
-    ///
-    /// # Safety
-    /// From `at` on there are `rows` rows of `columns` floats (1 to 32), `stride` apart, and nobody
-    /// else reads or writes them during `'a`.
-    #[expect(unsafe_code, reason = "cores write to columns of one matrix side by side")]
-    pub(super) unsafe fn part(how: How, at: *mut f32, stride: usize, size: Size) -> Self {
-        let Size { rows, columns } = size;
-        debug_assert!((1..=COLUMNS).contains(&columns));
-        Self { how, at, stride, rows, columns, borrowed: PhantomData }
     }
 
     pub(super) const fn rows(&self) -> usize {

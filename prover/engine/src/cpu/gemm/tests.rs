@@ -9,7 +9,7 @@ use super::halves::Halved;
 use super::lane_matrix::LaneMatrix;
 use super::library;
 use super::operand::{Converted, Operand};
-use super::panels::{Panels, add_outer};
+use super::panels::Panels;
 use super::place::How;
 use super::tiles::Tiles;
 use crate::cpu::line::{LANES, Line};
@@ -162,7 +162,7 @@ fn largest_difference() -> Option<f32> {
     {
         let (x, w) = (values(rows * inner, &mut rng), values(columns * inner, &mut rng));
         let expected = library::product(&x, &w, inner, Parallelism::None);
-        let packed = Panels::of_rows(&w, inner)?;
+        let packed = Panels::new(&w, inner)?;
         for threads in [Parallelism::None, Parallelism::Rayon(0)] {
             let found = packed.product(&x, threads);
             assert_eq!(found.len(), expected.len());
@@ -172,32 +172,6 @@ fn largest_difference() -> Option<f32> {
         }
     }
     Some(worst)
-}
-
-#[test]
-fn products_of_the_backward_pass_follow_their_definition() {
-    let mut rng = ChaCha8Rng::seed_from_u64(2);
-    for (rows, inner, columns) in
-        [(1, 1, 1), (13, 7, 31), (14, 8, 32), (15, 33, 48), (100, 64, 33), (29, 5, 100)]
-    {
-        let (x, w) = (values(rows * inner, &mut rng), values(columns * inner, &mut rng));
-        let grad = values(rows * columns, &mut rng);
-        let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
-        let before = values(w.len(), &mut rng);
-        let (mut found, mut expected) = (before.clone(), before.clone());
-        library::product_dw(&mut expected, How::Add, &grad, &x, inner, Parallelism::None);
-        // Elsewhere there is no kernel, and nothing to compare.
-        if !add_outer(&mut found, &grad, &x, inner) {
-            return;
-        }
-        assert!(close(&found, &expected), "{rows} {inner} {columns}");
-        let before = values(x.len(), &mut rng);
-        let (mut found, mut expected) = (before.clone(), before.clone());
-        library::product_dx(&mut expected, How::Add, &grad, &w, inner, Parallelism::None);
-        let packed = Panels::of_columns(&w, inner).unwrap();
-        packed.write(&grad, How::Add, &mut found, Parallelism::Rayon(0));
-        assert!(close(&found, &expected), "{rows} {inner} {columns}");
-    }
 }
 
 #[test]

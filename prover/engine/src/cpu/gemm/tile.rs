@@ -13,9 +13,9 @@ pub(super) struct Tile {
     pub(super) depth: usize,
     /// The first word of the first row.
     pub(super) a: *const u32,
-    /// WordLine from one row to the next.
+    /// Words from one row to the next.
     pub(super) stride: usize,
-    /// WordLine from one value of a row to the next.
+    /// Words from one value of a row to the next.
     pub(super) step: usize,
     /// `depth` lines of the panel, aligned.
     pub(super) b: *const u32,
@@ -27,15 +27,6 @@ pub(super) struct Tile {
     pub(super) lanes: *const f32,
     /// One place or two.
     pub(super) outs: [Option<Out>; 2],
-}
-
-/// How much of a matrix a product covers.
-#[derive(Clone, Copy)]
-pub(super) struct Size {
-    /// 1 to 14.
-    pub(super) rows: usize,
-    /// 1 to 32.
-    pub(super) columns: usize,
 }
 
 /// A place that a product goes to.

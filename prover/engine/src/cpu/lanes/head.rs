@@ -4,9 +4,9 @@ use super::layer::LaneDecoder;
 use super::ops;
 use crate::cpu::gemm::{Converted, How, Operand, ProductPlace, ROWS, multiply};
 use crate::cpu::line::{LANES, Line};
-use crate::cpu::math::as_f32;
 use crate::cpu::simd::vectorized;
 use crate::cpu::vector::Simd;
+use crate::numbers::as_f32;
 
 /// The most likely token, the lowest id among equals, with its logit and the runner-up's.
 #[derive(Debug, Clone, Copy, PartialEq)]

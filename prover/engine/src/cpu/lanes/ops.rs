@@ -1,10 +1,10 @@
 //! Operations on panels: one vector lane per sequence, so nothing is ever summed across lanes.
 
 use crate::cpu::line::Line;
-use crate::cpu::math::as_f32;
 use crate::cpu::simd::vectorized;
 use crate::cpu::vector::{Simd, V};
 use crate::model::Activation;
+use crate::numbers::as_f32;
 
 /// `x / sqrt(mean(x²) + eps) · w` down each panel of the width of `w`.
 pub(super) fn rms_norm(simd: Simd, x: &[Line], w: &[f32], eps: f32, out: &mut [Line]) {

@@ -10,7 +10,7 @@ use super::ops::soft_cap;
 use super::parallel::{Turn, add, gated, rms_norm, rotate};
 use crate::cpu::buffer::Buffer;
 use crate::cpu::decoder::CpuDecoder;
-use crate::cpu::gemm::{blocked, library};
+use crate::cpu::gemm::library;
 use crate::cpu::heads::HeadRows;
 use crate::cpu::lanes::TrainingAttention;
 use crate::cpu::math;
@@ -70,7 +70,6 @@ impl CpuDecoder<'_> {
     ) -> Buffer {
         match self.packed.and_then(|packed| packed.get(w)) {
             Some(packed) => packed.product(x, on),
-            None if self.blocked => blocked::product(x, self.value(w), inner),
             None => library::product(x, self.value(w), inner, on),
         }
     }

@@ -1,8 +1,9 @@
 //! Operations on rows of activations, on one core; [`parallel`](super::parallel) shares them.
 
-use crate::cpu::math::{as_f32, dot, dot_of_three, exp, gelu, tanh};
+use crate::cpu::math::{dot, dot_of_three, exp, gelu, tanh};
 use crate::cpu::simd::vectorized;
 use crate::model::Activation;
+use crate::numbers::as_f32;
 
 /// `x / sqrt(mean(x²) + eps) · w` per row of the width of `w`.
 pub(super) fn rms_norm(x: &[f32], w: &[f32], eps: f32, out: &mut [f32]) {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::family::{Activation, Architecture};
 use crate::ModelError;
+use crate::numbers::{as_f64, narrow};
 
 /// Largest accepted value of any dimension; bounds what a hostile file can make us allocate.
 const MAX_DIMENSION: u64 = 1 << 24;
@@ -175,15 +176,6 @@ impl Fields<'_> {
             Err(ModelError::config(format!("rope_theta = {theta}: must be above 1")))
         }
     }
-}
-
-pub(super) fn as_f64(n: usize) -> f64 {
-    u32::try_from(n).map_or(f64::MAX, f64::from)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
-pub(super) fn narrow(x: f64) -> f32 {
-    x as f32
 }
 
 pub(super) fn number_in(

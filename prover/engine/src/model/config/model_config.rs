@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 use std::path::Path;
 
 use super::family::{Activation, Architecture, RopeScaling};
-use super::fields::{Fields, as_f64, narrow};
+use super::fields::Fields;
 use crate::ModelError;
+use crate::numbers::{as_f64, narrow};
 
 /// Shape of a model, read from `config.json` and checked for consistency.
 #[derive(Debug, Clone, PartialEq)]

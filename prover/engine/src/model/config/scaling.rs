@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 use std::f64::consts::TAU;
 
 use super::family::RopeScaling;
-use super::fields::{Fields, as_f64, number_in};
+use super::fields::{Fields, number_in};
 use crate::ModelError;
+use crate::numbers::as_f64;
 
 impl Fields<'_> {
     /// The stretching of `rotary_dim` rotated dimensions, for a model made for so many positions.

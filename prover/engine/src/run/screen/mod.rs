@@ -11,8 +11,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::ModelError;
-use crate::cpu::{NumberFormat, Top, as_f32};
+use crate::cpu::{NumberFormat, Top};
 use crate::logits::token_id;
+use crate::numbers::as_f32;
 
 /// Fewer prompts than this are answered in f32 at once: calibrating would cost more than it saves.
 const WORTH_SCREENING: usize = 512;

@@ -239,16 +239,18 @@ fn the_number_of_cores_changes_no_gradient() {
     let decoder = decoders().remove(4);
     let examples = examples(&decoder, 60, 1);
     let batch: Vec<&Example> = examples.iter().collect();
-    let on = |threads: usize| {
+    let on = |threads: usize, large: bool| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let mut sums = Gradients::default();
-            let loss = gradients(&decoder, true, &batch, &mut sums).unwrap();
-            (loss, sums.get().unwrap().to_vec())
+            let loss = gradients(&decoder, large, &batch, &mut sums).unwrap();
+            let bits = |sum: &Vec<f32>| sum.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            (loss.to_bits(), sums.get().unwrap().iter().map(bits).collect::<Vec<_>>())
         })
     };
-    let (one, three) = (on(1), on(3));
-    assert!(one.0.to_bits() == three.0.to_bits() && one.1 == three.1);
+    for large in [false, true] {
+        assert!(on(1, large) == on(3, large), "large: {large}");
+    }
 }
 
 #[test]
