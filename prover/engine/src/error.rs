@@ -80,6 +80,16 @@ pub enum ModelError {
         /// What reading it failed with.
         source: Option<Cause>,
     },
+    /// A file was left behind by git-lfs: it names the content and does not hold it.
+    #[error(
+        "{} is a git-lfs pointer, not the file itself; run `git lfs pull` in its directory, or \
+         download the file again",
+        path.display()
+    )]
+    Pointer {
+        /// The file that only points to its content.
+        path: PathBuf,
+    },
     /// A file is not valid GGUF.
     #[error("{}: {what}", path.display())]
     Gguf {
