@@ -8,7 +8,7 @@ use oml_engine::{FloatType, GenerateOptions, LoadOptions, Model};
 use crate::models::{tiny, tiny_dir};
 
 #[derive(Deserialize)]
-struct Golden {
+pub(crate) struct Golden {
     prompts: Vec<Vec<u32>>,
     logits: Vec<Vec<f32>>,
 }
@@ -29,7 +29,7 @@ fn golden_dir() -> PathBuf {
 }
 
 /// A golden model in a directory of its own, with a tokenizer.
-fn installed(family: &str) -> tempfile::TempDir {
+pub(crate) fn installed(family: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for file in ["config.json", "model.safetensors"] {
         std::fs::copy(golden_dir().join(family).join(file), dir.path().join(file)).unwrap();
@@ -38,12 +38,12 @@ fn installed(family: &str) -> tempfile::TempDir {
     dir
 }
 
-fn golden(family: &str) -> Golden {
+pub(crate) fn golden(family: &str) -> Golden {
     let text = std::fs::read_to_string(golden_dir().join(family).join("logits.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
-fn largest_difference(model: &Model, golden: &Golden) -> f32 {
+pub(crate) fn largest_difference(model: &Model, golden: &Golden) -> f32 {
     let found = model.last_logits(&golden.prompts).unwrap();
     let pairs = found.iter().flatten().zip(golden.logits.iter().flatten());
     pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
