@@ -31,7 +31,8 @@ pub enum ModelError {
     /// The architecture is none of those implemented here.
     #[error(
         "architecture `{found}` is not supported; supported: LlamaForCausalLM, MistralForCausalLM, \
-         Qwen2ForCausalLM, Qwen3ForCausalLM, Phi3ForCausalLM, Gemma2ForCausalLM"
+         Qwen2ForCausalLM, Qwen3ForCausalLM, Phi3ForCausalLM, Gemma2ForCausalLM, Gemma3ForCausalLM, \
+         Olmo2ForCausalLM, SmolLM3ForCausalLM"
     )]
     UnsupportedArchitecture {
         /// The name in `config.json`.

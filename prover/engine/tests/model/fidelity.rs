@@ -52,7 +52,9 @@ fn rename(dir: &Path, name: impl Fn(&str) -> String) {
 
 #[test]
 fn newer_layouts_of_the_configuration_mean_the_same() {
-    for family in ["llama", "llama3", "mistral", "qwen2", "qwen3", "phi3", "gemma2"] {
+    for family in
+        ["llama", "llama3", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "olmo2", "smollm3"]
+    {
         let dir = installed(family);
         edit(dir.path(), |config| {
             let mut rope = config.remove("rope_scaling").unwrap_or_default();
@@ -67,6 +69,19 @@ fn newer_layouts_of_the_configuration_mean_the_same() {
         });
         assert_golden(dir.path(), family, "rope_parameters");
     }
+    // Gemma 3 has settings for each kind of layer.
+    let dir = installed("gemma3");
+    edit(dir.path(), |config| {
+        for name in ["rope_scaling", "rope_theta", "rope_local_base_freq"] {
+            config.remove(name);
+        }
+        let rope = json!({
+            "full_attention": { "rope_type": "linear", "factor": 8.0, "rope_theta": 1_000_000.0 },
+            "sliding_attention": { "rope_type": "default", "rope_theta": 10_000.0 },
+        });
+        config.insert("rope_parameters".to_owned(), rope);
+    });
+    assert_golden(dir.path(), "gemma3", "rope_parameters");
 }
 
 /// Each is the plain model to transformers.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
-use oml_engine::{FloatType, GenerateOptions, LoadOptions, Model};
+use oml_engine::{FloatType, GenerateOptions, LoadOptions, Model, Stop};
 
 use crate::models::{tiny, tiny_dir};
 
@@ -11,6 +11,7 @@ use crate::models::{tiny, tiny_dir};
 pub(crate) struct Golden {
     prompts: Vec<Vec<u32>>,
     logits: Vec<Vec<f32>>,
+    greedy: Vec<Vec<u32>>,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +54,11 @@ fn family_agrees(family: &str) {
     let (dir, golden) = (installed(family), golden(family));
     let model = Model::load(dir.path(), &LoadOptions::default()).unwrap();
     let difference = largest_difference(&model, &golden);
-    assert!(difference < 2e-3, "{family}: logits differ by {difference}");
+    let all = || golden.logits.iter().flatten().copied();
+    let spread = all().fold(f32::MIN, f32::max) - all().fold(f32::MAX, f32::min);
+    assert!(difference <= 1e-5 * spread, "{family}: logits differ by {difference} of {spread}");
+    let greedy = GenerateOptions { stop: Stop::Never, ..GenerateOptions::greedy(16) };
+    assert_eq!(model.generate(&golden.prompts, &greedy).unwrap(), golden.greedy, "{family}");
 
     // Saved again, the files are those of the family.
     let copy = tempfile::tempdir().unwrap();
@@ -82,6 +87,10 @@ families! {
     qwen_3_agrees_with_transformers: "qwen3",
     phi_3_agrees_with_transformers: "phi3",
     gemma_2_agrees_with_transformers: "gemma2",
+    gemma_3_agrees_with_transformers: "gemma3",
+    olmo_2_agrees_with_transformers: "olmo2",
+    smollm_3_agrees_with_transformers: "smollm3",
+    longrope_nested_in_llama_agrees_with_transformers: "longrope",
 }
 
 #[test]

@@ -7,6 +7,8 @@ use super::family::Architecture;
 pub(super) struct Defaults {
     /// Positions that the model was made for (`max_position_embeddings`).
     pub(super) positions: usize,
+    /// Base of the rotary frequencies (`rope_theta`).
+    pub(super) theta: f64,
     /// Positions of pretraining (`original_max_position_embeddings`), of a family that has them.
     pub(super) original_positions: Option<usize>,
     /// Heads of keys (`num_key_value_heads`); as many as of queries where it is `None`.
@@ -26,9 +28,11 @@ pub(super) struct Defaults {
 }
 
 impl Defaults {
+    /// Those of a family.
     pub(super) const fn of(architecture: Architecture) -> Self {
         let llama = Self {
             positions: 2048,
+            theta: 10_000.0,
             original_positions: None,
             kv_heads: None,
             head_dim: None,
@@ -50,16 +54,31 @@ impl Defaults {
             Architecture::Phi3 => {
                 Self { positions: 4096, original_positions: Some(4096), eps: 1e-5, ..llama }
             }
-            Architecture::Gemma2 => Self {
-                positions: 8192,
+            Architecture::Gemma2 => {
+                Self { positions: 8192, caps: (Some(50.0), Some(30.0)), ..Self::gemma(llama) }
+            }
+            Architecture::Gemma3 => {
+                Self { positions: 131_072, theta: 1_000_000.0, ..Self::gemma(llama) }
+            }
+            Architecture::Olmo2 => Self { eps: 1e-5, ..llama },
+            Architecture::SmolLm3 => Self {
+                positions: 32_768,
+                theta: 2_000_000.0,
                 kv_heads: Some(4),
-                head_dim: Some(256),
-                window: Some(4096),
-                query_scalar: Some(256.0),
-                caps: (Some(50.0), Some(30.0)),
                 tied: true,
                 ..llama
             },
+        }
+    }
+    /// What the Gemma families have in common, and others not.
+    const fn gemma(others: Self) -> Self {
+        Self {
+            kv_heads: Some(4),
+            head_dim: Some(256),
+            window: Some(4096),
+            query_scalar: Some(256.0),
+            tied: true,
+            ..others
         }
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::defaults::Defaults;
 use super::family::{Activation, Architecture};
+use super::numbers::{as_f64, narrow};
 use crate::ModelError;
 
 /// Largest accepted value of any dimension; bounds what a hostile file can make us allocate.
@@ -33,6 +34,10 @@ impl Fields<'_> {
             .ok_or_else(|| {
                 ModelError::config(format!("{name} = {value}: must be in 1..={MAX_DIMENSION}"))
             })
+    }
+
+    pub(super) fn size_or(&self, name: &str, default: usize) -> Result<usize, ModelError> {
+        if self.get(name).is_none() { Ok(default) } else { self.size(name) }
     }
 
     /// A size that may be left out, which then is the family's, or `null`, which is none at all.
@@ -95,9 +100,12 @@ impl Fields<'_> {
     ) -> Result<(Option<usize>, Vec<bool>), ModelError> {
         let none = (None, vec![false; layers]);
         let used = match architecture {
-            Architecture::Mistral | Architecture::Phi3 | Architecture::Gemma2 => true,
-            Architecture::Qwen2 | Architecture::Qwen3 => self.flag("use_sliding_window", false)?,
-            Architecture::Llama => false,
+            Architecture::Mistral | Architecture::Phi3 => true,
+            Architecture::Gemma2 | Architecture::Gemma3 => true,
+            Architecture::Qwen2 | Architecture::Qwen3 | Architecture::SmolLm3 => {
+                self.flag("use_sliding_window", false)?
+            }
+            Architecture::Llama | Architecture::Olmo2 => false,
         };
         // Converters write 0 for a model that has none.
         let zero = self.get("sliding_window").and_then(Value::as_u64) == Some(0);
@@ -108,22 +116,52 @@ impl Fields<'_> {
         let Some(window) = self.optional_size("sliding_window", left_out)? else {
             return Ok(none);
         };
-        let by_kind = matches!(
-            architecture,
-            Architecture::Gemma2 | Architecture::Qwen2 | Architecture::Qwen3
-        );
+        let by_kind = !matches!(architecture, Architecture::Mistral | Architecture::Phi3);
         if let (true, Some(limited)) = (by_kind, self.layer_types(layers)?) {
             return Ok((Some(window), limited));
         }
         let full = self.get("max_window_layers").and_then(Value::as_u64).unwrap_or(28);
+        let pattern = self.size_or("sliding_window_pattern", 6)?;
+        let unrotated = self.unrotated_layers(architecture, layers)?;
         let limited = |layer: usize| match architecture {
             Architecture::Gemma2 => layer.is_multiple_of(2),
+            Architecture::Gemma3 => !(layer + 1).is_multiple_of(pattern),
             Architecture::Qwen2 | Architecture::Qwen3 => {
                 usize::try_from(full).is_ok_and(|full| layer >= full)
             }
+            Architecture::SmolLm3 => unrotated[layer],
             _ => true,
         };
         Ok((Some(window), (0..layers).map(limited).collect()))
+    }
+
+    /// Layers whose queries and keys are not rotated: SmolLM 3 lists those that are, or leaves out
+    /// one after every few.
+    pub(super) fn unrotated_layers(
+        &self,
+        architecture: Architecture,
+        layers: usize,
+    ) -> Result<Vec<bool>, ModelError> {
+        if architecture != Architecture::SmolLm3 {
+            return Ok(vec![false; layers]);
+        }
+        let Some(listed) = self.get("no_rope_layers") else {
+            let interval = self.size_or("no_rope_layer_interval", 4)?;
+            return Ok((1..=layers).map(|n| n.is_multiple_of(interval)).collect());
+        };
+        let rotated = |value: &Value| {
+            value.as_bool().or_else(|| value.as_u64().filter(|n| *n < 2).map(|n| n == 1))
+        };
+        let list = listed.as_array().map(Vec::as_slice).unwrap_or_default();
+        let rotated: Option<Vec<bool>> = list.iter().map(rotated).collect();
+        rotated
+            .filter(|rotated| rotated.len() == layers)
+            .map(|rotated| rotated.into_iter().map(|rotated| !rotated).collect())
+            .ok_or_else(|| {
+                ModelError::config(format!(
+                    "no_rope_layers = {listed}: must be a list of {layers} numbers, 1 or 0"
+                ))
+            })
     }
 
     /// Which layers are limited to the window, where the file lists it layer by layer.
@@ -154,13 +192,31 @@ impl Fields<'_> {
         Ok(match architecture {
             Architecture::Qwen2 => true,
             Architecture::Mistral | Architecture::Phi3 => false,
-            Architecture::Llama | Architecture::Qwen3 | Architecture::Gemma2 => given,
+            _ => given,
         })
     }
 
-    /// Whether the feed-forward layer has biases, which is Llama's choice alone.
+    /// Whether the projection after attention has a bias, which Qwen 2 never does.
+    pub(super) fn output_bias(&self, architecture: Architecture) -> Result<bool, ModelError> {
+        Ok(self.qkv_bias(architecture)? && architecture != Architecture::Qwen2)
+    }
+
+    /// Heads of keys and values, as many as of queries unless the file or the family says another.
+    pub(super) fn kv_heads(&self, left_out: Option<usize>) -> Result<usize, ModelError> {
+        let given = self.optional_size("num_key_value_heads", left_out)?;
+        given.map_or_else(|| self.size("num_attention_heads"), Ok)
+    }
+
+    /// Width of a head, of the model's width per head unless the file or the family says another.
+    pub(super) fn head_dim(&self, left_out: Option<usize>) -> Result<usize, ModelError> {
+        let given = self.optional_size("head_dim", left_out)?;
+        given.map_or_else(|| Ok(self.size("hidden_size")? / self.size("num_attention_heads")?), Ok)
+    }
+
+    /// Whether the feed-forward layer has biases, which is a choice of Llama and its closest kin.
     pub(super) fn mlp_bias(&self, architecture: Architecture) -> Result<bool, ModelError> {
-        Ok(self.flag("mlp_bias", false)? && architecture == Architecture::Llama)
+        let may = matches!(architecture, Architecture::Llama | Architecture::SmolLm3);
+        Ok(self.flag("mlp_bias", false)? && may)
     }
 
     /// What scores are divided by the root of; a file's own number counts for Gemma alone.
@@ -177,7 +233,7 @@ impl Fields<'_> {
 
     pub(super) fn activation(&self, architecture: Architecture) -> Result<Activation, ModelError> {
         let (name, default) = match architecture {
-            Architecture::Gemma2 => ("hidden_activation", "gelu_pytorch_tanh"),
+            family if family.is_gemma() => ("hidden_activation", "gelu_pytorch_tanh"),
             _ => ("hidden_act", "silu"),
         };
         match self.get(name).map_or(Some(default), Value::as_str) {
@@ -243,9 +299,31 @@ impl Fields<'_> {
     }
 
     /// The object that holds rotary settings: `rope_scaling` of older files, else `rope_parameters`
-    /// of newer ones. Where both are there, every version of transformers takes the first.
+    /// of newer ones. Where both are there, every version of transformers takes the first. Gemma 3
+    /// has one per kind of layer in the second.
     pub(super) fn rope_object(&self) -> Option<&Map<String, Value>> {
-        self.older_rope_object().or_else(|| self.get("rope_parameters").and_then(Value::as_object))
+        let newer = || {
+            let given = self.get("rope_parameters").and_then(Value::as_object)?;
+            given.get("full_attention").and_then(Value::as_object).or(Some(given))
+        };
+        self.older_rope_object().or_else(newer)
+    }
+
+    /// Base of the rotary frequencies in layers with a window, where they have their own: Gemma 3's
+    /// are never stretched.
+    pub(super) fn local_theta(
+        &self,
+        architecture: Architecture,
+    ) -> Result<Option<f64>, ModelError> {
+        if architecture != Architecture::Gemma3 {
+            return Ok(None);
+        }
+        let nested = self.get("rope_parameters").and_then(|given| given.get("sliding_attention"));
+        let nested =
+            nested.and_then(Value::as_object).filter(|_| self.older_rope_object().is_none());
+        let nested = nested.map_or(Ok(None), |object| number_in(object, "rope_theta"))?;
+        let theta = nested.map_or_else(|| self.number("rope_local_base_freq", 10_000.0), Ok)?;
+        theta_above_one(theta).map(Some)
     }
 
     /// The settings of the older layout, if the file has any.
@@ -253,24 +331,18 @@ impl Fields<'_> {
         self.get("rope_scaling").and_then(Value::as_object).filter(|object| !object.is_empty())
     }
 
-    pub(super) fn rope_theta(&self) -> Result<f64, ModelError> {
+    pub(super) fn rope_theta(&self, default: f64) -> Result<f64, ModelError> {
         let nested = self.rope_object().map_or(Ok(None), |o| number_in(o, "rope_theta"))?;
-        let theta = nested.map_or_else(|| self.number("rope_theta", 10_000.0), Ok)?;
-        if theta > 1.0 {
-            Ok(theta)
-        } else {
-            Err(ModelError::config(format!("rope_theta = {theta}: must be above 1")))
-        }
+        theta_above_one(nested.map_or_else(|| self.number("rope_theta", default), Ok)?)
     }
 }
 
-pub(super) fn as_f64(n: usize) -> f64 {
-    u32::try_from(n).map_or(f64::MAX, f64::from)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
-pub(super) fn narrow(x: f64) -> f32 {
-    x as f32
+fn theta_above_one(theta: f64) -> Result<f64, ModelError> {
+    if theta > 1.0 {
+        Ok(theta)
+    } else {
+        Err(ModelError::config(format!("rope_theta = {theta}: must be above 1")))
+    }
 }
 
 pub(super) fn number_in(

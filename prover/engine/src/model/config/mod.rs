@@ -4,6 +4,7 @@ mod defaults;
 mod family;
 mod fields;
 mod model_config;
+mod numbers;
 mod scaling;
 
 pub use family::{Activation, Architecture, RopeScaling};

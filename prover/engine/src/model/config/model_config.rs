@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::defaults::Defaults;
 use super::family::{Activation, Architecture, RopeScaling};
-use super::fields::{Fields, as_f64, narrow};
+use super::fields::Fields;
+use super::numbers::narrow;
 use crate::ModelError;
 use crate::model::lenient;
 
@@ -44,6 +45,8 @@ pub struct ModelConfig {
     pub logit_cap: Option<f32>,
     /// Factor on embeddings as they enter the first layer.
     pub embedding_scale: f32,
+    /// Norms before attention and before the feed-forward half.
+    pub input_norms: bool,
     /// Norms also after attention and after the feed-forward half, before each is added.
     pub sandwich_norms: bool,
     /// Norm weights are stored less one; they are held, trained and printed in full.
@@ -62,8 +65,15 @@ pub struct ModelConfig {
     pub output_bias: bool,
     /// Biases in the feed-forward layer.
     pub mlp_bias: bool,
-    /// RMS norms on queries and keys.
+    /// RMS norms on queries and keys, head by head.
     pub qk_norm: bool,
+    /// RMS norms on queries and keys over all heads at once.
+    pub whole_qk_norm: bool,
+    /// Layers whose queries and keys are not rotated.
+    pub unrotated_layers: Vec<bool>,
+    /// Base of the rotary frequencies in layers with a window, where these have their own, which
+    /// are never stretched.
+    pub local_rope_theta: Option<f64>,
     /// The output layer is the embedding matrix.
     pub tied_embeddings: bool,
     /// Beginning-of-sequence id named by the configuration.
@@ -95,14 +105,10 @@ impl ModelConfig {
         fields.refuse_unsupported()?;
         let hidden_size = fields.size("hidden_size")?;
         let heads = fields.size("num_attention_heads")?;
-        let kv_heads = fields.optional_size("num_key_value_heads", defaults.kv_heads)?;
-        let head_dim =
-            fields.optional_size("head_dim", defaults.head_dim)?.unwrap_or(hidden_size / heads);
+        let head_dim = fields.head_dim(defaults.head_dim)?;
         let layers = fields.size("num_hidden_layers")?;
-        let gemma = architecture == Architecture::Gemma2;
-        let qkv_bias = fields.qkv_bias(architecture)?;
         let (sliding_window, window_layers) = fields.window(architecture, layers)?;
-        let rope = fields.rope_shape(head_dim, defaults.positions)?;
+        let rope = fields.rope_shape(head_dim, &defaults)?;
         let rope_scaling = fields.rope_scaling(architecture, rope)?;
         Self {
             architecture,
@@ -110,7 +116,7 @@ impl ModelConfig {
             intermediate_size: fields.size("intermediate_size")?,
             layers,
             heads,
-            kv_heads: kv_heads.unwrap_or(heads),
+            kv_heads: fields.kv_heads(defaults.kv_heads)?,
             head_dim,
             vocab_size: fields.size("vocab_size")?,
             max_positions: rope_scaling.limit(rope.positions),
@@ -120,17 +126,21 @@ impl ModelConfig {
             query_scalar: fields.query_scalar(architecture, head_dim)?,
             attention_cap: fields.cap("attn_logit_softcapping", defaults.caps.0)?,
             logit_cap: fields.cap("final_logit_softcapping", defaults.caps.1)?,
-            embedding_scale: if gemma { narrow(as_f64(hidden_size).sqrt()) } else { 1.0 },
-            sandwich_norms: gemma,
-            norm_offset: gemma,
+            embedding_scale: architecture.embedding_scale(hidden_size),
+            input_norms: architecture != Architecture::Olmo2,
+            sandwich_norms: architecture.is_gemma() || architecture == Architecture::Olmo2,
+            norm_offset: architecture.is_gemma(),
             rotary_dim: rope.rotary_dim,
             rms_norm_eps: fields.number("rms_norm_eps", defaults.eps)?,
             rope_theta: rope.theta,
             rope_scaling,
-            qkv_bias,
-            output_bias: qkv_bias && architecture != Architecture::Qwen2,
+            qkv_bias: fields.qkv_bias(architecture)?,
+            output_bias: fields.output_bias(architecture)?,
             mlp_bias: fields.mlp_bias(architecture)?,
-            qk_norm: architecture == Architecture::Qwen3,
+            qk_norm: matches!(architecture, Architecture::Qwen3 | Architecture::Gemma3),
+            whole_qk_norm: architecture == Architecture::Olmo2,
+            unrotated_layers: fields.unrotated_layers(architecture, layers)?,
+            local_rope_theta: fields.local_theta(architecture)?,
             tied_embeddings: fields.flag("tie_word_embeddings", defaults.tied)?,
             bos: fields.ids("bos_token_id")?.first().copied(),
             eos: fields.ids("eos_token_id")?,
@@ -165,7 +175,7 @@ impl ModelConfig {
         let mlp = 3 * self.hidden_size * self.intermediate_size;
         let embeddings =
             self.vocab_size * self.hidden_size * (2 - usize::from(self.tied_embeddings));
-        let norms = if self.sandwich_norms { 4 } else { 2 };
+        let norms = 2 * (usize::from(self.sandwich_norms) + usize::from(self.input_norms));
         embeddings + self.layers * (attention + mlp + norms * self.hidden_size) + self.hidden_size
     }
 
@@ -213,24 +223,15 @@ fn json_object(text: &str) -> Result<Map<String, Value>, ModelError> {
 fn architecture(raw: &Map<String, Value>) -> Result<Architecture, ModelError> {
     let listed = raw.get("architectures").and_then(|a| a.get(0)).and_then(Value::as_str);
     let kind = raw.get("model_type").and_then(Value::as_str);
-    let families = [
-        (Architecture::Llama, "Llama"),
-        (Architecture::Mistral, "Mistral"),
-        (Architecture::Qwen2, "Qwen2"),
-        (Architecture::Qwen3, "Qwen3"),
-        (Architecture::Phi3, "Phi3"),
-        (Architecture::Gemma2, "Gemma2"),
-    ];
-    let named = |name: &str| match (listed, kind) {
+    let named = |family: &Architecture| match (listed, kind) {
         (Some(listed), _) => {
-            ["ForCausalLM", "Model"].iter().any(|end| listed.strip_suffix(end) == Some(name))
+            let ends = ["ForCausalLM", "Model", "TextModel"];
+            ends.iter().any(|end| listed.strip_suffix(end) == Some(family.class()))
         }
-        (None, kind) => kind == Some(name.to_lowercase().as_str()),
+        (None, kind) => kind == Some(family.model_type().as_str()),
     };
-    families.iter().find(|(_, name)| named(name)).map(|(family, _)| *family).ok_or_else(|| {
-        ModelError::UnsupportedArchitecture {
-            found: listed.or(kind).unwrap_or("(none named)").to_owned(),
-        }
+    Architecture::ALL.into_iter().find(named).ok_or_else(|| ModelError::UnsupportedArchitecture {
+        found: listed.or(kind).unwrap_or("(none named)").to_owned(),
     })
 }
 

@@ -5,7 +5,8 @@ use std::f64::consts::TAU;
 
 use super::defaults::Defaults;
 use super::family::{Architecture, RopeScaling};
-use super::fields::{Fields, as_f64, number_in};
+use super::fields::{Fields, number_in};
+use super::numbers::as_f64;
 use crate::ModelError;
 
 /// What the stretching of rotary frequencies depends on besides its own settings.
@@ -23,15 +24,15 @@ pub(super) struct RopeShape {
 const PLAIN: [&str; 4] = ["rope_type", "type", "rope_theta", "partial_rotary_factor"];
 
 impl Fields<'_> {
-    /// What the frequencies of heads of a width depend on; with the family's positions where the
-    /// file names none.
+    /// What the frequencies of heads of a width depend on, with what the family has where the file
+    /// leaves it out.
     pub(super) fn rope_shape(
         &self,
         head_dim: usize,
-        positions: usize,
+        left_out: &Defaults,
     ) -> Result<RopeShape, ModelError> {
-        let (rotary_dim, theta) = (self.rotary_dim(head_dim)?, self.rope_theta()?);
-        Ok(RopeShape { rotary_dim, positions: self.positions(positions)?, theta })
+        let (rotary_dim, theta) = (self.rotary_dim(head_dim)?, self.rope_theta(left_out.theta)?);
+        Ok(RopeShape { rotary_dim, positions: self.positions(left_out.positions)?, theta })
     }
 
     /// The stretching of a model's rotary frequencies.
