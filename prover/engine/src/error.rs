@@ -31,7 +31,8 @@ pub enum ModelError {
     /// The architecture is none of those implemented here.
     #[error(
         "architecture `{found}` is not supported; supported: LlamaForCausalLM, MistralForCausalLM, \
-         Qwen2ForCausalLM, Qwen3ForCausalLM, Phi3ForCausalLM, Gemma2ForCausalLM"
+         Qwen2ForCausalLM, Qwen3ForCausalLM, Phi3ForCausalLM, Gemma2ForCausalLM, Gemma3ForCausalLM, \
+         Olmo2ForCausalLM, SmolLM3ForCausalLM"
     )]
     UnsupportedArchitecture {
         /// The name in `config.json`.
@@ -79,6 +80,16 @@ pub enum ModelError {
         what: String,
         /// What reading it failed with.
         source: Option<Cause>,
+    },
+    /// A file was left behind by git-lfs: it names the content and does not hold it.
+    #[error(
+        "{} is a git-lfs pointer, not the file itself; run `git lfs pull` in its directory, or \
+         download the file again",
+        path.display()
+    )]
+    Pointer {
+        /// The file that only points to its content.
+        path: PathBuf,
     },
     /// A file is not valid GGUF.
     #[error("{}: {what}", path.display())]

@@ -2,12 +2,49 @@
 
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::ModelError;
 
 /// Largest accepted shard index.
 const MAX_INDEX_BYTES: u64 = 64 << 20;
+
+/// How the files start that git-lfs leaves in place of those that it did not fetch.
+const POINTER: &[u8] = b"version https://git-lfs.";
+
+/// What is read of a directory besides its weights.
+const DESCRIPTIONS: [&str; 7] = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "generation_config.json",
+    "chat_template.jinja",
+    "model.safetensors.index.json",
+];
+
+/// Refuses a model of which a file was not fetched and is only a pointer to its content.
+///
+/// # Errors
+/// `Pointer`, or what finding the weights says.
+pub(crate) fn refuse_pointers(path: &Path) -> Result<(), ModelError> {
+    let dir = if is_gguf(path) { path.parent().unwrap_or(Path::new("")) } else { path };
+    // The index of shards goes first: it is read to know the shards.
+    let described = DESCRIPTIONS.iter().map(|name| dir.join(name));
+    let is_pointer = |path: &Path| {
+        let mut start = [0; POINTER.len()];
+        let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+        read.is_ok() && start == POINTER
+    };
+    let refuse = |path: PathBuf| match path.is_file() && is_pointer(&path) {
+        true => Err(ModelError::Pointer { path }),
+        false => Ok(()),
+    };
+    described.map(refuse).collect::<Result<Vec<()>, _>>()?;
+    weight_files(path)?.into_iter().try_for_each(refuse)
+}
 
 /// Whether the path is a file that calls itself GGUF.
 pub(crate) fn is_gguf(path: &Path) -> bool {

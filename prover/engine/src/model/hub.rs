@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use crate::ModelError;
 
 /// Everything that loading reads; other formats of the same weights stay where they are.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "config.json",
     "generation_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
+    "special_tokens_map.json",
     "chat_template.jinja",
     "*.safetensors",
     "model.safetensors.index.json",

@@ -8,6 +8,7 @@ pub(crate) mod float_type;
 mod gguf;
 #[cfg(feature = "hub")]
 mod hub;
+pub(crate) mod lenient;
 pub(crate) mod options;
 pub(crate) mod parts;
 pub(crate) mod prompt;
@@ -15,8 +16,10 @@ pub(crate) mod read;
 pub(crate) mod rope;
 mod safetensors;
 pub(crate) mod save;
+pub(crate) mod special_tokens;
 pub(crate) mod stored;
 pub(crate) mod tokenizer;
+mod tokenizer_config;
 pub(crate) mod weights;
 
 pub(crate) use config::{Activation, ModelConfig};

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::config::ModelConfig;
-use super::files::is_gguf;
+use super::files::{is_gguf, refuse_pointers};
 use super::float_type::FloatType;
+use super::gguf;
 use super::options::LoadOptions;
 use super::parts::ModelParts;
+use super::safetensors::Shards;
 use super::tokenizer::TextTokenizer;
-use super::{gguf, safetensors};
 use crate::ModelError;
 
 /// Reads a directory in Hugging Face layout, or a GGUF file.
@@ -25,6 +26,9 @@ pub(crate) fn read(path: &Path, options: &LoadOptions) -> Result<ModelParts, Mod
             requirement: "must be float32 on the processor; other types need a GPU",
         });
     }
+    if path.exists() {
+        refuse_pointers(path)?;
+    }
     if is_gguf(path) {
         return gguf::load(path, options);
     }
@@ -33,8 +37,10 @@ pub(crate) fn read(path: &Path, options: &LoadOptions) -> Result<ModelParts, Mod
                     model.safetensors";
         return Err(ModelError::not_found(path.display().to_string(), what));
     }
-    let config = Arc::new(ModelConfig::read(&path.join("config.json"))?);
+    let config = ModelConfig::read(&path.join("config.json"))?;
+    let shards = Shards::open(path)?;
+    let config = Arc::new(if shards.head_differs(&config)? { config.untied() } else { config });
     let tokenizer = TextTokenizer::read(&path.join("tokenizer.json"), &config)?;
-    let weights = safetensors::read_weights(path, &config, options)?;
+    let weights = shards.weights(&config, options)?;
     Ok(ModelParts { config, tokenizer, weights })
 }

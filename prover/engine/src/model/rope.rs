@@ -7,6 +7,76 @@ use std::f64::consts::TAU;
 use super::config::{ModelConfig, RopeScaling};
 use crate::numbers::{as_f64, narrow};
 
+/// The rotations of a decoder: most have one table for all layers.
+#[derive(Debug)]
+pub(crate) struct Rotations {
+    tables: Vec<RopeTable>,
+    /// The table of each layer.
+    of_layer: Vec<usize>,
+}
+
+impl Rotations {
+    /// Tabulates `positions` positions; `dtype` is what tensors are rotated in.
+    pub(crate) fn new(
+        config: &ModelConfig,
+        positions: usize,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self> {
+        let mut angles: Vec<Angles> = vec![Angles::Stretched];
+        let mut of_layer = Vec::with_capacity(config.layers);
+        for layer in 0..config.layers {
+            let wanted = Angles::of(config, layer);
+            let known = angles.iter().position(|angles| *angles == wanted);
+            of_layer.push(known.unwrap_or(angles.len()));
+            if known.is_none() {
+                angles.push(wanted);
+            }
+        }
+        let place = Place { device, dtype };
+        let table = |angles: &Angles| RopeTable::new(config, *angles, positions, place);
+        Ok(Self { tables: angles.iter().map(table).collect::<Result<_>>()?, of_layer })
+    }
+
+    /// The rotation of a layer's queries and keys.
+    pub(crate) fn layer(&self, index: usize) -> &RopeTable {
+        &self.tables[self.of_layer[index]]
+    }
+
+    /// Positions for which angles are tabulated, the longest that a sequence may be.
+    pub(crate) fn positions(&self) -> usize {
+        self.tables[0].positions()
+    }
+}
+
+/// Where tensors are rotated, and in which type.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    device: &'a Device,
+    dtype: DType,
+}
+
+/// What the angles of a layer are made of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Angles {
+    /// The model's frequencies, stretched as it says.
+    Stretched,
+    /// Frequencies of a base of their own, as they are.
+    Plain(f64),
+    /// No rotation at all.
+    Zero,
+}
+
+impl Angles {
+    fn of(config: &ModelConfig, layer: usize) -> Self {
+        match config.local_rope_theta.filter(|_| config.window(layer).is_some()) {
+            _ if config.unrotated_layers.get(layer).copied().unwrap_or(false) => Self::Zero,
+            Some(theta) => Self::Plain(theta),
+            None => Self::Stretched,
+        }
+    }
+}
+
 /// Cosines and sines per position and frequency, `[positions, rotary_dim / 2]`.
 #[derive(Debug)]
 pub(crate) struct RopeTable {
@@ -19,22 +89,25 @@ pub(crate) struct RopeTable {
 }
 
 impl RopeTable {
-    /// Tabulates `positions` positions; `dtype` is what tensors are rotated in.
-    pub(crate) fn new(
+    fn new(
         config: &ModelConfig,
+        angles: Angles,
         positions: usize,
-        device: &Device,
-        dtype: DType,
+        place: Place<'_>,
     ) -> Result<Self> {
         let (half, head_dim) = (config.rotary_dim / 2, config.head_dim);
-        let frequencies = frequencies(config);
-        let scale = config.rope_scaling.attention_factor();
+        let (frequencies, scale) = match angles {
+            Angles::Stretched => (frequencies(config), config.rope_scaling.attention_factor()),
+            Angles::Plain(theta) => (plain_frequencies(config, theta).collect(), 1.0),
+            Angles::Zero => (vec![0.0; half], 1.0),
+        };
         let angle = |p: usize, f: f64| as_f64(p) * f;
         let angles = (0..positions).flat_map(|p| frequencies.iter().map(move |&f| angle(p, f)));
         let (cos, sin): (Vec<f32>, Vec<f32>) =
             angles.map(|a| (narrow(a.cos() * scale), narrow(a.sin() * scale))).unzip();
-        let tensor =
-            |table: &[f32]| Tensor::from_slice(table, (positions, half), device)?.to_dtype(dtype);
+        let tensor = |table: &[f32]| {
+            Tensor::from_slice(table, (positions, half), place.device)?.to_dtype(place.dtype)
+        };
         let (cos_tensor, sin_tensor) = (tensor(&cos)?, tensor(&sin)?);
         Ok(Self { cos, sin, half, head_dim, cos_tensor, sin_tensor })
     }
@@ -91,10 +164,15 @@ impl RopeTable {
     }
 }
 
+/// Inverse wavelengths per pair of dimensions, as published.
+fn plain_frequencies(config: &ModelConfig, theta: f64) -> impl Iterator<Item = f64> + use<> {
+    let d = as_f64(config.rotary_dim);
+    (0..config.rotary_dim / 2).map(move |i| theta.powf(-as_f64(2 * i) / d))
+}
+
 /// Inverse wavelengths per pair of dimensions, after scaling.
 fn frequencies(config: &ModelConfig) -> Vec<f64> {
-    let d = as_f64(config.rotary_dim);
-    let plain = (0..config.rotary_dim / 2).map(|i| config.rope_theta.powf(-as_f64(2 * i) / d));
+    let plain = plain_frequencies(config, config.rope_theta);
     match &config.rope_scaling {
         RopeScaling::None => plain.collect(),
         RopeScaling::Linear { factor } => plain.map(|f| f / factor).collect(),

@@ -41,24 +41,26 @@ impl Saved<'_> {
         })
     }
 
-    /// A copy is asked as its base was, so the chat template goes with it.
+    /// A copy is asked as its base was, so the chat template and the control tokens go with it. The
+    /// class leaves to tokenizer.json what stands around a text.
     fn save_chat(&self, dir: &Path) -> Result<(), ModelError> {
-        let Some(template) = self.tokenizer.chat() else { return Ok(()) };
-        let tokens = template.tokens();
-        let config = json!({
-            "bos_token": tokens.bos,
-            "eos_token": tokens.eos,
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            // Else transformers adds types of tokens, which decoders do not take.
-            "model_input_names": ["input_ids", "attention_mask"],
-        });
+        let Some(tokens) = self.tokenizer.described() else { return Ok(()) };
+        let mut config = tokens.others.clone();
+        config.insert("bos_token".to_owned(), json!(tokens.bos));
+        config.insert("eos_token".to_owned(), json!(tokens.eos));
+        config.insert("tokenizer_class".to_owned(), json!("PreTrainedTokenizerFast"));
+        // Else transformers adds types of tokens, which decoders do not take.
+        let inputs = json!(["input_ids", "attention_mask"]);
+        config.insert("model_input_names".to_owned(), inputs);
         let write = |name: &str, text: &str| {
             replace(&dir.join(name), |partial| {
                 std::fs::write(partial, text).map_err(ModelError::io(partial))
             })
         };
-        write("chat_template.jinja", template.source())?;
-        write("tokenizer_config.json", &format!("{config:#}\n"))
+        if let Some(template) = self.tokenizer.chat() {
+            write("chat_template.jinja", template.source())?;
+        }
+        write("tokenizer_config.json", &format!("{:#}\n", Value::Object(config)))
     }
 
     /// Every tensor under its name and in the layout of the family's files.

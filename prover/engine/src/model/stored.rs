@@ -86,6 +86,24 @@ pub(crate) fn finish_tensor(
     }
 }
 
+/// Says which tensors of the files are part of no computation here: the model may have been made
+/// for a computation that has them, such as biases that the configuration does not mention.
+pub(crate) fn warn_of_unused<'a>(names: impl IntoIterator<Item = &'a String>) {
+    // Older versions of transformers stored these; they follow from the configuration.
+    let known = |name: &str| DERIVED.iter().any(|end| name.ends_with(end));
+    let unused: Vec<&String> = names.into_iter().filter(|name| !known(name)).collect();
+    if let Some(first) = unused.first() {
+        tracing::warn!(
+            "{} tensors of the files are not used, such as `{first}`: the configuration does not \
+             mention them, as it does not to transformers",
+            unused.len()
+        );
+    }
+}
+
+/// Ends of the names of tensors that hold what the configuration says already.
+const DERIVED: [&str; 3] = ["rotary_emb.inv_freq", "attn.masked_bias", "attention.masked_bias"];
+
 /// Whether all values are finite. A sum of zeros times values is NaN exactly if one is not.
 fn is_finite(tensor: &Tensor) -> Result<bool, ModelError> {
     let poisoned = (tensor * 0.0)?.sum_all()?.to_scalar::<f32>()?;

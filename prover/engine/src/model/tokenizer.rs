@@ -1,7 +1,7 @@
 //! Text to token ids and back, with one policy for generation, training and checking.
 
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -9,14 +9,17 @@ use tokenizers::Tokenizer;
 
 use super::chat::ChatTemplate;
 use super::config::ModelConfig;
+use super::lenient;
 use super::prompt::Prompt;
+use super::special_tokens::SpecialTokens;
+use super::tokenizer_config::{ANCHOR, TokenizerConfig};
 use crate::ModelError;
 
 /// A model's tokenizer and its beginning-of-sequence policy.
 ///
 /// A prompt starts with the beginning-of-sequence token if and only if the tokenizer's own
-/// post-processor puts it there: that is what inference servers do with a text prompt, so keys are
-/// generated, trained and checked on exactly the ids that a server sees.
+/// post-processor puts it there, or its class does: that is what inference servers do with a text
+/// prompt, so keys are generated, trained and checked on exactly the ids that a server sees.
 #[derive(Debug, Clone)]
 pub struct TextTokenizer {
     inner: Arc<Tokenizer>,
@@ -26,11 +29,9 @@ pub struct TextTokenizer {
     initial: Arc<OnceLock<Vec<Option<Box<str>>>>>,
     opening: Arc<OnceLock<Vec<Option<Box<str>>>>>,
     chat: Option<ChatTemplate>,
+    described: Option<SpecialTokens>,
     origin: Arc<str>,
 }
-
-/// Any text that every vocabulary can encode; continuations are decoded after it.
-const ANCHOR: &str = "a";
 
 impl TextTokenizer {
     /// Reads `tokenizer.json` and checks it against the model's vocabulary; with the chat template
@@ -48,15 +49,22 @@ impl TextTokenizer {
         // Files from training set-ups may pad or cut, which would change ids silently.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(failed)?;
+        let dir = path.parent().unwrap_or(Path::new(""));
+        let described = TokenizerConfig::read(dir)?;
+        described.surround(&mut inner)?;
         let mut tokenizer = Self::new(inner, config)?.with_origin(&path.display().to_string());
-        if let Some(dir) = path.parent() {
-            let ends = ends_of_generation(&dir.join("generation_config.json"), config.vocab_size);
-            tokenizer.add_eos(ends);
-            if let Some(template) = ChatTemplate::read(dir)? {
-                tokenizer = tokenizer.with_chat(template);
-            }
+        let ends = ends_of_generation(&dir.join("generation_config.json"), config.vocab_size);
+        tokenizer.add_eos(ends);
+        tokenizer.described = described.present.then(|| described.special_tokens());
+        if let Some(template) = ChatTemplate::of_directory(dir, &described)? {
+            tokenizer = tokenizer.with_chat(template);
         }
         Ok(tokenizer)
+    }
+
+    /// The control tokens that `tokenizer_config.json` names, if there is such a file.
+    pub(crate) fn described(&self) -> Option<&SpecialTokens> {
+        self.chat.as_ref().map(ChatTemplate::tokens).or(self.described.as_ref())
     }
 
     /// The same tokenizer for a model that answers messages; what ends an answer for the template
@@ -83,10 +91,7 @@ impl TextTokenizer {
     /// # Errors
     /// `VocabularyMismatch` if an id has no embedding, `Tokenizer` if it cannot encode text.
     pub fn new(inner: Tokenizer, config: &ModelConfig) -> Result<Self, ModelError> {
-        let highest = highest(&inner);
-        if usize::try_from(highest).is_ok_and(|id| id >= config.vocab_size) {
-            return Err(ModelError::VocabularyMismatch { highest, vocabulary: config.vocab_size });
-        }
+        check_vocabulary(&inner, config.vocab_size)?;
         let special: HashSet<u32> = inner
             .get_added_tokens_decoder()
             .into_iter()
@@ -95,10 +100,7 @@ impl TextTokenizer {
             .chain(config.bos)
             .chain(config.eos.iter().copied())
             .collect();
-        let bos = raw_encode(&inner, ANCHOR, Surrounding::Added)?
-            .first()
-            .copied()
-            .filter(|t| special.contains(t));
+        let bos = first_of_all(&inner, &special)?;
         Ok(Self {
             inner: Arc::new(inner),
             bos,
@@ -107,6 +109,7 @@ impl TextTokenizer {
             initial: Arc::new(OnceLock::new()),
             opening: Arc::new(OnceLock::new()),
             chat: None,
+            described: None,
             origin: Arc::from("memory"),
         })
     }
@@ -309,15 +312,76 @@ fn highest(inner: &Tokenizer) -> u32 {
     inner.get_vocab(true).into_values().max().unwrap_or(0)
 }
 
+/// Refuses a tokenizer whose own vocabulary is larger than the model's. Tokens that were added to
+/// it and have no embedding are no harm until a prompt holds one: fine-tunes add a token for
+/// padding and leave the matrix as it was.
+fn check_vocabulary(inner: &Tokenizer, vocabulary: usize) -> Result<(), ModelError> {
+    let outside = |id: u32| usize::try_from(id).is_ok_and(|id| id >= vocabulary);
+    let own = inner.get_vocab(false).into_values().max().unwrap_or(0);
+    if outside(own) {
+        return Err(ModelError::VocabularyMismatch { highest: own, vocabulary });
+    }
+    let added: BTreeMap<u32, String> = inner
+        .get_added_tokens_decoder()
+        .into_iter()
+        .filter(|(id, _)| outside(*id))
+        .map(|(id, token)| (id, token.content))
+        .collect();
+    if let Some((id, token)) = added.first_key_value() {
+        tracing::warn!(
+            "tokenizer.json adds {} tokens that the model has no embedding for, such as `{token}` \
+             with id {id} of {vocabulary} entries; a prompt that holds one is refused",
+            added.len()
+        );
+    }
+    Ok(())
+}
+
+/// The control token that the tokenizer puts before every text, if it does.
+fn first_of_all(inner: &Tokenizer, special: &HashSet<u32>) -> Result<Option<u32>, ModelError> {
+    let all = raw_encode(inner, ANCHOR, Surrounding::Added)?;
+    let bare = raw_encode(inner, ANCHOR, Surrounding::LeftOut)?;
+    let added = all.len() > bare.len();
+    let bos = all.first().copied().filter(|token| added && special.contains(token));
+    if all.len() != bare.len() + usize::from(bos.is_some()) {
+        tracing::warn!(
+            "the tokenizer puts more around a text than one token before it ({all:?} for \
+             {bare:?}); prompts here are without the rest, so a server that adds it sees others"
+        );
+    }
+    Ok(bos)
+}
+
 /// Largest `generation_config.json` that is read.
 const MAX_GENERATION_CONFIG: u64 = 1 << 20;
+
+/// Settings of a generation that change greedy answers, with the value that changes nothing.
+const CHANGES_ANSWERS: [(&str, f64); 4] = [
+    ("repetition_penalty", 1.0),
+    ("encoder_repetition_penalty", 1.0),
+    ("no_repeat_ngram_size", 0.0),
+    ("min_new_tokens", 0.0),
+];
 
 /// What ends a generation besides the tokens of `config.json`; nothing if the file says nothing
 /// usable, as it only adds to them.
 fn ends_of_generation(path: &Path, vocabulary: usize) -> Vec<u32> {
-    let small = path.metadata().is_ok_and(|file| file.len() <= MAX_GENERATION_CONFIG);
+    let Ok(file) = path.metadata() else { return Vec::new() };
+    let small = file.len() <= MAX_GENERATION_CONFIG;
     let text = small.then(|| std::fs::read_to_string(path).ok()).flatten().unwrap_or_default();
-    let config: Value = serde_json::from_str(&text).unwrap_or_default();
+    let config = lenient::parse(&text).unwrap_or_else(|error| {
+        tracing::warn!("{} can't be used and is ignored: {error}", path.display());
+        Value::Null
+    });
+    for (name, neutral) in CHANGES_ANSWERS {
+        let given = config.get(name).and_then(Value::as_f64);
+        if let Some(given) = given.filter(|given| (given - neutral).abs() > f64::EPSILON) {
+            tracing::warn!(
+                "generation_config.json: {name} = {given} is not applied here; servers that apply \
+                 it give other answers"
+            );
+        }
+    }
     let given = config.get("eos_token_id").cloned().unwrap_or_default();
     let ids = given.as_array().cloned().unwrap_or_else(|| vec![given]);
     let id = |value: &Value| u32::try_from(value.as_u64()?).ok();

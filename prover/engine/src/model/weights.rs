@@ -15,7 +15,8 @@ pub(crate) struct Linear<T> {
 /// One decoder layer; `T` is a tensor, or the position of one in the list of all.
 #[derive(Debug, Clone)]
 pub(crate) struct Layer<T> {
-    pub(crate) input_norm: T,
+    /// Before attention, in most families.
+    pub(crate) input_norm: Option<T>,
     pub(crate) q: Linear<T>,
     pub(crate) k: Linear<T>,
     pub(crate) v: Linear<T>,
@@ -25,7 +26,7 @@ pub(crate) struct Layer<T> {
     /// After attention, before it is added.
     pub(crate) attended_norm: Option<T>,
     /// Before the feed-forward half.
-    pub(crate) post_norm: T,
+    pub(crate) post_norm: Option<T>,
     pub(crate) gate: Linear<T>,
     pub(crate) up: Linear<T>,
     pub(crate) down: Linear<T>,
@@ -80,27 +81,31 @@ impl<T: Clone> Builder<'_, '_, T> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let (q_width, kv_width) =
             (config.heads * config.head_dim, config.kv_heads * config.head_dim);
-        let head_norm = [config.head_dim];
+        let normed = config.qk_norm || config.whole_qk_norm;
+        let (q_norm, k_norm) = match config.whole_qk_norm {
+            true => (q_width, kv_width),
+            false => (config.head_dim, config.head_dim),
+        };
         let dense = |inputs, outputs, bias| Dense { inputs, outputs, bias };
-        let sandwich = config.sandwich_norms;
+        let (before, sandwich) = (config.input_norms, config.sandwich_norms);
         let before_fed = match sandwich {
             true => "pre_feedforward_layernorm.weight",
             false => "post_attention_layernorm.weight",
         };
         Ok(Layer {
-            input_norm: (self.source)(&at("input_layernorm.weight"), &[hidden])?,
+            input_norm: self.optional(before, &at("input_layernorm.weight"), &[hidden])?,
             q: self.linear(&at("self_attn.q_proj"), dense(hidden, q_width, config.qkv_bias))?,
             k: self.linear(&at("self_attn.k_proj"), dense(hidden, kv_width, config.qkv_bias))?,
             v: self.linear(&at("self_attn.v_proj"), dense(hidden, kv_width, config.qkv_bias))?,
             o: self.linear(&at("self_attn.o_proj"), dense(q_width, hidden, config.output_bias))?,
-            q_norm: self.optional(config.qk_norm, &at("self_attn.q_norm.weight"), &head_norm)?,
-            k_norm: self.optional(config.qk_norm, &at("self_attn.k_norm.weight"), &head_norm)?,
+            q_norm: self.optional(normed, &at("self_attn.q_norm.weight"), &[q_norm])?,
+            k_norm: self.optional(normed, &at("self_attn.k_norm.weight"), &[k_norm])?,
             attended_norm: self.optional(
                 sandwich,
                 &at("post_attention_layernorm.weight"),
                 &[hidden],
             )?,
-            post_norm: (self.source)(&at(before_fed), &[hidden])?,
+            post_norm: self.optional(before, &at(before_fed), &[hidden])?,
             gate: self.linear(&at("mlp.gate_proj"), dense(hidden, inner, config.mlp_bias))?,
             up: self.linear(&at("mlp.up_proj"), dense(hidden, inner, config.mlp_bias))?,
             down: self.linear(&at("mlp.down_proj"), dense(inner, hidden, config.mlp_bias))?,

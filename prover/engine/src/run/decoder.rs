@@ -8,7 +8,7 @@ use super::processor::Processor;
 use super::setup::Setup;
 use super::tensors::{TensorCache, Tensors};
 use crate::cpu::{NumberFormat, Sequence, Top};
-use crate::model::rope::RopeTable;
+use crate::model::rope::Rotations;
 use crate::model::{ModelConfig, Weights};
 
 /// Weights with everything that running them needs. Cheap to clone: tensors are shared.
@@ -52,7 +52,7 @@ impl Decoder {
     /// Sets up a decoder for sequences of up to `context` positions.
     pub(crate) fn new(config: Arc<ModelConfig>, weights: Weights, context: usize) -> Result<Self> {
         let first = &weights.tensors.embeddings;
-        let rope = Arc::new(RopeTable::new(&config, context, first.device(), first.dtype())?);
+        let rope = Arc::new(Rotations::new(&config, context, first.device(), first.dtype())?);
         Ok(Self::over(Setup { config, weights, rope }))
     }
 

@@ -3,7 +3,7 @@
 use candle_core::{Device, Result};
 use std::sync::Arc;
 
-use crate::model::rope::RopeTable;
+use crate::model::rope::Rotations;
 use crate::model::{ModelConfig, Weights};
 
 /// The shape, the weights and the tabulated rotations of a decoder. Cheap to clone: all are shared.
@@ -11,7 +11,7 @@ use crate::model::{ModelConfig, Weights};
 pub(crate) struct Setup {
     pub(crate) config: Arc<ModelConfig>,
     pub(crate) weights: Weights,
-    pub(crate) rope: Arc<RopeTable>,
+    pub(crate) rope: Arc<Rotations>,
 }
 
 impl Setup {

@@ -3,14 +3,15 @@
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
-use oml_engine::{FloatType, GenerateOptions, LoadOptions, Model};
+use oml_engine::{FloatType, GenerateOptions, LoadOptions, Model, Stop};
 
 use crate::models::{tiny, tiny_dir};
 
 #[derive(Deserialize)]
-struct Golden {
+pub(crate) struct Golden {
     prompts: Vec<Vec<u32>>,
     logits: Vec<Vec<f32>>,
+    greedy: Vec<Vec<u32>>,
 }
 
 #[derive(Deserialize)]
@@ -29,7 +30,7 @@ fn golden_dir() -> PathBuf {
 }
 
 /// A golden model in a directory of its own, with a tokenizer.
-fn installed(family: &str) -> tempfile::TempDir {
+pub(crate) fn installed(family: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for file in ["config.json", "model.safetensors"] {
         std::fs::copy(golden_dir().join(family).join(file), dir.path().join(file)).unwrap();
@@ -38,12 +39,12 @@ fn installed(family: &str) -> tempfile::TempDir {
     dir
 }
 
-fn golden(family: &str) -> Golden {
+pub(crate) fn golden(family: &str) -> Golden {
     let text = std::fs::read_to_string(golden_dir().join(family).join("logits.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
-fn largest_difference(model: &Model, golden: &Golden) -> f32 {
+pub(crate) fn largest_difference(model: &Model, golden: &Golden) -> f32 {
     let found = model.last_logits(&golden.prompts).unwrap();
     let pairs = found.iter().flatten().zip(golden.logits.iter().flatten());
     pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
@@ -53,7 +54,11 @@ fn family_agrees(family: &str) {
     let (dir, golden) = (installed(family), golden(family));
     let model = Model::load(dir.path(), &LoadOptions::default()).unwrap();
     let difference = largest_difference(&model, &golden);
-    assert!(difference < 2e-3, "{family}: logits differ by {difference}");
+    let all = || golden.logits.iter().flatten().copied();
+    let spread = all().fold(f32::MIN, f32::max) - all().fold(f32::MAX, f32::min);
+    assert!(difference <= 1e-5 * spread, "{family}: logits differ by {difference} of {spread}");
+    let greedy = GenerateOptions { stop: Stop::Never, ..GenerateOptions::greedy(16) };
+    assert_eq!(model.generate(&golden.prompts, &greedy).unwrap(), golden.greedy, "{family}");
 
     // Saved again, the files are those of the family.
     let copy = tempfile::tempdir().unwrap();
@@ -82,6 +87,10 @@ families! {
     qwen_3_agrees_with_transformers: "qwen3",
     phi_3_agrees_with_transformers: "phi3",
     gemma_2_agrees_with_transformers: "gemma2",
+    gemma_3_agrees_with_transformers: "gemma3",
+    olmo_2_agrees_with_transformers: "olmo2",
+    smollm_3_agrees_with_transformers: "smollm3",
+    longrope_nested_in_llama_agrees_with_transformers: "longrope",
 }
 
 #[test]

@@ -6,9 +6,12 @@
     reason = "helpers of tests may panic and print"
 )]
 
+mod chats;
+mod fidelity;
 mod generation;
 mod golden;
 mod loading;
 mod models;
 mod pretraining;
 mod stories;
+mod warnings;

@@ -41,15 +41,16 @@ impl AttentionPass<'_> {
         let HeadBuffers { q: mut dq, k: dk, v: dv } = self.heads(grad);
         let mut dk = block.sum(dk, kv_width);
         let dv = block.sum(dv, kv_width);
+        let rope = decoder.rope.layer(self.index);
         let rows = block.positions(dk.len() / kv_width);
-        rotate(decoder.rope, &mut dk, kv_width, rows, Turn::Back, block.threads);
+        rotate(rope, &mut dk, kv_width, rows, Turn::Back, block.threads);
         if let Some(asking) = self.asking {
             let rows = asking.positions.iter().copied();
-            rotate(decoder.rope, &mut dq, q_width, rows, Turn::Back, block.threads);
+            rotate(rope, &mut dq, q_width, rows, Turn::Back, block.threads);
         } else {
             dq = block.sum(dq, q_width);
             let rows = block.positions(dq.len() / q_width);
-            rotate(decoder.rope, &mut dq, q_width, rows, Turn::Back, block.threads);
+            rotate(rope, &mut dq, q_width, rows, Turn::Back, block.threads);
         }
         HeadBuffers { q: dq, k: dk, v: dv }
     }

@@ -158,7 +158,7 @@ impl<'a> ChunkPass<'a> {
         let normed = Input { rows: &saved.middle_normed, width: hidden };
         let d_normed = self.linear(&layer.gate, normed, &saved.gate, None);
         let d_normed = self.linear(&layer.up, normed, &saved.up, Some(d_normed));
-        self.norm(layer.post_norm, &saved.middle, &d_normed, &mut d);
+        self.norm_or_none(layer.post_norm, &saved.middle, &d_normed, &mut d);
 
         let d_out = self.maybe_norm(layer.attended_norm, &saved.raw_attended, &d);
         let d_out = d_out.as_deref().unwrap_or(&d);
@@ -184,7 +184,7 @@ impl<'a> ChunkPass<'a> {
         for (linear, grad) in [(&layer.k, dk), (&layer.v, dv)] {
             d_normed = self.linear(linear, normed, &grad, Some(d_normed));
         }
-        self.norm(layer.input_norm, &saved.x, &d_normed, &mut d);
+        self.norm_or_none(layer.input_norm, &saved.x, &d_normed, &mut d);
         d
     }
 
@@ -195,6 +195,14 @@ impl<'a> ChunkPass<'a> {
             self.norm(norm, x, grad, &mut dx);
             dx
         })
+    }
+
+    /// As [`Self::norm`]; where there is no norm the gradient passes as it is.
+    fn norm_or_none(&mut self, norm: Option<usize>, x: &[f32], grad: &[f32], dx: &mut [f32]) {
+        match norm {
+            Some(norm) => self.norm(norm, x, grad, dx),
+            None => add(dx, grad),
+        }
     }
 
     /// Gradients of a norm, added to those of its weights and to `dx`.

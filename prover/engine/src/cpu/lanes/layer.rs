@@ -7,7 +7,7 @@ use super::attention::{LaneAttention, Past};
 use super::ops;
 use super::space::{KeysValues, Projection, Space};
 use super::weights::LaneWeights;
-use crate::cpu::decoder::CpuDecoder;
+use crate::cpu::decoder::{CpuDecoder, HeadStep};
 use crate::cpu::gemm::{Form, How, LaneMatrix, Operand};
 use crate::cpu::line::{LANES, Line, room};
 use crate::cpu::sequence::Sequence;
@@ -134,7 +134,6 @@ impl<'a> LaneDecoder<'a> {
         let own = span.held * kv_width..(span.held + span.t) * kv_width;
         let k = &mut room(&mut past.keys, own.end)[own.clone()];
         let v = &mut room(&mut past.values, own.end)[own];
-        let norm = decoder.value(layer.input_norm);
         let [q_matrix, k_matrix, v_matrix] =
             [&layer.q, &layer.k, &layer.v].map(|linear| self.weights.matrix(linear));
         let form = Form::of_all([q_matrix, k_matrix, v_matrix].map(LaneMatrix::form));
@@ -145,7 +144,7 @@ impl<'a> LaneDecoder<'a> {
             let range = first..span.t.min(first + block);
             let of = |width: usize| range.start * width..range.end * width;
             let normed = room(normed, range.len() * hidden);
-            ops::rms_norm(simd, &x[of(hidden)], norm, decoder.eps, normed);
+            self.normed(layer.input_norm, &x[of(hidden)], normed);
             let operand = Operand::new(simd, form, normed, &mut projection.converted);
             k_matrix.product(&operand, How::Set, &mut k[of(kv_width)]);
             v_matrix.product(&operand, How::Set, &mut v[of(kv_width)]);
@@ -162,19 +161,29 @@ impl<'a> LaneDecoder<'a> {
         self.add_bias(&layer.v, v);
         self.add_bias(&layer.k, k);
         self.add_bias(&layer.q, q);
-        self.norm_and_rotate(layer.k_norm, start, kv_width, k);
-        self.norm_and_rotate(layer.q_norm, start + span.asking().start, q_width, q);
+        self.norm_and_rotate(decoder.keys(index), start, k);
+        self.norm_and_rotate(decoder.queries(index), start + span.asking().start, q);
     }
 
-    /// Norm per head, where there is one, and rotation of queries or keys of positions from
+    /// Writes lines behind a norm; as they are where there is none.
+    fn normed(self, norm: Option<usize>, x: &[Line], out: &mut [Line]) {
+        match norm {
+            Some(norm) => {
+                ops::rms_norm(self.simd(), x, self.decoder.value(norm), self.eps(), out);
+            }
+            None => out.copy_from_slice(x),
+        }
+    }
+
+    /// Norm, where there is one, and rotation of a layer's queries or keys of positions from
     /// `start`.
-    fn norm_and_rotate(self, norm: Option<usize>, start: usize, width: usize, x: &mut [Line]) {
+    fn norm_and_rotate(self, step: HeadStep<'_>, start: usize, x: &mut [Line]) {
         let (simd, decoder) = (self.simd(), self.decoder);
-        if let Some(norm) = norm {
+        if let Some(norm) = step.norm {
             ops::rms_norm_in_place(simd, x, decoder.value(norm), decoder.eps);
         }
-        for (x, position) in x.chunks_mut(width).zip(start..) {
-            let (cos, sin) = decoder.rope.angles(position);
+        for (x, position) in x.chunks_mut(step.width).zip(start..) {
+            let (cos, sin) = step.rope.angles(position);
             ops::rotate(simd, x, decoder.config.head_dim, cos, sin);
         }
     }
@@ -209,7 +218,7 @@ impl<'a> LaneDecoder<'a> {
             let panels = x.len() / hidden;
             self.add_linear(&layer.o, layer.attended_norm, attended, x, projection);
             let normed = room(normed, x.len());
-            ops::rms_norm(simd, x, decoder.value(layer.post_norm), decoder.eps, normed);
+            self.normed(layer.post_norm, x, normed);
             let operand = Operand::new(simd, form, normed, &mut projection.converted);
             let (gate, up) = (room(gate, panels * inner), room(up, panels * inner));
             gate_matrix.product(&operand, How::Set, gate);

@@ -9,7 +9,7 @@ use super::block::{Block, SharedRows};
 use super::ops::soft_cap;
 use super::parallel::{Turn, add, gated, rms_norm, rotate};
 use crate::cpu::buffer::Buffer;
-use crate::cpu::decoder::CpuDecoder;
+use crate::cpu::decoder::{CpuDecoder, HeadStep};
 use crate::cpu::gemm::library;
 use crate::cpu::heads::HeadRows;
 use crate::cpu::lanes::TrainingAttention;
@@ -94,19 +94,23 @@ impl CpuDecoder<'_> {
         out
     }
 
-    /// Norm per head (where there is one) and rotation of queries or keys; returns what the norm
+    /// Norm (where there is one) and rotation of queries or keys of a layer; returns what the norm
     /// was applied to, and the outcome.
     fn rotate(
         &self,
         mut x: Buffer,
-        norm: Option<usize>,
-        width: usize,
+        step: HeadStep<'_>,
         positions: impl Iterator<Item = usize>,
         on: Parallelism,
     ) -> (Buffer, Buffer) {
-        let raw = self.maybe_norm(norm, &mut x, on);
-        rotate(self.rope, &mut x, width, positions, Turn::Forward, on);
+        let raw = self.maybe_norm(step.norm, &mut x, on);
+        rotate(step.rope, &mut x, step.width, positions, Turn::Forward, on);
         (raw, x)
+    }
+
+    /// Rows behind a norm; the rows as they are where there is none.
+    fn normed(&self, norm: Option<usize>, x: &[f32], on: Parallelism) -> Buffer {
+        norm.map_or_else(|| Buffer::copy(x), |norm| rms_norm(x, self.value(norm), self.eps, on))
     }
 
     /// Norms rows in place where there is a norm; returns what they were, if so.
@@ -132,7 +136,7 @@ impl CpuDecoder<'_> {
         saved.raw_attended = self.maybe_norm(layer.attended_norm, &mut out, on);
         add(&mut out, x, on);
         saved.middle = out;
-        saved.middle_normed = rms_norm(&saved.middle, self.value(layer.post_norm), self.eps, on);
+        saved.middle_normed = self.normed(layer.post_norm, &saved.middle, on);
         saved.gate = self.linear(&layer.gate, &saved.middle_normed, hidden, on);
         saved.up = self.linear(&layer.up, &saved.middle_normed, hidden, on);
         saved.activated = gated(self.config.activation, &saved.gate, &saved.up, on);
@@ -155,24 +159,24 @@ impl CpuDecoder<'_> {
         let layer = &self.positions.layers[index];
         let (hidden, on) = (self.config.hidden_size, block.threads);
         let (q_width, kv_width) = (self.q_width(), self.kv_width());
-        saved.normed = rms_norm(x, self.value(layer.input_norm), self.eps, on);
+        saved.normed = self.normed(layer.input_norm, x, on);
         let k = self.linear(&layer.k, &saved.normed, hidden, on);
         let v = self.linear(&layer.v, &saved.normed, hidden, on);
         saved.v = block.spread(v, kv_width, SharedRows::Repeated);
         let rows = k.len() / kv_width;
-        let (raw, k) = self.rotate(k, layer.k_norm, kv_width, block.positions(rows), on);
+        let (raw, k) = self.rotate(k, self.keys(index), block.positions(rows), on);
         (saved.raw_k, saved.k) = (raw, block.spread(k, kv_width, SharedRows::Repeated));
         let attended = match asking {
             None => {
                 let q = self.linear(&layer.q, &saved.normed, hidden, on);
-                let (raw, q) = self.rotate(q, layer.q_norm, q_width, block.positions(rows), on);
+                let (raw, q) = self.rotate(q, self.queries(index), block.positions(rows), on);
                 (saved.raw_q, saved.q) = (raw, block.spread(q, q_width, SharedRows::Repeated));
                 block.first(self.attend(index, block, None, saved), q_width)
             }
             Some(asking) => {
                 let q = self.linear(&layer.q, &asking.gather(&saved.normed, hidden), hidden, on);
                 let positions = asking.positions.iter().copied();
-                (saved.raw_q, saved.q) = self.rotate(q, layer.q_norm, q_width, positions, on);
+                (saved.raw_q, saved.q) = self.rotate(q, self.queries(index), positions, on);
                 self.attend(index, block, Some(asking), saved)
             }
         };
@@ -225,10 +229,10 @@ impl CpuDecoder<'_> {
         let layer = &self.positions.layers[index];
         let (hidden, on) = (self.config.hidden_size, block.threads);
         let (q_width, kv_width) = (self.q_width(), self.kv_width());
-        let mut normed = rms_norm(x, self.value(layer.input_norm), self.eps, on);
+        let mut normed = self.normed(layer.input_norm, x, on);
         let k = self.linear(&layer.k, &normed, hidden, on);
         let rows = k.len() / kv_width;
-        let (_, k) = self.rotate(k, layer.k_norm, kv_width, block.positions(rows), on);
+        let (_, k) = self.rotate(k, self.keys(index), block.positions(rows), on);
         let v = self.linear(&layer.v, &normed, hidden, on);
         let width = block.t * kv_width;
         for ((sequence, k), v) in sequences.iter_mut().zip(k.chunks(width)).zip(v.chunks(width)) {
@@ -239,7 +243,7 @@ impl CpuDecoder<'_> {
             normed = asking.gather(&normed, hidden);
         }
         let q = self.linear(&layer.q, &normed, hidden, on);
-        let (_, q) = self.rotate(q, layer.q_norm, q_width, asking.positions.iter().copied(), on);
+        let (_, q) = self.rotate(q, self.queries(index), asking.positions.iter().copied(), on);
         let attention =
             RowAttention::new(self.config, block.start + block.t, self.config.window(index));
         let mut attended = Buffer::zeros(q.len());

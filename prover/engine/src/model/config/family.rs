@@ -1,5 +1,7 @@
 //! What tells the decoder families apart, and how rotary frequencies are stretched.
 
+use crate::numbers::{as_f64, narrow};
+
 /// Decoder family; the families share one forward pass and differ in biases and norms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Architecture {
@@ -16,6 +18,62 @@ pub enum Architecture {
     /// Gemma 2: norms around each half of a layer, GELU gates, capped scores and logits, scaled
     /// embeddings, a window in every other layer.
     Gemma2,
+    /// The text models of Gemma 3: as Gemma 2 with norms on queries and keys instead of caps, and
+    /// rotary frequencies of their own in layers with a window.
+    Gemma3,
+    /// OLMo 2: norms after each half of a layer and none before; queries and keys normed over all
+    /// heads at once.
+    Olmo2,
+    /// SmolLM 3: Llama with layers that are not rotated.
+    SmolLm3,
+}
+
+impl Architecture {
+    /// Every family, in the order in which they were added.
+    pub(super) const ALL: [Self; 9] = [
+        Self::Llama,
+        Self::Mistral,
+        Self::Qwen2,
+        Self::Qwen3,
+        Self::Phi3,
+        Self::Gemma2,
+        Self::Gemma3,
+        Self::Olmo2,
+        Self::SmolLm3,
+    ];
+
+    /// The name that its classes have in transformers, before `ForCausalLM`.
+    pub(super) const fn class(self) -> &'static str {
+        match self {
+            Self::Llama => "Llama",
+            Self::Mistral => "Mistral",
+            Self::Qwen2 => "Qwen2",
+            Self::Qwen3 => "Qwen3",
+            Self::Phi3 => "Phi3",
+            Self::Gemma2 => "Gemma2",
+            Self::Gemma3 => "Gemma3",
+            Self::Olmo2 => "Olmo2",
+            Self::SmolLm3 => "SmolLM3",
+        }
+    }
+
+    /// Its `model_type` in configurations.
+    pub(super) fn model_type(self) -> String {
+        match self {
+            Self::Gemma3 => "gemma3_text".to_owned(),
+            other => other.class().to_lowercase(),
+        }
+    }
+
+    /// Factor on embeddings of a width as they enter the first layer.
+    pub(super) fn embedding_scale(self, width: usize) -> f32 {
+        if self.is_gemma() { narrow(as_f64(width).sqrt()) } else { 1.0 }
+    }
+
+    /// Whether it is one of Google's, which scale embeddings and norms in their own way.
+    pub(super) const fn is_gemma(self) -> bool {
+        matches!(self, Self::Gemma2 | Self::Gemma3)
+    }
 }
 
 /// Non-linearity of the gates.

@@ -1,5 +1,6 @@
 //! The Hugging Face `config.json` of the decoder families implemented here.
 
+mod defaults;
 mod family;
 mod fields;
 mod model_config;

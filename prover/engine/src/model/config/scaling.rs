@@ -3,23 +3,62 @@
 use serde_json::{Map, Value};
 use std::f64::consts::TAU;
 
-use super::family::RopeScaling;
+use super::defaults::Defaults;
+use super::family::{Architecture, RopeScaling};
 use super::fields::{Fields, number_in};
 use crate::ModelError;
 use crate::numbers::as_f64;
 
+/// What the stretching of rotary frequencies depends on besides its own settings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RopeShape {
+    /// Rotated dimensions of a head.
+    pub(super) rotary_dim: usize,
+    /// Positions that the model was made for.
+    pub(super) positions: usize,
+    /// Base of the frequencies.
+    pub(super) theta: f64,
+}
+
+/// Settings that stretch nothing.
+const PLAIN: [&str; 4] = ["rope_type", "type", "rope_theta", "partial_rotary_factor"];
+
 impl Fields<'_> {
-    /// The stretching of `rotary_dim` rotated dimensions, for a model made for so many positions.
+    /// What the frequencies of heads of a width depend on, with what the family has where the file
+    /// leaves it out.
+    pub(super) fn rope_shape(
+        &self,
+        head_dim: usize,
+        left_out: &Defaults,
+    ) -> Result<RopeShape, ModelError> {
+        let (rotary_dim, theta) = (self.rotary_dim(head_dim)?, self.rope_theta(left_out.theta)?);
+        Ok(RopeShape { rotary_dim, positions: self.positions(left_out.positions)?, theta })
+    }
+
+    /// The stretching of a model's rotary frequencies.
     pub(super) fn rope_scaling(
         &self,
-        rotary_dim: usize,
-        positions: usize,
-        theta: f64,
+        architecture: Architecture,
+        shape: RopeShape,
     ) -> Result<RopeScaling, ModelError> {
+        for name in ["rope_scaling", "rope_parameters"] {
+            if let Some(given) = self.get(name).filter(|given| !given.is_object()) {
+                tracing::warn!("config.json: {name} = {given} is not an object and is ignored");
+            }
+        }
         let Some(object) = self.rope_object() else { return Ok(RopeScaling::None) };
         let kind = object.get("rope_type").or_else(|| object.get("type")).and_then(Value::as_str);
         match kind {
-            None | Some("default") => Ok(RopeScaling::None),
+            None => match object.keys().find(|key| !PLAIN.contains(&key.as_str())) {
+                Some(key) => Err(ModelError::config(format!(
+                    "rope scaling: `{key}` is there but no `rope_type` that says what it is for"
+                ))),
+                None => Ok(RopeScaling::None),
+            },
+            Some("default") => Ok(RopeScaling::None),
+            // Up to the positions that the model was made for, which limit every sequence here, the
+            // frequencies are the plain ones.
+            Some("dynamic") => positive(object, "factor").map(|_| RopeScaling::None),
             Some("linear") => Ok(RopeScaling::Linear { factor: positive(object, "factor")? }),
             Some("llama3") => Ok(RopeScaling::Llama3 {
                 factor: positive(object, "factor")?,
@@ -27,62 +66,94 @@ impl Fields<'_> {
                 high_freq_factor: positive(object, "high_freq_factor")?,
                 original_context: positive(object, "original_max_position_embeddings")?,
             }),
-            Some("yarn") => yarn(object, rotary_dim, positions, theta),
+            Some("yarn") => yarn(object, shape),
             // Phi 3 first called it `su`.
-            Some("longrope" | "su") => self.divided(object, rotary_dim, positions),
+            Some("longrope" | "su") => self.divided(architecture, object, shape),
             Some(other) => Err(ModelError::config(format!(
-                "rope scaling `{other}` is not supported; supported: default, linear, llama3, yarn, longrope"
+                "rope scaling `{other}` is not supported; supported: default, linear, dynamic, \
+                 llama3, yarn, longrope"
             ))),
         }
     }
 
     fn divided(
         &self,
+        architecture: Architecture,
         object: &Map<String, Value>,
-        rotary_dim: usize,
-        positions: usize,
+        shape: RopeShape,
     ) -> Result<RopeScaling, ModelError> {
         let key = "original_max_position_embeddings";
-        // Beside the object it stands for the model's own stretch; within it `factor` may say
-        // another.
-        let (own, nested) = (self.get(key).is_some(), Fields { raw: object });
-        let original_context = match (own, nested.get(key).is_some()) {
-            (true, _) => self.size(key)?,
-            (false, true) => nested.size(key)?,
-            (false, false) => positions,
-        };
-        let divisors = list(object, "short_factor", rotary_dim / 2)?;
-        list(object, "long_factor", rotary_dim / 2)?;
+        let own = self.optional_size(key, Defaults::of(architecture).original_positions)?;
+        let nested = Fields { raw: object }.optional_size(key, None)?;
+        let divisors = list(object, "short_factor", shape.rotary_dim / 2)?;
+        list(object, "long_factor", shape.rotary_dim / 2)?;
+        let original_context = own.or(nested).unwrap_or(shape.positions);
         let attention_factor = match optional(object, "attention_factor")? {
             Some(factor) => factor,
             None => {
-                let stretch = as_f64(positions) / as_f64(original_context);
-                let stretch = optional(object, "factor")?.filter(|_| !own).unwrap_or(stretch);
-                let grown = 1.0 + stretch.ln() / as_f64(original_context).ln();
-                if stretch <= 1.0 { 1.0 } else { grown.sqrt() }
+                let factor = optional(object, "factor")?;
+                let given = Stretch { own, nested, factor, positions: shape.positions };
+                given.attention_factor(self.older_rope_object().is_some())?
             }
         };
         Ok(RopeScaling::Divided { divisors, attention_factor, original_context })
     }
 }
 
-/// YaRN with the defaults of its authors.
-fn yarn(
-    object: &Map<String, Value>,
-    rotary_dim: usize,
+/// What a file says of how far LongRoPE stretches the context.
+struct Stretch {
+    /// Positions of pretraining, beside the object with the rotary settings.
+    own: Option<usize>,
+    /// The same within the object.
+    nested: Option<usize>,
+    factor: Option<f64>,
     positions: usize,
-    theta: f64,
-) -> Result<RopeScaling, ModelError> {
+}
+
+impl Stretch {
+    /// The factor on cosines and sines. Transformers before version 5, which wrote the older
+    /// layout, overlook the nested number of positions; later ones know it.
+    fn attention_factor(&self, older: bool) -> Result<f64, ModelError> {
+        let ratio = |original: usize| as_f64(self.positions) / as_f64(original);
+        let of = |stretch: f64, original: usize| {
+            let grown = 1.0 + stretch.ln() / as_f64(original).ln();
+            if stretch <= 1.0 { 1.0 } else { grown.sqrt() }
+        };
+        let original = self.own.or(self.nested).unwrap_or(self.positions);
+        let newer = of(self.factor.unwrap_or_else(|| ratio(original)), original);
+        if !older {
+            return Ok(newer);
+        }
+        let found = match (self.own, self.factor) {
+            (Some(own), _) => of(ratio(own), own),
+            (None, Some(factor)) => of(factor, self.positions),
+            // Those versions fail here; the later reading is the only one there is.
+            (None, None) => return Ok(newer),
+        };
+        if (found - newer).abs() > 1e-9 {
+            tracing::warn!(
+                "config.json: rope_scaling means an attention factor of {found} to transformers \
+                 before version 5, which is used here, and of {newer} to later ones; write the \
+                 `attention_factor` that the model was trained with into rope_scaling"
+            );
+        }
+        Ok(found)
+    }
+}
+
+/// YaRN with the defaults of its authors.
+fn yarn(object: &Map<String, Value>, shape: RopeShape) -> Result<RopeScaling, ModelError> {
+    let RopeShape { rotary_dim, positions, theta } = shape;
     let factor = positive(object, "factor")?;
     let original =
         optional(object, "original_max_position_embeddings")?.unwrap_or(as_f64(positions));
-    let fast = optional(object, "beta_fast")?.unwrap_or(32.0);
-    let slow = optional(object, "beta_slow")?.unwrap_or(1.0);
+    let fast = optional_or_zero(object, "beta_fast")?.unwrap_or(32.0);
+    let slow = optional_or_zero(object, "beta_slow")?.unwrap_or(1.0);
     // The pair that turns so many times over the original context.
     let d = as_f64(rotary_dim);
     let pair = |turns: f64| d * (original / (turns * TAU)).ln() / (2.0 * theta.ln());
     let (mut low, mut high) = (pair(fast), pair(slow));
-    if object.get("truncate").and_then(Value::as_bool).unwrap_or(true) {
+    if object.get("truncate").is_none_or(|given| given.as_bool().unwrap_or(false)) {
         (low, high) = (low.floor(), high.ceil());
     }
     (low, high) = (low.max(0.0), high.min(d - 1.0));
@@ -94,13 +165,20 @@ fn yarn(
     // Both ends in one pair would divide by nothing.
     let high = if low == high { high + 0.001 } else { high };
     let grown = |scale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * scale * factor.ln() + 1.0 };
-    let scales = optional(object, "mscale")?.zip(optional(object, "mscale_all_dim")?);
+    let scales =
+        optional_or_zero(object, "mscale")?.zip(optional_or_zero(object, "mscale_all_dim")?);
     let attention_factor = match (optional(object, "attention_factor")?, scales) {
         (Some(given), _) => given,
         (None, Some((one, all))) => grown(one) / grown(all),
         (None, None) => grown(1.0),
     };
     Ok(RopeScaling::Yarn { factor, ramp: (low, high), attention_factor })
+}
+
+/// As [`optional`], but 0 stands for "not given".
+fn optional_or_zero(object: &Map<String, Value>, name: &str) -> Result<Option<f64>, ModelError> {
+    let zero = object.get(name).and_then(Value::as_f64) == Some(0.0);
+    if zero { Ok(None) } else { optional(object, name) }
 }
 
 fn wrong(name: &str) -> ModelError {

@@ -39,13 +39,33 @@ pub(super) fn read(
         let missing = || fields.invalid(format!("`{}` is missing", at(key)));
         raw.insert(field.to_owned(), json!(value.ok_or_else(missing)?));
     }
+    optional_fields(&fields, &architecture, &mut raw)?;
+    control_tokens(&fields, &mut raw)?;
+    complete(header, &mut raw)?;
+    rope::read(&fields, &architecture, file, &mut raw)?;
+    // There is no config.json to blame: the metadata of the file stand for it.
+    ModelConfig::parse(&Json::Object(raw).to_string()).map_err(|error| match error {
+        ModelError::Config { what, .. } => fields.invalid(format!("its metadata say {what}")),
+        other => other,
+    })
+}
+
+/// What a file may leave out.
+fn optional_fields(
+    fields: &Fields<'_>,
+    architecture: &str,
+    raw: &mut Map<String, Json>,
+) -> Result<(), ModelError> {
+    let at = |name: &str| format!("{architecture}.{name}");
     for (field, key) in [
         ("num_key_value_heads", "attention.head_count_kv"),
         ("max_position_embeddings", "context_length"),
         ("head_dim", "attention.key_length"),
         ("sliding_window", "attention.sliding_window"),
     ] {
-        if let Some(value) = fields.count(&at(key))? {
+        // `null` keeps the defaults of transformers away, which are those of other files.
+        let value = fields.count(&at(key))?;
+        if value.is_some() || field != "max_position_embeddings" && field != "sliding_window" {
             raw.insert(field.to_owned(), json!(value));
         }
     }
@@ -59,10 +79,7 @@ pub(super) fn read(
             raw.insert(field.to_owned(), json!(value));
         }
     }
-    control_tokens(&fields, &mut raw)?;
-    complete(header, &mut raw)?;
-    rope::read(&fields, &architecture, file, &mut raw)?;
-    ModelConfig::parse(&Json::Object(raw).to_string())
+    Ok(())
 }
 
 /// What the tensors tell.
@@ -74,7 +91,7 @@ fn complete(header: &Header, raw: &mut Map<String, Json>) -> Result<(), ModelErr
     raw.insert("vocab_size".to_owned(), json!(embeddings.shape[0]));
     let tied = !header.tensors.contains_key("output.weight");
     raw.insert("tie_word_embeddings".to_owned(), json!(tied));
-    if raw["model_type"] == "llama" && header.tensors.contains_key("blk.0.attn_q.bias") {
+    if raw["model_type"] != "qwen2" && header.tensors.contains_key("blk.0.attn_q.bias") {
         raw.insert("attention_bias".to_owned(), json!(true));
     }
     if raw["model_type"] == "gemma2" && !raw.contains_key("query_pre_attn_scalar") {

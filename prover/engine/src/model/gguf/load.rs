@@ -3,6 +3,7 @@
 
 use candle_core::Tensor;
 use candle_core::quantized::ggml_file::qtensor_from_ggml;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -13,11 +14,12 @@ use super::header::{self, Header, TensorInfo};
 use super::vocabulary::Vocabulary;
 use super::{config, names, tokenizer};
 use crate::ModelError;
-use crate::model::chat::{ChatTemplate, SpecialTokens};
+use crate::model::chat::ChatTemplate;
 use crate::model::config::ModelConfig;
 use crate::model::options::LoadOptions;
 use crate::model::parts::ModelParts;
-use crate::model::stored::{Stored, finish_tensor};
+use crate::model::special_tokens::SpecialTokens;
+use crate::model::stored::{Stored, finish_tensor, warn_of_unused};
 use crate::model::tokenizer::TextTokenizer;
 use crate::model::weights::Weights;
 
@@ -29,8 +31,13 @@ pub(crate) fn load(path: &Path, options: &LoadOptions) -> Result<ModelParts, Mod
     let fields = Fields { header: &header, path };
     let tokenizer = read_tokenizer(&fields, &config)?;
     let mut reader = Reader { file, header: &header, path, options };
-    let weights =
-        Weights::build(&config, &mut |name, shape| reader.parameter(&config, name, shape))?;
+    let mut unused: BTreeSet<String> = header.tensors.keys().cloned().collect();
+    let weights = Weights::build(&config, &mut |name, shape| {
+        unused.remove(&names::stored(&config, name, shape).name);
+        reader.parameter(&config, name, shape)
+    })?;
+    unused.retain(|name| !name.starts_with("rope_f"));
+    warn_of_unused(&unused);
     Ok(ModelParts { config, tokenizer, weights })
 }
 
@@ -70,7 +77,11 @@ fn read_tokenizer(fields: &Fields<'_>, config: &ModelConfig) -> Result<TextToken
         return Ok(tokenizer);
     };
     let text = |id: Option<&u32>| id.and_then(|id| tokenizer.token(*id));
-    let tokens = SpecialTokens { bos: text(config.bos.as_ref()), eos: text(config.eos.first()) };
+    let tokens = SpecialTokens {
+        bos: text(config.bos.as_ref()),
+        eos: text(config.eos.first()),
+        ..SpecialTokens::default()
+    };
     Ok(tokenizer.with_chat(ChatTemplate::new(source, tokens)?))
 }
 

@@ -5,7 +5,7 @@ use candle_core::{DType, Result, Tensor};
 
 use super::ops::{Scores, attention, rms_norm, soft_cap};
 use crate::logits::token_id;
-use crate::model::rope::RopeTable;
+use crate::model::rope::Rotations;
 use crate::model::weights::{Layer, Linear, Params};
 use crate::model::{Activation, ModelConfig};
 use crate::run::setup::Setup;
@@ -50,7 +50,7 @@ impl TensorCache {
 pub(crate) struct TensorForward<'a> {
     config: &'a ModelConfig,
     weights: &'a Params<Tensor>,
-    rope: &'a RopeTable,
+    rope: &'a Rotations,
 }
 
 /// The block of positions a call works on.
@@ -118,9 +118,12 @@ impl<'a> TensorForward<'a> {
     ) -> Result<Tensor> {
         let ModelConfig { heads, kv_heads, .. } = *self.config;
         let layer = &self.weights.layers[index];
-        let normed = self.norm(&x, &layer.input_norm)?;
-        let q = self.heads(&layer.q, &normed, span, heads, layer.q_norm.as_ref())?;
-        let k = self.heads(&layer.k, &normed, span, kv_heads, layer.k_norm.as_ref())?;
+        let normed = self.maybe_norm(x.clone(), layer.input_norm.as_ref())?;
+        let (q_norm, k_norm) = (layer.q_norm.as_ref(), layer.k_norm.as_ref());
+        let q = self.heads(&layer.q, &normed, span, heads, q_norm)?;
+        let k = self.heads(&layer.k, &normed, span, kv_heads, k_norm)?;
+        let rope = self.rope.layer(index);
+        let (q, k) = (rope.rotate_tensor(&q, span.start)?, rope.rotate_tensor(&k, span.start)?);
         let v = linear(&layer.v, &normed)?.reshape((span.batch, span.t, kv_heads, ()))?;
         let (k, v) = match cache {
             Some(cache) => cache.extend(index, k, v)?,
@@ -134,7 +137,7 @@ impl<'a> TensorForward<'a> {
         let attended = attention(&q, &k, &v, how)?.reshape((span.batch * span.t, ()))?;
         let x =
             (x + self.maybe_norm(linear(&layer.o, &attended)?, layer.attended_norm.as_ref())?)?;
-        let normed = self.norm(&x, &layer.post_norm)?;
+        let normed = self.maybe_norm(x.clone(), layer.post_norm.as_ref())?;
         let fed = linear(&layer.down, &self.gated(layer, &normed)?)?;
         x + self.maybe_norm(fed, layer.fed_norm.as_ref())?
     }
@@ -155,7 +158,8 @@ impl<'a> TensorForward<'a> {
         }
     }
 
-    /// Queries or keys: projected, normed where the model does that, rotated.
+    /// Queries or keys: projected, and normed where the model does that, over all heads at once or
+    /// head by head.
     fn heads(
         &self,
         projection: &Linear<Tensor>,
@@ -164,12 +168,12 @@ impl<'a> TensorForward<'a> {
         heads: usize,
         norm: Option<&Tensor>,
     ) -> Result<Tensor> {
-        let x = linear(projection, x)?.reshape((span.batch, span.t, heads, ()))?;
-        let x = match norm {
-            Some(norm) => self.norm(&x, norm)?,
-            None => x,
+        let (whole, by_head) = match self.config.whole_qk_norm {
+            true => (norm, None),
+            false => (None, norm),
         };
-        self.rope.rotate_tensor(&x, span.start)
+        let x = self.maybe_norm(linear(projection, x)?, whole)?;
+        self.maybe_norm(x.reshape((span.batch, span.t, heads, ()))?, by_head)
     }
 
     fn norm(&self, x: &Tensor, w: &Tensor) -> Result<Tensor> {

@@ -274,6 +274,47 @@ fn frequencies_that_make_no_sense_are_refused() {
     }
 }
 
+/// Converters write a window of 0 for a model that has none. The expected values are those of the
+/// same metadata without the key.
+#[test]
+fn a_window_of_zero_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.gguf");
+    let embeddings = Tensor::zeros((16, 8), candle_core::DType::F32, &Device::Cpu).unwrap();
+    let embeddings = QTensor::quantize(&embeddings, GgmlDType::F32).unwrap();
+    let window = |window: Option<u32>| {
+        let mut metadata = vec![
+            ("general.architecture".to_owned(), Value::String("phi3".to_owned())),
+            ("phi3.attention.layer_norm_rms_epsilon".to_owned(), Value::F32(1e-5)),
+        ];
+        for (key, value) in [
+            ("embedding_length", 8),
+            ("feed_forward_length", 8),
+            ("block_count", 1),
+            ("attention.head_count", 2),
+            ("context_length", 64),
+        ] {
+            metadata.push((format!("phi3.{key}"), Value::U32(value)));
+        }
+        let window = window.map(|n| ("phi3.attention.sliding_window".to_owned(), Value::U32(n)));
+        metadata.extend(window);
+        let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(k, v)| (k.as_str(), v)).collect();
+        let mut file = File::create(&path).unwrap();
+        gguf_file::write(&mut file, &metadata, &[("token_embd.weight", &embeddings)]).unwrap();
+        let mut file = File::open(&path).unwrap();
+        let header = header::read(&mut file, &path).unwrap();
+        super::config::read(&header, &path, &mut file)
+    };
+    let (absent, zero) = (window(None).unwrap(), window(Some(0)).unwrap());
+    assert_eq!((zero.window(0), zero.kv_heads, zero.head_dim), (None, 2, 4));
+    assert_eq!(zero.window(0), absent.window(0));
+    assert_eq!(window(Some(47)).unwrap().window(0), Some(47));
+    // What is wrong is in this file, not in a config.json.
+    let error = window(Some(1 << 25)).unwrap_err();
+    assert!(matches!(error, ModelError::Gguf { .. }), "{error}");
+    assert!(error.to_string().contains("its metadata say sliding_window"), "{error}");
+}
+
 #[test]
 fn cut_off_files_are_refused() {
     let (dir, path) = written(GgmlDType::Q8_0);

@@ -28,6 +28,10 @@ fn decoders() -> Vec<Decoder> {
         r#""model_type":"phi3","sliding_window":4,"partial_rotary_factor":0.5"#,
         r#""model_type":"gemma2","head_dim":6,"sliding_window":5,"query_pre_attn_scalar":12,
             "attn_logit_softcapping":2.0,"final_logit_softcapping":3.0"#,
+        r#""model_type":"gemma3_text","head_dim":6,"sliding_window":5,"query_pre_attn_scalar":12,
+            "sliding_window_pattern":2"#,
+        r#""model_type":"olmo2""#,
+        r#""model_type":"smollm3","no_rope_layers":[1,0,1]"#,
     ];
     kinds.iter().map(|kind| random_decoder(&format!("{{{shape},{kind}}}"))).collect()
 }

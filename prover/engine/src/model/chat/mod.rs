@@ -1,26 +1,30 @@
 //! Chat templates: how a model's own program turns messages into the text that the model reads.
 //!
 //! Templates are Jinja, as Hugging Face transformers reads them from `chat_template.jinja` or
-//! `tokenizer_config.json`. They come with the model, so they are not trusted: their length and the
-//! work of one rendering are bounded, and they can reach no file. `strftime_now` is left undefined:
-//! a prompt that changes with the date would not be one prompt, and templates have a fixed date for
-//! that case.
+//! `tokenizer_config.json`. They see the variables, filters and functions that they see there, and
+//! write the same text. They come with the model, so they are not trusted: their length and the
+//! work of one rendering are bounded, and they can reach no file.
+
+mod date;
+mod json;
+mod python;
+mod source;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, ErrorKind, Value as Given, context};
-use minijinja_contrib::pycompat::unknown_method_callback;
+use minijinja::{Environment, ErrorKind, Value as Given};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::prompt::Message;
+use super::special_tokens::SpecialTokens;
+use super::tokenizer_config::TokenizerConfig;
 use crate::ModelError;
 
 /// Longest template; the longest in use have about 20 KiB.
 const MAX_BYTES: usize = 256 << 10;
-
-/// Largest `tokenizer_config.json`; those of large vocabularies list every added token.
-const MAX_CONFIG_BYTES: u64 = 16 << 20;
 
 /// Instructions of one rendering; real templates take some hundred per message.
 const FUEL: u64 = 1_000_000;
@@ -34,15 +38,6 @@ pub struct ChatTemplate {
     environment: Arc<Environment<'static>>,
     source: Arc<str>,
     tokens: SpecialTokens,
-}
-
-/// Texts of control tokens that templates name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SpecialTokens {
-    /// Starts a sequence.
-    pub bos: Option<String>,
-    /// Ends an answer.
-    pub eos: Option<String>,
 }
 
 impl std::fmt::Debug for ChatTemplate {
@@ -68,22 +63,32 @@ impl ChatTemplate {
         let syntax = syntax.trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(invalid)?);
         environment.set_fuel(Some(FUEL));
-        environment.set_unknown_method_callback(unknown_method_callback);
-        environment.add_function("raise_exception", |reason: String| {
-            Err::<String, _>(minijinja::Error::new(ErrorKind::InvalidOperation, reason))
-        });
-        environment.add_template_owned(NAME, without_generation_marks(source)).map_err(invalid)?;
+        add_python(&mut environment);
+        let rewritten = source::rewritten(source).map_err(ModelError::chat_template)?;
+        environment.add_template_owned(NAME, rewritten).map_err(invalid)?;
+        if source.contains("strftime_now") {
+            tracing::warn!(
+                "the chat template writes the date, so the prompt of one chat changes from day to \
+                 day, here as on servers (here by UTC)"
+            );
+        }
         Ok(Self { environment: Arc::new(environment), source: source.into(), tokens })
     }
 
     /// Reads the template of a model directory; `None` if the model has none.
     ///
     /// # Errors
-    /// `Io`, or `ChatTemplate` if what is there can't be used.
+    /// `Io`, `Tokenizer`, or `ChatTemplate` if what is there can't be used.
     pub fn read(dir: &Path) -> Result<Option<Self>, ModelError> {
-        let config = read_config(&dir.join("tokenizer_config.json"))?;
-        let tokens =
-            SpecialTokens { bos: token(&config, "bos_token"), eos: token(&config, "eos_token") };
+        Self::of_directory(dir, &TokenizerConfig::read(dir)?)
+    }
+
+    /// As [`ChatTemplate::read`], with what the directory says of its tokenizer.
+    pub(crate) fn of_directory(
+        dir: &Path,
+        config: &TokenizerConfig,
+    ) -> Result<Option<Self>, ModelError> {
+        let tokens = config.special_tokens();
         let file = dir.join("chat_template.jinja");
         if file.is_file() {
             let size = file.metadata().map_err(ModelError::io(&file))?.len();
@@ -96,7 +101,7 @@ impl ChatTemplate {
             let source = std::fs::read_to_string(&file).map_err(ModelError::io(&file))?;
             return Self::new(&source, tokens).map(Some);
         }
-        default_template(&config).map(|source| Self::new(source, tokens)).transpose()
+        config.chat_template().map(|source| Self::new(source, tokens)).transpose()
     }
 
     /// The text that the model reads before its answer to the messages.
@@ -111,13 +116,28 @@ impl ChatTemplate {
                 Given::from_pairs([("role", m.role.as_str()), ("content", m.content.as_str())])
             })
             .collect();
-        let given = context! {
-            messages => given,
-            add_generation_prompt => true,
-            bos_token => self.tokens.bos.as_deref().unwrap_or_default(),
-            eos_token => self.tokens.eos.as_deref().unwrap_or_default(),
-        };
-        template.render(given).map_err(invalid)
+        let mut context = vec![
+            ("messages", Given::from(given)),
+            ("add_generation_prompt", Given::from(true)),
+            ("tools", Given::from(())),
+            ("documents", Given::from(())),
+        ];
+        for (name, token) in [("bos_token", &self.tokens.bos), ("eos_token", &self.tokens.eos)] {
+            // A token that there is not is undefined, not empty: templates ask.
+            context.extend(token.as_deref().map(|text| (name, Given::from(text))));
+        }
+        for (name, token) in &self.tokens.others {
+            let token = match token {
+                Value::Array(list) => {
+                    let texts = list.iter().filter_map(Value::as_str);
+                    Given::from_iter(texts.map(str::to_owned))
+                }
+                other => Given::from(other.as_str().unwrap_or_default()),
+            };
+            context.push((name, token));
+        }
+        let context: Given = context.into_iter().collect::<BTreeMap<_, _>>().into();
+        template.render(context).map_err(invalid)
     }
 
     /// Text of the template.
@@ -137,67 +157,35 @@ fn invalid(error: minijinja::Error) -> ModelError {
     ModelError::chat_template(error.to_string()).because(error)
 }
 
-fn read_config(path: &Path) -> Result<Value, ModelError> {
-    if !path.is_file() {
-        return Ok(Value::Null);
-    }
-    let size = path.metadata().map_err(ModelError::io(path))?.len();
-    if size > MAX_CONFIG_BYTES {
-        return Err(ModelError::chat_template(format!(
-            "{}: {size} bytes, at most {MAX_CONFIG_BYTES}",
-            path.display()
-        )));
-    }
-    let text = std::fs::read_to_string(path).map_err(ModelError::io(path))?;
-    serde_json::from_str(&text).map_err(|error| {
-        ModelError::chat_template(format!("{} is no JSON: {error}", path.display())).because(error)
-    })
-}
-
-/// A control token is a text, or an object with its text.
-fn token(config: &Value, name: &str) -> Option<String> {
-    let token = config.get(name)?;
-    token.as_str().or_else(|| token.get("content")?.as_str()).map(str::to_owned)
-}
-
-/// The template is a text, or a list of named ones of which `default` is for chats without tools.
-fn default_template(config: &Value) -> Option<&str> {
-    let given = config.get("chat_template")?;
-    let named = |list: &'_ Vec<Value>| -> Option<usize> {
-        list.iter().position(|entry| entry.get("name").and_then(Value::as_str) == Some("default"))
-    };
-    given.as_str().or_else(|| {
-        let list = given.as_array()?;
-        list.get(named(list)?)?.get("template")?.as_str()
-    })
-}
-
-/// Training programs mark answers with `generation` blocks, a tag that Jinja does not know; they
-/// write nothing.
-fn without_generation_marks(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(start) = rest.find("{%") {
-        let Some(length) = rest[start..].find("%}") else { break };
-        let tag = &rest[start + 2..start + length];
-        let (left, right) = (tag.starts_with('-'), tag.ends_with('-'));
-        let block = match tag.trim_matches(['-', ' ', '\n', '\t']) {
-            "generation" => Some("if true"),
-            "endgeneration" => Some("endif"),
-            _ => None,
-        };
-        out.push_str(&rest[..start]);
-        match block {
-            Some(block) => {
-                let dash = |there: bool| if there { "-" } else { "" };
-                out.push_str(&format!("{{%{} {block} {}%}}", dash(left), dash(right)));
-            }
-            None => out.push_str(&rest[start..start + length + 2]),
-        }
-        rest = &rest[start + length + 2..];
-    }
-    out.push_str(rest);
-    out
+/// Gives templates the functions, filters and tests that transformers gives them, as Python's Jinja
+/// has them.
+fn add_python(environment: &mut Environment<'_>) {
+    let refused = |reason: String| minijinja::Error::new(ErrorKind::InvalidOperation, reason);
+    environment.set_unknown_method_callback(python::method);
+    environment.add_filter("striptags", minijinja_contrib::filters::striptags);
+    environment.add_filter("filesizeformat", minijinja_contrib::filters::filesizeformat);
+    environment.add_function("joiner", minijinja_contrib::globals::joiner);
+    environment.add_filter("indent", python::indent);
+    environment.add_filter("truncate", python::truncate);
+    environment.add_filter("center", python::center);
+    environment.add_filter("int", python::int);
+    environment.add_filter("float", python::float);
+    environment.add_filter("wordcount", python::wordcount);
+    environment.add_filter("urlencode", python::urlencode);
+    environment.add_filter("forceescape", python::forceescape);
+    environment.add_test("callable", python::is_callable);
+    environment.add_filter("tojson", json::tojson);
+    environment.add_filter("escape", python::escape);
+    environment.add_filter("e", python::escape);
+    environment.add_test("sequence", python::is_sequence);
+    environment.add_test("integer", python::is_integer);
+    environment.add_function("raise_exception", move |reason: Given| {
+        Err::<Given, _>(refused(reason.to_string()))
+    });
+    environment.add_function("strftime_now", move |format: String| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        date::strftime(now, &format).map_err(refused)
+    });
 }
 
 #[cfg(test)]
@@ -218,7 +206,11 @@ mod tests {
             "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
         );
         let instruct = "{{ bos_token }}{% for m in messages %}\n    {%- if m.role == 'user' -%}\n[INST] {{ m.content | trim }} [/INST]\n    {%- elif m.role == 'assistant' -%}\n{{ m.content }}{{ eos_token }}\n    {%- else -%}\n        {{ raise_exception('only user and assistant') }}\n    {%- endif %}\n{%- endfor %}";
-        let tokens = SpecialTokens { bos: Some("<s>".to_owned()), eos: Some("</s>".to_owned()) };
+        let tokens = SpecialTokens {
+            bos: Some("<s>".to_owned()),
+            eos: Some("</s>".to_owned()),
+            ..SpecialTokens::default()
+        };
         let template = ChatTemplate::new(instruct, tokens).unwrap();
         assert_eq!(template.render(&chat()[1..]).unwrap(), "<s>[INST] Hi [/INST]");
         let refused = template.render(&chat()).unwrap_err().to_string();
