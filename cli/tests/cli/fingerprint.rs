@@ -75,7 +75,8 @@ fn a_copy_is_known_by_its_license_and_by_no_other() {
     assert!(data["data"]["hitRate"].as_f64().unwrap() >= 0.8, "{data}");
     for (target, license, code, verdict) in [
         ("copy", LICENSE, 0, "match\n"),
-        (model.as_str(), LICENSE, 10, "no match\n"),
+        // Sixteen other answers are too few to say that a tenth was not kept.
+        (model.as_str(), LICENSE, 11, "inconclusive\n"),
         // Nothing listens there: what could not be asked is no verdict.
         ("http://127.0.0.1:9", LICENSE, 5, ""),
     ] {
@@ -95,14 +96,13 @@ fn a_copy_is_known_by_its_license_and_by_no_other() {
             .code(code)
             .stdout(verdict);
     }
-    // Sixteen answers can agree with another license's draw by chance, too few times for a match
-    // but, in one of fourteen cases, too often for a clear no.
+    // Sixteen answers can agree with another license's draw by chance, too few times for a match.
     let other = oml(dir.path())
         .args(["--format", "quiet", "fingerprint", "check", "--target", "copy"])
         .args(of_license(OTHER))
         .output()
         .unwrap();
-    assert!(matches!(other.status.code(), Some(10 | 11)), "{other:?}");
+    assert_eq!(other.status.code(), Some(11), "{other:?}");
 }
 
 #[test]
@@ -203,9 +203,13 @@ fn the_rank_test_knows_copies_with_several_answers() {
         [
             "alpha",
             "answersPerKey",
+            "askMore",
             "bet",
             "counts",
             "evidenceLog2",
+            "explanation",
+            "judgedBy",
+            "leftToAsk",
             "licenseId",
             "ranks",
             "reason",
@@ -213,6 +217,7 @@ fn the_rank_test_knows_copies_with_several_answers() {
             "target",
             "test",
             "thresholdLog2",
+            "unanswered",
             "verdict",
         ]
     );
