@@ -17,6 +17,7 @@ mod evasion;
 mod judge;
 mod mixture;
 mod observation;
+mod published;
 mod query_plan;
 mod questions;
 mod rank;
@@ -33,6 +34,7 @@ pub use judge::{CheckOutcome, Evidence, Inconclusive, Verdict};
 pub(crate) use judge::{EvidenceLevels, Observed};
 pub(crate) use mixture::log2_mean;
 pub use observation::{NoAnswer, NotChecked, Observation, Unanswered};
+pub use published::{MissedPair, PublishedTally, check_published, tokens_of_responses};
 pub use query_plan::{QueryPlan, plan_queries};
 pub use questions::{Question, Questions, QuestionsError};
 pub use rank::{

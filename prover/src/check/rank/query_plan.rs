@@ -35,7 +35,7 @@ pub fn plan_ranks(terms: &RankTerms, threshold: Log2, kept: f64, power: f64) -> 
                 index::sample(&mut rng, CANDIDATES, answers).iter().map(|place| place + 1).sum()
             };
             test.observe(&RankSums::exact(sum));
-            test.log2() >= threshold
+            test.reaches(threshold)
         });
         lengths.extend(decided);
     }

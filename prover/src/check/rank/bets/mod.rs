@@ -351,6 +351,13 @@ impl<'a> RankTest<'a> {
         log2_mean(&self.logs)
     }
 
+    /// Whether the evidence reaches a limit; quicker than [`Self::log2`] where no bet does.
+    #[must_use]
+    pub(crate) fn reaches(&self, limit: Log2) -> bool {
+        let most = self.logs.iter().copied().max().unwrap_or(0);
+        most >= i128::from(limit.raw()) && self.log2() >= limit
+    }
+
     /// Whether what was scored clears the target: each of the bets lost so much that a copy of the
     /// kind it is on, if it keeps a tenth of its answers or more, would lose as much at any time
     /// with probability 1 in 128 at most. At least half of what was asked must be scored.
@@ -378,7 +385,7 @@ impl<'a> RankTest<'a> {
                 later.scored[place] += added;
             }
             later.count += more;
-            if later.clears() || later.log2() >= limit {
+            if later.clears() || later.reaches(limit) {
                 return Some(more);
             }
             more += (more / 8 / size).max(1) * size;
