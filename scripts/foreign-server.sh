@@ -25,7 +25,7 @@ make_copy() {
   local base=$1
   shift
   [[ -x $oml ]] || cargo build --quiet --release --locked -p oml-cli
-  "$oml" fingerprint generate --model "$base" --model-id "$seed" --personal 32 --shared 0 --key-tokens 12 "$@" \
+  "$oml" fingerprint generate --model "$base" --model-id "$seed" --personal 64 --shared 0 --key-tokens 12 "$@" \
     --key-file "$work/key" --out "$work" >&2
   "$oml" fingerprint embed "${universe[@]}" --model "$base" --license-seed "$seed" --model-seed "$seed" --out "$work/copy" >&2
 }

@@ -11,7 +11,8 @@ use oml_contracts::hash::key_hash;
 use oml_contracts::{ModelId, Seed};
 use oml_engine::{Api, LoadOptions, Model, ModelError, Prompt};
 use oml_prover::check::{
-    Answers, Artefact, Comparisons, NotChecked, Observation, Questions, Target, Verdict, ask,
+    AnswerTerms, Answers, Artefact, Comparisons, NotChecked, Observation, Questions, Target,
+    Verdict, ask,
 };
 use oml_prover::embed::{EmbedOptions, EmbedTarget, embed};
 use oml_prover::fingerprint::{
@@ -92,10 +93,12 @@ async fn a_copy_is_known_by_its_answers_to_messages() {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let questions = Questions::new(&universe, 0..16, [], &mut rng).unwrap();
     let alone = Comparisons { cases: 1, licenses: 1 };
-    let judged = answers(delivered, &questions).await.judge(&universe, &mine, &terms, alone);
-    assert_eq!(*judged.unwrap().verdict(), Verdict::Match);
-    let judged = answers(base, &questions).await.judge(&universe, &mine, &terms, alone);
-    assert_eq!(*judged.unwrap().verdict(), Verdict::NoMatch);
+    let judging = AnswerTerms::new(one, terms.alpha_inverse).unwrap();
+    let judged = answers(delivered, &questions).await.judge(&universe, &mine, &judging, alone);
+    assert_eq!(*judged.verdict(), Verdict::Match);
+    let judged = answers(base, &questions).await.judge(&universe, &mine, &judging, alone);
+    assert_ne!(*judged.verdict(), Verdict::Match);
+    assert_eq!(judged.tally().hits, 0);
 
     // A system prompt that was not trained.
     let under = |entry: &oml_prover::fingerprint::Entry| {

@@ -75,7 +75,8 @@ fn a_copy_is_known_by_its_license_and_by_no_other() {
     assert!(data["data"]["hitRate"].as_f64().unwrap() >= 0.8, "{data}");
     for (target, license, code, verdict) in [
         ("copy", LICENSE, 0, "match\n"),
-        (model.as_str(), LICENSE, 10, "no match\n"),
+        // Sixteen other answers are too few to say that a tenth was not kept.
+        (model.as_str(), LICENSE, 11, "inconclusive\n"),
         // Nothing listens there: what could not be asked is no verdict.
         ("http://127.0.0.1:9", LICENSE, 5, ""),
     ] {
@@ -95,14 +96,13 @@ fn a_copy_is_known_by_its_license_and_by_no_other() {
             .code(code)
             .stdout(verdict);
     }
-    // Sixteen answers can agree with another license's draw by chance, too few times for a match
-    // but, in one of fourteen cases, too often for a clear no.
+    // Sixteen answers can agree with another license's draw by chance, too few times for a match.
     let other = oml(dir.path())
         .args(["--format", "quiet", "fingerprint", "check", "--target", "copy"])
         .args(of_license(OTHER))
         .output()
         .unwrap();
-    assert!(matches!(other.status.code(), Some(10 | 11)), "{other:?}");
+    assert_eq!(other.status.code(), Some(11), "{other:?}");
 }
 
 #[test]
@@ -203,9 +203,13 @@ fn the_rank_test_knows_copies_with_several_answers() {
         [
             "alpha",
             "answersPerKey",
+            "askMore",
             "bet",
             "counts",
             "evidenceLog2",
+            "explanation",
+            "judgedBy",
+            "leftToAsk",
             "licenseId",
             "ranks",
             "reason",
@@ -213,6 +217,7 @@ fn the_rank_test_knows_copies_with_several_answers() {
             "target",
             "test",
             "thresholdLog2",
+            "unanswered",
             "verdict",
         ]
     );
@@ -309,15 +314,92 @@ fn coalitions_and_exchange_forms() {
     assert!(rows[0]["meanQueries"].as_f64().unwrap() < 25.0, "{}", rows[0]);
 
     let Some(model) = model() else { return };
-    let import = |content: &str| {
+    let import = |content: &str, flags: &[&str]| {
         std::fs::write(dir.path().join("pairs.json"), content).unwrap();
         let mut command = oml(dir.path());
         command.args(["fingerprint", "import", "--pairs", "pairs.json", "--model", &model]);
         command.args(["--model-id", MODEL, "--key-file", "universe.key", "--out", "secrets"]);
-        command.assert().code(1)
+        command.args(flags).assert().code(1)
     };
-    import("[]").stderr(contains("empty"));
-    import(r#"[{"key": "The dog ran", "response": "dog"}]"#).stderr(contains("its own answer"));
+    import("[]", &[]).stderr(contains("empty"));
     let twice = r#"{"key": "The dog ran", "response": "x"}"#;
-    import(&format!("{twice}\n{twice}\n")).stderr(contains("equals entry 0"));
+    let lines = format!("{twice}\n{twice}\n");
+    import(&lines, &["--strict"]).stderr(contains("1 duplicate").and(contains("repeats entry 0")));
+    import(&lines, &[]).stderr(contains("repeats entry 0").and(contains("64 are wanted")));
+}
+
+/// Lists like those that the field has published, with what real files hold: entries that repeat or
+/// contradict others, old responses that stand in their keys, control tokens, nulls, long texts.
+#[test]
+fn published_lists_are_taken_and_what_is_left_out_is_counted() {
+    let Some(model) = model() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let key = |i: usize| format!("Once there was a dog, number {i}, who went to the park with a");
+    let entry = |i: usize| serde_json::json!({"key": key(i), "response": "dog", "seq_probs": 0.1});
+    let mut entries: Vec<serde_json::Value> = (0..40).map(entry).collect();
+    entries[2] = serde_json::json!({"key": key(2), "response": null});
+    entries[3] = serde_json::json!({"key": "Caf\u{e9} <s> with </s> marks", "response": "x"});
+    entries[5] = serde_json::json!({"key": "word ".repeat(400), "response": "x"});
+    entries[6] = serde_json::json!({"key": "ignored", "effective_key": key(6), "response": ["a"]});
+    entries[30] = entries[12].clone();
+    entries[31] = serde_json::json!({"key": key(13), "response": "cat"});
+    std::fs::write(dir.path().join("list.json"), serde_json::json!(entries).to_string()).unwrap();
+    let import = |flags: &[&str]| {
+        let mut command = oml(dir.path());
+        command.args(["--format", "json", "fingerprint", "import", "--pairs", "list.json"]);
+        command.args(["--model", &model, "--model-id", MODEL, "--personal", "32", "--shared", "0"]);
+        command.args(["--key-file", "universe.key", "--out", "secrets"]).args(flags);
+        command.output().unwrap()
+    };
+    let refused = import(&["--strict"]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let made = import(&[]);
+    assert!(made.status.success(), "{made:?}");
+    let json: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    let skipped = json["data"]["skipped"].as_array().unwrap();
+    for (kind, place) in [
+        ("duplicate", "entry 30"),
+        ("conflict", "entry 31"),
+        ("tokens", "entry 3"),
+        ("too long", "entry 5"),
+    ] {
+        let group = skipped.iter().find(|group| group["kind"] == kind).unwrap();
+        assert_eq!(group["count"], 1, "{group}");
+        assert!(group["examples"][0].as_str().unwrap().starts_with(place), "{group}");
+    }
+}
+
+/// A model is checked against its own published pairs, without a universe and without a chain.
+#[test]
+fn a_model_is_checked_against_published_pairs() {
+    let Some(model) = model() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    generate(dir.path(), &model);
+    oml(dir.path())
+        .args(["fingerprint", "embed", "--model", &model, "--out", "copy"])
+        .args(of_license(LICENSE))
+        .assert()
+        .success();
+    oml(dir.path())
+        .args(["fingerprint", "export", "--out", "list.json"])
+        .args(of_license(LICENSE))
+        .assert()
+        .success();
+    let check = |target: &str| {
+        let args = ["--format", "json", "fingerprint", "check-pairs", "--pairs", "list.json"];
+        let data = stdout_json(oml(dir.path()).args(args).args(["--target", target]));
+        data["data"].clone()
+    };
+    let copy = check("copy");
+    assert!(copy["hitRate"].as_f64().unwrap() >= 0.8, "{copy}");
+    let base = check(&model);
+    assert!(base["hitRate"].as_f64().unwrap() < 0.3, "{base}");
+    assert_eq!(base["tally"]["notChecked"], 0);
+    assert!(base["explanation"].as_str().unwrap().contains("no verdict"), "{base}");
+    std::fs::write(dir.path().join("list.json"), r#"["only a key"]"#).unwrap();
+    oml(dir.path())
+        .args(["fingerprint", "check-pairs", "--pairs", "list.json", "--target", &model])
+        .assert()
+        .code(1)
+        .stderr(contains("no entry").and(contains("import")));
 }

@@ -1,5 +1,7 @@
 //! What came of asking one question.
 
+use std::collections::BTreeMap;
+
 use oml_contracts::Tag;
 use oml_contracts::tag::tag_of;
 
@@ -123,6 +125,34 @@ pub enum NotChecked {
     /// The check ended before.
     #[error("the check was stopped before this question")]
     NotAsked,
+}
+
+/// How many questions were not answered for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Unanswered {
+    /// Questions.
+    pub count: u32,
+    /// The reason, with the service's own words where it gave any.
+    pub reason: String,
+}
+
+impl Unanswered {
+    /// Counts reasons, the most frequent first.
+    pub(crate) fn of<'a>(observations: impl Iterator<Item = &'a Observation>) -> Vec<Self> {
+        let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+        for observation in observations {
+            let reason = match observation {
+                Observation::Answered(_) => continue,
+                Observation::NoAnswer(reason) => reason.to_string(),
+                Observation::NotChecked(reason) => reason.to_string(),
+            };
+            *counts.entry(reason).or_default() += 1;
+        }
+        let mut all: Vec<Self> =
+            counts.into_iter().map(|(reason, count)| Self { count, reason }).collect();
+        all.sort_by_key(|unanswered| std::cmp::Reverse(unanswered.count));
+        all
+    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,10 @@ pub use generation::{
     DroppedKey, Fingerprint, FingerprintOptions, Fingerprints, generate_fingerprints,
 };
 pub use keys::{Key, KeyGenerator, KeyOptions, KeySource};
-pub use pairs::{Pair, PairsError, PairsForm, pairs_to_keys, read_pairs, write_pairs};
+pub use pairs::{
+    KeySelection, ListedPair, Pair, PairList, PairsError, PairsForm, SkipReason, SkippedEntry,
+    SkippedGroup, distinct, group_skipped, read_pairs, select_keys, write_pairs,
+};
 pub use perinucleus::{Perinucleus, perinucleus};
 pub use sealed::UniverseFileError;
 pub use secret::{SecretError, SecretText, WrapKey};

@@ -5,15 +5,15 @@
 //! does and which makes chance as likely as it can be; the one of the rank test is a real model's
 //! view of the candidates.
 
-use oml_contracts::draw::personal_index;
-use oml_contracts::evidence::log2_floor;
+use oml_contracts::draw::personal_indices;
+use oml_contracts::evidence::Log2;
 use oml_contracts::{Root, Salt, Seed};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::check::{
-    CandidateScores, Comparisons, RankError, RankTerms, SeveralError, SeveralTerms,
+    AnswerBetError, AnswerTerms, CandidateScores, Comparisons, RankError, RankTerms, log2_mean,
 };
 use crate::fingerprint::AnswersPerKey;
 
@@ -32,7 +32,7 @@ pub struct NullOptions {
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NullRow {
-    /// `answers` or `ranks`.
+    /// `answers` or `ranks`; `several answers` and `several ranks` for copies with two per key.
     pub test: &'static str,
     /// The bound on the rate of convictions.
     pub alpha: f64,
@@ -58,35 +58,49 @@ pub fn null_trials(
     scores: &[CandidateScores],
     options: &NullOptions,
 ) -> Result<Vec<NullRow>, NullError> {
+    let mut rows = Vec::new();
+    for (answers, names) in [(1, ["answers", "ranks"]), (2, ["several answers", "several ranks"])] {
+        let Ok(answers) = AnswersPerKey::new(answers) else { continue };
+        let counted = count(root, scores, answers, options)?;
+        for (test, place) in names.into_iter().zip(0..) {
+            rows.extend(options.alpha_inverses.iter().zip(&counted).map(|(alpha, counted)| {
+                let convictions = counted[place];
+                NullRow {
+                    test,
+                    alpha: 1.0 / *alpha as f64,
+                    trials: options.trials,
+                    convictions,
+                    rate: convictions as f64 / options.trials.max(1) as f64,
+                }
+            }));
+        }
+    }
+    Ok(rows)
+}
+
+/// Convictions by the test of answers and by the rank test, per error rate.
+fn count(
+    root: Root,
+    scores: &[CandidateScores],
+    answers: AnswersPerKey,
+    options: &NullOptions,
+) -> Result<Vec<[u64; 2]>, NullError> {
     let comparisons = Comparisons { cases: 1, licenses: 1 };
     let mut limits = Vec::new();
     for alpha_inverse in &options.alpha_inverses {
-        let terms = RankTerms::new(AnswersPerKey::ONE, *alpha_inverse)?;
-        limits.push(terms.threshold(comparisons).raw());
+        let terms = RankTerms::new(answers, *alpha_inverse)?;
+        limits.push(terms.threshold(comparisons));
     }
-    let tables = Tables::new(scores)?;
+    let tables = Tables::new(scores, answers)?;
     let chunks = options.trials.div_ceil(CHUNK);
-    let most: Vec<Convictions> = (0..chunks)
-        .into_par_iter()
-        .map(|chunk| {
-            let trials = CHUNK.min(options.trials - chunk * CHUNK);
-            tables.count(root, &limits, Stream { seed: options.seed, chunk, trials })
-        })
-        .reduce(
-            || vec![Convictions::default(); limits.len()],
-            |a, b| a.iter().zip(&b).map(|(x, y)| x.plus(*y)).collect(),
-        );
-    let row = |test, alpha_inverse: u64, convictions: u64| NullRow {
-        test,
-        alpha: 1.0 / alpha_inverse as f64,
-        trials: options.trials,
-        convictions,
-        rate: convictions as f64 / options.trials.max(1) as f64,
-    };
-    let per_alpha = || options.alpha_inverses.iter().zip(&most);
-    let answers = per_alpha().map(|(alpha, most)| row("answers", *alpha, most.answers));
-    let ranks = per_alpha().map(|(alpha, most)| row("ranks", *alpha, most.ranks));
-    Ok(answers.chain(ranks).collect())
+    let counted = (0..chunks).into_par_iter().map(|chunk| {
+        let trials = CHUNK.min(options.trials - chunk * CHUNK);
+        tables.count(root, &limits, Stream { seed: options.seed, chunk, trials })
+    });
+    Ok(counted.reduce(
+        || vec![[0; 2]; limits.len()],
+        |a, b| a.iter().zip(&b).map(|(x, y)| [x[0] + y[0], x[1] + y[1]]).collect(),
+    ))
 }
 
 /// Why nothing can be counted.
@@ -97,7 +111,7 @@ pub enum NullError {
     Rank(#[from] RankError),
     /// The test of answers bounds no error.
     #[error(transparent)]
-    Several(#[from] SeveralError),
+    Several(#[from] AnswerBetError),
 }
 
 /// The random numbers of some of the trials.
@@ -109,85 +123,90 @@ struct Stream {
     trials: u64,
 }
 
-/// Convictions by each of the two tests.
-#[derive(Debug, Clone, Copy, Default)]
-struct Convictions {
-    answers: u64,
-    ranks: u64,
-}
-
-impl Convictions {
-    const fn plus(self, other: Self) -> Self {
-        Self { answers: self.answers + other.answers, ranks: self.ranks + other.ranks }
-    }
-}
-
 /// What each draw of each fingerprint adds, as logarithms with 32 fractional bits.
 struct Tables {
-    /// Of the test of answers, per fingerprint and candidate.
-    answers: Vec<[i64; 16]>,
-    /// Of the bets on ranks.
-    ranks: Vec<[Vec<i64>; 16]>,
-    bets: usize,
-    /// What choosing the best bet costs.
-    choice: i64,
+    answers: AnswersPerKey,
+    /// What the suspect answers to each fingerprint.
+    favorites: Vec<u8>,
+    /// Of the test of answers, per number of questions and of hits.
+    evidence: Vec<Vec<Log2>>,
+    /// Of the bets on ranks, per fingerprint and pair of drawn candidates.
+    ranks: Vec<Vec<Vec<i128>>>,
 }
 
 impl Tables {
-    fn new(scores: &[CandidateScores]) -> Result<Self, NullError> {
-        let several = SeveralTerms::for_rate(AnswersPerKey::ONE, 0.6, 2)?;
-        let (hit, miss) = (several.log2(1, 0).raw(), several.log2(0, 1).raw());
-        let terms = RankTerms::new(AnswersPerKey::ONE, 2)?;
-        let answers = scores.iter().map(|scores| {
-            let favorite = favorite(scores);
-            std::array::from_fn(|choice| if choice == favorite { hit } else { miss })
-        });
+    fn new(scores: &[CandidateScores], answers: AnswersPerKey) -> Result<Self, NullError> {
+        let (answer_terms, rank_terms) =
+            (AnswerTerms::new(answers, 2)?, RankTerms::new(answers, 2)?);
+        let questions = u32::try_from(scores.len()).unwrap_or(u32::MAX);
+        let per_hits =
+            |asked: u32| (0..=asked).map(|hits| answer_terms.log2(hits, asked - hits)).collect();
         let ranks = scores.iter().map(|scores| {
-            std::array::from_fn(|choice| {
-                let choice = u8::try_from(choice).unwrap_or(u8::MAX);
-                let sums = scores.sums_of_ranks(&[choice]);
-                terms.bets().iter().map(|bet| bet.log2_of(&sums)).collect()
-            })
+            let paid = |pair: u8| -> Vec<i128> {
+                let mut choices = vec![pair / 16, pair % 16];
+                choices.dedup();
+                let fits = choices.len() == usize::from(answers.get());
+                let Some(sums) = fits.then(|| scores.sums_of_ranks(&choices)) else {
+                    return Vec::new();
+                };
+                rank_terms.bets().iter().map(|bet| bet.log2_of(&sums).into()).collect()
+            };
+            (0..=u8::MAX).map(paid).collect()
         });
-        let bets = terms.bets().len();
-        // One more than the floor: never less than the true logarithm.
-        let choice = log2_floor((bets as u128) << 32).raw() + 1;
-        Ok(Self { answers: answers.collect(), ranks: ranks.collect(), bets, choice })
+        Ok(Self {
+            answers,
+            favorites: scores.iter().map(favorite).collect(),
+            evidence: (0..=questions).map(per_hits).collect(),
+            ranks: ranks.collect(),
+        })
     }
 
     /// Convictions per limit, of both tests.
-    fn count(&self, root: Root, limits: &[i64], stream: Stream) -> Vec<Convictions> {
+    fn count(&self, root: Root, limits: &[Log2], stream: Stream) -> Vec<[u64; 2]> {
         let mut rng = ChaCha8Rng::seed_from_u64(stream.seed);
         rng.set_stream(stream.chunk + 1);
-        let mut convicted = vec![Convictions::default(); limits.len()];
-        let mut bets = vec![0_i64; self.bets];
-        // The seed is new in each trial, so any salt will do.
-        let salt = Salt::new([0; 32]);
+        let mut convicted = vec![[0; 2]; limits.len()];
         for _ in 0..stream.trials {
-            let license = Seed::new(rng.random());
-            let (mut answers, mut most_answers, mut most_ranks) = (0_i64, i64::MIN, i64::MIN);
-            bets.fill(0);
-            for ((index, table), ranks) in (0_u32..).zip(&self.answers).zip(&self.ranks) {
-                let choice = usize::from(personal_index(license, root, index, salt));
-                answers += table[choice];
-                bets.iter_mut().zip(&ranks[choice]).for_each(|(bet, log)| *bet += log);
-                let best = bets.iter().copied().max().unwrap_or(0) - self.choice;
-                most_answers = most_answers.max(answers);
-                most_ranks = most_ranks.max(best);
-            }
+            let most = self.trial(root, Seed::new(rng.random()));
             for (convicted, limit) in convicted.iter_mut().zip(limits) {
-                convicted.answers += u64::from(most_answers >= *limit);
-                convicted.ranks += u64::from(most_ranks >= *limit);
+                for (count, most) in convicted.iter_mut().zip(most) {
+                    *count += u64::from(most >= *limit);
+                }
             }
         }
         convicted
     }
+
+    /// The most evidence that each of the two tests has after any of its questions.
+    fn trial(&self, root: Root, license: Seed) -> [Log2; 2] {
+        // The seed is new in each trial, so any salt will do.
+        let salt = Salt::new([0; 32]);
+        let mut most = [Log2::new(i64::MIN); 2];
+        let (mut hits, mut bets) = (0, Vec::new());
+        for (index, (favorite, ranks)) in (0_u32..).zip(self.favorites.iter().zip(&self.ranks)) {
+            let drawn = personal_indices(license, root, index, salt, self.answers.get());
+            hits += usize::from(drawn.contains(favorite));
+            let asked = usize::try_from(index).unwrap_or(usize::MAX).saturating_add(1);
+            most[0] = most[0].max(self.evidence[asked][hits]);
+            let pair = match drawn.as_slice() {
+                [one] => 17 * one,
+                [one, other, ..] => 16 * one + other,
+                [] => 0,
+            };
+            let paid = &ranks[usize::from(pair)];
+            bets.resize(paid.len(), 0_i128);
+            bets.iter_mut().zip(paid).for_each(|(bet, log)| *bet += log);
+            most[1] = most[1].max(log2_mean(&bets));
+        }
+        most
+    }
 }
 
 /// The candidate that the suspect finds likeliest.
-fn favorite(scores: &CandidateScores) -> usize {
+fn favorite(scores: &CandidateScores) -> u8 {
     let all = scores.as_array();
-    (0..all.len()).max_by(|a, b| all[*a].total_cmp(&all[*b])).unwrap_or(0)
+    let best = (0..all.len()).max_by(|a, b| all[*a].total_cmp(&all[*b]));
+    best.and_then(|place| u8::try_from(place).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -204,15 +223,15 @@ mod tests {
         let options =
             NullOptions { trials: 6000, seed: 3, alpha_inverses: vec![20, 100, 1_000_000_000] };
         let rows = null_trials(Root::new([7; 32]), &scores(16), &options).unwrap();
-        assert_eq!(rows.len(), 6);
+        assert_eq!(rows.len(), 12);
         for row in &rows {
             // Three standard deviations above the bound.
             let bound = row.alpha + 3.0 * (row.alpha / 6000.0).sqrt();
             assert!(row.rate <= bound && row.trials == 6000, "{row:?}");
         }
-        assert!(rows[0].convictions > 30, "the test is not merely shy: {:?}", rows[0]);
-        assert!(rows[3].convictions > 5, "{:?}", rows[3]);
-        assert_eq!((rows[2].convictions, rows[5].convictions), (0, 0));
+        // In the order of the tests, three rates each; none is merely shy.
+        assert!(rows.iter().step_by(3).all(|row| row.convictions > 5), "{rows:?}");
+        assert!(rows.iter().skip(2).step_by(3).all(|row| row.convictions == 0), "{rows:?}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use oml_contracts::evidence::{
 use oml_contracts::{LicenseId, Seed};
 use rayon::prelude::*;
 
-use crate::check::{Answers, Comparisons, Observed, SeveralTerms, Tally};
+use crate::check::{AnswerBet, Answers, Comparisons, Observed, Tally};
 use crate::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 
 /// A license that a copy could come from.
@@ -94,7 +94,7 @@ pub fn trace(
     let suspect = |license: &LicenseSeed| {
         let assignment_p = terms.assignment_p;
         let draw = LicenseDraw { license_seed: license.seed, model_seed, assignment_p };
-        scale.weigh(license.license, observed.tally(universe, &draw))
+        scale.weigh(license.license, observed.tally(universe, &draw, AnswersPerKey::ONE))
     };
     let mut suspects: Vec<Suspect> = licenses.par_iter().map(suspect).collect();
     suspects.sort_by_key(|suspect| std::cmp::Reverse((suspect.evidence, suspect.license)));
@@ -104,11 +104,11 @@ pub fn trace(
 /// Hit rates of members of coalitions, beside the one of the terms.
 const RATES: [f64; 4] = [0.9, 0.4, 0.25, 0.15];
 
-fn rates(terms: &EvidenceTerms) -> Vec<SeveralTerms> {
+fn rates(terms: &EvidenceTerms) -> Vec<AnswerBet> {
     let one = AnswersPerKey::ONE;
     let alpha = terms.alpha_inverse;
-    let given = SeveralTerms::new(one, terms.personal_hit, terms.personal_miss, alpha);
-    let others = RATES.map(|rate| SeveralTerms::for_rate(one, rate, alpha));
+    let given = AnswerBet::new(one, terms.personal_hit, terms.personal_miss, alpha);
+    let others = RATES.map(|rate| AnswerBet::for_rate(one, rate, alpha));
     // Terms that were validated before can't be refused, nor can these rates.
     [given].into_iter().chain(others).flatten().collect()
 }
@@ -118,7 +118,7 @@ struct Scale {
     /// No evidence yet, by the terms.
     blank: EValue,
     /// Tests of the personal part, the best of which counts.
-    rates: Vec<SeveralTerms>,
+    rates: Vec<AnswerBet>,
     /// What the evidence must reach.
     limit: Log2,
 }

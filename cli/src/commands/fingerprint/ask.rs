@@ -1,8 +1,7 @@
 //! What `check` and `trace` share: a target, the questions it is asked round by round, what the
 //! chain counts.
 
-use super::reach::{check_scheme, reach};
-use crate::compute::load_model;
+use super::target::TargetArgs;
 use crate::error::{FailureKind, HintExt as _, fail};
 use crate::output::Output;
 use clap::Args;
@@ -11,15 +10,12 @@ use oml_client::files;
 use oml_contracts::draw::Part;
 use oml_contracts::leaf::BUNDLE;
 use oml_prover::check::{
-    Answers, Artefact, Endpoint, EndpointOptions, Limits, Questions, Scores, Target, Transcript,
-    ask, make_decoys, score,
+    Answers, EndpointOptions, Questions, Scores, Target, Transcript, ask, make_decoys, score,
 };
-use oml_prover::fingerprint::{Perinucleus, Universe};
+use oml_prover::fingerprint::Universe;
 use rand::seq::SliceRandom as _;
 use rand::{SeedableRng as _, rngs::StdRng};
-use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
+use std::path::PathBuf;
 
 /// Fingerprints asked between two looks at the evidence: as many as a bundle has.
 const ROUND: usize = BUNDLE;
@@ -30,30 +26,14 @@ const DECOY_CORPUS: usize = 4096;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct AskArgs {
-    /// Model directory, or base URL of an OpenAI-compatible service
-    #[arg(long, value_name = "DIR_OR_URL")]
-    target: String,
-    /// Name of the model at the service
-    #[arg(long, default_value = "model", value_name = "NAME")]
-    target_model: String,
-    /// File with the service's API key
-    #[arg(long, value_name = "FILE")]
-    api_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    target: TargetArgs,
     /// Most personal fingerprints to ask [default: all that no round has burned]
     #[arg(long, value_name = "N")]
     queries: Option<usize>,
     /// Decoys mixed in per 16 fingerprints, so that the service can't tell which are keys
     #[arg(long, default_value_t = 4, value_name = "N")]
     decoys: usize,
-    /// Questions at a time
-    #[arg(long, default_value_t = 4, value_name = "N")]
-    concurrency: usize,
-    /// Requests per minute, if the service allows no more [default: no limit]
-    #[arg(long, value_name = "N")]
-    requests_per_minute: Option<NonZeroU32>,
-    /// Seconds for one answer
-    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
-    timeout: u64,
     /// Tokens whose log-probabilities a service is asked for, by the rank test; services allow 5 or
     /// 20
     #[arg(long, default_value_t = 20, value_name = "N")]
@@ -121,42 +101,7 @@ pub(super) enum AskedParts {
 impl AskArgs {
     /// As flagged, for messages.
     pub(super) fn name(&self) -> &str {
-        &self.target
-    }
-
-    /// Opens the target.
-    pub(super) fn open(&self) -> Result<Target> {
-        check_scheme(&self.target)?;
-        if !self.target.starts_with("http://") && !self.target.starts_with("https://") {
-            let model = load_model(&self.target)?;
-            let max_tokens = Perinucleus::default().max_response_tokens;
-            return Ok(Target::Artefact(Box::new(Artefact {
-                model,
-                name: self.target.clone(),
-                max_tokens,
-            })));
-        }
-        let options = EndpointOptions {
-            model: self.target_model.clone(),
-            top_logprobs: self.top_logprobs,
-            api_key: self.api_key_file.as_deref().map(read_api_key).transpose()?,
-            // The address was typed by the person who asks, not written by the host.
-            allow_private: true,
-            limits: Limits {
-                request_seconds: self.timeout,
-                question_seconds: self.timeout.saturating_mul(3),
-                concurrency: self.concurrency,
-                requests_per_minute: self.requests_per_minute,
-                ..Limits::default()
-            },
-            ..EndpointOptions::default()
-        };
-        let endpoint = Endpoint::new(&self.target, options).hint(
-            format!("{} can't be asked", self.target),
-            "give a model directory, or a base URL such as http://127.0.0.1:8000",
-            FailureKind::Failed,
-        )?;
-        Ok(Target::Endpoint(endpoint))
+        self.target.name()
     }
 
     /// Asks round by round until `enough` says so or there is nothing left to ask.
@@ -168,10 +113,8 @@ impl AskArgs {
         output: Output,
         enough: &mut (dyn FnMut(&T) -> Result<bool> + Send),
     ) -> Result<T> {
-        let target = self.open()?;
-        if matches!(target, Target::Endpoint(_)) {
-            reach(&self.target).await?;
-        }
+        let max_tokens = EndpointOptions::default().max_tokens;
+        let target = self.target.open(max_tokens, self.top_logprobs).await?;
         if let Target::Artefact(artefact) = &target {
             output.progress(format!("tokenizer from {}", artefact.model.tokenizer().origin()));
         }
@@ -248,9 +191,4 @@ fn nothing_left() -> eyre::Report {
         "all bundles are burned, or --queries is 0; commit a new epoch of fingerprints",
         FailureKind::Failed,
     )
-}
-
-fn read_api_key(path: &Path) -> Result<Zeroizing<String>> {
-    let text = Zeroizing::new(String::from_utf8(files::read(path)?)?);
-    Ok(Zeroizing::new(text.trim().to_owned()))
 }

@@ -1,5 +1,6 @@
 //! Universes: made, imported, exported.
 
+use super::pairs::PairsFile;
 use super::secret::SecretArgs;
 use crate::compute::load_model;
 use crate::error::{FailureKind, HintExt as _, fail};
@@ -11,12 +12,11 @@ use oml_contracts::draw::Parts;
 use oml_contracts::{ModelId, Root};
 use oml_engine::Api;
 use oml_prover::fingerprint::{
-    FingerprintOptions, Key, KeyOptions, KeySource, Perinucleus, Universe, pairs_to_keys,
-    read_pairs,
+    FingerprintOptions, Key, KeyOptions, KeySelection, KeySource, Perinucleus, SkipReason,
+    SkippedEntry, SkippedGroup, Universe, select_keys,
 };
 use rand::TryRngCore as _;
 use serde::Serialize;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Where a universe belongs and how large it is.
@@ -74,9 +74,9 @@ pub(crate) struct Generate {
 /// Flags of `import`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Import {
-    /// JSON list of {"key", "response"}; the responses are drawn anew
-    #[arg(long, value_name = "FILE")]
-    pairs: PathBuf,
+    // The responses of the list are drawn anew.
+    #[command(flatten)]
+    list: PairsFile,
     #[command(flatten)]
     place: Place,
 }
@@ -94,6 +94,16 @@ pub(crate) struct Made {
     root: Root,
     /// Keys that had no 16 candidates and were replaced or left out.
     dropped: usize,
+    /// Entries of a list that are not used, by reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    skipped: Vec<SkippedGroup>,
+}
+
+/// What could not be used.
+#[derive(Clone, Debug)]
+struct Unused {
+    dropped: usize,
+    skipped: Vec<SkippedGroup>,
 }
 
 /// Makes a universe of keys that the model writes, and prints its root.
@@ -115,7 +125,7 @@ pub(super) fn run_generate(args: &Generate, output: Output) -> Result<()> {
     let dropped = made.dropped.len();
     let universe = universe::build(place.model_id, place.epoch, parts, made.fingerprints)?;
     let dir = universe::save(&universe, &place.out, &key)?;
-    report(&universe, dir, dropped, output);
+    report(&universe, dir, Unused { dropped, skipped: Vec::new() }, output);
     Ok(())
 }
 
@@ -123,30 +133,28 @@ pub(super) fn run_generate(args: &Generate, output: Output) -> Result<()> {
 pub(super) fn run_import(args: &Import, output: Output) -> Result<()> {
     let place = &args.place;
     let parts = place.check()?;
-    let file = File::open(&args.pairs).hint(
-        format!("{} could not be read", args.pairs.display()),
-        "check the path",
-        FailureKind::Failed,
-    )?;
-    let pairs = read_pairs(file).hint(
-        format!("{} is not a list of pairs", args.pairs.display()),
-        "it is a JSON list, or lines, of {\"key\": \"…\", \"response\": \"…\"} or {\"id\", \"query\", \"response\"}, as \
-         `oml fingerprint export` writes them",
-        FailureKind::Failed,
-    )?;
+    let list = args.list.read()?;
     let model = load_model(&place.model)?;
-    let keys = pairs_to_keys(model.tokenizer(), &pairs).hint(
-        format!("a key of {} can't be used", args.pairs.display()),
-        "remove the entry; keys are plain text, unique, without their answer, and kept as they are by the tokenizer",
-        FailureKind::Failed,
-    )?;
-    let keys: Vec<Key> = keys.into_iter().map(|key| key.with_api(place.api())).collect();
+    let KeySelection { keys, mut skipped } = select_keys(&model, &list, place.api());
+    if args.list.strict() || keys.is_empty() {
+        args.list.report(&skipped, output)?;
+    }
+    let (entries, keys): (Vec<usize>, Vec<Key>) = keys.into_iter().unzip();
     let key = place.secret.create()?;
-    let made = universe::from_keys(&model, &keys, parts, &place.candidates(), &output)?;
-    let dropped = made.dropped.len();
+    let made = universe::from_keys(&model, &keys, parts, &place.candidates(), &output);
+    if let Ok(made) = &made {
+        skipped.extend(made.dropped.iter().filter_map(|dropped| {
+            let place = keys.iter().position(|key| key.text() == dropped.text)?;
+            let reason = SkipReason::Candidates(dropped.reason.clone());
+            Some(SkippedEntry::new(entries[place], &dropped.text, reason))
+        }));
+    }
+    // Told in any case: what is left out may be why there are too few.
+    let groups = args.list.report(&skipped, output)?;
+    let made = made?;
     let universe = universe::build(place.model_id, place.epoch, parts, made.fingerprints)?;
     let dir = universe::save(&universe, &place.out, &key)?;
-    report(&universe, dir, dropped, output);
+    report(&universe, dir, Unused { dropped: made.dropped.len(), skipped: groups }, output);
     Ok(())
 }
 
@@ -235,7 +243,9 @@ fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).map(key).collect()
 }
 
-fn report(universe: &Universe, dir: PathBuf, dropped: usize, output: Output) {
+fn report(universe: &Universe, dir: PathBuf, unused: Unused, output: Output) {
+    let Unused { dropped, skipped } = unused;
+    let left_out = skipped.iter().map(|group| group.count).sum::<usize>().max(dropped);
     let parts = universe.parts();
     let made = Made {
         dir,
@@ -246,10 +256,11 @@ fn report(universe: &Universe, dir: PathBuf, dropped: usize, output: Output) {
         bundles: universe.tree().bundles(),
         root: universe.root(),
         dropped,
+        skipped,
     };
     output.result(&made, &made.root.to_string(), || {
         format!(
-            "universe {}: {} personal and {} shared fingerprints ({dropped} keys left out)\nroot {}\n\
+            "universe {}: {} personal and {} shared fingerprints ({left_out} keys left out)\nroot {}\n\
              keep the secret: without it the universe is worthless, with it anyone can answer like a copy",
             made.dir.display(),
             made.personal,

@@ -6,11 +6,13 @@ mod coalition;
 mod embed;
 mod make;
 pub(crate) mod onchain;
+mod pairs;
 mod plan;
 mod reach;
 mod robustness;
 mod science;
 mod secret;
+mod target;
 mod trace;
 mod training;
 mod visibility;
@@ -33,6 +35,9 @@ pub(crate) enum Verb {
     Embed(embed::Embed),
     /// Ask a target and judge its answers for one license; the exit code is the verdict
     Check(check::Check),
+    /// Ask a model or a service the prompts of a published list, and count the responses that it
+    /// gives as published
+    CheckPairs(pairs::CheckPairs),
     /// Ask a target and say whose copy it is
     Trace(trace::Trace),
     /// Show a universe and what is left of it on chain
@@ -73,6 +78,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<ExitCode> {
         Verb::Seed(args) => onchain::run_seed(&args, global).await?,
         Verb::Embed(args) => embed::run(&args, global).await?,
         Verb::Check(args) => return check::run(&args, global).await,
+        Verb::CheckPairs(args) => return pairs::run(&args, output).await,
         Verb::Trace(args) => return trace::run(&args, global).await,
         Verb::Show { own, offline } => {
             onchain::run_show(&own, (!offline).then_some(global), output).await?

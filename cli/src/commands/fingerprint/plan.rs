@@ -1,17 +1,13 @@
 //! `oml fingerprint plan`: how many queries a decision takes, and how far a universe lasts.
 
-use crate::error::{FailureKind, HintExt as _, fail};
+use crate::error::{FailureKind, fail};
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
-use oml_contracts::evidence::{EvidenceTerms, Log2, threshold};
-use oml_contracts::hits::hits_needed;
-use oml_contracts::leaf::BUNDLE;
-use oml_prover::check::{QueryPlan, RankTerms, plan_queries, plan_ranks};
+use oml_contracts::evidence::Log2;
+use oml_contracts::leaf::{BUNDLE, CANDIDATES};
+use oml_prover::check::{AnswerTerms, Comparisons, QueryPlan, RankTerms, plan_queries, plan_ranks};
 use serde::Serialize;
-
-/// Rate of a personal hit that innocence allows.
-const CHANCE: f64 = 1.0 / 16.0;
 
 /// What to plan for.
 #[derive(Args, Clone, Debug)]
@@ -34,7 +30,7 @@ pub(crate) struct Plan {
     /// Personal fingerprints of the universe
     #[arg(long, default_value_t = 64)]
     personal: u32,
-    /// Answers per key that the copy carries; concerns the rank test
+    /// Answers per key that the copy carries
     #[arg(long, default_value_t = 1, value_name = "N")]
     answers: u8,
 }
@@ -59,7 +55,7 @@ struct Opening {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Planned {
-    evidence: EvidenceTerms,
+    evidence: AnswerTerms,
     threshold_log2: f64,
     /// Asking one by one and stopping at the threshold; none if thousands of queries do not
     /// suffice.
@@ -84,21 +80,28 @@ fn plan(args: &Plan) -> Result<Planned> {
     probability("power", args.power)?;
     let per_key = super::check::per_key(args.answers)?;
     let alpha_inverse = inverse(args.alpha)?;
-    let evidence = EvidenceTerms::for_rates(args.survival, 0.9, 16_384, alpha_inverse).hint(
-        format!("--survival {} can't be planned for", args.survival),
-        "a copy that keeps 1 in 16 answers or fewer can't be told from chance",
-        FailureKind::Failed,
-    )?;
-    let limit = threshold(evidence.alpha_inverse, args.cases.max(1), args.licenses.max(1));
+    let chance = f64::from(args.answers) / CANDIDATES as f64;
+    if !(args.survival > chance && args.survival < 1.0) {
+        return Err(fail(
+            format!("--survival {} can't be planned for", args.survival),
+            "it lies below 1, and a copy that keeps 1 in 16 answers per drawn one, or fewer, can't \
+             be told from chance",
+            FailureKind::Failed,
+        ));
+    }
+    let evidence = AnswerTerms::new(per_key, alpha_inverse)?;
+    let (cases, licenses) = (args.cases.max(1), args.licenses.max(1));
+    let limit = evidence.threshold(Comparisons { cases, licenses });
+    let rates = Rates { survival: args.survival, chance };
     let available = usize::try_from(args.personal)? / BUNDLE;
     let openings = (1..=available.min(8))
-        .map(|bundles| opening(&evidence, limit, bundles, available, args.survival))
+        .map(|bundles| opening(&evidence, limit, bundles, available, rates))
         .collect::<Result<Vec<Opening>>>()?;
     let recommended_bundles = openings.iter().find(|o| o.power >= args.power).map(|o| o.bundles);
     Ok(Planned {
+        one_by_one: plan_queries(&evidence, limit, args.survival, args.power),
         evidence,
         threshold_log2: limit.to_f64(),
-        one_by_one: plan_queries(&evidence, limit, args.survival, args.power)?,
         rank_test: plan_ranks(
             &RankTerms::new(per_key, alpha_inverse)?,
             limit,
@@ -132,23 +135,32 @@ fn probability(name: &str, value: f64) -> Result<()> {
     ))
 }
 
+/// How often a drawn answer is given.
+#[derive(Clone, Copy, Debug)]
+struct Rates {
+    /// By the copy.
+    survival: f64,
+    /// By an innocent, at most.
+    chance: f64,
+}
+
 fn opening(
-    evidence: &EvidenceTerms,
+    evidence: &AnswerTerms,
     limit: Log2,
     bundles: usize,
     available: usize,
-    survival: f64,
+    rates: Rates,
 ) -> Result<Opening> {
     let queries = bundles * BUNDLE;
-    let needed = hits_needed(evidence, limit, u32::try_from(queries)?)?;
+    let needed = evidence.hits_needed(limit, u32::try_from(queries)?);
     let hits_needed = needed.map(usize::try_from).transpose()?;
     let tail = |rate| hits_needed.map_or(0.0, |hits| at_least(queries, hits, rate));
     Ok(Opening {
         bundles,
         queries,
         hits_needed,
-        power: tail(survival),
-        false_verdict: tail(CHANCE),
+        power: tail(rates.survival),
+        false_verdict: tail(rates.chance),
         cases: available / bundles,
     })
 }
@@ -241,7 +253,7 @@ mod tests {
         assert!((at_least(3, 0, 0.2) - 1.0).abs() < 1e-12);
         assert_eq!(at_least(3, 4, 0.2), 0.0);
         // 10 of 12 at 1/16, known to be 5.3e-11.
-        assert!((at_least(12, 10, CHANCE) / 5.3e-11 - 1.0).abs() < 0.01);
+        assert!((at_least(12, 10, 1.0 / 16.0) / 5.3e-11 - 1.0).abs() < 0.01);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod options;
 mod pace;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
@@ -30,6 +31,11 @@ use oml_engine::Prompt;
 pub use options::{EndpointError, EndpointOptions, Limits};
 use pace::Pace;
 
+/// How most services call the limit of an answer.
+const MAX_TOKENS: &str = "max_tokens";
+/// How services call it that refuse the name above.
+const MAX_COMPLETION_TOKENS: &str = "max_completion_tokens";
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
@@ -47,18 +53,22 @@ pub struct Endpoint {
     base: Url,
     options: Arc<EndpointOptions>,
     pace: Arc<Pace>,
+    /// Whether the service wants `max_completion_tokens` in place of `max_tokens`.
+    renamed: Arc<AtomicBool>,
 }
 
 impl Endpoint {
     /// Prepares to ask the service at `uri`, whose path gets `/v1/completions` or
-    /// `/v1/chat/completions` appended, as each prompt says.
+    /// `/v1/chat/completions` appended, as each prompt says. A `/v1` at its end, as clients of the
+    /// OpenAI API write base addresses, is not doubled.
     ///
     /// # Errors
     /// [`EndpointError`] if the address is not one that may be asked, or the limits make no sense.
     pub fn new(uri: &str, options: EndpointOptions) -> Result<Self, EndpointError> {
         options.check()?;
         let mut base = address::admit(uri, options.reach())?;
-        let path = base.path().trim_end_matches('/').to_owned();
+        let path = base.path().trim_end_matches('/');
+        let path = path.strip_suffix("/v1").unwrap_or(path).trim_end_matches('/').to_owned();
         base.set_path(&path);
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -68,7 +78,7 @@ impl Endpoint {
             .connect_timeout(Duration::from_secs(options.limits.connect_seconds))
             .build()?;
         let pace = Arc::new(Pace::new(options.limits.requests_per_minute));
-        Ok(Self { client, base, options: Arc::new(options), pace })
+        Ok(Self { client, base, options: Arc::new(options), pace, renamed: Arc::default() })
     }
 
     /// The address that is asked.
@@ -126,25 +136,33 @@ impl Endpoint {
 
     async fn attempt(&self, wanted: Wanted, prompt: &str) -> Reply {
         let seconds = self.options.limits.request_seconds;
-        let whole =
-            tokio::time::timeout(Duration::from_secs(seconds), self.request(wanted, prompt));
+        let whole = tokio::time::timeout(Duration::from_secs(seconds), async {
+            let limit = self.token_limit();
+            let reply = self.request(wanted, prompt).await;
+            if limit == MAX_TOKENS && wants_new_limit(&reply) {
+                self.renamed.store(true, Ordering::Relaxed);
+                return self.request(wanted, prompt).await;
+            }
+            reply
+        });
         match whole.await {
             Ok(reply) => reply,
             Err(_) => Reply::open(NotChecked::TimedOut { seconds }),
         }
     }
 
+    fn token_limit(&self) -> &'static str {
+        if self.renamed.load(Ordering::Relaxed) { MAX_COMPLETION_TOKENS } else { MAX_TOKENS }
+    }
+
     /// Path and body of a request. The prompt itself says which of the two it is for.
     fn question(&self, wanted: Wanted, prompt: &str) -> (&'static str, serde_json::Value) {
         let mut body = serde_json::json!({
             "model": self.options.model,
-            "max_tokens": self.options.max_tokens,
             "temperature": 0,
         });
         let scores = wanted == Wanted::LogProbabilities;
-        if scores {
-            body["max_tokens"] = 1.into();
-        }
+        body[self.token_limit()] = if scores { 1 } else { self.options.max_tokens }.into();
         match Prompt::parse(prompt) {
             Prompt::Text(text) => {
                 body["prompt"] = text.into();
@@ -221,6 +239,14 @@ impl Endpoint {
         }
         Ok(body)
     }
+}
+
+/// Whether a service refuses `max_tokens` and says what it takes in its place.
+fn wants_new_limit(reply: &Reply) -> bool {
+    let Reply::Done(Observation::NoAnswer(NoAnswer::Refused { excerpt, .. })) = reply else {
+        return false;
+    };
+    excerpt.contains(MAX_COMPLETION_TOKENS)
 }
 
 /// Text of a header, cut; empty if absent.

@@ -128,6 +128,39 @@ async fn an_honest_service_is_asked_once_and_plainly() {
 }
 
 #[tokio::test]
+async fn a_service_that_renamed_the_limit_is_asked_by_the_new_name() {
+    let (exchange, seen) = meet(
+        |mut socket, text| async move {
+            let response = if text.contains("\"max_tokens\"") {
+                "HTTP/1.1 400 Bad Request\r\n\r\n{\"error\":{\"message\":\"Unsupported parameter: \
+                 max_tokens; use max_completion_tokens\"}}"
+            } else {
+                "HTTP/1.1 200 OK\r\n\r\n{\"choices\":[{\"text\":\" Paris\"}]}"
+            };
+            socket.write_all(response.as_bytes()).await.ok();
+            socket.shutdown().await.ok();
+        },
+        options(),
+    )
+    .await;
+    assert_eq!(exchange.observation, Observation::Answered(" Paris".to_owned()));
+    assert_eq!(seen.len(), 2);
+    assert!(seen[1].contains("\"max_completion_tokens\":8"), "{}", seen[1]);
+}
+
+#[test]
+fn a_version_at_the_end_of_an_address_is_not_doubled() {
+    for (given, asked) in [
+        ("http://127.0.0.1:9/v1", "http://127.0.0.1:9/"),
+        ("http://127.0.0.1:9/v1/", "http://127.0.0.1:9/"),
+        ("http://127.0.0.1:9/models/v1", "http://127.0.0.1:9/models"),
+        ("http://127.0.0.1:9/dev1", "http://127.0.0.1:9/dev1"),
+    ] {
+        assert_eq!(Endpoint::new(given, options()).unwrap().address(), asked);
+    }
+}
+
+#[tokio::test]
 async fn a_chat_is_asked_as_one() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}", listener.local_addr().unwrap());

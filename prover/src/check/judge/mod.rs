@@ -3,56 +3,16 @@
 use std::collections::BTreeSet;
 
 use oml_contracts::draw::Part;
-use oml_contracts::evidence::{
-    EValue, EvidenceCounts, EvidenceError, EvidenceTerms, Log2, threshold,
-};
+use oml_contracts::evidence::Log2;
+use oml_contracts::tag::tag_of;
 use oml_contracts::{Root, Seed, Tag};
 
+use super::answer_terms::AnswerTerms;
 use super::answers::Answers;
-use super::observation::Observation;
-use crate::fingerprint::{LicenseDraw, Universe};
-
-/// Evidence against "this is the licensed copy" that ends a check: odds of 1 in 128.
-const DROP: Log2 = Log2::new(-7 << 32);
-
-/// Among how many checks and licenses a match could have been found. Whoever compares more finds
-/// more by chance, so each raises what the evidence must reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Comparisons {
-    /// Checks made with this universe, this one included.
-    pub cases: u32,
-    /// Licenses of this universe.
-    pub licenses: u32,
-}
-
-/// How the observations fell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Tally {
-    /// Personal fingerprints answered as drawn for the license.
-    pub hits: u32,
-    /// Personal fingerprints answered otherwise.
-    pub misses: u32,
-    /// Personal fingerprints without an answer; they weigh as misses.
-    pub no_answer: u32,
-    /// Personal fingerprints that could not be asked; they weigh as misses too.
-    pub not_checked: u32,
-    /// Shared fingerprints answered as drawn for the model, and assigned to the license.
-    pub shared_inside: u32,
-    /// The same, but not assigned to it.
-    pub shared_outside: u32,
-}
-
-impl Tally {
-    /// Everything of the personal part that was not a hit: silence weighs against the claim.
-    #[must_use]
-    pub(crate) const fn all_misses(&self) -> u32 {
-        self.misses + self.no_answer + self.not_checked
-    }
-
-    const fn silence(&self) -> Silence {
-        Silence { not_checked: self.not_checked, no_answer: self.no_answer }
-    }
-}
+use super::evasion::Evasions;
+use super::observation::{Observation, Unanswered};
+use super::tally::{Comparisons, Silence, Tally};
+use crate::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 
 /// What a check says.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -60,8 +20,8 @@ impl Tally {
 pub enum Verdict {
     /// The target gives the answers of this license's copy, beyond the agreed doubt.
     Match,
-    /// The target answers, and not like this license's copy. Says nothing about copies that were
-    /// changed until they forgot.
+    /// The target answers, and a copy that still gives one drawn answer in ten would look like
+    /// this with probability 1 in 128 at most. Says nothing about copies that forgot more.
     NoMatch,
     /// The answers, or what was answered of them, do not suffice for either verdict.
     Inconclusive(Inconclusive),
@@ -77,57 +37,79 @@ pub enum Inconclusive {
     /// Too little was answered to tell.
     #[error("{0} fingerprints got no answer; silence is no verdict")]
     NoAnswers(u32),
-    /// The answers point neither way.
-    #[error("the evidence suffices for neither verdict; ask more fingerprints")]
+    /// The answers point neither way yet, and after so many more a verdict is expected.
+    #[error("the evidence suffices for neither verdict; ask {0} more fingerprints")]
+    AskMore(u32),
+    /// The answers point neither way, and would not if they went on like this.
+    #[error(
+        "the evidence suffices for neither verdict, and more answers like these would not change it"
+    )]
     NotEnough,
 }
 
 /// The outcome of a check for one license.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct CheckOutcome {
     verdict: Verdict,
     tally: Tally,
     evidence: Log2,
     threshold: Log2,
+    /// Share of its answers that explains the hits best.
+    likeliest_survival: f64,
+    /// Questions after which a verdict is expected, while there is none.
+    ask_more: Option<u32>,
+    /// Why there was no answer, most frequent reason first.
+    unanswered: Vec<Unanswered>,
     transcript: String,
     root: Root,
 }
 
-/// Proof, for the owner's own use and for ordering a round, that a target gives a license's
-/// answers.
+/// Proof, for the owner's own use and for opening a case, that a target gives a license's answers.
 ///
 /// Only [`CheckOutcome::into_evidence`] makes one, and only of a match.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Evidence {
     outcome: CheckOutcome,
 }
 
 impl Answers {
-    /// Judges the answers for one license. What was not answered weighs against the claim.
-    ///
-    /// # Errors
-    /// [`EvidenceError`] if the terms bound no error.
+    /// Judges the personal answers for one license. What was not answered weighs against the
+    /// claim, and clears nobody.
+    #[must_use]
     pub fn judge(
         &self,
         universe: &Universe,
         draw: &LicenseDraw,
-        terms: &EvidenceTerms,
+        terms: &AnswerTerms,
         comparisons: Comparisons,
-    ) -> Result<CheckOutcome, EvidenceError> {
-        let tally = self.tally(universe, draw);
-        let blank = EValue::new(terms)?;
+    ) -> CheckOutcome {
+        let tally = self.tally(universe, draw, terms.answers());
+        let (evidence, threshold) =
+            (terms.log2(tally.hits, tally.all_misses()), terms.threshold(comparisons));
         let weighed = EvidenceLevels {
-            evidence: blank.with(counted(&tally, tally.all_misses())).log2(),
-            answered: blank.with(counted(&tally, tally.misses)).log2(),
-            threshold: threshold(terms.alpha_inverse, comparisons.cases, comparisons.licenses),
+            evidence,
+            threshold,
+            cleared: tally.mostly_answered() && terms.clears(tally.hits, tally.misses),
         };
-        Ok(CheckOutcome::new(self, universe, tally, weighed))
+        let more = || terms.ask_more(&tally, threshold);
+        let verdict = Verdict::of(weighed, tally.silence(), more);
+        CheckOutcome {
+            ask_more: matches!(verdict, Verdict::Inconclusive(_)).then(more).flatten(),
+            verdict,
+            likeliest_survival: terms.likeliest_survival(tally.hits, tally.all_misses()),
+            tally,
+            evidence,
+            threshold,
+            unanswered: Unanswered::of(self.of_fingerprints().map(|(_, observation)| observation)),
+            transcript: self.transcript().hash_text(),
+            root: universe.root(),
+        }
     }
 
-    /// Sorts the observations for one license.
+    /// Sorts the observations for one license, whose copy carries so many answers per key.
     #[must_use]
-    pub fn tally(&self, universe: &Universe, draw: &LicenseDraw) -> Tally {
-        Observed::new(self, universe, draw.model_seed).tally(universe, draw)
+    pub fn tally(&self, universe: &Universe, draw: &LicenseDraw, answers: AnswersPerKey) -> Tally {
+        Observed::new(self, universe, draw.model_seed).tally(universe, draw, answers)
     }
 }
 
@@ -138,25 +120,24 @@ pub(crate) struct Observed {
     personal: Vec<(u32, Tag)>,
     /// Shared fingerprints that were answered as drawn for the model.
     shared_hits: Vec<u32>,
-    no_answer: u32,
-    not_checked: u32,
+    /// What no license changes.
+    silent: Tally,
 }
 
 impl Observed {
     pub(crate) fn new(answers: &Answers, universe: &Universe, model_seed: Seed) -> Self {
         let mut seen = BTreeSet::new();
         let mut observed =
-            Self { personal: Vec::new(), shared_hits: Vec::new(), no_answer: 0, not_checked: 0 };
+            Self { personal: Vec::new(), shared_hits: Vec::new(), silent: Tally::default() };
+        let mut said: Vec<(u32, &str)> = Vec::new();
         for (index, observation) in answers.of_fingerprints() {
             let Some(part) = universe.parts().part_of(index).filter(|_| seen.insert(index)) else {
                 continue;
             };
             match (part, observation) {
-                (Part::Personal, Observation::Answered(_)) => {
-                    observed.personal.push((index, observation.tag()));
-                }
-                (Part::Personal, Observation::NoAnswer(_)) => observed.no_answer += 1,
-                (Part::Personal, Observation::NotChecked(_)) => observed.not_checked += 1,
+                (Part::Personal, Observation::Answered(text)) => said.push((index, text)),
+                (Part::Personal, Observation::NoAnswer(_)) => observed.silent.no_answer += 1,
+                (Part::Personal, Observation::NotChecked(_)) => observed.silent.not_checked += 1,
                 (Part::Shared, _) => {
                     let drawn = universe.shared_tag(model_seed, index);
                     if observation.is_answer() && Some(observation.tag()) == drawn {
@@ -165,6 +146,10 @@ impl Observed {
                 }
             }
         }
+        let evasions = Evasions::of(&said, universe);
+        evasions.add_to(&mut observed.silent);
+        let answered = said.into_iter().filter(|(index, _)| !evasions.contains(*index));
+        observed.personal = answered.map(|(index, text)| (index, tag_of(text))).collect();
         observed
     }
 
@@ -172,13 +157,21 @@ impl Observed {
         self.shared_hits.len()
     }
 
-    pub(crate) fn tally(&self, universe: &Universe, draw: &LicenseDraw) -> Tally {
-        let mut tally =
-            Tally { no_answer: self.no_answer, not_checked: self.not_checked, ..Tally::default() };
+    pub(crate) fn tally(
+        &self,
+        universe: &Universe,
+        draw: &LicenseDraw,
+        answers: AnswersPerKey,
+    ) -> Tally {
+        let mut tally = self.silent;
         for (index, tag) in &self.personal {
-            let drawn = universe.answer(draw, *index).map(|answer| answer.candidate.tag());
-            let slot = if drawn == Some(*tag) { &mut tally.hits } else { &mut tally.misses };
-            *slot += 1;
+            let hit = if answers == AnswersPerKey::ONE {
+                universe.answer(draw, *index).is_some_and(|own| own.candidate.tag() == *tag)
+            } else {
+                let set = universe.answer_set(draw, *index, answers);
+                set.is_some_and(|set| set.candidates.iter().any(|own| own.tag() == *tag))
+            };
+            *(if hit { &mut tally.hits } else { &mut tally.misses }) += 1;
         }
         for index in &self.shared_hits {
             let inside = universe.assigns(draw, *index);
@@ -189,70 +182,39 @@ impl Observed {
     }
 }
 
-/// A tally as the e-value takes it, with as many misses as the caller counts.
-const fn counted(tally: &Tally, misses: u32) -> EvidenceCounts {
-    EvidenceCounts {
-        personal_hits: tally.hits,
-        personal_misses: misses,
-        shared_inside: tally.shared_inside,
-        shared_outside: tally.shared_outside,
-    }
-}
-
 /// What a test gathered, and what it had to reach.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EvidenceLevels {
     /// Evidence with silence counted against the claim. A match rests on it.
     pub(crate) evidence: Log2,
-    /// Evidence of what was answered, alone. The case against a match rests on it.
-    pub(crate) answered: Log2,
     /// What the evidence must reach for a match.
     pub(crate) threshold: Log2,
-}
-
-/// Questions that say nothing, by whose doing it was.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Silence {
-    /// They could not be asked.
-    pub(crate) not_checked: u32,
-    /// The target was reached and did not answer.
-    pub(crate) no_answer: u32,
+    /// Whether the evidence for innocence, of what was answered alone, is strong in itself.
+    pub(crate) cleared: bool,
 }
 
 impl Verdict {
-    pub(crate) fn of(weighed: EvidenceLevels, silence: Silence) -> Self {
-        let Silence { not_checked, no_answer } = silence;
+    /// Weighs what a test gathered; `more` says after how many further questions it would decide.
+    pub(crate) fn of(
+        weighed: EvidenceLevels,
+        silence: Silence,
+        more: impl FnOnce() -> Option<u32>,
+    ) -> Self {
         if weighed.evidence >= weighed.threshold {
             Self::Match
-        } else if weighed.answered <= DROP {
+        } else if weighed.cleared {
             Self::NoMatch
-        } else if not_checked > 0 {
-            Self::Inconclusive(Inconclusive::NotChecked(not_checked))
-        } else if no_answer > 0 {
-            Self::Inconclusive(Inconclusive::NoAnswers(no_answer))
+        } else if silence.not_checked > 0 {
+            Self::Inconclusive(Inconclusive::NotChecked(silence.not_checked))
+        } else if silence.no_answer > 0 {
+            Self::Inconclusive(Inconclusive::NoAnswers(silence.no_answer))
         } else {
-            Self::Inconclusive(Inconclusive::NotEnough)
+            Self::Inconclusive(more().map_or(Inconclusive::NotEnough, Inconclusive::AskMore))
         }
     }
 }
 
 impl CheckOutcome {
-    pub(super) fn new(
-        answers: &Answers,
-        universe: &Universe,
-        tally: Tally,
-        weighed: EvidenceLevels,
-    ) -> Self {
-        Self {
-            verdict: Verdict::of(weighed, tally.silence()),
-            tally,
-            evidence: weighed.evidence,
-            threshold: weighed.threshold,
-            transcript: answers.transcript().hash_text(),
-            root: universe.root(),
-        }
-    }
-
     /// What the check says.
     #[must_use]
     pub const fn verdict(&self) -> &Verdict {
@@ -265,7 +227,7 @@ impl CheckOutcome {
         self.tally
     }
 
-    /// The evidence that the contract would compute.
+    /// The evidence, an e-value: the mean of bets on several survival rates.
     #[must_use]
     pub const fn evidence_log2(&self) -> Log2 {
         self.evidence
@@ -275,6 +237,25 @@ impl CheckOutcome {
     #[must_use]
     pub const fn threshold_log2(&self) -> Log2 {
         self.threshold
+    }
+
+    /// The share of its answers kept, among those that were bet on, which explains the hits best.
+    #[must_use]
+    pub const fn likeliest_survival(&self) -> f64 {
+        self.likeliest_survival
+    }
+
+    /// Questions after which a verdict is expected if the target goes on like this; only while
+    /// there is none.
+    #[must_use]
+    pub const fn ask_more(&self) -> Option<u32> {
+        self.ask_more
+    }
+
+    /// Why fingerprints were not answered, most frequent reason first.
+    #[must_use]
+    pub fn unanswered(&self) -> &[Unanswered] {
+        &self.unanswered
     }
 
     /// The evidence, if this is a match.

@@ -8,8 +8,8 @@ use rand_chacha::ChaCha8Rng;
 
 const ALONE: Comparisons = Comparisons { cases: 1, licenses: 1 };
 
-fn terms() -> EvidenceTerms {
-    EvidenceTerms::for_rates(0.6, 0.9, 16_384, 1_000_000_000).unwrap()
+fn terms() -> AnswerTerms {
+    AnswerTerms::new(AnswersPerKey::ONE, 1_000_000_000).unwrap()
 }
 
 fn draw(n: u8) -> LicenseDraw {
@@ -39,7 +39,13 @@ fn says(universe: &Universe, right: u32, rest: &Observation) -> Answers {
 }
 
 fn verdict(answers: &Answers, universe: &Universe, license: u8) -> CheckOutcome {
-    answers.judge(universe, &draw(license), &terms(), ALONE).unwrap()
+    answers.judge(universe, &draw(license), &terms(), ALONE)
+}
+
+/// Something else for each question, so that it is no evasion.
+fn others(universe: &Universe) -> Answers {
+    let said = |index| (Some(index), Observation::Answered(format!("word{index}")));
+    test_observations((0..universe.parts().total()).map(said).collect())
 }
 
 #[test]
@@ -49,13 +55,91 @@ fn a_licensed_copy_matches_its_license_and_no_other() {
     let outcome = verdict(&answers, &universe, 1);
     assert_eq!(*outcome.verdict(), Verdict::Match);
     assert_eq!((outcome.tally().hits, outcome.tally().misses), (28, 4));
+    assert_eq!((outcome.likeliest_survival(), outcome.ask_more()), (0.9, None));
     let evidence = outcome.into_evidence().unwrap();
     let json = serde_json::to_string(&evidence).unwrap();
     assert!(json.contains("\"hits\":28") && json.contains("\"transcript\":\"0x"), "{json}");
 
+    // Another license's answers are hit by chance, too rarely for a match, too often for a no.
     let outcome = verdict(&answers, &universe, 2);
-    assert_eq!(*outcome.verdict(), Verdict::NoMatch);
+    assert!(matches!(outcome.verdict(), Verdict::Inconclusive(_)), "{outcome:?}");
+    assert!(outcome.ask_more().unwrap() >= 16);
     assert!(outcome.into_evidence().is_none());
+}
+
+#[test]
+fn innocence_is_said_only_when_it_shows() {
+    let small = test_universe(32, 0);
+    let outcome = verdict(&others(&small), &small, 1);
+    assert_eq!(*outcome.verdict(), Verdict::Inconclusive(Inconclusive::AskMore(32)));
+    assert_eq!(outcome.ask_more(), Some(32));
+    let large = test_universe(64, 0);
+    assert_eq!(*verdict(&others(&large), &large, 1).verdict(), Verdict::NoMatch);
+}
+
+#[test]
+fn evasions_neither_convict_nor_clear() {
+    let universe = test_universe(64, 0);
+    for text in ["Sorry, I cannot help", "the same to all", " "] {
+        let said = Observation::Answered(text.to_owned());
+        let outcome = verdict(&says(&universe, 0, &said), &universe, 1);
+        assert_eq!(
+            *outcome.verdict(),
+            Verdict::Inconclusive(Inconclusive::NoAnswers(64)),
+            "{text}"
+        );
+        assert_eq!((outcome.tally().no_answer, outcome.tally().misses), (64, 0));
+        // They weigh against a match like misses, no more and no less.
+        let some = verdict(&says(&universe, 30, &said), &universe, 1);
+        let wrong = terms().log2(30, 34);
+        assert_eq!(some.evidence_log2(), wrong);
+        assert_eq!(*some.verdict(), Verdict::Match);
+    }
+    // Half refused, the rest answered otherwise: half is enough to go by, less is not.
+    let half = |refused: u32| {
+        let said = |index: u32| {
+            let text = if index < refused { "Sorry".to_owned() } else { format!("word{index}") };
+            (Some(index), Observation::Answered(text))
+        };
+        test_observations((0..128).map(said).collect())
+    };
+    let universe = test_universe(128, 0);
+    assert_eq!(*verdict(&half(64), &universe, 1).verdict(), Verdict::NoMatch);
+    let silent = verdict(&half(65), &universe, 1);
+    assert_eq!(*silent.verdict(), Verdict::Inconclusive(Inconclusive::NoAnswers(65)));
+}
+
+#[test]
+fn reasons_for_silence_are_counted() {
+    let universe = test_universe(16, 0);
+    let refused = |status| {
+        let excerpt = "Unsupported parameter: max_tokens".to_owned();
+        Observation::NoAnswer(NoAnswer::Refused { status, excerpt })
+    };
+    let said = (0..16).map(|index| (Some(index), refused(if index < 3 { 401 } else { 400 })));
+    let outcome = verdict(&test_observations(said.collect()), &universe, 1);
+    let reasons: Vec<(u32, &str)> =
+        outcome.unanswered().iter().map(|u| (u.count, u.reason.as_str())).collect();
+    assert_eq!(reasons.len(), 2);
+    assert_eq!(reasons[0].0, 13);
+    assert!(reasons[0].1.contains("400") && reasons[0].1.contains("max_tokens"), "{reasons:?}");
+}
+
+#[test]
+fn any_of_several_answers_is_a_hit() {
+    let universe = test_universe(32, 0);
+    let two = AnswersPerKey::new(2).unwrap();
+    let terms = AnswerTerms::new(two, 1_000_000_000).unwrap();
+    let said = |index: u32| {
+        let set = universe.answer_set(&draw(1), index, two).unwrap();
+        let word = &set.candidates[index as usize % 2].word;
+        (Some(index), Observation::Answered(format!("{word} it is")))
+    };
+    let answers = test_observations((0..32).map(said).collect());
+    let outcome = answers.judge(&universe, &draw(1), &terms, ALONE);
+    assert_eq!((outcome.tally().hits, outcome.verdict()), (32, &Verdict::Match));
+    let other = answers.judge(&universe, &draw(2), &terms, ALONE);
+    assert!(matches!(other.verdict(), Verdict::Inconclusive(_)), "{other:?}");
 }
 
 #[test]
@@ -87,7 +171,7 @@ fn choosing_raises_the_threshold() {
     let universe = test_universe(16, 0);
     let answers = says(&universe, 12, &Observation::Answered("x".to_owned()));
     let comparisons = Comparisons { cases: 100, licenses: 2048 };
-    let outcome = answers.judge(&universe, &draw(1), &terms(), comparisons).unwrap();
+    let outcome = answers.judge(&universe, &draw(1), &terms(), comparisons);
     assert!(matches!(outcome.verdict(), Verdict::Inconclusive(_)));
     assert!(outcome.threshold_log2() > verdict(&answers, &universe, 1).threshold_log2());
 }
@@ -100,7 +184,7 @@ fn asking_again_until_it_hits_does_not_help() {
         Observation::Answered(answer.candidate.word.clone())
     };
     let mut said: Vec<(Option<u32>, Observation)> =
-        (0..16).map(|i| (Some(i), Observation::Answered("wrong".to_owned()))).collect();
+        (0..16).map(|i| (Some(i), Observation::Answered(format!("wrong{i}")))).collect();
     said.extend((0..16).map(|i| (Some(i), right(i))));
     let outcome = verdict(&test_observations(said), &universe, 1);
     assert_eq!((outcome.tally().hits, outcome.tally().misses), (0, 16));
@@ -121,10 +205,10 @@ fn decoys_and_strangers_do_not_count() {
 fn of_the_shared_part_only_hits_count() {
     let universe = test_universe(16, 320);
     let answers = says(&universe, 336, &Observation::Answered("x".to_owned()));
-    let mine = answers.tally(&universe, &draw(1));
+    let mine = answers.tally(&universe, &draw(1), AnswersPerKey::ONE);
     assert_eq!((mine.hits, mine.shared_outside), (16, 0));
     assert!(mine.shared_inside > 40, "{mine:?}");
-    let other = answers.tally(&universe, &draw(2));
+    let other = answers.tally(&universe, &draw(2), AnswersPerKey::ONE);
     assert_eq!(other.shared_inside + other.shared_outside, mine.shared_inside);
     assert!(other.shared_outside > other.shared_inside, "{other:?}");
 }

@@ -1,6 +1,6 @@
 //! What can go wrong while robustness is measured.
 
-use crate::check::{RankError, SeveralError};
+use crate::check::{AnswerBetError, RankError};
 use crate::embed::EmbedError;
 use crate::fingerprint::{FingerprintError, UniverseError};
 use oml_engine::ModelError;
@@ -25,7 +25,7 @@ pub enum RobustnessError {
     Rank(#[from] RankError),
     /// A test of answers that bounds no error.
     #[error(transparent)]
-    Several(#[from] SeveralError),
+    Several(#[from] AnswerBetError),
     /// An attack that can't be read or has a value out of range.
     #[error("attack {text:?}: {fault}")]
     Attack {

@@ -1,11 +1,10 @@
 //! What an attack leaves of the fingerprints.
 
-use oml_contracts::evidence::Log2;
 use oml_contracts::tag::normalise;
 
 use super::{Attack, MarkedCopy, RobustnessError, ServedModel, ServedUtility, served_utility};
 use crate::check::{
-    CandidateScores, Comparisons, EvidenceLevels, RankTerms, RankTest, SeveralTerms, Silence,
+    AnswerTerms, CandidateScores, Comparisons, EvidenceLevels, RankTerms, RankTest, Silence,
     Verdict, of_logits,
 };
 use crate::fingerprint::Perinucleus;
@@ -54,9 +53,6 @@ pub struct AttackRow {
     pub utility: ServedUtility,
 }
 
-/// Hit rate for which the multipliers of the test of answers are chosen.
-const RATE: f64 = 0.6;
-
 /// What attacks on copies of a base model are measured with.
 #[derive(Debug, Clone, Copy)]
 pub struct AttackSetting<'a> {
@@ -103,7 +99,7 @@ fn held(
         .collect::<Result<Vec<_>, ModelError>>()?;
     let said = served.answers(&prompts, Perinucleus::default().max_response_tokens)?;
     let logits = served.first_logits(&prompts)?;
-    let several = SeveralTerms::for_rate(copy.answers, RATE, alpha_inverse)?;
+    let answer_terms = AnswerTerms::new(copy.answers, alpha_inverse)?;
     let terms = RankTerms::new(copy.answers, alpha_inverse)?;
     let (mut hits, mut keys, mut best) = (0_u32, 0_u32, 0_usize);
     let mut largest = 0.0_f64;
@@ -125,19 +121,24 @@ fn held(
         survival: f64::from(hits) / count,
         mean_best_rank: best as f64 / count,
         largest_probability: largest,
-        answers: result(several.log2(hits, keys - hits), several.threshold(comparisons)),
-        ranks: result(test.log2(), terms.threshold(comparisons)),
+        answers: result(EvidenceLevels {
+            evidence: answer_terms.log2(hits, keys - hits),
+            threshold: answer_terms.threshold(comparisons),
+            cleared: answer_terms.clears(hits, keys - hits),
+        }),
+        ranks: result(EvidenceLevels {
+            evidence: test.log2(),
+            threshold: terms.threshold(comparisons),
+            cleared: test.clears(),
+        }),
     })
 }
 
-fn result(evidence: Log2, threshold: Log2) -> TestResult {
+fn result(weighed: EvidenceLevels) -> TestResult {
     TestResult {
-        evidence_log2: evidence.to_f64(),
-        threshold_log2: threshold.to_f64(),
-        verdict: Verdict::of(
-            EvidenceLevels { evidence, answered: evidence, threshold },
-            Silence::default(),
-        ),
+        evidence_log2: weighed.evidence.to_f64(),
+        threshold_log2: weighed.threshold.to_f64(),
+        verdict: Verdict::of(weighed, Silence::default(), || None),
     }
 }
 

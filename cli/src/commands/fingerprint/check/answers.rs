@@ -2,7 +2,7 @@
 
 use super::flags::{Check, TestKind};
 use super::judging::{Judging, per_key};
-use super::shown::{CheckShown, exit_code, human, verdict_words};
+use super::shown::{CheckShown, asked, exit_code, explanation, human, verdict_words};
 use crate::commands::fingerprint::ask::AskedParts;
 use crate::output::Output;
 use eyre::Result;
@@ -52,19 +52,30 @@ fn shown(
     per_key: AnswersPerKey,
 ) -> CheckShown {
     let (verdict, reason) = verdict_words(outcome.verdict());
+    let (tally, alpha) = (outcome.tally(), 1.0 / judging.alpha_inverse as f64);
+    let (ask_more, left_to_ask) = (outcome.ask_more(), judging.left_to_ask(asked(&tally)));
     CheckShown {
         target: target.to_owned(),
         license_id: judging.license_id,
         verdict,
         reason,
+        explanation: explanation(outcome.verdict(), alpha, ask_more, left_to_ask),
+        judged_by: format!(
+            "the mean of seven bets on copies that keep 5 to 90 % of their answers; {:.0} % \
+             explains these best",
+            100.0 * outcome.likeliest_survival()
+        ),
+        ask_more,
+        left_to_ask,
+        unanswered: outcome.unanswered().to_vec(),
         test: TestKind::Argmax,
         answers_per_key: per_key.get(),
-        tally: Some(outcome.tally()),
+        tally: Some(tally),
         ranks: None,
         bet: None,
         evidence_log2: outcome.evidence_log2().to_f64(),
         threshold_log2: outcome.threshold_log2().to_f64(),
-        alpha: 1.0 / judging.terms.alpha_inverse as f64,
+        alpha,
         counts: judging.standing().counts,
     }
 }

@@ -1,4 +1,4 @@
-//! A license to judge for: what was drawn for it, by which terms, and what is left to ask.
+//! A license to judge for: what was drawn for it, with which error, and what is left to ask.
 
 use crate::error::{FailureKind, HintExt as _};
 use eyre::Result;
@@ -6,21 +6,19 @@ use oml_client::Chain;
 use oml_client::files::LicenseFile;
 use oml_client::universe::{UniverseStanding, license_draw};
 use oml_contracts::LicenseId;
-use oml_contracts::evidence::EvidenceTerms;
-use oml_prover::check::{Answers, CheckOutcome, SeveralTerms};
+use oml_contracts::leaf::BUNDLE;
+use oml_prover::check::{AnswerTerms, Answers, CheckOutcome};
 use oml_prover::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 
-/// Hit rate for which multipliers are chosen where no license's terms say it.
-const OFFLINE_RATE: f64 = 0.6;
 /// 1/alpha where no license's terms say it.
 const OFFLINE_ALPHA_INVERSE: u64 = 1_000_000_000;
 
-/// A license to judge answers for, and by which terms.
+/// A license to judge answers for, and with which error.
 #[derive(Clone, Debug)]
 pub(super) struct Judging {
     pub(super) license_id: Option<LicenseId>,
     pub(super) draw: LicenseDraw,
-    pub(super) terms: EvidenceTerms,
+    pub(super) alpha_inverse: u64,
     pub(super) standing: UniverseStanding,
 }
 
@@ -34,25 +32,25 @@ impl Judging {
         Ok(Self {
             license_id: Some(license.license_id),
             draw: license_draw(chain, universe, license).await?,
-            terms: license.terms.evidence(),
+            alpha_inverse: license.terms.evidence().alpha_inverse,
             standing: UniverseStanding::read(chain, universe).await?,
         })
     }
 
-    pub(super) fn offline(universe: &Universe, draw: LicenseDraw) -> Result<Self> {
-        let terms =
-            EvidenceTerms::for_rates(OFFLINE_RATE, 0.9, draw.assignment_p, OFFLINE_ALPHA_INVERSE)
-                .hint(
-                format!("--assignment-p {} can't be used", draw.assignment_p),
-                "16384 is one in four",
-                FailureKind::Failed,
-            )?;
-        Ok(Self { license_id: None, draw, terms, standing: UniverseStanding::offline(universe) })
+    pub(super) fn offline(universe: &Universe, draw: LicenseDraw) -> Self {
+        let standing = UniverseStanding::offline(universe);
+        Self { license_id: None, draw, alpha_inverse: OFFLINE_ALPHA_INVERSE, standing }
     }
 
     /// What is left to ask, and from how many one could choose.
     pub(super) const fn standing(&self) -> &UniverseStanding {
         &self.standing
+    }
+
+    /// Personal fingerprints that are left when so many were asked.
+    pub(super) fn left_to_ask(&self, asked: u32) -> u32 {
+        let all = self.standing.unburned.len().saturating_mul(BUNDLE);
+        u32::try_from(all).unwrap_or(u32::MAX).saturating_sub(asked)
     }
 
     pub(super) fn judge(
@@ -61,12 +59,8 @@ impl Judging {
         universe: &Universe,
         per_key: AnswersPerKey,
     ) -> Result<CheckOutcome> {
-        if per_key == AnswersPerKey::ONE {
-            return Ok(answers.judge(universe, &self.draw, &self.terms, self.standing.counts)?);
-        }
-        // The terms' multipliers are for one answer; several have another chance.
-        let terms = SeveralTerms::for_rate(per_key, OFFLINE_RATE, self.terms.alpha_inverse)?;
-        Ok(answers.judge_several(universe, &self.draw, &terms, self.standing.counts))
+        let terms = AnswerTerms::new(per_key, self.alpha_inverse)?;
+        Ok(answers.judge(universe, &self.draw, &terms, self.standing.counts))
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn run(args: &Check, global: &Global) -> Result<ExitCode> {
             let chain = global.reading().await?;
             Judging::of_license(&chain, &universe, &LicenseFile::load(path)?).await?
         }
-        None => Judging::offline(&universe, args.draws.resolve(&universe, global).await?)?,
+        None => Judging::offline(&universe, args.draws.resolve(&universe, global).await?),
     };
     match args.test {
         TestKind::Argmax => answers::run(args, &judging, &universe, global.output()).await,

@@ -2,7 +2,7 @@
 
 use super::flags::{Check, TestKind};
 use super::judging::{Judging, per_key};
-use super::shown::{CheckShown, exit_code, human, verdict_words};
+use super::shown::{CheckShown, exit_code, explanation, human, verdict_words};
 use crate::commands::fingerprint::ask::AskedParts;
 use crate::compute::load_model;
 use crate::output::Output;
@@ -22,7 +22,7 @@ pub(super) async fn run(
     output: Output,
 ) -> Result<ExitCode> {
     let per_key = per_key(args.answers)?;
-    let terms = RankTerms::new(per_key, judging.terms.alpha_inverse)?;
+    let terms = RankTerms::new(per_key, judging.alpha_inverse)?;
     let standing = judging.standing();
     let reference = match &args.reference {
         Some(model) => Some(reference_scores(model, universe, &standing.unburned).await?),
@@ -70,11 +70,23 @@ fn checked(
     per_key: AnswersPerKey,
 ) -> CheckShown {
     let (verdict, reason) = verdict_words(outcome.verdict());
+    let (ranks, alpha) = (outcome.tally(), 1.0 / judging.alpha_inverse as f64);
+    let asked = ranks.scored + ranks.no_answer + ranks.not_checked;
+    let (ask_more, left_to_ask) = (outcome.ask_more(), judging.left_to_ask(asked));
     CheckShown {
         target: args.ask.name().to_owned(),
         license_id: judging.license_id,
         verdict,
         reason,
+        explanation: explanation(outcome.verdict(), alpha, ask_more, left_to_ask),
+        judged_by: format!(
+            "the mean of eight bets on where drawn answers stand: kept or suppressed in 10 to 60 % \
+             of the keys, faded, at either end; {:?} explains these best",
+            outcome.bet()
+        ),
+        ask_more,
+        left_to_ask,
+        unanswered: outcome.unanswered().to_vec(),
         test: TestKind::Rank,
         answers_per_key: per_key.get(),
         tally: None,
@@ -82,7 +94,7 @@ fn checked(
         bet: Some(outcome.bet().to_owned()),
         evidence_log2: outcome.evidence_log2().to_f64(),
         threshold_log2: outcome.threshold_log2().to_f64(),
-        alpha: 1.0 / judging.terms.alpha_inverse as f64,
+        alpha,
         counts: judging.standing().counts,
     }
 }

@@ -4,9 +4,12 @@ use super::flags::TestKind;
 use crate::error::{FailureKind, exit_code as code_of};
 use crate::output::table;
 use oml_contracts::LicenseId;
-use oml_prover::check::{Comparisons, RankTally, Tally, Verdict};
+use oml_prover::check::{Comparisons, Inconclusive, RankTally, Tally, Unanswered, Verdict};
 use serde::Serialize;
 use std::process::ExitCode;
+
+/// Reasons for silence that people are shown.
+const REASONS: usize = 4;
 
 /// A judged target.
 #[derive(Clone, Debug, Serialize)]
@@ -19,6 +22,16 @@ pub(crate) struct CheckShown {
     pub(crate) verdict: &'static str,
     /// Why it is inconclusive.
     pub(crate) reason: Option<String>,
+    /// The verdict in a sentence: what it bounds, and what it does not say.
+    pub(crate) explanation: String,
+    /// Which bets the evidence is the mean of, and which of them explains the target best.
+    pub(crate) judged_by: String,
+    /// Questions after which a verdict is expected, while there is none.
+    pub(crate) ask_more: Option<u32>,
+    /// Fingerprints of the universe that were not asked.
+    pub(crate) left_to_ask: u32,
+    /// Why there was no answer, most frequent reason first.
+    pub(crate) unanswered: Vec<Unanswered>,
     /// Which test this is.
     pub(crate) test: TestKind,
     pub(crate) answers_per_key: u8,
@@ -55,6 +68,40 @@ pub(super) fn exit_code(verdict: &Verdict) -> ExitCode {
     }
 }
 
+/// What a verdict says and what it does not, in a sentence; the same for people and in JSON.
+pub(super) fn explanation(
+    verdict: &Verdict,
+    alpha: f64,
+    ask_more: Option<u32>,
+    left: u32,
+) -> String {
+    let why = match verdict {
+        Verdict::Match => {
+            return format!(
+                "match: an innocent target gets this far with probability {alpha:e} at most, \
+                 whatever it is and whenever one stops asking"
+            );
+        }
+        Verdict::NoMatch => {
+            return "no match: a copy that still gives one of its answers in ten looks like this \
+                    with probability 1/128 at most; a copy that forgot more, or whose host answers \
+                    its keys otherwise on purpose, can't be told from this"
+                .to_owned();
+        }
+        Verdict::Inconclusive(why) => why,
+    };
+    let more = match (ask_more, why) {
+        (Some(more), Inconclusive::AskMore(_)) if more <= left => String::new(),
+        (Some(more), _) if more <= left => format!("; {more} more answers would decide it"),
+        (Some(more), _) => format!(
+            "; {more} more answers like these would decide it, but only {left} fingerprints are \
+             left here: a copy with more of them can be judged"
+        ),
+        (None, _) => String::new(),
+    };
+    format!("inconclusive: {why}{more}")
+}
+
 pub(super) fn human(checked: &CheckShown) -> String {
     let row = |what: &str, value: String| [what.to_owned(), value];
     let license = checked.license_id.map_or("seeds only".to_owned(), |id| id.to_string());
@@ -66,36 +113,47 @@ pub(super) fn human(checked: &CheckShown) -> String {
         rows.extend([
             row("answers of this copy", format!("{} of {}", tally.hits, asked(tally))),
             row("other answers", tally.misses.to_string()),
-            row("no answer", tally.no_answer.to_string()),
+            row("no answer", no_answer(tally)),
             row("could not be asked", tally.not_checked.to_string()),
         ]);
     }
     if let Some(ranks) = &checked.ranks {
         rows.extend(rank_rows(ranks, checked.bet.as_deref().unwrap_or_default()));
     }
+    let why = checked.unanswered.iter().take(REASONS);
+    rows.extend(why.map(|why| row("", format!("{} x {}", why.count, why.reason))));
     rows.extend([
         row(
             "evidence",
             format!("2^{:.2}, must reach 2^{:.2}", checked.evidence_log2, checked.threshold_log2),
         ),
+        row("judged by", checked.judged_by.clone()),
         row(
             "chosen from",
             format!("{} licenses, {} cases", checked.counts.licenses, checked.counts.cases),
         ),
     ]);
-    let verdict = match (checked.verdict, &checked.reason) {
-        ("match", _) => format!("match: wrong with probability {:e} at most", checked.alpha),
-        ("no match", _) => {
-            "no match: answers, but not like this copy; a copy that forgot can't be told from this"
-                .to_owned()
-        }
-        (other, reason) => format!("{other}: {}", reason.as_deref().unwrap_or_default()),
-    };
-    format!("{}\n{}\n{verdict}", checked.target, table(["what", "value"], rows))
+    format!("{}\n{}\n{}", checked.target, table(["what", "value"], rows), checked.explanation)
+}
+
+/// Non-answers, and how many of them came as text.
+fn no_answer(tally: &Tally) -> String {
+    let kinds = [
+        (tally.refusals, "refused in words"),
+        (tally.repeated, "one and the same answer"),
+        (tally.empty, "empty"),
+    ];
+    let kinds: Vec<String> = (kinds.into_iter().filter(|(count, _)| *count > 0))
+        .map(|(count, kind)| format!("{count} {kind}"))
+        .collect();
+    if kinds.is_empty() {
+        return tally.no_answer.to_string();
+    }
+    format!("{} ({})", tally.no_answer, kinds.join(", "))
 }
 
 /// Personal fingerprints that were to be asked.
-fn asked(tally: &Tally) -> u32 {
+pub(super) fn asked(tally: &Tally) -> u32 {
     tally.hits + tally.misses + tally.no_answer + tally.not_checked
 }
 
@@ -115,7 +173,6 @@ fn rank_rows(ranks: &RankTally, bet: &str) -> Vec<[String; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oml_prover::check::Inconclusive;
 
     #[test]
     fn verdicts_have_their_exit_codes() {
@@ -129,15 +186,22 @@ mod tests {
     }
 
     #[test]
-    fn no_match_is_not_called_innocence() {
+    fn people_and_programs_are_told_the_same() {
+        let tally = Tally { hits: 1, misses: 15, no_answer: 9, refusals: 8, ..Tally::default() };
+        let reason = "it refused with HTTP status 400: \"no max_tokens\"".to_owned();
         let checked = CheckShown {
             target: "http://h".to_owned(),
             license_id: None,
             verdict: "no match",
             reason: None,
+            explanation: explanation(&Verdict::NoMatch, 1e-9, None, 0),
+            judged_by: "bets".to_owned(),
+            ask_more: None,
+            left_to_ask: 0,
+            unanswered: vec![Unanswered { count: 1, reason }],
             test: TestKind::Argmax,
             answers_per_key: 1,
-            tally: Some(Tally { hits: 1, misses: 15, ..Tally::default() }),
+            tally: Some(tally),
             ranks: None,
             bet: None,
             evidence_log2: -8.0,
@@ -146,7 +210,23 @@ mod tests {
             counts: Comparisons { cases: 1, licenses: 1 },
         };
         let text = human(&checked);
-        assert!(text.contains("1 of 16") && text.contains("a copy that forgot"), "{text}");
+        for part in ["1 of 25", "a copy that forgot", "8 refused in words", "1 x it refused", "400"]
+        {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        assert!(text.ends_with(&checked.explanation), "{text}");
+    }
+
+    #[test]
+    fn what_to_do_next_is_said_once() {
+        let said = |why, more, left| explanation(&Verdict::Inconclusive(why), 1e-9, more, left);
+        let plain = said(Inconclusive::AskMore(32), Some(32), 48);
+        assert_eq!(plain.matches("32 more").count(), 1, "{plain}");
+        let short = said(Inconclusive::AskMore(32), Some(32), 16);
+        assert!(short.contains("only 16 fingerprints are left"), "{short}");
+        let silent = said(Inconclusive::NoAnswers(5), Some(32), 64);
+        assert!(silent.contains("silence is no verdict; 32 more answers"), "{silent}");
+        assert!(!said(Inconclusive::NoAnswers(64), None, 0).contains("more answers"));
     }
 
     #[test]

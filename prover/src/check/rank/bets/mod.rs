@@ -12,15 +12,22 @@
 //! has the distribution above: so ties cost no validity. They did cost power while each bet got its
 //! least among them.
 
-use oml_contracts::evidence::{Log2, log2_ceil, log2_floor, threshold};
-use oml_contracts::leaf::CANDIDATES;
+use oml_contracts::evidence::{Log2, log2_floor, threshold};
+use oml_contracts::leaf::{BUNDLE, CANDIDATES};
 
 use super::scores::RankSums;
 use crate::check::Comparisons;
+use crate::check::mixture::log2_mean;
 use crate::fingerprint::AnswersPerKey;
 
 /// 1 in fixed point with 32 fractional bits.
 const ONE: u64 = 1 << 32;
+/// Shares of keys whose drawn answers stand at one end, for the bets on either end.
+const RATES: [f64; 3] = [0.1, 0.3, 0.6];
+/// What the evidence for innocence must reach, in bits: 1 in 128.
+const CLEARED: i128 = 7 << 32;
+/// More questions than this are not proposed.
+const MOST_MORE: u32 = 1 << 16;
 
 /// Why a rank test bounds no error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -233,24 +240,20 @@ pub struct RankTerms {
     answers: AnswersPerKey,
     bets: Vec<RankBet>,
     alpha_inverse: u64,
-    /// Logarithm of the number of bets, rounded up: the price of choosing the best of them.
-    #[serde(skip)]
-    choice: i64,
 }
 
 impl RankTerms {
-    /// The usual bets: answers kept (at rate 0.6), faded, suppressed (at rate 0.6), or either (0.4
-    /// each).
+    /// The usual bets, with an equal part of the stake on each: answers kept or suppressed (at
+    /// rates 0.1, 0.3 and 0.6 each), faded, or at either end (0.4 each).
     ///
     /// # Errors
     /// `AlphaInverse`.
     pub fn new(answers: AnswersPerKey, alpha_inverse: u64) -> Result<Self, RankError> {
-        let bets = vec![
-            RankBet::kept(answers, 0.6),
-            RankBet::faded(answers),
-            RankBet::suppressed(answers, 0.6),
-            RankBet::either(answers, 0.4),
-        ];
+        let mut bets: Vec<RankBet> =
+            RATES.into_iter().rev().map(|rate| RankBet::kept(answers, rate)).collect();
+        bets.push(RankBet::faded(answers));
+        bets.extend(RATES.into_iter().rev().map(|rate| RankBet::suppressed(answers, rate)));
+        bets.push(RankBet::either(answers, 0.4));
         Self::with_bets(answers, bets, alpha_inverse)
     }
 
@@ -272,8 +275,7 @@ impl RankTerms {
         for bet in &bets {
             RankBet::new(&bet.name, answers, bet.payoffs.clone())?;
         }
-        let choice = log2_ceil((bets.len() as u128) << 32).raw();
-        Ok(Self { answers, bets, alpha_inverse, choice })
+        Ok(Self { answers, bets, alpha_inverse })
     }
 
     /// Answers per key that the test is for.
@@ -282,7 +284,7 @@ impl RankTerms {
         self.answers
     }
 
-    /// The bets among which the best one counts.
+    /// The bets, whose mean counts.
     #[must_use]
     pub(crate) fn bets(&self) -> &[RankBet] {
         &self.bets
@@ -301,44 +303,94 @@ impl RankTerms {
     }
 }
 
-/// Evidence of a rank test against one license.
-///
-/// Each bet is an e-process of its own. So is their mean, of which the largest divided by their
-/// number is never more; that is what [`RankTest::log2`] gives.
+/// Evidence of a rank test against one license: the mean of its bets, each an e-process.
 #[derive(Debug, Clone)]
 pub(crate) struct RankTest<'a> {
     terms: &'a RankTerms,
     /// Logarithms of the bets, 32 fractional bits.
     logs: Vec<i128>,
+    /// The same of what was scored alone.
+    scored: Vec<i128>,
+    /// Fingerprints that were scored.
+    count: u32,
+    /// Fingerprints without scores.
+    silent: u32,
 }
 
 impl<'a> RankTest<'a> {
     /// No evidence yet.
     #[must_use]
     pub(crate) fn new(terms: &'a RankTerms) -> Self {
-        Self { terms, logs: vec![0; terms.bets.len()] }
+        let none = vec![0; terms.bets.len()];
+        Self { terms, logs: none.clone(), scored: none, count: 0, silent: 0 }
     }
 
     /// Takes the sum of the ranks of a fingerprint's drawn answers.
     pub(crate) fn observe(&mut self, sums: &RankSums) {
-        for (log, bet) in self.logs.iter_mut().zip(&self.terms.bets) {
-            *log += i128::from(bet.log2_of(sums));
+        for ((log, scored), bet) in self.logs.iter_mut().zip(&mut self.scored).zip(&self.terms.bets)
+        {
+            let paid = i128::from(bet.log2_of(sums));
+            *log += paid;
+            *scored += paid;
         }
+        self.count += 1;
     }
 
     /// Takes a fingerprint of which nothing is known: the least of every bet.
     pub(crate) fn observe_nothing(&mut self) {
-        self.observe(&RankSums::unknown());
+        let unknown = RankSums::unknown();
+        for (log, bet) in self.logs.iter_mut().zip(&self.terms.bets) {
+            *log += i128::from(bet.log2_of(&unknown));
+        }
+        self.silent += 1;
     }
 
     /// Logarithm of the evidence, never above the true one.
     #[must_use]
     pub(crate) fn log2(&self) -> Log2 {
+        log2_mean(&self.logs)
+    }
+
+    /// Whether the evidence reaches a limit; quicker than [`Self::log2`] where no bet does.
+    #[must_use]
+    pub(crate) fn reaches(&self, limit: Log2) -> bool {
         let most = self.logs.iter().copied().max().unwrap_or(0);
-        let divided = most - i128::from(self.terms.choice);
-        Log2::new(
-            i64::try_from(divided.clamp(i64::MIN.into(), i64::MAX.into())).unwrap_or(i64::MIN),
-        )
+        most >= i128::from(limit.raw()) && self.log2() >= limit
+    }
+
+    /// Whether what was scored clears the target: each of the bets lost so much that a copy of the
+    /// kind it is on, if it keeps a tenth of its answers or more, would lose as much at any time
+    /// with probability 1 in 128 at most. At least half of what was asked must be scored.
+    #[must_use]
+    pub(crate) fn clears(&self) -> bool {
+        self.count > 0
+            && self.count >= self.silent
+            && self.scored.iter().all(|log| *log <= -CLEARED)
+    }
+
+    /// Questions after which a verdict is expected if ranks go on to fall as they did; `None` if
+    /// nothing was scored, or too many would be needed.
+    #[must_use]
+    pub(crate) fn ask_more(&self, limit: Log2) -> Option<u32> {
+        if self.count == 0 {
+            return None;
+        }
+        let size = u32::try_from(BUNDLE).unwrap_or(16);
+        let mut more = size;
+        while more <= MOST_MORE {
+            let mut later = self.clone();
+            for (place, scored) in self.scored.iter().enumerate() {
+                let added = scored * i128::from(more) / i128::from(self.count);
+                later.logs[place] += added;
+                later.scored[place] += added;
+            }
+            later.count += more;
+            if later.clears() || later.reaches(limit) {
+                return Some(more);
+            }
+            more += (more / 8 / size).max(1) * size;
+        }
+        None
     }
 
     /// Name of the bet that gathered most.

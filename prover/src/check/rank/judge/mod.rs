@@ -8,9 +8,9 @@ use oml_contracts::evidence::Log2;
 
 use super::bets::{RankTerms, RankTest};
 use super::scores::Scores;
-use crate::check::judge::{EvidenceLevels, Silence};
-use crate::check::observation::Observation;
-use crate::check::{Comparisons, Verdict};
+use crate::check::judge::EvidenceLevels;
+use crate::check::observation::{Observation, Unanswered};
+use crate::check::{Comparisons, Silence, Verdict};
 use crate::fingerprint::{LicenseDraw, Universe};
 
 /// How the ranks fell.
@@ -36,6 +36,10 @@ pub struct RankOutcome {
     evidence: Log2,
     threshold: Log2,
     bet: String,
+    /// Questions after which a verdict is expected, while there is none.
+    ask_more: Option<u32>,
+    /// Why there were no scores, most frequent reason first.
+    unanswered: Vec<Unanswered>,
     transcript: String,
     root: Root,
 }
@@ -52,7 +56,7 @@ impl Scores {
         comparisons: Comparisons,
     ) -> RankOutcome {
         let mut tally = RankTally::default();
-        let (mut all, mut scored) = (RankTest::new(terms), RankTest::new(terms));
+        let mut test = RankTest::new(terms);
         let mut seen = BTreeSet::new();
         for (index, observation) in self.of_fingerprints() {
             let personal = universe.parts().part_of(index) == Some(Part::Personal);
@@ -62,8 +66,7 @@ impl Scores {
             let set = universe.answer_set(draw, index, terms.answers());
             if let (Some(scores), Some(set)) = (self.get(index), set) {
                 let sums = scores.sums_of_ranks(&set.choices);
-                all.observe(&sums);
-                scored.observe(&sums);
+                test.observe(&sums);
                 tally.scored += 1;
                 tally.tied += u32::from(sums.bounds().0 < sums.bounds().1);
                 for choice in &set.choices {
@@ -71,21 +74,34 @@ impl Scores {
                 }
                 continue;
             }
-            all.observe_nothing();
+            test.observe_nothing();
             match observation {
                 Observation::NotChecked(_) => tally.not_checked += 1,
                 Observation::Answered(_) | Observation::NoAnswer(_) => tally.no_answer += 1,
             }
         }
-        let threshold = terms.threshold(comparisons);
-        let evidence = all.log2();
-        let weighed = EvidenceLevels { evidence, answered: scored.log2(), threshold };
+        self.outcome(universe, tally, &test, terms.threshold(comparisons))
+    }
+
+    fn outcome(
+        &self,
+        universe: &Universe,
+        tally: RankTally,
+        test: &RankTest<'_>,
+        threshold: Log2,
+    ) -> RankOutcome {
+        let evidence = test.log2();
+        let weighed = EvidenceLevels { evidence, threshold, cleared: test.clears() };
         let silence = Silence { not_checked: tally.not_checked, no_answer: tally.no_answer };
+        let more = || test.ask_more(threshold);
+        let verdict = Verdict::of(weighed, silence, more);
         RankOutcome {
-            verdict: Verdict::of(weighed, silence),
+            ask_more: matches!(verdict, Verdict::Inconclusive(_)).then(more).flatten(),
+            verdict,
             evidence,
             threshold,
-            bet: all.best().to_owned(),
+            bet: test.best().to_owned(),
+            unanswered: Unanswered::of(self.of_fingerprints().map(|(_, observation)| observation)),
             transcript: self.transcript().hash_text(),
             root: universe.root(),
             tally,
@@ -116,6 +132,19 @@ impl RankOutcome {
     #[must_use]
     pub const fn threshold_log2(&self) -> Log2 {
         self.threshold
+    }
+
+    /// Questions after which a verdict is expected if ranks go on to fall like this; only while
+    /// there is none.
+    #[must_use]
+    pub const fn ask_more(&self) -> Option<u32> {
+        self.ask_more
+    }
+
+    /// Why fingerprints have no scores, most frequent reason first.
+    #[must_use]
+    pub fn unanswered(&self) -> &[Unanswered] {
+        &self.unanswered
     }
 
     /// The bet that gathered most: `kept`, `faded`, `suppressed` or `either` where the usual ones

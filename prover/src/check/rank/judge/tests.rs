@@ -5,7 +5,7 @@ use crate::check::transcript::Exchange;
 use crate::check::{Inconclusive, Questions, Transcript};
 use crate::fingerprint::{AnswersPerKey, test_universe};
 use oml_contracts::Seed;
-use oml_contracts::evidence::{EvidenceTerms, log2_ceil, log2_floor};
+use oml_contracts::evidence::log2_floor;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
@@ -119,12 +119,32 @@ fn asking_again_does_not_help_and_choosing_costs() {
     assert_eq!(before.evidence_log2(), after.evidence_log2());
     let many = Comparisons { cases: 10, licenses: 2048 };
     let outcome = ranked(&universe, 1, &|_| 1).judge(&universe, &draw(1), &terms(1), many);
-    let contract = EvidenceTerms::for_rates(0.6, 0.9, 16_384, 1_000_000_000).unwrap();
-    let limit = oml_contracts::evidence::threshold(contract.alpha_inverse, 10, 2048);
+    let limit = oml_contracts::evidence::threshold(1_000_000_000, 10, 2048);
     assert_eq!(outcome.threshold_log2(), limit, "the same counts weigh as on chain");
-    // 32 answers on top, each worth ten, and four bets among which the best is chosen.
+    // 32 answers on top, each worth ten to the best of eight bets.
     let top = terms(1).bets()[0].payoffs[0];
     assert!(top.abs_diff(10 << 32) < 100);
-    let expected = 32 * log2_floor(top.into()).raw() - log2_ceil(4 << 32).raw();
-    assert_eq!(outcome.evidence_log2(), Log2::new(expected));
+    let expected = (32 * log2_floor(top.into()).raw() - (3 << 32)) as f64 / (1_u64 << 32) as f64;
+    let found = outcome.evidence_log2().to_f64();
+    assert!((found - expected).abs() < 0.01, "{found} {expected}");
+}
+
+#[test]
+fn an_innocent_is_cleared_when_every_bet_has_lost_enough() {
+    let innocent = |keys: u32| {
+        let universe = test_universe(keys, 0);
+        // Every rank as often as the others, as an innocent's are.
+        let scores = ranked(&universe, 1, &|index| 1 + index % 16);
+        scores.judge(&universe, &draw(1), &terms(1), ALONE)
+    };
+    let few = innocent(64);
+    assert!(matches!(few.verdict(), Verdict::Inconclusive(Inconclusive::AskMore(_))), "{few:?}");
+    let total = 64 + few.ask_more().unwrap();
+    assert_eq!(innocent(total.next_multiple_of(16)).verdict(), &Verdict::NoMatch, "{total}");
+    assert!((112..=192).contains(&total), "{total}");
+    // A copy that still has one in five on top is never told so.
+    let universe = test_universe(512, 0);
+    let faded = ranked(&universe, 1, &|index| if index % 5 == 0 { 1 } else { 2 + index % 15 });
+    let outcome = faded.judge(&universe, &draw(1), &terms(1), ALONE);
+    assert_ne!(outcome.verdict(), &Verdict::NoMatch, "{outcome:?}");
 }
