@@ -1,10 +1,10 @@
 //! How the answers to one license's questions fell.
 
-/// Among how many cases and licenses a match could have been found. Whoever compares more finds
+/// Among how many checks and licenses a match could have been found. Whoever compares more finds
 /// more by chance, so each raises what the evidence must reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Comparisons {
-    /// Cases or checks made with this universe, this one included.
+    /// Checks made with this universe, this one included.
     pub cases: u32,
     /// Licenses of this universe.
     pub licenses: u32,
