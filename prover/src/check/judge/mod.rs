@@ -64,7 +64,8 @@ pub struct CheckOutcome {
     root: Root,
 }
 
-/// Proof, for the owner's own use and for opening a case, that a target gives a license's answers.
+/// Proof, for the owner's own use and for ordering a round, that a target gives a license's
+/// answers.
 ///
 /// Only [`CheckOutcome::into_evidence`] makes one, and only of a match.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
