@@ -191,6 +191,10 @@ pub fn explain<T>(result: Result<T, PayerError>, gateway: &str) -> Result<T> {
         Err(PayerError::PaymentRequired { .. }) => {
             ("check the channel file, and that its deposit suffices", FailureKind::Failed)
         }
+        Err(PayerError::Cut { .. }) => (
+            "what came is not the whole answer; it was paid for, and its receipt is kept in the log",
+            FailureKind::Failed,
+        ),
         Err(PayerError::Receipt { .. }) => {
             ("the receipt is kept in the log; see `oml proof`", FailureKind::Failed)
         }

@@ -3,6 +3,7 @@
 use oml_contracts::hash::{key_hash, plain_request_hash, request_hash};
 use oml_contracts::{ModelId, RequestHash};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use crate::canonical::{canonical_json, has_fraction};
 use crate::count::TokenCounter;
@@ -26,15 +27,22 @@ impl ServedPath {
         }
     }
 
-    /// Text of the answer in the first choice of a body or of a chunk.
+    /// Text of the answer in the first choice of a body or of a chunk. A message in parts is their
+    /// texts one after the other.
     #[must_use]
-    pub fn answer(self, body: &Value) -> Option<&str> {
+    pub fn answer(self, body: &Value) -> Option<Cow<'_, str>> {
         let choice = body.get("choices")?.get(0)?;
-        match self {
-            Self::Completions => choice.get("text")?.as_str(),
-            Self::Chat => {
-                choice.get("delta").or_else(|| choice.get("message"))?.get("content")?.as_str()
+        let content = match self {
+            Self::Completions => choice.get("text")?,
+            Self::Chat => choice.get("delta").or_else(|| choice.get("message"))?.get("content")?,
+        };
+        match content {
+            Value::String(text) => Some(text.into()),
+            Value::Array(parts) => {
+                let texts = parts.iter().filter_map(|part| part.get("text")?.as_str());
+                Some(texts.collect::<String>().into())
             }
+            _ => None,
         }
     }
 }
@@ -316,8 +324,17 @@ mod tests {
             (ServedPath::Chat, json!({"choices": [{"delta": {"content": "c"}}]}), Some("c")),
             (ServedPath::Chat, json!({"choices": [{"delta": {"role": "assistant"}}]}), None),
             (ServedPath::Chat, json!({"choices": []}), None),
+            (ServedPath::Chat, json!({"choices": [{"message": {"content": null}}]}), None),
+            // The answer was taken for an empty text, and charged.
+            (
+                ServedPath::Chat,
+                json!({"choices": [{"message": {"content": [
+                    {"type": "text", "text": "part one"}, {"type": "image_url"},
+                    {"type": "text", "text": ", part two"}]}}]}),
+                Some("part one, part two"),
+            ),
         ] {
-            assert_eq!(path.answer(&body), text);
+            assert_eq!(path.answer(&body).as_deref(), text);
         }
     }
 }

@@ -42,19 +42,23 @@ impl Splitter {
     }
 }
 
-/// Index after the first blank line that begins at or after `from`.
+/// Index after the first blank line that begins at or after `from`. Lines end with a line feed, a
+/// carriage return or both, and the line before need not end as the blank one does.
 fn event_end(buffer: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    while at < buffer.len() {
-        let tail = &buffer[at..];
-        for end in [&b"\n\n"[..], b"\r\n\r\n", b"\r\r"] {
-            if tail.starts_with(end) {
-                return Some(at + end.len());
-            }
-        }
-        at += 1;
+    (from..buffer.len()).find_map(|at| {
+        let first = line_end(buffer.get(at..)?)?;
+        let blank = line_end(buffer.get(at + first..)?)?;
+        Some(at + first + blank)
+    })
+}
+
+/// Length of the line end that these bytes begin with.
+const fn line_end(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [b'\r', b'\n', ..] => Some(2),
+        [b'\r' | b'\n', ..] => Some(1),
+        _ => None,
     }
-    None
 }
 
 /// Fields of one event that this node reads.
@@ -67,10 +71,12 @@ pub struct Event {
 }
 
 impl Event {
-    /// Parses a whole event; comments and unknown fields are skipped, bad UTF-8 is replaced.
+    /// Parses a whole event; comments and unknown fields are skipped, bad UTF-8 is replaced, and
+    /// the mark with which some streams begin (a byte order mark) is no part of the first field.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
         let mut event = Self::default();
         let mut first = true;
         for line in text.split(['\n', '\r']) {
@@ -98,6 +104,15 @@ impl Event {
     }
 }
 
+/// What a text in UTF-8 may begin with, and means nothing.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Bytes of a text without the byte order mark that some servers put before it.
+#[must_use]
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
+}
+
 /// Writes an event; `data` must be one line.
 #[must_use]
 pub fn write(name: Option<&str>, data: &str) -> Bytes {
@@ -120,6 +135,35 @@ mod tests {
         let events = splitter.push(b"\ndata: b\r\n\r\nevent: x\ndata: c\r\rdata: d").unwrap();
         assert_eq!(events, ["data: a\n\n", "data: b\r\n\r\n", "event: x\ndata: c\r\r"]);
         assert_eq!(splitter.rest().unwrap(), "data: d");
+    }
+
+    /// `\n\r\n` was no end, so that a whole stream was said to be cut.
+    #[test]
+    fn line_ends_may_be_mixed() {
+        for end in ["\n\r\n", "\r\n\n", "\n\r", "\r\n\r", "\r\r\n"] {
+            let mut splitter = Splitter::default();
+            let mut events = Vec::new();
+            for byte in format!("data: a{end}data: [DONE]{end}").bytes() {
+                events.extend(splitter.push(&[byte]).unwrap());
+            }
+            let read: Vec<String> = events
+                .iter()
+                .map(|bytes| Event::parse(bytes).data)
+                .filter(|data| !data.is_empty())
+                .collect();
+            assert_eq!(read, ["a", "[DONE]"], "{end:?}");
+        }
+        // One line end of two bytes is none of two.
+        assert_eq!(event_end(b"data: a\r\ndata: b\r\n", 0), None);
+    }
+
+    /// The first event was lost, and billed one token less.
+    #[test]
+    fn a_byte_order_mark_hides_no_event() {
+        let event = Event::parse("\u{feff}data: a\n\n".as_bytes());
+        assert_eq!(event.data, "a");
+        assert_eq!(without_mark("\u{feff}{}".as_bytes()), b"{}");
+        assert_eq!(without_mark(b"{}"), b"{}");
     }
 
     #[test]

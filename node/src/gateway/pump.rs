@@ -28,6 +28,11 @@ use crate::signing::EpochSigner;
 /// Events that may wait for a slow client before the upstream waits too.
 const STREAM_BUFFER: usize = 64;
 
+/// Name of an event with which some upstreams end a stream that failed.
+const ERROR_EVENT: &str = "error";
+/// Longest part of an upstream's error that a client sees, in characters.
+const MAX_ERROR_CHARS: usize = 200;
+
 /// What the client gets.
 #[derive(Debug)]
 pub(super) enum ClientAnswer {
@@ -97,12 +102,15 @@ impl Job {
     ) -> Result<(Bytes, SignedReceipt), Failure> {
         let bytes = body(response, deadline).await?;
         let unusable = |cause: &str| UpstreamFailure::Unusable(cause.into());
-        let value: Value =
-            serde_json::from_slice(&bytes).map_err(|_| unusable("it is not JSON"))?;
+        let value: Value = serde_json::from_slice(sse::without_mark(&bytes))
+            .map_err(|_| unusable("it is not JSON"))?;
+        if let Some(said) = error_words(&value) {
+            return Err(unusable(&said).into());
+        }
         if value.get("choices").and_then(|c| c.get(0)).is_none() {
             return Err(unusable("it has no choices").into());
         }
-        meter.text(self.request.path.answer(&value).unwrap_or_default());
+        meter.text(&self.request.path.answer(&value).unwrap_or_default());
         if let Ok(UsageOnly { usage: Some(usage) }) = serde_json::from_value(value) {
             meter.usage(usage);
         }
@@ -134,14 +142,21 @@ impl Job {
 
     /// Meters an event; returns whether the client gets it.
     fn note(&self, event: &Event, meter: &mut Meter) -> Result<bool, UpstreamFailure> {
-        let Ok(value) = serde_json::from_str::<Value>(&event.data) else { return Ok(true) };
-        if let Some(error) = value.get("error").filter(|e| !e.is_null()) {
-            let message = error.get("message").and_then(Value::as_str).unwrap_or("no reason");
-            let shown: String = message.chars().take(200).collect();
-            return Err(UpstreamFailure::Unusable(shown.into()));
+        let failed = |said: String| Err(UpstreamFailure::Unusable(said.into()));
+        let Ok(value) = serde_json::from_str::<Value>(&event.data) else {
+            if event.name == ERROR_EVENT {
+                return failed(shown(&event.data));
+            }
+            return Ok(true);
+        };
+        if let Some(said) = error_words(&value) {
+            return failed(said);
+        }
+        if event.name == ERROR_EVENT {
+            return failed(shown(&event.data));
         }
         if let Some(text) = self.request.path.answer(&value) {
-            meter.text(text);
+            meter.text(&text);
         }
         let no_choice = value.get("choices").and_then(Value::as_array).is_none_or(Vec::is_empty);
         if let Ok(UsageOnly { usage: Some(usage) }) = serde_json::from_value(value) {
@@ -236,6 +251,18 @@ impl Client {
     async fn fail(&mut self, failure: &Failure) {
         self.send(sse::write(None, &failure.body().to_string())).await;
     }
+}
+
+/// The upstream's words in an error object, or an error that is a text.
+fn error_words(value: &Value) -> Option<String> {
+    let error = value.get("error").filter(|error| !error.is_null())?;
+    let words = error.get("message").unwrap_or(error);
+    Some(words.as_str().map_or_else(|| shown(&words.to_string()), shown))
+}
+
+/// The beginning of the upstream's words, without control characters.
+fn shown(words: &str) -> String {
+    words.chars().filter(|c| !c.is_control()).take(MAX_ERROR_CHARS).collect()
 }
 
 fn is_event_stream(response: &reqwest::Response) -> bool {

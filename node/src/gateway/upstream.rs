@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use oml_payments::MeteredRequest;
+use oml_payments::{MeteredRequest, ServedPath};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
@@ -65,7 +65,7 @@ impl Upstream {
         let response = within(deadline, sent).await?;
         let status = response.status().as_u16();
         match status {
-            200..=299 => Ok(response),
+            200..=299 => plain(response),
             400 | 404 | 413 | 422 => {
                 let body = body(response, deadline).await.unwrap_or_default();
                 Err(UpstreamFailure::Refused { status, message: message(&body) })
@@ -87,10 +87,26 @@ impl Upstream {
     }
 }
 
+/// An answer that is not compressed. What was counted and hashed would not be what the client
+/// reads.
+fn plain(response: reqwest::Response) -> Result<reqwest::Response, UpstreamFailure> {
+    let coding = response.headers().get(reqwest::header::CONTENT_ENCODING);
+    let coding = coding.and_then(|value| value.to_str().ok()).unwrap_or("identity").trim();
+    if coding.is_empty() || coding.eq_ignore_ascii_case("identity") {
+        return Ok(response);
+    }
+    let coding: String = coding.chars().filter(|c| !c.is_control()).take(20).collect();
+    let cause = format!("it is compressed ({coding}) although it was asked for uncompressed");
+    Err(UpstreamFailure::Unusable(cause.into()))
+}
+
 /// The body for the upstream: bounded answer, usage asked for, its own model name.
 fn bounded_body(request: &MeteredRequest, model: Option<&str>) -> Vec<u8> {
     let mut body = request.body().clone();
-    let field = if body.contains_key("max_completion_tokens") {
+    // Only chats have `max_completion_tokens`; a server that continues a text ignores it, and its
+    // own default would bound the answer.
+    let newer = body.remove("max_completion_tokens").is_some_and(|value| !value.is_null());
+    let field = if newer && request.path == ServedPath::Chat {
         body.remove("max_tokens");
         "max_completion_tokens"
     } else {
@@ -158,10 +174,13 @@ mod tests {
     use super::*;
     use oml_payments::{ServedPath, TokenLimits};
 
-    fn parse(body: &Value) -> MeteredRequest {
+    fn parse_at(path: ServedPath, body: &Value) -> MeteredRequest {
         let limits = TokenLimits { default_max_tokens: 16, max_tokens_cap: 100 };
-        let bytes = body.to_string().into_bytes();
-        MeteredRequest::parse(ServedPath::Completions, &bytes, &limits).unwrap()
+        MeteredRequest::parse(path, &body.to_string().into_bytes(), &limits).unwrap()
+    }
+
+    fn parse(body: &Value) -> MeteredRequest {
+        parse_at(ServedPath::Completions, body)
     }
 
     #[test]
@@ -173,10 +192,33 @@ mod tests {
         let expected = json!({"model": "u", "prompt": "hi", "stream": true, "temperature": 0.5,
             "max_tokens": 16, "stream_options": {"include_usage": true}});
         assert_eq!(sent, expected);
+    }
 
-        let body = json!({"prompt": "hi", "max_tokens": 7, "max_completion_tokens": 9});
-        let request = parse(&body);
-        let sent: Value = serde_json::from_slice(&bounded_body(&request, None)).unwrap();
-        assert_eq!(sent, json!({"prompt": "hi", "max_completion_tokens": 9}));
+    /// A server that continues texts got only `max_completion_tokens`, and answered at its own
+    /// length.
+    #[test]
+    fn the_bound_of_an_answer_has_the_name_that_its_path_knows() {
+        let messages = json!([{"role": "user", "content": "hi"}]);
+        let (text, chat) = (ServedPath::Completions, ServedPath::Chat);
+        for (path, sent, newer, older) in [
+            (text, json!({"max_completion_tokens": 24}), None, Some(24)),
+            (text, json!({"max_tokens": 7, "max_completion_tokens": 9}), None, Some(9)),
+            (text, json!({"max_tokens": 7}), None, Some(7)),
+            (text, json!({"max_completion_tokens": null}), None, Some(16)),
+            (chat, json!({"max_tokens": 7, "max_completion_tokens": 9}), Some(9), None),
+            (chat, json!({"max_tokens": 7, "max_completion_tokens": null}), None, Some(7)),
+            (chat, json!({}), None, Some(16)),
+        ] {
+            let mut body = sent.clone();
+            match path {
+                ServedPath::Completions => body["prompt"] = json!("hi"),
+                ServedPath::Chat => body["messages"] = messages.clone(),
+            }
+            let request = parse_at(path, &body);
+            let out: Value = serde_json::from_slice(&bounded_body(&request, None)).unwrap();
+            let found = |field: &str| out.get(field).map(|value| value.as_u64().unwrap());
+            assert_eq!(found("max_completion_tokens"), newer, "{path:?} {sent}");
+            assert_eq!(found("max_tokens"), older, "{path:?} {sent}");
+        }
     }
 }

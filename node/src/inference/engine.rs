@@ -50,6 +50,7 @@ pub(super) fn plain_chat(messages: &[Message]) -> String {
     let name = |role: &str| match role {
         "system" => "System",
         "assistant" => "Assistant",
+        "tool" => "Tool",
         _ => "User",
     };
     let lines = messages.iter().map(|m| format!("{}: {}\n", name(&m.role), m.content));

@@ -2,8 +2,8 @@
 
 use oml_engine::{Message, Prompt, Sampling};
 use oml_payments::ServedPath;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Number, Value};
 
 use super::error::OpenAiError;
 use super::scores::{MOST_SCORED, alternatives};
@@ -21,10 +21,10 @@ pub(super) struct CompletionParams {
     pub(super) max_completion_tokens: Option<usize>,
     pub(super) temperature: Option<f32>,
     pub(super) top_p: Option<f32>,
-    pub(super) seed: Option<u64>,
+    pub(super) seed: Option<Number>,
     pub(super) stop: Option<Value>,
     pub(super) n: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub(super) stream: bool,
     pub(super) logprobs: Option<Value>,
     pub(super) top_logprobs: Option<u64>,
@@ -33,14 +33,24 @@ pub(super) struct CompletionParams {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct StreamOptions {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     pub(super) include_usage: bool,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct ChatMessage {
     pub(super) role: String,
+    #[serde(default)]
     pub(super) content: Value,
+}
+
+/// Clients send null for what they do not set.
+fn null_is_absent<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 pub(super) fn prompt(path: ServedPath, params: &CompletionParams) -> Result<Prompt, OpenAiError> {
@@ -68,9 +78,10 @@ fn chat_messages(messages: &[ChatMessage]) -> Result<Prompt, OpenAiError> {
     let message = |message: &ChatMessage| {
         let role = match message.role.as_str() {
             "system" | "developer" => "system",
-            role @ ("user" | "assistant") => role,
+            role @ ("user" | "assistant" | "tool") => role,
             other => {
-                let message = format!("role {other:?} is unknown; use system, user or assistant");
+                let message =
+                    format!("role {other:?} is unknown; use system, user, assistant or tool");
                 return Err(OpenAiError::bad("bad_request", message));
             }
         };
@@ -83,6 +94,8 @@ fn content(value: &Value) -> Result<String, OpenAiError> {
     let unsupported = || OpenAiError::bad("unsupported", "message content must be text");
     match value {
         Value::String(text) => Ok(text.clone()),
+        // A turn that only calls tools says nothing.
+        Value::Null => Ok(String::new()),
         Value::Array(parts) => {
             let text = |part: &Value| part.get("text").and_then(Value::as_str).map(str::to_owned);
             parts.iter().map(|part| text(part).ok_or_else(unsupported)).collect()
@@ -130,8 +143,20 @@ pub(super) fn sampling(params: &CompletionParams) -> Result<Option<Sampling>, Op
     if temperature < 1e-4 {
         return Ok(None);
     }
-    let seed = params.seed.unwrap_or_else(rand::random);
+    let seed = seed(params.seed.as_ref())?.unwrap_or_else(rand::random);
     Ok(Some(Sampling { temperature, top_p, seed }))
+}
+
+/// A seed that is asked for; -1 asks for any, as other servers take it.
+fn seed(asked: Option<&Number>) -> Result<Option<u64>, OpenAiError> {
+    match asked {
+        None => Ok(None),
+        Some(number) if number.as_i64() == Some(-1) => Ok(None),
+        Some(number) => number.as_u64().map(Some).ok_or_else(|| {
+            let message = format!("`seed` is {number}, but must be a whole number from -1");
+            OpenAiError::bad("bad_request", message)
+        }),
+    }
 }
 
 pub(super) fn stops(params: &CompletionParams) -> Result<Vec<String>, OpenAiError> {

@@ -96,6 +96,56 @@ async fn chats_are_rendered_as_text() {
     assert_eq!(answer["choices"][0]["message"], json!({"role": "assistant", "content": expected}));
 }
 
+/// Clients send null for what they leave open, and -1 for any seed; both were refused.
+#[tokio::test]
+async fn null_is_absent_and_a_seed_may_be_any() {
+    let server = Server::start().await;
+    for more in [
+        json!({"stream": null}),
+        json!({"stream_options": null}),
+        json!({"stream_options": {"include_usage": null}}),
+        json!({"temperature": null, "top_p": null, "stop": null, "n": null, "logprobs": null,
+            "seed": null, "max_tokens": null, "max_completion_tokens": null, "model": null}),
+        json!({"seed": -1, "temperature": 1}),
+        json!({"seed": 7, "temperature": 1}),
+        json!({"seed": u64::MAX, "temperature": 1}),
+    ] {
+        let mut body = json!({"prompt": "hi there|", "max_tokens": 3, "temperature": 0});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let (status, text) = server.post("/v1/completions", &body).await;
+        assert_eq!(status, 200, "{more}: {text}");
+    }
+    for (field, value) in
+        [("seed", json!(-2)), ("seed", json!(0.5)), ("max_tokens", json!(-1)), ("stop", json!(""))]
+    {
+        let mut body = json!({"prompt": "hi there|", "max_tokens": 3, "temperature": 1});
+        body[field] = value;
+        let (status, text) = server.post("/v1/completions", &body).await;
+        assert_eq!(status, 400, "{text}");
+    }
+}
+
+/// A conversation with tools: a turn that says nothing but calls, and what the tool answered.
+#[tokio::test]
+async fn turns_of_tools_are_part_of_a_chat() {
+    let server = Server::start().await;
+    let call = json!([{"id": "c1", "type": "function",
+        "function": {"name": "clock", "arguments": "{}"}}]);
+    for silent in [
+        json!({"role": "assistant", "content": null, "tool_calls": call}),
+        json!({"role": "assistant", "tool_calls": call}),
+    ] {
+        let messages = json!([{"role": "user", "content": "time?"}, silent,
+            {"role": "tool", "tool_call_id": "c1", "content": "noon|"}]);
+        let body = json!({"messages": messages, "max_tokens": 100, "temperature": 0});
+        let (status, text) = server.post("/v1/chat/completions", &body).await;
+        assert_eq!(status, 200, "{text}");
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        let said = answer["choices"][0]["message"]["content"].as_str().unwrap();
+        assert!(said.contains("Assistant: \nTool: noon"), "{said:?}");
+    }
+}
+
 #[tokio::test]
 async fn log_probabilities_come_with_whole_answers() {
     let server = Server::start().await;
@@ -136,7 +186,7 @@ async fn bad_requests_are_told_what_is_wrong() {
         ("/v1/chat/completions", json!({"messages": []}), 400, "bad_request"),
         (
             "/v1/chat/completions",
-            json!({"messages": [{"role": "tool", "content": "a"}]}),
+            json!({"messages": [{"role": "wizard", "content": "a"}]}),
             400,
             "bad_request",
         ),

@@ -4,11 +4,14 @@ use serde_json::Value;
 
 use super::error::{PayerError, error_message, network};
 use crate::request::ServedPath;
-use crate::sse::{Event, Splitter};
+use crate::sse::{self, Event, Splitter};
 use crate::wire::{RECEIPT_EVENT, RECEIPT_HEADER, SignedReceipt, decode};
 
 /// Largest answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
+
+/// Name of an event that ends a stream because something failed.
+const ERROR_EVENT: &str = "error";
 
 /// Takes pieces of a streamed answer as they come.
 pub type OnText<'a> = &'a mut (dyn FnMut(&str) + Send);
@@ -20,6 +23,8 @@ pub(super) struct Received {
     /// The body of an answer that was not streamed.
     pub(super) body: Option<Value>,
     pub(super) receipt: SignedReceipt,
+    /// Why the answer is not whole, in the words of whoever cut it.
+    pub(super) cut: Option<String>,
 }
 
 /// Reads an answer with status 200.
@@ -52,10 +57,11 @@ async fn read_whole(
         bytes.extend_from_slice(&chunk);
         bounded(gateway, bytes.len())?;
     }
-    let body: Value = serde_json::from_slice(&bytes).map_err(|cause| network(gateway, cause))?;
-    let text = path.answer(&body).unwrap_or_default().to_owned();
+    let body: Value = serde_json::from_slice(sse::without_mark(&bytes))
+        .map_err(|cause| network(gateway, cause))?;
+    let text = path.answer(&body).unwrap_or_default().into_owned();
     on_text(&text);
-    Ok(Received { text, body: Some(body), receipt })
+    Ok(Received { text, body: Some(body), receipt, cut: None })
 }
 
 async fn read_stream(
@@ -73,16 +79,18 @@ async fn read_stream(
                 receipt = Some(decode(event.data.as_bytes())?);
             } else if let Ok(value) = serde_json::from_str::<Value>(&event.data) {
                 if let Some(piece) = path.answer(&value) {
-                    on_text(piece);
-                    text.push_str(piece);
+                    on_text(&piece);
+                    text.push_str(&piece);
                 }
                 failed = failed.or_else(|| error_message(&value));
+            } else if event.name == ERROR_EVENT {
+                failed = failed.or(Some(event.data));
             }
         }
         bounded(gateway, text.len())?;
     }
     match (receipt, failed) {
-        (Some(receipt), _) => Ok(Received { text, body: None, receipt }),
+        (Some(receipt), cut) => Ok(Received { text, body: None, receipt, cut }),
         (None, Some(message)) => Err(PayerError::Refused { status: 200, code: None, message }),
         (None, None) => Err(PayerError::NoReceipt),
     }

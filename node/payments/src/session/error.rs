@@ -56,6 +56,14 @@ pub enum PayerError {
         /// Most that the session may promise.
         budget: Amount,
     },
+    /// The answer broke off. What came was paid for, and its receipt is kept.
+    #[error("the answer was cut after {tokens} paid tokens: {said}")]
+    Cut {
+        /// Tokens of the request that the receipt counts.
+        tokens: u64,
+        /// Why, in the words of the gateway or of the server behind it.
+        said: String,
+    },
     /// The answer came without a receipt.
     #[error("the answer came without a receipt; what was served may be charged")]
     NoReceipt,

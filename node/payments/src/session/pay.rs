@@ -232,7 +232,7 @@ impl PayerSession {
     ///
     /// # Errors
     /// [`PayerError`]. After [`PayerError::Network`] the request may have been served; the next one
-    /// finds out.
+    /// finds out. After [`PayerError::Cut`] what `on_text` saw was paid for.
     pub async fn request(
         &mut self,
         path: ServedPath,
@@ -340,6 +340,9 @@ impl PayerSession {
         let tokens = receipt.cumulative_tokens - self.state.tokens;
         self.state = PayerState::after(&receipt, voucher);
         self.resumed = false;
+        if let Some(said) = answer.cut {
+            return Err(PayerError::Cut { tokens, said });
+        }
         Ok(Completion {
             text: answer.text,
             body: answer.body,

@@ -111,7 +111,9 @@ pub(crate) enum Refusal {
     },
     /// Not signed by whom it names.
     #[error(
-        "the voucher is not signed by {expected}; sign its EIP-712 digest in the escrow's domain"
+        "the voucher is not signed by the key of {expected}; sign its EIP-712 digest in the escrow's \
+         domain. A payer that is a contract names a session key when it opens the channel, which \
+         signs for it: gateways take no signature of a contract (EIP-1271)"
     )]
     BadSignature {
         /// Payer, or its session signer.

@@ -184,6 +184,18 @@ fn a_session_key_signs_only_for_its_own_channel() {
     assert_eq!(world.outcome(), "bad_signature", "the payer named a session key");
 }
 
+/// A payer that is a contract learns from the refusal how it can pay.
+#[test]
+fn a_signature_that_no_key_made_is_refused_with_what_a_contract_can_do() {
+    let mut world = World::new();
+    let signature = oml_contracts::Signature::new([0x5a; 65]);
+    world.voucher.as_mut().unwrap().signature = signature;
+    let Admission::Reject(refusal) = world.decide() else { panic!("not refused") };
+    assert_eq!((refusal.status(), refusal.code()), (403, "bad_signature"));
+    let text = refusal.to_string();
+    assert!(text.contains("session key") && text.contains("EIP-1271"), "{text}");
+}
+
 #[test]
 fn a_zero_payer_is_nobody() {
     let channel = PayerChannel { payer: EthAddress::ZERO, ..channel_ref() };

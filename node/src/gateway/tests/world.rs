@@ -47,6 +47,10 @@ pub(super) enum Mode {
     NeverAnswers,
     /// One piece every 50 ms.
     Slow,
+    /// Streams these bytes.
+    Streams(&'static str),
+    /// Answers with this body, in this coding.
+    Answers(&'static str, &'static str),
 }
 
 pub(super) struct Upstream {
@@ -71,6 +75,12 @@ async fn upstream(State(state): State<Arc<Upstream>>, body: AxumBytes) -> Respon
             return (StatusCode::BAD_REQUEST, error).into_response();
         }
         Mode::NotJson => return "<html>".into_response(),
+        Mode::Answers(coding, body) => {
+            return ([(header::CONTENT_ENCODING, coding)], body).into_response();
+        }
+        Mode::Streams(bytes) => {
+            return ([(header::CONTENT_TYPE, "text/event-stream")], bytes).into_response();
+        }
         Mode::NeverAnswers => {
             tokio::time::sleep(Duration::from_secs(60)).await;
         }

@@ -29,7 +29,7 @@ impl Api {
 pub struct Message {
     /// The text of the message, without what the template puts around it.
     pub content: String,
-    /// `system`, `user` or `assistant`.
+    /// `system`, `user`, `assistant` or `tool`.
     pub role: String,
 }
 
