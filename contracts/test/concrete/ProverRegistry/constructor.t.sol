@@ -50,6 +50,14 @@ contract ProverRegistry_constructor is ProverTest {
         _expectBad(c, "thawPeriod", c.thawPeriod);
     }
 
+    function test_keepsTheLimits() public {
+        IProverRegistry.Config memory c = IProverRegistry.Config(NATIVE, 1, 1, 1, 1, 1);
+        assertEq(abi.encode(new ProverRegistry(c).config()), abi.encode(c), "smallest");
+        uint40 most = 3650 days;
+        c = IProverRegistry.Config(NATIVE, type(uint96).max, most, most, most, most);
+        assertEq(abi.encode(new ProverRegistry(c).config()), abi.encode(c), "largest");
+    }
+
     function test_keepsTheConfig() public {
         IProverRegistry.Config memory c = _config(NATIVE);
         c.thawPeriod = c.roundLength;

@@ -88,6 +88,14 @@ contract Rounds_constructor is TestBase {
         _make(config);
     }
 
+    function test_keepTheLongestConfiguration() public {
+        IProverRegistry.Config memory config =
+            IProverRegistry.Config(NATIVE, 1 ether, 14 days, 30 days, 730 days, 730 days);
+        provers = new ProverRegistry(config);
+        IRounds.Config memory longest = IRounds.Config(365 days, 365 days, 365 days, 1);
+        assertEq(abi.encode(_make(longest).config()), abi.encode(longest), "a year each");
+    }
+
     function test_keepTheConfiguration() public {
         IRounds.Config memory config = _config();
         assertEq(abi.encode(_make(config).config()), abi.encode(config), "configuration");
