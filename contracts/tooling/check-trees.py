@@ -8,7 +8,9 @@ A tree `acquire.tree` belongs to `acquire.t.sol`. Held are what the names allow:
   * every tree has its test file, and a file of concrete tests its tree;
   * a tree draws its branches without a gap;
   * a tree with a leaf that reverts has a test `test_revertWhen_...` or one that expects a revert, and a test of that
-    name has such a leaf.
+    name has such a leaf;
+  * no test constructs right after it expects a revert: forge links such a contract by a cheat code, whose revert ends
+    the test, so that nothing behind it is ever tested; the construction belongs into an external function.
 Names do not derive from branches, so single leaves can't be paired for certain: --leaves counts those whose words no
 test has.
 """
@@ -24,6 +26,7 @@ WITHOUT_TREES = {"vectors"}
 BRANCH = re.compile(r"^((?:│   |    )*)(├── |└── )(.+)$")
 NAME = re.compile(r"^[\w.]+(, [\w.]+)*$")
 REVERTS = re.compile(r"\b(reverts?|panics?|refuses?)\b")
+CONSTRUCTS = re.compile(r"[Ee]xpect\w*\([^;]*;\s*(?:[\w ]+ = )?new \w+\(")
 TEST = re.compile(r"function (test\w*)\(")
 #: Words that say nothing about what is tested.
 EMPTY = set("it the a an is are no not when of and or to in be its there this that has have with was for by than".split())
@@ -111,6 +114,11 @@ def main():
         and not path.with_suffix("").with_suffix(".tree").exists()
     ]
     faults += [f"{path}: there is no tree" for path in treeless]
+    faults += [
+        f"{path.relative_to(CONCRETE.parent)}: a construction that is expected to revert ends its test"
+        for path in sorted(CONCRETE.parent.rglob("*.t.sol"))
+        if CONSTRUCTS.search(path.read_text(encoding="utf-8"))
+    ]
     if args.leaves:
         for where, (above, text) in lost:
             print(f"no test has a word of it: {where}: {' / '.join(above + [text])}")

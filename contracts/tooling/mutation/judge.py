@@ -10,8 +10,15 @@ ROUNDS = (
     ("fuzz", "test/{fuzz,differential}/**", {"FOUNDRY_FUZZ_RUNS": "24"}),
     ("invariant", "test/invariant/**", {"FOUNDRY_INVARIANT_RUNS": "6", "FOUNDRY_INVARIANT_DEPTH": "32"}),
 )
-#: Walks by luck of the draw, which the switches change.
-UNFIT_TEST = "test_everyEndIsReached"
+#: The first walks by luck of the draw, which the switches change; the other measures gas, of which the switches take a part.
+UNFIT_TESTS = "test_everyEndIsReached|test_drawOfAUsedUpUniverseIsBounded"
+#: Contracts that are a part of another one, whose tests are theirs; of libraries those that one contract uses most.
+HOMES = {
+    "Models": "LicenseRegistry", "ServingKeys": "LicenseRegistry", "RoundOpening": "Rounds", "ProofDesk": "Proofs",
+    "CopyProofs": "Proofs", "Openings": "Proofs", "Receipts": "Proofs", "TermsLib": "LicenseRegistry", "Vouchers": "PaymentEscrow",
+    "HashToBn254": "DrandBn254Beacon", "HashToBls12": "DrandBls12Beacon", "Precompiles": "DrandBn254Beacon",
+    "Deployer": "Deploy", "Shares": "CollateralVault",
+}
 FAILED_IN = re.compile(r"failing tests? in (test/\S+?):")
 
 
@@ -30,7 +37,7 @@ class Judge:
 
     def run(self, number, worker, paths, settings):
         done = self.workshop.forge(
-            ["test", "--fail-fast", "--match-path", paths, "--no-match-test", UNFIT_TEST], number, worker, compiles=number == 0, cpu=self.args.limit,
+            ["test", "--fail-fast", "--match-path", paths, "--no-match-test", UNFIT_TESTS], number, worker, compiles=number == 0, cpu=self.args.limit,
             settings=settings,
         )
         if done.returncode == 0:
@@ -49,9 +56,16 @@ class Judge:
         tests = [t for t in self.sources if t.endswith(f"/{named[-1]}.t.sol")] if named else []
         return sorted({*tests, *likely})
 
+    def near_tests(self, mutant):
+        """The concrete tests of the contract or library."""
+        stem = mutant.path.rsplit("/", 1)[-1].removesuffix(".sol")
+        home = HOMES.get(stem, stem)
+        return sorted(t for t in self.sources if t.startswith(f"test/concrete/{home}/") or t == f"test/concrete/libraries/{stem}.t.sol")
+
     def judge(self, number, mutant, worker):
         first = self.first_tests(mutant)
-        rounds = [("first", "{" + ",".join(first) + "}", {"FOUNDRY_FUZZ_RUNS": "24"})] if first else []
+        near = [test for test in self.near_tests(mutant) if test not in first]
+        rounds = [(name, "{" + ",".join(tests) + "}", {"FOUNDRY_FUZZ_RUNS": "24"}) for name, tests in (("first", first), ("near", near)) if tests]
         # What survived a quick run has met the concrete tests already.
         rounds += ROUNDS[:1] if self.args.quick else ROUNDS[1:] + ROUNDS[:1] if self.args.survivors else ROUNDS
         for name, paths, settings in rounds:

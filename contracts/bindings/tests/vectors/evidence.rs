@@ -2,7 +2,8 @@
 
 use super::*;
 use oml_contracts::ledger::{
-    LedgerRules, LicenseLedger, Premium, RoundBet, RoundIndex, ledger_threshold,
+    LedgerRules, LicenseLedger, Premium, RoundBet, RoundIndex, RoundSize, SheetHits, kept_hits,
+    ledger_threshold,
 };
 
 pub(crate) fn evidence_values() -> Value {
@@ -64,5 +65,76 @@ pub(crate) fn ledger() -> Value {
         "logA": column(&judged, |j| j.ledger.log_a.raw().to_string()),
         "charged": column(&judged, |j| j.ledger.charged.to_string()),
         "convicted": column(&judged, |j| u8::from(j.convicted).to_string()),
+    })
+}
+
+/// A round of some size: what its sheets hit, what is left of that, and what the ledger gains.
+struct Struck {
+    size: RoundSize,
+    hits: Vec<u8>,
+    kept: u16,
+    gain: i64,
+}
+
+impl Struck {
+    fn new(size: RoundSize, hits: Vec<u8>) -> Self {
+        let sheets: Vec<SheetHits> = hits.iter().map(|hits| SheetHits::new(*hits)).collect();
+        let kept = kept_hits(size, &sheets);
+        let mut sorted = hits.clone();
+        sorted.sort_unstable();
+        let fewest: u16 = sorted[..size.kept().into()].iter().map(|hits| u16::from(*hits)).sum();
+        assert_eq!(kept, fewest, "the definition: the fewest hits of so many seats");
+        let answered: Vec<SheetHits> = sheets.iter().copied().filter(|s| s.get() != 0).collect();
+        assert_eq!(kept_hits(size, &answered), kept, "seats without a sheet need not be listed");
+        let gain = RoundBet::of_rounds().gain_of_sheets(size, &sheets).raw();
+        Self { size, hits, kept, gain }
+    }
+}
+
+/// Rounds of one size: coalitions around the number that is struck, ties, and hits by chance.
+fn strikes_of(size: RoundSize) -> Vec<Struck> {
+    let (seats, struck) = (usize::from(size.seats()), usize::from(size.struck()));
+    let liars = |count: usize, others: u8| {
+        let mut hits = vec![8; count];
+        hits.resize(seats, others);
+        hits
+    };
+    let mut rounds = vec![
+        liars(0, 0),
+        liars(struck, 0),
+        liars(struck + 1, 0),
+        liars(struck, 1),
+        liars(seats, 8),
+        liars(0, 3),
+        (0..seats).map(|seat| u8::try_from(seat % 9).unwrap()).collect(),
+        (0..seats).map(|seat| u8::try_from(8 - seat % 9).unwrap()).collect(),
+    ];
+    rounds.extend((0..4).map(|i| {
+        let word = bytes("hits", u32::from(size.seats()) * 16 + i);
+        (0..seats).map(|seat| word[seat] % 9).collect()
+    }));
+    rounds.into_iter().map(|hits| Struck::new(size, hits)).collect()
+}
+
+/// The strike of every size, one word of hits for each round: a byte by seat, from the first on.
+pub(crate) fn strikes() -> Value {
+    let sizes: Vec<RoundSize> = [RoundSize::DEMO].into_iter().chain(RoundSize::OFFERED).collect();
+    let rounds: Vec<Struck> = sizes.iter().flat_map(|size| strikes_of(*size)).collect();
+    assert!(sizes.iter().all(|size| {
+        let gains = rounds.iter().filter(|r| r.size == *size).map(|r| r.gain);
+        gains.clone().any(|gain| gain > 0) && gains.clone().any(|gain| gain == 0)
+    }));
+    let word = |hits: &[u8]| {
+        let mut word = [0; 32];
+        word[..hits.len()].copy_from_slice(hits);
+        hex(word)
+    };
+    json!({
+        "size": column(&sizes, |size| size.seats().to_string()),
+        "struck": column(&sizes, |size| size.struck().to_string()),
+        "seats": column(&rounds, |r| r.size.seats().to_string()),
+        "hits": column(&rounds, |r| word(&r.hits)),
+        "kept": column(&rounds, |r| r.kept.to_string()),
+        "gain": column(&rounds, |r| r.gain.to_string()),
     })
 }

@@ -157,6 +157,11 @@ fn ledgers_are_fixed() {
 }
 
 #[test]
+fn strikes_are_fixed() {
+    check("strikes", &evidence::strikes());
+}
+
+#[test]
 fn rounds_are_fixed() {
     check("rounds", &rounds::rounds());
 }

@@ -107,6 +107,30 @@ contract CollateralVault_deposits is LicensingTest {
         assertEq(token.balanceOf(address(vault)), ref.terms.collateral + 5 ether);
     }
 
+    /// @dev As much as 96 bits count goes in, and all of it comes out again.
+    function test_topsUpToTheLastUnit() public {
+        (LicenseRef memory ref,) = _active();
+        uint128 amount = type(uint96).max - ref.terms.collateral;
+        token.mint(stranger, amount);
+        vm.prank(stranger);
+        vault.topUp(ref, amount);
+        assertEq(vault.collateral(ref).amount, type(uint96).max, "full");
+        vm.expectRevert(
+            abi.encodeWithSelector(ICollateralVault.CollateralVault_TooLarge.selector, 1)
+        );
+        vm.prank(stranger);
+        vault.topUp(ref, 1);
+
+        uint256 before = token.balanceOf(host.addr);
+        vm.startPrank(host.addr);
+        registry.terminate(ref);
+        vault.startThaw(ref);
+        skip(ref.terms.thawPeriod);
+        vault.withdraw(ref);
+        vm.stopPrank();
+        assertEq(token.balanceOf(host.addr) - before, type(uint96).max, "all of it");
+    }
+
     function test_topsUpInNative() public {
         (LicenseRef memory ref,) = _active(_termsIn(NATIVE));
         vm.prank(stranger);

@@ -51,6 +51,30 @@ contract DrandBls12Beacon_bring is BeaconTest {
         assertGt(seen[1], 0, "larger");
     }
 
+    /// @dev (p − 1) / 2 is the smaller y of its pair and the number after it the larger one. Nobody
+    /// knows a signature with such a y, so here the pairing is told to be one.
+    function test_theMiddleOfTheFieldDividesTheMarks() public {
+        IBeacon local = _localBls12();
+        bytes memory x = _slice(signature_, 0, 48);
+        bytes16 high = 0x0d0088f51cbff34d258dd3db21a5d66b;
+        bytes16 above = 0x0d0088f51cbff34d258dd3db21a5d66c;
+        bytes16 below = 0x0d0088f51cbff34d258dd3db21a5d66a;
+        bytes32 low = 0xb23ba5c279c2895fb39869507b587b120f55ffff58a9ffffdcff7fffffffd555;
+        bytes[4] memory ys = [
+            abi.encodePacked(high, low),
+            abi.encodePacked(below, bytes32(type(uint256).max)),
+            abi.encodePacked(high, bytes32(uint256(low) + 1)),
+            abi.encodePacked(above, bytes32(0))
+        ];
+        vm.mockCall(Precompiles.BLS12_PAIRING, "", abi.encode(true));
+        for (uint48 i; i < 4; ++i) {
+            bytes memory compressed = bytes.concat(x);
+            compressed[0] |= i < 2 ? bytes1(0x80) : bytes1(0xa0);
+            bytes memory proof = bytes.concat(x, ys[i]);
+            assertEq(local.bring(i + 1, proof), sha256(compressed), "value");
+        }
+    }
+
     /// @dev y > p − y, byte by byte.
     function _isLarger(bytes memory y) private pure returns (bool) {
         bytes memory other = _negated(y);

@@ -350,6 +350,18 @@ contract LicenseRegistry_publishOffer is LicensingTest {
         assertTrue(registry.isOfferOpen(registry.offerIdOf(terms)));
     }
 
+    /// @dev As much money, and as long, as the types of the books allow; level 2 alone.
+    function test_publishesTheLargest() public {
+        Terms memory terms = _terms();
+        (terms.collateral, terms.licenseFee) = (type(uint96).max, type(uint96).max);
+        terms.trialPeriod = terms.duration;
+        (terms.settlementPeriod, terms.thawPeriod) = (3650 days - 1, 3650 days);
+        terms.slash.unlicensedModelBps = 10_000;
+        terms.evidenceLevels = 4;
+        _publish(terms);
+        assertTrue(registry.isOfferOpen(registry.offerIdOf(terms)));
+    }
+
     function test_publishesAgain() public {
         Terms memory terms = _terms();
         _publish(terms);

@@ -220,6 +220,21 @@ contract Proofs_proveUnlicensedModel is CopyTest {
         _expect(series, given, abi.encodeWithSelector(IProofs.Proofs_NotSigned.selector, 31));
     }
 
+    /// @dev Half a signature is a bad one and not the lack of one.
+    function test_revertWhen_halfOfASignatureIsGiven() public {
+        (IProofs.Series memory series, Given memory given) = _ready();
+        bytes4 bad = IProofs.Proofs_BadReceiptSignature.selector;
+        IProofs.ServedAnswer memory answer = given.answers[31];
+        answer.tag = 0;
+        (bytes32 r, bytes32 vs) = (answer.r, answer.vs);
+        (answer.r, answer.vs) = (r, 0);
+        vm.expectPartialRevert(bad);
+        _prove(series, given);
+        (answer.r, answer.vs) = (0, vs);
+        vm.expectPartialRevert(bad);
+        _prove(series, given);
+    }
+
     function test_revertWhen_signedByAnother() public {
         (IProofs.Series memory series, Given memory given) = _ready();
         _signAnswerBy(host.key, given, 4, _receiptOf(given, 4, series));

@@ -7,11 +7,16 @@ import { NATIVE } from "../../../src/libraries/Types.sol";
 import { ProverTest } from "../../utils/ProverTest.sol";
 
 contract ProverRegistry_constructor is ProverTest {
+    /// @dev External, for a refused constructor must be a call that reverts: else the test ends.
+    function make(IProverRegistry.Config memory c) external returns (ProverRegistry) {
+        return new ProverRegistry(c);
+    }
+
     function _expectBad(IProverRegistry.Config memory c, bytes32 name, uint256 value) private {
         vm.expectRevert(
             abi.encodeWithSelector(IProverRegistry.ProverRegistry_BadConfig.selector, name, value)
         );
-        new ProverRegistry(c);
+        this.make(c);
     }
 
     function test_revertWhen_currencyHasNoCode() public {
@@ -48,6 +53,14 @@ contract ProverRegistry_constructor is ProverTest {
         IProverRegistry.Config memory c = _config(NATIVE);
         c.thawPeriod = c.roundLength - 1;
         _expectBad(c, "thawPeriod", c.thawPeriod);
+    }
+
+    function test_keepsTheLimits() public {
+        IProverRegistry.Config memory c = IProverRegistry.Config(NATIVE, 1, 1, 1, 1, 1);
+        assertEq(abi.encode(new ProverRegistry(c).config()), abi.encode(c), "smallest");
+        uint40 most = 3650 days;
+        c = IProverRegistry.Config(NATIVE, type(uint96).max, most, most, most, most);
+        assertEq(abi.encode(new ProverRegistry(c).config()), abi.encode(c), "largest");
     }
 
     function test_keepsTheConfig() public {

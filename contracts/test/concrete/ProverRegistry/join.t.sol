@@ -125,6 +125,19 @@ contract ProverRegistry_join is ProverTest {
         assertEq(provers.totalTickets(), 4, "total");
     }
 
+    /// @dev Four and no more: what a ticket costs must not grow with what others left behind.
+    function test_skipsNoFifthEntry() public {
+        _warm(alice, 7);
+        _leave(alice, 3, 4);
+        _leave(alice, 0, 1);
+        _skipRound();
+        provers.compact(4);
+        assertEq(provers.totalTickets(), 3, "shortened");
+        _join(bob, 1);
+        assertEq(provers.ticket(3).owner, bob, "four skipped, then appended");
+        assertEq(provers.ticket(0).owner, alice, "the fifth was not looked at");
+    }
+
     function test_fillsPlacesBehindTheEnd() public {
         _warm(alice, 4);
         _leave(alice, 0, 1);

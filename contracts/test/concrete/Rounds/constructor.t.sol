@@ -25,8 +25,19 @@ contract Rounds_constructor is TestBase {
         return IRounds.Config(1 days, 1 days, 7 days, 0.01 ether);
     }
 
+    /// @dev External, for a refused constructor must be a call that reverts: else the test ends.
+    function make(
+        address registry,
+        address vault,
+        address provers_,
+        address beacon,
+        IRounds.Config memory config
+    ) external returns (Rounds) {
+        return new Rounds(registry, vault, provers_, beacon, config);
+    }
+
     function _make(IRounds.Config memory config) private returns (Rounds) {
-        return new Rounds(REGISTRY, VAULT, address(provers), BEACON, config);
+        return this.make(REGISTRY, VAULT, address(provers), BEACON, config);
     }
 
     function _expectBad(bytes32 name, uint256 value) private {
@@ -36,13 +47,13 @@ contract Rounds_constructor is TestBase {
     function test_revertWhen_aContractIsMissing() public {
         IRounds.Config memory config = _config();
         _expectBad("registry", 0);
-        new Rounds(address(0), VAULT, address(provers), BEACON, config);
+        this.make(address(0), VAULT, address(provers), BEACON, config);
         _expectBad("vault", 0);
-        new Rounds(REGISTRY, address(0), address(provers), BEACON, config);
+        this.make(REGISTRY, address(0), address(provers), BEACON, config);
         _expectBad("beacon", 0);
-        new Rounds(REGISTRY, VAULT, address(provers), address(0), config);
+        this.make(REGISTRY, VAULT, address(provers), address(0), config);
         vm.expectRevert();
-        new Rounds(REGISTRY, VAULT, address(0), BEACON, config);
+        this.make(REGISTRY, VAULT, address(0), BEACON, config);
     }
 
     function test_revertWhen_aWindowIsEmpty() public {
@@ -86,6 +97,14 @@ contract Rounds_constructor is TestBase {
         config.openWindow += 1;
         _expectBad("roundLength", 2 days);
         _make(config);
+    }
+
+    function test_keepTheLongestConfiguration() public {
+        IProverRegistry.Config memory config =
+            IProverRegistry.Config(NATIVE, 1 ether, 14 days, 30 days, 730 days, 730 days);
+        provers = new ProverRegistry(config);
+        IRounds.Config memory longest = IRounds.Config(365 days, 365 days, 365 days, 1);
+        assertEq(abi.encode(_make(longest).config()), abi.encode(longest), "a year each");
     }
 
     function test_keepTheConfiguration() public {

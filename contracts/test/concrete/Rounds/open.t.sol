@@ -216,6 +216,31 @@ contract Rounds_open is RoundTest {
         assertTrue(_find(_opening(p)).convicted, "a retired deployment is still liable");
     }
 
+    /// @dev The last second in which the host still answers for a place that it has left.
+    function test_deployment_inTheLastSecondOfItsLiability() public {
+        _retire(URI);
+        uint40 liableUntil = registry.deployment(licenseId, deployment).liableUntil;
+        vm.warp(liableUntil - ROUND_LENGTH);
+        Play memory p = _sealed(0);
+        _draw(p);
+        _answerAll(p, Behaviour.OwnCopy);
+        vm.warp(liableUntil);
+        assertTrue(_find(_opening(p)).convicted, "liable until then");
+    }
+
+    /// @dev A host cannot get out of a round by registering in the block of its seal.
+    function test_deployment_registeredInTheSecondOfTheSeal() public {
+        string memory uri = "https://second.example";
+        _register(uri);
+        Play memory p = _planned(0, keccak256(bytes(uri)));
+        _seal(p);
+        assertEq(registry.deployment(licenseId, p.deploymentHash).registeredAt, p.sealedAt, "same");
+        _draw(p);
+        _answerAll(p, Behaviour.OwnCopy);
+        _toOpening(p);
+        assertTrue(_find(_opening(p)).convicted, "registered when it was tested");
+    }
+
     function test_inTheLastSecond() public {
         Play memory p = _answered(0, Behaviour.OwnCopy);
         vm.warp(uint256(p.sealedAt) + ROUND_LENGTH);

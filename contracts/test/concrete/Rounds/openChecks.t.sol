@@ -83,6 +83,12 @@ contract Rounds_openChecks is RoundTest {
         _expectOpenRevert(o, wrong);
         o.wordProof = new bytes32[](0);
         _expectOpenRevert(o, wrong);
+        // The right path, and one more.
+        o.wordProof = new bytes32[](8);
+        for (uint256 i; i < 7; ++i) {
+            o.wordProof[i] = _wordProof(0)[i];
+        }
+        _expectOpenRevert(o, wrong);
     }
 
     /// @dev An index, account or salt of another word names another round.
@@ -150,6 +156,21 @@ contract Rounds_openChecks is RoundTest {
         _toOpening(p);
         _expectOpenRevert(
             _opening(p), abi.encodeWithSelector(IRounds.Rounds_WrongKind.selector, 0, false)
+        );
+    }
+
+    /// @dev A place for which the host answers in the second of the seal is no leak: as one it would
+    /// cost no premium for the choice of deployments.
+    function test_revertWhen_aLeakIsSealedInTheLastSecondOfTheLiability() public {
+        _retire(URI);
+        uint40 liableUntil = registry.deployment(licenseId, deployment).liableUntil;
+        vm.warp(liableUntil);
+        Play memory p = _planned(LEAK, deployment);
+        _seal(p);
+        _draw(p);
+        _toOpening(p);
+        _expectOpenRevert(
+            _opening(p), abi.encodeWithSelector(IRounds.Rounds_WrongKind.selector, LEAK, true)
         );
     }
 
@@ -326,6 +347,40 @@ contract Rounds_openLateRoot is RoundTest {
         _expectOpenRevert(
             _opening(p), abi.encodeWithSelector(IRounds.Rounds_WrongWord.selector, p.word)
         );
+    }
+}
+
+/// @dev A root over a word beyond the last, which would be a second word of one index.
+contract Rounds_openBeyondTheWords is RoundTest {
+    uint8 private constant BEYOND = 128;
+
+    function _word() private view returns (bytes32) {
+        return rounds.wordOf(licenseId, BEYOND, _wordAccount(0).addr, _wordSalt(0));
+    }
+
+    /// @dev The path of this index is that of index 0; all siblings are zero.
+    function _commitCases() internal override {
+        bytes32 node = _word();
+        for (uint256 i; i < 7; ++i) {
+            node = keccak256(abi.encode(node, bytes32(0)));
+        }
+        LicenseRef memory ref_ = ref();
+        vm.prank(owner.addr);
+        registry.commitCases(ref_, node);
+    }
+
+    function test_revertWhen_theIndexIsBeyondTheLast() public {
+        Play memory p = _planned(0, keccak256("https://elsewhere.example"));
+        p.word = _word();
+        p.roundId = rounds.roundIdOf(p.word, p.account);
+        _seal(p);
+        _draw(p);
+        _answerAll(p, Behaviour.OwnCopy);
+        _toOpening(p);
+        IRounds.Opening memory o = _opening(p);
+        o.index = BEYOND;
+        o.wordProof = new bytes32[](7);
+        _expectOpenRevert(o, abi.encodeWithSelector(IRounds.Rounds_WrongWord.selector, p.word));
     }
 }
 

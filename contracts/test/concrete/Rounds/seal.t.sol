@@ -61,6 +61,19 @@ contract Rounds_seal is RoundTest {
         rounds.seal{ value: 1 }("word", "deployment", 8);
     }
 
+    /// @dev One ticket is enough: it holds every seat.
+    function test_ofASingleTicket() public {
+        vm.mockCall(
+            address(provers), abi.encodeCall(provers.totalTickets, ()), abi.encode(uint32(1))
+        );
+        Play memory p = _drawn(0);
+        for (uint8 i; i < p.seats; ++i) {
+            (uint32 ticket, address holder) = rounds.seatOf(p.roundId, i);
+            assertEq(ticket, 0, "the only ticket");
+            assertEq(holder, provers.ticket(0).owner, "its owner");
+        }
+    }
+
     function test_noteTheRound() public {
         bytes32 roundId = rounds.roundIdOf("word", reporter);
         uint40 sealedAt = uint40(vm.getBlockTimestamp());

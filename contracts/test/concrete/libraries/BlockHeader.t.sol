@@ -137,6 +137,11 @@ contract BlockHeaderTest is TestBase {
 
     function test_revertWhen_itEndsBeforeTheNonce() public {
         bytes[] memory whole = _fields();
+        bytes[] memory start = new bytes[](Headers.NUMBER);
+        for (uint256 j; j < start.length; ++j) {
+            start[j] = whole[j];
+        }
+        _badList(Headers.list(start));
         for (uint256 count = Headers.NUMBER + 1; count <= Headers.NONCE; ++count) {
             bytes[] memory fields = new bytes[](count);
             for (uint256 j; j < count; ++j) {

@@ -62,6 +62,23 @@ contract BundlesTest is TestBase {
         assertEq(seen, 15, "each once");
     }
 
+    /// @dev What an opening costs at most: 1,024 candidates are looked at, and no more.
+    function test_draw_looksAt1024Candidates() public {
+        uint32 count = 65_536;
+        for (uint32 t; t < 1023; ++t) {
+            Bundles.burn(_burned, _candidate(t, count), DAY - 1);
+        }
+        uint32 last = _candidate(1023, count);
+        assertEq(Bundles.burnedOn(_burned, last), 0, "the last one is new");
+        uint32[] memory bundles = Bundles.draw(_burned, SEED, count, 2, DAY);
+        assertEq(bundles.length, 1, "and the only one");
+        assertEq(bundles[0], last, "found");
+
+        Bundles.burn(_burned, last, DAY - 1);
+        assertEq(Bundles.burnedOn(_burned, _candidate(1024, count)), 0, "the next one is new");
+        assertEq(Bundles.draw(_burned, SEED, count, 1, DAY).length, 0, "but too late");
+    }
+
     function test_draw_givesUp() public {
         for (uint32 b; b < 4; ++b) {
             Bundles.burn(_burned, b, DAY - 1);
