@@ -159,8 +159,8 @@ contract Rounds_openChecks is RoundTest {
         );
     }
 
-    /// @dev A place for which the host answers in the second of the seal is no leak: as one it would
-    /// cost no premium for the choice of deployments.
+    /// @dev A place for which the host answers in the second of the seal is no leak: as one it
+    /// would cost no premium for the choice of deployments.
     function test_revertWhen_aLeakIsSealedInTheLastSecondOfTheLiability() public {
         _retire(URI);
         uint40 liableUntil = registry.deployment(licenseId, deployment).liableUntil;
