@@ -195,6 +195,22 @@ fn tensors_that_nothing_reads_are_named() {
 }
 
 #[test]
+fn a_tensor_in_two_shards_is_named() {
+    let dir = installed("llama");
+    let shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+    let single = dir.path().join("model.safetensors");
+    for shard in shards {
+        std::fs::copy(&single, dir.path().join(shard)).unwrap();
+    }
+    std::fs::remove_file(single).unwrap();
+    let map =
+        json!({ "weight_map": { "model.norm.weight": shards[0], "lm_head.weight": shards[1] } });
+    std::fs::write(dir.path().join("model.safetensors.index.json"), map.to_string()).unwrap();
+    let warnings = warnings_of(|| assert_golden(dir.path(), "llama", "shards"));
+    assert!(warnings.contains("`model.norm.weight` is in more than one shard"), "{warnings}");
+}
+
+#[test]
 fn pointers_of_git_lfs_are_called_that() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:abab\nsize 1234\n";
     for file in ["model.safetensors", "config.json", "tokenizer.json", "generation_config.json"] {

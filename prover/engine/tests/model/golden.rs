@@ -9,9 +9,9 @@ use crate::models::{tiny, tiny_dir};
 
 #[derive(Deserialize)]
 pub(crate) struct Golden {
-    prompts: Vec<Vec<u32>>,
+    pub(crate) prompts: Vec<Vec<u32>>,
     logits: Vec<Vec<f32>>,
-    greedy: Vec<Vec<u32>>,
+    pub(crate) greedy: Vec<Vec<u32>>,
 }
 
 #[derive(Deserialize)]
@@ -21,7 +21,7 @@ struct Answer {
 }
 
 /// Enough of a tokenizer to load a model by.
-const TOKENIZER: &str = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],
+pub(crate) const TOKENIZER: &str = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],
     "normalizer":null,"pre_tokenizer":{"type":"Whitespace"},"post_processor":null,"decoder":null,
     "model":{"type":"WordLevel","vocab":{"a":0,"b":1},"unk_token":"a"}}"#;
 
@@ -50,12 +50,17 @@ pub(crate) fn largest_difference(model: &Model, golden: &Golden) -> f32 {
     pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
+/// How far apart the logits lie.
+pub(crate) fn spread(golden: &Golden) -> f32 {
+    let all = || golden.logits.iter().flatten().copied();
+    all().fold(f32::MIN, f32::max) - all().fold(f32::MAX, f32::min)
+}
+
 fn family_agrees(family: &str) {
     let (dir, golden) = (installed(family), golden(family));
     let model = Model::load(dir.path(), &LoadOptions::default()).unwrap();
     let difference = largest_difference(&model, &golden);
-    let all = || golden.logits.iter().flatten().copied();
-    let spread = all().fold(f32::MIN, f32::max) - all().fold(f32::MAX, f32::min);
+    let spread = spread(&golden);
     assert!(difference <= 1e-5 * spread, "{family}: logits differ by {difference} of {spread}");
     let greedy = GenerateOptions { stop: Stop::Never, ..GenerateOptions::greedy(16) };
     assert_eq!(model.generate(&golden.prompts, &greedy).unwrap(), golden.greedy, "{family}");

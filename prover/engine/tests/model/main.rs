@@ -15,3 +15,4 @@ mod models;
 mod pretraining;
 mod stories;
 mod warnings;
+mod zoo;

@@ -3,6 +3,15 @@
 
 use super::family::Architecture;
 
+/// Whether a family has a soft cap.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cap {
+    /// Whatever the file says, it is not applied.
+    Never,
+    /// The file's, or this one where the file leaves it out.
+    OrElse(Option<f64>),
+}
+
 /// Values of one family that differ from those that most families have.
 pub(super) struct Defaults {
     /// Positions that the model was made for (`max_position_embeddings`).
@@ -21,8 +30,10 @@ pub(super) struct Defaults {
     pub(super) window: Option<usize>,
     /// What scores are divided by the root of (`query_pre_attn_scalar`), if the files say it.
     pub(super) query_scalar: Option<f64>,
-    /// Soft caps of scores and logits (`attn_logit_softcapping`, `final_logit_softcapping`).
-    pub(super) caps: (Option<f64>, Option<f64>),
+    /// Soft cap of scores (`attn_logit_softcapping`).
+    pub(super) attention_cap: Cap,
+    /// Soft cap of logits (`final_logit_softcapping`).
+    pub(super) logit_cap: Cap,
     /// Whether the output layer is the embedding matrix (`tie_word_embeddings`).
     pub(super) tied: bool,
 }
@@ -39,7 +50,8 @@ impl Defaults {
             eps: 1e-6,
             window: None,
             query_scalar: None,
-            caps: (None, None),
+            attention_cap: Cap::Never,
+            logit_cap: Cap::Never,
             tied: false,
         };
         match architecture {
@@ -54,12 +66,18 @@ impl Defaults {
             Architecture::Phi3 => {
                 Self { positions: 4096, original_positions: Some(4096), eps: 1e-5, ..llama }
             }
-            Architecture::Gemma2 => {
-                Self { positions: 8192, caps: (Some(50.0), Some(30.0)), ..Self::gemma(llama) }
-            }
-            Architecture::Gemma3 => {
-                Self { positions: 131_072, theta: 1_000_000.0, ..Self::gemma(llama) }
-            }
+            Architecture::Gemma2 => Self {
+                positions: 8192,
+                attention_cap: Cap::OrElse(Some(50.0)),
+                logit_cap: Cap::OrElse(Some(30.0)),
+                ..Self::gemma(llama)
+            },
+            Architecture::Gemma3 => Self {
+                positions: 131_072,
+                theta: 1_000_000.0,
+                logit_cap: Cap::OrElse(None),
+                ..Self::gemma(llama)
+            },
             Architecture::Olmo2 => Self { eps: 1e-5, ..llama },
             Architecture::SmolLm3 => Self {
                 positions: 32_768,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::defaults::Defaults;
+use super::defaults::{Cap, Defaults};
 use super::family::{Activation, Architecture};
 use crate::ModelError;
 use crate::numbers::{as_f64, narrow};
@@ -247,12 +247,12 @@ impl Fields<'_> {
         }
     }
 
-    /// A soft cap, which a family has or has not: left out it is the family's, `null` is none.
-    pub(super) fn cap(&self, name: &str, family: Option<f64>) -> Result<Option<f32>, ModelError> {
-        let given = match self.raw.get(name) {
-            _ if family.is_none() => None,
-            None => family,
-            Some(_) => number_in(self.raw, name)?,
+    /// A soft cap; `null` is none.
+    pub(super) fn cap(&self, name: &str, family: Cap) -> Result<Option<f32>, ModelError> {
+        let given = match (family, self.raw.contains_key(name)) {
+            (Cap::Never, _) => None,
+            (Cap::OrElse(left_out), false) => left_out,
+            (Cap::OrElse(_), true) => number_in(self.raw, name)?,
         };
         match given {
             Some(cap) if cap > 0.0 => Ok(Some(narrow(cap))),

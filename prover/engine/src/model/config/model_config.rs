@@ -124,8 +124,8 @@ impl ModelConfig {
             window_layers,
             activation: fields.activation(architecture)?,
             query_scalar: fields.query_scalar(architecture, head_dim)?,
-            attention_cap: fields.cap("attn_logit_softcapping", defaults.caps.0)?,
-            logit_cap: fields.cap("final_logit_softcapping", defaults.caps.1)?,
+            attention_cap: fields.cap("attn_logit_softcapping", defaults.attention_cap)?,
+            logit_cap: fields.cap("final_logit_softcapping", defaults.logit_cap)?,
             embedding_scale: architecture.embedding_scale(hidden_size),
             input_norms: architecture != Architecture::Olmo2,
             sandwich_norms: architecture.is_gemma() || architecture == Architecture::Olmo2,
@@ -344,6 +344,10 @@ mod tests {
         let gemma = parse(none).unwrap();
         assert_eq!((gemma.attention_cap, gemma.logit_cap), (None, Some(30.0)));
         assert_eq!(gemma.window(0), None);
+        let gemma = r#""model_type":"gemma3_text","final_logit_softcapping":7,
+            "attn_logit_softcapping":5"#;
+        let gemma = parse(gemma).unwrap();
+        assert_eq!((gemma.attention_cap, gemma.logit_cap), (None, Some(7.0)));
         let mistral = parse(r#""model_type":"mistral""#).unwrap();
         assert_eq!((mistral.window(0), mistral.max_positions), (Some(4096), 131_072));
         assert_eq!(parse(r#""model_type":"phi3""#).unwrap().rms_norm_eps, 1e-5);
