@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 
 /// A node is ready while its head is at most this old compared with the endpoint's, in blocks.
 const READY_LAG: u64 = 5;
+/// Oldest head of a node that is ready where the configuration names none, in seconds.
+const READY_AGE: u64 = 600;
 
 /// The node's own routes and those of the roles.
 pub(crate) fn router(context: NodeContext, roles: Vec<Router>) -> Router {
@@ -54,6 +56,18 @@ async fn problems(node: &NodeContext) -> Vec<String> {
     if let Err(error) = node.store.check_writable().await {
         problems.push(format!("store: {error}"));
     }
+    if let Some(wrong) = node.chain.wrong_view() {
+        problems.push(format!("chain: {wrong}"));
+    }
+    let age = unix_now().saturating_sub(node.heads.borrow().timestamp);
+    if let Some(most) = oldest_head(node.config.chain.max_head_age_s, node.chain.chain_id())
+        && age > most
+    {
+        problems.push(format!(
+            "chain: the newest block that was read is {age} s old, more than the {most} s of \
+             chain.max_head_age_s; the endpoint lags, or the chain stands still"
+        ));
+    }
     match node.chain.latest_block().await {
         Ok(latest) => {
             let head = node.heads.borrow().number;
@@ -65,6 +79,11 @@ async fn problems(node: &NodeContext) -> Vec<String> {
         Err(error) => problems.push(format!("chain: {error}")),
     }
     problems
+}
+
+/// How old the head of a node that is ready may be, in seconds; none if it may have any age.
+fn oldest_head(configured: Option<u64>, chain_id: u64) -> Option<u64> {
+    configured.or_else(|| (!oml_contracts::chains::is_local(chain_id)).then_some(READY_AGE))
 }
 
 #[derive(Serialize)]
@@ -149,4 +168,17 @@ async fn metrics(State(node): State<NodeContext>) -> Result<Response, ApiError> 
     metrics::gauge!("oml_head_age_seconds").set(as_f64(unix_now().saturating_sub(head.timestamp)));
     let text = handle().render();
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_local_chains_may_stand_still_unless_the_configuration_says_so() {
+        assert_eq!(oldest_head(None, 1), Some(READY_AGE));
+        assert_eq!(oldest_head(None, 31_337), None);
+        assert_eq!(oldest_head(Some(60), 31_337), Some(60));
+        assert_eq!(oldest_head(Some(60), 1), Some(60));
+    }
 }

@@ -42,11 +42,11 @@ pub async fn transactions(
     let mut found = Vec::new();
     for number in blocks {
         let block = chain.provider().get_block(number.into()).full().await;
-        let Some(block) = block.map_err(|e| rpc_failure("block", &e))? else { continue };
+        let Some(block) = block.map_err(|e| rpc_failure("block", e))? else { continue };
         for tx in block.transactions.txns() {
             let hash = tx.tx_hash();
             let receipt = chain.provider().get_transaction_receipt(hash).await;
-            let Some(receipt) = receipt.map_err(|e| rpc_failure("receipt", &e))? else { continue };
+            let Some(receipt) = receipt.map_err(|e| rpc_failure("receipt", e))? else { continue };
             found.push(MinedTransaction {
                 function: tx.function_selector().map_or("deploy", |s| function_name(s.0)),
                 from: receipt.from.into(),

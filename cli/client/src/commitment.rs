@@ -12,6 +12,7 @@ use alloy::sol_types::{SolCall, SolValue as _};
 use oml_contracts::ids::ClaimHash;
 use oml_contracts::rpc::abi::Proofs;
 use oml_contracts::{Salt, hash};
+use oml_node::chain::on_newest_state;
 
 /// Where `Proofs` keeps commitments. Only for rehearsals, which find out whether it is right.
 const COMMITTED_AT_SLOT: u64 = 0;
@@ -52,16 +53,23 @@ impl ReportCommitment {
             TransactionRequest::default().with_from(self.reporter).with_to(to).with_input(data)
         };
         let read = request(self.read().abi_encode());
-        let seen = chain.provider().call(read).overrides(pretended.clone()).await;
+        let provider = chain.provider();
+        let seen = provider.call(read).overrides(pretended.clone()).latest().await;
         if !seen.is_ok_and(|word| U256::from_be_slice(&word) == U256::ONE) {
             tracing::debug!("the chain's endpoint can't pretend a commitment");
             return Ok(None);
         }
         let request = request(call.abi_encode()).with_value(value);
-        let called = chain.provider().call(request.clone()).overrides(pretended.clone()).await;
-        called.map_err(|e| rpc_failure(step, &e))?;
-        let gas = chain.provider().estimate_gas(request).overrides(pretended).await;
-        let gas = gas.map_err(|e| rpc_failure(step, &e))?;
+        let called = on_newest_state(|block| {
+            provider.call(request.clone()).overrides(pretended.clone()).block(block)
+        });
+        let called = called.await;
+        called.map_err(|e| rpc_failure(step, e))?;
+        let gas = on_newest_state(|block| {
+            provider.estimate_gas(request.clone()).overrides(pretended.clone()).block(block)
+        });
+        let gas = gas.await;
+        let gas = gas.map_err(|e| rpc_failure(step, e))?;
         let call = Call::new(step, to, call).with_value(value);
         let value = chain.native().await?.units(value);
         Ok(Some(TxRecord::simulated(&call, self.reporter, gas, value)))

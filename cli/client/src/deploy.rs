@@ -140,7 +140,7 @@ pub async fn present(chain: &Chain) -> Result<Vec<ContractCode>> {
     let mut found = Vec::new();
     for (name, address) in contracts(chain.addresses()) {
         let code = chain.provider().get_code_at(Address::from(address)).await;
-        let code = code.map_err(|e| rpc_failure("code", &e))?.len();
+        let code = code.map_err(|e| rpc_failure("code", e))?.len();
         found.push(ContractCode { name, address, code });
     }
     Ok(found)

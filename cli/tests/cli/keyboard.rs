@@ -2,7 +2,8 @@
 //! real local chain.
 
 use super::money::{ETH, SECOND, SECOND_KEY, World, eth};
-use super::support::{FIRST, FIRST_KEY, anvil, oml, without_method};
+use super::proxy::without_method;
+use super::support::{FIRST, FIRST_KEY, anvil, oml};
 use alloy::primitives::U256;
 use oml_client::{Chain, ChainSettings, model};
 use oml_contracts::EthAddress;

@@ -6,6 +6,7 @@ mod beacon;
 mod chain;
 mod copies;
 mod delivery;
+mod endpoints;
 mod failures;
 mod fingerprint;
 mod help;
@@ -15,6 +16,7 @@ mod keyboard;
 #[cfg(feature = "signer-aws")]
 mod kms;
 mod money;
+mod proxy;
 mod rounds;
 mod stopped;
 mod support;

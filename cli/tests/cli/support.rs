@@ -96,43 +96,8 @@ fn answer_all(stream: TcpStream, chain_id: u64) {
     }
 }
 
-/// A chain's endpoint that lacks one method; returns its URL. Ends with the tests.
-pub(crate) fn without_method(url: &str, method: &'static str) -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let proxy = format!("http://{}", listener.local_addr().unwrap());
-    let url = url.to_owned();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let url = url.clone();
-            std::thread::spawn(move || pass_on(stream, &url, method));
-        }
-    });
-    proxy
-}
-
-fn pass_on(stream: TcpStream, url: &str, lacks: &str) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut writer = stream;
-    while let Some(request) = read_request(&mut reader) {
-        let reply = if request["method"] == lacks {
-            let error = json!({ "code": -32601, "message": "the method does not exist" });
-            json!({ "jsonrpc": "2.0", "id": request["id"], "error": error })
-        } else {
-            post(url, &request.to_string())
-        };
-        let body = reply.to_string();
-        let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        if writer.write_all((head + &body).as_bytes()).is_err() {
-            return;
-        }
-    }
-}
-
 /// Posts JSON to an endpoint and returns what it answers.
-fn post(url: &str, body: &str) -> Value {
+pub(crate) fn post(url: &str, body: &str) -> Value {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!(

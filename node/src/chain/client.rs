@@ -1,13 +1,15 @@
 //! A provider that is known to speak to the chain of the addresses file.
 
+use super::endpoint::{BlockHeader, EndpointFailure, block_header};
 use super::error::ChainError;
 use super::request::within;
 use crate::config::ChainConfig;
 use alloy::consensus::Transaction as _;
+use alloy::eips::BlockNumberOrTag;
 use alloy::primitives::{Address, B256, Bytes};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use oml_contracts::{Addresses, EthAddress};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Provider and addresses of one chain. Cheap to clone.
@@ -15,10 +17,17 @@ use std::time::Duration;
 pub struct ChainClient {
     provider: DynProvider,
     addresses: Arc<Addresses>,
+    /// Where the endpoint is, without path and query, which may hold a key.
+    endpoint: Arc<str>,
+    /// Hash of the first block when the client connected.
+    genesis: B256,
+    /// Why the endpoint's view is of no use at present, as the follower found it.
+    wrong_view: Arc<Mutex<Option<ChainError>>>,
 }
 
 impl ChainClient {
-    /// Connects to `rpc_url` and checks its chain id against `addresses`.
+    /// Connects to `rpc_url`, checks its chain id against `addresses`, and remembers its first
+    /// block.
     ///
     /// # Errors
     /// [`ChainError::BadUrl`], [`ChainError::WrongChain`], [`ChainError::NoCode`], or
@@ -27,19 +36,62 @@ impl ChainClient {
         let url: reqwest::Url = rpc_url
             .parse()
             .map_err(|source| ChainError::BadUrl { url: rpc_url.to_owned(), source })?;
+        let endpoint = place(&url);
         let provider =
             ProviderBuilder::new().disable_recommended_fillers().connect_http(url).erased();
-        let found = within(format!("chain id of {rpc_url}"), provider.get_chain_id()).await?;
-        if found != addresses.chain_id {
-            return Err(ChainError::WrongChain {
-                url: rpc_url.to_owned(),
-                expected: addresses.chain_id,
-                found,
-            });
-        }
-        let client = Self { provider, addresses: Arc::new(addresses) };
+        let mut client = Self {
+            provider,
+            addresses: Arc::new(addresses),
+            endpoint: endpoint.into(),
+            genesis: B256::ZERO,
+            wrong_view: Arc::default(),
+        };
+        client.check_chain_id().await?;
         client.check_code().await?;
+        client.genesis = client.first_block().await?;
         Ok(client)
+    }
+
+    async fn check_chain_id(&self) -> Result<(), ChainError> {
+        let what = format!("chain id of {}", self.endpoint);
+        let found = within(what, self.provider.get_chain_id()).await?;
+        if found == self.chain_id() {
+            return Ok(());
+        }
+        let (url, expected) = (self.endpoint.to_string(), self.chain_id());
+        Err(ChainError::WrongChain { url, expected, found })
+    }
+
+    /// Whether the endpoint still serves the chain that it served when the client connected.
+    ///
+    /// # Errors
+    /// [`ChainError::WrongChain`], [`ChainError::OtherGenesis`], or that the endpoint fails.
+    pub(crate) async fn check_identity(&self) -> Result<(), ChainError> {
+        self.check_chain_id().await?;
+        let found = self.first_block().await?;
+        if found == self.genesis {
+            return Ok(());
+        }
+        Err(ChainError::OtherGenesis { expected: self.genesis, found })
+    }
+
+    /// Keeps why the endpoint's view is of no use, for whoever asks how the node is.
+    pub(crate) fn note_view(&self, wrong: Option<ChainError>) {
+        *self.wrong_view.lock().unwrap_or_else(PoisonError::into_inner) = wrong;
+    }
+
+    /// Refuses to act, or to serve, on a view that is of no use: nonces, balances and licenses of
+    /// another chain say nothing about this one.
+    ///
+    /// # Errors
+    /// Why it is of no use.
+    pub(crate) fn require_view(&self) -> Result<(), ChainError> {
+        self.wrong_view().map_or(Ok(()), Err)
+    }
+
+    /// Why the endpoint's view was of no use when it was last looked at.
+    pub(crate) fn wrong_view(&self) -> Option<ChainError> {
+        self.wrong_view.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads the addresses file and connects.
@@ -73,18 +125,30 @@ impl ChainClient {
         tokio::time::timeout(Duration::from_secs(3), self.provider.get_block_number())
             .await
             .map_err(|_| ChainError::NoAnswer { what: "newest block".to_owned(), seconds: 3 })?
-            .map_err(|cause| ChainError::rpc("newest block", cause))
+            .map_err(|cause| ChainError::rpc("newest block", EndpointFailure::from(cause)))
     }
 
-    /// Hash of the chain's first block.
+    /// Hash of the chain's first block, as it was when the client connected.
+    #[must_use]
+    pub const fn genesis(&self) -> B256 {
+        self.genesis
+    }
+
+    async fn first_block(&self) -> Result<B256, ChainError> {
+        let block = self.block(BlockNumberOrTag::Number(0)).await?;
+        let what = "first block".to_owned();
+        block.map(|block| block.hash).ok_or(ChainError::Missing { what })
+    }
+
+    /// A block by number or tag; none if the endpoint does not have it.
     ///
     /// # Errors
-    /// [`ChainError`].
-    pub async fn genesis(&self) -> Result<B256, ChainError> {
-        let block = within("first block", self.provider.get_block_by_number(0.into())).await?;
-        block
-            .map(|block| block.header.hash)
-            .ok_or_else(|| ChainError::unexpected("first block", "the endpoint does not have it"))
+    /// The endpoint fails.
+    pub(crate) async fn block(
+        &self,
+        tag: BlockNumberOrTag,
+    ) -> Result<Option<BlockHeader>, ChainError> {
+        within(format!("block {tag}"), block_header(&self.provider, tag)).await
     }
 
     /// Name and address of every core contract.
@@ -128,5 +192,28 @@ impl ChainClient {
         let request = self.provider().get_transaction_by_hash(tx_hash);
         let found = within(format!("transaction {tx_hash}"), request).await?;
         Ok(found.map(|transaction| transaction.input().clone()))
+    }
+}
+
+/// Where a URL points, without what may be secret in it.
+fn place(url: &reqwest::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+    format!("{}://{host}{port}", url.scheme())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_named_without_its_secrets() {
+        for (url, shown) in [
+            ("http://127.0.0.1:8545", "http://127.0.0.1:8545"),
+            ("https://user:pw@rpc.example/v3/KEY?apikey=KEY", "https://rpc.example"),
+            ("http://[::1]:9", "http://[::1]:9"),
+        ] {
+            assert_eq!(place(&url.parse().unwrap()), shown);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Errors of the chain.
 
+use super::endpoint::EndpointFailure;
 use crate::causes::with_causes;
+use alloy::primitives::B256;
 use oml_contracts::addresses::AddressesError;
 use std::error::Error;
 use std::path::PathBuf;
@@ -58,6 +60,29 @@ pub enum ChainError {
         /// What was asked.
         what: String,
     },
+    /// The endpoint's newest block is older than everything that could be compared with it. May be
+    /// tried again.
+    #[error(
+        "the endpoint's newest block is {latest}, long before block {stored}, which was read \
+         before; it lags, so nothing is changed until it has caught up"
+    )]
+    Behind {
+        /// Newest block of the endpoint.
+        latest: u64,
+        /// Newest block in the store.
+        stored: u64,
+    },
+    /// The endpoint serves another chain than before, with the same chain id.
+    #[error(
+        "the endpoint's chain begins with block {found}, the chain that was followed begins with \
+         {expected}; nothing is changed until that chain answers again"
+    )]
+    OtherGenesis {
+        /// Hash of the first block so far.
+        expected: B256,
+        /// Hash of the first block now.
+        found: B256,
+    },
     /// A request failed: the network, or an error that the endpoint reports. May be tried again.
     #[error("{what}: {source}")]
     Rpc {
@@ -110,6 +135,35 @@ impl ChainError {
     /// Whether the same request may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Rpc { .. } | Self::NoAnswer { .. } | Self::Missing { .. })
+        matches!(
+            self,
+            Self::Rpc { .. } | Self::NoAnswer { .. } | Self::Missing { .. } | Self::Behind { .. }
+        )
+    }
+
+    /// Whether the endpoint understood the request and refused it.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let Self::Rpc { source, .. } = self else { return false };
+        source.downcast_ref().is_some_and(EndpointFailure::is_refusal)
+    }
+
+    /// Whether the answer may be missing because too much was asked for at once.
+    pub(crate) fn may_have_asked_too_much(&self) -> bool {
+        use EndpointFailure::{Status, Unreadable, WebPage};
+        match self {
+            Self::NoAnswer { .. } => true,
+            Self::Rpc { source, .. } => {
+                matches!(
+                    source.downcast_ref(),
+                    Some(Status { .. } | Unreadable { .. } | WebPage { .. })
+                ) && !self.is_refusal()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the endpoint's whole view is of no use: it shows another chain, or the far past.
+    pub(crate) const fn is_wrong_view(&self) -> bool {
+        matches!(self, Self::WrongChain { .. } | Self::OtherGenesis { .. } | Self::Behind { .. })
     }
 }

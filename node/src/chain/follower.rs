@@ -6,16 +6,18 @@
 //! transactions; the head is announced only after its rows are committed.
 
 use super::client::ChainClient;
+use super::endpoint::BlockHeader;
 use super::error::ChainError;
 use super::head::Head;
 use super::index::Sources;
+use super::log_range::{AfterRefusal, LogRange};
 use super::request::within;
 use crate::config::ChainConfig;
 use crate::metrics::as_f64;
 use crate::store::{BlockRef, ChainBatch, Store, StoreError};
 use alloy::eips::BlockNumberOrTag;
 use alloy::providers::Provider;
-use alloy::rpc::types::{Block, Filter, Log};
+use alloy::rpc::types::{Filter, Log};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -48,6 +50,10 @@ pub enum Step {
 
 /// Longest pause between tries while the endpoint fails.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// Pause after which the endpoint is asked again which chain it serves, although nothing failed.
+const IDENTITY_CHECK: Duration = Duration::from_secs(60);
+/// Failures in a row that an endpoint with several servers behind it has all the time.
+const USUAL_FAILURES: u32 = 3;
 /// Pause after which an unchanged head is announced again.
 const REMIND: Duration = Duration::from_secs(10);
 /// Blocks near the head that one step adds.
@@ -61,9 +67,12 @@ pub struct Follower {
     sources: Sources,
     config: ChainConfig,
     start: u64,
-    range: u64,
+    range: LogRange,
     heads: watch::Sender<Head>,
     announced: Instant,
+    /// When the endpoint last said which chain it serves; none after a failure, since another
+    /// server may answer from then on.
+    identified: Option<Instant>,
 }
 
 impl Follower {
@@ -87,7 +96,7 @@ impl Follower {
         let (heads, receiver) = watch::channel(first);
         let start = config.start_block.unwrap_or(client.addresses().deployed_at_block);
         let sources = Sources::of(&client);
-        let range = config.max_log_range;
+        let range = LogRange::new(config.max_log_range);
         Ok((
             Self {
                 client,
@@ -98,6 +107,7 @@ impl Follower {
                 range,
                 heads,
                 announced: Instant::now(),
+                identified: Some(Instant::now()),
             },
             receiver,
         ))
@@ -128,8 +138,7 @@ impl Follower {
                 Err(FollowError::Store(error)) if !error.is_transient() => return Err(error),
                 Err(error) => {
                     failures = failures.saturating_add(1);
-                    tracing::warn!(%error, failures, "following the chain failed; trying again");
-                    poll.saturating_mul(1 << failures.min(6)).min(MAX_PAUSE)
+                    pause_after(&error, failures, poll)
                 }
             };
             tokio::select! {
@@ -145,6 +154,24 @@ impl Follower {
     /// # Errors
     /// [`FollowError`]; the store then holds a whole prefix of the chain.
     pub async fn step(&mut self) -> Result<Step, FollowError> {
+        let looked = self.look().await;
+        match &looked {
+            Ok(_) => self.client.note_view(None),
+            Err(FollowError::Chain(error)) => {
+                self.identified = None;
+                if error.is_wrong_view() {
+                    self.client.note_view(Some(error.clone()));
+                }
+            }
+            Err(FollowError::Store(_)) => {}
+        }
+        looked
+    }
+
+    async fn look(&mut self) -> Result<Step, FollowError> {
+        if self.identified.is_none_or(|at| at.elapsed() >= IDENTITY_CHECK) {
+            self.identify().await?;
+        }
         let latest = self.block(BlockNumberOrTag::Latest).await?.ok_or_else(|| missing("head"))?;
         let latest = block_ref(&latest);
         let finalized = self.finalized(latest.number).await?;
@@ -155,37 +182,51 @@ impl Follower {
             self.announce(latest, finalized);
             return Ok(Step::AtHead);
         }
-        // An endpoint behind a balancer may answer from a node that is behind; a shorter chain is a
-        // reorg only if it has another block at its own height.
-        if latest.number < stored.number
-            && self.window_hash(latest.number).await? == Some(latest.hash)
-        {
+        if latest.number < stored.number && self.lags(latest, stored).await? {
             return Ok(Step::AtHead);
         }
-        if self.on_chain(stored).await? {
-            self.advance(Some(stored), latest, finalized).await
-        } else {
-            self.unwind(stored).await
+        if self.on_chain(stored, latest).await? {
+            return self.advance(Some(stored), latest, finalized).await;
         }
+        // Another chain than the one that is stored looks like a reorg of everything.
+        self.identify().await?;
+        self.unwind(stored, latest).await
     }
 
-    async fn window_hash(
-        &self,
-        number: u64,
-    ) -> Result<Option<alloy::primitives::B256>, StoreError> {
+    async fn identify(&mut self) -> Result<(), ChainError> {
+        self.client.check_identity().await?;
+        self.identified = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Whether a chain that is shorter than the stored one is only what a server shows that has
+    /// not caught up. It is a reorg only if it has another block where one is stored.
+    async fn lags(&self, latest: BlockRef, stored: BlockRef) -> Result<bool, FollowError> {
         let window = self.store.window().await?;
-        Ok(window.iter().find(|block| block.number == number).map(|block| block.hash))
+        let Some(known) = window.into_iter().find(|block| block.number <= latest.number) else {
+            return Err(ChainError::Behind { latest: latest.number, stored: stored.number }.into());
+        };
+        if known.number == latest.number {
+            return Ok(known.hash == latest.hash);
+        }
+        Ok(self.on_chain(known, latest).await?)
     }
 
-    async fn on_chain(&self, stored: BlockRef) -> Result<bool, ChainError> {
+    /// Whether a stored block is on the endpoint's chain, which ends with `latest`. A block before
+    /// its end that the endpoint does not have is no sign of a reorg: another server answered.
+    async fn on_chain(&self, stored: BlockRef, latest: BlockRef) -> Result<bool, ChainError> {
+        if stored.number > latest.number {
+            return Ok(false);
+        }
         let found = self.block(BlockNumberOrTag::Number(stored.number)).await?;
-        Ok(found.is_some_and(|block| block.header.hash == stored.hash))
+        let found = found.ok_or_else(|| missing(&format!("block {}", stored.number)))?;
+        Ok(found.hash == stored.hash)
     }
 
     /// Goes back to the newest stored block that is still on the chain.
-    async fn unwind(&mut self, stored: BlockRef) -> Result<Step, FollowError> {
+    async fn unwind(&mut self, stored: BlockRef, latest: BlockRef) -> Result<Step, FollowError> {
         for block in self.store.window().await? {
-            if block.number == stored.number || !self.on_chain(block).await? {
+            if block.number == stored.number || !self.on_chain(block, latest).await? {
                 continue;
             }
             let depth = stored.number - block.number;
@@ -207,7 +248,7 @@ impl Follower {
             "a reorg went deeper than the stored window; reading everything again"
         );
         self.store.forget_chain().await?;
-        self.range = self.config.max_log_range;
+        self.range = LogRange::new(self.config.max_log_range);
         metrics::counter!("oml_reorgs_total").increment(1);
         Ok(Step::Unwound { depth })
     }
@@ -228,8 +269,13 @@ impl Follower {
         let to = latest.number.min(next + STEP_BLOCKS - 1);
         let mut parent = stored;
         for number in next..=to {
-            let Some(block) = self.block(BlockNumberOrTag::Number(number)).await? else { break };
-            if parent.is_some_and(|parent| parent.hash != block.header.parent_hash) {
+            let Some(block) = self.block(BlockNumberOrTag::Number(number)).await? else {
+                if number == next {
+                    return Err(missing(&format!("block {number}")).into());
+                }
+                break;
+            };
+            if parent.is_some_and(|parent| parent.hash != block.parent_hash) {
                 // The chain changed between two requests; the next step finds where.
                 return Ok(Step::Advanced);
             }
@@ -248,25 +294,14 @@ impl Follower {
         Ok(Step::AtHead)
     }
 
-    /// Reads final blocks in ranges that shrink where the endpoint refuses and grow again where it
-    /// does not.
+    /// Reads final blocks in ranges that fit the endpoint.
     async fn backfill(
         &mut self,
         next: u64,
         latest: BlockRef,
         finalized: u64,
     ) -> Result<Step, FollowError> {
-        let to = finalized.min(next.saturating_add(self.range - 1));
-        let logs = match self.logs(Filter::new().from_block(next).to_block(to)).await {
-            Ok(logs) => logs,
-            Err(error) if self.range > 1 => {
-                self.range = (self.range / 2).max(1);
-                tracing::debug!(%error, range = self.range, "a log query was refused; asking for less");
-                return Err(error.into());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        self.range = self.range.saturating_add(self.range / 4 + 1).min(self.config.max_log_range);
+        let (to, logs) = self.range_of_logs(next, finalized).await?;
         let end = self
             .block(BlockNumberOrTag::Number(to))
             .await?
@@ -281,6 +316,31 @@ impl Follower {
         Ok(Step::Advanced)
     }
 
+    /// Logs of the blocks from `next` to the number that is returned with them, at most to `last`.
+    async fn range_of_logs(&mut self, next: u64, last: u64) -> Result<(u64, Vec<Log>), ChainError> {
+        loop {
+            let to = last.min(next.saturating_add(self.range.blocks() - 1));
+            let asked = to - next + 1;
+            let error = match self.logs(Filter::new().from_block(next).to_block(to)).await {
+                Ok(logs) => {
+                    self.range.answered(asked, Instant::now());
+                    return Ok((to, logs));
+                }
+                Err(error) => error,
+            };
+            if error.may_have_asked_too_much() {
+                self.range.failed(asked);
+            }
+            if !error.is_refusal()
+                || self.range.refused(asked, Instant::now()) == AfterRefusal::Wait
+            {
+                return Err(error);
+            }
+            let blocks = self.range.blocks();
+            tracing::warn!(%error, asked, blocks, "a log query was refused; asking for less");
+        }
+    }
+
     /// Block times of logs; many endpoints send them along.
     async fn times(&self, logs: &[Log]) -> Result<BTreeMap<u64, u64>, ChainError> {
         let mut times = BTreeMap::new();
@@ -293,7 +353,7 @@ impl Follower {
                 Some(time) => time,
                 None => {
                     let block = self.block(BlockNumberOrTag::Number(number)).await?;
-                    block.ok_or_else(|| missing("block of a log"))?.header.timestamp
+                    block.ok_or_else(|| missing("block of a log"))?.timestamp
                 }
             };
             times.insert(number, time);
@@ -325,15 +385,15 @@ impl Follower {
         let by_depth = latest.saturating_sub(self.config.finality_depth);
         // Chains without the tag answer with an error or with nothing.
         match self.block(BlockNumberOrTag::Finalized).await {
-            Ok(Some(block)) => Ok(block.header.number.min(latest)),
+            Ok(Some(block)) => Ok(block.number.min(latest)),
             Ok(None) => Ok(by_depth),
             Err(ChainError::Rpc { .. }) => Ok(by_depth),
             Err(error) => Err(error),
         }
     }
 
-    async fn block(&self, tag: BlockNumberOrTag) -> Result<Option<Block>, ChainError> {
-        within(format!("block {tag}"), self.client.provider().get_block_by_number(tag)).await
+    async fn block(&self, tag: BlockNumberOrTag) -> Result<Option<BlockHeader>, ChainError> {
+        self.client.block(tag).await
     }
 
     async fn logs(&self, filter: Filter) -> Result<Vec<Log>, ChainError> {
@@ -354,12 +414,20 @@ impl Follower {
     }
 }
 
-fn block_ref(block: &Block) -> BlockRef {
-    BlockRef {
-        number: block.header.number,
-        hash: block.header.hash,
-        timestamp: block.header.timestamp,
+/// Says that following failed, and how long to wait before the next try.
+fn pause_after(error: &FollowError, failures: u32, poll: Duration) -> Duration {
+    // Several servers behind one URL are never at the same block; asking again finds another one.
+    if matches!(error, FollowError::Chain(ChainError::Missing { .. })) && failures <= USUAL_FAILURES
+    {
+        tracing::debug!(%error, failures, "the endpoint lacks a block that it named; asking again");
+        return poll;
     }
+    tracing::warn!(%error, failures, "following the chain failed; trying again");
+    poll.saturating_mul(1 << failures.min(6)).min(MAX_PAUSE)
+}
+
+const fn block_ref(block: &BlockHeader) -> BlockRef {
+    BlockRef { number: block.number, hash: block.hash, timestamp: block.timestamp }
 }
 
 fn missing(what: &str) -> ChainError {

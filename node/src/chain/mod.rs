@@ -2,10 +2,12 @@
 
 pub mod beacon;
 mod client;
+mod endpoint;
 mod error;
 mod follower;
 mod head;
 mod index;
+mod log_range;
 mod reader;
 mod request;
 mod reverts;
@@ -13,6 +15,9 @@ mod sender;
 mod views;
 
 pub use client::ChainClient;
+pub use endpoint::{
+    BlockHeader, EndpointFailure, EndpointFiller, block_header, estimate_fees, on_newest_state,
+};
 pub use error::ChainError;
 pub use follower::{FollowError, Follower, Step};
 pub use head::Head;

@@ -69,6 +69,14 @@ impl Reader {
         Self { client: self.client.clone(), block: BlockId::number(number) }
     }
 
+    /// Refuses to go on while the endpoint's view is of no use.
+    ///
+    /// # Errors
+    /// Why it is of no use.
+    pub(crate) fn require_view(&self) -> Result<(), ChainError> {
+        self.client.require_view()
+    }
+
     /// Addresses of the contracts that it reads.
     pub(crate) fn addresses(&self) -> &oml_contracts::Addresses {
         self.client.addresses()

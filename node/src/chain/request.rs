@@ -1,22 +1,23 @@
 //! One request to the endpoint.
 
+use super::endpoint::EndpointFailure;
 use super::error::ChainError;
 use super::reverts::reason_of_view;
-use std::error::Error;
+use alloy::transports::TransportError;
 use std::time::Duration;
 
 /// Longest time for one request to the endpoint.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// One request to the endpoint with a time limit, counted.
-pub(crate) async fn within<T, E: Error + Send + Sync + 'static>(
+pub(crate) async fn within<T>(
     what: impl Into<String>,
-    request: impl IntoFuture<Output = Result<T, E>>,
+    request: impl IntoFuture<Output = Result<T, TransportError>>,
 ) -> Result<T, ChainError> {
     let what = what.into();
     match timed(&what, request).await? {
         Ok(value) => Ok(value),
-        Err(error) => Err(ChainError::rpc(what, error)),
+        Err(error) => Err(ChainError::rpc(what, EndpointFailure::from(error))),
     }
 }
 
@@ -29,9 +30,12 @@ pub(super) async fn view<T>(
     let what = what.into();
     match timed(&what, request).await? {
         Ok(value) => Ok(value),
-        Err(error) => Err(match reason_of_view(&error) {
-            Some(revert) => ChainError::Reverted { what, revert },
-            None => ChainError::rpc(what, error),
+        Err(error) => Err(match (reason_of_view(&error), error) {
+            (Some(revert), _) => ChainError::Reverted { what, revert },
+            (None, alloy::contract::Error::TransportError(error)) => {
+                ChainError::rpc(what, EndpointFailure::from(error))
+            }
+            (None, other) => ChainError::rpc(what, other),
         }),
     }
 }

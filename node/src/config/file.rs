@@ -57,6 +57,11 @@ pub struct ChainConfig {
     /// Largest range of one log query; shrinks by itself where the endpoint refuses.
     #[serde(default = "defaults::max_log_range")]
     pub max_log_range: u64,
+    /// Oldest head with which the node calls itself ready, in seconds: behind it the endpoint
+    /// lags, or the chain stands still. Ten minutes if absent, and without a limit on local chains,
+    /// which make a block only for a transaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_head_age_s: Option<u64>,
     /// Pause before a transaction that is in no block is sent again with higher fees, in seconds.
     #[serde(default = "defaults::resubmit_after_s")]
     pub resubmit_after_s: u64,

@@ -52,6 +52,7 @@ impl NodeConfig {
         at_least("chain.poll_interval_ms", self.chain.poll_interval_ms, 10)?;
         at_least("chain.window", self.chain.window, 8)?;
         at_least("chain.max_log_range", self.chain.max_log_range, 1)?;
+        at_least("chain.max_head_age_s", self.chain.max_head_age_s.unwrap_or(u64::MAX), 1)?;
         at_least("chain.resubmit_after_s", self.chain.resubmit_after_s, 1)?;
         if self.chain.max_fee_per_gas == 0 {
             return Err(value(

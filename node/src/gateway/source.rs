@@ -75,6 +75,7 @@ impl ChainSource {
 #[async_trait]
 impl LicenseSource for ChainSource {
     async fn license(&self) -> Result<ServedLicense, ChainError> {
+        self.reader.require_view()?;
         if let Some(state) = self.at_head(|cached| cached.license) {
             return Ok(state);
         }

@@ -3,6 +3,8 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
 mod chain;
+mod endpoint;
+mod endpoints;
 mod follower;
 mod jobs;
 mod node;

@@ -164,6 +164,7 @@ impl Party {
 
 fn chain_config(world: &World) -> ChainConfig {
     ChainConfig {
+        max_head_age_s: None,
         rpc_url: world.rpc_url.clone(),
         addresses: "unused".into(),
         poll_interval_ms: 250,

@@ -88,7 +88,8 @@ async fn read<C: SolCall>(
 ) -> Result<C::Return> {
     let to = addresses.beacon.address.into();
     let request = TransactionRequest::default().with_to(to).with_input(call.abi_encode());
-    let data = rpc.provider().call(request).await.map_err(|e| rpc_failure(C::SIGNATURE, &e))?;
+    let data =
+        rpc.provider().call(request).latest().await.map_err(|e| rpc_failure(C::SIGNATURE, e))?;
     C::abi_decode_returns(&data).hint(
         "the beacon does not answer as one of this version",
         "compare with the version of oml that deployed it: `oml chain verify`",

@@ -71,11 +71,11 @@ impl RpcConnection {
     async fn ask<C: SolCall>(&self, to: EthAddress, call: &C) -> Result<Option<Bytes>> {
         let request =
             TransactionRequest::default().with_to(to.into()).with_input(call.abi_encode());
-        match self.provider().call(request).await {
+        match self.provider().call(request).latest().await {
             Ok(data) => Ok(Some(data)),
             // An answer, though an error: the contract has no such function.
             Err(error) if error.as_error_resp().is_some() => Ok(None),
-            Err(error) => Err(rpc_failure(C::SIGNATURE, &error)),
+            Err(error) => Err(rpc_failure(C::SIGNATURE, error)),
         }
     }
 }

@@ -156,7 +156,7 @@ impl Chain {
             request.set_from(from);
         }
         let data = self.provider().call(request).block(block).await;
-        let data = data.map_err(|e| rpc_failure(C::SIGNATURE, &e))?;
+        let data = data.map_err(|e| rpc_failure(C::SIGNATURE, e))?;
         C::abi_decode_returns(&data)
             .during(format!("{} answered something else", C::SIGNATURE))
             .hint(
@@ -268,7 +268,7 @@ impl Chain {
             Ok(None) => Ok(by_depth),
             // Endpoints without the tag answer with an error; any other failure lowers nothing.
             Err(error) if error.is_error_resp() => Ok(by_depth),
-            Err(error) => Err(rpc_failure("newest final block", &error)),
+            Err(error) => Err(rpc_failure("newest final block", error)),
         }
     }
 
@@ -280,7 +280,7 @@ impl Chain {
     ) -> Result<Vec<(E, Log)>> {
         let filter =
             filter.event_signature(E::SIGNATURE_HASH).from_block(self.addresses.deployed_at_block);
-        let logs = self.provider().get_logs(&filter).await.map_err(|e| rpc_failure(what, &e))?;
+        let logs = self.provider().get_logs(&filter).await.map_err(|e| rpc_failure(what, e))?;
         let decode = |log: Log| Ok((E::decode_log(&log.inner)?.data, log));
         logs.into_iter().map(decode).collect()
     }

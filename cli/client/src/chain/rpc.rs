@@ -2,14 +2,14 @@
 
 use super::known_currencies::KnownCurrencies;
 use crate::error::{ClientError, FailureKind, HintExt, Result, fail};
-use alloy::eips::BlockId;
+use alloy::eips::BlockNumberOrTag;
 use alloy::network::EthereumWallet;
 use alloy::primitives::U256;
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
-use alloy::transports::{RpcError, TransportErrorKind};
+use alloy::transports::{RpcError, TransportError};
 use oml_contracts::EthAddress;
-use oml_node::chain::AccountSigner;
 use oml_node::chain::beacon::Present;
+use oml_node::chain::{AccountSigner, EndpointFailure, EndpointFiller, block_header};
 use std::time::Duration;
 
 /// A connection to a chain's JSON-RPC endpoint, which may be able to sign.
@@ -44,8 +44,8 @@ impl RpcConnection {
             "give something like http://127.0.0.1:8545",
             FailureKind::Network,
         )?;
-        // The cached nonce manager stays ahead for ever after a reorg or a dropped transaction.
-        let builder = ProviderBuilder::new().with_simple_nonce_management();
+        let builder = ProviderBuilder::new().disable_recommended_fillers();
+        let builder = builder.filler(EndpointFiller).fetch_chain_id();
         let provider = match &account {
             Some(account) => {
                 let wallet = EthereumWallet::from(account.clone());
@@ -80,11 +80,7 @@ impl RpcConnection {
     /// # Errors
     /// Nothing answers there.
     pub async fn chain_id(&self) -> Result<u64> {
-        self.provider.get_chain_id().await.hint(
-            format!("no chain answers at {}", self.url),
-            "start one (`anvil`) or name another with --rpc-url",
-            FailureKind::Network,
-        )
+        self.provider.get_chain_id().await.map_err(|e| no_chain(&self.url, e.into()))
     }
 
     /// Number of the newest block.
@@ -92,7 +88,7 @@ impl RpcConnection {
     /// # Errors
     /// Network failure.
     pub async fn block_number(&self) -> Result<u64> {
-        self.provider.get_block_number().await.map_err(|e| rpc_failure("block number", &e))
+        self.provider.get_block_number().await.map_err(|e| rpc_failure("block number", e))
     }
 
     /// Time of the newest block, Unix seconds.
@@ -108,11 +104,11 @@ impl RpcConnection {
     /// # Errors
     /// Network failure.
     pub(crate) async fn present(&self) -> Result<Present> {
-        let block = self.provider.get_block(BlockId::latest()).await;
-        let block = block.map_err(|e| rpc_failure("block", &e))?;
+        let block = block_header(&self.provider, BlockNumberOrTag::Latest).await;
+        let block = block.map_err(|e| rpc_failure("block", e))?;
         let block = block.ok_or_else(|| ClientError::Other("the chain has no latest block".into()));
-        let header = block?.header;
-        Ok(Present { block: header.number, time: header.timestamp })
+        let block = block?;
+        Ok(Present { block: block.number, time: block.timestamp })
     }
 
     /// Bytes of code at an address.
@@ -121,7 +117,7 @@ impl RpcConnection {
     /// Network failure, in the transport's own words.
     pub async fn code_length(&self, address: EthAddress) -> Result<usize> {
         let code = self.provider.get_code_at(address.into()).await;
-        Ok(code.map_err(|e| ClientError::Other(e.into()))?.len())
+        Ok(code.map_err(|e| ClientError::Other(EndpointFailure::from(e).into()))?.len())
     }
 
     /// Native currency of an account, in wei.
@@ -130,7 +126,7 @@ impl RpcConnection {
     /// Network failure.
     pub async fn native_balance(&self, account: EthAddress) -> Result<U256> {
         let balance = self.provider.get_balance(account.into()).await;
-        balance.map_err(|e| rpc_failure("balance", &e))
+        balance.map_err(|e| rpc_failure("balance", e))
     }
 
     /// Currencies that were read before.
@@ -145,11 +141,11 @@ impl RpcConnection {
 }
 
 /// Turns an RPC error into one of ours: reverts by name, the rest as network trouble.
-pub(crate) fn rpc_failure(what: &str, error: &RpcError<TransportErrorKind>) -> ClientError {
+pub(crate) fn rpc_failure(what: &str, error: TransportError) -> ClientError {
     if let Some(data) = error.as_error_resp().and_then(|p| p.as_revert_data()) {
         return refused(what, &data);
     }
-    if let RpcError::LocalUsageError(cause) = error
+    if let RpcError::LocalUsageError(cause) = &error
         && let Some(refused) = cause.downcast_ref::<alloy::signers::Error>()
     {
         return fail(
@@ -158,14 +154,35 @@ pub(crate) fn rpc_failure(what: &str, error: &RpcError<TransportErrorKind>) -> C
             FailureKind::Signer,
         );
     }
-    let hint = if error.as_error_resp().is_some() {
-        "the node's message says why"
-    } else {
-        "check --rpc-url and that the chain is reachable"
-    };
+    let failure = EndpointFailure::from(error);
+    let hint = failure.remedy().unwrap_or(ITS_WORDS);
     ClientError::During {
         message: format!("{what}: the chain's endpoint returned an error ({hint})"),
-        cause: error.to_string().into(),
+        cause: failure.into(),
+    }
+}
+
+const ITS_WORDS: &str = "the node's message says why";
+
+/// Says why no chain's endpoint answers at `url`, and what to do: something else than a chain may
+/// well answer there.
+fn no_chain(url: &str, failure: EndpointFailure) -> ClientError {
+    let (message, hint) = match &failure {
+        EndpointFailure::Unreachable { .. } => (
+            format!("no chain answers at {url}"),
+            "start one (`anvil`) or name another with --rpc-url".to_owned(),
+        ),
+        other => (
+            format!("the endpoint at {url} does not say which chain it is"),
+            format!("{}; --rpc-url names another one", other.remedy().unwrap_or(ITS_WORDS)),
+        ),
+    };
+    ClientError::Explained {
+        message,
+        hint,
+        kind: FailureKind::Network,
+        revert: None,
+        cause: Some(failure.into()),
     }
 }
 

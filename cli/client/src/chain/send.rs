@@ -4,12 +4,17 @@ use super::Chain;
 use super::call::Call;
 use super::record::{Sent, TxRecord};
 use super::rpc::rpc_failure;
-use crate::error::{FailureKind, HintExt as _, Result, fail};
+use crate::error::{ClientError, FailureKind, Result, fail};
 use alloy::network::TransactionBuilder as _;
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256, U256};
 use alloy::providers::Provider as _;
 use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
 use alloy::sol_types::SolCall;
+use oml_node::chain::{EndpointFailure, on_newest_state};
+use std::time::{Duration, Instant};
+
+/// Pause before a receipt is asked for again; below the shortest block time in use.
+const RECEIPT_POLL: Duration = Duration::from_millis(200);
 
 impl Chain {
     /// Simulates, and unless this is a dry run sends and waits for a transaction.
@@ -65,10 +70,12 @@ impl Chain {
     pub(super) async fn simulate(&self, call: &Call) -> Result<Sent> {
         let (from, native) = (self.sender()?, self.native().await?);
         let (step, request) = (&call.step, call.request(from));
-        let returned = self.provider().call(request.clone()).await;
-        let returned = returned.map_err(|e| rpc_failure(step, &e))?;
-        let gas = self.provider().estimate_gas(request).await;
-        let gas = gas.map_err(|e| rpc_failure(step, &e))?;
+        let provider = self.provider();
+        let returned = on_newest_state(|block| provider.call(request.clone()).block(block)).await;
+        let returned = returned.map_err(|e| rpc_failure(step, e))?;
+        let gas =
+            on_newest_state(|block| provider.estimate_gas(request.clone()).block(block)).await;
+        let gas = gas.map_err(|e| rpc_failure(step, e))?;
         let record = TxRecord::simulated(call, from, gas, native.units(call.value));
         Ok(Sent { record, returned, receipt: None })
     }
@@ -76,7 +83,7 @@ impl Chain {
     /// Refuses to send what the signer can't pay the gas of, in plain words.
     async fn require_gas_money(&self, call: &Call, gas: u64) -> Result<()> {
         let price =
-            self.provider().get_gas_price().await.map_err(|e| rpc_failure("gas price", &e))?;
+            self.provider().get_gas_price().await.map_err(|e| rpc_failure("gas price", e))?;
         let me = self.me()?;
         let have = self.rpc.native_balance(me).await?;
         let fee = U256::from(price).saturating_mul(U256::from(gas));
@@ -101,18 +108,9 @@ impl Chain {
 
     /// Sends a transaction and waits until it is mined and has succeeded.
     async fn mine(&self, step: &str, request: TransactionRequest) -> Result<TransactionReceipt> {
-        let pending = self.provider().send_transaction(request).await;
-        let pending = pending.map_err(|e| rpc_failure(step, &e))?;
-        let hash = *pending.tx_hash();
-        let receipt = pending.with_timeout(Some(self.timeout)).get_receipt().await.hint(
-            format!(
-                "{step}: transaction {hash} was sent but not seen mined within {} s",
-                self.timeout.as_secs()
-            ),
-            "it may still be mined: look it up before you send anything again; --tx-timeout waits \
-             longer",
-            FailureKind::Timeout,
-        )?;
+        let sent = self.provider().send_transaction(request).await;
+        let hash = *sent.map_err(|e| rpc_failure(step, e))?.tx_hash();
+        let receipt = self.receipt_of(step, hash).await?;
         if receipt.status() {
             return Ok(receipt);
         }
@@ -123,18 +121,36 @@ impl Chain {
         ))
     }
 
+    /// Waits for the receipt of a transaction that was sent. Asks for nothing else, since some
+    /// endpoints leave out fields of blocks. A failure of the endpoint says nothing about the
+    /// transaction, so it is asked again as long as there is time.
+    async fn receipt_of(&self, step: &str, hash: B256) -> Result<TransactionReceipt> {
+        let start = Instant::now();
+        loop {
+            let last = match self.provider().get_transaction_receipt(hash).await {
+                Ok(Some(receipt)) => return Ok(receipt),
+                Ok(None) => None,
+                Err(error) => Some(EndpointFailure::from(error)),
+            };
+            if start.elapsed() >= self.timeout {
+                return Err(unseen_transaction(step, hash, self.timeout, last));
+            }
+            tokio::time::sleep(RECEIPT_POLL).await;
+        }
+    }
+
     /// Waits until no transaction of the signer is on its way any more, so that what a stopped
     /// command has sent is seen before anything is sent again.
     ///
     /// # Errors
     /// Network failure, or something is on its way for longer than transactions are waited for.
     pub(crate) async fn wait_for_own_transactions(&self) -> Result<()> {
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         while self.own_transactions().await? > 0 {
             if start.elapsed() >= self.timeout {
                 return self.require_nothing_on_its_way().await;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+            tokio::time::sleep(Duration::from_millis(250)).await;
         }
         Ok(())
     }
@@ -161,9 +177,30 @@ impl Chain {
     /// Transactions of the signer that the endpoint knows and no block has.
     async fn own_transactions(&self) -> Result<u64> {
         let me = self.sender()?;
-        let failed = |e| rpc_failure("transaction count", &e);
+        let failed = |e| rpc_failure("transaction count", e);
         let mined = self.provider().get_transaction_count(me).latest().await.map_err(failed)?;
-        let known = self.provider().get_transaction_count(me).pending().await.map_err(failed)?;
+        let count = |block| self.provider().get_transaction_count(me).block_id(block);
+        let known = on_newest_state(count).await.map_err(failed)?;
         Ok(known.saturating_sub(mined))
+    }
+}
+
+fn unseen_transaction(
+    step: &str,
+    hash: B256,
+    waited: Duration,
+    last: Option<EndpointFailure>,
+) -> ClientError {
+    ClientError::Explained {
+        message: format!(
+            "{step}: transaction {hash} was sent but not seen mined within {} s",
+            waited.as_secs()
+        ),
+        hint: "it may still be mined: look it up before you send anything again; --tx-timeout \
+               waits longer"
+            .to_owned(),
+        kind: FailureKind::Timeout,
+        revert: None,
+        cause: last.map(Into::into),
     }
 }

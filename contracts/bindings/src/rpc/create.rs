@@ -6,6 +6,7 @@ use alloy::primitives::{Address, B256, Bytes, U256, address, b256, hex, keccak25
 use alloy::providers::Provider;
 use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolValue;
+use std::time::Duration;
 
 use super::abi::{Proofs, ProverRegistry, Rounds};
 use super::artefacts::{
@@ -34,6 +35,9 @@ alloy::sol!(
 );
 
 pub(crate) use Deployer::Plan;
+
+/// Pause before a receipt is asked for again; below the shortest block time in use.
+const RECEIPT_POLL: Duration = Duration::from_millis(200);
 
 /// The deterministic-deployment proxy: data = salt ‖ creation code. It has this address on every
 /// chain, as nobody knows the key of the transaction that creates it.
@@ -190,7 +194,7 @@ pub(crate) async fn ensure_proxy<P: Provider>(
         send(provider, from, NAME, pay).await?;
     }
     let sent = provider.send_raw_transaction(&PROXY_TRANSACTION).await.map_err(transport(NAME))?;
-    receipt(NAME, sent).await?;
+    receipt(provider, NAME, *sent.tx_hash()).await?;
     if exists(provider, PROXY).await? {
         return Ok(());
     }
@@ -227,7 +231,7 @@ pub(crate) async fn rehearse<P: Provider>(
 ) -> Result<(), DeployError> {
     let code = artefact.code(arguments)?;
     let request = TransactionRequest::default().with_from(from).with_deploy_code(code);
-    provider.call(request).await.map_err(transport(artefact.name))?;
+    provider.call(request).latest().await.map_err(transport(artefact.name))?;
     Ok(())
 }
 
@@ -240,20 +244,22 @@ pub(crate) async fn send<P: Provider>(
 ) -> Result<(), DeployError> {
     let nonce = provider.get_transaction_count(from).await.map_err(transport("the nonce"))?;
     let request = request.with_from(from).with_nonce(nonce);
-    receipt(what, provider.send_transaction(request).await.map_err(transport(what))?).await
+    let sent = provider.send_transaction(request).await.map_err(transport(what))?;
+    receipt(provider, what, *sent.tx_hash()).await
 }
 
-async fn receipt(
+/// Waits for a receipt and asks for nothing else: some endpoints leave out fields of blocks.
+async fn receipt<P: Provider>(
+    provider: &P,
     what: &'static str,
-    sent: alloy::providers::PendingTransactionBuilder<alloy::network::Ethereum>,
+    hash: B256,
 ) -> Result<(), DeployError> {
-    let receipt = sent.get_receipt().await.map_err(|error| DeployError::Rpc {
-        contract: what,
-        revert: None,
-        source: Box::new(error),
-    })?;
-    if receipt.status() {
-        return Ok(());
+    loop {
+        let found = provider.get_transaction_receipt(hash).await.map_err(transport(what))?;
+        match found {
+            Some(receipt) if receipt.status() => return Ok(()),
+            Some(_) => return Err(DeployError::Reverted { contract: what, transaction: hash }),
+            None => tokio::time::sleep(RECEIPT_POLL).await,
+        }
     }
-    Err(DeployError::Reverted { contract: what, transaction: receipt.transaction_hash })
 }

@@ -71,6 +71,7 @@ impl Sender {
         if !store.take_lease(&self.lease_name(), holder, now, now + LEASE_S).await? {
             return Err(SenderError::AccountInUse { account: self.address().to_string() });
         }
+        self.inner.client.require_view()?;
         self.settle(sent).await
     }
 

@@ -3,6 +3,7 @@
 use super::account::AccountSigner;
 use super::intent::{Intent, IntentStatus, SenderError};
 use crate::chain::client::ChainClient;
+use crate::chain::endpoint::{EndpointFailure, estimate_fees, on_newest_state};
 use crate::chain::error::ChainError;
 use crate::chain::head::Head;
 use crate::chain::request::within;
@@ -83,6 +84,7 @@ impl Sender {
         if let Some(known) = self.known(&intent).await? {
             return Ok(known);
         }
+        self.inner.client.require_view()?;
         let now = self.inner.heads.borrow().timestamp;
         if let Some(deadline) = intent.deadline.filter(|deadline| *deadline < now) {
             return Err(SenderError::TooLate { describe: intent.describe, deadline, now });
@@ -180,7 +182,8 @@ impl Sender {
             .to(intent.to)
             .input(intent.calldata.clone().into())
             .value(intent.value);
-        let estimate = self.inner.client.provider().estimate_gas(request);
+        let provider = self.inner.client.provider();
+        let estimate = on_newest_state(|block| provider.estimate_gas(request.clone()).block(block));
         let outcome = tokio::time::timeout(Duration::from_secs(15), estimate).await;
         let what = || format!("simulation of {}", intent.describe);
         match outcome {
@@ -189,7 +192,7 @@ impl Sender {
                 Some(revert) => {
                     Err(SenderError::WouldRevert { describe: intent.describe.clone(), revert })
                 }
-                None => Err(ChainError::rpc(what(), error).into()),
+                None => Err(ChainError::rpc(what(), EndpointFailure::from(error)).into()),
             },
             Err(_) => Err(ChainError::NoAnswer { what: what(), seconds: 15 }.into()),
         }
@@ -197,7 +200,7 @@ impl Sender {
 
     /// Fee cap and tip per gas as the chain suggests, not above `cap`.
     pub(super) async fn fees(&self, cap: u128) -> Result<(u128, u128), ChainError> {
-        let fees = within("fees", self.inner.client.provider().estimate_eip1559_fees()).await?;
+        let fees = within("fees", estimate_fees(self.inner.client.provider())).await?;
         let max_fee = fees.max_fee_per_gas.min(cap).max(1);
         Ok((max_fee, fees.max_priority_fee_per_gas.min(max_fee)))
     }
@@ -212,8 +215,10 @@ impl Sender {
             // Nothing of ours is under way, so what the mempool holds is somebody else's with this
             // key.
             None => {
-                let pending = provider.get_transaction_count(self.account()).pending();
-                Ok(on_chain.max(within("pending nonce", pending).await?))
+                let known = on_newest_state(|block| {
+                    provider.get_transaction_count(self.account()).block_id(block)
+                });
+                Ok(on_chain.max(within("pending nonce", known).await?))
             }
         }
     }
@@ -250,7 +255,8 @@ impl Sender {
             }
             Err(error) => {
                 metrics::counter!("oml_tx_broadcasts_total", "outcome" => "refused").increment(1);
-                tracing::debug!(key = attempt.key, tx = %attempt.tx_hash, %error, "broadcast refused");
+                // Too little money for gas is said nowhere else.
+                tracing::warn!(key = attempt.key, tx = %attempt.tx_hash, %error, "broadcast refused");
             }
         }
     }
