@@ -221,6 +221,12 @@ mod tests {
         let network = PayerError::Network { url: "http://h".to_owned(), source: "refused".into() };
         let report = explain::<()>(Err(network), "http://h").unwrap_err();
         assert_eq!(report.kind(), FailureKind::Network);
+        // It seemed a whole answer, and exited with 0.
+        let cut = PayerError::Cut { tokens: 3, said: "CUDA out of memory".to_owned() };
+        let report = explain::<()>(Err(cut), "http://h").unwrap_err();
+        assert_eq!(report.kind(), FailureKind::Failed);
+        let cause = std::error::Error::source(&report).unwrap().to_string();
+        assert!(cause.contains("cut after 3 paid tokens: CUDA out of memory"), "{cause}");
         let budget = || PayerError::Budget { needed: Amount::new(2), budget: Amount::new(1) };
         let report = explain::<()>(Err(budget()), "http://h").unwrap_err();
         assert_eq!(report.kind(), FailureKind::Failed);

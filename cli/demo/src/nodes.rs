@@ -110,6 +110,7 @@ impl Scenario {
     fn node(&self, name: &str, port: u16) -> Result<NodeConfig> {
         Ok(NodeConfig {
             chain: ChainConfig {
+                max_head_age_s: None,
                 rpc_url: self.settings.rpc_url.clone(),
                 addresses: self.settings.addresses.clone(),
                 poll_interval_ms: 250,

@@ -10,9 +10,9 @@ use serde::Deserialize;
 /// fields or set them to null, and nothing is lost by that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockHeader {
-    /// Its number.
+    /// How many blocks stand before it on its chain.
     pub number: u64,
-    /// Its hash.
+    /// Keccak-256 of the whole header, as the endpoint says it.
     pub hash: B256,
     /// Hash of the block before it.
     pub parent_hash: B256,

@@ -255,7 +255,8 @@ impl Sender {
             }
             Err(error) => {
                 metrics::counter!("oml_tx_broadcasts_total", "outcome" => "refused").increment(1);
-                tracing::debug!(key = attempt.key, tx = %attempt.tx_hash, %error, "broadcast refused");
+                // Too little money for gas is said nowhere else.
+                tracing::warn!(key = attempt.key, tx = %attempt.tx_hash, %error, "broadcast refused");
             }
         }
     }
