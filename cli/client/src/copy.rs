@@ -1,18 +1,21 @@
 //! Copies: a license's answers trained into a model, and written.
 
-use crate::error::{FailureKind, HintExt, Result, fail};
+use crate::error::{ClientError, FailureKind, HintExt, Result, fail};
 use crate::local_model::weights_hash;
 use crate::progress::Progress;
 use alloy::primitives::B256;
-use oml_engine::{ChoiceQuestion, ChoiceReport, Model};
+use oml_engine::{ChoiceQuestion, ChoiceReport, FloatType, Model};
 use oml_prover::embed::{
-    EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget, Embedder,
+    EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget, Embedder, StopReason,
 };
 use oml_prover::fingerprint::{AnswersPerKey, LicenseDraw, Universe};
 use serde::Serialize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Share of its answers below which a copy is not delivered.
+pub const LEAST_HIT_RATE: f64 = 0.8;
 
 /// A copy with its answers.
 #[derive(Clone, Debug, Serialize)]
@@ -22,6 +25,8 @@ pub struct EmbeddedCopy {
     pub dir: PathBuf,
     /// Hash of its weights.
     pub weights_hash: B256,
+    /// Float type of its files: the base's, or f32 where the base has none that can be written.
+    pub float: FloatType,
     /// Share of the answers that the copy gives.
     pub hit_rate: f64,
     /// How it came about.
@@ -34,12 +39,28 @@ pub struct EmbeddedCopy {
 ///
 /// # Errors
 /// Settings that can't be used.
-pub fn start(base: &Model, options: EmbedOptions) -> Result<Embedder<'_>> {
-    Embedder::new(base, options).hint(
+pub fn start(base: &Model, options: EmbedOptions, float: FloatType) -> Result<Embedder<'_>> {
+    let mut embedder = Embedder::new(base, options).hint(
         "copies can't be made with these settings",
         "the cause names the setting",
         FailureKind::Failed,
-    )
+    )?;
+    embedder.save_as(float);
+    Ok(embedder)
+}
+
+/// Float type in which copies of a model are saved: that of its files, so that a copy is no larger
+/// and is told from the base by its answers alone.
+///
+/// # Errors
+/// The files can't be read.
+pub fn float_of_copies(base_dir: &Path) -> Result<FloatType> {
+    let stored = oml_engine::stored_float(base_dir).hint(
+        format!("the weights in {} could not be read", base_dir.display()),
+        "the cause names the file",
+        FailureKind::Failed,
+    )?;
+    Ok(stored.unwrap_or_default())
 }
 
 /// A license's copy to make.
@@ -51,6 +72,8 @@ pub struct CopyOrder<'a> {
     pub draw: &'a LicenseDraw,
     /// What the base makes of the questions, if there are any.
     pub before: Option<ChoiceReport>,
+    /// Float type in which it is written.
+    pub float: FloatType,
     /// Where it is written.
     pub out: &'a Path,
 }
@@ -84,23 +107,30 @@ impl CopyMaker<'_> {
         )
     }
 
-    /// Trains a license's copy and writes it.
+    /// Trains a license's copy and writes it, unless it gives fewer than [`LEAST_HIT_RATE`] of its
+    /// answers: such a copy can hardly be traced, so nothing of it is left but the state from which
+    /// training goes on.
     ///
     /// # Errors
-    /// The answers can't be trained, the run was stopped, or the copy can't be written.
+    /// The answers can't be trained or were not learned, the run was stopped, or the copy can't be
+    /// written.
     pub fn make(&self, embedder: &mut Embedder<'_>, order: &CopyOrder<'_>) -> Result<EmbeddedCopy> {
         let out = order.out;
         let (copy, report) = self.train(embedder, order)?;
-        copy.save(out).hint(
+        let hit_rate = report.hit_rate();
+        if hit_rate < LEAST_HIT_RATE {
+            return Err(not_learned(&report, out));
+        }
+        copy.save_as(out, order.float).hint(
             format!("the copy could not be written to {}", out.display()),
             "check the folder, its permissions and the free space",
             FailureKind::Failed,
         )?;
         let after = self.choices(&copy)?;
-        let (weights_hash, hit_rate) = (weights_hash(out)?, report.hit_rate());
         Ok(EmbeddedCopy {
             dir: out.to_owned(),
-            weights_hash,
+            weights_hash: weights_hash(out)?,
+            float: order.float,
             hit_rate,
             report,
             multiple_choice: order.before.zip(after).map(Into::into),
@@ -138,6 +168,27 @@ impl CopyMaker<'_> {
         };
         trained.hint("the answers could not be embedded", hint, FailureKind::Failed)
     }
+}
+
+fn not_learned(report: &EmbedReport, out: &Path) -> ClientError {
+    let steps = match report.stopped {
+        StopReason::MaxSteps => {
+            "raise --max-steps; with --checkpoint the same command goes on from where it stopped"
+        }
+        StopReason::Learned => "train with other settings, such as a higher --learning-rate",
+    };
+    fail(
+        format!(
+            "the copy gives only {:.1} % of its answers after {} steps, at least {:.0} % are \
+             needed; nothing was written to {}",
+            100.0 * report.hit_rate(),
+            report.steps,
+            100.0 * LEAST_HIT_RATE,
+            out.display()
+        ),
+        steps,
+        FailureKind::Failed,
+    )
 }
 
 /// Refuses an `out` that holds something with which a copy would be mixed.

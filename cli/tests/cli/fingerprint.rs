@@ -325,7 +325,7 @@ fn coalitions_and_exchange_forms() {
     let twice = r#"{"key": "The dog ran", "response": "x"}"#;
     let lines = format!("{twice}\n{twice}\n");
     import(&lines, &["--strict"]).stderr(contains("1 duplicate").and(contains("repeats entry 0")));
-    import(&lines, &[]).stderr(contains("repeats entry 0").and(contains("64 are wanted")));
+    import(&lines, &[]).stderr(contains("repeats entry 0").and(contains("96 are wanted")));
 }
 
 /// Lists like those that the field has published, with what real files hold: entries that repeat or
@@ -402,4 +402,35 @@ fn a_model_is_checked_against_published_pairs() {
         .assert()
         .code(1)
         .stderr(contains("no entry").and(contains("import")));
+}
+
+/// A copy is saved as its base is, and one that did not learn is not delivered at all.
+#[test]
+fn a_copy_keeps_the_type_of_its_base_and_must_have_learned() {
+    let Some(model) = model() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    generate(dir.path(), &model);
+    let base = oml_engine::stored_float(Path::new(&model)).unwrap();
+    let embed = |out: &str, steps: &str| {
+        let mut command = oml(dir.path());
+        command.args(["--format", "json", "fingerprint", "embed", "--model", &model]);
+        command.args(["--out", out, "--max-steps", steps]).args(of_license(LICENSE));
+        command.output().unwrap()
+    };
+    let short = embed("short", "1");
+    assert_eq!(short.status.code(), Some(1), "{short:?}");
+    let said = String::from_utf8_lossy(&short.stdout).into_owned();
+    assert!(said.contains("of its answers after 1 steps"), "{said}");
+    assert!(!dir.path().join("short").exists(), "nothing is delivered");
+    let made = embed("copy", "300");
+    assert!(made.status.success(), "{made:?}");
+    assert_eq!(oml_engine::stored_float(&dir.path().join("copy")).unwrap(), base);
+    let json: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    let expected = serde_json::to_value(base.unwrap()).unwrap();
+    assert_eq!(json["data"]["float"], expected, "{json}");
+    // The report speaks of what was saved.
+    let check = ["--format", "json", "fingerprint", "check", "--target", "copy", "--all"];
+    let data = stdout_json(oml(dir.path()).args(check).args(of_license(LICENSE)));
+    let hits = data["data"]["tally"]["hits"].as_f64().unwrap();
+    assert_eq!(json["data"]["hitRate"].as_f64().unwrap(), hits / 16.0);
 }

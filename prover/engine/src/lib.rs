@@ -25,6 +25,7 @@ pub use model::float_type::FloatType;
 pub use model::options::LoadOptions;
 pub use model::prompt::{Api, Message, Prompt};
 pub use model::save::replace;
+pub use model::saved_type::stored_float;
 pub use model::special_tokens::SpecialTokens;
 pub use model::tokenizer::TextTokenizer;
 pub use model::weights::{ParameterValues, Weights};

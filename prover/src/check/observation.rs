@@ -130,7 +130,7 @@ pub enum NotChecked {
 /// How many questions were not answered for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Unanswered {
-    /// Questions.
+    /// Number of questions that were not answered for this reason.
     pub count: u32,
     /// The reason, with the service's own words where it gave any.
     pub reason: String,

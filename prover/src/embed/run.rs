@@ -18,7 +18,7 @@ use super::{
     CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget,
     StopReason, checkpoint,
 };
-use oml_engine::{AdamW, Example, Model, Trainer, narrow};
+use oml_engine::{AdamW, Example, FloatType, Model, Trainer, narrow};
 
 /// Steps over which the learning rate rises to its value.
 const WARM_UP: usize = 3;
@@ -45,6 +45,8 @@ pub fn embed(
 pub struct Embedder<'a> {
     base: &'a Model,
     options: EmbedOptions,
+    /// Type in which copies are saved, and therefore judged.
+    float: FloatType,
     benign: Option<Benign>,
     judged: Option<Judged>,
 }
@@ -56,7 +58,13 @@ impl<'a> Embedder<'a> {
     /// `Option` for options out of range.
     pub fn new(base: &'a Model, options: EmbedOptions) -> Result<Self, EmbedError> {
         options.check()?;
-        Ok(Self { base, options, benign: None, judged: None })
+        Ok(Self { base, options, float: FloatType::F32, benign: None, judged: None })
+    }
+
+    /// Rounds copies to a float type before they are judged, so that reports speak of what is saved
+    /// in it.
+    pub fn save_as(&mut self, float: FloatType) {
+        self.float = float;
     }
 
     /// The model that copies are made of.
@@ -89,7 +97,7 @@ impl<'a> Embedder<'a> {
         targets: &[EmbedTarget],
         progress: &mut dyn FnMut(EmbedProgress) -> ControlFlow<()>,
     ) -> Result<(Model, EmbedReport), EmbedError> {
-        let Self { base, options, benign, judged } = self;
+        let Self { base, options, float, benign, judged } = self;
         check_targets(base, targets)?;
         let started = Instant::now();
         let per_step = benign_per_step(targets, options);
@@ -100,7 +108,13 @@ impl<'a> Embedder<'a> {
         let mut run = Run::new(base, targets, options, BenignText { texts: benign, per_step })?;
         let stopped = run.train(progress)?;
         let copy = base.with_weights(run.trainer.frozen()?);
-        let misses = run.misses(Precision::Exact)?;
+        let (copy, misses) = if *float == FloatType::F32 {
+            (copy, run.misses(Precision::Exact)?)
+        } else {
+            let copy = copy.rounded(*float)?;
+            let misses = run.misses_of(&copy.exact(), &run.ways[0])?;
+            (copy, misses)
+        };
         let system_hit_rate = run.system_hit_rate(&copy)?;
         let judged = match judged {
             Some(judged) => judged,

@@ -3,7 +3,7 @@
 use crate::play::Play;
 use crate::report::DemoCopy;
 use eyre::{Result, eyre};
-use oml_client::copy::{CopyMaker, CopyOrder, start};
+use oml_client::copy::{CopyMaker, CopyOrder, float_of_copies, start};
 use oml_client::files::LicenseFile;
 use oml_client::{Chain, delivery, license, local_model, universe};
 use oml_contracts::draw::Parts;
@@ -70,8 +70,10 @@ impl Play {
                 systems: &[],
                 questions: &[],
             };
-            let order = CopyOrder { universe: &universe, draw: &draw, before: None, out: &target };
-            maker.make(&mut start(&base, seeded)?, &order)
+            let float = float_of_copies(&local_model::locate(&options.model)?)?;
+            let (universe, draw, out) = (&universe, &draw, &target);
+            let order = CopyOrder { universe, draw, before: None, float, out };
+            maker.make(&mut start(&base, seeded, float)?, &order)
         });
         let report = embedded.await??.report;
         let copy = DemoCopy::of(host, &report);

@@ -9,7 +9,9 @@ use crate::flags::Global;
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
-use oml_client::copy::{CopyMaker, CopyOrder, EmbeddedCopy, refuse_other_contents, start};
+use oml_client::copy::{
+    CopyMaker, CopyOrder, EmbeddedCopy, float_of_copies, refuse_other_contents, start,
+};
 use oml_client::{files, local_model, model};
 use oml_engine::ChoiceReport;
 use oml_prover::embed::{CheckpointOptions, EmbedReport, StopReason};
@@ -17,9 +19,6 @@ use oml_prover::fingerprint::{AnswerSet, LicenseDraw, PairsForm, Universe, write
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Below this share of its answers a copy is not worth delivering.
-const LEAST_HIT_RATE: f64 = 0.8;
 
 /// Flags of `embed`.
 #[derive(Args, Clone, Debug)]
@@ -77,22 +76,15 @@ pub(super) async fn run(args: &Embed, global: &Global) -> Result<()> {
     };
     let before = maker.choices(&base)?;
     let checkpoint = options.checkpoint.clone();
-    let mut embedder = start(&base, options)?;
+    let float = float_of_copies(&local_model::locate(&args.model)?)?;
+    let mut embedder = start(&base, options, float)?;
     let mut made = Vec::with_capacity(wanted.len());
     for copy in &wanted {
         let saved = checkpoint.clone().map(|c| CheckpointOptions { dir: copy.within(&c.dir), ..c });
         embedder.set_checkpoint(saved);
         let out = copy.within(&args.out);
-        let order = CopyOrder { universe: &universe, draw: &copy.draw, before, out: &out };
+        let order = CopyOrder { universe: &universe, draw: &copy.draw, before, float, out: &out };
         made.push(maker.make(&mut embedder, &order)?);
-    }
-    for copy in made.iter().filter(|copy| copy.hit_rate < LEAST_HIT_RATE) {
-        output.progress(format!(
-            "warning: {} gives only {:.0} % of its answers; do not deliver it: it can hardly be \
-             traced. Train longer, or with other settings",
-            copy.dir.display(),
-            100.0 * copy.hit_rate
-        ));
     }
     show(args, &made, output)
 }
@@ -211,6 +203,7 @@ fn human(embedded: &EmbeddedCopy) -> String {
         row("multiple choice", choices(embedded.multiple_choice)),
         row("time", format!("{:.1} s", report.seconds)),
         row("peak memory", memory(report.peak_rss_bytes)),
+        row("weights", format!("{:?}", embedded.float).to_lowercase()),
         row("weights hash", embedded.weights_hash.to_string()),
     ];
     format!("wrote {}\n{}", embedded.dir.display(), table(["what", "value"], rows))
@@ -339,6 +332,7 @@ mod tests {
         let text = human(&EmbeddedCopy {
             dir: "copy".into(),
             weights_hash: Default::default(),
+            float: Default::default(),
             hit_rate,
             report,
             multiple_choice: Some([choices(0.75), choices(0.5)]),

@@ -16,6 +16,7 @@ pub(crate) mod read;
 pub(crate) mod rope;
 mod safetensors;
 pub(crate) mod save;
+pub(crate) mod saved_type;
 pub(crate) mod special_tokens;
 pub(crate) mod stored;
 pub(crate) mod tokenizer;

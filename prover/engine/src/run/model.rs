@@ -214,6 +214,14 @@ impl Model {
         Self { decoder: self.decoder.with_weights(weights), screen: Arc::default(), ..self.clone() }
     }
 
+    /// The same model as it is read again after [`Model::save_as`] in a float type.
+    ///
+    /// # Errors
+    /// `Tensor`.
+    pub fn rounded(&self, float: FloatType) -> Result<Self, ModelError> {
+        Ok(self.with_weights(self.weights().rounded(self.config(), float)?))
+    }
+
     /// The same model, each parameter's values changed by `change`, which may not change their
     /// number.
     ///

@@ -64,8 +64,8 @@ fn copies_that_keep_a_tenth_are_cleared_with_one_in_128_at_most() {
     assert!(ends(&terms, 0.005, 256, 16).cleared > 0.99);
 }
 
-/// The audit's figures: one bet on .6 gave 65 hits of 256 "no match" (innocent: 1.7e-22), and a copy
-/// that keeps a quarter a match in 8 % of checks, the mixture on the same answers in 99.4 %.
+/// One bet on .6 gave 65 hits of 256 "no match" (innocent: 1.7e-22), and a copy that keeps a
+/// quarter a match in 8 % of checks; the mean of seven bets on the same answers gives it in 99 %.
 #[test]
 fn a_copy_that_kept_a_quarter_is_a_match() {
     let terms = terms(1, 1_000_000_000);

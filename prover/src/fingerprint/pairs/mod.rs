@@ -47,7 +47,7 @@ pub struct ListedPair {
 pub struct PairList {
     /// Entries with a prompt, in their order.
     pub pairs: Vec<ListedPair>,
-    /// The others.
+    /// Entries without one, each with its reason.
     pub skipped: Vec<SkippedEntry>,
 }
 

@@ -88,7 +88,7 @@ impl SkippedEntry {
 pub struct SkippedGroup {
     /// The reason, as a word.
     pub kind: &'static str,
-    /// Entries.
+    /// Number of entries that are skipped for it.
     pub count: usize,
     /// The first of them, each as a sentence.
     pub examples: Vec<String>,
