@@ -3,6 +3,7 @@
 pub mod beacon;
 mod client;
 mod error;
+mod finality;
 mod follower;
 mod head;
 mod index;
@@ -14,6 +15,7 @@ mod views;
 
 pub use client::ChainClient;
 pub use error::ChainError;
+pub use finality::lacks_finalized_tag;
 pub use follower::{FollowError, Follower, Step};
 pub use head::Head;
 pub use reader::{LedgerKind, Reader};
