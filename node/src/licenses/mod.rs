@@ -15,6 +15,6 @@ mod service;
 mod submit;
 mod wiring;
 
-pub use key_step::{Acceptance, KeyStep, OwnCopy, key_step};
+pub use key_step::{Acceptance, CopyName, HostAnswer, KeyStep, key_step};
 pub use service::LicenseService;
 pub(crate) use wiring::wire;
