@@ -26,6 +26,20 @@ impl CopyName {
     pub fn of(manifest: &CopyManifest) -> Self {
         Self { root: manifest.root(), key_hash: manifest.key_hash }
     }
+
+    /// Reads what [`fmt::Display`] writes.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (root, hash) = text.split_once(' ')?;
+        let mut key_hash = [0; 32];
+        hex::decode_to_slice(hash, &mut key_hash).ok()?;
+        Some(Self { root: root.parse().ok()?, key_hash })
+    }
+}
+
+impl fmt::Display for CopyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.root, hex::encode(self.key_hash))
+    }
 }
 
 /// What the host has accepted on chain.
@@ -135,6 +149,15 @@ mod tests {
             (is(young), u64::MAX, KeyStep::TooLate),
         ] {
             assert_eq!(key_step(&answer, &own, now), expected, "{answer:?} {now}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_read_as_it_is_written() {
+        let name = CopyName { root: SealedRoot::new([0xa1; 32]), key_hash: [0x2b; 32] };
+        assert_eq!(CopyName::parse(&name.to_string()), Some(name));
+        for bad in ["", "0x12 34", &name.root.to_string(), &format!("{name}00")] {
+            assert_eq!(CopyName::parse(bad), None, "{bad:?}");
         }
     }
 
