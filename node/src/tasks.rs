@@ -127,6 +127,19 @@ impl Tasks {
         std::thread::Builder::new().name(name.to_owned()).spawn(thread).map(drop)
     }
 
+    /// Runs a future on a thread of its own, because it keeps a processor or a disk busy between
+    /// two waits. It must end by itself when the node stops.
+    ///
+    /// # Errors
+    /// The system's, if it starts no more threads.
+    pub(crate) fn spawn_busy<F>(&self, name: &'static str, future: F) -> std::io::Result<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let runtime = tokio::runtime::Handle::current();
+        self.spawn_thread(name, move || runtime.block_on(future))
+    }
+
     /// Runs blocking or CPU-bound work on the blocking pool.
     pub fn spawn_blocking<F, R>(&self, name: &'static str, work: F) -> JoinHandle<R>
     where
@@ -267,6 +280,20 @@ mod tests {
         tasks.shutdown(Duration::from_secs(5)).await;
         let failure = tasks.failure().unwrap();
         assert_eq!(failure.to_string(), "the task `panics` panicked: no memory");
+    }
+
+    #[tokio::test]
+    async fn a_busy_future_has_a_thread_of_its_own_and_is_awaited() {
+        let tasks = Tasks::new();
+        let (done, ended) = tokio::sync::oneshot::channel();
+        let here = std::thread::current().id();
+        let busy = async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            done.send(std::thread::current().id()).unwrap();
+        };
+        tasks.spawn_busy("reads", busy).unwrap();
+        assert_ne!(ended.await.unwrap(), here);
+        assert_eq!(tasks.shutdown(Duration::from_secs(5)).await, 0);
     }
 
     #[tokio::test]

@@ -106,6 +106,12 @@ impl KeptLicense {
         self.status == LicenseStatus::Accepted
     }
 
+    /// Whether its host has cancelled it and got everything back.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.status == LicenseStatus::Cancelled
+    }
+
     /// The key of the copy, if it was delivered.
     #[must_use]
     pub fn delivered_key(&self) -> Option<CopyKey> {

@@ -103,6 +103,7 @@ impl Scenario {
             inference: Vec::new(),
             signing_history: self.dir.join(format!("{name}.signing-history")),
             boot_marks: Some(self.dir.join("boot-marks")),
+            receive: None,
         });
         self.write(name, &config)
     }

@@ -6,6 +6,7 @@ use predicates::str::contains;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// Owner: the first account; host: the second.
 struct Sale {
@@ -171,6 +172,11 @@ fn no_key_is_sent_late() {
     sale.world.chain.rpc("evm_mine", json!([]));
     sale.world.payer(&["license", "cancel"]);
     assert_eq!(sale.status()["status"], "cancelled");
+    // Nobody waits for an acceptance that can no longer come.
+    let began = Instant::now();
+    let deliver = ["license", "deliver", "--sealed", "sealed", "--wait", "600"];
+    sale.owner(&deliver).assert().failure().stderr(contains("the license is cancelled"));
+    assert!(began.elapsed() < Duration::from_secs(300));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 use super::client::ChainClient;
 use super::endpoint::BlockHeader;
 use super::error::ChainError;
+use super::finality::depth_decides;
 use super::head::Head;
 use super::index::Sources;
 use super::log_range::{AfterRefusal, LogRange};
@@ -383,11 +384,12 @@ impl Follower {
 
     async fn finalized(&self, latest: u64) -> Result<u64, ChainError> {
         let by_depth = latest.saturating_sub(self.config.finality_depth);
-        // Chains without the tag answer with an error or with nothing.
+        // Chains without the tag answer with an error or with nothing. Any other error says nothing
+        // about what is final.
         match self.block(BlockNumberOrTag::Finalized).await {
             Ok(Some(block)) => Ok(block.number.min(latest)),
             Ok(None) => Ok(by_depth),
-            Err(ChainError::Rpc { .. }) => Ok(by_depth),
+            Err(error) if depth_decides(&error) => Ok(by_depth),
             Err(error) => Err(error),
         }
     }

@@ -4,6 +4,7 @@ pub mod beacon;
 mod client;
 mod endpoint;
 mod error;
+mod finality;
 mod follower;
 mod head;
 mod index;
@@ -19,6 +20,7 @@ pub use endpoint::{
     BlockHeader, EndpointFailure, EndpointFiller, block_header, estimate_fees, on_newest_state,
 };
 pub use error::ChainError;
+pub use finality::lacks_finalized_tag;
 pub use follower::{FollowError, Follower, Step};
 pub use head::Head;
 pub use reader::Reader;

@@ -10,6 +10,6 @@ pub use error::ConfigError;
 pub use file::{ChainConfig, HttpConfig, NodeConfig, StoreConfig};
 pub use remote_key::{AwsKey, GcpKey, RemoteKey, RemoteKeyError};
 pub use roles::{
-    GatewayConfig, HostConfig, InferenceConfig, OwnerConfig, OwnerRoundsConfig, PrivateKeySource,
-    ProverConfig, QueryLimits, RedeemConfig, UniverseConfig,
+    CopySourceConfig, GatewayConfig, HostConfig, InferenceConfig, OwnerConfig, OwnerRoundsConfig,
+    PrivateKeySource, ProverConfig, QueryLimits, ReceiveConfig, RedeemConfig, UniverseConfig,
 };

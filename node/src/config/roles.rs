@@ -1,7 +1,7 @@
 //! Sections of the roles.
 
 use super::remote_key::RemoteKey;
-use oml_contracts::{LicenseId, ModelId};
+use oml_contracts::{EthAddress, LicenseId, ModelId, OfferId};
 use oml_engine::{DeviceName, FloatType};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -91,6 +91,9 @@ pub struct HostConfig {
     /// absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boot_marks: Option<PathBuf>,
+    /// How the copies of bought licenses are received; without it a person does so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receive: Option<ReceiveConfig>,
 }
 
 impl Default for HostConfig {
@@ -101,8 +104,48 @@ impl Default for HostConfig {
             inference: Vec::new(),
             signing_history: PathBuf::from("signing-history"),
             boot_marks: None,
+            receive: None,
         }
     }
+}
+
+/// How a host receives the copies of licenses that the node's account has bought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiveConfig {
+    /// Folder for copies, one folder per license named by its id: the sealed copy, and `copy` with
+    /// the opened one. A copy takes twice its size.
+    pub copies: PathBuf,
+    /// Folder with the secret keys to which copies are sealed, `*.copy-key`, as `oml license
+    /// acquire` writes them; only their owner may read them.
+    pub copy_keys: PathBuf,
+    /// Whether a copy whose every byte fits is accepted at once. A bad one costs half of the fee
+    /// where the offer has a trial, and all of it elsewhere. Otherwise a person accepts.
+    #[serde(default)]
+    pub accept: bool,
+    /// Largest sealed copy that is fetched, in bytes.
+    #[serde(default = "defaults::copy_bytes")]
+    pub max_bytes: u64,
+    /// Owners' nodes, and which licenses are received from each; no other license is touched.
+    pub from: Vec<CopySourceConfig>,
+}
+
+/// An owner's node, and the licenses whose copies are received from it: those to which everything
+/// that is given applies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CopySourceConfig {
+    /// Base URL of the owner's node.
+    pub url: String,
+    /// Licenses of this owner's offers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<EthAddress>,
+    /// Licenses of this model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelId>,
+    /// Licenses of this offer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<OfferId>,
 }
 
 /// A metering gateway in front of an OpenAI-compatible upstream.
@@ -258,6 +301,9 @@ mod defaults {
     }
     pub(super) const fn queue() -> usize {
         32
+    }
+    pub(super) const fn copy_bytes() -> u64 {
+        64 << 30
     }
     pub(super) fn model_name() -> String {
         "default".to_owned()

@@ -2,7 +2,7 @@
 
 use super::error::ConfigError;
 use super::file::NodeConfig;
-use super::roles::{GatewayConfig, PrivateKeySource, UniverseConfig};
+use super::roles::{GatewayConfig, PrivateKeySource, ReceiveConfig, UniverseConfig};
 use oml_engine::{DeviceName, FloatType};
 
 fn value(key: impl Into<String>, value: impl ToString, cause: impl Into<String>) -> ConfigError {
@@ -104,8 +104,12 @@ impl NodeConfig {
         }
         at_least("host.redeem.interval_s", host.redeem.interval_s, 1)?;
         at_least("host.redeem.max_rows", host.redeem.max_rows as u64, 1)?;
+        if let Some(receive) = &host.receive {
+            validate_receive(receive)?;
+        }
         // A node that only answers requests of a local model sends nothing.
-        if host.gateways.is_empty() { Ok(()) } else { self.needs_signer("host") }
+        let sends = !host.gateways.is_empty() || host.receive.is_some();
+        if sends { self.needs_signer("host") } else { Ok(()) }
     }
 
     fn validate_prover(&self) -> Result<(), ConfigError> {
@@ -200,6 +204,24 @@ fn http_url(key: &str, url: &str) -> Result<(), ConfigError> {
         }
         Err(cause) => Err(value(key, url, format!("is not a URL ({cause})"))),
     }
+}
+
+fn validate_receive(receive: &ReceiveConfig) -> Result<(), ConfigError> {
+    at_least("host.receive.max_bytes", receive.max_bytes, 1)?;
+    if receive.from.is_empty() {
+        let advice =
+            "no copy can come; give a [[host.receive.from]] with the url of an owner's node";
+        return Err(value("host.receive.from", "[]", advice));
+    }
+    for (index, source) in receive.from.iter().enumerate() {
+        let key = format!("host.receive.from[{index}]");
+        http_url(&format!("{key}.url"), &source.url)?;
+        if source.owner.is_none() && source.model.is_none() && source.offer.is_none() {
+            let advice = "says not whose copies it may send; give owner, model or offer";
+            return Err(value(key, &source.url, advice));
+        }
+    }
+    Ok(())
 }
 
 /// Where keys come from that this machine holds.
@@ -339,6 +361,37 @@ mod tests {
             ),
             "{found}"
         );
+    }
+
+    #[test]
+    fn copies_are_received_only_from_named_nodes_for_named_licenses() {
+        let receive = |from: &str, more: &str| {
+            let text = format!(
+                "{MINIMAL}[signer]\nprivate_key_env = \"K\"\n[host.receive]\ncopies = \"c\"\n\
+                 copy_keys = \"k\"\n{more}\n{from}"
+            );
+            NodeConfig::from_toml(&text, "test.toml").map_err(|error| error.to_string())
+        };
+        let from = format!(
+            "[[host.receive.from]]\nurl = \"https://owner.example\"\nowner = \"0x{}\"\n",
+            "11".repeat(20)
+        );
+        let found = receive(&from, "").unwrap().host.unwrap().receive.unwrap();
+        assert_eq!((found.accept, found.max_bytes), (false, 64 << 30));
+        let anybody = "[[host.receive.from]]\nurl = \"https://owner.example\"\n";
+        let path = from.replace("https://owner.example", "copies");
+        for (from, more, expected) in [
+            ("", "from = []", "host.receive.from = []: no copy can come"),
+            (anybody, "", "host.receive.from[0] = https://owner.example: says not whose"),
+            (path.as_str(), "", "host.receive.from[0].url = copies: is not a URL"),
+            (from.as_str(), "max_bytes = 0", "host.receive.max_bytes = 0: must be at least 1"),
+        ] {
+            let found = receive(from, more).unwrap_err();
+            assert!(found.contains(expected), "{from}{more}: {found}");
+        }
+        let text = format!("{MINIMAL}[host.receive]\ncopies = \"c\"\ncopy_keys = \"k\"\n{from}");
+        let found = NodeConfig::from_toml(&text, "t").unwrap_err().to_string();
+        assert!(found.contains("signer: the role [host] sends transactions"), "{found}");
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Sealed copies in the owner's folder.
+//! Sealed copies in the folders of owners and hosts.
 
 use std::path::{Path, PathBuf};
 
 use oml_contracts::LicenseId;
 use oml_prover::delivery::{CopyManifest, CopySecrets, DeliveryError};
 
-use super::key_step::OwnCopy;
+use super::key_step::CopyName;
 
 /// Folder of a license's sealed copy.
 pub(super) fn folder_of(copies: &Path, license: LicenseId) -> PathBuf {
@@ -16,8 +16,8 @@ pub(super) fn folder_of(copies: &Path, license: LicenseId) -> PathBuf {
 pub(super) fn own_copy(
     folder: &Path,
     id: LicenseId,
-) -> Result<(OwnCopy, CopySecrets), DeliveryError> {
+) -> Result<(CopyName, CopySecrets), DeliveryError> {
     let manifest = CopyManifest::load(folder, id)?;
     let secrets = CopySecrets::load(folder, id)?;
-    Ok((OwnCopy { root: manifest.root(), key_hash: manifest.key_hash }, secrets))
+    Ok((CopyName::of(&manifest), secrets))
 }

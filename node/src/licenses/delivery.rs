@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::copies::{folder_of, own_copy};
 use super::error::LicenseError;
-use super::key_step::{Acceptance, KeyStep, key_step};
+use super::key_step::{Acceptance, HostAnswer, KeyStep, key_step};
 use super::submit::submit;
 use crate::chain::{ChainClient, Head, Intent, LicenseStatus, LicenseView, Sender};
 use crate::clock::unix_now;
@@ -132,14 +132,14 @@ impl DeliveryService {
             let then = self.chain.reader().at_number(head.finalized).license(id).await?;
             then.status == view.status && then.sealed_root == view.sealed_root
         };
-        let accepted = Acceptance {
+        let answer = HostAnswer::Accepted(Acceptance {
             root: view.sealed_root,
             key_hash: *view.copy_key.as_bytes(),
             deadline: view.deadline,
             is_final,
-        };
+        });
         // An endpoint that has stopped says an early time for ever.
-        match key_step(Some(&accepted), &own, head.timestamp.max(unix_now())) {
+        match key_step(&answer, &own, head.timestamp.max(unix_now())) {
             KeyStep::Send => {}
             step if step.is_final() => {
                 tracing::error!(license = %id, "the key of the copy is not sent: {step}");

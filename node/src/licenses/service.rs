@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::decide::{SeedAction, host_status, license_action, universe_action};
 use super::error::LicenseError;
+use super::receive::CopyReports;
 use super::submit::submit;
 use crate::chain::beacon::RoundOrders;
 use crate::chain::{ChainClient, Head, Intent, LicenseStatus, Sender};
@@ -168,17 +169,23 @@ pub(super) fn status_router(
     chain: ChainClient,
     store: Store,
     heads: watch::Receiver<Head>,
+    copies: CopyReports,
 ) -> Router {
     Router::new()
         .route("/v1/licenses/{license}/status", get(status))
-        .with_state(Arc::new((chain, store, heads)))
+        .with_state(Arc::new(StatusSources { chain, store, heads, copies }))
 }
 
-async fn status(
-    State(state): State<Arc<(ChainClient, Store, watch::Receiver<Head>)>>,
-    Path(license): Path<String>,
-) -> Response {
-    let (chain, store, heads) = &*state;
+/// What knows where a license stands.
+struct StatusSources {
+    chain: ChainClient,
+    store: Store,
+    heads: watch::Receiver<Head>,
+    copies: CopyReports,
+}
+
+async fn status(State(state): State<Arc<StatusSources>>, Path(license): Path<String>) -> Response {
+    let StatusSources { chain, store, heads, copies } = &*state;
     let refuse =
         |status: StatusCode, error: String| (status, Json(json!({"error": error}))).into_response();
     let id: LicenseId = match license.parse() {
@@ -201,7 +208,11 @@ async fn status(
     match tokio::try_join!(reader.license(id), reader.collateral(&known)) {
         Ok((license, collateral)) => {
             let status = host_status(&license, &collateral, head.timestamp);
-            Json(json!({"licenseId": id, "at": head.timestamp, "host": status})).into_response()
+            let mut said = json!({"licenseId": id, "at": head.timestamp, "host": status});
+            if let Some(copy) = copies.of(id) {
+                said["copy"] = json!(copy);
+            }
+            Json(said).into_response()
         }
         Err(error) => {
             tracing::warn!(%error, "license can't be read for now");

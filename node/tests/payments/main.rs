@@ -1,6 +1,8 @@
-//! Payer, gateway, inference server, store, redeemer and contracts together, on a local chain.
+//! Payer, gateway, inference server, store, redeemer and contracts together, on a local chain; and
+//! how the host got its copy before.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod copies;
 mod world;
 
 use std::time::Duration;

@@ -30,14 +30,14 @@ use oml_prover::delivery::key_hash;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-const OWNER: usize = 0;
+pub(crate) const OWNER: usize = 0;
 const HOST: usize = 1;
 pub(crate) const PAYER: usize = 2;
 const SERVING: usize = 3;
 /// Signs receipts after a rotation.
 pub(crate) const NEXT_SERVING: usize = 4;
 pub(crate) const DEPOSIT: u128 = 10_000;
-const COLLATERAL: u128 = 1_000_000;
+pub(crate) const COLLATERAL: u128 = 1_000_000;
 
 /// Answers `abc|` with `abc`; a byte is a token.
 struct Echo;
@@ -81,13 +81,13 @@ impl ServedModel for Echo {
 
 pub(crate) struct World {
     anvil: AnvilInstance,
-    provider: DynProvider,
-    addresses: Addresses,
+    pub(crate) provider: DynProvider,
+    pub(crate) addresses: Addresses,
     pub(crate) accounts: Vec<EthAddress>,
     pub(crate) keys: Vec<PrivateKeySigner>,
     pub(crate) license: LicenseRef,
-    license_id: LicenseId,
-    folder: tempfile::TempDir,
+    pub(crate) license_id: LicenseId,
+    pub(crate) folder: tempfile::TempDir,
     upstream: String,
     stop_upstream: CancellationToken,
 }
@@ -119,8 +119,15 @@ impl World {
     }
 
     /// The same with a license of this collateral.
-    #[expect(clippy::print_stderr, reason = "a skipped test says why")]
     pub(crate) async fn start_with(collateral: u128) -> Option<Self> {
+        let world = Self::bought(collateral, [7; 32]).await?;
+        world.activate().await;
+        Some(world)
+    }
+
+    /// The same with a license that waits for its copy, which is sealed to this key.
+    #[expect(clippy::print_stderr, reason = "a skipped test says why")]
+    pub(crate) async fn bought(collateral: u128, encryption_key: [u8; 32]) -> Option<Self> {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../contracts/tooling/bin/anvil");
         if !path.exists() {
             eprintln!("skipped: {} is missing; run scripts/setup", path.display());
@@ -158,11 +165,17 @@ impl World {
             stop_upstream,
         };
         world.register_model().await;
-        world.buy().await;
+        world.buy(encryption_key).await;
         Some(world)
     }
 
-    async fn send<C: SolCall>(&self, from: usize, to: EthAddress, call: &C, value: u128) {
+    pub(crate) async fn send<C: SolCall>(
+        &self,
+        from: usize,
+        to: EthAddress,
+        call: &C,
+        value: u128,
+    ) {
         let request = TransactionRequest::default()
             .with_from(self.accounts[from].into())
             .with_to(to.into())
@@ -174,7 +187,7 @@ impl World {
         assert!(receipt.status(), "{} reverted", C::SIGNATURE);
     }
 
-    async fn client(&self) -> ChainClient {
+    pub(crate) async fn client(&self) -> ChainClient {
         ChainClient::connect(&self.anvil.endpoint(), self.addresses).await.unwrap()
     }
 
@@ -203,8 +216,8 @@ impl World {
         self.license.terms.model_id = model;
     }
 
-    /// Offer, purchase, seed, activation.
-    async fn buy(&mut self) {
+    /// Offer, purchase, seed.
+    async fn buy(&mut self, encryption_key: [u8; 32]) {
         let registry = self.addresses.license_registry;
         let terms: abi::Terms = (&self.license.terms).try_into().unwrap();
         let publish = LicenseRegistry::publishOfferCall { terms: terms.clone() };
@@ -213,7 +226,7 @@ impl World {
             terms,
             nonce: self.license.nonce.into(),
             servingKey: self.accounts[SERVING].into(),
-            encryptionKey: [7; 32].into(),
+            encryptionKey: encryption_key.into(),
         };
         self.send(HOST, registry, &acquire, self.license.terms.collateral.get()).await;
         self.license_id = self.license.license_id(self.addresses.chain_id, registry);
@@ -229,6 +242,10 @@ impl World {
         }
         let draw = LicenseRegistry::drawLicenseSeedCall { licenseId: self.license_id.into() };
         self.send(HOST, registry, &draw, 0).await;
+    }
+
+    async fn activate(&self) {
+        let registry = self.addresses.license_registry;
         let license: abi::LicenseRef = (&self.license).try_into().unwrap();
         let accept = LicenseRegistry::acceptCopyCall {
             r#ref: license.clone(),
@@ -240,26 +257,33 @@ impl World {
         self.send(OWNER, registry, &deliver, 0).await;
     }
 
+    /// The sections that the host's node has whatever it does.
+    pub(crate) fn host_config(&self) -> String {
+        let folder = self.folder.path();
+        write_key(&folder.join("host.key"), &self.keys[HOST]);
+        format!(
+            "[chain]\nrpc_url = {:?}\naddresses = {:?}\npoll_interval_ms = 20\n\
+             [store]\nurl = \"sqlite:{}\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
+             [signer]\nprivate_key_file = {:?}\n",
+            self.anvil.endpoint(),
+            folder.join("addresses.json"),
+            folder.join("host.db").display(),
+            folder.join("host.key"),
+        )
+    }
+
     /// The host's node, with the store that all nodes of this world share.
     pub(crate) async fn start_node(&self, threshold: Amount) -> HostNode {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let folder = self.folder.path();
         std::fs::create_dir_all(folder.join("serving-keys")).unwrap();
-        for (name, account) in [("host.key", HOST), ("serving.key", SERVING)] {
-            write_key(&folder.join(name), &self.keys[account]);
-        }
+        write_key(&folder.join("serving.key"), &self.keys[SERVING]);
         let text = format!(
-            "[chain]\nrpc_url = {:?}\naddresses = {:?}\npoll_interval_ms = 20\n\
-             [store]\nurl = \"sqlite:{}\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
-             [signer]\nprivate_key_file = {:?}\n\
-             [[host.gateways]]\nlicense = \"{}\"\nlisten = \"{port}\"\nupstream = \"{}\"\n\
+            "{}[[host.gateways]]\nlicense = \"{}\"\nlisten = \"{port}\"\nupstream = \"{}\"\n\
              serving_key.private_key_file = {:?}\nserving_key_dir = {:?}\n\
              [host]\nsigning_history = {:?}\nboot_marks = {:?}\n\
              [host.redeem]\nthreshold = \"{threshold}\"\n",
-            self.anvil.endpoint(),
-            folder.join("addresses.json"),
-            folder.join("host.db").display(),
-            folder.join("host.key"),
+            self.host_config(),
             self.license_id,
             self.upstream,
             folder.join("serving.key"),

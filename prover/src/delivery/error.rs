@@ -23,6 +23,9 @@ pub enum DeliveryError {
     /// There is something where the result would go; nothing is overwritten.
     #[error("{0} exists already")]
     Exists(PathBuf),
+    /// Another process fetches or opens the same copy.
+    #[error("{0} is in use: another process fetches or opens this copy")]
+    InUse(PathBuf),
     /// The copy's folder holds no file.
     #[error("{0} holds no file to deliver")]
     Empty(PathBuf),
@@ -62,12 +65,18 @@ pub enum DeliveryError {
     /// A chunk fits its hash but not its key: whoever sealed it made it so.
     #[error("the sealed copy does not open with its key: {0}")]
     Unreadable(String),
-    /// The stream inside names a file that lies outside of the copy, or is none.
-    #[error("the copy holds {0:?}, which is no file inside of it")]
+    /// The stream inside names a file that lies outside of the copy, or twice, or is none.
+    #[error("the copy holds {0:?}, which is no file inside of it, or is there twice")]
     OutsideFile(String),
 }
 
 impl DeliveryError {
+    /// Whether a copy that fits its manifest does not open because its owner sealed it so.
+    #[must_use]
+    pub const fn is_owners_fault(&self) -> bool {
+        matches!(self, Self::Unreadable(_) | Self::OutsideFile(_) | Self::Empty(_))
+    }
+
     /// For `map_err` on what was done to `path`.
     pub(super) fn at(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::CHUNK;
 use super::error::DeliveryError;
 use crate::chunk_cipher::TAG;
-use crate::sealed_box::{self, EncryptionKey};
+use crate::sealed_box::{self, EncryptionKey, SealError};
 
 /// Name of the manifest in its folder.
 pub const MANIFEST_FILE: &str = "copy.manifest";
@@ -116,6 +116,19 @@ impl CopyManifest {
         SealedRoot::new(keccak_parts(&[b"OML.copy.v1", &self.to_bytes()]))
     }
 
+    /// What the beginning of a manifest says about the length of the sealed file, in bytes; `None`
+    /// if it is too short to say so.
+    pub(super) fn announced_length(bytes: &[u8]) -> Option<u64> {
+        let length = u64::from_be_bytes(bytes.get(76..84)?.try_into().ok()?);
+        Some(length.saturating_add(chunks_of(length).saturating_mul(TAG as u64)))
+    }
+
+    /// Most bytes that the manifest of a sealed file of `max_bytes` can have.
+    pub(super) fn longest(max_bytes: u64) -> usize {
+        let hashes = chunks_of(max_bytes).saturating_mul(32);
+        usize::try_from(hashes.saturating_add(HASHES as u64).min(MAX_MANIFEST)).unwrap_or(HASHES)
+    }
+
     /// Number of chunks, at least 1.
     #[must_use]
     pub fn chunks(&self) -> u64 {
@@ -126,6 +139,14 @@ impl CopyManifest {
     #[must_use]
     pub fn sealed_length(&self) -> u64 {
         self.length + self.chunks() * TAG as u64
+    }
+
+    /// Bytes of the sealed chunk with this number; 0 if there is none.
+    pub(super) fn chunk_length(&self, chunk: u64) -> usize {
+        let before = chunk.saturating_mul(CHUNK as u64);
+        let inside = self.length.saturating_sub(before).min(CHUNK as u64);
+        let there = chunk < self.chunks();
+        usize::try_from(inside).ok().filter(|_| there).map_or(0, |inside| inside + TAG)
     }
 
     /// Whether these are the bytes of the sealed chunk with this number.
@@ -185,6 +206,18 @@ impl CopyManifest {
     /// [`DeliveryError::Secret`].
     pub fn check_recipient(&self, host: &EncryptionKey) -> Result<(), DeliveryError> {
         self.secret(host).map(|_| ())
+    }
+
+    /// Which of the host's keys the copy's secret is sealed to.
+    ///
+    /// # Errors
+    /// [`DeliveryError::Secret`]: to none of them.
+    pub fn recipient<'k>(
+        &self,
+        keys: &'k [EncryptionKey],
+    ) -> Result<&'k EncryptionKey, DeliveryError> {
+        let fits = |key: &&EncryptionKey| self.check_recipient(key).is_ok();
+        keys.iter().find(fits).ok_or(DeliveryError::Secret(SealError::Undecryptable))
     }
 
     /// With it the host shows an owner's node that it may download the ciphertext.

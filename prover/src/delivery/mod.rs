@@ -25,14 +25,25 @@
 //! Memory is constant but for 32 bytes per MiB of the copy, the manifest.
 
 mod error;
+mod fetch;
+mod fetch_error;
+#[cfg(test)]
+mod fetch_tests;
+mod lock;
 mod manifest;
 mod open;
+mod paced;
 mod seal;
 mod secrets;
 #[cfg(test)]
 mod tests;
 
 pub use error::DeliveryError;
+pub use fetch::{
+    CopyToFetch, FETCH_PATIENCE, FetchProgress, FetchedCopy, KnownManifest, checked_manifest,
+    fetch_copy,
+};
+pub use fetch_error::FetchError;
 pub use manifest::{CopyManifest, MANIFEST_FILE, SEALED_FILE, key_hash};
 pub use open::open_copy;
 pub use seal::{CopyToSeal, seal_copy};

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::CHUNK;
 use super::error::DeliveryError;
 use super::error::DeliveryError as E;
+use super::lock::lock;
 use super::manifest::{CopyManifest, SEALED_FILE, key_hash};
 use super::seal::content_key;
 use crate::chunk_cipher::{Chunk, ChunkCipher, TAG};
@@ -40,6 +41,7 @@ pub fn open_copy(
     let content = content_key(key, &secret, manifest.license, &manifest.sealed_secret);
     let path = folder.join(SEALED_FILE);
     let file = File::open(&path).map_err(E::at(&path))?;
+    lock(&file, &path)?;
     let reader = ChunkReader {
         inner: file,
         cipher: ChunkCipher::new(&content, [0; 7], manifest.license.as_ref()),
@@ -68,16 +70,24 @@ fn unpack(reader: impl Read, sealed: &Path, into: &Path) -> Result<(), DeliveryE
         let mut entry = entry.map_err(E::inside(sealed))?;
         let named = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let inside = inside(&named).filter(|_| entry.header().entry_type().is_file());
-        let target = into.join(inside.ok_or(E::OutsideFile(named))?);
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(E::at(parent))?;
-        }
-        let mut file = File::create_new(&target).map_err(E::at(&target))?;
+        let target = into.join(inside.ok_or_else(|| E::OutsideFile(named.clone()))?);
+        let mut file = create(&target).map_err(|error| match error.kind() {
+            // Nothing else writes here.
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => E::OutsideFile(named),
+            _ => E::at(&target)(error),
+        })?;
         io::copy(&mut entry, &mut file).map_err(E::inside(sealed))?;
         file.sync_all().map_err(E::at(&target))?;
         files += 1;
     }
     if files == 0 { Err(E::Empty(sealed.to_owned())) } else { Ok(()) }
+}
+
+fn create(target: &Path) -> io::Result<File> {
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    File::create_new(target)
 }
 
 /// The path if it consists of plain names.

@@ -27,8 +27,8 @@ use alloy::rpc::types::{Filter, Log, TransactionRequest};
 use alloy::sol_types::{SolCall, SolEvent};
 use oml_contracts::addresses::{Addresses, AddressesError};
 use oml_contracts::{EthAddress, OfferId, Terms, chains, hash};
-use oml_node::chain::AccountSigner;
 use oml_node::chain::beacon::{Present, ProofSource};
+use oml_node::chain::{AccountSigner, lacks_finalized_tag};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -266,8 +266,8 @@ impl Chain {
         match self.provider().get_block_by_number(BlockNumberOrTag::Finalized).await {
             Ok(Some(block)) => Ok(block.header.number.min(newest)),
             Ok(None) => Ok(by_depth),
-            // Endpoints without the tag answer with an error; any other failure lowers nothing.
-            Err(error) if error.is_error_resp() => Ok(by_depth),
+            // Any other failure lowers nothing.
+            Err(error) if lacks_finalized_tag(&error) => Ok(by_depth),
             Err(error) => Err(rpc_failure("newest final block", error)),
         }
     }

@@ -4,13 +4,15 @@ use crate::chain::{Chain, TxRecord};
 use crate::error::{FailureKind, Result, fail};
 use crate::files::LicenseFile;
 use crate::license::{self, ChangedLicense};
-use crate::progress::Progress;
+use crate::progress::{Progress, ProgressBar};
 use alloy::primitives::{B256, U256};
 use oml_contracts::rpc::abi::LicenseRegistry;
 use oml_contracts::{LicenseId, SealedRoot};
+use oml_prover::delivery::checked_manifest;
 use oml_prover::sealed_box::EncryptionKey;
 use serde::Serialize;
 use std::path::Path;
+use std::slice;
 
 /// An accepted copy.
 #[derive(Clone, Debug, Serialize)]
@@ -37,16 +39,14 @@ pub async fn accept(
     progress: &dyn Progress,
 ) -> Result<AcceptedCopy> {
     let id = license.license_id;
-    let manifest = super::manifest(dir, license)?;
-    super::sealed(manifest.check_recipient(key), dir)?;
-    let bar = progress.bar(manifest.sealed_length(), "checking");
-    let mut read = 0;
-    let checked = manifest.check(dir, &mut |bytes| {
-        read += bytes;
-        bar.at(read);
+    let mut bar: Option<Box<dyn ProgressBar>> = None;
+    let checked = checked_manifest(dir, id, slice::from_ref(key), &mut |now| {
+        bar.get_or_insert_with(|| progress.bar(now.of, "checking")).at(now.at);
     });
-    bar.finish();
-    super::sealed(checked, dir)?;
+    if let Some(bar) = bar {
+        bar.finish();
+    }
+    let manifest = super::sealed(checked, dir)?;
 
     let (sealed_root, key_hash) = (manifest.root(), B256::from(manifest.key_hash));
     let kept = license::kept(chain, id).await?;

@@ -10,11 +10,13 @@ mod release;
 mod seal;
 
 pub use accept::{AcceptedCopy, accept, reject};
-pub use fetch::{FetchedCopy, fetch};
+pub use fetch::fetch;
 pub use key_file::{buyers_key, encryption_key, load_encryption_key};
 pub use open::{OpenedCopy, open};
 pub use release::{DeliveredKey, deliver, release_fee};
 pub use seal::{SealedDelivery, seal};
+
+pub use oml_prover::delivery::FetchedCopy;
 
 use crate::error::{FailureKind, HintExt, Result};
 use crate::files::LicenseFile;
@@ -37,7 +39,8 @@ fn sealed<T>(result: std::result::Result<T, DeliveryError>, dir: &Path) -> Resul
             "give the key file that `oml license acquire` wrote for this license"
         }
         Err(DeliveryError::Exists(_)) => "nothing is overwritten; name another place",
-        Err(DeliveryError::Unreadable(_) | DeliveryError::OutsideFile(_)) => {
+        Err(DeliveryError::InUse(_)) => "let the other process end, then run the command again",
+        Err(error) if error.is_owners_fault() => {
             "the owner sealed it so: `oml license reject` brings half of the fee back in the trial"
         }
         _ => "the cause names the file",

@@ -9,7 +9,7 @@ use crate::license::{self, ChangedLicense, KeptLicense};
 use alloy::primitives::U256;
 use oml_contracts::LicenseId;
 use oml_contracts::rpc::abi::LicenseRegistry;
-use oml_node::licenses::{Acceptance, KeyStep, OwnCopy, key_step};
+use oml_node::licenses::{Acceptance, CopyName, HostAnswer, KeyStep, key_step};
 use oml_prover::delivery::CopySecrets;
 use serde::Serialize;
 use std::path::Path;
@@ -29,8 +29,8 @@ pub struct DeliveredKey {
 /// what is due of the fee.
 ///
 /// # Errors
-/// The host has not accepted in time, has accepted something else, or it is too late to send a key
-/// safely; a refusal of the contract.
+/// The host has not accepted in time, has accepted something else, or has cancelled; it is too late
+/// to send a key safely; a refusal of the contract.
 pub async fn deliver(
     chain: &Chain,
     license: &LicenseFile,
@@ -40,7 +40,7 @@ pub async fn deliver(
     let id = license.license_id;
     let manifest = super::manifest(dir, license)?;
     let key = super::sealed(CopySecrets::load(dir, id), dir)?.copy_key();
-    let own = OwnCopy { root: manifest.root(), key_hash: manifest.key_hash };
+    let own = CopyName::of(&manifest);
     let patience = Patience::of(wait);
     let mut transactions = Vec::new();
     loop {
@@ -48,10 +48,10 @@ pub async fn deliver(
         if kept.delivered_key().is_some() {
             break;
         }
-        let accepted = acceptance(chain, id, &kept).await?;
+        let answer = answer(chain, id, &kept).await?;
         // An endpoint that has stopped says an early time for ever.
         let now = chain.rpc().now().await?.max(unix_now());
-        match key_step(accepted.as_ref(), &own, now) {
+        match key_step(&answer, &own, now) {
             KeyStep::Send => {
                 let call =
                     LicenseRegistry::deliverKeyCall { r#ref: license.sol_ref()?, key: key.into() };
@@ -86,18 +86,17 @@ fn refusal(license: LicenseId, step: KeyStep) -> String {
     format!("the key of license {license} is not sent: {step}")
 }
 
-/// What the host has accepted, if it has.
-async fn acceptance(
-    chain: &Chain,
-    license: LicenseId,
-    kept: &KeptLicense,
-) -> Result<Option<Acceptance>> {
+/// What the host has done about its sealed copy.
+async fn answer(chain: &Chain, license: LicenseId, kept: &KeptLicense) -> Result<HostAnswer> {
+    if kept.is_cancelled() {
+        return Ok(HostAnswer::Cancelled);
+    }
     if !kept.is_accepted() {
-        return Ok(None);
+        return Ok(HostAnswer::Awaited);
     }
     let finalized = chain.finalized().await?;
     let then = license::kept_at(chain, license, finalized).await?;
-    Ok(Some(Acceptance {
+    Ok(HostAnswer::Accepted(Acceptance {
         root: kept.sealed_root,
         key_hash: *kept.copy_key.as_bytes(),
         deadline: kept.deadline,
