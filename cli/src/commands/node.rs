@@ -330,6 +330,8 @@ mod tests {
         let least: NodeConfig = toml::from_str(MINIMAL).unwrap();
         config.chain.start_block = None;
         config.chain.drand_endpoints.clear();
+        // Left out, it follows from the chain: local ones may stand still.
+        assert_eq!(config.chain.max_head_age_s.take(), Some(600));
         assert_eq!(config.chain, least.chain);
         let prover = config.prover.unwrap();
         assert_eq!(prover.query, oml_node::config::QueryLimits::default());
