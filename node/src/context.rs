@@ -65,7 +65,7 @@ impl NodeContext {
     ///
     /// # Errors
     /// [`RoleError::NoSigner`].
-    pub fn require_sender(&self, role: &'static str) -> Result<Sender, RoleError> {
+    pub(crate) fn require_sender(&self, role: &'static str) -> Result<Sender, RoleError> {
         self.sender.clone().ok_or(RoleError::NoSigner { role })
     }
 
@@ -73,7 +73,7 @@ impl NodeContext {
     ///
     /// # Errors
     /// [`RoleError::NoSigner`].
-    pub fn require_rounds(&self, role: &'static str) -> Result<RoundOrders, RoleError> {
+    pub(crate) fn require_rounds(&self, role: &'static str) -> Result<RoundOrders, RoleError> {
         self.rounds.clone().ok_or(RoleError::NoSigner { role })
     }
 }

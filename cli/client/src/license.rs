@@ -90,19 +90,19 @@ impl KeptLicense {
 
     /// Whether anybody has bought it.
     #[must_use]
-    pub fn is_bought(&self) -> bool {
+    pub(crate) fn is_bought(&self) -> bool {
         self.status != LicenseStatus::None
     }
 
     /// Whether the owner's next step is to deliver a sealed copy.
     #[must_use]
-    pub fn awaits_copy(&self) -> bool {
+    pub(crate) fn awaits_copy(&self) -> bool {
         self.status == LicenseStatus::Seeded
     }
 
     /// Whether the host has accepted a sealed copy and waits for its key.
     #[must_use]
-    pub fn is_accepted(&self) -> bool {
+    pub(crate) fn is_accepted(&self) -> bool {
         self.status == LicenseStatus::Accepted
     }
 
@@ -114,7 +114,7 @@ impl KeptLicense {
 
     /// The key of the copy, if it was delivered.
     #[must_use]
-    pub fn delivered_key(&self) -> Option<CopyKey> {
+    pub(crate) fn delivered_key(&self) -> Option<CopyKey> {
         let was = matches!(self.status, LicenseStatus::Active | LicenseStatus::Terminated);
         was.then_some(self.copy_key)
     }

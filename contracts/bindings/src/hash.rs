@@ -86,7 +86,7 @@ pub fn response_hash(text: &str) -> ResponseHash {
 
 /// The same from its two parts, as a proof brings them.
 #[must_use]
-pub fn response_hash_of(tag: Tag, text: [u8; 32]) -> ResponseHash {
+pub(crate) fn response_hash_of(tag: Tag, text: [u8; 32]) -> ResponseHash {
     ResponseHash::new(keccak_parts(&[&*preimage::RESPONSE, tag.as_bytes(), &text]))
 }
 

@@ -35,7 +35,7 @@ fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
 
 /// Root of a bundle; leaves behind the end of the universe are [`LeafHash::ZERO`].
 #[must_use]
-pub fn bundle_root(leaves: &[LeafHash; BUNDLE]) -> [u8; 32] {
+pub(crate) fn bundle_root(leaves: &[LeafHash; BUNDLE]) -> [u8; 32] {
     let mut nodes = leaves.map(<[u8; 32]>::from);
     let mut width = BUNDLE;
     while width > 1 {

@@ -8,7 +8,7 @@ use serde_json::Value;
 ///
 /// A fraction that came as text is only as exact as its parser, see [`has_fraction`].
 #[must_use]
-pub fn canonical_json(value: &Value) -> String {
+pub(crate) fn canonical_json(value: &Value) -> String {
     let mut out = String::new();
     write_value(value, &mut out);
     out
@@ -17,7 +17,7 @@ pub fn canonical_json(value: &Value) -> String {
 /// Whether a number in the value is not whole. Parsers differ in the last digit of such numbers, so
 /// what is to be hashed must not have any.
 #[must_use]
-pub fn has_fraction(value: &Value) -> bool {
+pub(crate) fn has_fraction(value: &Value) -> bool {
     match value {
         Value::Number(number) => number.is_f64(),
         Value::Array(items) => items.iter().any(has_fraction),

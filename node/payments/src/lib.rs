@@ -19,7 +19,6 @@ mod session;
 pub mod sse;
 mod wire;
 
-pub use canonical::{canonical_json, has_fraction};
 pub use channel::PayerChannel;
 pub use count::{ByteEstimate, TokenCounter};
 pub use log::{EvidenceLog, LogEntry, LogError};

@@ -4,9 +4,8 @@ use super::endpoint::{BlockHeader, EndpointFailure, block_header};
 use super::error::ChainError;
 use super::request::within;
 use crate::config::ChainConfig;
-use alloy::consensus::Transaction as _;
 use alloy::eips::BlockNumberOrTag;
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{Address, B256};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use oml_contracts::{Addresses, EthAddress};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -121,7 +120,7 @@ impl ChainClient {
     ///
     /// # Errors
     /// [`ChainError::Rpc`].
-    pub async fn latest_block(&self) -> Result<u64, ChainError> {
+    pub(crate) async fn latest_block(&self) -> Result<u64, ChainError> {
         tokio::time::timeout(Duration::from_secs(3), self.provider.get_block_number())
             .await
             .map_err(|_| ChainError::NoAnswer { what: "newest block".to_owned(), seconds: 3 })?
@@ -182,16 +181,6 @@ impl ChainClient {
     #[must_use]
     pub fn chain_id(&self) -> u64 {
         self.addresses.chain_id
-    }
-
-    /// Call data of a mined transaction; `None` if the endpoint does not know it.
-    ///
-    /// # Errors
-    /// [`ChainError`].
-    pub async fn transaction_input(&self, tx_hash: B256) -> Result<Option<Bytes>, ChainError> {
-        let request = self.provider().get_transaction_by_hash(tx_hash);
-        let found = within(format!("transaction {tx_hash}"), request).await?;
-        Ok(found.map(|transaction| transaction.input().clone()))
     }
 }
 

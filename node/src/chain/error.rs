@@ -132,15 +132,6 @@ impl ChainError {
         Self::Unexpected { what: what.into(), source: source.into().into() }
     }
 
-    /// Whether the same request may succeed later.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Rpc { .. } | Self::NoAnswer { .. } | Self::Missing { .. } | Self::Behind { .. }
-        )
-    }
-
     /// Whether the endpoint understood the request and refused it.
     pub(crate) fn is_refusal(&self) -> bool {
         let Self::Rpc { source, .. } = self else { return false };

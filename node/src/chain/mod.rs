@@ -16,9 +16,7 @@ mod sender;
 mod views;
 
 pub use client::ChainClient;
-pub use endpoint::{
-    BlockHeader, EndpointFailure, EndpointFiller, block_header, estimate_fees, on_newest_state,
-};
+pub use endpoint::{BlockHeader, EndpointFailure, EndpointFiller, block_header, on_newest_state};
 pub use error::ChainError;
 pub use finality::lacks_finalized_tag;
 pub use follower::{FollowError, Follower, Step};

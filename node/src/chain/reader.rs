@@ -56,7 +56,7 @@ impl Reader {
 
     /// The same reads at the block with this number, which must be final.
     #[must_use]
-    pub fn at_number(&self, number: u64) -> Self {
+    pub(crate) fn at_number(&self, number: u64) -> Self {
         Self { client: self.client.clone(), block: BlockId::number(number) }
     }
 
@@ -256,7 +256,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn fee_allowance(
+    pub(crate) async fn fee_allowance(
         &self,
         token: EthAddress,
         account: EthAddress,

@@ -79,7 +79,7 @@ impl Access {
     ///
     /// # Errors
     /// [`AccessError`].
-    pub fn from_json(text: &str) -> Result<Self, AccessError> {
+    pub(crate) fn from_json(text: &str) -> Result<Self, AccessError> {
         let access: Self =
             serde_json::from_str(text).map_err(|error| AccessError::Json(error.to_string()))?;
         access.check()?;

@@ -98,7 +98,10 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn licenses_of_host(&self, host: EthAddress) -> Result<Vec<LicenseRow>, StoreError> {
+    pub(crate) async fn licenses_of_host(
+        &self,
+        host: EthAddress,
+    ) -> Result<Vec<LicenseRow>, StoreError> {
         let sql = select!(licenses, "WHERE host = $1 ORDER BY block, license_id");
         self.pool
             .all("read licenses of a host", sql, &[text(host)])
@@ -112,7 +115,7 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn license_ref(
+    pub(crate) async fn license_ref(
         &self,
         id: LicenseId,
     ) -> Result<Option<(OfferRow, LicenseRow)>, StoreError> {
@@ -245,7 +248,7 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn events_called(&self, name: &str) -> Result<Vec<EventRow>, StoreError> {
+    pub(crate) async fn events_called(&self, name: &str) -> Result<Vec<EventRow>, StoreError> {
         let sql = select!(events, "WHERE name = $1 ORDER BY block, log_index");
         let rows = self.pool.all("read events by name", sql, &[text(name)]).await?;
         rows.iter().map(event).collect()

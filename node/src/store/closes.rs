@@ -39,7 +39,10 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn signed_close(&self, id: ChannelId) -> Result<Option<SignedCloseRow>, StoreError> {
+    pub(crate) async fn signed_close(
+        &self,
+        id: ChannelId,
+    ) -> Result<Option<SignedCloseRow>, StoreError> {
         let sql = "SELECT channel_id, deposited, final_amount, signed_at FROM signed_closes \
                    WHERE channel_id = $1";
         let Some(row) = self.pool.first("read a signed close", sql, &[text(id)]).await? else {

@@ -45,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn check_writable(&self) -> Result<(), StoreError> {
+    pub(crate) async fn check_writable(&self) -> Result<(), StoreError> {
         self.kv_put("health", "ok").await
     }
 

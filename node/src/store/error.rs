@@ -53,7 +53,7 @@ impl StoreError {
     /// Whether the same operation may work in a moment: a busy file, a lost connection, a server
     /// that restarts. A full disk or a damaged file is none of these.
     #[must_use]
-    pub fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         let Self::Query { source, .. } = self else { return false };
         match source {
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => true,

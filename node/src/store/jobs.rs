@@ -140,7 +140,7 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn release_job(&self, job: &JobRow) -> Result<bool, StoreError> {
+    pub(crate) async fn release_job(&self, job: &JobRow) -> Result<bool, StoreError> {
         let sql = "UPDATE jobs SET state = 'queued', lease_until = 0 \
                    WHERE kind = $1 AND key = $2 AND attempts = $3 AND state = 'running'";
         let values = [text(&job.kind), text(&job.key), int(job.attempts.into())];

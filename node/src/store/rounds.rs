@@ -146,7 +146,7 @@ impl Store {
     ///
     /// # Errors
     /// The engine's error.
-    pub async fn settle_sheet(&self, row: &SheetRow) -> Result<(), StoreError> {
+    pub(crate) async fn settle_sheet(&self, row: &SheetRow) -> Result<(), StoreError> {
         let sql = "UPDATE sheets SET settled = 1 WHERE round_id = $1 AND seat = $2 AND seed = $3";
         let values = [text(row.round_id), int(row.seat.0.into()), text(row.seed)];
         self.pool.exec("settle a sheet", sql, &values).await.map(drop)

@@ -161,7 +161,7 @@ impl CopyManifest {
     ///
     /// # Errors
     /// [`DeliveryError::Io`]; a file that is not there has no chunks.
-    pub fn good_chunks(
+    pub(crate) fn good_chunks(
         &self,
         folder: &Path,
         report: &mut dyn FnMut(u64),
@@ -204,7 +204,7 @@ impl CopyManifest {
     ///
     /// # Errors
     /// [`DeliveryError::Secret`].
-    pub fn check_recipient(&self, host: &EncryptionKey) -> Result<(), DeliveryError> {
+    pub(crate) fn check_recipient(&self, host: &EncryptionKey) -> Result<(), DeliveryError> {
         self.secret(host).map(|_| ())
     }
 

@@ -44,7 +44,7 @@ impl CopySecrets {
     ///
     /// # Errors
     /// [`DeliveryError`]: they are of another license, can't be written, no random bytes.
-    pub fn of_folder(folder: &Path, license: LicenseId) -> Result<Self, DeliveryError> {
+    pub(crate) fn of_folder(folder: &Path, license: LicenseId) -> Result<Self, DeliveryError> {
         let path = Self::path(folder);
         if path.exists() {
             return Self::load(folder, license);

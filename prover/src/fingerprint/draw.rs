@@ -68,7 +68,7 @@ impl Universe {
 
     /// Whether shared fingerprint `index` is assigned to the license.
     #[must_use]
-    pub fn assigns(&self, draw: &LicenseDraw, index: u32) -> bool {
+    pub(crate) fn assigns(&self, draw: &LicenseDraw, index: u32) -> bool {
         self.entry(index).is_some_and(|entry| {
             draw::is_assigned(draw.license_seed, self.root(), index, entry.salt, draw.assignment_p)
         })

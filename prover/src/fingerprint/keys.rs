@@ -58,7 +58,7 @@ impl Key {
 
     /// The same key, asked through another API.
     #[must_use]
-    pub fn with_api(mut self, api: Api) -> Self {
+    pub(crate) fn with_api(mut self, api: Api) -> Self {
         self.api = api;
         self
     }

@@ -178,7 +178,7 @@ impl Money {
 
     /// The amount as a decimal number without separators and without the symbol: `1050.5`.
     #[must_use]
-    pub fn decimal(&self) -> String {
+    pub(crate) fn decimal(&self) -> String {
         text::show(self.units, self.currency.decimals())
     }
 
@@ -190,7 +190,7 @@ impl Money {
 
     /// The same currency, another number of smallest units.
     #[must_use]
-    pub fn with_units(&self, units: impl Into<Units>) -> Self {
+    pub(crate) fn with_units(&self, units: impl Into<Units>) -> Self {
         self.currency.units(units)
     }
 }

@@ -68,7 +68,7 @@ pub struct SealOffer {
 /// # Errors
 /// Network failure, or the first thing in which the seal is not what the chain, the reporter or the
 /// contracts' rules say.
-pub async fn check_seal(
+pub(crate) async fn check_seal(
     chain: &Chain,
     seal: &SealFile,
     payer: EthAddress,

@@ -44,7 +44,7 @@ pub struct CollectedFees {
 ///
 /// # Errors
 /// Network failure.
-pub async fn collectable(
+pub(crate) async fn collectable(
     chain: &Chain,
     prover: EthAddress,
     round: Option<RoundId>,

@@ -21,18 +21,20 @@ mod watch;
 mod words;
 
 pub use answer::{DrawnBundle, SheetGiven, answer, bring_draw, drawn_bundles, is_sealed};
-pub use check::{ReporterGain, SealOffer, check_seal};
-pub use collect::{CollectedFees, SeatFee, collect, collectable};
+pub(crate) use check::check_seal;
+pub use check::{ReporterGain, SealOffer};
+pub(crate) use collect::collectable;
+pub use collect::{CollectedFees, SeatFee, collect};
 pub use commit::{CommittedWords, commit_cases};
 pub use config::{RoundsSettings, config, payout_delay};
 pub use list::{RoundFilter, RoundSummary, list};
 pub use oml_contracts::round::RoundKind;
 pub use oml_node::rounds::{Access, RoundSecret};
 pub use order::{OrderedRound, RoundOrder, order};
-pub use outcome::{LedgerStanding, RoundOutcome, ledger_standing};
+pub use outcome::{LedgerStanding, RoundOutcome};
+pub(crate) use plan::seats_for;
 pub use plan::{
     HitRateRow, PlanRequest, PlannedRounds, PlannedSize, USUAL_RATES, plan, planned_amount,
-    seats_for,
 };
 pub(crate) use seal::sealed_before;
 pub use seal::{SealOrder, SealedRound, seal, seal_and_pay, send_seal};

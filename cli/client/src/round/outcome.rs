@@ -72,7 +72,7 @@ impl LedgerStanding {
 ///
 /// # Errors
 /// Network failure.
-pub async fn ledger_standing(
+pub(crate) async fn ledger_standing(
     chain: &Chain,
     license: LicenseId,
     kind: RoundKind,

@@ -121,7 +121,7 @@ pub fn plan(request: &PlanRequest) -> Result<PlannedRounds> {
 
 /// The smallest size that stands before the collateral, if one does.
 #[must_use]
-pub fn seats_for(plan: &SeatPlan) -> Option<u8> {
+pub(crate) fn seats_for(plan: &SeatPlan) -> Option<u8> {
     smallest_standing(plan).map(|row| row.size.seats())
 }
 

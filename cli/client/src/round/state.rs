@@ -68,7 +68,7 @@ impl RoundState {
 
     /// Whether nothing more can come of it but fees.
     #[must_use]
-    pub const fn has_ended(self) -> bool {
+    pub(crate) const fn has_ended(self) -> bool {
         matches!(self, Self::Lapsed | Self::Opened | Self::Convicted)
     }
 

@@ -37,7 +37,7 @@ pub fn cheapest_rounds(rules: &LedgerRules, law: &GainLaw) -> f64 {
 /// Whether a coalition that plays the best it can wins on average, if a conviction is worth so many
 /// rounds to it.
 #[must_use]
-pub fn framing_pays(rules: &LedgerRules, law: &GainLaw, prize: f64) -> bool {
+pub(crate) fn framing_pays(rules: &LedgerRules, law: &GainLaw, prize: f64) -> bool {
     let best = play(rules, law, &reachable(rules, law), prize);
     best.convicted * prize > best.rounds
 }

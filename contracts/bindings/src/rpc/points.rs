@@ -77,7 +77,7 @@ pub fn bls12_signature(bytes: &[u8]) -> Result<[u8; 96], PointFault> {
 ///
 /// # Errors
 /// [`PointFault`].
-pub fn bls12_public_key(bytes: &[u8]) -> Result<[u8; 192], PointFault> {
+pub(crate) fn bls12_public_key(bytes: &[u8]) -> Result<[u8; 192], PointFault> {
     let mut whole: [u8; 2 * ELEMENT] = bytes.try_into().map_err(|_| length(96, bytes))?;
     let takes_larger = take_flags(&mut whole)?;
     let (c1, c0) = whole.split_at(ELEMENT);

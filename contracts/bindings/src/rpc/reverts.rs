@@ -39,7 +39,7 @@ pub fn of_contract_error(error: &alloy::contract::Error) -> Option<String> {
 
 /// [`decode`] of a failed call or transaction of a provider.
 #[must_use]
-pub fn of_transport_error(error: &alloy::transports::TransportError) -> Option<String> {
+pub(crate) fn of_transport_error(error: &alloy::transports::TransportError) -> Option<String> {
     decode(&error.as_error_resp()?.as_revert_data()?)
 }
 

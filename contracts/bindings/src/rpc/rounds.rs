@@ -9,7 +9,7 @@ use crate::bundle::ProvenBundle;
 use crate::evidence::Log2;
 use crate::ids::{DeploymentHash, KeysHash, LicenseId, RoundId};
 use crate::ledger::{LicenseLedger, SheetHits};
-use crate::round::{SeatIndex, SheetTags, WordIndex};
+use crate::round::{SeatIndex, SheetTags};
 
 /// What a seat has sent, as `SheetSent` announces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -98,14 +98,6 @@ impl From<&Rounds::RoundOpened> for RoundFinding {
             threshold: Log2::new(event.threshold),
             convicted: event.convicted,
         }
-    }
-}
-
-impl RoundFinding {
-    /// The word that sealed the round.
-    #[must_use]
-    pub const fn word_index(&self) -> Option<WordIndex> {
-        WordIndex::new(self.index)
     }
 }
 

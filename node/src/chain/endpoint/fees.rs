@@ -11,7 +11,7 @@ use alloy::transports::{RpcError, TransportError, TransportResult};
 ///
 /// # Errors
 /// The endpoint fails, or knows neither.
-pub async fn estimate_fees(provider: &impl Provider) -> TransportResult<Eip1559Estimation> {
+pub(crate) async fn estimate_fees(provider: &impl Provider) -> TransportResult<Eip1559Estimation> {
     match provider.estimate_eip1559_fees().await {
         Err(error) if lacks_history(&error) => {
             tracing::debug!(%error, "no fee history; going by the gas price");

@@ -10,7 +10,7 @@ mod header;
 mod newest;
 
 pub use failure::EndpointFailure;
-pub use fees::estimate_fees;
+pub(crate) use fees::estimate_fees;
 pub use filler::EndpointFiller;
 pub use header::{BlockHeader, block_header};
 pub use newest::on_newest_state;

@@ -19,7 +19,7 @@ impl OwnerDuty {
     ///
     /// # Errors
     /// [`OwnerError`] if nothing can be read; failures of one license or order are logged.
-    pub async fn prepare(&mut self, head: &Head) -> Result<(), OwnerError> {
+    pub(crate) async fn prepare(&mut self, head: &Head) -> Result<(), OwnerError> {
         let reader = self.chain.reader().at(head.hash);
         let licenses = self.licenses().await?;
         for license in &licenses {

@@ -90,7 +90,7 @@ impl OpenableUniverse {
     ///
     /// # Errors
     /// [`UniverseMismatch`].
-    pub fn require_root(&self, expected: Root) -> Result<(), UniverseMismatch> {
+    pub(crate) fn require_root(&self, expected: Root) -> Result<(), UniverseMismatch> {
         let found = self.tree.root();
         if found == expected {
             return Ok(());

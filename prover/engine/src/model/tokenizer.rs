@@ -70,7 +70,7 @@ impl TextTokenizer {
     /// The same tokenizer for a model that answers messages; what ends an answer for the template
     /// ends a generation.
     #[must_use]
-    pub fn with_chat(mut self, template: ChatTemplate) -> Self {
+    pub(crate) fn with_chat(mut self, template: ChatTemplate) -> Self {
         let end = template.tokens().eos.as_deref().and_then(|text| self.inner.token_to_id(text));
         self.add_eos(end);
         self.chat = Some(template);

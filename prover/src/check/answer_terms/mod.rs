@@ -110,7 +110,7 @@ impl AnswerTerms {
     /// Whether so many hits and misses clear the target: it would show as little, at any time of a
     /// check, with probability 1 in 128 at most if it gave one drawn answer in ten or more.
     #[must_use]
-    pub fn clears(&self, hits: u32, misses: u32) -> bool {
+    pub(crate) fn clears(&self, hits: u32, misses: u32) -> bool {
         for_innocence(hits, misses) >= CLEARED
     }
 
