@@ -1,5 +1,6 @@
 //! Which endpoints have no final block, so that depth must do.
 
+use super::endpoint::EndpointFailure;
 use super::error::ChainError;
 use alloy::transports::{RpcError, TransportErrorKind};
 
@@ -23,24 +24,29 @@ const BUSY_WORDS: [&str; 3] = ["limit", "too many", "quota"];
 /// about the chain: what rests on finality waits.
 #[must_use]
 pub fn lacks_finalized_tag(error: &RpcError<TransportErrorKind>) -> bool {
-    let Some(answer) = error.as_error_resp() else { return false };
-    let said = answer.message.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    let busy = BUSY.contains(&answer.code) || has(&BUSY_WORDS);
-    !busy && (UNKNOWN.contains(&answer.code) || has(&UNKNOWN_WORDS))
+    error.as_error_resp().is_some_and(|answer| is_unknown_tag(answer.code, &answer.message))
 }
 
-/// The same of an error that says what was asked.
+/// The same of a request to the node's endpoint.
 pub(super) fn depth_decides(error: &ChainError) -> bool {
-    match error {
-        ChainError::Rpc { source, .. } => source.downcast_ref().is_some_and(lacks_finalized_tag),
+    let ChainError::Rpc { source, .. } = error else { return false };
+    match source.downcast_ref() {
+        Some(EndpointFailure::Refused { code, said }) => is_unknown_tag(*code, said),
         _ => false,
     }
+}
+
+fn is_unknown_tag(code: i64, said: &str) -> bool {
+    let said = said.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    let busy = BUSY.contains(&code) || has(&BUSY_WORDS);
+    !busy && (UNKNOWN.contains(&code) || has(&UNKNOWN_WORDS))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::request::within;
     use serde_json::json;
 
     fn refused(code: i64, message: &str) -> RpcError<TransportErrorKind> {
@@ -48,8 +54,13 @@ mod tests {
         RpcError::ErrorResp(serde_json::from_value(answer).unwrap())
     }
 
-    #[test]
-    fn only_an_endpoint_that_does_not_know_the_tag_lets_depth_decide() {
+    /// The error of a request, as the follower gets it.
+    async fn as_asked(error: RpcError<TransportErrorKind>) -> ChainError {
+        within("block finalized", async { Err::<(), _>(error) }).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn only_an_endpoint_that_does_not_know_the_tag_lets_depth_decide() {
         for (code, message, expected) in [
             (-32_601, "the method eth_getBlockByNumber does not exist", true),
             (-32_602, "invalid argument 0: hex string without 0x prefix", true),
@@ -69,11 +80,11 @@ mod tests {
         ] {
             let error = refused(code, message);
             assert_eq!(lacks_finalized_tag(&error), expected, "{code} {message}");
-            let error = ChainError::rpc("block finalized", error);
+            let error = as_asked(error).await;
             assert_eq!(depth_decides(&error), expected, "{error}");
         }
         let cut = TransportErrorKind::http_error(429, "not supported".to_owned());
-        assert!(!lacks_finalized_tag(&cut));
+        assert!(!lacks_finalized_tag(&cut) && !depth_decides(&as_asked(cut).await));
         assert!(!lacks_finalized_tag(&TransportErrorKind::backend_gone()));
         let silent = ChainError::NoAnswer { what: "not supported".to_owned(), seconds: 15 };
         assert!(!depth_decides(&silent));
