@@ -137,7 +137,7 @@ abstract contract CopyProofs is ProofDesk, EIP712 {
                 uint256 j = k * Leaves.BUNDLE + l;
                 keyHashes[j] = page.keyHashes[l];
                 // No candidate has tag 0, which stands for no word and for no answer.
-                if (answers[j].tag == page.answers[l]) ++hits;
+                if (answers[j].tag == Openings.answerOf(page, l)) ++hits;
             }
         }
     }

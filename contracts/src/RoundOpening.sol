@@ -42,11 +42,25 @@ abstract contract RoundOpening is IRounds {
     uint40 internal immutable _payoutDelay;
     uint128 internal immutable _seatFee;
 
+    /// @dev What the seats of a round have sent, in one slot: a slot of its own for each of them
+    /// would be most of what an answer costs.
+    /// @param answered bit i: seat i has sent its sheet
+    /// @param chain over all sheets in the order in which they came, see `_linked`. Its 224 bits
+    /// are enough: two lists with the same chain take 2^112 hashes to find
+    struct Sheets {
+        uint32 answered;
+        bytes28 chain;
+    }
+
     mapping(bytes32 roundId => Round) internal _rounds;
-    mapping(bytes32 roundId => mapping(uint256 seat => bytes32)) internal _sheets;
+    mapping(bytes32 roundId => Sheets) internal _sheets;
     mapping(bytes32 licenseId => mapping(bool leak => Ledger)) internal _ledgers;
     mapping(bytes32 deploymentHash => bytes32 roundId) internal _flags;
     mapping(bytes32 roundId => bytes32 licenseId) internal _convicted;
+    /// @dev Fees that were earned and not taken out.
+    mapping(address prover => uint256) internal _fees;
+    /// @dev Fees that nobody has earned and nobody has burned yet.
+    uint256 internal _unearned;
 
     /// @dev What an opening finds out on its way.
     struct Finding {
@@ -54,8 +68,9 @@ abstract contract RoundOpening is IRounds {
         bytes32 licenseId;
         bytes32 licenseSeed;
         bool leak;
+        uint256[] places;
         uint8[] hits;
-        uint32 unpaid;
+        uint32 missed;
         uint32[] opened;
     }
 
@@ -213,11 +228,11 @@ abstract contract RoundOpening is IRounds {
     /// @dev Counts the hits of every seat, and notes which bundles were opened.
     function _count(Opening calldata o, Finding memory f, Round storage r) private view {
         uint256 seats = r.seats;
-        require(o.sheets.length == seats, Rounds_WrongLength("sheets", o.sheets.length, seats));
         require(
             o.bundles.length == seats / 2,
             Rounds_WrongLength("bundles", o.bundles.length, seats / 2)
         );
+        f.places = _placesOf(f.roundId, o.sheets, seats);
         bytes32 modelId = o.license.terms.modelId;
         uint32 epoch = o.license.terms.epoch;
         (uint32[] memory drawn, bool[] memory burned) = REGISTRY.drawBundles(
@@ -228,47 +243,55 @@ abstract contract RoundOpening is IRounds {
         f.opened = new uint32[](drawn.length);
         uint256 opened;
         for (uint256 j; j < o.bundles.length; ++j) {
-            _requireSheet(o, f.roundId, 2 * j);
-            _requireSheet(o, f.roundId, 2 * j + 1);
             // Closed, burned by another round since, or none left to draw: misses.
             if (o.bundles[j].leaves.length == 0 || j >= drawn.length || burned[j]) continue;
             f.opened[opened++] = drawn[j];
             Openings.Page memory page = Openings.open(book, drawn[j], o.bundles[j]);
-            _countSeat(f, o.sheets[2 * j], page, 2 * j);
-            _countSeat(f, o.sheets[2 * j + 1], page, 2 * j + 1);
+            _countSeat(o, f, page, 2 * j);
+            _countSeat(o, f, page, 2 * j + 1);
         }
         f.opened = _first(f.opened, opened);
     }
 
-    /// @dev The owner brings what the seat sent, as it was sent: it could else keep a fee from it.
-    function _requireSheet(Opening calldata o, bytes32 roundId, uint256 seat) private view {
-        bytes32 sent = _sheets[roundId][seat];
-        Sheet calldata sheet = o.sheets[seat];
-        require(
-            sent == (sheet.prover == address(0) ? bytes32(0) : _hashOf(sheet)),
-            Rounds_WrongSheet(uint8(seat))
-        );
+    /// @dev Of each seat one more than the place of its sheet in the list, 0 for none. Reverts
+    /// unless the list is what the seats have sent, in the order in which they did: the owner
+    /// could else keep a fee from one.
+    function _placesOf(bytes32 roundId, Sheet[] calldata sheets, uint256 seats)
+        internal
+        view
+        returns (uint256[] memory places)
+    {
+        places = new uint256[](seats);
+        bytes28 chain;
+        for (uint256 i; i < sheets.length; ++i) {
+            chain = _linked(chain, sheets[i]);
+            // What no seat has sent may name any number; the chain refuses it below.
+            if (sheets[i].seat < seats) places[sheets[i].seat] = i + 1;
+        }
+        require(chain == _sheets[roundId].chain, Rounds_WrongSheets(roundId));
+    }
+
+    /// @dev The chain once a sheet has come.
+    function _linked(bytes28 chain, Sheet memory sheet) internal pure returns (bytes28) {
+        return bytes28(keccak256(abi.encode(chain, sheet)));
     }
 
     /// @dev A sheet counts only if its keys are its leaves' keys; whoever handed out others gets
     /// nothing but misses.
     function _countSeat(
+        Opening calldata o,
         Finding memory f,
-        Sheet calldata sheet,
         Openings.Page memory page,
         uint256 seat
     ) private pure {
-        uint256 first = seat % 2 * Judgment.LEAVES;
-        uint8 hits;
-        if (sheet.prover != address(0) && sheet.keysHash == Openings.keysHash(page, first)) {
-            bytes32 tags = sheet.tags;
-            for (uint256 l = first; l < first + Judgment.LEAVES; ++l) {
-                if (bytes4(tags) == page.answers[l]) ++hits;
-                tags <<= 32;
+        uint256 place = f.places[seat];
+        if (place != 0) {
+            Sheet calldata sheet = o.sheets[place - 1];
+            if (sheet.keysHash == Openings.keysHash(page, seat % 2)) {
+                f.hits[seat] = uint8(Leaves.equalTags(sheet.tags, page.answers[seat % 2]));
             }
         }
-        f.hits[seat] = hits;
-        if (hits == 0) f.unpaid |= uint32(1 << seat);
+        if (f.hits[seat] == 0) f.missed |= uint32(1 << seat);
     }
 
     function _first(uint32[] memory all, uint256 length)
@@ -299,7 +322,8 @@ abstract contract RoundOpening is IRounds {
         );
         _ledgers[f.licenseId][f.leak] = ledger_;
         r.status = convicted ? RoundStatus.Convicted : RoundStatus.Opened;
-        if (convicted) r.unpaid = f.unpaid;
+        // Whoever hit nothing where others convicted has not asked, or lies.
+        r.paid = _pay(o.sheets, f.hits.length, convicted ? f.missed : 0);
         emit RoundOpened(
             f.roundId,
             f.licenseId,
@@ -351,6 +375,23 @@ abstract contract RoundOpening is IRounds {
         emit LicenseConvicted(f.roundId, f.licenseId, r.payer, slashed, toReporter, toOwner);
     }
 
+    /// @dev Credits the fee of every sheet but those of the seats `without`; what is left of the
+    /// round's fees is to be burned. Returns the seats that were paid.
+    function _pay(Sheet[] calldata sheets, uint256 seats, uint32 without)
+        private
+        returns (uint32 paid)
+    {
+        uint256 unearned = seats;
+        for (uint256 i; i < sheets.length; ++i) {
+            uint32 bit = uint32(1 << sheets[i].seat);
+            if (without & bit != 0) continue;
+            paid |= bit;
+            --unearned;
+            _fees[sheets[i].prover] += _seatFee;
+        }
+        if (unearned != 0) _unearned += unearned * _seatFee;
+    }
+
     /// @dev One byte by seat, from the first on.
     function _packed(uint8[] memory hits) private pure returns (bytes32 word) {
         for (uint256 i; i < hits.length; ++i) {
@@ -378,10 +419,6 @@ abstract contract RoundOpening is IRounds {
         require(status != IBeacon.Status.Pending, Rounds_NotDrawn(roundId, r.beaconRound));
         require(status != IBeacon.Status.Stale, Rounds_DrawLost(roundId, r.beaconRound));
         return Draw.seed(value, address(this), roundId);
-    }
-
-    function _hashOf(Sheet memory sheet) internal pure returns (bytes32) {
-        return keccak256(abi.encode(sheet));
     }
 
     function _roundLength() internal view returns (uint40) {

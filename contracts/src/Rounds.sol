@@ -15,14 +15,15 @@ import { BPS, LicenseRef } from "./libraries/Types.sol";
 
 /// @title Level 2: sealed rounds of sampled testers
 /// @notice Immutable: no owner, no upgrade, no pause. See `IRounds`.
-/// @dev Fees stay here until they are collected or burned; nothing else does.
+/// @dev Fees stay here until they are withdrawn or burned; nothing else does.
 contract Rounds is RoundOpening, EIP712, ReentrancyGuardTransient {
     bytes32 private constant SEAL_TYPEHASH = keccak256(
         "Seal(bytes32 word,bytes32 deployment,uint8 seats,address payer,uint16 promiseBps)"
     );
 
-    /// @dev Who has a fee to collect needs no server that runs every day.
-    uint40 private constant COLLECT_PERIOD = 30 days;
+    /// @dev What stays of a prover's fees: a slot that is in use costs the next opening a quarter
+    /// of a new one.
+    uint256 private constant KEPT = 1;
 
     constructor(
         address registry_,
@@ -84,8 +85,7 @@ contract Rounds is RoundOpening, EIP712, ReentrancyGuardTransient {
             seats: seats,
             status: RoundStatus.Sealed,
             promiseBps: promiseBps,
-            collected: 0,
-            unpaid: 0,
+            paid: 0,
             payer: msg.sender,
             deployment: deployment
         });
@@ -118,58 +118,69 @@ contract Rounds is RoundOpening, EIP712, ReentrancyGuardTransient {
             holder == msg.sender && holder != address(0),
             Rounds_NotYourSeat(seat, holder, msg.sender)
         );
-        require(_sheets[roundId][seat] == 0, Rounds_AlreadyAnswered(roundId, seat));
+        Sheets memory sheets_ = _sheets[roundId];
+        require(sheets_.answered >> seat & 1 == 0, Rounds_AlreadyAnswered(roundId, seat));
 
-        _sheets[roundId][seat] = _hashOf(Sheet(msg.sender, keysHash, tags));
+        Sheet memory sheet = Sheet(seat, msg.sender, keysHash, tags);
+        _sheets[roundId] = Sheets({
+            answered: sheets_.answered | uint32(1 << seat), chain: _linked(sheets_.chain, sheet)
+        });
         emit SheetSent(roundId, seat, msg.sender, keysHash, tags);
     }
 
     /* -------------------------------- fees -------------------------------- */
 
     /// @inheritdoc IRounds
-    function collect(bytes32 roundId, uint8 seat, bytes32 keysHash, bytes32 tags)
-        external
-        nonReentrant
-    {
+    function collectLapsed(bytes32 roundId, Sheet[] calldata sheets_) external {
         Round storage r = _rounds[roundId];
-        _requireEnded(roundId, r);
+        RoundStatus status = r.status;
+        require(status != RoundStatus.None, Rounds_UnknownRound(roundId));
         require(
-            _sheets[roundId][seat] == _hashOf(Sheet(msg.sender, keysHash, tags))
-                && r.unpaid >> seat & 1 == 0,
-            Rounds_NothingToCollect(roundId, seat)
+            status == RoundStatus.Sealed || status == RoundStatus.Lapsed,
+            Rounds_WrongStatus(roundId, status)
         );
+        uint256 from = uint256(r.sealedAt) + _roundLength() + 1;
+        require(block.timestamp >= from, Rounds_TooEarly(from));
+        _placesOf(roundId, sheets_, r.seats);
 
-        delete _sheets[roundId][seat];
-        ++r.collected;
-        emit FeePaid(roundId, seat, msg.sender, _seatFee);
-        Currency.push(STAKE_CURRENCY, msg.sender, _seatFee);
+        if (status == RoundStatus.Sealed) {
+            r.status = RoundStatus.Lapsed;
+            _unearned += (r.seats - sheets_.length) * _seatFee;
+        }
+        uint32 paid = r.paid;
+        uint256 amount;
+        for (uint256 i; i < sheets_.length; ++i) {
+            uint32 bit = uint32(1 << sheets_[i].seat);
+            if (sheets_[i].prover != msg.sender || paid & bit != 0) continue;
+            paid |= bit;
+            amount += _seatFee;
+        }
+        r.paid = paid;
+        _fees[msg.sender] += amount;
+        emit LapsedFeesCollected(roundId, msg.sender, amount);
     }
 
     /// @inheritdoc IRounds
-    function sweep(bytes32 roundId) external nonReentrant {
-        Round storage r = _rounds[roundId];
-        require(r.status != RoundStatus.None, Rounds_UnknownRound(roundId));
-        uint256 from = uint256(r.sealedAt) + _roundLength() + COLLECT_PERIOD;
-        require(block.timestamp > from, Rounds_TooEarly(from + 1));
-        uint8 left = r.seats - r.collected;
-        require(left != 0, Rounds_NothingToSweep(roundId));
+    function withdrawFees(address to) external nonReentrant {
+        // What this contract would send to itself, nobody could take out again.
+        require(to != address(0) && to != address(this), Rounds_NoRecipient());
+        uint256 amount = fees(msg.sender);
+        require(amount != 0, Rounds_NothingToWithdraw(msg.sender));
 
-        // Nobody collects any more: every seat counts as paid.
-        r.collected = r.seats;
-        r.unpaid = type(uint32).max;
-        uint256 amount = uint256(left) * _seatFee;
-        emit FeesBurned(roundId, amount);
-        // A currency that refuses the burn leaves the fees here, out of everyone's reach.
-        Currency.tryBurn(STAKE_CURRENCY, amount);
+        _fees[msg.sender] = KEPT;
+        emit FeesWithdrawn(msg.sender, to, amount);
+        Currency.push(STAKE_CURRENCY, to, amount);
     }
 
-    /// @dev Opened, or not opened in time.
-    function _requireEnded(bytes32 roundId, Round storage r) private view {
-        RoundStatus status = r.status;
-        require(status != RoundStatus.None, Rounds_UnknownRound(roundId));
-        if (status != RoundStatus.Sealed) return;
-        uint256 until = uint256(r.sealedAt) + _roundLength();
-        require(block.timestamp > until, Rounds_TooEarly(until + 1));
+    /// @inheritdoc IRounds
+    function burnFees() external nonReentrant {
+        uint256 amount = _unearned;
+        require(amount != 0, Rounds_NothingToBurn());
+
+        _unearned = 0;
+        emit FeesBurned(amount);
+        // A currency that refuses the burn leaves the fees here, out of everyone's reach.
+        Currency.tryBurn(STAKE_CURRENCY, amount);
     }
 
     /* -------------------------------- reports -------------------------------- */
@@ -212,8 +223,20 @@ contract Rounds is RoundOpening, EIP712, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IRounds
-    function sheetHash(bytes32 roundId, uint8 seat) external view returns (bytes32) {
-        return _sheets[roundId][seat];
+    function sheets(bytes32 roundId) external view returns (uint32 answered, bytes28 chain) {
+        Sheets memory sent = _sheets[roundId];
+        return (sent.answered, sent.chain);
+    }
+
+    /// @inheritdoc IRounds
+    function fees(address prover) public view returns (uint256) {
+        uint256 all = _fees[prover];
+        return all > KEPT ? all - KEPT : 0;
+    }
+
+    /// @inheritdoc IRounds
+    function unearnedFees() external view returns (uint256) {
+        return _unearned;
     }
 
     /// @inheritdoc IRounds

@@ -53,8 +53,7 @@ pub async fn owed(chain: &Chain, currency: EthAddress, holder: EthAddress) -> Re
     let fee = round::config(chain).await?.seat_fee;
     let mut seat_fees = U256::ZERO;
     if fee.currency() == wallet.currency() {
-        let seats = round::collectable(chain, holder, None).await?.len();
-        seat_fees = fee.units().saturating_mul(U256::from(seats));
+        seat_fees = round::collectable(chain, holder).await?.units();
     }
     let now = chain.rpc().now().await?;
     let (mut unlocked, mut locked) = (U256::ZERO, U256::ZERO);

@@ -68,6 +68,7 @@ impl Scenario {
         let mut config = self.node(name, port)?;
         config.prover = Some(ProverConfig {
             ask_spread_s: Some(0),
+            withdraw_from_seats: 1,
             encryption_key_file: self.dir.join(format!("{name}.x25519")),
             allow_private_endpoints: true,
             query_model: "model".to_owned(),

@@ -1140,7 +1140,9 @@ interface Rounds {
         None,
         Sealed,
         Opened,
-        Convicted
+        Convicted,
+        /// Not opened in time, and a seat has asked for its fee.
+        Lapsed
     }
 
     /// @param sealedAt time of the seal
@@ -1148,8 +1150,7 @@ interface Rounds {
     /// @param tickets among which seats are drawn
     /// @param seats N
     /// @param promiseBps part of the owner's share of a slash that goes to the payer
-    /// @param collected seats whose fee was paid
-    /// @param unpaid bit i: seat i gets no fee
+    /// @param paid bit i: the fee of seat i was credited
     /// @param payer who paid the fees; the reporter of a slash
     /// @param deployment `deploymentCommitment` of what is tested
     struct Round {
@@ -1159,8 +1160,7 @@ interface Rounds {
         uint8 seats;
         RoundStatus status;
         uint16 promiseBps;
-        uint8 collected;
-        uint32 unpaid;
+        uint32 paid;
         address payer;
         bytes32 deployment;
     }
@@ -1175,10 +1175,11 @@ interface Rounds {
         uint64 opened;
     }
 
-    /// @notice What a seat sent; `prover` is zero for a seat that sent nothing.
+    /// @notice What a seat sent.
     /// @param keysHash `keccak256` of the eight key hashes, one after the other
     /// @param tags eight tags of 4 bytes; 0 for no answer, a refusal, a demand for money
     struct Sheet {
+        uint8 seat;
         address prover;
         bytes32 keysHash;
         bytes32 tags;
@@ -1193,7 +1194,7 @@ interface Rounds {
     /// @param accessHash what the hand-out says of how to get in, 0 for nothing
     /// @param deploymentSalt of the commitment
     /// @param bundles in the order of the draw; one without leaves stays closed
-    /// @param sheets one for each seat
+    /// @param sheets all that were sent, in the order in which they came
     struct Opening {
         LicenseRef license;
         uint8 index;
@@ -1241,10 +1242,11 @@ interface Rounds {
     error Rounds_DeploymentNotLiable(bytes32 deploymentHash, uint40 liableUntil);
     error Rounds_LicenseNotLiable(bytes32 licenseId);
     error Rounds_WrongLength(bytes32 name, uint256 given, uint256 expected);
-    /// @notice The seat sent another sheet.
-    error Rounds_WrongSheet(uint8 seat);
-    error Rounds_NothingToCollect(bytes32 roundId, uint8 seat);
-    error Rounds_NothingToSweep(bytes32 roundId);
+    /// @notice These are not the sheets that were sent, in the order in which they came.
+    error Rounds_WrongSheets(bytes32 roundId);
+    error Rounds_NothingToWithdraw(address prover);
+    error Rounds_NoRecipient();
+    error Rounds_NothingToBurn();
     /// @notice The round convicted nobody, or another license.
     error Rounds_NotConvicted(bytes32 roundId, bytes32 licenseId);
 
@@ -1295,10 +1297,9 @@ interface Rounds {
     event DeploymentFlagged(
         bytes32 indexed deploymentHash, bytes32 indexed licenseId, bytes32 indexed roundId
     );
-    event FeePaid(
-        bytes32 indexed roundId, uint8 indexed seat, address indexed prover, uint128 amount
-    );
-    event FeesBurned(bytes32 indexed roundId, uint256 amount);
+    event LapsedFeesCollected(bytes32 indexed roundId, address indexed prover, uint256 amount);
+    event FeesWithdrawn(address indexed prover, address to, uint256 amount);
+    event FeesBurned(uint256 amount);
 
     /// @notice Seals a round of the caller's word and pays its fees: native as `msg.value`, ERC-20
     /// by allowance. The caller is account and reporter.
@@ -1321,15 +1322,22 @@ interface Rounds {
     /// @notice What a seat found. Only who holds the seat, once, until the answers end.
     function answer(bytes32 roundId, uint8 seat, bytes32 keysHash, bytes32 tags) external;
 
-    /// @notice Opens a round: counts, strikes, moves the ledger, convicts. Only the license's
-    /// owner.
+    /// @notice Opens a round: counts, strikes, moves the ledger, convicts, credits the fees. Only
+    /// the license's owner.
     function open(Opening calldata opening) external;
 
-    /// @notice Pays the caller the fee of a seat it answered, once the round has ended.
-    function collect(bytes32 roundId, uint8 seat, bytes32 keysHash, bytes32 tags) external;
+    /// @notice Credits the caller the fees of the seats that it answered in a round that nobody
+    /// has opened in time. Anyone: without a seat of its own it lets the fees of seats that sent
+    /// nothing be burned.
+    /// @param sheets all that were sent, in the order in which they came
+    function collectLapsed(bytes32 roundId, Sheet[] calldata sheets) external;
 
-    /// @notice Burns what nobody has collected 30 days after the round's end. Anyone.
-    function sweep(bytes32 roundId) external;
+    /// @notice Pays the caller's fees of all rounds to `to`. One unit stays: the next round then
+    /// finds a slot that is in use.
+    function withdrawFees(address to) external;
+
+    /// @notice Burns the fees that no seat has earned. Anyone.
+    function burnFees() external;
 
     /// @notice Gives the reporter's part of a level-0 proof that was committed after this round's
     /// seal, and is not paid out yet, to the payer of the round that convicted the license.
@@ -1344,9 +1352,13 @@ interface Rounds {
         external
         view
         returns (uint32 ticket, address holder);
-    /// @notice `keccak256(abi.encode(prover, keysHash, tags))` of a seat's sheet until its fee is
-    /// paid; 0 for none.
-    function sheetHash(bytes32 roundId, uint8 seat) external view returns (bytes32);
+    /// @notice What the seats have sent: bit i of `answered` says that seat i has; `chain` is 0
+    /// and after each sheet the first 28 bytes of `keccak256(abi.encode(chain, sheet))`.
+    function sheets(bytes32 roundId) external view returns (uint32 answered, bytes28 chain);
+    /// @notice What a prover can withdraw.
+    function fees(address prover) external view returns (uint256);
+    /// @notice What `burnFees` would burn.
+    function unearnedFees() external view returns (uint256);
     /// @param leak the ledger of unregistered deployments
     function ledger(bytes32 licenseId, bool leak) external view returns (Ledger memory);
     /// @notice Round that found the deployment to serve a copy without being registered, or 0.

@@ -17,6 +17,10 @@ library Leaves {
         0x0000000100000000000000010000000000000001000000000000000100000000;
     uint256 private constant ONES =
         0x0000000000000001000000000000000100000000000000010000000000000001;
+    /// @dev Bit 0 of each of the eight tags of a word, and all bits but the highest.
+    uint256 private constant UNITS =
+        0x0000000100000001000000010000000100000001000000010000000100000001;
+    uint256 private constant BELOW_TOP = 0x7fffffff * UNITS;
 
     /// @notice Hash of leaf `index`.
     /// @param tags 16 tags of 4 bytes each, packed in order
@@ -62,27 +66,37 @@ library Leaves {
     /// @notice Whether all 16 tags are above 0 and strictly increasing, hence pairwise distinct:
     /// only then can a response match at most one candidate.
     /// @dev Four comparisons at a time: with bit 32 set, `b − a − 1` keeps it exactly if `a < b`.
+    /// The tags with odd numbers are compared with those before them, then with those after them;
+    /// the last one of a word has none after it there.
     function tagsValid(bytes32 tags0, bytes32 tags1) internal pure returns (bool) {
-        uint256 first = uint256(tags0);
-        uint256 second = uint256(tags1);
-        return first >> 224 != 0 && first & 0xffffffff < second >> 224 && _increasing(first)
-            && _increasing(second);
-    }
-
-    /// @dev Whether the eight tags of a word are strictly increasing.
-    function _increasing(uint256 word) private pure returns (bool) {
         unchecked {
-            uint256 odd = word & LOW;
-            uint256 pairs = (odd | CARRY) - (word >> 32 & LOW) - ONES;
-            uint256 between = (word << 32 & LOW | CARRY) - odd - ONES;
-            // The last tag has no next one in this word.
-            return pairs & CARRY == CARRY && (between & CARRY) >> 64 == CARRY >> 64;
+            uint256 first = uint256(tags0);
+            uint256 second = uint256(tags1);
+            uint256 odd0 = first & LOW;
+            uint256 odd1 = second & LOW;
+            uint256 before = ((odd0 | CARRY) - (first >> 32 & LOW) - ONES)
+                & ((odd1 | CARRY) - (second >> 32 & LOW) - ONES);
+            uint256 behind = ((first << 32 & LOW | CARRY) - odd0 - ONES)
+                & ((second << 32 & LOW | CARRY) - odd1 - ONES);
+            return first >> 224 != 0 && first & 0xffffffff < second >> 224
+                && before & CARRY == CARRY && (behind & CARRY) >> 64 == CARRY >> 64;
         }
     }
 
     /// @notice Tag of candidate `j`.
     function tagAt(bytes32 tags0, bytes32 tags1, uint256 j) internal pure returns (bytes4) {
         return bytes4((j >> 3 == 0 ? tags0 : tags1) << ((j & 7) * 32));
+    }
+
+    /// @notice How many of the eight tags of one word equal those at the same places of another.
+    /// @dev All at once: adding `BELOW_TOP` to the low 31 bits of a difference carries into its top
+    /// bit exactly if one of them is set. The product adds up the eight results in its first tag.
+    function equalTags(bytes32 a, bytes32 b) internal pure returns (uint256) {
+        unchecked {
+            uint256 difference = uint256(a ^ b);
+            uint256 top = ((difference & BELOW_TOP) + BELOW_TOP) | difference;
+            return 8 - ((top >> 31 & UNITS) * UNITS >> 224);
+        }
     }
 
     /// @notice Root of the aligned subtree over one bundle's leaves.
@@ -100,20 +114,19 @@ library Leaves {
     }
 
     /// @notice Whether bundle number `bundle` with root `subtree` lies under `root`.
-    /// @param siblings bottom up; their number must be that of a tree over `count` leaves, or a
-    /// proof could name a bundle outside of the tree
+    /// @param siblings bottom up
+    /// @param levels that the tree has above its bundles: with another number of siblings a proof
+    /// could name a bundle outside of the tree
     function verify(
         bytes32 root,
         bytes32 subtree,
         uint32 bundle,
         bytes32[] calldata siblings,
-        uint256 count
+        uint256 levels
     ) internal pure returns (bool) {
-        if (siblings.length != depth(count) || uint256(bundle) >> siblings.length != 0) {
-            return false;
-        }
+        if (siblings.length != levels || uint256(bundle) >> levels != 0) return false;
         bytes32 computed = subtree;
-        for (uint256 i; i < siblings.length; ++i) {
+        for (uint256 i; i < levels; ++i) {
             computed =
                 (bundle >> i) & 1 == 0 ? node(computed, siblings[i]) : node(siblings[i], computed);
         }

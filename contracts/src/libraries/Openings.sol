@@ -16,19 +16,21 @@ library Openings {
     error Openings_BadProof(uint32 bundle);
 
     /// @notice A universe's personal part, with the answers of one license.
+    /// @param levels of the tree above the bundles
     /// @param buffer `Leaves.preimage`, written over leaf by leaf
     struct Book {
         bytes32 root;
-        uint256 leafCount;
+        uint256 levels;
         bytes32 licenseSeed;
         bytes buffer;
     }
 
     /// @notice What a bundle holds.
-    /// @param keyHashes of the leaves; @param answers tag of the candidate drawn for the license
+    /// @param keyHashes of the leaves
+    /// @param answers tags of the candidates drawn for the license, eight in a word
     struct Page {
         bytes32[16] keyHashes;
-        bytes4[16] answers;
+        bytes32[2] answers;
     }
 
     /// @notice The universe, with the answers of the license whose seed this is.
@@ -39,7 +41,7 @@ library Openings {
     {
         ILicenseRegistry.Universe memory u = registry.universe(modelId, epoch);
         book.root = u.root;
-        book.leafCount = uint256(u.personalCount) + u.sharedCount;
+        book.levels = Leaves.depth(uint256(u.personalCount) + u.sharedCount);
         book.licenseSeed = licenseSeed;
         book.buffer = Leaves.preimage(modelId, epoch);
     }
@@ -52,34 +54,63 @@ library Openings {
     {
         OpenedLeaf[] calldata leaves = given.leaves;
         require(leaves.length == Leaves.BUNDLE, Openings_WrongLength(bundle, leaves.length));
-        uint32 first = uint32(bundle * Leaves.BUNDLE);
         bytes32[16] memory hashes;
-        for (uint32 l; l < Leaves.BUNDLE; ++l) {
-            OpenedLeaf calldata leaf = leaves[l];
-            uint32 index = first + l;
-            bytes32 tags0 = leaf.tags[0];
-            bytes32 tags1 = leaf.tags[1];
-            require(Leaves.tagsValid(tags0, tags1), Openings_MalformedLeaf(index));
-
-            uint256 drawn = Draw.candidate(book.licenseSeed, book.root, index, leaf.salt);
-            page.keyHashes[l] = leaf.keyHash;
-            page.answers[l] = Leaves.tagAt(tags0, tags1, drawn);
-            hashes[l] = Leaves.hashWith(book.buffer, index, leaf.salt, leaf.keyHash, tags0, tags1);
-        }
+        page.answers[0] = _readHalf(book, bundle, leaves, 0, page.keyHashes, hashes);
+        page.answers[1] = _readHalf(book, bundle, leaves, 8, page.keyHashes, hashes);
+        bytes32 subtree = Leaves.bundleRoot(hashes);
         require(
-            Leaves.verify(
-                book.root, Leaves.bundleRoot(hashes), bundle, given.siblings, book.leafCount
-            ),
+            Leaves.verify(book.root, subtree, bundle, given.siblings, book.levels),
             Openings_BadProof(bundle)
         );
     }
 
-    /// @notice `keccak256` of the key hashes of eight leaves from `first`, 0 or 8, on.
-    function keysHash(Page memory page, uint256 first) internal pure returns (bytes32 result) {
+    /// @dev The leaves from `from` to `from` + 7: their hashes, and the tags that the license
+    /// answers with.
+    function _readHalf(
+        Book memory book,
+        uint32 bundle,
+        OpenedLeaf[] calldata leaves,
+        uint256 from,
+        bytes32[16] memory keyHashes,
+        bytes32[16] memory hashes
+    ) private pure returns (bytes32 answers) {
+        // No sum of small numbers overflows.
+        unchecked {
+            for (uint256 l = from; l < from + 8; ++l) {
+                OpenedLeaf calldata leaf = leaves[l];
+                keyHashes[l] = leaf.keyHash;
+                bytes4 tag;
+                (hashes[l], tag) = _read(book, uint32(bundle * Leaves.BUNDLE + l), leaf);
+                answers = answers << 32 | bytes32(tag) >> 224;
+            }
+        }
+    }
+
+    /// @dev Hash of a leaf, and the tag that the license answers with.
+    function _read(Book memory book, uint32 index, OpenedLeaf calldata leaf)
+        private
+        pure
+        returns (bytes32 hash, bytes4 tag)
+    {
+        bytes32 tags0 = leaf.tags[0];
+        bytes32 tags1 = leaf.tags[1];
+        require(Leaves.tagsValid(tags0, tags1), Openings_MalformedLeaf(index));
+        hash = Leaves.hashWith(book.buffer, index, leaf.salt, leaf.keyHash, tags0, tags1);
+        uint256 drawn = Draw.candidate(book.licenseSeed, book.root, index, leaf.salt);
+        tag = Leaves.tagAt(tags0, tags1, drawn);
+    }
+
+    /// @notice Tag that the license answers with to leaf `l` of the bundle.
+    function answerOf(Page memory page, uint256 l) internal pure returns (bytes4) {
+        return bytes4(page.answers[l / 8] << (32 * (l % 8)));
+    }
+
+    /// @notice `keccak256` of the key hashes of the eight leaves of one half, 0 or 1.
+    function keysHash(Page memory page, uint256 half) internal pure returns (bytes32 result) {
         bytes32[16] memory hashes = page.keyHashes;
         // They lie in memory as they are hashed.
         assembly ("memory-safe") {
-            result := keccak256(add(hashes, shl(5, first)), 0x100)
+            result := keccak256(add(hashes, shl(8, half)), 0x100)
         }
     }
 }

@@ -371,7 +371,6 @@ contract HostileBeaconRound is RoundTest {
         vm.prank(members[0].addr);
         rounds.answer(p.roundId, 0, 0, 0);
         IRounds.Opening memory o = _opening(p);
-        o.sheets = new IRounds.Sheet[](p.seats);
         _toOpening(p);
         vm.expectRevert();
         _openWith(o);
@@ -380,8 +379,8 @@ contract HostileBeaconRound is RoundTest {
             o, abi.encodeWithSelector(IRounds.Rounds_TooLate.selector, p.sealedAt + ROUND_LENGTH)
         );
         assertEq(vault.collateral(ref()).amount, COLLATERAL, "collateral");
-        skip(30 days);
-        rounds.sweep(p.roundId);
+        rounds.collectLapsed(p.roundId, o.sheets);
+        rounds.burnFees();
         assertEq(token.balanceOf(address(rounds)), 0, "nothing is stuck");
         uint32[] memory tickets = _ticketOf(members[0].addr);
         vm.prank(members[0].addr);

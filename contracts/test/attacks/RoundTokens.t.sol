@@ -26,15 +26,18 @@ contract BlockingFees is RoundTest {
         address blocked = p.sheets[0].prover;
         BlockingToken(address(token)).setBlocked(blocked, true);
         _open(p);
-        IRounds.Sheet memory sheet = p.sheets[0];
+        uint256 earned = rounds.fees(blocked);
         vm.expectPartialRevert(Currency.Currency_PushRefused.selector);
         vm.prank(blocked);
-        rounds.collect(p.roundId, 0, sheet.keysHash, sheet.tags);
+        rounds.withdrawFees(blocked);
         for (uint8 i; i < p.seats; ++i) {
-            if (p.sheets[i].prover != blocked) _collect(p, i);
+            address prover = p.sheets[i].prover;
+            if (prover != blocked && rounds.fees(prover) != 0) _withdraw(prover);
         }
-        BlockingToken(address(token)).setBlocked(blocked, false);
-        _collect(p, 0);
+        // It names another account, or waits.
+        vm.prank(blocked);
+        rounds.withdrawFees(address(0xbeef));
+        assertEq(token.balanceOf(address(0xbeef)), earned, "elsewhere");
     }
 
     /// @dev The owner, the payer and the burn address are blocked: the host is convicted all the
@@ -51,13 +54,15 @@ contract BlockingFees is RoundTest {
     }
 
     /// @dev Fees that the currency does not burn stay, out of everyone's reach.
-    function test_sweepWithoutBurn() public {
-        Play memory p = _opened(0, Behaviour.OtherCopy);
+    function test_noBurn() public {
+        Play memory p = _sealed(0);
+        _afterEnd(p);
+        rounds.collectLapsed(p.roundId, p.sheets);
         BlockingToken(address(token)).setBlocked(BURN, true);
-        skip(60 days);
-        rounds.sweep(p.roundId);
+        rounds.burnFees();
         assertEq(token.balanceOf(address(rounds)), 16 * uint256(SEAT_FEE), "locked");
-        _expectNothing(p, 0);
+        vm.expectRevert(abi.encodeWithSelector(IRounds.Rounds_NothingToBurn.selector));
+        rounds.burnFees();
     }
 }
 
@@ -88,31 +93,34 @@ contract MoodyFees is RoundTest {
         }
     }
 
-    function test_sweepInEveryMood() public {
+    function test_burnInEveryMood() public {
         for (uint8 k = 1; k <= 5; ++k) {
             Play memory p = _sealed(k);
-            skip(60 days);
+            _afterEnd(p);
+            rounds.collectLapsed(p.roundId, p.sheets);
             _moody().setMood(token.transfer.selector, MoodyToken.Mood(k));
-            rounds.sweep(p.roundId);
-            assertEq(rounds.round(p.roundId).collected, p.seats, "swept");
+            rounds.burnFees();
+            assertEq(rounds.unearnedFees(), 0, "done with");
             _moody().setMood(token.transfer.selector, MoodyToken.Mood.Good);
         }
     }
 
-    /// @dev A refused fee can be collected later; nothing is noted as paid.
-    function test_collectLater() public {
+    /// @dev A refused payment can be had later; nothing is noted as paid.
+    function test_withdrawLater() public {
         Play memory p = _opened(0, Behaviour.OtherCopy);
-        IRounds.Sheet memory sheet = p.sheets[0];
+        address prover = p.sheets[0].prover;
+        uint256 earned = rounds.fees(prover);
         for (uint8 k = 1; k <= 5; ++k) {
             // Megabytes of an answer are not copied, and say that it was done.
             if (MoodyToken.Mood(k) == MoodyToken.Mood.ReturnMegabytes) continue;
             _moody().setMood(token.transfer.selector, MoodyToken.Mood(k));
             vm.expectPartialRevert(Currency.Currency_PushRefused.selector);
-            vm.prank(sheet.prover);
-            rounds.collect(p.roundId, 0, sheet.keysHash, sheet.tags);
+            vm.prank(prover);
+            rounds.withdrawFees(prover);
+            assertEq(rounds.fees(prover), earned, "still there");
         }
         _moody().setMood(token.transfer.selector, MoodyToken.Mood.Good);
-        _collect(p, 0);
+        _withdraw(prover);
     }
 
     /// @dev A seal that is not paid is no seal.
@@ -144,23 +152,21 @@ contract ReentrantFees is RoundTest {
         );
     }
 
-    function test_collectIsNotReentered() public {
+    function test_withdrawalIsNotReentered() public {
         Play memory p = _opened(0, Behaviour.OtherCopy);
-        bytes memory again = abi.encodeCall(
-            rounds.collect, (p.roundId, 1, p.sheets[1].keysHash, p.sheets[1].tags)
-        );
+        address prover = p.sheets[0].prover;
+        bytes memory again = abi.encodeCall(rounds.withdrawFees, (prover));
         ReentrantToken(address(token)).arm(address(rounds), again);
-        _collect(p, 0);
+        _withdraw(prover);
         _assertRefused();
     }
 
-    function test_sweepIsNotReentered() public {
+    function test_burnIsNotReentered() public {
         Play memory p = _sealed(0);
-        Play memory q = _sealed(1);
-        skip(60 days);
-        ReentrantToken(address(token))
-            .arm(address(rounds), abi.encodeCall(rounds.sweep, (q.roundId)));
-        rounds.sweep(p.roundId);
+        _afterEnd(p);
+        rounds.collectLapsed(p.roundId, p.sheets);
+        ReentrantToken(address(token)).arm(address(rounds), abi.encodeCall(rounds.burnFees, ()));
+        rounds.burnFees();
         _assertRefused();
     }
 

@@ -29,9 +29,7 @@ contract RoundAttacks is RoundTest {
         vm.stopPrank();
         assertEq(before - token.balanceOf(stranger), 32 * 32 * uint256(SEAT_FEE), "paid");
         Play memory p = _answered(0, Behaviour.OwnCopy);
-        for (uint8 i; i < p.seats; ++i) {
-            assertNotEq(uint256(uint160(p.sheets[i].prover)), 0, "every seat is held");
-        }
+        assertEq(p.sheets.length, p.seats, "every seat is held");
         _open(p);
         _assertStatus(p, IRounds.RoundStatus.Convicted);
     }
@@ -200,14 +198,15 @@ contract RoundAttacks is RoundTest {
     function test_ownerMisreportsASheet() public {
         Play memory p = _answered(0, Behaviour.OwnCopy);
         IRounds.Opening memory o = _opening(p);
+        bytes memory wrong = abi.encodeWithSelector(IRounds.Rounds_WrongSheets.selector, p.roundId);
         delete o.sheets[4];
-        _expectOpenRevert(o, abi.encodeWithSelector(IRounds.Rounds_WrongSheet.selector, 4));
+        _expectOpenRevert(o, wrong);
         o = _opening(p);
         o.sheets[5].tags = 0;
-        _expectOpenRevert(o, abi.encodeWithSelector(IRounds.Rounds_WrongSheet.selector, 5));
+        _expectOpenRevert(o, wrong);
         o = _opening(p);
-        o.sheets[6].prover = stranger;
-        _expectOpenRevert(o, abi.encodeWithSelector(IRounds.Rounds_WrongSheet.selector, 6));
+        o.sheets[6].prover = owner.addr;
+        _expectOpenRevert(o, wrong);
     }
 
     /// @dev A silent owner takes no seat's fee: who answered is paid, by the payer's money.
@@ -215,9 +214,11 @@ contract RoundAttacks is RoundTest {
         Play memory p = _answered(0, Behaviour.OwnCopy);
         _afterEnd(p);
         for (uint8 i; i < p.seats; ++i) {
-            _collect(p, i);
+            _collectLapsed(p, p.sheets[i].prover);
+            assertTrue(_isPaid(p, i), "paid");
         }
-        assertEq(token.balanceOf(address(rounds)), 0, "all fees are paid");
+        uint256 paid = _withdrawAll(p);
+        assertEq(token.balanceOf(address(rounds)), paid, "all fees are paid");
     }
 
     /// @dev Who sees the draw joins, and would answer a seat.
@@ -253,12 +254,51 @@ contract RoundAttacks is RoundTest {
         rounds.answer(p.roundId, 0, "keys", "tags");
     }
 
-    /// @dev Provers collect twice, or for others.
+    /// @dev Provers collect twice, of a round that lapsed and of one that was opened.
     function test_proverCollectsTwice() public {
-        Play memory p = _opened(0, Behaviour.OtherCopy);
-        _collect(p, 0);
-        _expectNothing(p, 0);
-        assertEq(rounds.round(p.roundId).collected, 1, "once");
+        Play memory p = _answered(0, Behaviour.OtherCopy);
+        _afterEnd(p);
+        address prover = p.sheets[0].prover;
+        _collectLapsed(p, prover);
+        uint256 earned = rounds.fees(prover);
+        _collectLapsed(p, prover);
+        assertEq(rounds.fees(prover), earned, "once");
+        Play memory q = _opened(1, Behaviour.OtherCopy);
+        skip(2 * uint256(ROUND_LENGTH));
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IRounds.Rounds_WrongStatus.selector, q.roundId, IRounds.RoundStatus.Opened
+            )
+        );
+        _collectLapsed(q, prover);
+    }
+
+    /// @dev Provers take what others have earned, by their sheets or by sheets of their own.
+    function test_proverCollectsForAnother() public {
+        Play memory p = _drawn(0);
+        _answerHits(p, 0, 0);
+        address prover = p.sheets[0].prover;
+        _afterEnd(p);
+        _collectLapsed(p, stranger);
+        assertEq(rounds.fees(stranger), 0, "nothing");
+        p.sheets[0].prover = stranger;
+        vm.expectRevert(abi.encodeWithSelector(IRounds.Rounds_WrongSheets.selector, p.roundId));
+        _collectLapsed(p, stranger);
+        p.sheets[0].prover = prover;
+        _note(p, IRounds.Sheet(1, stranger, "keys", "tags"));
+        vm.expectRevert(abi.encodeWithSelector(IRounds.Rounds_WrongSheets.selector, p.roundId));
+        _collectLapsed(p, stranger);
+    }
+
+    /// @dev Many seats with provers that never had a fee make an opening dear; it still fits into
+    /// a transaction, with the slash, and under prices that are four times today's for new slots.
+    function test_newProversInEverySeat() public {
+        Play memory p = _answered(0, Behaviour.OwnCopy);
+        IRounds.Opening memory o = _opening(p);
+        vm.prank(owner.addr);
+        uint256 before = gasleft();
+        rounds.open(o);
+        assertLt(before - gasleft(), 16_777_216 / 8, "far below the cap of a transaction");
     }
 
     /// @dev A license of the attacker's own model burns bundles of nobody else's universe, whoever

@@ -13,7 +13,7 @@ contract LeavesFuzz is TestBase {
         bytes32[] calldata siblings,
         uint256 count
     ) external pure returns (bool) {
-        return Leaves.verify(root, subtree, bundle, siblings, count);
+        return Leaves.verify(root, subtree, bundle, siblings, Leaves.depth(count));
     }
 
     function _subtree(FingerprintTree tree, uint32 bundle) private view returns (bytes32) {

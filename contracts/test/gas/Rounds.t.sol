@@ -97,11 +97,26 @@ contract RoundGas16 is RoundGas {
         Calldata.note("seal", abi.encodeCall(rounds.seal, (p.word, commitment, p.seats)));
     }
 
-    /// @dev A whole round: seal by another payer, 16 answers, opening, and a fee.
+    /// @dev Whole rounds, each with its seal by another payer, 16 answers, and the opening that
+    /// credits the fees: the first in which the provers have a seat, and a later one. Then what a
+    /// prover takes out.
     function test_gas_round() public {
-        Play memory p = _planned(0, deployment);
+        vm.snapshotValue(GROUP, "whole round, 16 seats, new provers", _wholeRound(0));
+        skip(1 days);
+        vm.snapshotValue(GROUP, "whole round, 16 seats", _wholeRound(1));
+        vm.prank(members[0].addr);
+        rounds.withdrawFees(members[0].addr);
+        vm.snapshotGasLastCall(GROUP, "withdrawal of fees");
+        Play memory p = _played(2, 0);
+        _afterEnd(p);
+        _collectLapsed(p, p.sheets[3].prover);
+        vm.snapshotGasLastCall(GROUP, "fees of a lapsed round, 16 seats");
+    }
+
+    function _wholeRound(uint8 index) private returns (uint256 total) {
+        Play memory p = _planned(index, deployment);
         _seal(p);
-        uint256 total = vm.snapshotGasLastCall(GROUP, "sealFor");
+        total = vm.snapshotGasLastCall(GROUP, "sealFor");
         bytes memory signed = _signSeal(p, reporter, 0);
         bytes32 c = _commitment(p);
         Calldata.note(
@@ -114,19 +129,13 @@ contract RoundGas16 is RoundGas {
             bytes32 keys = _keysHash(p, i);
             vm.prank(holder);
             rounds.answer(p.roundId, i, keys, tags);
-            total += vm.snapshotGasLastCall(GROUP, "answer");
-            p.sheets[i] = IRounds.Sheet(holder, keys, tags);
+            total += vm.snapshotGasLastCall(GROUP, i == 0 ? "first answer" : "answer");
+            _note(p, IRounds.Sheet(i, holder, keys, tags));
             Calldata.note("answer", abi.encodeCall(rounds.answer, (p.roundId, i, keys, tags)));
         }
         _toOpening(p);
         IRounds.Opening memory o = _opening(p);
         _openWith(o);
-        total += vm.snapshotGasLastCall(GROUP, "first opening, 16 seats");
-        vm.snapshotValue(GROUP, "whole round, 16 seats", total);
-        _collect(p, 3);
-        vm.snapshotGasLastCall(GROUP, "collect");
-        skip(60 days);
-        rounds.sweep(p.roundId);
-        vm.snapshotGasLastCall(GROUP, "sweep");
+        total += vm.snapshotGasLastCall(GROUP, "opening of a whole round, 16 seats");
     }
 }

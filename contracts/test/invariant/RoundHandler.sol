@@ -21,6 +21,7 @@ contract RoundHandler is RoundTest {
     bytes32 internal constant ELSEWHERE = keccak256("https://elsewhere.example");
 
     uint256 public feesIn;
+    uint256 public feesCredited;
     uint256 public feesPaid;
     uint256 public feesBurned;
     /// @dev By the rules: 80 % of what is left for each conviction, nothing after the withdrawal.
@@ -30,8 +31,8 @@ contract RoundHandler is RoundTest {
     bytes[] internal _plays;
     bytes32[] internal _holdersAtDraw;
     mapping(uint8 index => bool) internal _isSealed;
-    mapping(bytes32 roundId => mapping(uint8 seat => bool)) internal _isPaid;
-    mapping(bytes32 roundId => bool) internal _isSwept;
+    mapping(bytes32 roundId => mapping(uint8 seat => bool)) internal _isCredited;
+    mapping(address prover => bool) internal _hasEarned;
     bool internal _isRegistered;
     bool internal _hasLeft;
 
@@ -131,7 +132,14 @@ contract RoundHandler is RoundTest {
             _openWith(o);
             return;
         }
+        bytes32 seed_ = rounds.seedOf(p.roundId);
+        (, bool[] memory burned) = registry.drawBundles(modelId, 0, seed_, p.seats / 2, p.sealedAt);
         Found memory found = _find(o);
+        for (uint256 i; i < p.sheets.length; ++i) {
+            uint8 seat = p.sheets[i].seat;
+            bool hidden = o.bundles[seat / 2].leaves.length == 0 || burned[seat / 2];
+            if (!found.convicted || hidden || found.hits[seat] != 0) _credit(p, p.sheets[i]);
+        }
         bool leak = p.index >= LEAK;
         _openings[leak].push(Opened(p.index % LEAK, found.gain, found.convicted));
         if (found.convicted && !leak) collateralDue -= collateralDue * 8 / 10;
@@ -166,7 +174,7 @@ contract RoundHandler is RoundTest {
         (bool some, uint256 i, Play memory p) = _pick(seed);
         if (!some || block.timestamp > uint256(p.sealedAt) + ANSWER_WINDOW) return;
         for (uint8 s; s < p.seats; ++s) {
-            bool due = which >> s & 1 != 0 && p.sheets[s].prover == address(0);
+            bool due = which >> s & 1 != 0 && _sheetOf(p, s).prover == address(0);
             if (due && s / 2 < p.bundles.length) _answerHits(p, s, (hits >> (8 * s)) % 9);
         }
         _plays[i] = abi.encode(p);
@@ -177,40 +185,58 @@ contract RoundHandler is RoundTest {
         (bool some, uint256 i, Play memory p) = _pick(seed);
         if (!some || block.timestamp > uint256(p.sealedAt) + ANSWER_WINDOW) return;
         for (uint8 s; s < p.seats; ++s) {
-            if (p.sheets[s].prover == address(0)) _answerHits(p, s, 8);
+            if (_sheetOf(p, s).prover == address(0)) _answerHits(p, s, 8);
         }
         _plays[i] = abi.encode(p);
     }
 
-    function collect(uint256 seed, uint8 seat) external {
+    /// @dev A prover, or somebody without a seat, asks for the fees of a round that lapsed.
+    function collectLapsed(uint256 seed, uint256 who) external {
         (bool some,, Play memory p) = _pick(seed);
         if (!some) return;
-        seat %= p.seats;
-        IRounds.Sheet memory sheet = p.sheets[seat];
-        if (sheet.prover == address(0)) return;
-        IRounds.Round memory r = rounds.round(p.roundId);
-        bool ended = r.status != IRounds.RoundStatus.Sealed
-            || block.timestamp > uint256(p.sealedAt) + ROUND_LENGTH;
-        bool due =
-            ended && !_isPaid[p.roundId][seat] && !_isSwept[p.roundId] && r.unpaid >> seat & 1 == 0;
+        address prover = members[who % members.length].addr;
+        IRounds.RoundStatus status = rounds.round(p.roundId).status;
+        bool due = block.timestamp > uint256(p.sealedAt) + ROUND_LENGTH
+            && (status == IRounds.RoundStatus.Sealed || status == IRounds.RoundStatus.Lapsed);
         if (!due) vm.expectRevert();
-        vm.prank(sheet.prover);
-        rounds.collect(p.roundId, seat, sheet.keysHash, sheet.tags);
+        vm.prank(prover);
+        rounds.collectLapsed(p.roundId, p.sheets);
         if (!due) return;
-        _isPaid[p.roundId][seat] = true;
-        feesPaid += SEAT_FEE;
+        for (uint256 i; i < p.sheets.length; ++i) {
+            if (p.sheets[i].prover == prover) _credit(p, p.sheets[i]);
+        }
     }
 
-    function sweep(uint256 seed) external {
-        if (_plays.length == 0) return;
-        Play memory p = play(seed % _plays.length);
-        uint256 left = uint256(p.seats - rounds.round(p.roundId).collected) * SEAT_FEE;
-        bool due = block.timestamp > uint256(p.sealedAt) + ROUND_LENGTH + 30 days && left != 0;
-        if (!due) vm.expectRevert();
-        rounds.sweep(p.roundId);
-        if (!due) return;
-        _isSwept[p.roundId] = true;
-        feesBurned += left;
+    /// @dev The fee of a seat, which is credited once.
+    function _credit(Play memory p, IRounds.Sheet memory sheet) private {
+        if (_isCredited[p.roundId][sheet.seat]) return;
+        _isCredited[p.roundId][sheet.seat] = true;
+        _hasEarned[sheet.prover] = true;
+        feesCredited += SEAT_FEE;
+    }
+
+    function withdraw(uint256 who) external {
+        address prover = members[who % members.length].addr;
+        uint256 due = rounds.fees(prover);
+        if (due == 0) vm.expectRevert();
+        vm.prank(prover);
+        rounds.withdrawFees(prover);
+        feesPaid += due;
+    }
+
+    function burnFees() external {
+        uint256 due = rounds.unearnedFees();
+        if (due == 0) vm.expectRevert();
+        rounds.burnFees();
+        feesBurned += due;
+    }
+
+    /// @dev What the contract owes all provers, the units that stay included.
+    function owed() external view returns (uint256 sum) {
+        for (uint256 k; k < members.length; ++k) {
+            sum += rounds.fees(members[k].addr);
+            if (_hasEarned[members[k].addr]) ++sum;
+        }
     }
 
     /// @dev Provers come, go and come back, while their seats stay theirs.

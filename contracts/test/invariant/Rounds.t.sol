@@ -16,13 +16,13 @@ contract RoundInvariants is TestBase {
         handler = new RoundHandler();
         handler.setUp();
         (rounds, vault,) = handler.core();
-        bytes4[] memory selectors = new bytes4[](15);
+        bytes4[] memory selectors = new bytes4[](16);
         selectors[0] = handler.seal.selector;
         selectors[1] = handler.open.selector;
         selectors[2] = handler.answer.selector;
         selectors[3] = handler.answerGuilty.selector;
-        selectors[4] = handler.collect.selector;
-        selectors[5] = handler.sweep.selector;
+        selectors[4] = handler.collectLapsed.selector;
+        selectors[5] = handler.burnFees.selector;
         selectors[6] = handler.moveTickets.selector;
         selectors[7] = handler.compact.selector;
         selectors[8] = handler.stayAlive.selector;
@@ -30,8 +30,9 @@ contract RoundInvariants is TestBase {
         selectors[10] = handler.hostLeaves.selector;
         selectors[11] = handler.wait.selector;
         selectors[12] = handler.waitForTheOpening.selector;
-        selectors[14] = handler.playOut.selector;
         selectors[13] = handler.waitLong.selector;
+        selectors[14] = handler.playOut.selector;
+        selectors[15] = handler.withdraw.selector;
         targetSelector(FuzzSelector(address(handler), selectors));
         targetContract(address(handler));
     }
@@ -45,19 +46,31 @@ contract RoundInvariants is TestBase {
         assertFalse(handler.openings(false)[1].convicted, "not convicted");
         handler.playOut(256, 0, true, 0);
         assertTrue(handler.openings(true)[0].convicted, "flagged");
-        handler.collect(0, 3);
+        handler.withdraw(0);
         assertNotEq(handler.feesPaid(), 0, "paid");
+        handler.seal(2, 0, 0);
         handler.waitLong(16 days - 1);
-        handler.waitLong(16 days - 1);
-        handler.sweep(0);
+        uint256 credited = handler.feesCredited();
+        handler.collectLapsed(0, 0);
+        handler.burnFees();
         assertNotEq(handler.feesBurned(), 0, "burned");
+        handler.seal(3, 0, 0);
+        handler.answer(0, 0, 255);
+        handler.waitLong(16 days - 1);
+        for (uint256 k; k < 8; ++k) {
+            handler.collectLapsed(0, k);
+        }
+        assertGt(handler.feesCredited(), credited, "of a lapsed round");
         invariant_feesAreConserved();
         invariant_ledgerFollowsFromTheOpenings();
         invariant_collateralLeavesByRule();
     }
 
-    /// @dev J1: every fee that came in is paid, burned or there; none is paid twice.
+    /// @dev J1: every fee that came in is paid, burned or there; none is paid twice; and what is
+    /// owed is there.
     function invariant_feesAreConserved() public view {
+        assertEq(handler.owed(), handler.feesCredited() - handler.feesPaid(), "owed");
+        assertGe(handler.held(), handler.owed() + rounds.unearnedFees(), "covered");
         assertEq(
             handler.held() + handler.feesPaid() + handler.feesBurned(), handler.feesIn(), "fees"
         );

@@ -30,6 +30,15 @@ contract SymbolicLeaves {
         assert(uint32(Leaves.tagAt(tags0, tags1, place)) == _tag(tags0, tags1, place));
     }
 
+    /// @dev Eight tags compared at once are eight comparisons.
+    function check_equalTagsAreCounted(bytes32 a, bytes32 b) external pure {
+        uint256 count;
+        for (uint8 place; place < 8; ++place) {
+            if (_tag(a, 0, place) == _tag(b, 0, place)) ++count;
+        }
+        assert(Leaves.equalTags(a, b) == count);
+    }
+
     function _tag(bytes32 tags0, bytes32 tags1, uint8 place) private pure returns (uint32) {
         bytes32 word = place < 8 ? tags0 : tags1;
         return uint32(bytes4(word << (32 * uint256(place % 8))));

@@ -28,7 +28,7 @@ abstract contract RoundSeats is RoundOwner {
     function _drawNow(Play memory p) internal view {
         bytes32 seed = rounds.seedOf(p.roundId);
         (p.bundles,) = registry.drawBundles(modelId, 0, seed, p.seats / 2, p.sealedAt);
-        p.sheets = new IRounds.Sheet[](p.seats);
+        p.sheets = new IRounds.Sheet[](0);
     }
 
     /// @dev First leaf of a seat.
@@ -78,7 +78,28 @@ abstract contract RoundSeats is RoundOwner {
         if (holder == address(0)) return;
         vm.prank(holder);
         rounds.answer(p.roundId, seat, keysHash, tags);
-        p.sheets[seat] = IRounds.Sheet(holder, keysHash, tags);
+        _note(p, IRounds.Sheet(seat, holder, keysHash, tags));
+    }
+
+    /// @dev One more sheet, as the contract has heard of it.
+    function _note(Play memory p, IRounds.Sheet memory sheet) internal pure {
+        IRounds.Sheet[] memory before = p.sheets;
+        p.sheets = new IRounds.Sheet[](before.length + 1);
+        for (uint256 i; i < before.length; ++i) {
+            p.sheets[i] = before[i];
+        }
+        p.sheets[before.length] = sheet;
+    }
+
+    /// @dev What a seat has sent; `prover` is zero if it was nothing.
+    function _sheetOf(Play memory p, uint8 seat)
+        internal
+        pure
+        returns (IRounds.Sheet memory sheet)
+    {
+        for (uint256 i; i < p.sheets.length; ++i) {
+            if (p.sheets[i].seat == seat) return p.sheets[i];
+        }
     }
 
     function _answerHits(Play memory p, uint8 seat, uint256 hits) internal {
@@ -93,18 +114,30 @@ abstract contract RoundSeats is RoundOwner {
         }
     }
 
-    function _collect(Play memory p, uint8 seat) internal {
-        IRounds.Sheet memory sheet = p.sheets[seat];
-        vm.prank(sheet.prover);
-        rounds.collect(p.roundId, seat, sheet.keysHash, sheet.tags);
+    /// @dev All that a prover has earned.
+    function _withdraw(address prover) internal returns (uint256 amount) {
+        amount = rounds.fees(prover);
+        vm.prank(prover);
+        rounds.withdrawFees(prover);
     }
 
-    function _expectNothing(Play memory p, uint8 seat) internal {
-        IRounds.Sheet memory sheet = p.sheets[seat];
-        vm.expectRevert(
-            abi.encodeWithSelector(IRounds.Rounds_NothingToCollect.selector, p.roundId, seat)
-        );
-        vm.prank(sheet.prover);
-        rounds.collect(p.roundId, seat, sheet.keysHash, sheet.tags);
+    /// @dev What every seat of the round has earned, in this and other rounds. Returns the provers:
+    /// of each the contract keeps one unit.
+    function _withdrawAll(Play memory p) internal returns (uint256 paid) {
+        for (uint256 i; i < p.sheets.length; ++i) {
+            if (rounds.fees(p.sheets[i].prover) == 0) continue;
+            _withdraw(p.sheets[i].prover);
+            ++paid;
+        }
+    }
+
+    function _isPaid(Play memory p, uint8 seat) internal view returns (bool) {
+        return rounds.round(p.roundId).paid >> seat & 1 == 1;
+    }
+
+    /// @dev After the end of a round that was not opened.
+    function _collectLapsed(Play memory p, address prover) internal {
+        vm.prank(prover);
+        rounds.collectLapsed(p.roundId, p.sheets);
     }
 }

@@ -29,5 +29,5 @@ pub use sender::{
 pub(crate) use sender::{SubmitError, Submitted, load_key_bytes, submit_once};
 pub use views::{
     BeaconValue, ChannelStatus, ChannelView, CollateralView, DeploymentView, LicenseStatus,
-    LicenseView, ProverView, RoundRules, RoundStatus, RoundView, UniverseView,
+    LicenseView, ProverView, RoundRules, RoundStatus, RoundView, SheetsView, UniverseView,
 };

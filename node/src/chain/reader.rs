@@ -5,14 +5,14 @@ use super::error::ChainError;
 use super::request::view;
 use super::views::{
     BeaconValue, ChannelStatus, ChannelView, CollateralView, DeploymentView, LicenseStatus,
-    LicenseView, ProverView, RoundRules, RoundStatus, RoundView, UniverseView,
+    LicenseView, ProverView, RoundRules, RoundStatus, RoundView, SheetsView, UniverseView,
 };
 use alloy::eips::BlockId;
 use alloy::primitives::{Address, B256, U256, aliases::U48};
 use alloy::providers::DynProvider;
 use oml_contracts::LicenseRef;
 use oml_contracts::ledger::LicenseLedger;
-use oml_contracts::round::{RoundKind, SeatIndex};
+use oml_contracts::round::{RoundKind, SheetChain};
 use oml_contracts::rpc::{abi, seconds};
 use oml_contracts::{
     Amount, ChannelId, DeploymentHash, EthAddress, LicenseId, ModelId, RoundId, ServingKeys,
@@ -197,19 +197,30 @@ impl Reader {
             beacon_round: found.beaconRound.to(),
             tickets: found.tickets,
             seats: found.seats,
-            unpaid: found.unpaid,
+            paid: found.paid,
             payer: found.payer.into(),
             deployment: found.deployment.into(),
         })
     }
 
-    /// Hash of the sheet that a seat has sent and whose fee is not paid; zeros for none.
+    /// What the contract keeps of a round's sheets.
     ///
     /// # Errors
     /// [`ChainError`].
-    pub async fn sheet_hash(&self, id: RoundId, seat: SeatIndex) -> Result<[u8; 32], ChainError> {
-        let what = format!("sheet of seat {seat} of round {id}");
-        Ok(read!(self, what, self.rounds().sheetHash(id.into(), seat.0))?.0)
+    pub async fn sheets(&self, id: RoundId) -> Result<SheetsView, ChainError> {
+        let found = read!(self, format!("sheets of round {id}"), self.rounds().sheets(id.into()))?;
+        Ok(SheetsView { answered: found.answered, chain: SheetChain::new(found.chain.0) })
+    }
+
+    /// What a prover can withdraw of the fees of its seats.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn seat_fees(&self, prover: EthAddress) -> Result<Amount, ChainError> {
+        let what = format!("fees of prover {prover}");
+        let units = read!(self, what, self.rounds().fees(prover.into()))?;
+        // A currency has no more units than this; the sum is only compared.
+        Ok(Amount::new(u128::try_from(units).unwrap_or(u128::MAX)))
     }
 
     /// Ledger of a license, of one kind of round.
@@ -393,6 +404,7 @@ fn round_status(status: abi::Rounds::RoundStatus) -> Result<RoundStatus, ChainEr
         Shown::Sealed => RoundStatus::Sealed,
         Shown::Opened => RoundStatus::Opened,
         Shown::Convicted => RoundStatus::Convicted,
+        Shown::Lapsed => RoundStatus::Lapsed,
         Shown::__Invalid => return Err(unknown("status of a round")),
     })
 }

@@ -1,6 +1,6 @@
 //! What a contract says, as Rust values: ids and money as newtypes, times in unix seconds.
 
-use oml_contracts::round::SeatIndex;
+use oml_contracts::round::{SeatIndex, SheetChain};
 use oml_contracts::rpc::abi::Beacon::Status;
 use oml_contracts::{
     Amount, CasesRoot, CopyKey, DeploymentCommitment, EthAddress, Root, SealedRoot, Seed,
@@ -89,6 +89,8 @@ pub enum RoundStatus {
     Opened,
     /// Opened; it convicted a license.
     Convicted,
+    /// Not opened in time, and a seat has asked for its fee.
+    Lapsed,
 }
 
 /// What the contract keeps of a round (`Rounds.round`).
@@ -104,8 +106,8 @@ pub struct RoundView {
     pub tickets: u32,
     /// How many seats it has.
     pub seats: u8,
-    /// Bit i: seat i gets no fee.
-    pub unpaid: u32,
+    /// Bit i: the fee of seat i was credited.
+    pub paid: u32,
     /// Account that paid the fees, the reporter of a conviction.
     pub payer: EthAddress,
     /// What is tested.
@@ -113,11 +115,32 @@ pub struct RoundView {
 }
 
 impl RoundView {
-    /// Whether a seat's fee is withheld.
+    /// Whether a seat's fee was credited.
     #[must_use]
-    pub const fn is_unpaid(&self, seat: SeatIndex) -> bool {
-        self.unpaid >> (seat.0 % 32) & 1 == 1
+    pub const fn is_paid(&self, seat: SeatIndex) -> bool {
+        has_bit(self.paid, seat)
     }
+}
+
+/// What the contract keeps of a round's sheets (`Rounds.sheets`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SheetsView {
+    /// Bit i: seat i has sent its sheet.
+    pub answered: u32,
+    /// Over all sheets, in the order in which they came.
+    pub chain: SheetChain,
+}
+
+impl SheetsView {
+    /// Whether a seat has sent its sheet.
+    #[must_use]
+    pub const fn has(&self, seat: SeatIndex) -> bool {
+        has_bit(self.answered, seat)
+    }
+}
+
+const fn has_bit(seats: u32, seat: SeatIndex) -> bool {
+    seats >> (seat.0 % 32) & 1 == 1
 }
 
 /// Rules of all rounds (`Rounds.config`). Windows in seconds.

@@ -250,6 +250,10 @@ pub struct ProverConfig {
     /// together; half of the time that is left if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ask_spread_s: Option<u64>,
+    /// The fees of the seats are taken out once they are those of so many seats; 0 leaves that to
+    /// a person.
+    #[serde(default = "defaults::withdraw_from_seats")]
+    pub withdraw_from_seats: u32,
     /// Limits of a check.
     #[serde(default)]
     pub query: QueryLimits,
@@ -301,6 +305,9 @@ mod defaults {
     }
     pub(super) const fn queue() -> usize {
         32
+    }
+    pub(super) const fn withdraw_from_seats() -> u32 {
+        16
     }
     pub(super) const fn copy_bytes() -> u64 {
         64 << 30

@@ -14,6 +14,7 @@ mod owner;
 mod pages;
 mod prover;
 mod service;
+mod sheets;
 mod shuffle;
 mod signed_seal;
 mod submitted;
@@ -26,7 +27,7 @@ pub use oml_prover::sealed_box::EncryptionKey;
 pub use owner::{
     HandOutHandler, InboxReach, OpenableUniverse, OwnerDuty, TestedDeployment, Universes,
 };
-pub use prover::{AskHandler, ProverDuty};
+pub use prover::{AskHandler, ProverDuty, SeatHabits};
 pub use service::RoundService;
 pub use signed_seal::{SealTerms, SignedSeal};
 pub(crate) use wiring::wire;

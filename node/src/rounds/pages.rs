@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::RoundFile;
 use super::flags;
-use super::owner::sent_sheets;
+use super::sheets::sent_sheets;
 
 /// `GET /v1/rounds`, `/v1/rounds/{id}` and `/v1/flags`, which every node answers.
 pub(crate) fn router(context: NodeContext) -> Router {
@@ -173,7 +173,8 @@ async fn drawn(
     let Some(file) = RoundFile::read(reader, row.clone(), head).await? else {
         return Ok(Drawn { seats: Vec::new(), finding: None });
     };
-    let sheets = sent_sheets(&node.store, &file).await?;
+    let sheets = sent_sheets(&node.store, file.id()).await?;
+    let sheet = |seat: SeatIndex| sheets.iter().find(|sheet| sheet.seat == seat);
     let holders = file.holders(reader).await?;
     let holder = |seat: SeatIndex| holders.iter().find(|(s, _)| *s == seat).map(|(_, who)| *who);
     let seats = file.seed.iter().flat_map(|seed| {
@@ -181,7 +182,7 @@ async fn drawn(
             seat: seat.0,
             ticket: seat_ticket(seed, seat, file.view.tickets),
             holder: holder(seat),
-            sheet: sheets.get(&seat).map(SheetDetail::from),
+            sheet: sheet(seat).map(SheetDetail::from),
             hits: opened.as_ref().map(|found| found.hits[usize::from(seat.0 % 32)].get()),
         })
     });

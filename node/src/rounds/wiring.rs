@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::inbox::prover_inbox;
 use super::owner::{HandOutHandler, InboxReach, OwnerDuty, Universes, load_universe};
 use super::pages;
-use super::prover::{AskHandler, ProverDuty};
+use super::prover::{AskHandler, ProverDuty, SeatHabits};
 use super::service::RoundService;
 use super::words::RoundSecret;
 use crate::chain::{AccountSigner, Sender};
@@ -122,7 +122,9 @@ async fn wire_prover(
     let handler = AskHandler::new(store.clone(), heads, config.clone(), key, domain, &canaries);
     parts.handlers.push(Arc::new(handler.map_err(|e| RoleError::new("prover", e))?));
     let rules = context.reader.round_rules().await.map_err(|e| RoleError::new("prover", e))?;
-    Ok(ProverDuty::new(context.chain.clone(), store, sender, rules, config.ask_spread_s))
+    let habits =
+        SeatHabits { spread: config.ask_spread_s, withdraw_from_seats: config.withdraw_from_seats };
+    Ok(ProverDuty::new(context.chain.clone(), store, sender, rules, habits))
 }
 
 fn read_encryption_key(path: &Path) -> Result<EncryptionKey, RoleError> {

@@ -131,28 +131,65 @@ async fn who_serves_unpaid_is_convicted_and_who_asks_for_money_is_not() {
     // Seats collect what they earned.
     let paid = reader.round(finding.round).await.unwrap();
     assert_eq!(paid.payer, world.accounts[PAYER]);
-    collected(&world, finding.round).await;
+    let answered = reader.sheets(finding.round).await.unwrap().answered;
+    collected(&world, finding.round, answered).await;
     for party in provers.into_iter().chain([owner]) {
         party.stop().await;
     }
 }
 
-/// Waits until no seat of a round has a fee to collect.
-async fn collected(world: &World, round: RoundId) {
+/// Waits until the seats `paid` of a round are, and no prover has fees to take out.
+async fn collected(world: &World, round: RoundId, paid: u32) {
     let reader = world.client().await.reader();
     for _ in 0..200 {
         let view = reader.round(round).await.unwrap();
-        let mut left = 0;
-        for seat in (0..view.seats).map(SeatIndex) {
-            let kept = reader.sheet_hash(round, seat).await.unwrap();
-            left += u32::from(kept != [0; 32] && !view.is_unpaid(seat));
+        let mut are_out = true;
+        for prover in &world.accounts {
+            are_out &= reader.seat_fees(*prover).await.unwrap().is_zero();
         }
-        if left == 0 {
+        if are_out && view.paid == paid {
             return;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    panic!("fees of round {round} were not collected");
+    panic!("fees of round {round} were not taken out");
+}
+
+/// Seats of a round that have sent their sheet, as bits, once they are `count` or more.
+async fn answered(world: &World, round: RoundId, count: u32) -> u32 {
+    let reader = world.client().await.reader();
+    for _ in 0..300 {
+        let answered = reader.sheets(round).await.unwrap().answered;
+        if answered.count_ones() >= count {
+            return answered;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("fewer than {count} seats of round {round} have answered");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seats_are_paid_for_a_round_that_its_owner_leaves() {
+    let Some(anvil) = world::anvil_path() else { return };
+    let world = World::create(anvil).await;
+    let owner = Party::owner(&world).await;
+    let provers = provers(&world).await;
+    seeded(&world).await;
+    let honest = deploy_service(Behaviour::WantsPayment).await;
+    world.go_into_service(&honest.uri).await;
+    owner.store.put_seal_order(&order(&world, "left", &honest.uri)).await.unwrap();
+    let id = round(&world, 0, false);
+    sealed(&world, id).await;
+    let all = u32::from(world.client().await.reader().round(id).await.unwrap().seats);
+    let answered = answered(&world, id, all).await;
+    owner.stop().await;
+    world.next_day().await;
+    collected(&world, id, answered).await;
+    let round = world.client().await.reader().round(id).await.unwrap();
+    assert_eq!(round.status, RoundStatus::Lapsed);
+    for party in provers {
+        party.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -321,7 +358,9 @@ async fn one_lying_seat_neither_saves_nor_convicts() {
     let finding = world.opened(second).await;
     assert_eq!((finding.hits[0].get(), finding.kept), (0, 16), "{finding:?}");
     assert!(finding.gain.raw() > 0, "{finding:?}");
-    collected(&world, second).await;
+    // Only a conviction keeps a fee from a seat without hits.
+    let silent = if finding.convicted { 1 } else { 0 };
+    collected(&world, second, 0b1111 & !silent).await;
     for party in parties.into_iter().chain([owner]) {
         party.stop().await;
     }

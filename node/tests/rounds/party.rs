@@ -13,7 +13,7 @@ use oml_node::jobs::{JobHandler, JobWorker};
 use oml_node::licenses::LicenseService;
 use oml_node::rounds::{
     AskHandler, HandOutHandler, InboxReach, OwnerDuty, ProverDuty, RoundSecret, RoundService,
-    Universes, prover_inbox,
+    SeatHabits, Universes, prover_inbox,
 };
 use oml_node::store::Store;
 use tempfile::TempDir;
@@ -136,6 +136,7 @@ impl Party {
             allow_private_endpoints: true,
             query_model: "default".to_owned(),
             ask_spread_s: Some(2),
+            withdraw_from_seats: 1,
             query: QueryLimits::default(),
         };
         let domain = parts.chain.addresses().round_domain();
@@ -149,7 +150,11 @@ impl Party {
         parts.work("asking", Arc::new(handler.unwrap()));
         let rules = parts.chain.reader().round_rules().await.unwrap();
         let (chain, sender) = (parts.chain.clone(), parts.sender.clone());
-        parts.act(None, Some(ProverDuty::new(chain, store, sender, rules, config.ask_spread_s)));
+        let habits = SeatHabits {
+            spread: config.ask_spread_s,
+            withdraw_from_seats: config.withdraw_from_seats,
+        };
+        parts.act(None, Some(ProverDuty::new(chain, store, sender, rules, habits)));
         parts.into_party(router)
     }
 

@@ -1,4 +1,4 @@
-//! Fees of seats: what a prover may collect, and collecting it.
+//! Fees of seats: asking for those of rounds that lapsed, and taking out what was credited.
 
 use super::config::config;
 use super::watch::kept;
@@ -9,107 +9,116 @@ use alloy::primitives::{B256, U256};
 use alloy::rpc::types::Filter;
 use alloy::sol_types::SolEvent as _;
 use oml_contracts::rpc::abi::Rounds::{self, RoundStatus};
-use oml_contracts::{EthAddress, KeysHash, RoundId};
+use oml_contracts::rpc::rounds::SentSheet;
+use oml_contracts::{EthAddress, RoundId};
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A seat's fee that its prover may collect.
+/// Fees of a round that nobody has opened in time, for which their prover has to ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SeatFee {
-    /// Round that the fee is of.
+pub struct LapsedFees {
+    /// Round that they are of.
     pub round_id: RoundId,
-    /// Seat that earned it, from 0.
-    pub seat: u8,
-    /// Hash of the keys that it asked.
-    pub keys_hash: KeysHash,
-    /// What it sent.
-    pub tags: B256,
+    /// Seats that the prover answered and was not paid for, from 0.
+    pub seats: Vec<u8>,
 }
 
 /// What was collected.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CollectedFees {
-    /// Seats whose fee was collected.
-    pub seats: Vec<SeatFee>,
-    /// All of it.
+    /// Rounds that had lapsed, whose fees were asked for first.
+    pub lapsed: Vec<LapsedFees>,
+    /// All that was taken out.
     pub amount: Money,
     /// What was sent.
     pub transactions: Vec<TxRecord>,
 }
 
-/// Fees that `prover` may collect now, of one round or of all.
+/// What a prover can take out now, that which it has to ask for included.
 ///
 /// # Errors
 /// Network failure.
-pub(crate) async fn collectable(
-    chain: &Chain,
-    prover: EthAddress,
-    round: Option<RoundId>,
-) -> Result<Vec<SeatFee>> {
-    let mut filter = Filter::new()
-        .address(chain.rounds())
-        .topic3(B256::left_padding_from(prover.as_bytes().as_slice()));
-    if let Some(round) = round {
-        filter = filter.topic1(B256::from(round));
-    }
-    let open_window = config(chain).await?;
-    let length = open_window.answer_window + open_window.open_window;
-    let now = chain.rpc().now().await?;
-    let mut rounds: BTreeMap<RoundId, Rounds::Round> = BTreeMap::new();
-    let mut fees = Vec::new();
-    for (event, _) in
-        chain.events::<Rounds::SheetSent>(Rounds::SheetSent::SIGNATURE, filter).await?
-    {
-        let id = RoundId::from(event.roundId);
-        let round = match rounds.entry(id) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(kept(chain, id).await?),
-        };
-        let lapsed = now > round.sealedAt.to::<u64>() + length;
-        let ended = round.status != RoundStatus::Sealed || lapsed;
-        if !ended || round.unpaid >> event.seat & 1 == 1 {
-            continue;
-        }
-        // Emptied once it is paid.
-        let call = Rounds::sheetHashCall { roundId: id.into(), seat: event.seat };
-        if !chain.read(chain.rounds(), call).await?.is_zero() {
-            let (keys_hash, tags) = (event.keysHash.into(), event.tags);
-            fees.push(SeatFee { round_id: id, seat: event.seat, keys_hash, tags });
-        }
-    }
-    Ok(fees)
+pub(crate) async fn collectable(chain: &Chain, prover: EthAddress) -> Result<Money> {
+    let fee = config(chain).await?.seat_fee;
+    let seats: usize = lapsed(chain, prover).await?.iter().map(|round| round.seats.len()).sum();
+    let credited = credited(chain, prover).await?;
+    Ok(fee.with_units(credited.saturating_add(fee.units().saturating_mul(U256::from(seats)))))
 }
 
-/// Collects every fee that the signer may have now, of one round or of all.
+async fn credited(chain: &Chain, prover: EthAddress) -> Result<U256> {
+    chain.read(chain.rounds(), Rounds::feesCall { prover: prover.into() }).await
+}
+
+/// Rounds of which `prover` has fees to ask for.
+async fn lapsed(chain: &Chain, prover: EthAddress) -> Result<Vec<LapsedFees>> {
+    let filter = Filter::new()
+        .address(chain.rounds())
+        .topic3(B256::left_padding_from(prover.as_bytes().as_slice()));
+    let what = Rounds::SheetSent::SIGNATURE;
+    let mut seats: BTreeMap<RoundId, BTreeSet<u8>> = BTreeMap::new();
+    for (event, _) in chain.events::<Rounds::SheetSent>(what, filter).await? {
+        seats.entry(event.roundId.into()).or_default().insert(event.seat);
+    }
+    let windows = config(chain).await?;
+    let length = windows.answer_window + windows.open_window;
+    let now = chain.rpc().now().await?;
+    let mut found = Vec::new();
+    for (round_id, seats) in seats {
+        let round = kept(chain, round_id).await?;
+        let is_lapsed = match round.status {
+            RoundStatus::Lapsed => true,
+            RoundStatus::Sealed => now > round.sealedAt.to::<u64>() + length,
+            _ => false,
+        };
+        let seats: Vec<u8> = seats.into_iter().filter(|seat| round.paid >> seat & 1 == 0).collect();
+        if is_lapsed && !seats.is_empty() {
+            found.push(LapsedFees { round_id, seats });
+        }
+    }
+    Ok(found)
+}
+
+/// All sheets of a round, as its contract takes them back.
+async fn sheets_of(chain: &Chain, round: RoundId) -> Result<Vec<Rounds::Sheet>> {
+    let filter = Filter::new().address(chain.rounds()).topic1(B256::from(round));
+    let what = Rounds::SheetSent::SIGNATURE;
+    let sent = chain.events::<Rounds::SheetSent>(what, filter).await?;
+    Ok(sent.iter().map(|(event, _)| (&SentSheet::from(event)).into()).collect())
+}
+
+/// Takes out every fee that the signer may have now. With `round`, fees are asked for of no other
+/// lapsed round; what is credited is one sum and taken out as a whole.
 ///
 /// # Errors
 /// No signer, network failure, a refusal of the contract; a named round of which there is nothing
-/// to collect.
+/// to collect while nothing else is credited.
 pub async fn collect(chain: &Chain, round: Option<RoundId>) -> Result<CollectedFees> {
-    let seats = collectable(chain, chain.me()?, round).await?;
-    if let (Some(round), true) = (round, seats.is_empty()) {
-        return Err(fail(
-            format!("round {round} owes the signer nothing now"),
-            "fees are due once it was opened or has lapsed, to who sent a sheet; `oml round show` \
-             has every seat",
-            FailureKind::Failed,
-        ));
-    }
+    let me = chain.me()?;
+    let mut lapsed = lapsed(chain, me).await?;
+    lapsed.retain(|found| round.is_none_or(|round| round == found.round_id));
     let mut transactions = Vec::new();
-    for fee in &seats {
-        let call = Rounds::collectCall {
-            roundId: fee.round_id.into(),
-            seat: fee.seat,
-            keysHash: fee.keys_hash.into(),
-            tags: fee.tags,
-        };
-        let sent = chain.send("collect fee", chain.rounds(), call, U256::ZERO).await?;
+    for found in &lapsed {
+        let sheets = sheets_of(chain, found.round_id).await?;
+        let call = Rounds::collectLapsedCall { roundId: found.round_id.into(), sheets };
+        let sent = chain.send("collect fees", chain.rounds(), call, U256::ZERO).await?;
         transactions.push(sent.record);
     }
     let fee = config(chain).await?.seat_fee;
-    let amount = fee.with_units(fee.units().saturating_mul(U256::from(seats.len())));
-    Ok(CollectedFees { seats, amount, transactions })
+    let credited = credited(chain, me).await?;
+    if let (Some(round), true) = (round, lapsed.is_empty() && credited.is_zero()) {
+        return Err(fail(
+            format!("round {round} owes the signer nothing now"),
+            "fees are credited when a round is opened, and can be asked for once it has lapsed, \
+             by who sent a sheet; `oml round show` has every seat",
+            FailureKind::Failed,
+        ));
+    }
+    if !credited.is_zero() {
+        let call = Rounds::withdrawFeesCall { to: me.into() };
+        let sent = chain.send("withdraw fees", chain.rounds(), call, U256::ZERO).await?;
+        transactions.push(sent.record);
+    }
+    Ok(CollectedFees { lapsed, amount: fee.with_units(credited), transactions })
 }

@@ -24,7 +24,7 @@ pub use answer::{DrawnBundle, SheetGiven, answer, bring_draw, drawn_bundles, is_
 pub(crate) use check::check_seal;
 pub use check::{ReporterGain, SealOffer};
 pub(crate) use collect::collectable;
-pub use collect::{CollectedFees, SeatFee, collect};
+pub use collect::{CollectedFees, LapsedFees, collect};
 pub use commit::{CommittedWords, commit_cases};
 pub use config::{RoundsSettings, config, payout_delay};
 pub use list::{RoundFilter, RoundSummary, list};

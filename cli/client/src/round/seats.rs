@@ -28,18 +28,16 @@ pub struct SheetStanding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FeeState {
-    /// The seat sent no sheet; the fee is burned in the end.
+    /// The seat sent no sheet; the fee is burned.
     NoSheet,
     /// The round has not ended.
     Pending,
-    /// The seat's prover may collect it.
+    /// The round lapsed; the seat's prover may ask for it.
     Due,
-    /// It was collected.
+    /// It was credited to the seat's prover.
     Paid,
-    /// The round convicted and this sheet has no hit.
+    /// The round convicted and this sheet has no hit; the fee is burned.
     Forfeited,
-    /// Nobody collected it in time.
-    Burned,
 }
 
 /// A seat of a round.
@@ -91,9 +89,6 @@ pub(super) async fn read(chain: &Chain, of: &SeatsOf<'_>) -> Result<Vec<SeatStan
     let sent = chain.events::<Rounds::SheetSent>(what, round()).await?;
     let mut sheets: BTreeMap<u8, SheetStanding> =
         sent.iter().map(|(event, _)| (event.seat, event.into())).collect();
-    let paid = chain.events::<Rounds::FeePaid>(Rounds::FeePaid::SIGNATURE, round()).await?;
-    let paid: Vec<u8> = paid.iter().map(|(event, _)| event.seat).collect();
-    let burned = chain.events::<Rounds::FeesBurned>(Rounds::FeesBurned::SIGNATURE, round()).await?;
     let mut seats = Vec::new();
     for seat in 0..of.kept.seats {
         let (ticket, holder) = match of.is_drawn {
@@ -104,9 +99,8 @@ pub(super) async fn read(chain: &Chain, of: &SeatsOf<'_>) -> Result<Vec<SeatStan
         let fee = fee_of(&FeeFacts {
             has_sheet: sheet.is_some(),
             has_ended: of.has_ended,
-            is_paid: paid.contains(&seat),
-            is_burned: !burned.is_empty(),
-            is_forfeited: of.kept.unpaid >> seat & 1 == 1,
+            is_paid: of.kept.paid >> seat & 1 == 1,
+            was_opened: of.hits.is_some(),
         });
         let hits = of.hits.map(|hits| hits[usize::from(seat)]);
         seats.push(SeatStanding { seat, ticket, holder, sheet, hits, fee });
@@ -138,24 +132,17 @@ struct FeeFacts {
     has_sheet: bool,
     has_ended: bool,
     is_paid: bool,
-    is_burned: bool,
-    is_forfeited: bool,
+    was_opened: bool,
 }
 
 const fn fee_of(facts: &FeeFacts) -> FeeState {
-    if facts.is_paid {
-        return FeeState::Paid;
+    match facts {
+        FeeFacts { is_paid: true, .. } => FeeState::Paid,
+        FeeFacts { has_sheet: false, .. } => FeeState::NoSheet,
+        FeeFacts { was_opened: true, .. } => FeeState::Forfeited,
+        FeeFacts { has_ended: true, .. } => FeeState::Due,
+        FeeFacts { .. } => FeeState::Pending,
     }
-    if !facts.has_sheet {
-        return FeeState::NoSheet;
-    }
-    if facts.is_burned {
-        return FeeState::Burned;
-    }
-    if facts.is_forfeited {
-        return FeeState::Forfeited;
-    }
-    if facts.has_ended { FeeState::Due } else { FeeState::Pending }
 }
 
 #[cfg(test)]
@@ -163,24 +150,16 @@ mod tests {
     use super::*;
     use alloy::primitives::Address;
 
-    const SENT: FeeFacts = FeeFacts {
-        has_sheet: true,
-        has_ended: true,
-        is_paid: false,
-        is_burned: false,
-        is_forfeited: false,
-    };
-
     #[test]
     fn fees_follow_the_sheet_and_the_end() {
-        assert_eq!(fee_of(&SENT), FeeState::Due);
-        assert_eq!(fee_of(&FeeFacts { has_ended: false, ..SENT }), FeeState::Pending);
-        assert_eq!(fee_of(&FeeFacts { has_sheet: false, ..SENT }), FeeState::NoSheet);
-        assert_eq!(fee_of(&FeeFacts { is_forfeited: true, ..SENT }), FeeState::Forfeited);
-        assert_eq!(fee_of(&FeeFacts { is_burned: true, ..SENT }), FeeState::Burned);
-        // What was collected stays collected when the rest is burned.
-        let paid = FeeFacts { is_paid: true, is_burned: true, ..SENT };
+        let sent = FeeFacts { has_sheet: true, has_ended: true, is_paid: false, was_opened: false };
+        assert_eq!(fee_of(&sent), FeeState::Due);
+        assert_eq!(fee_of(&FeeFacts { has_ended: false, ..sent }), FeeState::Pending);
+        assert_eq!(fee_of(&FeeFacts { has_sheet: false, ..sent }), FeeState::NoSheet);
+        assert_eq!(fee_of(&FeeFacts { was_opened: true, ..sent }), FeeState::Forfeited);
+        let paid = FeeFacts { is_paid: true, ..sent };
         assert_eq!(fee_of(&paid), FeeState::Paid);
+        assert_eq!(fee_of(&FeeFacts { was_opened: true, ..paid }), FeeState::Paid);
     }
 
     #[test]

@@ -80,10 +80,9 @@ impl RoundState {
             }
             Self::Answering => ("the seats answer", Some(times.answer_until)),
             Self::Opening => ("the owner opens it, or it lapses", Some(times.open_until)),
-            Self::Lapsed | Self::Opened => ("the seats collect their fees", None),
-            Self::Convicted => {
-                ("seats with a hit collect; the slash is paid after its delay", None)
-            }
+            Self::Lapsed => ("the seats ask for their fees", None),
+            Self::Opened => ("nothing: the fees are credited", None),
+            Self::Convicted => ("the slash is paid after its delay; the fees are credited", None),
         };
         NextStep { what, until }
     }

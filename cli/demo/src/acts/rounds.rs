@@ -12,7 +12,7 @@ use oml_client::report::{self, SealReport};
 use oml_client::round::{
     self, FeeState, RoundKind, RoundOrder, RoundStanding, RoundState, SheetGiven,
 };
-use oml_client::{FailureKind, deployment, fail, local_model, universe};
+use oml_client::{FailureKind, balance, deployment, fail, local_model, universe};
 use oml_contracts::round::{SEAT_KEYS, SheetTags, keys_hash};
 use oml_contracts::{KeyHash, KeysHash, RoundId, hash};
 use oml_node::NodeConfig;
@@ -63,7 +63,7 @@ impl Play {
             "the lying seat must get no fee"
         );
         self.wait_for_payouts().await?;
-        self.wait_for_fees(id, liar.seat).await?;
+        self.wait_for_fees().await?;
         self.pull(&["reporter", "owner"]).await?;
         self.finish(mark, act).await
     }
@@ -97,9 +97,7 @@ impl Play {
         if round.state != RoundState::Opened {
             return Err(self.unexpected("the innocent host was not acquitted", &round));
         }
-        self.wait_for_fees(id, hostile.seat).await?;
-        // A node collects only what it has answered itself.
-        round::collect(self.stage.chain(hostile.holder)?, Some(id)).await?;
+        self.wait_for_fees().await?;
         self.finish(mark, act).await
     }
 
@@ -289,14 +287,17 @@ impl Play {
         Ok(chain.wait_past(time).await?)
     }
 
-    /// Waits until the provers' nodes have collected the fees of a round, but for the seat that
-    /// answered by hand.
-    async fn wait_for_fees(&self, id: RoundId, by_hand: u8) -> Result<()> {
-        let chain = self.stage.chain("reporter")?;
-        self.until("the provers' nodes collect their fees", async || {
-            let round = round::standing(chain, id).await?;
-            let mut theirs = round.seats.iter().filter(|seat| seat.seat != by_hand);
-            Ok(theirs.all(|seat| seat.fee != FeeState::Due))
+    /// Waits until the provers' nodes have taken out all fees.
+    async fn wait_for_fees(&self) -> Result<()> {
+        self.until("the provers' nodes take out their fees", async || {
+            for name in PROVERS {
+                let chain = self.stage.chain(name)?;
+                let owed = balance::owed(chain, self.stage.token(), chain.me()?).await?;
+                if !owed.seat_fees.is_zero() {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         })
         .await
     }

@@ -174,12 +174,11 @@ async fn collect(round: Option<RoundId>, global: &Global) -> Result<()> {
     let collected = round::collect(&global.signing().await?, round).await?;
     let amount = collected.amount.units().to_string();
     global.output().result(&collected, &amount, || {
-        if collected.seats.is_empty() {
+        if collected.transactions.is_empty() {
             return "nothing to collect".to_owned();
         }
-        let total = &collected.amount;
         let lines: Vec<String> = collected.transactions.iter().map(TxRecord::line).collect();
-        format!("{} fees, {total} in all\n{}", collected.seats.len(), lines.join("\n"))
+        format!("{} taken out\n{}", collected.amount, lines.join("\n"))
     });
     Ok(())
 }

@@ -64,7 +64,6 @@ const fn fee(fee: FeeState) -> &'static str {
         FeeState::Due => "due",
         FeeState::Paid => "paid",
         FeeState::Forfeited => "forfeited",
-        FeeState::Burned => "burned",
     }
 }
 

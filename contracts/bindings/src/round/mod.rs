@@ -10,7 +10,7 @@ mod words;
 
 pub use digests::{HandOut, Seal};
 pub use draw::{MAX_TRIES, RoundBundles, SeatIndex, draw_bundles, round_seed, seat_ticket};
-pub use sheet::{SEAT_KEYS, SheetTags, keys_hash, sheet_hash};
+pub use sheet::{SEAT_KEYS, SheetChain, SheetTags, keys_hash};
 pub use words::{
     CaseWords, CaseWordsError, RoundKind, WORD_SIBLINGS, WordIndex, deployment_commitment,
     round_id, round_word,

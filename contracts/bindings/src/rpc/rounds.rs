@@ -9,7 +9,7 @@ use crate::bundle::ProvenBundle;
 use crate::evidence::Log2;
 use crate::ids::{DeploymentHash, KeysHash, LicenseId, RoundId};
 use crate::ledger::{LicenseLedger, SheetHits};
-use crate::round::{SeatIndex, SheetTags};
+use crate::round::{SeatIndex, SheetChain, SheetTags};
 
 /// What a seat has sent, as `SheetSent` announces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -42,6 +42,7 @@ impl From<&Rounds::SheetSent> for SentSheet {
 impl From<&SentSheet> for Rounds::Sheet {
     fn from(sheet: &SentSheet) -> Self {
         Self {
+            seat: sheet.seat.0,
             prover: sheet.prover.into(),
             keysHash: sheet.keys.into(),
             tags: sheet.tags.word().into(),
@@ -49,14 +50,12 @@ impl From<&SentSheet> for Rounds::Sheet {
     }
 }
 
-/// The sheet of a seat that sent nothing.
+/// The chain of these sheets, which the contract must have too if nothing is left out.
 #[must_use]
-pub const fn no_sheet() -> Rounds::Sheet {
-    Rounds::Sheet {
-        prover: alloy::primitives::Address::ZERO,
-        keysHash: B256::ZERO,
-        tags: B256::ZERO,
-    }
+pub fn chain_of<'a>(sheets: impl IntoIterator<Item = &'a SentSheet>) -> SheetChain {
+    sheets.into_iter().fold(SheetChain::default(), |chain, sheet| {
+        chain.linked(sheet.seat, sheet.prover, sheet.keys, &sheet.tags)
+    })
 }
 
 /// What the opening of a round found, as `RoundOpened` announces it.

@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alloy::primitives::{Address, B256, U256, keccak256, uint};
+use alloy::primitives::{Address, B256, FixedBytes, U256, keccak256, uint};
 use alloy::sol_types::{SolStruct as _, SolValue as _, eip712_domain};
 use k256::ecdsa::SigningKey;
 use oml_contracts::draw::{self, Subject};

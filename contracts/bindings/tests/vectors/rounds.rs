@@ -2,8 +2,8 @@
 
 use super::*;
 use oml_contracts::round::{
-    CaseWords, HandOut, SEAT_KEYS, Seal, SeatIndex, SheetTags, WordIndex, deployment_commitment,
-    keys_hash, round_id, round_word, sheet_hash,
+    CaseWords, HandOut, SEAT_KEYS, Seal, SeatIndex, SheetChain, SheetTags, WordIndex,
+    deployment_commitment, keys_hash, round_id, round_word,
 };
 
 /// The definition of the tree: pairs, level by level.
@@ -78,6 +78,22 @@ fn signed(words: &[RoundWord], rounds: EthAddress) -> Vec<Signed> {
     (0..3).map(make).collect()
 }
 
+/// Seat of the first sheet; the next one is of the next seat.
+const FIRST_SEAT: u8 = 5;
+
+/// The chain after one sheet and after two, held against alloy's encoder.
+fn chains(prover: EthAddress, keys: KeysHash, tags: &SheetTags) -> [B256; 2] {
+    let mut chain = SheetChain::default();
+    let mut direct = FixedBytes::<28>::ZERO;
+    [FIRST_SEAT, FIRST_SEAT + 1].map(|seat| {
+        chain = chain.linked(SeatIndex(seat), prover, keys, tags);
+        let fields = (direct, U256::from(seat), a(prover), b(keys), B256::new(tags.word()));
+        direct = FixedBytes::from_slice(&keccak256(fields.abi_encode_params())[..28]);
+        assert_eq!(chain.bytes(), direct.0);
+        B256::right_padding_from(&direct[..])
+    })
+}
+
 pub(crate) fn rounds() -> Value {
     let (contract, license) = (address("rounds", 0), LicenseId::new(bytes("license", 0)));
     let words = words(license);
@@ -116,9 +132,7 @@ pub(crate) fn rounds() -> Value {
             .unwrap(),
     );
     let prover = address("prover", 0);
-    let sheet = B256::new(sheet_hash(prover, keys, &tags));
-    let direct = (a(prover), b(keys), B256::new(tags.word())).abi_encode_params();
-    assert_eq!(sheet, keccak256(direct));
+    let chains = chains(prover, keys, &tags);
 
     let signed = signed(&words, contract);
     let domain = Domain { chain_id: CHAIN, verifying_contract: contract };
@@ -144,6 +158,7 @@ pub(crate) fn rounds() -> Value {
         "handOutKeysHash": column(&signed, |s| s.hand_out.keys.to_string()),
         "handOutDigest": column(&signed, |s| s.hand_out.digest(&domain).to_string()),
         "keyHash": column(&key_hashes, ToString::to_string),
-        "keysHash": keys, "tags": hex(tags.word()), "prover": prover, "sheet": sheet,
+        "keysHash": keys, "tags": hex(tags.word()), "prover": prover, "sheetSeat": FIRST_SEAT.to_string(),
+        "chainOfOne": chains[0], "chainOfTwo": chains[1],
     })
 }

@@ -92,31 +92,39 @@ contract Rounds_answer is RoundTest {
         rounds.answer(p.roundId, 5, "keys", "other tags");
     }
 
-    function test_noteTheSheet() public {
+    function test_noteTheSheets() public {
         Play memory p = _drawn(0);
-        address holder = _holder(p, 2);
-        assertEq(rounds.sheetHash(p.roundId, 2), bytes32(0), "no sheet");
+        _assertSheets(p, 0, 0);
+        IRounds.Sheet memory first = IRounds.Sheet(2, _holder(p, 2), "keys", "tags");
         vm.expectEmit(address(rounds));
-        emit IRounds.SheetSent(p.roundId, 2, holder, "keys", "tags");
+        emit IRounds.SheetSent(p.roundId, 2, first.prover, "keys", "tags");
         _answer(p, 2, "keys", "tags");
-        bytes32 expected = keccak256(abi.encode(holder, bytes32("keys"), bytes32("tags")));
-        assertEq(rounds.sheetHash(p.roundId, 2), expected, "the sheet");
-        assertEq(rounds.sheetHash(p.roundId, 3), bytes32(0), "no other sheet");
+        bytes28 chain = bytes28(keccak256(abi.encode(bytes28(0), first)));
+        _assertSheets(p, 4, chain);
+        _answer(p, 0, "other keys", "other tags");
+        IRounds.Sheet memory second = IRounds.Sheet(0, _holder(p, 0), "other keys", "other tags");
+        _assertSheets(p, 5, bytes28(keccak256(abi.encode(chain, second))));
+    }
+
+    function _assertSheets(Play memory p, uint32 answered, bytes28 chain) private view {
+        (uint32 answered_, bytes28 chain_) = rounds.sheets(p.roundId);
+        assertEq(uint256(answered_), uint256(answered), "who has answered");
+        assertEq(bytes32(chain_), bytes32(chain), "chain");
     }
 
     function test_inTheLastSecond() public {
         Play memory p = _drawn(0);
         vm.warp(uint256(p.sealedAt) + ANSWER_WINDOW);
         _answer(p, 0, "keys", "tags");
-        assertNotEq(rounds.sheetHash(p.roundId, 0), bytes32(0), "inclusive");
+        (uint32 answered,) = rounds.sheets(p.roundId);
+        assertEq(uint256(answered), 1, "inclusive");
     }
 
     /// @dev One prover may hold several seats, and answers each of them.
     function test_everySeat() public {
         Play memory p = _drawn(0);
         _answerAll(p, Behaviour.OwnCopy);
-        for (uint8 i; i < p.seats; ++i) {
-            assertNotEq(rounds.sheetHash(p.roundId, i), bytes32(0), "a sheet of each seat");
-        }
+        (uint32 answered,) = rounds.sheets(p.roundId);
+        assertEq(uint256(answered), 0xffff, "a sheet of each seat");
     }
 }

@@ -26,7 +26,6 @@ contract Rounds_openChecks is RoundTest {
 
     function test_revertWhen_nothingWasSealed() public {
         Play memory p = _planned(0, deployment);
-        p.sheets = new IRounds.Sheet[](p.seats);
         _expectOpenRevert(
             _opening(p), abi.encodeWithSelector(IRounds.Rounds_UnknownRound.selector, p.roundId)
         );
@@ -189,14 +188,9 @@ contract Rounds_openChecks is RoundTest {
         );
     }
 
-    function test_revertWhen_sheetsOrBundlesAreMissing() public {
+    function test_revertWhen_bundlesAreMissing() public {
         Play memory p = _answered(0, Behaviour.OwnCopy);
         IRounds.Opening memory o = _opening(p);
-        o.sheets = new IRounds.Sheet[](15);
-        _expectLength(o, "sheets", 15, 16);
-        o.sheets = new IRounds.Sheet[](17);
-        _expectLength(o, "sheets", 17, 16);
-        o = _opening(p);
         o.bundles = new OpenedBundle[](7);
         _expectLength(o, "bundles", 7, 8);
         o.bundles = new OpenedBundle[](9);
@@ -218,16 +212,43 @@ contract Rounds_openChecks is RoundTest {
             _answerHits(p, i, 8);
         }
         _toOpening(p);
-        for (uint8 i; i < 16; ++i) {
+        for (uint8 i; i < 15; ++i) {
             IRounds.Opening memory o = _opening(p);
             o.bundles[i / 2].leaves = new OpenedLeaf[](0);
             IRounds.Sheet memory sheet = o.sheets[i];
-            if (i % 4 == 0) sheet.prover = address(0);
+            if (i % 4 == 0) sheet.seat = 15;
             else if (i % 4 == 1) sheet.keysHash = "other keys";
             else if (i % 4 == 2) sheet.tags = "other tags";
             else sheet.prover = stranger;
-            _expectOpenRevert(o, abi.encodeWithSelector(IRounds.Rounds_WrongSheet.selector, i));
+            _expectWrongSheets(o, p.roundId);
         }
+    }
+
+    /// @dev One is left out, one invented, all are left out, or they come in another order.
+    function test_revertWhen_theSheetsAreNotAllInTheirOrder() public {
+        Play memory p = _drawn(0);
+        for (uint8 i = 1; i < 4; ++i) {
+            _answerHits(p, i, 8);
+        }
+        IRounds.Sheet[] memory sent = p.sheets;
+        _toOpening(p);
+        IRounds.Opening memory o = _opening(p);
+        o.sheets = new IRounds.Sheet[](2);
+        (o.sheets[0], o.sheets[1]) = (sent[0], sent[1]);
+        _expectWrongSheets(o, p.roundId);
+        o.sheets = new IRounds.Sheet[](0);
+        _expectWrongSheets(o, p.roundId);
+        o = _opening(p);
+        (o.sheets[0], o.sheets[1]) = (sent[1], sent[0]);
+        _expectWrongSheets(o, p.roundId);
+        _note(p, IRounds.Sheet(0, stranger, "keys", "tags"));
+        _expectWrongSheets(_opening(p), p.roundId);
+        p.sheets[3].seat = 255;
+        _expectWrongSheets(_opening(p), p.roundId);
+    }
+
+    function _expectWrongSheets(IRounds.Opening memory o, bytes32 roundId) private {
+        _expectOpenRevert(o, abi.encodeWithSelector(IRounds.Rounds_WrongSheets.selector, roundId));
     }
 
     function test_revertWhen_theLeavesAreNotTheUniverses() public {
@@ -264,7 +285,6 @@ contract Rounds_openChecks is RoundTest {
 
     function test_revertWhen_notDrawn() public {
         Play memory p = _sealed(0);
-        p.sheets = new IRounds.Sheet[](p.seats);
         _toOpening(p);
         uint48 beaconRound = rounds.round(p.roundId).beaconRound;
         _expectOpenRevert(

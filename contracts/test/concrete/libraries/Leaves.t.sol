@@ -12,7 +12,7 @@ contract LeavesTest is TestBase {
         bytes32[] calldata siblings,
         uint256 count
     ) external pure returns (bool) {
-        return Leaves.verify(root, subtree, bundle, siblings, count);
+        return Leaves.verify(root, subtree, bundle, siblings, Leaves.depth(count));
     }
 
     function _valid(uint32[16] memory values) private pure returns (bool) {

@@ -149,10 +149,17 @@ contract RoundVectors is VectorTest {
         for (uint256 i; i < 8; ++i) {
             page.keyHashes[8 + i] = keyHashes[i];
         }
-        assertEq(Openings.keysHash(page, 8), _word("keysHash"), "keys");
+        assertEq(Openings.keysHash(page, 1), _word("keysHash"), "keys");
         IRounds.Sheet memory sheet = IRounds.Sheet({
-            prover: _address("prover"), keysHash: _word("keysHash"), tags: _word("tags")
+            seat: uint8(_number("sheetSeat")),
+            prover: _address("prover"),
+            keysHash: _word("keysHash"),
+            tags: _word("tags")
         });
-        assertEq(keccak256(abi.encode(sheet)), _word("sheet"), "sheet");
+        bytes28 chain = bytes28(keccak256(abi.encode(bytes28(0), sheet)));
+        assertEq(bytes32(chain), _word("chainOfOne"), "one sheet");
+        ++sheet.seat;
+        chain = bytes28(keccak256(abi.encode(chain, sheet)));
+        assertEq(bytes32(chain), _word("chainOfTwo"), "two sheets");
     }
 }

@@ -46,6 +46,6 @@ contract TreeVectors is VectorTest {
         bytes32[] calldata siblings,
         uint256 count
     ) external pure returns (bool) {
-        return Leaves.verify(root, subtree, bundle, siblings, count);
+        return Leaves.verify(root, subtree, bundle, siblings, Leaves.depth(count));
     }
 }

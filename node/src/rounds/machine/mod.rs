@@ -4,7 +4,8 @@
 //! disappears from the answer because the chain shows its effect, so a restart, a reorg or a second
 //! copy of the node can't make it act out of turn.
 
-use oml_contracts::round::sheet_hash;
+use oml_contracts::Amount;
+use oml_contracts::round::SeatIndex;
 
 use crate::chain::beacon::RoundStep;
 use crate::chain::{RoundStatus, RoundView};
@@ -55,16 +56,16 @@ pub(crate) enum SeatAction {
     Answer,
 }
 
-/// What a seat does while answers are taken: `handed` says whether its keys have come, `on_chain`
-/// what the contract keeps of its sheet.
+/// What a seat does while answers are taken: `handed` says whether its keys have come, `answered`
+/// whether the contract has its sheet.
 #[must_use]
 pub(crate) fn seat_action(
     phase: Phase,
     handed: bool,
     sheet: Option<&SheetRow>,
-    on_chain: [u8; 32],
+    answered: bool,
 ) -> Option<SeatAction> {
-    if phase != Phase::Answers || on_chain != [0; 32] {
+    if phase != Phase::Answers || answered {
         return None;
     }
     match sheet {
@@ -78,32 +79,44 @@ pub(crate) fn seat_action(
 pub(crate) enum FeeAction {
     /// The round goes on.
     Wait,
-    /// Its fee is due and not collected.
-    Collect,
-    /// Nothing is to be had: the sheet was not sent or not in time, or is paid, or gets nothing.
+    /// Nobody has opened the round in time: its seats ask for their fees themselves.
+    CollectLapsed,
+    /// Nothing is left to do: the fee is credited, or there is none.
     Settle,
 }
 
-/// What to do about a sheet, given the round at chain time `now` and what the contract keeps.
+/// What to do about the sheet of a seat, given the round at chain time `now` and whether the
+/// contract has the sheet.
 #[must_use]
-pub(crate) fn fee_action(
+pub(crate) const fn fee_action(
     view: &RoundView,
     open_until: u64,
     now: u64,
-    sheet: &SheetRow,
-    on_chain: [u8; 32],
+    seat: SeatIndex,
+    answered: bool,
 ) -> FeeAction {
-    let ended = match view.status {
+    match view.status {
         // Undone by a reorg; if it comes back, so does the sheet.
-        RoundStatus::None => return FeeAction::Wait,
-        RoundStatus::Sealed => now > open_until,
-        RoundStatus::Opened | RoundStatus::Convicted => true,
-    };
-    if !ended {
-        return FeeAction::Wait;
+        RoundStatus::None => FeeAction::Wait,
+        RoundStatus::Sealed if now <= open_until => FeeAction::Wait,
+        RoundStatus::Sealed | RoundStatus::Lapsed if answered && !view.is_paid(seat) => {
+            FeeAction::CollectLapsed
+        }
+        // Whoever opens a round credits its fees.
+        RoundStatus::Sealed
+        | RoundStatus::Lapsed
+        | RoundStatus::Opened
+        | RoundStatus::Convicted => FeeAction::Settle,
     }
-    let mine = on_chain == sheet_hash(sheet.prover, sheet.keys, &sheet.tags);
-    if mine && !view.is_unpaid(sheet.seat) { FeeAction::Collect } else { FeeAction::Settle }
+}
+
+/// Whether a prover takes out what it has earned: it is worth the transaction, which `from_seats`
+/// fees are; never if that is 0.
+#[must_use]
+pub(crate) fn must_withdraw(fees: Amount, seat_fee: Amount, from_seats: u32) -> bool {
+    // The contract keeps one unit.
+    let enough = seat_fee.get().saturating_mul(u128::from(from_seats)).saturating_sub(1);
+    from_seats != 0 && !fees.is_zero() && fees.get() >= enough
 }
 
 /// Whether a prover has to show life: a third of the time is left.

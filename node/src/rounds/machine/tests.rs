@@ -1,6 +1,6 @@
 use super::*;
 use oml_contracts::round::{SeatIndex, SheetTags};
-use oml_contracts::{DeploymentCommitment, EthAddress, KeysHash, RoundId, Seed, Tag};
+use oml_contracts::{Amount, DeploymentCommitment, EthAddress, KeysHash, RoundId, Seed, Tag};
 use proptest::prelude::*;
 
 const ANSWER_UNTIL: u64 = 1_000;
@@ -23,18 +23,14 @@ fn sheet() -> SheetRow {
     }
 }
 
-fn hash() -> [u8; 32] {
-    sheet_hash(sheet().prover, sheet().keys, &sheet().tags)
-}
-
-fn view(status: RoundStatus, unpaid: u32) -> RoundView {
+fn view(status: RoundStatus, paid: u32) -> RoundView {
     RoundView {
         status,
         sealed_at: 0,
         beacon_round: 1,
         tickets: 10,
         seats: 8,
-        unpaid,
+        paid,
         payer: EthAddress::ZERO,
         deployment: DeploymentCommitment::ZERO,
     }
@@ -61,31 +57,44 @@ fn a_round_goes_from_its_seal_to_its_end() {
 #[test]
 fn a_seat_asks_once_and_answers_until_the_chain_has_it() {
     let answers = Phase::Answers;
-    assert_eq!(seat_action(answers, false, None, [0; 32]), None);
-    assert_eq!(seat_action(answers, true, None, [0; 32]), Some(SeatAction::Ask));
+    assert_eq!(seat_action(answers, false, None, false), None);
+    assert_eq!(seat_action(answers, true, None, false), Some(SeatAction::Ask));
     // A restart between asking and answering asks nothing again.
-    assert_eq!(seat_action(answers, true, Some(&sheet()), [0; 32]), Some(SeatAction::Answer));
-    assert_eq!(seat_action(answers, true, Some(&sheet()), hash()), None);
+    assert_eq!(seat_action(answers, true, Some(&sheet()), false), Some(SeatAction::Answer));
+    assert_eq!(seat_action(answers, true, Some(&sheet()), true), None);
     for phase in [Phase::AwaitBeacon, Phase::Bring, Phase::Opening, Phase::Ended] {
-        assert_eq!(seat_action(phase, true, Some(&sheet()), [0; 32]), None, "{phase:?}");
+        assert_eq!(seat_action(phase, true, Some(&sheet()), false), None, "{phase:?}");
     }
 }
 
 #[test]
-fn fees_are_collected_where_there_are_any() {
-    let action = |status, unpaid, now, on_chain| {
-        fee_action(&view(status, unpaid), OPEN_UNTIL, now, &sheet(), on_chain)
+fn fees_are_asked_for_where_nobody_has_credited_them() {
+    let action = |status, paid, now, answered| {
+        fee_action(&view(status, paid), OPEN_UNTIL, now, SeatIndex(3), answered)
     };
-    assert_eq!(action(RoundStatus::Sealed, 0, OPEN_UNTIL, hash()), FeeAction::Wait);
-    // Nobody opened it: all are paid.
-    assert_eq!(action(RoundStatus::Sealed, 0, OPEN_UNTIL + 1, hash()), FeeAction::Collect);
-    assert_eq!(action(RoundStatus::Opened, 0, 0, hash()), FeeAction::Collect);
-    assert_eq!(action(RoundStatus::Convicted, 0, 0, hash()), FeeAction::Collect);
-    assert_eq!(action(RoundStatus::Convicted, 1 << 3, 0, hash()), FeeAction::Settle);
-    // Paid before, or never sent.
-    assert_eq!(action(RoundStatus::Opened, 0, 0, [0; 32]), FeeAction::Settle);
+    assert_eq!(action(RoundStatus::Sealed, 0, OPEN_UNTIL, true), FeeAction::Wait);
+    // Nobody opened it: all are paid, each by its own call.
+    assert_eq!(action(RoundStatus::Sealed, 0, OPEN_UNTIL + 1, true), FeeAction::CollectLapsed);
+    assert_eq!(action(RoundStatus::Lapsed, 0, OPEN_UNTIL + 1, true), FeeAction::CollectLapsed);
+    assert_eq!(action(RoundStatus::Lapsed, 1 << 3, OPEN_UNTIL + 1, true), FeeAction::Settle);
+    assert_eq!(action(RoundStatus::Sealed, 0, OPEN_UNTIL + 1, false), FeeAction::Settle);
+    // The opening has credited what is due.
+    assert_eq!(action(RoundStatus::Opened, 1 << 3, 0, true), FeeAction::Settle);
+    assert_eq!(action(RoundStatus::Convicted, 0, 0, true), FeeAction::Settle);
     // Undone by a reorg: it may come back.
-    assert_eq!(action(RoundStatus::None, 0, u64::MAX, [0; 32]), FeeAction::Wait);
+    assert_eq!(action(RoundStatus::None, 0, u64::MAX, true), FeeAction::Wait);
+}
+
+#[test]
+fn fees_are_taken_out_once_they_are_worth_it() {
+    let (fee, of) = (Amount::new(100), Amount::new);
+    assert!(!must_withdraw(of(0), fee, 1));
+    // One unit stays in the contract.
+    assert!(must_withdraw(of(99), fee, 1));
+    assert!(!must_withdraw(of(1_598), fee, 16));
+    assert!(must_withdraw(of(1_599), fee, 16));
+    assert!(must_withdraw(of(u128::MAX), Amount::new(u128::MAX), u32::MAX));
+    assert!(!must_withdraw(of(u128::MAX), fee, 0), "left to a person");
 }
 
 #[test]
@@ -145,8 +154,7 @@ impl Seat {
     fn next(&self, now: u64) -> Option<SeatAction> {
         let step = if self.drawn { RoundStep::Draw } else { RoundStep::Wait };
         let phase = at(RoundStatus::Sealed, step, now);
-        let (kept, on_chain) = (sheet(), if self.mined { hash() } else { [0; 32] });
-        seat_action(phase, self.handed, self.kept.then_some(&kept), on_chain)
+        seat_action(phase, self.handed, self.kept.then_some(&sheet()), self.mined)
     }
 
     fn after(self, event: Event, now: u64) -> Self {

@@ -12,17 +12,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_contracts::ModelId;
-use oml_contracts::round::SeatIndex;
 
 use super::access::AccessError;
 use super::hand_out::HandOutError;
+use super::sheets::SheetsError;
 use crate::chain::{ChainError, SubmitError};
 use crate::store::StoreError;
 
 pub use super::hand_out::TestedDeployment;
 pub use delivery::{HandOutHandler, InboxReach};
 pub use duty::OwnerDuty;
-pub(super) use opening::sent_sheets;
 pub use universe::OpenableUniverse;
 use universe::{BundleError, UniverseMismatch};
 pub(crate) use universe_file::load as load_universe;
@@ -58,9 +57,9 @@ pub enum OwnerError {
     /// The account of a word signs nothing.
     #[error("the account of a word could not sign a seal")]
     Sign(#[from] oml_contracts::eip712::SignatureError),
-    /// A sheet is on chain, and the events that this node has do not hold it yet.
-    #[error("the sheet of seat {0} is on chain but not among the events yet")]
-    SheetUnknown(SeatIndex),
+    /// What the seats have sent is not known.
+    #[error(transparent)]
+    Sheets(#[from] SheetsError),
     /// This node does not hold the secrets that the round draws from.
     #[error("universe {epoch} of model {model} is not held here; add it to owner.universes")]
     NoUniverse {

@@ -1,19 +1,16 @@
 //! The call that opens a round.
 
-use std::collections::HashMap;
-
-use alloy::sol_types::SolEvent as _;
 use oml_contracts::hash::deployment_hash;
-use oml_contracts::round::{SeatIndex, WordIndex, sheet_hash};
-use oml_contracts::rpc::abi::Rounds::{Opening, SheetSent, openCall};
-use oml_contracts::rpc::rounds::{SentSheet, closed_bundle, no_sheet};
+use oml_contracts::round::WordIndex;
+use oml_contracts::rpc::abi::Rounds::{Opening, openCall};
+use oml_contracts::rpc::rounds::closed_bundle;
 
 use super::duty::OwnLicense;
 use super::{OwnerDuty, OwnerError};
-use crate::chain::{Head, Reader};
+use crate::chain::Head;
 use crate::rounds::access::access_hash;
 use crate::rounds::file::RoundFile;
-use crate::store::{Store, StoreError};
+use crate::rounds::sheets::all_sheets;
 
 /// Everything that the contract wants to see.
 pub(super) async fn opening_call(
@@ -41,6 +38,7 @@ pub(super) async fn opening_call(
             None => closed_bundle(),
         });
     }
+    let sheets = all_sheets(&duty.store, &reader, file.id()).await?;
     let proof = own.words.words().proof(index);
     Ok(openCall {
         opening: Opening {
@@ -53,43 +51,7 @@ pub(super) async fn opening_call(
             accessHash: access_hash(tested.access.as_ref()).into(),
             deploymentSalt: tested.salt.into(),
             bundles,
-            sheets: sheets(&duty.store, &reader, file).await?,
+            sheets: sheets.iter().map(Into::into).collect(),
         },
     })
-}
-
-/// The sheets as they were sent, by seat; what the events say is held against the contract.
-async fn sheets(
-    store: &Store,
-    reader: &Reader,
-    file: &RoundFile,
-) -> Result<Vec<oml_contracts::rpc::abi::Rounds::Sheet>, OwnerError> {
-    let sent = sent_sheets(store, file).await?;
-    let mut sheets = Vec::new();
-    for seat in file.seats() {
-        let kept = reader.sheet_hash(file.id(), seat).await?;
-        if kept == [0; 32] {
-            sheets.push(no_sheet());
-            continue;
-        }
-        let known = sent
-            .get(&seat)
-            .filter(|sheet| sheet_hash(sheet.prover, sheet.keys, &sheet.tags) == kept);
-        let sheet = known.ok_or(OwnerError::SheetUnknown(seat))?;
-        sheets.push(sheet.into());
-    }
-    Ok(sheets)
-}
-
-/// What the events say was sent.
-pub(crate) async fn sent_sheets(
-    store: &Store,
-    file: &RoundFile,
-) -> Result<HashMap<SeatIndex, SentSheet>, StoreError> {
-    let rows = store.events_named(file.id().into(), "SheetSent").await?;
-    let decoded = rows.iter().filter_map(|row| {
-        let topics = std::iter::once(SheetSent::SIGNATURE_HASH).chain(row.topics.iter().copied());
-        SheetSent::decode_raw_log(topics, &row.data).ok()
-    });
-    Ok(decoded.map(|event| SentSheet::from(&event)).map(|sheet| (sheet.seat, sheet)).collect())
 }

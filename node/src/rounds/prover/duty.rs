@@ -4,7 +4,7 @@ use alloy::primitives::Address;
 use oml_contracts::EthAddress;
 use oml_contracts::round::SeatIndex;
 use oml_contracts::rpc::abi::ProverRegistry::stayAliveCall;
-use oml_contracts::rpc::abi::Rounds::{answerCall, collectCall};
+use oml_contracts::rpc::abi::Rounds::{answerCall, collectLapsedCall, withdrawFeesCall};
 
 use super::ask::AskOrder;
 use crate::chain::{
@@ -13,8 +13,9 @@ use crate::chain::{
 use crate::clock::unix_now;
 use crate::rounds::file::RoundFile;
 use crate::rounds::machine::{
-    FeeAction, Phase, SeatAction, fee_action, must_show_life, seat_action,
+    FeeAction, Phase, SeatAction, fee_action, must_show_life, must_withdraw, seat_action,
 };
+use crate::rounds::sheets::{SheetsError, all_sheets};
 use crate::rounds::submitted::report;
 use crate::store::{SheetRow, Store, StoreError};
 
@@ -31,6 +32,9 @@ pub enum SeatError {
     /// The transaction could not be submitted.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// What the seats have sent is not known.
+    #[error(transparent)]
+    Sheets(#[from] SheetsError),
 }
 
 /// Acts on the seats of one account.
@@ -40,8 +44,16 @@ pub struct ProverDuty {
     store: Store,
     sender: Sender,
     rules: RoundRules,
+    habits: SeatHabits,
+}
+
+/// How an operator wants its seats to behave.
+#[derive(Debug, Clone, Copy)]
+pub struct SeatHabits {
     /// Longest pause before a seat asks, in seconds; half of what is left if none is given.
-    spread: Option<u64>,
+    pub spread: Option<u64>,
+    /// Fees are taken out once they are those of so many seats; 0 for never.
+    pub withdraw_from_seats: u32,
 }
 
 impl ProverDuty {
@@ -52,9 +64,9 @@ impl ProverDuty {
         store: Store,
         sender: Sender,
         rules: RoundRules,
-        spread: Option<u64>,
+        habits: SeatHabits,
     ) -> Self {
-        Self { chain, store, sender, rules, spread }
+        Self { chain, store, sender, rules, habits }
     }
 
     /// Whose seats they are.
@@ -74,14 +86,14 @@ impl ProverDuty {
     ) -> Result<(), SeatError> {
         let Some(seed) = file.seed else { return Ok(()) };
         let reader = self.chain.reader().at(head.hash);
+        let on_chain = reader.sheets(file.id()).await?;
         for (seat, holder) in file.holders(&reader).await? {
             if holder != self.account() {
                 continue;
             }
             let sheet = self.store.sheet(file.id(), seat, seed).await?;
             let handed = self.store.hand_out(file.id(), seat, seed).await?.is_some();
-            let on_chain = reader.sheet_hash(file.id(), seat).await?;
-            match seat_action(phase, handed, sheet.as_ref(), on_chain) {
+            match seat_action(phase, handed, sheet.as_ref(), on_chain.has(seat)) {
                 Some(SeatAction::Ask) => self.order(file, seat, head).await?,
                 Some(SeatAction::Answer) => {
                     if let Some(sheet) = sheet {
@@ -105,7 +117,7 @@ impl ProverDuty {
             window: self.rules.answer_window,
         };
         let left = file.row.answer_until.saturating_sub(head.timestamp);
-        let longest = self.spread.unwrap_or(left / 2).min(left / 2);
+        let longest = self.habits.spread.unwrap_or(left / 2).min(left / 2);
         let pause = if longest == 0 { 0 } else { rand::random_range(0..=longest) };
         if self.store.enqueue(&order.job(unix_now() + pause)).await? {
             tracing::info!(round = %file.id(), %seat, pause, "asking the deployment");
@@ -125,10 +137,12 @@ impl ProverDuty {
         self.submit(&key, Some(file.row.answer_until), &call, &what).await
     }
 
-    /// Collects what ended rounds owe, and forgets what they do not.
+    /// Sees to the fees of our sheets: asks for those of lapsed rounds, forgets what needs nothing
+    /// more, and takes out what is worth it.
     ///
     /// # Errors
-    /// [`SeatError`] if the list of sheets can't be read; failures of one sheet are logged.
+    /// [`SeatError`] if the list of sheets or the fees can't be read; failures of one sheet are
+    /// logged.
     pub(crate) async fn collect(&self, head: &Head) -> Result<(), SeatError> {
         for sheet in self.store.unsettled_sheets().await? {
             if sheet.prover != self.account() {
@@ -138,29 +152,47 @@ impl ProverDuty {
                 tracing::warn!(round = %sheet.round_id, seat = %sheet.seat, %error, "no fee for now");
             }
         }
-        Ok(())
+        self.withdraw(head).await
     }
 
     async fn collect_one(&self, sheet: &SheetRow, head: &Head) -> Result<(), SeatError> {
-        let Some(row) = self.store.round(sheet.round_id).await? else { return Ok(()) };
+        let id = sheet.round_id;
+        let Some(row) = self.store.round(id).await? else { return Ok(()) };
         let reader = self.chain.reader().at(head.hash);
-        let view = reader.round(sheet.round_id).await?;
-        let on_chain = reader.sheet_hash(sheet.round_id, sheet.seat).await?;
-        match fee_action(&view, row.open_until, head.timestamp, sheet, on_chain) {
+        let view = reader.round(id).await?;
+        let answered = reader.sheets(id).await?.has(sheet.seat);
+        match fee_action(&view, row.open_until, head.timestamp, sheet.seat, answered) {
             FeeAction::Wait => Ok(()),
             FeeAction::Settle => Ok(self.store.settle_sheet(sheet).await?),
-            FeeAction::Collect => {
-                let call = collectCall {
-                    roundId: sheet.round_id.into(),
-                    seat: sheet.seat.0,
-                    keysHash: sheet.keys.into(),
-                    tags: sheet.tags.word().into(),
+            FeeAction::CollectLapsed => {
+                let sheets = all_sheets(&self.store, &reader, id).await?;
+                let call = collectLapsedCall {
+                    roundId: id.into(),
+                    sheets: sheets.iter().map(Into::into).collect(),
                 };
-                let key = format!("round/{}/seat/{}/collect", sheet.round_id, sheet.seat);
-                let what = format!("fee of seat {} of round {}", sheet.seat, sheet.round_id);
-                self.submit(&key, None, &call, &what).await
+                // One call is for all of our seats.
+                let key = format!("round/{id}/collect/{}", self.account());
+                self.submit(&key, None, &call, &format!("fees of round {id}, which lapsed")).await
             }
         }
+    }
+
+    async fn withdraw(&self, head: &Head) -> Result<(), SeatError> {
+        let fees = self.chain.reader().at(head.hash).seat_fees(self.account()).await?;
+        metrics::gauge!("oml_seat_fees").set(fees.get() as f64);
+        if !must_withdraw(fees, self.rules.seat_fee, self.habits.withdraw_from_seats) {
+            return Ok(());
+        }
+        let prefix = format!("prover/{}/fees/", self.account());
+        let open = self.store.open_intents(self.account().into()).await?;
+        // What this block does not show yet would be asked for twice.
+        let is_new = |mined: Option<u64>| mined.is_none_or(|block| block > head.number);
+        if open.iter().any(|it| it.key.starts_with(&prefix) && is_new(it.block)) {
+            return Ok(());
+        }
+        let call = withdrawFeesCall { to: self.account().into() };
+        let key = format!("{prefix}{}", head.number);
+        self.submit(&key, None, &call, "withdrawal of the seats' fees").await
     }
 
     /// Keeps our tickets alive.

@@ -9,5 +9,5 @@ mod duty;
 pub(crate) mod guard;
 
 pub use ask::AskHandler;
-pub use duty::ProverDuty;
 pub(super) use duty::SeatError;
+pub use duty::{ProverDuty, SeatHabits};

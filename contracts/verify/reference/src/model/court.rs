@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::SolValue;
-use oml_contracts::rpc::abi::Rounds::{Config, Sheet};
+use oml_contracts::rpc::abi::Rounds::{Config, RoundStatus, Sheet};
 
 /// Rounds of one kind that a license can ever have.
 pub(crate) const INDICES: u8 = 64;
@@ -20,6 +20,20 @@ pub(crate) enum Outcome {
     Opened,
     /// Opened, and it was.
     Convicted,
+    /// Not opened in time, and a seat has asked for its fee.
+    Lapsed,
+}
+
+impl Outcome {
+    /// What the contract says of it.
+    pub(crate) const fn status(self) -> RoundStatus {
+        match self {
+            Self::Sealed => RoundStatus::Sealed,
+            Self::Opened => RoundStatus::Opened,
+            Self::Convicted => RoundStatus::Convicted,
+            Self::Lapsed => RoundStatus::Lapsed,
+        }
+    }
 }
 
 /// A round, whatever became of it.
@@ -38,14 +52,10 @@ pub(crate) struct SealedRound {
     /// Commitment to what is tested.
     pub(crate) deployment: B256,
     pub(crate) outcome: Outcome,
-    /// What was sent, by seat.
-    pub(crate) sheets: BTreeMap<u8, Sheet>,
-    /// Seats whose fee was paid.
+    /// What was sent, in the order in which it came.
+    pub(crate) sheets: Vec<Sheet>,
+    /// Seats whose fee was credited.
     pub(crate) paid: BTreeSet<u8>,
-    /// Seats that were judged to have no hit in a round that convicts.
-    pub(crate) unpaid: BTreeSet<u8>,
-    /// Whether the rest was burned.
-    pub(crate) swept: bool,
     /// The license that it convicted.
     pub(crate) convicted: Option<B256>,
 }
@@ -98,6 +108,17 @@ pub(crate) struct Court {
     pub(crate) ledgers: BTreeMap<(B256, bool), Ledger>,
     /// Round that found a deployment to serve somebody's copy, by the deployment's hash.
     pub(crate) flags: BTreeMap<B256, B256>,
+    /// Fees that provers were credited and have not taken out.
+    pub(crate) fees: BTreeMap<Address, u128>,
+    /// Fees that nobody has earned or burned.
+    pub(crate) unearned: u128,
+}
+
+impl SealedRound {
+    /// What a seat has sent.
+    pub(crate) fn sheet_of(&self, seat: u8) -> Option<&Sheet> {
+        self.sheets.iter().find(|sheet| sheet.seat == seat)
+    }
 }
 
 /// With it the account can seal the round of this index of a license.

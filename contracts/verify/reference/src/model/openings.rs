@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use alloy::primitives::aliases::U40;
 use alloy::primitives::{Address, B256, U256};
 use oml_contracts::leaf::BUNDLE_LEAVES;
-use oml_contracts::rpc::abi::Rounds::{self as Rounds, Opening, RoundStatus, Sheet};
+use oml_contracts::rpc::abi::Rounds::{self as Rounds, Opening, Sheet};
 use oml_contracts::rpc::abi::{LicenseRef, OpenedBundle};
 
 use super::collateral::{SlashSplit, Slashing};
@@ -87,11 +87,7 @@ impl ReferenceModel {
     }
 
     fn moment_faults(&self, id: B256, round: &SealedRound, faults: &mut Faults) {
-        let status = match round.outcome {
-            Outcome::Sealed => RoundStatus::Sealed,
-            Outcome::Opened => RoundStatus::Opened,
-            Outcome::Convicted => RoundStatus::Convicted,
-        };
+        let status = round.outcome.status();
         let again = Rounds::Rounds_WrongStatus { roundId: id, status };
         faults.unless(round.outcome == Outcome::Sealed, again);
         let (from, until) = (self.answers_until(round) + 1, self.opens_until(round));
@@ -141,23 +137,16 @@ impl ReferenceModel {
         faults.unless(named.leak || self.time <= until, over);
     }
 
-    /// As many sheets as seats, as they were sent, and a bundle for two seats, perhaps closed.
-    fn sheet_faults(o: &Opening, round: &SealedRound, faults: &mut Faults) {
-        let mut exact = |what: &str, given: usize, expected: usize| {
-            let error = Rounds::Rounds_WrongLength {
-                name: name(what),
-                given: U256::from(given),
-                expected: U256::from(expected),
-            };
-            faults.unless(given == expected, error);
+    /// The sheets as they were sent, in their order, and a bundle for two seats, perhaps closed.
+    fn sheet_faults(o: &Opening, id: B256, round: &SealedRound, faults: &mut Faults) {
+        let expected = usize::from(round.seats / 2);
+        let error = Rounds::Rounds_WrongLength {
+            name: name("bundles"),
+            given: U256::from(o.bundles.len()),
+            expected: U256::from(expected),
         };
-        exact("sheets", o.sheets.len(), usize::from(round.seats));
-        exact("bundles", o.bundles.len(), usize::from(round.seats / 2));
-        for (seat, sheet) in (0..).zip(&o.sheets) {
-            let given = (!sheet.prover.is_zero()).then_some(sheet);
-            let as_sent = round.sheets.get(&seat) == given;
-            faults.unless(as_sent, Rounds::Rounds_WrongSheet { seat });
-        }
+        faults.unless(o.bundles.len() == expected, error);
+        faults.unless(o.sheets == round.sheets, Rounds::Rounds_WrongSheets { roundId: id });
     }
 
     /// The bundles that count, with what the owner shows of them and the first seat of each: drawn,
@@ -185,15 +174,15 @@ impl ReferenceModel {
         bundle: u32,
         seat: u8,
         shown: &OpenedBundle,
-        sheet: &Sheet,
+        sheet: Option<&Sheet>,
     ) -> u8 {
         let root = self.universe(universe_of(&license.reference.terms)).root;
         let half = usize::from(seat % 2) * SEAT_LEAVES;
         let leaves = (bundle * BUNDLE_LEAVES..).zip(&shown.leaves).skip(half).take(SEAT_LEAVES);
         let keys: Vec<B256> = leaves.clone().map(|(_, leaf)| leaf.keyHash).collect();
-        if sheet.prover.is_zero() || sheet.keysHash != keys_hash(&keys) {
+        let Some(sheet) = sheet.filter(|sheet| sheet.keysHash == keys_hash(&keys)) else {
             return 0;
-        }
+        };
         let answers =
             leaves.map(|(index, leaf)| tags(leaf)[candidate(license.seed, root, index, leaf.salt)]);
         let said = sheet.tags.chunks_exact(4);
@@ -201,13 +190,18 @@ impl ReferenceModel {
         u8::try_from(hits).unwrap_or(u8::MAX)
     }
 
-    fn tally(&self, o: &Opening, license: &License, open: &[(u8, u32, &OpenedBundle)]) -> Tally {
-        let mut tally = Tally { hits: vec![0; o.sheets.len()], ..Tally::default() };
+    fn tally(
+        &self,
+        round: &SealedRound,
+        license: &License,
+        open: &[(u8, u32, &OpenedBundle)],
+    ) -> Tally {
+        let mut tally = Tally { hits: vec![0; round.seats.into()], ..Tally::default() };
         for (first, bundle, shown) in open {
             tally.opened.push(*bundle);
             for seat in [*first, first + 1] {
                 let at = usize::from(seat);
-                tally.hits[at] = self.hits(license, *bundle, seat, shown, &o.sheets[at]);
+                tally.hits[at] = self.hits(license, *bundle, seat, shown, round.sheet_of(seat));
                 if tally.hits[at] == 0 {
                     tally.without.insert(seat);
                 }
@@ -248,7 +242,7 @@ impl ReferenceModel {
         self.moment_faults(named.round, &round, &mut faults);
         self.word_faults(o, &named, &round, &mut faults);
         self.place_faults(o, &named, &round, &mut faults);
-        Self::sheet_faults(o, &round, &mut faults);
+        Self::sheet_faults(o, named.round, &round, &mut faults);
         let seed = self.round_seed(named.round, &mut faults);
         let open = seed.map_or_else(Vec::new, |seed| self.open_bundles(o, seed, &round));
         for (_, bundle, shown) in &open {
@@ -257,8 +251,24 @@ impl ReferenceModel {
         }
         faults.none()?;
         let at = self.find_license(named.license).ok_or(Refused::ANY)?;
-        let tally = self.tally(o, &self.license(at)?, &open);
+        let tally = self.tally(&round, &self.license(at)?, &open);
         self.atomically(|m| m.judge(o, &named, &round, tally, at))
+    }
+
+    /// Credits the fees of an opened round to who sent a sheet, but for those of some seats.
+    fn pay_seats(&mut self, id: B256, without: BTreeSet<u8>) -> Result<(), Refused> {
+        let round = self.court.rounds.get_mut(&id).ok_or(Refused::ANY)?;
+        let earning: Vec<(u8, Address)> = round
+            .sheets
+            .iter()
+            .filter(|sheet| !without.contains(&sheet.seat))
+            .map(|sheet| (sheet.seat, sheet.prover))
+            .collect();
+        round.paid = earning.iter().map(|(seat, _)| *seat).collect();
+        let left = usize::from(round.seats) - earning.len();
+        self.court.unearned += self.court.config.seatFee * left as u128;
+        earning.into_iter().for_each(|(_, prover)| self.credit_fee(prover));
+        Ok(())
     }
 
     /// Moves the license's ledger, and convicts if it says so.
@@ -286,7 +296,7 @@ impl ReferenceModel {
         }
         let known = self.court.rounds.get_mut(&named.round).ok_or(Refused::ANY)?;
         known.outcome = if convicted { Outcome::Convicted } else { Outcome::Opened };
-        known.unpaid = if convicted { without } else { BTreeSet::new() };
+        self.pay_seats(named.round, if convicted { without } else { BTreeSet::new() })?;
         let mut packed = B256::ZERO;
         packed.0.iter_mut().zip(&hits).for_each(|(to, hits)| *to = *hits);
         let mut events = vec![self.rounds_event(&Rounds::RoundOpened {

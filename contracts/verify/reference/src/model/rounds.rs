@@ -1,7 +1,7 @@
 //! Rounds but for their opening: seals, answers, fees, and what a round takes from a proof.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use alloy::primitives::aliases::U48;
 use alloy::primitives::{Address, B256, U256, keccak256};
@@ -19,8 +19,8 @@ use super::units::{BPS, time40};
 use super::universe::Beacon;
 use crate::agreed::CHAIN_ID;
 
-/// How long fees wait for who has earned them.
-const COLLECT_PERIOD: u64 = 30 * 86_400;
+/// What stays of a prover's fees when it takes them out.
+const KEPT: u128 = 1;
 
 /// A round that somebody wants.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ pub(crate) struct SeatSheet {
 
 impl SeatSheet {
     fn by(&self, prover: Address) -> Sheet {
-        Sheet { prover, keysHash: self.keys_hash, tags: self.tags }
+        Sheet { seat: self.seat, prover, keysHash: self.keys_hash, tags: self.tags }
     }
 }
 
@@ -118,10 +118,8 @@ impl ReferenceModel {
             payer: by,
             deployment: seal.deployment,
             outcome: Outcome::Sealed,
-            sheets: BTreeMap::new(),
+            sheets: Vec::new(),
             paid: BTreeSet::new(),
-            unpaid: BTreeSet::new(),
-            swept: false,
             convicted: None,
         };
         self.atomically(|m| {
@@ -200,11 +198,11 @@ impl ReferenceModel {
             let other = Rounds::Rounds_NotYourSeat { seat, holder: shown, caller: by };
             faults.unless(holder == Some(by), other);
         }
-        let first = !round.sheets.contains_key(&seat);
+        let first = round.sheet_of(seat).is_none();
         faults.unless(first, Rounds::Rounds_AlreadyAnswered { roundId: id, seat });
         faults.none()?;
         let sheets = self.court.rounds.get_mut(&id).map(|round| &mut round.sheets);
-        sheets.ok_or(Refused::ANY)?.insert(seat, sheet.by(by));
+        sheets.ok_or(Refused::ANY)?.push(sheet.by(by));
         Ok(vec![self.rounds_event(&Rounds::SheetSent {
             roundId: id,
             seat,
@@ -223,52 +221,83 @@ impl ReferenceModel {
         round.ok_or(Refused::ANY)
     }
 
-    /// `collect`: a round has ended when it is opened, or when it can't be any more.
+    /// What a prover can take out.
+    #[must_use]
+    pub(crate) fn fees_of(&self, prover: Address) -> u128 {
+        let all = self.court.fees.get(&prover).copied().unwrap_or_default();
+        all.saturating_sub(KEPT)
+    }
+
+    /// Credits a prover the fee of a seat.
+    pub(super) fn credit_fee(&mut self, prover: Address) {
+        let fee = self.court.config.seatFee;
+        *self.court.fees.entry(prover).or_default() += fee;
+    }
+
+    /// `collectLapsed`: a round that nobody has opened in time pays who asks for its own sheets.
     ///
     /// # Errors
     /// [`Refused`](super::Refused).
-    pub(crate) fn collect(&mut self, by: Address, sheet: &SeatSheet) -> Caused {
-        let (id, seat) = (sheet.round, sheet.seat);
-        let round = self.known_round(id)?;
-        let until = self.opens_until(round);
+    pub(crate) fn collect_lapsed(&mut self, by: Address, id: B256, sheets: &[Sheet]) -> Caused {
+        let round = self.known_round(id)?.clone();
         let mut faults = Faults::default();
-        let ended = round.outcome != Outcome::Sealed || self.time > until;
-        faults.unless(ended, Rounds::Rounds_TooEarly { from: U256::from(until + 1) });
-        let sent = round.sheets.get(&seat) == Some(&sheet.by(by));
-        let due = sent && !round.paid.contains(&seat) && !round.swept;
-        let earned = due && !round.unpaid.contains(&seat);
-        faults.unless(earned, Rounds::Rounds_NothingToCollect { roundId: id, seat });
+        let opened = matches!(round.outcome, Outcome::Opened | Outcome::Convicted);
+        let status = round.outcome.status();
+        faults.unless(!opened, Rounds::Rounds_WrongStatus { roundId: id, status });
+        let from = self.opens_until(&round) + 1;
+        faults.unless(self.time >= from, Rounds::Rounds_TooEarly { from: U256::from(from) });
+        let wrong = Rounds::Rounds_WrongSheets { roundId: id };
+        faults.unless(round.sheets == sheets, wrong);
+        faults.none()?;
+        let due = |sheet: &&Sheet| sheet.prover == by && !round.paid.contains(&sheet.seat);
+        let mine: Vec<u8> = round.sheets.iter().filter(due).map(|sheet| sheet.seat).collect();
         let fee = self.court.config.seatFee;
-        self.push_faults(by, fee, &mut faults);
+        if round.outcome == Outcome::Sealed {
+            let silent = usize::from(round.seats) - round.sheets.len();
+            self.court.unearned += fee * silent as u128;
+        }
+        mine.iter().for_each(|_| self.credit_fee(by));
+        let known = self.court.rounds.get_mut(&id).ok_or(Refused::ANY)?;
+        known.outcome = Outcome::Lapsed;
+        known.paid.extend(&mine);
+        let amount = U256::from(fee * mine.len() as u128);
+        let event = Rounds::LapsedFeesCollected { roundId: id, prover: by, amount };
+        Ok(vec![self.rounds_event(&event)])
+    }
+
+    /// `withdrawFees`: all of it but a unit.
+    ///
+    /// # Errors
+    /// [`Refused`](super::Refused).
+    pub(crate) fn withdraw_fees(&mut self, by: Address, to: Address) -> Caused {
+        let amount = self.fees_of(by);
+        let mut faults = Faults::default();
+        let nowhere = to.is_zero() || to == self.rounds;
+        faults.unless(!nowhere, Rounds::Rounds_NoRecipient {});
+        faults.unless(amount != 0, Rounds::Rounds_NothingToWithdraw { prover: by });
+        self.push_faults(to, amount, &mut faults);
         faults.none()?;
         self.atomically(|m| {
-            let round = m.court.rounds.get_mut(&id).ok_or(Refused::ANY)?;
-            round.paid.insert(seat);
-            m.push_stake(m.rounds, by, fee)?;
-            let event = Rounds::FeePaid { roundId: id, seat, prover: by, amount: fee };
+            m.court.fees.insert(by, KEPT);
+            m.push_stake(m.rounds, to, amount)?;
+            let event = Rounds::FeesWithdrawn { prover: by, to, amount: U256::from(amount) };
             Ok(vec![m.rounds_event(&event)])
         })
     }
 
-    /// `sweep`: what nobody has collected is burned, or lost where the currency refuses.
+    /// `burnFees`: what nobody has earned is burned, or lost where the currency refuses.
     ///
     /// # Errors
     /// [`Refused`](super::Refused).
-    pub(crate) fn sweep(&mut self, id: B256) -> Caused {
-        let round = self.known_round(id)?;
-        let from = self.opens_until(round) + COLLECT_PERIOD + 1;
+    pub(crate) fn burn_fees(&mut self) -> Caused {
+        let amount = self.court.unearned;
         let mut faults = Faults::default();
-        faults.unless(self.time >= from, Rounds::Rounds_TooEarly { from: U256::from(from) });
-        let paid = round.paid.len();
-        let left = if round.swept { 0 } else { usize::from(round.seats) - paid };
-        faults.unless(left != 0, Rounds::Rounds_NothingToSweep { roundId: id });
+        faults.unless(amount != 0, Rounds::Rounds_NothingToBurn {});
         faults.none()?;
-        let amount = self.court.config.seatFee * left as u128;
         self.atomically(|m| {
-            m.court.rounds.get_mut(&id).ok_or(Refused::ANY)?.swept = true;
+            m.court.unearned = 0;
             m.burn_stake(m.rounds, amount)?;
-            let event = Rounds::FeesBurned { roundId: id, amount: U256::from(amount) };
-            Ok(vec![m.rounds_event(&event)])
+            Ok(vec![m.rounds_event(&Rounds::FeesBurned { amount: U256::from(amount) })])
         })
     }
 

@@ -36,7 +36,7 @@ impl World {
         }
         self.bring(round.beacon_round)?;
         for seat in 0..round.seats {
-            if !round.sheets.contains_key(&seat) || self.chance(20) {
+            if round.sheet_of(seat).is_none() || self.chance(20) {
                 self.answer_seat(play, &round, seat)?;
             }
         }
@@ -179,7 +179,7 @@ impl World {
         let Some(round) = self.round_of(play) else { return Ok(()) };
         let seat = u8::try_from(self.below(round.seats.into())).unwrap_or(0);
         let over = self.model.time > self.model.answers_until(&round);
-        if over && !round.sheets.contains_key(&seat) {
+        if over && round.sheet_of(seat).is_none() {
             self.counts.saw("a sheet is late");
         }
         self.answer_seat(play, &round, seat)

@@ -9,7 +9,7 @@ use super::compare::same;
 use super::difference::Difference;
 use super::world::World;
 use crate::agreed::Coin;
-use crate::model::{BURN, INDICES, Outcome, ReferenceModel, SealedRound};
+use crate::model::{BURN, INDICES, ReferenceModel, SealedRound};
 
 fn word(account: Address) -> U256 {
     U256::from_be_bytes(account.into_word().0)
@@ -29,6 +29,7 @@ impl World {
             let found = self.chain.read(self.model.rounds, &call)?;
             same("flag", round.into(), found.into())?;
         }
+        self.compare_fees()?;
         self.compare_provers()?;
         self.compare_tickets()?;
         self.compare_stakes()
@@ -41,18 +42,11 @@ impl World {
         same(&what, U256::from(round.beacon_round), U256::from(found.beaconRound))?;
         same(&what, U256::from(round.tickets), U256::from(found.tickets))?;
         same(&what, U256::from(round.seats), U256::from(found.seats))?;
-        let status = match round.outcome {
-            Outcome::Sealed => 1_u8,
-            Outcome::Opened => 2,
-            Outcome::Convicted => 3,
-        };
+        let status = round.outcome.status() as u8;
         same(&what, U256::from(status), U256::from(found.status as u8))?;
         same(&what, U256::from(round.promise), U256::from(found.promiseBps))?;
-        let paid = if round.swept { usize::from(round.seats) } else { round.paid.len() };
-        same(&what, U256::from(paid), U256::from(found.collected))?;
-        let unpaid = round.unpaid.iter().fold(0_u32, |bits, seat| bits | 1 << seat);
-        let unpaid = if round.swept { u32::MAX } else { unpaid };
-        same(&what, U256::from(unpaid), U256::from(found.unpaid))?;
+        let paid = round.paid.iter().fold(0_u32, |bits, seat| bits | 1 << seat);
+        same(&what, U256::from(paid), U256::from(found.paid))?;
         same(&what, word(round.payer), word(found.payer))?;
         same(&what, round.deployment.into(), found.deployment.into())?;
         let call = Rounds::convictedByCall { roundId: id };
@@ -61,14 +55,28 @@ impl World {
     }
 
     fn compare_sheets(&mut self, id: B256, round: &SealedRound) -> Result<(), Difference> {
-        for seat in 0..round.seats {
-            let sent = round.sheets.get(&seat).filter(|_| !round.paid.contains(&seat));
-            let hash = sent.map_or(B256::ZERO, |sheet| keccak256(sheet.abi_encode()));
-            let call = Rounds::sheetHashCall { roundId: id, seat };
-            let found = self.chain.read(self.model.rounds, &call)?;
-            same(&format!("sheet {seat} of {id}"), hash.into(), found.into())?;
+        let bits = round.sheets.iter().fold(0_u32, |bits, sheet| bits | 1 << sheet.seat);
+        let mut chain = B256::ZERO;
+        for sheet in &round.sheets {
+            // A list of words, of which the first has 28 bytes, is encoded like a struct of them.
+            chain = keccak256((chain, sheet.clone()).abi_encode());
+            chain[28..].fill(0);
         }
-        Ok(())
+        let found = self.chain.read(self.model.rounds, &Rounds::sheetsCall { roundId: id })?;
+        same(&format!("who answered {id}"), U256::from(bits), U256::from(found.answered))?;
+        let found = B256::right_padding_from(&found.chain[..]);
+        same(&format!("sheets of {id}"), chain.into(), found.into())
+    }
+
+    /// What the contract owes each prover, and what it would burn.
+    fn compare_fees(&mut self) -> Result<(), Difference> {
+        for prover in self.model.court.fees.keys().copied().collect::<Vec<_>>() {
+            let found = self.chain.read(self.model.rounds, &Rounds::feesCall { prover })?;
+            let expected = U256::from(self.model.fees_of(prover));
+            same(&format!("fees of {prover}"), expected, found)?;
+        }
+        let found = self.chain.read(self.model.rounds, &Rounds::unearnedFeesCall {})?;
+        same("fees to burn", U256::from(self.model.court.unearned), found)
     }
 
     /// Whose seats those of a pending round are: of others nobody has to know it any more.

@@ -1,98 +1,103 @@
 //! What seats get, and what is burned.
 
 use alloy::primitives::{Address, B256};
-use oml_contracts::rpc::abi::Rounds;
+use oml_contracts::rpc::abi::Rounds::{self, Sheet};
 use rand::Rng;
 
 use super::difference::Difference;
 use super::world::{Call, World};
-use crate::model::{Outcome, SealedRound, SeatSheet};
+use crate::model::Outcome;
 
 impl World {
-    /// A seat of some round collects its fee, mostly with what it has sent.
+    /// Somebody takes out its fees, mostly a prover that has some; or asks for those of a round
+    /// that lapsed.
     pub(super) fn collect_some(&mut self) -> Result<(), Difference> {
-        let id = self.any_round();
-        let Some(round) = self.model.court.rounds.get(&id).cloned() else {
-            let sheet = SeatSheet { round: id, seat: 0, keys_hash: id, tags: id };
-            return self.collect(self.people.stranger, &sheet);
-        };
-        for seat in 0..round.seats {
-            if self.chance(2) {
-                self.collect_seat(id, &round, seat)?;
-            }
+        if self.chance(2) {
+            let id = self.any_round();
+            return self.collect_lapsed_some(id);
         }
-        Ok(())
+        let prover = self.a_prover();
+        self.withdraw_fees(prover)
     }
 
-    pub(super) fn collect_seat(
-        &mut self,
-        id: B256,
-        round: &SealedRound,
-        seat: u8,
-    ) -> Result<(), Difference> {
-        let sent = round.sheets.get(&seat);
-        let prover = sent.map_or(self.people.stranger, |sheet| sheet.prover);
+    /// Mostly with the sheets that were sent, by a seat's prover.
+    fn collect_lapsed_some(&mut self, id: B256) -> Result<(), Difference> {
+        let round = self.model.court.rounds.get(&id).cloned();
+        let mut sheets = round.as_ref().map(|round| round.sheets.clone()).unwrap_or_default();
+        let some = self.below(sheets.len().max(1));
+        let prover = sheets.get(some).map_or(self.people.stranger, |sheet| sheet.prover);
         let by = self.mostly(prover);
-        let mut sheet = SeatSheet {
-            round: id,
-            seat,
-            keys_hash: sent.map_or(B256::ZERO, |sheet| sheet.keysHash),
-            tags: sent.map_or(B256::ZERO, |sheet| sheet.tags),
-        };
-        if self.chance(30) {
-            sheet.tags = self.word();
+        match self.below(40) {
+            0 => drop(sheets.pop()),
+            1 => sheets.reverse(),
+            2 => sheets.push(Sheet { prover: by, ..Sheet::default() }),
+            3 => {
+                let word = self.word();
+                sheets.iter_mut().take(1).for_each(|sheet| sheet.tags = word);
+            }
+            _ => {}
         }
         let before = self.counts.accepted;
-        self.collect(by, &sheet)?;
+        let data = Rounds::collectLapsedCall { roundId: id, sheets: sheets.clone() };
+        let call = Call::new(self.model.rounds, "collectLapsed", by, 0, &data);
+        let verdict = self.model.collect_lapsed(by, id, &sheets);
+        self.hold(&call, verdict)?;
+        let Some(round) = round.filter(|_| self.counts.accepted != before) else { return Ok(()) };
+        let is_due = |sheet: &Sheet| sheet.prover == by && !round.paid.contains(&sheet.seat);
+        self.counts.saw(match (round.outcome, sheets.iter().any(is_due)) {
+            (_, true) => "a seat of a lapsed round is paid",
+            (Outcome::Sealed, false) => "a stranger lets a lapsed round's fees be burned",
+            (_, false) => "a lapsed round owes nothing to who asks",
+        });
+        Ok(())
+    }
+
+    pub(super) fn withdraw_fees(&mut self, prover: Address) -> Result<(), Difference> {
+        let to = match self.below(12) {
+            0 => Address::ZERO,
+            1 => self.model.rounds,
+            2 => self.people.stranger,
+            _ => prover,
+        };
+        let data = Rounds::withdrawFeesCall { to };
+        let call = Call::new(self.model.rounds, "withdrawFees", prover, 0, &data);
+        let before = self.counts.accepted;
+        let verdict = self.model.withdraw_fees(prover, to);
+        self.hold(&call, verdict)?;
         if self.counts.accepted != before {
-            self.counts.saw(match round.outcome {
-                Outcome::Sealed => "a seat of a lapsed round is paid",
-                Outcome::Opened => "a seat of an opened round is paid",
-                Outcome::Convicted => "a seat of a convicting round is paid",
-            });
-        } else if round.unpaid.contains(&seat) && sent.is_some() {
-            self.counts.saw("a seat without a hit of a convicting round is not paid");
+            self.counts.saw("a prover takes out its fees");
         }
         Ok(())
     }
 
-    fn collect(&mut self, by: Address, sheet: &SeatSheet) -> Result<(), Difference> {
-        let SeatSheet { round, seat, keys_hash, tags } = *sheet;
-        let data = Rounds::collectCall { roundId: round, seat, keysHash: keys_hash, tags };
-        let call = Call::new(self.model.rounds, "collect", by, 0, &data);
-        let verdict = self.model.collect(by, sheet);
+    pub(super) fn burn_fees(&mut self) -> Result<(), Difference> {
+        let data = Rounds::burnFeesCall {};
+        let call = Call::new(self.model.rounds, "burnFees", self.people.stranger, 0, &data);
+        let verdict = self.model.burn_fees();
         self.hold(&call, verdict).map(drop)
     }
 
-    pub(super) fn sweep_some(&mut self) -> Result<(), Difference> {
-        let id = self.any_round();
-        self.sweep(id)
-    }
-
-    pub(super) fn sweep(&mut self, id: B256) -> Result<(), Difference> {
-        let data = Rounds::sweepCall { roundId: id };
-        let call = Call::new(self.model.rounds, "sweep", self.people.stranger, 0, &data);
-        let verdict = self.model.sweep(id);
-        self.hold(&call, verdict).map(drop)
-    }
-
-    /// After the time in which fees wait, most rounds are swept.
-    pub(super) fn sweep_all(&mut self) -> Result<(), Difference> {
+    /// In the end rounds that were never opened pay their seats, most fees are taken out, and the
+    /// rest is burned.
+    pub(super) fn settle_fees(&mut self) -> Result<(), Difference> {
         let rounds: Vec<B256> = self.model.court.rounds.keys().copied().collect();
         for id in rounds {
             let known = self.model.court.rounds.get(&id);
             if known.is_some_and(|round| round.outcome == Outcome::Sealed) {
                 self.counts.saw("a round was never opened");
             }
-            self.sweep(id)?;
-            if self.chance(4) {
-                self.sweep(id)?;
-            }
-            let round = self.model.court.rounds.get(&id).cloned();
-            if let Some(round) = round.filter(|_| self.random.random()) {
-                self.collect_seat(id, &round, 0)?;
+            if self.random.random() {
+                self.collect_lapsed_some(id)?;
+                self.collect_lapsed_some(id)?;
             }
         }
-        Ok(())
+        let provers = self.docket.as_ref().map(|docket| docket.provers.clone()).unwrap_or_default();
+        for prover in provers {
+            if self.random.random() {
+                self.withdraw_fees(prover)?;
+            }
+        }
+        self.burn_fees()?;
+        self.burn_fees()
     }
 }

@@ -93,7 +93,6 @@ impl World {
             let open = is_well_formed(&shown) || self.chance(6);
             bundles.push(if open && !self.chance(14) { shown } else { OpenedBundle::default() });
         }
-        let sent = |seat: u8| round.sheets.get(&seat).cloned().unwrap_or_default();
         let words = self.docket.as_ref().and_then(|docket| {
             let words = docket.words.get(&play.license)?;
             let (account, salt) = words.words[usize::from(play.index)];
@@ -110,12 +109,17 @@ impl World {
             accessHash: play.access,
             deploymentSalt: play.salt,
             bundles,
-            sheets: (0..round.seats).map(sent).collect(),
+            sheets: round.sheets.clone(),
         }
     }
 
     fn spoil_opening(&mut self, o: &mut Opening) {
         let word = self.word();
+        // Without sheets there is one more than was sent.
+        if o.sheets.is_empty() {
+            o.sheets.push(Sheet::default());
+            return;
+        }
         let at = self.below(o.sheets.len());
         match self.below(18) {
             0 => o.wordSalt = word,
@@ -128,10 +132,9 @@ impl World {
             7 => drop(o.bundles.pop()),
             8 => drop(o.sheets.pop()),
             9 => o.sheets[at].tags = word,
-            10 => o.sheets[at] = Sheet::default(),
+            10 => o.sheets.reverse(),
             11 => o.sheets[at].prover = self.people.stranger,
-            // A seat that sent nothing may be shown with anything but a prover.
-            12 => o.sheets.iter_mut().filter(|s| s.prover.is_zero()).for_each(|s| s.tags = word),
+            12 => o.sheets.push(Sheet { seat: 7, ..Sheet::default() }),
             13 => o.license.nonce += alloy::primitives::aliases::U96::from(1),
             14 => self.spoil_license(o),
             _ => self.spoil_bundle(o),
@@ -189,7 +192,7 @@ impl World {
         if let Some((event, before)) = decoded::<RoundOpened>(&held.logs).first().zip(before) {
             self.note_draw(&before, o);
             self.note_ledger(&before, o, event);
-            self.note_strike(event, o.sheets.len());
+            self.note_strike(event, 2 * o.bundles.len());
             self.note_place(play, o);
             if event.convicted {
                 self.after_conviction(play)?;
@@ -205,8 +208,11 @@ impl World {
         }
         if !self.chance(4) {
             let Some(round) = self.round_of(play) else { return Ok(()) };
-            for seat in 0..round.seats {
-                self.collect_seat(play.round, &round, seat)?;
+            if round.paid.len() < round.sheets.len() {
+                self.counts.saw("a seat without a hit of a convicting round is not paid");
+            }
+            for sheet in &round.sheets {
+                self.withdraw_fees(sheet.prover)?;
             }
         }
         Ok(())

@@ -77,7 +77,7 @@ impl World {
             11..=26 => self.answer_some(),
             27..=53 => self.open_some(),
             54..=65 => self.collect_some(),
-            66..=67 => self.sweep_some(),
+            66..=67 => self.burn_fees(),
             68..=77 => self.staking(),
             78..=80 => self.change_mood(),
             81..=83 => self.accuse(),
@@ -251,7 +251,7 @@ impl World {
         if self.chance(3) {
             self.change_mood()?;
         }
-        self.sweep_all()?;
+        self.settle_fees()?;
         self.calm_down()?;
         let provers = self.docket.as_ref().map(|docket| docket.provers.clone()).unwrap_or_default();
         for prover in provers {

@@ -22,8 +22,7 @@ impl World {
             3 => (Mood::TakesFee, TokenCode::TakesFee, "the stake's token takes a fee"),
             _ => {
                 // What it calls must change nothing, whoever is paying or being paid.
-                let round = self.any_round();
-                let data = Rounds::sweepCall { roundId: round }.abi_encode().into();
+                let data = Rounds::burnFeesCall {}.abi_encode().into();
                 (Mood::Honest, TokenCode::CallsBack(data), "the stake's token calls back")
             }
         };
