@@ -290,17 +290,6 @@ contract RoundAttacks is RoundTest {
         _collectLapsed(p, stranger);
     }
 
-    /// @dev Many seats with provers that never had a fee make an opening dear; it still fits into
-    /// a transaction, with the slash, and under prices that are four times today's for new slots.
-    function test_newProversInEverySeat() public {
-        Play memory p = _answered(0, Behaviour.OwnCopy);
-        IRounds.Opening memory o = _opening(p);
-        vm.prank(owner.addr);
-        uint256 before = gasleft();
-        rounds.open(o);
-        assertLt(before - gasleft(), 16_777_216 / 8, "far below the cap of a transaction");
-    }
-
     /// @dev A license of the attacker's own model burns bundles of nobody else's universe, whoever
     /// seals it.
     function test_strangerBurnsAnothersBundles() public {
