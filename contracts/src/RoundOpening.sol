@@ -57,7 +57,8 @@ abstract contract RoundOpening is IRounds {
     mapping(bytes32 licenseId => mapping(bool leak => Ledger)) internal _ledgers;
     mapping(bytes32 deploymentHash => bytes32 roundId) internal _flags;
     mapping(bytes32 roundId => bytes32 licenseId) internal _convicted;
-    /// @dev Fees that were earned and not taken out.
+    /// @dev One more than the fees that were earned and not taken out, 0 for who never earned any:
+    /// a slot that stays in use costs the next opening a quarter of a new one.
     mapping(address prover => uint256) internal _fees;
     /// @dev Fees that nobody has earned and nobody has burned yet.
     uint256 internal _unearned;
@@ -387,9 +388,14 @@ abstract contract RoundOpening is IRounds {
             if (without & bit != 0) continue;
             paid |= bit;
             --unearned;
-            _fees[sheets[i].prover] += _seatFee;
+            _credit(sheets[i].prover, _seatFee);
         }
         if (unearned != 0) _unearned += unearned * _seatFee;
+    }
+
+    function _credit(address prover, uint256 amount) internal {
+        uint256 before = _fees[prover];
+        _fees[prover] = (before == 0 ? 1 : before) + amount;
     }
 
     /// @dev One byte by seat, from the first on.

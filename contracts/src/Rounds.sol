@@ -21,10 +21,6 @@ contract Rounds is RoundOpening, EIP712, ReentrancyGuardTransient {
         "Seal(bytes32 word,bytes32 deployment,uint8 seats,address payer,uint16 promiseBps)"
     );
 
-    /// @dev What stays of a prover's fees: a slot that is in use costs the next opening a quarter
-    /// of a new one.
-    uint256 private constant KEPT = 1;
-
     constructor(
         address registry_,
         address vault_,
@@ -156,7 +152,7 @@ contract Rounds is RoundOpening, EIP712, ReentrancyGuardTransient {
             amount += _seatFee;
         }
         r.paid = paid;
-        _fees[msg.sender] += amount;
+        if (amount != 0) _credit(msg.sender, amount);
         emit LapsedFeesCollected(roundId, msg.sender, amount);
     }
 
@@ -167,7 +163,7 @@ contract Rounds is RoundOpening, EIP712, ReentrancyGuardTransient {
         uint256 amount = fees(msg.sender);
         require(amount != 0, Rounds_NothingToWithdraw(msg.sender));
 
-        _fees[msg.sender] = KEPT;
+        _fees[msg.sender] = 1;
         emit FeesWithdrawn(msg.sender, to, amount);
         Currency.push(STAKE_CURRENCY, to, amount);
     }
@@ -230,8 +226,8 @@ contract Rounds is RoundOpening, EIP712, ReentrancyGuardTransient {
 
     /// @inheritdoc IRounds
     function fees(address prover) public view returns (uint256) {
-        uint256 all = _fees[prover];
-        return all > KEPT ? all - KEPT : 0;
+        uint256 kept = _fees[prover];
+        return kept == 0 ? 0 : kept - 1;
     }
 
     /// @inheritdoc IRounds

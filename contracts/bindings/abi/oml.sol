@@ -1332,8 +1332,7 @@ interface Rounds {
     /// @param sheets all that were sent, in the order in which they came
     function collectLapsed(bytes32 roundId, Sheet[] calldata sheets) external;
 
-    /// @notice Pays the caller's fees of all rounds to `to`. One unit stays: the next round then
-    /// finds a slot that is in use.
+    /// @notice Pays the caller's fees of all rounds to `to`.
     function withdrawFees(address to) external;
 
     /// @notice Burns the fees that no seat has earned. Anyone.

@@ -32,7 +32,6 @@ contract RoundHandler is RoundTest {
     bytes32[] internal _holdersAtDraw;
     mapping(uint8 index => bool) internal _isSealed;
     mapping(bytes32 roundId => mapping(uint8 seat => bool)) internal _isCredited;
-    mapping(address prover => bool) internal _hasEarned;
     bool internal _isRegistered;
     bool internal _hasLeft;
 
@@ -211,7 +210,6 @@ contract RoundHandler is RoundTest {
     function _credit(Play memory p, IRounds.Sheet memory sheet) private {
         if (_isCredited[p.roundId][sheet.seat]) return;
         _isCredited[p.roundId][sheet.seat] = true;
-        _hasEarned[sheet.prover] = true;
         feesCredited += SEAT_FEE;
     }
 
@@ -231,11 +229,10 @@ contract RoundHandler is RoundTest {
         feesBurned += due;
     }
 
-    /// @dev What the contract owes all provers, the units that stay included.
+    /// @dev What the contract owes all provers.
     function owed() external view returns (uint256 sum) {
         for (uint256 k; k < members.length; ++k) {
             sum += rounds.fees(members[k].addr);
-            if (_hasEarned[members[k].addr]) ++sum;
         }
     }
 

@@ -121,13 +121,10 @@ abstract contract RoundSeats is RoundOwner {
         rounds.withdrawFees(prover);
     }
 
-    /// @dev What every seat of the round has earned, in this and other rounds. Returns the provers:
-    /// of each the contract keeps one unit.
-    function _withdrawAll(Play memory p) internal returns (uint256 paid) {
+    /// @dev What every seat of the round has earned, in this and other rounds.
+    function _withdrawAll(Play memory p) internal {
         for (uint256 i; i < p.sheets.length; ++i) {
-            if (rounds.fees(p.sheets[i].prover) == 0) continue;
-            _withdraw(p.sheets[i].prover);
-            ++paid;
+            if (rounds.fees(p.sheets[i].prover) != 0) _withdraw(p.sheets[i].prover);
         }
     }
 

@@ -114,8 +114,7 @@ pub(crate) const fn fee_action(
 /// fees are; never if that is 0.
 #[must_use]
 pub(crate) fn must_withdraw(fees: Amount, seat_fee: Amount, from_seats: u32) -> bool {
-    // The contract keeps one unit.
-    let enough = seat_fee.get().saturating_mul(u128::from(from_seats)).saturating_sub(1);
+    let enough = seat_fee.get().saturating_mul(u128::from(from_seats));
     from_seats != 0 && !fees.is_zero() && fees.get() >= enough
 }
 

@@ -89,10 +89,9 @@ fn fees_are_asked_for_where_nobody_has_credited_them() {
 fn fees_are_taken_out_once_they_are_worth_it() {
     let (fee, of) = (Amount::new(100), Amount::new);
     assert!(!must_withdraw(of(0), fee, 1));
-    // One unit stays in the contract.
-    assert!(must_withdraw(of(99), fee, 1));
-    assert!(!must_withdraw(of(1_598), fee, 16));
-    assert!(must_withdraw(of(1_599), fee, 16));
+    assert!(must_withdraw(of(100), fee, 1));
+    assert!(!must_withdraw(of(1_599), fee, 16));
+    assert!(must_withdraw(of(1_600), fee, 16));
     assert!(must_withdraw(of(u128::MAX), Amount::new(u128::MAX), u32::MAX));
     assert!(!must_withdraw(of(u128::MAX), fee, 0), "left to a person");
 }

@@ -19,9 +19,6 @@ use super::units::{BPS, time40};
 use super::universe::Beacon;
 use crate::agreed::CHAIN_ID;
 
-/// What stays of a prover's fees when it takes them out.
-const KEPT: u128 = 1;
-
 /// A round that somebody wants.
 #[derive(Debug, Clone)]
 pub(crate) struct Seal {
@@ -224,8 +221,7 @@ impl ReferenceModel {
     /// What a prover can take out.
     #[must_use]
     pub(crate) fn fees_of(&self, prover: Address) -> u128 {
-        let all = self.court.fees.get(&prover).copied().unwrap_or_default();
-        all.saturating_sub(KEPT)
+        self.court.fees.get(&prover).copied().unwrap_or_default()
     }
 
     /// Credits a prover the fee of a seat.
@@ -265,7 +261,7 @@ impl ReferenceModel {
         Ok(vec![self.rounds_event(&event)])
     }
 
-    /// `withdrawFees`: all of it but a unit.
+    /// `withdrawFees`: all of it.
     ///
     /// # Errors
     /// [`Refused`](super::Refused).
@@ -278,7 +274,7 @@ impl ReferenceModel {
         self.push_faults(to, amount, &mut faults);
         faults.none()?;
         self.atomically(|m| {
-            m.court.fees.insert(by, KEPT);
+            m.court.fees.insert(by, 0);
             m.push_stake(m.rounds, to, amount)?;
             let event = Rounds::FeesWithdrawn { prover: by, to, amount: U256::from(amount) };
             Ok(vec![m.rounds_event(&event)])
