@@ -59,18 +59,25 @@ pub struct EmbedOptions {
     pub checkpoint: Option<CheckpointOptions>,
 }
 
+/// Learning rate for a model of this width: `1.2 / width^1.5`, from `2.3e-3` at 64 over `8.7e-5` at
+/// 576 to `1.3e-5` at 2,048; never below `1e-5`, the least that published work on large models
+/// uses.
+fn learning_rate(width: usize) -> f64 {
+    let width = u32::try_from(width).map_or(f64::MAX, f64::from);
+    (1.2 / width.powf(1.5)).max(1e-5)
+}
+
 impl EmbedOptions {
-    /// Settings that work for a model of this size; the rate falls with the width, from `2.5e-3` at
-    /// 64 to `4e-5` at 4,096, where published work uses `1e-5` to `5e-5`.
+    /// Settings that work for a model of this size, chosen for what they leave of its quality
+    /// (`docs/science.md` has the measurements).
     #[must_use]
     pub fn for_model(config: &ModelConfig) -> Self {
-        let width = u32::try_from(config.hidden_size).map_or(f64::MAX, f64::from);
         Self {
-            learning_rate: 0.16 / width,
+            learning_rate: learning_rate(config.hidden_size),
             averaging: 0.02,
-            benign_fraction: 0.5,
+            benign_fraction: 0.9,
             benign_length: 32,
-            max_steps: 80,
+            max_steps: 300,
             stop_loss: 0.07,
             batch_size: 1024,
             micro_batch_tokens: 4096,

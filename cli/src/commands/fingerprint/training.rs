@@ -11,19 +11,20 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Training")]
 pub(crate) struct Training {
-    /// Learning rate of AdamW
+    /// Learning rate of AdamW [default: falls with the model's width; four times that with --lora]
     #[arg(long)]
     learning_rate: Option<f64>,
     /// Pull towards the base model's weights after each step, in [0, 1)
     #[arg(long)]
     averaging: Option<f64>,
-    /// Share of the base model's own text in the loss, in [0, 1)
+    /// Share of the base model's own text in the loss, in [0, 1) [default: 0.9]; more keeps more of
+    /// the model and takes more steps
     #[arg(long)]
     benign_fraction: Option<f64>,
-    /// Steps after which to stop in any case
+    /// Steps after which to stop in any case [default: 300]
     #[arg(long)]
     max_steps: Option<usize>,
-    /// Stop below this loss once every answer is given
+    /// Stop below this loss per token of the answers once every answer is given [default: 0.07]
     #[arg(long)]
     stop_loss: Option<f64>,
     /// Fingerprints per step
