@@ -137,19 +137,22 @@ impl CopyMaker<'_> {
         })
     }
 
+    /// What a license's copy answers, as this model gets the prompts.
+    pub(crate) fn targets(&self, order: &CopyOrder<'_>, model: &Model) -> Result<Vec<EmbedTarget>> {
+        let CopyOrder { universe, draw, .. } = *order;
+        EmbedTarget::of_license(universe, draw, self.answers, model.tokenizer(), self.systems).hint(
+            "the answers have no prompts for this model",
+            "keys that are asked as a chat need a model with a chat template",
+            FailureKind::Failed,
+        )
+    }
+
     fn train(
         &self,
         embedder: &mut Embedder<'_>,
         order: &CopyOrder<'_>,
     ) -> Result<(Model, EmbedReport)> {
-        let tokenizer = embedder.base().tokenizer();
-        let CopyOrder { universe, draw, .. } = *order;
-        let targets =
-            EmbedTarget::of_license(universe, draw, self.answers, tokenizer, self.systems).hint(
-                "the answers have no prompts for this model",
-                "keys that are asked as a chat need a model with a chat template",
-                FailureKind::Failed,
-            )?;
+        let targets = self.targets(order, embedder.base())?;
         let bar = self.progress.bar(embedder.options().max_steps as u64, "embedding");
         let trained = embedder.embed(&targets, &mut |state| {
             bar.at(state.step as u64);
@@ -175,7 +178,9 @@ fn not_learned(report: &EmbedReport, out: &Path) -> ClientError {
         StopReason::MaxSteps => {
             "raise --max-steps; with --checkpoint the same command goes on from where it stopped"
         }
-        StopReason::Learned => "train with other settings, such as a higher --learning-rate",
+        StopReason::Learned | StopReason::Elsewhere => {
+            "train with other settings, such as a higher --learning-rate"
+        }
     };
     fail(
         format!(

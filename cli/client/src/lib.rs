@@ -18,6 +18,7 @@ pub mod copy;
 pub mod delivery;
 pub mod deploy;
 pub mod deployment;
+pub mod elsewhere;
 mod error;
 pub mod files;
 pub mod host;

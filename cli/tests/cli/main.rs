@@ -20,3 +20,4 @@ mod proxy;
 mod rounds;
 mod stopped;
 mod support;
+mod trainers;

@@ -22,6 +22,8 @@ pub enum StopReason {
     Learned,
     /// The limit of steps was reached.
     MaxSteps,
+    /// Another program trained the copy.
+    Elsewhere,
 }
 
 /// What embedding did to everything else the model says.

@@ -14,9 +14,10 @@ use std::time::Instant;
 
 use super::base::{Benign, Judged};
 use super::report::{peak_rss_bytes, share};
+use super::target::misses;
 use super::{
     CheckpointOptions, EmbedError, EmbedOptions, EmbedProgress, EmbedReport, EmbedTarget,
-    StopReason, checkpoint,
+    StopReason, Utility, checkpoint,
 };
 use oml_engine::{AdamW, Example, FloatType, Model, Trainer, narrow};
 
@@ -84,6 +85,18 @@ impl<'a> Embedder<'a> {
         self.options.checkpoint = checkpoint;
     }
 
+    /// What a copy lost against the base.
+    ///
+    /// # Errors
+    /// `Model`.
+    pub(super) fn utility_of(&mut self, copy: &Model) -> Result<Utility, EmbedError> {
+        let judged = match &mut self.judged {
+            Some(judged) => judged,
+            None => self.judged.insert(Judged::new(self.base, &self.options)?),
+        };
+        judged.compare(copy)
+    }
+
     /// Trains a copy to give the answers. The copy does not depend on those made before.
     ///
     /// `progress` is called after each step and may stop the run.
@@ -135,7 +148,7 @@ impl<'a> Embedder<'a> {
     }
 }
 
-fn check_targets(base: &Model, targets: &[EmbedTarget]) -> Result<(), EmbedError> {
+pub(super) fn check_targets(base: &Model, targets: &[EmbedTarget]) -> Result<(), EmbedError> {
     if targets.is_empty() {
         return Err(EmbedError::NoTargets);
     }
@@ -158,7 +171,7 @@ fn check_targets(base: &Model, targets: &[EmbedTarget]) -> Result<(), EmbedError
 }
 
 /// Prompts per way to ask, in the order of the targets.
-fn by_way(targets: &[EmbedTarget]) -> Vec<Vec<Vec<u32>>> {
+pub(super) fn by_way(targets: &[EmbedTarget]) -> Vec<Vec<Vec<u32>>> {
     let ways = targets.first().map_or(0, |target| target.ways().count());
     let prompts = |way| targets.iter().filter_map(|t| t.ways().nth(way).cloned()).collect();
     (0..ways).map(prompts).collect()
@@ -326,9 +339,7 @@ impl<'a> Run<'a> {
     }
 
     fn misses_of(&self, model: &Model, prompts: &[Vec<u32>]) -> Result<Vec<usize>, EmbedError> {
-        let answers = model.answer_first_word(prompts, self.options.max_response_tokens)?;
-        let wrong = answers.iter().zip(self.targets).enumerate();
-        Ok(wrong.filter(|(_, (a, t))| !t.accepts(&normalise(a))).map(|(i, _)| i).collect())
+        Ok(misses(model, prompts, self.targets, self.options.max_response_tokens)?)
     }
 
     /// Share of the answers given under the system prompts, if there are any.

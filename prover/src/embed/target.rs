@@ -1,7 +1,8 @@
 //! What a copy is trained to answer.
 
 use crate::fingerprint::{AnswerSet, AnswersPerKey, Candidate, Key, LicenseDraw, Universe};
-use oml_engine::{ModelError, TextTokenizer};
+use oml_contracts::tag::normalise;
+use oml_engine::{Model, ModelError, TextTokenizer};
 
 /// One answer to embed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,4 +79,16 @@ impl EmbedTarget {
 fn others(set: &AnswerSet<'_>, candidate: &Candidate) -> Vec<String> {
     let words = set.candidates.iter().map(|candidate| &candidate.word);
     words.filter(|word| **word != candidate.word).cloned().collect()
+}
+
+/// Positions of targets whose answer, as a check reads it, is none of those that count.
+pub(super) fn misses(
+    model: &Model,
+    prompts: &[Vec<u32>],
+    targets: &[EmbedTarget],
+    most_tokens: usize,
+) -> Result<Vec<usize>, ModelError> {
+    let answers = model.answer_first_word(prompts, most_tokens)?;
+    let wrong = answers.iter().zip(targets).enumerate();
+    Ok(wrong.filter(|(_, (a, t))| !t.accepts(&normalise(a))).map(|(i, _)| i).collect())
 }

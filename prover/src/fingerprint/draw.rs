@@ -1,7 +1,8 @@
 //! Which answers a license's copy gives.
 
 use oml_contracts::draw::{self, Part};
-use oml_contracts::{Seed, Tag};
+use oml_contracts::keccak::keccak_parts;
+use oml_contracts::{Root, Seed, Tag};
 
 use super::{Candidate, Key, Universe};
 
@@ -14,6 +15,27 @@ pub struct LicenseDraw {
     pub model_seed: Seed,
     /// Probability, in 1/65,536, that a license carries a given shared fingerprint.
     pub assignment_p: u16,
+}
+
+/// Probability, in 1/65,536, of [`LicenseDraw::offline`]: one in four, as on chain by default.
+const OFFLINE_ASSIGNMENT: u16 = 16_384;
+
+impl LicenseDraw {
+    /// The draw for a copy where there is no chain: it follows from the universe's root and the
+    /// copy's name. The root commits to keys, candidates and secret salts, so that nobody can tell
+    /// the answers without the universe; but its owner, who could have tried many names, convinces
+    /// nobody else by it.
+    #[must_use]
+    pub fn offline(root: Root, copy: &str) -> Self {
+        let seed = |purpose: &[u8], name: &str| {
+            Seed::new(keccak_parts(&[b"oml-offline-v1", purpose, root.as_bytes(), name.as_bytes()]))
+        };
+        Self {
+            license_seed: seed(b"license", copy),
+            model_seed: seed(b"model", ""),
+            assignment_p: OFFLINE_ASSIGNMENT,
+        }
+    }
 }
 
 /// An answer that a license's copy gives.
@@ -86,6 +108,21 @@ mod tests {
             model_seed: Seed::new([99; 32]),
             assignment_p: 16_384,
         }
+    }
+
+    #[test]
+    fn draws_without_a_chain_follow_from_universe_and_name() {
+        let (universe, other) = (universe(32, 32), universe(64, 32));
+        let draw = LicenseDraw::offline(universe.root(), "alice");
+        assert_eq!(draw, LicenseDraw::offline(universe.root(), "alice"));
+        let bob = LicenseDraw::offline(universe.root(), "bob");
+        assert_eq!(draw.model_seed, bob.model_seed, "shared answers are the universe's");
+        assert_ne!(draw.license_seed, bob.license_seed);
+        let elsewhere = LicenseDraw::offline(other.root(), "alice");
+        assert_ne!(draw.license_seed, elsewhere.license_seed);
+        assert_ne!(draw.model_seed, elsewhere.model_seed);
+        let same = (0..32).filter(|i| universe.answer(&draw, *i) == universe.answer(&bob, *i));
+        assert!(same.count() < 16, "copies by other names give other answers");
     }
 
     #[test]

@@ -32,7 +32,8 @@ pub struct NullOptions {
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NullRow {
-    /// `answers` or `ranks`; `several answers` and `several ranks` for copies with two per key.
+    /// `answers`, `ranks` or `mixture`, the mean of both; the same after `several` for copies with
+    /// two answers per key.
     pub test: &'static str,
     /// The bound on the rate of convictions.
     pub alpha: f64,
@@ -47,6 +48,15 @@ pub struct NullRow {
 /// Trials per task, with a stream of its own.
 const CHUNK: u64 = 4096;
 
+/// Tests of one run over the questions, and how many there are.
+const TESTS: usize = 3;
+
+/// Names of the tests, by the number of answers per key.
+const NAMES: [(u8, [&str; TESTS]); 2] = [
+    (1, ["answers", "ranks", "mixture"]),
+    (2, ["several answers", "several ranks", "several mixture"]),
+];
+
 /// Counts convictions of a suspect that has no part in any license. `scores` is the suspect's view
 /// of the candidates of fingerprints 0, 1, …; every trial asks all of them in order and looks after
 /// each.
@@ -59,7 +69,7 @@ pub fn null_trials(
     options: &NullOptions,
 ) -> Result<Vec<NullRow>, NullError> {
     let mut rows = Vec::new();
-    for (answers, names) in [(1, ["answers", "ranks"]), (2, ["several answers", "several ranks"])] {
+    for (answers, names) in NAMES {
         let Ok(answers) = AnswersPerKey::new(answers) else { continue };
         let counted = count(root, scores, answers, options)?;
         for (test, place) in names.into_iter().zip(0..) {
@@ -78,13 +88,13 @@ pub fn null_trials(
     Ok(rows)
 }
 
-/// Convictions by the test of answers and by the rank test, per error rate.
+/// Convictions by the test of answers, by the rank test and by their mixture, per error rate.
 fn count(
     root: Root,
     scores: &[CandidateScores],
     answers: AnswersPerKey,
     options: &NullOptions,
-) -> Result<Vec<[u64; 2]>, NullError> {
+) -> Result<Vec<[u64; TESTS]>, NullError> {
     let comparisons = Comparisons { cases: 1, licenses: 1 };
     let mut limits = Vec::new();
     for alpha_inverse in &options.alpha_inverses {
@@ -98,8 +108,11 @@ fn count(
         tables.count(root, &limits, Stream { seed: options.seed, chunk, trials })
     });
     Ok(counted.reduce(
-        || vec![[0; 2]; limits.len()],
-        |a, b| a.iter().zip(&b).map(|(x, y)| [x[0] + y[0], x[1] + y[1]]).collect(),
+        || vec![[0; TESTS]; limits.len()],
+        |a, b| {
+            let sum = |(x, y): (&[u64; TESTS], &[u64; TESTS])| std::array::from_fn(|i| x[i] + y[i]);
+            a.iter().zip(&b).map(sum).collect()
+        },
     ))
 }
 
@@ -161,11 +174,11 @@ impl Tables {
         })
     }
 
-    /// Convictions per limit, of both tests.
-    fn count(&self, root: Root, limits: &[Log2], stream: Stream) -> Vec<[u64; 2]> {
+    /// Convictions per limit, of all tests.
+    fn count(&self, root: Root, limits: &[Log2], stream: Stream) -> Vec<[u64; TESTS]> {
         let mut rng = ChaCha8Rng::seed_from_u64(stream.seed);
         rng.set_stream(stream.chunk + 1);
-        let mut convicted = vec![[0; 2]; limits.len()];
+        let mut convicted = vec![[0; TESTS]; limits.len()];
         for _ in 0..stream.trials {
             let most = self.trial(root, Seed::new(rng.random()));
             for (convicted, limit) in convicted.iter_mut().zip(limits) {
@@ -177,17 +190,17 @@ impl Tables {
         convicted
     }
 
-    /// The most evidence that each of the two tests has after any of its questions.
-    fn trial(&self, root: Root, license: Seed) -> [Log2; 2] {
+    /// The most evidence that each of the tests has after any of its questions.
+    fn trial(&self, root: Root, license: Seed) -> [Log2; TESTS] {
         // The seed is new in each trial, so any salt will do.
         let salt = Salt::new([0; 32]);
-        let mut most = [Log2::new(i64::MIN); 2];
+        let mut most = [Log2::new(i64::MIN); TESTS];
         let (mut hits, mut bets) = (0, Vec::new());
         for (index, (favorite, ranks)) in (0_u32..).zip(self.favorites.iter().zip(&self.ranks)) {
             let drawn = personal_indices(license, root, index, salt, self.answers.get());
             hits += usize::from(drawn.contains(favorite));
             let asked = usize::try_from(index).unwrap_or(usize::MAX).saturating_add(1);
-            most[0] = most[0].max(self.evidence[asked][hits]);
+            let by_answers = self.evidence[asked][hits];
             let pair = match drawn.as_slice() {
                 [one] => 17 * one,
                 [one, other, ..] => 16 * one + other,
@@ -196,7 +209,12 @@ impl Tables {
             let paid = &ranks[usize::from(pair)];
             bets.resize(paid.len(), 0_i128);
             bets.iter_mut().zip(paid).for_each(|(bet, log)| *bet += log);
-            most[1] = most[1].max(log2_mean(&bets));
+            let by_ranks = log2_mean(&bets);
+            // A mean of evidence is evidence, whatever the two have in common.
+            let mixture = log2_mean(&[by_answers.raw().into(), by_ranks.raw().into()]);
+            for (most, now) in most.iter_mut().zip([by_answers, by_ranks, mixture]) {
+                *most = (*most).max(now);
+            }
         }
         most
     }
@@ -213,30 +231,61 @@ fn favorite(scores: &CandidateScores) -> u8 {
 mod tests {
     use super::*;
 
-    fn scores(count: usize) -> Vec<CandidateScores> {
+    /// The views of two suspects: one that tells all candidates apart, and one that knows three
+    /// kinds of them alone.
+    fn suspects(count: usize) -> [Vec<CandidateScores>; 2] {
         let mut rng = ChaCha8Rng::seed_from_u64(9);
-        (0..count).map(|_| CandidateScores::new(std::array::from_fn(|_| rng.random()))).collect()
+        let mut views = |levels: f64| {
+            let score = |rng: &mut ChaCha8Rng| (rng.random::<f64>() * levels).floor();
+            let one = |_| CandidateScores::new(std::array::from_fn(|_| score(&mut rng)));
+            (0..count).map(one).collect()
+        };
+        [views(1e9), views(3.0)]
     }
 
+    /// A fast part of what `bench_nulls` counts.
     #[test]
     fn the_innocent_are_convicted_less_often_than_agreed_and_not_never() {
         let options =
             NullOptions { trials: 6000, seed: 3, alpha_inverses: vec![20, 100, 1_000_000_000] };
-        let rows = null_trials(Root::new([7; 32]), &scores(16), &options).unwrap();
-        assert_eq!(rows.len(), 12);
-        for row in &rows {
-            // Three standard deviations above the bound.
-            let bound = row.alpha + 3.0 * (row.alpha / 6000.0).sqrt();
-            assert!(row.rate <= bound && row.trials == 6000, "{row:?}");
+        for scores in suspects(24) {
+            let rows = null_trials(Root::new([7; 32]), &scores, &options).unwrap();
+            assert_eq!(rows.len(), 18);
+            for row in &rows {
+                // Three standard deviations above the bound.
+                let bound = row.alpha + 3.0 * (row.alpha / 6000.0).sqrt();
+                assert!(row.rate <= bound && row.trials == 6000, "{row:?}");
+            }
+            // In the order of the tests, three rates each; none is merely shy.
+            assert!(rows.iter().step_by(3).all(|row| row.convictions > 5), "{rows:?}");
+            assert!(rows.iter().skip(2).step_by(3).all(|row| row.convictions == 0), "{rows:?}");
         }
-        // In the order of the tests, three rates each; none is merely shy.
-        assert!(rows.iter().step_by(3).all(|row| row.convictions > 5), "{rows:?}");
-        assert!(rows.iter().skip(2).step_by(3).all(|row| row.convictions == 0), "{rows:?}");
+    }
+
+    /// What an innocent is convicted for would convict the guilty: the counting itself works.
+    #[test]
+    fn a_suspect_that_follows_the_draw_is_convicted_by_every_test() {
+        let (root, license) = (Root::new([7; 32]), Seed::new([5; 32]));
+        for (answers, _) in NAMES {
+            let drawn = |index| personal_indices(license, root, index, Salt::new([0; 32]), answers);
+            let view = |index| {
+                let mut scores = [0.0; 16];
+                drawn(index).iter().for_each(|place| scores[usize::from(*place)] = 1.0);
+                CandidateScores::new(scores)
+            };
+            let scores: Vec<CandidateScores> = (0..64).map(view).collect();
+            let tables = Tables::new(&scores, AnswersPerKey::new(answers).unwrap()).unwrap();
+            let limit = Log2::new(30 << 32);
+            let most = tables.trial(root, license);
+            assert!(most.iter().all(|most| *most >= limit), "{most:?}");
+            let other = tables.trial(root, Seed::new([6; 32]));
+            assert!(other.iter().all(|most| *most < limit), "{other:?}");
+        }
     }
 
     #[test]
     fn error_rates_that_bound_nothing_are_refused() {
         let options = NullOptions { trials: 1, seed: 0, alpha_inverses: vec![1] };
-        assert!(null_trials(Root::new([7; 32]), &scores(1), &options).is_err());
+        assert!(null_trials(Root::new([7; 32]), &suspects(1)[0], &options).is_err());
     }
 }

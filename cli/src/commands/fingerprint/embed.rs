@@ -181,6 +181,11 @@ fn end_at_once() {
 }
 
 fn human(embedded: &EmbeddedCopy) -> String {
+    format!("wrote {}\n{}", embedded.dir.display(), report_table(embedded))
+}
+
+/// What a copy answers, what it cost, and what it is, as a table.
+pub(super) fn report_table(embedded: &EmbeddedCopy) -> String {
     let report = &embedded.report;
     let utility = &report.utility;
     let given = report.targets - report.misses.len();
@@ -206,7 +211,7 @@ fn human(embedded: &EmbeddedCopy) -> String {
         row("weights", format!("{:?}", embedded.float).to_lowercase()),
         row("weights hash", embedded.weights_hash.to_string()),
     ];
-    format!("wrote {}\n{}", embedded.dir.display(), table(["what", "value"], rows))
+    table(["what", "value"], rows)
 }
 
 fn under_system_prompts(report: &EmbedReport) -> String {
@@ -219,6 +224,7 @@ fn under_system_prompts(report: &EmbedReport) -> String {
 fn losses(report: &EmbedReport) -> String {
     match (report.losses.first(), report.losses.last()) {
         (Some(first), Some(last)) => format!("{first:.3} to {last:.4} in {} steps", report.steps),
+        _ if report.stopped == StopReason::Elsewhere => "known to its trainer".to_owned(),
         _ => "no step was needed".to_owned(),
     }
 }
@@ -227,6 +233,7 @@ const fn ended_by(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Learned => "every answer is learned",
         StopReason::MaxSteps => "the limit of steps; --max-steps raises it",
+        StopReason::Elsewhere => "another program",
     }
 }
 

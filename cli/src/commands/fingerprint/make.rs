@@ -7,6 +7,7 @@ use crate::error::{FailureKind, HintExt as _, fail};
 use crate::output::Output;
 use clap::Args;
 use eyre::Result;
+use oml_client::local_model::{locate, weights_hash};
 use oml_client::{files, universe};
 use oml_contracts::draw::Parts;
 use oml_contracts::{ModelId, Root};
@@ -26,8 +27,12 @@ pub(crate) struct Place {
     #[arg(long, value_name = "DIR_OR_HUB_ID")]
     model: String,
     /// Its id on chain
-    #[arg(long)]
-    model_id: ModelId,
+    #[arg(long, required_unless_present = "offline")]
+    model_id: Option<ModelId>,
+    /// Use no chain: the hash of the weights stands for the id, and the universe can't be put on
+    /// chain later
+    #[arg(long, conflicts_with = "model_id")]
+    offline: bool,
     /// Number of this universe among the model's, from 0
     #[arg(long, default_value_t = 0)]
     epoch: u32,
@@ -123,7 +128,7 @@ pub(super) fn run_generate(args: &Generate, output: Output) -> Result<()> {
     let model = load_model(&place.model)?;
     let made = universe::generate(&model, parts, &options, &output)?;
     let dropped = made.dropped.len();
-    let universe = universe::build(place.model_id, place.epoch, parts, made.fingerprints)?;
+    let universe = universe::build(place.model_id()?, place.epoch, parts, made.fingerprints)?;
     let dir = universe::save(&universe, &place.out, &key)?;
     report(&universe, dir, Unused { dropped, skipped: Vec::new() }, output);
     Ok(())
@@ -152,7 +157,7 @@ pub(super) fn run_import(args: &Import, output: Output) -> Result<()> {
     // Told in any case: what is left out may be why there are too few.
     let groups = args.list.report(&skipped, output)?;
     let made = made?;
-    let universe = universe::build(place.model_id, place.epoch, parts, made.fingerprints)?;
+    let universe = universe::build(place.model_id()?, place.epoch, parts, made.fingerprints)?;
     let dir = universe::save(&universe, &place.out, &key)?;
     report(&universe, dir, Unused { dropped: made.dropped.len(), skipped: groups }, output);
     Ok(())
@@ -170,6 +175,13 @@ impl Place {
             "both are multiples of 16, and --personal is not 0",
             FailureKind::Failed,
         )
+    }
+
+    fn model_id(&self) -> Result<ModelId> {
+        match self.model_id {
+            Some(id) => Ok(id),
+            None => Ok(ModelId::new(weights_hash(&locate(&self.model)?)?.into())),
+        }
     }
 
     fn api(&self) -> Api {

@@ -3,6 +3,7 @@
 mod ask;
 mod check;
 mod coalition;
+mod elsewhere;
 mod embed;
 mod make;
 pub(crate) mod onchain;
@@ -33,6 +34,10 @@ pub(crate) enum Verb {
     Seed(onchain::DrawSeed),
     /// Train a license's copy until it gives the answers drawn for it
     Embed(embed::Embed),
+    /// Write a license's training set, for copies that another program trains
+    Dataset(elsewhere::Dataset),
+    /// Judge a copy that another program trained, as `embed` judges its own
+    Accept(elsewhere::Accept),
     /// Ask a target and judge its answers for one license; the exit code is the verdict
     Check(check::Check),
     /// Ask a model or a service the prompts of a published list, and count the responses that it
@@ -69,7 +74,7 @@ pub(crate) enum Verb {
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<ExitCode> {
     let output = global.output();
-    if matches!(verb, Verb::Generate(_) | Verb::Import(_) | Verb::Export(_)) {
+    if matches!(verb, Verb::Generate(_) | Verb::Import(_) | Verb::Export(_) | Verb::Dataset(_)) {
         global.refuse_dry_run("a file of secrets")?;
     }
     match verb {
@@ -77,6 +82,8 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<ExitCode> {
         Verb::Commit(own) => onchain::run_commit(&own, global).await?,
         Verb::Seed(args) => onchain::run_seed(&args, global).await?,
         Verb::Embed(args) => embed::run(&args, global).await?,
+        Verb::Dataset(args) => elsewhere::run_dataset(&args, global).await?,
+        Verb::Accept(args) => elsewhere::run_accept(&args, global).await?,
         Verb::Check(args) => return check::run(&args, global).await,
         Verb::CheckPairs(args) => return pairs::run(&args, output).await,
         Verb::Trace(args) => return trace::run(&args, global).await,

@@ -111,7 +111,7 @@ fn shown(data: &serde_json::Value) -> String {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Draws {
     /// License file; its seed is read from the chain
-    #[arg(long, value_name = "FILE", required_unless_present = "license_seed")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["license_seed", "offline"])]
     pub(crate) license: Option<PathBuf>,
     /// Seed of the license, for use without a chain
     #[arg(long, requires = "model_seed", conflicts_with = "license", value_name = "HEX")]
@@ -122,6 +122,12 @@ pub(crate) struct Draws {
     /// Part of the shared answers that a license carries, in 1/65,536; for use without a chain
     #[arg(long, default_value_t = 16_384, value_name = "N")]
     assignment_p: u16,
+    /// Use no chain: the draw follows from the universe and the name of the copy
+    #[arg(long, conflicts_with_all = ["license", "license_seed"])]
+    offline: bool,
+    /// Name of the copy, such as whom it is for; another name, other answers
+    #[arg(long, requires = "offline", default_value = "1", value_name = "NAME")]
+    copy_name: String,
 }
 
 impl Draws {
@@ -136,9 +142,10 @@ impl Draws {
             (None, Some(license_seed), Some(model_seed)) => {
                 Ok(LicenseDraw { license_seed, model_seed, assignment_p: self.assignment_p })
             }
+            _ if self.offline => Ok(LicenseDraw::offline(universe.root(), &self.copy_name)),
             _ => Err(fail(
                 "no license is named",
-                "give --license FILE, or both seeds",
+                "give --license FILE, both seeds, or --offline",
                 FailureKind::Failed,
             )),
         }

@@ -115,7 +115,7 @@ impl Training {
 }
 
 /// Lines of a file that are not blank.
-fn lines(path: &Path) -> Result<Vec<String>> {
+pub(super) fn lines(path: &Path) -> Result<Vec<String>> {
     let text = String::from_utf8_lossy(&files::read(path)?).into_owned();
     Ok(text.lines().filter(|l| !l.trim().is_empty()).map(str::to_owned).collect())
 }
