@@ -14,6 +14,7 @@ mod chain;
 pub mod channel;
 mod clock;
 mod commitment;
+mod consent;
 pub mod copy;
 pub mod delivery;
 pub mod deploy;
@@ -43,5 +44,6 @@ pub mod vouchers;
 
 pub use anvil::find_anvil;
 pub use chain::{Chain, ChainSettings, RpcConnection, TxRecord};
+pub use consent::{Consent, PlannedCall};
 pub use error::{BoxError, ClientError, FailureKind, HintExt, Result, fail, find};
 pub use progress::{Progress, ProgressBar};

@@ -14,6 +14,7 @@ pub(crate) mod model;
 pub(crate) mod node;
 pub(crate) mod offer;
 pub(crate) mod pay;
+pub(crate) mod profile;
 pub(crate) mod proof;
 pub(crate) mod prover;
 mod recover;
@@ -74,6 +75,9 @@ pub(crate) enum Noun {
     /// Deploy the contracts and look at a chain
     #[command(subcommand)]
     Chain(chain::Verb),
+    /// Profiles: chain, account and defaults under one name
+    #[command(subcommand)]
+    Profile(profile::Verb),
     /// Play the whole protocol on a local chain
     #[cfg(feature = "demo")]
     Demo(Box<demo::Demo>),
@@ -87,6 +91,18 @@ impl Noun {
         match self {
             Self::Node(node::Verb::Run { .. }) | Self::Model(model::Verb::Serve { .. }) => "info",
             _ => "warn",
+        }
+    }
+
+    /// Whether it takes what flags and variables leave open from a profile. What makes and changes
+    /// profiles must work where the one in use is missing, and the demo has its own chain.
+    pub(crate) const fn takes_a_profile(&self) -> bool {
+        match self {
+            Self::Profile(verb) => matches!(verb, profile::Verb::Show),
+            Self::Chain(verb) => !matches!(verb, chain::Verb::Add(_)),
+            #[cfg(feature = "demo")]
+            Self::Demo(_) => false,
+            _ => true,
         }
     }
 }
@@ -111,6 +127,7 @@ pub(crate) async fn run(noun: Noun, global: &Global) -> Result<ExitCode> {
         Noun::Prover(verb) => prover::run(verb, global).await.map(done),
         Noun::Node(verb) => node::run(verb, global).await.map(done),
         Noun::Chain(verb) => chain::run(verb, global).await.map(done),
+        Noun::Profile(verb) => profile::run(verb, global).map(done),
         #[cfg(feature = "demo")]
         Noun::Demo(args) => demo::run(*args, global).await.map(done),
         Noun::Doctor(args) => doctor::run(args, global).await.map(done),

@@ -19,9 +19,9 @@ pub(crate) struct Pay {
     /// Channel file, as `oml channel open` writes it
     #[arg(long, default_value = "channel.json", value_name = "FILE")]
     channel: PathBuf,
-    /// Base URL of the host's gateway
+    /// Base URL of the host's gateway [default: the profile's]
     #[arg(long, env = "OML_GATEWAY", value_name = "URL")]
-    gateway: String,
+    gateway: Option<String>,
     /// Text to continue, or with --chat the user's message
     #[arg(long, value_name = "TEXT")]
     prompt: String,
@@ -56,6 +56,7 @@ pub(crate) struct Pay {
 pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
     let output = global.output();
     args.receipt.as_deref().map_or(Ok(()), files::require_free)?;
+    let gateway = global.gateway(args.gateway.as_deref())?;
     let chain = global.signing().await?;
     let channel = ChannelFile::load(&args.channel)?;
     let payable = PayableChannel::read(&chain, &channel).await?;
@@ -72,14 +73,14 @@ pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
         ));
     }
     let log = args.log_file.clone().unwrap_or_else(|| pay::log_of(&args.channel));
-    let session = payable.logged_session(&chain, &args.gateway, &log).await?;
+    let session = payable.logged_session(&chain, &gateway, &log).await?;
     let session = session.with_budget(budget);
     let mut session = if args.plain { session.asking_plainly() } else { session };
     let mut shown = |piece: &str| output.piece(piece);
     let mut silent = |_: &str| {};
     let on_text: &mut (dyn FnMut(&str) + Send) = if args.stream { &mut shown } else { &mut silent };
     let done = session.request(args.endpoint(), args.body(), on_text).await;
-    let paid = PaidAnswer::of(pay::explain_money(done, &args.gateway, &currency)?, &currency);
+    let paid = PaidAnswer::of(pay::explain_money(done, &gateway, &currency)?, &currency);
     if let Some(path) = &args.receipt {
         files::keep(path, &paid.receipt)?;
     }

@@ -2,7 +2,7 @@
 
 use super::support::oml;
 
-const NOUNS: [&str; 18] = [
+const NOUNS: [&str; 19] = [
     "model",
     "fingerprint",
     "offer",
@@ -19,6 +19,7 @@ const NOUNS: [&str; 18] = [
     "prover",
     "node",
     "chain",
+    "profile",
     "demo",
     "doctor",
 ];

@@ -16,6 +16,7 @@ mod keyboard;
 #[cfg(feature = "signer-aws")]
 mod kms;
 mod money;
+mod profiles;
 mod proxy;
 mod rounds;
 mod stopped;
