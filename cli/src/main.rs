@@ -11,9 +11,12 @@ mod consent;
 mod currency;
 mod error;
 mod flags;
+mod help;
+mod named;
 mod output;
 mod profile;
 mod shares;
+mod span;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser};
@@ -34,18 +37,23 @@ struct Cli {
     noun: commands::Noun,
 }
 
+/// The whole command line with its help.
+fn command() -> clap::Command {
+    help::with_help(Cli::command())
+}
+
 fn main() -> ExitCode {
     if std::env::args_os().len() < 2 {
         // Whoever types the name alone asks what there is.
-        return match Cli::command().print_help() {
+        return match command().print_help() {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         };
     }
-    let matches = Cli::command().get_matches();
+    let matches = command().get_matches();
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Err(message) = cli.global.signer.prefer_flags(&matches) {
-        Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
+        command().error(ErrorKind::ArgumentConflict, message).exit();
     }
     cli.global.note_typed(&matches);
     let filled = fill(&mut cli, &matches);
@@ -79,7 +87,7 @@ fn run(cli: Cli) -> eyre::Result<ExitCode> {
     let filter = cli.global.log.as_deref().unwrap_or_else(|| cli.noun.default_log());
     init_logging(filter)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(commands::run(cli.noun, &cli.global))
+    runtime.block_on(commands::run(cli.noun, &cli.global, command))
 }
 
 fn init_logging(filter: &str) -> eyre::Result<()> {

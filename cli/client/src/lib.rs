@@ -33,12 +33,16 @@ pub mod pay;
 mod progress;
 pub mod proof;
 pub mod prover;
+pub mod proxy;
 pub mod purchase;
 pub mod recover;
+pub mod recover_all;
+pub mod registry;
 pub mod report;
 pub mod round;
 pub mod settle;
 pub mod signer;
+pub mod status;
 pub mod universe;
 pub mod vouchers;
 

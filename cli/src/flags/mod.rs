@@ -13,6 +13,7 @@ use clap::{ArgMatches, Args};
 use eyre::Result;
 use oml_client::signer::SignerOptions;
 use oml_client::{Chain, ChainSettings, Consent as _, PlannedCall, RpcConnection};
+use oml_contracts::EthAddress;
 use oml_node::chain::AccountSigner;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -86,6 +87,16 @@ impl Global {
     pub(crate) async fn account(&self) -> Result<AccountSigner> {
         let ask = |question: &str| rpassword::prompt_password(question);
         Ok(self.signer.options().account(ask).await?)
+    }
+
+    /// Whose things are meant: the account that was named, else the profile's address, else the
+    /// signer.
+    pub(crate) async fn account_or(&self, named: Option<EthAddress>) -> Result<EthAddress> {
+        // A signer that flags or variables name is another account than the profile's.
+        match named.or(self.context.address.filter(|_| !self.context.has_other_signer())) {
+            Some(address) => Ok(address),
+            None => Ok(self.account().await?.address()),
+        }
     }
 
     /// The chain, for reading.

@@ -24,6 +24,15 @@ pub(crate) struct Context {
     pub(crate) settings: Vec<Setting>,
 }
 
+impl Context {
+    /// Whether flags or variables name the signing account, so that it is not the profile's.
+    pub(crate) fn has_other_signer(&self) -> bool {
+        let names = |key| matches!(key, "account" | "keystore" | "signer" | "mnemonic");
+        let outside = |from| matches!(from, Origin::Flag | Origin::Environment);
+        self.settings.iter().any(|one| names(one.key) && outside(one.from))
+    }
+}
+
 /// A setting and where it is from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Setting {

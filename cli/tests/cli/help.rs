@@ -2,7 +2,7 @@
 
 use super::support::oml;
 
-const NOUNS: [&str; 19] = [
+const NOUNS: [&str; 23] = [
     "model",
     "fingerprint",
     "offer",
@@ -15,6 +15,8 @@ const NOUNS: [&str; 19] = [
     "round",
     "proof",
     "settle",
+    "status",
+    "recover",
     "balance",
     "prover",
     "node",
@@ -22,6 +24,8 @@ const NOUNS: [&str; 19] = [
     "profile",
     "demo",
     "doctor",
+    "completions",
+    "man",
 ];
 
 fn help(args: &[&str]) -> String {

@@ -18,6 +18,8 @@ mod kms;
 mod money;
 mod profiles;
 mod proxy;
+mod rebuilt;
 mod rounds;
+mod status;
 mod stopped;
 mod support;
