@@ -7,14 +7,19 @@
 
 mod commands;
 mod compute;
+mod consent;
 mod currency;
 mod error;
 mod flags;
+mod help;
+mod named;
 mod output;
+mod profile;
 mod shares;
+mod span;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser};
 use flags::Global;
 use std::process::ExitCode;
 
@@ -32,27 +37,28 @@ struct Cli {
     noun: commands::Noun,
 }
 
+/// The whole command line with its help.
+fn command() -> clap::Command {
+    help::with_help(Cli::command())
+}
+
 fn main() -> ExitCode {
     if std::env::args_os().len() < 2 {
         // Whoever types the name alone asks what there is.
-        return match Cli::command().print_help() {
+        return match command().print_help() {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         };
     }
-    let matches = Cli::command().get_matches();
+    let matches = command().get_matches();
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Err(message) = cli.global.signer.prefer_flags(&matches) {
-        Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
+        command().error(ErrorKind::ArgumentConflict, message).exit();
     }
+    cli.global.note_typed(&matches);
+    let filled = fill(&mut cli, &matches);
     let output = cli.global.output();
-    cli.global.compute.choose();
-    let filter = cli.global.log.as_deref().unwrap_or_else(|| cli.noun.default_log());
-    let result = init_logging(filter).and_then(|()| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(commands::run(cli.noun, &cli.global))
-    });
-    match result {
+    match filled.and_then(|()| run(cli)) {
         Ok(code) => code,
         Err(report) => {
             let (hint, kind) = error::find(&report);
@@ -60,6 +66,28 @@ fn main() -> ExitCode {
             ExitCode::from(error::exit_code(kind))
         }
     }
+}
+
+/// Takes from a profile what flags and variables leave open.
+fn fill(cli: &mut Cli, matches: &ArgMatches) -> eyre::Result<()> {
+    if !cli.noun.takes_a_profile() {
+        return Ok(());
+    }
+    let path = match profile::path() {
+        Ok(path) => path,
+        // Without a home directory there are no profiles, unless one is asked for.
+        Err(_) if cli.global.profile.is_none() => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    cli.global.fill(matches, &profile::ProfileFile::load(&path)?, &path)
+}
+
+fn run(cli: Cli) -> eyre::Result<ExitCode> {
+    cli.global.compute.choose();
+    let filter = cli.global.log.as_deref().unwrap_or_else(|| cli.noun.default_log());
+    init_logging(filter)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(commands::run(cli.noun, &cli.global, command))
 }
 
 fn init_logging(filter: &str) -> eyre::Result<()> {

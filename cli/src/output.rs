@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::io::{IsTerminal, Write};
 
 /// Version of the JSON envelope; raised only when a field changes its meaning. Since 2 an amount is
@@ -11,7 +11,8 @@ use std::io::{IsTerminal, Write};
 const SCHEMA_VERSION: u32 = 2;
 
 /// How results are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Format {
     /// Text for people.
     #[default]
@@ -20,6 +21,17 @@ pub(crate) enum Format {
     Json,
     /// Only the value that identifies the result, one per line.
     Quiet,
+}
+
+impl Format {
+    /// Its name on the command line.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Json => "json",
+            Self::Quiet => "quiet",
+        }
+    }
 }
 
 /// Prints results and progress in the chosen format.

@@ -106,6 +106,18 @@ async fn payouts(
     Ok(found)
 }
 
+/// When the next payout to `account` can be had that can't be had at `now`; Unix seconds.
+pub(crate) async fn next_unlock(
+    chain: &Chain,
+    currency: EthAddress,
+    account: EthAddress,
+    now: u64,
+) -> Result<Option<u64>> {
+    let found = payouts(chain, currency.into(), account.into()).await?;
+    let unlocks = found.into_iter().map(|(_, payout)| payout.unlockAt.to::<u64>());
+    Ok(unlocks.filter(|unlock| *unlock > now).min())
+}
+
 /// Pulls everything that can be had now.
 ///
 /// # Errors

@@ -8,8 +8,8 @@ use crate::money::{Currency, Money};
 use oml_contracts::rpc::abi::PaymentEscrow::{self, ChannelStatus};
 use oml_contracts::{Amount, LicenseId};
 use oml_payments::{
-    Completion, KeysAnswer, PayerChannel, PayerError, PayerSession, Price, ServingKeySource,
-    SignedReceipt,
+    Completion, EvidenceLog, KeysAnswer, LogEntry, PayerChannel, PayerError, PayerSession, Price,
+    ServingKeySource, SignedReceipt,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -204,6 +204,23 @@ pub fn explain<T>(result: Result<T, PayerError>, gateway: &str) -> Result<T> {
         ),
     };
     result.hint(format!("no paid answer from {gateway}"), hint, exit)
+}
+
+/// The most that any voucher in a log promised; without a log it is not known, so the largest
+/// amount.
+///
+/// # Errors
+/// The log is damaged.
+pub async fn promised_in(log: &Path) -> Result<Amount> {
+    if !log.exists() {
+        return Ok(Amount::MAX);
+    }
+    let entries = EvidenceLog::read(log).await?;
+    let amount = |entry: &LogEntry| match entry {
+        LogEntry::Voucher(voucher) => Some(voucher.cumulative_amount),
+        _ => None,
+    };
+    Ok(entries.iter().filter_map(amount).max().unwrap_or(Amount::ZERO))
 }
 
 /// Where what a channel has seen is kept, if no other file is named.

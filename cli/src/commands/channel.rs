@@ -10,7 +10,7 @@ use oml_client::channel::{self, ChangedChannel, CloseChannel, CloseWitness, Open
 use oml_client::files::{self, ChannelFile, CloseFile, LicenseFile};
 use oml_client::vouchers::open_store;
 use oml_client::{Chain, TxRecord, opening};
-use oml_contracts::{Amount, EthAddress};
+use oml_contracts::{Amount, ChannelId, EthAddress};
 use oml_node::NodeConfig;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub(crate) enum Verb {
     /// Open a channel to a license and deposit
     Open {
         /// License file of the host
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE|ID")]
         license: PathBuf,
         /// Deposit in the license's currency, e.g. 25
         #[arg(long)]
@@ -35,7 +35,7 @@ pub(crate) enum Verb {
     /// Add to a channel
     Deposit {
         /// Channel file
-        #[arg(long, default_value = "channel.json", value_name = "FILE")]
+        #[arg(long, default_value = "channel.json", value_name = "FILE|ID")]
         channel: PathBuf,
         /// Amount in the license's currency, e.g. 10
         #[arg(long)]
@@ -44,20 +44,20 @@ pub(crate) enum Verb {
     /// Start to leave; the host has the thaw period to claim
     Thaw {
         /// Channel file
-        #[arg(long, default_value = "channel.json", value_name = "FILE")]
+        #[arg(long, default_value = "channel.json", value_name = "FILE|ID")]
         channel: PathBuf,
     },
     /// Get the unclaimed rest back after the thaw; the channel is closed
     Withdraw {
         /// Channel file
-        #[arg(long, default_value = "channel.json", value_name = "FILE")]
+        #[arg(long, default_value = "channel.json", value_name = "FILE|ID")]
         channel: PathBuf,
     },
     /// Sign, as the host, that of the deposit nothing above an amount will be claimed; the payer
     /// can then close
     SignClose {
         /// Channel file, from the payer
-        #[arg(long, default_value = "channel.json", value_name = "FILE")]
+        #[arg(long, default_value = "channel.json", value_name = "FILE|ID")]
         channel: PathBuf,
         /// All that will ever be claimed, e.g. 2.5; at least what was served for
         #[arg(long)]
@@ -71,7 +71,7 @@ pub(crate) enum Verb {
     /// Close a channel for good without a thaw: the rest goes to the payer at once
     Close {
         /// Channel file
-        #[arg(long, default_value = "channel.json", value_name = "FILE")]
+        #[arg(long, default_value = "channel.json", value_name = "FILE|ID")]
         channel: PathBuf,
         #[command(flatten)]
         how: HowToClose,
@@ -82,8 +82,11 @@ pub(crate) enum Verb {
     Recover(LostChannel),
     /// Show deposit, claims and reservation
     Show {
+        /// Channel, as `list` shows it
+        #[arg(value_name = "ID", conflicts_with = "channel")]
+        id: Option<ChannelId>,
         /// Channel file
-        #[arg(long, default_value = "channel.json", value_name = "FILE")]
+        #[arg(long, default_value = "channel.json", value_name = "FILE|ID")]
         channel: PathBuf,
     },
 }
@@ -130,20 +133,23 @@ pub(crate) struct HowToClose {
 
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
-    let load = |path: &Path| ChannelFile::load(path);
+    let load = async |named: PathBuf| global.channel(&named).await;
     let changed = match verb {
-        Verb::Show { channel } => return show(&load(&channel)?, global).await,
+        Verb::Show { id, channel } => {
+            let named = id.map_or(channel, |id| id.to_string().into());
+            return show(&load(named).await?, global).await;
+        }
         Verb::List(of) => return recover::list_channels(&of, global).await,
         Verb::Recover(lost) => return recover::recover_channel(&lost, global).await,
         Verb::SignClose { channel, amount, node, out } => {
             global.refuse_dry_run("a signature that ends a channel")?;
             files::require_free(&out)?;
-            let signed = sign_close(&load(&channel)?, &amount, &node, global).await?;
+            let signed = sign_close(&load(channel).await?, &amount, &node, global).await?;
             return write_close(&signed, &out, global);
         }
         Verb::Open { license, amount, voucher_signer, out } => {
             let chain = global.signing().await?;
-            let license = LicenseFile::load(&license)?;
+            let license = global.license(&license).await?;
             let amount = parse(&chain, &license, &amount).await?;
             let order = OpenChannel { license, voucher_signer, amount };
             let opened = opening::open(&chain, &order, &out).await?;
@@ -152,17 +158,19 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         }
         Verb::Deposit { channel, amount } => {
             let chain = global.signing().await?;
-            let channel = load(&channel)?;
+            let channel = load(channel).await?;
             let amount = parse(&chain, &channel.license, &amount).await?;
             channel::deposit(&chain, &channel, amount).await?
         }
-        Verb::Thaw { channel } => channel::thaw(&global.signing().await?, &load(&channel)?).await?,
+        Verb::Thaw { channel } => {
+            channel::thaw(&global.signing().await?, &load(channel).await?).await?
+        }
         Verb::Withdraw { channel } => {
-            channel::withdraw(&global.signing().await?, &load(&channel)?).await?
+            channel::withdraw(&global.signing().await?, &load(channel).await?).await?
         }
         Verb::Close { channel, how } => {
             let chain = global.signing().await?;
-            let channel = load(&channel)?;
+            let channel = load(channel).await?;
             channel::close(&chain, &channel, &how.read(&chain, &channel).await?).await?
         }
     };

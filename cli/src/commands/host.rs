@@ -61,13 +61,13 @@ pub(crate) enum HistoryVerb {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct NamedLicense {
     /// License file, as `oml license acquire` writes it
-    #[arg(long, default_value = "license.json", value_name = "FILE")]
+    #[arg(long, default_value = "license.json", value_name = "FILE|ID")]
     license: PathBuf,
 }
 
 impl NamedLicense {
-    fn load(&self) -> Result<LicenseFile> {
-        Ok(LicenseFile::load(&self.license)?)
+    async fn load(&self, global: &Global) -> Result<LicenseFile> {
+        global.license(&self.license).await
     }
 }
 
@@ -95,7 +95,7 @@ pub(crate) struct Next {
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     match verb {
         Verb::Keys(KeysVerb::List(license)) => {
-            let found = host::keys(&global.reading().await?, &license.load()?).await?;
+            let found = host::keys(&global.reading().await?, &license.load(global).await?).await?;
             list(&found, global.output());
             Ok(())
         }
@@ -106,12 +106,18 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
                 (None, Some(account)) => NextKey::Account(account),
                 (None, None) => return Err(no_next_key()),
             };
-            rotated(&host::rotate(&chain, &license.load()?, &next).await?, global.output());
+            rotated(
+                &host::rotate(&chain, &license.load(global).await?, &next).await?,
+                global.output(),
+            );
             Ok(())
         }
         Verb::Keys(KeysVerb::Revoke { license, epoch }) => {
             let chain = global.signing().await?;
-            revoked(&host::revoke(&chain, &license.load()?, epoch).await?, global.output());
+            revoked(
+                &host::revoke(&chain, &license.load(global).await?, epoch).await?,
+                global.output(),
+            );
             Ok(())
         }
         Verb::SigningHistory(HistoryVerb::Show(node)) => {

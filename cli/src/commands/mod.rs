@@ -14,15 +14,18 @@ pub(crate) mod model;
 pub(crate) mod node;
 pub(crate) mod offer;
 pub(crate) mod pay;
+pub(crate) mod profile;
 pub(crate) mod proof;
 pub(crate) mod prover;
 mod recover;
 pub(crate) mod report;
 pub(crate) mod round;
 pub(crate) mod settle;
+pub(crate) mod shell;
+pub(crate) mod status;
 
 use crate::flags::Global;
-use clap::Subcommand;
+use clap::{Command, Subcommand};
 use eyre::Result;
 use std::process::ExitCode;
 
@@ -51,7 +54,7 @@ pub(crate) enum Noun {
     #[command(subcommand)]
     Channel(channel::Verb),
     /// Pay for a request through a gateway
-    Pay(pay::Pay),
+    Pay(Box<pay::Pay>),
     /// Pay for a round that an owner has signed a seal of
     Report(report::Report),
     /// Sealed rounds of sampled testers: plan, seal, show, collect
@@ -62,6 +65,10 @@ pub(crate) enum Noun {
     Proof(proof::Verb),
     /// Claim vouchers on chain
     Settle(settle::Settle),
+    /// Show what is due when, who must act, and what is at risk
+    Status(status::Status),
+    /// Write lost files again, as far as the chain knows them
+    Recover(recover::Recover),
     /// What the contracts owe an account
     #[command(subcommand)]
     Balance(balance::Verb),
@@ -74,11 +81,18 @@ pub(crate) enum Noun {
     /// Deploy the contracts and look at a chain
     #[command(subcommand)]
     Chain(chain::Verb),
+    /// Profiles: chain, account and defaults under one name
+    #[command(subcommand)]
+    Profile(profile::Verb),
     /// Play the whole protocol on a local chain
     #[cfg(feature = "demo")]
     Demo(Box<demo::Demo>),
     /// Check this machine and configuration
     Doctor(doctor::Doctor),
+    /// Print what a shell completes commands and flags by
+    Completions(shell::Completions),
+    /// Write manual pages, one for each command
+    Man(shell::Manual),
 }
 
 impl Noun {
@@ -89,10 +103,23 @@ impl Noun {
             _ => "warn",
         }
     }
+
+    /// Whether it takes what flags and variables leave open from a profile. What makes and changes
+    /// profiles must work where the one in use is missing, and the demo has its own chain.
+    pub(crate) const fn takes_a_profile(&self) -> bool {
+        match self {
+            Self::Profile(verb) => matches!(verb, profile::Verb::Show),
+            Self::Chain(verb) => !matches!(verb, chain::Verb::Add(_)),
+            #[cfg(feature = "demo")]
+            Self::Demo(_) => false,
+            Self::Completions(_) | Self::Man(_) => false,
+            _ => true,
+        }
+    }
 }
 
-/// Runs one command.
-pub(crate) async fn run(noun: Noun, global: &Global) -> Result<ExitCode> {
+/// Runs one command; `root` makes the whole command line.
+pub(crate) async fn run(noun: Noun, global: &Global, root: fn() -> Command) -> Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     match noun {
         Noun::Model(verb) => model::run(verb, global).await.map(done),
@@ -102,17 +129,25 @@ pub(crate) async fn run(noun: Noun, global: &Global) -> Result<ExitCode> {
         Noun::Host(verb) => host::run(verb, global).await.map(done),
         Noun::Deployment(verb) => deployment::run(verb, global).await.map(done),
         Noun::Channel(verb) => channel::run(verb, global).await.map(done),
-        Noun::Pay(args) => pay::run(args, global).await.map(done),
+        Noun::Pay(args) => pay::run(*args, global).await.map(done),
         Noun::Report(args) => report::run(args, global).await.map(done),
         Noun::Round(verb) => round::run(verb, global).await.map(done),
         Noun::Proof(verb) => proof::run(verb, global).await.map(done),
         Noun::Settle(args) => settle::run(args, global).await.map(done),
+        Noun::Status(args) => status::run(args, global).await.map(done),
+        Noun::Recover(args) => recover::everything(&args, global).await.map(done),
         Noun::Balance(verb) => balance::run(verb, global).await.map(done),
         Noun::Prover(verb) => prover::run(verb, global).await.map(done),
         Noun::Node(verb) => node::run(verb, global).await.map(done),
         Noun::Chain(verb) => chain::run(verb, global).await.map(done),
+        Noun::Profile(verb) => profile::run(verb, global).map(done),
         #[cfg(feature = "demo")]
         Noun::Demo(args) => demo::run(*args, global).await.map(done),
         Noun::Doctor(args) => doctor::run(args, global).await.map(done),
+        Noun::Completions(args) => {
+            shell::completions(&args, root(), global);
+            Ok(ExitCode::SUCCESS)
+        }
+        Noun::Man(args) => shell::manual(&args, root(), global).map(done),
     }
 }

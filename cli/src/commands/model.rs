@@ -3,12 +3,12 @@
 use crate::compute::{load_model, read_questions};
 use crate::error::{FailureKind, HintExt as _, fail};
 use crate::flags::Global;
-use crate::output::Output;
+use crate::output::{Output, table};
 use clap::Subcommand;
 use eyre::Result;
 use oml_client::model::{self, NewModel};
-use oml_client::{files, local_model};
-use oml_contracts::{Bps, ModelId};
+use oml_client::{files, local_model, registry};
+use oml_contracts::{Bps, EthAddress, ModelId};
 use std::path::{Path, PathBuf};
 
 /// Verbs of `oml model`.
@@ -31,6 +31,12 @@ pub(crate) enum Verb {
         /// Parent model and its part of the owner's share, e.g. 0x…:500 for 5 %
         #[arg(long = "parent", value_name = "MODEL_ID:BPS")]
         parents: Vec<String>,
+    },
+    /// List the models that were registered
+    List {
+        /// Only those of this account
+        #[arg(long, value_name = "ACCOUNT")]
+        owner: Option<EthAddress>,
     },
     /// Show a registered model and its universes
     Show {
@@ -103,6 +109,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
                 format!("model {id}\n{}", registered.transaction.line())
             });
         }
+        Verb::List { owner } => list(owner, global).await?,
         Verb::Show { model_id } => show(model_id, global).await?,
         Verb::Answer { model, prompt, max_tokens } => {
             let model = load_model(&model)?;
@@ -134,6 +141,19 @@ fn parse_parent(text: &str) -> Result<(ModelId, Bps)> {
     let id: ModelId = id.parse()?;
     let bps = Bps::new(bps.parse().map_err(|_| bad())?)?;
     Ok((id, bps))
+}
+
+async fn list(owner: Option<EthAddress>, global: &Global) -> Result<()> {
+    let models = registry::models(&global.reading().await?, owner).await?;
+    let ids: Vec<String> = models.iter().map(|one| one.model_id.to_string()).collect();
+    global.output().result(&models, &ids.join("\n"), || {
+        let rows = models.iter().map(|one| {
+            let (model, owner) = (one.model_id.to_string(), one.owner.to_string());
+            [model, one.universes.to_string(), owner]
+        });
+        table(["model", "universes", "owner"], rows)
+    });
+    Ok(())
 }
 
 async fn show(model_id: ModelId, global: &Global) -> Result<()> {

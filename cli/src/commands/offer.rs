@@ -3,15 +3,16 @@
 use crate::currency::NamedCurrency;
 use crate::error::{FailureKind, fail};
 use crate::flags::Global;
-use crate::output::Output;
+use crate::output::{Output, table};
 use crate::shares::{alpha_inverse, share};
 use clap::{Args, Subcommand};
 use eyre::Result;
 use oml_client::money::{Currency, native_currency};
 use oml_client::offer::{self, ChangedOffer, ChosenSeats, OfferDraft, SeatsWanted};
+use oml_client::registry::{self, OfferFilter};
 use oml_client::{RpcConnection, files};
 use oml_contracts::ledger::RoundSize;
-use oml_contracts::{Bps, EthAddress, ModelId, Terms};
+use oml_contracts::{Bps, EthAddress, ModelId, OfferId, Terms};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -23,21 +24,40 @@ pub(crate) enum Verb {
     /// Publish the offer of a terms file
     Publish {
         /// Terms file
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE|ID")]
         terms: PathBuf,
     },
     /// No new licenses under this offer
     Withdraw {
         /// Terms file
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE|ID")]
         terms: PathBuf,
     },
-    /// Whether the offer of a terms file is open
+    /// Whether an offer is open, and what it costs
     Show {
-        /// Terms file
-        #[arg(long, value_name = "FILE")]
-        terms: PathBuf,
+        /// Offer, as `list` shows it
+        #[arg(value_name = "ID", required_unless_present = "terms")]
+        offer: Option<OfferId>,
+        /// Terms file, or id of the offer
+        #[arg(long, value_name = "FILE|ID", conflicts_with = "offer")]
+        terms: Option<PathBuf>,
     },
+    /// List the offers that are open
+    List(Listed),
+}
+
+/// Which offers are listed.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Listed {
+    /// Only those of this model
+    #[arg(long, value_name = "MODEL_ID")]
+    model: Option<ModelId>,
+    /// Only those of this account
+    #[arg(long, value_name = "ACCOUNT")]
+    owner: Option<EthAddress>,
+    /// Those that were withdrawn, too
+    #[arg(long)]
+    all: bool,
 }
 
 /// What a terms file must name; the rest has defaults to edit.
@@ -208,17 +228,19 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     match verb {
         Verb::Template(template) => write_template(&template, global).await?,
         Verb::Publish { terms } => {
-            let terms = offer::load_terms(&terms)?;
+            let terms = global.terms(&terms).await?;
             let chain = global.signing().await?;
             output.progress(prices(&terms, &chain.currency(terms.currency).await?));
             print(&offer::publish(&chain, &terms).await?, output);
         }
         Verb::Withdraw { terms } => {
-            let terms = offer::load_terms(&terms)?;
+            let terms = global.terms(&terms).await?;
             print(&offer::withdraw(&global.signing().await?, &terms).await?, output);
         }
-        Verb::Show { terms } => {
-            let terms = offer::load_terms(&terms)?;
+        Verb::List(listed) => list(listed, global).await?,
+        Verb::Show { offer, terms } => {
+            let named = terms.or_else(|| Some(offer?.to_string().into())).unwrap_or_default();
+            let terms = global.terms(&named).await?;
             let chain = global.reading().await?;
             let standing = offer::standing(&chain, &terms).await?;
             let currency = chain.currency(terms.currency).await?;
@@ -228,6 +250,22 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             });
         }
     }
+    Ok(())
+}
+
+async fn list(listed: Listed, global: &Global) -> Result<()> {
+    let wanted = OfferFilter { model: listed.model, owner: listed.owner, closed: listed.all };
+    let offers = registry::offers(&global.reading().await?, wanted).await?;
+    let ids: Vec<String> = offers.iter().map(|one| one.offer_id.to_string()).collect();
+    global.output().result(&offers, &ids.join("\n"), || {
+        let rows = offers.iter().map(|one| {
+            let state = if one.open { "open" } else { "not open" }.to_owned();
+            let (fee, collateral) = (one.license_fee.to_string(), one.collateral.to_string());
+            let (id, request) = (one.offer_id.to_string(), one.price_per_request.to_string());
+            [id, state, fee, collateral, request, one.price_per_thousand_tokens.to_string()]
+        });
+        table(["offer", "state", "fee", "collateral", "a request", "1,000 tokens"], rows)
+    });
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use crate::flags::Global;
 use crate::output::Output;
 use clap::{Args, Subcommand};
 use eyre::Result;
-use oml_client::files::{LicenseFile, load_receipt};
+use oml_client::files::load_receipt;
 use oml_client::money::Money;
 use oml_client::proof::{self, AcceptedProof, CollectSeries, Collected, CollectedSeries, TakeKeys};
 use oml_client::{TxRecord, pay};
@@ -20,7 +20,7 @@ pub(crate) enum Verb {
     /// A receipt for more than the host settled in time
     UnderMetering {
         /// License file of the host
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE|ID")]
         license: PathBuf,
         /// Receipt file
         #[arg(long, value_name = "FILE")]
@@ -31,7 +31,7 @@ pub(crate) enum Verb {
     /// A receipt served outside of the license's term
     OutOfTerm {
         /// License file of the host
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE|ID")]
         license: PathBuf,
         /// Receipt file
         #[arg(long, value_name = "FILE")]
@@ -42,7 +42,7 @@ pub(crate) enum Verb {
     /// Two receipts with one number and different content
     Equivocation {
         /// License file of the host
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE|ID")]
         license: PathBuf,
         /// First receipt file
         #[arg(long, value_name = "FILE")]
@@ -88,7 +88,7 @@ pub(crate) struct SeriesPaths {
     series: PathBuf,
     /// Channel file with which it is asked; until the last key nothing else may be asked on this
     /// channel
-    #[arg(long, default_value = "channel.json", value_name = "FILE")]
+    #[arg(long, default_value = "channel.json", value_name = "FILE|ID")]
     channel: PathBuf,
     /// Log of vouchers, answers and receipts [default: beside the channel file, *.payments.jsonl]
     #[arg(long, value_name = "FILE")]
@@ -106,10 +106,10 @@ impl SeriesPaths {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Keys {
     /// License file of the host that is suspected
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|ID")]
     license: PathBuf,
     /// License file of the copy that it may serve: another host's, of the universe's model
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|ID")]
     copy: PathBuf,
     #[command(flatten)]
     own: Own,
@@ -167,7 +167,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::UnderMetering { license, receipt, state } => {
             let state = state.path(&receipt, "under-metering");
             let chain = global.signing().await?;
-            let (license, receipt) = (LicenseFile::load(&license)?, load_receipt(&receipt)?);
+            let (license, receipt) = (global.license(&license).await?, load_receipt(&receipt)?);
             let proven = proof::under_metering(&chain, &license, &receipt, &state).await?;
             print(&proven, global.output());
             Ok(())
@@ -175,7 +175,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::OutOfTerm { license, receipt, state } => {
             let state = state.path(&receipt, "out-of-term");
             let chain = global.signing().await?;
-            let (license, receipt) = (LicenseFile::load(&license)?, load_receipt(&receipt)?);
+            let (license, receipt) = (global.license(&license).await?, load_receipt(&receipt)?);
             let proven = proof::out_of_term(&chain, &license, &receipt, &state).await?;
             print(&proven, global.output());
             Ok(())
@@ -184,7 +184,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             let state = state.path(&receipt, "equivocation");
             let chain = global.signing().await?;
             let (a, b) = (load_receipt(&receipt)?, load_receipt(&other)?);
-            let license = LicenseFile::load(&license)?;
+            let license = global.license(&license).await?;
             let proven = proof::equivocation(&chain, &license, [&a, &b], &state).await?;
             print(&proven, global.output());
             Ok(())
@@ -210,8 +210,8 @@ async fn take_keys(args: Keys, global: &Global) -> Result<()> {
     global.refuse_dry_run("a file of keys")?;
     let chain = global.reading().await?;
     let order = TakeKeys {
-        license: LicenseFile::load(&args.license)?,
-        copy: LicenseFile::load(&args.copy)?,
+        license: global.license(&args.license).await?,
+        copy: global.license(&args.copy).await?,
         bundles: args.bundles,
         hit_rate: args.hit_rate,
         out: args.out,

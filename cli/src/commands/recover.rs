@@ -1,12 +1,12 @@
 //! What an account has on chain, and files of it that were lost: `list` and `recover` of
-//! `oml license` and `oml channel`.
+//! `oml license` and `oml channel`, and `oml recover` for all of them.
 
 use crate::error::{FailureKind, fail};
 use crate::flags::Global;
 use crate::output::table;
 use clap::Args;
 use eyre::Result;
-use oml_client::{Chain, files, license, recover};
+use oml_client::{Chain, files, license, recover, recover_all};
 use oml_contracts::{ChannelId, EthAddress, LicenseId};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -14,18 +14,54 @@ use std::path::{Path, PathBuf};
 /// Whose licenses or channels.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct OfAccount {
-    /// Account that bought or opened them [default: the signer]
+    /// Account that bought or opened them [default: the profile's address, else the signer]
     #[arg(value_name = "ACCOUNT")]
     holder: Option<EthAddress>,
 }
 
 impl OfAccount {
     async fn account(&self, global: &Global) -> Result<EthAddress> {
-        match self.holder {
-            Some(holder) => Ok(holder),
-            None => Ok(global.account().await?.address()),
-        }
+        global.account_or(self.holder).await
     }
+}
+
+/// Write the files of an account again: licenses, channels and terms, as far as the chain knows
+/// them. What it can't know is named.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Recover {
+    #[command(flatten)]
+    of: OfAccount,
+    /// Folder for the files; what is there is never written over
+    #[arg(long, default_value = "recovered", value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// Runs `oml recover`.
+pub(crate) async fn everything(args: &Recover, global: &Global) -> Result<()> {
+    let account = args.of.account(global).await?;
+    let chain = global.reading().await?;
+    let found = recover_all::everything(&chain, account, &args.out).await?;
+    let paths: Vec<String> = found.files.iter().map(|one| one.file.display().to_string()).collect();
+    global.output().result(&found, &paths.join("\n"), || {
+        let state = |kept| match (kept, chain.is_dry_run()) {
+            (true, _) => "was there",
+            (false, true) => "dry run: not written",
+            (false, false) => "written",
+        };
+        let rows = found.files.iter().map(|one| {
+            let path = one.file.display().to_string();
+            [one.kind.to_owned(), state(one.kept).to_owned(), path]
+        });
+        let lost =
+            found.unrecoverable.iter().map(|lost| format!("{}: {}", lost.what, lost.without_it));
+        let lost: Vec<String> = lost.collect();
+        format!(
+            "{}\n\nNo chain knows these; look for a copy of the disk:\n  {}",
+            table(["what", "state", "file"], rows),
+            lost.join("\n  ")
+        )
+    });
+    Ok(())
 }
 
 /// A lost license.

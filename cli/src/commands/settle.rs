@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Settle {
     /// License file of the host [default: license.json; with --config the license that the node
     /// serves]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|ID")]
     license: Option<PathBuf>,
     /// File with a voucher or a list of vouchers; may be given several times
     #[arg(long = "voucher", value_name = "FILE")]
@@ -43,7 +43,7 @@ pub(crate) struct Settle {
 /// Runs the command.
 pub(crate) async fn run(args: Settle, global: &Global) -> Result<()> {
     let chain = global.signing().await?;
-    let Claimable { license, vouchers } = args.claimable(&chain).await?;
+    let Claimable { license, vouchers } = args.claimable(&chain, global).await?;
     if args.reserve {
         let reserved = settle::reserve(&chain, &license, vouchers).await?;
         let count = reserved.rows.len().to_string();
@@ -62,19 +62,19 @@ struct Claimable {
 }
 
 impl Settle {
-    async fn claimable(&self, chain: &Chain) -> Result<Claimable> {
+    async fn claimable(&self, chain: &Chain, global: &Global) -> Result<Claimable> {
         if let Some(path) = &self.config {
             let config = NodeConfig::load(path).hint(
                 format!("{} is not a usable configuration", path.display()),
                 "name the store itself with --store URL",
                 FailureKind::Failed,
             )?;
-            let license = self.served(chain, &config, path).await?;
+            let license = self.served(chain, &config, path, global).await?;
             let vouchers = vouchers::from_store(&config.store.url, license.license_id).await?;
             return Ok(Claimable { license, vouchers });
         }
         let path = self.license.clone().unwrap_or_else(|| PathBuf::from("license.json"));
-        let license = LicenseFile::load(&path)?;
+        let license = global.license(&path).await?;
         let vouchers = match &self.store {
             Some(url) => vouchers::from_store(url, license.license_id).await?,
             None => vouchers::from_files(&self.vouchers)?,
@@ -83,10 +83,19 @@ impl Settle {
     }
 
     /// The license that a node serves, and none that it does not.
-    async fn served(&self, chain: &Chain, config: &NodeConfig, path: &Path) -> Result<LicenseFile> {
+    async fn served(
+        &self,
+        chain: &Chain,
+        config: &NodeConfig,
+        path: &Path,
+        global: &Global,
+    ) -> Result<LicenseFile> {
         let gateways = config.host.iter().flat_map(|host| &host.gateways);
         let served: BTreeSet<LicenseId> = gateways.map(|gateway| gateway.license).collect();
-        let named = self.license.as_deref().map(LicenseFile::load).transpose()?;
+        let named = match &self.license {
+            Some(named) => Some(global.license(named).await?),
+            None => None,
+        };
         let shown = || served.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let wrong = |message: String, hint: &str| Err(fail(message, hint, FailureKind::Failed));
         match (named, served.first()) {

@@ -2,7 +2,7 @@
 
 use super::support::oml;
 
-const NOUNS: [&str; 18] = [
+const NOUNS: [&str; 23] = [
     "model",
     "fingerprint",
     "offer",
@@ -15,12 +15,17 @@ const NOUNS: [&str; 18] = [
     "round",
     "proof",
     "settle",
+    "status",
+    "recover",
     "balance",
     "prover",
     "node",
     "chain",
+    "profile",
     "demo",
     "doctor",
+    "completions",
+    "man",
 ];
 
 fn help(args: &[&str]) -> String {

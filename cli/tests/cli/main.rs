@@ -16,8 +16,11 @@ mod keyboard;
 #[cfg(feature = "signer-aws")]
 mod kms;
 mod money;
+mod profiles;
 mod proxy;
+mod rebuilt;
 mod rounds;
+mod status;
 mod stopped;
 mod support;
 mod trainers;

@@ -26,7 +26,7 @@ pub(crate) fn oml(dir: &Path) -> Command {
             command.env_remove(name);
         }
     }
-    command.current_dir(dir);
+    command.current_dir(dir).env("XDG_CONFIG_HOME", dir.join("xdg"));
     command
 }
 

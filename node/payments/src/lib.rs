@@ -26,8 +26,8 @@ pub use payer::{PayerState, ReceiptProblem};
 pub use price::Price;
 pub use request::{MeteredRequest, RequestError, ServedPath, TokenLimits};
 pub use session::{
-    Completion, KeysAnswer, OnText, PayerError, PayerSession, ServingKeySource, SignatureAnswer,
-    VoucherSigner,
+    AnswerPart, Completion, KeysAnswer, OnPart, OnText, PayerError, PayerSession, ServingKeySource,
+    SignatureAnswer, VoucherSigner,
 };
 pub use wire::{
     GatewayTerms, PaymentRequired, RECEIPT_EVENT, RECEIPT_HEADER, RequiredVoucher, SignedReceipt,

@@ -17,8 +17,9 @@ pub use record::TxRecord;
 pub use rpc::RpcConnection;
 pub(crate) use rpc::rpc_failure;
 
+use crate::consent::{Consent, PlannedCall, host_of};
 use crate::error::{FailureKind, HintExt, Result, fail};
-use crate::money::Currency;
+use crate::money::{Currency, Money};
 use alloy::eips::{BlockId, BlockNumberOrTag};
 use alloy::network::TransactionBuilder;
 use alloy::primitives::Address;
@@ -30,6 +31,7 @@ use oml_contracts::{EthAddress, OfferId, Terms, chains, hash};
 use oml_node::chain::beacon::{Present, ProofSource};
 use oml_node::chain::{AccountSigner, lacks_finalized_tag};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Blocks behind the newest that count as final where the endpoint does not say: two epochs of
@@ -60,6 +62,7 @@ pub struct Chain {
     drand_endpoints: Vec<String>,
     dry_run: bool,
     timeout: Duration,
+    consent: Option<Arc<dyn Consent>>,
 }
 
 impl Chain {
@@ -99,7 +102,34 @@ impl Chain {
         }
         let (dry_run, timeout) = (settings.dry_run, settings.tx_timeout);
         let drand_endpoints = settings.drand_endpoints.clone();
-        Ok(Self { rpc, addresses, drand_endpoints, dry_run, timeout })
+        Ok(Self { rpc, addresses, drand_endpoints, dry_run, timeout, consent: None })
+    }
+
+    /// The same chain, where `consent` is asked before anything is sent. Without it nobody is.
+    #[must_use]
+    pub fn asking(self, consent: Arc<dyn Consent>) -> Self {
+        Self { consent: Some(consent), ..self }
+    }
+
+    /// Asks whether a call may be sent that takes this money, in these parts.
+    fn require_consent(&self, step: &str, money: Option<Money>, parts: String) -> Result<()> {
+        let Some(consent) = &self.consent else { return Ok(()) };
+        let call = PlannedCall {
+            chain_id: self.addresses.chain_id,
+            endpoint: host_of(self.rpc.url()),
+            signer: self.me()?,
+            step: step.to_owned(),
+            money,
+            parts,
+        };
+        if consent.agrees(&call) {
+            return Ok(());
+        }
+        Err(fail(
+            format!("{step} was not sent: you did not agree to it"),
+            "nothing of it was sent; --yes goes on without a question",
+            FailureKind::Failed,
+        ))
     }
 
     /// The connection to the chain's endpoint.

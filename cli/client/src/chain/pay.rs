@@ -93,7 +93,7 @@ impl Chain {
     /// The same, with what must be written before anything is sent; a dry run writes nothing.
     ///
     /// # Errors
-    /// As [`Self::send_paying`], or what `keep` fails with; then nothing was sent.
+    /// As [`Self::send_paying`], what `keep` fails with, or nobody agreed; then nothing was sent.
     pub(crate) async fn send_paying_kept<C: SolCall>(
         &self,
         step: &str,
@@ -127,10 +127,12 @@ impl Chain {
         if self.is_dry_run() {
             return of_rehearsal(self, &steps, rehearsed).await;
         }
+        let step = steps.last().map_or("this", |call| call.step.as_str());
+        self.require_consent(step, Some(total.clone()), payment.shown_parts(&total))?;
         keep()?;
         let mut sent = Vec::new();
         for step in &steps {
-            let done = self.send_call(step).await;
+            let done = self.send_agreed(step).await;
             sent.push(done.map_err(|error| self.name_approval(error, payment, &sent, approved))?);
         }
         paid(sent, Some(total))

@@ -37,10 +37,23 @@ impl Chain {
     /// # Errors
     /// As [`Self::send`].
     pub(crate) async fn send_call(&self, call: &Call) -> Result<Sent> {
-        let mut sent = self.simulate(call).await?;
+        let sent = self.simulate(call).await?;
         if self.is_dry_run() {
             return Ok(sent);
         }
+        let money = (!call.value.is_zero()).then(|| sent.record.value.clone());
+        self.require_consent(&call.step, money, String::new())?;
+        self.send_simulated(call, sent).await
+    }
+
+    /// The same for a call that is part of what was agreed to.
+    pub(super) async fn send_agreed(&self, call: &Call) -> Result<Sent> {
+        let sent = self.simulate(call).await?;
+        self.send_simulated(call, sent).await
+    }
+
+    /// Sends and waits.
+    async fn send_simulated(&self, call: &Call, mut sent: Sent) -> Result<Sent> {
         // Beacon rounds and deadlines can pass between estimate and inclusion and cost a few
         // thousand gas more.
         let gas = sent.record.gas + sent.record.gas / 5 + 20_000;

@@ -1,6 +1,7 @@
 //! `oml chain`: deploy the contracts, show and verify them; what a local chain needs besides: test
 //! tokens, and a drand relay.
 
+mod add;
 mod beacon;
 #[cfg(feature = "demo")]
 mod relay;
@@ -24,6 +25,8 @@ use std::path::PathBuf;
 pub(crate) enum Verb {
     /// Deploy all contracts and write the addresses file
     Deploy(Box<Deploy>),
+    /// Keep an endpoint and an addresses file under a name, for profiles
+    Add(add::NamedChain),
     /// Show the contracts of the addresses file and whether they are there
     Show,
     /// Check the code on chain and derive every address from this program's code and the chain's
@@ -72,6 +75,7 @@ pub(crate) struct Deploy {
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     match verb {
         Verb::Deploy(args) => deploy_all(*args, global).await,
+        Verb::Add(args) => add::run(&args, global).await,
         Verb::Show => show(global).await,
         Verb::Verify => verify(global).await,
         Verb::Mint { to, amount } => {
@@ -129,6 +133,7 @@ async fn deploy_all(args: Deploy, global: &Global) -> Result<()> {
     let token = if args.local { Some(deploy::token(&rpc).await?) } else { None };
     let params = deploy_params(&args, &rpc, token).await?;
     deploy::refuse_other(&global.chain.addresses, chain_id, &params)?;
+    global.agree_to_deploy(&rpc, chain_id)?;
     let addresses = deploy::core(&rpc, &params, token).await?;
     addresses.save(&global.chain.addresses)?;
     let path = global.chain.addresses.display().to_string();

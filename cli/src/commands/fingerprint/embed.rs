@@ -135,7 +135,7 @@ async fn wanted(args: &Embed, universe: &Universe, global: &Global) -> Result<Ve
     }
     let first = if wanted.is_empty() { args.draws.license.as_ref() } else { None };
     for path in first.into_iter().chain(&args.more_licenses) {
-        let folder = files::LicenseFile::load(path)?.license_id.to_string();
+        let folder = global.license(path).await?.license_id.to_string();
         if wanted.iter().any(|other: &Wanted| other.folder.as_ref() == Some(&folder)) {
             return Err(fail(
                 format!("license {folder} is named twice"),

@@ -6,7 +6,6 @@ use crate::flags::Global;
 use crate::output::{Output, table};
 use clap::Args;
 use eyre::Result;
-use oml_client::files::LicenseFile;
 use oml_client::{TxRecord, universe};
 use oml_contracts::{ModelId, Seed};
 use oml_prover::fingerprint::{LicenseDraw, Universe};
@@ -154,7 +153,7 @@ impl Draws {
 
 /// The draw of a license file.
 pub(super) async fn read(path: &Path, universe: &Universe, global: &Global) -> Result<LicenseDraw> {
-    let license = LicenseFile::load(path)?;
+    let license = global.license(path).await?;
     let chain = global.reading().await?;
     Ok(universe::license_draw(&chain, universe, &license).await?)
 }

@@ -79,8 +79,10 @@ pub(super) async fn run(args: &Trace, global: &Global) -> Result<ExitCode> {
     let output = global.output();
     let universe = args.own.load()?;
     let chain = global.reading().await?;
-    let files =
-        args.licenses.iter().map(|path| LicenseFile::load(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut files = Vec::new();
+    for named in &args.licenses {
+        files.push(global.license(named).await?);
+    }
     let (model_seed, licenses) = seeds(&chain, &universe, &files).await?;
     let terms = common_terms(&files)?;
     let standing = UniverseStanding::read(&chain, &universe).await?;

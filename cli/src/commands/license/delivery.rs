@@ -85,13 +85,13 @@ pub(crate) enum Verb {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct NamedLicense {
     /// License file, as `acquire` writes it
-    #[arg(long, default_value = "license.json", value_name = "FILE")]
+    #[arg(long, default_value = "license.json", value_name = "FILE|ID")]
     license: PathBuf,
 }
 
 impl NamedLicense {
-    pub(super) fn load(&self) -> Result<LicenseFile> {
-        Ok(LicenseFile::load(&self.license)?)
+    pub(super) async fn load(&self, global: &Global) -> Result<LicenseFile> {
+        global.license(&self.license).await
     }
 }
 
@@ -128,7 +128,8 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         Verb::Open { host, out, wait } => open(&host, &out, wait, global).await,
         Verb::Receive { host, from, out, wait } => {
             global.refuse_dry_run("receiving a copy")?;
-            let (license, key, output) = (host.named.load()?, host.key()?, global.output());
+            let (license, key, output) =
+                (host.named.load(global).await?, host.key()?, global.output());
             delivery::fetch(&from, &license, &key, &host.sealed, &output).await?;
             accepted(&host, global).await?;
             open(&host, &out, wait, global).await
@@ -139,19 +140,21 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
             sent(global, &accepted, &root, "accepted", &accepted.transactions)
         }
         Verb::Deliver { named, sealed, wait } => {
-            let (chain, license) = (global.signing().await?, named.load()?);
+            let (chain, license) = (global.signing().await?, named.load(global).await?);
             let wait = Duration::from_secs(wait);
             let delivered = delivery::deliver(&chain, &license, &sealed, wait).await?;
             let id = delivered.license_id.to_string();
             sent(global, &delivered, &id, "delivered the key of", &delivered.transactions)
         }
         Verb::Reject(named) => {
-            let changed = delivery::reject(&global.signing().await?, &named.load()?).await?;
+            let changed =
+                delivery::reject(&global.signing().await?, &named.load(global).await?).await?;
             let id = changed.license_id.to_string();
             sent(global, &changed, &id, "rejected the copy of", &changed.transactions)
         }
         Verb::ReleaseFee(named) => {
-            let changed = delivery::release_fee(&global.signing().await?, &named.load()?).await?;
+            let changed =
+                delivery::release_fee(&global.signing().await?, &named.load(global).await?).await?;
             let id = changed.license_id.to_string();
             sent(global, &changed, &id, "released the fee of", &changed.transactions)
         }
@@ -161,7 +164,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
 async fn seal(named: &NamedLicense, copy: &Path, out: &Path, global: &Global) -> Result<()> {
     global.refuse_dry_run("sealing a copy")?;
     let (chain, output) = (global.reading().await?, global.output());
-    let made = delivery::seal(&chain, &named.load()?, copy, out, &output).await?;
+    let made = delivery::seal(&chain, &named.load(global).await?, copy, out, &output).await?;
     let (root, bytes, dir) = (made.sealed_root.to_string(), made.bytes, made.dir.display());
     output.result(&made, &root, || {
         format!(
@@ -174,7 +177,7 @@ async fn seal(named: &NamedLicense, copy: &Path, out: &Path, global: &Global) ->
 
 async fn fetch(host: &HostSide, from: &str, global: &Global) -> Result<()> {
     global.refuse_dry_run("fetching a copy")?;
-    let (license, key, output) = (host.named.load()?, host.key()?, global.output());
+    let (license, key, output) = (host.named.load(global).await?, host.key()?, global.output());
     let got = delivery::fetch(from, &license, &key, &host.sealed, &output).await?;
     let (root, bytes, dir) = (got.sealed_root.to_string(), got.bytes, got.dir.display());
     output.result(&got, &root, || format!("sealed copy {root}\n{bytes} bytes in {dir}"));
@@ -182,14 +185,14 @@ async fn fetch(host: &HostSide, from: &str, global: &Global) -> Result<()> {
 }
 
 async fn accepted(host: &HostSide, global: &Global) -> Result<AcceptedCopy> {
-    let (chain, license) = (global.signing().await?, host.named.load()?);
+    let (chain, license) = (global.signing().await?, host.named.load(global).await?);
     let (key, output) = (host.key()?, global.output());
     Ok(delivery::accept(&chain, &license, &key, &host.sealed, &output).await?)
 }
 
 async fn open(host: &HostSide, out: &Path, wait: u64, global: &Global) -> Result<()> {
     global.refuse_dry_run("opening a copy")?;
-    let (chain, license) = (global.reading().await?, host.named.load()?);
+    let (chain, license) = (global.reading().await?, host.named.load(global).await?);
     let (key, wait, output) = (host.key()?, Duration::from_secs(wait), global.output());
     let place = (host.sealed.as_path(), out);
     let opened = delivery::open(&chain, &license, &key, place, wait, &output).await?;

@@ -11,8 +11,8 @@ use delivery::NamedLicense;
 use eyre::Result;
 use oml_client::files::LicenseFile;
 use oml_client::license::{self, AcquireLicense};
-use oml_client::{TxRecord, delivery as client, offer, purchase};
-use oml_contracts::EthAddress;
+use oml_client::{TxRecord, delivery as client, purchase};
+use oml_contracts::{EthAddress, LicenseId};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) enum Verb {
     /// Buy a license: pays fee and collateral
     Acquire {
         /// Terms file of the offer
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE|ID")]
         terms: PathBuf,
         /// Address whose key will sign receipts
         #[arg(long)]
@@ -41,7 +41,7 @@ pub(crate) enum Verb {
     /// Draw the license's seed from the beacon, bringing its round if need be; anyone may
     Seed {
         /// License file, as `acquire` writes it
-        #[arg(long, default_value = "license.json", value_name = "FILE")]
+        #[arg(long, default_value = "license.json", value_name = "FILE|ID")]
         license: PathBuf,
         /// Longest wait for the beacon, in seconds
         #[arg(long, default_value_t = 1_800)]
@@ -62,14 +62,20 @@ pub(crate) enum Verb {
     /// Add collateral
     TopUp {
         /// License file
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE|ID")]
         license: PathBuf,
         /// Amount in the license's currency, e.g. 10.5
         #[arg(long)]
         amount: String,
     },
     /// Show status, seed and collateral
-    Show(NamedLicense),
+    Show {
+        /// License, as `list` shows it
+        #[arg(value_name = "ID", conflicts_with = "license")]
+        id: Option<LicenseId>,
+        #[command(flatten)]
+        named: NamedLicense,
+    },
     /// List the licenses that an account has bought
     List(OfAccount),
     /// Write a license file that was lost again, from what the chain has
@@ -79,7 +85,10 @@ pub(crate) enum Verb {
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     match &verb {
-        Verb::Show(named) => return show(&named.load()?, global).await,
+        Verb::Show { id: Some(id), .. } => {
+            return show(&license::of_id(&global.reading().await?, *id).await?, global).await;
+        }
+        Verb::Show { id: None, named } => return show(&named.load(global).await?, global).await,
         Verb::List(of) => return recover::list_licenses(of, global).await,
         Verb::Recover(lost) => return recover::recover_license(lost, global).await,
         _ => {}
@@ -90,7 +99,7 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
     let chain = global.signing().await?;
     let changed = match verb {
         Verb::Acquire { terms, serving_key, copy_key, nonce, out } => {
-            let terms = offer::load_terms(&terms)?;
+            let terms = global.terms(&terms).await?;
             // On the disk before any money moves: without it the copy can't be opened.
             let key = delivery::copy_key_path(copy_key.as_deref(), &out);
             let encryption_key = client::buyers_key(&chain, &key)?.public();
@@ -102,19 +111,19 @@ pub(crate) async fn run(verb: Verb, global: &Global) -> Result<()> {
         }
         Verb::Seed { license, wait } => {
             let wait = Duration::from_secs(wait);
-            license::draw_seed(&chain, &LicenseFile::load(&license)?, wait).await?
+            license::draw_seed(&chain, &global.license(&license).await?, wait).await?
         }
-        Verb::Renew(named) => license::renew(&chain, &named.load()?).await?,
-        Verb::Cancel(named) => license::cancel(&chain, &named.load()?).await?,
-        Verb::Terminate(named) => license::terminate(&chain, &named.load()?).await?,
-        Verb::Thaw(named) => license::thaw(&chain, &named.load()?).await?,
-        Verb::Withdraw(named) => license::withdraw(&chain, &named.load()?).await?,
+        Verb::Renew(named) => license::renew(&chain, &named.load(global).await?).await?,
+        Verb::Cancel(named) => license::cancel(&chain, &named.load(global).await?).await?,
+        Verb::Terminate(named) => license::terminate(&chain, &named.load(global).await?).await?,
+        Verb::Thaw(named) => license::thaw(&chain, &named.load(global).await?).await?,
+        Verb::Withdraw(named) => license::withdraw(&chain, &named.load(global).await?).await?,
         Verb::TopUp { license, amount } => {
-            let license = LicenseFile::load(&license)?;
+            let license = global.license(&license).await?;
             let amount = chain.currency(license.terms.currency).await?.parse(&amount)?;
             license::top_up(&chain, &license, amount).await?
         }
-        Verb::Show(_) | Verb::List(_) | Verb::Recover(_) | Verb::Delivery(_) => return Ok(()),
+        Verb::Show { .. } | Verb::List(_) | Verb::Recover(_) | Verb::Delivery(_) => return Ok(()),
     };
     let lines: Vec<String> = changed.transactions.iter().map(TxRecord::line).collect();
     let id = changed.license_id.to_string();

@@ -11,7 +11,6 @@ use crate::output::{Output, table};
 use clap::{Args, Subcommand};
 use eyre::Result;
 use oml_client::TxRecord;
-use oml_client::files::LicenseFile;
 use oml_client::round::{self, RoundFilter, RoundSecret, RoundState};
 use oml_contracts::RoundId;
 use std::path::{Path, PathBuf};
@@ -29,7 +28,7 @@ pub(crate) enum Verb {
     /// Put the root of a license's words on chain, once; rounds sealed before do not count
     Commit {
         /// License file
-        #[arg(long, default_value = "license.json", value_name = "FILE")]
+        #[arg(long, default_value = "license.json", value_name = "FILE|ID")]
         license: PathBuf,
         #[command(flatten)]
         secret: SecretArgs,
@@ -41,7 +40,7 @@ pub(crate) enum Verb {
     /// List the rounds of this deployment of the contracts, or of a license
     List {
         /// Only those of this license: opened ones, and with --secret the sealed ones
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE|ID")]
         license: Option<PathBuf>,
         /// The owner's rounds secret, which finds sealed rounds of the license
         #[arg(long, value_name = "FILE", requires = "license")]
@@ -71,7 +70,7 @@ pub(crate) enum Verb {
         /// Round that convicted
         round: RoundId,
         /// License file of the convicted
-        #[arg(long, default_value = "license.json", value_name = "FILE")]
+        #[arg(long, default_value = "license.json", value_name = "FILE|ID")]
         license: PathBuf,
         /// Number of the payout in the vault [default: all that qualify]
         #[arg(long, value_name = "N")]
@@ -137,7 +136,7 @@ fn keygen(out: &Path, output: Output) -> Result<()> {
 }
 
 async fn commit(license: &Path, secret: &SecretArgs, global: &Global) -> Result<()> {
-    let (secret, license) = (secret.load()?, LicenseFile::load(license)?);
+    let (secret, license) = (secret.load()?, global.license(license).await?);
     let committed = round::commit_cases(&global.signing().await?, &secret, &license).await?;
     let root = committed.cases_root.to_string();
     global.output().result(&committed, &root, || {
@@ -149,7 +148,10 @@ async fn commit(license: &Path, secret: &SecretArgs, global: &Global) -> Result<
 }
 
 async fn list(license: Option<&Path>, secret: Option<PathBuf>, global: &Global) -> Result<()> {
-    let license = license.map(LicenseFile::load).transpose()?.map(|file| file.license_id);
+    let license = match license {
+        Some(named) => Some(global.license(named).await?.license_id),
+        None => None,
+    };
     let secret = secret.map(|path| round::load_secret(&path)).transpose()?;
     let filter = RoundFilter { license, secret: secret.as_ref() };
     let rounds = round::list(&global.reading().await?, filter).await?;
@@ -189,7 +191,7 @@ async fn take_report(
     payout: Option<u64>,
     global: &Global,
 ) -> Result<()> {
-    let (chain, license) = (global.signing().await?, LicenseFile::load(license)?);
+    let (chain, license) = (global.signing().await?, global.license(license).await?);
     let taken = round::take_report(&chain, &license, round, payout).await?;
     let ids: Vec<String> = taken.iter().map(|taken| taken.payout_id.to_string()).collect();
     global.output().result(&taken, &ids.join("\n"), || {

@@ -5,7 +5,7 @@ use crate::flags::Global;
 use clap::Args;
 use eyre::Result;
 use oml_client::TxRecord;
-use oml_client::files::{self, LicenseFile};
+use oml_client::files;
 use oml_client::round::{self, Access, RoundKind, RoundOrder, SealFile, SealOrder};
 use oml_contracts::EthAddress;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Seal {
     /// License file of the accused
-    #[arg(long, default_value = "license.json", value_name = "FILE")]
+    #[arg(long, default_value = "license.json", value_name = "FILE|ID")]
     license: PathBuf,
     /// Base URL of the deployment, as its host registered it
     #[arg(long, value_name = "URL")]
@@ -78,7 +78,7 @@ pub(super) async fn run(args: Seal, global: &Global) -> Result<()> {
 async fn by_node(args: &Seal, config: &Path, global: &Global) -> Result<()> {
     let chain = global.reading().await?;
     let order = RoundOrder {
-        license: LicenseFile::load(&args.license)?,
+        license: global.license(&args.license).await?,
         kind: args.kind(),
         uri: args.uri.clone(),
         access: access_of(&args.access)?,
@@ -114,7 +114,7 @@ async fn by_secret(args: &Seal, global: &Global) -> Result<()> {
     };
     let payer = args.payer_signed_by.map_or_else(|| chain.me(), Ok)?;
     let order = SealOrder {
-        license: LicenseFile::load(&args.license)?,
+        license: global.license(&args.license).await?,
         kind: args.kind(),
         uri: args.uri.clone(),
         access: access_of(&args.access)?,

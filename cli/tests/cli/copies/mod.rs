@@ -1,5 +1,6 @@
 //! The fourth proof of level 0 as people make it: keys, a host's gateway, receipts, the contract.
 
+mod paying;
 mod world;
 
 use super::support::FIRST_KEY;

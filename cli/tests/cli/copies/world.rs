@@ -319,6 +319,18 @@ impl World {
             .unwrap()
     }
 
+    /// A local endpoint of the payer, on any port that is free; it prints its base URL.
+    pub(super) fn endpoint(&self, limits: &[&str]) -> Child {
+        std::process::Command::new(env!("CARGO_BIN_EXE_oml"))
+            .args(["--rpc-url", &self.chain.url, "--private-key", PAYER_KEY, "--format", "quiet"])
+            .args(["pay", "proxy", "--gateway", &self.gateway, "--listen", "127.0.0.1:0"])
+            .args(limits)
+            .current_dir(self.dir.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
     pub(super) fn json_of(&self, mut command: Command) -> Value {
         let answer = stdout_json(command.args(["--format", "json"]));
         assert_eq!(answer["success"], true, "{answer}");

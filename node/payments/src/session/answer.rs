@@ -16,6 +16,21 @@ const ERROR_EVENT: &str = "error";
 /// Takes pieces of a streamed answer as they come.
 pub type OnText<'a> = &'a mut (dyn FnMut(&str) + Send);
 
+/// A part of an answer, as it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerPart<'a> {
+    /// The content type, before all else: a client may be answered from here on.
+    Kind(&'a str),
+    /// Bytes of the body, exactly as the server behind the gateway sent them: of a stream whole
+    /// events, without the one that the gateway adds for the receipt.
+    Bytes(&'a [u8]),
+    /// Text of the answer that was found in them.
+    Text(&'a str),
+}
+
+/// Takes parts of an answer as they come.
+pub type OnPart<'a> = &'a mut (dyn FnMut(AnswerPart<'_>) + Send);
+
 /// An answer with the receipt that came with it.
 #[derive(Debug)]
 pub(super) struct Received {
@@ -32,15 +47,16 @@ pub(super) async fn read(
     gateway: &str,
     path: ServedPath,
     response: reqwest::Response,
-    on_text: OnText<'_>,
+    on_part: OnPart<'_>,
 ) -> Result<Received, PayerError> {
     let kind = response.headers().get(reqwest::header::CONTENT_TYPE);
-    let streamed =
-        kind.and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with("text/event-stream"));
+    let kind = kind.and_then(|v| v.to_str().ok()).unwrap_or("application/json").to_owned();
+    let streamed = kind.starts_with("text/event-stream");
+    on_part(AnswerPart::Kind(&kind));
     if streamed {
-        read_stream(gateway, path, response, on_text).await
+        read_stream(gateway, path, response, on_part).await
     } else {
-        read_whole(gateway, path, response, on_text).await
+        read_whole(gateway, path, response, on_part).await
     }
 }
 
@@ -48,7 +64,7 @@ async fn read_whole(
     gateway: &str,
     path: ServedPath,
     mut response: reqwest::Response,
-    on_text: OnText<'_>,
+    on_part: OnPart<'_>,
 ) -> Result<Received, PayerError> {
     let header = response.headers().get(RECEIPT_HEADER).ok_or(PayerError::NoReceipt)?;
     let receipt = decode(header.as_bytes())?;
@@ -60,7 +76,8 @@ async fn read_whole(
     let body: Value = serde_json::from_slice(sse::without_mark(&bytes))
         .map_err(|cause| network(gateway, cause))?;
     let text = path.answer(&body).unwrap_or_default().into_owned();
-    on_text(&text);
+    on_part(AnswerPart::Bytes(&bytes));
+    on_part(AnswerPart::Text(&text));
     Ok(Received { text, body: Some(body), receipt, cut: None })
 }
 
@@ -68,18 +85,22 @@ async fn read_stream(
     gateway: &str,
     path: ServedPath,
     mut response: reqwest::Response,
-    on_text: OnText<'_>,
+    on_part: OnPart<'_>,
 ) -> Result<Received, PayerError> {
     let mut splitter = Splitter::default();
     let (mut text, mut receipt, mut failed) = (String::new(), None, None);
     while let Some(chunk) = response.chunk().await.map_err(|cause| network(gateway, cause))? {
         let events = splitter.push(&chunk).map_err(|cause| network(gateway, cause))?;
-        for event in events.iter().map(|bytes| Event::parse(bytes)) {
+        for bytes in events {
+            let event = Event::parse(&bytes);
             if event.name == RECEIPT_EVENT {
                 receipt = Some(decode(event.data.as_bytes())?);
-            } else if let Ok(value) = serde_json::from_str::<Value>(&event.data) {
+                continue;
+            }
+            on_part(AnswerPart::Bytes(&bytes));
+            if let Ok(value) = serde_json::from_str::<Value>(&event.data) {
                 if let Some(piece) = path.answer(&value) {
-                    on_text(&piece);
+                    on_part(AnswerPart::Text(&piece));
                     text.push_str(&piece);
                 }
                 failed = failed.or_else(|| error_message(&value));
@@ -88,6 +109,9 @@ async fn read_stream(
             }
         }
         bounded(gateway, text.len())?;
+    }
+    if let Some(rest) = splitter.rest() {
+        on_part(AnswerPart::Bytes(&rest));
     }
     match (receipt, failed) {
         (Some(receipt), cut) => Ok(Received { text, body: None, receipt, cut }),

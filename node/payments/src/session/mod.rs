@@ -7,7 +7,7 @@ mod pay;
 mod renegotiate;
 mod signer;
 
-pub use answer::OnText;
+pub use answer::{AnswerPart, OnPart, OnText};
 pub use error::PayerError;
 pub use keys::{KeysAnswer, ServingKeySource};
 pub use pay::{Completion, PayerSession};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use oml_contracts::{Amount, RequestHash, Signable as _};
 use serde_json::{Value, json};
 
-use super::answer::{self, OnText};
+use super::answer::{self, AnswerPart, OnPart, OnText};
 use super::error::{PayerError, network, refusal};
 use super::keys::ServingKeySource;
 use super::signer::VoucherSigner;
@@ -56,6 +56,8 @@ pub struct PayerSession {
     keys: Option<Arc<dyn ServingKeySource>>,
     pub(super) state: PayerState,
     budget: Amount,
+    /// Most that any voucher promised, whether it was answered or not.
+    promised: Amount,
     /// The voucher sent last, whose receipt may not have come.
     pub(super) sent: Option<SignedVoucher>,
     /// Promises of earlier sessions are unknown, so the gateway's word on them is taken.
@@ -96,6 +98,7 @@ impl PayerSession {
             keys: None,
             state: PayerState::default(),
             budget: Amount::MAX,
+            promised: Amount::ZERO,
             sent: None,
             resumed: false,
             clock: None,
@@ -112,7 +115,10 @@ impl PayerSession {
         let (log, state) = EvidenceLog::open(path, &self.channel).await?;
         for entry in EvidenceLog::read(path).await? {
             match entry {
-                LogEntry::Voucher(voucher) => self.sent = Some(voucher),
+                LogEntry::Voucher(voucher) => {
+                    self.promised = self.promised.max(voucher.cumulative_amount);
+                    self.sent = Some(voucher);
+                }
                 LogEntry::Receipt(receipt) => self.receipts.push(receipt),
                 LogEntry::Channel(_) | LogEntry::Answer { .. } => {}
             }
@@ -180,6 +186,18 @@ impl PayerSession {
         Ok(())
     }
 
+    /// Promises at most this in all from now on, as [`Self::with_budget`].
+    pub const fn limit(&mut self, budget: Amount) {
+        self.budget = budget;
+    }
+
+    /// The most that any voucher of this channel promised, as far as this session and its log know.
+    /// The host can claim it whether it answered or not.
+    #[must_use]
+    pub fn promised(&self) -> Amount {
+        self.promised.max(self.state.promised_amount)
+    }
+
     /// What is known about the channel.
     #[must_use]
     pub const fn state(&self) -> &PayerState {
@@ -240,8 +258,26 @@ impl PayerSession {
         on_text: OnText<'_>,
     ) -> Result<Completion, PayerError> {
         let bytes = body.to_string().into_bytes();
+        let mut text_only = |part: AnswerPart<'_>| {
+            if let AnswerPart::Text(text) = part {
+                on_text(text);
+            }
+        };
+        self.relay(path, &bytes, &mut text_only).await
+    }
+
+    /// The same for a body that is passed on byte by byte, and so is the answer.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub async fn relay(
+        &mut self,
+        path: ServedPath,
+        body: &[u8],
+        on_part: OnPart<'_>,
+    ) -> Result<Completion, PayerError> {
         let limits = TokenLimits { default_max_tokens: 256, max_tokens_cap: u64::MAX };
-        let request = MeteredRequest::parse(path, &bytes, &limits)?;
+        let request = MeteredRequest::parse(path, body, &limits)?;
         let hash = if self.plain {
             request.plain_hash(self.channel.model_id).ok_or(PayerError::NotPlain)?
         } else {
@@ -252,9 +288,9 @@ impl PayerSession {
         let mut last: Option<PayerError> = None;
         for _ in 0..MAX_ATTEMPTS {
             let voucher = self.promise(reserved, hash).await?;
-            let response = self.send(path, &bytes, &voucher).await?;
+            let response = self.send(path, body, &voucher).await?;
             match response.status().as_u16() {
-                200 => return self.receive(&request, response, &voucher, on_text).await,
+                200 => return self.receive(&request, response, &voucher, on_part).await,
                 402 => reserved = self.renegotiate(response, &request, hash).await?,
                 409 | 503 => {
                     last = Some(refusal(response).await);
@@ -292,6 +328,7 @@ impl PayerSession {
         if let Some(log) = &self.log {
             log.append(&LogEntry::Voucher(signed.clone())).await?;
         }
+        self.promised = self.promised.max(signed.cumulative_amount);
         Ok(signed)
     }
 
@@ -322,9 +359,9 @@ impl PayerSession {
         request: &MeteredRequest,
         response: reqwest::Response,
         voucher: &SignedVoucher,
-        on_text: OnText<'_>,
+        on_part: OnPart<'_>,
     ) -> Result<Completion, PayerError> {
-        let answer = answer::read(&self.gateway, request.path, response, on_text).await?;
+        let answer = answer::read(&self.gateway, request.path, response, on_part).await?;
         let receipt = answer.receipt;
         self.keep(&receipt, Some(&answer.text)).await?;
         self.learn_key_of(&receipt).await;

@@ -14,7 +14,6 @@ use crate::flags::Global;
 use eyre::Result;
 use flags::TestKind;
 use judging::Judging;
-use oml_client::files::LicenseFile;
 use std::process::ExitCode;
 
 /// Runs `check`; the exit code is the verdict.
@@ -23,7 +22,7 @@ pub(super) async fn run(args: &Check, global: &Global) -> Result<ExitCode> {
     let judging = match &args.draws.license {
         Some(path) => {
             let chain = global.reading().await?;
-            Judging::of_license(&chain, &universe, &LicenseFile::load(path)?).await?
+            Judging::of_license(&chain, &universe, &global.license(path).await?).await?
         }
         None => Judging::offline(&universe, args.draws.resolve(&universe, global).await?),
     };

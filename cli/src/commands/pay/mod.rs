@@ -1,30 +1,38 @@
-//! `oml pay`: one request through a gateway, with a voucher, against a receipt.
+//! `oml pay`: requests through a gateway, with vouchers, against receipts: one, or all of a local
+//! endpoint.
+
+mod proxy;
 
 use crate::error::{FailureKind, fail};
 use crate::flags::Global;
-use clap::Args;
+use clap::{Args, Subcommand};
 use eyre::Result;
-use oml_client::files::{self, ChannelFile};
+use oml_client::files;
 use oml_client::pay::{self, PaidAnswer, PayableChannel};
+use oml_client::proxy::{journal_of, require_no_endpoint};
 use oml_payments::ServedPath;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Pay for a request through a gateway.
+/// Pay for a request through a gateway, or for all that local clients send.
 ///
+/// Without a subcommand one request is paid for.
 /// The answer goes to stdout. Vouchers and receipts are appended to a log beside the channel file;
 /// the next call goes on where it ends, and the receipts in it are evidence for `oml proof`.
 #[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Pay {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// Channel file, as `oml channel open` writes it
-    #[arg(long, default_value = "channel.json", value_name = "FILE")]
+    #[arg(long, default_value = "channel.json", value_name = "FILE|ID")]
     channel: PathBuf,
-    /// Base URL of the host's gateway
+    /// Base URL of the host's gateway [default: the profile's]
     #[arg(long, env = "OML_GATEWAY", value_name = "URL")]
-    gateway: String,
+    gateway: Option<String>,
     /// Text to continue, or with --chat the user's message
-    #[arg(long, value_name = "TEXT")]
-    prompt: String,
+    #[arg(long, value_name = "TEXT", required = true)]
+    prompt: Option<String>,
     /// Ask for a chat answer
     #[arg(long)]
     chat: bool,
@@ -52,12 +60,31 @@ pub(crate) struct Pay {
     budget: Option<String>,
 }
 
+/// What else than one request is paid for.
+#[derive(Clone, Debug, Subcommand)]
+enum Verb {
+    /// Serve a local OpenAI endpoint that pays, for any client in any language
+    Proxy(proxy::Proxy),
+    /// Print what the local endpoint has spent on a channel, as CSV
+    Spending(proxy::Spending),
+}
+
 /// Runs the command.
-pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
+pub(crate) async fn run(mut args: Pay, global: &Global) -> Result<()> {
+    match args.verb.take() {
+        Some(Verb::Proxy(proxy)) => proxy::serve(proxy, global).await,
+        Some(Verb::Spending(spending)) => proxy::print(&spending, global).await,
+        None => one_request(args, global).await,
+    }
+}
+
+async fn one_request(args: Pay, global: &Global) -> Result<()> {
     let output = global.output();
     args.receipt.as_deref().map_or(Ok(()), files::require_free)?;
+    let gateway = global.gateway(args.gateway.as_deref())?;
+    let _held = require_no_endpoint(&journal_of(&args.channel))?;
     let chain = global.signing().await?;
-    let channel = ChannelFile::load(&args.channel)?;
+    let channel = global.channel(&args.channel).await?;
     let payable = PayableChannel::read(&chain, &channel).await?;
     let currency = chain.currency(channel.license.terms.currency).await?;
     let budget = match &args.budget {
@@ -72,14 +99,14 @@ pub(crate) async fn run(args: Pay, global: &Global) -> Result<()> {
         ));
     }
     let log = args.log_file.clone().unwrap_or_else(|| pay::log_of(&args.channel));
-    let session = payable.logged_session(&chain, &args.gateway, &log).await?;
+    let session = payable.logged_session(&chain, &gateway, &log).await?;
     let session = session.with_budget(budget);
     let mut session = if args.plain { session.asking_plainly() } else { session };
     let mut shown = |piece: &str| output.piece(piece);
     let mut silent = |_: &str| {};
     let on_text: &mut (dyn FnMut(&str) + Send) = if args.stream { &mut shown } else { &mut silent };
     let done = session.request(args.endpoint(), args.body(), on_text).await;
-    let paid = PaidAnswer::of(pay::explain_money(done, &args.gateway, &currency)?, &currency);
+    let paid = PaidAnswer::of(pay::explain_money(done, &gateway, &currency)?, &currency);
     if let Some(path) = &args.receipt {
         files::keep(path, &paid.receipt)?;
     }
@@ -104,10 +131,11 @@ impl Pay {
         let mut body = json!({
             "model": self.model, "max_tokens": self.max_tokens, "temperature": 0, "stream": self.stream,
         });
+        let prompt = self.prompt.as_deref().unwrap_or_default();
         if self.chat {
-            body["messages"] = json!([{ "role": "user", "content": self.prompt }]);
+            body["messages"] = json!([{ "role": "user", "content": prompt }]);
         } else {
-            body["prompt"] = json!(self.prompt);
+            body["prompt"] = json!(prompt);
         }
         body
     }

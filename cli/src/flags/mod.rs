@@ -1,16 +1,22 @@
 //! Flags that every command takes, and what they choose: the chain, the signer, how models are
 //! loaded.
 
+mod fill;
+
 use crate::compute::ComputeArgs;
+use crate::consent::{AtTerminal, Listener};
 use crate::error::{FailureKind, fail};
 use crate::output::{Format, Output};
+use crate::profile::Context;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 use eyre::Result;
 use oml_client::signer::SignerOptions;
-use oml_client::{Chain, ChainSettings};
+use oml_client::{Chain, ChainSettings, Consent as _, PlannedCall, RpcConnection};
+use oml_contracts::EthAddress;
 use oml_node::chain::AccountSigner;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Flags that every command takes.
@@ -22,6 +28,18 @@ pub(crate) struct Global {
     /// What is logged on stderr, e.g. `info` or `oml_node=debug` [default: warn, for servers info]
     #[arg(long, env = "OML_LOG", value_name = "FILTER", value_parser = log_filter, global = true)]
     pub(crate) log: Option<String>,
+    /// Profile whose settings are used where neither flags nor variables say anything
+    #[arg(long, env = "OML_PROFILE", value_name = "NAME", global = true)]
+    pub(crate) profile: Option<String>,
+    /// Send without a question; without a terminal nobody is asked
+    #[arg(long, env = "OML_YES", global = true)]
+    pub(crate) yes: bool,
+    /// What the profile says besides
+    #[arg(skip)]
+    pub(crate) context: Context,
+    /// What was typed, by keys of a profile
+    #[arg(skip)]
+    pub(crate) typed: Vec<(&'static str, String)>,
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
     #[command(flatten)]
@@ -71,6 +89,16 @@ impl Global {
         Ok(self.signer.options().account(ask).await?)
     }
 
+    /// Whose things are meant: the account that was named, else the profile's address, else the
+    /// signer.
+    pub(crate) async fn account_or(&self, named: Option<EthAddress>) -> Result<EthAddress> {
+        // A signer that flags or variables name is another account than the profile's.
+        match named.or(self.context.address.filter(|_| !self.context.has_other_signer())) {
+            Some(address) => Ok(address),
+            None => Ok(self.account().await?.address()),
+        }
+    }
+
     /// The chain, for reading.
     pub(crate) async fn reading(&self) -> Result<Chain> {
         Ok(Chain::reading(&self.settings()).await?)
@@ -79,7 +107,34 @@ impl Global {
     /// The chain, with the signing account.
     pub(crate) async fn signing(&self) -> Result<Chain> {
         let account = self.account().await?;
-        Ok(Chain::signing(&self.settings(), account).await?)
+        let chain = Chain::signing(&self.settings(), account).await?;
+        let listener = Listener::of_this_process(self.yes);
+        Ok(chain.asking(Arc::new(AtTerminal::new(self.output(), listener))))
+    }
+
+    /// The gateway that is paid: the one that was named, else the profile's.
+    pub(crate) fn gateway(&self, named: Option<&str>) -> Result<String> {
+        let found = named.filter(|url| !url.is_empty()).or(self.context.gateway.as_deref());
+        found.map(str::to_owned).ok_or_else(|| {
+            fail(
+                "no gateway is named",
+                "give its base URL with --gateway or OML_GATEWAY, or keep it in a profile with \
+                 `oml profile set gateway URL`",
+                FailureKind::Failed,
+            )
+        })
+    }
+
+    /// Asks before the contracts are deployed, which is many transactions.
+    pub(crate) fn agree_to_deploy(&self, rpc: &RpcConnection, chain_id: u64) -> Result<()> {
+        let signer = rpc.account()?.address();
+        let call = PlannedCall::of_deployment(chain_id, rpc.url(), signer);
+        let listener = Listener::of_this_process(self.yes);
+        if AtTerminal::new(self.output(), listener).agrees(&call) {
+            return Ok(());
+        }
+        let hint = "nothing was sent; --yes goes on without a question";
+        Err(fail("nothing was deployed: you did not agree to it", hint, FailureKind::Failed))
     }
 }
 
@@ -97,7 +152,7 @@ fn log_filter(text: &str) -> Result<String, String> {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Chain")]
 pub(crate) struct ChainArgs {
-    /// JSON-RPC endpoint
+    /// URL of the chain's JSON-RPC endpoint
     #[arg(
         long,
         env = "ETH_RPC_URL",
@@ -213,6 +268,11 @@ impl SignerArgs {
             self.keystore = None;
         }
         Ok(())
+    }
+
+    /// Whether a raw key or its words were given.
+    pub(crate) const fn names_a_key(&self) -> bool {
+        self.private_key.is_some() || self.mnemonic.is_some()
     }
 
     /// What the flags name.
