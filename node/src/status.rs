@@ -1,7 +1,7 @@
 //! Routes that every node has: health, status, metrics.
 
 use crate::api::ApiError;
-use crate::chain::Head;
+use crate::chain::{EndpointState, Head};
 use crate::clock::unix_now;
 use crate::context::NodeContext;
 use crate::metrics::{as_f64, handle};
@@ -56,9 +56,7 @@ async fn problems(node: &NodeContext) -> Vec<String> {
     if let Err(error) = node.store.check_writable().await {
         problems.push(format!("store: {error}"));
     }
-    if let Some(wrong) = node.chain.wrong_view() {
-        problems.push(format!("chain: {wrong}"));
-    }
+    problems.extend(node.chain.problems().iter().map(|problem| format!("chain: {problem}")));
     let age = unix_now().saturating_sub(node.heads.borrow().timestamp);
     if let Some(most) = oldest_head(node.config.chain.max_head_age_s, node.chain.chain_id())
         && age > most
@@ -99,6 +97,8 @@ struct NodeStatus {
     stored_block: Option<u64>,
     /// Seconds between the head's time and the machine's.
     head_age_s: u64,
+    /// What is known about each endpoint of the chain.
+    endpoints: Vec<EndpointState>,
     engine: &'static str,
     jobs: BTreeMap<String, u64>,
     open_rounds: usize,
@@ -145,6 +145,7 @@ async fn status(State(node): State<NodeContext>) -> Result<Json<NodeStatus>, Api
         head,
         stored_block: node.store.head().await?.map(|block| block.number),
         head_age_s: unix_now().saturating_sub(head.timestamp),
+        endpoints: node.chain.endpoints().states(),
         engine: node.store.engine(),
         jobs: node.store.job_counts().await?,
         open_rounds: node.store.open_rounds(head.timestamp).await?.len(),

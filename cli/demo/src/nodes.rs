@@ -114,6 +114,7 @@ impl Scenario {
             chain: ChainConfig {
                 max_head_age_s: None,
                 rpc_url: self.settings.rpc_url.clone(),
+                further_rpc_urls: Vec::new(),
                 addresses: self.settings.addresses.clone(),
                 poll_interval_ms: 250,
                 start_block: None,

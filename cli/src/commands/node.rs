@@ -7,6 +7,7 @@ use crate::output::{Output, table};
 use clap::Subcommand;
 use eyre::Result;
 use oml_client::vouchers::hide_password;
+use oml_node::config::EndpointUrl;
 use oml_node::{Node, NodeConfig, NodeError};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -65,6 +66,7 @@ pub(crate) enum ConfigVerb {
 struct Summary {
     valid: bool,
     rpc_url: String,
+    further_endpoints: Vec<String>,
     store: String,
     listen: SocketAddr,
     roles: Vec<&'static str>,
@@ -126,6 +128,7 @@ fn check(path: &Path, output: Output) -> Result<()> {
             [
                 ["configuration".to_owned(), format!("{} is valid", path.display())],
                 ["chain".to_owned(), summary.rpc_url.clone()],
+                ["further endpoints".to_owned(), second_endpoint(&summary)],
                 ["store".to_owned(), summary.store.clone()],
                 ["API".to_owned(), summary.listen.to_string()],
                 ["roles".to_owned(), roles],
@@ -147,13 +150,32 @@ fn summary(config: &NodeConfig) -> Summary {
     let host = config.host.as_ref();
     Summary {
         valid: true,
-        rpc_url: config.chain.rpc_url.clone(),
+        rpc_url: shown(&config.chain.rpc_url),
+        further_endpoints: config.chain.further_rpc_urls.iter().map(|url| shown(url)).collect(),
         store: hide_password(&config.store.url),
         listen: config.http.listen,
         roles: roles.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect(),
         sends_transactions: config.signer.is_some(),
         gateways: host.iter().flat_map(|h| &h.gateways).map(|g| g.listen).collect(),
         inference: host.iter().flat_map(|h| &h.inference).map(|i| i.listen).collect(),
+    }
+}
+
+/// An endpoint without what may be secret in its URL; the configuration was checked before.
+fn shown(url: &str) -> String {
+    EndpointUrl::parse(url).map_or_else(|error| error.to_string(), |url| url.to_string())
+}
+
+/// Further endpoints, or what it means that there are none.
+fn second_endpoint(summary: &Summary) -> String {
+    match summary.further_endpoints.as_slice() {
+        [] if summary.sends_transactions => {
+            "none: the word of one endpoint moves money; add one of \
+                                             another provider to chain.further_rpc_urls"
+                .to_owned()
+        }
+        [] => "none".to_owned(),
+        several => several.join(", "),
     }
 }
 

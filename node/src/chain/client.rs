@@ -1,82 +1,104 @@
 //! A provider that is known to speak to the chain of the addresses file.
 
-use super::endpoint::{BlockHeader, EndpointFailure, block_header};
+use super::endpoint::EndpointFailure;
+use super::endpoints::{ChainIdentity, Endpoint, Endpoints};
 use super::error::ChainError;
 use super::request::within;
-use crate::config::ChainConfig;
-use alloy::eips::BlockNumberOrTag;
+use crate::config::{ChainConfig, EndpointUrl};
 use alloy::primitives::{Address, B256};
-use alloy::providers::{DynProvider, Provider, ProviderBuilder};
+use alloy::providers::{DynProvider, Provider};
 use oml_contracts::{Addresses, EthAddress};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Provider and addresses of one chain. Cheap to clone.
+/// Blocks of one log query where no configuration says how many.
+const DEFAULT_LOG_RANGE: u64 = 5_000;
+
+/// Endpoints and addresses of one chain. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ChainClient {
-    provider: DynProvider,
+    endpoints: Endpoints,
     addresses: Arc<Addresses>,
-    /// Where the endpoint is, without path and query, which may hold a key.
-    endpoint: Arc<str>,
-    /// Hash of the first block when the client connected.
-    genesis: B256,
-    /// Why the endpoint's view is of no use at present, as the follower found it.
-    wrong_view: Arc<Mutex<Option<ChainError>>>,
+    /// Chain id and first block, as they were when the client connected.
+    identity: ChainIdentity,
+    /// What is wrong with the view at present.
+    view: Arc<Mutex<View>>,
+}
+
+/// Why acting on what the endpoints say is of no use, or not safe.
+#[derive(Debug, Default)]
+struct View {
+    /// Of all that they say, as the follower found it.
+    wrong: Option<ChainError>,
+    /// Of single states, by what was asked.
+    disputed: BTreeMap<String, ChainError>,
 }
 
 impl ChainClient {
-    /// Connects to `rpc_url`, checks its chain id against `addresses`, and remembers its first
-    /// block.
+    /// Connects to the endpoint `rpc_url`, checks its chain id against `addresses`, and remembers
+    /// its first block.
     ///
     /// # Errors
     /// [`ChainError::BadUrl`], [`ChainError::WrongChain`], [`ChainError::NoCode`], or
     /// [`ChainError::Rpc`] if the endpoint does not answer.
     pub async fn connect(rpc_url: &str, addresses: Addresses) -> Result<Self, ChainError> {
-        let url: reqwest::Url = rpc_url
-            .parse()
-            .map_err(|source| ChainError::BadUrl { url: rpc_url.to_owned(), source })?;
-        let endpoint = place(&url);
-        let provider =
-            ProviderBuilder::new().disable_recommended_fillers().connect_http(url).erased();
-        let mut client = Self {
-            provider,
-            addresses: Arc::new(addresses),
-            endpoint: endpoint.into(),
-            genesis: B256::ZERO,
-            wrong_view: Arc::default(),
-        };
-        client.check_chain_id().await?;
-        client.check_code().await?;
-        client.genesis = client.first_block().await?;
-        Ok(client)
+        let url = EndpointUrl::parse(rpc_url).map_err(ChainError::BadUrl)?;
+        Self::connect_to(&[url], addresses, DEFAULT_LOG_RANGE).await
     }
 
-    async fn check_chain_id(&self) -> Result<(), ChainError> {
-        let what = format!("chain id of {}", self.endpoint);
-        let found = within(what, self.provider.get_chain_id()).await?;
-        if found == self.chain_id() {
-            return Ok(());
+    /// Connects to the first of `urls` that serves the chain of `addresses`; the others are checked
+    /// when the chain is followed.
+    pub(super) async fn connect_to(
+        urls: &[EndpointUrl],
+        addresses: Addresses,
+        max_log_range: u64,
+    ) -> Result<Self, ChainError> {
+        let endpoints = Endpoints::new(urls, max_log_range);
+        let identity = ChainIdentity { chain_id: addresses.chain_id, genesis: B256::ZERO };
+        let (addresses, view) = (Arc::new(addresses), Arc::default());
+        let mut client = Self { endpoints, addresses, identity, view };
+        let mut failed = None;
+        for endpoint in client.endpoints.all() {
+            match client.first_block_of(endpoint).await {
+                Ok(genesis) => {
+                    client.identity.genesis = genesis;
+                    return Ok(client);
+                }
+                Err(error) => {
+                    tracing::warn!(endpoint = endpoint.shown(), %error, "the endpoint is not used");
+                    failed.get_or_insert(error);
+                }
+            }
         }
-        let (url, expected) = (self.endpoint.to_string(), self.chain_id());
-        Err(ChainError::WrongChain { url, expected, found })
+        let nobody = ChainError::Missing { what: "an endpoint of the chain".to_owned() };
+        Err(failed.unwrap_or(nobody))
     }
 
-    /// Whether the endpoint still serves the chain that it served when the client connected.
+    /// Checks an endpoint as a person would who has just configured it.
+    async fn first_block_of(&self, endpoint: &Endpoint) -> Result<B256, ChainError> {
+        endpoint.check_chain_id(self.chain_id()).await?;
+        self.check_code(endpoint).await?;
+        endpoint.first_block().await
+    }
+
+    /// Asks the endpoints whether they still serve the chain that was served when the client
+    /// connected, and agree about block `finalized`.
     ///
     /// # Errors
-    /// [`ChainError::WrongChain`], [`ChainError::OtherGenesis`], or that the endpoint fails.
-    pub(crate) async fn check_identity(&self) -> Result<(), ChainError> {
-        self.check_chain_id().await?;
-        let found = self.first_block().await?;
-        if found == self.genesis {
-            return Ok(());
-        }
-        Err(ChainError::OtherGenesis { expected: self.genesis, found })
+    /// [`ChainError::WrongChain`], [`ChainError::OtherGenesis`], or that none answers.
+    pub(crate) async fn survey(&self, finalized: u64) -> Result<(), ChainError> {
+        self.endpoints.survey(&self.identity, finalized).await
+    }
+
+    /// The endpoints of the chain.
+    pub(crate) const fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// Keeps why the endpoint's view is of no use, for whoever asks how the node is.
     pub(crate) fn note_view(&self, wrong: Option<ChainError>) {
-        *self.wrong_view.lock().unwrap_or_else(PoisonError::into_inner) = wrong;
+        self.view().wrong = wrong;
     }
 
     /// Refuses to act, or to serve, on a view that is of no use: nonces, balances and licenses of
@@ -88,9 +110,33 @@ impl ChainClient {
         self.wrong_view().map_or(Ok(()), Err)
     }
 
-    /// Why the endpoint's view was of no use when it was last looked at.
+    /// Why the endpoints' view was of no use when it was last looked at.
     pub(crate) fn wrong_view(&self) -> Option<ChainError> {
-        self.wrong_view.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.view().wrong.clone().or_else(|| self.endpoints.contradiction())
+    }
+
+    /// Keeps that endpoints disagree about a single state, or that they agree again.
+    pub(crate) fn note_dispute(&self, what: &str, dispute: Option<ChainError>) {
+        let mut view = self.view();
+        match dispute {
+            Some(error) => drop(view.disputed.insert(what.to_owned(), error)),
+            None => drop(view.disputed.remove(what)),
+        }
+    }
+
+    /// All that is wrong with what the endpoints say: with the whole view, with single states, and
+    /// with endpoints that are not used because of it.
+    pub(crate) fn problems(&self) -> Vec<ChainError> {
+        let mut problems: Vec<_> = self.wrong_view().into_iter().collect();
+        problems.extend(self.view().disputed.values().cloned());
+        problems.extend(self.endpoints.all().iter().filter_map(|one| one.fault()));
+        let mut said = BTreeSet::new();
+        problems.retain(|problem| said.insert(problem.to_string()));
+        problems
+    }
+
+    fn view(&self) -> MutexGuard<'_, View> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the addresses file and connects.
@@ -101,13 +147,14 @@ impl ChainClient {
         let addresses = Addresses::load(&config.addresses).map_err(|source| {
             ChainError::Addresses { path: config.addresses.clone(), source: Arc::new(source) }
         })?;
-        Self::connect(&config.rpc_url, addresses).await
+        let urls = config.endpoints().map_err(ChainError::BadUrl)?;
+        Self::connect_to(&urls, addresses, config.max_log_range).await
     }
 
-    async fn check_code(&self) -> Result<(), ChainError> {
+    async fn check_code(&self, endpoint: &Endpoint) -> Result<(), ChainError> {
         for (name, address) in self.contracts() {
-            let code =
-                within(format!("code of {name}"), self.provider.get_code_at(address)).await?;
+            let code = endpoint.provider().get_code_at(address);
+            let code = within(format!("code of {name}"), code).await?;
             if code.is_empty() {
                 let address = EthAddress::from(address).to_string();
                 return Err(ChainError::NoCode { name, address, chain_id: self.chain_id() });
@@ -121,7 +168,7 @@ impl ChainClient {
     /// # Errors
     /// [`ChainError::Rpc`].
     pub(crate) async fn latest_block(&self) -> Result<u64, ChainError> {
-        tokio::time::timeout(Duration::from_secs(3), self.provider.get_block_number())
+        tokio::time::timeout(Duration::from_secs(3), self.provider().get_block_number())
             .await
             .map_err(|_| ChainError::NoAnswer { what: "newest block".to_owned(), seconds: 3 })?
             .map_err(|cause| ChainError::rpc("newest block", EndpointFailure::from(cause)))
@@ -130,24 +177,7 @@ impl ChainClient {
     /// Hash of the chain's first block, as it was when the client connected.
     #[must_use]
     pub const fn genesis(&self) -> B256 {
-        self.genesis
-    }
-
-    async fn first_block(&self) -> Result<B256, ChainError> {
-        let block = self.block(BlockNumberOrTag::Number(0)).await?;
-        let what = "first block".to_owned();
-        block.map(|block| block.hash).ok_or(ChainError::Missing { what })
-    }
-
-    /// A block by number or tag; none if the endpoint does not have it.
-    ///
-    /// # Errors
-    /// The endpoint fails.
-    pub(crate) async fn block(
-        &self,
-        tag: BlockNumberOrTag,
-    ) -> Result<Option<BlockHeader>, ChainError> {
-        within(format!("block {tag}"), block_header(&self.provider, tag)).await
+        self.identity.genesis
     }
 
     /// Name and address of every core contract.
@@ -165,10 +195,11 @@ impl ChainClient {
         ]
     }
 
-    /// The provider, for reads.
+    /// Sends requests to the endpoint that is asked at present, and to another one where that
+    /// fails.
     #[must_use]
     pub fn provider(&self) -> &DynProvider {
-        &self.provider
+        self.endpoints.provider()
     }
 
     /// Addresses of the contracts.
@@ -181,28 +212,5 @@ impl ChainClient {
     #[must_use]
     pub fn chain_id(&self) -> u64 {
         self.addresses.chain_id
-    }
-}
-
-/// Where a URL points, without what may be secret in it.
-fn place(url: &reqwest::Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
-    format!("{}://{host}{port}", url.scheme())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_endpoint_is_named_without_its_secrets() {
-        for (url, shown) in [
-            ("http://127.0.0.1:8545", "http://127.0.0.1:8545"),
-            ("https://user:pw@rpc.example/v3/KEY?apikey=KEY", "https://rpc.example"),
-            ("http://[::1]:9", "http://[::1]:9"),
-        ] {
-            assert_eq!(place(&url.parse().unwrap()), shown);
-        }
     }
 }

@@ -2,25 +2,39 @@
 
 use super::endpoint::EndpointFailure;
 use crate::causes::with_causes;
+use crate::config::EndpointUrlError;
 use alloy::primitives::B256;
 use oml_contracts::addresses::AddressesError;
 use std::error::Error;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
+
+/// What endpoints say of one final block, where they do not say the same.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "{endpoint} says that block {number}, which is final, is {found}, but {others} says \
+     {expected}: one of them is on another fork, or lies"
+)]
+pub struct Contradiction {
+    /// Scheme, host and port of the endpoint.
+    pub endpoint: String,
+    /// The same of the others.
+    pub others: String,
+    /// Number of the block.
+    pub number: u64,
+    /// Hash that the endpoint gives.
+    pub found: B256,
+    /// Hash that the others give.
+    pub expected: B256,
+}
 
 /// What can go wrong between the node and the chain. Several requests may wait for one read, so it
 /// is cheap to clone.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ChainError {
     /// The endpoint's URL is none.
-    #[error("rpc_url {url:?} is not a URL: {source}")]
-    BadUrl {
-        /// URL as configured.
-        url: String,
-        /// What is wrong with it.
-        source: <reqwest::Url as FromStr>::Err,
-    },
+    #[error("rpc_url {0}")]
+    BadUrl(#[source] EndpointUrlError),
     /// The endpoint serves another chain than the addresses file names.
     #[error(
         "{url} serves chain {found}, the addresses file is for chain {expected}; set rpc_url to an \
@@ -74,14 +88,64 @@ pub enum ChainError {
     },
     /// The endpoint serves another chain than before, with the same chain id.
     #[error(
-        "the endpoint's chain begins with block {found}, the chain that was followed begins with \
-         {expected}; nothing is changed until that chain answers again"
+        "the chain of {endpoint} begins with block {found}, the chain that was followed begins \
+         with {expected}; nothing is changed until that chain answers again"
     )]
     OtherGenesis {
+        /// Scheme, host and port of the endpoint.
+        endpoint: String,
         /// Hash of the first block so far.
         expected: B256,
         /// Hash of the first block now.
         found: B256,
+    },
+    /// An endpoint shows another final block than others.
+    #[error(transparent)]
+    Contradicted(Box<Contradiction>),
+    /// Blocks that counted as final are gone, and no second endpoint could be asked.
+    #[error(
+        "{endpoint} shows a reorg below block {finalized}, which is final, and no second endpoint \
+         confirms it; nothing is changed until one does"
+    )]
+    UnconfirmedReorg {
+        /// Scheme, host and port of the endpoint.
+        endpoint: String,
+        /// Newest final block.
+        finalized: u64,
+    },
+    /// The endpoint left out logs of the contracts.
+    #[error(
+        "{endpoint} left out logs of block {number} ({reason}); what it says about events is not \
+         complete"
+    )]
+    LogsOmitted {
+        /// Scheme, host and port of the endpoint.
+        endpoint: String,
+        /// Number of the block.
+        number: u64,
+        /// What shows it.
+        reason: String,
+    },
+    /// Two endpoints say different things about the state after the same block.
+    #[error(
+        "{one} and {other} disagree about {what} after the same block; nothing is done on the \
+         ground of it until they agree"
+    )]
+    Disagreement {
+        /// What was asked.
+        what: String,
+        /// Scheme, host and port of one endpoint.
+        one: String,
+        /// The same of the other.
+        other: String,
+    },
+    /// Several endpoints are configured, and only one could be asked. May be tried again.
+    #[error(
+        "{what}: no second endpoint could be asked, and money depends on it; it is tried again"
+    )]
+    NoSecondEndpoint {
+        /// What was asked.
+        what: String,
     },
     /// A request failed: the network, or an error that the endpoint reports. May be tried again.
     #[error("{what}: {source}")]
@@ -140,21 +204,30 @@ impl ChainError {
 
     /// Whether the answer may be missing because too much was asked for at once.
     pub(crate) fn may_have_asked_too_much(&self) -> bool {
-        use EndpointFailure::{Status, Unreadable, WebPage};
+        use EndpointFailure::{Slow, Status, Unreadable, WebPage};
         match self {
             Self::NoAnswer { .. } => true,
             Self::Rpc { source, .. } => {
                 matches!(
                     source.downcast_ref(),
-                    Some(Status { .. } | Unreadable { .. } | WebPage { .. })
+                    Some(Slow { .. } | Status { .. } | Unreadable { .. } | WebPage { .. })
                 ) && !self.is_refusal()
             }
             _ => false,
         }
     }
 
-    /// Whether the endpoint's whole view is of no use: it shows another chain, or the far past.
+    /// Whether the endpoint's whole view is of no use: it shows another chain, another fork, the
+    /// far past, or not all that happened.
     pub(crate) const fn is_wrong_view(&self) -> bool {
-        matches!(self, Self::WrongChain { .. } | Self::OtherGenesis { .. } | Self::Behind { .. })
+        matches!(
+            self,
+            Self::WrongChain { .. }
+                | Self::OtherGenesis { .. }
+                | Self::Behind { .. }
+                | Self::Contradicted { .. }
+                | Self::UnconfirmedReorg { .. }
+                | Self::LogsOmitted { .. }
+        )
     }
 }

@@ -7,19 +7,19 @@
 
 use super::client::ChainClient;
 use super::endpoint::BlockHeader;
+use super::endpoints::Endpoint;
 use super::error::ChainError;
 use super::finality::depth_decides;
 use super::head::Head;
 use super::index::Sources;
-use super::log_range::{AfterRefusal, LogRange};
-use super::request::within;
+use super::logs::LogReader;
 use crate::config::ChainConfig;
 use crate::metrics::as_f64;
 use crate::store::{BlockRef, ChainBatch, Store, StoreError};
 use alloy::eips::BlockNumberOrTag;
-use alloy::providers::Provider;
-use alloy::rpc::types::{Filter, Log};
+use alloy::rpc::types::Log;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -51,8 +51,8 @@ pub enum Step {
 
 /// Longest pause between tries while the endpoint fails.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
-/// Pause after which the endpoint is asked again which chain it serves, although nothing failed.
-const IDENTITY_CHECK: Duration = Duration::from_secs(60);
+/// Pause after which the endpoints are asked again which chain they serve, although nothing failed.
+const SURVEY: Duration = Duration::from_secs(20);
 /// Failures in a row that an endpoint with several servers behind it has all the time.
 const USUAL_FAILURES: u32 = 3;
 /// Pause after which an unchanged head is announced again.
@@ -66,14 +66,16 @@ pub struct Follower {
     client: ChainClient,
     store: Store,
     sources: Sources,
+    logs: LogReader,
     config: ChainConfig,
     start: u64,
-    range: LogRange,
     heads: watch::Sender<Head>,
     announced: Instant,
-    /// When the endpoint last said which chain it serves; none after a failure, since another
+    /// When the endpoints last said which chain they serve; none after a failure, since another
     /// server may answer from then on.
-    identified: Option<Instant>,
+    surveyed: Option<Instant>,
+    /// Whether endpoints have been compared about a final block since the start.
+    compared: bool,
 }
 
 impl Follower {
@@ -97,18 +99,22 @@ impl Follower {
         let (heads, receiver) = watch::channel(first);
         let start = config.start_block.unwrap_or(client.addresses().deployed_at_block);
         let sources = Sources::of(&client);
-        let range = LogRange::new(config.max_log_range);
+        let logs = LogReader::new(sources.watched());
+        // One endpoint has just said which chain it serves; several may contradict each other.
+        let surveyed = (client.endpoints().all().len() == 1).then(Instant::now);
         Ok((
             Self {
                 client,
                 store,
                 sources,
+                logs,
                 config: config.clone(),
                 start,
-                range,
                 heads,
                 announced: Instant::now(),
-                identified: Some(Instant::now()),
+                surveyed,
+                // One endpoint can't contradict itself.
+                compared: surveyed.is_some(),
             },
             receiver,
         ))
@@ -159,7 +165,10 @@ impl Follower {
         match &looked {
             Ok(_) => self.client.note_view(None),
             Err(FollowError::Chain(error)) => {
-                self.identified = None;
+                // That another server behind the same URL lags says nothing about its chain.
+                if !matches!(error, ChainError::Missing { .. }) {
+                    self.surveyed = None;
+                }
                 if error.is_wrong_view() {
                     self.client.note_view(Some(error.clone()));
                 }
@@ -170,39 +179,78 @@ impl Follower {
     }
 
     async fn look(&mut self) -> Result<Step, FollowError> {
-        if self.identified.is_none_or(|at| at.elapsed() >= IDENTITY_CHECK) {
-            self.identify().await?;
+        if self.surveyed.is_none_or(|at| at.elapsed() >= SURVEY) {
+            let finalized = self.heads.borrow().finalized;
+            self.survey(finalized).await?;
         }
-        let latest = self.block(BlockNumberOrTag::Latest).await?.ok_or_else(|| missing("head"))?;
-        let latest = block_ref(&latest);
-        let finalized = self.finalized(latest.number).await?;
+        let mut endpoint = self.client.endpoints().choose()?;
+        if !self.compared {
+            // Before anybody acts on what this endpoint says.
+            let latest = endpoint.block(BlockNumberOrTag::Latest).await?;
+            let latest = latest.ok_or_else(|| missing("head"))?;
+            let finalized = self.finalized(&endpoint, latest.number).await?;
+            self.survey(finalized).await?;
+            self.compared = true;
+            endpoint = self.client.endpoints().choose()?;
+        }
+        let looked = self.look_at(&endpoint).await;
+        match &looked {
+            Ok(_) => endpoint.complete(),
+            Err(FollowError::Chain(ChainError::Missing { .. } | ChainError::Behind { .. })) => {
+                endpoint.lacked();
+            }
+            Err(_) => {}
+        }
+        looked
+    }
+
+    /// All requests of one look go to one endpoint, so that its answers belong together.
+    async fn look_at(&mut self, endpoint: &Arc<Endpoint>) -> Result<Step, FollowError> {
+        if let Some(fault) = endpoint.fault() {
+            return Err(fault.into());
+        }
+        let latest = endpoint.block(BlockNumberOrTag::Latest).await?;
+        let latest = block_ref(&latest.ok_or_else(|| missing("head"))?);
+        let finalized = self.finalized(endpoint, latest.number).await?;
         let Some(stored) = self.store.head().await? else {
-            return self.advance(None, latest, finalized).await;
+            return self.advance(endpoint, None, latest, finalized).await;
         };
         if stored.hash == latest.hash {
             self.announce(latest, finalized);
             return Ok(Step::AtHead);
         }
-        if latest.number < stored.number && self.lags(latest, stored).await? {
+        if latest.number < stored.number && self.lags(endpoint, latest, stored).await? {
             return Ok(Step::AtHead);
         }
-        if self.on_chain(stored, latest).await? {
-            return self.advance(Some(stored), latest, finalized).await;
+        if on_chain(endpoint, stored, latest).await? {
+            return self.advance(endpoint, Some(stored), latest, finalized).await;
         }
         // Another chain than the one that is stored looks like a reorg of everything.
-        self.identify().await?;
-        self.unwind(stored, latest).await
+        let finalized = self.heads.borrow().finalized;
+        self.survey(finalized).await?;
+        if let Some(fault) = endpoint.fault() {
+            return Err(fault.into());
+        }
+        self.unwind(endpoint, stored, latest).await
     }
 
-    async fn identify(&mut self) -> Result<(), ChainError> {
-        self.client.check_identity().await?;
-        self.identified = Some(Instant::now());
+    async fn survey(&mut self, finalized: u64) -> Result<(), ChainError> {
+        self.client.survey(finalized).await?;
+        if let Some(contradiction) = self.client.endpoints().contradiction() {
+            return Err(contradiction);
+        }
+        self.surveyed = Some(Instant::now());
         Ok(())
     }
 
     /// Whether a chain that is shorter than the stored one is only what a server shows that has
     /// not caught up. It is a reorg only if it has another block where one is stored.
-    async fn lags(&self, latest: BlockRef, stored: BlockRef) -> Result<bool, FollowError> {
+    async fn lags(
+        &self,
+        endpoint: &Endpoint,
+        latest: BlockRef,
+        stored: BlockRef,
+    ) -> Result<bool, FollowError> {
         let window = self.store.window().await?;
         let Some(known) = window.into_iter().find(|block| block.number <= latest.number) else {
             return Err(ChainError::Behind { latest: latest.number, stored: stored.number }.into());
@@ -210,26 +258,21 @@ impl Follower {
         if known.number == latest.number {
             return Ok(known.hash == latest.hash);
         }
-        Ok(self.on_chain(known, latest).await?)
-    }
-
-    /// Whether a stored block is on the endpoint's chain, which ends with `latest`. A block before
-    /// its end that the endpoint does not have is no sign of a reorg: another server answered.
-    async fn on_chain(&self, stored: BlockRef, latest: BlockRef) -> Result<bool, ChainError> {
-        if stored.number > latest.number {
-            return Ok(false);
-        }
-        let found = self.block(BlockNumberOrTag::Number(stored.number)).await?;
-        let found = found.ok_or_else(|| missing(&format!("block {}", stored.number)))?;
-        Ok(found.hash == stored.hash)
+        Ok(on_chain(endpoint, known, latest).await?)
     }
 
     /// Goes back to the newest stored block that is still on the chain.
-    async fn unwind(&mut self, stored: BlockRef, latest: BlockRef) -> Result<Step, FollowError> {
+    async fn unwind(
+        &mut self,
+        endpoint: &Endpoint,
+        stored: BlockRef,
+        latest: BlockRef,
+    ) -> Result<Step, FollowError> {
         for block in self.store.window().await? {
-            if block.number == stored.number || !self.on_chain(block, latest).await? {
+            if block.number == stored.number || !on_chain(endpoint, block, latest).await? {
                 continue;
             }
+            self.confirm_reorg(endpoint, block.number)?;
             let depth = stored.number - block.number;
             tracing::warn!(
                 from = stored.number,
@@ -242,6 +285,7 @@ impl Follower {
             metrics::histogram!("oml_reorg_depth").record(as_f64(depth));
             return Ok(Step::Unwound { depth });
         }
+        self.confirm_reorg(endpoint, 0)?;
         let depth = stored.number.saturating_sub(self.start).saturating_add(1);
         tracing::error!(
             from = stored.number,
@@ -249,13 +293,34 @@ impl Follower {
             "a reorg went deeper than the stored window; reading everything again"
         );
         self.store.forget_chain().await?;
-        self.range = LogRange::new(self.config.max_log_range);
         metrics::counter!("oml_reorgs_total").increment(1);
         Ok(Step::Unwound { depth })
     }
 
+    /// Where several endpoints are configured, a single one does not take back what was final: the
+    /// survey before has found no contradiction, which says something only if another was asked.
+    fn confirm_reorg(&self, endpoint: &Endpoint, to: u64) -> Result<(), ChainError> {
+        let finalized = self.heads.borrow().finalized;
+        if to >= finalized {
+            return Ok(());
+        }
+        let endpoints = self.client.endpoints();
+        let confirmed = endpoints.others(endpoint).iter().any(|other| other.has(finalized));
+        if endpoints.all().len() > 1 && !confirmed {
+            let endpoint = endpoint.shown().to_owned();
+            return Err(ChainError::UnconfirmedReorg { endpoint, finalized });
+        }
+        // What was final on the chain before says nothing about this one.
+        self.heads.send_if_modified(|head| {
+            head.finalized = to;
+            false
+        });
+        Ok(())
+    }
+
     async fn advance(
         &mut self,
+        endpoint: &Endpoint,
         stored: Option<BlockRef>,
         latest: BlockRef,
         finalized: u64,
@@ -265,12 +330,12 @@ impl Follower {
             return Ok(Step::AtHead);
         }
         if next <= finalized {
-            return self.backfill(next, latest, finalized).await;
+            return self.backfill(endpoint, next, latest, finalized).await;
         }
         let to = latest.number.min(next + STEP_BLOCKS - 1);
         let mut parent = stored;
         for number in next..=to {
-            let Some(block) = self.block(BlockNumberOrTag::Number(number)).await? else {
+            let Some(block) = endpoint.block(BlockNumberOrTag::Number(number)).await? else {
                 if number == next {
                     return Err(missing(&format!("block {number}")).into());
                 }
@@ -281,7 +346,7 @@ impl Follower {
                 return Ok(Step::Advanced);
             }
             let added = block_ref(&block);
-            let logs = self.logs(Filter::new().at_block_hash(added.hash)).await?;
+            let logs = self.logs.of_block(endpoint, &block).await?;
             self.commit(&[added], &logs, &BTreeMap::from([(added.number, added.timestamp)]))
                 .await?;
             parent = Some(added);
@@ -298,68 +363,20 @@ impl Follower {
     /// Reads final blocks in ranges that fit the endpoint.
     async fn backfill(
         &mut self,
+        endpoint: &Endpoint,
         next: u64,
         latest: BlockRef,
         finalized: u64,
     ) -> Result<Step, FollowError> {
-        let (to, logs) = self.range_of_logs(next, finalized).await?;
-        let end = self
-            .block(BlockNumberOrTag::Number(to))
-            .await?
-            .ok_or_else(|| missing("final block"))?;
-        let times = self.times(&logs).await?;
-        let end = block_ref(&end);
-        self.commit(&[end], &logs, &times).await?;
-        tracing::info!(block = to, head = latest.number, logs = logs.len(), "read final blocks");
+        let read = self.logs.of_range(endpoint, next, finalized).await?;
+        let (end, logs) = (block_ref(&read.end), read.logs);
+        self.commit(&[end], &logs, &read.times).await?;
+        let (block, head) = (end.number, latest.number);
+        tracing::info!(block, head, logs = logs.len(), "read final blocks");
         if end.number == latest.number {
             self.announce(end, finalized);
         }
         Ok(Step::Advanced)
-    }
-
-    /// Logs of the blocks from `next` to the number that is returned with them, at most to `last`.
-    async fn range_of_logs(&mut self, next: u64, last: u64) -> Result<(u64, Vec<Log>), ChainError> {
-        loop {
-            let to = last.min(next.saturating_add(self.range.blocks() - 1));
-            let asked = to - next + 1;
-            let error = match self.logs(Filter::new().from_block(next).to_block(to)).await {
-                Ok(logs) => {
-                    self.range.answered(asked, Instant::now());
-                    return Ok((to, logs));
-                }
-                Err(error) => error,
-            };
-            if error.may_have_asked_too_much() {
-                self.range.failed(asked);
-            }
-            if !error.is_refusal()
-                || self.range.refused(asked, Instant::now()) == AfterRefusal::Wait
-            {
-                return Err(error);
-            }
-            let blocks = self.range.blocks();
-            tracing::warn!(%error, asked, blocks, "a log query was refused; asking for less");
-        }
-    }
-
-    /// Block times of logs; many endpoints send them along.
-    async fn times(&self, logs: &[Log]) -> Result<BTreeMap<u64, u64>, ChainError> {
-        let mut times = BTreeMap::new();
-        for log in logs {
-            let Some(number) = log.block_number else { continue };
-            if times.contains_key(&number) {
-                continue;
-            }
-            let time = match log.block_timestamp {
-                Some(time) => time,
-                None => {
-                    let block = self.block(BlockNumberOrTag::Number(number)).await?;
-                    block.ok_or_else(|| missing("block of a log"))?.timestamp
-                }
-            };
-            times.insert(number, time);
-        }
-        Ok(times)
     }
 
     async fn commit(
@@ -369,7 +386,7 @@ impl Follower {
         times: &BTreeMap<u64, u64>,
     ) -> Result<(), FollowError> {
         let mut events = Vec::with_capacity(logs.len());
-        for log in logs.iter().filter(|log| !log.removed) {
+        for log in logs {
             let time =
                 log.block_number.and_then(|number| times.get(&number)).copied().unwrap_or_default();
             events.extend(self.sources.read(log, time)?);
@@ -382,25 +399,23 @@ impl Follower {
         Ok(())
     }
 
-    async fn finalized(&self, latest: u64) -> Result<u64, ChainError> {
+    /// Newest final block of a chain that ends with block `latest`. It goes down only with a reorg:
+    /// an endpoint that lags does not lower it.
+    async fn finalized(&self, endpoint: &Endpoint, latest: u64) -> Result<u64, ChainError> {
+        let found = self.finalized_now(endpoint, latest).await?;
+        Ok(found.max(self.heads.borrow().finalized).min(latest))
+    }
+
+    async fn finalized_now(&self, endpoint: &Endpoint, latest: u64) -> Result<u64, ChainError> {
         let by_depth = latest.saturating_sub(self.config.finality_depth);
         // Chains without the tag answer with an error or with nothing. Any other error says nothing
         // about what is final.
-        match self.block(BlockNumberOrTag::Finalized).await {
+        match endpoint.block(BlockNumberOrTag::Finalized).await {
             Ok(Some(block)) => Ok(block.number.min(latest)),
             Ok(None) => Ok(by_depth),
             Err(error) if depth_decides(&error) => Ok(by_depth),
             Err(error) => Err(error),
         }
-    }
-
-    async fn block(&self, tag: BlockNumberOrTag) -> Result<Option<BlockHeader>, ChainError> {
-        self.client.block(tag).await
-    }
-
-    async fn logs(&self, filter: Filter) -> Result<Vec<Log>, ChainError> {
-        let filter = filter.address(self.sources.addresses());
-        within("logs", self.client.provider().get_logs(&filter)).await
     }
 
     /// Tells the roles, and only where the store has caught up: nobody should act on the past. The
@@ -414,6 +429,21 @@ impl Follower {
             self.announced = Instant::now();
         }
     }
+}
+
+/// Whether a stored block is on the endpoint's chain, which ends with `latest`. A block before its
+/// end that the endpoint does not have is no sign of a reorg: another server answered.
+async fn on_chain(
+    endpoint: &Endpoint,
+    stored: BlockRef,
+    latest: BlockRef,
+) -> Result<bool, ChainError> {
+    if stored.number > latest.number {
+        return Ok(false);
+    }
+    let found = endpoint.block(BlockNumberOrTag::Number(stored.number)).await?;
+    let found = found.ok_or_else(|| missing(&format!("block {}", stored.number)))?;
+    Ok(found.hash == stored.hash)
 }
 
 /// Says that following failed, and how long to wait before the next try.

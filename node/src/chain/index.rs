@@ -2,6 +2,7 @@
 
 use super::client::ChainClient;
 use super::error::ChainError;
+use super::logs::WatchedContract;
 use crate::store::{
     ChannelRow, DeploymentRow, EventRow, Fact, LicenseRow, OfferRow, RoundRow, UniverseRow,
 };
@@ -39,9 +40,20 @@ impl Sources {
         }
     }
 
-    /// Addresses to ask for.
-    pub(crate) fn addresses(&self) -> Vec<Address> {
-        vec![self.registry, self.vault, self.escrow, self.provers, self.proofs, self.rounds]
+    /// Contracts to ask for, with the events that they have.
+    pub(crate) fn watched(&self) -> Vec<WatchedContract> {
+        let contract = |address, events: &[[u8; 32]]| WatchedContract {
+            address,
+            events: events.iter().map(|event| B256::from(*event)).collect(),
+        };
+        vec![
+            contract(self.registry, LicenseEvents::SELECTORS),
+            contract(self.vault, VaultEvents::SELECTORS),
+            contract(self.escrow, MoneyEvents::SELECTORS),
+            contract(self.provers, ProverEvents::SELECTORS),
+            contract(self.proofs, ProofEvents::SELECTORS),
+            contract(self.rounds, RoundEvents::SELECTORS),
+        ]
     }
 
     /// Reads one log of a block whose time is known. `None`: an event that this version does not

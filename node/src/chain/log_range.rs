@@ -7,7 +7,7 @@ const KEEP_LIMIT: Duration = Duration::from_secs(6 * 3_600);
 
 /// What to do after a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AfterRefusal {
+pub(crate) enum AfterRefusal {
     /// Ask for less, at once.
     AskForLess,
     /// Ask for the same later: as much was answered before, or there is no less.
@@ -18,7 +18,7 @@ pub(super) enum AfterRefusal {
 /// some limit the logs of an answer as well, so that a range which was served before is refused
 /// where blocks are full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LogRange {
+pub(crate) struct LogRange {
     /// Largest range that the configuration allows, in blocks.
     most: u64,
     /// Blocks to ask for next.
@@ -33,19 +33,19 @@ pub(super) struct LogRange {
 
 impl LogRange {
     /// Starts with the largest range that the configuration allows.
-    pub(super) fn new(most: u64) -> Self {
+    pub(crate) fn new(most: u64) -> Self {
         let most = most.max(1);
         Self { most, now: most, answered: 0, limit: None, refusals: 0 }
     }
 
     /// Blocks to ask for next; at least 1.
-    pub(super) const fn blocks(&self) -> u64 {
+    pub(crate) const fn blocks(&self) -> u64 {
         self.now
     }
 
     /// A query of `asked` blocks was answered. The next may ask for a quarter more, but not for
     /// what was refused.
-    pub(super) fn answered(&mut self, asked: u64, at: Instant) {
+    pub(crate) fn answered(&mut self, asked: u64, at: Instant) {
         self.refusals = 0;
         self.answered = self.answered.max(asked);
         self.limit = self.limit.filter(|(_, until)| at < *until);
@@ -56,7 +56,7 @@ impl LogRange {
     }
 
     /// The endpoint understood a query of `asked` blocks and refused it.
-    pub(super) fn refused(&mut self, asked: u64, at: Instant) -> AfterRefusal {
+    pub(crate) fn refused(&mut self, asked: u64, at: Instant) -> AfterRefusal {
         self.refusals = self.refusals.saturating_add(1);
         if asked <= 1 {
             return AfterRefusal::Wait;
@@ -78,7 +78,7 @@ impl LogRange {
 
     /// A query of `asked` blocks failed as one does that asks for too much: no answer in time, or
     /// none that can be read. That teaches no limit, since a slow network looks the same.
-    pub(super) fn failed(&mut self, asked: u64) {
+    pub(crate) fn failed(&mut self, asked: u64) {
         self.now = (asked / 2).max(1);
     }
 }

@@ -3,21 +3,25 @@
 pub mod beacon;
 mod client;
 mod endpoint;
+mod endpoints;
 mod error;
 mod finality;
 mod follower;
 mod head;
 mod index;
 mod log_range;
+mod logs;
 mod reader;
 mod request;
 mod reverts;
+mod second;
 mod sender;
 mod views;
 
 pub use client::ChainClient;
 pub use endpoint::{BlockHeader, EndpointFailure, EndpointFiller, block_header, on_newest_state};
-pub use error::ChainError;
+pub(crate) use endpoints::EndpointState;
+pub use error::{ChainError, Contradiction};
 pub use finality::lacks_finalized_tag;
 pub use follower::{FollowError, Follower, Step};
 pub use head::Head;

@@ -22,6 +22,7 @@ use oml_contracts::{
 #[derive(Clone, Debug)]
 pub struct Reader {
     client: ChainClient,
+    provider: DynProvider,
     block: BlockId,
 }
 
@@ -39,25 +40,26 @@ impl ChainClient {
     /// Typed reads at the latest block.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        Reader::new(self.clone())
+        Reader::through(self.clone(), self.provider().clone())
     }
 }
 
 impl Reader {
-    fn new(client: ChainClient) -> Self {
-        Self { client, block: BlockId::latest() }
+    /// Reads at the latest block, through `provider`.
+    pub(super) fn through(client: ChainClient, provider: DynProvider) -> Self {
+        Self { client, provider, block: BlockId::latest() }
     }
 
     /// The same reads at the block with this hash, so that several reads agree.
     #[must_use]
     pub fn at(&self, block_hash: B256) -> Self {
-        Self { client: self.client.clone(), block: BlockId::hash(block_hash) }
+        Self { block: BlockId::hash(block_hash), ..self.clone() }
     }
 
     /// The same reads at the block with this number, which must be final.
     #[must_use]
     pub(crate) fn at_number(&self, number: u64) -> Self {
-        Self { client: self.client.clone(), block: BlockId::number(number) }
+        Self { block: BlockId::number(number), ..self.clone() }
     }
 
     /// Refuses to go on while the endpoint's view is of no use.
@@ -68,6 +70,28 @@ impl Reader {
         self.client.require_view()
     }
 
+    /// Whether more than one endpoint is configured.
+    pub(crate) fn has_several_endpoints(&self) -> bool {
+        self.client.endpoints().all().len() > 1
+    }
+
+    /// A state after the block `at`, in which two endpoints agree where several are configured.
+    ///
+    /// # Errors
+    /// As [`ChainClient::confirmed`].
+    pub(crate) async fn confirmed<T, F>(
+        &self,
+        what: &str,
+        at: B256,
+        read: impl Fn(Self) -> F,
+    ) -> Result<T, ChainError>
+    where
+        T: PartialEq,
+        F: Future<Output = Result<T, ChainError>>,
+    {
+        self.client.confirmed(what, at, read).await
+    }
+
     /// Addresses of the contracts that it reads.
     pub(crate) fn addresses(&self) -> &oml_contracts::Addresses {
         self.client.addresses()
@@ -75,27 +99,27 @@ impl Reader {
 
     fn registry(&self) -> abi::LicenseRegistry::LicenseRegistryInstance<DynProvider> {
         let address: Address = self.client.addresses().license_registry.into();
-        abi::LicenseRegistry::new(address, self.client.provider().clone())
+        abi::LicenseRegistry::new(address, self.provider.clone())
     }
 
     fn vault(&self) -> abi::CollateralVault::CollateralVaultInstance<DynProvider> {
         let address: Address = self.client.addresses().collateral_vault.into();
-        abi::CollateralVault::new(address, self.client.provider().clone())
+        abi::CollateralVault::new(address, self.provider.clone())
     }
 
     fn escrow(&self) -> abi::PaymentEscrow::PaymentEscrowInstance<DynProvider> {
         let address: Address = self.client.addresses().payment_escrow.into();
-        abi::PaymentEscrow::new(address, self.client.provider().clone())
+        abi::PaymentEscrow::new(address, self.provider.clone())
     }
 
     fn rounds(&self) -> abi::Rounds::RoundsInstance<DynProvider> {
         let address: Address = self.client.addresses().rounds.into();
-        abi::Rounds::new(address, self.client.provider().clone())
+        abi::Rounds::new(address, self.provider.clone())
     }
 
     fn provers(&self) -> abi::ProverRegistry::ProverRegistryInstance<DynProvider> {
         let address: Address = self.client.addresses().prover_registry.into();
-        abi::ProverRegistry::new(address, self.client.provider().clone())
+        abi::ProverRegistry::new(address, self.provider.clone())
     }
 
     /// A license; status [`LicenseStatus::None`] if there is none.
@@ -272,7 +296,7 @@ impl Reader {
         token: EthAddress,
         account: EthAddress,
     ) -> Result<U256, ChainError> {
-        let token = abi::Token::new(token.into(), self.client.provider().clone());
+        let token = abi::Token::new(token.into(), self.provider.clone());
         let rounds: Address = self.client.addresses().rounds.into();
         read!(self, "allowance for seat fees", token.allowance(account.into(), rounds))
     }
@@ -362,7 +386,7 @@ impl Reader {
     pub async fn beacon(&self, round: u64) -> Result<BeaconValue, ChainError> {
         let what = format!("beacon round {round}");
         let address: Address = self.client.addresses().beacon.address.into();
-        let beacon = abi::Beacon::new(address, self.client.provider().clone());
+        let beacon = abi::Beacon::new(address, self.provider.clone());
         let round =
             U48::try_from(round).map_err(|source| ChainError::unexpected(what.clone(), source))?;
         let found = read!(self, what, beacon.valueOf(round))?;

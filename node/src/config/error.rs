@@ -1,5 +1,6 @@
 //! Why a configuration can't be used.
 
+use super::endpoint_url::EndpointUrlError;
 use std::path::PathBuf;
 
 /// A configuration that can't be used.
@@ -30,6 +31,14 @@ pub enum ConfigError {
         value: String,
         /// Why not, and what to do.
         advice: String,
+    },
+    /// An endpoint's URL is none.
+    #[error("{key}: {source}")]
+    Endpoint {
+        /// Key with its sections.
+        key: String,
+        /// What is wrong with it; never holds what may be secret in it.
+        source: EndpointUrlError,
     },
     /// A private key can't be had.
     #[error("{key}: {source}")]

@@ -1,5 +1,6 @@
 //! The sections that every node has, and the file they are read from.
 
+use super::endpoint_url::{EndpointUrl, EndpointUrlError};
 use super::error::ConfigError;
 use super::roles::{HostConfig, OwnerConfig, PrivateKeySource, ProverConfig};
 use figment::Figment;
@@ -38,8 +39,12 @@ pub struct NodeConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChainConfig {
-    /// URL of the endpoint that speaks JSON-RPC.
+    /// URL of the endpoint that speaks JSON-RPC, over HTTP or WebSocket.
     pub rpc_url: String,
+    /// Further endpoints of the same chain: asked where the first one fails, and for a second
+    /// opinion before money moves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_rpc_urls: Vec<String>,
     /// Addresses file of the deployment.
     pub addresses: PathBuf,
     /// Pause between two looks at the head, in milliseconds.
@@ -131,6 +136,17 @@ mod defaults {
     }
     pub(super) const fn max_fee_per_gas() -> u64 {
         500_000_000_000
+    }
+}
+
+impl ChainConfig {
+    /// All endpoints, the preferred one first.
+    ///
+    /// # Errors
+    /// The first text that is no URL of an endpoint.
+    pub fn endpoints(&self) -> Result<Vec<EndpointUrl>, EndpointUrlError> {
+        let all = [&self.rpc_url].into_iter().chain(&self.further_rpc_urls);
+        all.map(|url| EndpointUrl::parse(url)).collect()
     }
 }
 

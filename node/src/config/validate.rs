@@ -1,5 +1,6 @@
 //! What a configuration must satisfy.
 
+use super::endpoint_url::EndpointUrl;
 use super::error::ConfigError;
 use super::file::NodeConfig;
 use super::roles::{GatewayConfig, PrivateKeySource, ReceiveConfig, UniverseConfig};
@@ -38,7 +39,7 @@ impl NodeConfig {
     }
 
     fn validate_chain(&self) -> Result<(), ConfigError> {
-        http_url("chain.rpc_url", &self.chain.rpc_url)?;
+        self.validate_endpoints()?;
         if self.chain.addresses.as_os_str().is_empty() {
             return Err(value(
                 "chain.addresses",
@@ -64,6 +65,20 @@ impl NodeConfig {
         if self.chain.finality_depth >= self.chain.window {
             let cause = format!("must be less than chain.window ({})", self.chain.window);
             return Err(value("chain.finality_depth", self.chain.finality_depth, cause));
+        }
+        Ok(())
+    }
+
+    fn validate_endpoints(&self) -> Result<(), ConfigError> {
+        let mut known = vec![endpoint("chain.rpc_url", &self.chain.rpc_url)?];
+        for (index, url) in self.chain.further_rpc_urls.iter().enumerate() {
+            let key = format!("chain.further_rpc_urls[{index}]");
+            let url = endpoint(&key, url)?;
+            if known.contains(&url) {
+                let advice = "is named twice; one endpoint is no second opinion about itself";
+                return Err(value(key, url, advice));
+            }
+            known.push(url);
         }
         Ok(())
     }
@@ -190,6 +205,10 @@ fn at_least(key: &str, found: u64, least: u64) -> Result<(), ConfigError> {
         return Err(value(key, found, format!("must be at least {least}")));
     }
     Ok(())
+}
+
+fn endpoint(key: &str, url: &str) -> Result<EndpointUrl, ConfigError> {
+    EndpointUrl::parse(url).map_err(|source| ConfigError::Endpoint { key: key.to_owned(), source })
 }
 
 fn http_url(key: &str, url: &str) -> Result<(), ConfigError> {
@@ -330,6 +349,14 @@ mod tests {
                 "drand_endpoints = [\"https://api.drand.sh/04f1\", \"relay\"]",
                 "chain.drand_endpoints[1] = relay: is not a URL",
             ),
+            (
+                "further_rpc_urls = [\"wss://user:KEY@rpc.example/KEY\", \"rpc.example/KEY\"]",
+                "chain.further_rpc_urls[1]: \"rpc.example/…\" is not a URL",
+            ),
+            (
+                "further_rpc_urls = [\"http://127.0.0.1:8545/\"]",
+                "chain.further_rpc_urls[0] = http://127.0.0.1:8545: is named twice",
+            ),
             ("[http]\nheader_timeout_ms = 0", "http.header_timeout_ms = 0: must be at least 1"),
         ];
         for (extra, expected) in cases {
@@ -339,7 +366,10 @@ mod tests {
         let scheme =
             NodeConfig::from_toml("[chain]\nrpc_url = \"ftp://x\"\naddresses = \"a\"", "t")
                 .unwrap_err();
-        assert!(scheme.to_string().contains("chain.rpc_url = ftp://x"), "{scheme}");
+        assert!(
+            scheme.to_string().contains("chain.rpc_url: \"ftp://x\" is not spoken"),
+            "{scheme}"
+        );
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Where the gateway learns about its license and its payers' channels.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use oml_contracts::{ChannelId, LicenseId, LicenseRef, ServingKeys};
+use oml_contracts::{Amount, ChannelId, LicenseId, LicenseRef, ServingKeys};
 use tokio::sync::watch;
 
 use crate::chain::{ChainError, ChannelStatus, ChannelView, Head, Reader};
@@ -13,6 +14,10 @@ use crate::ledger::ServedLicense;
 
 /// Most channels whose state is kept; past it the oldest state is simply read again.
 const MAX_CACHED: usize = 65_536;
+/// Heads for which a channel is waited for that is newer than the head that was read last.
+const NEW_HEADS: u32 = 3;
+/// Longest time for which each of them is waited for.
+const HEAD_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the gateway needs to know from the chain.
 #[async_trait]
@@ -47,6 +52,8 @@ pub(crate) struct ChainSource {
     id: LicenseId,
     license: LicenseRef,
     cached: Mutex<Cached>,
+    /// What two endpoints have agreed on, by channel: how much was paid in.
+    confirmed: Mutex<HashMap<ChannelId, Amount>>,
 }
 
 impl ChainSource {
@@ -58,7 +65,8 @@ impl ChainSource {
         id: LicenseId,
         license: LicenseRef,
     ) -> Self {
-        Self { reader, heads, id, license, cached: Mutex::default() }
+        let (cached, confirmed) = (Mutex::default(), Mutex::default());
+        Self { reader, heads, id, license, cached, confirmed }
     }
 
     /// Runs `read` on what is known at the newest head.
@@ -69,6 +77,45 @@ impl ChainSource {
             *cached = Cached { head, ..Cached::default() };
         }
         read(&mut cached)
+    }
+
+    /// Refuses to believe one endpoint alone that a channel holds money, where others can be asked.
+    /// What was confirmed once is not asked again until more is paid in.
+    async fn confirm(&self, id: ChannelId, view: &ChannelView) -> Result<(), ChainError> {
+        let known = |confirmed: &HashMap<ChannelId, Amount>| confirmed.get(&id).copied();
+        if known(&self.confirmed()).is_some_and(|amount| amount >= view.deposited) {
+            return Ok(());
+        }
+        let what = format!("channel {id}");
+        let mut heads = self.heads.clone();
+        for _ in 0..NEW_HEADS {
+            let head = heads.borrow_and_update().hash;
+            let read = |reader: Reader| async move { reader.channel(id).await };
+            match self.reader.confirmed(&what, head, read).await {
+                Ok(found) if found.status == view.status && found.deposited >= view.deposited => {
+                    let mut confirmed = self.confirmed();
+                    if confirmed.len() >= MAX_CACHED {
+                        confirmed.clear();
+                    }
+                    confirmed.insert(id, found.deposited);
+                    return Ok(());
+                }
+                // It is newer than the head that was read last.
+                Ok(_) => drop(tokio::time::timeout(HEAD_PATIENCE, heads.changed()).await),
+                // As with one endpoint that is configured: a host that serves nobody while one of
+                // two is away would lose more than a channel.
+                Err(error @ ChainError::NoSecondEndpoint { .. }) => {
+                    tracing::warn!(%error, "one endpoint's word must do");
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ChainError::Missing { what })
+    }
+
+    fn confirmed(&self) -> MutexGuard<'_, HashMap<ChannelId, Amount>> {
+        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -100,6 +147,9 @@ impl LicenseSource for ChainSource {
         let view = self.reader.channel(id).await?;
         if view.status == ChannelStatus::None {
             return Ok(None);
+        }
+        if self.reader.has_several_endpoints() && view.status == ChannelStatus::Open {
+            self.confirm(id, &view).await?;
         }
         self.at_head(|cached| cached.channels.insert(id, view));
         Ok(Some(view))

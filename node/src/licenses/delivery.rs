@@ -15,7 +15,7 @@ use super::copies::{folder_of, own_copy};
 use super::error::LicenseError;
 use super::key_step::{Acceptance, HostAnswer, KeyStep, key_step};
 use super::submit::submit;
-use crate::chain::{ChainClient, Head, Intent, LicenseStatus, LicenseView, Sender};
+use crate::chain::{ChainClient, Head, Intent, LicenseStatus, LicenseView, Reader, Sender};
 use crate::clock::unix_now;
 use crate::store::Store;
 
@@ -146,6 +146,12 @@ impl DeliveryService {
                 return Ok(());
             }
             _ => return Ok(()),
+        }
+        // Whoever sees the key has it, so one endpoint's word for what pays for it is not enough.
+        let what = format!("the accepted copy of license {id}");
+        let read = |reader: Reader| async move { reader.license(id).await };
+        if self.chain.confirmed(&what, head.hash, read).await? != *view {
+            return Ok(());
         }
         let call = deliverKeyCall { r#ref: license.try_into()?, key: secrets.copy_key().into() };
         let key = format!("license/{id}/key");

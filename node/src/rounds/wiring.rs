@@ -117,8 +117,10 @@ async fn wire_prover(
     let inbox = prover_inbox(store.clone(), chain, heads.clone(), me, key.clone(), domain);
     parts.routers.push(inbox);
     let told = &context.config.chain;
-    let canaries: Vec<String> =
-        told.drand_endpoints.iter().chain([&told.rpc_url]).cloned().collect();
+    // Whoever asks canaries speaks HTTP alone.
+    let endpoints = [&told.rpc_url].into_iter().chain(&told.further_rpc_urls);
+    let endpoints = endpoints.filter(|url| url.starts_with("http"));
+    let canaries: Vec<String> = told.drand_endpoints.iter().chain(endpoints).cloned().collect();
     let handler = AskHandler::new(store.clone(), heads, config.clone(), key, domain, &canaries);
     parts.handlers.push(Arc::new(handler.map_err(|e| RoleError::new("prover", e))?));
     let rules = context.reader.round_rules().await.map_err(|e| RoleError::new("prover", e))?;

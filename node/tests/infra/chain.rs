@@ -136,6 +136,29 @@ impl TestChain {
         panic!("{hash} was not mined");
     }
 
+    /// Puts two universes on chain in one block.
+    pub(crate) async fn add_two_universes(&self, root: u8) {
+        self.provider.anvil_set_auto_mine(false).await.unwrap();
+        let nonce = self.provider.get_transaction_count(self.owner.into()).await.unwrap();
+        for (root, nonce) in [(root, nonce), (root + 1, nonce + 1)] {
+            use alloy::sol_types::SolCall;
+            let request = alloy::rpc::types::TransactionRequest::default()
+                .with_from(self.owner.into())
+                .with_to(self.addresses.license_registry.into())
+                .with_gas_limit(1_000_000)
+                .with_nonce(nonce)
+                .with_input(self.commit_universe(root).abi_encode());
+            let _ = self.provider.send_transaction(request).await.unwrap();
+        }
+        self.mine(1).await;
+        self.provider.anvil_set_auto_mine(true).await.unwrap();
+    }
+
+    /// Number of the newest block.
+    pub(crate) async fn provider_head(&self) -> u64 {
+        self.provider.get_block_number().await.unwrap()
+    }
+
     pub(crate) async fn mine(&self, blocks: u64) {
         self.provider.anvil_mine(Some(blocks), None).await.unwrap();
     }

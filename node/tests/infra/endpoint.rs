@@ -4,12 +4,14 @@ use crate::chain::TestChain;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::post;
 use oml_node::Tasks;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 /// What an endpoint does wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +37,22 @@ pub(crate) enum Fault {
     OtherGenesis,
     /// It sends a page for people.
     WebPage,
+    /// It is out of order.
+    Down,
+    /// It answers so many requests a second.
+    RateLimit(u64),
+    /// It refuses batches of more requests than this.
+    BatchCap(usize),
+    /// Log queries find nothing.
+    OmitsLogs,
+    /// The same, and it has no receipts of whole blocks.
+    OmitsLogsWithoutBlockReceipts,
+    /// Log queries find nothing, and receipts have no logs either.
+    OmitsLogsAndReceipts,
+    /// Log queries find only the last log.
+    OmitsAllButOneLog,
+    /// From this block on it shows others.
+    Forked(u64),
 }
 
 /// The endpoint. Ends with the test.
@@ -50,19 +68,22 @@ struct EndpointState {
     fault: Fault,
     asked: BTreeMap<String, u64>,
     refused: BTreeMap<String, u64>,
+    /// The present second, and the requests in it.
+    second: Option<(Instant, u64)>,
 }
 
 impl Endpoint {
     pub(crate) async fn start(chain: &TestChain, fault: Fault) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let state = EndpointState { fault, asked: BTreeMap::new(), refused: BTreeMap::new() };
+        let state =
+            EndpointState { fault, asked: BTreeMap::new(), refused: BTreeMap::new(), second: None };
         let endpoint = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
             upstream: chain.anvil.endpoint(),
             client: reqwest::Client::new(),
             state: Arc::new(Mutex::new(state)),
         };
-        let router = Router::new().route("/", post(answer)).with_state(endpoint.clone());
+        let router = Router::new().fallback(post(answer)).with_state(endpoint.clone());
         let serving = async move { axum::serve(listener, router).await };
         Tasks::new().spawn_detached("endpoint", serving);
         endpoint
@@ -70,6 +91,11 @@ impl Endpoint {
 
     pub(crate) fn set(&self, fault: Fault) {
         self.state.lock().unwrap().fault = fault;
+    }
+
+    /// How often a method was asked for.
+    pub(crate) fn asked(&self, method: &str) -> u64 {
+        self.state.lock().unwrap().asked.get(method).copied().unwrap_or_default()
     }
 
     /// How often a method was refused.
@@ -84,6 +110,20 @@ impl Endpoint {
         *count += 1;
         let count = *count;
         (state.fault.clone(), count)
+    }
+
+    /// Whether a limited endpoint answers so many requests more in this second.
+    fn has_room(&self, requests: u64, most: u64) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let now = Instant::now();
+        let fresh = state.second.is_none_or(|(start, _)| now.duration_since(start).as_secs() >= 1);
+        let (start, used) = if fresh { (now, 0) } else { state.second.unwrap() };
+        let has_room = used + requests <= most;
+        state.second = Some((start, used + if has_room { requests } else { 0 }));
+        if !has_room {
+            *state.refused.entry("any".to_owned()).or_default() += 1;
+        }
+        has_room
     }
 
     async fn ask(&self, request: &Value) -> Value {
@@ -106,7 +146,7 @@ impl Endpoint {
 
     async fn one(&self, request: Value) -> Value {
         let method = request["method"].as_str().unwrap().to_owned();
-        let (fault, count) = self.count(&method);
+        let (fault, _) = self.count(&method);
         let params = &request["params"];
         let null = json!({ "jsonrpc": "2.0", "id": request["id"], "result": null });
         let block = (method == "eth_getBlockByNumber").then(|| number(&params[0]));
@@ -120,7 +160,8 @@ impl Endpoint {
                 self.refuse(&request, -32000, "pending state is not available")
             }
             (Fault::LacksBlocks(behind), Some(Some(asked)))
-                if count % 3 == 0 && asked + behind > self.head().await =>
+                if asked + behind > self.head().await
+                    && self.count("near the head").1.is_multiple_of(3) =>
             {
                 null
             }
@@ -146,6 +187,35 @@ impl Endpoint {
             (Fault::OtherChain(id), _) if method == "eth_chainId" => {
                 json!({ "jsonrpc": "2.0", "id": request["id"], "result": format!("{id:#x}") })
             }
+            (Fault::OmitsLogs | Fault::OmitsLogsAndReceipts, _) if method == "eth_getLogs" => {
+                json!({ "jsonrpc": "2.0", "id": request["id"], "result": [] })
+            }
+            (Fault::OmitsLogsWithoutBlockReceipts, _) if method == "eth_getLogs" => {
+                json!({ "jsonrpc": "2.0", "id": request["id"], "result": [] })
+            }
+            (Fault::OmitsLogsWithoutBlockReceipts, _) if method == "eth_getBlockReceipts" => {
+                self.refuse(&request, -32601, "the method eth_getBlockReceipts does not exist")
+            }
+            (Fault::OmitsAllButOneLog, _) if method == "eth_getLogs" => {
+                let mut answer = self.ask(&request).await;
+                let logs = answer["result"].as_array_mut().unwrap();
+                *logs = logs.pop().into_iter().collect();
+                answer
+            }
+            (Fault::OmitsLogsAndReceipts, _) if method == "eth_getBlockReceipts" => {
+                let mut answer = self.ask(&request).await;
+                for receipt in answer["result"].as_array_mut().unwrap() {
+                    receipt["logs"] = json!([]);
+                }
+                answer
+            }
+            (Fault::Forked(from), Some(_)) => {
+                let mut answer = self.ask(&request).await;
+                if number(&answer["result"]["number"]).is_some_and(|number| number >= from) {
+                    answer["result"]["hash"] = json!(format!("0x{}", "66".repeat(32)));
+                }
+                answer
+            }
             // Its blocks are others too, whatever their numbers.
             (Fault::OtherChain(_) | Fault::OtherGenesis, Some(_)) => {
                 let mut answer = self.ask(&request).await;
@@ -158,11 +228,30 @@ impl Endpoint {
 }
 
 async fn answer(State(endpoint): State<Endpoint>, body: Bytes) -> Response {
-    if endpoint.state.lock().unwrap().fault == Fault::WebPage {
-        return Html("<html>down</html>").into_response();
-    }
+    let fault = endpoint.state.lock().unwrap().fault.clone();
     let request: Value = serde_json::from_slice(&body).unwrap();
-    axum::Json(endpoint.one(request).await).into_response()
+    let requests = request.as_array().map_or(1, Vec::len);
+    match fault {
+        Fault::WebPage => return Html("<html>down</html>").into_response(),
+        Fault::Down => return (StatusCode::SERVICE_UNAVAILABLE, "out of order").into_response(),
+        Fault::RateLimit(most) if !endpoint.has_room(requests as u64, most) => {
+            return (StatusCode::TOO_MANY_REQUESTS, "slow down").into_response();
+        }
+        Fault::BatchCap(most) if requests > most => {
+            let error = json!({ "code": -32000, "message": "the batch is too large" });
+            let answer = json!({ "jsonrpc": "2.0", "id": null, "error": error });
+            return axum::Json(answer).into_response();
+        }
+        _ => {}
+    }
+    let Value::Array(requests) = request else {
+        return axum::Json(endpoint.one(request).await).into_response();
+    };
+    let mut answers = Vec::with_capacity(requests.len());
+    for request in requests {
+        answers.push(endpoint.one(request).await);
+    }
+    axum::Json(answers).into_response()
 }
 
 fn number(value: &Value) -> Option<u64> {

@@ -239,8 +239,8 @@ async fn another_chain_at_run_time_changes_nothing() {
 }
 
 /// A running node through an endpoint.
-struct RunningNode {
-    base: String,
+pub(crate) struct RunningNode {
+    pub(crate) base: String,
     cancel: CancellationToken,
 }
 
@@ -251,7 +251,7 @@ impl Drop for RunningNode {
 }
 
 impl RunningNode {
-    async fn start(chain: &TestChain, url: &str, more: &str) -> Self {
+    pub(crate) async fn start(chain: &TestChain, url: &str, more: &str) -> Self {
         let text = format!(
             "[chain]\nrpc_url = {url:?}\naddresses = {:?}\npoll_interval_ms = 20\n{more}\n\
              [store]\nurl = {:?}\n[http]\nlisten = \"127.0.0.1:0\"\n",
@@ -266,7 +266,7 @@ impl RunningNode {
     }
 
     /// Waits until the node is ready, or says this of why it is not.
-    async fn until(&self, problem: Option<&str>) -> String {
+    pub(crate) async fn until(&self, problem: Option<&str>) -> String {
         let mut text = String::new();
         for _ in 0..400 {
             let answer = reqwest::get(format!("{}/readyz", self.base)).await.unwrap();
@@ -293,7 +293,7 @@ async fn a_node_is_not_ready_while_another_chain_answers() {
     chain.mine(1).await;
     node.until(None).await;
     endpoint.set(Fault::OtherGenesis);
-    node.until(Some("the endpoint's chain begins with block 0x7777")).await;
+    node.until(Some("begins with block 0x7777")).await;
     endpoint.set(Fault::WebPage);
     node.until(Some("an HTML page came instead of a JSON-RPC answer: <html>down</html>")).await;
     endpoint.set(Fault::None);

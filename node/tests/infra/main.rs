@@ -10,5 +10,6 @@ mod jobs;
 mod node;
 mod rounds;
 mod sender;
+mod several;
 mod simulation;
 mod store;

@@ -171,6 +171,7 @@ fn chain_config(world: &World) -> ChainConfig {
     ChainConfig {
         max_head_age_s: None,
         rpc_url: world.rpc_url.clone(),
+        further_rpc_urls: Vec::new(),
         addresses: "unused".into(),
         poll_interval_ms: 250,
         start_block: None,

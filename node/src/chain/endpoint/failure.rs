@@ -67,6 +67,12 @@ pub enum EndpointFailure {
         /// What the network says.
         cause: Arc<dyn Error + Send + Sync>,
     },
+    /// It gave no answer in the time that a request has.
+    #[error("the endpoint gave no answer in {seconds} s")]
+    Slow {
+        /// How long was waited.
+        seconds: u64,
+    },
     /// The request failed before or after the network.
     #[error("the request failed: {}", with_causes(cause.as_ref()))]
     Local {
@@ -96,7 +102,9 @@ impl EndpointFailure {
                  path, or try again later",
             ),
             Self::Refused { .. } | Self::Local { .. } => None,
-            Self::Unreachable { .. } => Some("check the URL and that the endpoint runs"),
+            Self::Unreachable { .. } | Self::Slow { .. } => {
+                Some("check the URL and that the endpoint runs")
+            }
         }
     }
 
@@ -116,12 +124,20 @@ impl EndpointFailure {
                 Self::of_http(error.status, &error.body)
             }
             TransportErrorKind::Custom(source) | TransportErrorKind::NonRetryable(source) => {
+                // Whoever watches the endpoint has read it already.
+                let source = match source.downcast::<Self>() {
+                    Ok(read) => return *read,
+                    Err(source) => source,
+                };
                 let cause: Box<dyn Error + Send + Sync> = match source.downcast::<reqwest::Error>()
                 {
                     Ok(error) => Box::new(error.without_url()),
                     Err(other) => other,
                 };
                 Self::Unreachable { cause: cause.into() }
+            }
+            TransportErrorKind::MissingBatchResponse(_) => {
+                Self::Refused { code: 0, said: "it answered only a part of a batch".to_owned() }
             }
             other => Self::Unreachable { cause: Arc::new(other) },
         }

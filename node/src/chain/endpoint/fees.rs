@@ -2,16 +2,27 @@
 
 use super::header::block_header;
 use alloy::eips::BlockNumberOrTag;
-use alloy::eips::eip1559::Eip1559Estimation;
 use alloy::providers::Provider;
 use alloy::transports::{RpcError, TransportError, TransportResult};
+
+/// What a transaction offers per gas, in wei.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FeesPerGas {
+    /// Most that it pays in all.
+    pub(crate) max_fee: u128,
+    /// Most that goes to whoever includes it.
+    pub(crate) tip: u128,
+    /// Blocks have no base fee, so that only a transaction with a gas price, which is the cap, is
+    /// sure to be taken.
+    pub(crate) is_price: bool,
+}
 
 /// Fees per gas as the chain's last blocks suggest them; where the endpoint has no fee history, as
 /// its gas price does.
 ///
 /// # Errors
 /// The endpoint fails, or knows neither.
-pub(crate) async fn estimate_fees(provider: &impl Provider) -> TransportResult<Eip1559Estimation> {
+pub(crate) async fn estimate_fees(provider: &impl Provider) -> TransportResult<FeesPerGas> {
     match provider.estimate_eip1559_fees().await {
         Err(error) if lacks_history(&error) => {
             tracing::debug!(%error, "no fee history; going by the gas price");
@@ -19,7 +30,11 @@ pub(crate) async fn estimate_fees(provider: &impl Provider) -> TransportResult<E
             let newest = block_header(provider, BlockNumberOrTag::Latest).await?;
             Ok(fees_of_price(price, newest.and_then(|block| block.base_fee_per_gas)))
         }
-        other => other,
+        other => other.map(|fees| FeesPerGas {
+            max_fee: fees.max_fee_per_gas,
+            tip: fees.max_priority_fee_per_gas,
+            is_price: false,
+        }),
     }
 }
 
@@ -35,16 +50,14 @@ const fn lacks_history(error: &TransportError) -> bool {
 }
 
 /// Fees from a gas price, which is what a transaction of the next block pays in all. Without a base
-/// fee, cap and tip are the price: such a transaction pays as one of the old kind does.
-fn fees_of_price(price: u128, base_fee: Option<u64>) -> Eip1559Estimation {
+/// fee it is all that can be offered: chains without EIP-1559 take no transaction with a cap.
+fn fees_of_price(price: u128, base_fee: Option<u64>) -> FeesPerGas {
     let Some(base) = base_fee.map(u128::from).filter(|base| *base > 0) else {
-        return Eip1559Estimation { max_fee_per_gas: price, max_priority_fee_per_gas: price };
+        return FeesPerGas { max_fee: price, tip: price, is_price: true };
     };
     let tip = price.saturating_sub(base).max(1);
-    Eip1559Estimation {
-        max_fee_per_gas: base.saturating_mul(2).saturating_add(tip),
-        max_priority_fee_per_gas: tip,
-    }
+    let max_fee = base.saturating_mul(2).saturating_add(tip);
+    FeesPerGas { max_fee, tip, is_price: false }
 }
 
 #[cfg(test)]
@@ -64,8 +77,8 @@ mod tests {
             (u128::MAX, Some(u64::MAX), u128::MAX, u128::MAX - u128::from(u64::MAX)),
         ] {
             let fees = fees_of_price(price, base);
-            let found = (fees.max_fee_per_gas, fees.max_priority_fee_per_gas);
-            assert_eq!(found, (cap, tip), "{price} {base:?}");
+            assert_eq!((fees.max_fee, fees.tip), (cap, tip), "{price} {base:?}");
+            assert_eq!(fees.is_price, base.is_none_or(|base| base == 0));
             assert!(tip <= cap);
         }
     }

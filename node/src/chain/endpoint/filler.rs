@@ -1,8 +1,7 @@
 //! Nonce, gas and fees of transactions that somebody else's code sends.
 
-use super::fees::estimate_fees;
+use super::fees::{FeesPerGas, estimate_fees};
 use super::newest::on_newest_state;
-use alloy::eips::eip1559::Eip1559Estimation;
 use alloy::network::{Ethereum, TransactionBuilder as _};
 use alloy::providers::fillers::{FillerControlFlow, TxFiller};
 use alloy::providers::{Provider, SendableTx};
@@ -21,7 +20,7 @@ pub struct EndpointFiller;
 pub struct FilledFields {
     nonce: u64,
     gas: u64,
-    fees: Eip1559Estimation,
+    fees: FeesPerGas,
 }
 
 impl TxFiller<Ethereum> for EndpointFiller {
@@ -58,9 +57,7 @@ impl TxFiller<Ethereum> for EndpointFiller {
             None => on_newest_state(|block| provider.estimate_gas(tx.clone()).block(block)).await?,
         };
         let fees = match (tx.max_fee_per_gas, tx.max_priority_fee_per_gas) {
-            (Some(max_fee_per_gas), Some(max_priority_fee_per_gas)) => {
-                Eip1559Estimation { max_fee_per_gas, max_priority_fee_per_gas }
-            }
+            (Some(max_fee), Some(tip)) => FeesPerGas { max_fee, tip, is_price: false },
             _ => estimate_fees(provider).await?,
         };
         Ok(FilledFields { nonce, gas, fees })
@@ -74,9 +71,11 @@ impl TxFiller<Ethereum> for EndpointFiller {
         if let Some(request) = tx.as_mut_builder() {
             request.set_nonce(filled.nonce);
             request.set_gas_limit(filled.gas);
-            if request.gas_price.is_none() {
-                request.set_max_fee_per_gas(filled.fees.max_fee_per_gas);
-                request.set_max_priority_fee_per_gas(filled.fees.max_priority_fee_per_gas);
+            if request.gas_price.is_none() && filled.fees.is_price {
+                request.set_gas_price(filled.fees.max_fee);
+            } else if request.gas_price.is_none() {
+                request.set_max_fee_per_gas(filled.fees.max_fee);
+                request.set_max_priority_fee_per_gas(filled.fees.tip);
             }
         }
         Ok(tx)

@@ -10,7 +10,8 @@ mod header;
 mod newest;
 
 pub use failure::EndpointFailure;
-pub(crate) use fees::estimate_fees;
+pub(crate) use fees::{FeesPerGas, estimate_fees};
 pub use filler::EndpointFiller;
+pub(crate) use header::block_headers;
 pub use header::{BlockHeader, block_header};
 pub use newest::on_newest_state;

@@ -11,6 +11,7 @@ mod once;
 mod remote;
 mod settle;
 mod submit;
+mod unsigned;
 
 pub use account::{AccountError, AccountSigner};
 pub use intent::{Intent, IntentStatus, SenderError};

@@ -2,6 +2,7 @@
 
 use super::intent::SenderError;
 use super::submit::Sender;
+use super::unsigned::Unsigned;
 use crate::causes::with_causes;
 use crate::chain::error::ChainError;
 use crate::chain::head::Head;
@@ -10,9 +11,8 @@ use crate::chain::reverts::revert_reason;
 use crate::clock::unix_now;
 use crate::metrics::as_f64;
 use crate::store::{AttemptRow, IntentRow, IntentState};
-use alloy::consensus::{TxEip1559, TxEnvelope};
-use alloy::eips::{BlockId, Decodable2718};
-use alloy::primitives::{Bytes, TxKind, U256};
+use alloy::eips::BlockId;
+use alloy::primitives::{Bytes, U256};
 use alloy::providers::Provider;
 use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
 use std::collections::HashSet;
@@ -23,8 +23,6 @@ use tokio_util::sync::CancellationToken;
 const TICK: Duration = Duration::from_secs(2);
 /// How long the account stays taken after its node vanished.
 const LEASE_S: u64 = 30;
-/// Gas of a transfer to an account.
-const TRANSFER_GAS: u64 = 21_000;
 
 impl Sender {
     /// Settles intents until cancelled. Failures of the endpoint are waited out.
@@ -281,8 +279,8 @@ impl Sender {
             deadline.saturating_sub(head.timestamp) < 5 * self.inner.resubmit_after.as_secs()
         });
         let cap = if hurry { self.inner.max_fee.saturating_mul(2) } else { self.inner.max_fee };
-        let mut tx = decode(newest)?;
-        if !self.raise_fees(&mut tx, newest, cap).await? {
+        let mut tx = Unsigned::of(newest)?;
+        if tx.raise_fees(newest, self.fees(cap).await?) > cap {
             self.broadcast(newest).await;
             return Ok(());
         }
@@ -297,49 +295,21 @@ impl Sender {
             "its deadline passed, freeing its nonce: {}",
             intent.describe
         );
-        let mut tx = decode(newest)?;
-        tx.to = TxKind::Call(self.account());
-        tx.value = U256::ZERO;
-        tx.input = Bytes::new();
-        tx.gas_limit = TRANSFER_GAS;
-        self.raise_fees(&mut tx, newest, u128::MAX).await?;
+        let mut tx = Unsigned::of(newest)?;
+        tx.cancel(self.account());
+        tx.raise_fees(newest, self.fees(u128::MAX).await?);
         self.replace(intent, tx, true).await
-    }
-
-    /// Sets fees that a mempool accepts as a replacement. Returns `false` where they would exceed
-    /// `cap`.
-    async fn raise_fees(
-        &self,
-        tx: &mut TxEip1559,
-        newest: &AttemptRow,
-        cap: u128,
-    ) -> Result<bool, ChainError> {
-        let (suggested, tip) = self.fees(cap).await?;
-        // Clients ask for 10 % more of both.
-        let more = |fee: u128| fee.saturating_add(fee / 8).saturating_add(1);
-        tx.max_fee_per_gas = suggested.max(more(newest.max_fee));
-        tx.max_priority_fee_per_gas = tip.max(more(newest.tip)).min(tx.max_fee_per_gas);
-        Ok(tx.max_fee_per_gas <= cap)
     }
 
     async fn replace(
         &self,
         intent: &IntentRow,
-        tx: TxEip1559,
+        tx: Unsigned,
         cancels: bool,
     ) -> Result<(), SenderError> {
         let attempt = self.sign(&intent.key, tx, cancels).await?;
         self.inner.store.put_attempt(&attempt).await?;
         self.broadcast(&attempt).await;
         Ok(())
-    }
-}
-
-fn decode(attempt: &AttemptRow) -> Result<TxEip1559, ChainError> {
-    let what = || format!("stored transaction {}", attempt.tx_hash);
-    match TxEnvelope::decode_2718(&mut attempt.raw.as_slice()) {
-        Ok(TxEnvelope::Eip1559(signed)) => Ok(signed.into_parts().0),
-        Ok(_) => Err(ChainError::unexpected(what(), "it has a type that this node never signs")),
-        Err(source) => Err(ChainError::unexpected(what(), source)),
     }
 }

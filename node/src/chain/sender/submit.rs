@@ -2,8 +2,9 @@
 
 use super::account::AccountSigner;
 use super::intent::{Intent, IntentStatus, SenderError};
+use super::unsigned::{PlannedCall, Unsigned};
 use crate::chain::client::ChainClient;
-use crate::chain::endpoint::{EndpointFailure, estimate_fees, on_newest_state};
+use crate::chain::endpoint::{EndpointFailure, FeesPerGas, estimate_fees, on_newest_state};
 use crate::chain::error::ChainError;
 use crate::chain::head::Head;
 use crate::chain::request::within;
@@ -11,11 +12,10 @@ use crate::chain::reverts::revert_reason;
 use crate::clock::unix_now;
 use crate::config::ChainConfig;
 use crate::store::{AttemptRow, IntentRow, IntentState, Store, StoreError};
-use alloy::consensus::{SignableTransaction, TxEip1559, TxEnvelope};
-use alloy::eips::Encodable2718;
-use alloy::primitives::{Address, B256, TxKind, U256};
+use alloy::primitives::{Address, U256};
 use alloy::providers::Provider;
 use alloy::rpc::types::TransactionRequest;
+use futures::future::join_all;
 use oml_contracts::EthAddress;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,21 +90,19 @@ impl Sender {
             return Err(SenderError::TooLate { describe: intent.describe, deadline, now });
         }
         let gas = self.simulate(&intent).await?;
-        let (max_fee, tip) = self.fees(self.inner.max_fee).await?;
+        let fees = self.fees(self.inner.max_fee).await?;
         let guard = self.inner.nonces.lock().await;
         let nonce = self.next_nonce().await?;
-        let tx = TxEip1559 {
+        let call = PlannedCall {
             chain_id: self.inner.client.chain_id(),
             nonce,
             // What a call needs can grow between simulation and inclusion.
             gas_limit: gas.saturating_add(gas / 4).saturating_add(10_000),
-            max_fee_per_gas: max_fee,
-            max_priority_fee_per_gas: tip,
-            to: TxKind::Call(intent.to),
+            to: intent.to,
             value: intent.value,
-            access_list: alloy::eips::eip2930::AccessList::default(),
             input: intent.calldata.clone(),
         };
+        let tx = Unsigned::new(call, fees);
         let attempt = self.sign(&intent.key, tx, false).await?;
         let row = self.row(&intent, nonce)?;
         if !self.inner.store.put_intent(&row, &attempt).await? {
@@ -198,11 +196,11 @@ impl Sender {
         }
     }
 
-    /// Fee cap and tip per gas as the chain suggests, not above `cap`.
-    pub(super) async fn fees(&self, cap: u128) -> Result<(u128, u128), ChainError> {
+    /// Fees per gas as the chain suggests, not above `cap`.
+    pub(super) async fn fees(&self, cap: u128) -> Result<FeesPerGas, ChainError> {
         let fees = within("fees", estimate_fees(self.inner.client.provider())).await?;
-        let max_fee = fees.max_fee_per_gas.min(cap).max(1);
-        Ok((max_fee, fees.max_priority_fee_per_gas.min(max_fee)))
+        let max_fee = fees.max_fee.min(cap).max(1);
+        Ok(FeesPerGas { max_fee, tip: fees.tip.min(max_fee), ..fees })
     }
 
     /// After the account's own transactions and those that are stored but in no block.
@@ -226,37 +224,35 @@ impl Sender {
     pub(super) async fn sign(
         &self,
         key: &str,
-        tx: TxEip1559,
+        tx: Unsigned,
         cancels: bool,
     ) -> Result<AttemptRow, SenderError> {
-        let (max_fee, tip) = (tx.max_fee_per_gas, tx.max_priority_fee_per_gas);
+        let (max_fee, tip) = tx.fees();
         let signature =
             self.inner.key.sign_hash(&tx.signature_hash()).await.map_err(SenderError::Signing)?;
-        let envelope = TxEnvelope::from(tx.into_signed(signature));
-        let tx_hash: B256 = *envelope.tx_hash();
-        Ok(AttemptRow {
-            key: key.to_owned(),
-            tx_hash,
-            raw: envelope.encoded_2718(),
-            max_fee,
-            tip,
-            cancels,
-            created_at: unix_now(),
-        })
+        let (tx_hash, raw) = tx.signed(signature);
+        let (key, created_at) = (key.to_owned(), unix_now());
+        Ok(AttemptRow { key, tx_hash, raw, max_fee, tip, cancels, created_at })
     }
 
-    /// Sends signed bytes. Whether they arrive is seen by settling, not by the answer: a node that
-    /// knows the transaction refuses it as well.
+    /// Sends signed bytes to every endpoint that may be asked: one of them may take a transaction
+    /// and never pass it on. Whether they arrive is seen by settling, not by the answers: a node
+    /// that knows the transaction refuses it as well.
     pub(super) async fn broadcast(&self, attempt: &AttemptRow) {
-        let sending = self.inner.client.provider().send_raw_transaction(&attempt.raw);
-        match within("broadcast", sending).await {
-            Ok(_) => {
-                metrics::counter!("oml_tx_broadcasts_total", "outcome" => "accepted").increment(1)
-            }
-            Err(error) => {
-                metrics::counter!("oml_tx_broadcasts_total", "outcome" => "refused").increment(1);
+        let endpoints = self.inner.client.endpoints();
+        let Ok(first) = endpoints.choose() else { return };
+        let others = endpoints.others(&first);
+        let sending = [first].into_iter().chain(others).map(|endpoint| async move {
+            let sent = endpoint.provider().send_raw_transaction(&attempt.raw);
+            (within("broadcast", sent).await.map(drop), endpoint)
+        });
+        for (sent, endpoint) in join_all(sending).await {
+            let outcome = if sent.is_ok() { "accepted" } else { "refused" };
+            metrics::counter!("oml_tx_broadcasts_total", "outcome" => outcome).increment(1);
+            if let Err(error) = sent {
                 // Too little money for gas is said nowhere else.
-                tracing::warn!(key = attempt.key, tx = %attempt.tx_hash, %error, "broadcast refused");
+                let (key, tx, endpoint) = (&attempt.key, attempt.tx_hash, endpoint.shown());
+                tracing::warn!(key, %tx, endpoint, %error, "broadcast refused");
             }
         }
     }

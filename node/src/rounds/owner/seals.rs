@@ -80,13 +80,17 @@ impl OwnerDuty {
             }
             OrderStep::Seal => {}
         }
-        let view = reader.license(license.id).await?;
+        let (id, hash) = (license.id, deployment_of(order));
+        let read = |reader: Reader| async move {
+            Ok((reader.license(id).await?, reader.deployment(id, hash).await?))
+        };
+        let what = format!("license {id} before a round of it is sealed");
+        let (view, deployment) = reader.confirmed(&what, head.hash, read).await?;
         // Any other could not be opened, and fees never come back.
         let liable = matches!(view.status, LicenseStatus::Active | LicenseStatus::Terminated);
         if view.cases_root != license.words.words().root() || !liable {
             return Ok(SealStep::Next);
         }
-        let deployment = reader.deployment(license.id, deployment_of(order)).await?;
         let rules = reader.round_rules().await?;
         let length = rules.answer_window + rules.open_window;
         if !can_be_opened(order, deployment, head.timestamp, length) {
