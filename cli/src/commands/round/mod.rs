@@ -59,7 +59,7 @@ pub(crate) enum Verb {
         #[arg(long, default_value_t = 600)]
         timeout: u64,
     },
-    /// Collect the signer's fees of seats that it answered
+    /// Take out the fees that the signer earned with its seats
     Collect {
         /// Only of this round [default: of all]
         round: Option<RoundId>,
