@@ -2,7 +2,7 @@
 
 use crate::output::Output;
 use oml_client::{Consent, PlannedCall};
-use std::io::{BufRead, IsTerminal as _, Write as _};
+use std::io::{BufRead, IsTerminal as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether somebody can be asked.
@@ -49,14 +49,16 @@ impl AtTerminal {
 
 impl Consent for AtTerminal {
     fn agrees(&self, call: &PlannedCall) -> bool {
-        if !self.named.swap(true, Ordering::Relaxed) {
-            self.output.progress(place(call));
-        }
-        self.output.progress(takes(call));
+        let was_named = self.named.swap(true, Ordering::Relaxed);
         if !self.must_ask(call) {
+            if !was_named {
+                self.output.progress(place(call));
+            }
+            self.output.progress(takes(call));
             return true;
         }
-        let _ = write!(std::io::stderr(), "send it? [y/N] ");
+        // Whoever is asked sees all of it in every format.
+        self.output.ask(&format!("{}\n{}\nsend it? [y/N] ", place(call), takes(call)));
         let agreed = is_yes(std::io::stdin().lock());
         self.agreed.store(agreed, Ordering::Relaxed);
         agreed

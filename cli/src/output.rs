@@ -75,6 +75,13 @@ impl Output {
         }
     }
 
+    /// Asks a person on stderr, in every format; the answer is typed behind it.
+    #[expect(clippy::unused_self, reason = "asking is a way of printing, as the others are")]
+    pub(crate) fn ask(&self, question: &str) {
+        let mut out = std::io::stderr().lock();
+        let _ = out.write_all(question.as_bytes()).and_then(|()| out.flush());
+    }
+
     /// Prints a failed command: the error chain and, where there is one, the hint.
     pub(crate) fn failure(&self, report: &eyre::Report, hint: Option<&str>) {
         let causes = causes(report);

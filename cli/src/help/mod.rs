@@ -11,7 +11,10 @@ const EXAMPLES: &str = include_str!("examples.txt");
 const OF_A_NOUN: usize = 4;
 
 /// Flags that `-h` shows of a command with many: the required ones, and the first of the others.
-const ON_A_SCREEN: usize = 12;
+const ON_A_SCREEN: usize = 10;
+
+/// What the program's own help begins with.
+const OF_THE_PROGRAM: &str = "  oml demo\n  oml doctor\n  oml status --mine\n  oml profile show";
 
 /// What `-h` says of what it leaves out.
 const MORE: &str = "Examples and all flags, also of chain, signer and format: --help";
@@ -40,7 +43,7 @@ fn explained(command: Command, path: &str) -> Command {
         if shown > ON_A_SCREEN { arg.hide_short_help(true) } else { arg }
     });
     let also = command.get_after_help().map(|text| format!("\n\n{text}")).unwrap_or_default();
-    let examples = examples.join("\n");
+    let examples = if path == "oml" { OF_THE_PROGRAM.to_owned() } else { examples.join("\n") };
     command
         .after_help(format!("{MORE}{also}"))
         .after_long_help(format!("Examples:\n{examples}{also}"))

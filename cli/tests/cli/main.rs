@@ -20,6 +20,7 @@ mod profiles;
 mod proxy;
 mod rebuilt;
 mod rounds;
+mod shell;
 mod status;
 mod stopped;
 mod support;

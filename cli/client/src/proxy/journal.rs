@@ -77,8 +77,12 @@ impl SpentOutcome {
 pub(super) struct SpendingJournal {
     path: PathBuf,
     file: File,
-    entries: Vec<SpentRequest>,
+    /// What counts for budgets: the requests of the last days.
+    recent: Vec<PastPromise>,
 }
+
+/// Seconds after which a request counts for no budget, whatever the clock was set to.
+const RECENT: u64 = 3 * 86_400;
 
 /// Refuses to pay on a channel while an endpoint of another process does, which would sign the same
 /// numbers. What is returned keeps an endpoint away for as long as it lives.
@@ -126,7 +130,10 @@ impl SpendingJournal {
         // A line that a crash cut short is one before which nothing was sent.
         file.set_len(u64::try_from(whole).unwrap_or(u64::MAX))?;
         let replayed = replay(path, text.get(..whole).unwrap_or_default(), promised)?;
-        let mut journal = Self { path: path.to_owned(), file, entries: replayed.entries };
+        let mut journal = Self { path: path.to_owned(), file, recent: Vec::new() };
+        for spent in &replayed.entries {
+            journal.count(spent);
+        }
         if let Some(stopped) = replayed.stopped {
             journal.end(stopped)?;
         }
@@ -134,13 +141,14 @@ impl SpendingJournal {
     }
 
     /// What was promised, for budgets.
-    pub(super) fn past(&self) -> Vec<PastPromise> {
-        let past = |one: &SpentRequest| PastPromise {
-            at: one.at,
-            model: one.model.clone(),
-            amount: one.amount,
-        };
-        self.entries.iter().map(past).collect()
+    pub(super) fn past(&self) -> &[PastPromise] {
+        &self.recent
+    }
+
+    fn count(&mut self, spent: &SpentRequest) {
+        self.recent.retain(|one| one.at.saturating_add(RECENT) > spent.at);
+        let (at, model, amount) = (spent.at, spent.model.clone(), spent.amount);
+        self.recent.push(PastPromise { at, model, amount });
     }
 
     /// Notes a request before anything is promised for it.
@@ -157,7 +165,7 @@ impl SpendingJournal {
     /// Notes what a request came to.
     pub(super) fn end(&mut self, spent: SpentRequest) -> Result<()> {
         // Counted even where the disk is full, since the promise stands.
-        self.entries.push(spent.clone());
+        self.count(&spent);
         self.append(&JournalLine::Ended(spent))
     }
 
@@ -315,6 +323,10 @@ mod tests {
         let mut journal = SpendingJournal::open(&path, Amount::new(5_000)).unwrap();
         assert_eq!(amounts(&journal), [30, 40]);
         journal.end(spent_request(30, 5, 75)).unwrap();
+        drop(journal);
+        let mut journal = SpendingJournal::open(&path, Amount::new(75)).unwrap();
+        journal.count(&spent_request(30 + RECENT, 1, 76));
+        assert_eq!(amounts(&journal), [1]);
         drop(journal);
         let found = spent(&path, Amount::new(75)).unwrap();
         assert_eq!((found.len(), found[1].outcome), (3, SpentOutcome::Stopped));

@@ -83,7 +83,7 @@ impl Paying {
         let (at, before) = (unix_now(), self.session.promised());
         let in_channel = Amount::new(self.ceiling.get().saturating_sub(before.get()));
         let past = self.journal.past();
-        let allowed = self.limits.allowance(&past, &order.model, at, in_channel);
+        let allowed = self.limits.allowance(past, &order.model, at, in_channel);
         let at_most = Amount::new(before.get().saturating_add(allowed.amount.get()));
         let begun = self.journal.begin(at, &order.model, before, at_most);
         begun.map_err(EndpointRefusal::Journal)?;

@@ -129,7 +129,10 @@ pub async fn standing(chain: &Chain, id: RoundId) -> Result<RoundStanding> {
     })
 }
 
-/// Waits until a round has ended, saying each change.
+/// Seconds after which a wait says again how much time is left.
+const COUNTDOWN_STEP: Duration = Duration::from_secs(30);
+
+/// Waits until a round has ended, saying each change, who must act, and how much time is left.
 ///
 /// # Errors
 /// Network failure, no such round, or it has not ended in time.
@@ -141,13 +144,13 @@ pub async fn watch(
 ) -> Result<RoundStanding> {
     let start = Instant::now();
     let mut last = (RoundState::Sealed, usize::MAX);
+    let mut said_at = start;
     loop {
         let round = standing(chain, id).await?;
         let sheets = round.seats.iter().filter(|seat| seat.sheet.is_some()).count();
-        if last != (round.state, sheets) {
-            let (state, all) = (round.state.word(), round.seats.len());
-            say(format!("  round {state}, {sheets} of {all} sheets"));
-            last = (round.state, sheets);
+        if last != (round.state, sheets) || said_at.elapsed() >= COUNTDOWN_STEP {
+            say(progress_line(&round, sheets, chain.rpc().now().await?));
+            (last, said_at) = ((round.state, sheets), Instant::now());
         }
         if round.state.has_ended() {
             return Ok(round);
@@ -160,5 +163,48 @@ pub async fn watch(
             ));
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// How far a round is, and what happens next by when.
+fn progress_line(round: &RoundStanding, sheets: usize, now: u64) -> String {
+    let (state, all, next) = (round.state.word(), round.seats.len(), &round.next);
+    let left = next
+        .until
+        .map_or_else(String::new, |until| format!(" ({} s left)", until.saturating_sub(now)));
+    format!("  round {state}, {sheets} of {all} sheets; {}{left}", next.what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_says_who_must_act_and_how_long_it_may_take() {
+        let next = NextStep { what: "the owner opens it, or it lapses", until: Some(160) };
+        let mut round = RoundStanding {
+            round_id: RoundId::ZERO,
+            state: RoundState::Opening,
+            next,
+            account: EthAddress::ZERO,
+            payer: EthAddress::ZERO,
+            word: RoundWord::ZERO,
+            deployment: DeploymentCommitment::ZERO,
+            promise_bps: 0,
+            sealed_at: 0,
+            answer_until: 100,
+            open_until: 160,
+            beacon_round: 0,
+            tickets: 0,
+            seats: Vec::new(),
+            outcome: None,
+        };
+        assert_eq!(
+            progress_line(&round, 3, 101),
+            "  round opening, 3 of 0 sheets; the owner opens it, or it lapses (59 s left)"
+        );
+        assert!(progress_line(&round, 3, 170).ends_with("(0 s left)"));
+        round.next.until = None;
+        assert!(progress_line(&round, 3, 170).ends_with("or it lapses"));
     }
 }
