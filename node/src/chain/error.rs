@@ -115,7 +115,7 @@ pub enum ChainError {
     },
     /// The endpoint left out logs of the contracts.
     #[error(
-        "{endpoint} left out logs of block {number} ({reason}); what it says about events is not \
+        "{endpoint} left out logs of block {number} ({shown_by}); what it says about events is not \
          complete"
     )]
     LogsOmitted {
@@ -124,7 +124,7 @@ pub enum ChainError {
         /// Number of the block.
         number: u64,
         /// What shows it.
-        reason: String,
+        shown_by: &'static str,
     },
     /// Two endpoints say different things about the state after the same block.
     #[error(

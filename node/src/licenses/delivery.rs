@@ -147,10 +147,7 @@ impl DeliveryService {
             }
             _ => return Ok(()),
         }
-        // Whoever sees the key has it, so one endpoint's word for what pays for it is not enough.
-        let what = format!("the accepted copy of license {id}");
-        let read = |reader: Reader| async move { reader.license(id).await };
-        if self.chain.confirmed(&what, head.hash, read).await? != *view {
+        if !self.is_confirmed(id, view, head).await? {
             return Ok(());
         }
         let call = deliverKeyCall { r#ref: license.try_into()?, key: secrets.copy_key().into() };
@@ -162,6 +159,19 @@ impl DeliveryService {
             Intent::call(key, to, &call, what.as_str())
         })
         .await
+    }
+
+    /// Whether two endpoints show what pays for the key, where two can be asked: whoever sees the
+    /// key has it, so one endpoint's word is not enough.
+    async fn is_confirmed(
+        &self,
+        id: LicenseId,
+        view: &LicenseView,
+        head: &Head,
+    ) -> Result<bool, LicenseError> {
+        let what = format!("the accepted copy of license {id}");
+        let read = |reader: Reader| async move { reader.license(id).await };
+        Ok(self.chain.confirmed(&what, head.hash, read).await? == *view)
     }
 
     async fn release(

@@ -156,9 +156,9 @@ impl LogReader {
             Filtered::Complete | Filtered::MayLack | Filtered::Excludes => {}
         }
         let all = logs_of_receipts(endpoint, block).await?;
-        let omits = |reason: &str| {
-            let (shown, reason) = (endpoint.shown().to_owned(), reason.to_owned());
-            let error = ChainError::LogsOmitted { endpoint: shown, number: block.number, reason };
+        let omits = |shown_by: &'static str| {
+            let (name, number) = (endpoint.shown().to_owned(), block.number);
+            let error = ChainError::LogsOmitted { endpoint: name, number, shown_by };
             metrics::counter!("oml_logs_omitted_total").increment(1);
             endpoint.omitted(error.clone());
             error
