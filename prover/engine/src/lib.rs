@@ -3,6 +3,26 @@
 //! Reads models in Hugging Face layout and GGUF files, runs them on the processor with code written
 //! for it and on GPUs with a tensor library, and trains them. Knows nothing of fingerprints, chains
 //! or servers.
+//!
+//! A model is a directory in Hugging Face layout, or a GGUF file:
+//!
+//! ```
+//! use oml_engine::{GenerateOptions, LoadOptions, Model};
+//! # use std::path::Path;
+//! # let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/models/tiny");
+//! # let directory = directory.as_path();
+//!
+//! let model = Model::load(directory, &LoadOptions::default())?;
+//! let prompt = model.tokenizer().prompt("Once upon a time")?;
+//! let answers = model.generate(&[prompt], &GenerateOptions::greedy(12))?;
+//! println!("{}", model.tokenizer().decode(&answers[0])?);
+//! # assert!(!model.tokenizer().decode(&answers[0])?.trim().is_empty());
+//! # Ok::<(), oml_engine::ModelError>(())
+//! ```
+//!
+//! Answers are the greedy choice of f32, the same in every batch and on any number of cores;
+//! [`Model::screened`] computes them in low precision where that cannot change them. [`Trainer`]
+//! makes copies with other weights, [`Model::save_as`] writes them.
 
 mod cpu;
 mod error;
