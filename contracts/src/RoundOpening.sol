@@ -257,17 +257,17 @@ abstract contract RoundOpening is IRounds {
     /// @dev Of each seat one more than the place of its sheet in the list, 0 for none. Reverts
     /// unless the list is what the seats have sent, in the order in which they did: the owner
     /// could else keep a fee from one.
-    function _placesOf(bytes32 roundId, Sheet[] calldata sheets, uint256 seats)
+    function _placesOf(bytes32 roundId, Sheet[] calldata sent, uint256 seats)
         internal
         view
         returns (uint256[] memory places)
     {
         places = new uint256[](seats);
         bytes28 chain;
-        for (uint256 i; i < sheets.length; ++i) {
-            chain = _linked(chain, sheets[i]);
+        for (uint256 i; i < sent.length; ++i) {
+            chain = _linked(chain, sent[i]);
             // What no seat has sent may name any number; the chain refuses it below.
-            if (sheets[i].seat < seats) places[sheets[i].seat] = i + 1;
+            if (sent[i].seat < seats) places[sent[i].seat] = i + 1;
         }
         require(chain == _sheets[roundId].chain, Rounds_WrongSheets(roundId));
     }
@@ -378,17 +378,17 @@ abstract contract RoundOpening is IRounds {
 
     /// @dev Credits the fee of every sheet but those of the seats `without`; what is left of the
     /// round's fees is to be burned. Returns the seats that were paid.
-    function _pay(Sheet[] calldata sheets, uint256 seats, uint32 without)
+    function _pay(Sheet[] calldata sent, uint256 seats, uint32 without)
         private
         returns (uint32 paid)
     {
         uint256 unearned = seats;
-        for (uint256 i; i < sheets.length; ++i) {
-            uint32 bit = uint32(1 << sheets[i].seat);
+        for (uint256 i; i < sent.length; ++i) {
+            uint32 bit = uint32(1 << sent[i].seat);
             if (without & bit != 0) continue;
             paid |= bit;
             --unearned;
-            _credit(sheets[i].prover, _seatFee);
+            _credit(sent[i].prover, _seatFee);
         }
         if (unearned != 0) _unearned += unearned * _seatFee;
     }

@@ -127,7 +127,7 @@ contract Rounds is RoundOpening, EIP712, ReentrancyGuardTransient {
     /* -------------------------------- fees -------------------------------- */
 
     /// @inheritdoc IRounds
-    function collectLapsed(bytes32 roundId, Sheet[] calldata sheets_) external {
+    function collectLapsed(bytes32 roundId, Sheet[] calldata sent) external {
         Round storage r = _rounds[roundId];
         RoundStatus status = r.status;
         require(status != RoundStatus.None, Rounds_UnknownRound(roundId));
@@ -137,17 +137,17 @@ contract Rounds is RoundOpening, EIP712, ReentrancyGuardTransient {
         );
         uint256 from = uint256(r.sealedAt) + _roundLength() + 1;
         require(block.timestamp >= from, Rounds_TooEarly(from));
-        _placesOf(roundId, sheets_, r.seats);
+        _placesOf(roundId, sent, r.seats);
 
         if (status == RoundStatus.Sealed) {
             r.status = RoundStatus.Lapsed;
-            _unearned += (r.seats - sheets_.length) * _seatFee;
+            _unearned += (r.seats - sent.length) * _seatFee;
         }
         uint32 paid = r.paid;
         uint256 amount;
-        for (uint256 i; i < sheets_.length; ++i) {
-            uint32 bit = uint32(1 << sheets_[i].seat);
-            if (sheets_[i].prover != msg.sender || paid & bit != 0) continue;
+        for (uint256 i; i < sent.length; ++i) {
+            uint32 bit = uint32(1 << sent[i].seat);
+            if (sent[i].prover != msg.sender || paid & bit != 0) continue;
             paid |= bit;
             amount += _seatFee;
         }

@@ -1329,8 +1329,8 @@ interface Rounds {
     /// @notice Credits the caller the fees of the seats that it answered in a round that nobody
     /// has opened in time. Anyone: without a seat of its own it lets the fees of seats that sent
     /// nothing be burned.
-    /// @param sheets all that were sent, in the order in which they came
-    function collectLapsed(bytes32 roundId, Sheet[] calldata sheets) external;
+    /// @param sent all sheets, in the order in which they came
+    function collectLapsed(bytes32 roundId, Sheet[] calldata sent) external;
 
     /// @notice Pays the caller's fees of all rounds to `to`.
     function withdrawFees(address to) external;

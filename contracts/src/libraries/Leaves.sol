@@ -99,6 +99,18 @@ library Leaves {
         }
     }
 
+    /// @notice `keccak256` of eight words of sixteen, one after the other: of half 0 or of half 1.
+    function hashOfHalf(bytes32[16] memory words, uint256 half)
+        internal
+        pure
+        returns (bytes32 result)
+    {
+        // They lie in memory as they are hashed.
+        assembly ("memory-safe") {
+            result := keccak256(add(words, shl(8, half)), 0x100)
+        }
+    }
+
     /// @notice Root of the aligned subtree over one bundle's leaves.
     function bundleRoot(bytes32[16] memory leaves) internal pure returns (bytes32) {
         // Two neighbours lie next to each other in memory, as their node's preimage; each level

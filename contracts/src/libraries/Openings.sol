@@ -106,11 +106,7 @@ library Openings {
     }
 
     /// @notice `keccak256` of the key hashes of the eight leaves of one half, 0 or 1.
-    function keysHash(Page memory page, uint256 half) internal pure returns (bytes32 result) {
-        bytes32[16] memory hashes = page.keyHashes;
-        // They lie in memory as they are hashed.
-        assembly ("memory-safe") {
-            result := keccak256(add(hashes, shl(8, half)), 0x100)
-        }
+    function keysHash(Page memory page, uint256 half) internal pure returns (bytes32) {
+        return Leaves.hashOfHalf(page.keyHashes, half);
     }
 }

@@ -42,8 +42,11 @@ contract RoundInvariants is TestBase {
         handler.playOut(0, 0, true, 0);
         assertTrue(handler.openings(false)[0].convicted, "convicted");
         assertEq(handler.collateralDue(), 20 ether, "slashed");
+        // What was burned on the same day would be drawn again, and count as misses.
+        handler.waitLong(1 days);
         handler.playOut(1, 0, false, 0);
         assertFalse(handler.openings(false)[1].convicted, "not convicted");
+        handler.waitLong(1 days);
         handler.playOut(256, 0, true, 0);
         assertTrue(handler.openings(true)[0].convicted, "flagged");
         handler.withdraw(0);

@@ -100,8 +100,8 @@ pub async fn collect(chain: &Chain, round: Option<RoundId>) -> Result<CollectedF
     lapsed.retain(|found| round.is_none_or(|round| round == found.round_id));
     let mut transactions = Vec::new();
     for found in &lapsed {
-        let sheets = sheets_of(chain, found.round_id).await?;
-        let call = Rounds::collectLapsedCall { roundId: found.round_id.into(), sheets };
+        let sent = sheets_of(chain, found.round_id).await?;
+        let call = Rounds::collectLapsedCall { roundId: found.round_id.into(), sent };
         let sent = chain.send("collect fees", chain.rounds(), call, U256::ZERO).await?;
         transactions.push(sent.record);
     }

@@ -168,7 +168,7 @@ impl ProverDuty {
                 let sheets = all_sheets(&self.store, &reader, id).await?;
                 let call = collectLapsedCall {
                     roundId: id.into(),
-                    sheets: sheets.iter().map(Into::into).collect(),
+                    sent: sheets.iter().map(Into::into).collect(),
                 };
                 // One call is for all of our seats.
                 let key = format!("round/{id}/collect/{}", self.account());

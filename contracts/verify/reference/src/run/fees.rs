@@ -38,7 +38,7 @@ impl World {
             _ => {}
         }
         let before = self.counts.accepted;
-        let data = Rounds::collectLapsedCall { roundId: id, sheets: sheets.clone() };
+        let data = Rounds::collectLapsedCall { roundId: id, sent: sheets.clone() };
         let call = Call::new(self.model.rounds, "collectLapsed", by, 0, &data);
         let verdict = self.model.collect_lapsed(by, id, &sheets);
         self.hold(&call, verdict)?;
