@@ -272,7 +272,7 @@ impl Follower {
             if block.number == stored.number || !on_chain(endpoint, block, latest).await? {
                 continue;
             }
-            self.confirm_reorg(endpoint, block.number)?;
+            self.confirm_reorg(endpoint, block.number, latest).await?;
             let depth = stored.number - block.number;
             tracing::warn!(
                 from = stored.number,
@@ -285,7 +285,7 @@ impl Follower {
             metrics::histogram!("oml_reorg_depth").record(as_f64(depth));
             return Ok(Step::Unwound { depth });
         }
-        self.confirm_reorg(endpoint, 0)?;
+        self.confirm_reorg(endpoint, 0, latest).await?;
         let depth = stored.number.saturating_sub(self.start).saturating_add(1);
         tracing::error!(
             from = stored.number,
@@ -297,16 +297,21 @@ impl Follower {
         Ok(Step::Unwound { depth })
     }
 
-    /// Where several endpoints are configured, a single one does not take back what was final: the
-    /// survey before has found no contradiction, which says something only if another was asked.
-    fn confirm_reorg(&self, endpoint: &Endpoint, to: u64) -> Result<(), ChainError> {
+    /// Where several endpoints are configured, a single one does not take back what was final:
+    /// another one has to show the same new block now. One that says nothing confirms nothing.
+    async fn confirm_reorg(
+        &self,
+        endpoint: &Endpoint,
+        to: u64,
+        latest: BlockRef,
+    ) -> Result<(), ChainError> {
         let finalized = self.heads.borrow().finalized;
         if to >= finalized {
             return Ok(());
         }
         let endpoints = self.client.endpoints();
-        let confirmed = endpoints.others(endpoint).iter().any(|other| other.has(finalized));
-        if endpoints.all().len() > 1 && !confirmed {
+        let height = finalized.min(latest.number);
+        if endpoints.all().len() > 1 && !endpoints.is_shown_by_another(endpoint, height).await? {
             let endpoint = endpoint.shown().to_owned();
             return Err(ChainError::UnconfirmedReorg { endpoint, finalized });
         }

@@ -99,11 +99,6 @@ impl Endpoint {
         Ok(block)
     }
 
-    /// Whether it has named a block with this number, or a later one.
-    pub(crate) fn has(&self, number: u64) -> bool {
-        self.newest().is_some_and(|newest| newest >= number)
-    }
-
     /// It does not have a block that it, or another endpoint, named.
     pub(crate) fn lacked(&self) {
         self.transport.health().lacked(Instant::now());

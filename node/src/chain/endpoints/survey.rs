@@ -100,6 +100,22 @@ impl Endpoints {
         Ok(())
     }
 
+    /// Whether another endpoint shows the same block as `first` at a height, now.
+    ///
+    /// # Errors
+    /// `first` fails.
+    pub(crate) async fn is_shown_by_another(
+        &self,
+        first: &Endpoint,
+        height: u64,
+    ) -> Result<bool, ChainError> {
+        let Some(block) = first.block(BlockNumberOrTag::Number(height)).await? else {
+            return Ok(false);
+        };
+        let shown = hashes_at(&self.others(first), height).await;
+        Ok(shown.iter().any(|(_, hash)| *hash == block.hash))
+    }
+
     /// Asks all of `sound` for the newest final block that they have, and notes who contradicts
     /// whom.
     async fn compare(&self, sound: &[Arc<Endpoint>], finalized: u64) {

@@ -57,7 +57,8 @@ fn next_tag(rest: &str) -> Option<(usize, &'static str)> {
 /// Length of the tag that a text starts with. Its end may be part of a text or of nested braces.
 fn length(tag: &str, end: &str) -> Option<usize> {
     if end == "#}" {
-        return tag.find(end).map(|at| at + end.len());
+        // `{#}` opens a comment and does not end it.
+        return tag[2..].find(end).map(|at| 2 + at + end.len());
     }
     let mut depth = 0_usize;
     let mut at = 2;
@@ -227,6 +228,8 @@ mod tests {
             "{{ '%(a)s' % {'a': 1} }}",
             "{{ '%s' % }}",
             "{# '%s' % x #}",
+            "{#}",
+            "{#} '%s' % x #}",
             "{% raw %}{{ '%s' % x }}{% endraw %}{{ 1 }}",
             "{{ '%s' % ( }}",
             "'%s' % x",
