@@ -1,14 +1,15 @@
 //! What a prover's node does after every head.
 
 use alloy::primitives::Address;
-use oml_contracts::EthAddress;
 use oml_contracts::round::SeatIndex;
 use oml_contracts::rpc::abi::ProverRegistry::stayAliveCall;
 use oml_contracts::rpc::abi::Rounds::{answerCall, collectLapsedCall, withdrawFeesCall};
+use oml_contracts::{EthAddress, RoundId};
 
 use super::ask::AskOrder;
 use crate::chain::{
-    ChainClient, ChainError, Head, Intent, RoundRules, Sender, SubmitError, submit_once,
+    ChainClient, ChainError, Head, Intent, RoundRules, RoundStatus, Sender, SubmitError,
+    submit_once,
 };
 use crate::clock::unix_now;
 use crate::rounds::file::RoundFile;
@@ -163,7 +164,10 @@ impl ProverDuty {
         let answered = reader.sheets(id).await?.has(sheet.seat);
         match fee_action(&view, row.open_until, head.timestamp, sheet.seat, answered) {
             FeeAction::Wait => Ok(()),
-            FeeAction::Settle => Ok(self.store.settle_sheet(sheet).await?),
+            FeeAction::Settle if self.is_final(id, view.status, head).await? => {
+                Ok(self.store.settle_sheet(sheet).await?)
+            }
+            FeeAction::Settle => Ok(()),
             FeeAction::CollectLapsed => {
                 let sheets = all_sheets(&self.store, &reader, id).await?;
                 let call = collectLapsedCall {
@@ -175,6 +179,23 @@ impl ProverDuty {
                 self.submit(&key, None, &call, &format!("fees of round {id}, which lapsed")).await
             }
         }
+    }
+
+    /// Whether no reorg takes back what ended a round. Else a round whose opening is undone could
+    /// lapse after its sheets were forgotten, and nobody would ask for their fees.
+    async fn is_final(
+        &self,
+        id: RoundId,
+        status: RoundStatus,
+        head: &Head,
+    ) -> Result<bool, StoreError> {
+        let end = match status {
+            RoundStatus::Opened | RoundStatus::Convicted => "RoundOpened",
+            RoundStatus::Lapsed => "LapsedFeesCollected",
+            RoundStatus::None | RoundStatus::Sealed => return Ok(true),
+        };
+        let events = self.store.events_named(id.into(), end).await?;
+        Ok(events.last().is_some_and(|event| event.block <= head.finalized))
     }
 
     async fn withdraw(&self, head: &Head) -> Result<(), SeatError> {
